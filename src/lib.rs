@@ -1,0 +1,1 @@
+//! tillgate risk-checks point-of-sale events from Kafka.

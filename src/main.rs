@@ -1,0 +1,3 @@
+//! The `tillgate` binary.
+
+fn main() {}
