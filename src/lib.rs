@@ -1,1 +1,7 @@
-//! tillgate risk-checks point-of-sale events from Kafka.
+//! tillgate risk-checks point-of-sale events from Kafka: exact, exactly once, explained, replayable.
+//!
+//! The core (`domain`, `state`, `checks`, `engine`) is pure and deterministic: records in, effects
+//! out. Formats, Kafka, HTTP and files are shells around it; imports point one way only, which
+//! `tests/architecture.rs` holds.
+
+pub mod domain;

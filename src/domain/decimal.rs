@@ -1,0 +1,458 @@
+//! Decimals: exact from the wire to the outcome.
+//!
+//! [`Decimal`] is a number as a record carries it, [`Exact`] is what basket arithmetic runs on: an
+//! integer count of 10^-12, wide enough that a product of two contract decimals (18 digits each) is
+//! exact. Nothing here ever rounds silently and nothing is binary floating point.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+/// The most significant digits a [`Decimal`] holds: the precision of every decimal in the contract.
+pub const DIGITS_MAX: u32 = 18;
+
+/// Decimals behind the point of an [`Exact`].
+pub const EXACT_SCALE: u8 = 12;
+
+const POWERS: [i128; 39] = {
+    let mut powers = [1i128; 39];
+    let mut exponent = 1;
+    while exponent < 39 {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
+
+/// A decimal of at most 18 significant digits: `units` x 10^-`scale`.
+///
+/// Two decimals are equal where their values are: 1.5 equals 1.50.
+#[derive(Clone, Copy, Debug)]
+pub struct Decimal {
+    units: i64,
+    scale: u8,
+}
+
+/// Why a number token is no [`Decimal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberFault {
+    /// Not a number as JSON writes one.
+    Malformed,
+    /// More than 18 digits in front of the point, or an exponent that leads there.
+    TooLarge,
+    /// More digits behind the point than 18 significant digits leave room for.
+    TooPrecise,
+}
+
+/// How a quotient or a shorter scale is rounded (the eight modes of the General Decimal Arithmetic specification).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// To the nearest, ties away from zero: commercial rounding.
+    HalfUp,
+    /// To the nearest, ties to the even neighbour.
+    HalfEven,
+    /// To the nearest, ties towards zero.
+    HalfDown,
+    /// Towards zero.
+    Down,
+    /// Away from zero.
+    Up,
+    /// Towards minus infinity.
+    Floor,
+    /// Towards plus infinity.
+    Ceiling,
+    /// Away from zero where the last digit kept would be 0 or 5, else towards zero.
+    ZeroFiveUp,
+}
+
+/// `numerator / denominator` (denominator above 0) as an integer, rounded.
+#[must_use]
+pub fn divide_rounded(numerator: i128, denominator: i128, rounding: Rounding) -> i128 {
+    debug_assert!(denominator > 0);
+    let quotient = numerator / denominator;
+    let rest = numerator % denominator;
+    if rest == 0 {
+        return quotient;
+    }
+    let twice = rest.unsigned_abs().saturating_mul(2).cmp(&denominator.unsigned_abs());
+    let away = match rounding {
+        Rounding::HalfUp => twice != Ordering::Less,
+        Rounding::HalfDown => twice == Ordering::Greater,
+        Rounding::HalfEven => twice == Ordering::Greater || (twice == Ordering::Equal && quotient % 2 != 0),
+        Rounding::Down => false,
+        Rounding::Up => true,
+        Rounding::Floor => numerator < 0,
+        Rounding::Ceiling => numerator > 0,
+        Rounding::ZeroFiveUp => quotient % 5 == 0,
+    };
+    quotient + if away { numerator.signum() } else { 0 }
+}
+
+impl Decimal {
+    /// Zero.
+    pub const ZERO: Self = Self { units: 0, scale: 0 };
+
+    /// `units` x 10^-`scale`; nothing where that has more than 18 digits or decimals.
+    #[must_use]
+    pub fn new(units: i128, scale: u8) -> Option<Self> {
+        if u32::from(scale) > DIGITS_MAX || units.unsigned_abs() >= POWERS[DIGITS_MAX as usize].unsigned_abs()
+        {
+            return None;
+        }
+        Some(Self { units: units as i64, scale })
+    }
+
+    /// Reads a number token as JSON writes it (`-12.50`, `1e3`), exactly.
+    ///
+    /// # Errors
+    /// [`NumberFault`] where the token is no number or does not fit 18 digits; zeros at either end do not count.
+    pub fn parse(token: &str) -> Result<Self, NumberFault> {
+        let scanned = Scanned::scan(token.as_bytes())?;
+        scanned.value()
+    }
+
+    /// The value x 10^`scale`.
+    #[must_use]
+    pub fn units(self) -> i64 {
+        self.units
+    }
+
+    /// Digits behind the point, as written.
+    #[must_use]
+    pub fn scale(self) -> u8 {
+        self.scale
+    }
+
+    /// Digits behind the point that matter: 1.500 has one.
+    #[must_use]
+    pub fn decimals(self) -> u8 {
+        self.normalised().1
+    }
+
+    /// Units and scale without zeros at the end of the fraction: the same for equal values.
+    #[must_use]
+    pub fn normalised(self) -> (i64, u8) {
+        let (mut units, mut scale) = (self.units, self.scale);
+        while scale > 0 && units % 10 == 0 {
+            units /= 10;
+            scale -= 1;
+        }
+        (units, scale)
+    }
+
+    /// The same value in 10^-12, for arithmetic; nothing where it has more decimals than that.
+    #[must_use]
+    pub fn exact(self) -> Option<Exact> {
+        let (units, scale) =
+            if self.scale <= EXACT_SCALE { (self.units, self.scale) } else { self.normalised() };
+        (scale <= EXACT_SCALE).then(|| Exact(i128::from(units) * POWERS[usize::from(EXACT_SCALE - scale)]))
+    }
+
+    /// The same value with `scale` digits behind the point, rounded where digits are lost;
+    /// nothing where the result has more than 18 digits.
+    #[must_use]
+    pub fn quantize(self, scale: u8, rounding: Rounding) -> Option<Self> {
+        let units = i128::from(self.units);
+        let units = if scale >= self.scale {
+            let power = POWERS.get(usize::from(scale - self.scale))?;
+            units.checked_mul(*power)?
+        } else {
+            divide_rounded(units, POWERS[usize::from(self.scale - scale)], rounding)
+        };
+        Self::new(units, scale)
+    }
+
+    /// Whether the value is below zero.
+    #[must_use]
+    pub fn is_negative(self) -> bool {
+        self.units < 0
+    }
+
+    /// Whether the value is zero.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        self.units == 0
+    }
+}
+
+impl PartialEq for Decimal {
+    fn eq(&self, other: &Self) -> bool {
+        self.normalised() == other.normalised()
+    }
+}
+
+impl Eq for Decimal {}
+
+/// Written with at least two decimals and no further zeros: `12.50`, `0.125`.
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_units(f, i128::from(self.units), self.scale)
+    }
+}
+
+/// A number token, taken apart: significant digits, and where the point stands.
+struct Scanned {
+    negative: bool,
+    /// Significant digits without zeros at either end, if they fit.
+    digits: u128,
+    count: u32,
+    /// Power of ten of the last significant digit.
+    exponent: i64,
+}
+
+impl Scanned {
+    fn scan(bytes: &[u8]) -> Result<Self, NumberFault> {
+        let (negative, bytes) = match bytes {
+            [b'-', rest @ ..] => (true, rest),
+            _ => (false, bytes),
+        };
+        let whole = digit_run(bytes);
+        if whole == 0 || (whole > 1 && bytes[0] == b'0') {
+            return Err(NumberFault::Malformed);
+        }
+        let mut scanned = Self { negative, digits: 0, count: 0, exponent: 0 };
+        scanned.take(&bytes[..whole], 0);
+        let mut rest = &bytes[whole..];
+        if let [b'.', fraction @ ..] = rest {
+            let length = digit_run(fraction);
+            if length == 0 {
+                return Err(NumberFault::Malformed);
+            }
+            scanned.take(&fraction[..length], -(length as i64));
+            rest = &fraction[length..];
+        }
+        if let [b'e' | b'E', power @ ..] = rest {
+            let (sign, power) = match power {
+                [b'-', power @ ..] => (-1, power),
+                [b'+', power @ ..] => (1, power),
+                _ => (1, power),
+            };
+            let length = digit_run(power);
+            if length == 0 {
+                return Err(NumberFault::Malformed);
+            }
+            let value = power[..length]
+                .iter()
+                .fold(0i64, |value, digit| (value * 10 + i64::from(digit - b'0')).min(1_000_000_000));
+            scanned.exponent += sign * value;
+            rest = &power[length..];
+        }
+        if rest.is_empty() { Ok(scanned) } else { Err(NumberFault::Malformed) }
+    }
+
+    /// Appends a run of digits whose last one has the power of ten `exponent_of_last`.
+    fn take(&mut self, run: &[u8], exponent_of_last: i64) {
+        for (place, digit) in run.iter().enumerate() {
+            if *digit == b'0' {
+                continue;
+            }
+            let exponent = exponent_of_last + (run.len() - 1 - place) as i64;
+            if self.count > 0 {
+                let shift = self.exponent - exponent;
+                self.count = self.count.saturating_add(u32::try_from(shift).unwrap_or(u32::MAX));
+                if self.count <= DIGITS_MAX {
+                    self.digits *= POWERS[shift as usize].unsigned_abs();
+                }
+            } else {
+                self.count = 1;
+            }
+            if self.count <= DIGITS_MAX {
+                self.digits += u128::from(digit - b'0');
+            }
+            self.exponent = exponent;
+        }
+    }
+
+    fn value(&self) -> Result<Decimal, NumberFault> {
+        if self.count == 0 {
+            return Ok(Decimal::ZERO);
+        }
+        let whole_digits = i64::from(self.count) + self.exponent;
+        if whole_digits > i64::from(DIGITS_MAX) {
+            return Err(NumberFault::TooLarge);
+        }
+        if self.count > DIGITS_MAX || self.exponent < -i64::from(DIGITS_MAX) {
+            return Err(NumberFault::TooPrecise);
+        }
+        let zeros = self.exponent.max(0) as usize;
+        let units = self.digits as i128 * POWERS[zeros] * if self.negative { -1 } else { 1 };
+        Decimal::new(units, (-self.exponent).max(0) as u8).ok_or(NumberFault::TooLarge)
+    }
+}
+
+fn digit_run(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// A count of 10^-12 of the major unit: the type basket arithmetic runs on.
+///
+/// Holds sums and products of contract decimals exactly; every operation that could leave the
+/// range says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exact(pub i128);
+
+impl Exact {
+    /// Zero.
+    pub const ZERO: Self = Self(0);
+
+    /// Sum; nothing on overflow.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// Difference; nothing on overflow.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// The exact product of two wire decimals; nothing where it has more than 12 decimals or overflows.
+    #[must_use]
+    pub fn product(a: Decimal, b: Decimal) -> Option<Self> {
+        let scale = a.scale() + b.scale();
+        let (a, b, scale) = if scale <= EXACT_SCALE {
+            (a.units(), b.units(), scale)
+        } else {
+            let ((a, a_scale), (b, b_scale)) = (a.normalised(), b.normalised());
+            (a, b, a_scale + b_scale)
+        };
+        let power = POWERS[usize::from(EXACT_SCALE.checked_sub(scale)?)];
+        (i128::from(a) * i128::from(b)).checked_mul(power).map(Self)
+    }
+
+    /// `self` x `numerator` / `denominator`, rounded to `decimals` (at most 12) behind the point;
+    /// nothing on overflow or a denominator of zero.
+    #[must_use]
+    pub fn scaled(
+        self,
+        numerator: Self,
+        denominator: Self,
+        decimals: u8,
+        rounding: Rounding,
+    ) -> Option<Self> {
+        if denominator.0 == 0 || decimals > EXACT_SCALE {
+            return None;
+        }
+        let common = gcd(numerator.0.unsigned_abs(), denominator.0.unsigned_abs()) as i128;
+        let (mut numerator, mut denominator) = (numerator.0 / common, denominator.0 / common);
+        if denominator < 0 {
+            (numerator, denominator) = (-numerator, -denominator);
+        }
+        let unit = POWERS[usize::from(EXACT_SCALE - decimals)];
+        let quotient =
+            divide_rounded(self.0.checked_mul(numerator)?, denominator.checked_mul(unit)?, rounding);
+        quotient.checked_mul(unit).map(Self)
+    }
+
+    /// Distance from zero.
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+}
+
+fn gcd(mut a: u128, mut b: u128) -> u128 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a.max(1)
+}
+
+/// Written as a [`Decimal`] is.
+impl fmt::Display for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_units(f, self.0, EXACT_SCALE)
+    }
+}
+
+/// Writes `units` x 10^-`scale` with at least two decimals and no further zeros.
+pub(super) fn write_units(f: &mut fmt::Formatter<'_>, units: i128, scale: u8) -> fmt::Result {
+    let power = POWERS[usize::from(scale)].unsigned_abs();
+    let magnitude = units.unsigned_abs();
+    let (whole, mut fraction) = (magnitude / power, magnitude % power);
+    let sign = if units < 0 { "-" } else { "" };
+    if scale < 2 {
+        fraction *= POWERS[usize::from(2 - scale)].unsigned_abs();
+    }
+    let mut width = usize::from(scale.max(2));
+    while width > 2 && fraction % 10 == 0 {
+        fraction /= 10;
+        width -= 1;
+    }
+    write!(f, "{sign}{whole}.{fraction:0width$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_tokens_exactly() {
+        for (token, units, scale) in [
+            ("0", 0, 0),
+            ("-0.00", 0, 0),
+            ("163.64", 16364, 2),
+            ("1e3", 1000, 0),
+            ("1.50E1", 15, 0),
+            ("12e-1", 12, 1),
+            ("0.000001", 1, 6),
+            ("1.0000000000000000000000000", 1, 0),
+            ("999999999999999999", 999_999_999_999_999_999, 0),
+        ] {
+            let decimal = Decimal::parse(token).unwrap();
+            assert_eq!((decimal.units(), decimal.scale()), (units, scale), "{token}");
+        }
+    }
+
+    #[test]
+    fn says_why_a_token_does_not_fit() {
+        for (token, fault) in [
+            ("", NumberFault::Malformed),
+            ("01", NumberFault::Malformed),
+            ("1.", NumberFault::Malformed),
+            (".5", NumberFault::Malformed),
+            ("+1", NumberFault::Malformed),
+            ("NaN", NumberFault::Malformed),
+            ("1e400", NumberFault::TooLarge),
+            ("1000000000000000000", NumberFault::TooLarge),
+            ("1e-400", NumberFault::TooPrecise),
+            ("0.1234567890123456789", NumberFault::TooPrecise),
+        ] {
+            assert_eq!(Decimal::parse(token), Err(fault), "{token}");
+        }
+    }
+
+    #[test]
+    fn writes_at_least_two_decimals() {
+        for (token, text) in
+            [("1", "1.00"), ("1.5", "1.50"), ("-0.125", "-0.125"), ("1.2300", "1.23"), ("0", "0.00")]
+        {
+            assert_eq!(Decimal::parse(token).unwrap().to_string(), text);
+            assert_eq!(Decimal::parse(token).unwrap().exact().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn scales_by_a_fraction_without_losing_range() {
+        let big = Exact(999_999_999_999_999_999 * 1_000_000);
+        let full = Exact(5 * 1_000_000_000_000);
+        assert_eq!(big.scaled(full, full, 12, Rounding::HalfUp), Some(big));
+        let third = Exact(1_000_000_000_000).scaled(Exact(1), Exact(3), 4, Rounding::HalfUp).unwrap();
+        assert_eq!(third.to_string(), "0.3333");
+    }
+
+    proptest! {
+        #[test]
+        fn printing_and_reading_give_the_same_value(units in -999_999_999_999_999_999i64..1_000_000_000_000_000_000, scale in 0u8..=16) {
+            let decimal = Decimal::new(i128::from(units), scale).unwrap();
+            prop_assert_eq!(Decimal::parse(&decimal.to_string()).unwrap(), decimal);
+        }
+
+        #[test]
+        fn products_are_exact(a in -999_999_999_999i64..1_000_000_000_000, b in -999_999_999_999i64..1_000_000_000_000) {
+            let product = Exact::product(Decimal::new(a.into(), 6).unwrap(), Decimal::new(b.into(), 6).unwrap()).unwrap();
+            prop_assert_eq!(product.0, i128::from(a) * i128::from(b));
+        }
+    }
+}

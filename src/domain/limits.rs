@@ -1,0 +1,37 @@
+//! Every bound of the core in one place, each with its reason. Config may tighten some; none may pass these.
+
+use super::Micros;
+
+/// Characters of an id (account, chip, terminal, item, transaction): 100 in the public contract.
+pub const ID_CHARS_MAX: usize = 100;
+/// Characters of any other text: 4096 in the public contract.
+pub const TEXT_CHARS_MAX: usize = 4096;
+/// Lines of a basket that will ever be decoded; what a check accepts is a parameter below this. The
+/// largest real basket known to us has 1,114.
+pub const ITEMS_MAX: usize = 10_000;
+/// Events remembered per account, for windows and repeats. At 40 bytes each a hot account costs at most 20 KiB.
+pub const RECENT_EVENTS_MAX: usize = 512;
+/// Events kept per account for repeats however old they are: a terminal retries its last few.
+pub const RECENT_EVENTS_MIN: usize = 16;
+/// Ids of account events remembered per account: the same id applies once within the last 32.
+pub const ACCOUNT_EVENT_IDS_MAX: usize = 32;
+/// Open holds per account; the check's parameter (default 5) stays below it.
+pub const HOLDS_MAX: usize = 64;
+/// Flags by name per account; a further one is dead-lettered.
+pub const FLAGS_MAX: usize = 16;
+/// Chips registered and chips blocked per account, each.
+pub const CHIPS_MAX: usize = 32;
+/// Holds that one input may run out; the rest follow with the next inputs, in the same order on every replay.
+pub const EXPIRIES_PER_INPUT_MAX: usize = 64;
+/// Accounts of one partition; an account past it is answered `pos.state.unavailable`.
+pub const ACCOUNTS_PER_PARTITION_MAX: usize = 64_000_000;
+/// Message of an outcome, characters (contract: 4096).
+pub const MESSAGE_CHARS_MAX: usize = 4096;
+/// Messages that one check reports for one event; the last says how many more there were.
+pub const MESSAGES_PER_CHECK_MAX: usize = 20;
+/// The longest window of a velocity rule, and how long events are remembered for it: 31 days.
+pub const WINDOW_MAX: Micros = Micros(31 * 86_400 * 1_000_000);
+/// A local day can have 25 hours where a clock is set back.
+pub const LOCAL_DAY_MAX: Micros = Micros(25 * 3_600 * 1_000_000);
+
+const _: () = assert!(RECENT_EVENTS_MIN <= RECENT_EVENTS_MAX);

@@ -1,0 +1,21 @@
+//! The words of the trade: events, outcomes, decimals, times, ids, limits.
+//!
+//! Everything else is written in these types. Nothing here does I/O, reads a clock or knows a format.
+
+pub mod account_event;
+pub mod amount;
+pub mod decimal;
+pub mod enums;
+pub mod event_time;
+pub mod field;
+pub mod hashing;
+pub mod ids;
+pub mod limits;
+pub mod outcome;
+pub mod partitioner;
+pub mod pos_event;
+
+pub use amount::Amount;
+pub use decimal::{Decimal, Exact};
+pub use event_time::Micros;
+pub use field::Field;
