@@ -1,0 +1,132 @@
+//! Proves the ground the other broker tests stand on: what `support` starts is a real Kafka with real transactions.
+//! Never tests tillgate itself.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Message, kafka, kafka_cluster};
+
+#[test]
+fn keeps_partition_time_key_value_and_headers_of_a_record() {
+    let Some(kafka) = kafka() else { return };
+    let topic = kafka.topic("harness");
+    kafka.create_topic(&topic, 3, &[("cleanup.policy", "compact")]);
+    let written = Message::new("account", "value")
+        .on(2)
+        .at(1_600_000_000_000)
+        .header("trace", "x");
+    let tombstone = Message {
+        value: None,
+        ..written.clone()
+    };
+    kafka.produce(&topic, [written, tombstone]);
+
+    let read = kafka.read_committed(&topic);
+
+    assert_eq!(read.len(), 2);
+    assert_eq!((read[0].partition, read[0].offset), (2, 0));
+    assert_eq!(read[0].timestamp, 1_600_000_000_000);
+    assert_eq!(read[0].key.as_deref(), Some(b"account".as_slice()));
+    assert_eq!(
+        (read[0].text(), read[0].header("trace")),
+        ("value", Some("x"))
+    );
+    assert_eq!(read[1].value, None);
+}
+
+#[test]
+fn shows_committed_records_and_hides_aborted_ones() {
+    let Some(kafka) = kafka() else { return };
+    let topic = kafka.topic("harness");
+    kafka.create_topic(&topic, 1, &[]);
+    let one = |value: &str| vec![Message::new("k", value)];
+
+    kafka.produce_aborted(&topic, &topic, one("aborted first"));
+    kafka.produce_committed(&topic, &topic, one("committed"));
+    kafka.produce_aborted(&topic, &topic, one("aborted last"));
+    let read = kafka.read_committed(&topic);
+
+    let values: Vec<&str> = read.iter().map(|record| record.text()).collect();
+    assert_eq!(values, ["committed"]);
+    // three records and three markers: the end is not one past the last record
+    assert_eq!(kafka.ends(&topic)[&0], 6);
+}
+
+#[test]
+fn waits_for_records_that_come_later() {
+    let Some(kafka) = kafka() else { return };
+    let topic = kafka.topic("harness");
+    kafka.create_topic(&topic, 4, &[]);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| kafka.await_committed(&topic, 1_000, Duration::from_secs(30)));
+        let records = (0..1_000).map(|n: u32| Message::new(n.to_string(), n.to_string()));
+        kafka.produce_committed(&topic, &topic, records.collect());
+        assert_eq!(reader.join().expect("the reader").len(), 1_000);
+    });
+}
+
+#[test]
+fn takes_messages_of_eight_mebibytes() {
+    let Some(kafka) = kafka() else { return };
+    let topic = kafka.topic("harness");
+    kafka.create_topic(&topic, 1, &[]);
+    kafka.produce(&topic, [Message::new("k", vec![b'x'; 8_000_000])]);
+    assert_eq!(kafka.read_committed(&topic)[0].text().len(), 8_000_000);
+}
+
+#[test]
+fn registry_gives_a_registered_schema_back_by_its_id() {
+    let Some(kafka) = kafka() else { return };
+    let registry = kafka.registry();
+    let schema = r#"{"type":"record","name":"Harness","fields":[{"name":"id","type":"string"}]}"#;
+    let subject = format!(
+        "{registry}/subjects/{}-value/versions",
+        kafka.topic("harness")
+    );
+
+    let registered: serde_json::Value = ureq::post(&subject)
+        .send_json(serde_json::json!({ "schema": schema }))
+        .expect("a registration")
+        .body_mut()
+        .read_json()
+        .expect("an answer in JSON");
+    let found: serde_json::Value =
+        ureq::get(format!("{registry}/schemas/ids/{}", registered["id"]))
+            .call()
+            .expect("the schema")
+            .body_mut()
+            .read_json()
+            .expect("an answer in JSON");
+
+    assert_eq!(found["schema"], schema);
+}
+
+#[test]
+fn a_killed_broker_comes_back_with_its_records() {
+    let Some(kafka) = kafka_cluster(1) else {
+        return;
+    };
+    let topic = kafka.topic("harness");
+    kafka.create_topic(&topic, 1, &[]);
+    kafka.produce(&topic, [Message::new("k", "kept")]);
+
+    kafka.kill_broker(1);
+    kafka.start_broker(1);
+
+    assert_eq!(kafka.read_committed(&topic)[0].text(), "kept");
+}
+
+#[test]
+fn reads_shared_events_plain_and_compressed() {
+    let Some(shared) = support::shared() else {
+        return;
+    };
+    let first = |path: &str| {
+        let line = support::read_jsonl(shared.join(path)).next();
+        let line = line.expect("a line");
+        serde_json::from_str::<serde_json::Value>(&line).expect("JSON")
+    };
+    assert!(first("data/invoices/labels.jsonl").is_object());
+    assert!(first("data/handbook/events_2018-06.jsonl.zst")["totalAmount"].is_number());
+}

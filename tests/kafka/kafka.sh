@@ -1,0 +1,223 @@
+#!/usr/bin/env bash
+# A real Kafka (KRaft) and a schema registry with the Confluent API, for as long as standard input stays open.
+#
+#   kafka.sh serve DIR PORT [BROKERS]   brokers on 127.0.0.1:PORT, PORT+2, ... (PORT+1, PORT+3, ... are the controllers');
+#                                       everything lives in DIR, which is removed at the end
+#
+# On standard output: `brokers HOST:PORT,...` once they are launched (not yet answering), and an answer to each line read:
+#   kill I          kill -9 broker I (1, 2, ...)        -> killed I
+#   start I         start it again on its data          -> started I
+#   registry PORT   a schema registry, in memory        -> registry URL (launched, not yet answering)
+# At the end of the input, however it came about, all of them are killed: whoever holds the pipe need not tidy up.
+# By hand: run it in a terminal, end it with Ctrl-D.
+#
+# Java 17 or newer and Maven are used where both are there (jars are kept in TILLGATE_TEST_CACHE), else docker.
+# Exit status 3: neither can be had on this machine; the reason is on standard error.
+set -euo pipefail
+
+kafka_version=4.2.0
+registry_version=2.6.13.Final
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${TILLGATE_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tillgate-test}
+heap=${TILLGATE_TEST_KAFKA_HEAP:-768m}
+
+unavailable() { echo "kafka.sh: $*" >&2; exit 3; }
+
+java_major() { java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1; }
+
+# fetch FOLDER COMMAND...: runs COMMAND with FOLDER.PID appended, then gives the result its name in one step, so that a
+# broken download or a second test run at the same time never leaves half a folder.
+fetch() {
+  local folder=$1 fresh=$1.$$
+  shift
+  [ -d "$folder" ] && return
+  rm -rf "$fresh" && mkdir -p "$fresh"
+  "$@" "$fresh" </dev/null >&2 || { rm -rf "$fresh"; return 1; }
+  [ -d "$folder" ] || mv "$fresh" "$folder"
+  rm -rf "$fresh"
+}
+
+broker_jars() { mvn -q -B -Dstyle.color=never -f "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$1"; }
+
+registry_jars() {
+  mvn -q -B -Dstyle.color=never dependency:copy -DoutputDirectory="$1" \
+    -Dartifact="io.apicurio:apicurio-registry-app:$registry_version:tar.gz:all"
+  tar xzf "$1"/*.tar.gz -C "$1"
+  rm "$1"/*.tar.gz
+}
+
+choose_runtime() {
+  local major
+  if command -v java >/dev/null && command -v mvn >/dev/null; then
+    major=$(java_major)
+    if [ "${major:-0}" -ge 17 ]; then
+      fetch "$cache/kafka-$kafka_version" broker_jars && { runtime=java; return; }
+      echo "kafka.sh: Maven could not fetch Kafka $kafka_version" >&2
+    else
+      echo "kafka.sh: java is version ${major:-unknown}; Kafka $kafka_version needs 17" >&2
+    fi
+  else
+    echo "kafka.sh: java and mvn are not both on the PATH" >&2
+  fi
+  docker info >/dev/null 2>&1 || unavailable "nor does docker answer: install java 17 and maven, or start docker"
+  runtime=docker
+}
+
+# kafka_java NAME ARGS...: Kafka's classes under java, as the process (or the container) NAME of this run.
+kafka_java() {
+  local name=$1
+  shift
+  local options=(-Xmx"$heap" -XX:+UseSerialGC -XX:-UsePerfData -Djava.io.tmpdir="$dir" "-Dlog4j2.configurationFile=$dir/log4j2.yaml")
+  if [ "$runtime" = java ]; then
+    exec java "${options[@]}" -cp "$cache/kafka-$kafka_version/*" "$@"
+  else
+    exec docker run --rm --name "$(container "$name")" --network host --user "$(id -u):$(id -g)" --volume "$dir:$dir" \
+      --entrypoint java "apache/kafka:$kafka_version" "${options[@]}" -cp '/opt/kafka/libs/*' "$@"
+  fi
+}
+
+container() { echo "tillgate-test-$$-$1"; }
+
+launch() { # NAME COMMAND...
+  local name=$1
+  shift
+  ("$@") </dev/null >>"$dir/$name.log" 2>&1 &
+  echo $! >"$dir/$name.pid"
+}
+
+end() { # NAME
+  local pid
+  pid=$(cat "$dir/$1.pid" 2>/dev/null) || return 0
+  [ "$runtime" = java ] || docker rm --force "$(container "$1")" >/dev/null 2>&1 || true
+  kill -9 "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  rm "$dir/$1.pid"
+}
+
+end_all() {
+  local file
+  for file in "$dir"/*.pid; do
+    file=${file##*/}
+    end "${file%.pid}"
+  done
+  rm -rf "$dir"
+}
+
+# Kafka's ids are 16 bytes in base64 of the URL alphabet; the tools take a leading dash for an option.
+random_id() {
+  local id=-
+  while [ "${id#-}" != "$id" ]; do id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '='); done
+  echo "$id"
+}
+
+write_settings() { # I
+  local listener=$((port + 2 * ($1 - 1)))
+  cat >"$dir/$1.properties" <<P
+process.roles=broker,controller
+node.id=$1
+controller.quorum.bootstrap.servers=$quorum
+listeners=PLAINTEXT://127.0.0.1:$listener,CONTROLLER://127.0.0.1:$((listener + 1))
+advertised.listeners=PLAINTEXT://127.0.0.1:$listener,CONTROLLER://127.0.0.1:$((listener + 1))
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs=$dir/data-$1
+# a topic exists because a test made it
+auto.create.topics.enable=false
+default.replication.factor=$replicas
+min.insync.replicas=$in_sync
+offsets.topic.replication.factor=$replicas
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=$replicas
+transaction.state.log.min.isr=$in_sync
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=$replicas
+share.coordinator.state.topic.min.isr=$in_sync
+# oversized input is a test case
+message.max.bytes=8388608
+replica.fetch.max.bytes=8388608
+# take-over within seconds: nobody waits for members to come, sessions are short, and timed-out transactions are looked for every second
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+group.consumer.min.session.timeout.ms=1000
+group.consumer.session.timeout.ms=6000
+group.consumer.min.heartbeat.interval.ms=500
+group.consumer.heartbeat.interval.ms=1000
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+P
+}
+
+prepare() { # BROKERS
+  local i listener cluster formatting=() bootstrap="" initial=""
+  replicas=$(($1 >= 3 ? 3 : 1))
+  in_sync=$(($1 >= 3 ? 2 : 1))
+  quorum=""
+  for i in $(seq "$1"); do
+    listener=$((port + 2 * (i - 1)))
+    bootstrap+="${bootstrap:+,}127.0.0.1:$listener"
+    quorum+="${quorum:+,}127.0.0.1:$((listener + 1))"
+    initial+="${initial:+,}$i@127.0.0.1:$((listener + 1)):$(random_id)"
+  done
+  cat >"$dir/log4j2.yaml" <<'L'
+Configuration:
+  Appenders:
+    Console: {name: out, PatternLayout: {pattern: "%d %p %m (%c)%n%throwable"}}
+  Loggers:
+    Root: {level: WARN, AppenderRef: [{ref: out}]}
+L
+  cluster=$(random_id)
+  for i in $(seq "$1"); do
+    write_settings "$i"
+    (kafka_java "format-$i" kafka.tools.StorageTool format --cluster-id "$cluster" --initial-controllers "$initial" \
+      --config "$dir/$i.properties") </dev/null >"$dir/format-$i.log" 2>&1 &
+    formatting+=($!)
+  done
+  for i in "${formatting[@]}"; do
+    wait "$i" || { cat "$dir"/format-*.log >&2; exit 1; }
+  done
+  for i in $(seq "$1"); do launch "$i" kafka_java "$i" kafka.Kafka "$dir/$i.properties"; done
+  echo "brokers $bootstrap"
+}
+
+registry_java() {
+  exec java -Xmx384m -XX:+UseSerialGC -XX:-UsePerfData -Djava.io.tmpdir="$dir" \
+    -Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$1" -jar "$cache/registry-$registry_version"/apicurio-registry-app-*-runner.jar
+}
+
+registry_docker() {
+  exec docker run --rm --name "$(container registry)" --network host \
+    --env QUARKUS_HTTP_HOST=127.0.0.1 --env QUARKUS_HTTP_PORT="$1" "apicurio/apicurio-registry-mem:$registry_version"
+}
+
+registry() { # PORT
+  if [ "$runtime" = java ]; then
+    fetch "$cache/registry-$registry_version" registry_jars || unavailable "Maven could not fetch the schema registry $registry_version"
+  fi
+  launch registry "registry_$runtime" "$1"
+  echo "registry http://127.0.0.1:$1/apis/ccompat/v7"
+}
+
+serve() { # DIR PORT BROKERS
+  mkdir -p "$1"
+  dir=$(cd "$1" && pwd)
+  port=$2
+  runtime=none
+  trap end_all EXIT
+  choose_runtime
+  [ "$3" -eq 0 ] || prepare "$3"
+  local verb argument
+  while read -r verb argument; do
+    case $verb in
+    kill) end "$argument"; echo "killed $argument" ;;
+    start) launch "$argument" kafka_java "$argument" kafka.Kafka "$dir/$argument.properties"; echo "started $argument" ;;
+    registry) registry "$argument" ;;
+    *) echo "kafka.sh: unknown line '$verb': kill I, start I or registry PORT" >&2 ;;
+    esac
+  done
+}
+
+if [ "${1:-}" = serve ] && [ $# -ge 3 ]; then
+  serve "$2" "$3" "${4:-1}"
+else
+  sed -n '2,/^set /{/^#/p}' "$0" | cut -c3- >&2
+  exit 2
+fi
