@@ -4,4 +4,7 @@
 //! out. Formats, Kafka, HTTP and files are shells around it; imports point one way only, which
 //! `tests/architecture.rs` holds.
 
+pub mod checks;
 pub mod domain;
+pub mod engine;
+pub mod state;

@@ -12,14 +12,8 @@ fn keeps_partition_time_key_value_and_headers_of_a_record() {
     let Some(kafka) = kafka() else { return };
     let topic = kafka.topic("harness");
     kafka.create_topic(&topic, 3, &[("cleanup.policy", "compact")]);
-    let written = Message::new("account", "value")
-        .on(2)
-        .at(1_600_000_000_000)
-        .header("trace", "x");
-    let tombstone = Message {
-        value: None,
-        ..written.clone()
-    };
+    let written = Message::new("account", "value").on(2).at(1_600_000_000_000).header("trace", "x");
+    let tombstone = Message { value: None, ..written.clone() };
     kafka.produce(&topic, [written, tombstone]);
 
     let read = kafka.read_committed(&topic);
@@ -28,10 +22,7 @@ fn keeps_partition_time_key_value_and_headers_of_a_record() {
     assert_eq!((read[0].partition, read[0].offset), (2, 0));
     assert_eq!(read[0].timestamp, 1_600_000_000_000);
     assert_eq!(read[0].key.as_deref(), Some(b"account".as_slice()));
-    assert_eq!(
-        (read[0].text(), read[0].header("trace")),
-        ("value", Some("x"))
-    );
+    assert_eq!((read[0].text(), read[0].header("trace")), ("value", Some("x")));
     assert_eq!(read[1].value, None);
 }
 
@@ -80,10 +71,7 @@ fn registry_gives_a_registered_schema_back_by_its_id() {
     let Some(kafka) = kafka() else { return };
     let registry = kafka.registry();
     let schema = r#"{"type":"record","name":"Harness","fields":[{"name":"id","type":"string"}]}"#;
-    let subject = format!(
-        "{registry}/subjects/{}-value/versions",
-        kafka.topic("harness")
-    );
+    let subject = format!("{registry}/subjects/{}-value/versions", kafka.topic("harness"));
 
     let registered: serde_json::Value = ureq::post(&subject)
         .send_json(serde_json::json!({ "schema": schema }))
@@ -91,13 +79,12 @@ fn registry_gives_a_registered_schema_back_by_its_id() {
         .body_mut()
         .read_json()
         .expect("an answer in JSON");
-    let found: serde_json::Value =
-        ureq::get(format!("{registry}/schemas/ids/{}", registered["id"]))
-            .call()
-            .expect("the schema")
-            .body_mut()
-            .read_json()
-            .expect("an answer in JSON");
+    let found: serde_json::Value = ureq::get(format!("{registry}/schemas/ids/{}", registered["id"]))
+        .call()
+        .expect("the schema")
+        .body_mut()
+        .read_json()
+        .expect("an answer in JSON");
 
     assert_eq!(found["schema"], schema);
 }

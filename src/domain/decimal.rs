@@ -1,8 +1,8 @@
 //! Decimals: exact from the wire to the outcome.
 //!
 //! [`Decimal`] is a number as a record carries it, [`Exact`] is what basket arithmetic runs on: an
-//! integer count of 10^-12, wide enough that a product of two contract decimals (18 digits each) is
-//! exact. Nothing here ever rounds silently and nothing is binary floating point.
+//! integer count of 10^-18, wide enough that a product of two contract decimals is exact up to 10^20 major units,
+//! far more than an amount can be. Nothing here rounds silently and nothing is binary floating point.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::fmt;
 pub const DIGITS_MAX: u32 = 18;
 
 /// Decimals behind the point of an [`Exact`].
-pub const EXACT_SCALE: u8 = 12;
+pub const EXACT_SCALE: u8 = 18;
 
 const POWERS: [i128; 39] = {
     let mut powers = [1i128; 39];
@@ -139,7 +139,7 @@ impl Decimal {
         (units, scale)
     }
 
-    /// The same value in 10^-12, for arithmetic; nothing where it has more decimals than that.
+    /// The same value in 10^-18, for arithmetic.
     #[must_use]
     pub fn exact(self) -> Option<Exact> {
         let (units, scale) =
@@ -283,7 +283,7 @@ fn digit_run(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// A count of 10^-12 of the major unit: the type basket arithmetic runs on.
+/// A count of 10^-18 of the major unit: the type basket arithmetic runs on.
 ///
 /// Holds sums and products of contract decimals exactly; every operation that could leave the
 /// range says so.
@@ -306,7 +306,7 @@ impl Exact {
         self.0.checked_sub(other.0).map(Self)
     }
 
-    /// The exact product of two wire decimals; nothing where it has more than 12 decimals or overflows.
+    /// The exact product of two wire decimals; nothing where it has more than 18 decimals or overflows.
     #[must_use]
     pub fn product(a: Decimal, b: Decimal) -> Option<Self> {
         let scale = a.scale() + b.scale();
@@ -320,7 +320,7 @@ impl Exact {
         (i128::from(a) * i128::from(b)).checked_mul(power).map(Self)
     }
 
-    /// `self` x `numerator` / `denominator`, rounded to `decimals` (at most 12) behind the point;
+    /// `self` x `numerator` / `denominator`, rounded to `decimals` (at most 18) behind the point;
     /// nothing on overflow or a denominator of zero.
     #[must_use]
     pub fn scaled(

@@ -13,6 +13,8 @@ pub const ITEMS_MAX: usize = 10_000;
 pub const RECENT_EVENTS_MAX: usize = 512;
 /// Events kept per account for repeats however old they are: a terminal retries its last few.
 pub const RECENT_EVENTS_MIN: usize = 16;
+/// First answers with messages kept per account; a repeat of an older one gets its outcome without them.
+pub const ANSWERS_MAX: usize = 64;
 /// Ids of account events remembered per account: the same id applies once within the last 32.
 pub const ACCOUNT_EVENT_IDS_MAX: usize = 32;
 /// Open holds per account; the check's parameter (default 5) stays below it.

@@ -69,22 +69,14 @@ struct Registry {
 
 impl Kafka {
     fn given(bootstrap: String) -> Self {
-        Kafka {
-            bootstrap,
-            brokers: None,
-            registry: OnceLock::new(),
-        }
+        Kafka { bootstrap, brokers: None, registry: OnceLock::new() }
     }
 
     fn start(brokers: u16) -> Result<Self, String> {
         let mut script = Script::serve(brokers)?;
         let bootstrap = script.answer("brokers ")?;
         let log = script.folder.join("1.log");
-        let kafka = Kafka {
-            bootstrap,
-            brokers: Some(Mutex::new(script)),
-            registry: OnceLock::new(),
-        };
+        let kafka = Kafka { bootstrap, brokers: Some(Mutex::new(script)), registry: OnceLock::new() };
         kafka.await_brokers(usize::from(brokers), &log);
         Ok(kafka)
     }
@@ -103,9 +95,8 @@ impl Kafka {
             if let Ok(url) = std::env::var(GIVEN_REGISTRY) {
                 return Registry { url, _script: None };
             }
-            start_registry().unwrap_or_else(|reason| {
-                panic!("no schema registry, set {GIVEN_REGISTRY} to one: {reason}")
-            })
+            start_registry()
+                .unwrap_or_else(|reason| panic!("no schema registry, set {GIVEN_REGISTRY} to one: {reason}"))
         });
         &registry.url
     }
@@ -130,25 +121,16 @@ impl Kafka {
         for (key, value) in configs {
             topic = topic.set(key, value);
         }
-        let admin: AdminClient<DefaultClientContext> =
-            self.client().create().expect("an admin client");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .expect("a runtime");
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let options = AdminOptions::new().operation_timeout(Some(ANSWER_WITHIN));
         let created = runtime.block_on(admin.create_topics([&topic], &options));
-        match created
-            .unwrap_or_else(|error| panic!("{name}: {error}"))
-            .remove(0)
-        {
+        match created.unwrap_or_else(|error| panic!("{name}: {error}")).remove(0) {
             Ok(_) => {}
             Err((_, code)) => panic!("topic {name} was refused: {code}"),
         }
         eventually(ANSWER_WITHIN, "the new topic's partitions", || {
-            let metadata = admin
-                .inner()
-                .fetch_metadata(Some(name), ANSWER_WITHIN)
-                .ok()?;
+            let metadata = admin.inner().fetch_metadata(Some(name), ANSWER_WITHIN).ok()?;
             let found = metadata.topics().first()?.partitions();
             let led = found.iter().filter(|partition| partition.leader() >= 0);
             (led.count() == partitions as usize).then_some(())
@@ -182,23 +164,13 @@ impl Kafka {
             panic!("{line}: the brokers of {GIVEN_KAFKA} are not ours, use kafka_cluster")
         });
         let mut script = brokers.lock().expect("the script's lock");
-        let number = script
-            .ask(line, answer)
-            .unwrap_or_else(|reason| panic!("{line}: {reason}"));
+        let number = script.ask(line, answer).unwrap_or_else(|reason| panic!("{line}: {reason}"));
         script.folder.join(format!("{number}.log"))
     }
 
     fn await_brokers(&self, count: usize, log: &Path) {
-        let client: BaseConsumer = self
-            .client()
-            .set("group.id", "none")
-            .create()
-            .expect("a client");
-        let what = format!(
-            "{count} broker(s) at {}, see {}",
-            self.bootstrap,
-            log.display()
-        );
+        let client: BaseConsumer = self.client().set("group.id", "none").create().expect("a client");
+        let what = format!("{count} broker(s) at {}, see {}", self.bootstrap, log.display());
         eventually(START_WITHIN, &what, || {
             let metadata = client.fetch_metadata(None, Duration::from_secs(5)).ok()?;
             (metadata.brokers().len() == count).then_some(())
@@ -210,13 +182,8 @@ fn start_registry() -> Result<Registry, String> {
     let mut script = Script::serve(0)?;
     let line = format!("registry {}", script.port);
     let url = script.ask(&line, "registry ")?;
-    eventually(START_WITHIN, "the schema registry", || {
-        ureq::get(format!("{url}/subjects")).call().ok()
-    });
-    Ok(Registry {
-        url,
-        _script: Some(script),
-    })
+    eventually(START_WITHIN, "the schema registry", || ureq::get(format!("{url}/subjects")).call().ok());
+    Ok(Registry { url, _script: Some(script) })
 }
 
 /// A running `kafka.sh serve`; it ends, and all it started with it, when its standard input is closed.
@@ -236,32 +203,23 @@ impl Script {
         let folder = std::env::temp_dir().join(format!("tillgate-{}-{number}", std::process::id()));
         let port = free_ports(2 * brokers.max(1));
         let errors = tempfile::tempfile().map_err(|error| error.to_string())?;
-        let mut child =
-            Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/kafka.sh"))
-                .arg("serve")
-                .arg(&folder)
-                .args([port.to_string(), brokers.to_string()])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(errors.try_clone().map_err(|error| error.to_string())?)
-                .spawn()
-                .map_err(|error| format!("tests/kafka/kafka.sh does not run: {error}"))?;
+        let mut child = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/kafka.sh"))
+            .arg("serve")
+            .arg(&folder)
+            .args([port.to_string(), brokers.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(errors.try_clone().map_err(|error| error.to_string())?)
+            .spawn()
+            .map_err(|error| format!("tests/kafka/kafka.sh does not run: {error}"))?;
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("piped above"));
-        Ok(Script {
-            child,
-            input,
-            output,
-            errors,
-            folder,
-            port,
-        })
+        Ok(Script { child, input, output, errors, folder, port })
     }
 
     fn ask(&mut self, line: &str, answer: &str) -> Result<String, String> {
         let input = self.input.as_mut().expect("open until dropped");
-        writeln!(input, "{line}")
-            .map_err(|error| format!("kafka.sh is gone ({error}): {}", self.said()))?;
+        writeln!(input, "{line}").map_err(|error| format!("kafka.sh is gone ({error}): {}", self.said()))?;
         self.answer(answer)
     }
 
@@ -271,19 +229,13 @@ impl Script {
         let read = self.output.read_line(&mut line);
         match line.trim_end().strip_prefix(start) {
             Some(rest) if read.is_ok() => Ok(rest.to_owned()),
-            _ => Err(format!(
-                "kafka.sh did not answer '{start}': {}",
-                self.said()
-            )),
+            _ => Err(format!("kafka.sh did not answer '{start}': {}", self.said())),
         }
     }
 
     fn said(&mut self) -> String {
         let mut text = String::new();
-        let read = self
-            .errors
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| self.errors.read_to_string(&mut text));
+        let read = self.errors.seek(SeekFrom::Start(0)).and_then(|_| self.errors.read_to_string(&mut text));
         match read {
             Ok(_) => text.trim().to_owned(),
             Err(error) => format!("its complaints cannot be read: {error}"),
@@ -316,8 +268,5 @@ fn free_ports(count: u16) -> u16 {
             return first;
         }
     }
-    panic!(
-        "no {count} free ports in a row from {FIRST} to {}",
-        FIRST + PLACES * STEP
-    );
+    panic!("no {count} free ports in a row from {FIRST} to {}", FIRST + PLACES * STEP);
 }

@@ -1,10 +1,6 @@
 //! What several integration tests need: the shared data, a real Kafka, waiting for a fact.
 //! Never skips in silence: what cannot run says so on standard error, and under CI=true it fails.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "every test binary uses its own part of this module"
-)]
+#![allow(dead_code, unused_imports, reason = "every test binary uses its own part of this module")]
 
 pub mod kafka;
 mod records;
@@ -23,10 +19,7 @@ pub use records::{Message, Record};
 /// Under CI=true.
 pub fn skip(reason: &str) {
     let test = std::thread::current().name().unwrap_or("?").to_owned();
-    assert!(
-        std::env::var("CI").as_deref() != Ok("true"),
-        "{test} cannot be skipped under CI=true: {reason}"
-    );
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test} cannot be skipped under CI=true: {reason}");
     // not by eprintln!, whose text the test runner keeps to itself when the test passes
     let line = format!("\n======== SKIPPED: {test}: {reason} ========\n");
     if let Err(error) = writeln!(std::io::stderr(), "{line}") {
@@ -43,10 +36,7 @@ pub fn shared() -> Option<PathBuf> {
     if folder.join("data").is_dir() {
         return Some(folder);
     }
-    skip(&format!(
-        "{} is missing: put the shared data next to the repository",
-        folder.display()
-    ));
+    skip(&format!("{} is missing: put the shared data next to the repository", folder.display()));
     None
 }
 
@@ -59,9 +49,7 @@ pub fn read_jsonl(path: impl AsRef<Path>) -> impl Iterator<Item = String> {
     let name = path.display().to_string();
     let file = File::open(&path).unwrap_or_else(|error| panic!("cannot open {name}: {error}"));
     let bytes: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "zst") {
-        Box::new(
-            zstd::Decoder::new(file).unwrap_or_else(|error| panic!("cannot read {name}: {error}")),
-        )
+        Box::new(zstd::Decoder::new(file).unwrap_or_else(|error| panic!("cannot read {name}: {error}")))
     } else {
         Box::new(file)
     };
@@ -76,20 +64,14 @@ pub fn read_jsonl(path: impl AsRef<Path>) -> impl Iterator<Item = String> {
 ///
 /// # Panics
 /// When there is no answer within `within`: the message says `what` was waited for.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a deadline of the test itself, nothing that is decided"
-)]
+#[allow(clippy::disallowed_methods, reason = "a deadline of the test itself, nothing that is decided")]
 pub fn eventually<T>(within: Duration, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + within;
     loop {
         if let Some(answer) = probe() {
             return answer;
         }
-        assert!(
-            Instant::now() < deadline,
-            "gave up after {within:?} waiting for {what}"
-        );
+        assert!(Instant::now() < deadline, "gave up after {within:?} waiting for {what}");
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }

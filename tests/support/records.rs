@@ -33,11 +33,7 @@ pub struct Message {
 
 impl Message {
     pub fn new(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
-        Message {
-            key: Some(key.into()),
-            value: Some(value.into()),
-            ..Message::default()
-        }
+        Message { key: Some(key.into()), value: Some(value.into()), ..Message::default() }
     }
 
     pub fn on(mut self, partition: i32) -> Self {
@@ -104,9 +100,7 @@ impl Kafka {
         let producer = self.begin(id);
         send(&producer, topic, records);
         check_delivered(&producer);
-        producer
-            .commit_transaction(ANSWER_WITHIN)
-            .expect("the commit");
+        producer.commit_transaction(ANSWER_WITHIN).expect("the commit");
     }
 
     /// Produces records in one transaction of `transactional_id` and aborts it after all are on the broker.
@@ -117,9 +111,7 @@ impl Kafka {
         let producer = self.begin(id);
         send(&producer, topic, records);
         check_delivered(&producer);
-        producer
-            .abort_transaction(ANSWER_WITHIN)
-            .expect("the abort");
+        producer.abort_transaction(ANSWER_WITHIN).expect("the abort");
     }
 
     /// Every committed record of a topic, by partition and offset: up to the high watermark as it was when asked. Waits
@@ -132,17 +124,13 @@ impl Kafka {
         let reader = self.reader("read_committed");
         // The end that a read_committed client is told is the last stable offset. Markers and aborted records take
         // offsets that no reader sees, so the end is known by the partition's end-of-file, not by a last offset.
-        eventually(
-            DECIDED_WITHIN,
-            "open transactions of the topic to end",
-            || {
-                let stable = ends.iter().all(|(&partition, &end)| {
-                    let found = reader.fetch_watermarks(topic, partition, ANSWER_WITHIN);
-                    found.is_ok_and(|(_, stable)| stable >= end)
-                });
-                stable.then_some(())
-            },
-        );
+        eventually(DECIDED_WITHIN, "open transactions of the topic to end", || {
+            let stable = ends.iter().all(|(&partition, &end)| {
+                let found = reader.fetch_watermarks(topic, partition, ANSWER_WITHIN);
+                found.is_ok_and(|(_, stable)| stable >= end)
+            });
+            stable.then_some(())
+        });
         read_to_ends(&reader, topic, ends.len())
     }
 
@@ -170,21 +158,14 @@ impl Kafka {
     /// Every partition's high watermark, open transactions and all.
     pub fn ends(&self, topic: &str) -> BTreeMap<i32, i64> {
         let client = self.reader("read_uncommitted");
-        let metadata = client
-            .fetch_metadata(Some(topic), ANSWER_WITHIN)
-            .expect("the topic's metadata");
+        let metadata = client.fetch_metadata(Some(topic), ANSWER_WITHIN).expect("the topic's metadata");
         let partitions = metadata.topics()[0].partitions();
         assert!(!partitions.is_empty(), "topic {topic} does not exist");
         let end = |partition: i32| {
-            let (_, end) = client
-                .fetch_watermarks(topic, partition, ANSWER_WITHIN)
-                .expect("the watermarks");
+            let (_, end) = client.fetch_watermarks(topic, partition, ANSWER_WITHIN).expect("the watermarks");
             (partition, end)
         };
-        partitions
-            .iter()
-            .map(|partition| end(partition.id()))
-            .collect()
+        partitions.iter().map(|partition| end(partition.id())).collect()
     }
 
     fn reader(&self, isolation: &str) -> BaseConsumer {
@@ -210,16 +191,12 @@ impl Kafka {
         if let Some(id) = transactional_id {
             config.set("transactional.id", id);
         }
-        config
-            .create_with_context(Deliveries::default())
-            .expect("a producer")
+        config.create_with_context(Deliveries::default()).expect("a producer")
     }
 
     fn begin(&self, transactional_id: &str) -> ThreadedProducer<Deliveries> {
         let producer = self.producer(Some(transactional_id));
-        producer
-            .init_transactions(ANSWER_WITHIN)
-            .expect("init_transactions");
+        producer.init_transactions(ANSWER_WITHIN).expect("init_transactions");
         producer.begin_transaction().expect("begin_transaction");
         producer
     }
@@ -244,11 +221,7 @@ impl ProducerContext for Deliveries {
     }
 }
 
-fn send(
-    producer: &ThreadedProducer<Deliveries>,
-    topic: &str,
-    records: impl IntoIterator<Item = Message>,
-) {
+fn send(producer: &ThreadedProducer<Deliveries>, topic: &str, records: impl IntoIterator<Item = Message>) {
     for message in records {
         let mut headers = OwnedHeaders::new_with_capacity(message.headers.len());
         for (key, value) in &message.headers {
@@ -263,9 +236,7 @@ fn send(
         while let Err((error, refused)) = producer.send(record) {
             let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
             assert!(full, "{topic}: {error}");
-            producer
-                .flush(ANSWER_WITHIN)
-                .expect("acknowledgements that make room");
+            producer.flush(ANSWER_WITHIN).expect("acknowledgements that make room");
             record = refused;
         }
     }
@@ -281,8 +252,7 @@ fn check_delivered(producer: &ThreadedProducer<Deliveries>) {
 fn assign_all(reader: &BaseConsumer, topic: &str, partitions: usize) {
     let mut list = TopicPartitionList::new();
     list.add_partition_range(topic, 0, partitions as i32 - 1);
-    list.set_all_offsets(Offset::Beginning)
-        .expect("the beginnings");
+    list.set_all_offsets(Offset::Beginning).expect("the beginnings");
     reader.assign(&list).expect("the assignment");
 }
 

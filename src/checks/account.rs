@@ -1,0 +1,115 @@
+//! Group account (checks 22-28, 30): what the account's standing allows.
+
+use super::Context;
+use super::catalogue::Check;
+use super::findings::{Effect, Finding, Findings, Rule};
+use crate::domain::enums::ActionCode;
+use crate::state::{Account, Standing};
+use std::collections::BTreeMap;
+
+/// `checks.account`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// `unknown`: what happens to an account that nothing has opened.
+    pub unknown: UnknownAccount,
+    /// `stopped`
+    pub stopped: Rule,
+    /// `dunning`
+    pub dunning: Rule,
+    /// `closed`
+    pub closed: Rule,
+    /// `default`
+    pub default: Rule,
+    /// `flag.enabled`
+    pub flag: bool,
+    /// `flag.unlisted`
+    pub unlisted_flag: FlagEffect,
+    /// `flag.names`
+    pub flags: BTreeMap<String, FlagEffect>,
+    /// `chargeback`
+    pub chargeback: Rule,
+}
+
+/// What happens to an event of an unknown account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownAccount {
+    /// It is refused.
+    Reject,
+    /// The account opens with the default limit.
+    Open,
+}
+
+/// What a flag does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlagEffect {
+    /// Refuses.
+    Block,
+    /// Asks the consumer to identify.
+    Review,
+    /// Nothing.
+    Ignore,
+}
+
+/// Checks 22 to 28 and 30.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    let parameters = &context.parameters.account;
+    let Some(account) = context.account else {
+        unknown(context, parameters, findings);
+        return;
+    };
+    for (check, rule, bit, text) in [
+        (Check::AccountStopped, parameters.stopped, Standing::STOPPED, "the account is stopped"),
+        (Check::AccountDunning, parameters.dunning, Standing::DUNNING, "the account is in dunning"),
+        (Check::AccountClosed, parameters.closed, Standing::CLOSED, "the account is closed"),
+        (
+            Check::AccountDefault,
+            parameters.default,
+            Standing::DEFAULT,
+            "the account is in default, which is not satisfied",
+        ),
+        (
+            Check::Chargeback,
+            parameters.chargeback,
+            Standing::CHARGEBACK,
+            "a chargeback is open on the account",
+        ),
+    ] {
+        let bookkeeping = check == Check::Chargeback && context.event.is_bookkeeping();
+        if rule.enabled && account.standing.has(bit) && !bookkeeping {
+            findings.add(Finding::new(check, rule.effect, text.to_owned()).at("accountNumber"));
+        }
+    }
+    if parameters.flag {
+        flags(account, parameters, findings);
+    }
+}
+
+/// Checks 22 and 23: there is no account, and perhaps no room for one.
+fn unknown(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
+    if parameters.unknown == UnknownAccount::Reject {
+        let message = "the account is unknown: no account event has opened it".to_owned();
+        findings.add(Finding::new(Check::AccountUnknown, Effect::Reject, message).at("accountNumber"));
+    } else if !context.room_for_account {
+        let message =
+            "the partition holds as many accounts as it may: no further one can be opened".to_owned();
+        findings
+            .add(Finding::new(Check::StateUnavailable, Effect::NotEvaluated, message).at("accountNumber"));
+    }
+}
+
+/// Check 28.
+fn flags(account: &Account, parameters: &Parameters, findings: &mut Findings) {
+    for flag in account.flags() {
+        let finding = |effect| {
+            Finding::new(Check::AccountFlag, effect, format!("the account is flagged \"{flag}\""))
+                .at("accountNumber")
+        };
+        match parameters.flags.get(&**flag).unwrap_or(&parameters.unlisted_flag) {
+            FlagEffect::Block => findings.add(finding(Effect::Reject)),
+            FlagEffect::Review => {
+                findings.add(finding(Effect::Pending).asking(ActionCode::AskConsumerToIdentify))
+            }
+            FlagEffect::Ignore => {}
+        }
+    }
+}

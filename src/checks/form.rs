@@ -1,0 +1,341 @@
+//! Group form (checks 2-7, 17): can the event be judged at all? A finding here ends the evaluation.
+
+use super::catalogue::Check;
+use super::findings::{Effect, Finding, Findings};
+use super::parameters::ParameterSet;
+use super::sound::SoundEvent;
+use super::time;
+use crate::domain::enums::{ActionCode, EventType};
+use crate::domain::pos_event::{PosEvent, PosItem, Text};
+use crate::domain::{Amount, Decimal, Exact, Field, Micros};
+use std::fmt::Display;
+
+/// `checks.form`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// `required.enabled`
+    pub required: bool,
+    /// `required.ask_to_reenter`
+    pub ask_to_reenter: bool,
+    /// `length.enabled`
+    pub length: bool,
+    /// `length.id_max`, characters.
+    pub id_max: usize,
+    /// `length.text_max`, characters.
+    pub text_max: usize,
+    /// `length.items_max`
+    pub items_max: usize,
+    /// `decimals.enabled`
+    pub decimals: bool,
+    /// `decimals.totals`
+    pub total_decimals: u8,
+    /// `decimals.items`
+    pub item_decimals: u8,
+    /// `quantity.enabled`
+    pub quantity: bool,
+    /// `quantity.returns`: whether events other than corrections may have returned lines.
+    pub returns_allowed: bool,
+    /// `quantity.excess_discount`: whether a discount may pass its line.
+    pub excess_discount_allowed: bool,
+}
+
+/// The record key and timestamp that an event is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    /// The record's key: the account the event is for.
+    pub key: &'a str,
+    /// The record's timestamp; none where it has none.
+    pub timestamp: Option<Micros>,
+}
+
+/// Judges the form of an event.
+///
+/// # Errors
+/// The findings, in catalogue order, all with effect NotEvaluated.
+pub fn check<'a>(
+    event: &'a PosEvent<'a>,
+    envelope: Envelope<'a>,
+    parameters: &ParameterSet,
+) -> Result<SoundEvent<'a>, Findings> {
+    let mut form = Form { findings: Findings::default(), parameters: &parameters.form };
+    form.event(event, envelope);
+    for (line, item) in event.items.iter().take(parameters.form.items_max).enumerate() {
+        form.item(line, item, event.event_type.value());
+    }
+    let sound = sound(event, envelope);
+    if let Some(sound) = &sound {
+        form.total(sound);
+        if let Some(finding) = time::check_future(sound, envelope.timestamp, &parameters.time) {
+            form.findings.add(finding);
+        }
+    }
+    match sound {
+        Some(sound) if form.findings.is_empty() => Ok(sound),
+        _ => Err(form.findings.in_catalogue_order()),
+    }
+}
+
+/// The typed view, where everything required is there.
+fn sound<'a>(event: &'a PosEvent<'a>, envelope: Envelope<'a>) -> Option<SoundEvent<'a>> {
+    Some(SoundEvent {
+        event,
+        account_number: envelope.key,
+        event_type: event.event_type.value()?,
+        category: event.category_type.value(),
+        time: event.time.value()?,
+        currency: event.currency.value()?,
+        country: event.country_code.value()?,
+        language: event.conversation_language.value()?,
+        total: match &event.total_amount {
+            Field::Absent => Amount::ZERO,
+            Field::Value(total) => Amount::from_decimal(*total)?,
+            Field::Invalid(_) => return None,
+        },
+    })
+}
+
+struct Form<'p> {
+    findings: Findings,
+    parameters: &'p Parameters,
+}
+
+impl Form<'_> {
+    fn find(&mut self, check: Check, code: u8, field: &str, message: String) {
+        self.findings.add(Finding::new(check, Effect::NotEvaluated, message).coded(code).at(field));
+    }
+
+    fn event(&mut self, event: &PosEvent<'_>, envelope: Envelope<'_>) {
+        if let Some(number) = &event.account_number
+            && number != envelope.key
+        {
+            self.find(
+                Check::Total,
+                0,
+                "accountNumber",
+                "accountNumber differs from the key of the record; one of them names another account".into(),
+            );
+        }
+        self.required_field("eventType", &event.event_type);
+        self.required_field("time", &event.time);
+        self.required_field("currency", &event.currency);
+        self.required_field("countryCode", &event.country_code);
+        self.required_field("conversationLanguage", &event.conversation_language);
+        self.symbol("eventType", "event type", &event.event_type);
+        self.symbol("categoryType", "category type", &event.category_type);
+        self.symbol("time", "RFC 3339 time", &event.time);
+        self.symbol("currency", "currency", &event.currency);
+        self.symbol("countryCode", "country", &event.country_code);
+        self.symbol("conversationLanguage", "language", &event.conversation_language);
+        let (id_max, text_max) = (self.parameters.id_max, self.parameters.text_max);
+        for (field, text, max) in [
+            ("accountNumber", &event.account_number, id_max),
+            ("nfcId", &event.nfc_id, id_max),
+            ("posId", &event.pos_id, id_max),
+            ("posName", &event.pos_name, text_max),
+            ("accountTransactionId", &event.account_transaction_id, id_max),
+        ] {
+            self.text_length(text, max, || field.to_owned());
+        }
+        let (lines, most) = (event.items.len(), self.parameters.items_max);
+        if self.parameters.length && lines > most {
+            self.find(
+                Check::Length,
+                1,
+                "items",
+                format!("the basket has {lines} lines, at most {most} are judged"),
+            );
+        }
+        let decimals = self.parameters.total_decimals;
+        self.number(&event.total_amount, decimals, || "totalAmount".to_owned());
+        self.number(&event.total_tax, decimals, || "totalTax".to_owned());
+    }
+
+    fn item(&mut self, line: usize, item: &PosItem<'_>, event_type: Option<EventType>) {
+        let (id_max, text_max) = (self.parameters.id_max, self.parameters.text_max);
+        for (name, text, max) in [
+            ("itemId", &item.item_id, id_max),
+            ("itemDescription", &item.item_description, text_max),
+            ("unitCode", &item.unit_code, id_max),
+        ] {
+            if self.parameters.required && text.as_deref().is_none_or(is_blank) {
+                self.missing(&format!("items[{line}].{name}"));
+            }
+            self.text_length(text, max, || format!("items[{line}].{name}"));
+        }
+        for (name, number, required) in [
+            ("quantity", &item.quantity, true),
+            ("unitPrice", &item.unit_price, true),
+            ("netAmount", &item.net_amount, false),
+            ("taxAmount", &item.tax_amount, false),
+            ("discount", &item.discount, false),
+            ("grossAmount", &item.gross_amount, false),
+        ] {
+            if required && number.is_absent() {
+                self.missing(&format!("items[{line}].{name}"));
+            }
+            self.number(number, self.parameters.item_decimals, || format!("items[{line}].{name}"));
+        }
+        if self.parameters.quantity {
+            self.quantity(line, item, event_type);
+        }
+    }
+
+    fn required_field<T>(&mut self, name: &str, field: &Field<'_, T>) {
+        if field.is_absent() || matches!(field, Field::Invalid(text) if is_blank(text)) {
+            self.missing(name);
+        }
+    }
+
+    /// Fields that the typed view needs are required whatever the parameter says.
+    fn missing(&mut self, field: &str) {
+        let finding = Finding::new(
+            Check::Required,
+            Effect::NotEvaluated,
+            format!("{field} is required and missing or blank"),
+        );
+        let action = if self.parameters.ask_to_reenter {
+            ActionCode::AskConsumerToReEnterData
+        } else {
+            ActionCode::Unavailable
+        };
+        self.findings.add(finding.at(field).asking(action));
+    }
+
+    fn symbol<T>(&mut self, name: &str, what: &str, field: &Field<'_, T>) {
+        if let Field::Invalid(text) = field
+            && !is_blank(text)
+        {
+            self.find(Check::Format, 0, name, format!("{name} \"{}\" is no {what}", excerpt(text)));
+        }
+    }
+
+    fn text_length(&mut self, text: &Option<Text<'_>>, max: usize, field: impl Fn() -> String) {
+        let Some(text) = text else { return };
+        if self.parameters.length && text.len() > max {
+            let characters = text.chars().count();
+            if characters > max {
+                let field = field();
+                self.find(
+                    Check::Length,
+                    0,
+                    &field,
+                    format!("{field} has {characters} characters, at most {max} are taken"),
+                );
+            }
+        }
+    }
+
+    fn number(&mut self, number: &Field<'_, Decimal>, most: u8, field: impl Fn() -> String) {
+        match number {
+            Field::Absent => {}
+            Field::Value(value) => {
+                if self.parameters.decimals && value.scale() > most && value.decimals() > most {
+                    let field = field();
+                    self.find(
+                        Check::Decimals,
+                        0,
+                        &field,
+                        format!("{field} {value} has more than {most} decimals"),
+                    );
+                }
+            }
+            Field::Invalid(token) => {
+                let field = field();
+                let too_large = Decimal::parse(token) == Err(crate::domain::decimal::NumberFault::TooLarge);
+                let what = if too_large { "is larger than 18 digits" } else { "has more than 18 digits" };
+                self.find(
+                    Check::Decimals,
+                    u8::from(too_large),
+                    &field,
+                    format!("{field} {} {what}", excerpt(token)),
+                );
+            }
+        }
+    }
+
+    fn total(&mut self, sound: &SoundEvent<'_>) {
+        let event_type = sound.event_type;
+        let fault = match (event_type, &sound.event.total_amount) {
+            (EventType::Info | EventType::Unrecognized, _) => None,
+            (_, Field::Absent) => Some(format!("{event_type} needs totalAmount")),
+            (EventType::Withdrawal | EventType::WithdrawalCorrection, _)
+                if sound.total.is_negative() || sound.total.is_zero() =>
+            {
+                Some(format!("totalAmount {} of a {event_type} must be above 0", sound.total))
+            }
+            (EventType::Purchase | EventType::WithdrawalCommission | EventType::Interest, _)
+                if sound.total.is_negative() =>
+            {
+                Some(format!("totalAmount {} of a {event_type} must not be below 0", sound.total))
+            }
+            _ => None,
+        };
+        if let Some(message) = fault {
+            self.find(Check::Total, 0, "totalAmount", message);
+        }
+    }
+
+    fn quantity(&mut self, line: usize, item: &PosItem<'_>, event_type: Option<EventType>) {
+        let (Some(quantity), Some(price)) = (item.quantity.value(), item.unit_price.value()) else { return };
+        if quantity.is_zero() {
+            self.find(
+                Check::Quantity,
+                0,
+                &format!("items[{line}].quantity"),
+                format!("line {}: quantity is 0", line + 1),
+            );
+            return;
+        }
+        let is_correction =
+            matches!(event_type, Some(EventType::Correction | EventType::WithdrawalCorrection));
+        if quantity.is_negative() && !self.parameters.returns_allowed && !is_correction {
+            let message = format!(
+                "line {}: quantity {quantity} is negative, which only corrections may have",
+                line + 1
+            );
+            self.find(Check::Quantity, 0, &format!("items[{line}].quantity"), message);
+        }
+        let Some(discount) = item.discount.value().filter(|discount| !discount.is_zero()) else { return };
+        let field = format!("items[{line}].discount");
+        let (Some(full), Some(cut)) = (Exact::product(price, quantity), discount.exact()) else {
+            self.find(
+                Check::Decimals,
+                1,
+                &field,
+                format!("line {}: unitPrice x quantity is out of range", line + 1),
+            );
+            return;
+        };
+        if self.parameters.excess_discount_allowed {
+            return;
+        }
+        if (cut.0 < 0) != (full.0 < 0) && full != Exact::ZERO {
+            self.find(
+                Check::Quantity,
+                0,
+                &field,
+                wrong_discount(line, "has another sign than its line", discount, full),
+            );
+        } else if cut.abs() > full.abs() {
+            self.find(Check::Quantity, 0, &field, wrong_discount(line, "is above its line", discount, full));
+        }
+    }
+}
+
+fn wrong_discount(line: usize, what: &str, discount: impl Display, full: Exact) -> String {
+    format!("line {}: discount {discount} {what} (unitPrice x quantity = {full})", line + 1)
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+/// The start of a text that came from outside: enough to recognise it.
+fn excerpt(text: &str) -> String {
+    const MOST: usize = 60;
+    let mut excerpt: String = text.chars().take(MOST).collect();
+    if excerpt.len() < text.len() {
+        excerpt.push('…');
+    }
+    excerpt
+}

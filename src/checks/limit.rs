@@ -1,0 +1,82 @@
+//! Group limit (checks 29, 31, 32): does the amount fit the account's limit, its first-purchase cap and its holds?
+
+use super::Context;
+use super::catalogue::Check;
+use super::findings::{Finding, Findings, Rule};
+use super::parameters::PerCurrency;
+use crate::domain::enums::EventType;
+use crate::domain::{Amount, limits};
+use crate::state::Standing;
+
+/// `checks.limit`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// `exceeded`
+    pub exceeded: Rule,
+    /// `default`: limit of an account that opens by itself.
+    pub default: PerCurrency,
+    /// `first_amount`
+    pub first_amount: Rule,
+    /// `first_amount.cap`
+    pub first_cap: PerCurrency,
+    /// `holds`
+    pub holds: Rule,
+    /// `holds.open_max`, at most [`limits::HOLDS_MAX`].
+    pub holds_max: usize,
+}
+
+/// Checks 29, 31 and 32.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    let event = context.event;
+    if event.is_bookkeeping() {
+        return;
+    }
+    let parameters = &context.parameters.limit;
+    let spends = event.spends() || (event.event_type == EventType::Correction && event.total > Amount::ZERO);
+    if parameters.exceeded.enabled && spends && !event.total.is_zero() {
+        exceeded(context, parameters, findings);
+    }
+    if parameters.first_amount.enabled && event.event_type == EventType::Purchase {
+        first_amount(context, parameters, findings);
+    }
+    let open = context.account.map_or(0, |account| account.holds().len());
+    let most = if parameters.holds.enabled {
+        parameters.holds_max.min(limits::HOLDS_MAX)
+    } else {
+        limits::HOLDS_MAX
+    };
+    if open >= most {
+        let message = format!("the account has {open} open holds, at most {most} are allowed");
+        findings.add(Finding::new(Check::Holds, parameters.holds.effect, message).at("accountNumber"));
+    }
+}
+
+/// Check 29: balance + holds + amount > limit.
+fn exceeded(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
+    let total = context.event.total;
+    let opening = parameters.default.get(context.event.currency).unwrap_or_default();
+    let (available, limit) =
+        context.account.map_or((opening, opening), |account| (account.available(), account.limit));
+    if total <= available {
+        return;
+    }
+    let message = format!(
+        "totalAmount {total} is above the {available} available of a limit of {limit}, by {}",
+        total.saturating_minus(available)
+    );
+    findings.add(Finding::new(Check::LimitExceeded, parameters.exceeded.effect, message).at("totalAmount"));
+}
+
+/// Check 31.
+fn first_amount(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
+    let total = context.event.total;
+    let purchased = context.account.is_some_and(|account| account.standing.has(Standing::PURCHASED));
+    if let Some(cap) =
+        parameters.first_cap.get(context.event.currency).filter(|cap| !purchased && total > *cap)
+    {
+        let message =
+            format!("the first purchase of the account is {total}, above the cap of {cap} for a first one");
+        findings
+            .add(Finding::new(Check::FirstAmount, parameters.first_amount.effect, message).at("totalAmount"));
+    }
+}

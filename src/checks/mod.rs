@@ -1,0 +1,60 @@
+//! The checks: what is looked at, in which order, and what each answers.
+//!
+//! One file per catalogue group; [`catalogue`] fixes numbers, codes and the order of messages. A
+//! check reads the event, the account and its parameters, and nothing else; it changes nothing.
+
+pub mod account;
+pub mod basket;
+pub mod catalogue;
+pub mod correction;
+pub mod findings;
+pub mod form;
+pub mod identity;
+pub mod limit;
+pub mod parameters;
+pub mod repeat;
+pub mod sense;
+pub mod sound;
+pub mod texts;
+pub mod time;
+pub mod velocity;
+
+pub use catalogue::Check;
+pub use findings::{Effect, Finding, Findings, Rule};
+pub use parameters::{ParameterSet, Parameters, PerCurrency};
+pub use sound::SoundEvent;
+pub use texts::Texts;
+
+use crate::domain::Micros;
+use crate::state::Account;
+
+/// What a check may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The event, its form found sound.
+    pub event: &'a SoundEvent<'a>,
+    /// The account as it is before the event; none where it is unknown.
+    pub account: Option<&'a Account>,
+    /// The parameters for the event's country and currency.
+    pub parameters: &'a ParameterSet,
+    /// The partition's stream time, this event included.
+    pub now: Micros,
+    /// Whether the partition can take a further account.
+    pub room_for_account: bool,
+}
+
+/// Runs every check after form and repeat, in catalogue order.
+#[must_use]
+pub fn run_all(context: &Context<'_>, digest: repeat::Digest) -> Findings {
+    let mut findings = Findings::default();
+    basket::check(context, &mut findings);
+    sense::check(context, &mut findings);
+    time::check_late(context, &mut findings);
+    repeat::check(context, digest, &mut findings);
+    account::check(context, &mut findings);
+    limit::check(context, &mut findings);
+    identity::check(context, &mut findings);
+    velocity::check(context, &mut findings);
+    correction::check(context, &mut findings);
+    findings.in_catalogue_order()
+}

@@ -1,0 +1,109 @@
+//! The parameters of all checks, and their overrides by country and currency.
+
+use super::{account, basket, correction, form, identity, limit, repeat, sense, time, velocity};
+use crate::domain::enums::{CountryCode, Currency};
+use crate::domain::{Amount, Micros};
+
+/// The parameters of every check: `checks.*` of the config.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterSet {
+    /// `checks.form`
+    pub form: form::Parameters,
+    /// `checks.basket`
+    pub basket: basket::Parameters,
+    /// `checks.sense`
+    pub sense: sense::Parameters,
+    /// `checks.time`
+    pub time: time::Parameters,
+    /// `checks.repeat`
+    pub repeat: repeat::Parameters,
+    /// `checks.account`
+    pub account: account::Parameters,
+    /// `checks.limit`
+    pub limit: limit::Parameters,
+    /// `checks.identity`
+    pub identity: identity::Parameters,
+    /// `checks.velocity`
+    pub velocity: velocity::Parameters,
+    /// `checks.correction`
+    pub correction: correction::Parameters,
+    /// `checks.pending.hold_time`: how long a Pending event may stay so, in stream time.
+    pub hold_time: Micros,
+}
+
+/// An amount for each currency that has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PerCurrency([Option<Amount>; Currency::ALL.len()]);
+
+impl PerCurrency {
+    /// Sets the amount of a currency.
+    pub fn set(&mut self, currency: Currency, amount: Amount) {
+        self.0[currency.index()] = Some(amount);
+    }
+
+    /// The amount of a currency, where there is one.
+    #[must_use]
+    pub fn get(&self, currency: Currency) -> Option<Amount> {
+        self.0[currency.index()]
+    }
+}
+
+/// A set of a contract enum's symbols, by index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SymbolSet(pub u16);
+
+impl SymbolSet {
+    /// Adds the symbol with this index.
+    pub fn insert(&mut self, index: usize) {
+        self.0 |= 1 << index;
+    }
+
+    /// Whether the symbol with this index is in it.
+    #[must_use]
+    pub fn has(self, index: usize) -> bool {
+        self.0 >> index & 1 == 1
+    }
+}
+
+const COUNTRIES: usize = CountryCode::ALL.len();
+const CURRENCIES: usize = Currency::ALL.len();
+
+/// The parameter sets of a ruleset: the base, and those that overrides make of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameters {
+    sets: Vec<ParameterSet>,
+    by_country_and_currency: [[u8; CURRENCIES]; COUNTRIES],
+}
+
+impl Parameters {
+    /// Parameters without overrides.
+    #[must_use]
+    pub fn new(base: ParameterSet) -> Self {
+        Self { sets: vec![base], by_country_and_currency: [[0; CURRENCIES]; COUNTRIES] }
+    }
+
+    /// Lets events of this country and currency be judged by `set`.
+    pub fn set_for(&mut self, country: CountryCode, currency: Currency, set: ParameterSet) {
+        let place = self.sets.iter().position(|known| *known == set).unwrap_or_else(|| {
+            self.sets.push(set);
+            self.sets.len() - 1
+        });
+        self.by_country_and_currency[country.index()][currency.index()] = place as u8;
+    }
+
+    /// The parameters for events of this country and currency (`Unrecognized` where there is none).
+    #[must_use]
+    pub fn of(&self, country: CountryCode, currency: Currency) -> &ParameterSet {
+        &self.sets[usize::from(self.by_country_and_currency[country.index()][currency.index()])]
+    }
+
+    /// How long events must be remembered: the longest window of any set, and a local day.
+    #[must_use]
+    pub fn memory(&self) -> Micros {
+        self.sets
+            .iter()
+            .map(|set| set.velocity.memory().max(set.repeat.near_duplicate_within))
+            .max()
+            .unwrap_or_default()
+    }
+}

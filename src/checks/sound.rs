@@ -1,0 +1,53 @@
+//! An event whose form is sound: what later checks may rely on without asking again.
+
+use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
+use crate::domain::pos_event::PosEvent;
+use crate::domain::{Amount, Micros};
+
+/// A POS event that passed the form checks: required fields are there, enums known, amounts in range.
+#[derive(Debug)]
+pub struct SoundEvent<'a> {
+    /// The event as it came in.
+    pub event: &'a PosEvent<'a>,
+    /// Its account.
+    pub account_number: &'a str,
+    /// Its type.
+    pub event_type: EventType,
+    /// Its category, where it has one.
+    pub category: Option<CategoryType>,
+    /// When it happened.
+    pub time: Micros,
+    /// Its currency.
+    pub currency: Currency,
+    /// Its country.
+    pub country: CountryCode,
+    /// Its conversation language, as sent.
+    pub language: Language,
+    /// totalAmount; zero where it has none.
+    pub total: Amount,
+}
+
+impl SoundEvent<'_> {
+    /// Purchases and withdrawals: what uses the limit and counts in windows.
+    #[must_use]
+    pub fn spends(&self) -> bool {
+        matches!(self.event_type, EventType::Purchase | EventType::Withdrawal)
+    }
+
+    /// Interest, commission and info are book-keeping: checks 29 to 43 do not look at them (check 45).
+    #[must_use]
+    pub fn is_bookkeeping(&self) -> bool {
+        matches!(self.event_type, EventType::Info | EventType::Interest | EventType::WithdrawalCommission)
+    }
+
+    /// What the event books when it is accepted, signed.
+    #[must_use]
+    pub fn posts(&self) -> Option<Amount> {
+        match self.event_type {
+            EventType::Info | EventType::Unrecognized => None,
+            EventType::Purchase if self.total.is_zero() => None,
+            EventType::WithdrawalCorrection => Some(self.total.negated()),
+            _ => Some(self.total),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The engine: records in, decisions out. Pure: no I/O, no clock, no chance, nothing kept between calls.
+//!
+//! `decide` looks at the state and says what to answer and what to change; whoever calls it applies
+//! the facts ([`crate::state::PartitionState::apply`]) and sends the outcomes. The same engine runs
+//! in `run`, `check`, `demo`, the tests and the benches.
+
+mod account;
+mod pending;
+mod pos;
+
+pub use account::Refusal;
+
+use crate::checks::{Check, Effect, Finding, Parameters, Texts};
+use crate::domain::Micros;
+use crate::domain::enums::{EventType, Language, Verdict};
+use crate::domain::hashing::hash128;
+use crate::domain::ids::TransactionId;
+use crate::domain::outcome::{Message, Outcome, Source};
+use crate::domain::pos_event::PosEvent;
+use crate::state::Change;
+use smallvec::SmallVec;
+use std::borrow::Cow;
+
+/// Everything that decides, besides the state: parameters and texts.
+#[derive(Debug)]
+pub struct Engine {
+    parameters: Parameters,
+    texts: Texts,
+    ruleset: String,
+    memory: Micros,
+}
+
+/// The record at hand: where it stands and what stands beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Where it stands.
+    pub source: Source<'a>,
+    /// Its key, the account.
+    pub key: &'a str,
+    /// Next offset per other input topic of the partition.
+    pub positions: &'a [(String, i64)],
+}
+
+impl Record<'_> {
+    /// The record's timestamp; none where Kafka has none (-1).
+    #[must_use]
+    pub fn timestamp(&self) -> Option<Micros> {
+        (self.source.timestamp_millis >= 0).then(|| Micros::from_millis(self.source.timestamp_millis))
+    }
+
+    fn transaction_id(&self, digest: u64, ordinal: u32) -> TransactionId {
+        TransactionId::derive(self.source.topic, self.source.partition, self.source.offset, digest, ordinal)
+    }
+}
+
+/// What one input causes.
+#[derive(Debug, Default)]
+pub struct Decision<'a> {
+    /// What to publish.
+    pub outcome: Option<Outcome<'a>>,
+    /// What to change.
+    pub change: Option<Change<'a>>,
+}
+
+impl Engine {
+    /// An engine with these parameters and texts; `canonical` is their text, of which the ruleset hash is made.
+    #[must_use]
+    pub fn new(parameters: Parameters, texts: Texts, canonical: &str) -> Self {
+        let memory = parameters.memory();
+        Self { parameters, texts, ruleset: format!("{:032x}", hash128(canonical.as_bytes())), memory }
+    }
+
+    /// Hash of the parameters and texts.
+    #[must_use]
+    pub fn ruleset(&self) -> &str {
+        &self.ruleset
+    }
+
+    /// The answer to a record that could not be decoded; `digest` is that of its bytes.
+    #[must_use]
+    pub fn undecodable<'a>(
+        &'a self,
+        record: &Record<'a>,
+        digest: u64,
+        why: &str,
+        field: Option<&str>,
+    ) -> Outcome<'a> {
+        let mut finding = Finding::new(
+            Check::Undecodable,
+            Effect::NotEvaluated,
+            format!("the record cannot be decoded: {why}"),
+        );
+        finding.field = field.map(str::to_owned);
+        self.not_evaluated(record, digest, vec![finding])
+    }
+
+    /// The answer to a record on which the program failed again and again.
+    #[must_use]
+    pub fn failed<'a>(&'a self, record: &Record<'a>, digest: u64) -> Outcome<'a> {
+        let message = "the event could not be judged because of an internal error".to_owned();
+        self.not_evaluated(record, digest, vec![Finding::new(Check::Failed, Effect::NotEvaluated, message)])
+    }
+
+    fn not_evaluated<'a>(&'a self, record: &Record<'a>, digest: u64, findings: Vec<Finding>) -> Outcome<'a> {
+        let messages = self.messages(findings, Language::En);
+        self.outcome(record, record.transaction_id(digest, 0), Verdict::NotEvaluated, messages)
+    }
+
+    /// An outcome of a record with nothing of the event in it yet.
+    fn outcome<'a>(
+        &'a self,
+        record: &Record<'a>,
+        transaction_id: TransactionId,
+        verdict: Verdict,
+        messages: Vec<Message>,
+    ) -> Outcome<'a> {
+        Outcome {
+            transaction_id,
+            account_number: Cow::Borrowed(record.key),
+            account_transaction_id: None,
+            event_type: EventType::Unrecognized,
+            event_time: None,
+            verdict,
+            messages,
+            currency: None,
+            posted_amount: None,
+            balance_after: None,
+            available_after: None,
+            supersedes: None,
+            source: record.source,
+            account_revision: 0,
+            positions: record.positions,
+            evidence: Vec::new(),
+            ruleset: &self.ruleset,
+        }
+    }
+
+    /// Findings as messages, with the customer's text.
+    fn messages(&self, findings: Vec<Finding>, language: Language) -> Vec<Message> {
+        findings
+            .into_iter()
+            .map(|finding| Message {
+                kind: finding.kind,
+                code: finding.code(),
+                customer_message: self.texts.of(finding.code(), language),
+                message: cut(finding.message, crate::domain::limits::MESSAGE_CHARS_MAX),
+                action: finding.action,
+                field: finding.field.map(|field| cut(field, crate::domain::limits::ID_CHARS_MAX)),
+            })
+            .collect()
+    }
+}
+
+/// The contract bounds texts; what is longer ends in `…`.
+fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most
+        && let Some((end, _)) = text.char_indices().nth(most - 1)
+        && text[end..].chars().nth(1).is_some()
+    {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// What an outcome repeats of the event, where it could be read.
+fn describe<'a>(outcome: &mut Outcome<'a>, event: &'a PosEvent<'a>) {
+    outcome.account_transaction_id = event.account_transaction_id.as_deref().map(Cow::Borrowed);
+    outcome.event_type = event.event_type.value().unwrap_or(EventType::Unrecognized);
+    outcome.event_time = event.time.value();
+    outcome.currency = event.currency.value().map(crate::domain::enums::Currency::symbol);
+}
+
+/// A change of one account.
+fn change<'a>(account: Cow<'a, str>, facts: SmallVec<[crate::state::Fact; 3]>) -> Option<Change<'a>> {
+    (!facts.is_empty()).then_some(Change { account, facts })
+}

@@ -1,0 +1,310 @@
+//! One account as the checks see it. A million of these are in memory: sizes matter.
+
+use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
+use crate::domain::hashing::hash64;
+use crate::domain::ids::TransactionId;
+use crate::domain::limits;
+use crate::domain::{Amount, Micros};
+use std::collections::VecDeque;
+
+/// Standing facts of an account, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing(pub u8);
+
+impl Standing {
+    /// Flag `stopped`.
+    pub const STOPPED: Self = Self(1);
+    /// Flag `dunning`.
+    pub const DUNNING: Self = Self(2);
+    /// Flag `chargeback`: a chargeback is open.
+    pub const CHARGEBACK: Self = Self(4);
+    /// In default, not satisfied.
+    pub const DEFAULT: Self = Self(8);
+    /// Closed, for good.
+    pub const CLOSED: Self = Self(16);
+    /// Has an accepted purchase.
+    pub const PURCHASED: Self = Self(32);
+    /// The social security number is known.
+    pub const SSN_KNOWN: Self = Self(64);
+
+    /// Whether all bits of `other` are set.
+    #[must_use]
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// With the bits of `other` set or cleared.
+    #[must_use]
+    pub fn with(self, other: Self, on: bool) -> Self {
+        if on { Self(self.0 | other.0) } else { Self(self.0 & !other.0) }
+    }
+
+    /// The bit that a flag's name stands for, where it has a check of its own.
+    #[must_use]
+    pub fn of_flag(name: &str) -> Option<Self> {
+        match name {
+            "stopped" => Some(Self::STOPPED),
+            "dunning" => Some(Self::DUNNING),
+            "chargeback" => Some(Self::CHARGEBACK),
+            _ => None,
+        }
+    }
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// Its number, the record key.
+    pub number: Box<str>,
+    /// Everything booked and not paid.
+    pub balance: Amount,
+    /// The part of the balance that does not use the limit (interest, commission), never below zero.
+    pub fees: Amount,
+    /// The limit; 0 until one is set.
+    pub limit: Amount,
+    /// Sum of the open holds.
+    pub held: Amount,
+    /// Accepted purchases that no correction has taken back yet.
+    pub purchases_correctable: Amount,
+    /// Accepted withdrawals that no correction has taken back yet.
+    pub withdrawals_correctable: Amount,
+    /// How many inputs this state has applied.
+    pub revision: i64,
+    /// Standing facts.
+    pub standing: Standing,
+    /// Currency, where known.
+    pub currency: Option<Currency>,
+    /// Country, where known.
+    pub country: Option<CountryCode>,
+    /// The last evaluated events, in the order they were decided.
+    pub recent: VecDeque<Recent>,
+    /// What few accounts have.
+    pub more: Option<Box<More>>,
+}
+
+/// The rarer parts of an account.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct More {
+    /// Open holds, oldest first.
+    pub holds: Vec<Hold>,
+    /// Flags by name, sorted, without those that are [`Standing`] bits.
+    pub flags: Vec<Box<str>>,
+    /// Hashes of the registered chips, sorted.
+    pub chips: Vec<u64>,
+    /// Hashes of the blocked chips, sorted.
+    pub blocked_chips: Vec<u64>,
+    /// Hashes of the last account events' ids, oldest first.
+    pub account_event_ids: VecDeque<u64>,
+    /// First answers that were more than a plain Accepted, oldest first.
+    pub answers: VecDeque<Answer>,
+    /// The person behind the account.
+    pub party_id: Option<Box<str>>,
+}
+
+/// One evaluated event, for windows and repeats: 40 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recent {
+    /// Event time.
+    pub time: Micros,
+    /// totalAmount.
+    pub amount: Amount,
+    /// Hash of accountTransactionId; 0: it had none.
+    pub id: u64,
+    /// Digest of the whole event.
+    pub content: u32,
+    /// Hash of the terminal's id; 0: none.
+    pub terminal: u32,
+    /// Hash of the chip's id; 0: none.
+    pub chip: u32,
+    /// What kind of event, what was answered, and 24 bits of the basket's digest.
+    pub flags: RecentFlags,
+}
+
+/// Kind and answer of a [`Recent`] event, packed: bits 0-2 event type, 3-4 verdict, 5 accepted, 6 has an answer, 8-31 basket digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecentFlags(pub u32);
+
+impl RecentFlags {
+    const ACCEPTED: u32 = 1 << 5;
+    const ANSWER: u32 = 1 << 6;
+
+    /// Packs; `basket` keeps its upper 24 bits.
+    #[must_use]
+    pub fn new(event_type: EventType, verdict: Verdict, has_answer: bool, basket: u32) -> Self {
+        let accepted = if verdict == Verdict::Accepted { Self::ACCEPTED } else { 0 };
+        let answer = if has_answer { Self::ANSWER } else { 0 };
+        Self((basket & 0xffff_ff00) | event_type as u32 | (verdict as u32) << 3 | accepted | answer)
+    }
+
+    /// The event's type.
+    #[must_use]
+    pub fn event_type(self) -> EventType {
+        EventType::ALL[(self.0 & 7) as usize]
+    }
+
+    /// The first answer.
+    #[must_use]
+    pub fn verdict(self) -> Verdict {
+        Verdict::ALL[(self.0 >> 3 & 3) as usize]
+    }
+
+    /// Whether it was accepted, at once or when a Pending was granted.
+    #[must_use]
+    pub fn accepted(self) -> bool {
+        self.0 & Self::ACCEPTED != 0
+    }
+
+    /// Whether the first answer had messages, kept in [`More::answers`].
+    #[must_use]
+    pub fn has_answer(self) -> bool {
+        self.0 & Self::ANSWER != 0
+    }
+
+    /// 24 bits of the basket's digest.
+    #[must_use]
+    pub fn basket(self) -> u32 {
+        self.0 & 0xffff_ff00
+    }
+
+    /// The same, accepted: a Pending that was granted.
+    #[must_use]
+    pub fn granted(self) -> Self {
+        Self(self.0 | Self::ACCEPTED)
+    }
+}
+
+/// Hash of an accountTransactionId; 0 where there is none.
+#[must_use]
+pub fn id_hash(id: Option<&str>) -> u64 {
+    id.map_or(0, |id| hash64(id.as_bytes()).max(1))
+}
+
+/// The messages of a first answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Hash of accountTransactionId.
+    pub id: u64,
+    /// What was said.
+    pub messages: Vec<StoredMessage>,
+}
+
+/// A message as it is kept: what the catalogue knows is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Catalogue number of the check.
+    pub check: u8,
+    /// The message's code, by its place in the check's codes.
+    pub code: u8,
+    /// Index of the message type.
+    pub kind: u8,
+    /// Index of the action code.
+    pub action: u8,
+    /// Text for the merchant.
+    pub message: Box<str>,
+    /// The field at fault.
+    pub field: Option<Box<str>>,
+}
+
+/// An amount held for a Pending event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The Pending outcome.
+    pub transaction_id: TransactionId,
+    /// The event's accountTransactionId.
+    pub account_transaction_id: Option<Box<str>>,
+    /// The event's type.
+    pub event_type: EventType,
+    /// The event's time.
+    pub event_time: Micros,
+    /// The event's currency.
+    pub currency: Currency,
+    /// The event's conversation language.
+    pub language: Language,
+    /// What is held on the limit, never below zero.
+    pub held: Amount,
+    /// What is booked when it is granted, signed.
+    pub posts: Amount,
+    /// Stream time at which it runs out.
+    pub expires: Micros,
+}
+
+impl Account {
+    /// An account that was just opened.
+    #[must_use]
+    pub fn opened(
+        number: &str,
+        limit: Amount,
+        currency: Option<Currency>,
+        country: Option<CountryCode>,
+    ) -> Self {
+        Self {
+            number: number.into(),
+            balance: Amount::ZERO,
+            fees: Amount::ZERO,
+            limit,
+            held: Amount::ZERO,
+            purchases_correctable: Amount::ZERO,
+            withdrawals_correctable: Amount::ZERO,
+            revision: 0,
+            standing: Standing::default(),
+            currency,
+            country,
+            recent: VecDeque::new(),
+            more: None,
+        }
+    }
+
+    /// Limit - balance on the limit - open holds.
+    #[must_use]
+    pub fn available(&self) -> Amount {
+        self.limit.saturating_minus(self.balance.saturating_minus(self.fees)).saturating_minus(self.held)
+    }
+
+    /// Open holds, oldest first.
+    #[must_use]
+    pub fn holds(&self) -> &[Hold] {
+        self.more.as_ref().map_or(&[], |more| &more.holds)
+    }
+
+    /// Flags by name, sorted.
+    #[must_use]
+    pub fn flags(&self) -> &[Box<str>] {
+        self.more.as_ref().map_or(&[], |more| &more.flags)
+    }
+
+    /// Whether an account event with this id hash was applied lately.
+    #[must_use]
+    pub fn has_applied(&self, id: u64) -> bool {
+        self.more.as_ref().is_some_and(|more| more.account_event_ids.contains(&id))
+    }
+
+    /// The remembered event with this id hash.
+    #[must_use]
+    pub fn remembered(&self, id: u64) -> Option<&Recent> {
+        self.recent.iter().rev().find(|recent| recent.id == id)
+    }
+
+    /// The messages of the first answer to the event with this id hash.
+    #[must_use]
+    pub fn answer(&self, id: u64) -> Option<&Answer> {
+        self.more.as_ref()?.answers.iter().rev().find(|answer| answer.id == id)
+    }
+
+    pub(super) fn more_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    /// Remembers an event and forgets what is older than `keep_from`, within the bounds.
+    pub(super) fn remember(&mut self, recent: Recent, keep_from: Micros) {
+        while self.recent.len() >= limits::RECENT_EVENTS_MAX
+            || (self.recent.len() >= limits::RECENT_EVENTS_MIN
+                && self.recent.front().is_some_and(|oldest| oldest.time < keep_from))
+        {
+            self.recent.pop_front();
+        }
+        if self.recent.len() == self.recent.capacity() {
+            self.recent.reserve_exact((self.recent.len() / 4).max(4));
+        }
+        self.recent.push_back(recent);
+    }
+}

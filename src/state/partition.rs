@@ -1,0 +1,265 @@
+//! One partition's state: accounts, stream time, holds by the time they run out; apply and undo.
+
+use super::account::{Account, Standing};
+use super::accounts::Accounts;
+use super::fact::{Booking, Fact, Patch};
+use crate::domain::enums::EventType;
+use crate::domain::ids::TransactionId;
+use crate::domain::limits;
+use crate::domain::{Amount, Micros};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The state of one input partition.
+#[derive(Debug, Default)]
+pub struct PartitionState {
+    accounts: Accounts,
+    stream_time: Micros,
+    holds_by_expiry: BTreeSet<(Micros, TransactionId, u32)>,
+    undo: Undo,
+}
+
+/// What a batch changed, as it was before.
+#[derive(Debug, Default)]
+struct Undo {
+    /// Slots below this were there when the batch began; later ones are new.
+    slots: u32,
+    stream_time: Micros,
+    /// Accounts as they were before the batch first touched them.
+    accounts: BTreeMap<u32, Account>,
+}
+
+/// A fact that does not fit the state: the journal or the program is wrong, never the input.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateFault {
+    /// A fact about an account that is not there.
+    #[error("a fact about an account that was never opened")]
+    NoAccount,
+    /// A hold ended that was not open.
+    #[error("a hold ended that was not open")]
+    NoHold,
+}
+
+impl PartitionState {
+    /// The accounts.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// The largest event time decided on: the `now` of every check.
+    #[must_use]
+    pub fn stream_time(&self) -> Micros {
+        self.stream_time
+    }
+
+    /// Lets stream time go on to `time`, if it is later.
+    pub fn advance(&mut self, time: Micros) {
+        self.stream_time = self.stream_time.max(time);
+    }
+
+    /// The hold that runs out first, if it has run out at `now`: its account and its Pending outcome.
+    #[must_use]
+    pub fn expired_hold(&self, now: Micros) -> Option<(&Account, TransactionId)> {
+        let (expires, transaction_id, slot) = self.holds_by_expiry.first()?;
+        if *expires > now {
+            return None;
+        }
+        self.accounts.at(*slot).map(|account| (account, *transaction_id))
+    }
+
+    /// Puts a full state in place: restore from a checkpoint.
+    pub fn set(&mut self, account: Account) {
+        if let Some(slot) = self.accounts.slot(&account.number) {
+            self.forget_expiries(slot);
+        }
+        let expiries: Vec<_> =
+            account.holds().iter().map(|hold| (hold.expires, hold.transaction_id)).collect();
+        let slot = self.accounts.put(account);
+        self.holds_by_expiry.extend(expiries.into_iter().map(|(expires, id)| (expires, id, slot)));
+        self.undo.slots = self.accounts.len() as u32;
+    }
+
+    /// Carries out the facts of one account, with the account as it was kept for [`PartitionState::undo`].
+    ///
+    /// # Errors
+    /// [`StateFault`] where a fact does not fit; the state must then be dropped and restored.
+    pub fn apply(&mut self, number: &str, facts: &[Fact]) -> Result<(), StateFault> {
+        let slot = match (self.accounts.slot(number), facts.first()) {
+            (Some(slot), _) => slot,
+            (None, Some(Fact::Opened { limit, currency, country })) => {
+                self.accounts.put(Account::opened(number, *limit, *currency, *country))
+            }
+            (None, _) => return Err(StateFault::NoAccount),
+        };
+        let account = self.accounts.at_mut(slot).ok_or(StateFault::NoAccount)?;
+        if slot < self.undo.slots {
+            self.undo.accounts.entry(slot).or_insert_with(|| account.clone());
+        }
+        for fact in facts {
+            apply_fact(account, fact, slot, &mut self.holds_by_expiry)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets how things were before: the batch is committed.
+    pub fn keep(&mut self) {
+        self.undo.accounts.clear();
+        self.undo.slots = self.accounts.len() as u32;
+        self.undo.stream_time = self.stream_time;
+    }
+
+    /// Puts everything back as it was at the last [`PartitionState::keep`]: the batch is aborted.
+    pub fn undo(&mut self) {
+        while self.accounts.len() as u32 > self.undo.slots {
+            self.forget_expiries(self.accounts.len() as u32 - 1);
+            self.accounts.remove_last();
+        }
+        for (slot, account) in std::mem::take(&mut self.undo.accounts) {
+            self.forget_expiries(slot);
+            self.holds_by_expiry
+                .extend(account.holds().iter().map(|hold| (hold.expires, hold.transaction_id, slot)));
+            if let Some(place) = self.accounts.at_mut(slot) {
+                *place = account;
+            }
+        }
+        self.stream_time = self.undo.stream_time;
+    }
+
+    fn forget_expiries(&mut self, slot: u32) {
+        if let Some(account) = self.accounts.at(slot) {
+            for hold in account.holds() {
+                self.holds_by_expiry.remove(&(hold.expires, hold.transaction_id, slot));
+            }
+        }
+    }
+}
+
+fn apply_fact(
+    account: &mut Account,
+    fact: &Fact,
+    slot: u32,
+    expiries: &mut BTreeSet<(Micros, TransactionId, u32)>,
+) -> Result<(), StateFault> {
+    match fact {
+        Fact::Opened { .. } => {}
+        Fact::Evaluated { recent, keep_from } => {
+            account.revision += 1;
+            account.remember(*recent, *keep_from);
+        }
+        Fact::Answered(answer) => {
+            let answers = &mut account.more_mut().answers;
+            if answers.len() == limits::ANSWERS_MAX {
+                answers.pop_front();
+            }
+            answers.push_back((**answer).clone());
+        }
+        Fact::Booked(booking) => book(account, *booking),
+        Fact::HoldPlaced(hold) => {
+            account.held = account.held.saturating_plus(hold.held);
+            expiries.insert((hold.expires, hold.transaction_id, slot));
+            account.more_mut().holds.push((**hold).clone());
+        }
+        Fact::HoldEnded { transaction_id, granted } => {
+            let holds = &mut account.more_mut().holds;
+            let place = holds
+                .iter()
+                .position(|hold| hold.transaction_id == *transaction_id)
+                .ok_or(StateFault::NoHold)?;
+            let hold = holds.remove(place);
+            expiries.remove(&(hold.expires, hold.transaction_id, slot));
+            account.held = account.held.saturating_minus(hold.held);
+            if *granted {
+                mark_granted(account, &hold);
+            }
+        }
+        Fact::AccountEventApplied { id } => {
+            account.revision += 1;
+            let ids = &mut account.more_mut().account_event_ids;
+            if ids.len() == limits::ACCOUNT_EVENT_IDS_MAX {
+                ids.pop_front();
+            }
+            ids.push_back(*id);
+        }
+        Fact::Paid(amount) => {
+            account.balance = account.balance.saturating_minus(*amount);
+            account.fees = account.fees.saturating_minus((*amount).clamp(Amount::ZERO, account.fees));
+        }
+        Fact::CashAdvanced(amount) => account.balance = account.balance.saturating_plus(*amount),
+        Fact::LimitSet(limit) => account.limit = *limit,
+        Fact::StandingSet { bit, on } => account.standing = account.standing.with(*bit, *on),
+        Fact::FlagSet { name, on } => set_flag(&mut account.more_mut().flags, name, *on),
+        Fact::Patched(patch) => apply_patch(account, patch),
+    }
+    Ok(())
+}
+
+fn book(account: &mut Account, booking: Booking) {
+    let amount = booking.amount;
+    account.balance = account.balance.saturating_plus(amount);
+    match booking.event_type {
+        EventType::Purchase => {
+            account.standing = account.standing.with(Standing::PURCHASED, true);
+            account.purchases_correctable = account.purchases_correctable.saturating_plus(amount);
+        }
+        EventType::Withdrawal => {
+            account.withdrawals_correctable = account.withdrawals_correctable.saturating_plus(amount);
+        }
+        EventType::WithdrawalCorrection => {
+            account.withdrawals_correctable =
+                account.withdrawals_correctable.saturating_plus(amount).max(Amount::ZERO);
+        }
+        EventType::Correction if amount.is_negative() => {
+            let (purchases, withdrawals) = (account.purchases_correctable, account.withdrawals_correctable);
+            let from_purchases = amount.negated().min(purchases);
+            account.purchases_correctable = purchases.saturating_minus(from_purchases);
+            let rest = amount.negated().saturating_minus(from_purchases);
+            account.withdrawals_correctable = withdrawals.saturating_minus(rest).max(Amount::ZERO);
+        }
+        EventType::WithdrawalCommission | EventType::Interest => {
+            account.fees = account.fees.saturating_plus(amount)
+        }
+        EventType::Correction | EventType::Info | EventType::Unrecognized => {}
+    }
+}
+
+/// The event of a granted hold counts as accepted from now on, if it is still remembered.
+fn mark_granted(account: &mut Account, hold: &super::account::Hold) {
+    let pending = account.recent.iter_mut().rev().find(|recent| {
+        recent.time == hold.event_time
+            && recent.flags.event_type() == hold.event_type
+            && recent.flags.verdict() == crate::domain::enums::Verdict::Pending
+            && !recent.flags.accepted()
+            && recent.id == super::account::id_hash(hold.account_transaction_id.as_deref())
+    });
+    if let Some(recent) = pending {
+        recent.flags = recent.flags.granted();
+    }
+}
+
+fn set_flag(flags: &mut Vec<Box<str>>, name: &str, on: bool) {
+    match (flags.binary_search_by(|flag| (**flag).cmp(name)), on) {
+        (Err(place), true) => flags.insert(place, name.into()),
+        (Ok(place), false) => {
+            flags.remove(place);
+        }
+        _ => {}
+    }
+}
+
+fn apply_patch(account: &mut Account, patch: &Patch) {
+    if patch.currency.is_some() {
+        account.currency = patch.currency;
+    }
+    if patch.country.is_some() {
+        account.country = patch.country;
+    }
+    if let Some(party_id) = &patch.party_id {
+        account.more_mut().party_id = Some(party_id.clone());
+    }
+    if let Some(chips) = &patch.chips {
+        account.more_mut().chips.clone_from(chips);
+    }
+    if let Some(chips) = &patch.blocked_chips {
+        account.more_mut().blocked_chips.clone_from(chips);
+    }
+}
