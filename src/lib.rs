@@ -7,4 +7,5 @@
 pub mod checks;
 pub mod domain;
 pub mod engine;
+pub mod load;
 pub mod state;

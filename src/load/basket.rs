@@ -1,0 +1,173 @@
+//! Baskets that add up: lines of a shop in minor units, and their form on the wire.
+//!
+//! Integer arithmetic only. Net and tax are of one item and make the unit price exactly; a line's
+//! gross amount is rounded to the cent; the totals are the sums of the lines.
+
+use super::articles::{Article, Measure, Shop};
+use super::country::{currency, price_level, vat_rate};
+use super::draw::Draw;
+use super::settings::Settings;
+use crate::domain::enums::CountryCode;
+use crate::domain::pos_event::{PosEvent, PosItem};
+use crate::domain::{Decimal, Field};
+use std::borrow::Cow;
+
+/// The dearest correct basket, in euro cents at the price level of its country. Twenty-four a day stay
+/// below the default daily amount of an account, each one below the caps for first purchases and
+/// unknown social security numbers.
+pub const TOTAL_EURO_CENTS_MAX: i64 = 36_000;
+
+/// One line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    article: Article,
+    /// Price of one unit with tax, minor units.
+    price: i64,
+    /// Tax in the price, millionths of the major unit.
+    tax: i64,
+    /// Thousandths of a unit; negative for returned goods.
+    quantity: i64,
+    /// Minor units.
+    discount: i64,
+    /// Minor units.
+    gross: i64,
+}
+
+/// A basket that adds up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Basket {
+    lines: Vec<Line>,
+    /// Minor units.
+    total: i64,
+    /// Billionths of the major unit.
+    tax: i64,
+}
+
+impl Line {
+    /// `quantity` thousandths of `article` at `price`, of which `rate` per mille of the net price are tax.
+    fn new(article: Article, price: i64, rate: i64, quantity: i64, discount_per_mille: i64) -> Self {
+        let amount = rounded(price * quantity, 1_000);
+        let discount = amount * discount_per_mille / 1_000;
+        let tax = rounded(price * 10_000 * rate, 1_000 + rate);
+        Self { article, price, tax, quantity, discount, gross: amount - discount }
+    }
+
+    fn item(&self) -> PosItem<'static> {
+        let quantity = match self.article.measure {
+            Measure::Piece => decimal(self.quantity / 1_000, 0),
+            Measure::Weight => decimal(self.quantity, 3),
+        };
+        PosItem {
+            item_id: Some(Cow::Borrowed(self.article.id)),
+            item_description: Some(Cow::Borrowed(self.article.name)),
+            unit_code: Some(Cow::Borrowed(self.article.measure.unit_code())),
+            quantity: Field::Value(quantity),
+            unit_price: Field::Value(decimal(self.price, 2)),
+            net_amount: Field::Value(decimal(self.price * 10_000 - self.tax, 6)),
+            tax_amount: Field::Value(decimal(self.tax, 6)),
+            discount: if self.discount == 0 {
+                Field::Absent
+            } else {
+                Field::Value(decimal(self.discount, 2))
+            },
+            gross_amount: Field::Value(decimal(self.gross, 2)),
+        }
+    }
+}
+
+impl Basket {
+    /// What somebody buys in `shop`.
+    #[must_use]
+    pub fn draw(shop: Shop, country: CountryCode, settings: &Settings, draw: &mut Draw) -> Self {
+        let total_max = price_level(currency(country), TOTAL_EURO_CENTS_MAX);
+        let count = draw.between(1, 2 * settings.lines - 1);
+        let mut basket = Self { lines: Vec::with_capacity(count as usize), ..Self::default() };
+        for _ in 0..count {
+            let mut line = draw_line(shop, country, settings, draw);
+            if draw.per_mille(settings.returns) && basket.has_room_for(&line.returned(), total_max) {
+                line = line.returned();
+            }
+            if basket.total + line.gross > total_max {
+                line = line.of_one();
+            }
+            if basket.has_room_for(&line, total_max) {
+                basket.push(line);
+            }
+        }
+        basket
+    }
+
+    /// A basket of one line at a given price, minor units.
+    #[must_use]
+    pub fn single(article: Article, price: i64, rate: i64) -> Self {
+        let mut basket = Self::default();
+        basket.push(Line::new(article, price, rate, 1_000, 0));
+        basket
+    }
+
+    /// Its total, minor units.
+    #[must_use]
+    pub fn total(&self) -> i64 {
+        self.total
+    }
+
+    /// Puts lines and totals into `event`.
+    pub fn fill(&self, event: &mut PosEvent<'_>) {
+        event.total_amount = Field::Value(decimal(self.total, 2));
+        event.total_tax = Field::Value(decimal(rounded(self.tax, 10_000_000), 2));
+        event.items = self.lines.iter().map(Line::item).collect();
+    }
+
+    /// Whether total and tax stay at or above zero, and the total at or below `total_max`.
+    fn has_room_for(&self, line: &Line, total_max: i64) -> bool {
+        let total = self.total + line.gross;
+        (0..=total_max).contains(&total) && self.tax + line.tax * line.quantity >= 0
+    }
+
+    fn push(&mut self, line: Line) {
+        self.total += line.gross;
+        self.tax += line.tax * line.quantity;
+        self.lines.push(line);
+    }
+}
+
+impl Line {
+    /// The same goods brought back, at full price.
+    fn returned(self) -> Self {
+        Self { quantity: -self.quantity, discount: 0, gross: -(self.gross + self.discount), ..self }
+    }
+
+    /// One unit only, at full price.
+    fn of_one(self) -> Self {
+        Self { quantity: 1_000, discount: 0, gross: self.price, ..self }
+    }
+}
+
+fn draw_line(shop: Shop, country: CountryCode, settings: &Settings, draw: &mut Draw) -> Line {
+    let article = *draw.one_of(shop.articles());
+    let usual = price_level(currency(country), article.euro_cents);
+    let price = usual * i64::from(draw.between(850, 1_150)) / 1_000;
+    // Baskets of many lines hold cheaper goods, so that the total stays one of a private person.
+    let price = (price * 4 / i64::from(settings.lines.max(4))).max(1);
+    let quantity = match article.measure {
+        Measure::Weight => i64::from(draw.between(80, 1_800)),
+        Measure::Piece => match draw.below(100) {
+            0..78 => 1_000,
+            78..94 => 2_000,
+            _ => i64::from(draw.between(3, 6)) * 1_000,
+        },
+    };
+    let discount = if draw.per_mille(settings.discounts) { *draw.one_of(&[100, 150, 200, 300]) } else { 0 };
+    Line::new(article, price, vat_rate(country, article.vat), quantity, discount)
+}
+
+/// `numerator / denominator` to the nearest integer, halves away from zero.
+fn rounded(numerator: i64, denominator: i64) -> i64 {
+    let half = denominator / 2 * numerator.signum();
+    (numerator + half) / denominator
+}
+
+/// `units` x 10^-`scale`.
+pub(super) fn decimal(units: i64, scale: u8) -> Decimal {
+    Decimal::new(i128::from(units), scale).unwrap_or(Decimal::ZERO)
+}

@@ -1,0 +1,248 @@
+//! What the load generator promises: the same settings give the same events, correct events add up,
+//! and every mistake that is asked for comes.
+
+use proptest::prelude::*;
+use std::collections::{HashMap, HashSet};
+use tillgate::domain::account_event::AccountChange;
+use tillgate::domain::decimal::{Decimal, Exact};
+use tillgate::domain::enums::EventType;
+use tillgate::domain::pos_event::PosEvent;
+use tillgate::domain::{Field, Micros};
+use tillgate::load::accounts::Standing;
+use tillgate::load::country::{currency, languages};
+use tillgate::load::{Content, Generated, Mistake, MistakeShares, PosRecord, Settings, World};
+
+/// 10^-12 a cent.
+const CENT: i128 = 10_000_000_000;
+
+fn exact(field: &Field<'_, Decimal>) -> Exact {
+    field.value().and_then(Decimal::exact).expect("a value")
+}
+
+fn optional(field: &Field<'_, Decimal>) -> Exact {
+    if field.is_absent() { Exact::ZERO } else { exact(field) }
+}
+
+/// The basket checks at their default parameters, written once more.
+fn assert_adds_up(event: &PosEvent<'_>) {
+    let (mut total, mut tax) = (0i128, 0i128);
+    assert!(!event.items.is_empty());
+    for item in &event.items {
+        let (quantity, price) = (item.quantity.value().unwrap(), item.unit_price.value().unwrap());
+        assert_eq!(exact(&item.net_amount).0 + exact(&item.tax_amount).0, price.exact().unwrap().0);
+        let amount = Exact::product(price, quantity).unwrap().0 - optional(&item.discount).0;
+        let gross = exact(&item.gross_amount).0;
+        assert!((amount - gross).abs() <= CENT / 2, "line {item:?}");
+        assert_eq!(gross % CENT, 0);
+        assert!(!quantity.is_zero() && quantity.decimals() <= 3);
+        assert!(optional(&item.discount).0 <= Exact::product(price, quantity).unwrap().0.max(0));
+        total += gross;
+        tax += Exact::product(item.tax_amount.value().unwrap(), quantity).unwrap().0;
+    }
+    assert_eq!(exact(&event.total_amount).0, total);
+    assert!((exact(&event.total_tax).0 - tax).abs() < CENT);
+    assert!(total >= 0 && event.total_amount.value().unwrap().decimals() <= 2);
+    assert!(event.total_tax.value().unwrap().decimals() <= 2);
+}
+
+fn pos_records(world: &World) -> impl Iterator<Item = PosRecord<'_>> {
+    world.generate().filter_map(|generated| match generated {
+        Generated::Pos(record) => Some(record),
+        Generated::Account { .. } => None,
+    })
+}
+
+fn event_of<'w>(record: &PosRecord<'w>) -> PosEvent<'w> {
+    match &record.content {
+        Content::Event(event) => (**event).clone(),
+        Content::Bytes(_) => panic!("bytes"),
+    }
+}
+
+fn world(settings: Settings) -> World {
+    World::new(settings.validated().unwrap())
+}
+
+#[test]
+fn gives_the_same_run_for_the_same_settings_and_another_for_another_seed() {
+    let settings = Settings { count: 2_000, accounts: 100, ..Settings::default() };
+    let run = |settings: &Settings| {
+        world(settings.clone()).generate().map(|g| format!("{g:?}")).collect::<Vec<_>>()
+    };
+    let first = run(&settings);
+    assert_eq!(first, run(&settings));
+    assert_ne!(first, run(&Settings { seed: 2, ..settings }));
+}
+
+#[test]
+fn makes_every_mistake_that_is_asked_for() {
+    let settings =
+        Settings { count: 20_000, accounts: 500, mistakes: MistakeShares::even(500), ..Settings::default() };
+    let world = world(settings);
+    let mut seen: HashMap<Mistake, u32> = HashMap::new();
+    for record in pos_records(&world) {
+        if let (Some(mistake), Some(code)) = (record.mistake, record.expected_code) {
+            assert_eq!(code, mistake.code());
+            *seen.entry(mistake).or_default() += 1;
+        }
+    }
+    for mistake in Mistake::ALL {
+        assert!(seen.get(&mistake).copied().unwrap_or(0) > 10, "{}: {seen:?}", mistake.name());
+    }
+}
+
+#[test]
+fn makes_a_single_mistake_as_often_as_asked() {
+    for mistake in Mistake::ALL {
+        let mut shares = MistakeShares::NONE;
+        shares.set(mistake, 100);
+        let world = world(Settings { count: 4_000, accounts: 200, mistakes: shares, ..Settings::default() });
+        let made = pos_records(&world).filter(|record| record.mistake.is_some()).count() as u32;
+        let expected = 400 * mistake.events();
+        let slots = 4_000 * mistake.events() / (1_000 + 100 * (mistake.events() - 1)) * 1_000 / 10;
+        assert!(made * 10 > expected.min(slots) * 6, "{}: {made}", mistake.name());
+        assert!(pos_records(&world).all(|record| record.mistake.is_none_or(|made| made == mistake)));
+    }
+}
+
+#[test]
+fn a_mistake_lies_where_it_says() {
+    let settings =
+        Settings { count: 20_000, accounts: 500, mistakes: MistakeShares::even(800), ..Settings::default() };
+    let world = world(settings);
+    for record in pos_records(&world) {
+        let Some(mistake) = record.mistake else { continue };
+        let Content::Event(event) = &record.content else {
+            assert_eq!(mistake, Mistake::Undecodable);
+            continue;
+        };
+        let number = event.account_number.as_deref();
+        assert_eq!(record.key.as_deref(), number.map(str::as_bytes));
+        match mistake {
+            Mistake::MissingKey => assert_eq!(number, None),
+            Mistake::UnknownAccount => assert!(number.unwrap().starts_with("4099")),
+            Mistake::UnknownSymbol => assert!(matches!(event.currency, Field::Invalid(_))),
+            Mistake::NegativePurchase => assert!(event.total_amount.value().unwrap().is_negative()),
+            Mistake::TooManyDecimals => assert_eq!(event.total_amount.value().unwrap().decimals(), 3),
+            Mistake::FutureTime => {
+                assert!(event.time.value().unwrap() > record.time.plus(Micros(3_600_000_000)))
+            }
+            Mistake::CountryCurrency => {
+                assert_ne!(event.currency.value(), event.country_code.value().map(currency));
+            }
+            Mistake::Repeat | Mistake::SameIdOtherContent | Mistake::AccountCurrency | Mistake::OverLimit => {
+                assert_adds_up(event);
+            }
+            Mistake::TotalByCent => {
+                let sum: i128 = event.items.iter().map(|item| exact(&item.gross_amount).0).sum();
+                assert_eq!((exact(&event.total_amount).0 - sum).abs(), CENT);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn opens_every_account_before_it_is_used_and_closes_some() {
+    let world = world(Settings { accounts: 50, ..Settings::default() });
+    let events: Vec<_> = world.opening_events().collect();
+    let opened: HashSet<_> = events.iter().map(|event| event.account.as_str()).collect();
+    assert_eq!(opened.len(), world.accounts().count() as usize);
+    let ids: HashSet<_> = events.iter().map(|event| event.id.as_str()).collect();
+    assert_eq!(ids.len(), events.len());
+    assert!(
+        events.iter().all(|event| event.id.len() == 32 && event.created_at < Some(world.settings().start))
+    );
+    assert!(events.iter().any(|event| matches!(event.change, AccountChange::Close { .. })));
+    for record in pos_records(&world) {
+        if let Some(key) = record.key.filter(|_| record.mistake.is_none()) {
+            assert!(opened.contains(str::from_utf8(&key).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn payments_keep_every_account_within_its_limit() {
+    let settings =
+        Settings { count: 40_000, accounts: 100, mistakes: MistakeShares::even(200), ..Settings::default() };
+    let world = world(settings);
+    let limits: HashMap<String, i64> = (0..world.accounts().count())
+        .map(|index| world.accounts().at(index))
+        .filter(|account| account.standing == Standing::Good)
+        .map(|account| (account.number(), account.limit_minor))
+        .collect();
+    let mut balances: HashMap<String, i64> = HashMap::new();
+    let mut payments = 0;
+    for generated in world.generate() {
+        match generated {
+            Generated::Account { event, .. } => {
+                let AccountChange::Payment { amount, .. } = event.change else { panic!("no payment") };
+                *balances.get_mut(&event.account).unwrap() -= amount;
+                payments += 1;
+            }
+            Generated::Pos(record) if record.mistake.is_none_or(Mistake::is_harmless) => {
+                let event = event_of(&record);
+                let number = event.account_number.clone().unwrap().into_owned();
+                let balance = balances.entry(number.clone()).or_default();
+                *balance += (exact(&event.total_amount).0 / CENT) as i64;
+                assert!(*balance <= limits[&number]);
+            }
+            Generated::Pos(_) => {}
+        }
+    }
+    assert!(payments > 100);
+    assert!(balances.values().all(|balance| *balance >= 0));
+}
+
+#[test]
+fn rejects_settings_that_cannot_be() {
+    for (settings, text) in [
+        (Settings { accounts: 0, ..Settings::default() }, "accounts is 0: give a number from 1 to 64000000"),
+        (Settings { terminals: 3, ..Settings::default() }, "terminals is 3: give a number from 9 to 1000000"),
+        (Settings { countries: Vec::new(), ..Settings::default() }, "no country is set"),
+    ] {
+        let fault = settings.validated().unwrap_err().to_string();
+        assert!(fault.starts_with(text), "{fault}");
+    }
+    let mut shares = MistakeShares::even(900);
+    shares.set(Mistake::Repeat, 500);
+    assert!(Settings { mistakes: shares, ..Settings::default() }.validated().is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn every_correct_event_adds_up_and_makes_sense(
+        seed in any::<u64>(),
+        accounts in 1u32..300,
+        terminals in 9u32..200,
+        lines in 1u32..40,
+        discounts in 0u16..1_000,
+        returns in 0u16..500,
+    ) {
+        let settings = Settings { seed, count: 300, accounts, terminals, lines, discounts, returns, ..Settings::default() };
+        let world = world(settings);
+        let (mut ids, mut before) = (HashSet::new(), None);
+        for record in pos_records(&world) {
+            prop_assert!(before <= Some(record.time));
+            before = Some(record.time);
+            if record.mistake.is_some() {
+                continue;
+            }
+            let event = event_of(&record);
+            assert_adds_up(&event);
+            prop_assert!(ids.insert(event.account_transaction_id.clone().unwrap()));
+            prop_assert_eq!(event.time.value(), Some(record.time));
+            let country = event.country_code.value().unwrap();
+            prop_assert_eq!(event.currency.value(), Some(currency(country)));
+            prop_assert!(languages(country).contains(&event.conversation_language.value().unwrap()));
+            prop_assert!(matches!(event.event_type.value(), Some(EventType::Purchase | EventType::Withdrawal)));
+            let number = event.account_number.clone().unwrap();
+            let account = (0..accounts).map(|index| world.accounts().at(index)).find(|account| account.number() == number).unwrap();
+            prop_assert_eq!(account.currency(), currency(country));
+            let chip = event.nfc_id.clone().unwrap();
+            prop_assert!((0..account.chips()).any(|known| account.chip(known) == chip));
+        }
+    }
+}
