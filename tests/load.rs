@@ -2,9 +2,9 @@
 //! and every mistake that is asked for comes.
 
 use proptest::prelude::*;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use tillgate::domain::account_event::AccountChange;
-use tillgate::domain::decimal::{Decimal, Exact};
+use tillgate::domain::decimal::{Decimal, EXACT_SCALE, Exact};
 use tillgate::domain::enums::EventType;
 use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::{Field, Micros};
@@ -12,8 +12,8 @@ use tillgate::load::accounts::Standing;
 use tillgate::load::country::{currency, languages};
 use tillgate::load::{Content, Generated, Mistake, MistakeShares, PosRecord, Settings, World};
 
-/// 10^-12 a cent.
-const CENT: i128 = 10_000_000_000;
+/// A cent, as [`Exact`] counts.
+const CENT: i128 = 10i128.pow(EXACT_SCALE as u32 - 2);
 
 fn exact(field: &Field<'_, Decimal>) -> Exact {
     field.value().and_then(Decimal::exact).expect("a value")
@@ -79,7 +79,7 @@ fn makes_every_mistake_that_is_asked_for() {
     let settings =
         Settings { count: 20_000, accounts: 500, mistakes: MistakeShares::even(500), ..Settings::default() };
     let world = world(settings);
-    let mut seen: HashMap<Mistake, u32> = HashMap::new();
+    let mut seen: BTreeMap<Mistake, u32> = BTreeMap::new();
     for record in pos_records(&world) {
         if let (Some(mistake), Some(code)) = (record.mistake, record.expected_code) {
             assert_eq!(code, mistake.code());
@@ -146,9 +146,9 @@ fn a_mistake_lies_where_it_says() {
 fn opens_every_account_before_it_is_used_and_closes_some() {
     let world = world(Settings { accounts: 50, ..Settings::default() });
     let events: Vec<_> = world.opening_events().collect();
-    let opened: HashSet<_> = events.iter().map(|event| event.account.as_str()).collect();
+    let opened: BTreeSet<_> = events.iter().map(|event| event.account.as_str()).collect();
     assert_eq!(opened.len(), world.accounts().count() as usize);
-    let ids: HashSet<_> = events.iter().map(|event| event.id.as_str()).collect();
+    let ids: BTreeSet<_> = events.iter().map(|event| event.id.as_str()).collect();
     assert_eq!(ids.len(), events.len());
     assert!(
         events.iter().all(|event| event.id.len() == 32 && event.created_at < Some(world.settings().start))
@@ -166,12 +166,12 @@ fn payments_keep_every_account_within_its_limit() {
     let settings =
         Settings { count: 40_000, accounts: 100, mistakes: MistakeShares::even(200), ..Settings::default() };
     let world = world(settings);
-    let limits: HashMap<String, i64> = (0..world.accounts().count())
+    let limits: BTreeMap<String, i64> = (0..world.accounts().count())
         .map(|index| world.accounts().at(index))
         .filter(|account| account.standing == Standing::Good)
         .map(|account| (account.number(), account.limit_minor))
         .collect();
-    let mut balances: HashMap<String, i64> = HashMap::new();
+    let mut balances: BTreeMap<String, i64> = BTreeMap::new();
     let mut payments = 0;
     for generated in world.generate() {
         match generated {
@@ -210,7 +210,7 @@ fn rejects_settings_that_cannot_be() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_correct_event_adds_up_and_makes_sense(
@@ -223,7 +223,7 @@ proptest! {
     ) {
         let settings = Settings { seed, count: 300, accounts, terminals, lines, discounts, returns, ..Settings::default() };
         let world = world(settings);
-        let (mut ids, mut before) = (HashSet::new(), None);
+        let (mut ids, mut before) = (BTreeSet::new(), None);
         for record in pos_records(&world) {
             prop_assert!(before <= Some(record.time));
             before = Some(record.time);

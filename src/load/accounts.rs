@@ -125,7 +125,7 @@ impl Accounts {
             country,
             language: languages[(hash >> 16) as usize % languages.len()],
             limit_minor: price_level(currency(country), limit_euros as i64 * 100),
-            ssn_known: standing != Standing::WithoutSsn && (hash >> 24) % 10 > 0,
+            ssn_known: standing != Standing::WithoutSsn && !(hash >> 24).is_multiple_of(10),
             hash,
         }
     }

@@ -6,6 +6,7 @@
 use super::accounts::Standing;
 use super::basket::decimal;
 use super::draw::Draw;
+use crate::domain::decimal::Rounding;
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language, Verdict};
 use crate::domain::pos_event::{PosEvent, PosItem};
 use crate::domain::{Decimal, Field, Micros};
@@ -171,7 +172,7 @@ impl Mistake {
             Self::TextTooLong => item.item_description = Some(Cow::Owned("crispbread ".repeat(500))),
             Self::ZeroQuantity => item.quantity = Field::Value(Decimal::ZERO),
             Self::ExcessDiscount => {
-                let line_amount = sum(&item.gross_amount, &item.discount);
+                let line_amount = in_units(&item.gross_amount, 4) + in_units(&item.discount, 4);
                 let sign = if line_amount < 0 { -1 } else { 1 };
                 let excess = line_amount + sign * cents * 100;
                 item.discount = Field::Value(decimal(excess, 4));
@@ -192,24 +193,17 @@ pub fn undecodable_bytes(account_number: &str) -> Vec<u8> {
     format!("{{\"accountNumber\":\"{account_number}\",\"eventType\":\"Purch").into_bytes()
 }
 
-/// Adds `units` x 10^-`scale` to an amount of at most six decimals.
+/// Adds `units` x 10^-`scale` (at most six) to an amount.
 fn shift(amount: &mut Field<'_, Decimal>, units: i64, scale: u8) {
-    let Some(exact) = amount.value().and_then(Decimal::exact) else { return };
-    let Some(by) = decimal(units, scale).exact() else { return };
-    let millionths = (exact.0 + by.0) / 1_000_000;
-    if let Some(shifted) = Decimal::new(millionths, 6) {
-        let (units, scale) = shifted.normalised();
+    if let Some(shifted) = in_units(amount, 6).checked_add(units * 10i64.pow(6 - u32::from(scale))) {
+        let (units, scale) = decimal(shifted, 6).normalised();
         *amount = Field::Value(decimal(units, scale));
     }
 }
 
-/// Sum of two amounts in ten-thousandths; absent counts as zero.
-fn sum(a: &Field<'_, Decimal>, b: &Field<'_, Decimal>) -> i64 {
-    [a, b]
-        .into_iter()
-        .filter_map(|amount| amount.value()?.exact())
-        .map(|exact| (exact.0 / 100_000_000) as i64)
-        .sum()
+/// An amount in 10^-`scale`; absent counts as zero.
+fn in_units(amount: &Field<'_, Decimal>, scale: u8) -> i64 {
+    amount.value().and_then(|value| value.quantize(scale, Rounding::Down)).map_or(0, Decimal::units)
 }
 
 fn negate(amount: &mut Field<'_, Decimal>) {
