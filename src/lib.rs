@@ -5,6 +5,7 @@
 //! `tests/architecture.rs` holds.
 
 pub mod checks;
+pub mod codec;
 pub mod domain;
 pub mod engine;
 pub mod load;

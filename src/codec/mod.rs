@@ -1,0 +1,30 @@
+//! Bytes to values and back: the formats of the wire. Pure: no network, no files, no clock.
+//!
+//! What a value says is not judged here: a decoder fails only where the bytes cannot be read, and
+//! then says which field they broke in.
+
+mod account_event;
+mod fault;
+#[expect(dead_code, reason = "the Avro decoder that reads behind a framing comes next")]
+mod framing;
+pub mod json;
+
+pub use framing::{SCHEMA_ID_HEADER, SchemaRef, guid_of_header};
+
+/// Why a record's value gives no event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes cannot be read, now or ever: a dead letter.
+    #[error("{message}")]
+    Fault {
+        /// Code of the check catalogue (400.001, 400.002, 400.004).
+        code: &'static str,
+        /// What is wrong, the field first; never the value of a field that a customer is known by.
+        message: String,
+        /// Path of the field, such as `items[2].quantity`.
+        field: Option<String>,
+    },
+    /// The writer's schema is not there yet: ask again later.
+    #[error("waiting for {0} from the schema registry")]
+    NeedsSchema(SchemaRef),
+}
