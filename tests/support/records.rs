@@ -147,6 +147,7 @@ impl Kafka {
                 match reader.poll(Duration::from_millis(100))? {
                     Ok(_) => seen += 1,
                     Err(KafkaError::PartitionEOF(_)) => {}
+                    Err(error) if passes(&error) => {}
                     Err(error) => panic!("{topic} cannot be read: {error}"),
                 }
             }
@@ -158,14 +159,19 @@ impl Kafka {
     /// Every partition's high watermark, open transactions and all.
     pub fn ends(&self, topic: &str) -> BTreeMap<i32, i64> {
         let client = self.reader("read_uncommitted");
-        let metadata = client.fetch_metadata(Some(topic), ANSWER_WITHIN).expect("the topic's metadata");
-        let partitions = metadata.topics()[0].partitions();
-        assert!(!partitions.is_empty(), "topic {topic} does not exist");
-        let end = |partition: i32| {
-            let (_, end) = client.fetch_watermarks(topic, partition, ANSWER_WITHIN).expect("the watermarks");
-            (partition, end)
+        // asked again where a broker has just been killed
+        let partitions = eventually(ANSWER_WITHIN, &format!("topic {topic}"), || {
+            let metadata = client.fetch_metadata(Some(topic), ANSWER_WITHIN).ok()?;
+            let count = metadata.topics().first()?.partitions().len();
+            (count > 0).then_some(count as i32)
+        });
+        let end = |partition| {
+            eventually(ANSWER_WITHIN, &format!("the end of {topic}"), || {
+                let (_, end) = client.fetch_watermarks(topic, partition, ANSWER_WITHIN).ok()?;
+                Some((partition, end))
+            })
         };
-        partitions.iter().map(|partition| end(partition.id())).collect()
+        (0..partitions).map(end).collect()
     }
 
     fn reader(&self, isolation: &str) -> BaseConsumer {
@@ -266,12 +272,25 @@ fn read_to_ends(reader: &BaseConsumer, topic: &str, partitions: usize) -> Vec<Re
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 open.remove(&partition);
             }
+            Some(Err(error)) if passes(&error) => {}
             Some(Err(error)) => panic!("{topic} cannot be read: {error}"),
             None => panic!("{topic}: nothing comes from partitions {open:?}"),
         }
     }
     records.sort_by_key(|record| (record.partition, record.offset));
     records
+}
+
+/// Whether a reader gets over this by itself: a broker is away.
+fn passes(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::Resolve
+        )
+    )
 }
 
 fn own(message: &BorrowedMessage<'_>) -> Record {
