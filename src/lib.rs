@@ -6,6 +6,7 @@
 
 pub mod checks;
 pub mod codec;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod load;

@@ -1,0 +1,68 @@
+//! Properties that go to librdkafka as they are, and those that must not: what exactly-once, replay and the
+//! transaction guard depend on, and what has a key of its own.
+
+use std::collections::BTreeMap;
+
+use super::reader::Reader;
+use super::secret::Secret;
+use super::value::Value;
+
+const PATH: &str = "kafka.librdkafka";
+
+/// Refused because a promise depends on them: property, reason.
+const PROTECTED: &[(&str, &str)] = &[
+    ("acks", "an outcome counts only when all replicas have it"),
+    ("request.required.acks", "an outcome counts only when all replicas have it"),
+    ("allow.auto.create.topics", "topics need equal partition counts: `tillgate topics create` makes them"),
+    ("auto.commit.enable", "offsets move in the transaction of their outcomes"),
+    ("auto.offset.reset", "a group must read its topics from the start or from the journal's positions"),
+    ("enable.auto.commit", "offsets move in the transaction of their outcomes"),
+    ("enable.auto.offset.store", "offsets move in the transaction of their outcomes"),
+    ("enable.idempotence", "transactions need the idempotent producer"),
+    (
+        "group.remote.assignor",
+        "events and accounts of a partition must meet in one worker: only range does that",
+    ),
+    ("isolation.level", "records of aborted transactions must never be read"),
+    ("log.connection.close", "a producer whose connection broke must be replaced, and the log line tells it"),
+    ("log_level", "a producer whose connection broke must be replaced, and the log line tells it"),
+    (
+        "partition.assignment.strategy",
+        "events and accounts of a partition must meet in one worker: only range does that",
+    ),
+    ("transactional.id", "each worker has its own, by which a new owner fences a dead one"),
+];
+
+/// Refused because they have a key of their own.
+const NAMED: &[(&str, &str)] = &[
+    ("bootstrap.servers", "kafka.bootstrap_servers"),
+    ("metadata.broker.list", "kafka.bootstrap_servers"),
+    ("group.id", "kafka.group_id"),
+    ("group.instance.id", "kafka.group_instance_id"),
+    ("group.protocol", "kafka.group_protocol"),
+    ("message.max.bytes", "kafka.message_bytes_max"),
+    ("session.timeout.ms", "kafka.session_timeout"),
+    ("transaction.timeout.ms", "kafka.transaction_timeout"),
+];
+
+/// The properties to hand over; all of them kept like secrets, as any of them may be one.
+pub fn read(reader: &mut Reader) -> BTreeMap<String, Secret> {
+    let mut properties = BTreeMap::new();
+    for (name, entry) in reader.open(PATH) {
+        let key = format!("{PATH}.{name}");
+        if let Some((_, reason)) = PROTECTED.iter().find(|(denied, _)| *denied == name) {
+            reader.refuse(&key, format!("cannot be set: {reason}"), "delete it");
+            continue;
+        }
+        if let Some((_, own)) = NAMED.iter().find(|(denied, _)| *denied == name) {
+            reader.refuse(&key, "has a setting of its own", format!("set {own} instead"));
+            continue;
+        }
+        let value = match &entry.leaf.value {
+            Value::Text(text) => reader.resolve_secret(&key, text),
+            other => Secret::new(other.to_toml()),
+        };
+        properties.insert(name.to_owned(), value);
+    }
+    properties
+}

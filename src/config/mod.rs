@@ -1,0 +1,140 @@
+//! Configuration: embedded defaults < files < environment < `--set`, every fault found at once with its place and
+//! remedy. Never guesses what was meant: what does not fit is refused. Never shows a secret.
+
+mod document;
+mod fault;
+mod layers;
+mod librdkafka;
+mod nearest;
+mod reader;
+mod schema;
+mod secret;
+mod settings;
+mod units;
+mod value;
+
+use std::net::SocketAddr;
+
+pub use fault::{Fault, Faults, Origin};
+pub use layers::{CONFIG_VARIABLE, Sources};
+pub use schema::FILES;
+pub use secret::Secret;
+pub use settings::{
+    AvroFraming, GroupProtocol, JournalSettings, KafkaSettings, LogFormat, LogSettings, OutputFormat,
+    OutputSettings, RegistryAuth, RegistrySettings, TopicRetention, TopicSettings,
+};
+
+use reader::Reader;
+use schema::{Schema, Tree, is_secret};
+use value::Value;
+
+/// Everything a run is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Cluster, group, workers and transactions.
+    pub kafka: KafkaSettings,
+    /// Names, and how they are created.
+    pub topics: TopicSettings,
+    /// The schema registry.
+    pub registry: RegistrySettings,
+    /// How outcomes are written.
+    pub output: OutputSettings,
+    /// The state journal.
+    pub journal: JournalSettings,
+    /// Where `/metrics`, `/healthz` and `/readyz` are served; none: nowhere.
+    pub admin: Option<SocketAddr>,
+    /// Log lines.
+    pub log: LogSettings,
+    rows: Vec<Row>,
+}
+
+/// One setting, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Dotted.
+    pub key: String,
+    /// As TOML writes it; `"***"` for a secret.
+    pub value: String,
+    /// Where the value was written.
+    pub origin: Origin,
+}
+
+impl Settings {
+    /// Every setting with its value and where it came from, sorted by key; secrets masked.
+    pub fn describe(&self) -> &[Row] {
+        &self.rows
+    }
+}
+
+/// Reads and checks all settings.
+///
+/// # Errors
+/// All faults of all layers, in the order of the layers.
+pub fn load(sources: &Sources) -> Result<Settings, Faults> {
+    let mut faults = Faults::default();
+    let (schema, mut tree) = Schema::embedded(&mut faults);
+    for layer in sources.layers(&schema, &mut faults) {
+        schema.merge(&mut tree, layer, &mut faults);
+    }
+    let mut reader = Reader::new(&tree, &sources.environment, faults);
+    let settings = read(&mut reader, &tree);
+    let mut faults = reader.faults;
+    if faults.0.is_empty() {
+        return Ok(settings);
+    }
+    faults.0.sort();
+    faults.0.dedup();
+    Err(faults)
+}
+
+fn read(reader: &mut Reader, tree: &Tree) -> Settings {
+    let topics = settings::topics(reader);
+    let registry = settings::registry(reader);
+    Settings {
+        kafka: settings::kafka(reader),
+        output: settings::output(reader, &topics, &registry),
+        journal: settings::journal(reader),
+        admin: settings::admin(reader),
+        log: settings::log(reader),
+        topics,
+        registry,
+        rows: rows(tree),
+    }
+}
+
+fn rows(tree: &Tree) -> Vec<Row> {
+    let row = |(key, entry): (&String, &value::Entry)| Row {
+        key: key.clone(),
+        value: shown(key, &entry.leaf.value),
+        origin: entry.leaf.origin.clone(),
+    };
+    tree.iter().map(row).collect()
+}
+
+/// A value for people: a secret is masked, where it is kept is not.
+fn shown(key: &str, value: &Value) -> String {
+    let elsewhere = |text: &str| text.is_empty() || text.starts_with("env:") || text.starts_with("file:");
+    match value {
+        Value::Text(text) if is_secret(key) && !elsewhere(text) => "\"***\"".to_owned(),
+        value if is_secret(key) && !matches!(value, Value::Text(_)) => "\"***\"".to_owned(),
+        value => value.to_toml(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_read_by_code() {
+        let mut faults = Faults::default();
+        let (_, tree) = Schema::embedded(&mut faults);
+        let environment = std::collections::BTreeMap::new();
+        let mut reader = Reader::new(&tree, &environment, faults);
+        read(&mut reader, &tree);
+        assert_eq!(reader.faults, Faults::default());
+        let unread: Vec<&String> =
+            tree.keys().filter(|key| !reader.canonical.contains_key(key.as_str())).collect();
+        assert!(unread.is_empty(), "settings without effect: {unread:?}");
+    }
+}

@@ -1,0 +1,56 @@
+//! The known name nearest to one that is not known, for "did you mean". Never guesses far: a wrong suggestion costs
+//! more than none.
+
+/// The candidate that `name` most likely meant, where one is near enough.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let reach = (name.chars().count() / 4).clamp(1, 4);
+    candidates
+        .map(|candidate| (distance(name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= reach)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Edits (insert, delete, replace, swap neighbours) that turn `left` into `right`, without regard to case.
+fn distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.to_lowercase().chars().collect();
+    let right: Vec<char> = right.to_lowercase().chars().collect();
+    let mut older: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=right.len()).collect();
+    for row in 0..left.len() {
+        let mut current = vec![row + 1];
+        for column in 0..right.len() {
+            let same = left[row] == right[column];
+            let replaced = above[column] + usize::from(!same);
+            let mut best = replaced.min(above[column + 1] + 1).min(current[column] + 1);
+            let swapped =
+                row > 0 && column > 0 && left[row] == right[column - 1] && left[row - 1] == right[column];
+            if swapped {
+                best = best.min(older[column - 1] + 1);
+            }
+            current.push(best);
+        }
+        older = std::mem::replace(&mut above, current);
+    }
+    above[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_a_swap_of_neighbours_as_one_edit() {
+        assert_eq!(distance("wokrers", "workers"), 1);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("Format", "format"), 0);
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn suggests_the_near_and_nothing_far() {
+        let known = ["kafka.workers", "kafka.group_id", "log.level"];
+        assert_eq!(nearest("kafka.wokers", known.into_iter()), Some("kafka.workers"));
+        assert_eq!(nearest("quite.something", known.into_iter()), None);
+    }
+}

@@ -1,0 +1,367 @@
+//! All settings of a run, typed and checked against each other. Built from a merged tree; holds no default of its own.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::librdkafka;
+use super::reader::Reader;
+use super::secret::Secret;
+
+/// How the group assigns its partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// By the broker (KIP-848, Kafka 4 and later).
+    Consumer,
+    /// By the group's leader.
+    Classic,
+}
+
+/// How the registry knows us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistryAuth {
+    /// Not at all.
+    None,
+    /// By user name and password.
+    Basic,
+    /// By a token.
+    Bearer,
+}
+
+/// How outcomes are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// As the public contracts write it.
+    Json,
+    /// By the schema of the contract.
+    Avro,
+}
+
+/// How an Avro outcome names its schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AvroFraming {
+    /// Byte 0 and the registry's id.
+    Confluent,
+    /// Two marker bytes and the schema's fingerprint.
+    SingleObject,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// `[kafka]`
+#[derive(Clone, Debug)]
+pub struct KafkaSettings {
+    /// `host:port`, several with commas.
+    pub bootstrap_servers: String,
+    /// The consumer group.
+    pub group_id: String,
+    /// How the group assigns its partitions.
+    pub group_protocol: GroupProtocol,
+    /// Static membership; worker numbers are still to be appended.
+    pub group_instance_id: Option<String>,
+    /// Only with [`GroupProtocol::Classic`].
+    pub session_timeout: Duration,
+    /// Threads, at least 1.
+    pub workers: usize,
+    /// Events after which a transaction ends.
+    pub batch_events_max: usize,
+    /// Bytes of input after which a transaction ends.
+    pub batch_bytes_max: usize,
+    /// Time after which a transaction ends.
+    pub batch_time_max: Duration,
+    /// What transactional ids begin with.
+    pub transactional_id_prefix: String,
+    /// After this the broker aborts a transaction that was left open.
+    pub transaction_timeout: Duration,
+    /// The largest message read or written.
+    pub message_bytes_max: usize,
+    /// Properties to set last, by librdkafka's names.
+    pub librdkafka: BTreeMap<String, Secret>,
+}
+
+/// `[topics]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicSettings {
+    /// POS events, in.
+    pub pos_events: String,
+    /// Account events, in.
+    pub account_events: String,
+    /// Outcomes, out.
+    pub pos_outcomes: String,
+    /// What could not be read or judged, out.
+    pub dead_letters: String,
+    /// The state journal.
+    pub journal: String,
+    /// For `topics create`.
+    pub partitions: u32,
+    /// For `topics create`; none: as the broker has it.
+    pub replication_factor: Option<u32>,
+    /// For `topics create`.
+    pub retention: TopicRetention,
+}
+
+/// `[topics.retention]`: how long `topics create` lets records live; none: for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicRetention {
+    /// Of the topic of that name.
+    pub pos_events: Option<Duration>,
+    /// Of the topic of that name.
+    pub account_events: Option<Duration>,
+    /// Of the topic of that name.
+    pub pos_outcomes: Option<Duration>,
+    /// Of the topic of that name.
+    pub dead_letters: Option<Duration>,
+}
+
+/// `[registry]`
+#[derive(Clone, Debug)]
+pub struct RegistrySettings {
+    /// None: there is no registry. Without a slash at its end.
+    pub url: Option<String>,
+    /// How the registry knows us.
+    pub auth: RegistryAuth,
+    /// For [`RegistryAuth::Basic`].
+    pub username: String,
+    /// For [`RegistryAuth::Basic`].
+    pub password: Secret,
+    /// For [`RegistryAuth::Bearer`].
+    pub token: Secret,
+    /// Certificates to trust instead of the built-in ones.
+    pub ca_file: Option<PathBuf>,
+    /// Of one request.
+    pub timeout: Duration,
+    /// The first pause after a failure; doubled after each further one.
+    pub backoff_min: Duration,
+    /// The longest pause.
+    pub backoff_max: Duration,
+    /// Schemas kept in memory.
+    pub cache_max: usize,
+}
+
+/// `[output]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputSettings {
+    /// JSON or Avro.
+    pub format: OutputFormat,
+    /// For [`OutputFormat::Avro`].
+    pub avro_framing: AvroFraming,
+    /// The registry subject of the outcome's schema.
+    pub subject: String,
+}
+
+/// `[journal]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalSettings {
+    /// One account's full state is written per so many events.
+    pub checkpoint_events_per_account: u32,
+    /// Journal records are split at this size.
+    pub record_bytes_max: usize,
+}
+
+/// `[log]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// What is logged: this and worse.
+    pub level: tracing::Level,
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
+    let group_protocols = [("consumer", GroupProtocol::Consumer), ("classic", GroupProtocol::Classic)];
+    let instance = reader.text("kafka.group_instance_id");
+    let settings = KafkaSettings {
+        bootstrap_servers: reader.name("kafka.bootstrap_servers"),
+        group_id: reader.name("kafka.group_id"),
+        group_protocol: reader.choice("kafka.group_protocol", &group_protocols),
+        group_instance_id: Some(instance).filter(|name| !name.is_empty()),
+        session_timeout: reader.duration("kafka.session_timeout", SECOND..=HOUR),
+        workers: count(reader, "kafka.workers", 1..=256),
+        batch_events_max: count(reader, "kafka.batch_events_max", 1..=1_000_000),
+        batch_bytes_max: reader.bytes("kafka.batch_bytes_max", 1 << 10..=1 << 30),
+        batch_time_max: reader.duration("kafka.batch_time_max", MILLISECOND..=HOUR),
+        transactional_id_prefix: reader.name("kafka.transactional_id_prefix"),
+        transaction_timeout: reader.duration("kafka.transaction_timeout", SECOND..=HOUR),
+        // librdkafka takes up to 1,000,000,000.
+        message_bytes_max: reader.bytes("kafka.message_bytes_max", 1 << 10..=900 << 20),
+        librdkafka: librdkafka::read(reader),
+    };
+    let times = ["kafka.batch_time_max", "kafka.transaction_timeout"];
+    if reader.sound(&times) && settings.transaction_timeout < settings.batch_time_max * 2 {
+        let problem = "is less than twice kafka.batch_time_max: transactions would run out while they fill";
+        reader.refuse("kafka.transaction_timeout", problem, "raise it, or lower kafka.batch_time_max");
+    }
+    settings
+}
+
+pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
+    let settings = TopicSettings {
+        pos_events: topic(reader, "topics.pos_events"),
+        account_events: topic(reader, "topics.account_events"),
+        pos_outcomes: topic(reader, "topics.pos_outcomes"),
+        dead_letters: topic(reader, "topics.dead_letters"),
+        journal: topic(reader, "topics.journal"),
+        partitions: reader.integer("topics.partitions", 1..=10_000),
+        replication_factor: Some(reader.integer("topics.replication_factor", 0..=100)).filter(|&n| n > 0),
+        retention: TopicRetention {
+            pos_events: retention(reader, "topics.retention.pos_events"),
+            account_events: retention(reader, "topics.retention.account_events"),
+            pos_outcomes: retention(reader, "topics.retention.pos_outcomes"),
+            dead_letters: retention(reader, "topics.retention.dead_letters"),
+        },
+    };
+    let names = [
+        ("topics.pos_events", &settings.pos_events),
+        ("topics.account_events", &settings.account_events),
+        ("topics.pos_outcomes", &settings.pos_outcomes),
+        ("topics.dead_letters", &settings.dead_letters),
+        ("topics.journal", &settings.journal),
+    ];
+    for (index, (key, name)) in names.iter().enumerate() {
+        let same = names[..index].iter().find(|(_, earlier)| earlier == name);
+        if let Some((earlier, _)) = same.filter(|_| !name.is_empty()) {
+            reader.refuse(key, format!("is {name:?}, as {earlier} is"), "give each its own topic");
+        }
+    }
+    settings
+}
+
+pub(super) fn registry(reader: &mut Reader) -> RegistrySettings {
+    let kinds =
+        [("none", RegistryAuth::None), ("basic", RegistryAuth::Basic), ("bearer", RegistryAuth::Bearer)];
+    let settings = RegistrySettings {
+        url: registry_url(reader),
+        auth: reader.choice("registry.auth", &kinds),
+        username: reader.text("registry.username"),
+        password: reader.secret("registry.password"),
+        token: reader.secret("registry.token"),
+        ca_file: reader.path("registry.ca_file"),
+        timeout: reader.duration("registry.timeout", MILLISECOND..=HOUR),
+        backoff_min: reader.duration("registry.backoff_min", MILLISECOND..=HOUR),
+        backoff_max: reader.duration("registry.backoff_max", MILLISECOND..=HOUR),
+        cache_max: count(reader, "registry.cache_max", 1..=1_000_000),
+    };
+    if reader.sound(&["registry.auth"]) {
+        let needed = match settings.auth {
+            RegistryAuth::Basic => Some(("registry.username", settings.username.is_empty())),
+            RegistryAuth::Bearer => Some(("registry.token", settings.token.is_empty())),
+            RegistryAuth::None => None,
+        };
+        if let Some((key, true)) = needed.filter(|(key, _)| reader.sound(&[key])) {
+            reader.refuse("registry.auth", format!("needs {key}, which is empty"), format!("set {key}"));
+        }
+    }
+    let backoffs = ["registry.backoff_min", "registry.backoff_max"];
+    if reader.sound(&backoffs) && settings.backoff_min > settings.backoff_max {
+        let remedy = "lower it, or raise registry.backoff_max";
+        reader.refuse("registry.backoff_min", "is longer than registry.backoff_max", remedy);
+    }
+    settings
+}
+
+pub(super) fn output(
+    reader: &mut Reader,
+    topics: &TopicSettings,
+    registry: &RegistrySettings,
+) -> OutputSettings {
+    let framings = [("confluent", AvroFraming::Confluent), ("single_object", AvroFraming::SingleObject)];
+    let subject = reader.text("output.subject");
+    let settings = OutputSettings {
+        format: reader.choice("output.format", &[("json", OutputFormat::Json), ("avro", OutputFormat::Avro)]),
+        avro_framing: reader.choice("output.avro_framing", &framings),
+        subject: if subject.is_empty() { format!("{}-value", topics.pos_outcomes) } else { subject },
+    };
+    let registered = settings.format == OutputFormat::Avro && settings.avro_framing == AvroFraming::Confluent;
+    let sound = reader.sound(&["output.format", "output.avro_framing", "registry.url"]);
+    if sound && registered && registry.url.is_none() {
+        let problem = "is \"avro\" with a schema id of the registry, and registry.url is empty";
+        let remedy = "set registry.url, or output.avro_framing = \"single_object\"";
+        reader.refuse("output.format", problem, remedy);
+    }
+    settings
+}
+
+pub(super) fn journal(reader: &mut Reader) -> JournalSettings {
+    JournalSettings {
+        checkpoint_events_per_account: reader.integer("journal.checkpoint_events_per_account", 1..=1_000),
+        record_bytes_max: reader.bytes("journal.record_bytes_max", 16 << 10..=64 << 20),
+    }
+}
+
+/// Where `/metrics` is served; none: nowhere.
+pub(super) fn admin(reader: &mut Reader) -> Option<SocketAddr> {
+    let text = reader.text("admin.listen");
+    let address = text.parse().ok();
+    if address.is_none() && !text.is_empty() {
+        let problem = format!("is {text:?}, which is not an address and port");
+        reader.refuse("admin.listen", problem, "write it as \"127.0.0.1:9464\", or \"\" for off");
+    }
+    address
+}
+
+pub(super) fn log(reader: &mut Reader) -> LogSettings {
+    let levels = [
+        ("error", tracing::Level::ERROR),
+        ("warn", tracing::Level::WARN),
+        ("info", tracing::Level::INFO),
+        ("debug", tracing::Level::DEBUG),
+        ("trace", tracing::Level::TRACE),
+    ];
+    LogSettings {
+        format: reader.choice("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+        level: reader.choice("log.level", &levels),
+    }
+}
+
+fn count(reader: &mut Reader, key: &str, range: RangeInclusive<u32>) -> usize {
+    reader.integer(key, range) as usize
+}
+
+/// A topic's name as Kafka allows it.
+fn topic(reader: &mut Reader, key: &str) -> String {
+    let name = reader.name(key);
+    let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    if reader.sound(&[key]) && (name.len() > 249 || !name.chars().all(legal)) {
+        let problem = format!("is {name:?}, which is not a topic name");
+        reader.refuse(key, problem, "use up to 249 letters, digits, dots, dashes and underscores");
+    }
+    name
+}
+
+/// How long a topic keeps its records.
+fn retention(reader: &mut Reader, key: &str) -> Option<Duration> {
+    if reader.text(key) == "forever" {
+        return None;
+    }
+    Some(reader.duration(key, SECOND..=HOUR * 24 * 36_500))
+}
+
+fn registry_url(reader: &mut Reader) -> Option<String> {
+    const KEY: &str = "registry.url";
+    let url = reader.text(KEY);
+    if url.is_empty() {
+        return None;
+    }
+    let address = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let host = address.and_then(|address| address.split('/').next()).unwrap_or_default();
+    if host.is_empty() {
+        reader.refuse(KEY, "is not an address of http:// or https://", "write http://HOST:PORT");
+    } else if host.contains('@') {
+        let remedy = "set registry.auth = \"basic\", registry.username and registry.password instead";
+        reader.refuse(KEY, "holds a user name or password", remedy);
+    }
+    Some(url.trim_end_matches('/').to_owned())
+}
