@@ -1,6 +1,7 @@
 //! Configuration: embedded defaults < files < environment < `--set`, every fault found at once with its place and
 //! remedy. Never guesses what was meant: what does not fit is refused. Never shows a secret.
 
+mod checks;
 mod document;
 mod fault;
 mod layers;
@@ -10,6 +11,7 @@ mod reader;
 mod schema;
 mod secret;
 mod settings;
+mod texts;
 mod units;
 mod value;
 
@@ -28,6 +30,8 @@ use reader::Reader;
 use schema::{Schema, Tree, is_secret};
 use value::Value;
 
+use crate::checks::{Parameters, Texts};
+
 /// Everything a run is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -45,7 +49,12 @@ pub struct Settings {
     pub admin: Option<SocketAddr>,
     /// Log lines.
     pub log: LogSettings,
+    /// Parameters of the checks, by country and currency.
+    pub checks: Parameters,
+    /// What customers read.
+    pub texts: Texts,
     rows: Vec<Row>,
+    ruleset: String,
 }
 
 /// One setting, for people.
@@ -64,6 +73,13 @@ impl Settings {
     pub fn describe(&self) -> &[Row] {
         &self.rows
     }
+
+    /// Everything that decides what an outcome says: a line `key = value` for each parameter of the checks and each
+    /// text, sorted, every value in one spelling ("120s" and "2min" are the same here). The ruleset's hash is taken
+    /// of this.
+    pub fn canonical_text(&self) -> &str {
+        &self.ruleset
+    }
 }
 
 /// Reads and checks all settings.
@@ -79,27 +95,46 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
     let mut reader = Reader::new(&tree, &sources.environment, faults);
     let settings = read(&mut reader, &tree);
     let mut faults = reader.faults;
-    if faults.0.is_empty() {
-        return Ok(settings);
+    match settings {
+        Some(settings) if faults.0.is_empty() => Ok(settings),
+        _ => {
+            faults.0.sort();
+            faults.0.dedup();
+            Err(faults)
+        }
     }
-    faults.0.sort();
-    faults.0.dedup();
-    Err(faults)
 }
 
-fn read(reader: &mut Reader, tree: &Tree) -> Settings {
+/// The settings; nothing only where faults were found.
+fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
     let topics = settings::topics(reader);
     let registry = settings::registry(reader);
-    Settings {
-        kafka: settings::kafka(reader),
-        output: settings::output(reader, &topics, &registry),
-        journal: settings::journal(reader),
-        admin: settings::admin(reader),
-        log: settings::log(reader),
+    let kafka = settings::kafka(reader);
+    let output = settings::output(reader, &topics, &registry);
+    let journal = settings::journal(reader);
+    let admin = settings::admin(reader);
+    let log = settings::log(reader);
+    let checks = checks::read(reader, tree);
+    let texts = texts::read(reader);
+    Some(Settings {
+        kafka,
         topics,
         registry,
+        output,
+        journal,
+        admin,
+        log,
+        checks,
+        texts: texts?,
         rows: rows(tree),
-    }
+        ruleset: ruleset(reader),
+    })
+}
+
+fn ruleset(reader: &Reader) -> String {
+    let deciding = |key: &str| key.starts_with("checks.") || key.starts_with("texts.") && key != texts::DIR;
+    let lines = reader.canonical.iter().filter(|(key, _)| deciding(key));
+    lines.map(|(key, value)| format!("{key} = {value}\n")).collect()
 }
 
 fn rows(tree: &Tree) -> Vec<Row> {

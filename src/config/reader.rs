@@ -35,7 +35,6 @@ impl<'a> Reader<'a> {
     }
 
     /// The same reader over another tree, while `read` runs.
-    #[expect(dead_code, reason = "the checks' parameters are not in yet")]
     pub fn over<T>(&mut self, tree: &Tree, read: impl FnOnce(&mut Reader) -> T) -> T {
         let mut reader = Reader {
             tree,
@@ -73,7 +72,6 @@ impl<'a> Reader<'a> {
     }
 
     /// True or false.
-    #[expect(dead_code, reason = "the checks' parameters are not in yet")]
     pub fn flag(&mut self, key: &str) -> bool {
         let Some(entry) = self.entry(key) else {
             return false;
@@ -144,7 +142,6 @@ impl<'a> Reader<'a> {
     }
 
     /// An amount of money, not negative.
-    #[expect(dead_code, reason = "the checks' parameters are not in yet")]
     pub fn amount(&mut self, key: &str) -> Amount {
         let range = Decimal::ZERO..=Decimal::new(99_999_999_999_999, 0).unwrap_or(Decimal::ZERO);
         Amount::from_decimal(self.decimal(key, range, 4)).unwrap_or(Amount::ZERO)
@@ -210,7 +207,6 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of some of `choices`, by name.
-    #[expect(dead_code, reason = "the checks' parameters are not in yet")]
     pub fn choices<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Vec<T> {
         let mut found = Vec::new();
         for text in self.list(key) {
@@ -271,6 +267,11 @@ impl<'a> Reader<'a> {
         let entries = self.tree.range(below.clone()..);
         let entries = entries.map_while(|(key, entry)| Some((key.strip_prefix(&below)?, entry)));
         entries.collect()
+    }
+
+    /// Whether there is a value of `key`.
+    pub fn has(&self, key: &str) -> bool {
+        self.tree.contains_key(key)
     }
 
     /// Where the value of `key` was written.

@@ -11,10 +11,24 @@ use super::nearest::nearest;
 use super::value::{Entry, Leaf, Shape, Value};
 
 /// The default files, in the order they are shown, with the names a folder given by `--config` holds them under.
-pub const FILES: &[(&str, &str)] = &[("tillgate.toml", include_str!("../../config/tillgate.toml"))];
+pub const FILES: &[(&str, &str)] = &[
+    ("tillgate.toml", include_str!("../../config/tillgate.toml")),
+    ("checks.toml", include_str!("../../config/checks.toml")),
+];
 
 /// The merged configuration: effective key -> the entry that won, which keeps the key it was written under.
 pub type Tree = BTreeMap<String, Entry>;
+
+/// What the free keys of a table are, and so how an environment variable spells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Symbols of the contract, such as currencies: as they are.
+    Symbols,
+    /// Words of the operator's own: in small letters.
+    Words,
+    /// Properties with dots: in small letters, an underscore for each dot; TOML may write the dots as nested tables.
+    Properties,
+}
 
 /// A table whose keys are free.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +37,32 @@ pub struct OpenMap {
     pub path: &'static str,
     /// What each of its keys takes.
     pub shape: Shape,
-    /// Its names have dots of their own, which TOML may write as nested tables and a variable as underscores.
-    pub dotted: bool,
+    /// What its keys are.
+    pub names: Names,
+}
+
+const fn open(path: &'static str, shape: Shape, names: Names) -> OpenMap {
+    OpenMap { path, shape, names }
 }
 
 /// All tables whose keys are free.
-pub const OPEN_MAPS: &[OpenMap] = &[OpenMap { path: "kafka.librdkafka", shape: Shape::Scalar, dotted: true }];
+pub const OPEN_MAPS: &[OpenMap] = &[
+    open("kafka.librdkafka", Shape::Scalar, Names::Properties),
+    open("checks.sense.category.usual", Shape::List, Names::Symbols),
+    open("checks.sense.currency_country.usual", Shape::Text, Names::Symbols),
+    open("checks.sense.currency_country.tolerated", Shape::List, Names::Symbols),
+    open("checks.sense.language.usual", Shape::List, Names::Symbols),
+    open("checks.account.flag.names", Shape::Text, Names::Words),
+    open("checks.limit.default", Shape::Decimal, Names::Symbols),
+    open("checks.limit.first_amount.cap", Shape::Decimal, Names::Symbols),
+    open("checks.identity.ssn.above", Shape::Decimal, Names::Symbols),
+    open("checks.velocity.windows.rules.*.amount", Shape::Decimal, Names::Symbols),
+    open("checks.velocity.withdrawal_cap.each", Shape::Decimal, Names::Symbols),
+    open("checks.velocity.withdrawal_cap.day", Shape::Decimal, Names::Symbols),
+];
+
+/// Its sections have free names (written `*` in patterns) and all the same keys: those of the default ones.
+pub const RULES: &str = "checks.velocity.windows.rules";
 
 /// Below `checks.override.SE` and the like stand the keys of `checks` again.
 pub const OVERRIDE: &str = "checks.override";
@@ -49,8 +83,12 @@ pub enum Place {
 /// The known keys.
 #[derive(Debug)]
 pub struct Schema {
+    /// By pattern.
     shapes: BTreeMap<String, Shape>,
+    /// By pattern.
     sections: BTreeSet<String>,
+    /// Every key that has a default.
+    keys: BTreeSet<String>,
 }
 
 impl Schema {
@@ -63,71 +101,67 @@ impl Schema {
         for (name, text) in FILES {
             let path: Arc<Path> = Arc::from(Path::new(name));
             for entry in document::entries(text, &path, faults) {
+                let pattern = pattern_of_rule(&entry.key);
                 if entry.leaf.value == Value::Section {
-                    sections.insert(entry.key);
+                    sections.insert(pattern);
                     continue;
                 }
-                shapes.insert(entry.key.clone(), entry.leaf.value.shape());
+                if open_map(&pattern).is_none() {
+                    shapes.insert(pattern, entry.leaf.value.shape());
+                }
                 let leaf = Leaf { value: entry.leaf.value, origin: Origin::Default };
                 let key = entry.key;
                 tree.insert(key.clone(), Entry { key, leaf });
             }
         }
-        (Self { shapes, sections }, tree)
+        let keys = tree.keys().cloned().collect();
+        (Self { shapes, sections, keys }, tree)
     }
 
     /// What `key` means.
     pub fn place(&self, key: &str) -> Place {
-        if let Some(map) = open_map(key) {
+        let Some(pattern) = pattern(key) else {
+            return Place::Section;
+        };
+        if let Some((map, _)) = open_map(&pattern) {
             return Place::Open(map);
         }
-        if let Some(shape) = self.shapes.get(key) {
-            return Place::Setting(*shape);
-        }
-        if self.sections.contains(key) {
-            return Place::Section;
-        }
-        match overridden(key) {
-            Some(None) => Place::Section,
-            Some(Some(original)) if overridden(&original).is_none() => self.place(&original),
-            Some(Some(_)) | None => Place::Unknown,
+        match self.shapes.get(&pattern) {
+            Some(shape) => Place::Setting(*shape),
+            None if self.sections.contains(&pattern) => Place::Section,
+            None => Place::Unknown,
         }
     }
 
     /// The key that the environment variable `TILLGATE_<name>` sets, `name` with `__` between its levels.
     pub fn key_of_variable(&self, name: &str) -> String {
         let written = name.replace("__", ".");
-        let mut known = self.shapes.keys();
+        let mut known = self.keys.iter();
         if let Some(key) = known.find(|key| key.eq_ignore_ascii_case(&written)) {
             return key.clone();
         }
-        for map in OPEN_MAPS {
-            let Some((path, name)) = written.split_at_checked(map.path.len()) else {
-                continue;
-            };
-            if path.eq_ignore_ascii_case(map.path) && name.starts_with('.') {
-                let name =
-                    if map.dotted { name.to_ascii_lowercase().replace('_', ".") } else { name.to_owned() };
-                return format!("{}{name}", map.path);
+        let small = written.to_ascii_lowercase();
+        if let Some((scope, rest)) = below_override(&small).and_then(|below| below.split_once('.')) {
+            let original =
+                self.key_of_variable(&format!("{OVERRIDDEN}.{}", &written[small.len() - rest.len()..]));
+            let rest = &original[OVERRIDDEN.len()..];
+            return format!("{OVERRIDE}.{}{rest}", scope.to_ascii_uppercase());
+        }
+        match pattern(&small).as_deref().and_then(open_map) {
+            Some((map, name)) if map.names == Names::Symbols => {
+                let name_at = small.len() - name.len();
+                format!("{}{}", &small[..name_at], &written[name_at..])
             }
+            Some((map, name)) if map.names == Names::Properties => {
+                format!("{}{}", &small[..small.len() - name.len()], name.replace('_', "."))
+            }
+            _ => small,
         }
-        self.key_of_override_variable(&written).unwrap_or_else(|| written.to_ascii_lowercase())
-    }
-
-    fn key_of_override_variable(&self, written: &str) -> Option<String> {
-        let (path, rest) = written.split_at_checked(OVERRIDE.len())?;
-        if !path.eq_ignore_ascii_case(OVERRIDE) {
-            return None;
-        }
-        let (scope, rest) = rest.strip_prefix('.')?.split_once('.')?;
-        let original = self.key_of_variable(&format!("{OVERRIDDEN}__{}", rest.replace('.', "__")));
-        let rest = original.strip_prefix(OVERRIDDEN)?;
-        Some(format!("{OVERRIDE}.{}{rest}", scope.to_ascii_uppercase()))
     }
 
     /// The setting that a variable with single underscores for dots was surely meant for.
     pub fn key_of_flat_variable(&self, name: &str) -> Option<&str> {
-        let known = self.shapes.keys().map(String::as_str);
+        let known = self.keys.iter().map(String::as_str);
         let mut matching = known.filter(|key| key.replace('.', "_").eq_ignore_ascii_case(name));
         matching.next()
     }
@@ -164,7 +198,7 @@ impl Schema {
             Place::Unknown => return Err(self.unknown(entry)),
             Place::Section => Shape::Section,
             Place::Setting(shape) => shape,
-            Place::Open(map) if map.dotted && given == Shape::Section => Shape::Section,
+            Place::Open(map) if map.names == Names::Properties && given == Shape::Section => Shape::Section,
             Place::Open(map) => map.shape,
         };
         if wanted.takes(given) {
@@ -198,24 +232,26 @@ impl Schema {
 
     /// A key near to this one, or one of the same last name elsewhere.
     fn suggestion(&self, key: &str, section: bool) -> Option<String> {
-        if let Some(Some(original)) = overridden(key) {
-            let scope_end = key.len() - (original.len() - OVERRIDDEN.len());
-            let found = self.suggestion(&original, section)?;
-            let rest = found.strip_prefix(OVERRIDDEN)?;
-            return Some(format!("{}{rest}", &key[..scope_end]));
+        if let Some((scope, rest)) = below_override(key).and_then(|below| below.split_once('.')) {
+            let found = self.suggestion(&format!("{OVERRIDDEN}.{rest}"), section)?;
+            let rest = found.strip_prefix(OVERRIDDEN).filter(|_| !found.starts_with(OVERRIDE))?;
+            return Some(format!("{OVERRIDE}.{scope}{rest}"));
         }
-        if section {
-            return nearest(key, self.sections.iter().map(String::as_str)).map(str::to_owned);
-        }
-        let known = || self.shapes.keys().map(String::as_str);
+        let known: Vec<&str> = if section {
+            self.sections.iter().map(String::as_str).collect()
+        } else {
+            self.shapes.keys().map(String::as_str).collect()
+        };
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-        let name = last(key);
-        let alike = nearest(key, known());
-        let alike = alike.or_else(|| {
-            let mut same = known().filter(|known| last(known) == name);
-            same.next().filter(|_| same.next().is_none())
+        let alike = nearest(&pattern_of_rule(key), known.iter().copied()).or_else(|| {
+            let mut same = known.iter().filter(|known| last(known) == last(key));
+            same.next().copied().filter(|_| same.next().is_none())
         });
-        alike.map(str::to_owned)
+        let rule = key.strip_prefix(RULES).and_then(|rest| rest.split('.').nth(1));
+        match (alike?, rule) {
+            (pattern, Some(rule)) => Some(pattern.replace('*', rule)),
+            (pattern, None) => Some(pattern.to_owned()).filter(|key| !key.contains('*')),
+        }
     }
 }
 
@@ -230,18 +266,108 @@ pub fn is_secret(key: &str) -> bool {
     }
 }
 
-/// The open map that `key` is an entry of.
-fn open_map(key: &str) -> Option<OpenMap> {
-    let of = |map: &&OpenMap| {
-        let rest = key.strip_prefix(map.path).and_then(|rest| rest.strip_prefix('.'));
-        rest.is_some_and(|rest| !rest.is_empty())
-    };
-    OPEN_MAPS.iter().find(of).copied()
+/// The open map that a key of this pattern is an entry of, and the entry's name.
+fn open_map(pattern: &str) -> Option<(OpenMap, &str)> {
+    OPEN_MAPS.iter().find_map(|map| {
+        let name = pattern.strip_prefix(map.path)?.strip_prefix('.')?;
+        (!name.is_empty()).then_some((*map, name))
+    })
 }
 
-/// `checks.override.SE.a.b` -> `checks.a.b`; `Some(None)` for the override's own section; `None` for any other key.
-fn overridden(key: &str) -> Option<Option<String>> {
-    let below = key.strip_prefix(OVERRIDE)?.strip_prefix('.')?;
-    let rest = below.split_once('.').map(|(_, rest)| rest);
-    Some(rest.map(|rest| format!("{OVERRIDDEN}.{rest}")))
+/// `SE.a.b` of `checks.override.SE.a.b`.
+fn below_override(key: &str) -> Option<&str> {
+    key.strip_prefix(OVERRIDE)?.strip_prefix('.')
+}
+
+/// The key without its override and with `*` for the name of a rule; nothing for the section of an override itself.
+fn pattern(key: &str) -> Option<String> {
+    let Some(below) = below_override(key) else {
+        return Some(pattern_of_rule(key));
+    };
+    let (_, rest) = below.split_once('.')?;
+    Some(pattern_of_rule(&format!("{OVERRIDDEN}.{rest}")))
+}
+
+fn pattern_of_rule(key: &str) -> String {
+    let below = key.strip_prefix(RULES).and_then(|rest| rest.strip_prefix('.'));
+    match below {
+        None => key.to_owned(),
+        Some(below) => {
+            let rest = below.find('.').map_or("", |at| &below[at..]);
+            format!("{RULES}.*{rest}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema() -> Schema {
+        Schema::embedded(&mut Faults::default()).0
+    }
+
+    fn kind(key: &str) -> String {
+        match schema().place(key) {
+            Place::Setting(shape) => format!("setting: {}", shape.words()),
+            Place::Open(map) => format!("open: {}", map.shape.words()),
+            Place::Section => "section".to_owned(),
+            Place::Unknown => "unknown".to_owned(),
+        }
+    }
+
+    #[test]
+    fn knows_keys_open_maps_rules_and_overrides() {
+        for (key, expected) in [
+            ("kafka.workers", "setting: a whole number"),
+            ("kafka", "section"),
+            ("kafka.nothing", "unknown"),
+            ("kafka.librdkafka.sasl.username", "open: a text, a number, true or false"),
+            ("checks.limit.first_amount.cap.EUR", "open: a number"),
+            ("checks.velocity.windows.rules", "section"),
+            ("checks.velocity.windows.rules.mine", "section"),
+            ("checks.velocity.windows.rules.mine.span", "setting: a text"),
+            ("checks.velocity.windows.rules.mine.amount.EUR", "open: a number"),
+            ("checks.velocity.windows.rules.mine.else", "unknown"),
+            ("checks.override", "section"),
+            ("checks.override.SE", "section"),
+            ("checks.override.SE.basket", "section"),
+            ("checks.override.SE.basket.line_tolerance", "setting: a number"),
+            ("checks.override.SE.velocity.windows.rules.mine.amount.EUR", "open: a number"),
+            ("checks.override.SE.override.NO.basket.line_tolerance", "unknown"),
+            ("checks.override.SE.workers", "unknown"),
+        ] {
+            assert_eq!(kind(key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn reads_names_of_environment_variables() {
+        for (name, key) in [
+            ("KAFKA__GROUP_ID", "kafka.group_id"),
+            ("KAFKA__LIBRDKAFKA__SASL_USERNAME", "kafka.librdkafka.sasl.username"),
+            ("CHECKS__LIMIT__DEFAULT__EUR", "checks.limit.default.EUR"),
+            ("CHECKS__IDENTITY__SSN__ABOVE__DKK", "checks.identity.ssn.above.DKK"),
+            ("CHECKS__SENSE__CATEGORY__USUAL__PURCHASE", "checks.sense.category.usual.Purchase"),
+            ("CHECKS__ACCOUNT__FLAG__NAMES__VIP", "checks.account.flag.names.vip"),
+            ("CHECKS__OVERRIDE__SE__BASKET__LINE_TOLERANCE", "checks.override.SE.basket.line_tolerance"),
+            ("CHECKS__OVERRIDE__SE__LIMIT__DEFAULT__DKK", "checks.override.SE.limit.default.DKK"),
+            ("SOMETHING__ELSE", "something.else"),
+        ] {
+            assert_eq!(schema().key_of_variable(name), key);
+        }
+    }
+
+    #[test]
+    fn suggests_the_key_that_was_meant() {
+        let schema = schema();
+        for (key, suggestion) in [
+            ("kafka.bootstrap_server", Some("kafka.bootstrap_servers")),
+            ("basket.line_tolerance", Some("checks.basket.line_tolerance")),
+            ("checks.override.SE.basket.line_tolerence", Some("checks.override.SE.basket.line_tolerance")),
+            ("nothing.like.it", None),
+        ] {
+            assert_eq!(schema.suggestion(key, false).as_deref(), suggestion);
+        }
+    }
 }

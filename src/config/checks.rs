@@ -1,0 +1,351 @@
+//! `checks.*` -> the parameters of the checks, with one set for every country and currency that overrides change.
+//! Reads; decides nothing about events.
+
+use std::collections::BTreeSet;
+
+use super::reader::Reader;
+use super::schema::{OVERRIDDEN, OVERRIDE, RULES, Tree};
+use super::value::Entry;
+use crate::checks::account::{FlagEffect, UnknownAccount};
+use crate::checks::parameters::SymbolSet;
+use crate::checks::{Effect, ParameterSet, Parameters, PerCurrency, Rule};
+use crate::checks::{account, basket, correction, form, identity, limit, repeat, sense, time, velocity};
+use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
+use crate::domain::{Decimal, Exact, Micros, limits};
+
+/// Decimals of the contract's amounts of an item.
+const ITEM_SCALE: u8 = 6;
+/// Decimals of the contract's totals.
+const AMOUNT_SCALE: u8 = 4;
+/// A window can only count what is remembered; the rest of [`limits::RECENT_EVENTS_MAX`] is room for refused events.
+const VELOCITY_COUNT_MAX: usize = 500;
+const _: () = assert!(VELOCITY_COUNT_MAX < limits::RECENT_EVENTS_MAX);
+
+const ZERO: Micros = Micros(0);
+const SECOND: Micros = Micros(1_000_000);
+const YEAR: Micros = Micros(366 * 86_400 * 1_000_000);
+
+/// The parameters, and those that `checks.override.*` makes of them. A currency's override wins over the base, a
+/// country's over a currency's, both together over either.
+pub fn read(reader: &mut Reader, tree: &Tree) -> Parameters {
+    let mut parameters = Parameters::new(set(reader));
+    let scopes = scopes(reader, tree);
+    for country in CountryCode::ALL {
+        for currency in Currency::ALL {
+            let (country_name, currency_name) = (country.symbol(), currency.symbol());
+            let both = format!("{country_name}-{currency_name}");
+            let mut overridden = tree.clone();
+            let mut changed = false;
+            for scope in [currency_name, country_name, &both] {
+                if scopes.contains(scope) {
+                    lay_over(&mut overridden, tree, scope);
+                    changed = true;
+                }
+            }
+            if changed {
+                let set = reader.over(&overridden, set);
+                parameters.set_for(*country, *currency, set);
+            }
+        }
+    }
+    parameters
+}
+
+/// The names below `checks.override`, those that no event can match noted as faults.
+fn scopes(reader: &mut Reader, tree: &Tree) -> BTreeSet<String> {
+    let currencies = CURRENCIES.names();
+    let countries = COUNTRIES.names();
+    let fits = |scope: &str| match scope.split_once('-') {
+        Some((country, currency)) => countries.contains(&country) && currencies.contains(&currency),
+        None => countries.contains(&scope) || currencies.contains(&scope),
+    };
+    let below = format!("{OVERRIDE}.");
+    let mut scopes = BTreeSet::new();
+    for (key, entry) in tree.range(below.clone()..) {
+        let Some(scope) = key.strip_prefix(&below).and_then(|rest| rest.split('.').next()) else {
+            break;
+        };
+        if scopes.insert(scope.to_owned()) && !fits(scope) {
+            let problem = format!("overrides {scope:?}, which is no country, currency or COUNTRY-CURRENCY");
+            let remedy =
+                format!("countries: {}; currencies: {}", countries.join(", "), currencies.join(", "));
+            reader.faults.add(&entry.leaf.origin, key, problem, remedy);
+        }
+    }
+    scopes
+}
+
+/// Puts the entries of an override in the place of those they override.
+fn lay_over(overridden: &mut Tree, tree: &Tree, scope: &str) {
+    let below = format!("{OVERRIDE}.{scope}.");
+    for (key, entry) in tree.range(below.clone()..) {
+        let Some(rest) = key.strip_prefix(&below) else {
+            break;
+        };
+        overridden.insert(format!("{OVERRIDDEN}.{rest}"), entry.clone());
+    }
+}
+
+/// All parameters, for one country and currency or for none.
+fn set(reader: &mut Reader) -> ParameterSet {
+    ParameterSet {
+        form: form(reader),
+        basket: basket(reader),
+        sense: sense(reader),
+        time: time::Parameters {
+            future: reader.flag("checks.time.future.enabled"),
+            skew: reader.span("checks.time.future.skew", ZERO..=YEAR),
+            late: rule(reader, "checks.time.late"),
+            older_than: reader.span("checks.time.late.older_than", ZERO..=YEAR),
+        },
+        repeat: repeat::Parameters {
+            same: reader.flag("checks.repeat.same.enabled"),
+            conflict: rule(reader, "checks.repeat.conflict"),
+            near_duplicate: rule(reader, "checks.repeat.near_duplicate"),
+            near_duplicate_within: reader
+                .span("checks.repeat.near_duplicate.within", ZERO..=limits::WINDOW_MAX),
+        },
+        account: account(reader),
+        limit: limit::Parameters {
+            exceeded: rule(reader, "checks.limit.exceeded"),
+            default: amounts(reader, "checks.limit.default"),
+            first_amount: rule(reader, "checks.limit.first_amount"),
+            first_cap: amounts(reader, "checks.limit.first_amount.cap"),
+            holds: rule(reader, "checks.limit.holds"),
+            holds_max: count(reader, "checks.limit.holds.open_max", 1, limits::HOLDS_MAX),
+        },
+        identity: identity::Parameters {
+            ssn: rule(reader, "checks.identity.ssn"),
+            countries: symbols(reader, "checks.identity.ssn.countries", COUNTRIES),
+            above: amounts(reader, "checks.identity.ssn.above"),
+        },
+        velocity: velocity::Parameters {
+            windows_enabled: reader.flag("checks.velocity.windows.enabled"),
+            windows: windows(reader),
+            withdrawal_cap: rule(reader, "checks.velocity.withdrawal_cap"),
+            cap_each: amounts(reader, "checks.velocity.withdrawal_cap.each"),
+            cap_day: amounts(reader, "checks.velocity.withdrawal_cap.day"),
+        },
+        correction: correction::Parameters { original: rule(reader, "checks.correction.original") },
+        hold_time: reader.span("checks.pending.hold_time", SECOND..=YEAR),
+    }
+}
+
+fn form(reader: &mut Reader) -> form::Parameters {
+    let refusals = [("refuse", false), ("allow", true)];
+    form::Parameters {
+        required: reader.flag("checks.form.required.enabled"),
+        ask_to_reenter: reader.flag("checks.form.required.ask_to_reenter"),
+        length: reader.flag("checks.form.length.enabled"),
+        id_max: count(reader, "checks.form.length.id_max", 1, limits::ID_CHARS_MAX),
+        text_max: count(reader, "checks.form.length.text_max", 1, limits::TEXT_CHARS_MAX),
+        items_max: count(reader, "checks.form.length.items_max", 0, limits::ITEMS_MAX),
+        decimals: reader.flag("checks.form.decimals.enabled"),
+        total_decimals: reader.integer("checks.form.decimals.totals", 0..=AMOUNT_SCALE),
+        item_decimals: reader.integer("checks.form.decimals.items", 0..=ITEM_SCALE),
+        quantity: reader.flag("checks.form.quantity.enabled"),
+        returns_allowed: reader
+            .choice("checks.form.quantity.returns", &[("allow", true), ("corrections_only", false)]),
+        excess_discount_allowed: reader.choice("checks.form.quantity.excess_discount", &refusals),
+    }
+}
+
+fn basket(reader: &mut Reader) -> basket::Parameters {
+    let taxes = [("none", basket::DiscountTax::None), ("scaled", basket::DiscountTax::Scaled)];
+    let item_amounts = [("unit", basket::ItemAmounts::Unit), ("line", basket::ItemAmounts::Line)];
+    basket::Parameters {
+        item_amounts: reader.choice("checks.basket.item_amounts", &item_amounts),
+        line_tolerance: tolerance(reader, "checks.basket.line_tolerance", 0),
+        total_tolerance: tolerance(reader, "checks.basket.total_tolerance", 1),
+        discount_tax: reader.choice("checks.basket.discount_tax", &taxes),
+        item_gross: rule(reader, "checks.basket.item_gross"),
+        item_unit: rule(reader, "checks.basket.item_unit"),
+        total_amount: rule(reader, "checks.basket.total_amount"),
+        total_tax: rule(reader, "checks.basket.total_tax"),
+        items_none: rule(reader, "checks.basket.items_none"),
+    }
+}
+
+fn sense(reader: &mut Reader) -> sense::Parameters {
+    let mut categories = [None; EventType::ALL.len()];
+    for (event_type, key) in named(reader, "checks.sense.category.usual", EVENT_TYPES) {
+        categories[event_type.index()] = Some(symbols(reader, &key, CATEGORIES));
+    }
+    let mut currency_of = [None; CountryCode::ALL.len()];
+    for (country, key) in named(reader, "checks.sense.currency_country.usual", COUNTRIES) {
+        currency_of[country.index()] = Some(reader.choice(&key, &CURRENCIES.choices()));
+    }
+    let mut currencies_tolerated = [SymbolSet::default(); CountryCode::ALL.len()];
+    for (country, key) in named(reader, "checks.sense.currency_country.tolerated", COUNTRIES) {
+        currencies_tolerated[country.index()] = symbols(reader, &key, CURRENCIES);
+    }
+    let mut languages = [None; CountryCode::ALL.len()];
+    for (country, key) in named(reader, "checks.sense.language.usual", COUNTRIES) {
+        languages[country.index()] = Some(symbols(reader, &key, LANGUAGES));
+    }
+    sense::Parameters {
+        category: rule(reader, "checks.sense.category"),
+        categories,
+        currency_country: rule(reader, "checks.sense.currency_country"),
+        currency_of,
+        currencies_tolerated,
+        currency_account: rule(reader, "checks.sense.currency_account"),
+        language: rule(reader, "checks.sense.language"),
+        languages,
+    }
+}
+
+fn account(reader: &mut Reader) -> account::Parameters {
+    let unknown = [("reject", UnknownAccount::Reject), ("open", UnknownAccount::Open)];
+    let effects =
+        [("block", FlagEffect::Block), ("review", FlagEffect::Review), ("ignore", FlagEffect::Ignore)];
+    let names = reader.open("checks.account.flag.names");
+    let mut flags = std::collections::BTreeMap::new();
+    for (name, _) in names {
+        let effect = reader.choice(&format!("checks.account.flag.names.{name}"), &effects);
+        flags.insert(name.to_owned(), effect);
+    }
+    account::Parameters {
+        unknown: reader.choice("checks.account.unknown", &unknown),
+        stopped: rule(reader, "checks.account.stopped"),
+        dunning: rule(reader, "checks.account.dunning"),
+        closed: rule(reader, "checks.account.closed"),
+        default: rule(reader, "checks.account.default"),
+        flag: reader.flag("checks.account.flag.enabled"),
+        unlisted_flag: reader.choice("checks.account.flag.unlisted", &effects),
+        flags,
+        chargeback: rule(reader, "checks.account.chargeback"),
+    }
+}
+
+/// The velocity rules that are switched on, by name.
+fn windows(reader: &mut Reader) -> Vec<velocity::Window> {
+    const NEEDED: [&str; 5] = ["scope", "of", "span", "count", "outcome"];
+    let entries = reader.open(RULES);
+    let mut rules: Vec<(&str, &Entry)> = Vec::new();
+    for (name, entry) in entries {
+        let rule = name.split('.').next().unwrap_or(name);
+        if rules.last().is_none_or(|(last, _)| *last != rule) {
+            rules.push((rule, entry));
+        }
+    }
+    let mut windows = Vec::new();
+    for (name, entry) in rules {
+        let missing: Vec<&str> =
+            NEEDED.into_iter().filter(|part| !reader.has(&format!("{RULES}.{name}.{part}"))).collect();
+        if missing.is_empty() {
+            windows.extend(window(reader, name));
+        } else {
+            let problem = format!("belongs to the rule {name}, which lacks {}", missing.join(", "));
+            reader.faults.add(&entry.leaf.origin, &entry.key, problem, "add them to the rule's section");
+        }
+    }
+    windows
+}
+
+fn window(reader: &mut Reader, name: &str) -> Option<velocity::Window> {
+    let scopes = [
+        ("account", velocity::Scope::Account),
+        ("chip", velocity::Scope::Chip),
+        ("terminal", velocity::Scope::Terminal),
+    ];
+    let counted = [("accepted", velocity::Counted::Accepted), ("attempts", velocity::Counted::Attempts)];
+    let key = |part: &str| format!("{RULES}.{name}.{part}");
+    let enabled = !reader.has(&key("enabled")) || reader.flag(&key("enabled"));
+    let window = velocity::Window {
+        name: name.to_owned(),
+        scope: reader.choice(&key("scope"), &scopes),
+        of: reader.choice(&key("of"), &counted),
+        span: reader.span(&key("span"), SECOND..=limits::WINDOW_MAX),
+        count: count(reader, &key("count"), 0, VELOCITY_COUNT_MAX),
+        amount: amounts(reader, &key("amount")),
+        effect: reader.choice(&key("outcome"), &[("pending", Effect::Pending), ("reject", Effect::Reject)]),
+    };
+    enabled.then_some(window)
+}
+
+/// `enabled` and `outcome` of a check.
+fn rule(reader: &mut Reader, path: &str) -> Rule {
+    let effects = [("note", Effect::Note), ("pending", Effect::Pending), ("reject", Effect::Reject)];
+    Rule {
+        enabled: reader.flag(&format!("{path}.enabled")),
+        effect: reader.choice(&format!("{path}.outcome"), &effects),
+    }
+}
+
+/// Amounts by currency.
+fn amounts(reader: &mut Reader, path: &str) -> PerCurrency {
+    let mut amounts = PerCurrency::default();
+    for (currency, key) in named(reader, path, CURRENCIES) {
+        amounts.set(currency, reader.amount(&key));
+    }
+    amounts
+}
+
+/// An amount from `millionths` of the major unit to 1000 of it.
+fn tolerance(reader: &mut Reader, key: &str, millionths: i128) -> Exact {
+    let bound = |units: i128| Decimal::new(units, ITEM_SCALE).unwrap_or(Decimal::ZERO);
+    let range = bound(millionths)..=bound(1_000_000_000);
+    reader.decimal(key, range, ITEM_SCALE).exact().unwrap_or_default()
+}
+
+fn count(reader: &mut Reader, key: &str, least: u32, most: usize) -> usize {
+    reader.integer(key, least..=u32::try_from(most).unwrap_or(u32::MAX)) as usize
+}
+
+/// A contract enum: its symbols, what each is called and its index.
+struct Symbols<T: 'static> {
+    all: &'static [T],
+    symbol: fn(T) -> &'static str,
+    index: fn(T) -> usize,
+}
+
+impl<T: Copy> Symbols<T> {
+    /// Names and values, without the one for symbols that are not known.
+    fn choices(&self) -> Vec<(&'static str, T)> {
+        let named = self.all.iter().map(|value| ((self.symbol)(*value), *value));
+        named.filter(|(name, _)| *name != "Unrecognized").collect()
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.choices().into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+const COUNTRIES: Symbols<CountryCode> =
+    Symbols { all: CountryCode::ALL, symbol: CountryCode::symbol, index: CountryCode::index };
+const CURRENCIES: Symbols<Currency> =
+    Symbols { all: Currency::ALL, symbol: Currency::symbol, index: Currency::index };
+const EVENT_TYPES: Symbols<EventType> =
+    Symbols { all: EventType::ALL, symbol: EventType::symbol, index: EventType::index };
+const CATEGORIES: Symbols<CategoryType> =
+    Symbols { all: CategoryType::ALL, symbol: CategoryType::symbol, index: CategoryType::index };
+/// Without the obsolete `SE` and `DK`, which are read as `SV` and `DA`.
+const LANGUAGES: Symbols<Language> =
+    Symbols { all: &Language::SPOKEN, symbol: Language::symbol, index: Language::index };
+
+/// A list of symbols.
+fn symbols<T: Copy>(reader: &mut Reader, key: &str, symbols: Symbols<T>) -> SymbolSet {
+    let mut set = SymbolSet::default();
+    for value in reader.choices(key, &symbols.choices()) {
+        set.insert((symbols.index)(value));
+    }
+    set
+}
+
+/// The entries of a table whose keys are symbols: value of the key's symbol, and the key.
+fn named<T: Copy>(reader: &mut Reader, path: &str, symbols: Symbols<T>) -> Vec<(T, String)> {
+    let choices = symbols.choices();
+    let mut found = Vec::new();
+    for (name, _) in reader.open(path) {
+        let key = format!("{path}.{name}");
+        match choices.iter().find(|(symbol, _)| *symbol == name) {
+            Some((_, value)) => found.push((*value, key)),
+            None => {
+                let remedy = format!("use one of {}", symbols.names().join(", "));
+                reader.refuse(&key, format!("names {name:?}, which is not known here"), remedy);
+            }
+        }
+    }
+    found
+}
