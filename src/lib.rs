@@ -10,4 +10,5 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod load;
+pub mod pipeline;
 pub mod state;

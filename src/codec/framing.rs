@@ -9,6 +9,7 @@ pub const SCHEMA_ID_HEADER: &str = "__value_schema_id";
 /// First byte of the schema header's value.
 const GUID_MAGIC: u8 = 1;
 /// First two bytes of Avro's single-object encoding.
+#[expect(dead_code, reason = "the Avro writers use it")]
 pub(super) const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
 
 /// How a writer's schema is referred to.

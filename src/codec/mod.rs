@@ -4,11 +4,13 @@
 //! then says which field they broke in.
 
 mod account_event;
+mod decode;
 mod fault;
-#[expect(dead_code, reason = "the Avro decoder that reads behind a framing comes next")]
 mod framing;
+pub mod journal;
 pub mod json;
 
+pub use decode::{NoSchemas, Schemas, decode_account_event, decode_pos_event};
 pub use framing::{SCHEMA_ID_HEADER, SchemaRef, guid_of_header};
 
 /// Why a record's value gives no event.

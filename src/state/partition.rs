@@ -67,7 +67,7 @@ impl PartitionState {
         self.accounts.at(*slot).map(|account| (account, *transaction_id))
     }
 
-    /// Puts a full state in place: restore from a checkpoint.
+    /// Puts a full state in place: restore from a checkpoint. Not undone; for before the first [`PartitionState::keep`].
     pub fn set(&mut self, account: Account) {
         if let Some(slot) = self.accounts.slot(&account.number) {
             self.forget_expiries(slot);
@@ -76,7 +76,6 @@ impl PartitionState {
             account.holds().iter().map(|hold| (hold.expires, hold.transaction_id)).collect();
         let slot = self.accounts.put(account);
         self.holds_by_expiry.extend(expiries.into_iter().map(|(expires, id)| (expires, id, slot)));
-        self.undo.slots = self.accounts.len() as u32;
     }
 
     /// Carries out the facts of one account, with the account as it was kept for [`PartitionState::undo`].

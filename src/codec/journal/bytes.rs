@@ -1,0 +1,159 @@
+//! The small pieces of the journal's bytes: variable-length integers, texts, options.
+
+use super::JournalFault;
+
+/// Appends to a buffer.
+#[derive(Debug, Default)]
+pub struct Writer(pub Vec<u8>);
+
+impl Writer {
+    /// One byte.
+    pub fn byte(&mut self, value: u8) {
+        self.0.push(value);
+    }
+
+    /// Unsigned, 7 bits a byte, lowest first.
+    pub fn unsigned(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+
+    /// Signed: zigzag.
+    pub fn signed(&mut self, value: i64) {
+        self.unsigned((value << 1 ^ value >> 63) as u64);
+    }
+
+    /// Four bytes as they are: hashes do not get shorter.
+    pub fn word(&mut self, value: u32) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// Eight bytes as they are.
+    pub fn long(&mut self, value: u64) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// Sixteen bytes as they are.
+    pub fn wide(&mut self, value: u128) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// Length and UTF-8.
+    pub fn text(&mut self, text: &str) {
+        self.unsigned(text.len() as u64);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// Absent, or a text.
+    pub fn optional_text(&mut self, text: Option<&str>) {
+        match text {
+            None => self.unsigned(0),
+            Some(text) => {
+                self.unsigned(text.len() as u64 + 1);
+                self.0.extend_from_slice(text.as_bytes());
+            }
+        }
+    }
+}
+
+/// Reads what [`Writer`] wrote; damaged bytes are a fault, never a panic.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// Reads these bytes.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// Whether all was read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The next bytes, so many.
+    pub fn take(&mut self, length: usize) -> Result<&'a [u8], JournalFault> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(JournalFault::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], JournalFault> {
+        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(JournalFault::Truncated)?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    /// One byte.
+    pub fn byte(&mut self) -> Result<u8, JournalFault> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    /// As [`Writer::unsigned`].
+    pub fn unsigned(&mut self) -> Result<u64, JournalFault> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(JournalFault::Damaged("an integer is longer than 10 bytes"))
+    }
+
+    /// A count of things that follow, each at least a byte long.
+    pub fn count(&mut self) -> Result<usize, JournalFault> {
+        let count = usize::try_from(self.unsigned()?).unwrap_or(usize::MAX);
+        if count > self.rest.len() { Err(JournalFault::Truncated) } else { Ok(count) }
+    }
+
+    /// As [`Writer::signed`].
+    pub fn signed(&mut self) -> Result<i64, JournalFault> {
+        let value = self.unsigned()?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    /// As [`Writer::word`].
+    pub fn word(&mut self) -> Result<u32, JournalFault> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    /// As [`Writer::long`].
+    pub fn long(&mut self) -> Result<u64, JournalFault> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    /// As [`Writer::wide`].
+    pub fn wide(&mut self) -> Result<u128, JournalFault> {
+        Ok(u128::from_le_bytes(self.array()?))
+    }
+
+    /// As [`Writer::text`].
+    pub fn text(&mut self) -> Result<&'a str, JournalFault> {
+        let length = self.count()?;
+        text_of(self.take(length)?)
+    }
+
+    /// As [`Writer::optional_text`].
+    pub fn optional_text(&mut self) -> Result<Option<&'a str>, JournalFault> {
+        match self.unsigned()? {
+            0 => Ok(None),
+            length => {
+                let length = usize::try_from(length - 1).map_err(|_| JournalFault::Truncated)?;
+                text_of(self.take(length)?).map(Some)
+            }
+        }
+    }
+}
+
+fn text_of(bytes: &[u8]) -> Result<&str, JournalFault> {
+    str::from_utf8(bytes).map_err(|_| JournalFault::Damaged("a text is not UTF-8"))
+}

@@ -1,0 +1,76 @@
+//! One input partition's way from record bytes to outcome bytes and journal bytes.
+//!
+//! decode -> decide -> apply -> encode, with undo, journal and checkpoint rotation. Pure like the
+//! engine: whoever calls it reads and writes the records. `run`, `check`, `demo`, the benches and
+//! the simulation all go through here, so that they cannot differ.
+
+mod journal;
+mod partition;
+mod restore;
+
+pub use journal::JournalBatch;
+pub use partition::{Interrupt, Partition, PartitionOptions};
+pub use restore::{Restore, RestoreFault};
+
+use crate::codec::SchemaRef;
+use crate::domain::outcome::Outcome;
+
+/// Which input topic a record came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Input {
+    /// POS events.
+    PosEvents,
+    /// Account events.
+    AccountEvents,
+}
+
+impl Input {
+    /// Both, in the order of positions.
+    pub const ALL: [Self; 2] = [Self::PosEvents, Self::AccountEvents];
+
+    /// The other input of the same partition.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::PosEvents => Self::AccountEvents,
+            Self::AccountEvents => Self::PosEvents,
+        }
+    }
+}
+
+/// An input record as it stands in its topic.
+#[derive(Clone, Copy, Debug)]
+pub struct InRecord<'a> {
+    /// Its topic.
+    pub input: Input,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp, milliseconds; -1: none.
+    pub timestamp_millis: i64,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// Its value; none for a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// The writer's schema, where a header names it by GUID.
+    pub schema_guid: Option<[u8; 16]>,
+}
+
+/// Where results go.
+pub trait Output {
+    /// An outcome, encoded, under its account as key.
+    fn outcome(&mut self, outcome: &Outcome<'_>, key: &[u8], value: &[u8]);
+    /// A record that goes to the dead letters.
+    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str);
+}
+
+/// How outcomes are encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutcomeEncoding {
+    /// JSON as the public contract writes it.
+    Json,
+}
+
+/// The schema that a record waits for.
+pub type MissingSchema = SchemaRef;

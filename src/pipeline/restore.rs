@@ -1,0 +1,167 @@
+//! Restore: the state of a partition out of its journal, record by record.
+//!
+//! A full state sets; facts apply to accounts that are set. Reading may begin anywhere before the
+//! beginning of a complete rotation, and every gap, foreign record or torn transaction is a refusal:
+//! deciding on from a wrong state is worse than not deciding.
+
+use super::partition::Partition;
+use crate::codec::journal::{Head, JournalFault, read_account, read_change, read_record};
+use crate::state::{Fact, StateFault};
+
+/// Why a journal does not give a state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreFault {
+    /// A record cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalFault),
+    /// A fact does not fit the state.
+    #[error("the journal does not fit together: {0}")]
+    State(#[from] StateFault),
+    /// A record of another partition.
+    #[error(
+        "the journal of partition {expected} holds a record of partition {found}: the topic was written by something else, or its partitions were changed"
+    )]
+    Foreign {
+        /// This partition.
+        expected: i32,
+        /// The record's.
+        found: i32,
+    },
+    /// A transaction is missing, torn or there twice.
+    #[error(
+        "the journal goes from transaction {last_sequence} part {last_part} to transaction {sequence} part {part}: a transaction is missing, torn or there twice"
+    )]
+    Gap {
+        /// Of the record before.
+        last_sequence: u64,
+        /// Of the record before.
+        last_part: u32,
+        /// Of this record.
+        sequence: u64,
+        /// Of this record.
+        part: u32,
+    },
+    /// The journal's beginning is gone and no complete checkpoint rotation follows.
+    #[error(
+        "the journal begins with transaction {first} and holds no complete checkpoint rotation: its beginning was deleted (check retention and cleanup.policy of the journal topic)"
+    )]
+    Incomplete {
+        /// The first transaction that is there.
+        first: u64,
+    },
+}
+
+/// Follows a journal into a [`Partition`] that has nothing in it yet.
+#[derive(Debug)]
+pub struct Restore {
+    partition: Partition,
+    last: Option<Head>,
+    first_sequence: u64,
+    /// The rotation whose beginning was seen, until it is complete.
+    begun: Option<u64>,
+    complete: bool,
+}
+
+impl Restore {
+    /// Restores into this partition.
+    #[must_use]
+    pub fn new(partition: Partition) -> Self {
+        Self { partition, last: None, first_sequence: 0, begun: None, complete: false }
+    }
+
+    /// The head of the last record read: whose transaction it was.
+    #[must_use]
+    pub fn last(&self) -> Option<&Head> {
+        self.last.as_ref()
+    }
+
+    /// Accounts restored so far.
+    #[must_use]
+    pub fn accounts(&self) -> usize {
+        self.partition.state().accounts().len()
+    }
+
+    /// Takes the next record of the journal.
+    ///
+    /// # Errors
+    /// [`RestoreFault`]; the restore is then over.
+    pub fn on_record(&mut self, bytes: &[u8]) -> Result<(), RestoreFault> {
+        let record = read_record(bytes)?;
+        self.follows(&record.head)?;
+        let from_the_start = self.first_sequence == 1;
+        let state = &mut self.partition.state;
+        let (count, mut input) = record.changes;
+        for _ in 0..count {
+            let change = read_change(&mut input)?;
+            let opens = matches!(change.facts.first(), Some(Fact::Opened { .. }));
+            // An account that is not set yet comes with the rotation, unless the journal is whole.
+            if opens || from_the_start || state.accounts().slot(&change.account).is_some() {
+                state.apply(&change.account, &change.facts)?;
+            }
+        }
+        for _ in 0..record.accounts {
+            state.set(read_account(&mut input)?);
+        }
+        if !input.is_empty() {
+            return Err(JournalFault::Damaged("bytes follow after the last account").into());
+        }
+        state.advance(record.head.stream_time);
+        self.last = Some(record.head);
+        Ok(())
+    }
+
+    fn follows(&mut self, head: &Head) -> Result<(), RestoreFault> {
+        if head.partition != self.partition.number() {
+            return Err(RestoreFault::Foreign { expected: self.partition.number(), found: head.partition });
+        }
+        let follows = match &self.last {
+            None => head.part == 0,
+            Some(last) if last.part + 1 < last.parts => {
+                head.sequence == last.sequence && head.part == last.part + 1
+            }
+            Some(last) => head.sequence == last.sequence + 1 && head.part == 0,
+        };
+        if !follows || head.part >= head.parts {
+            let last = self.last.as_ref();
+            return Err(RestoreFault::Gap {
+                last_sequence: last.map_or(0, |last| last.sequence),
+                last_part: last.map_or(0, |last| last.part),
+                sequence: head.sequence,
+                part: head.part,
+            });
+        }
+        if self.last.is_none() {
+            self.first_sequence = head.sequence;
+        }
+        if head.rotation_begins {
+            self.begun = Some(head.rotation);
+        }
+        if head.rotation_completes && head.part + 1 == head.parts && self.begun == Some(head.rotation) {
+            self.complete = true;
+        }
+        Ok(())
+    }
+
+    /// The partition as the journal has it.
+    ///
+    /// # Errors
+    /// [`RestoreFault::Incomplete`] or [`RestoreFault::Gap`] where the journal does not reach.
+    pub fn finish(self) -> Result<Partition, RestoreFault> {
+        let Self { mut partition, last, first_sequence, complete, .. } = self;
+        let Some(last) = last else { return Ok(partition) };
+        if first_sequence != 1 && !complete {
+            return Err(RestoreFault::Incomplete { first: first_sequence });
+        }
+        if last.part + 1 != last.parts {
+            let (sequence, part) = (last.sequence, last.part);
+            return Err(RestoreFault::Gap {
+                last_sequence: sequence,
+                last_part: part,
+                sequence,
+                part: last.parts,
+            });
+        }
+        partition.resume_after(&last);
+        Ok(partition)
+    }
+}
