@@ -135,7 +135,10 @@ share.coordinator.state.topic.min.isr=$in_sync
 # oversized input is a test case
 message.max.bytes=8388608
 replica.fetch.max.bytes=8388608
-# take-over within seconds: nobody waits for members to come, sessions are short, and timed-out transactions are looked for every second
+# take-over within seconds: a killed broker may register again once its last session has run out, nobody waits for
+# members to come, sessions are short, and timed-out transactions are looked for every second
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 group.consumer.min.session.timeout.ms=1000
