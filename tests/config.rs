@@ -60,6 +60,7 @@ fn later_layers_win_and_say_so() {
         ("TILLGATE_KAFKA__BATCH_EVENTS_MAX", "8"),
         ("TILLGATE_KAFKA__LIBRDKAFKA__SECURITY_PROTOCOL", "ssl"),
         ("TILLGATE_PORT", "tcp://10.0.0.1:9464"),
+        ("TILLGATE_CONFIG", "/not/looked/at/where/a/flag/names/the/files"),
     ]);
     sources.overrides = vec!["kafka.batch_events_max=9".to_owned(), "output.format=json".to_owned()];
     let settings = config::load(&sources).unwrap();
@@ -161,6 +162,35 @@ fn never_shows_a_secret() {
     assert_eq!(row(&settings, "kafka.librdkafka.sasl.password").0, "\"***\"");
     assert_eq!(row(&settings, "kafka.librdkafka.ssl.key.password").0, "\"env:KEY_PASSWORD\"");
     assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn texts_of_variables_are_taken_as_they_are() {
+    let odd = ["\"quoted\"", "1_000", "true", "0x1F", " spaced ", "a = b # c"];
+    for text in odd {
+        let environment = variables(&[
+            ("TILLGATE_KAFKA__LIBRDKAFKA__SASL_PASSWORD", text),
+            ("TILLGATE_REGISTRY__PASSWORD", text),
+        ]);
+        let settings = config::load(&Sources { environment, ..Sources::default() }).unwrap();
+        assert_eq!(settings.kafka.librdkafka["sasl.password"].expose(), text);
+        assert_eq!(settings.registry.password.expose(), text);
+    }
+}
+
+#[test]
+fn flags_take_bare_words_quoted_texts_and_tables() {
+    let settings = set(&[
+        "output.format=\"json\"",
+        "kafka.group_id=a b",
+        "kafka.librdkafka={ linger.ms = 3 }",
+        "checks.identity.ssn.above={ NOK = 1, SEK = 2.50 }",
+    ])
+    .unwrap();
+    assert_eq!(settings.kafka.group_id, "a b");
+    assert_eq!(settings.kafka.librdkafka["linger.ms"].expose(), "3");
+    assert_eq!(row(&settings, "checks.identity.ssn.above.SEK").0, "2.50");
+    assert_eq!(row(&settings, "checks.identity.ssn.above.EUR").0, "500");
 }
 
 #[test]

@@ -34,15 +34,12 @@ pub fn read(reader: &mut Reader, tree: &Tree) -> Parameters {
         for currency in Currency::ALL {
             let (country_name, currency_name) = (country.symbol(), currency.symbol());
             let both = format!("{country_name}-{currency_name}");
-            let mut overridden = tree.clone();
-            let mut changed = false;
-            for scope in [currency_name, country_name, &both] {
-                if scopes.contains(scope) {
+            let applying = [currency_name, country_name, &both].map(|scope| scopes.get(scope));
+            if applying.iter().any(Option::is_some) {
+                let mut overridden = tree.clone();
+                for scope in applying.into_iter().flatten() {
                     lay_over(&mut overridden, tree, scope);
-                    changed = true;
                 }
-            }
-            if changed {
                 let set = reader.over(&overridden, set);
                 parameters.set_for(*country, *currency, set);
             }

@@ -40,15 +40,18 @@ pub fn entries(text: &str, path: &Arc<Path>, faults: &mut Faults) -> Vec<Entry> 
     found
 }
 
-/// The value that `raw` is in TOML, or nothing where it is not a TOML value.
-pub fn value(raw: &str) -> Option<Value> {
+/// The entries that setting `key` to `raw` makes: one, or those of an inline table; none where `raw` is no TOML value.
+pub fn entries_of_value(key: &str, raw: &str, origin: &Origin) -> Vec<Entry> {
     let text = format!("value = {raw}");
-    let document = Document::parse(text.as_str()).ok()?;
+    let Ok(document) = Document::parse(text.as_str()) else {
+        return Vec::new();
+    };
     let table = document.as_table();
-    match (table.len(), table.get("value")) {
-        (1, Some(Item::Value(value))) => Some(convert(value, &text)),
-        _ => None,
+    let mut found = Vec::new();
+    if let (1, Some(item)) = (table.len(), table.get("value")) {
+        add(item, key.to_owned(), origin.clone(), &text, &|_| origin.clone(), &mut found);
     }
+    found
 }
 
 /// Key, problem and remedy. `marked` is the text the error points at, shown only where it is a key.
@@ -77,16 +80,28 @@ fn walk(
         let span = table.key(name).and_then(toml_edit::Key::span);
         let span = span.or_else(|| item.span());
         let origin = origin_at(span.map_or(0, |span| span.start));
-        let nested = item.as_table_like();
-        let value = match (nested, item) {
-            (Some(_), _) => Value::Section,
-            (None, Item::Value(value)) => convert(value, text),
-            (None, _) => Value::Foreign("a list of sections"),
-        };
-        found.push(Entry { key: key.clone(), leaf: Leaf { value, origin } });
-        if let Some(nested) = nested {
-            walk(nested, &key, text, origin_at, found);
-        }
+        add(item, key, origin, text, origin_at, found);
+    }
+}
+
+/// Adds the entry of one item, and those of what stands in it.
+fn add(
+    item: &Item,
+    key: String,
+    origin: Origin,
+    text: &str,
+    origin_at: &dyn Fn(usize) -> Origin,
+    found: &mut Vec<Entry>,
+) {
+    let nested = item.as_table_like();
+    let value = match (nested, item) {
+        (Some(_), _) => Value::Section,
+        (None, Item::Value(value)) => convert(value, text),
+        (None, _) => Value::Foreign("a list of sections"),
+    };
+    found.push(Entry { key: key.clone(), leaf: Leaf { value, origin } });
+    if let Some(nested) = nested {
+        walk(nested, &key, text, origin_at, found);
     }
 }
 
@@ -168,8 +183,13 @@ mod tests {
 
     #[test]
     fn takes_one_value_and_nothing_behind_it() {
-        assert_eq!(value("0.50"), Some(Value::Decimal("0.50".to_owned())));
-        assert_eq!(value("bare"), None);
-        assert_eq!(value("1\nother = 2"), None);
+        let rows = |raw: &str| -> Vec<String> {
+            let found = entries_of_value("a.b", raw, &Origin::Default);
+            found.iter().map(|entry| format!("{}={}", entry.key, entry.leaf.value.to_toml())).collect()
+        };
+        assert_eq!(rows("0.50"), ["a.b=0.50"]);
+        assert_eq!(rows("{ c = 1, d.e = 2 }"), ["a.b={}", "a.b.c=1", "a.b.d={}", "a.b.d.e=2"]);
+        assert!(rows("bare").is_empty());
+        assert!(rows("1\nother = 2").is_empty());
     }
 }

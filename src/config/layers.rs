@@ -42,7 +42,8 @@ impl Sources {
         for config in &self.configs {
             read_config(config, &flag, &mut layers, faults);
         }
-        if let (true, Some(config)) = (self.configs.is_empty(), self.environment.get(CONFIG_VARIABLE)) {
+        let named = self.environment.get(CONFIG_VARIABLE).filter(|path| !path.is_empty());
+        if let (true, Some(config)) = (self.configs.is_empty(), named) {
             let origin = Origin::Environment(CONFIG_VARIABLE.to_owned());
             read_config(Path::new(config), &origin, &mut layers, faults);
         }
@@ -54,7 +55,7 @@ impl Sources {
     /// Variables with two underscores are settings; others with the prefix may be anything (Kubernetes makes
     /// TILLGATE_PORT of a service's name) and are left alone, unless one spells a setting.
     fn variables(&self, schema: &Schema, faults: &mut Faults) -> Vec<Entry> {
-        let mut entries = Vec::new();
+        let mut found = Vec::new();
         for (name, raw) in &self.environment {
             let Some(rest) = name.strip_prefix(PREFIX) else {
                 continue;
@@ -62,18 +63,18 @@ impl Sources {
             let origin = Origin::Environment(name.clone());
             if rest.contains("__") {
                 let key = schema.key_of_variable(rest);
-                entries.push(entry(schema, key, raw, origin));
+                found.extend(entries(schema, key, raw, &origin, Spelling::Plain));
             } else if let Some(key) = schema.key_of_flat_variable(rest) {
                 let proper = key.replace('.', "__").to_ascii_uppercase();
                 let remedy = format!("rename the variable to {PREFIX}{proper}");
                 faults.add(&origin, key, "has one underscore where levels have two", remedy);
             }
         }
-        entries
+        found
     }
 
     fn flags(&self, schema: &Schema, faults: &mut Faults) -> Vec<Entry> {
-        let mut entries = Vec::new();
+        let mut found = Vec::new();
         for text in &self.overrides {
             let Some((key, raw)) = text.split_once('=') else {
                 let origin = Origin::Flag("--set".to_owned());
@@ -83,9 +84,9 @@ impl Sources {
             };
             let key = key.trim().to_owned();
             let origin = Origin::Flag(format!("--set {key}"));
-            entries.push(entry(schema, key, raw.trim(), origin));
+            found.extend(entries(schema, key, raw.trim(), &origin, Spelling::Toml));
         }
-        entries
+        found
     }
 }
 
@@ -117,19 +118,31 @@ fn read_file(path: &Path, named_by: &Origin, faults: &mut Faults) -> Vec<Entry> 
     }
 }
 
-/// A value from outside a file: taken as TOML, but where a text is wanted, or it is no TOML, as the text itself.
-fn entry(schema: &Schema, key: String, raw: &str, origin: Origin) -> Entry {
-    let wanted = match schema.place(&key) {
-        Place::Setting(shape) => shape,
-        Place::Open(map) => map.shape,
-        Place::Section | Place::Unknown => Shape::Scalar,
+/// How a value from outside a file is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    /// Texts as they are: what stands in an environment variable has no quotes of its own.
+    Plain,
+    /// Texts as they are, or quoted as TOML has them.
+    Toml,
+}
+
+/// The entries of a value from outside a file. What is no text is read as TOML; a table becomes an entry for each key.
+fn entries(schema: &Schema, key: String, raw: &str, origin: &Origin, spelling: Spelling) -> Vec<Entry> {
+    let textual = match schema.place(&key) {
+        Place::Setting(shape) => matches!(shape, Shape::Text),
+        Place::Open(map) => matches!(map.shape, Shape::Text | Shape::Scalar),
+        Place::Section | Place::Unknown => false,
     };
-    let parsed = document::value(raw);
-    let value = match (wanted, parsed) {
-        (Shape::Text, Some(Value::Text(text))) => Value::Text(text),
-        (Shape::Text, _) | (_, None) => Value::Text(raw.to_owned()),
-        (_, Some(value)) => value,
+    let mut parsed = document::entries_of_value(&key, raw, origin);
+    let kept = match parsed.first().map(|entry| &entry.leaf.value) {
+        Some(Value::Text(_)) => !textual || spelling == Spelling::Toml,
+        Some(_) => !textual,
+        None => false,
     };
-    let leaf = Leaf { value, origin };
-    Entry { key, leaf }
+    if !kept {
+        let leaf = Leaf { value: Value::Text(raw.to_owned()), origin: origin.clone() };
+        parsed = vec![Entry { key, leaf }];
+    }
+    parsed
 }

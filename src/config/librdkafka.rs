@@ -16,6 +16,7 @@ const PROTECTED: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "topics need equal partition counts: `tillgate topics create` makes them"),
     ("auto.commit.enable", "offsets move in the transaction of their outcomes"),
     ("auto.offset.reset", "a group must read its topics from the start or from the journal's positions"),
+    ("delivery.report.only.error", "every failed message must be reported, and only those"),
     ("enable.auto.commit", "offsets move in the transaction of their outcomes"),
     ("enable.auto.offset.store", "offsets move in the transaction of their outcomes"),
     ("enable.idempotence", "transactions need the idempotent producer"),
@@ -42,6 +43,7 @@ const NAMED: &[(&str, &str)] = &[
     ("group.protocol", "kafka.group_protocol"),
     ("message.max.bytes", "kafka.message_bytes_max"),
     ("session.timeout.ms", "kafka.session_timeout"),
+    ("socket.timeout.ms", "kafka.socket_timeout"),
     ("transaction.timeout.ms", "kafka.transaction_timeout"),
 ];
 

@@ -66,7 +66,7 @@ pub struct KafkaSettings {
     pub group_id: String,
     /// How the group assigns its partitions.
     pub group_protocol: GroupProtocol,
-    /// Static membership; worker numbers are still to be appended.
+    /// The name of this process, for static membership; worker numbers are still to be appended.
     pub group_instance_id: Option<String>,
     /// Only with [`GroupProtocol::Classic`].
     pub session_timeout: Duration,
@@ -82,6 +82,14 @@ pub struct KafkaSettings {
     pub transactional_id_prefix: String,
     /// After this the broker aborts a transaction that was left open.
     pub transaction_timeout: Duration,
+    /// Of one request to a broker.
+    pub socket_timeout: Duration,
+    /// How long the stable end of a journal may stand still before its writer is fenced.
+    pub stuck_after: Duration,
+    /// Partitions restored at the same time, per worker.
+    pub restores_at_once: usize,
+    /// How often the decision of one record may fail before the record becomes a dead letter.
+    pub failures_per_record_max: u32,
     /// The largest message read or written.
     pub message_bytes_max: usize,
     /// Properties to set last, by librdkafka's names.
@@ -195,6 +203,10 @@ pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
         batch_time_max: reader.duration("kafka.batch_time_max", MILLISECOND..=HOUR),
         transactional_id_prefix: reader.name("kafka.transactional_id_prefix"),
         transaction_timeout: reader.duration("kafka.transaction_timeout", SECOND..=HOUR),
+        socket_timeout: reader.duration("kafka.socket_timeout", SECOND..=HOUR),
+        stuck_after: reader.duration("kafka.stuck_after", MILLISECOND..=HOUR),
+        restores_at_once: count(reader, "kafka.restores_at_once", 1..=64),
+        failures_per_record_max: reader.integer("kafka.failures_per_record_max", 1..=100),
         // librdkafka takes up to 1,000,000,000.
         message_bytes_max: reader.bytes("kafka.message_bytes_max", 1 << 10..=900 << 20),
         librdkafka: librdkafka::read(reader),
@@ -294,11 +306,17 @@ pub(super) fn output(
     settings
 }
 
-pub(super) fn journal(reader: &mut Reader) -> JournalSettings {
-    JournalSettings {
+pub(super) fn journal(reader: &mut Reader, message_bytes_max: usize) -> JournalSettings {
+    let settings = JournalSettings {
         checkpoint_events_per_account: reader.integer("journal.checkpoint_events_per_account", 1..=1_000),
         record_bytes_max: reader.bytes("journal.record_bytes_max", 16 << 10..=64 << 20),
+    };
+    let sizes = ["journal.record_bytes_max", "kafka.message_bytes_max"];
+    if reader.sound(&sizes) && settings.record_bytes_max > message_bytes_max {
+        let remedy = "lower it, or raise kafka.message_bytes_max";
+        reader.refuse("journal.record_bytes_max", "is larger than kafka.message_bytes_max", remedy);
     }
+    settings
 }
 
 /// Where `/metrics` is served; none: nowhere.
