@@ -11,4 +11,5 @@ pub mod domain;
 pub mod engine;
 pub mod load;
 pub mod pipeline;
+pub mod replay;
 pub mod state;

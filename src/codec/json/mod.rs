@@ -5,12 +5,14 @@
 
 mod account_event;
 mod outcome;
+mod peek;
 mod pos_event;
 mod reader;
 mod write;
 
 pub use account_event::{read_account_event, write_account_event};
 pub use outcome::write_outcome;
+pub use peek::{Peek, peek_account_event, peek_pos_event};
 pub use pos_event::{read_pos_event, write_pos_event};
 
 use super::fault::{Fault, Read};

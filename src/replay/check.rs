@@ -1,0 +1,156 @@
+//! `tillgate check`: event files through the pipeline on all cores, outcomes in the order of the events.
+
+use super::ReplayError;
+use super::lines::Lines;
+use super::merge::{Chunk, Merge};
+use super::summary::Summary;
+use super::workers::{Answers, Worker};
+use crate::codec::Schemas;
+use crate::engine::Engine;
+use crate::pipeline::{Input, PartitionOptions};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Records of a chunk: large enough that threads rarely wait for one another.
+const CHUNK_RECORDS: usize = 8192;
+/// Chunks that wait between two threads.
+const CHUNKS_WAITING: usize = 2;
+
+/// What to run.
+pub struct CheckOptions<'a> {
+    /// The POS events.
+    pub pos_events: Lines,
+    /// The account events.
+    pub account_events: Option<Lines>,
+    /// Partitions that the events are spread over.
+    pub partitions: u32,
+    /// Threads, at most one a partition.
+    pub threads: usize,
+    /// What decides.
+    pub engine: Arc<Engine>,
+    /// How it decides and encodes.
+    pub options: PartitionOptions,
+    /// The schemas of values that need one.
+    pub schemas: &'a (dyn Schemas + Sync),
+}
+
+/// What a run hands out while it goes.
+pub trait CheckSink {
+    /// An encoded outcome, in the order of the events.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn outcome(&mut self, value: &[u8]) -> Result<(), ReplayError>;
+    /// A record that gave no outcome.
+    fn dead_letter(&mut self, input: Input, line: u64, why: &str);
+    /// So many records are done.
+    fn progress(&mut self, records: u64);
+}
+
+/// Runs the files through the engine.
+///
+/// # Errors
+/// [`ReplayError`] where a file cannot be read or written.
+pub fn check(options: CheckOptions<'_>, sink: &mut dyn CheckSink) -> Result<Summary, ReplayError> {
+    let CheckOptions { pos_events, account_events, partitions, threads, engine, options, schemas } = options;
+    let mut merge = Merge::new(pos_events, account_events, partitions)?;
+    let threads = threads.clamp(1, partitions as usize);
+    std::thread::scope(|scope| {
+        let (chunks_in, chunks) = sync_channel(CHUNKS_WAITING);
+        scope.spawn(move || read(&mut merge, &chunks_in));
+        let workers: Vec<Channel> = (0..threads)
+            .map(|place| {
+                let mut worker = Worker::new(place, threads, partitions, &engine, &options);
+                let (to_worker, inbox) = sync_channel::<Arc<Chunk>>(CHUNKS_WAITING);
+                let (outbox, from_worker) = sync_channel(CHUNKS_WAITING);
+                scope.spawn(move || {
+                    // Ends when the other side has ended.
+                    while let Ok(chunk) = inbox.recv() {
+                        if outbox.send(worker.decide(&chunk, schemas)).is_err() {
+                            break;
+                        }
+                    }
+                });
+                Channel { to_worker, from_worker }
+            })
+            .collect();
+        gather(&chunks, &workers, sink)
+    })
+}
+
+struct Channel {
+    to_worker: SyncSender<Arc<Chunk>>,
+    from_worker: Receiver<Answers>,
+}
+
+fn read(merge: &mut Merge, chunks: &SyncSender<Result<Chunk, ReplayError>>) {
+    loop {
+        let chunk = merge.chunk(CHUNK_RECORDS).transpose();
+        let Some(chunk) = chunk else { return };
+        let failed = chunk.is_err();
+        if chunks.send(chunk).is_err() || failed {
+            return;
+        }
+    }
+}
+
+/// Hands every chunk to all workers, and writes their answers in the order of the records. One chunk
+/// is under way while the answers to the one before are gathered.
+fn gather(
+    chunks: &Receiver<Result<Chunk, ReplayError>>,
+    workers: &[Channel],
+    sink: &mut dyn CheckSink,
+) -> Result<Summary, ReplayError> {
+    let mut summary = Summary::default();
+    let mut under_way = 0;
+    loop {
+        let chunk = chunks.recv().ok().transpose()?;
+        let ended = chunk.is_none();
+        if let Some(chunk) = chunk {
+            let chunk = Arc::new(chunk);
+            for worker in workers {
+                let _ = worker.to_worker.send(Arc::clone(&chunk));
+            }
+            under_way += 1;
+        }
+        while under_way > usize::from(!ended) {
+            let answers: Vec<Answers> =
+                workers.iter().filter_map(|worker| worker.from_worker.recv().ok()).collect();
+            under_way -= 1;
+            write(&answers, sink, &mut summary)?;
+        }
+        if ended {
+            return Ok(summary);
+        }
+    }
+}
+
+fn write(answers: &[Answers], sink: &mut dyn CheckSink, summary: &mut Summary) -> Result<(), ReplayError> {
+    let mut records = 0;
+    for answer in answers {
+        if let Some((partition, message)) = &answer.broken {
+            return Err(ReplayError::State { partition: *partition, message: message.clone() });
+        }
+        summary.add(&answer.summary);
+        records += answer.summary.records.iter().sum::<u64>();
+    }
+    let mut next = vec![0usize; answers.len()];
+    loop {
+        // The answer whose record comes first; a record's outcomes all come from one worker.
+        let first = (0..answers.len())
+            .filter_map(|worker| answers[worker].ends.get(next[worker]).map(|(place, _)| (*place, worker)))
+            .min();
+        let Some((_, worker)) = first else { break };
+        let ends = &answers[worker].ends;
+        let begin = next[worker].checked_sub(1).map_or(0, |before| ends[before].1);
+        sink.outcome(&answers[worker].bytes[begin..ends[next[worker]].1])?;
+        next[worker] += 1;
+    }
+    let mut dead_letters: Vec<_> = answers.iter().flat_map(|answer| &answer.dead_letters).collect();
+    dead_letters.sort();
+    for (input, line, why) in dead_letters {
+        sink.dead_letter(*input, *line, why);
+    }
+    sink.progress(records);
+    Ok(())
+}

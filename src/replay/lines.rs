@@ -1,0 +1,94 @@
+//! Lines of an event file: plain or zstd, a path or standard input.
+
+use super::ReplayError;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Longest line that is read, bytes: several times the largest real event (201 kB).
+const LINE_BYTES_MAX: usize = 16 << 20;
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// The lines of a file.
+pub struct Lines {
+    path: PathBuf,
+    input: Box<dyn BufRead + Send>,
+    line: u64,
+    /// Bytes taken from the file, compressed ones where it is: for progress.
+    taken: std::sync::Arc<std::sync::atomic::AtomicU64>,
+}
+
+/// Opens a file of JSON Lines; `-` is standard input, zstd is recognised by its first bytes.
+///
+/// # Errors
+/// [`ReplayError::File`]
+pub fn open(path: &Path) -> Result<Lines, ReplayError> {
+    let fault = |source| ReplayError::File { what: "open", path: path.to_owned(), source };
+    let taken = std::sync::Arc::default();
+    let raw: Box<dyn Read + Send> = if path == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(path).map_err(fault)?)
+    };
+    let mut input =
+        BufReader::with_capacity(BUFFER_BYTES, Counted { raw, taken: std::sync::Arc::clone(&taken) });
+    let is_zstd = input.fill_buf().map_err(fault)?.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
+    let input: Box<dyn BufRead + Send> = if is_zstd {
+        let plain = zstd::stream::read::Decoder::with_buffer(input).map_err(fault)?;
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, plain))
+    } else {
+        Box::new(input)
+    };
+    Ok(Lines { path: path.to_owned(), input, line: 0, taken })
+}
+
+impl Lines {
+    /// Reads the next line that is not blank into `line` (without its end); returns its number from 1, nothing at the end.
+    ///
+    /// # Errors
+    /// [`ReplayError::File`], [`ReplayError::LineTooLong`]
+    pub fn next(&mut self, line: &mut Vec<u8>) -> Result<Option<u64>, ReplayError> {
+        loop {
+            line.clear();
+            let read = (&mut self.input)
+                .take(LINE_BYTES_MAX as u64 + 1)
+                .read_until(b'\n', line)
+                .map_err(|source| ReplayError::File { what: "read", path: self.path.clone(), source })?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.line += 1;
+            if read > LINE_BYTES_MAX {
+                return Err(ReplayError::LineTooLong {
+                    path: self.path.clone(),
+                    line: self.line,
+                    most: LINE_BYTES_MAX,
+                });
+            }
+            while matches!(line.last(), Some(b'\n' | b'\r')) {
+                line.pop();
+            }
+            if !line.trim_ascii().is_empty() {
+                return Ok(Some(self.line));
+            }
+        }
+    }
+
+    /// Counts the bytes that are taken from the file.
+    #[must_use]
+    pub fn taken(&self) -> std::sync::Arc<std::sync::atomic::AtomicU64> {
+        std::sync::Arc::clone(&self.taken)
+    }
+}
+
+struct Counted {
+    raw: Box<dyn Read + Send>,
+    taken: std::sync::Arc<std::sync::atomic::AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.raw.read(buffer)?;
+        self.taken.fetch_add(read as u64, std::sync::atomic::Ordering::Relaxed);
+        Ok(read)
+    }
+}

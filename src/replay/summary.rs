@@ -1,0 +1,77 @@
+//! Counts of a run by outcome and code, as a table for people.
+
+use crate::domain::enums::Verdict;
+use crate::domain::outcome::Outcome;
+use crate::pipeline::Input;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Records read, per input.
+    pub records: [u64; 2],
+    /// Outcomes by verdict.
+    pub outcomes: BTreeMap<Verdict, u64>,
+    /// Messages by code.
+    pub messages: BTreeMap<&'static str, u64>,
+    /// Dead letters by code.
+    pub dead_letters: BTreeMap<&'static str, u64>,
+}
+
+impl Summary {
+    /// Counts a record.
+    pub fn count_record(&mut self, input: Input) {
+        self.records[input as usize] += 1;
+    }
+
+    /// Counts an outcome and its messages.
+    pub fn count_outcome(&mut self, outcome: &Outcome<'_>) {
+        *self.outcomes.entry(outcome.verdict).or_default() += 1;
+        for message in &outcome.messages {
+            *self.messages.entry(message.code).or_default() += 1;
+        }
+    }
+
+    /// Counts a dead letter.
+    pub fn count_dead_letter(&mut self, code: &'static str) {
+        *self.dead_letters.entry(code).or_default() += 1;
+    }
+
+    /// Adds what another part counted.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, count) in self.records.iter_mut().zip(other.records) {
+            *sum += count;
+        }
+        for (verdict, count) in &other.outcomes {
+            *self.outcomes.entry(*verdict).or_default() += count;
+        }
+        for (mine, theirs) in
+            [(&mut self.messages, &other.messages), (&mut self.dead_letters, &other.dead_letters)]
+        {
+            for (code, count) in theirs {
+                *mine.entry(code).or_default() += count;
+            }
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<28}{:>12}", "POS events", self.records[0])?;
+        writeln!(f, "{:<28}{:>12}", "account events", self.records[1])?;
+        writeln!(f, "outcomes")?;
+        for (verdict, count) in &self.outcomes {
+            writeln!(f, "  {:<26}{count:>12}", verdict.symbol())?;
+        }
+        for (title, counts) in [("messages", &self.messages), ("dead letters", &self.dead_letters)] {
+            if !counts.is_empty() {
+                writeln!(f, "{title}")?;
+            }
+            for (code, count) in counts {
+                writeln!(f, "  {code:<26}{count:>12}")?;
+            }
+        }
+        Ok(())
+    }
+}

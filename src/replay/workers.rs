@@ -1,0 +1,103 @@
+//! The partitions of a file run, spread over threads: every partition is decided in order, by one thread.
+
+use super::merge::Chunk;
+use super::summary::Summary;
+use crate::codec::Schemas;
+use crate::domain::outcome::Outcome;
+use crate::engine::Engine;
+use crate::pipeline::{InRecord, Input, Output, Partition, PartitionOptions};
+use std::sync::Arc;
+
+/// What one worker made of a chunk.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Encoded outcomes, one after another.
+    pub bytes: Vec<u8>,
+    /// For each outcome: place of its record in the chunk, and where it ends in `bytes`.
+    pub ends: Vec<(usize, usize)>,
+    /// Records that gave no outcome: input, line, why.
+    pub dead_letters: Vec<(Input, u64, String)>,
+    /// Counts of this chunk.
+    pub summary: Summary,
+    /// The state broke: partition and message.
+    pub broken: Option<(i32, String)>,
+}
+
+/// One thread's partitions: those whose number leaves its own when divided by the number of threads.
+pub struct Worker {
+    place: usize,
+    of: usize,
+    partitions: Vec<Partition>,
+}
+
+/// Records after which the batch's undo log is dropped.
+const KEEP_EVERY: usize = 4096;
+
+impl Worker {
+    /// The worker in this place among so many.
+    pub fn new(
+        place: usize,
+        of: usize,
+        partitions: u32,
+        engine: &Arc<Engine>,
+        options: &PartitionOptions,
+    ) -> Self {
+        let own = (0..partitions).filter(|partition| *partition as usize % of == place);
+        let partitions =
+            own.map(|partition| Partition::new(engine.clone(), partition as i32, options.clone())).collect();
+        Self { place, of, partitions }
+    }
+
+    /// Decides the worker's own records of a chunk.
+    pub fn decide(&mut self, chunk: &Chunk, schemas: &dyn Schemas) -> Answers {
+        let mut answers = Answers::default();
+        let mut since_kept = 0;
+        for (place, entry) in chunk.entries.iter().enumerate() {
+            if entry.partition as usize % self.of != self.place {
+                continue;
+            }
+            let partition = &mut self.partitions[entry.partition as usize / self.of];
+            let record = InRecord {
+                input: entry.input,
+                partition: entry.partition as i32,
+                offset: entry.offset,
+                timestamp_millis: entry.timestamp_millis,
+                key: chunk.key(entry),
+                value: Some(chunk.value(entry)),
+                schema_guid: None,
+            };
+            answers.summary.count_record(entry.input);
+            let mut collect = Collect { answers: &mut answers, place, line: entry.line };
+            if let Err(interrupt) = partition.on_record(schemas, &record, &mut collect) {
+                answers.broken = Some((record.partition, interrupt.to_string()));
+                return answers;
+            }
+            since_kept += 1;
+            if since_kept == KEEP_EVERY {
+                since_kept = 0;
+                self.partitions.iter_mut().for_each(Partition::committed);
+            }
+        }
+        self.partitions.iter_mut().for_each(Partition::committed);
+        answers
+    }
+}
+
+struct Collect<'w> {
+    answers: &'w mut Answers,
+    place: usize,
+    line: u64,
+}
+
+impl Output for Collect<'_> {
+    fn outcome(&mut self, outcome: &Outcome<'_>, _key: &[u8], value: &[u8]) {
+        self.answers.summary.count_outcome(outcome);
+        self.answers.bytes.extend_from_slice(value);
+        self.answers.ends.push((self.place, self.answers.bytes.len()));
+    }
+
+    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+        self.answers.summary.count_dead_letter(code);
+        self.answers.dead_letters.push((record.input, self.line, format!("{code} {message}")));
+    }
+}
