@@ -4,7 +4,9 @@
 //! out. Formats, Kafka, HTTP and files are shells around it; imports point one way only, which
 //! `tests/architecture.rs` holds.
 
+pub mod app;
 pub mod checks;
+pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod domain;

@@ -1,3 +1,12 @@
-//! The `tillgate` binary.
+//! The `tillgate` binary: parse, run, print the error, exit code.
+//!
+//! Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    tillgate::app::main()
+}

@@ -1,0 +1,34 @@
+//! `tillgate config check | show`
+
+use super::AppError;
+use crate::cli::{Common, ConfigCommand};
+use std::io::Write;
+
+pub(super) fn run(command: &ConfigCommand, common: &Common) -> Result<(), AppError> {
+    let settings = super::settings(common)?;
+    let mut out = std::io::stdout().lock();
+    match command {
+        ConfigCommand::Check => {
+            let ruleset = super::engine(&settings);
+            writeln!(
+                out,
+                "the configuration is sound: {} settings, ruleset {}",
+                settings.describe().len(),
+                ruleset.ruleset()
+            )?;
+        }
+        ConfigCommand::Show { json: false } => {
+            let width = settings.describe().iter().map(|row| row.key.len()).max().unwrap_or(0);
+            for row in settings.describe() {
+                writeln!(out, "{:<width$} = {}  # {}", row.key, row.value, row.origin)?;
+            }
+        }
+        ConfigCommand::Show { json: true } => {
+            let rows = settings.describe().iter().map(|row| {
+                serde_json::json!({ "key": row.key, "value": row.value, "origin": row.origin.to_string() })
+            });
+            writeln!(out, "{:#}", serde_json::Value::from_iter(rows))?;
+        }
+    }
+    Ok(())
+}

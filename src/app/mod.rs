@@ -1,0 +1,66 @@
+//! Wiring: what each command needs, put together. Decides nothing itself.
+
+mod check;
+mod config;
+
+use crate::cli::{Cli, Command, Common};
+use crate::config::{Faults, Settings, Sources};
+use crate::engine::Engine;
+use clap::{CommandFactory, Parser};
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The configuration is wrong.
+    #[error("{0}")]
+    Config(#[from] Faults),
+    /// The command line asks for something that does not go.
+    #[error("{0}")]
+    Usage(String),
+    /// A file run failed.
+    #[error("{0}")]
+    Replay(#[from] crate::replay::ReplayError),
+    /// Standard output is gone, or the like.
+    #[error("cannot write: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Parses the command line, runs the command, and says what went wrong.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match command(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that has seen enough, such as `head`, is no failure.
+        Err(AppError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::from(if matches!(error, AppError::Config(_) | AppError::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+fn command(cli: &Cli) -> Result<(), AppError> {
+    match &cli.command {
+        Command::Check(args) => check::run(args, &cli.common),
+        Command::Config(command) => config::run(command, &cli.common),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "tillgate", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// The settings of all layers.
+fn settings(common: &Common) -> Result<Settings, AppError> {
+    let sources = Sources::of_process(common.config.clone(), common.set.clone());
+    Ok(crate::config::load(&sources)?)
+}
+
+/// The engine that these settings make.
+fn engine(settings: &Settings) -> Arc<Engine> {
+    Arc::new(Engine::new(settings.checks.clone(), settings.texts.clone(), settings.canonical_text()))
+}

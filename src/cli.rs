@@ -1,0 +1,102 @@
+//! The command line: commands, flags and their help. Runs nothing.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Risk-checks point-of-sale events: exact, exactly once, explained, replayable.
+#[derive(Debug, Parser)]
+#[command(name = "tillgate", version, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tillgate demo                                       a first look, without any Kafka
+  tillgate check --events events.jsonl.zst --summary  what would be decided on a file of events
+  tillgate config show                                every setting, its value, and where it comes from
+  tillgate topics check --set kafka.bootstrap_servers=broker:9092
+  tillgate run --config /etc/tillgate
+
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.";
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Common {
+    /// A config file, or a folder with tillgate.toml and checks.toml; may be given again, later ones win
+    #[arg(long, global = true, value_name = "PATH")]
+    pub config: Vec<PathBuf>,
+    /// Override a setting, such as checks.basket.item_amounts=line; may be given again
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Decide on the events of files, and print the outcomes
+    Check(CheckArgs),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `tillgate check`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Reads JSON Lines, plain or zstd. The files are merged by their times (time, createdAt), account events
+first where equal; outcomes come in the order of the events. Lines that name no account give no outcome;
+they are told on standard error and counted.
+
+Examples:
+  tillgate check --events events.jsonl.zst --summary
+  tillgate check --events - --output outcomes.jsonl --account-events accounts.jsonl < events.jsonl
+  tillgate check --events invoices.jsonl --set checks.account.unknown=open --set checks.basket.item_amounts=line")]
+pub struct CheckArgs {
+    /// POS events; - is standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub events: PathBuf,
+    /// Account events
+    #[arg(long, value_name = "FILE")]
+    pub account_events: Option<PathBuf>,
+    /// Where outcomes go; - is standard output, the default unless --summary is given
+    #[arg(long, value_name = "FILE|-")]
+    pub output: Option<PathBuf>,
+    /// How outcomes are written: JSON Lines, or an Avro object container file
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub format: Format,
+    /// Split by key as Kafka's default partitioner does, and decide on all cores
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub partitions: u32,
+    /// Print counts by outcome and code
+    #[arg(long)]
+    pub summary: bool,
+}
+
+/// How outcomes are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// JSON
+    Json,
+    /// Avro
+    Avro,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Read and check the configuration; exit code 2 where it is wrong
+    Check,
+    /// Print every setting, its value, and where it comes from
+    Show {
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+}
