@@ -28,6 +28,17 @@ pub enum AppError {
     Output(#[from] std::io::Error),
 }
 
+impl AppError {
+    fn is_closed_pipe(&self) -> bool {
+        let source = match self {
+            Self::Output(source) => source,
+            Self::Replay(crate::replay::ReplayError::File { source, path, .. }) if path.as_os_str() == "-" => source,
+            _ => return false,
+        };
+        source.kind() == std::io::ErrorKind::BrokenPipe
+    }
+}
+
 /// Parses the command line, runs the command, and says what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -35,7 +46,7 @@ pub fn main() -> ExitCode {
     match command(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         // A reader that has seen enough, such as `head`, is no failure.
-        Err(AppError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(if matches!(error, AppError::Config(_) | AppError::Usage(_)) { 2 } else { 1 })

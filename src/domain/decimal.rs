@@ -435,11 +435,12 @@ mod tests {
 
     #[test]
     fn scales_by_a_fraction_without_losing_range() {
-        let big = Exact(999_999_999_999_999_999 * 1_000_000);
-        let full = Exact(5 * 1_000_000_000_000);
-        assert_eq!(big.scaled(full, full, 12, Rounding::HalfUp), Some(big));
-        let third = Exact(1_000_000_000_000).scaled(Exact(1), Exact(3), 4, Rounding::HalfUp).unwrap();
+        let exact = |token: &str| Decimal::parse(token).unwrap().exact().unwrap();
+        let big = exact("999999999999.999999");
+        assert_eq!(big.scaled(exact("5"), exact("5"), 18, Rounding::HalfUp), Some(big));
+        let third = exact("1").scaled(exact("-1"), exact("-3"), 4, Rounding::HalfUp).unwrap();
         assert_eq!(third.to_string(), "0.3333");
+        assert_eq!(exact("1").scaled(exact("1"), Exact::ZERO, 4, Rounding::HalfUp), None);
     }
 
     proptest! {
@@ -452,7 +453,7 @@ mod tests {
         #[test]
         fn products_are_exact(a in -999_999_999_999i64..1_000_000_000_000, b in -999_999_999_999i64..1_000_000_000_000) {
             let product = Exact::product(Decimal::new(a.into(), 6).unwrap(), Decimal::new(b.into(), 6).unwrap()).unwrap();
-            prop_assert_eq!(product.0, i128::from(a) * i128::from(b));
+            prop_assert_eq!(product.0, i128::from(a) * i128::from(b) * 1_000_000);
         }
     }
 }
