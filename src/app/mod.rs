@@ -32,7 +32,11 @@ impl AppError {
     fn is_closed_pipe(&self) -> bool {
         let source = match self {
             Self::Output(source) => source,
-            Self::Replay(crate::replay::ReplayError::File { source, path, .. }) if path.as_os_str() == "-" => source,
+            Self::Replay(crate::replay::ReplayError::File { source, path, .. })
+                if path.as_os_str() == "-" =>
+            {
+                source
+            }
             _ => return false,
         };
         source.kind() == std::io::ErrorKind::BrokenPipe

@@ -70,6 +70,8 @@ pub struct Account {
     pub withdrawals_correctable: Amount,
     /// How many inputs this state has applied.
     pub revision: i64,
+    /// The batch that last changed it: whether undo has it as it was before.
+    pub(super) touched: Touched,
     /// Standing facts.
     pub standing: Standing,
     /// Currency, where known.
@@ -80,6 +82,16 @@ pub struct Account {
     pub recent: VecDeque<Recent>,
     /// What few accounts have.
     pub more: Option<Box<More>>,
+}
+
+/// Number of a batch. No part of what an account is: all are equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Touched(pub(super) u32);
+
+impl PartialEq for Touched {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// The rarer parts of an account.
@@ -246,6 +258,7 @@ impl Account {
             purchases_correctable: Amount::ZERO,
             withdrawals_correctable: Amount::ZERO,
             revision: 0,
+            touched: Touched::default(),
             standing: Standing::default(),
             currency,
             country,

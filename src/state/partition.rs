@@ -1,13 +1,13 @@
 //! One partition's state: accounts, stream time, holds by the time they run out; apply and undo.
 
-use super::account::{Account, Standing};
+use super::account::{Account, Standing, Touched};
 use super::accounts::Accounts;
 use super::fact::{Booking, Fact, Patch};
 use crate::domain::enums::EventType;
 use crate::domain::ids::TransactionId;
 use crate::domain::limits;
 use crate::domain::{Amount, Micros};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The state of one input partition.
 #[derive(Debug, Default)]
@@ -24,8 +24,10 @@ struct Undo {
     /// Slots below this were there when the batch began; later ones are new.
     slots: u32,
     stream_time: Micros,
-    /// Accounts as they were before the batch first touched them.
-    accounts: BTreeMap<u32, Account>,
+    /// Accounts as they were before the batch first touched them, with their slots.
+    accounts: Vec<(u32, Account)>,
+    /// Number of the batch.
+    batch: u32,
 }
 
 /// A fact that does not fit the state: the journal or the program is wrong, never the input.
@@ -91,8 +93,9 @@ impl PartitionState {
             (None, _) => return Err(StateFault::NoAccount),
         };
         let account = self.accounts.at_mut(slot).ok_or(StateFault::NoAccount)?;
-        if slot < self.undo.slots {
-            self.undo.accounts.entry(slot).or_insert_with(|| account.clone());
+        if slot < self.undo.slots && account.touched.0 != self.undo.batch {
+            self.undo.accounts.push((slot, account.clone()));
+            account.touched = Touched(self.undo.batch);
         }
         for fact in facts {
             apply_fact(account, fact, slot, &mut self.holds_by_expiry)?;
@@ -105,6 +108,7 @@ impl PartitionState {
         self.undo.accounts.clear();
         self.undo.slots = self.accounts.len() as u32;
         self.undo.stream_time = self.stream_time;
+        self.next_batch();
     }
 
     /// Puts everything back as it was at the last [`PartitionState::keep`]: the batch is aborted.
@@ -122,6 +126,20 @@ impl PartitionState {
             }
         }
         self.stream_time = self.undo.stream_time;
+        self.next_batch();
+    }
+
+    /// Batches are numbered from 1; where the numbers run out, no account may look touched by a number to come.
+    fn next_batch(&mut self) {
+        self.undo.batch = self.undo.batch.wrapping_add(1);
+        if self.undo.batch == 0 {
+            for slot in 0..self.accounts.len() as u32 {
+                if let Some(account) = self.accounts.at_mut(slot) {
+                    account.touched = Touched::default();
+                }
+            }
+            self.undo.batch = 1;
+        }
     }
 
     fn forget_expiries(&mut self, slot: u32) {
