@@ -12,7 +12,7 @@ mod schema;
 mod secret;
 mod settings;
 mod texts;
-mod units;
+pub mod units;
 mod value;
 
 use std::net::SocketAddr;

@@ -4,7 +4,8 @@
 //! windows) stays on accounts that are there for it.
 
 use super::country::{currency, languages, price_level};
-use super::settings::Settings;
+use super::mistakes::Mistake;
+use super::settings::{ACCOUNTS_MAX, Settings};
 use crate::domain::Micros;
 use crate::domain::account_event::{AccountChange, AccountEvent, Update};
 use crate::domain::enums::{CountryCode, Currency, Language};
@@ -38,6 +39,8 @@ pub enum Standing {
     Chargeback,
 }
 
+const DAY: Micros = Micros(86_400 * 1_000_000);
+
 const TROUBLED: [Standing; 10] = [
     Standing::Careless,
     Standing::Newcomer,
@@ -56,7 +59,7 @@ const TROUBLED: [Standing; 10] = [
 pub struct Accounts {
     seed: u64,
     good: u32,
-    per_standing: u32,
+    troubled: [u32; TROUBLED.len()],
     stride: u64,
     opened_at: Micros,
     countries: Vec<CountryCode>,
@@ -86,12 +89,13 @@ impl Accounts {
     pub fn new(settings: &Settings) -> Self {
         let good = settings.accounts;
         let share = u64::from(good) * u64::from(settings.troubled_accounts) / 1_000;
+        let troubled = TROUBLED.map(|standing| (share as u32).max(pool(settings, standing)));
         Self {
             seed: settings.seed,
             good,
-            per_standing: (share as u32).max(1),
+            troubled,
             stride: stride(u64::from(good)),
-            opened_at: settings.start.minus(Micros(86_400 * 1_000_000)),
+            opened_at: settings.start.minus(DAY),
             countries: settings.countries.clone(),
         }
     }
@@ -99,16 +103,13 @@ impl Accounts {
     /// How many there are, troubled ones included.
     #[must_use]
     pub fn count(&self) -> u32 {
-        self.good + self.per_standing * TROUBLED.len() as u32
+        self.good + self.troubled.iter().sum::<u32>()
     }
 
     /// The account at `index`.
     #[must_use]
     pub fn at(&self, index: u32) -> Account {
-        let standing = match index.checked_sub(self.good) {
-            None => Standing::Good,
-            Some(beyond) => TROUBLED[(beyond / self.per_standing) as usize % TROUBLED.len()],
-        };
+        let standing = self.standing_of(index);
         let hash = hash64(&[self.seed.to_le_bytes(), u64::from(index).to_le_bytes()].concat());
         let country = match standing {
             Standing::WithoutSsn => CountryCode::No,
@@ -137,11 +138,31 @@ impl Accounts {
         self.at((slot % good * self.stride % good) as u32)
     }
 
-    /// One of the accounts of a troubled standing, chosen by `choice`.
+    /// The accounts of a troubled standing in turn, the `turn`-th of them.
     #[must_use]
-    pub fn troubled(&self, standing: Standing, choice: u32) -> Account {
-        let group = TROUBLED.iter().position(|other| *other == standing).unwrap_or(0) as u32;
-        self.at(self.good + group * self.per_standing + choice % self.per_standing)
+    pub fn troubled(&self, standing: Standing, turn: u64) -> Account {
+        let mut first = self.good;
+        for (group, count) in TROUBLED.iter().zip(self.troubled) {
+            if *group == standing {
+                return self.at(first + (turn % u64::from(count)) as u32);
+            }
+            first += count;
+        }
+        self.in_turn(turn)
+    }
+
+    fn standing_of(&self, index: u32) -> Standing {
+        let mut end = self.good;
+        if index < end {
+            return Standing::Good;
+        }
+        for (standing, count) in TROUBLED.iter().zip(self.troubled) {
+            end += count;
+            if index < end {
+                return *standing;
+            }
+        }
+        Standing::Chargeback
     }
 
     /// A number that no account of the run has.
@@ -252,6 +273,19 @@ fn event_id(seed: u64, account: u32, ordinal: u64) -> String {
     let position = [seed.to_le_bytes(), u64::from(account).to_le_bytes(), ordinal.to_le_bytes()].concat();
     let digits = format!("{:032x}", hash128(&position));
     format!("acc_evt_{}", &digits[..24])
+}
+
+/// How many accounts of a standing it takes so that the mistakes made there do not add up: what a
+/// mistake leaves behind is gone after a day, and two events a day leave room below every bound.
+fn pool(settings: &Settings, standing: Standing) -> u32 {
+    let slots_a_day = (DAY.0 / settings.step.0.max(1)).unsigned_abs().min(settings.count);
+    let per_million: u64 = Mistake::ALL
+        .into_iter()
+        .filter(|mistake| mistake.standing() == standing)
+        .map(|mistake| u64::from(settings.mistakes.share(mistake)) * u64::from(mistake.events()))
+        .sum();
+    let events_a_day = u128::from(slots_a_day) * u128::from(per_million) / 1_000_000;
+    (events_a_day / 2 + 1).min(u128::from(ACCOUNTS_MAX / TROUBLED.len() as u32)) as u32
 }
 
 /// A step through `count` accounts that meets every one before any comes again.

@@ -3,11 +3,11 @@
 //! Integer arithmetic only. Net and tax are of one item and make the unit price exactly; a line's
 //! gross amount is rounded to the cent; the totals are the sums of the lines.
 
-use super::articles::{Article, Measure, Shop};
+use super::articles::{Article, Measure};
 use super::country::{currency, price_level, vat_rate};
 use super::draw::Draw;
 use super::settings::Settings;
-use crate::domain::enums::CountryCode;
+use super::terminals::Terminal;
 use crate::domain::pos_event::{PosEvent, PosItem};
 use crate::domain::{Decimal, Field};
 use std::borrow::Cow;
@@ -76,14 +76,14 @@ impl Line {
 }
 
 impl Basket {
-    /// What somebody buys in `shop`.
+    /// What somebody buys at `terminal`.
     #[must_use]
-    pub fn draw(shop: Shop, country: CountryCode, settings: &Settings, draw: &mut Draw) -> Self {
-        let total_max = price_level(currency(country), TOTAL_EURO_CENTS_MAX);
+    pub fn draw(terminal: &Terminal, settings: &Settings, draw: &mut Draw) -> Self {
+        let total_max = price_level(currency(terminal.country), TOTAL_EURO_CENTS_MAX);
         let count = draw.between(1, 2 * settings.lines - 1);
         let mut basket = Self { lines: Vec::with_capacity(count as usize), ..Self::default() };
         for _ in 0..count {
-            let mut line = draw_line(shop, country, settings, draw);
+            let mut line = draw_line(terminal, settings, draw);
             if draw.per_mille(settings.returns) && basket.has_room_for(&line.returned(), total_max) {
                 line = line.returned();
             }
@@ -143,10 +143,12 @@ impl Line {
     }
 }
 
-fn draw_line(shop: Shop, country: CountryCode, settings: &Settings, draw: &mut Draw) -> Line {
-    let article = *draw.one_of(shop.articles());
-    let usual = price_level(currency(country), article.euro_cents);
-    let price = usual * i64::from(draw.between(850, 1_150)) / 1_000;
+fn draw_line(terminal: &Terminal, settings: &Settings, draw: &mut Draw) -> Line {
+    let articles = terminal.shop.articles();
+    let place = draw.below(articles.len() as u32);
+    let article = articles[place as usize];
+    let usual = price_level(currency(terminal.country), article.euro_cents);
+    let price = usual * terminal.price_per_mille(place) / 1_000;
     // Baskets of many lines hold cheaper goods, so that the total stays one of a private person.
     let price = (price * 4 / i64::from(settings.lines.max(4))).max(1);
     let quantity = match article.measure {
@@ -158,7 +160,7 @@ fn draw_line(shop: Shop, country: CountryCode, settings: &Settings, draw: &mut D
         },
     };
     let discount = if draw.per_mille(settings.discounts) { *draw.one_of(&[100, 150, 200, 300]) } else { 0 };
-    Line::new(article, price, vat_rate(country, article.vat), quantity, discount)
+    Line::new(article, price, vat_rate(terminal.country, article.vat), quantity, discount)
 }
 
 /// `numerator / denominator` to the nearest integer, halves away from zero.

@@ -18,8 +18,9 @@ use crate::domain::{Field, Micros};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-/// Events that can come again: a till retries its last few.
-const RECENT: usize = 64;
+/// Events that can come again: a till retries its last few, and even where all of them are of one
+/// account it still knows their ids.
+const RECENT: usize = 12;
 /// One event in so many of an account is a withdrawal.
 const WITHDRAWAL_EVERY: u64 = 20;
 
@@ -78,6 +79,8 @@ pub struct Generator<'w> {
     /// What each good account owes, minor units.
     owed: Vec<i64>,
     recent: VecDeque<u64>,
+    /// Mistakes made on troubled accounts.
+    troubled: u64,
     queue: VecDeque<Generated<'w>>,
 }
 
@@ -121,6 +124,7 @@ impl World {
             left: self.settings.count,
             owed: vec![0; self.settings.accounts as usize],
             recent: VecDeque::with_capacity(RECENT),
+            troubled: 0,
             queue: VecDeque::new(),
         }
     }
@@ -148,7 +152,7 @@ impl World {
     fn purchase(&self, slot: u64, account: &Account, draw: &mut Draw) -> (PosEvent<'_>, i64) {
         let terminal = self.terminals.draw(account.country, draw);
         let mut event = self.envelope(slot, account, terminal, draw);
-        let basket = Basket::draw(terminal.shop, terminal.country, &self.settings, draw);
+        let basket = Basket::draw(terminal, &self.settings, draw);
         basket.fill(&mut event);
         (event, basket.total())
     }
@@ -230,7 +234,10 @@ impl<'w> Generator<'w> {
         let world = self.world;
         let account = match mistake.standing() {
             Standing::Good => world.accounts.in_turn(slot),
-            standing => world.accounts.troubled(standing, draw.below(u32::MAX)),
+            standing => {
+                self.troubled += 1;
+                world.accounts.troubled(standing, self.troubled)
+            }
         };
         let event = match mistake {
             Mistake::Undecodable => {

@@ -7,15 +7,24 @@
 //! under the default parameters; a mistake is asked for by name and says which code answers it.
 
 pub mod accounts;
+pub mod args;
 pub mod articles;
 pub mod basket;
 pub mod country;
 pub mod draw;
+pub mod encode;
+pub mod file;
 pub mod generator;
 pub mod mistakes;
+pub mod run;
 pub mod settings;
+pub mod sink;
 pub mod terminals;
 
+pub use args::LoadArgs;
+pub use encode::Encoder;
 pub use generator::{Content, Generated, Generator, PosRecord, World};
 pub use mistakes::Mistake;
+pub use run::{LoadError, Report, load, send};
 pub use settings::{MistakeShares, Settings, SettingsFault};
+pub use sink::{Sink, SinkError};

@@ -27,7 +27,8 @@ pub struct Settings {
     pub count: u64,
     /// Accounts in good standing that correct events go to.
     pub accounts: u32,
-    /// Accounts of each other standing (stopped, in dunning ...), per mille of `accounts`; at least one each.
+    /// Accounts of each other standing (stopped, in dunning ...), per mille of `accounts`; at least as many as the
+    /// mistakes need.
     pub troubled_accounts: u16,
     /// Terminals, spread over all countries and kinds of shops.
     pub terminals: u32,
@@ -95,6 +96,12 @@ impl MistakeShares {
     /// Sets one kind.
     pub fn set(&mut self, mistake: Mistake, per_mille: u16) {
         self.0[mistake as usize] = u32::from(per_mille) * 1_000;
+    }
+
+    /// How often this kind is begun, per million.
+    #[must_use]
+    pub fn share(&self, mistake: Mistake) -> u32 {
+        self.0[mistake as usize]
     }
 
     /// The kind that a draw below a million falls on.

@@ -16,6 +16,15 @@ pub struct Terminal {
     pub country: CountryCode,
     /// What is sold there.
     pub shop: Shop,
+    number: u32,
+}
+
+impl Terminal {
+    /// How an article is priced here, per mille of its usual price: the same for everybody who buys it.
+    #[must_use]
+    pub fn price_per_mille(&self, article: u32) -> i64 {
+        i64::from(850 + (self.number.wrapping_mul(7_919).wrapping_add(article * 104_729)) % 301)
+    }
 }
 
 /// Every terminal of a run.
@@ -56,5 +65,6 @@ fn terminal(index: usize) -> Terminal {
         name: format!("{} {town} {}", shop.sign(), within / (Shop::ALL.len() * towns.len()) + 1),
         country,
         shop,
+        number: index as u32,
     }
 }

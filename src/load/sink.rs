@@ -1,0 +1,57 @@
+//! Where generated records go: one trait, so that files and Kafka take the same run.
+//!
+//! The Kafka side stands outside of this folder; nothing here knows a client library.
+
+use crate::domain::Micros;
+use std::io;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Takes records in order. Values are encoded already.
+pub trait Sink {
+    /// Takes an account event. May block until there is room.
+    ///
+    /// # Errors
+    /// [`SinkError`] where the record cannot be taken; the run ends with it.
+    fn account_event(&mut self, key: &[u8], value: &[u8], time: Micros) -> Result<(), SinkError>;
+
+    /// Takes a POS event, without key where a mistake asks for that. May block until there is room.
+    ///
+    /// # Errors
+    /// [`SinkError`] where the record cannot be taken; the run ends with it.
+    fn pos_event(&mut self, key: Option<&[u8]>, value: &[u8], time: Micros) -> Result<(), SinkError>;
+
+    /// Waits until everything taken so far is where it belongs: the accounts have to be open before
+    /// the first till sends.
+    ///
+    /// # Errors
+    /// [`SinkError`] where something did not arrive.
+    fn flush(&mut self) -> Result<(), SinkError>;
+
+    /// Flushes, and ends what has an end. Nothing is put afterwards.
+    ///
+    /// # Errors
+    /// [`SinkError`] where something did not arrive.
+    fn finish(&mut self) -> Result<(), SinkError>;
+}
+
+/// Why a record did not get where it belongs.
+#[derive(Debug, Error)]
+pub enum SinkError {
+    /// A file.
+    #[error("cannot write {path}: choose another place with {flag}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The flag that named it.
+        flag: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Standard output.
+    #[error("cannot write to standard output: give a file with --to")]
+    Output(#[source] io::Error),
+    /// A broker.
+    #[error("cannot write to kafka: {0}")]
+    Broker(String),
+}

@@ -1,0 +1,148 @@
+//! Generated events before the engine with the default parameters: correct ones are accepted without a word, and
+//! every mistake is answered by the code that it names.
+
+use std::collections::BTreeMap;
+use tillgate::config::{self, Sources};
+use tillgate::domain::Micros;
+use tillgate::domain::account_event::AccountEvent;
+use tillgate::domain::enums::Verdict;
+use tillgate::domain::outcome::{Outcome, Source};
+use tillgate::engine::{Engine, Record};
+use tillgate::load::{Content, Generated, Mistake, MistakeShares, PosRecord, Settings, World};
+use tillgate::state::{Change, PartitionState};
+
+/// One partition, fed in order.
+struct Till {
+    engine: Engine,
+    state: PartitionState,
+    offset: i64,
+}
+
+/// Verdict and codes of an answer.
+type Answer = (Verdict, Vec<&'static str>);
+
+impl Till {
+    fn open(world: &World) -> Self {
+        let settings = config::load(&Sources::default()).expect("the embedded defaults");
+        let canonical = settings.canonical_text().to_owned();
+        let engine = Engine::new(settings.checks, settings.texts, &canonical);
+        let mut till = Self { engine, state: PartitionState::default(), offset: 0 };
+        for event in world.opening_events() {
+            till.account_event(&event, world.accounts().opened_at());
+        }
+        till
+    }
+
+    fn account_event(&mut self, event: &AccountEvent, time: Micros) {
+        let record = record_at("account.events", &event.account, time, self.offset);
+        let change = self.engine.apply_account_event(&self.state, event, &record).expect("applies").change;
+        apply(&mut self.state, change);
+    }
+
+    fn pos_record(&mut self, generated: &PosRecord<'_>) -> Answer {
+        self.offset += 1;
+        let Content::Event(event) = &generated.content else {
+            return (Verdict::NotEvaluated, vec!["400.001"]);
+        };
+        let Some(key) = generated.key.as_deref().and_then(|key| str::from_utf8(key).ok()) else {
+            return (Verdict::NotEvaluated, vec!["400.001"]);
+        };
+        let record = record_at("pos.events", key, generated.time, self.offset);
+        let sound = match self.engine.read(event, &record) {
+            Ok(sound) => sound,
+            Err(outcome) => return answer(&outcome),
+        };
+        self.state.advance(sound.time);
+        let now = self.state.stream_time();
+        while let Some((account, _)) = self.state.expired_hold(now) {
+            let number = account.number.to_string();
+            let ended = record_at("pos.events", &number, now, self.offset);
+            let Some(decision) = self.engine.expire(&self.state, &ended, 0, 1, now) else { break };
+            apply(&mut self.state, decision.change);
+        }
+        let decision = self.engine.decide(&self.state, &sound, &record, now);
+        let answer = answer(&decision.outcome.expect("an outcome"));
+        apply(&mut self.state, decision.change);
+        answer
+    }
+}
+
+fn record_at<'a>(topic: &'a str, key: &'a str, time: Micros, offset: i64) -> Record<'a> {
+    let source = Source { topic, partition: 0, offset, timestamp_millis: time.0 / 1_000 };
+    Record { source, key, positions: &[] }
+}
+
+fn apply(state: &mut PartitionState, change: Option<Change<'_>>) {
+    if let Some(change) = change {
+        state.apply(&change.account, &change.facts).expect("applies");
+        state.keep();
+    }
+}
+
+fn answer(outcome: &Outcome<'_>) -> Answer {
+    (outcome.verdict, outcome.messages.iter().map(|message| message.code).collect())
+}
+
+fn answers(settings: Settings) -> Vec<(Option<Mistake>, Option<&'static str>, Answer)> {
+    let world = World::new(settings.validated().expect("settings"));
+    let mut till = Till::open(&world);
+    let mut answers = Vec::new();
+    for generated in world.generate() {
+        match generated {
+            Generated::Account { event, time } => till.account_event(&event, time),
+            Generated::Pos(record) => {
+                let answer = till.pos_record(&record);
+                answers.push((record.mistake, record.expected_code, answer));
+            }
+        }
+    }
+    answers
+}
+
+#[test]
+fn accepts_every_correct_event_without_a_word() {
+    for (accounts, lines, seed) in [(100, 4, 1), (1, 1, 2), (700, 9, 3), (40, 30, 4)] {
+        let settings = Settings {
+            seed,
+            count: 20_000,
+            accounts,
+            lines,
+            step: Settings::step_for(accounts),
+            mistakes: MistakeShares::even(150),
+            ..Settings::default()
+        };
+        for (mistake, _, answer) in answers(settings) {
+            if mistake.is_none() {
+                assert_eq!(answer, (Verdict::Accepted, Vec::new()), "{accounts} {lines}");
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_every_mistake_with_the_code_it_names() {
+    let settings = Settings {
+        count: 30_000,
+        accounts: 400,
+        step: Settings::step_for(400),
+        mistakes: MistakeShares::even(400),
+        ..Settings::default()
+    };
+    let mut codes: BTreeMap<Mistake, BTreeMap<Answer, u32>> = BTreeMap::new();
+    for (mistake, expected, answer) in answers(settings) {
+        let (Some(mistake), Some(expected)) = (mistake, expected) else { continue };
+        assert!(answer.1.contains(&expected), "{} was answered {answer:?}", mistake.name());
+        *codes.entry(mistake).or_default().entry(answer).or_default() += 1;
+    }
+    assert_eq!(codes.len(), Mistake::ALL.len());
+    for (mistake, answers) in &codes {
+        let most = answers.iter().max_by_key(|(_, times)| **times).map(|(answer, _)| answer.clone());
+        println!("{}: {answers:?}", mistake.name());
+        // An obsolete symbol is unusual in most countries besides.
+        let mut expected = (mistake.verdict(), vec![mistake.code()]);
+        if *mistake == Mistake::ObsoleteLanguage {
+            expected.1.insert(0, Mistake::OddLanguage.code());
+        }
+        assert_eq!(most, Some(expected), "the usual answer to {}", mistake.name());
+    }
+}
