@@ -251,6 +251,9 @@ impl Account {
 }
 
 impl Standing {
+    /// How many there are.
+    pub const COUNT: usize = TROUBLED.len() + 1;
+
     /// What brings an account into this standing, where that takes an event.
     fn change(self) -> Option<AccountChange> {
         let flag =

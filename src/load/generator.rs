@@ -79,8 +79,8 @@ pub struct Generator<'w> {
     /// What each good account owes, minor units.
     owed: Vec<i64>,
     recent: VecDeque<u64>,
-    /// Mistakes made on troubled accounts.
-    troubled: u64,
+    /// Mistakes made so far, by the standing of the account.
+    turns: [u64; Standing::COUNT],
     queue: VecDeque<Generated<'w>>,
 }
 
@@ -124,7 +124,7 @@ impl World {
             left: self.settings.count,
             owed: vec![0; self.settings.accounts as usize],
             recent: VecDeque::with_capacity(RECENT),
-            troubled: 0,
+            turns: [0; Standing::COUNT],
             queue: VecDeque::new(),
         }
     }
@@ -235,8 +235,9 @@ impl<'w> Generator<'w> {
         let account = match mistake.standing() {
             Standing::Good => world.accounts.in_turn(slot),
             standing => {
-                self.troubled += 1;
-                world.accounts.troubled(standing, self.troubled)
+                let turn = &mut self.turns[standing as usize];
+                *turn += 1;
+                world.accounts.troubled(standing, *turn)
             }
         };
         let event = match mistake {

@@ -83,7 +83,7 @@ mistakes! {
     AccountCurrency, "account-currency", "pos.currency.account", Rejected, Good, "A purchase abroad, in a currency that is not the account's.";
     OddLanguage, "odd-language", "pos.language.odd", Accepted, Good, "A language that is unusual in the country.";
     ObsoleteLanguage, "obsolete-language", "pos.language.obsolete", Accepted, Good, "The obsolete language symbol SE or DK.";
-    FutureTime, "future-time", "400.003", NotEvaluated, Good, "The event lies two hours after its record.";
+    FutureTime, "future-time", "400.003", NotEvaluated, Careless, "The event lies two hours after its record.";
     LateTime, "late-time", "pos.time.late", Pending, Careless, "The event is a hundred hours old.";
     Repeat, "repeat", "pos.idempotency.repeat", Accepted, Good, "An earlier event comes again, unchanged.";
     SameIdOtherContent, "same-id-other-content", "400.100", Rejected, Good, "The id of an earlier event on another basket.";
@@ -99,7 +99,7 @@ mistakes! {
     OverLimit, "over-limit", "200.903", Rejected, Good, "A purchase above the account's limit.";
     BigFirstPurchase, "big-first-purchase", "pos.first.amount", Pending, Newcomer, "A first purchase above the cap.";
     MissingSsn, "missing-ssn", "pos.identity.ssn", Pending, WithoutSsn, "A large amount without a known social security number.";
-    VelocityBurst, "velocity-burst", "pos.velocity", Pending, Careless, "Eight purchases on one chip within eight seconds.";
+    VelocityBurst, "velocity-burst", "pos.velocity", Pending, Careless, "Seven purchases on one chip within seven seconds.";
     WithdrawalAboveCap, "withdrawal-above-cap", "pos.withdrawal.cap", Rejected, Good, "A withdrawal above the cap.";
     CorrectionWithoutOriginal, "correction-without-original", "pos.correction", Rejected, Newcomer, "A withdrawal is taken back that never was.";
 }
@@ -115,7 +115,7 @@ impl Mistake {
     #[must_use]
     pub fn events(self) -> u32 {
         match self {
-            Self::VelocityBurst => 8,
+            Self::VelocityBurst => 7,
             Self::NearDuplicate => 2,
             _ => 1,
         }
