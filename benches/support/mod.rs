@@ -1,0 +1,121 @@
+//! What the benches share: a generated run as records, and a partition that knows its accounts.
+#![allow(dead_code, reason = "every bench uses its own part of this module")]
+
+use std::sync::Arc;
+use tillgate::codec::{NoSchemas, json};
+use tillgate::config::{Settings, Sources, load};
+use tillgate::domain::outcome::Outcome;
+use tillgate::domain::pos_event::PosEvent;
+use tillgate::engine::Engine;
+use tillgate::load::{Content, Generated, MistakeShares, Settings as LoadSettings, World};
+use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
+
+/// A record of the run: which input, key, value, time.
+pub struct Made {
+    pub input: Input,
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+    pub timestamp_millis: i64,
+}
+
+/// A run over so many accounts, correct events only, four lines on average.
+pub fn world(accounts: u32, count: u64) -> World {
+    World::new(LoadSettings {
+        accounts,
+        count,
+        mistakes: MistakeShares::NONE,
+        step: LoadSettings::step_for(accounts),
+        ..LoadSettings::default()
+    })
+}
+
+/// The events that open the accounts.
+pub fn opening(world: &World) -> impl Iterator<Item = Made> {
+    world.opening_events().map(|event| {
+        let mut value = Vec::new();
+        json::write_account_event(&event, &mut value);
+        let timestamp_millis = event.created_at.map_or(0, |time| time.0 / 1_000);
+        Made { input: Input::AccountEvents, key: event.account.into_bytes(), value, timestamp_millis }
+    })
+}
+
+/// The run's records; POS events encoded by `encode`.
+pub fn records(world: &World, encode: impl Fn(&PosEvent<'_>, &mut Vec<u8>)) -> impl Iterator<Item = Made> {
+    world.generate().map(move |generated| {
+        let mut value = Vec::new();
+        match generated {
+            Generated::Account { event, time } => {
+                json::write_account_event(&event, &mut value);
+                let key = event.account.into_bytes();
+                Made { input: Input::AccountEvents, key, value, timestamp_millis: time.0 / 1_000 }
+            }
+            Generated::Pos(record) => {
+                match &record.content {
+                    Content::Event(event) => encode(event, &mut value),
+                    Content::Bytes(bytes) => value.clone_from(bytes),
+                }
+                let (key, timestamp_millis) = (record.key.unwrap_or_default(), record.time.0 / 1_000);
+                Made { input: Input::PosEvents, key, value, timestamp_millis }
+            }
+        }
+    })
+}
+
+/// The default settings.
+pub fn settings() -> Settings {
+    load(&Sources::default()).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+/// The engine of the default settings.
+pub fn engine() -> Arc<Engine> {
+    let settings = settings();
+    Arc::new(Engine::new(settings.checks.clone(), settings.texts.clone(), settings.canonical_text()))
+}
+
+/// An empty partition.
+pub fn partition(engine: &Arc<Engine>, encoding: OutcomeEncoding) -> Partition {
+    let options = PartitionOptions {
+        topics: ["pos.events".to_owned(), "account.events".to_owned()],
+        encoding,
+        checkpoint_events_per_account: 2,
+        journal_record_bytes_max: 900 << 10,
+    };
+    Partition::new(engine.clone(), 0, options)
+}
+
+/// Offsets of both inputs, and a count of what came out.
+#[derive(Default)]
+pub struct Feed {
+    offsets: [i64; 2],
+    pub outcomes: u64,
+    pub bytes: u64,
+}
+
+impl Output for Feed {
+    fn outcome(&mut self, _outcome: &Outcome<'_>, _key: &[u8], value: &[u8]) {
+        self.outcomes += 1;
+        self.bytes += value.len() as u64;
+    }
+
+    fn dead_letter(&mut self, _record: &InRecord<'_>, code: &'static str, message: &str) {
+        panic!("dead letter {code}: {message}");
+    }
+}
+
+impl Feed {
+    /// Gives a record to the partition.
+    pub fn give(&mut self, partition: &mut Partition, made: &Made) {
+        let offset = self.offsets[made.input as usize];
+        self.offsets[made.input as usize] += 1;
+        let record = InRecord {
+            input: made.input,
+            partition: 0,
+            offset,
+            timestamp_millis: made.timestamp_millis,
+            key: Some(&made.key),
+            value: Some(&made.value),
+            schema_guid: None,
+        };
+        partition.on_record(&NoSchemas, &record, self).unwrap_or_else(|interrupt| panic!("{interrupt}"));
+    }
+}
