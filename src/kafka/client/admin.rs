@@ -1,0 +1,216 @@
+//! Topics: what there is, creating and altering them, cutting the journal off.
+
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+use rdkafka::{
+    ClientContext, Offset, TopicPartitionList,
+    admin::{
+        AdminClient, AdminOptions, AlterConfig, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier,
+        TopicReplication,
+    },
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use super::{
+    super::{
+        failure::{Fault, FaultClass, Operation},
+        settings::Settings,
+    },
+    config,
+    error::fault,
+    log as client_log,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A topic as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicState {
+    /// Number of partitions.
+    pub partitions: usize,
+    /// Effective settings.
+    pub settings: BTreeMap<String, String>,
+    /// The settings made for this topic alone.
+    pub own_settings: BTreeMap<String, String>,
+}
+
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        client_log::pass_on(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log::warn!(target: "librdkafka", "{error}: {reason}");
+    }
+}
+
+/// Asks and changes topics.
+pub struct Admin {
+    client: AdminClient<Quiet>,
+}
+
+impl Admin {
+    /// Prepares the client.
+    pub(super) fn new(settings: &Settings) -> Result<Self, Fault> {
+        let client = config::admin(settings)
+            .create_with_context(Quiet)
+            .map_err(|error| fault(Operation::Check, &error))?;
+        Ok(Self { client })
+    }
+
+    /// The named topics as they are; a missing one is left out. `with_settings`: also what they are set to.
+    ///
+    /// # Errors
+    /// The cluster cannot be reached or does not allow to look.
+    pub fn topics(&self, names: &[&str], with_settings: bool) -> Result<BTreeMap<String, TopicState>, Fault> {
+        // All topics are asked for: naming one could create it.
+        let metadata = self
+            .client
+            .inner()
+            .fetch_metadata(None, TIMEOUT)
+            .map_err(|error| fault(Operation::Check, &error))?;
+        let mut found: BTreeMap<String, TopicState> = metadata
+            .topics()
+            .iter()
+            .filter(|topic| names.contains(&topic.name()) && topic.error().is_none())
+            .map(|topic| {
+                let state = TopicState { partitions: topic.partitions().len(), ..TopicState::default() };
+                (topic.name().to_owned(), state)
+            })
+            .collect();
+        if with_settings && !found.is_empty() {
+            self.settings_of(&mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn settings_of(&self, found: &mut BTreeMap<String, TopicState>) -> Result<(), Fault> {
+        let names: Vec<String> = found.keys().cloned().collect();
+        let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+        let answers = wait(self.client.describe_configs(&asked, &options()))?;
+        for (name, answer) in names.iter().zip(answers) {
+            let resource = answer.map_err(|code| refused("reading the settings of", name, code))?;
+            let Some(state) = found.get_mut(name) else { continue };
+            for entry in resource.entries {
+                let Some(value) = entry.value else { continue };
+                if entry.source == ConfigSource::DynamicTopic {
+                    state.own_settings.insert(entry.name.clone(), value.clone());
+                }
+                state.settings.insert(entry.name, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates a topic. `replication` below 1: the cluster's default.
+    ///
+    /// # Errors
+    /// The cluster refuses.
+    pub fn create(
+        &self,
+        name: &str,
+        partitions: usize,
+        replication: i32,
+        settings: &BTreeMap<String, String>,
+    ) -> Result<(), Fault> {
+        let count = i32::try_from(partitions).unwrap_or(i32::MAX);
+        let replication = if replication < 1 { -1 } else { replication };
+        let mut topic = NewTopic::new(name, count, TopicReplication::Fixed(replication));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let results = wait(self.client.create_topics([&topic], &options()))?;
+        each("creating", results)
+    }
+
+    /// Adds partitions up to `partitions`.
+    ///
+    /// # Errors
+    /// The cluster refuses.
+    pub fn grow(&self, name: &str, partitions: usize) -> Result<(), Fault> {
+        let asked = NewPartitions::new(name, partitions);
+        let results = wait(self.client.create_partitions([&asked], &options()))?;
+        each("adding partitions to", results)
+    }
+
+    /// Changes settings of a topic, keeping the ones it has of its own.
+    ///
+    /// # Errors
+    /// The cluster refuses.
+    pub fn alter(
+        &self,
+        name: &str,
+        own: &BTreeMap<String, String>,
+        changes: &BTreeMap<String, String>,
+    ) -> Result<(), Fault> {
+        // The request replaces all own settings of the topic, so the present ones go with it.
+        let mut all = own.clone();
+        all.extend(changes.iter().map(|(key, value)| (key.clone(), value.clone())));
+        let mut asked = AlterConfig::new(ResourceSpecifier::Topic(name));
+        for (key, value) in &all {
+            asked = asked.set(key, value);
+        }
+        let results = wait(self.client.alter_configs([&asked], &options()))?;
+        for result in results {
+            result.map_err(|(_, code)| refused("altering", name, code))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes topics.
+    ///
+    /// # Errors
+    /// The cluster refuses.
+    pub fn delete(&self, names: &[&str]) -> Result<(), Fault> {
+        let results = wait(self.client.delete_topics(names, &options()))?;
+        each("deleting", results)
+    }
+
+    /// The end of a partition's committed part.
+    pub(super) fn end(&self, topic: &str, partition: i32, operation: Operation) -> Result<i64, Fault> {
+        self.client
+            .inner()
+            .fetch_watermarks(topic, partition, TIMEOUT)
+            .map(|(_, high)| high)
+            .map_err(|error| fault(operation, &error))
+    }
+
+    /// Deletes the records of a partition before `before`.
+    pub(super) fn delete_before(&self, topic: &str, partition: i32, before: i64) -> Result<(), Fault> {
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition_offset(topic, partition, Offset::Offset(before))
+            .map_err(|error| fault(Operation::Trim, &error))?;
+        let answer = wait(self.client.delete_records(&list, &options()))?;
+        for element in answer.elements() {
+            element.error().map_err(|error| fault(Operation::Trim, &error))?;
+        }
+        Ok(())
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT))
+}
+
+fn each(doing: &str, results: Vec<Result<String, (String, RDKafkaErrorCode)>>) -> Result<(), Fault> {
+    for result in results {
+        result.map_err(|(name, code)| refused(doing, &name, code))?;
+    }
+    Ok(())
+}
+
+fn refused(doing: &str, name: &str, code: RDKafkaErrorCode) -> Fault {
+    Fault::new(Operation::Check, FaultClass::Setup, format!("{doing} topic '{name}': {code}"))
+}
+
+/// Waits for an answer of the admin client, whose own thread brings it.
+fn wait<T>(answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, Fault> {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| Fault::new(Operation::Check, FaultClass::Fatal, error.to_string()))?
+        .block_on(answer)
+        .map_err(|error| fault(Operation::Check, &error))
+}

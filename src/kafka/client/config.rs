@@ -1,0 +1,156 @@
+//! The settings every client is made with. A setting that the exactly-once promise rests on cannot be overridden.
+
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+
+use super::super::{
+    failure::{Fault, FaultClass, Operation},
+    settings::{GroupProtocol, Settings},
+};
+
+/// Keys that pass-through settings must not touch, because the promises of the worker depend on them.
+const PROTECTED: &[&str] = &[
+    "bootstrap.servers",
+    "group.id",
+    "group.protocol",
+    "group.remote.assignor",
+    "partition.assignment.strategy",
+    "group.instance.id",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "auto.offset.reset",
+    "isolation.level",
+    "transactional.id",
+    "transaction.timeout.ms",
+    "enable.idempotence",
+    "acks",
+    "request.required.acks",
+    "delivery.report.only.error",
+    "log.connection.close",
+    "log_level",
+    "message.max.bytes",
+    "socket.timeout.ms",
+];
+
+/// Room for headers and framing above the largest value.
+const OVERHEAD_BYTES: usize = 64 << 10;
+
+/// Refuses pass-through settings that would break a promise.
+///
+/// # Errors
+/// Names the first such key.
+pub fn check_pass_through(settings: &Settings) -> Result<(), Fault> {
+    for key in settings.client.keys() {
+        if PROTECTED.contains(&key.as_str()) {
+            return Err(Fault::new(
+                Operation::Check,
+                FaultClass::Setup,
+                format!(
+                    "client setting '{key}' is fixed by tillgate: remove it, or use the setting of its own"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What all clients share: brokers, pass-through settings, level Info whatever the log facade's level is, because
+/// disconnects are learnt from the log.
+pub fn base(settings: &Settings) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    for (key, value) in &settings.client {
+        config.set(key, value);
+    }
+    config
+        .set("bootstrap.servers", &settings.bootstrap_servers)
+        .set("client.id", format!("tillgate-{}", settings.instance))
+        .set("log.connection.close", "true")
+        .set("retry.backoff.ms", "5")
+        .set("retry.backoff.max.ms", "50")
+        .set("reconnect.backoff.ms", "50")
+        .set("reconnect.backoff.max.ms", "1000")
+        .set_log_level(RDKafkaLogLevel::Info);
+    config
+}
+
+fn reading(settings: &Settings) -> ClientConfig {
+    let mut config = base(settings);
+    let bytes_max = settings.message_bytes_max + OVERHEAD_BYTES;
+    config
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("isolation.level", "read_committed")
+        .set("message.max.bytes", bytes_max.to_string())
+        .set("fetch.message.max.bytes", bytes_max.to_string())
+        .set("fetch.queue.backoff.ms", "10")
+        .set("socket.timeout.ms", millis(settings.socket_timeout));
+    config
+}
+
+/// A member of the group.
+pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
+    let mut config = reading(settings);
+    config.set("group.id", &settings.group_id).set("statistics.interval.ms", "5000");
+    match settings.group_protocol {
+        GroupProtocol::Consumer => {
+            config.set("group.protocol", "consumer").set("group.remote.assignor", "range");
+        }
+        GroupProtocol::Classic => {
+            config
+                .set("group.protocol", "classic")
+                .set("partition.assignment.strategy", "range")
+                .set("session.timeout.ms", millis(settings.session_timeout))
+                .set("heartbeat.interval.ms", (settings.session_timeout.as_millis() / 4).to_string());
+        }
+    }
+    if settings.static_membership {
+        config.set("group.instance.id", format!("{}-{worker}", settings.instance));
+    }
+    config
+}
+
+/// Reads journals and committed offsets outside the group: it has the group's name to ask for its offsets, and never
+/// subscribes.
+pub fn journal_reader(settings: &Settings) -> ClientConfig {
+    let mut config = reading(settings);
+    config.set("group.id", &settings.group_id).set("enable.partition.eof", "true");
+    config
+}
+
+/// Asks how far partitions reach with open transactions included, and reads those.
+pub fn uncommitted_reader(settings: &Settings) -> ClientConfig {
+    let mut config = journal_reader(settings);
+    config.set("isolation.level", "read_uncommitted");
+    config
+}
+
+/// The worker's producer.
+pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
+    let mut config = base(settings);
+    config
+        .set("transactional.id", transactional_id)
+        .set("transaction.timeout.ms", millis(settings.transaction_timeout))
+        // The client refuses a request time-out above the transaction's.
+        .set("socket.timeout.ms", millis(settings.socket_timeout.min(settings.transaction_timeout)))
+        .set("delivery.report.only.error", "true")
+        .set("message.max.bytes", (settings.message_bytes_max + OVERHEAD_BYTES).to_string());
+    for (key, value) in [
+        ("linger.ms", "1"),
+        ("queue.buffering.max.messages", "500000"),
+        ("queue.buffering.max.kbytes", "262144"),
+    ] {
+        if !settings.client.contains_key(key) {
+            config.set(key, value);
+        }
+    }
+    config
+}
+
+/// Topics, their settings, deleting records.
+pub fn admin(settings: &Settings) -> ClientConfig {
+    base(settings)
+}
+
+fn millis(time: std::time::Duration) -> String {
+    time.as_millis().to_string()
+}

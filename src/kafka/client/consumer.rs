@@ -1,0 +1,331 @@
+//! The member of the group, over librdkafka. Its callbacks only note what the group asks; the loop answers.
+//!
+//! It never commits an offset by itself and never answers a rebalance while the loop is at work. Only when it leaves
+//! does the callback answer directly: dropping a consumer whose revocation nobody answers hangs for ever.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientContext, Message, Offset, Statistics, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol},
+    error::{KafkaError, RDKafkaErrorCode},
+    message::BorrowedMessage,
+    types::RDKafkaRespErr,
+};
+
+use super::{
+    super::{
+        failure::{Fault, FaultClass, Operation},
+        port::{Change, GroupConsumer, InboundRecord, Input, Positions, TopicPartition},
+        settings::{Settings, Topics},
+    },
+    clock, config,
+    error::fault,
+    guid, log as client_log,
+};
+
+/// How long a seek may take before the member counts as broken.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the callbacks note.
+pub struct Noted {
+    topics: Topics,
+    waiting: AtomicBool,
+    leaving: AtomicBool,
+    changes: Mutex<VecDeque<Change>>,
+    ends: Mutex<Vec<(TopicPartition, i64)>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Noted {
+    fn input(&self, topic: &str) -> Option<Input> {
+        if topic == self.topics.pos_events {
+            Some(Input::PosEvents)
+        } else if topic == self.topics.account_events {
+            Some(Input::AccountEvents)
+        } else {
+            None
+        }
+    }
+
+    fn topic(&self, input: Input) -> &str {
+        match input {
+            Input::PosEvents => &self.topics.pos_events,
+            Input::AccountEvents => &self.topics.account_events,
+        }
+    }
+
+    fn partitions(&self, list: &TopicPartitionList) -> Vec<TopicPartition> {
+        let elements = list.elements();
+        elements
+            .iter()
+            .filter_map(|element| {
+                let input = self.input(element.topic())?;
+                Some(TopicPartition { input, partition: element.partition() })
+            })
+            .collect()
+    }
+}
+
+impl ClientContext for Noted {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        client_log::pass_on(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log::warn!(target: "librdkafka", "{error}: {reason}");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let mut ends = locked(&self.ends);
+        ends.clear();
+        for (name, topic) in &statistics.topics {
+            let Some(input) = self.input(name) else { continue };
+            for (partition, found) in &topic.partitions {
+                if *partition >= 0 && found.ls_offset >= 0 {
+                    ends.push((TopicPartition { input, partition: *partition }, found.ls_offset));
+                }
+            }
+        }
+    }
+}
+
+impl ConsumerContext for Noted {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, asked: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let assigned = asked == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.leaving.load(Ordering::Acquire) {
+            let answered = match (assigned, is_incremental(consumer)) {
+                (true, true) => consumer.incremental_assign(list),
+                (true, false) => consumer.assign(list),
+                (false, true) => consumer.incremental_unassign(list),
+                (false, false) => consumer.unassign(),
+            };
+            if let Err(error) = answered {
+                log::warn!("leaving the group: the last assignment could not be given back: {error}");
+            }
+            return;
+        }
+        let partitions = self.partitions(list);
+        locked(&self.changes).push_back(if assigned {
+            Change::Assigned(partitions)
+        } else {
+            Change::Revoked(partitions)
+        });
+        self.waiting.store(true, Ordering::Release);
+    }
+}
+
+fn is_incremental(consumer: &BaseConsumer<Noted>) -> bool {
+    matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative)
+}
+
+/// A record in the client's memory.
+pub struct Lent<'a> {
+    pub(super) message: BorrowedMessage<'a>,
+    input: Input,
+}
+
+impl InboundRecord for Lent<'_> {
+    fn source(&self) -> TopicPartition {
+        TopicPartition { input: self.input, partition: self.message.partition() }
+    }
+
+    fn offset(&self) -> i64 {
+        self.message.offset()
+    }
+
+    fn timestamp_millis(&self) -> i64 {
+        self.message.timestamp().to_millis().unwrap_or(0)
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.message.key()
+    }
+
+    fn value(&self) -> Option<&[u8]> {
+        self.message.payload()
+    }
+
+    fn schema_guid(&self) -> Option<[u8; 16]> {
+        guid::value_schema_guid(&self.message)
+    }
+}
+
+/// A member of the group.
+pub struct Member {
+    consumer: BaseConsumer<Noted>,
+}
+
+impl Member {
+    /// Joins the group.
+    pub fn join(settings: &Settings, worker: usize) -> Result<Self, Fault> {
+        let noted = Noted {
+            topics: settings.topics.clone(),
+            waiting: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
+            changes: Mutex::default(),
+            ends: Mutex::default(),
+        };
+        let consumer: BaseConsumer<Noted> = config::member(settings, worker)
+            .create_with_context(noted)
+            .map_err(|error| fault(Operation::Join, &error))?;
+        consumer
+            .subscribe(&[&settings.topics.pos_events, &settings.topics.account_events])
+            .map_err(|error| fault(Operation::Join, &error))?;
+        Ok(Self { consumer })
+    }
+
+    fn noted(&self) -> &Noted {
+        self.consumer.context()
+    }
+
+    fn list(&self, partitions: &[TopicPartition]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for at in partitions {
+            list.add_partition(self.noted().topic(at.input), at.partition);
+        }
+        list
+    }
+
+    fn both(&self, partition: i32) -> TopicPartitionList {
+        self.list(&[
+            TopicPartition { input: Input::PosEvents, partition },
+            TopicPartition { input: Input::AccountEvents, partition },
+        ])
+    }
+
+    /// One try; `Ok(false)` where the client has not begun to fetch the partition yet.
+    fn try_seek(&self, partition: i32, positions: Positions) -> Result<bool, KafkaError> {
+        let mut list = self.both(partition);
+        for (input, position) in [Input::PosEvents, Input::AccountEvents].into_iter().zip(positions) {
+            let offset = position.map_or(Offset::Beginning, Offset::Offset);
+            list.set_partition_offset(self.noted().topic(input), partition, offset)?;
+        }
+        let list = self.consumer.seek_partitions(list, SEEK_TIMEOUT)?;
+        for element in list.elements() {
+            match element.error() {
+                Ok(()) => {}
+                Err(KafkaError::OffsetFetch(
+                    RDKafkaErrorCode::State | RDKafkaErrorCode::PreviousInProgress,
+                )) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl GroupConsumer for Member {
+    type Record<'a> = Lent<'a>;
+    type Membership = ConsumerGroupMetadata;
+
+    fn poll(&self, timeout: Duration) -> Result<Option<Lent<'_>>, Fault> {
+        match self.consumer.poll(timeout) {
+            None => Ok(None),
+            Some(Ok(message)) => {
+                // Only the two inputs are subscribed, so anything else cannot come.
+                Ok(self.noted().input(message.topic()).map(|input| Lent { message, input }))
+            }
+            Some(Err(error)) => {
+                let fault = fault(Operation::Consume, &error);
+                if fault.class == FaultClass::Retriable {
+                    log::warn!("{fault}: the client tries again by itself");
+                    return Ok(None);
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    fn changes_waiting(&self) -> bool {
+        self.noted().waiting.load(Ordering::Acquire)
+    }
+
+    fn take_changes(&self) -> Vec<Change> {
+        let mut changes = locked(&self.noted().changes);
+        self.noted().waiting.store(false, Ordering::Release);
+        changes.drain(..).collect()
+    }
+
+    fn assign(&self, partitions: &[TopicPartition]) -> Result<(), Fault> {
+        let mut list = self.list(partitions);
+        list.set_all_offsets(Offset::Beginning)
+            .and_then(|()| {
+                if is_incremental(&self.consumer) {
+                    self.consumer.incremental_assign(&list)
+                } else {
+                    self.consumer.assign(&list)
+                }
+            })
+            .and_then(|()| self.consumer.pause(&list))
+            .map_err(|error| fault(Operation::Rebalance, &error))
+    }
+
+    fn unassign(&self, partitions: &[TopicPartition]) -> Result<(), Fault> {
+        if is_incremental(&self.consumer) {
+            self.consumer.incremental_unassign(&self.list(partitions))
+        } else {
+            self.consumer.unassign()
+        }
+        .map_err(|error| fault(Operation::Rebalance, &error))
+    }
+
+    fn pause(&self, partition: i32) -> Result<(), Fault> {
+        self.consumer.pause(&self.both(partition)).map_err(|error| fault(Operation::Seek, &error))
+    }
+
+    fn resume(&self, partition: i32, positions: Positions) -> Result<(), Fault> {
+        // Seek only after resume: resuming would go to where the client itself thinks it was.
+        self.consumer.resume(&self.both(partition)).map_err(|error| fault(Operation::Seek, &error))?;
+        let begun = clock::now();
+        while !self.try_seek(partition, positions).map_err(|error| fault(Operation::Seek, &error))? {
+            if begun.elapsed() > SEEK_TIMEOUT {
+                let text = format!("partition {partition} cannot be moved: it is not being fetched");
+                return Err(Fault::new(Operation::Seek, FaultClass::Fatal, text));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn membership(&self) -> Result<ConsumerGroupMetadata, Fault> {
+        self.consumer.group_metadata().ok_or_else(|| {
+            Fault::new(Operation::Offsets, FaultClass::Fatal, "the consumer is not in a group")
+        })
+    }
+
+    fn take_ends(&self) -> Vec<(TopicPartition, i64)> {
+        std::mem::take(&mut *locked(&self.noted().ends))
+    }
+
+    fn leave(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        // Whatever is asked from here on is answered by the callback; what was asked before is answered now.
+        self.noted().leaving.store(true, Ordering::Release);
+        for change in self.take_changes() {
+            let answered = match &change {
+                Change::Assigned(partitions) => self.assign(partitions),
+                Change::Revoked(partitions) => self.unassign(partitions),
+            };
+            if let Err(error) = answered {
+                log::warn!("leaving the group: {error}");
+            }
+        }
+    }
+}

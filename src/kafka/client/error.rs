@@ -1,0 +1,73 @@
+//! Sorts the client's errors into the worker's fault classes: the one place that looks at error codes.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::super::failure::{Fault, FaultClass, Operation};
+
+/// The fault that an error of the client means.
+pub fn fault(operation: Operation, error: &KafkaError) -> Fault {
+    Fault::new(operation, class(error), error.to_string())
+}
+
+fn class(error: &KafkaError) -> FaultClass {
+    match error {
+        KafkaError::Transaction(inner) if inner.is_fatal() => match inner.code() {
+            code if is_fenced(code) => FaultClass::Fenced,
+            _ => FaultClass::Fatal,
+        },
+        KafkaError::Transaction(inner) if inner.txn_requires_abort() => FaultClass::NeedsAbort,
+        KafkaError::Transaction(inner) if inner.is_retriable() => FaultClass::Retriable,
+        KafkaError::Transaction(inner) => by_code(inner.code()),
+        KafkaError::MessageConsumptionFatal(code) if is_fenced(*code) => FaultClass::Fenced,
+        KafkaError::MessageConsumptionFatal(_) => FaultClass::Fatal,
+        // The consumer goes on by itself after everything else it reports.
+        KafkaError::MessageConsumption(code) if needs_a_person(*code) => FaultClass::Setup,
+        KafkaError::MessageConsumption(_) => FaultClass::Retriable,
+        KafkaError::MessageProduction(code) => match code {
+            RDKafkaErrorCode::QueueFull => FaultClass::Retriable,
+            RDKafkaErrorCode::MessageSizeTooLarge => FaultClass::TooLarge,
+            RDKafkaErrorCode::Fatal => FaultClass::Fatal,
+            code if is_fenced(*code) => FaultClass::Fenced,
+            _ => FaultClass::NeedsAbort,
+        },
+        KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_) | KafkaError::Nul(_) => {
+            FaultClass::Setup
+        }
+        other => other.rdkafka_error_code().map_or(FaultClass::Retriable, by_code),
+    }
+}
+
+fn by_code(code: RDKafkaErrorCode) -> FaultClass {
+    match code {
+        code if is_fenced(code) => FaultClass::Fenced,
+        code if needs_a_person(code) => FaultClass::Setup,
+        RDKafkaErrorCode::Fatal | RDKafkaErrorCode::State | RDKafkaErrorCode::InvalidArgument => {
+            FaultClass::Fatal
+        }
+        _ => FaultClass::Retriable,
+    }
+}
+
+fn is_fenced(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::Fenced
+            | RDKafkaErrorCode::ProducerFenced
+            | RDKafkaErrorCode::InvalidProducerEpoch
+            | RDKafkaErrorCode::FencedInstanceId
+            | RDKafkaErrorCode::UnreleasedInstanceId
+    )
+}
+
+fn needs_a_person(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+            | RDKafkaErrorCode::UnsupportedVersion
+            | RDKafkaErrorCode::UnsupportedFeature
+            | RDKafkaErrorCode::UnsupportedAssignor
+    )
+}

@@ -1,0 +1,164 @@
+//! Reads one partition of the journal outside the group, over librdkafka: committed records in order, how far the
+//! partition reaches, who holds an open transaction on it, and the group's committed offsets to compare with.
+
+use std::time::Duration;
+
+use rdkafka::{
+    ClientContext, Message, Offset, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::KafkaError,
+    message::Headers,
+};
+
+use super::{
+    super::{
+        failure::{Fault, FaultClass, Operation},
+        port::{Input, JournalEnds, JournalReader, Positions},
+        settings::{Settings, Topics},
+    },
+    clock, config,
+    error::fault,
+    log as client_log,
+    producer::WRITER_HEADER,
+};
+
+/// How long one question to the cluster may take.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the next record may take to arrive before the read is given up and begun again.
+const NEXT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Passes log lines on.
+pub struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        client_log::pass_on(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log::warn!(target: "librdkafka", "{error}: {reason}");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+/// A reader of one journal partition.
+pub struct Reader {
+    committed: BaseConsumer<Quiet>,
+    uncommitted: BaseConsumer<Quiet>,
+    topics: Topics,
+    partition: i32,
+}
+
+impl Reader {
+    /// Opens a reader; nothing is read yet.
+    pub fn open(settings: &Settings, partition: i32) -> Result<Self, Fault> {
+        let open = |config: rdkafka::ClientConfig| {
+            config
+                .create_with_context::<Quiet, BaseConsumer<Quiet>>(Quiet)
+                .map_err(|error| fault(Operation::Restore, &error))
+        };
+        Ok(Self {
+            committed: open(config::journal_reader(settings))?,
+            uncommitted: open(config::uncommitted_reader(settings))?,
+            topics: settings.topics.clone(),
+            partition,
+        })
+    }
+
+    fn assign(&self, consumer: &BaseConsumer<Quiet>, offset: i64) -> Result<(), Fault> {
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition_offset(&self.topics.journal, self.partition, Offset::Offset(offset))
+            .and_then(|()| consumer.assign(&list))
+            .map_err(|error| fault(Operation::Restore, &error))
+    }
+
+    fn high(&self, consumer: &BaseConsumer<Quiet>) -> Result<(i64, i64), Fault> {
+        consumer
+            .fetch_watermarks(&self.topics.journal, self.partition, ASK_TIMEOUT)
+            .map_err(|error| fault(Operation::Restore, &error))
+    }
+}
+
+impl JournalReader for Reader {
+    fn ends(&mut self) -> Result<JournalEnds, Fault> {
+        // Asked in this order, an end that moves in between makes `high` the older one: never a false "all stable".
+        let (start, high) = self.high(&self.uncommitted)?;
+        // Under read_committed the broker answers with the last stable offset.
+        let (_, stable) = self.high(&self.committed)?;
+        Ok(JournalEnds { start, stable, high })
+    }
+
+    fn read_from(&mut self, offset: i64) -> Result<(), Fault> {
+        self.assign(&self.committed, offset)
+    }
+
+    fn next(&mut self, each: &mut dyn FnMut(i64, &[u8])) -> Result<bool, Fault> {
+        let begun = clock::now();
+        while begun.elapsed() < NEXT_TIMEOUT {
+            match self.committed.poll(Duration::from_millis(100)) {
+                None => {}
+                Some(Ok(message)) => {
+                    each(message.offset(), message.payload().unwrap_or_default());
+                    return Ok(true);
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(false),
+                Some(Err(error)) => {
+                    let fault = fault(Operation::Restore, &error);
+                    if fault.class != FaultClass::Retriable {
+                        return Err(fault);
+                    }
+                    log::warn!("{fault}: the client tries again by itself");
+                }
+            }
+        }
+        let text = format!("no record of journal partition {} within {NEXT_TIMEOUT:?}", self.partition);
+        Err(Fault::new(Operation::Restore, FaultClass::Retriable, text))
+    }
+
+    fn open_writer(&mut self, offset: i64) -> Result<Option<String>, Fault> {
+        self.assign(&self.uncommitted, offset)?;
+        let begun = clock::now();
+        let mut writer = None;
+        while begun.elapsed() < ASK_TIMEOUT {
+            match self.uncommitted.poll(Duration::from_millis(100)) {
+                None => {}
+                Some(Ok(message)) => {
+                    writer = message.headers().and_then(|headers| {
+                        let found = headers.iter().find(|header| header.key == WRITER_HEADER)?;
+                        std::str::from_utf8(found.value?).ok().map(str::to_owned)
+                    });
+                    break;
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => break,
+                Some(Err(error)) => log::warn!("{}", fault(Operation::Restore, &error)),
+            }
+        }
+        self.uncommitted.unassign().map_err(|error| fault(Operation::Restore, &error))?;
+        Ok(writer)
+    }
+
+    fn committed(&mut self) -> Result<Positions, Fault> {
+        let mut list = TopicPartitionList::with_capacity(2);
+        list.add_partition(&self.topics.pos_events, self.partition);
+        list.add_partition(&self.topics.account_events, self.partition);
+        let list = self
+            .committed
+            .committed_offsets(list, ASK_TIMEOUT)
+            .map_err(|error| fault(Operation::Restore, &error))?;
+        let mut positions = [None, None];
+        for element in list.elements() {
+            element.error().map_err(|error| fault(Operation::Restore, &error))?;
+            let input = if element.topic() == self.topics.pos_events {
+                Input::PosEvents
+            } else {
+                Input::AccountEvents
+            };
+            if let Offset::Offset(offset) = element.offset() {
+                positions[input as usize] = Some(offset);
+            }
+        }
+        Ok(positions)
+    }
+}

@@ -1,0 +1,114 @@
+//! What the client says about itself, and which of it means that a producer is spent.
+//!
+//! A commit or abort request whose answer is lost is sent again by the client without a word to the caller; the first
+//! one may then arrive late and end a later transaction. The only sure sign is the client's log: a line of facility
+//! `FAIL` or `REQTMOUT` comes before the retry. Lines are queued by the client's threads and handled by whoever polls;
+//! the producer drains them on the worker's own thread after every commit and abort, so none is missed by a race.
+//!
+//! The client suppresses a second identical failure line for 30 seconds, so a line at *any* time since the producer
+//! was made counts, not only between begin and commit.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rdkafka::config::RDKafkaLogLevel;
+
+/// Passes a line of the client on to the log.
+pub fn pass_on(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => {
+            log::warn!(target: "librdkafka", "{facility} {line}");
+        }
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+            log::info!(target: "librdkafka", "{facility} {line}");
+        }
+        RDKafkaLogLevel::Debug => log::debug!(target: "librdkafka", "{facility} {line}"),
+    }
+}
+
+/// Whether a log line tells of a connection or request that may have had part of a transaction under way.
+#[must_use]
+pub fn is_disturbance(facility: &str, line: &str) -> bool {
+    match facility {
+        "REQTMOUT" => true,
+        "FAIL" => !never_connected(line),
+        _ => false,
+    }
+}
+
+/// A connection that was never made carried nothing, and its texts are never those of one that was.
+fn never_connected(line: &str) -> bool {
+    (line.contains("Connect to") || line.contains("Failed to resolve")) && line.contains("in state CONNECT")
+}
+
+/// What a producer's client told so far.
+#[derive(Debug, Default)]
+pub struct Signals {
+    served: AtomicU64,
+    disturbed: AtomicBool,
+}
+
+impl Signals {
+    /// Notes a log line.
+    pub fn on_log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.on_event();
+        if is_disturbance(facility, line) {
+            self.disturbed.store(true, Ordering::Relaxed);
+        }
+        pass_on(level, facility, line);
+    }
+
+    /// Notes that some event was handled, so that whoever drains the queue knows it was not empty.
+    pub fn on_event(&self) {
+        self.served.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Events handled so far.
+    pub fn served(&self) -> u64 {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    /// Whether a disturbance was seen.
+    pub fn disturbed(&self) -> bool {
+        self.disturbed.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_connection_and_request_time_out_are_disturbances() {
+        for (facility, line) in [
+            (
+                "FAIL",
+                "[thrd:TxnCoordinator]: TxnCoordinator: 127.0.0.1:39192: Disconnected (after 812ms in state UP)",
+            ),
+            ("FAIL", "[thrd:b1]: b1: Receive failed: Connection reset by peer (after 5ms in state UP)"),
+            ("FAIL", "[thrd:b1]: b1: Disconnected (after 5ms in state AUTH_LEGACY)"),
+            (
+                "REQTMOUT",
+                "[thrd:TxnCoordinator]: Timed out EndTxnRequest in flight (after 2003ms, timeout #0)",
+            ),
+        ] {
+            assert!(is_disturbance(facility, line), "{facility} {line}");
+        }
+    }
+
+    #[test]
+    fn connection_never_made_and_other_lines_are_none() {
+        for (facility, line) in [
+            (
+                "FAIL",
+                "[thrd:b2]: b2: Connect to ipv4#127.0.0.1:9 failed: Connection refused (after 0ms in state CONNECT)",
+            ),
+            ("CONFWARN", "Configuration property group.id is a consumer property"),
+        ] {
+            assert!(!is_disturbance(facility, line), "{facility} {line}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Kafka over librdkafka: the only folder that names the client library.
+//!
+//! It turns the worker's words (`port`) into calls and the client's errors into fault classes. It decides nothing:
+//! what a fault leads to stands in `failure`.
+
+mod admin;
+mod clock;
+mod config;
+mod consumer;
+mod error;
+mod guid;
+mod journal;
+mod log;
+mod producer;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub use admin::{Admin, TopicState};
+
+use super::{
+    failure::{Fault, Operation},
+    port::Broker,
+    settings::Settings,
+};
+
+/// A Kafka cluster, reached through librdkafka.
+pub struct Cluster {
+    settings: Arc<Settings>,
+    admin: Arc<Admin>,
+    begun: Instant,
+}
+
+impl Cluster {
+    /// Prepares the clients; nothing is connected yet.
+    ///
+    /// # Errors
+    /// A client setting that is unknown or fixed by tillgate.
+    pub fn new(settings: Arc<Settings>) -> Result<Self, Fault> {
+        config::check_pass_through(&settings)?;
+        let admin = Arc::new(Admin::new(&settings)?);
+        Ok(Self { settings, admin, begun: clock::now() })
+    }
+
+    /// Topics and their settings.
+    #[must_use]
+    pub fn admin(&self) -> &Admin {
+        &self.admin
+    }
+}
+
+impl Broker for Cluster {
+    type Consumer = consumer::Member;
+    type Producer = producer::Producer;
+    type Journal = journal::Reader;
+
+    fn consumer(&self, worker: usize) -> Result<Self::Consumer, Fault> {
+        consumer::Member::join(&self.settings, worker)
+    }
+
+    fn producer(&self, transactional_id: &str) -> Result<Self::Producer, Fault> {
+        producer::Producer::init(&self.settings, transactional_id)
+    }
+
+    fn journal(&self, partition: i32) -> Result<Self::Journal, Fault> {
+        journal::Reader::open(&self.settings, partition)
+    }
+
+    fn journal_end(&self, partition: i32) -> Result<i64, Fault> {
+        self.admin.end(&self.settings.topics.journal, partition, Operation::Trim)
+    }
+
+    fn trim_journal(&self, partition: i32, before: i64) {
+        let admin = Arc::clone(&self.admin);
+        let topic = self.settings.topics.journal.clone();
+        self.spawn(
+            format!("trim-{partition}"),
+            Box::new(move || {
+                // Not cut off now, cut off with the next rotation: more to read, nothing lost.
+                if let Err(error) = admin.delete_before(&topic, partition, before) {
+                    ::log::warn!("journal partition {partition}: {error}");
+                }
+            }),
+        );
+    }
+
+    fn now(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    fn wait(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    fn spawn(&self, name: String, job: Box<dyn FnOnce() + Send>) {
+        if let Err(error) = std::thread::Builder::new().name(name.clone()).spawn(job) {
+            ::log::error!("the system gives no thread for {name}: {error}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The transactional producer, over librdkafka.
+//!
+//! It is polled by the worker's own thread, not by one beside it: after every commit and abort all queued log lines
+//! have been looked at before [`Producer::disturbed`] is asked, which a polling thread could not promise. The one call
+//! that needs somebody else to poll meanwhile is the abort (it waits for the reports of the messages it drops), so it
+//! gets a thread for as long as it lasts.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientContext, Message, Offset, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::ConsumerGroupMetadata,
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    message::{DeliveryResult, Header as KafkaHeader, OwnedHeaders},
+    producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext},
+};
+
+use super::{
+    super::{
+        failure::{Fault, FaultClass, Operation},
+        port::{Header, Input, TopicPartition, TransactionalProducer},
+        settings::{Settings, Topics},
+    },
+    clock, config,
+    consumer::{Lent, Member},
+    error::fault,
+    log::Signals,
+};
+
+/// Header of journal records that names the transactional id of their writer.
+pub const WRITER_HEADER: &str = "writer";
+
+/// How often acknowledgements are looked for.
+const FLUSH_STEP: Duration = Duration::from_micros(200);
+
+/// What the callbacks note.
+#[derive(Default)]
+pub struct Noted {
+    signals: Signals,
+    failed: AtomicBool,
+    failure: Mutex<Option<Fault>>,
+}
+
+impl ClientContext for Noted {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.signals.on_log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.signals.on_event();
+        log::warn!(target: "librdkafka", "{error}: {reason}");
+    }
+}
+
+impl ProducerContext for Noted {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        self.signals.on_event();
+        if let Err((error, message)) = result {
+            let class = match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::MessageSizeTooLarge) => FaultClass::TooLarge,
+                _ => FaultClass::NeedsAbort,
+            };
+            let text = format!("a message to {} [{}]: {error}", message.topic(), message.partition());
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert(Fault::new(Operation::Flush, class, text));
+            self.failed.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// A producer with a transactional id.
+pub struct Producer {
+    base: BaseProducer<Noted>,
+    topics: Topics,
+    transactional_id: String,
+    transaction_timeout: Duration,
+    /// A commit or abort longer than this may have been sent twice.
+    end_max: Duration,
+    spent: AtomicBool,
+}
+
+impl Producer {
+    /// Makes a producer and settles what its id left open.
+    pub fn init(settings: &Settings, transactional_id: &str) -> Result<Self, Fault> {
+        let base: BaseProducer<Noted> = config::producer(settings, transactional_id)
+            .create_with_context(Noted::default())
+            .map_err(|error| fault(Operation::Init, &error))?;
+        let producer = Self {
+            base,
+            topics: settings.topics.clone(),
+            transactional_id: transactional_id.to_owned(),
+            transaction_timeout: settings.transaction_timeout,
+            end_max: settings.socket_timeout.min(settings.transaction_timeout) / 2,
+            spent: AtomicBool::new(false),
+        };
+        let result = producer.base.init_transactions(settings.transaction_timeout);
+        producer.drain();
+        result.map_err(|error| fault(Operation::Init, &error))?;
+        Ok(producer)
+    }
+
+    /// Handles every event that is queued now, on this thread.
+    fn drain(&self) {
+        let signals = &self.base.context().signals;
+        loop {
+            let before = signals.served();
+            self.base.poll(Duration::ZERO);
+            if signals.served() == before {
+                return;
+            }
+        }
+    }
+
+    fn failure(&self) -> Option<Fault> {
+        let noted = self.base.context();
+        if !noted.failed.load(Ordering::Acquire) {
+            return None;
+        }
+        noted.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn forget_failure(&self) {
+        let noted = self.base.context();
+        noted.failed.store(false, Ordering::Release);
+        *noted.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Queues a message, waiting while the queue is full. The headers are made anew for every try.
+    fn send(
+        &self,
+        topic: &str,
+        partition: Option<i32>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: impl Fn() -> Option<OwnedHeaders>,
+    ) -> Result<(), Fault> {
+        let mut full_since: Option<Instant> = None;
+        loop {
+            let record = BaseRecord::<[u8], [u8]> {
+                topic,
+                partition,
+                payload: value,
+                key,
+                timestamp: None,
+                headers: headers(),
+                delivery_opaque: (),
+            };
+            let Err((error, _record)) = self.base.send(record) else { return Ok(()) };
+            let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+            let since = *full_since.get_or_insert_with(clock::now);
+            if !full || since.elapsed() > self.transaction_timeout {
+                return Err(fault(Operation::Produce, &error));
+            }
+            self.drain();
+            std::thread::sleep(FLUSH_STEP);
+        }
+    }
+
+    /// Ends a transaction, watching the time it takes.
+    fn end(&self, operation: Operation, call: impl FnOnce() -> KafkaResult<()>) -> Result<(), Fault> {
+        let begun = clock::now();
+        let result = call();
+        self.drain();
+        if begun.elapsed() > self.end_max {
+            self.spent.store(true, Ordering::Relaxed);
+        }
+        result.map_err(|error| fault(operation, &error))
+    }
+}
+
+impl TransactionalProducer<Member> for Producer {
+    fn begin(&self) -> Result<(), Fault> {
+        self.drain();
+        self.forget_failure();
+        self.base.begin_transaction().map_err(|error| fault(Operation::Begin, &error))
+    }
+
+    fn outcome(&self, partition: i32, key: &[u8], value: &[u8]) -> Result<(), Fault> {
+        self.send(&self.topics.pos_outcomes, Some(partition), Some(key), Some(value), || None)
+    }
+
+    fn dead_letter(
+        &self,
+        record: &Lent<'_>,
+        value_bytes: usize,
+        headers: &[Header<'_>],
+    ) -> Result<(), Fault> {
+        let message = &record.message;
+        let value = message.payload().map(|value| &value[..value_bytes.min(value.len())]);
+        self.send(&self.topics.dead_letters, None, message.key(), value, || {
+            let own = message.headers().map_or_else(OwnedHeaders::new, |own| own.detach());
+            Some(headers.iter().fold(own, |all, header| {
+                all.insert(KafkaHeader { key: header.name, value: Some(header.value) })
+            }))
+        })
+    }
+
+    fn journal(&self, partition: i32, record: &[u8]) -> Result<(), Fault> {
+        let key = partition.to_string();
+        self.send(&self.topics.journal, Some(partition), Some(key.as_bytes()), Some(record), || {
+            let writer = KafkaHeader { key: WRITER_HEADER, value: Some(self.transactional_id.as_str()) };
+            Some(OwnedHeaders::new_with_capacity(1).insert(writer))
+        })
+    }
+
+    fn offsets(
+        &self,
+        positions: &[(TopicPartition, i64)],
+        membership: &ConsumerGroupMetadata,
+    ) -> Result<(), Fault> {
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for (at, position) in positions {
+            let topic = match at.input {
+                Input::PosEvents => &self.topics.pos_events,
+                Input::AccountEvents => &self.topics.account_events,
+            };
+            list.add_partition_offset(topic, at.partition, Offset::Offset(*position))
+                .map_err(|error| fault(Operation::Offsets, &error))?;
+        }
+        let result = self.base.send_offsets_to_transaction(&list, membership, self.transaction_timeout);
+        self.drain();
+        result.map_err(|error| fault(Operation::Offsets, &error))
+    }
+
+    fn flush(&self) -> Result<(), Fault> {
+        let begun = clock::now();
+        loop {
+            self.drain();
+            if let Some(failure) = self.failure() {
+                return Err(failure);
+            }
+            if self.base.in_flight_count() == 0 {
+                return Ok(());
+            }
+            if begun.elapsed() > self.transaction_timeout {
+                let text = "messages are not acknowledged within transaction_timeout";
+                return Err(Fault::new(Operation::Flush, FaultClass::NeedsAbort, text));
+            }
+            std::thread::sleep(FLUSH_STEP);
+        }
+    }
+
+    fn commit(&self) -> Result<(), Fault> {
+        self.end(Operation::Commit, || self.base.commit_transaction(self.transaction_timeout))
+    }
+
+    fn abort(&self) -> Result<(), Fault> {
+        let done = AtomicBool::new(false);
+        let result = self.end(Operation::Abort, || {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Acquire) {
+                        self.base.poll(Duration::from_millis(1));
+                    }
+                });
+                let result = self.base.abort_transaction(self.transaction_timeout);
+                done.store(true, Ordering::Release);
+                result
+            })
+        });
+        self.forget_failure();
+        result
+    }
+
+    fn disturbed(&self) -> bool {
+        self.spent.load(Ordering::Relaxed) || self.base.context().signals.disturbed()
+    }
+}

@@ -1,0 +1,164 @@
+//! What goes wrong with a cluster, and what the worker does about it: one table, [`answer`].
+//!
+//! The client sorts every error into a [`FaultClass`]; nothing else in this module's neighbours looks at error codes.
+//! The table never answers "go on": a fault either repeats the call, undoes the batch, or gives up state that can no
+//! longer be trusted.
+
+use thiserror::Error;
+
+/// What the worker was doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Checking topics before anything starts.
+    Check,
+    /// Making a member of the group.
+    Join,
+    /// Making a producer and settling what its id left open.
+    Init,
+    /// Receiving records.
+    Consume,
+    /// Answering an assignment or a revocation.
+    Rebalance,
+    /// Moving, pausing or resuming a partition.
+    Seek,
+    /// Beginning a transaction.
+    Begin,
+    /// Queueing a message.
+    Produce,
+    /// Adding the consumed positions.
+    Offsets,
+    /// Waiting for acknowledgements.
+    Flush,
+    /// Committing.
+    Commit,
+    /// Aborting.
+    Abort,
+    /// Reading the journal.
+    Restore,
+    /// Cutting the journal off.
+    Trim,
+}
+
+/// What an error means, whatever its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultClass {
+    /// The same call may be made again; nothing has changed.
+    Retriable,
+    /// The transaction cannot be committed any more.
+    NeedsAbort,
+    /// Another producer or member took this one's place.
+    Fenced,
+    /// The client object is of no use any more.
+    Fatal,
+    /// One message is larger than the cluster takes.
+    TooLarge,
+    /// Configuration or permission: waiting does not help, a person does.
+    Setup,
+}
+
+/// What the worker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// Make the same call again, with back-off, while the transaction's time lasts.
+    Again,
+    /// Abort, undo the batch, seek back.
+    Abort,
+    /// Drop consumer, producer and state, and build the worker anew: the journal has the truth.
+    Rebuild,
+}
+
+/// An error of the cluster or its client, sorted.
+#[derive(Clone, Debug, Error)]
+#[error("{operation:?} failed ({class:?}): {text}")]
+pub struct Fault {
+    /// What was being done.
+    pub operation: Operation,
+    /// What it means.
+    pub class: FaultClass,
+    /// The client's words.
+    pub text: String,
+}
+
+impl Fault {
+    /// A fault with its text.
+    #[must_use]
+    pub fn new(operation: Operation, class: FaultClass, text: impl Into<String>) -> Self {
+        Self { operation, class, text: text.into() }
+    }
+}
+
+/// The table: the answer to a fault of `class` while doing `operation`.
+#[must_use]
+pub const fn answer(operation: Operation, class: FaultClass) -> Answer {
+    use FaultClass as C;
+    use Operation as O;
+    match (operation, class) {
+        // Nothing of this client can be trusted any more, or somebody else owns its place.
+        (_, C::Fenced | C::Fatal | C::Setup) => Answer::Rebuild,
+        // Every transactional call may be repeated as it is; so may reading and asking.
+        (
+            O::Begin
+            | O::Offsets
+            | O::Commit
+            | O::Abort
+            | O::Init
+            | O::Consume
+            | O::Restore
+            | O::Trim
+            | O::Join
+            | O::Check,
+            C::Retriable,
+        ) => Answer::Again,
+        // An abort that asks for an abort leaves the fate of the batch open.
+        (O::Abort, C::NeedsAbort | C::TooLarge) => Answer::Rebuild,
+        // Between begin and commit: undo and do the batch again.
+        (O::Begin | O::Produce | O::Offsets | O::Flush | O::Commit, _) => Answer::Abort,
+        // A member that cannot answer or move its partitions has lost its place.
+        (O::Rebalance | O::Seek, _) => Answer::Rebuild,
+        (_, C::NeedsAbort | C::TooLarge) => Answer::Rebuild,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(operation: Operation, class: FaultClass, expected: Answer) {
+        assert_eq!(answer(operation, class), expected, "{operation:?} {class:?}");
+    }
+
+    #[test]
+    fn fenced_and_fatal_rebuild_whatever_was_done() {
+        for operation in [
+            Operation::Begin,
+            Operation::Produce,
+            Operation::Offsets,
+            Operation::Flush,
+            Operation::Commit,
+            Operation::Abort,
+            Operation::Consume,
+        ] {
+            check(operation, FaultClass::Fenced, Answer::Rebuild);
+            check(operation, FaultClass::Fatal, Answer::Rebuild);
+        }
+    }
+
+    #[test]
+    fn retriable_commit_abort_and_offsets_are_the_same_call_again() {
+        for operation in [Operation::Commit, Operation::Abort, Operation::Offsets] {
+            check(operation, FaultClass::Retriable, Answer::Again);
+        }
+    }
+
+    #[test]
+    fn failed_delivery_aborts_the_batch() {
+        check(Operation::Flush, FaultClass::NeedsAbort, Answer::Abort);
+        check(Operation::Produce, FaultClass::TooLarge, Answer::Abort);
+        check(Operation::Commit, FaultClass::NeedsAbort, Answer::Abort);
+    }
+
+    #[test]
+    fn abort_that_fails_for_good_rebuilds() {
+        check(Operation::Abort, FaultClass::NeedsAbort, Answer::Rebuild);
+    }
+}

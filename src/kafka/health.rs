@@ -1,0 +1,116 @@
+//! What the health pages and metrics can be told about workers and partitions. Written between transactions, read by
+//! whoever asks; no part of a decision.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Where a partition stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartitionHealth {
+    /// Its journal is being read.
+    Restoring {
+        /// Journal offsets read.
+        done: i64,
+        /// Journal offsets there are, as of the start.
+        of: i64,
+    },
+    /// Deciding.
+    Active,
+    /// Not deciding, and why; goes on by itself (registry) or needs a person (torn).
+    Blocked(String),
+}
+
+/// Where a worker stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkerHealth {
+    /// Not yet in its loop.
+    Starting,
+    /// In its loop.
+    Running,
+    /// Given up for now, and why; built anew after a pause.
+    Rebuilding(String),
+    /// Ended.
+    Stopped,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    workers: Vec<WorkerHealth>,
+    partitions: BTreeMap<i32, (usize, PartitionHealth)>,
+}
+
+/// Shared by all workers.
+#[derive(Debug, Default)]
+pub struct Health {
+    inner: Mutex<Inner>,
+}
+
+impl Health {
+    /// For `workers` workers.
+    #[must_use]
+    pub fn new(workers: usize) -> Self {
+        let inner = Inner { workers: vec![WorkerHealth::Starting; workers], partitions: BTreeMap::new() };
+        Self { inner: Mutex::new(inner) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes where a worker stands.
+    pub fn worker(&self, worker: usize, health: WorkerHealth) {
+        if let Some(at) = self.lock().workers.get_mut(worker) {
+            *at = health;
+        }
+    }
+
+    /// Notes where a partition of `worker` stands.
+    pub fn partition(&self, worker: usize, partition: i32, health: PartitionHealth) {
+        self.lock().partitions.insert(partition, (worker, health));
+    }
+
+    /// Notes how far a restore is.
+    pub fn restoring(&self, partition: i32, done: i64, of: i64) {
+        if let Some((_, health @ PartitionHealth::Restoring { .. })) =
+            self.lock().partitions.get_mut(&partition)
+        {
+            *health = PartitionHealth::Restoring { done, of };
+        }
+    }
+
+    /// Forgets a partition that `worker` has let go; one that another worker has by now stays.
+    pub fn forget(&self, worker: usize, partition: i32) {
+        let mut inner = self.lock();
+        if inner.partitions.get(&partition).is_some_and(|(owner, _)| *owner == worker) {
+            inner.partitions.remove(&partition);
+        }
+    }
+
+    /// Forgets all partitions of `worker`.
+    pub fn forget_all(&self, worker: usize) {
+        self.lock().partitions.retain(|_, (owner, _)| *owner != worker);
+    }
+
+    /// All workers, by number.
+    #[must_use]
+    pub fn workers(&self) -> Vec<WorkerHealth> {
+        self.lock().workers.clone()
+    }
+
+    /// All partitions of this process.
+    #[must_use]
+    pub fn partitions(&self) -> BTreeMap<i32, PartitionHealth> {
+        let inner = self.lock();
+        inner.partitions.iter().map(|(at, (_, health))| (*at, health.clone())).collect()
+    }
+
+    /// Whether every worker runs and every partition decides.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let inner = self.lock();
+        inner.workers.iter().all(|worker| *worker == WorkerHealth::Running)
+            && inner.partitions.values().all(|(_, health)| *health == PartitionHealth::Active)
+    }
+}

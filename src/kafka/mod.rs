@@ -1,0 +1,75 @@
+//! The exactly-once worker: every event gets exactly one decision, whatever is killed when.
+//!
+//! Why it is exactly once:
+//!
+//! - **One transaction** holds the outcomes, the dead letters, the journal record of the state and the input
+//!   positions of a batch. A reader of committed records sees all of it or nothing, so state, outcomes and positions
+//!   move together.
+//! - **The state is the fold of the journal.** Undone in memory after an abort, folded anew after anything worse; a
+//!   worker whose transaction's fate is open throws its state away and reads the truth.
+//! - **One owner.** The positions go with the member's present epoch in the group: a transaction of a member that was
+//!   put out of the group is refused. A new owner first settles what the old one left open (it fences the writer it
+//!   finds in the journal) and compares journal and group before it decides anything; where they differ it refuses.
+//! - **No late request.** The protocol has a hole: a commit that was sent twice can end a later transaction. A
+//!   producer that saw any disturbance never begins another transaction (`client::log`, `transaction`).
+//! - **Nothing is skipped.** A record that cannot be read goes to the dead letters in the same transaction; one that
+//!   waits for the registry stops its own partition only; a decision that panics is tried again and then passed over
+//!   as a dead letter.
+//!
+//! Reading order: `port` (what is asked of a cluster), `decider` (what is asked of the state), `worker` (the loop),
+//! `batch`, `decide`, `transaction`, `rebalance`, `restore`, `failure` (what is done when it goes wrong), `supervise`.
+//! Only `client` names the client library.
+
+mod batch;
+pub mod client;
+pub mod dead_letter;
+mod decide;
+pub mod decider;
+pub mod failure;
+pub mod health;
+pub mod port;
+mod rebalance;
+mod restore;
+pub mod settings;
+mod supervise;
+pub mod suspect;
+pub mod topics;
+mod transaction;
+pub mod worker;
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use self::{
+    client::Cluster, decider::Deciders, failure::Fault, health::Health, port::Broker, settings::Settings,
+    suspect::Suspects, worker::Shared,
+};
+
+/// Checks the topics, then decides until `stop` is set and every worker has left the group.
+///
+/// # Errors
+/// The cluster cannot be reached, refuses, or its topics are not as they must be. After the start nothing is an
+/// error: workers are built anew, and `health` says so.
+pub fn run<D: Deciders>(
+    settings: Settings,
+    deciders: Arc<D>,
+    health: Arc<Health>,
+    stop: &AtomicBool,
+) -> Result<(), Fault> {
+    let settings = Arc::new(settings);
+    let cluster = Cluster::new(Arc::clone(&settings))?;
+    topics::verify(cluster.admin(), &settings)?;
+    run_on(Arc::new(cluster), settings, deciders, health, stop);
+    Ok(())
+}
+
+/// As [`run`], on any broker and without looking at its topics.
+pub fn run_on<B: Broker, D: Deciders>(
+    broker: Arc<B>,
+    settings: Arc<Settings>,
+    deciders: Arc<D>,
+    health: Arc<Health>,
+    stop: &AtomicBool,
+) {
+    let suspects = Arc::new(Suspects::new(settings.panics_per_record));
+    supervise::supervise(&Shared { broker, deciders, settings, health, suspects }, stop);
+}

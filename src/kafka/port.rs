@@ -1,0 +1,266 @@
+//! What the worker loop asks of a Kafka cluster, in its own words: records, offsets, transactions, journals.
+//!
+//! Two sides stand behind these traits: `client` with librdkafka, and a broker in memory for the simulation. So
+//! nothing here names a client library, reads a clock or starts a thread by itself: time and threads come from
+//! [`Broker`] too. Every call says whether it may block and what its faults mean.
+
+use std::time::Duration;
+
+pub use super::decider::Input;
+use super::failure::Fault;
+
+/// Where records stand: an input topic and its partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    /// Which input topic.
+    pub input: Input,
+    /// Partition number, from 0.
+    pub partition: i32,
+}
+
+/// The next offset to read of the two inputs of a partition, indexed by [`Input`] as a number; `None`: from the start.
+pub type Positions = [Option<i64>; 2];
+
+/// What the group asked of this member; it waits until the loop answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// These partitions are now ours: answer with [`GroupConsumer::assign`].
+    Assigned(Vec<TopicPartition>),
+    /// These partitions go away: answer with [`GroupConsumer::unassign`].
+    Revoked(Vec<TopicPartition>),
+}
+
+/// A record as it came, lent by the consumer.
+pub trait InboundRecord {
+    /// Topic and partition of the record.
+    fn source(&self) -> TopicPartition;
+    /// Offset in its partition.
+    fn offset(&self) -> i64;
+    /// Record time in milliseconds since 1970; 0 where the record has none.
+    fn timestamp_millis(&self) -> i64;
+    /// Key bytes.
+    fn key(&self) -> Option<&[u8]>;
+    /// Value bytes; `None` is a tombstone.
+    fn value(&self) -> Option<&[u8]>;
+    /// The schema's GUID where the framing header `__value_schema_id` has one.
+    fn schema_guid(&self) -> Option<[u8; 16]>;
+}
+
+/// A member of the consumer group. Callbacks of the client only note what was asked; the loop answers between
+/// transactions.
+pub trait GroupConsumer {
+    /// A record lent by this consumer.
+    type Record<'a>: InboundRecord
+    where
+        Self: 'a;
+    /// Proof of membership that goes with the offsets of a transaction.
+    type Membership;
+
+    /// The next record, waiting for one up to `timeout`. `None`: nothing there, or something else was served.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Consume`; only fatal ones concern the loop, the client recovers from others itself.
+    fn poll(&self, timeout: Duration) -> Result<Option<Self::Record<'_>>, Fault>;
+
+    /// Whether the group waits for an answer. Cheap: asked while a batch is gathered.
+    fn changes_waiting(&self) -> bool;
+
+    /// What the group asked since the last call, in order.
+    fn take_changes(&self) -> Vec<Change>;
+
+    /// Takes over `partitions`, paused: nothing is delivered before [`Self::resume`].
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Rebalance`.
+    fn assign(&self, partitions: &[TopicPartition]) -> Result<(), Fault>;
+
+    /// Lets go of `partitions`; their records are not delivered any more.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Rebalance`.
+    fn unassign(&self, partitions: &[TopicPartition]) -> Result<(), Fault>;
+
+    /// Stops delivery of both inputs of a partition.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Seek`.
+    fn pause(&self, partition: i32) -> Result<(), Fault>;
+
+    /// Starts delivery of both inputs of a partition at `positions`; also moves a running one back there.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Seek`.
+    fn resume(&self, partition: i32, positions: Positions) -> Result<(), Fault>;
+
+    /// The membership as of now. Taken anew for every transaction: a stale one is refused.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Offsets`.
+    fn membership(&self) -> Result<Self::Membership, Fault>;
+
+    /// The last known end of each input partition that is read, for the lag; new values only.
+    fn take_ends(&self) -> Vec<(TopicPartition, i64)>;
+
+    /// Leaves the group, answering whatever it still asks. May block for a few seconds.
+    fn leave(self);
+}
+
+/// Headers and bytes of a dead letter or a journal record.
+#[derive(Clone, Copy, Debug)]
+pub struct Header<'a> {
+    /// Name, ASCII.
+    pub name: &'static str,
+    /// Value bytes.
+    pub value: &'a [u8],
+}
+
+/// A producer with a transactional id: between `begin` and the end of `commit` or `abort`, all or nothing.
+pub trait TransactionalProducer<C: GroupConsumer> {
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Begin`.
+    fn begin(&self) -> Result<(), Fault>;
+
+    /// Queues an outcome on `partition`; blocks while the queue is full.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Produce`.
+    fn outcome(&self, partition: i32, key: &[u8], value: &[u8]) -> Result<(), Fault>;
+
+    /// Queues a dead letter: key, own headers and value of `record`, the value cut to `value_bytes`.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Produce`.
+    fn dead_letter(
+        &self,
+        record: &C::Record<'_>,
+        value_bytes: usize,
+        headers: &[Header<'_>],
+    ) -> Result<(), Fault>;
+
+    /// Queues a journal record of `partition`, with the writer's id in a header.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Produce`.
+    fn journal(&self, partition: i32, record: &[u8]) -> Result<(), Fault>;
+
+    /// Makes the consumed positions part of the transaction.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Offsets`.
+    fn offsets(&self, positions: &[(TopicPartition, i64)], membership: &C::Membership) -> Result<(), Fault>;
+
+    /// Waits until the broker has acknowledged everything queued.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Flush`: a delivery failed or the time ran out.
+    fn flush(&self) -> Result<(), Fault>;
+
+    /// Commits. The same call again is allowed after a retriable fault.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Commit`.
+    fn commit(&self) -> Result<(), Fault>;
+
+    /// Aborts; queued messages are dropped.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Abort`.
+    fn abort(&self) -> Result<(), Fault>;
+
+    /// Whether a connection, request or broker failure was seen since this producer was made: requests of its
+    /// transactions may then still be under way and end a later one, so it must not begin another.
+    fn disturbed(&self) -> bool;
+}
+
+/// How far a journal partition reaches, as offsets of the next record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalEnds {
+    /// The first record that is still there.
+    pub start: i64,
+    /// Where the first open transaction begins, or the end.
+    pub stable: i64,
+    /// The end, open transactions included.
+    pub high: i64,
+}
+
+/// Reads one partition of the journal, committed records only, outside the group.
+pub trait JournalReader {
+    /// Asks the broker how far the partition reaches.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`.
+    fn ends(&mut self) -> Result<JournalEnds, Fault>;
+
+    /// Goes to `offset`; the next records come from there.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`.
+    fn read_from(&mut self, offset: i64) -> Result<(), Fault>;
+
+    /// Hands the next record and its offset to `each`; `false` at the stable end.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`.
+    fn next(&mut self, each: &mut dyn FnMut(i64, &[u8])) -> Result<bool, Fault>;
+
+    /// The transactional id that wrote the first uncommitted record at or after `offset`.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`.
+    fn open_writer(&mut self, offset: i64) -> Result<Option<String>, Fault>;
+
+    /// The group's committed positions of this partition number's inputs, after every transaction that still holds
+    /// some has ended.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`; retriable while a transaction holds offsets.
+    fn committed(&mut self) -> Result<Positions, Fault>;
+}
+
+/// A cluster: makes members, producers and journal readers, and has the time and the threads.
+pub trait Broker: Send + Sync + 'static {
+    /// Members of the group.
+    type Consumer: GroupConsumer;
+    /// Producers whose transactions carry that member's offsets.
+    type Producer: TransactionalProducer<Self::Consumer>;
+    /// Journal readers.
+    type Journal: JournalReader;
+
+    /// A new member for worker number `worker`, subscribed.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Join`.
+    fn consumer(&self, worker: usize) -> Result<Self::Consumer, Fault>;
+
+    /// A new producer; whatever its id left open is aborted, and older producers of that id are fenced.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Init`.
+    fn producer(&self, transactional_id: &str) -> Result<Self::Producer, Fault>;
+
+    /// A reader of journal partition `partition`.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`.
+    fn journal(&self, partition: i32) -> Result<Self::Journal, Fault>;
+
+    /// Where the next record of journal partition `partition` will stand, at least.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Trim`.
+    fn journal_end(&self, partition: i32) -> Result<i64, Fault>;
+
+    /// Deletes the records of journal partition `partition` before offset `before`. Does not wait for it.
+    fn trim_journal(&self, partition: i32, before: i64);
+
+    /// Time since some fixed moment. Never goes back.
+    fn now(&self) -> Duration;
+
+    /// Waits.
+    fn wait(&self, time: Duration);
+
+    /// Runs `job` beside the caller.
+    fn spawn(&self, name: String, job: Box<dyn FnOnce() + Send>);
+}

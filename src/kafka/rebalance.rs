@@ -1,0 +1,270 @@
+//! Which partitions are ours, and the state of each: answers to the group, restores that come back, partitions that
+//! wait. Everything here happens between transactions, so nothing that is let go has unfinished work.
+//!
+//! A partition is one unit: it is restored and decided once both of its inputs are ours, and its state is dropped as
+//! soon as one of them goes. State never survives a revocation, however short: somebody else may have decided
+//! meanwhile.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    decider::{Decider, Deciders, Rotation},
+    failure::Fault,
+    health::{Health, PartitionHealth},
+    port::{Broker, Change, GroupConsumer, TopicPartition},
+    restore::{RestoreError, Restored, Restores, Ticket},
+};
+
+/// Wait before a partition that needs a schema is tried again; it doubles up to [`SCHEMA_PAUSE_MAX`].
+const SCHEMA_PAUSE_MIN: Duration = Duration::from_millis(50);
+const SCHEMA_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Least time between two cuts of a journal partition.
+const TRIM_EVERY: Duration = Duration::from_secs(10);
+
+/// What a partition is doing.
+pub enum State<D> {
+    /// Only one of its inputs is ours.
+    Half,
+    /// Its journal is being read.
+    Restoring(Ticket),
+    /// Deciding.
+    Active(D),
+    /// Paused until then.
+    Waiting(D, Duration),
+    /// Paused for a person.
+    Refused,
+}
+
+struct Slot<D> {
+    inputs: [bool; 2],
+    state: State<D>,
+    schema_pause: Duration,
+    /// Where the running rotation began in the journal, if it was asked.
+    rotation_start: Option<i64>,
+    asked_end_at: Option<Duration>,
+}
+
+impl<D> Default for Slot<D> {
+    fn default() -> Self {
+        Self {
+            inputs: [false; 2],
+            state: State::Half,
+            schema_pause: SCHEMA_PAUSE_MIN,
+            rotation_start: None,
+            asked_end_at: None,
+        }
+    }
+}
+
+/// The partitions of a worker, by number.
+pub struct Slots<D> {
+    worker: usize,
+    health: Arc<Health>,
+    slots: Vec<Option<Slot<D>>>,
+}
+
+impl<D: Decider> Slots<D> {
+    /// None yet.
+    pub fn new(worker: usize, health: Arc<Health>) -> Self {
+        Self { worker, health, slots: Vec::new() }
+    }
+
+    fn slot(&mut self, partition: i32) -> Option<&mut Slot<D>> {
+        let at = usize::try_from(partition).ok()?;
+        self.slots.get_mut(at)?.as_mut()
+    }
+
+    /// The state of a partition that decides.
+    pub fn active(&mut self, partition: i32) -> Option<&mut D> {
+        match &mut self.slot(partition)?.state {
+            State::Active(decider) => Some(decider),
+            _ => None,
+        }
+    }
+
+    /// Every partition that has a state, with it.
+    pub fn each(&self) -> impl Iterator<Item = (i32, &D)> {
+        (0..).zip(&self.slots).filter_map(|(partition, slot)| match &slot.as_ref()?.state {
+            State::Active(decider) | State::Waiting(decider, _) => Some((partition, decider)),
+            _ => None,
+        })
+    }
+
+    fn note(&self, partition: i32, health: PartitionHealth) {
+        self.health.partition(self.worker, partition, health);
+    }
+
+    /// Answers what the group asked.
+    ///
+    /// # Errors
+    /// The member has lost its place: rebuild.
+    pub fn answer<B, S>(&mut self, consumer: &B::Consumer, restores: &mut Restores<B, S>) -> Result<(), Fault>
+    where
+        B: Broker,
+        S: Deciders<Decider = D>,
+    {
+        for change in consumer.take_changes() {
+            match change {
+                Change::Assigned(partitions) => {
+                    consumer.assign(&partitions)?;
+                    for at in partitions {
+                        self.gain(at, restores);
+                    }
+                }
+                Change::Revoked(partitions) => {
+                    for at in &partitions {
+                        self.lose(*at);
+                    }
+                    consumer.unassign(&partitions)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn gain<B, S>(&mut self, at: TopicPartition, restores: &mut Restores<B, S>)
+    where
+        B: Broker,
+        S: Deciders<Decider = D>,
+    {
+        let Ok(index) = usize::try_from(at.partition) else { return };
+        if index >= self.slots.len() {
+            self.slots.resize_with(index + 1, || None);
+        }
+        let slot = self.slots[index].get_or_insert_with(Slot::default);
+        slot.inputs[at.input as usize] = true;
+        if slot.inputs == [true; 2] {
+            log::info!("partition {}: assigned, restoring", at.partition);
+            self.restore(at.partition, restores);
+        }
+    }
+
+    fn lose(&mut self, at: TopicPartition) {
+        let Some(slot) = self.slot(at.partition) else { return };
+        slot.inputs[at.input as usize] = false;
+        if slot.inputs == [false; 2] {
+            if let Ok(index) = usize::try_from(at.partition) {
+                self.slots[index] = None;
+            }
+            log::info!("partition {}: let go", at.partition);
+        } else {
+            slot.state = State::Half;
+        }
+        self.health.forget(self.worker, at.partition);
+    }
+
+    /// Drops the state of a partition and asks for it from the journal.
+    pub fn restore<B, S>(&mut self, partition: i32, restores: &mut Restores<B, S>)
+    where
+        B: Broker,
+        S: Deciders<Decider = D>,
+    {
+        self.note(partition, PartitionHealth::Restoring { done: 0, of: 0 });
+        if let Some(slot) = self.slot(partition) {
+            let ticket = restores.ask(partition);
+            *slot = Slot { inputs: slot.inputs, ..Slot::default() };
+            slot.state = State::Restoring(ticket);
+        }
+    }
+
+    /// Lets a restored partition decide, or says why it cannot.
+    ///
+    /// # Errors
+    /// The partition cannot be read: rebuild.
+    pub fn restored<C: GroupConsumer>(&mut self, consumer: &C, restored: Restored<D>) -> Result<(), Fault> {
+        let partition = restored.partition;
+        let Some(slot) = self.slot(partition) else { return Ok(()) };
+        match &slot.state {
+            State::Restoring(ticket) if ticket.number == restored.ticket => {}
+            _ => return Ok(()),
+        }
+        match restored.result {
+            Ok(decider) => {
+                consumer.resume(partition, decider.positions())?;
+                log::info!("partition {partition}: active at {:?}", decider.positions());
+                slot.state = State::Active(decider);
+                self.note(partition, PartitionHealth::Active);
+            }
+            Err(RestoreError::NotWanted) => {}
+            Err(error) => {
+                log::error!("{error}");
+                slot.state = State::Refused;
+                self.note(partition, PartitionHealth::Blocked(error.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Pauses a partition at its state's positions until a schema may be there.
+    ///
+    /// # Errors
+    /// The partition cannot be moved: rebuild.
+    pub fn wait_for_schema<C: GroupConsumer>(
+        &mut self,
+        consumer: &C,
+        partition: i32,
+        now: Duration,
+    ) -> Result<(), Fault> {
+        let Some(slot) = self.slot(partition) else { return Ok(()) };
+        match std::mem::replace(&mut slot.state, State::Half) {
+            State::Active(decider) => {
+                // What was read past the blocked record is forgotten by moving back when it resumes.
+                consumer.pause(partition)?;
+                slot.state = State::Waiting(decider, now + slot.schema_pause);
+                slot.schema_pause = (slot.schema_pause * 2).min(SCHEMA_PAUSE_MAX);
+                let text = "waiting for a schema: the schema registry has not answered";
+                self.note(partition, PartitionHealth::Blocked(text.to_owned()));
+            }
+            other => slot.state = other,
+        }
+        Ok(())
+    }
+
+    /// A batch of this partition went through: the next wait begins short again.
+    pub fn went_through(&mut self, partition: i32) {
+        if let Some(slot) = self.slot(partition) {
+            slot.schema_pause = SCHEMA_PAUSE_MIN;
+        }
+    }
+
+    /// Lets partitions go on whose wait is over.
+    ///
+    /// # Errors
+    /// A partition cannot be moved: rebuild.
+    pub fn wake<C: GroupConsumer>(&mut self, consumer: &C, now: Duration) -> Result<(), Fault> {
+        for (partition, slot) in (0..).zip(&mut self.slots) {
+            let Some(slot) = slot else { continue };
+            if !matches!(&slot.state, State::Waiting(_, until) if *until <= now) {
+                continue;
+            }
+            if let State::Waiting(decider, _) = std::mem::replace(&mut slot.state, State::Half) {
+                consumer.resume(partition, decider.positions())?;
+                slot.state = State::Active(decider);
+                self.health.partition(self.worker, partition, PartitionHealth::Active);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks after the journal of a partition whose batch is committed: notes where a rotation begins and, once it is
+    /// complete, cuts off what lies before it.
+    pub fn trim<B: Broker>(&mut self, broker: &B, partition: i32) {
+        let Some(slot) = self.slot(partition) else { return };
+        let State::Active(decider) = &mut slot.state else { return };
+        if decider.take_rotation() != Rotation::Completed {
+            return;
+        }
+        if let Some(before) = slot.rotation_start.take() {
+            broker.trim_journal(partition, before);
+        }
+        let now = broker.now();
+        if slot.asked_end_at.is_none_or(|asked| now - asked >= TRIM_EVERY) {
+            slot.asked_end_at = Some(now);
+            // Nobody else writes this partition, so the next rotation begins at or after this end.
+            match broker.journal_end(partition) {
+                Ok(end) => slot.rotation_start = Some(end),
+                Err(fault) => log::warn!("partition {partition}: {fault}"),
+            }
+        }
+    }
+}

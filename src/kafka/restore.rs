@@ -1,0 +1,385 @@
+//! Brings the state of a partition back from its journal, beside the worker, and refuses to go on from a torn one.
+//!
+//! Order matters. First the journal must be settled: an open transaction of a dead writer holds its stable end back,
+//! so its writer is found by its own uncommitted record and fenced. Then the journal is folded up to the end. Then the
+//! group's committed offsets are read, which the broker gives out only once no transaction holds any; a former owner
+//! that was put out of the group cannot add offsets after that. Then the end is asked again: whatever such an owner
+//! committed in between is folded too. Only then are the two compared. They moved in the same transactions, so any
+//! difference means that a transaction was torn.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::Duration,
+};
+
+use thiserror::Error;
+
+use super::{
+    decider::{Decider, Deciders},
+    failure::{Answer, Fault, FaultClass, Operation, answer},
+    health::Health,
+    port::{Broker, JournalEnds, JournalReader, Positions},
+    settings::Settings,
+    transaction::again,
+};
+
+/// How often the stable end is looked at while it is held back.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Journal records between two notes of progress.
+const PROGRESS_EVERY: u64 = 256;
+
+/// Why a partition was not restored.
+#[derive(Clone, Debug, Error)]
+pub enum RestoreError {
+    /// The cluster's fault; may be tried again.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The partition was taken away meanwhile.
+    #[error("no longer wanted")]
+    NotWanted,
+    /// A person must look at it.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// A restored partition.
+pub struct Restored<D> {
+    /// Partition number.
+    pub partition: i32,
+    /// Which of the restores of this partition it is: a late one of an earlier assignment is not taken.
+    pub ticket: u64,
+    /// The state, or why there is none.
+    pub result: Result<D, RestoreError>,
+}
+
+/// Runs restores, a few at a time.
+pub struct Restores<B: Broker, D: Deciders> {
+    broker: Arc<B>,
+    deciders: Arc<D>,
+    settings: Arc<Settings>,
+    health: Arc<Health>,
+    sender: Sender<Restored<D::Decider>>,
+    receiver: Receiver<Restored<D::Decider>>,
+    waiting: Vec<Job>,
+    running: usize,
+    tickets: u64,
+}
+
+struct Job {
+    partition: i32,
+    ticket: u64,
+    wanted: Arc<AtomicBool>,
+}
+
+/// A restore that was asked for; dropping it gives the restore up.
+#[derive(Debug)]
+pub struct Ticket {
+    /// Its number.
+    pub number: u64,
+    wanted: Arc<AtomicBool>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.wanted.store(false, Ordering::Release);
+    }
+}
+
+impl<B: Broker, D: Deciders> Restores<B, D> {
+    /// Prepares; nothing runs yet.
+    pub fn new(broker: Arc<B>, deciders: Arc<D>, settings: Arc<Settings>, health: Arc<Health>) -> Self {
+        let (sender, receiver) = channel();
+        Self {
+            broker,
+            deciders,
+            settings,
+            health,
+            sender,
+            receiver,
+            waiting: Vec::new(),
+            running: 0,
+            tickets: 0,
+        }
+    }
+
+    /// Asks for a partition to be restored. Does not block.
+    pub fn ask(&mut self, partition: i32) -> Ticket {
+        self.tickets += 1;
+        let wanted = Arc::new(AtomicBool::new(true));
+        self.waiting.push(Job { partition, ticket: self.tickets, wanted: Arc::clone(&wanted) });
+        self.start_some();
+        Ticket { number: self.tickets, wanted }
+    }
+
+    /// The next restore that has ended. Does not block.
+    pub fn take(&mut self) -> Option<Restored<D::Decider>> {
+        let restored = self.receiver.try_recv().ok()?;
+        self.running -= 1;
+        self.start_some();
+        Some(restored)
+    }
+
+    fn start_some(&mut self) {
+        while self.running < self.settings.restores_at_once.max(1) && !self.waiting.is_empty() {
+            let job = self.waiting.remove(0);
+            self.running += 1;
+            self.start(job);
+        }
+    }
+
+    fn start(&self, job: Job) {
+        let broker = Arc::clone(&self.broker);
+        let deciders = Arc::clone(&self.deciders);
+        let settings = Arc::clone(&self.settings);
+        let health = Arc::clone(&self.health);
+        let sender = self.sender.clone();
+        self.broker.spawn(
+            format!("restore-{}", job.partition),
+            Box::new(move || {
+                let run = || restore(&*broker, &*deciders, &settings, &health, job.partition, &job.wanted);
+                let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_panic| {
+                    Err(RestoreError::Refused(format!(
+                        "folding the journal of partition {} panicked: report it with the log",
+                        job.partition
+                    )))
+                });
+                // Nobody there to take it: the worker has ended.
+                let _ = sender.send(Restored { partition: job.partition, ticket: job.ticket, result });
+            }),
+        );
+    }
+}
+
+/// The whole restore of one partition; begins anew after a fault that may pass.
+fn restore<B: Broker, D: Deciders>(
+    broker: &B,
+    deciders: &D,
+    settings: &Settings,
+    health: &Health,
+    partition: i32,
+    wanted: &AtomicBool,
+) -> Result<D::Decider, RestoreError> {
+    let mut pause = Duration::from_millis(50);
+    loop {
+        if !wanted.load(Ordering::Acquire) {
+            return Err(RestoreError::NotWanted);
+        }
+        let attempt = broker.journal(partition).map_err(RestoreError::from).and_then(|journal| {
+            let decider = deciders.decider(partition);
+            Restore { broker, settings, health, partition, wanted, journal, decider, next: None }.run()
+        });
+        match attempt {
+            Err(RestoreError::Fault(fault)) if answer(fault.operation, fault.class) == Answer::Again => {
+                log::warn!("partition {partition}: {fault}: trying again in {pause:?}");
+                broker.wait(pause);
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+            other => return other,
+        }
+    }
+}
+
+struct Restore<'a, B: Broker, D> {
+    broker: &'a B,
+    settings: &'a Settings,
+    health: &'a Health,
+    partition: i32,
+    wanted: &'a AtomicBool,
+    journal: B::Journal,
+    decider: D,
+    /// Offset after the last folded record.
+    next: Option<i64>,
+}
+
+impl<B: Broker, D: Decider> Restore<'_, B, D> {
+    fn run(mut self) -> Result<D, RestoreError> {
+        self.fold_to_the_end()?;
+        let committed = loop {
+            // Held back by a transaction that has not ended: settle it, then ask again.
+            let patience = self.settings.transaction_timeout * 2;
+            let journal = &mut self.journal;
+            let committed = again(self.broker, patience, || journal.committed())?;
+            let ends = self.journal.ends()?;
+            if self.next.is_none_or(|next| ends.high <= next) || !self.fold_to_the_end()? {
+                break committed;
+            }
+        };
+        compare(self.partition, self.decider.positions(), committed, self.settings)
+            .map_err(RestoreError::Refused)?;
+        Ok(self.decider)
+    }
+
+    /// Folds everything up to the end as of now; whether any record came.
+    fn fold_to_the_end(&mut self) -> Result<bool, RestoreError> {
+        let ends = self.settle()?;
+        let from = self.next.unwrap_or(ends.start).max(ends.start);
+        if self.next.is_some_and(|next| next < ends.start) {
+            // The owner before us trimmed what we have not read: begin anew.
+            let text = "the journal was trimmed meanwhile";
+            return Err(Fault::new(Operation::Restore, FaultClass::Retriable, text).into());
+        }
+        self.next = Some(from);
+        if from >= ends.high {
+            return Ok(false);
+        }
+        self.journal.read_from(from)?;
+        let mut any = false;
+        let (mut count, mut refused) = (0_u64, None);
+        let (decider, next) = (&mut self.decider, &mut self.next);
+        loop {
+            if !self.wanted.load(Ordering::Acquire) {
+                return Err(RestoreError::NotWanted);
+            }
+            let more = self.journal.next(&mut |offset, record| {
+                refused = decider.restore(record).err();
+                *next = Some(offset + 1);
+            })?;
+            if let Some(fault) = refused {
+                return Err(RestoreError::Refused(format!(
+                    "journal of partition {}: {}",
+                    self.partition, fault.0
+                )));
+            }
+            if !more {
+                break;
+            }
+            any = true;
+            count += 1;
+            if count.is_multiple_of(PROGRESS_EVERY) {
+                let done = next.unwrap_or(from) - from;
+                self.health.restoring(self.partition, done, ends.high - from);
+            }
+        }
+        // What stands between the last record and the end are markers and aborted records.
+        self.next = Some(ends.high);
+        Ok(any)
+    }
+
+    /// Waits until no transaction is open on the journal; fences a dead writer that holds one.
+    fn settle(&mut self) -> Result<JournalEnds, RestoreError> {
+        let mut held: Option<(i64, Duration)> = None;
+        loop {
+            if !self.wanted.load(Ordering::Acquire) {
+                return Err(RestoreError::NotWanted);
+            }
+            let ends = self.journal.ends()?;
+            if ends.stable >= ends.high {
+                return Ok(ends);
+            }
+            let now = self.broker.now();
+            match held {
+                Some((stable, since)) if stable == ends.stable => {
+                    // An ended transaction's marker takes a few milliseconds; this one does not move.
+                    if now - since >= self.settings.stuck_after {
+                        self.fence_writer(ends.stable)?;
+                        held = None;
+                    }
+                }
+                _ => held = Some((ends.stable, now)),
+            }
+            self.broker.wait(LOOK_AGAIN);
+        }
+    }
+
+    fn fence_writer(&mut self, stable: i64) -> Result<(), RestoreError> {
+        let Some(writer) = self.journal.open_writer(stable)? else {
+            log::warn!(
+                "partition {}: an open transaction without a known writer; it ends after transaction_timeout ({:?})",
+                self.partition,
+                self.settings.transaction_timeout
+            );
+            self.broker.wait(self.settings.transaction_timeout / 4);
+            return Ok(());
+        };
+        log::warn!("partition {}: aborting the open transaction of {writer}", self.partition);
+        drop(self.broker.producer(&writer)?);
+        Ok(())
+    }
+}
+
+/// Compares where the journal ends with what the group committed.
+fn compare(partition: i32, journal: Positions, group: Positions, settings: &Settings) -> Result<(), String> {
+    if journal == [None, None] && group.iter().any(Option::is_some) {
+        return Err(format!(
+            "partition {partition}: group '{}' has committed offsets {} but topic '{}' has no journal to restore the \
+             state from: bring the journal back, or delete the group's offsets to decide everything anew",
+            settings.group_id,
+            shown(group),
+            settings.topics.journal
+        ));
+    }
+    for (journal_position, group_position) in journal.iter().zip(group) {
+        match (journal_position, group_position) {
+            (None, None) => {}
+            (Some(journal), Some(group)) if *journal == group => {}
+            (Some(_), None) => log::warn!(
+                "partition {partition}: group '{}' has no committed offset any more; going on where the journal ends",
+                settings.group_id
+            ),
+            _ => {
+                return Err(format!(
+                    "partition {partition}: torn: the journal ends at {}, group '{}' at {} (pos events, account \
+                     events): a transaction became visible in part; compare the outcomes of the last transactions, \
+                     then set the group's offsets to the journal's",
+                    shown(journal),
+                    settings.group_id,
+                    shown(group)
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn shown(positions: Positions) -> String {
+    positions
+        .map(|position| position.map_or_else(|| "none".to_owned(), |offset| offset.to_string()))
+        .join(" / ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(journal: Positions, group: Positions, expected: Result<(), &str>) {
+        let found = compare(3, journal, group, &Settings::default());
+        match (&found, expected) {
+            (Ok(()), Ok(())) => {}
+            (Err(text), Err(part)) => assert!(text.contains(part), "{text}"),
+            _ => panic!("{journal:?} {group:?}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn goes_on_where_journal_and_group_agree() {
+        check([None, None], [None, None], Ok(()));
+        check([Some(5), None], [Some(5), None], Ok(()));
+        check([Some(5), Some(0)], [Some(5), Some(0)], Ok(()));
+    }
+
+    #[test]
+    fn takes_the_journal_where_the_group_has_nothing() {
+        check([Some(5), Some(2)], [None, None], Ok(()));
+        check([Some(5), Some(2)], [Some(5), None], Ok(()));
+    }
+
+    #[test]
+    fn refuses_offsets_without_a_journal() {
+        check([None, None], [Some(5), None], Err("no journal"));
+    }
+
+    #[test]
+    fn refuses_a_torn_state_and_says_both_sides() {
+        check(
+            [Some(5), None],
+            [Some(6), None],
+            Err("the journal ends at 5 / none, group 'tillgate' at 6 / none"),
+        );
+        check([Some(5), None], [Some(5), Some(1)], Err("torn"));
+    }
+}

@@ -1,0 +1,131 @@
+//! What the worker and its clients can be told, with the defaults and their reasons. Filled by the configuration.
+
+use std::{collections::BTreeMap, time::Duration};
+
+/// How members of the group share the partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// The broker assigns (Kafka 4 and later): incremental, session time-out is the group's (45 s by default).
+    Consumer,
+    /// A member assigns, everybody stops for it: for older brokers, or for a session time-out of 6 s.
+    Classic,
+}
+
+/// Names of the topics.
+#[derive(Clone, Debug)]
+pub struct Topics {
+    /// Input: point-of-sale events.
+    pub pos_events: String,
+    /// Input: account events.
+    pub account_events: String,
+    /// Output: outcomes.
+    pub pos_outcomes: String,
+    /// Output: records that could not be read.
+    pub dead_letters: String,
+    /// The state journal.
+    pub journal: String,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self {
+            pos_events: "pos.events".into(),
+            account_events: "account.events".into(),
+            pos_outcomes: "pos.outcomes".into(),
+            dead_letters: "pos.dead-letters".into(),
+            journal: "tillgate.journal".into(),
+        }
+    }
+}
+
+/// When a batch is full. Whatever comes first; an empty local queue ends it before.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLimits {
+    /// Records. 10,000 a transaction reached twice the rate of 2,000 and still commits within 50 ms.
+    pub events: usize,
+    /// Key and value bytes.
+    pub bytes: usize,
+    /// Time since the first record.
+    pub time: Duration,
+}
+
+impl Default for BatchLimits {
+    fn default() -> Self {
+        Self { events: 10_000, bytes: 16 << 20, time: Duration::from_millis(100) }
+    }
+}
+
+/// Everything the Kafka part needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Brokers to ask first, `host:port,...`.
+    pub bootstrap_servers: String,
+    /// The consumer group.
+    pub group_id: String,
+    /// How partitions are shared.
+    pub group_protocol: GroupProtocol,
+    /// Name of this process among those of the group; with the worker's number it makes the transactional id, so two
+    /// processes must not share it.
+    pub instance: String,
+    /// Keep the place in the group over a restart (static membership).
+    pub static_membership: bool,
+    /// First part of the transactional ids.
+    pub transactional_id_prefix: String,
+    /// Operating-system threads, each with its own consumer, producer and state.
+    pub workers: usize,
+    /// Topic names.
+    pub topics: Topics,
+    /// When a batch is full.
+    pub batch: BatchLimits,
+    /// Largest record that is read, and passed on as a dead letter, in bytes.
+    pub message_bytes_max: usize,
+    /// How long a transaction may stay open before the broker aborts it.
+    pub transaction_timeout: Duration,
+    /// How long a request may take; a commit longer than half of it spends the producer.
+    pub socket_timeout: Duration,
+    /// Classic protocol only: how long a member may be silent.
+    pub session_timeout: Duration,
+    /// Partitions restored at the same time, per worker.
+    pub restores_at_once: usize,
+    /// How long the stable end of a journal may stand still before its dead writer is fenced.
+    pub stuck_after: Duration,
+    /// How often the decision of the same record may panic before it is passed over as a dead letter.
+    pub panics_per_record: u32,
+    /// Check cleanup and retention of topics at start; off for the embedded broker, which cannot tell.
+    pub check_topic_configs: bool,
+    /// Settings passed to librdkafka as they are (SASL, TLS, ...).
+    pub client: BTreeMap<String, String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            bootstrap_servers: "localhost:9092".into(),
+            group_id: "tillgate".into(),
+            group_protocol: GroupProtocol::Consumer,
+            instance: "1".into(),
+            static_membership: false,
+            transactional_id_prefix: "tillgate".into(),
+            workers: 1,
+            topics: Topics::default(),
+            batch: BatchLimits::default(),
+            message_bytes_max: 8 << 20,
+            transaction_timeout: Duration::from_secs(10),
+            socket_timeout: Duration::from_secs(5),
+            session_timeout: Duration::from_secs(6),
+            restores_at_once: 4,
+            stuck_after: Duration::from_millis(500),
+            panics_per_record: 3,
+            check_topic_configs: true,
+            client: BTreeMap::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The transactional id of a worker.
+    #[must_use]
+    pub fn transactional_id(&self, worker: usize) -> String {
+        format!("{}-{}-{worker}", self.transactional_id_prefix, self.instance)
+    }
+}

@@ -1,0 +1,87 @@
+//! Starts the workers, builds a new one where one gives up, and ends them all when asked.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use super::{
+    decider::Deciders,
+    failure::{Fault, FaultClass},
+    health::{PartitionHealth, WorkerHealth},
+    port::Broker,
+    worker::{Shared, Worker},
+};
+use crate::telemetry::{self, PartitionState, RebuildReason};
+
+/// Wait before a worker is built anew; it doubles up to [`PAUSE_MAX`] and begins again after [`GOOD_LIFE`].
+const PAUSE_MIN: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(15);
+const GOOD_LIFE: Duration = Duration::from_secs(60);
+/// How fast a wait ends when everything is to stop, and how often partitions are counted.
+const STEP: Duration = Duration::from_millis(50);
+
+/// Runs all workers until `stop`; returns when the last has left the group.
+pub fn supervise<B: Broker, D: Deciders>(shared: &Shared<B, D>, stop: &AtomicBool) {
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..shared.settings.workers.max(1))
+            .map(|number| scope.spawn(move || live(shared, number, stop)))
+            .collect();
+        while !workers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            count_partitions(shared);
+            shared.broker.wait(STEP);
+        }
+    });
+    count_partitions(shared);
+}
+
+/// The lives of one worker.
+fn live<B: Broker, D: Deciders>(shared: &Shared<B, D>, number: usize, stop: &AtomicBool) {
+    let mut pause = PAUSE_MIN;
+    while !stop.load(Ordering::Acquire) {
+        let begun = shared.broker.now();
+        let life = catch_unwind(AssertUnwindSafe(|| Worker::start(shared.clone(), number)?.run(stop)));
+        shared.health.forget_all(number);
+        let (reason, text) = match life {
+            Ok(Ok(())) => break,
+            Ok(Err(fault)) => (reason(&fault), fault.to_string()),
+            Err(_panic) => (RebuildReason::Panic, "the worker panicked".to_owned()),
+        };
+        if shared.broker.now() - begun > GOOD_LIFE {
+            pause = PAUSE_MIN;
+        }
+        log::error!("worker {number}: {text}: building it anew in {pause:?}");
+        telemetry::worker_rebuild(reason);
+        shared.health.worker(number, WorkerHealth::Rebuilding(text));
+        let until = shared.broker.now() + pause;
+        while shared.broker.now() < until && !stop.load(Ordering::Acquire) {
+            shared.broker.wait(STEP.min(pause));
+        }
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+    shared.health.worker(number, WorkerHealth::Stopped);
+}
+
+fn reason(fault: &Fault) -> RebuildReason {
+    match fault.class {
+        FaultClass::Fenced => RebuildReason::Fenced,
+        _ => RebuildReason::Fault,
+    }
+}
+
+fn count_partitions<B: Broker, D: Deciders>(shared: &Shared<B, D>) {
+    let partitions = shared.health.partitions();
+    let count = |state: fn(&PartitionHealth) -> bool| {
+        u32::try_from(partitions.values().filter(|health| state(health)).count()).unwrap_or(u32::MAX)
+    };
+    telemetry::partitions(
+        PartitionState::Restoring,
+        count(|health| matches!(health, PartitionHealth::Restoring { .. })),
+    );
+    telemetry::partitions(PartitionState::Active, count(|health| *health == PartitionHealth::Active));
+    telemetry::partitions(
+        PartitionState::Blocked,
+        count(|health| matches!(health, PartitionHealth::Blocked(_))),
+    );
+}

@@ -1,0 +1,344 @@
+//! The topics as they should be: a plan first, then what it says. Nothing is changed without a row in the plan.
+//!
+//! What must hold before a worker may start is in [`verify`]; what an operator sees and applies is in [`plan`] and
+//! [`apply`].
+
+use std::{collections::BTreeMap, fmt};
+
+use super::{
+    client::{Admin, TopicState},
+    failure::{Fault, FaultClass, Operation},
+    settings::Settings,
+};
+
+const MAX_MESSAGE: &str = "max.message.bytes";
+
+/// What is done about a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is as it should be.
+    Keep,
+    /// The topic is created.
+    Create,
+    /// Partitions are added. Keys move to other partitions: allowed only while the topic is empty of state.
+    Grow,
+    /// A setting is changed.
+    Alter,
+    /// It cannot be put right by a command; the text says what to do.
+    Refuse,
+}
+
+/// One thing about one topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Topic.
+    pub topic: String,
+    /// `partitions` or the name of a setting.
+    pub what: String,
+    /// As it is; `None`: there is no such topic.
+    pub is: Option<String>,
+    /// As it should be.
+    pub should: String,
+    /// What is done.
+    pub action: Action,
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is = self.is.as_deref().unwrap_or("missing");
+        write!(f, "{} {}: is {is}, should be {}: {:?}", self.topic, self.what, self.should, self.action)
+    }
+}
+
+/// How topics are created.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Partitions of the inputs, the outcomes and the journal, where there are none yet.
+    pub partitions: usize,
+    /// Copies of each; below 1: the cluster's default.
+    pub replication: i32,
+}
+
+/// A topic's part in the plan.
+struct Wanted<'a> {
+    name: &'a str,
+    /// Whether its partitions are numbered as the inputs'.
+    keyed: bool,
+    settings: BTreeMap<String, String>,
+}
+
+fn wanted<'a>(settings: &'a Settings, found: &BTreeMap<String, TopicState>) -> [Wanted<'a>; 5] {
+    let topics = &settings.topics;
+    let keyed = |name| Wanted { name, keyed: true, settings: BTreeMap::new() };
+    let journal = Wanted {
+        name: &topics.journal,
+        keyed: true,
+        settings: [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+    };
+    let dead_letters = Wanted {
+        name: &topics.dead_letters,
+        keyed: false,
+        settings: [(MAX_MESSAGE.to_owned(), largest_input(settings, found).to_string())].into(),
+    };
+    [
+        keyed(topics.pos_events.as_str()),
+        keyed(topics.account_events.as_str()),
+        keyed(topics.pos_outcomes.as_str()),
+        journal,
+        dead_letters,
+    ]
+}
+
+/// What a dead letter must be able to hold: the largest input record and its headers.
+fn largest_input(settings: &Settings, found: &BTreeMap<String, TopicState>) -> u64 {
+    const HEADERS: u64 = 64 << 10;
+    [&settings.topics.pos_events, &settings.topics.account_events]
+        .into_iter()
+        .filter_map(|name| found.get(name)?.settings.get(MAX_MESSAGE)?.parse::<u64>().ok())
+        .max()
+        .map_or(settings.message_bytes_max as u64 + HEADERS, |largest| largest + HEADERS)
+}
+
+fn names(settings: &Settings) -> [&str; 5] {
+    let topics = &settings.topics;
+    [&topics.pos_events, &topics.account_events, &topics.pos_outcomes, &topics.journal, &topics.dead_letters]
+}
+
+/// Compares the topics of the cluster with what they should be.
+///
+/// # Errors
+/// The cluster cannot be asked.
+pub fn plan(admin: &Admin, settings: &Settings, layout: Layout) -> Result<Vec<Row>, Fault> {
+    let found = admin.topics(&names(settings), true)?;
+    Ok(rows(settings, layout, &found))
+}
+
+fn rows(settings: &Settings, layout: Layout, found: &BTreeMap<String, TopicState>) -> Vec<Row> {
+    let wanted = wanted(settings, found);
+    // Adding partitions moves keys away from their state, so what exists fixes the number.
+    let partitions = [&settings.topics.pos_events, &settings.topics.account_events]
+        .into_iter()
+        .filter_map(|name| found.get(name).map(|topic| topic.partitions))
+        .max()
+        .unwrap_or(layout.partitions);
+    let mut rows = Vec::new();
+    for topic in &wanted {
+        let state = found.get(topic.name);
+        rows.push(partition_row(settings, topic, state, partitions));
+        for (key, should) in &topic.settings {
+            let is = state.map(|state| state.settings.get(key).cloned().unwrap_or_default());
+            let right = is.as_deref().is_some_and(|is| holds(key, is, should));
+            let action = match (right, &is) {
+                (true, _) => Action::Keep,
+                (false, None) => Action::Create,
+                (false, Some(_)) => Action::Alter,
+            };
+            let (what, should) = (key.clone(), should.clone());
+            rows.push(Row { topic: topic.name.to_owned(), what, is, should, action });
+        }
+    }
+    rows
+}
+
+fn partition_row(
+    settings: &Settings,
+    topic: &Wanted<'_>,
+    state: Option<&TopicState>,
+    partitions: usize,
+) -> Row {
+    let is_input = topic.name == settings.topics.pos_events || topic.name == settings.topics.account_events;
+    let should = if topic.keyed { partitions.to_string() } else { "1 or more".to_owned() };
+    let action = match state {
+        None => Action::Create,
+        Some(state) if !topic.keyed || state.partitions == partitions => Action::Keep,
+        // The journal and the outcomes follow the number of the event's partition, not a hash of the key.
+        Some(state) if state.partitions < partitions && !is_input => Action::Grow,
+        Some(state) if state.partitions > partitions && !is_input => Action::Keep,
+        Some(_) => Action::Refuse,
+    };
+    Row {
+        topic: topic.name.to_owned(),
+        what: "partitions".to_owned(),
+        is: state.map(|state| state.partitions.to_string()),
+        should,
+        action,
+    }
+}
+
+fn holds(key: &str, is: &str, should: &str) -> bool {
+    if key == MAX_MESSAGE {
+        let bytes = |text: &str| text.parse::<u64>().ok();
+        return bytes(is) >= bytes(should);
+    }
+    is == should
+}
+
+/// Does what the plan says.
+///
+/// # Errors
+/// The first row that is refused, by us or by the cluster.
+pub fn apply(admin: &Admin, settings: &Settings, layout: Layout, rows: &[Row]) -> Result<(), Fault> {
+    if let Some(row) = rows.iter().find(|row| row.action == Action::Refuse) {
+        return Err(refused(&format!(
+            "{row}: the inputs must have the same number of partitions, and adding some moves keys away from their \
+             state: create the topic anew with {} partitions",
+            row.should
+        )));
+    }
+    let found = admin.topics(&names(settings), true)?;
+    for topic in wanted(settings, &found) {
+        let own: Vec<&Row> = rows.iter().filter(|row| row.topic == topic.name).collect();
+        let due = |action| own.iter().filter(move |row| row.action == action);
+        if let Some(row) = due(Action::Create).find(|row| row.what == "partitions") {
+            let partitions = row.should.parse().unwrap_or(layout.partitions);
+            admin.create(topic.name, partitions, layout.replication, &topic.settings)?;
+            continue;
+        }
+        for row in due(Action::Grow) {
+            admin.grow(topic.name, row.should.parse().unwrap_or(layout.partitions))?;
+        }
+        let changes: BTreeMap<String, String> =
+            due(Action::Alter).map(|row| (row.what.clone(), row.should.clone())).collect();
+        if !changes.is_empty() {
+            let present = found.get(topic.name).map(|state| state.own_settings.clone());
+            admin.alter(topic.name, &present.unwrap_or_default(), &changes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether workers may start: every topic there, inputs of the same number of partitions, a journal that has one for
+/// each and never deletes by itself, dead letters that hold what comes in.
+///
+/// # Errors
+/// All that is wrong, with what to do about it.
+pub fn verify(admin: &Admin, settings: &Settings) -> Result<(), Fault> {
+    let found = admin.topics(&names(settings), settings.check_topic_configs)?;
+    let faults = faults(settings, &found);
+    if faults.is_empty() { Ok(()) } else { Err(refused(&faults.join("; "))) }
+}
+
+fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<String> {
+    let topics = &settings.topics;
+    let mut faults = Vec::new();
+    for name in names(settings) {
+        if !found.contains_key(name) {
+            faults.push(format!("topic '{name}' is missing: create it with `tillgate topics create`"));
+        }
+    }
+    let count = |name: &str| found.get(name).map_or(0, |topic| topic.partitions);
+    let (events, accounts) = (count(&topics.pos_events), count(&topics.account_events));
+    if events != accounts && events > 0 && accounts > 0 {
+        faults.push(format!(
+            "topic '{}' has {events} partitions and '{}' {accounts}: they must have the same number, so that an \
+             account's events meet; create one of them anew",
+            topics.pos_events, topics.account_events
+        ));
+    }
+    for name in [&topics.journal, &topics.pos_outcomes] {
+        if found.contains_key(name) && count(name) < events.max(accounts) {
+            faults.push(format!(
+                "topic '{name}' has {} partitions, fewer than the {} of the inputs: add some with \
+                 `tillgate topics create`",
+                count(name),
+                events.max(accounts)
+            ));
+        }
+    }
+    if settings.check_topic_configs {
+        for topic in wanted(settings, found) {
+            let Some(state) = found.get(topic.name) else { continue };
+            for (key, should) in &topic.settings {
+                let is = state.settings.get(key).map_or("", String::as_str);
+                if !holds(key, is, should) {
+                    faults.push(format!(
+                        "topic '{}' has {key}={is}, it must be {should}: alter it with `tillgate topics create`",
+                        topic.name
+                    ));
+                }
+            }
+        }
+    }
+    faults
+}
+
+fn refused(text: &str) -> Fault {
+    Fault::new(Operation::Check, FaultClass::Setup, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(partitions: usize, settings: &[(&str, &str)]) -> TopicState {
+        let settings: BTreeMap<_, _> =
+            settings.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        TopicState { partitions, own_settings: settings.clone(), settings }
+    }
+
+    fn cluster(partitions: [usize; 5], journal_retention: &str) -> BTreeMap<String, TopicState> {
+        let settings = Settings::default();
+        let journal =
+            [("cleanup.policy", "delete"), ("retention.ms", journal_retention), ("retention.bytes", "-1")];
+        let inputs = [(MAX_MESSAGE, "1000")];
+        let letters = [(MAX_MESSAGE, "9000000")];
+        let own: [&[(&str, &str)]; 5] = [&inputs, &inputs, &[], &journal, &letters];
+        names(&settings)
+            .into_iter()
+            .zip(partitions.into_iter().zip(own))
+            .map(|(name, (count, own))| (name.to_owned(), topic(count, own)))
+            .collect()
+    }
+
+    fn check(found: &BTreeMap<String, TopicState>, expected: &[&str]) {
+        let faults = faults(&Settings::default(), found);
+        assert_eq!(faults.len(), expected.len(), "{faults:?}");
+        for (fault, part) in faults.iter().zip(expected) {
+            assert!(fault.contains(part), "{fault}");
+        }
+    }
+
+    #[test]
+    fn lets_workers_start_on_topics_as_they_should_be() {
+        check(&cluster([4, 4, 4, 4, 1], "-1"), &[]);
+    }
+
+    #[test]
+    fn refuses_counts_that_differ_and_a_journal_that_deletes() {
+        check(&cluster([4, 6, 6, 6, 1], "-1"), &["'pos.events' has 4 partitions and 'account.events' 6"]);
+        check(&cluster([4, 4, 4, 2, 1], "-1"), &["'tillgate.journal' has 2 partitions, fewer than the 4"]);
+        check(&cluster([4, 4, 4, 4, 1], "604800000"), &["retention.ms=604800000, it must be -1"]);
+        check(&BTreeMap::new(), &["missing"; 5]);
+    }
+
+    #[test]
+    fn plans_a_fresh_cluster_as_creations_and_a_right_one_as_nothing() {
+        let layout = Layout { partitions: 4, replication: 1 };
+        let settings = Settings::default();
+        let fresh = rows(&settings, layout, &BTreeMap::new());
+        assert!(fresh.iter().all(|row| row.action == Action::Create), "{fresh:?}");
+        let right = rows(&settings, layout, &cluster([6, 6, 6, 6, 1], "-1"));
+        assert!(right.iter().all(|row| row.action == Action::Keep), "{right:?}");
+    }
+
+    #[test]
+    fn plans_to_grow_the_journal_alter_its_retention_and_refuses_to_grow_an_input() {
+        let layout = Layout { partitions: 4, replication: 1 };
+        let rows = rows(&Settings::default(), layout, &cluster([6, 4, 6, 3, 1], "100"));
+        let due: Vec<_> = rows
+            .iter()
+            .filter(|row| row.action != Action::Keep)
+            .map(|row| (row.topic.as_str(), row.what.as_str(), row.action))
+            .collect();
+        assert_eq!(
+            due,
+            [
+                ("account.events", "partitions", Action::Refuse),
+                ("tillgate.journal", "partitions", Action::Grow),
+                ("tillgate.journal", "retention.ms", Action::Alter),
+            ]
+        );
+    }
+}

@@ -1,0 +1,149 @@
+//! One transaction after another with one transactional id, and the producer that is replaced once it is spent.
+//!
+//! Rules kept here: a producer that saw a disturbance never begins another transaction (see `client::log` for why); a
+//! retriable fault repeats the very same call; what cannot be committed is aborted; where neither is certain the
+//! caller learns that its state is worth nothing any more.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    failure::{Answer, Fault, FaultClass, answer},
+    port::{Broker, GroupConsumer, TopicPartition, TransactionalProducer},
+};
+
+/// First wait before the same call is made again; it doubles up to [`AGAIN_MAX`].
+const AGAIN_MIN: Duration = Duration::from_millis(10);
+const AGAIN_MAX: Duration = Duration::from_millis(500);
+
+/// How a transaction ended.
+#[derive(Debug)]
+pub enum End {
+    /// Everything is visible, the consumed positions with it.
+    Committed,
+    /// Nothing is visible: undo the batch and do it again.
+    Aborted(Fault),
+}
+
+/// The worker's transactions.
+pub struct Transactions<B: Broker> {
+    broker: Arc<B>,
+    transactional_id: String,
+    producer: B::Producer,
+    patience: Duration,
+    rebuilds: u64,
+}
+
+impl<B: Broker> Transactions<B> {
+    /// Makes the first producer: whatever an earlier one of this id left open is aborted. `patience`: how long a call
+    /// is repeated.
+    ///
+    /// # Errors
+    /// The cluster cannot be reached within `patience`, or refuses the id.
+    pub fn start(broker: Arc<B>, transactional_id: String, patience: Duration) -> Result<Self, Fault> {
+        let producer = again(&*broker, patience, || broker.producer(&transactional_id))?;
+        Ok(Self { broker, transactional_id, producer, patience, rebuilds: 0 })
+    }
+
+    /// The id, as journal records name their writer.
+    #[must_use]
+    pub fn writer(&self) -> &str {
+        &self.transactional_id
+    }
+
+    /// The producer of the open transaction.
+    #[must_use]
+    pub fn producer(&self) -> &B::Producer {
+        &self.producer
+    }
+
+    /// Producers replaced since the last call.
+    pub fn take_rebuilds(&mut self) -> u64 {
+        std::mem::take(&mut self.rebuilds)
+    }
+
+    /// Replaces a spent producer; call it between transactions. A new epoch fences whatever is still under way.
+    ///
+    /// # Errors
+    /// As [`Self::start`]. Nothing is lost: call it again.
+    pub fn ready(&mut self) -> Result<(), Fault> {
+        if self.producer.disturbed() {
+            self.producer = self.broker.producer(&self.transactional_id)?;
+            self.rebuilds += 1;
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// Rebuild the worker.
+    pub fn begin(&self) -> Result<(), Fault> {
+        again(&*self.broker, self.patience, || self.producer.begin())
+    }
+
+    /// Ends a transaction: positions, acknowledgements, commit; an abort where one of them says so.
+    ///
+    /// # Errors
+    /// The fate of the transaction is open, or another producer took over: rebuild the worker.
+    pub fn finish(&self, consumer: &B::Consumer, positions: &[(TopicPartition, i64)]) -> Result<End, Fault> {
+        let committed = self
+            .give_positions(consumer, positions)
+            .and_then(|()| self.producer.flush())
+            .and_then(|()| again(&*self.broker, self.patience, || self.producer.commit()));
+        match committed {
+            Ok(()) => Ok(End::Committed),
+            Err(fault) => match answer(fault.operation, fault.class) {
+                Answer::Abort => self.abort().map(|()| End::Aborted(fault)),
+                // A commit that stays unanswered may still take place.
+                Answer::Again | Answer::Rebuild => Err(fault),
+            },
+        }
+    }
+
+    fn give_positions(
+        &self,
+        consumer: &B::Consumer,
+        positions: &[(TopicPartition, i64)],
+    ) -> Result<(), Fault> {
+        let given = again(&*self.broker, self.patience, || {
+            let membership = consumer.membership()?;
+            self.producer.offsets(positions, &membership)
+        });
+        // Out of patience: the positions are not part of the transaction for certain, so it must not be committed.
+        given.map_err(|fault| match fault.class {
+            FaultClass::Retriable => Fault { class: FaultClass::NeedsAbort, ..fault },
+            _ => fault,
+        })
+    }
+
+    /// Aborts.
+    ///
+    /// # Errors
+    /// Rebuild the worker.
+    pub fn abort(&self) -> Result<(), Fault> {
+        again(&*self.broker, self.patience, || self.producer.abort())
+    }
+}
+
+/// Makes the same call again, with back-off, as long as the fault says so and `patience` lasts.
+pub fn again<B: Broker, T>(
+    broker: &B,
+    patience: Duration,
+    mut call: impl FnMut() -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let begun = broker.now();
+    let mut pause = AGAIN_MIN;
+    loop {
+        match call() {
+            Err(fault)
+                if answer(fault.operation, fault.class) == Answer::Again
+                    && broker.now() - begun < patience =>
+            {
+                log::warn!("{fault}: trying again in {pause:?}");
+                broker.wait(pause);
+                pause = (pause * 2).min(AGAIN_MAX);
+            }
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The loop: gather, decide, commit; again. One thread, one member of the group, one producer, the state of its
+//! partitions.
+//!
+//! It names no client library, no topic format and no clock. A turn either commits a batch whole, or leaves state and
+//! positions as they were before it; where that is not certain it returns the fault, and the caller builds a new
+//! worker from the journal.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{
+    batch::{Lanes, gather},
+    decide::{LaneEnd, Sink, decide_lane},
+    decider::{Decider, Deciders, Input},
+    failure::{Fault, FaultClass},
+    health::{Health, WorkerHealth},
+    port::{Broker, GroupConsumer, InboundRecord, TopicPartition, TransactionalProducer},
+    rebalance::Slots,
+    restore::Restores,
+    settings::{BatchLimits, Settings},
+    suspect::Suspects,
+    transaction::{End, Transactions},
+};
+use crate::telemetry::{self, TransactionResult};
+
+/// How long a turn waits for a first record.
+const IDLE: Duration = Duration::from_millis(20);
+/// How often gauges are written.
+const GAUGES_EVERY: Duration = Duration::from_secs(1);
+/// Wait after an abort; it doubles with every further one up to the second.
+const ABORT_PAUSE_MIN: Duration = Duration::from_millis(10);
+const ABORT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// After so many aborts in a row records are taken one by one, to find the one that cannot be delivered.
+const ABORTS_BEFORE_SINGLE: u32 = 3;
+
+/// What every worker of the process shares.
+pub struct Shared<B: Broker, D: Deciders> {
+    /// The cluster.
+    pub broker: Arc<B>,
+    /// Makes partition states.
+    pub deciders: Arc<D>,
+    /// Settings.
+    pub settings: Arc<Settings>,
+    /// Health pages.
+    pub health: Arc<Health>,
+    /// Records under suspicion.
+    pub suspects: Arc<Suspects>,
+}
+
+impl<B: Broker, D: Deciders> Clone for Shared<B, D> {
+    fn clone(&self) -> Self {
+        Self {
+            broker: Arc::clone(&self.broker),
+            deciders: Arc::clone(&self.deciders),
+            settings: Arc::clone(&self.settings),
+            health: Arc::clone(&self.health),
+            suspects: Arc::clone(&self.suspects),
+        }
+    }
+}
+
+/// One worker.
+pub struct Worker<B: Broker, D: Deciders> {
+    number: usize,
+    shared: Shared<B, D>,
+    transactions: Transactions<B>,
+    slots: Slots<D::Decider>,
+    restores: Restores<B, D>,
+    lanes: Lanes,
+    aborts: u32,
+    gauges_at: Duration,
+    /// Last, so that it leaves the group after everything else is dropped.
+    consumer: B::Consumer,
+}
+
+/// How a batch ended before the transaction is ended.
+struct Decided {
+    positions: Vec<(TopicPartition, i64)>,
+    waiting: Vec<i32>,
+    broken: Vec<i32>,
+    fault: Option<Fault>,
+}
+
+impl<B: Broker, D: Deciders> Worker<B, D> {
+    /// Settles what an earlier life left open, then joins the group.
+    ///
+    /// # Errors
+    /// The cluster cannot be reached or refuses.
+    pub fn start(shared: Shared<B, D>, number: usize) -> Result<Self, Fault> {
+        let transactions = Transactions::start(
+            Arc::clone(&shared.broker),
+            shared.settings.transactional_id(number),
+            shared.settings.transaction_timeout,
+        )?;
+        let consumer = shared.broker.consumer(number)?;
+        let restores = Restores::new(
+            Arc::clone(&shared.broker),
+            Arc::clone(&shared.deciders),
+            Arc::clone(&shared.settings),
+            Arc::clone(&shared.health),
+        );
+        shared.health.worker(number, WorkerHealth::Running);
+        Ok(Self {
+            number,
+            transactions,
+            slots: Slots::new(number, Arc::clone(&shared.health)),
+            restores,
+            lanes: Lanes::default(),
+            aborts: 0,
+            gauges_at: Duration::ZERO,
+            consumer,
+            shared,
+        })
+    }
+
+    /// Works until `stop`, then leaves the group.
+    ///
+    /// # Errors
+    /// State or place are lost: build a new worker.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<(), Fault> {
+        while !stop.load(Ordering::Acquire) {
+            self.turn()?;
+        }
+        log::info!("worker {}: leaving the group", self.number);
+        self.shared.health.forget_all(self.number);
+        self.consumer.leave();
+        Ok(())
+    }
+
+    /// One turn: whatever is due between transactions, then at most one batch.
+    ///
+    /// # Errors
+    /// State or place are lost: build a new worker.
+    pub fn turn(&mut self) -> Result<(), Fault> {
+        self.between()?;
+        if !self.make_ready()? {
+            return Ok(());
+        }
+        let limits = self.limits();
+        let records = gather(&*self.shared.broker, &self.consumer, &limits, IDLE, &mut self.lanes)?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        let begun = self.shared.broker.now();
+        self.transactions.begin()?;
+        let decided = decide(&records, &self.lanes, &mut self.slots, &self.transactions, &self.shared);
+        let single = records.len() == 1;
+        let first = records.first().map(|record| (record.source(), record.offset()));
+        drop(records);
+        let end = self.end(&decided)?;
+        telemetry::transaction_duration(self.shared.broker.now() - begun);
+        match end {
+            End::Committed => self.committed(&decided),
+            End::Aborted(fault) => {
+                // Taken alone, so it is this one that cannot be delivered.
+                if let (true, FaultClass::TooLarge, Some((at, offset))) = (single, fault.class, first) {
+                    self.shared.suspects.count(at, offset);
+                }
+                self.aborted(&decided, &fault)
+            }
+        }
+    }
+
+    fn between(&mut self) -> Result<(), Fault> {
+        if self.consumer.changes_waiting() {
+            self.slots.answer(&self.consumer, &mut self.restores)?;
+        }
+        while let Some(restored) = self.restores.take() {
+            self.slots.restored(&self.consumer, restored)?;
+        }
+        let now = self.shared.broker.now();
+        self.slots.wake(&self.consumer, now)?;
+        if now >= self.gauges_at {
+            self.gauges_at = now + GAUGES_EVERY;
+            self.gauges();
+        }
+        Ok(())
+    }
+
+    /// Replaces a spent producer. Out of reach: what is held is kept, and the next turn tries again.
+    fn make_ready(&mut self) -> Result<bool, Fault> {
+        match self.transactions.ready() {
+            Ok(()) => {
+                telemetry::producer_rebuilds(self.transactions.take_rebuilds());
+                Ok(true)
+            }
+            Err(fault) if fault.class == FaultClass::Retriable => {
+                log::warn!("worker {}: {fault}: keeping state, trying again", self.number);
+                self.shared.broker.wait(ABORT_PAUSE_MAX);
+                Ok(false)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn limits(&self) -> BatchLimits {
+        let mut limits = self.shared.settings.batch;
+        if self.aborts >= ABORTS_BEFORE_SINGLE {
+            limits.events = 1;
+        }
+        limits
+    }
+
+    fn end(&self, decided: &Decided) -> Result<End, Fault> {
+        if let Some(fault) = &decided.fault {
+            self.transactions.abort()?;
+            return Ok(End::Aborted(fault.clone()));
+        }
+        if decided.positions.is_empty() {
+            // Nothing was consumed and nothing produced: the client ends it without asking the broker.
+            self.transactions.abort()?;
+            return Ok(End::Committed);
+        }
+        self.transactions.finish(&self.consumer, &decided.positions)
+    }
+
+    fn committed(&mut self, decided: &Decided) -> Result<(), Fault> {
+        self.aborts = 0;
+        if !decided.positions.is_empty() {
+            telemetry::transaction(TransactionResult::Committed);
+        }
+        for lane in self.lanes.lanes() {
+            if let Some(decider) = self.slots.active(lane.partition) {
+                decider.committed();
+                self.slots.trim(&*self.shared.broker, lane.partition);
+            }
+        }
+        if self.shared.suspects.any() {
+            for (at, position) in &decided.positions {
+                self.shared.suspects.passed(*at, *position);
+            }
+        }
+        let now = self.shared.broker.now();
+        for lane in self.lanes.lanes() {
+            if decided.waiting.contains(&lane.partition) {
+                self.slots.wait_for_schema(&self.consumer, lane.partition, now)?;
+            } else {
+                self.slots.went_through(lane.partition);
+            }
+        }
+        Ok(())
+    }
+
+    fn aborted(&mut self, decided: &Decided, fault: &Fault) -> Result<(), Fault> {
+        telemetry::transaction(TransactionResult::Aborted);
+        let pause = (ABORT_PAUSE_MIN * 2_u32.pow(self.aborts.min(10))).min(ABORT_PAUSE_MAX);
+        self.aborts += 1;
+        log::warn!("worker {}: aborted, the batch is done again in {pause:?}: {fault}", self.number);
+        for lane in self.lanes.lanes() {
+            if decided.broken.contains(&lane.partition) {
+                self.consumer.pause(lane.partition)?;
+                self.slots.restore(lane.partition, &mut self.restores);
+            } else if let Some(decider) = self.slots.active(lane.partition) {
+                decider.aborted();
+                self.consumer.resume(lane.partition, decider.positions())?;
+            }
+        }
+        self.shared.broker.wait(pause);
+        Ok(())
+    }
+
+    fn gauges(&self) {
+        let ends = self.consumer.take_ends();
+        for (partition, decider) in self.slots.each() {
+            telemetry::accounts(partition, decider.accounts());
+            let positions = decider.positions();
+            for (at, end) in ends.iter().filter(|(at, _)| at.partition == partition) {
+                let position = positions[at.input as usize].unwrap_or(0);
+                let name = match at.input {
+                    Input::PosEvents => "pos_events",
+                    Input::AccountEvents => "account_events",
+                };
+                telemetry::consumer_lag(name, partition, (end - position).max(0));
+            }
+        }
+    }
+}
+
+/// Decides the records of a batch, lane by lane, into the open transaction.
+fn decide<B: Broker, D: Deciders>(
+    records: &[<B::Consumer as GroupConsumer>::Record<'_>],
+    lanes: &Lanes,
+    slots: &mut Slots<D::Decider>,
+    transactions: &Transactions<B>,
+    shared: &Shared<B, D>,
+) -> Decided {
+    let mut decided = Decided {
+        positions: Vec::with_capacity(2 * lanes.lanes().len()),
+        waiting: Vec::new(),
+        broken: Vec::new(),
+        fault: None,
+    };
+    let producer = transactions.producer();
+    for lane in lanes.lanes() {
+        // Records of a partition that is not ours to decide: it is read again once it is.
+        let Some(decider) = slots.active(lane.partition) else { continue };
+        let mut sink = Sink::<B>::new(producer, &shared.settings, lane.partition);
+        match decide_lane::<B, _>(decider, lane, records, &mut sink, &shared.suspects) {
+            LaneEnd::Done => {}
+            LaneEnd::NeedsSchema => decided.waiting.push(lane.partition),
+            LaneEnd::Panicked(fault) => {
+                decided.broken.push(lane.partition);
+                decided.fault = Some(fault);
+                return decided;
+            }
+        }
+        let journal = decider.journal(transactions.writer());
+        let journaled = journal.iter().try_for_each(|record| producer.journal(lane.partition, record));
+        if let Err(fault) = sink.take_fault().map_or(journaled, Err) {
+            decided.fault = Some(fault);
+            return decided;
+        }
+        if journal.is_empty() {
+            continue;
+        }
+        for (input, position) in [Input::PosEvents, Input::AccountEvents].into_iter().zip(decider.positions())
+        {
+            if let Some(position) = position {
+                let at = TopicPartition { input, partition: lane.partition };
+                decided.positions.push((at, position));
+            }
+        }
+    }
+    decided
+}

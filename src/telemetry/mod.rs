@@ -1,0 +1,129 @@
+//! Every metric of the process, each with a typed function; nowhere else are the metric macros used.
+//!
+//! Labels come from closed lists and partition numbers: never an account, a chip or a message text.
+
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionResult {
+    /// Visible, positions with it.
+    Committed,
+    /// Undone and done again.
+    Aborted,
+}
+
+/// Why a worker was built anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebuildReason {
+    /// Another producer or member took its place.
+    Fenced,
+    /// The client gave up, or the fate of a transaction is open.
+    Fault,
+    /// Our own code panicked.
+    Panic,
+}
+
+/// What a partition is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartitionState {
+    /// Its journal is read.
+    Restoring,
+    /// Deciding.
+    Active,
+    /// Waiting for the registry or a person.
+    Blocked,
+}
+
+/// Says what each metric is, for the metrics page. Once per process, after the recorder is installed.
+pub fn describe() {
+    describe_counter!("tillgate_events_total", "Events decided, by outcome");
+    describe_counter!("tillgate_messages_total", "Messages in outcomes, by code");
+    describe_counter!("tillgate_dead_letters_total", "Records that could not be read, by code");
+    describe_counter!("tillgate_transactions_total", "Transactions, by result");
+    describe_histogram!(
+        "tillgate_transaction_duration_seconds",
+        "From the first record of a batch to the end of its transaction"
+    );
+    describe_gauge!("tillgate_consumer_lag_records", "Records not yet decided, by input and partition");
+    describe_gauge!("tillgate_accounts", "Accounts held, by partition");
+    describe_gauge!("tillgate_partitions", "Partitions of this process, by state");
+    describe_counter!("tillgate_worker_rebuilds_total", "Workers built anew, by reason");
+    describe_counter!(
+        "tillgate_producer_rebuilds_total",
+        "Producers replaced because requests may have been under way twice"
+    );
+}
+
+/// `count` events were decided with this outcome. `outcome` is a symbol of the contract.
+pub fn events(outcome: &'static str, count: u64) {
+    counter!("tillgate_events_total", "outcome" => outcome).increment(count);
+}
+
+/// `count` messages of this code were given. `code` is of the catalogue.
+pub fn messages(code: &'static str, count: u64) {
+    counter!("tillgate_messages_total", "code" => code).increment(count);
+}
+
+/// A record went to the dead letters. `code` is of the catalogue.
+pub fn dead_letter(code: &'static str) {
+    counter!("tillgate_dead_letters_total", "code" => code).increment(1);
+}
+
+/// A transaction ended.
+pub fn transaction(result: TransactionResult) {
+    let result = match result {
+        TransactionResult::Committed => "committed",
+        TransactionResult::Aborted => "aborted",
+    };
+    counter!("tillgate_transactions_total", "result" => result).increment(1);
+}
+
+/// How long a transaction took.
+pub fn transaction_duration(time: Duration) {
+    histogram!("tillgate_transaction_duration_seconds").record(time);
+}
+
+/// Records of an input partition that are not decided yet.
+pub fn consumer_lag(input: &'static str, partition: i32, records: i64) {
+    // Counts stay far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    gauge!("tillgate_consumer_lag_records", "input" => input, "partition" => partition.to_string())
+        .set(records as f64);
+}
+
+/// Accounts held for a partition.
+pub fn accounts(partition: i32, count: usize) {
+    // Counts stay far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    gauge!("tillgate_accounts", "partition" => partition.to_string()).set(count as f64);
+}
+
+/// Partitions of this process in a state.
+pub fn partitions(state: PartitionState, count: u32) {
+    let state = match state {
+        PartitionState::Restoring => "restoring",
+        PartitionState::Active => "active",
+        PartitionState::Blocked => "blocked",
+    };
+    gauge!("tillgate_partitions", "state" => state).set(f64::from(count));
+}
+
+/// A worker was built anew.
+pub fn worker_rebuild(reason: RebuildReason) {
+    let reason = match reason {
+        RebuildReason::Fenced => "fenced",
+        RebuildReason::Fault => "fault",
+        RebuildReason::Panic => "panic",
+    };
+    counter!("tillgate_worker_rebuilds_total", "reason" => reason).increment(1);
+}
+
+/// Producers were replaced.
+pub fn producer_rebuilds(count: u64) {
+    if count > 0 {
+        counter!("tillgate_producer_rebuilds_total").increment(count);
+    }
+}

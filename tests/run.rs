@@ -1,0 +1,423 @@
+//! The worker on a real Kafka: exactly one outcome for every event whatever is stopped, killed or moved, and nothing
+//! that stops a partition that need not stand still. The decision is a small stand-in that numbers what it decides.
+//! Never tests what a decision says.
+
+#[path = "run/echo.rs"]
+mod echo;
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use echo::{Echoes, Switches};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+use support::{Kafka, Message, Record, eventually, kafka};
+use tillgate::kafka::failure::Fault;
+use tillgate::kafka::health::{Health, PartitionHealth};
+use tillgate::kafka::settings::{GroupProtocol, Settings, Topics};
+use tillgate::kafka::{client::Cluster, run, topics};
+
+const WITHIN: Duration = Duration::from_secs(60);
+/// Settings of a worker in another process, which a test kills.
+const CHILD: &str = "TILLGATE_TEST_CHILD";
+
+/// Topics and group of one test.
+fn scene(kafka: &Kafka, partitions: usize) -> Settings {
+    let name = kafka.topic("run");
+    let settings = Settings {
+        bootstrap_servers: kafka.bootstrap().to_owned(),
+        group_id: name.clone(),
+        transactional_id_prefix: name.clone(),
+        topics: named(&name),
+        ..Settings::default()
+    };
+    let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
+    let big = &[("max.message.bytes", "8388608")];
+    for topic in [&settings.topics.pos_events, &settings.topics.account_events] {
+        kafka.create_topic(topic, partitions as i32, big);
+    }
+    let layout = topics::Layout { partitions, replication: 0 };
+    let rows = topics::plan(cluster.admin(), &settings, layout).expect("a plan");
+    topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");
+    eventually(WITHIN, "the topics to be as planned", || topics::verify(cluster.admin(), &settings).ok());
+    settings
+}
+
+fn named(name: &str) -> Topics {
+    Topics {
+        pos_events: format!("{name}.events"),
+        account_events: format!("{name}.accounts"),
+        pos_outcomes: format!("{name}.outcomes"),
+        dead_letters: format!("{name}.dead"),
+        journal: format!("{name}.journal"),
+    }
+}
+
+/// A running process, in a thread.
+struct Running {
+    health: Arc<Health>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<(), Fault>>>,
+}
+
+impl Running {
+    fn start(settings: &Settings, switches: &Arc<Switches>) -> Self {
+        let health = Arc::new(Health::new(settings.workers));
+        let stop = Arc::new(AtomicBool::new(false));
+        let echoes = Arc::new(Echoes { switches: Arc::clone(switches) });
+        let (settings, its_health, its_stop) = (settings.clone(), Arc::clone(&health), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || run(settings, echoes, its_health, &its_stop));
+        Running { health, stop, thread: Some(thread) }
+    }
+
+    fn stop(mut self) {
+        self.stop.store(true, Ordering::Release);
+        let thread = self.thread.take().expect("stopped once");
+        thread.join().expect("no panic").expect("a start");
+    }
+
+    fn await_active(&self, count: usize) {
+        eventually(WITHIN, &format!("{count} active partitions"), || {
+            let found = self.health.partitions();
+            let active = found.values().filter(|health| **health == PartitionHealth::Active).count();
+            (active == count && found.len() == count).then_some(())
+        });
+    }
+
+    fn await_blocked(&self, partition: i32, part: &str) {
+        eventually(WITHIN, &format!("partition {partition} to be blocked: {part}"), || {
+            match self.health.partitions().get(&partition)? {
+                PartitionHealth::Blocked(text) if text.contains(part) => Some(()),
+                _ => None,
+            }
+        });
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn events(partitions: usize, count: usize) -> Vec<Message> {
+    (0..count).map(|n| Message::new(format!("a{n}"), "event").on((n % partitions) as i32)).collect()
+}
+
+/// Every event's offset has exactly one outcome on its partition, and the numbers have neither gap nor repeat.
+fn assert_each_once(outcomes: &[Record], per_partition: &BTreeMap<i32, usize>) {
+    let mut numbers: BTreeMap<i32, Vec<(i64, u64)>> = BTreeMap::new();
+    for outcome in outcomes {
+        let fields: Vec<&str> = outcome.text().split(':').collect();
+        assert_eq!(fields[0], outcome.partition.to_string(), "outcome on the event's partition");
+        let (offset, number) = (fields[1].parse().expect("an offset"), fields[2].parse().expect("a number"));
+        numbers.entry(outcome.partition).or_default().push((offset, number));
+    }
+    for (partition, count) in per_partition {
+        let found = numbers.get(partition).map_or(&[][..], Vec::as_slice);
+        let expected: Vec<u64> = (1..=*count as u64).collect();
+        let numbered: Vec<u64> = found.iter().map(|(_, number)| *number).collect();
+        assert_eq!(numbered, expected, "partition {partition}");
+        assert!(
+            found.windows(2).all(|pair| pair[0].0 < pair[1].0),
+            "partition {partition}: order of offsets"
+        );
+    }
+}
+
+fn even(partitions: usize, count: usize) -> BTreeMap<i32, usize> {
+    (0..partitions as i32).map(|partition| (partition, count / partitions)).collect()
+}
+
+#[test]
+fn decides_every_event_once_over_stop_and_start() {
+    let Some(kafka) = kafka() else { return };
+    let settings = Settings { workers: 2, ..scene(kafka, 4) };
+    let switches = Arc::default();
+    kafka.produce(&settings.topics.pos_events, events(4, 2_000));
+    for round in 1..=3 {
+        let running = Running::start(&settings, &switches);
+        kafka.produce(&settings.topics.pos_events, events(4, 2_000));
+        running.await_active(4);
+        kafka.await_committed(&settings.topics.pos_outcomes, round * 1_500, WITHIN);
+        running.stop();
+    }
+    let running = Running::start(&settings, &switches);
+    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 8_000, WITHIN);
+    running.stop();
+    assert_each_once(&outcomes, &even(4, 8_000));
+}
+
+#[test]
+fn merges_account_events_by_record_time_and_restores_what_they_changed() {
+    let Some(kafka) = kafka() else { return };
+    let settings = scene(kafka, 1);
+    let account = |time| Message::new("a", "account").on(0).at(time);
+    let event = |time| Message::new("a", "event").on(0).at(time);
+    kafka.produce(&settings.topics.account_events, [account(1_000), account(3_000)]);
+    kafka.produce(&settings.topics.pos_events, [event(1_000), event(2_000), event(3_000), event(4_000)]);
+    let switches = Arc::default();
+    let running = Running::start(&settings, &switches);
+    kafka.await_committed(&settings.topics.pos_outcomes, 4, WITHIN);
+    running.stop();
+    let running = Running::start(&settings, &switches);
+    kafka.produce(&settings.topics.pos_events, [event(5_000)]);
+    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 5, WITHIN);
+    running.stop();
+    assert_each_once(&outcomes, &even(1, 5));
+    let last = outcomes.last().map(Record::text);
+    assert_eq!(last, Some("0:4:5:2"));
+}
+
+#[test]
+fn moves_partitions_from_one_process_to_two_and_back() {
+    let Some(kafka) = kafka() else { return };
+    let first = scene(kafka, 4);
+    let second = Settings { instance: "2".into(), ..first.clone() };
+    let switches = Arc::default();
+    let one = Running::start(&first, &switches);
+    one.await_active(4);
+    kafka.produce(&first.topics.pos_events, events(4, 4_000));
+    let two = Running::start(&second, &switches);
+    one.await_active(2);
+    two.await_active(2);
+    kafka.produce(&first.topics.pos_events, events(4, 4_000));
+    kafka.await_committed(&first.topics.pos_outcomes, 6_000, WITHIN);
+    kafka.produce(&first.topics.pos_events, events(4, 4_000));
+    two.stop();
+    one.await_active(4);
+    let outcomes = kafka.await_committed(&first.topics.pos_outcomes, 12_000, WITHIN);
+    one.stop();
+    assert_each_once(&outcomes, &even(4, 12_000));
+}
+
+#[test]
+fn moves_partitions_with_the_classic_protocol_too() {
+    let Some(kafka) = kafka() else { return };
+    let first = Settings { group_protocol: GroupProtocol::Classic, ..scene(kafka, 4) };
+    let second = Settings { instance: "2".into(), ..first.clone() };
+    let switches = Arc::default();
+    let one = Running::start(&first, &switches);
+    kafka.produce(&first.topics.pos_events, events(4, 2_000));
+    one.await_active(4);
+    let two = Running::start(&second, &switches);
+    one.await_active(2);
+    two.await_active(2);
+    kafka.produce(&first.topics.pos_events, events(4, 2_000));
+    one.stop();
+    let outcomes = kafka.await_committed(&first.topics.pos_outcomes, 4_000, WITHIN);
+    two.stop();
+    assert_each_once(&outcomes, &even(4, 4_000));
+}
+
+#[test]
+fn sends_what_cannot_be_read_to_the_dead_letters_and_goes_on() {
+    let Some(kafka) = kafka() else { return };
+    let settings = scene(kafka, 1);
+    let mut huge = vec![0_u8; 7 << 20];
+    huge[1] = 7;
+    let garbage = Message::new("k", huge.clone()).on(0).header("own", "kept");
+    let tombstone = Message { value: None, ..Message::new("t", "").on(0) };
+    let event = Message::new("a", "event").on(0);
+    kafka.produce(&settings.topics.pos_events, [event.clone(), garbage, tombstone, event]);
+    let running = Running::start(&settings, &Arc::default());
+    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 2, WITHIN);
+    let letters = kafka.await_committed(&settings.topics.dead_letters, 2, WITHIN);
+    running.stop();
+    assert_each_once(&outcomes, &even(1, 2));
+    let find =
+        |key: &[u8]| letters.iter().find(|letter| letter.key.as_deref() == Some(key)).expect("a letter");
+    let letter = find(b"k");
+    assert!(letter.value.as_deref() == Some(&huge[..]), "the value as it was");
+    assert_eq!(letter.header("own"), Some("kept"));
+    assert_eq!(letter.header("error.code"), Some("400.001"));
+    assert_eq!(letter.header("error.message"), Some("cannot be decoded"));
+    assert_eq!(letter.header("source.topic"), Some(settings.topics.pos_events.as_str()));
+    assert_eq!(letter.header("source.partition"), Some("0"));
+    assert_eq!(letter.header("source.offset"), Some("1"));
+    assert_eq!(letter.header("attempt"), Some("1"));
+    assert_eq!(letter.header("value.bytes"), None);
+    assert_eq!(find(b"t").value, None);
+}
+
+#[test]
+fn cuts_a_dead_letter_that_is_larger_than_may_be_passed_on() {
+    let Some(kafka) = kafka() else { return };
+    let settings = Settings { message_bytes_max: 100_000, ..scene(kafka, 1) };
+    kafka.produce(&settings.topics.pos_events, [Message::new("k", vec![0_u8; 250_000]).on(0)]);
+    let running = Running::start(&settings, &Arc::default());
+    let letters = kafka.await_committed(&settings.topics.dead_letters, 1, WITHIN);
+    running.stop();
+    assert_eq!(letters[0].value.as_ref().map(Vec::len), Some(100_000));
+    assert_eq!(letters[0].header("value.bytes"), Some("250000"));
+}
+
+#[test]
+fn holds_only_the_partition_that_waits_for_a_schema() {
+    let Some(kafka) = kafka() else { return };
+    let settings = scene(kafka, 2);
+    let on = |partition, value: &str| Message::new("a", value).on(partition);
+    kafka.produce(
+        &settings.topics.pos_events,
+        [on(0, "event"), on(0, "schema"), on(0, "event"), on(1, "event"), on(1, "event")],
+    );
+    let switches: Arc<Switches> = Arc::default();
+    let running = Running::start(&settings, &switches);
+    running.await_blocked(0, "schema");
+    kafka.produce(&settings.topics.pos_events, [on(1, "event")]);
+    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 4, WITHIN);
+    assert_each_once(&outcomes, &[(0, 1), (1, 3)].into());
+    switches.registry_up.store(true, Ordering::Release);
+    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 6, WITHIN);
+    running.stop();
+    assert_each_once(&outcomes, &[(0, 3), (1, 3)].into());
+    assert!(kafka.read_committed(&settings.topics.dead_letters).is_empty());
+}
+
+#[test]
+fn passes_over_a_record_whose_decision_panics_each_time() {
+    let Some(kafka) = kafka() else { return };
+    let settings = scene(kafka, 2);
+    let on = |partition, value: &str| Message::new("a", value).on(partition);
+    kafka.produce(
+        &settings.topics.pos_events,
+        [on(0, "event"), on(0, "panic"), on(0, "event"), on(1, "event"), on(1, "event")],
+    );
+    let running = Running::start(&settings, &Arc::default());
+    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 4, WITHIN);
+    let letters = kafka.await_committed(&settings.topics.dead_letters, 1, WITHIN);
+    running.stop();
+    assert_each_once(&outcomes, &even(2, 4));
+    assert_eq!(letters[0].header("error.code"), Some("500"));
+    assert_eq!(letters[0].header("attempt"), Some("4"));
+}
+
+#[test]
+fn refuses_inputs_of_different_partition_counts_and_a_journal_that_deletes() {
+    let Some(kafka) = kafka() else { return };
+    let settings = scene(kafka, 2);
+    let other = kafka.topic("run");
+    kafka.create_topic(&other, 3, &[]);
+    let counts = Settings {
+        topics: Topics { account_events: other.clone(), ..settings.topics.clone() },
+        ..settings.clone()
+    };
+    let deleting = Settings { topics: Topics { journal: other, ..settings.topics.clone() }, ..settings };
+    for (settings, part) in [(counts, "must have the same number"), (deleting, "retention.ms")] {
+        let health = Arc::new(Health::new(1));
+        let refused = run(settings, Arc::new(Echoes::default()), health, &AtomicBool::new(false));
+        let text = refused.expect_err("a refusal").to_string();
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn refuses_a_partition_whose_group_offsets_differ_from_the_journal() {
+    let Some(kafka) = kafka() else { return };
+    let settings = scene(kafka, 2);
+    kafka.produce(&settings.topics.pos_events, events(2, 20));
+    let switches = Arc::default();
+    let running = Running::start(&settings, &switches);
+    kafka.await_committed(&settings.topics.pos_outcomes, 20, WITHIN);
+    running.stop();
+
+    let meddler: BaseConsumer =
+        kafka.client().set("group.id", &settings.group_id).create().expect("a consumer");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&settings.topics.pos_events, 1, Offset::Offset(3)).expect("an offset");
+    eventually(WITHIN, "the group to be empty", || meddler.commit(&list, CommitMode::Sync).ok());
+
+    kafka.produce(&settings.topics.pos_events, events(2, 20));
+    let running = Running::start(&settings, &switches);
+    running.await_blocked(1, "torn");
+    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 30, WITHIN);
+    running.stop();
+    assert_each_once(&outcomes, &[(0, 20), (1, 10)].into());
+}
+
+#[test]
+fn takes_over_at_once_from_a_process_killed_within_a_transaction() {
+    let Some(kafka) = kafka() else { return };
+    let first = Settings { group_protocol: GroupProtocol::Classic, ..scene(kafka, 2) };
+    let name = first.group_id.clone();
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "worker_of_another_process", "--nocapture"])
+        .env(CHILD, format!("{} {name}", kafka.bootstrap()))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("another process");
+    let output = BufReader::new(child.stdout.take().expect("piped"));
+    let (sender, hung) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        for line in output.lines().map_while(Result::ok) {
+            if line.contains("HUNG") {
+                let _ = sender.send(());
+            }
+        }
+    });
+    let mut produced = 0;
+    eventually(WITHIN, "the other process to hang", || {
+        kafka.produce(&first.topics.pos_events, events(2, 2));
+        produced += 2;
+        hung.try_recv().ok()
+    });
+    await_open_transaction(kafka, &first.topics.journal);
+    child.kill().expect("a kill");
+    child.wait().expect("its end");
+    reader.join().expect("no panic");
+
+    // Another instance, so that its own start does not settle what the dead one left open; and a transaction that
+    // would stay open longer than this test waits.
+    let second = Settings { instance: "2".into(), ..first };
+    let running = Running::start(&second, &Arc::default());
+    let outcomes = kafka.await_committed(&second.topics.pos_outcomes, produced, WITHIN);
+    running.stop();
+    assert_each_once(&outcomes, &even(2, produced));
+}
+
+fn await_open_transaction(kafka: &Kafka, topic: &str) {
+    let reader: BaseConsumer = kafka
+        .client()
+        .set("group.id", "none")
+        .set("isolation.level", "read_committed")
+        .create()
+        .expect("a reader");
+    eventually(WITHIN, "an open transaction", || {
+        kafka
+            .ends(topic)
+            .into_iter()
+            .any(|(partition, high)| {
+                reader.fetch_watermarks(topic, partition, WITHIN).is_ok_and(|(_, stable)| stable < high)
+            })
+            .then_some(())
+    });
+}
+
+/// Not a test: the process that [`takes_over_at_once_from_a_process_killed_within_a_transaction`] kills.
+#[test]
+fn worker_of_another_process() {
+    let Ok(given) = std::env::var(CHILD) else { return };
+    let (bootstrap, name) = given.split_once(' ').expect("address and name");
+    let settings = Settings {
+        bootstrap_servers: bootstrap.to_owned(),
+        group_id: name.to_owned(),
+        group_protocol: GroupProtocol::Classic,
+        transactional_id_prefix: name.to_owned(),
+        transaction_timeout: Duration::from_secs(300),
+        topics: named(name),
+        ..Settings::default()
+    };
+    let switches: Arc<Switches> = Arc::default();
+    switches.hang.store(true, Ordering::Release);
+    let echoes = Arc::new(Echoes { switches });
+    run(settings, echoes, Arc::new(Health::new(1)), &AtomicBool::new(false)).expect("a start");
+}

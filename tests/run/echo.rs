@@ -1,0 +1,138 @@
+//! A partition state small enough to see through, for tests of the worker: it numbers what it decides, so that a
+//! record decided twice or left out, or state that went back or ahead of the outcomes, shows in the outcomes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tillgate::kafka::decider::{
+    Decider, Deciders, InRecord, Input, NeedsSchema, Output, RestoreFault, Rotation,
+};
+
+/// What the test can switch while workers run.
+#[derive(Default)]
+pub struct Switches {
+    /// Whether "schema" records can be read.
+    pub registry_up: AtomicBool,
+    /// Hang for ever in the second journal record of a transaction, having said HUNG on standard output.
+    pub hang: AtomicBool,
+    journals: AtomicU64,
+}
+
+/// Makes [`Echo`]es.
+#[derive(Default)]
+pub struct Echoes {
+    pub switches: Arc<Switches>,
+}
+
+impl Deciders for Echoes {
+    type Decider = Echo;
+    fn decider(&self, partition: i32) -> Echo {
+        Echo {
+            partition,
+            switches: Arc::clone(&self.switches),
+            now: State::default(),
+            before: State::default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct State {
+    sequence: u64,
+    events: u64,
+    account_events: u64,
+    positions: [Option<i64>; 2],
+}
+
+/// Answers every event with its partition, offset and number, and the number of account events before it.
+pub struct Echo {
+    partition: i32,
+    switches: Arc<Switches>,
+    now: State,
+    before: State,
+}
+
+impl Decider for Echo {
+    fn on_record(&mut self, record: &InRecord<'_>, out: &mut dyn Output) -> Result<(), NeedsSchema> {
+        assert_eq!(record.partition, self.partition);
+        match record.value {
+            Some(b"schema") if !self.switches.registry_up.load(Ordering::Acquire) => return Err(NeedsSchema),
+            Some(b"panic") => panic!("asked to panic"),
+            None | Some([0, ..]) => out.dead_letter(record, "400.001", "cannot be decoded"),
+            Some(_) if record.input == Input::AccountEvents => self.now.account_events += 1,
+            Some(_) => {
+                self.now.events += 1;
+                let value = format!(
+                    "{}:{}:{}:{}",
+                    self.partition, record.offset, self.now.events, self.now.account_events
+                );
+                out.outcome(record.key.unwrap_or_default(), value.as_bytes());
+            }
+        }
+        self.now.positions[record.input as usize] = Some(record.offset + 1);
+        Ok(())
+    }
+
+    fn on_condemned(&mut self, record: &InRecord<'_>, out: &mut dyn Output) {
+        out.dead_letter(record, "500", "the decision failed");
+        self.now.positions[record.input as usize] = Some(record.offset + 1);
+    }
+
+    fn journal(&mut self, writer: &str) -> Vec<Vec<u8>> {
+        if self.now == self.before {
+            return Vec::new();
+        }
+        if self.switches.journals.fetch_add(1, Ordering::AcqRel) == 1
+            && self.switches.hang.load(Ordering::Acquire)
+        {
+            println!("HUNG");
+            loop {
+                std::thread::park();
+            }
+        }
+        self.now.sequence += 1;
+        let position = |position: Option<i64>| position.map_or("-".to_owned(), |offset| offset.to_string());
+        let [pos, account] = self.now.positions.map(position);
+        let State { sequence, events, account_events, .. } = self.now;
+        vec![format!("{sequence} {events} {account_events} {pos} {account} {writer}").into_bytes()]
+    }
+
+    fn committed(&mut self) {
+        self.switches.journals.store(0, Ordering::Release);
+        self.before = self.now.clone();
+    }
+
+    fn aborted(&mut self) {
+        self.now = self.before.clone();
+    }
+
+    fn positions(&self) -> [Option<i64>; 2] {
+        self.now.positions
+    }
+
+    fn restore(&mut self, journal_record: &[u8]) -> Result<(), RestoreFault> {
+        let text = String::from_utf8_lossy(journal_record);
+        let fields: Vec<&str> = text.split(' ').collect();
+        let number = |at: usize| fields[at].parse::<u64>().map_err(|error| RestoreFault(error.to_string()));
+        let state = State {
+            sequence: number(0)?,
+            events: number(1)?,
+            account_events: number(2)?,
+            positions: [fields[3].parse().ok(), fields[4].parse().ok()],
+        };
+        if state.sequence != self.now.sequence + 1 {
+            return Err(RestoreFault(format!("record {} follows {}", state.sequence, self.now.sequence)));
+        }
+        self.now = state.clone();
+        self.before = state;
+        Ok(())
+    }
+
+    fn take_rotation(&mut self) -> Rotation {
+        Rotation::Within
+    }
+
+    fn accounts(&self) -> usize {
+        0
+    }
+}
