@@ -2,7 +2,7 @@
 
 use super::AppError;
 use crate::cli::{CheckArgs, Common, Format};
-use crate::codec::NoSchemas;
+use crate::codec::KnownSchemas;
 use crate::pipeline::{Input, OutcomeEncoding, PartitionOptions};
 use crate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,6 +27,7 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
         (None, false) => Some(Path::new("-")),
     };
     let mut sink = Sink::new(to, &args.events, pos_events.taken())?;
+    let schemas = KnownSchemas::new().map_err(AppError::Usage)?;
     let options = CheckOptions {
         pos_events,
         account_events,
@@ -39,7 +40,7 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
             checkpoint_events_per_account: u32::MAX,
             journal_record_bytes_max: usize::MAX,
         },
-        schemas: &NoSchemas,
+        schemas: &schemas,
     };
     let summary = check(options, &mut sink)?;
     let outcomes_on_stdout = to == Some(Path::new("-"));

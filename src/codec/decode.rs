@@ -1,45 +1,47 @@
 //! A record's value to an event, by the framing it is recognised to have.
 
-use super::framing::{Framed, recognise};
-use super::{DecodeError, json};
+use super::fault::Fault;
+use super::framing::{Framed, SchemaRef, recognise};
+use super::{Answer, DecodeError, Schemas, json};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::pos_event::PosEvent;
 
-/// The writers' schemas that are known.
-pub trait Schemas {}
-
-/// No schema is known: JSON only.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoSchemas;
-
-impl Schemas for NoSchemas {}
-
-/// Reads a POS event, whatever its framing.
+/// Reads a record's value as POS event, whatever its framing; `guid` is that of the record's
+/// [`super::SCHEMA_ID_HEADER`] header.
 ///
 /// # Errors
-/// [`DecodeError`] where the value is no event, or its schema is not known yet.
+/// [`DecodeError`]: a fault in the bytes, or a schema that is still under way.
 pub fn decode_pos_event<'a>(
-    _schemas: &dyn Schemas,
+    schemas: &dyn Schemas,
     value: &'a [u8],
     guid: Option<[u8; 16]>,
 ) -> Result<PosEvent<'a>, DecodeError> {
     match recognise(value, guid)? {
-        Framed::Json(value) => json::read_pos_event(value),
-        Framed::Avro(schema, _) => Err(DecodeError::NeedsSchema(schema)),
+        Framed::Json(text) => json::read_pos_event(text),
+        Framed::Avro(schema, datum) => answered(schemas.pos_event(&schema), schema)?.read(datum),
     }
 }
 
-/// Reads an account event, whatever its framing.
+/// Reads a record's value as account event, whatever its framing; `guid` is that of the record's
+/// [`super::SCHEMA_ID_HEADER`] header.
 ///
 /// # Errors
-/// [`DecodeError`] where the value is no event, or its schema is not known yet.
+/// [`DecodeError`]: a fault in the bytes, or a schema that is still under way.
 pub fn decode_account_event(
-    _schemas: &dyn Schemas,
+    schemas: &dyn Schemas,
     value: &[u8],
     guid: Option<[u8; 16]>,
 ) -> Result<AccountEvent, DecodeError> {
     match recognise(value, guid)? {
-        Framed::Json(value) => json::read_account_event(value),
-        Framed::Avro(schema, _) => Err(DecodeError::NeedsSchema(schema)),
+        Framed::Json(text) => json::read_account_event(text),
+        Framed::Avro(schema, datum) => answered(schemas.account_event(&schema), schema)?.read(datum),
+    }
+}
+
+fn answered<T>(answer: Answer<T>, schema: SchemaRef) -> Result<T, DecodeError> {
+    match answer {
+        Answer::Known(plan) => Ok(plan),
+        Answer::Unknown(reason) => Err(Fault::unreadable(reason).into()),
+        Answer::Waiting => Err(DecodeError::NeedsSchema(schema)),
     }
 }

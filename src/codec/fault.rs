@@ -43,6 +43,12 @@ impl Fault {
         Box::new(Self { code: NOT_OF_FORMAT, text: text.into(), path: field.to_owned() })
     }
 
+    /// The path and the text.
+    pub(super) fn to_text(&self) -> String {
+        let joint = if self.path.is_empty() { "" } else { ": " };
+        format!("{}{joint}{}", self.path, self.text)
+    }
+
     /// The same fault, seen from the record that holds the field.
     #[cold]
     pub(super) fn in_field(mut self: Box<Self>, name: &str) -> Box<Self> {
@@ -62,13 +68,9 @@ impl Fault {
 
 impl From<Box<Fault>> for DecodeError {
     fn from(fault: Box<Fault>) -> Self {
-        let Fault { code, text, path } = *fault;
-        let field = (!path.is_empty()).then_some(path);
-        let message = match &field {
-            Some(path) => format!("{path}: {text}"),
-            None => text.into_owned(),
-        };
-        Self::Fault { code, message, field }
+        let message = fault.to_text();
+        let Fault { code, path, .. } = *fault;
+        Self::Fault { code, message, field: (!path.is_empty()).then_some(path) }
     }
 }
 

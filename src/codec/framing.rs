@@ -9,8 +9,7 @@ pub const SCHEMA_ID_HEADER: &str = "__value_schema_id";
 /// First byte of the schema header's value.
 const GUID_MAGIC: u8 = 1;
 /// First two bytes of Avro's single-object encoding.
-#[expect(dead_code, reason = "the Avro writers use it")]
-pub(super) const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
+const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
 
 /// How a writer's schema is referred to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +57,18 @@ pub fn guid_of_header(header: &[u8]) -> Option<[u8; 16]> {
         [GUID_MAGIC, guid @ ..] => guid.try_into().ok(),
         _ => None,
     }
+}
+
+/// Begins a value with the id that its schema has in the registry; the datum follows.
+pub fn frame_with_id(id: u32, out: &mut Vec<u8>) {
+    out.push(0);
+    out.extend_from_slice(&id.to_be_bytes());
+}
+
+/// Begins a value in single-object encoding; the datum follows.
+pub fn frame_with_fingerprint(fingerprint: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&SINGLE_OBJECT_MAGIC);
+    out.extend_from_slice(&fingerprint.to_le_bytes());
 }
 
 /// Recognises the framing of `value`; `guid` is that of the record's header.

@@ -4,14 +4,17 @@
 //! then says which field they broke in.
 
 mod account_event;
+pub mod avro;
 mod decode;
 mod fault;
 mod framing;
 pub mod journal;
 pub mod json;
+mod schemas;
 
-pub use decode::{NoSchemas, Schemas, decode_account_event, decode_pos_event};
-pub use framing::{SCHEMA_ID_HEADER, SchemaRef, guid_of_header};
+pub use decode::{decode_account_event, decode_pos_event};
+pub use framing::{SCHEMA_ID_HEADER, SchemaRef, frame_with_fingerprint, frame_with_id, guid_of_header};
+pub use schemas::{Answer, KnownSchemas, Schemas};
 
 /// Why a record's value gives no event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,152 @@
+//! The bytes of an Avro datum, taken from the front. Nothing is taken, and nothing allocated, that is not there.
+
+use super::skip::Skip;
+use crate::codec::fault::{Fault, Read};
+
+/// What is left of a datum.
+pub(super) struct Input<'a, 'p> {
+    rest: &'a [u8],
+    /// Named types of the plan, for values that are passed over.
+    pub(super) named: &'p [Skip],
+    /// Steps that passing over may still take: bounds lists of items that have no bytes.
+    steps: usize,
+}
+
+impl<'a, 'p> Input<'a, 'p> {
+    pub(super) fn new(datum: &'a [u8], named: &'p [Skip]) -> Self {
+        const STEPS_MIN: usize = 10_000;
+        const STEPS_PER_BYTE: usize = 16;
+        Self { rest: datum, named, steps: STEPS_MIN + STEPS_PER_BYTE * datum.len() }
+    }
+
+    /// Nothing may follow.
+    pub(super) fn end(&self) -> Read<()> {
+        match self.rest.len() {
+            0 => Ok(()),
+            bytes => Err(Fault::unreadable(format!("{bytes} bytes follow the datum"))),
+        }
+    }
+
+    /// Bytes that are left.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Counts one step of passing over.
+    pub(super) fn step(&mut self) -> Read<()> {
+        match self.steps.checked_sub(1) {
+            Some(steps) => {
+                self.steps = steps;
+                Ok(())
+            }
+            None => Err(Fault::unreadable("more empty items than the datum has bytes for")),
+        }
+    }
+
+    /// The next `length` bytes.
+    #[inline]
+    pub(super) fn take(&mut self, length: usize) -> Read<&'a [u8]> {
+        match self.rest.split_at_checked(length) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(self.broken_off(length)),
+        }
+    }
+
+    /// A zigzag varint.
+    #[inline]
+    pub(super) fn long(&mut self) -> Read<i64> {
+        if let [byte, rest @ ..] = self.rest
+            && *byte < 0x80
+        {
+            self.rest = rest;
+            return Ok(zigzag(u64::from(*byte)));
+        }
+        self.long_of_many_bytes()
+    }
+
+    fn long_of_many_bytes(&mut self) -> Read<i64> {
+        let mut value = 0u64;
+        for (place, byte) in self.rest.iter().take(10).enumerate() {
+            let bits = u64::from(byte & 0x7f);
+            if place == 9 && bits > 1 {
+                break;
+            }
+            value |= bits << (7 * place);
+            if *byte < 0x80 {
+                self.rest = &self.rest[place + 1..];
+                return Ok(zigzag(value));
+            }
+        }
+        if self.rest.len() < 10 {
+            return Err(self.broken_off(self.rest.len() + 1));
+        }
+        Err(Fault::unreadable("a whole number beyond 64 bits"))
+    }
+
+    /// A zigzag varint that must fit 32 bits.
+    pub(super) fn int(&mut self) -> Read<i64> {
+        let value = self.long()?;
+        match i32::try_from(value) {
+            Ok(_) => Ok(value),
+            Err(_) => Err(Fault::unreadable("an int beyond 32 bits")),
+        }
+    }
+
+    pub(super) fn boolean(&mut self) -> Read<bool> {
+        match self.take(1)? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            other => Err(Fault::unreadable(format!("{} is no boolean", other[0]))),
+        }
+    }
+
+    /// A length or an index: a varint that is not below 0.
+    #[inline]
+    pub(super) fn size(&mut self) -> Read<usize> {
+        let value = self.long()?;
+        usize::try_from(value).map_err(|_| Fault::unreadable(format!("{value} is no length or index")))
+    }
+
+    /// Bytes behind their length.
+    #[inline]
+    pub(super) fn prefixed(&mut self) -> Read<&'a [u8]> {
+        let length = self.size()?;
+        self.take(length)
+    }
+
+    /// Text behind its length.
+    #[inline]
+    pub(super) fn text(&mut self) -> Read<&'a str> {
+        let bytes = self.prefixed()?;
+        str::from_utf8(bytes).map_err(|_| Fault::unreadable("no UTF-8"))
+    }
+
+    /// The head of a block of items: how many, and how many bytes they take where the writer says so.
+    /// A count of 0 ends the list.
+    pub(super) fn block(&mut self) -> Read<(usize, Option<usize>)> {
+        let count = self.long()?;
+        if count >= 0 {
+            return Ok((count as usize, None));
+        }
+        let bytes = self.size()?;
+        if bytes > self.rest.len() {
+            return Err(self.broken_off(bytes));
+        }
+        match usize::try_from(count.unsigned_abs()) {
+            Ok(count) => Ok((count, Some(bytes))),
+            Err(_) => Err(Fault::unreadable(format!("{count} is no count of items"))),
+        }
+    }
+
+    #[cold]
+    fn broken_off(&self, needed: usize) -> Box<Fault> {
+        Fault::unreadable(format!("the datum breaks off: {needed} bytes needed, {} left", self.rest.len()))
+    }
+}
+
+fn zigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}

@@ -1,0 +1,82 @@
+//! Where a decoder asks for a writer's schema. What is behind it (a registry, a list) is not known here.
+
+use super::avro::{self, ACCOUNT_EVENT_SCHEMA, AccountEventPlan, POS_EVENT_SCHEMA, PosEventPlan};
+use super::framing::SchemaRef;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Knows writers' schemas, compiled. Answers at once and never waits for anybody.
+pub trait Schemas {
+    /// The plan for POS events that were written with this schema.
+    fn pos_event(&self, schema: &SchemaRef) -> Answer<Arc<PosEventPlan>>;
+    /// The plan for account events that were written with this schema.
+    fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>>;
+}
+
+/// What is known of a schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// Here it is.
+    Known(T),
+    /// There is none, or none that can be read as ours: the reason, for the dead letter.
+    Unknown(String),
+    /// Under way, or whoever knows it cannot be reached: ask again.
+    Waiting,
+}
+
+/// The schemas that need no registry: our own by their fingerprints, and those that were added.
+#[derive(Debug, Default)]
+pub struct KnownSchemas {
+    pos_event: BTreeMap<SchemaRef, Arc<PosEventPlan>>,
+    account_event: BTreeMap<SchemaRef, Arc<AccountEventPlan>>,
+}
+
+impl KnownSchemas {
+    /// Our own schemas.
+    ///
+    /// # Errors
+    /// Where they are no schemas: a fault of the build.
+    pub fn new() -> Result<Self, String> {
+        let mut known = Self::default();
+        known
+            .add_pos_event(SchemaRef::Fingerprint(avro::fingerprint(POS_EVENT_SCHEMA)?), POS_EVENT_SCHEMA)?;
+        let fingerprint = avro::fingerprint(ACCOUNT_EVENT_SCHEMA)?;
+        known.add_account_event(SchemaRef::Fingerprint(fingerprint), ACCOUNT_EVENT_SCHEMA)?;
+        Ok(known)
+    }
+
+    /// Adds a writer's schema of POS events.
+    ///
+    /// # Errors
+    /// Where it cannot be read as ours: the reason.
+    pub fn add_pos_event(&mut self, reference: SchemaRef, schema: &str) -> Result<(), String> {
+        self.pos_event.insert(reference, Arc::new(PosEventPlan::compile(schema)?));
+        Ok(())
+    }
+
+    /// Adds a writer's schema of account events.
+    ///
+    /// # Errors
+    /// Where it cannot be read as ours: the reason.
+    pub fn add_account_event(&mut self, reference: SchemaRef, schema: &str) -> Result<(), String> {
+        self.account_event.insert(reference, Arc::new(AccountEventPlan::compile(schema)?));
+        Ok(())
+    }
+}
+
+impl Schemas for KnownSchemas {
+    fn pos_event(&self, schema: &SchemaRef) -> Answer<Arc<PosEventPlan>> {
+        found(&self.pos_event, schema)
+    }
+
+    fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>> {
+        found(&self.account_event, schema)
+    }
+}
+
+fn found<T>(known: &BTreeMap<SchemaRef, Arc<T>>, schema: &SchemaRef) -> Answer<Arc<T>> {
+    match known.get(schema) {
+        Some(plan) => Answer::Known(Arc::clone(plan)),
+        None => Answer::Unknown(format!("{schema} is not known here")),
+    }
+}
