@@ -5,6 +5,7 @@ use super::findings::{Effect, Finding, Findings};
 use super::parameters::ParameterSet;
 use super::sound::SoundEvent;
 use super::time;
+use crate::domain::amount::AMOUNT_SCALE;
 use crate::domain::enums::{ActionCode, EventType};
 use crate::domain::pos_event::{PosEvent, PosItem, Text};
 use crate::domain::{Amount, Decimal, Exact, Field, Micros};
@@ -147,6 +148,7 @@ impl Form<'_> {
         }
         let decimals = self.parameters.total_decimals;
         self.number(&event.total_amount, decimals, || "totalAmount".to_owned());
+        self.amount("totalAmount", &event.total_amount);
         self.number(&event.total_tax, decimals, || "totalTax".to_owned());
     }
 
@@ -253,6 +255,21 @@ impl Form<'_> {
         }
     }
 
+    /// What an [`Amount`] cannot hold cannot be booked, whatever the parameters let pass.
+    fn amount(&mut self, field: &str, total: &Field<'_, Decimal>) {
+        let Some(total) = total.value().filter(|total| Amount::from_decimal(*total).is_none()) else {
+            return;
+        };
+        if total.decimals() <= AMOUNT_SCALE {
+            let message =
+                format!("{field} {total} has more than 18 digits when written with {AMOUNT_SCALE} decimals");
+            self.find(Check::Decimals, 1, field, message);
+        } else if !self.parameters.decimals {
+            let message = format!("{field} {total} has more than {AMOUNT_SCALE} decimals");
+            self.find(Check::Decimals, 0, field, message);
+        }
+    }
+
     fn total(&mut self, sound: &SoundEvent<'_>) {
         let event_type = sound.event_type;
         let fault = match (event_type, &sound.event.total_amount) {
@@ -326,15 +343,23 @@ fn wrong_discount(line: usize, what: &str, discount: impl Display, full: Exact) 
     format!("line {}: discount {discount} {what} (unitPrice x quantity = {full})", line + 1)
 }
 
+/// Nothing that could be read: white space and control characters only.
 fn is_blank(text: &str) -> bool {
-    text.trim().is_empty()
+    text.chars().all(|letter| letter.is_whitespace() || letter.is_control())
 }
 
-/// The start of a text that came from outside: enough to recognise it.
+/// The start of a text that came from outside: enough to recognise it, control characters made visible.
 fn excerpt(text: &str) -> String {
     const MOST: usize = 60;
-    let mut excerpt: String = text.chars().take(MOST).collect();
-    if excerpt.len() < text.len() {
+    let mut excerpt = String::new();
+    for letter in text.chars().take(MOST) {
+        if letter.is_control() {
+            excerpt.extend(letter.escape_default());
+        } else {
+            excerpt.push(letter);
+        }
+    }
+    if text.chars().nth(MOST).is_some() {
         excerpt.push('…');
     }
     excerpt

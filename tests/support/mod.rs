@@ -4,6 +4,7 @@
 
 pub mod kafka;
 mod records;
+pub mod stream;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};

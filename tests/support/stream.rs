@@ -1,0 +1,150 @@
+//! A partition as tests drive it: records in, what was published out. Never judges what comes out: that is the test's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tillgate::codec::NoSchemas;
+use tillgate::config::{Sources, load};
+use tillgate::domain::ids::TransactionId;
+use tillgate::domain::outcome::{Message, Outcome};
+use tillgate::domain::{Amount, enums::Verdict};
+use tillgate::engine::Engine;
+use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
+
+/// The engine of the default parameters, and of these `KEY=VALUE` on top.
+///
+/// # Panics
+/// When a setting is refused.
+pub fn engine<S: AsRef<str>>(sets: &[S]) -> Arc<Engine> {
+    let overrides = sets.iter().map(|set| set.as_ref().to_owned()).collect();
+    let sources = Sources { configs: Vec::new(), environment: BTreeMap::new(), overrides };
+    let settings = load(&sources).unwrap_or_else(|faults| panic!("{faults}"));
+    Arc::new(Engine::new(settings.checks.clone(), settings.texts.clone(), settings.canonical_text()))
+}
+
+/// Options of a partition whose checkpoint rotation goes on by one account per two records, as is the default.
+pub fn options() -> PartitionOptions {
+    PartitionOptions {
+        topics: ["pos.events".to_owned(), "account.events".to_owned()],
+        encoding: OutcomeEncoding::Json,
+        checkpoint_events_per_account: 2,
+        journal_record_bytes_max: 900 << 10,
+    }
+}
+
+/// A record of an input topic that a test holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fed {
+    pub input: Input,
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp_millis: i64,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+}
+
+impl Fed {
+    /// A POS event at this offset of partition 0, without a timestamp.
+    pub fn pos(offset: i64, key: &str, value: impl Into<Vec<u8>>) -> Self {
+        Self {
+            input: Input::PosEvents,
+            partition: 0,
+            offset,
+            timestamp_millis: -1,
+            key: Some(key.as_bytes().to_vec()),
+            value: Some(value.into()),
+        }
+    }
+
+    pub fn record(&self) -> InRecord<'_> {
+        InRecord {
+            input: self.input,
+            partition: self.partition,
+            offset: self.offset,
+            timestamp_millis: self.timestamp_millis,
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            schema_guid: None,
+        }
+    }
+}
+
+/// An outcome as it was published, and what of it tests look at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    pub source: (Input, i64),
+    pub id: TransactionId,
+    pub account: String,
+    pub verdict: Verdict,
+    pub messages: Vec<Message>,
+    pub posted: Option<Amount>,
+    pub balance: Option<Amount>,
+    pub available: Option<Amount>,
+    pub supersedes: Option<TransactionId>,
+    /// As it is encoded.
+    pub value: Vec<u8>,
+}
+
+impl Said {
+    pub fn codes(&self) -> Vec<&'static str> {
+        self.messages.iter().map(|message| message.code).collect()
+    }
+}
+
+/// A dead letter: the record, code and message.
+pub type DeadLetter = ((Input, i64), &'static str, String);
+
+/// What a partition published, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Published {
+    pub outcomes: Vec<Said>,
+    pub dead_letters: Vec<DeadLetter>,
+    /// Of the record at hand; an outcome does not say which input it came from but by the topic's name.
+    at: Option<(Input, i64)>,
+}
+
+impl Output for Published {
+    fn outcome(&mut self, outcome: &Outcome<'_>, key: &[u8], value: &[u8]) {
+        assert_eq!(key, outcome.account_number.as_bytes(), "the outcome's key is its account");
+        self.outcomes.push(Said {
+            source: self.at.expect("a record at hand"),
+            id: outcome.transaction_id,
+            account: outcome.account_number.to_string(),
+            verdict: outcome.verdict,
+            messages: outcome.messages.clone(),
+            posted: outcome.posted_amount,
+            balance: outcome.balance_after,
+            available: outcome.available_after,
+            supersedes: outcome.supersedes,
+            value: value.to_vec(),
+        });
+    }
+
+    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+        self.dead_letters.push(((record.input, record.offset), code, message.to_owned()));
+    }
+}
+
+impl Published {
+    /// Lets the partition take the record in.
+    ///
+    /// # Panics
+    /// When the record is not taken in.
+    pub fn feed(&mut self, partition: &mut Partition, fed: &Fed) {
+        self.at = Some((fed.input, fed.offset));
+        partition
+            .on_record(&NoSchemas, &fed.record(), self)
+            .unwrap_or_else(|interrupt| panic!("{fed:?}: {interrupt}"));
+    }
+}
+
+/// What a new partition 0 answers to one POS event.
+///
+/// # Panics
+/// When there is not exactly one outcome.
+pub fn answer(engine: &Arc<Engine>, key: &str, value: &[u8]) -> Said {
+    let mut published = Published::default();
+    published.feed(&mut Partition::new(engine.clone(), 0, options()), &Fed::pos(0, key, value));
+    assert_eq!(published.outcomes.len(), 1, "{:?}", published.dead_letters);
+    published.outcomes.remove(0)
+}
