@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use tillgate::codec::{KnownSchemas, decode_account_event, decode_pos_event};
 use tillgate::domain::account_event::AccountChange;
 use tillgate::domain::decimal::{Decimal, EXACT_SCALE, Exact};
 use tillgate::domain::enums::EventType;
@@ -10,7 +11,9 @@ use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::{Field, Micros};
 use tillgate::load::accounts::Standing;
 use tillgate::load::country::{currency, languages};
-use tillgate::load::{Content, Generated, Mistake, MistakeShares, PosRecord, Settings, World};
+use tillgate::load::{
+    Content, Encoder, Framing, Generated, Mistake, MistakeShares, PosRecord, Settings, World,
+};
 
 /// A cent, as [`Exact`] counts.
 const CENT: i128 = 10i128.pow(EXACT_SCALE as u32 - 2);
@@ -207,6 +210,43 @@ fn rejects_settings_that_cannot_be() {
     let mut shares = MistakeShares::even(900);
     shares.set(Mistake::Repeat, 500);
     assert!(Settings { mistakes: shares, ..Settings::default() }.validated().is_err());
+}
+
+#[test]
+fn both_formats_say_the_same() {
+    let settings =
+        Settings { count: 10_000, accounts: 300, mistakes: MistakeShares::even(400), ..Settings::default() };
+    let world = world(settings);
+    let schemas = KnownSchemas::new().expect("our schemas");
+    for encoder in [Encoder::Json, Encoder::avro_single_object().expect("our schemas")] {
+        let mut bytes = Vec::new();
+        for record in pos_records(&world) {
+            bytes.clear();
+            encoder.pos_record(&record, &mut bytes).expect("has a place");
+            let decoded = decode_pos_event(&schemas, &bytes, None);
+            let Content::Event(event) = &record.content else {
+                assert!(decoded.is_err());
+                continue;
+            };
+            let decoded = decoded.expect("decodes");
+            let blank = encoder != Encoder::Json
+                && matches!(
+                    record.mistake,
+                    Some(Mistake::MissingKey | Mistake::MissingItemField | Mistake::UnknownSymbol)
+                );
+            assert_eq!(decoded == **event, !blank, "{decoded:?} for {event:?}");
+        }
+        for event in world.opening_events() {
+            bytes.clear();
+            encoder.account_event(&event, &mut bytes).expect("has a place");
+            assert_eq!(decode_account_event(&schemas, &bytes, None).expect("decodes"), event);
+        }
+    }
+    let registered = Encoder::Avro { pos_event: Framing::SchemaId(258), account_event: Framing::SchemaId(7) };
+    let mut bytes = Vec::new();
+    let record = pos_records(&world).find(|record| record.mistake.is_none()).expect("a correct one");
+    registered.pos_record(&record, &mut bytes).expect("has a place");
+    assert_eq!(bytes[..5], [0, 0, 0, 1, 2]);
 }
 
 proptest! {

@@ -2,19 +2,22 @@
 //! every mistake is answered by the code that it names.
 
 use std::collections::BTreeMap;
+use tillgate::codec::{KnownSchemas, decode_pos_event};
 use tillgate::config::{self, Sources};
 use tillgate::domain::Micros;
 use tillgate::domain::account_event::AccountEvent;
 use tillgate::domain::enums::Verdict;
 use tillgate::domain::outcome::{Outcome, Source};
 use tillgate::engine::{Engine, Record};
-use tillgate::load::{Content, Generated, Mistake, MistakeShares, PosRecord, Settings, World};
+use tillgate::load::{Encoder, Generated, Mistake, MistakeShares, PosRecord, Settings, World};
 use tillgate::state::{Change, PartitionState};
 
 /// One partition, fed in order.
 struct Till {
     engine: Engine,
     state: PartitionState,
+    schemas: KnownSchemas,
+    encoder: Encoder,
     offset: i64,
 }
 
@@ -22,11 +25,12 @@ struct Till {
 type Answer = (Verdict, Vec<&'static str>);
 
 impl Till {
-    fn open(world: &World) -> Self {
+    fn open(world: &World, encoder: Encoder) -> Self {
         let settings = config::load(&Sources::default()).expect("the embedded defaults");
         let canonical = settings.canonical_text().to_owned();
         let engine = Engine::new(settings.checks, settings.texts, &canonical);
-        let mut till = Self { engine, state: PartitionState::default(), offset: 0 };
+        let schemas = KnownSchemas::new().expect("our schemas");
+        let mut till = Self { engine, state: PartitionState::default(), schemas, encoder, offset: 0 };
         for event in world.opening_events() {
             till.account_event(&event, world.accounts().opened_at());
         }
@@ -41,14 +45,16 @@ impl Till {
 
     fn pos_record(&mut self, generated: &PosRecord<'_>) -> Answer {
         self.offset += 1;
-        let Content::Event(event) = &generated.content else {
+        let mut value = Vec::new();
+        self.encoder.pos_record(generated, &mut value).expect("has a place");
+        let Ok(event) = decode_pos_event(&self.schemas, &value, None) else {
             return (Verdict::NotEvaluated, vec!["400.001"]);
         };
         let Some(key) = generated.key.as_deref().and_then(|key| str::from_utf8(key).ok()) else {
             return (Verdict::NotEvaluated, vec!["400.001"]);
         };
         let record = record_at("pos.events", key, generated.time, self.offset);
-        let sound = match self.engine.read(event, &record) {
+        let sound = match self.engine.read(&event, &record) {
             Ok(sound) => sound,
             Err(outcome) => return answer(&outcome),
         };
@@ -83,9 +89,9 @@ fn answer(outcome: &Outcome<'_>) -> Answer {
     (outcome.verdict, outcome.messages.iter().map(|message| message.code).collect())
 }
 
-fn answers(settings: Settings) -> Vec<(Option<Mistake>, Option<&'static str>, Answer)> {
+fn answers(settings: Settings, encoder: Encoder) -> Vec<(Option<Mistake>, Option<&'static str>, Answer)> {
     let world = World::new(settings.validated().expect("settings"));
-    let mut till = Till::open(&world);
+    let mut till = Till::open(&world, encoder);
     let mut answers = Vec::new();
     for generated in world.generate() {
         match generated {
@@ -111,7 +117,7 @@ fn accepts_every_correct_event_without_a_word() {
             mistakes: MistakeShares::even(150),
             ..Settings::default()
         };
-        for (mistake, _, answer) in answers(settings) {
+        for (mistake, _, answer) in answers(settings, Encoder::Json) {
             if mistake.is_none() {
                 assert_eq!(answer, (Verdict::Accepted, Vec::new()), "{accounts} {lines}");
             }
@@ -129,15 +135,16 @@ fn answers_every_mistake_with_the_code_it_names() {
         ..Settings::default()
     };
     let mut codes: BTreeMap<Mistake, BTreeMap<Answer, u32>> = BTreeMap::new();
-    for (mistake, expected, answer) in answers(settings) {
-        let (Some(mistake), Some(expected)) = (mistake, expected) else { continue };
-        assert!(answer.1.contains(&expected), "{} was answered {answer:?}", mistake.name());
-        *codes.entry(mistake).or_default().entry(answer).or_default() += 1;
+    for encoder in [Encoder::Json, Encoder::avro_single_object().expect("our schemas")] {
+        for (mistake, expected, answer) in answers(settings.clone(), encoder) {
+            let (Some(mistake), Some(expected)) = (mistake, expected) else { continue };
+            assert!(answer.1.contains(&expected), "{} was answered {answer:?}", mistake.name());
+            *codes.entry(mistake).or_default().entry(answer).or_default() += 1;
+        }
     }
     assert_eq!(codes.len(), Mistake::ALL.len());
     for (mistake, answers) in &codes {
         let most = answers.iter().max_by_key(|(_, times)| **times).map(|(answer, _)| answer.clone());
-        println!("{}: {answers:?}", mistake.name());
         // An obsolete symbol is unusual in most countries besides.
         let mut expected = (mistake.verdict(), vec![mistake.code()]);
         if *mistake == Mistake::ObsoleteLanguage {

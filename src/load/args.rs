@@ -1,6 +1,7 @@
 //! The command line of `tillgate load`, and the settings that it gives.
 
 use super::country::COUNTRIES;
+use super::encode::{EncodeError, Encoder, Framing};
 use super::mistakes::Mistake;
 use super::settings::{
     ACCOUNTS_MAX, LINES_MAX, MistakeShares, START, Settings, SettingsFault, TERMINALS_MAX,
@@ -102,9 +103,6 @@ pub enum ArgsFault {
     /// Topics take the account events.
     #[error("--account-events is for files: with --to kafka account events go to their topic")]
     AccountEventsToKafka,
-    /// No writer.
-    #[error("--format avro cannot be written by this build: use --format json")]
-    NoAvro,
     /// Both kinds of events in one file.
     #[error("--account-events and --to name the same file: give each its own")]
     SameFile,
@@ -158,6 +156,21 @@ impl LoadArgs {
         Ok(settings.validated()?)
     }
 
+    /// The format of the run.
+    ///
+    /// # Errors
+    /// [`EncodeError`] where a schema of this package is none: a fault of the build.
+    pub fn encoder(&self) -> Result<Encoder, EncodeError> {
+        match (self.format, self.schema_id, self.account_schema_id) {
+            (Format::Json, ..) => Ok(Encoder::Json),
+            (Format::Avro, Some(pos_event), Some(account_event)) => Ok(Encoder::Avro {
+                pos_event: Framing::SchemaId(pos_event),
+                account_event: Framing::SchemaId(account_event),
+            }),
+            (Format::Avro, ..) => Encoder::avro_single_object(),
+        }
+    }
+
     fn check_together(&self) -> Result<(), ArgsFault> {
         let fault = match &self.to {
             Target::Kafka if self.account_events.is_some() => ArgsFault::AccountEventsToKafka,
@@ -165,7 +178,6 @@ impl LoadArgs {
             Target::File(_) | Target::StandardOutput if self.format == Format::Avro => ArgsFault::AvroToFile,
             _ if self.format == Format::Json && self.schema_id.is_some() => ArgsFault::SchemaIdForJson,
             _ if self.schema_id.is_some() && self.account_schema_id.is_none() => ArgsFault::NoAccountSchemaId,
-            _ if self.format == Format::Avro => ArgsFault::NoAvro,
             _ => return Ok(()),
         };
         Err(fault)

@@ -22,7 +22,7 @@ pub mod sink;
 pub mod terminals;
 
 pub use args::LoadArgs;
-pub use encode::Encoder;
+pub use encode::{EncodeError, Encoder, Framing};
 pub use generator::{Content, Generated, Generator, PosRecord, World};
 pub use mistakes::Mistake;
 pub use run::{LoadError, Report, load, send};

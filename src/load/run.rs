@@ -3,7 +3,7 @@
 //! The clock here paces and never decides what is generated.
 
 use super::args::{ArgsFault, LoadArgs, Target};
-use super::encode::Encoder;
+use super::encode::{EncodeError, Encoder};
 use super::file::FileSink;
 use super::generator::{Generated, PosRecord, World};
 use super::mistakes::Mistake;
@@ -26,9 +26,12 @@ pub enum LoadError {
     /// Before it began.
     #[error(transparent)]
     Args(#[from] ArgsFault),
-    /// On the way.
+    /// On the way out.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// A record that the format has no place for.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
 }
 
 /// What a run made.
@@ -56,7 +59,7 @@ pub fn load(
     connect: impl FnOnce() -> Result<Box<dyn Sink>, SinkError>,
 ) -> Result<Report, LoadError> {
     let world = World::new(args.settings(now)?);
-    let encoder = Encoder::Json;
+    let encoder = args.encoder()?;
     let account_events = args.account_events.as_deref();
     let mut sink: Box<dyn Sink> = match &args.to {
         Target::Kafka => connect()?,
@@ -74,14 +77,14 @@ pub fn load(
 /// goes). `progress` is told now and then how many POS events are out.
 ///
 /// # Errors
-/// [`SinkError`] of the first record that does not get where it belongs.
+/// [`LoadError`] of the first record that does not get where it belongs.
 pub fn send(
     world: &World,
     encoder: &Encoder,
     sink: &mut dyn Sink,
     rate: u32,
     mut progress: impl FnMut(u64),
-) -> Result<Report, SinkError> {
+) -> Result<Report, LoadError> {
     let mut sender = Sender { encoder, sink, value: Vec::with_capacity(4_096), report: Report::default() };
     for event in world.opening_events() {
         sender.account_event(&event, world.accounts().opened_at())?;
@@ -114,23 +117,23 @@ struct Sender<'s> {
 }
 
 impl Sender<'_> {
-    fn account_event(&mut self, event: &AccountEvent, time: Micros) -> Result<(), SinkError> {
+    fn account_event(&mut self, event: &AccountEvent, time: Micros) -> Result<(), LoadError> {
         self.value.clear();
-        self.encoder.account_event(event, &mut self.value);
+        self.encoder.account_event(event, &mut self.value)?;
         self.report.account_events += 1;
         self.report.bytes += self.value.len() as u64;
-        self.sink.account_event(event.account.as_bytes(), &self.value, time)
+        Ok(self.sink.account_event(event.account.as_bytes(), &self.value, time)?)
     }
 
-    fn pos_record(&mut self, record: &PosRecord<'_>) -> Result<(), SinkError> {
+    fn pos_record(&mut self, record: &PosRecord<'_>) -> Result<(), LoadError> {
         self.value.clear();
-        self.encoder.pos_record(record, &mut self.value);
+        self.encoder.pos_record(record, &mut self.value)?;
         self.report.pos_events += 1;
         self.report.bytes += self.value.len() as u64;
         if let (Some(mistake), Some(_)) = (record.mistake, record.expected_code) {
             *self.report.mistakes.entry(mistake).or_default() += 1;
         }
-        self.sink.pos_event(record.key.as_deref(), &self.value, record.time)
+        Ok(self.sink.pos_event(record.key.as_deref(), &self.value, record.time)?)
     }
 }
 
