@@ -7,8 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
-use support::stream::{Said, answer, engine, options};
-use tillgate::codec::NoSchemas;
+use support::stream::{SCHEMAS, Said, answer, engine, options};
 use tillgate::codec::json::{read_pos_event, write_pos_event};
 use tillgate::domain::decimal::Rounding;
 use tillgate::domain::pos_event::PosEvent;
@@ -126,7 +125,7 @@ fn assert_every_basket_adds_up(file: &str, events: u64) {
         threads: 2,
         engine: real(["0.00002", "0.01"]),
         options: options(),
-        schemas: &NoSchemas,
+        schemas: &*SCHEMAS,
     };
     let mut sink = BasketMessages::default();
     let summary = check(options, &mut sink).expect("a run to the end");

@@ -1,15 +1,19 @@
 //! A partition as tests drive it: records in, what was published out. Never judges what comes out: that is the test's.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use tillgate::codec::NoSchemas;
+use tillgate::codec::KnownSchemas;
 use tillgate::config::{Sources, load};
 use tillgate::domain::ids::TransactionId;
 use tillgate::domain::outcome::{Message, Outcome};
 use tillgate::domain::{Amount, enums::Verdict};
 use tillgate::engine::Engine;
 use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
+
+/// The schemas of the contract; no other is asked for.
+pub static SCHEMAS: LazyLock<KnownSchemas> =
+    LazyLock::new(|| KnownSchemas::new().unwrap_or_else(|fault| panic!("{fault}")));
 
 /// The engine of the default parameters, and of these `KEY=VALUE` on top.
 ///
@@ -133,7 +137,7 @@ impl Published {
     pub fn feed(&mut self, partition: &mut Partition, fed: &Fed) {
         self.at = Some((fed.input, fed.offset));
         partition
-            .on_record(&NoSchemas, &fed.record(), self)
+            .on_record(&*SCHEMAS, &fed.record(), self)
             .unwrap_or_else(|interrupt| panic!("{fed:?}: {interrupt}"));
     }
 }
