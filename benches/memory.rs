@@ -39,7 +39,7 @@ fn main() {
     let engine = support::engine();
     let before = LIVE.load(Ordering::Relaxed);
     let mut partition = support::partition(&engine, OutcomeEncoding::Json);
-    let mut feed = Feed::default();
+    let mut feed = Feed::new();
     for made in support::opening(&world) {
         feed.give(&mut partition, &made);
         partition.committed();

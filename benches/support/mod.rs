@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "every bench uses its own part of this module")]
 
 use std::sync::Arc;
-use tillgate::codec::{NoSchemas, json};
+use tillgate::codec::{KnownSchemas, json};
 use tillgate::config::{Settings, Sources, load};
 use tillgate::domain::outcome::Outcome;
 use tillgate::domain::pos_event::PosEvent;
@@ -84,8 +84,8 @@ pub fn partition(engine: &Arc<Engine>, encoding: OutcomeEncoding) -> Partition {
 }
 
 /// Offsets of both inputs, and a count of what came out.
-#[derive(Default)]
 pub struct Feed {
+    schemas: KnownSchemas,
     offsets: [i64; 2],
     pub outcomes: u64,
     pub bytes: u64,
@@ -103,6 +103,12 @@ impl Output for Feed {
 }
 
 impl Feed {
+    /// Nothing read yet; our own schemas are known.
+    pub fn new() -> Self {
+        let schemas = KnownSchemas::new().unwrap_or_else(|fault| panic!("{fault}"));
+        Self { schemas, offsets: [0; 2], outcomes: 0, bytes: 0 }
+    }
+
     /// Gives a record to the partition.
     pub fn give(&mut self, partition: &mut Partition, made: &Made) {
         let offset = self.offsets[made.input as usize];
@@ -116,6 +122,16 @@ impl Feed {
             value: Some(&made.value),
             schema_guid: None,
         };
-        partition.on_record(&NoSchemas, &record, self).unwrap_or_else(|interrupt| panic!("{interrupt}"));
+        let schemas = std::mem::take(&mut self.schemas);
+        partition.on_record(&schemas, &record, self).unwrap_or_else(|interrupt| panic!("{interrupt}"));
+        self.schemas = schemas;
     }
+}
+
+/// The single-object header of a schema.
+pub fn avro_header(schema: &str) -> Vec<u8> {
+    let fingerprint = tillgate::codec::avro::fingerprint(schema).unwrap_or_else(|fault| panic!("{fault}"));
+    let mut header = vec![0xc3, 0x01];
+    header.extend_from_slice(&fingerprint.to_le_bytes());
+    header
 }

@@ -3,10 +3,11 @@
 use super::AppError;
 use crate::cli::{CheckArgs, Common, Format};
 use crate::codec::KnownSchemas;
+use crate::codec::avro::{Container, POS_OUTCOME_SCHEMA};
 use crate::pipeline::{Input, OutcomeEncoding, PartitionOptions};
 use crate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,9 +17,6 @@ const DEAD_LETTERS_TOLD: u64 = 20;
 
 pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
-    if args.format == Format::Avro {
-        return Err(AppError::Usage("--format avro is not there".to_owned()));
-    }
     let pos_events = open(&args.events)?;
     let account_events = args.account_events.as_deref().map(open).transpose()?;
     let to = match (&args.output, args.summary) {
@@ -26,7 +24,7 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
         (None, true) => None,
         (None, false) => Some(Path::new("-")),
     };
-    let mut sink = Sink::new(to, &args.events, pos_events.taken())?;
+    let mut sink = Sink::new(to, args.format, &args.events, pos_events.taken())?;
     let schemas = KnownSchemas::new().map_err(AppError::Usage)?;
     let options = CheckOptions {
         pos_events,
@@ -36,7 +34,10 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
         engine: super::engine(&settings),
         options: PartitionOptions {
             topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
-            encoding: OutcomeEncoding::Json,
+            encoding: match args.format {
+                Format::Json => OutcomeEncoding::Json,
+                Format::Avro => OutcomeEncoding::Avro(Vec::new()),
+            },
             checkpoint_events_per_account: u32::MAX,
             journal_record_bytes_max: usize::MAX,
         },
@@ -53,9 +54,16 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
     Ok(())
 }
 
+/// Bytes that are gathered before they are written.
+const PENDING_BYTES: usize = 1 << 20;
+
 /// Outcomes to a file or standard output, dead letters to standard error.
 struct Sink {
-    out: Option<(PathBuf, BufWriter<Box<dyn Write>>)>,
+    out: Option<(PathBuf, Box<dyn Write>)>,
+    /// Where outcomes are Avro.
+    container: Option<Container>,
+    /// Bytes that are ready to be written.
+    pending: Vec<u8>,
     bar: ProgressBar,
     taken: Arc<AtomicU64>,
     records: u64,
@@ -63,7 +71,12 @@ struct Sink {
 }
 
 impl Sink {
-    fn new(to: Option<&Path>, events: &Path, taken: Arc<AtomicU64>) -> Result<Self, ReplayError> {
+    fn new(
+        to: Option<&Path>,
+        format: Format,
+        events: &Path,
+        taken: Arc<AtomicU64>,
+    ) -> Result<Self, ReplayError> {
         let out = to.map(|path| {
             let raw: Box<dyn Write> = if path == Path::new("-") {
                 Box::new(std::io::stdout())
@@ -71,7 +84,7 @@ impl Sink {
                 let fault = |source| ReplayError::File { what: "create", path: path.to_owned(), source };
                 Box::new(std::fs::File::create(path).map_err(fault)?)
             };
-            Ok((path.to_owned(), BufWriter::with_capacity(1 << 20, raw)))
+            Ok((path.to_owned(), raw))
         });
         let bytes = std::fs::metadata(events).map_or(0, |file| file.len());
         let on_terminal = std::io::stderr().is_terminal()
@@ -85,13 +98,31 @@ impl Sink {
             let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(bytes).with_style(style)
         };
-        Ok(Self { out: out.transpose()?, bar, taken, records: 0, dead_letters: 0 })
+        let mut pending = Vec::new();
+        let container = (format == Format::Avro).then(|| Container::begin(POS_OUTCOME_SCHEMA, &mut pending));
+        Ok(Self { out: out.transpose()?, container, pending, bar, taken, records: 0, dead_letters: 0 })
+    }
+
+    fn write_pending(&mut self) -> Result<(), ReplayError> {
+        if let Some((path, out)) = &mut self.out {
+            out.write_all(&self.pending).map_err(|source| ReplayError::File {
+                what: "write",
+                path: path.clone(),
+                source,
+            })?;
+        }
+        self.pending.clear();
+        Ok(())
     }
 
     fn finish(mut self) -> Result<(), AppError> {
         self.bar.finish_and_clear();
-        if let Some((_, out)) = &mut self.out {
-            out.flush()?;
+        if let Some(container) = &mut self.container {
+            container.flush(&mut self.pending);
+        }
+        self.write_pending()?;
+        if let Some((path, out)) = &mut self.out {
+            out.flush().map_err(|source| ReplayError::File { what: "write", path: path.clone(), source })?;
         }
         if self.dead_letters > DEAD_LETTERS_TOLD {
             let more = self.dead_letters - DEAD_LETTERS_TOLD;
@@ -103,12 +134,17 @@ impl Sink {
 
 impl CheckSink for Sink {
     fn outcome(&mut self, value: &[u8]) -> Result<(), ReplayError> {
-        let Some((path, out)) = &mut self.out else { return Ok(()) };
-        out.write_all(value).and_then(|()| out.write_all(b"\n")).map_err(|source| ReplayError::File {
-            what: "write",
-            path: path.clone(),
-            source,
-        })
+        if self.out.is_none() {
+            return Ok(());
+        }
+        match &mut self.container {
+            Some(container) => container.add(value, &mut self.pending),
+            None => {
+                self.pending.extend_from_slice(value);
+                self.pending.push(b'\n');
+            }
+        }
+        if self.pending.len() >= PENDING_BYTES { self.write_pending() } else { Ok(()) }
     }
 
     fn dead_letter(&mut self, input: Input, line: u64, why: &str) {

@@ -70,6 +70,8 @@ pub trait Output {
 pub enum OutcomeEncoding {
     /// JSON as the public contract writes it.
     Json,
+    /// Avro by the contract's schema, behind these bytes (registry prefix, single-object header, or nothing).
+    Avro(Vec<u8>),
 }
 
 /// The schema that a record waits for.

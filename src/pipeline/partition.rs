@@ -296,6 +296,10 @@ impl Effects<'_> {
         self.encoded.clear();
         match self.encoding {
             OutcomeEncoding::Json => codec::json::write_outcome(outcome, self.encoded),
+            OutcomeEncoding::Avro(framing) => {
+                self.encoded.extend_from_slice(framing);
+                codec::avro::write_outcome(outcome, self.encoded);
+            }
         }
         out.outcome(outcome, outcome.account_number.as_bytes(), self.encoded);
         self.journal.count_outcome();

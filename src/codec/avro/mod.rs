@@ -6,6 +6,7 @@
 
 mod account_event;
 mod compile;
+mod container;
 mod decimal;
 mod input;
 mod leaves;
@@ -16,6 +17,7 @@ mod skip;
 mod write;
 
 pub use account_event::write_account_event;
+pub use container::Container;
 pub use outcome::write_outcome;
 pub use pos_event::write_pos_event;
 pub use write::Unwritable;
