@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::{
     batch::Lane,
     dead_letter::{self, Verdict},
-    decider::{Decider, InRecord, Output},
+    decider::{Decider, InRecord, Interrupted, Sink as DeciderSink},
     failure::{Fault, FaultClass, Operation},
     port::{Broker, GroupConsumer, InboundRecord, TransactionalProducer},
     settings::Settings,
@@ -27,8 +27,8 @@ pub enum LaneEnd {
     Done,
     /// Consumed up to a record whose schema is not known yet.
     NeedsSchema,
-    /// The decision panicked; the state must not be used again.
-    Panicked(Fault),
+    /// The decision panicked or found its state wrong; the state must not be used again.
+    Broken(Fault),
 }
 
 /// Sends what records lead to. The first fault is kept; nothing is sent after it.
@@ -59,7 +59,7 @@ where
     }
 }
 
-impl<'c, B: Broker> Output for Sink<'_, 'c, B>
+impl<'c, B: Broker> DeciderSink for Sink<'_, 'c, B>
 where
     B::Consumer: 'c,
 {
@@ -122,8 +122,12 @@ where
                 sink.attempt = failures + 1;
                 decider.on_condemned(&record, sink);
                 sink.attempt = 1;
-            } else if decider.on_record(&record, sink).is_err() {
-                return LaneEnd::NeedsSchema;
+            } else {
+                match decider.on_record(&record, sink) {
+                    Ok(()) => {}
+                    Err(Interrupted::NeedsSchema) => return LaneEnd::NeedsSchema,
+                    Err(Interrupted::Broken(text)) => return LaneEnd::Broken(broken(text)),
+                }
             }
             if sink.fault.is_some() {
                 break;
@@ -132,25 +136,28 @@ where
         LaneEnd::Done
     }));
     let at = current.map(|index| &records[index as usize]);
-    match decided {
-        Ok(end) => {
-            if let (Some(Fault { class: FaultClass::TooLarge, .. }), Some(at)) = (&sink.fault, at) {
+    let end = decided.unwrap_or_else(|_panic| LaneEnd::Broken(broken("the decision panicked")));
+    let Some(at) = at else { return end };
+    match end {
+        LaneEnd::Broken(fault) => {
+            let (source, offset) = (at.source(), at.offset());
+            let count = suspects.count(source, offset);
+            let text = format!(
+                "{}, at {:?} partition {} offset {offset} ({count} times): report it with the log",
+                fault.text, source.input, source.partition
+            );
+            log::error!("{text}");
+            LaneEnd::Broken(Fault { text, ..fault })
+        }
+        end => {
+            if let Some(Fault { class: FaultClass::TooLarge, .. }) = &sink.fault {
                 suspects.count(at.source(), at.offset());
             }
             end
         }
-        Err(_panic) => {
-            let mut text = "the decision panicked".to_owned();
-            if let Some(at) = at {
-                let (source, offset) = (at.source(), at.offset());
-                let count = suspects.count(source, offset);
-                text = format!(
-                    "deciding {:?} partition {} offset {offset} panicked ({count} times): report it with the log",
-                    source.input, source.partition
-                );
-            }
-            log::error!("{text}");
-            LaneEnd::Panicked(Fault::new(Operation::Produce, FaultClass::NeedsAbort, text))
-        }
     }
+}
+
+fn broken(text: impl Into<String>) -> Fault {
+    Fault::new(Operation::Produce, FaultClass::NeedsAbort, text)
 }

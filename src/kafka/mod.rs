@@ -27,6 +27,7 @@ mod decide;
 pub mod decider;
 pub mod failure;
 pub mod health;
+pub mod partitions;
 pub mod port;
 mod rebalance;
 mod restore;
@@ -70,6 +71,6 @@ pub fn run_on<B: Broker, D: Deciders>(
     health: Arc<Health>,
     stop: &AtomicBool,
 ) {
-    let suspects = Arc::new(Suspects::new(settings.panics_per_record));
+    let suspects = Arc::new(Suspects::new(settings.failures_per_record_max));
     supervise::supervise(&Shared { broker, deciders, settings, health, suspects }, stop);
 }

@@ -10,7 +10,7 @@ pub use super::decider::Input;
 use super::failure::Fault;
 
 /// Where records stand: an input topic and its partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TopicPartition {
     /// Which input topic.
     pub input: Input,
@@ -36,7 +36,7 @@ pub trait InboundRecord {
     fn source(&self) -> TopicPartition;
     /// Offset in its partition.
     fn offset(&self) -> i64;
-    /// Record time in milliseconds since 1970; 0 where the record has none.
+    /// Record time in milliseconds since 1970; -1 where the record has none.
     fn timestamp_millis(&self) -> i64;
     /// Key bytes.
     fn key(&self) -> Option<&[u8]>;

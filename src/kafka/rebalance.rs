@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    decider::{Decider, Deciders, Rotation},
+    decider::{Decider, Deciders},
     failure::Fault,
     health::{Health, PartitionHealth},
     port::{Broker, Change, GroupConsumer, TopicPartition},
@@ -18,8 +18,6 @@ use super::{
 /// Wait before a partition that needs a schema is tried again; it doubles up to [`SCHEMA_PAUSE_MAX`].
 const SCHEMA_PAUSE_MIN: Duration = Duration::from_millis(50);
 const SCHEMA_PAUSE_MAX: Duration = Duration::from_secs(5);
-/// Least time between two cuts of a journal partition.
-const TRIM_EVERY: Duration = Duration::from_secs(10);
 
 /// What a partition is doing.
 pub enum State<D> {
@@ -41,18 +39,11 @@ struct Slot<D> {
     schema_pause: Duration,
     /// Where the running rotation began in the journal, if it was asked.
     rotation_start: Option<i64>,
-    asked_end_at: Option<Duration>,
 }
 
 impl<D> Default for Slot<D> {
     fn default() -> Self {
-        Self {
-            inputs: [false; 2],
-            state: State::Half,
-            schema_pause: SCHEMA_PAUSE_MIN,
-            rotation_start: None,
-            asked_end_at: None,
-        }
+        Self { inputs: [false; 2], state: State::Half, schema_pause: SCHEMA_PAUSE_MIN, rotation_start: None }
     }
 }
 
@@ -246,25 +237,30 @@ impl<D: Decider> Slots<D> {
         Ok(())
     }
 
-    /// Looks after the journal of a partition whose batch is committed: notes where a rotation begins and, once it is
+    /// Looks after the journal of a partition whose batch is committed: notes where a rotation began and, once it is
     /// complete, cuts off what lies before it.
-    pub fn trim<B: Broker>(&mut self, broker: &B, partition: i32) {
-        let Some(slot) = self.slot(partition) else { return };
-        let State::Active(decider) = &mut slot.state else { return };
-        if decider.take_rotation() != Rotation::Completed {
-            return;
+    pub fn trim<B: Broker>(&mut self, broker: &B, rotation: &RotationStep) {
+        let Some(slot) = self.slot(rotation.partition) else { return };
+        if rotation.begins {
+            slot.rotation_start = rotation.start;
         }
-        if let Some(before) = slot.rotation_start.take() {
-            broker.trim_journal(partition, before);
-        }
-        let now = broker.now();
-        if slot.asked_end_at.is_none_or(|asked| now - asked >= TRIM_EVERY) {
-            slot.asked_end_at = Some(now);
-            // Nobody else writes this partition, so the next rotation begins at or after this end.
-            match broker.journal_end(partition) {
-                Ok(end) => slot.rotation_start = Some(end),
-                Err(fault) => log::warn!("partition {partition}: {fault}"),
-            }
+        if rotation.completes
+            && let Some(before) = slot.rotation_start.take()
+        {
+            broker.trim_journal(rotation.partition, before);
         }
     }
+}
+
+/// What a batch does to a partition's checkpoint rotation.
+#[derive(Clone, Copy, Debug)]
+pub struct RotationStep {
+    /// The partition.
+    pub partition: i32,
+    /// A rotation begins with it.
+    pub begins: bool,
+    /// The journal's end before it, where that could be asked.
+    pub start: Option<i64>,
+    /// The rotation is complete with it.
+    pub completes: bool,
 }

@@ -20,7 +20,7 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    decider::{Decider, Deciders},
+    decider::{Decider, Deciders, Restoring},
     failure::{Answer, Fault, FaultClass, Operation, answer},
     health::Health,
     port::{Broker, JournalEnds, JournalReader, Positions},
@@ -170,8 +170,8 @@ fn restore<B: Broker, D: Deciders>(
             return Err(RestoreError::NotWanted);
         }
         let attempt = broker.journal(partition).map_err(RestoreError::from).and_then(|journal| {
-            let decider = deciders.decider(partition);
-            Restore { broker, settings, health, partition, wanted, journal, decider, next: None }.run()
+            let state = deciders.restoring(partition);
+            Restore { broker, settings, health, partition, wanted, journal, state, next: None }.run()
         });
         match attempt {
             Err(RestoreError::Fault(fault)) if answer(fault.operation, fault.class) == Answer::Again => {
@@ -184,20 +184,20 @@ fn restore<B: Broker, D: Deciders>(
     }
 }
 
-struct Restore<'a, B: Broker, D> {
+struct Restore<'a, B: Broker, S> {
     broker: &'a B,
     settings: &'a Settings,
     health: &'a Health,
     partition: i32,
     wanted: &'a AtomicBool,
     journal: B::Journal,
-    decider: D,
+    state: S,
     /// Offset after the last folded record.
     next: Option<i64>,
 }
 
-impl<B: Broker, D: Decider> Restore<'_, B, D> {
-    fn run(mut self) -> Result<D, RestoreError> {
+impl<B: Broker, S: Restoring> Restore<'_, B, S> {
+    fn run(mut self) -> Result<S::Decider, RestoreError> {
         self.fold_to_the_end()?;
         let committed = loop {
             // Held back by a transaction that has not ended: settle it, then ask again.
@@ -209,9 +209,12 @@ impl<B: Broker, D: Decider> Restore<'_, B, D> {
                 break committed;
             }
         };
-        compare(self.partition, self.decider.positions(), committed, self.settings)
+        let decider = self.state.finish().map_err(|fault| {
+            RestoreError::Refused(format!("journal of partition {}: {fault}", self.partition))
+        })?;
+        compare(self.partition, decider.positions(), committed, self.settings)
             .map_err(RestoreError::Refused)?;
-        Ok(self.decider)
+        Ok(decider)
     }
 
     /// Folds everything up to the end as of now; whether any record came.
@@ -230,19 +233,19 @@ impl<B: Broker, D: Decider> Restore<'_, B, D> {
         self.journal.read_from(from)?;
         let mut any = false;
         let (mut count, mut refused) = (0_u64, None);
-        let (decider, next) = (&mut self.decider, &mut self.next);
+        let (state, next) = (&mut self.state, &mut self.next);
         loop {
             if !self.wanted.load(Ordering::Acquire) {
                 return Err(RestoreError::NotWanted);
             }
             let more = self.journal.next(&mut |offset, record| {
-                refused = decider.restore(record).err();
+                refused = state.on_record(record).err();
                 *next = Some(offset + 1);
             })?;
             if let Some(fault) = refused {
                 return Err(RestoreError::Refused(format!(
                     "journal of partition {}: {}",
-                    self.partition, fault.0
+                    self.partition, fault
                 )));
             }
             if !more {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use crate::config::{self, Secret};
+
 /// How members of the group share the partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupProtocol {
@@ -89,12 +91,12 @@ pub struct Settings {
     pub restores_at_once: usize,
     /// How long the stable end of a journal may stand still before its dead writer is fenced.
     pub stuck_after: Duration,
-    /// How often the decision of the same record may panic before it is passed over as a dead letter.
-    pub panics_per_record: u32,
+    /// How often the decision of the same record may fail before it is passed over as a dead letter.
+    pub failures_per_record_max: u32,
     /// Check cleanup and retention of topics at start; off for the embedded broker, which cannot tell.
     pub check_topic_configs: bool,
     /// Settings passed to librdkafka as they are (SASL, TLS, ...).
-    pub client: BTreeMap<String, String>,
+    pub client: BTreeMap<String, Secret>,
 }
 
 impl Default for Settings {
@@ -115,7 +117,7 @@ impl Default for Settings {
             session_timeout: Duration::from_secs(6),
             restores_at_once: 4,
             stuck_after: Duration::from_millis(500),
-            panics_per_record: 3,
+            failures_per_record_max: 3,
             check_topic_configs: true,
             client: BTreeMap::new(),
         }
@@ -128,4 +130,56 @@ impl Settings {
     pub fn transactional_id(&self, worker: usize) -> String {
         format!("{}-{}-{worker}", self.transactional_id_prefix, self.instance)
     }
+}
+
+impl From<&config::Settings> for Settings {
+    fn from(all: &config::Settings) -> Self {
+        let (kafka, topics) = (&all.kafka, &all.topics);
+        Self {
+            bootstrap_servers: kafka.bootstrap_servers.clone(),
+            group_id: kafka.group_id.clone(),
+            group_protocol: match kafka.group_protocol {
+                config::GroupProtocol::Consumer => GroupProtocol::Consumer,
+                config::GroupProtocol::Classic => GroupProtocol::Classic,
+            },
+            instance: kafka.group_instance_id.clone().unwrap_or_else(host_and_process),
+            static_membership: kafka.group_instance_id.is_some(),
+            transactional_id_prefix: kafka.transactional_id_prefix.clone(),
+            workers: kafka.workers,
+            topics: Topics {
+                pos_events: topics.pos_events.clone(),
+                account_events: topics.account_events.clone(),
+                pos_outcomes: topics.pos_outcomes.clone(),
+                dead_letters: topics.dead_letters.clone(),
+                journal: topics.journal.clone(),
+            },
+            batch: BatchLimits {
+                events: kafka.batch_events_max,
+                bytes: kafka.batch_bytes_max,
+                time: kafka.batch_time_max,
+            },
+            message_bytes_max: kafka.message_bytes_max,
+            transaction_timeout: kafka.transaction_timeout,
+            socket_timeout: kafka.socket_timeout,
+            session_timeout: kafka.session_timeout,
+            restores_at_once: kafka.restores_at_once,
+            stuck_after: kafka.stuck_after,
+            failures_per_record_max: kafka.failures_per_record_max,
+            check_topic_configs: true,
+            client: kafka.librdkafka.clone(),
+        }
+    }
+}
+
+/// A name that no other process of the group has, for one that was given none.
+fn host_and_process() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .unwrap_or_default();
+    let host = match host.trim() {
+        "" => "host",
+        name => name,
+    };
+    format!("{host}-{}", std::process::id())
 }

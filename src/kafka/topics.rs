@@ -3,7 +3,7 @@
 //! What must hold before a worker may start is in [`verify`]; what an operator sees and applies is in [`plan`] and
 //! [`apply`].
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::{
     client::{Admin, TopicState},
@@ -57,6 +57,8 @@ pub struct Layout {
     pub partitions: usize,
     /// Copies of each; below 1: the cluster's default.
     pub replication: i32,
+    /// How long records are kept, by topic: POS events, account events, outcomes, dead letters; none: for ever.
+    pub retention: [Option<Duration>; 4],
 }
 
 /// A topic's part in the plan.
@@ -65,30 +67,38 @@ struct Wanted<'a> {
     /// Whether its partitions are numbered as the inputs'.
     keyed: bool,
     settings: BTreeMap<String, String>,
+    /// Settings given at its creation and left alone afterwards: they are the operator's.
+    at_first: BTreeMap<String, String>,
 }
 
-fn wanted<'a>(settings: &'a Settings, found: &BTreeMap<String, TopicState>) -> [Wanted<'a>; 5] {
+fn wanted<'a>(
+    settings: &'a Settings,
+    retention: [Option<Duration>; 4],
+    found: &BTreeMap<String, TopicState>,
+) -> [Wanted<'a>; 5] {
     let topics = &settings.topics;
-    let keyed = |name| Wanted { name, keyed: true, settings: BTreeMap::new() };
-    let journal = Wanted {
-        name: &topics.journal,
-        keyed: true,
-        settings: [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .into(),
-    };
-    let dead_letters = Wanted {
-        name: &topics.dead_letters,
-        keyed: false,
-        settings: [(MAX_MESSAGE.to_owned(), largest_input(settings, found).to_string())].into(),
-    };
+    let [pos_events, account_events, pos_outcomes, dead_letters] = retention.map(at_first);
+    let keyed = |name, at_first| Wanted { name, keyed: true, settings: BTreeMap::new(), at_first };
+    let journal = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let largest = (MAX_MESSAGE.to_owned(), largest_input(settings, found).to_string());
     [
-        keyed(topics.pos_events.as_str()),
-        keyed(topics.account_events.as_str()),
-        keyed(topics.pos_outcomes.as_str()),
-        journal,
-        dead_letters,
+        keyed(topics.pos_events.as_str(), pos_events),
+        keyed(topics.account_events.as_str(), account_events),
+        keyed(topics.pos_outcomes.as_str(), pos_outcomes),
+        Wanted { settings: journal.into(), ..keyed(topics.journal.as_str(), BTreeMap::new()) },
+        Wanted {
+            name: &topics.dead_letters,
+            keyed: false,
+            settings: [largest].into(),
+            at_first: dead_letters,
+        },
     ]
+}
+
+fn at_first(retention: Option<Duration>) -> BTreeMap<String, String> {
+    let millis = retention.map_or_else(|| "-1".to_owned(), |time| time.as_millis().to_string());
+    [("retention.ms".to_owned(), millis)].into()
 }
 
 /// What a dead letter must be able to hold: the largest input record and its headers.
@@ -116,7 +126,7 @@ pub fn plan(admin: &Admin, settings: &Settings, layout: Layout) -> Result<Vec<Ro
 }
 
 fn rows(settings: &Settings, layout: Layout, found: &BTreeMap<String, TopicState>) -> Vec<Row> {
-    let wanted = wanted(settings, found);
+    let wanted = wanted(settings, layout.retention, found);
     // Adding partitions moves keys away from their state, so what exists fixes the number.
     let partitions = [&settings.topics.pos_events, &settings.topics.account_events]
         .into_iter()
@@ -137,6 +147,15 @@ fn rows(settings: &Settings, layout: Layout, found: &BTreeMap<String, TopicState
             };
             let (what, should) = (key.clone(), should.clone());
             rows.push(Row { topic: topic.name.to_owned(), what, is, should, action });
+        }
+        if state.is_none() {
+            rows.extend(topic.at_first.iter().map(|(key, should)| Row {
+                topic: topic.name.to_owned(),
+                what: key.clone(),
+                is: None,
+                should: should.clone(),
+                action: Action::Create,
+            }));
         }
     }
     rows
@@ -188,12 +207,14 @@ pub fn apply(admin: &Admin, settings: &Settings, layout: Layout, rows: &[Row]) -
         )));
     }
     let found = admin.topics(&names(settings), true)?;
-    for topic in wanted(settings, &found) {
+    for topic in wanted(settings, layout.retention, &found) {
         let own: Vec<&Row> = rows.iter().filter(|row| row.topic == topic.name).collect();
         let due = |action| own.iter().filter(move |row| row.action == action);
         if let Some(row) = due(Action::Create).find(|row| row.what == "partitions") {
             let partitions = row.should.parse().unwrap_or(layout.partitions);
-            admin.create(topic.name, partitions, layout.replication, &topic.settings)?;
+            let mut all = topic.at_first;
+            all.extend(topic.settings);
+            admin.create(topic.name, partitions, layout.replication, &all)?;
             continue;
         }
         for row in due(Action::Grow) {
@@ -248,7 +269,7 @@ fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<Stri
         }
     }
     if settings.check_topic_configs {
-        for topic in wanted(settings, found) {
+        for topic in wanted(settings, [None; 4], found) {
             let Some(state) = found.get(topic.name) else { continue };
             for (key, should) in &topic.settings {
                 let is = state.settings.get(key).map_or("", String::as_str);
@@ -315,7 +336,7 @@ mod tests {
 
     #[test]
     fn plans_a_fresh_cluster_as_creations_and_a_right_one_as_nothing() {
-        let layout = Layout { partitions: 4, replication: 1 };
+        let layout = Layout { partitions: 4, replication: 1, retention: [None; 4] };
         let settings = Settings::default();
         let fresh = rows(&settings, layout, &BTreeMap::new());
         assert!(fresh.iter().all(|row| row.action == Action::Create), "{fresh:?}");
@@ -325,7 +346,7 @@ mod tests {
 
     #[test]
     fn plans_to_grow_the_journal_alter_its_retention_and_refuses_to_grow_an_input() {
-        let layout = Layout { partitions: 4, replication: 1 };
+        let layout = Layout { partitions: 4, replication: 1, retention: [None; 4] };
         let rows = rows(&Settings::default(), layout, &cluster([6, 4, 6, 3, 1], "100"));
         let due: Vec<_> = rows
             .iter()

@@ -20,7 +20,7 @@ use super::{
     failure::{Fault, FaultClass},
     health::{Health, WorkerHealth},
     port::{Broker, GroupConsumer, InboundRecord, TopicPartition, TransactionalProducer},
-    rebalance::Slots,
+    rebalance::{RotationStep, Slots},
     restore::Restores,
     settings::{BatchLimits, Settings},
     suspect::Suspects,
@@ -83,6 +83,7 @@ struct Decided {
     positions: Vec<(TopicPartition, i64)>,
     waiting: Vec<i32>,
     broken: Vec<i32>,
+    rotations: Vec<RotationStep>,
     fault: Option<Fault>,
 }
 
@@ -227,8 +228,10 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         for lane in self.lanes.lanes() {
             if let Some(decider) = self.slots.active(lane.partition) {
                 decider.committed();
-                self.slots.trim(&*self.shared.broker, lane.partition);
             }
+        }
+        for rotation in &decided.rotations {
+            self.slots.trim(&*self.shared.broker, rotation);
         }
         if self.shared.suspects.any() {
             for (at, position) in &decided.positions {
@@ -293,6 +296,7 @@ fn decide<B: Broker, D: Deciders>(
         positions: Vec::with_capacity(2 * lanes.lanes().len()),
         waiting: Vec::new(),
         broken: Vec::new(),
+        rotations: Vec::new(),
         fault: None,
     };
     let producer = transactions.producer();
@@ -303,19 +307,29 @@ fn decide<B: Broker, D: Deciders>(
         match decide_lane::<B, _>(decider, lane, records, &mut sink, &shared.suspects) {
             LaneEnd::Done => {}
             LaneEnd::NeedsSchema => decided.waiting.push(lane.partition),
-            LaneEnd::Panicked(fault) => {
+            LaneEnd::Broken(fault) => {
                 decided.broken.push(lane.partition);
                 decided.fault = Some(fault);
                 return decided;
             }
         }
+        let start = rotation_start(&*shared.broker, decider, lane.partition);
         let journal = decider.journal(transactions.writer());
-        let journaled = journal.iter().try_for_each(|record| producer.journal(lane.partition, record));
+        let journaled =
+            journal.records.iter().try_for_each(|record| producer.journal(lane.partition, record));
+        if journal.rotation_begins || journal.rotation_completes {
+            decided.rotations.push(RotationStep {
+                partition: lane.partition,
+                begins: journal.rotation_begins,
+                start,
+                completes: journal.rotation_completes,
+            });
+        }
         if let Err(fault) = sink.take_fault().map_or(journaled, Err) {
             decided.fault = Some(fault);
             return decided;
         }
-        if journal.is_empty() {
+        if journal.records.is_empty() {
             continue;
         }
         for (input, position) in [Input::PosEvents, Input::AccountEvents].into_iter().zip(decider.positions())
@@ -327,4 +341,19 @@ fn decide<B: Broker, D: Deciders>(
         }
     }
     decided
+}
+
+/// Where the journal ends before a rotation begins. This worker alone writes it, and has written nothing of this batch.
+fn rotation_start<B: Broker, D: Decider>(broker: &B, decider: &D, partition: i32) -> Option<i64> {
+    if !decider.rotation_begins() {
+        return None;
+    }
+    match broker.journal_end(partition) {
+        Ok(end) => Some(end),
+        // Not cut off after this rotation then: more to read, nothing lost.
+        Err(fault) => {
+            log::warn!("partition {partition}: {fault}");
+            None
+        }
+    }
 }

@@ -67,9 +67,9 @@ pub fn messages(code: &'static str, count: u64) {
     counter!("tillgate_messages_total", "code" => code).increment(count);
 }
 
-/// A record went to the dead letters. `code` is of the catalogue.
-pub fn dead_letter(code: &'static str) {
-    counter!("tillgate_dead_letters_total", "code" => code).increment(1);
+/// `count` records went to the dead letters. `code` is of the catalogue.
+pub fn dead_letters(code: &'static str, count: u64) {
+    counter!("tillgate_dead_letters_total", "code" => code).increment(count);
 }
 
 /// A transaction ended.

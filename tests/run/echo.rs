@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tillgate::kafka::decider::{
-    Decider, Deciders, InRecord, Input, NeedsSchema, Output, RestoreFault, Rotation,
+    Decider, Deciders, InRecord, Input, Interrupted, JournalBatch, Restoring, Sink,
 };
 
 /// What the test can switch while workers run.
@@ -26,7 +26,8 @@ pub struct Echoes {
 
 impl Deciders for Echoes {
     type Decider = Echo;
-    fn decider(&self, partition: i32) -> Echo {
+    type Restoring = Echo;
+    fn restoring(&self, partition: i32) -> Echo {
         Echo {
             partition,
             switches: Arc::clone(&self.switches),
@@ -53,10 +54,12 @@ pub struct Echo {
 }
 
 impl Decider for Echo {
-    fn on_record(&mut self, record: &InRecord<'_>, out: &mut dyn Output) -> Result<(), NeedsSchema> {
+    fn on_record(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) -> Result<(), Interrupted> {
         assert_eq!(record.partition, self.partition);
         match record.value {
-            Some(b"schema") if !self.switches.registry_up.load(Ordering::Acquire) => return Err(NeedsSchema),
+            Some(b"schema") if !self.switches.registry_up.load(Ordering::Acquire) => {
+                return Err(Interrupted::NeedsSchema);
+            }
             Some(b"panic") => panic!("asked to panic"),
             None | Some([0, ..]) => out.dead_letter(record, "400.001", "cannot be decoded"),
             Some(_) if record.input == Input::AccountEvents => self.now.account_events += 1,
@@ -73,14 +76,18 @@ impl Decider for Echo {
         Ok(())
     }
 
-    fn on_condemned(&mut self, record: &InRecord<'_>, out: &mut dyn Output) {
+    fn on_condemned(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) {
         out.dead_letter(record, "500", "the decision failed");
         self.now.positions[record.input as usize] = Some(record.offset + 1);
     }
 
-    fn journal(&mut self, writer: &str) -> Vec<Vec<u8>> {
+    fn rotation_begins(&self) -> bool {
+        false
+    }
+
+    fn journal(&mut self, writer: &str) -> JournalBatch {
         if self.now == self.before {
-            return Vec::new();
+            return JournalBatch::default();
         }
         if self.switches.journals.fetch_add(1, Ordering::AcqRel) == 1
             && self.switches.hang.load(Ordering::Acquire)
@@ -94,7 +101,8 @@ impl Decider for Echo {
         let position = |position: Option<i64>| position.map_or("-".to_owned(), |offset| offset.to_string());
         let [pos, account] = self.now.positions.map(position);
         let State { sequence, events, account_events, .. } = self.now;
-        vec![format!("{sequence} {events} {account_events} {pos} {account} {writer}").into_bytes()]
+        let record = format!("{sequence} {events} {account_events} {pos} {account} {writer}");
+        JournalBatch { records: vec![record.into_bytes()], ..JournalBatch::default() }
     }
 
     fn committed(&mut self) {
@@ -110,10 +118,18 @@ impl Decider for Echo {
         self.now.positions
     }
 
-    fn restore(&mut self, journal_record: &[u8]) -> Result<(), RestoreFault> {
+    fn accounts(&self) -> usize {
+        0
+    }
+}
+
+impl Restoring for Echo {
+    type Decider = Self;
+
+    fn on_record(&mut self, journal_record: &[u8]) -> Result<(), String> {
         let text = String::from_utf8_lossy(journal_record);
         let fields: Vec<&str> = text.split(' ').collect();
-        let number = |at: usize| fields[at].parse::<u64>().map_err(|error| RestoreFault(error.to_string()));
+        let number = |at: usize| fields[at].parse::<u64>().map_err(|error| error.to_string());
         let state = State {
             sequence: number(0)?,
             events: number(1)?,
@@ -121,18 +137,14 @@ impl Decider for Echo {
             positions: [fields[3].parse().ok(), fields[4].parse().ok()],
         };
         if state.sequence != self.now.sequence + 1 {
-            return Err(RestoreFault(format!("record {} follows {}", state.sequence, self.now.sequence)));
+            return Err(format!("record {} follows {}", state.sequence, self.now.sequence));
         }
         self.now = state.clone();
         self.before = state;
         Ok(())
     }
 
-    fn take_rotation(&mut self) -> Rotation {
-        Rotation::Within
-    }
-
-    fn accounts(&self) -> usize {
-        0
+    fn finish(self) -> Result<Self, String> {
+        Ok(self)
     }
 }

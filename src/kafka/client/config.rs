@@ -58,7 +58,7 @@ pub fn check_pass_through(settings: &Settings) -> Result<(), Fault> {
 pub fn base(settings: &Settings) -> ClientConfig {
     let mut config = ClientConfig::new();
     for (key, value) in &settings.client {
-        config.set(key, value);
+        config.set(key, value.expose());
     }
     config
         .set("bootstrap.servers", &settings.bootstrap_servers)

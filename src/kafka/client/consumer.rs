@@ -146,7 +146,7 @@ impl InboundRecord for Lent<'_> {
     }
 
     fn timestamp_millis(&self) -> i64 {
-        self.message.timestamp().to_millis().unwrap_or(0)
+        self.message.timestamp().to_millis().unwrap_or(-1)
     }
 
     fn key(&self) -> Option<&[u8]> {

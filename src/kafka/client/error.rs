@@ -6,7 +6,14 @@ use super::super::failure::{Fault, FaultClass, Operation};
 
 /// The fault that an error of the client means.
 pub fn fault(operation: Operation, error: &KafkaError) -> Fault {
-    Fault::new(operation, class(error), error.to_string())
+    let text = match error {
+        // The client's own text shows the value, which may be a password.
+        KafkaError::ClientConfig(_, _, property, _) => {
+            format!("librdkafka has no property '{property}', or not such a value: see its CONFIGURATION.md")
+        }
+        other => other.to_string(),
+    };
+    Fault::new(operation, class(error), text)
 }
 
 fn class(error: &KafkaError) -> FaultClass {

@@ -1,0 +1,159 @@
+//! The pipeline as the worker loop sees it, and what its outcomes count as. Counts of a batch are published once it is
+//! committed, so that a batch done again counts once.
+
+use std::sync::Arc;
+
+use super::decider::{Decider, Deciders, InRecord, Interrupted, JournalBatch, Restoring, Sink};
+use crate::{
+    codec::Schemas,
+    domain::outcome::Outcome,
+    engine::Engine,
+    pipeline::{Interrupt, Output, Partition, PartitionOptions, Restore},
+    telemetry,
+};
+
+/// Makes the pipelines of partitions.
+pub struct Partitions {
+    engine: Arc<Engine>,
+    options: PartitionOptions,
+    schemas: Arc<dyn Schemas + Send + Sync>,
+}
+
+impl Partitions {
+    /// With this engine, these options, and the schemas that are known.
+    #[must_use]
+    pub fn new(
+        engine: Arc<Engine>,
+        options: PartitionOptions,
+        schemas: Arc<dyn Schemas + Send + Sync>,
+    ) -> Self {
+        Self { engine, options, schemas }
+    }
+}
+
+impl Deciders for Partitions {
+    type Decider = Live;
+    type Restoring = Reading;
+
+    fn restoring(&self, partition: i32) -> Reading {
+        let empty = Partition::new(Arc::clone(&self.engine), partition, self.options.clone());
+        Reading { restore: Restore::new(empty), schemas: Arc::clone(&self.schemas) }
+    }
+}
+
+/// A partition that is read from its journal.
+pub struct Reading {
+    restore: Restore,
+    schemas: Arc<dyn Schemas + Send + Sync>,
+}
+
+impl Restoring for Reading {
+    type Decider = Live;
+
+    fn on_record(&mut self, record: &[u8]) -> Result<(), String> {
+        self.restore.on_record(record).map_err(|fault| fault.to_string())
+    }
+
+    fn finish(self) -> Result<Live, String> {
+        let partition = self.restore.finish().map_err(|fault| fault.to_string())?;
+        Ok(Live { partition, schemas: self.schemas, counts: Counts::default() })
+    }
+}
+
+/// A partition that decides.
+pub struct Live {
+    partition: Partition,
+    schemas: Arc<dyn Schemas + Send + Sync>,
+    counts: Counts,
+}
+
+impl Decider for Live {
+    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupted> {
+        let mut out = Counting { counts: &mut self.counts, sink };
+        self.partition.on_record(&*self.schemas, record, &mut out).map_err(|interrupt| match interrupt {
+            Interrupt::NeedsSchema(_) => Interrupted::NeedsSchema,
+            Interrupt::State(fault) => Interrupted::Broken(fault.to_string()),
+        })
+    }
+
+    fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {
+        let mut out = Counting { counts: &mut self.counts, sink };
+        self.partition.on_failed_record(record, &mut out);
+    }
+
+    fn rotation_begins(&self) -> bool {
+        self.partition.rotation_begins()
+    }
+
+    fn journal(&mut self, writer: &str) -> JournalBatch {
+        self.partition.journal(writer)
+    }
+
+    fn committed(&mut self) {
+        self.partition.committed();
+        self.counts.publish();
+    }
+
+    fn aborted(&mut self) {
+        self.partition.aborted();
+        self.counts.forget();
+    }
+
+    fn positions(&self) -> [Option<i64>; 2] {
+        self.partition.positions()
+    }
+
+    fn accounts(&self) -> usize {
+        self.partition.state().accounts().len()
+    }
+}
+
+/// What a batch counts as. The lists stay as short as the catalogue.
+#[derive(Default)]
+struct Counts {
+    verdicts: Vec<(&'static str, u64)>,
+    codes: Vec<(&'static str, u64)>,
+    dead_letters: Vec<(&'static str, u64)>,
+}
+
+fn count(counts: &mut Vec<(&'static str, u64)>, name: &'static str) {
+    match counts.iter_mut().find(|(found, _)| *found == name) {
+        Some((_, count)) => *count += 1,
+        None => counts.push((name, 1)),
+    }
+}
+
+impl Counts {
+    fn publish(&mut self) {
+        self.verdicts.drain(..).for_each(|(name, count)| telemetry::events(name, count));
+        self.codes.drain(..).for_each(|(code, count)| telemetry::messages(code, count));
+        self.dead_letters.drain(..).for_each(|(code, count)| telemetry::dead_letters(code, count));
+    }
+
+    fn forget(&mut self) {
+        self.verdicts.clear();
+        self.codes.clear();
+        self.dead_letters.clear();
+    }
+}
+
+/// Counts on the way to the sink.
+struct Counting<'a> {
+    counts: &'a mut Counts,
+    sink: &'a mut dyn Sink,
+}
+
+impl Output for Counting<'_> {
+    fn outcome(&mut self, outcome: &Outcome<'_>, key: &[u8], value: &[u8]) {
+        count(&mut self.counts.verdicts, outcome.verdict.symbol());
+        for message in &outcome.messages {
+            count(&mut self.counts.codes, message.code);
+        }
+        self.sink.outcome(key, value);
+    }
+
+    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+        count(&mut self.counts.dead_letters, code);
+        self.sink.dead_letter(record, code, message);
+    }
+}
