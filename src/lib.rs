@@ -14,6 +14,7 @@ pub mod engine;
 pub mod kafka;
 pub mod load;
 pub mod pipeline;
+pub mod registry;
 pub mod replay;
 pub mod state;
 pub mod telemetry;

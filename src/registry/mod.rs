@@ -1,0 +1,11 @@
+//! The schema registry, over its Confluent API: writers' schemas by id or GUID, and our outcome schema put in.
+//!
+//! Asking never waits: a thread of its own fetches, decoders are told "known", "unknown" or "not yet".
+//! A registry that cannot be asked never turns a record into a dead letter; only one that answers
+//! "there is no such schema" does.
+
+mod client;
+mod schemas;
+
+pub use client::{Auth, Client, ClientOptions, RegistryError};
+pub use schemas::{Registry, RegistryOptions};
