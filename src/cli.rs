@@ -17,6 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   tillgate demo                                       a first look, without any Kafka
   tillgate check --events events.jsonl.zst --summary  what would be decided on a file of events
+  tillgate load --rate 1000                           generated events into Kafka, mistakes included
   tillgate config show                                every setting, its value, and where it comes from
   tillgate topics check --set kafka.bootstrap_servers=broker:9092
   tillgate run --config /etc/tillgate
@@ -38,6 +39,8 @@ pub struct Common {
 pub enum Command {
     /// Decide on the events of files, and print the outcomes
     Check(CheckArgs),
+    /// Generate accounts, terminals and baskets from a seed, into Kafka or files
+    Load(Box<crate::load::LoadArgs>),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod load;
 
 use crate::cli::{Cli, Command, Common};
 use crate::config::{Faults, Settings, Sources};
@@ -23,6 +24,9 @@ pub enum AppError {
     /// A file run failed.
     #[error("{0}")]
     Replay(#[from] crate::replay::ReplayError),
+    /// A generated run ended early.
+    #[error("{0}")]
+    Load(#[from] crate::load::LoadError),
     /// Standard output is gone, or the like.
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
@@ -61,6 +65,7 @@ pub fn main() -> ExitCode {
 fn command(cli: &Cli) -> Result<(), AppError> {
     match &cli.command {
         Command::Check(args) => check::run(args, &cli.common),
+        Command::Load(args) => load::run(args, &cli.common),
         Command::Config(command) => config::run(command, &cli.common),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "tillgate", &mut std::io::stdout());

@@ -146,6 +146,26 @@ pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
     config
 }
 
+/// A producer of input records: idempotent, in large batches, by key as the Java clients do.
+pub fn event_producer(settings: &Settings) -> ClientConfig {
+    let mut config = base(settings);
+    config
+        .set("enable.idempotence", "true")
+        .set("delivery.report.only.error", "true")
+        .set("partitioner", "murmur2_random")
+        .set("message.max.bytes", (settings.message_bytes_max + OVERHEAD_BYTES).to_string());
+    for (key, value) in [
+        ("linger.ms", "5"),
+        ("queue.buffering.max.messages", "500000"),
+        ("queue.buffering.max.kbytes", "262144"),
+    ] {
+        if !settings.client.contains_key(key) {
+            config.set(key, value);
+        }
+    }
+    config
+}
+
 /// Topics, their settings, deleting records.
 pub fn admin(settings: &Settings) -> ClientConfig {
     base(settings)

@@ -8,6 +8,7 @@ mod clock;
 mod config;
 mod consumer;
 mod error;
+mod event_producer;
 mod guid;
 mod journal;
 mod log;
@@ -19,6 +20,7 @@ use std::{
 };
 
 pub use admin::{Admin, TopicState};
+pub use event_producer::EventProducer;
 
 use super::{
     failure::{Fault, Operation},

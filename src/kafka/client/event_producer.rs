@@ -1,0 +1,130 @@
+//! A plain idempotent producer of input records, for generated load: never for what tillgate decides, which is
+//! transactional.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientContext, Message,
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::DeliveryResult,
+    producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext},
+};
+
+use super::{
+    super::{
+        failure::{Fault, FaultClass, Operation},
+        settings::Settings,
+    },
+    config,
+    error::fault,
+    log as client_log,
+};
+
+/// Records between two looks at what came back.
+const POLL_EVERY: u32 = 1_000;
+/// How long to wait at once for room or for acknowledgements.
+const STEP: Duration = Duration::from_millis(20);
+
+/// What the callbacks note: the first record that did not arrive.
+#[derive(Default)]
+struct Reports(Mutex<Option<Fault>>);
+
+impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        client_log::pass_on(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        ::log::warn!(target: "librdkafka", "{error}: {reason}");
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, message)) = result {
+            let text = format!("a message to {}: {error}", message.topic());
+            let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert(Fault::new(Operation::Produce, FaultClass::Setup, text));
+        }
+    }
+}
+
+/// Writes records by key as Kafka's own partitioner does, each once, in order within a partition.
+pub struct EventProducer {
+    base: BaseProducer<Reports>,
+    sent: u32,
+}
+
+impl EventProducer {
+    /// Prepares the client; nothing is connected yet.
+    ///
+    /// # Errors
+    /// A client setting that is unknown or fixed by tillgate.
+    pub fn new(settings: &Settings) -> Result<Self, Fault> {
+        config::check_pass_through(settings)?;
+        let base = config::event_producer(settings)
+            .create_with_context(Reports::default())
+            .map_err(|error| fault(Operation::Init, &error))?;
+        Ok(Self { base, sent: 0 })
+    }
+
+    /// Queues a record, waiting while the queue is full.
+    ///
+    /// # Errors
+    /// The record cannot be queued, or an earlier one did not arrive.
+    pub fn send(
+        &mut self,
+        topic: &str,
+        key: Option<&[u8]>,
+        value: &[u8],
+        timestamp_millis: i64,
+    ) -> Result<(), Fault> {
+        self.sent = self.sent.wrapping_add(1);
+        if self.sent.is_multiple_of(POLL_EVERY) {
+            self.base.poll(Duration::ZERO);
+            self.failure()?;
+        }
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic).payload(value).timestamp(timestamp_millis);
+        record.key = key;
+        while let Err((error, refused)) = self.base.send(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                return Err(fault(Operation::Produce, &error));
+            }
+            record = refused;
+            self.base.poll(STEP);
+            self.failure()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every queued record is acknowledged; the client gives up on one after its own time-out
+    /// (`message.timeout.ms`, five minutes).
+    ///
+    /// # Errors
+    /// A record did not arrive.
+    pub fn flush(&mut self) -> Result<(), Fault> {
+        while self.base.in_flight_count() > 0 {
+            match self.base.flush(STEP) {
+                Err(error) if error.rdkafka_error_code() != Some(RDKafkaErrorCode::OperationTimedOut) => {
+                    return Err(fault(Operation::Flush, &error));
+                }
+                _ => self.failure()?,
+            }
+        }
+        self.base.poll(Duration::ZERO);
+        self.failure()
+    }
+
+    fn failure(&self) -> Result<(), Fault> {
+        match self.base.context().0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+}
