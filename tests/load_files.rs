@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use std::fs;
+use std::process::{Command as Process, Stdio};
 use tillgate::domain::Micros;
 use tillgate::domain::hashing::hash128;
 use tillgate::load::args::{ArgsFault, Target};
@@ -63,9 +64,23 @@ fn compresses_where_the_name_ends_in_zst() {
 #[test]
 fn says_which_file_cannot_be_written() {
     let error = load(&args("--to nowhere/at/all.jsonl"), NOW, no_kafka).expect_err("no folder");
-    assert_eq!(error.to_string(), "cannot write nowhere/at/all.jsonl: choose another place with --to");
+    let text = error.to_string();
+    assert!(text.starts_with("cannot write nowhere/at/all.jsonl: "), "{text}");
+    assert!(text.ends_with("; choose another place with --to"), "{text}");
     let error = load(&args("--to kafka"), NOW, no_kafka).expect_err("no kafka");
     assert!(matches!(error, LoadError::Sink(SinkError::Broker(_))));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let mut child = Process::new(env!("CARGO_BIN_EXE_tillgate"))
+        .args(["load", "--to", "-", "--count", "20000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    drop(child.stdout.take());
+    assert!(child.wait().expect("ends").success());
 }
 
 #[test]

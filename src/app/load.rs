@@ -2,13 +2,14 @@
 
 use super::{AppError, settings};
 use crate::cli::Common;
-use crate::config::{KafkaSettings, Settings};
+use crate::config::Settings;
 use crate::domain::Micros;
-use crate::kafka::client::EventProducer;
+use crate::kafka::client::{Cluster, EventProducer};
 use crate::kafka::failure::Fault;
-use crate::kafka::settings::{Settings as ClusterSettings, Topics};
+use crate::kafka::settings::Settings as ClusterSettings;
 use crate::load::{LoadArgs, LoadError, Sink, SinkError, load};
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub fn run(args: &LoadArgs, common: &Common) -> Result<(), AppError> {
@@ -29,11 +30,25 @@ struct KafkaSink {
 }
 
 impl KafkaSink {
+    /// Looks for the topics first: without them a client would wait, or a broker make them its own way.
     fn new(settings: &Settings) -> Result<Self, SinkError> {
+        let cluster = Arc::new(ClusterSettings::from(settings));
+        let topics = [cluster.topics.pos_events.as_str(), cluster.topics.account_events.as_str()];
+        let client = Cluster::new(Arc::clone(&cluster)).map_err(broker)?;
+        let there = client.admin().topics(&topics, false).map_err(|fault| {
+            SinkError::Broker(format!(
+                "no answer from {} ({}): start it, or set kafka.bootstrap_servers",
+                cluster.bootstrap_servers, fault.text
+            ))
+        })?;
+        if let Some(missing) = topics.iter().find(|topic| !there.contains_key(**topic)) {
+            let remedy = "make it with `tillgate topics create`";
+            return Err(SinkError::Broker(format!("there is no topic {missing}: {remedy}")));
+        }
         Ok(Self {
-            producer: EventProducer::new(&cluster(&settings.kafka)).map_err(broker)?,
-            pos_events: settings.topics.pos_events.clone(),
-            account_events: settings.topics.account_events.clone(),
+            producer: EventProducer::new(&cluster).map_err(broker)?,
+            pos_events: cluster.topics.pos_events.clone(),
+            account_events: cluster.topics.account_events.clone(),
         })
     }
 }
@@ -53,22 +68,6 @@ impl Sink for KafkaSink {
 
     fn finish(&mut self) -> Result<(), SinkError> {
         self.flush()
-    }
-}
-
-/// What a producer of input records needs to know of the cluster.
-fn cluster(kafka: &KafkaSettings) -> ClusterSettings {
-    ClusterSettings {
-        bootstrap_servers: kafka.bootstrap_servers.clone(),
-        instance: "load".to_owned(),
-        topics: Topics::default(),
-        message_bytes_max: kafka.message_bytes_max,
-        client: kafka
-            .librdkafka
-            .iter()
-            .map(|(key, value)| (key.clone(), value.expose().to_owned()))
-            .collect(),
-        ..ClusterSettings::default()
     }
 }
 

@@ -7,6 +7,7 @@ mod load;
 use crate::cli::{Cli, Command, Common};
 use crate::config::{Faults, Settings, Sources};
 use crate::engine::Engine;
+use crate::load::{LoadError, SinkError};
 use clap::{CommandFactory, Parser};
 use std::io::Write;
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ pub enum AppError {
     Replay(#[from] crate::replay::ReplayError),
     /// A generated run ended early.
     #[error("{0}")]
-    Load(#[from] crate::load::LoadError),
+    Load(#[from] LoadError),
     /// Standard output is gone, or the like.
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
@@ -35,7 +36,7 @@ pub enum AppError {
 impl AppError {
     fn is_closed_pipe(&self) -> bool {
         let source = match self {
-            Self::Output(source) => source,
+            Self::Output(source) | Self::Load(LoadError::Sink(SinkError::Output(source))) => source,
             Self::Replay(crate::replay::ReplayError::File { source, path, .. })
                 if path.as_os_str() == "-" =>
             {

@@ -39,7 +39,7 @@ pub trait Sink {
 #[derive(Debug, Error)]
 pub enum SinkError {
     /// A file.
-    #[error("cannot write {path}: choose another place with {flag}")]
+    #[error("cannot write {path}: {source}; choose another place with {flag}", path = .path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -49,8 +49,8 @@ pub enum SinkError {
         source: io::Error,
     },
     /// Standard output.
-    #[error("cannot write to standard output: give a file with --to")]
-    Output(#[source] io::Error),
+    #[error("cannot write to standard output: {0}; give a file with --to")]
+    Output(io::Error),
     /// A broker.
     #[error("cannot write to kafka: {0}")]
     Broker(String),
