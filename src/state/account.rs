@@ -5,6 +5,7 @@ use crate::domain::hashing::hash64;
 use crate::domain::ids::TransactionId;
 use crate::domain::limits;
 use crate::domain::{Amount, Micros};
+use compact_str::CompactString;
 use std::collections::VecDeque;
 
 /// Standing facts of an account, one bit each.
@@ -55,7 +56,7 @@ impl Standing {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Account {
     /// Its number, the record key.
-    pub number: Box<str>,
+    pub number: CompactString,
     /// Everything booked and not paid.
     pub balance: Amount,
     /// The part of the balance that does not use the limit (interest, commission), never below zero.
@@ -80,8 +81,10 @@ pub struct Account {
     pub country: Option<CountryCode>,
     /// The last evaluated events, in the order they were decided.
     pub recent: VecDeque<Recent>,
-    /// What few accounts have.
-    pub more: Option<Box<More>>,
+    /// What the account system told.
+    pub profile: Option<Box<Profile>>,
+    /// What few accounts have at a time.
+    pub rare: Option<Box<Rare>>,
 }
 
 /// Number of a batch. No part of what an account is: all are equal.
@@ -94,23 +97,28 @@ impl PartialEq for Touched {
     }
 }
 
-/// The rarer parts of an account.
+/// What the account system told, which decisions seldom look at.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct More {
+pub struct Profile {
+    /// Hashes of the registered chips, sorted.
+    pub chips: Box<[u64]>,
+    /// Hashes of the blocked chips, sorted.
+    pub blocked_chips: Box<[u64]>,
+    /// Hashes of the last account events' ids, oldest first.
+    pub event_ids: VecDeque<u64>,
+    /// The person behind the account.
+    pub party_id: Option<Box<str>>,
+}
+
+/// What few accounts have at a time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rare {
     /// Open holds, oldest first.
     pub holds: Vec<Hold>,
     /// Flags by name, sorted, without those that are [`Standing`] bits.
     pub flags: Vec<Box<str>>,
-    /// Hashes of the registered chips, sorted.
-    pub chips: Vec<u64>,
-    /// Hashes of the blocked chips, sorted.
-    pub blocked_chips: Vec<u64>,
-    /// Hashes of the last account events' ids, oldest first.
-    pub account_event_ids: VecDeque<u64>,
     /// First answers that were more than a plain Accepted, oldest first.
     pub answers: VecDeque<Answer>,
-    /// The person behind the account.
-    pub party_id: Option<Box<str>>,
 }
 
 /// One evaluated event, for windows and repeats: 40 bytes.
@@ -166,7 +174,7 @@ impl RecentFlags {
         self.0 & Self::ACCEPTED != 0
     }
 
-    /// Whether the first answer had messages, kept in [`More::answers`].
+    /// Whether the first answer had messages, kept in [`Rare::answers`].
     #[must_use]
     pub fn has_answer(self) -> bool {
         self.0 & Self::ANSWER != 0
@@ -263,7 +271,8 @@ impl Account {
             currency,
             country,
             recent: VecDeque::new(),
-            more: None,
+            profile: None,
+            rare: None,
         }
     }
 
@@ -276,19 +285,19 @@ impl Account {
     /// Open holds, oldest first.
     #[must_use]
     pub fn holds(&self) -> &[Hold] {
-        self.more.as_ref().map_or(&[], |more| &more.holds)
+        self.rare.as_ref().map_or(&[], |rare| &rare.holds)
     }
 
     /// Flags by name, sorted.
     #[must_use]
     pub fn flags(&self) -> &[Box<str>] {
-        self.more.as_ref().map_or(&[], |more| &more.flags)
+        self.rare.as_ref().map_or(&[], |rare| &rare.flags)
     }
 
     /// Whether an account event with this id hash was applied lately.
     #[must_use]
     pub fn has_applied(&self, id: u64) -> bool {
-        self.more.as_ref().is_some_and(|more| more.account_event_ids.contains(&id))
+        self.profile.as_ref().is_some_and(|profile| profile.event_ids.contains(&id))
     }
 
     /// The remembered event with this id hash.
@@ -300,11 +309,15 @@ impl Account {
     /// The messages of the first answer to the event with this id hash.
     #[must_use]
     pub fn answer(&self, id: u64) -> Option<&Answer> {
-        self.more.as_ref()?.answers.iter().rev().find(|answer| answer.id == id)
+        self.rare.as_ref()?.answers.iter().rev().find(|answer| answer.id == id)
     }
 
-    pub(super) fn more_mut(&mut self) -> &mut More {
-        self.more.get_or_insert_default()
+    pub(super) fn profile_mut(&mut self) -> &mut Profile {
+        self.profile.get_or_insert_default()
+    }
+
+    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// Remembers an event and forgets what is older than `keep_from`, within the bounds.

@@ -33,7 +33,7 @@ impl Accounts {
     /// The slot of an account.
     #[must_use]
     pub fn slot(&self, number: &str) -> Option<u32> {
-        self.slots.find(hash64(number.as_bytes()), |slot| *at(&self.chunks, *slot).number == *number).copied()
+        self.slots.find(hash64(number.as_bytes()), |slot| at(&self.chunks, *slot).number == number).copied()
     }
 
     /// The account with this number.

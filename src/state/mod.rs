@@ -8,7 +8,9 @@ mod accounts;
 mod fact;
 mod partition;
 
-pub use account::{Account, Answer, Hold, More, Recent, RecentFlags, Standing, StoredMessage, id_hash};
+pub use account::{
+    Account, Answer, Hold, Profile, Rare, Recent, RecentFlags, Standing, StoredMessage, id_hash,
+};
 pub use accounts::Accounts;
 pub use fact::{Booking, Change, Fact, Patch};
 pub use partition::{PartitionState, StateFault};

@@ -164,7 +164,7 @@ fn apply_fact(
             account.remember(*recent, *keep_from);
         }
         Fact::Answered(answer) => {
-            let answers = &mut account.more_mut().answers;
+            let answers = &mut account.rare_mut().answers;
             if answers.len() == limits::ANSWERS_MAX {
                 answers.pop_front();
             }
@@ -174,10 +174,10 @@ fn apply_fact(
         Fact::HoldPlaced(hold) => {
             account.held = account.held.saturating_plus(hold.held);
             expiries.insert((hold.expires, hold.transaction_id, slot));
-            account.more_mut().holds.push((**hold).clone());
+            account.rare_mut().holds.push((**hold).clone());
         }
         Fact::HoldEnded { transaction_id, granted } => {
-            let holds = &mut account.more_mut().holds;
+            let holds = &mut account.rare_mut().holds;
             let place = holds
                 .iter()
                 .position(|hold| hold.transaction_id == *transaction_id)
@@ -191,9 +191,11 @@ fn apply_fact(
         }
         Fact::AccountEventApplied { id } => {
             account.revision += 1;
-            let ids = &mut account.more_mut().account_event_ids;
+            let ids = &mut account.profile_mut().event_ids;
             if ids.len() == limits::ACCOUNT_EVENT_IDS_MAX {
                 ids.pop_front();
+            } else if ids.len() == ids.capacity() {
+                ids.reserve_exact(2);
             }
             ids.push_back(*id);
         }
@@ -204,7 +206,7 @@ fn apply_fact(
         Fact::CashAdvanced(amount) => account.balance = account.balance.saturating_plus(*amount),
         Fact::LimitSet(limit) => account.limit = *limit,
         Fact::StandingSet { bit, on } => account.standing = account.standing.with(*bit, *on),
-        Fact::FlagSet { name, on } => set_flag(&mut account.more_mut().flags, name, *on),
+        Fact::FlagSet { name, on } => set_flag(&mut account.rare_mut().flags, name, *on),
         Fact::Patched(patch) => apply_patch(account, patch),
     }
     Ok(())
@@ -271,12 +273,12 @@ fn apply_patch(account: &mut Account, patch: &Patch) {
         account.country = patch.country;
     }
     if let Some(party_id) = &patch.party_id {
-        account.more_mut().party_id = Some(party_id.clone());
+        account.profile_mut().party_id = Some(party_id.clone());
     }
     if let Some(chips) = &patch.chips {
-        account.more_mut().chips.clone_from(chips);
+        account.profile_mut().chips = chips.as_slice().into();
     }
     if let Some(chips) = &patch.blocked_chips {
-        account.more_mut().blocked_chips.clone_from(chips);
+        account.profile_mut().blocked_chips = chips.as_slice().into();
     }
 }

@@ -5,7 +5,7 @@ use super::bytes::{Reader, Writer};
 use crate::domain::enums::{CountryCode, Currency, EventType, Language};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
-use crate::state::{Account, Answer, Hold, More, Recent, RecentFlags, Standing, StoredMessage};
+use crate::state::{Account, Answer, Hold, Profile, Rare, Recent, RecentFlags, Standing, StoredMessage};
 use std::collections::VecDeque;
 
 /// Appends an account's full state.
@@ -31,9 +31,13 @@ pub fn write_account(out: &mut Writer, account: &Account) {
         write_recent(out, recent, before);
         before = recent.time;
     }
-    out.byte(account.more.is_some().into());
-    if let Some(more) = &account.more {
-        write_more(out, more);
+    out.byte(account.profile.is_some().into());
+    if let Some(profile) = &account.profile {
+        write_profile(out, profile);
+    }
+    out.byte(account.rare.is_some().into());
+    if let Some(rare) = &account.rare {
+        write_rare(out, rare);
     }
 }
 
@@ -66,46 +70,57 @@ pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
         account.recent.push_back(recent);
     }
     if input.byte()? != 0 {
-        account.more = Some(Box::new(read_more(input)?));
+        account.profile = Some(Box::new(read_profile(input)?));
+    }
+    if input.byte()? != 0 {
+        account.rare = Some(Box::new(read_rare(input)?));
     }
     Ok(account)
 }
 
-fn write_more(out: &mut Writer, more: &More) {
-    out.unsigned(more.holds.len() as u64);
-    for hold in &more.holds {
-        write_hold(out, hold);
-    }
-    out.unsigned(more.flags.len() as u64);
-    for flag in &more.flags {
-        out.text(flag);
-    }
-    write_hashes(out, more.chips.iter().copied(), more.chips.len());
-    write_hashes(out, more.blocked_chips.iter().copied(), more.blocked_chips.len());
-    write_hashes(out, more.account_event_ids.iter().copied(), more.account_event_ids.len());
-    out.unsigned(more.answers.len() as u64);
-    for answer in &more.answers {
-        write_answer(out, answer);
-    }
-    out.optional_text(more.party_id.as_deref());
+fn write_profile(out: &mut Writer, profile: &Profile) {
+    write_hashes(out, profile.chips.iter().copied(), profile.chips.len());
+    write_hashes(out, profile.blocked_chips.iter().copied(), profile.blocked_chips.len());
+    write_hashes(out, profile.event_ids.iter().copied(), profile.event_ids.len());
+    out.optional_text(profile.party_id.as_deref());
 }
 
-fn read_more(input: &mut Reader<'_>) -> Result<More, JournalFault> {
-    let mut more = More::default();
+fn read_profile(input: &mut Reader<'_>) -> Result<Profile, JournalFault> {
+    Ok(Profile {
+        chips: read_hashes(input)?.into(),
+        blocked_chips: read_hashes(input)?.into(),
+        event_ids: read_hashes(input)?.into(),
+        party_id: input.optional_text()?.map(Box::from),
+    })
+}
+
+fn write_rare(out: &mut Writer, rare: &Rare) {
+    out.unsigned(rare.holds.len() as u64);
+    for hold in &rare.holds {
+        write_hold(out, hold);
+    }
+    out.unsigned(rare.flags.len() as u64);
+    for flag in &rare.flags {
+        out.text(flag);
+    }
+    out.unsigned(rare.answers.len() as u64);
+    for answer in &rare.answers {
+        write_answer(out, answer);
+    }
+}
+
+fn read_rare(input: &mut Reader<'_>) -> Result<Rare, JournalFault> {
+    let mut rare = Rare::default();
     for _ in 0..input.count()? {
-        more.holds.push(read_hold(input)?);
+        rare.holds.push(read_hold(input)?);
     }
     for _ in 0..input.count()? {
-        more.flags.push(input.text()?.into());
+        rare.flags.push(input.text()?.into());
     }
-    more.chips = read_hashes(input)?;
-    more.blocked_chips = read_hashes(input)?;
-    more.account_event_ids = read_hashes(input)?.into();
     for _ in 0..input.count()? {
-        more.answers.push_back(read_answer(input)?);
+        rare.answers.push_back(read_answer(input)?);
     }
-    more.party_id = input.optional_text()?.map(Box::from);
-    Ok(more)
+    Ok(rare)
 }
 
 /// One remembered event; its time as the distance to the one `before`.
