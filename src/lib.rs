@@ -11,6 +11,7 @@ pub mod codec;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod gateway;
 pub mod kafka;
 pub mod load;
 pub mod pipeline;

@@ -1,0 +1,117 @@
+//! How a process stands, as the health pages tell it: worker by worker, partition by partition. Knows no Kafka: `app`
+//! fills it in.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Where a worker stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkerStanding {
+    /// Not yet a member of the group.
+    Starting,
+    /// In its loop.
+    Running,
+    /// Given up for now, and why; it is built anew by itself.
+    Rebuilding(String),
+    /// Ended; nothing starts it again.
+    Stopped,
+}
+
+/// Where a partition stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartitionStanding {
+    /// Its journal is read: so many offsets of so many.
+    Restoring {
+        /// Read so far.
+        done: u64,
+        /// There were at the start; 0: not known yet.
+        of: u64,
+    },
+    /// Deciding.
+    Active,
+    /// Not deciding, and why.
+    Blocked(String),
+}
+
+/// How the process stands at this moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// It was asked to end, and is leaving the group.
+    pub stopping: bool,
+    /// Its workers, by number.
+    pub workers: Vec<WorkerStanding>,
+    /// Its partitions, by number.
+    pub partitions: BTreeMap<i32, PartitionStanding>,
+}
+
+impl Standing {
+    /// Why the process must be replaced; empty while it is alive. A worker that cannot reach the cluster is alive:
+    /// a restart would only throw its state away.
+    #[must_use]
+    pub fn not_alive(&self) -> Vec<String> {
+        if self.stopping {
+            return Vec::new();
+        }
+        let ended = self.workers.iter().enumerate().filter(|(_, worker)| **worker == WorkerStanding::Stopped);
+        ended.map(|(number, _)| format!("worker {number} has ended")).collect()
+    }
+
+    /// Why the process does not decide all that it is to decide; empty once it does. Without partitions it is ready:
+    /// it stands by for others.
+    #[must_use]
+    pub fn not_ready(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.stopping {
+            reasons.push("the process is leaving the group".to_owned());
+        }
+        for (number, worker) in self.workers.iter().enumerate() {
+            match worker {
+                WorkerStanding::Running => {}
+                WorkerStanding::Starting => reasons.push(format!("worker {number} is joining the group")),
+                WorkerStanding::Rebuilding(why) => {
+                    reasons.push(format!("worker {number} is built anew: {why}"));
+                }
+                WorkerStanding::Stopped => reasons.push(format!("worker {number} has ended")),
+            }
+        }
+        for (number, partition) in &self.partitions {
+            match partition {
+                PartitionStanding::Active => {}
+                PartitionStanding::Restoring { done, of } => {
+                    reasons.push(format!("partition {number} is restoring: {done} of {of} journal offsets"));
+                }
+                PartitionStanding::Blocked(why) => {
+                    reasons.push(format!("partition {number} is blocked: {why}"));
+                }
+            }
+        }
+        reasons
+    }
+
+    /// The workers, for a page.
+    pub(super) fn workers_json(&self) -> Value {
+        let row = |(number, worker): (usize, &WorkerStanding)| match worker {
+            WorkerStanding::Starting => json!({ "worker": number, "state": "starting" }),
+            WorkerStanding::Running => json!({ "worker": number, "state": "running" }),
+            WorkerStanding::Rebuilding(why) => {
+                json!({ "worker": number, "state": "rebuilding", "reason": why })
+            }
+            WorkerStanding::Stopped => json!({ "worker": number, "state": "stopped" }),
+        };
+        self.workers.iter().enumerate().map(row).collect()
+    }
+
+    /// The partitions, for a page.
+    pub(super) fn partitions_json(&self) -> Value {
+        let row = |(number, partition): (&i32, &PartitionStanding)| match partition {
+            PartitionStanding::Restoring { done, of } => {
+                json!({ "partition": number, "state": "restoring", "done": done, "of": of })
+            }
+            PartitionStanding::Active => json!({ "partition": number, "state": "active" }),
+            PartitionStanding::Blocked(why) => {
+                json!({ "partition": number, "state": "blocked", "reason": why })
+            }
+        };
+        self.partitions.iter().map(row).collect()
+    }
+}

@@ -1,0 +1,198 @@
+//! The admin listener over a real port of this machine: what a probe, a monitoring system and a person get.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tillgate::gateway::{AdminSource, Listener, PartitionStanding, Standing, WorkerStanding, admin};
+
+#[derive(Default)]
+struct Source(Mutex<Standing>);
+
+impl AdminSource for Source {
+    fn metrics(&self) -> String {
+        "tillgate_events_total{outcome=\"Accepted\"} 7\n".to_owned()
+    }
+
+    fn standing(&self) -> Standing {
+        self.0.lock().expect("no poison").clone()
+    }
+
+    fn upkeep(&self) {}
+}
+
+struct Admin {
+    address: SocketAddr,
+    source: Arc<Source>,
+    stop: tokio::sync::oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+struct Answer {
+    status: u16,
+    content_type: String,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+impl Admin {
+    fn start(standing: Standing) -> Self {
+        let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        let address = listener.address();
+        let source = Arc::new(Source(Mutex::new(standing)));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let shutdown = async move {
+            let _ = stopped.await;
+        };
+        let thread = admin::serve(listener, Arc::clone(&source) as Arc<dyn AdminSource>, shutdown);
+        Self { address, source, stop, thread: thread.expect("a thread") }
+    }
+
+    fn ask(&self, method: &str, path: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.address).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        write!(stream, "{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n").expect("sent");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+        let content_type = head.lines().find_map(|line| line.strip_prefix("content-type: "));
+        Answer {
+            status: head[9..12].parse().expect("a status"),
+            content_type: content_type.unwrap_or_default().to_owned(),
+            body: body.to_owned(),
+        }
+    }
+
+    fn stop(self) {
+        self.stop.send(()).expect("it still runs");
+        self.thread.join().expect("a clean end");
+    }
+}
+
+fn working() -> Standing {
+    Standing {
+        stopping: false,
+        workers: vec![WorkerStanding::Running, WorkerStanding::Running],
+        partitions: BTreeMap::from([(0, PartitionStanding::Active), (3, PartitionStanding::Active)]),
+    }
+}
+
+#[test]
+fn a_process_that_decides_is_alive_and_ready() {
+    let admin = Admin::start(working());
+    let health = admin.ask("GET", "/healthz");
+    assert_eq!((health.status, health.content_type.as_str()), (200, "application/json"));
+    assert_eq!(health.json()["status"], "alive");
+    let ready = admin.ask("GET", "/readyz");
+    assert_eq!(ready.status, 200);
+    assert_eq!(
+        ready.json(),
+        serde_json::json!({
+            "status": "ready",
+            "reasons": [],
+            "workers": [{ "worker": 0, "state": "running" }, { "worker": 1, "state": "running" }],
+            "partitions": [{ "partition": 0, "state": "active" }, { "partition": 3, "state": "active" }],
+        })
+    );
+    admin.stop();
+}
+
+#[test]
+fn a_restore_says_how_far_it_is_and_the_process_stays_alive() {
+    let mut standing = working();
+    standing.partitions.insert(3, PartitionStanding::Restoring { done: 1_200, of: 5_000 });
+    let admin = Admin::start(standing);
+    assert_eq!(admin.ask("GET", "/healthz").status, 200);
+    let ready = admin.ask("GET", "/readyz");
+    assert_eq!(ready.status, 503);
+    let body = ready.json();
+    assert_eq!(body["reasons"][0], "partition 3 is restoring: 1200 of 5000 journal offsets");
+    assert_eq!(body["partitions"][1]["done"], 1_200);
+    assert_eq!(body["partitions"][1]["of"], 5_000);
+    *admin.source.0.lock().expect("no poison") = working();
+    assert_eq!(admin.ask("GET", "/readyz").status, 200);
+    admin.stop();
+}
+
+#[test]
+fn blocked_partitions_and_workers_under_repair_are_not_ready_but_alive() {
+    let mut standing = working();
+    standing.workers[1] = WorkerStanding::Rebuilding("the broker is gone".to_owned());
+    standing.partitions.insert(0, PartitionStanding::Blocked("torn".to_owned()));
+    let admin = Admin::start(standing);
+    assert_eq!(admin.ask("GET", "/healthz").status, 200);
+    let ready = admin.ask("GET", "/readyz");
+    assert_eq!(ready.status, 503);
+    let reasons = ["worker 1 is built anew: the broker is gone", "partition 0 is blocked: torn"];
+    assert_eq!(ready.json()["reasons"], serde_json::json!(reasons));
+    admin.stop();
+}
+
+#[test]
+fn a_worker_that_ended_is_named_and_the_process_not_alive() {
+    let mut standing = working();
+    standing.workers[1] = WorkerStanding::Stopped;
+    let admin = Admin::start(standing.clone());
+    let health = admin.ask("GET", "/healthz");
+    assert_eq!(health.status, 503);
+    assert_eq!(health.json()["reasons"], serde_json::json!(["worker 1 has ended"]));
+    // Asked to end it is as it should be, and no probe may kill it meanwhile.
+    standing.stopping = true;
+    *admin.source.0.lock().expect("no poison") = standing;
+    assert_eq!(admin.ask("GET", "/healthz").status, 200);
+    assert_eq!(admin.ask("GET", "/readyz").status, 503);
+    admin.stop();
+}
+
+#[test]
+fn metrics_come_as_prometheus_reads_them() {
+    let admin = Admin::start(working());
+    let metrics = admin.ask("GET", "/metrics");
+    assert_eq!(
+        (metrics.status, metrics.content_type.as_str()),
+        (200, "text/plain; version=0.0.4; charset=utf-8")
+    );
+    assert_eq!(metrics.body, "tillgate_events_total{outcome=\"Accepted\"} 7\n");
+    assert!(admin.ask("HEAD", "/metrics").body.is_empty());
+    admin.stop();
+}
+
+#[test]
+fn what_is_not_there_is_a_problem_that_says_what_is() {
+    let admin = Admin::start(working());
+    let unknown = admin.ask("GET", "/metric");
+    assert_eq!((unknown.status, unknown.content_type.as_str()), (404, "application/problem+json"));
+    assert_eq!(unknown.json()["detail"], "there are /metrics, /healthz and /readyz");
+    let posted = admin.ask("POST", "/healthz");
+    assert_eq!((posted.status, posted.content_type.as_str()), (405, "application/problem+json"));
+    assert_eq!(posted.json()["title"], "Method Not Allowed");
+    assert!(admin.ask("GET", "/").body.contains("/readyz"));
+    admin.stop();
+}
+
+#[test]
+fn an_address_that_is_taken_is_named_with_what_to_set() {
+    let admin = Admin::start(working());
+    let error = Listener::bind(admin.address).expect_err("it is taken").to_string();
+    assert!(error.starts_with(&format!("cannot listen at {}", admin.address)), "{error}");
+    assert!(error.contains("admin.listen"), "{error}");
+    admin.stop();
+}
+
+#[test]
+fn ends_although_a_reader_never_finishes_its_request() {
+    let admin = Admin::start(working());
+    let mut stream = TcpStream::connect(admin.address).expect("a connection");
+    write!(stream, "GET /healthz HTTP/1.1\r\nhost:").expect("half a request");
+    assert_eq!(admin.ask("GET", "/healthz").status, 200);
+    admin.stop();
+    drop(stream);
+}
