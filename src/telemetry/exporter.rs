@@ -1,0 +1,69 @@
+//! The metrics' recorder: collects what the functions of this module count, and writes it as Prometheus reads it.
+//! Opens no port; whoever serves the page asks for the text.
+
+use metrics::SetRecorderError;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_util::MetricKindMask;
+use std::time::Duration;
+
+/// Upper bounds of [`super::transaction_duration`], seconds. A transaction takes 10 to 40 ms where all is well, and
+/// ends after 10 s whatever happens.
+const DURATION_BUCKETS: [f64; 13] =
+    [0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 5.0, 10.0];
+
+/// A gauge that nobody has set for so long is left out: that of a partition which is another process's by now. Those
+/// that hold are set every second.
+const GAUGE_IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// Reads what was counted.
+#[derive(Clone, Debug)]
+pub struct Exporter {
+    handle: PrometheusHandle,
+    ruleset: String,
+}
+
+impl Exporter {
+    /// Collects the metrics of this process from now on. Once per process; without it they are not collected at all.
+    /// `ruleset` is the hash of the rules it decides by.
+    ///
+    /// # Errors
+    /// Something else collects them already.
+    pub fn install(ruleset: &str) -> Result<Self, Box<SetRecorderError<PrometheusRecorder>>> {
+        let recorder = recorder();
+        let exporter = Self { handle: recorder.handle(), ruleset: ruleset.to_owned() };
+        metrics::set_global_recorder(recorder).map_err(Box::new)?;
+        super::describe();
+        super::start_at_zero();
+        Ok(exporter)
+    }
+
+    /// Collects what `work` counts on this thread, for tests and short commands; the page as it is afterwards.
+    pub fn page_of(work: impl FnOnce()) -> String {
+        let recorder = recorder();
+        metrics::with_local_recorder(&recorder, || {
+            super::describe();
+            work();
+        });
+        recorder.handle().render()
+    }
+
+    /// All metrics in the text format of Prometheus.
+    #[must_use]
+    pub fn render(&self) -> String {
+        super::build_info(&self.ruleset);
+        self.handle.render()
+    }
+
+    /// Sorts recorded times into their buckets: without it every one of them is kept until the next [`Self::render`].
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+}
+
+fn recorder() -> PrometheusRecorder {
+    let builder = PrometheusBuilder::new();
+    let duration = Matcher::Full("tillgate_transaction_duration_seconds".to_owned());
+    // Refused only where there is no bucket.
+    let builder = builder.set_buckets_for_metric(duration, &DURATION_BUCKETS).unwrap_or_default();
+    builder.idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_IDLE_MAX)).build_recorder()
+}

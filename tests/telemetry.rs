@@ -1,0 +1,291 @@
+//! Metrics and log lines as they leave the process: documented, asked for by those names alone, and without card data.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use support::stream::{Fed, Published, engine, options};
+use support::{Message, eventually, kafka};
+use tillgate::codec::KnownSchemas;
+use tillgate::kafka::client::Cluster;
+use tillgate::kafka::health::Health;
+use tillgate::kafka::partitions::Partitions;
+use tillgate::kafka::settings::{Settings, Topics};
+use tillgate::kafka::{run, topics};
+use tillgate::pipeline::{Partition, PartitionOptions};
+use tillgate::telemetry::exporter::Exporter;
+use tillgate::telemetry::log::{Format, on_panic, subscriber};
+use tillgate::telemetry::{self, PartitionState, RebuildReason, TransactionResult};
+use tracing::Level;
+
+fn file(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+// ----------------------------------------------------------------------------------------------------------- metrics
+
+/// Every `tillgate_...` in a text.
+fn names_in(text: &str) -> BTreeSet<String> {
+    let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let words = text.split(|letter| !word(letter)).filter(|name| name.starts_with("tillgate_"));
+    words.map(str::to_owned).collect()
+}
+
+/// Every metric once, with one value for each label.
+fn count_everything() {
+    telemetry::events("Accepted", 3);
+    telemetry::messages("pos.item.gross", 2);
+    telemetry::dead_letters("400.001", 1);
+    telemetry::transaction(TransactionResult::Committed);
+    telemetry::transaction_duration(Duration::from_millis(13));
+    telemetry::consumer_lag("pos_events", 3, 17);
+    telemetry::accounts(3, 1_000_000);
+    telemetry::partitions(PartitionState::Active, 4);
+    telemetry::worker_rebuild(RebuildReason::Fenced);
+    telemetry::producer_rebuilds(1);
+    telemetry::build_info("0123");
+}
+
+/// Name -> type and labels, as a page tells them.
+fn on_page(page: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let mut found: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();
+    let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    for (name, kind) in types {
+        found.insert(name.to_owned(), (kind.to_owned(), BTreeSet::new()));
+    }
+    for line in page.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let (name, rest) = line.split_at(line.find(['{', ' ']).expect("a name"));
+        let ends = ["_bucket", "_sum", "_count"];
+        let base =
+            ends.iter().find_map(|end| name.strip_suffix(end)).filter(|base| found.contains_key(*base));
+        let (_, labels) = found.get_mut(base.unwrap_or(name)).unwrap_or_else(|| panic!("no type: {line}"));
+        let inside =
+            rest.strip_prefix('{').and_then(|rest| rest.split_once('}')).map_or("", |(inside, _)| inside);
+        let keys = inside.split(',').filter_map(|label| label.split_once('=')).map(|(key, _)| key.to_owned());
+        labels.extend(keys.filter(|key| key != "le"));
+    }
+    found
+}
+
+/// Name -> type and labels, as the tables of docs/metrics.md tell them: | `name` | type | `label`, `label` | ...
+fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let text = file("docs/metrics.md");
+    let rows = text.lines().filter(|line| line.starts_with("| `tillgate_"));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let labels = cells[2].split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        (cells[0].trim_matches('`').to_owned(), (cells[1].to_owned(), labels))
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn the_page_shows_what_is_documented_with_type_and_labels() {
+    let page = Exporter::page_of(count_everything);
+    assert_eq!(on_page(&page), documented(), "{page}");
+    for (name, _) in documented() {
+        assert!(page.contains(&format!("# HELP {name} ")), "{name} is not described");
+    }
+    assert!(page.contains("tillgate_transaction_duration_seconds_bucket{le=\"0.02\"} 1\n"), "{page}");
+}
+
+#[test]
+fn the_names_in_the_code_are_those_documented() {
+    let mut in_code = BTreeSet::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/telemetry");
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path: PathBuf = entry.expect("an entry").path();
+        in_code.extend(names_in(&std::fs::read_to_string(path).expect("a file")));
+    }
+    let documented: BTreeSet<String> = documented().into_keys().collect();
+    assert_eq!(in_code, documented);
+}
+
+#[test]
+fn dashboard_and_alerts_ask_for_nothing_else() {
+    let documented = documented();
+    let ends = ["_bucket", "_sum", "_count"];
+    for path in ["docker/grafana/dashboards/tillgate.json", "docs/metrics.md", "docs/operations.md"] {
+        for name in names_in(&file(path)) {
+            let base = ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+            let known = documented.contains_key(&name)
+                || documented.get(base).is_some_and(|(kind, _)| kind == "histogram");
+            assert!(known, "{path} names {name}, which there is not");
+        }
+    }
+}
+
+// --------------------------------------------------------------------------------------------------------- log lines
+
+/// Collects log lines.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no poison").clone()).expect("UTF-8")
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no poison").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Every log line of this test process, of any level.
+fn all_lines() -> &'static Lines {
+    use tracing_subscriber::util::SubscriberInitExt;
+    static LINES: OnceLock<Lines> = OnceLock::new();
+    LINES.get_or_init(|| {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        subscriber(Format::Json, Level::TRACE, false, move || writer.clone()).init();
+        lines
+    })
+}
+
+fn written(format: Format, level: Level, work: impl FnOnce()) -> String {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    tracing::subscriber::with_default(subscriber(format, level, false, move || writer.clone()), work);
+    lines.text()
+}
+
+#[test]
+fn writes_lines_for_machines_as_one_object_each() {
+    let text = written(Format::Json, Level::INFO, || {
+        tracing::info!(target: "tillgate::kafka", partition = 3, "restored");
+        tracing::debug!(target: "tillgate::kafka", "not at this level");
+    });
+    let line: serde_json::Value = serde_json::from_str(text.trim_end()).expect("one object");
+    assert_eq!((&line["level"], &line["message"]), (&"INFO".into(), &"restored".into()));
+    assert_eq!((&line["target"], &line["partition"]), (&"tillgate::kafka".into(), &3.into()));
+}
+
+#[test]
+fn holds_libraries_to_warnings_and_writes_no_colour_off_a_terminal() {
+    let text = written(Format::Text, Level::TRACE, || {
+        tracing::info!(target: "hyper::proto", "a header");
+        tracing::warn!(target: "hyper::proto", "a warning");
+        tracing::trace!(target: "librdkafka", "a trace");
+    });
+    assert!(text.contains("a warning") && text.contains("a trace"), "{text}");
+    assert!(!text.contains("a header") && !text.contains('\u{1b}'), "{text}");
+}
+
+const ACCOUNT: &str = "4711000012345678";
+const CHIP: &str = "04C0FFEE";
+const TRANSACTION: &str = "tx-very-private-1";
+
+/// Events that name account, chip and transaction, and are wrong each in another way.
+fn bad_events() -> Vec<String> {
+    let event = serde_json::json!({
+        "accountNumber": ACCOUNT, "eventType": "Purchase", "categoryType": "Sales",
+        "time": "2025-01-06T12:00:00Z", "nfcId": CHIP, "posId": "P", "totalTax": 0.2, "totalAmount": 9.99,
+        "items": [{ "itemId": "1", "itemDescription": "Bread", "unitCode": "C62", "quantity": 1, "unitPrice": 1.2,
+            "netAmount": 1.0, "taxAmount": 0.2, "grossAmount": 1.2 }],
+        "currency": "EUR", "accountTransactionId": TRANSACTION, "countryCode": "DE", "conversationLanguage": "DE",
+    });
+    let whole = event.to_string();
+    vec![
+        whole[..whole.len() - 3].to_owned(),
+        whole.replace("\"Purchase\"", "\"Theft\""),
+        whole.replace("2025-01-06", "2025-13-06"),
+        whole.replace("9.99", "1e400"),
+        whole.replace(ACCOUNT, &format!("{ACCOUNT}9")),
+        whole,
+    ]
+}
+
+#[track_caller]
+fn assert_nothing_private(text: &str) {
+    for private in [ACCOUNT, CHIP, TRANSACTION] {
+        let line = text.lines().find(|line| line.contains(private));
+        assert_eq!(line, None, "a log line holds {private}");
+    }
+}
+
+#[test]
+fn bad_events_leave_nothing_private_in_the_log_lines() {
+    let lines = all_lines();
+    let mut partition = Partition::new(engine::<&str>(&[]), 0, options());
+    let mut published = Published::default();
+    for (offset, event) in (0..).zip(bad_events()) {
+        published.feed(&mut partition, &Fed::pos(offset, ACCOUNT, event));
+    }
+    assert_eq!(published.outcomes.len(), bad_events().len());
+    assert_nothing_private(&lines.text());
+}
+
+#[test]
+fn a_panic_is_told_by_its_place_and_never_quotes_a_record() {
+    let lines = all_lines();
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(on_panic));
+    let formatted = std::panic::catch_unwind(|| panic!("no digit in {ACCOUNT}"));
+    let fixed = std::panic::catch_unwind(|| panic!("a fixed text"));
+    std::panic::set_hook(usual);
+    assert!(formatted.is_err() && fixed.is_err());
+    let text = lines.text();
+    assert!(text.contains("tests/telemetry.rs") && text.contains("panic: a fixed text"), "{text}");
+    assert!(text.contains("may quote a record"), "{text}");
+    assert_nothing_private(&text);
+}
+
+#[test]
+fn bad_events_from_kafka_leave_nothing_private_in_the_log_lines() {
+    let Some(kafka) = kafka() else { return };
+    let lines = all_lines();
+    let name = kafka.topic("private");
+    let topic = |what: &str| format!("{name}.{what}");
+    let settings = Settings {
+        bootstrap_servers: kafka.bootstrap().to_owned(),
+        group_id: name.clone(),
+        transactional_id_prefix: name.clone(),
+        topics: Topics {
+            pos_events: topic("events"),
+            account_events: topic("accounts"),
+            pos_outcomes: topic("outcomes"),
+            dead_letters: topic("dead"),
+            journal: topic("journal"),
+        },
+        ..Settings::default()
+    };
+    let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
+    let layout = topics::Layout { partitions: 1, replication: 0, retention: [None; 4] };
+    let rows = topics::plan(cluster.admin(), &settings, layout).expect("a plan");
+    topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");
+    eventually(Duration::from_secs(30), "the topics", || topics::verify(cluster.admin(), &settings).ok());
+    kafka.produce(
+        &settings.topics.pos_events,
+        bad_events().into_iter().map(|event| Message::new(ACCOUNT, event)),
+    );
+    let stop = Arc::new(AtomicBool::new(false));
+    let options = PartitionOptions {
+        topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
+        ..options()
+    };
+    let schemas = KnownSchemas::new().expect("the contract's schemas");
+    let deciders = Arc::new(Partitions::new(engine::<&str>(&[]), options, Arc::new(schemas)));
+    let outcomes = settings.topics.pos_outcomes.clone();
+    let (health, its_stop) = (Arc::new(Health::new(1)), Arc::clone(&stop));
+    let worker = std::thread::spawn(move || run(settings, deciders, health, &its_stop));
+    kafka.await_committed(&outcomes, bad_events().len(), Duration::from_secs(60));
+    stop.store(true, Ordering::Release);
+    worker.join().expect("no panic").expect("a start");
+    let text = lines.text();
+    assert!(text.contains("assigned"), "the worker's lines are not captured: {text}");
+    assert_nothing_private(&text);
+}
