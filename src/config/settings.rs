@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::librdkafka;
 use super::reader::Reader;
 use super::secret::Secret;
+use crate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
 
 /// How the group assigns its partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,7 +310,8 @@ pub(super) fn output(
 pub(super) fn journal(reader: &mut Reader, message_bytes_max: usize) -> JournalSettings {
     let settings = JournalSettings {
         checkpoint_events_per_account: reader.integer("journal.checkpoint_events_per_account", 1..=1_000),
-        record_bytes_max: reader.bytes("journal.record_bytes_max", 16 << 10..=64 << 20),
+        record_bytes_max: reader
+            .bytes("journal.record_bytes_max", JOURNAL_RECORD_BYTES_MIN as u32..=64 << 20),
     };
     let sizes = ["journal.record_bytes_max", "kafka.message_bytes_max"];
     if reader.sound(&sizes) && settings.record_bytes_max > message_bytes_max {

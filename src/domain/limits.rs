@@ -15,6 +15,9 @@ pub const RECENT_EVENTS_MAX: usize = 512;
 pub const RECENT_EVENTS_MIN: usize = 16;
 /// First answers with messages kept per account; a repeat of an older one gets its outcome without them.
 pub const ANSWERS_MAX: usize = 64;
+/// Bytes of their texts: a till whose every line is off gives answers of 10 KB, and an account's full state must fit
+/// into half a journal record.
+pub const ANSWERS_BYTES_MAX: usize = 64 << 10;
 /// Ids of account events remembered per account: the same id applies once within the last 32.
 pub const ACCOUNT_EVENT_IDS_MAX: usize = 32;
 /// Open holds per account; the check's parameter (default 5) stays below it.
@@ -27,6 +30,9 @@ pub const CHIPS_MAX: usize = 32;
 pub const EXPIRIES_PER_INPUT_MAX: usize = 64;
 /// Accounts of one partition; an account past it is answered `pos.state.unavailable`.
 pub const ACCOUNTS_PER_PARTITION_MAX: usize = 64_000_000;
+/// The smallest bound that a journal record may be given, bytes: twice the largest account, of 64 KiB of answers, 20 KiB
+/// of events, and as much again of holds, flags and chips.
+pub const JOURNAL_RECORD_BYTES_MIN: usize = 256 << 10;
 /// Message of an outcome, characters (contract: 4096).
 pub const MESSAGE_CHARS_MAX: usize = 4096;
 /// Messages that one check reports for one event; the last says how many more there were.

@@ -119,7 +119,7 @@ impl Restore {
             Some(last) if last.part + 1 < last.parts => {
                 head.sequence == last.sequence && head.part == last.part + 1
             }
-            Some(last) => head.sequence == last.sequence + 1 && head.part == 0,
+            Some(last) => last.sequence.checked_add(1) == Some(head.sequence) && head.part == 0,
         };
         if !follows || head.part >= head.parts {
             let last = self.last.as_ref();

@@ -248,6 +248,16 @@ pub struct Hold {
     pub expires: Micros,
 }
 
+impl Answer {
+    /// Bytes of its texts.
+    pub(super) fn text_bytes(&self) -> usize {
+        let of = |message: &StoredMessage| {
+            message.message.len() + message.field.as_ref().map_or(0, |field| field.len())
+        };
+        self.messages.iter().map(of).sum()
+    }
+}
+
 impl Account {
     /// An account that was just opened.
     #[must_use]

@@ -1,6 +1,6 @@
 //! One partition's state: accounts, stream time, holds by the time they run out; apply and undo.
 
-use super::account::{Account, Standing, Touched};
+use super::account::{Account, Answer, Standing, Touched};
 use super::accounts::Accounts;
 use super::fact::{Booking, Fact, Patch};
 use crate::domain::enums::EventType;
@@ -160,15 +160,18 @@ fn apply_fact(
     match fact {
         Fact::Opened { .. } => {}
         Fact::Evaluated { recent, keep_from } => {
-            account.revision += 1;
+            account.revision = account.revision.saturating_add(1);
             account.remember(*recent, *keep_from);
         }
         Fact::Answered(answer) => {
             let answers = &mut account.rare_mut().answers;
-            if answers.len() == limits::ANSWERS_MAX {
-                answers.pop_front();
-            }
             answers.push_back((**answer).clone());
+            let mut bytes: usize = answers.iter().map(Answer::text_bytes).sum();
+            while answers.len() > limits::ANSWERS_MAX
+                || (bytes > limits::ANSWERS_BYTES_MAX && answers.len() > 1)
+            {
+                bytes -= answers.pop_front().map_or(0, |oldest| oldest.text_bytes());
+            }
         }
         Fact::Booked(booking) => book(account, *booking),
         Fact::HoldPlaced(hold) => {
@@ -190,7 +193,7 @@ fn apply_fact(
             }
         }
         Fact::AccountEventApplied { id } => {
-            account.revision += 1;
+            account.revision = account.revision.saturating_add(1);
             let ids = &mut account.profile_mut().event_ids;
             if ids.len() == limits::ACCOUNT_EVENT_IDS_MAX {
                 ids.pop_front();
@@ -201,7 +204,7 @@ fn apply_fact(
         }
         Fact::Paid(amount) => {
             account.balance = account.balance.saturating_minus(*amount);
-            account.fees = account.fees.saturating_minus((*amount).clamp(Amount::ZERO, account.fees));
+            account.fees = account.fees.saturating_minus((*amount).min(account.fees).max(Amount::ZERO));
         }
         Fact::CashAdvanced(amount) => account.balance = account.balance.saturating_plus(*amount),
         Fact::LimitSet(limit) => account.limit = *limit,
