@@ -37,6 +37,19 @@ pub struct Common {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Decide on the events of a Kafka cluster, exactly once, until SIGTERM or SIGINT
+    #[command(after_help = "\
+Takes part in the consumer group kafka.group_id; further processes with the same settings share the partitions.
+The topics must be there: see `tillgate topics`. SIGTERM commits what is held and leaves the group; a second one
+ends the process at once, which loses nothing either.
+
+Examples:
+  tillgate run --set kafka.bootstrap_servers=broker-1:9092,broker-2:9092
+  tillgate run --config /etc/tillgate --set log.format=json")]
+    Run,
+    /// Create the topics, or check that they are as they must be
+    #[command(subcommand)]
+    Topics(TopicsCommand),
     /// Decide on the events of files, and print the outcomes
     Check(CheckArgs),
     /// Generate accounts, terminals and baskets from a seed, into Kafka or files
@@ -90,6 +103,18 @@ pub enum Format {
     Json,
     /// Avro
     Avro,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TopicsCommand {
+    /// Print what has to be done, and do it
+    Create {
+        /// Only print
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Print how the topics are and how they should be; exit code 1 where they differ
+    Check,
 }
 
 #[derive(Debug, Subcommand)]

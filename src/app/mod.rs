@@ -3,6 +3,8 @@
 mod check;
 mod config;
 mod load;
+mod run;
+mod topics;
 
 use crate::cli::{Cli, Command, Common};
 use crate::config::{Faults, Settings, Sources};
@@ -28,6 +30,15 @@ pub enum AppError {
     /// A generated run ended early.
     #[error("{0}")]
     Load(#[from] LoadError),
+    /// Something that a running process needs is not to be had.
+    #[error("{0}")]
+    Start(String),
+    /// The cluster refuses or cannot be reached.
+    #[error("{0}")]
+    Kafka(#[from] crate::kafka::failure::Fault),
+    /// The topics are not as they should be.
+    #[error("{0}")]
+    Topics(String),
     /// Standard output is gone, or the like.
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
@@ -65,6 +76,8 @@ pub fn main() -> ExitCode {
 
 fn command(cli: &Cli) -> Result<(), AppError> {
     match &cli.command {
+        Command::Run => run::run(&cli.common),
+        Command::Topics(command) => topics::run(command, &cli.common),
         Command::Check(args) => check::run(args, &cli.common),
         Command::Load(args) => load::run(args, &cli.common),
         Command::Config(command) => config::run(command, &cli.common),

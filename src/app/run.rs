@@ -1,0 +1,203 @@
+//! `tillgate run`: everything a running process needs, put together and taken down in order.
+
+use super::AppError;
+use crate::cli::Common;
+use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
+use crate::codec::{KnownSchemas, Schemas};
+use crate::config::{AvroFraming, LogFormat, OutputFormat, RegistryAuth, Settings};
+use crate::gateway::{AdminSource, Listener, PartitionStanding, Standing, WorkerStanding, admin};
+use crate::kafka::health::{Health, PartitionHealth, WorkerHealth};
+use crate::kafka::partitions::Partitions;
+use crate::pipeline::{OutcomeEncoding, PartitionOptions};
+use crate::registry::{Auth, ClientOptions, Registry, RegistryOptions};
+use crate::telemetry::exporter::Exporter;
+use crate::telemetry::log;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often the registration of the outcome's schema is tried at the start.
+const REGISTER_ATTEMPTS: u32 = 5;
+/// How long a schema id that the registry does not know counts as unknown.
+const UNKNOWN_SCHEMA_FOR: Duration = Duration::from_secs(30);
+
+pub(super) fn run(common: &Common) -> Result<(), AppError> {
+    let settings = super::settings(common)?;
+    let format = match settings.log.format {
+        LogFormat::Text => log::Format::Text,
+        LogFormat::Json => log::Format::Json,
+    };
+    log::install(format, settings.log.level).map_err(|error| AppError::Start(error.to_string()))?;
+    let engine = super::engine(&settings);
+    let exporter = Exporter::install(engine.ruleset()).map_err(|error| AppError::Start(error.to_string()))?;
+    let registry = registry(&settings)?.map(Arc::new);
+    let encoding = encoding(&settings, registry.as_deref())?;
+    let schemas: Arc<dyn Schemas + Send + Sync> = match &registry {
+        Some(registry) => registry.clone(),
+        None => Arc::new(KnownSchemas::new().map_err(AppError::Start)?),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let health = Arc::new(Health::new(settings.kafka.workers));
+    let source = Source { exporter, health: health.clone(), registry, stop: stop.clone() };
+    let _signals = watch_signals(stop.clone())?;
+    let (ended, ending) = tokio::sync::oneshot::channel::<()>();
+    let admin = match settings.admin {
+        None => None,
+        Some(address) => {
+            let listener = Listener::bind(address).map_err(|error| AppError::Start(error.to_string()))?;
+            tracing::info!(address = %listener.address(), "metrics and health pages");
+            let shutdown = async move {
+                // Dropping the sender is the signal.
+                let _ = ending.await;
+            };
+            let served = admin::serve(listener, Arc::new(source), shutdown);
+            Some(served.map_err(|error| AppError::Start(error.to_string()))?)
+        }
+    };
+    tracing::info!(
+        group = settings.kafka.group_id,
+        workers = settings.kafka.workers,
+        ruleset = engine.ruleset(),
+        "starting"
+    );
+    let partitions = Partitions::new(engine, options(&settings, encoding), schemas);
+    let result = crate::kafka::run((&settings).into(), Arc::new(partitions), health, &stop);
+    stop.store(true, Ordering::Release);
+    drop(ended);
+    if let Some(admin) = admin {
+        // A page that panicked has been told in the log.
+        let _ = admin.join();
+    }
+    result?;
+    tracing::info!("stopped: nothing is open");
+    Ok(())
+}
+
+/// How partitions decide and encode.
+pub(super) fn options(settings: &Settings, encoding: OutcomeEncoding) -> PartitionOptions {
+    PartitionOptions {
+        topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
+        encoding,
+        checkpoint_events_per_account: settings.journal.checkpoint_events_per_account,
+        journal_record_bytes_max: settings.journal.record_bytes_max,
+    }
+}
+
+fn registry(settings: &Settings) -> Result<Option<Registry>, AppError> {
+    let registry = &settings.registry;
+    let Some(url) = registry.url.clone() else { return Ok(None) };
+    let auth = match registry.auth {
+        RegistryAuth::None => Auth::None,
+        RegistryAuth::Basic => Auth::Basic {
+            username: registry.username.clone(),
+            password: registry.password.expose().to_owned(),
+        },
+        RegistryAuth::Bearer => Auth::Bearer(registry.token.expose().to_owned()),
+    };
+    let client = ClientOptions {
+        url,
+        auth,
+        ca_file: registry.ca_file.clone(),
+        timeout: registry.timeout,
+        backoff_min: registry.backoff_min,
+        backoff_max: registry.backoff_max,
+    };
+    let options = RegistryOptions { client, cache_max: registry.cache_max, unknown_for: UNKNOWN_SCHEMA_FOR };
+    Registry::start(options).map(Some).map_err(|error| AppError::Start(error.to_string()))
+}
+
+/// How outcomes are encoded; registers their schema where its id is needed.
+fn encoding(settings: &Settings, registry: Option<&Registry>) -> Result<OutcomeEncoding, AppError> {
+    match (settings.output.format, settings.output.avro_framing, registry) {
+        (OutputFormat::Json, ..) => Ok(OutcomeEncoding::Json),
+        (OutputFormat::Avro, AvroFraming::Confluent, Some(registry)) => {
+            let subject = &settings.output.subject;
+            let id = registry.client().register(subject, POS_OUTCOME_SCHEMA, REGISTER_ATTEMPTS).map_err(
+                |error| {
+                    AppError::Start(format!("cannot register the outcome's schema as {subject}: {error}"))
+                },
+            )?;
+            tracing::info!(subject, id, "the outcome's schema is registered");
+            Ok(OutcomeEncoding::Avro([&[0], &id.to_be_bytes()[..]].concat()))
+        }
+        (OutputFormat::Avro, ..) => {
+            let fingerprint = fingerprint(POS_OUTCOME_SCHEMA).map_err(AppError::Start)?;
+            Ok(OutcomeEncoding::Avro([&[0xc3, 0x01], &fingerprint.to_le_bytes()[..]].concat()))
+        }
+    }
+}
+
+/// Lets the first SIGTERM or SIGINT stop the workers in order; a second one ends the process at once.
+fn watch_signals(stop: Arc<AtomicBool>) -> Result<std::thread::JoinHandle<()>, AppError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let streams = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    let watch = move || {
+        runtime.block_on(async {
+            let (mut terminate, mut interrupt) = streams;
+            for first in [true, false] {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                if first {
+                    tracing::info!("asked to stop: committing what is held, then leaving the group");
+                    stop.store(true, Ordering::Release);
+                }
+            }
+            tracing::warn!("asked to stop twice: ending at once; what is open is aborted");
+            std::process::exit(1);
+        });
+    };
+    Ok(std::thread::Builder::new().name("signals".to_owned()).spawn(watch)?)
+}
+
+/// What the admin pages show.
+struct Source {
+    exporter: Exporter,
+    health: Arc<Health>,
+    registry: Option<Arc<Registry>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl AdminSource for Source {
+    fn metrics(&self) -> String {
+        self.exporter.render()
+    }
+
+    fn standing(&self) -> Standing {
+        let workers = self.health.workers().into_iter().map(|worker| match worker {
+            WorkerHealth::Starting => WorkerStanding::Starting,
+            WorkerHealth::Running => WorkerStanding::Running,
+            WorkerHealth::Rebuilding(why) => WorkerStanding::Rebuilding(why),
+            WorkerHealth::Stopped => WorkerStanding::Stopped,
+        });
+        let trouble = self.registry.as_ref().and_then(|registry| registry.trouble());
+        let partitions = self.health.partitions().into_iter().map(|(number, partition)| {
+            let partition = match partition {
+                PartitionHealth::Restoring { done, of } => PartitionStanding::Restoring {
+                    done: done.try_into().unwrap_or(0),
+                    of: of.try_into().unwrap_or(0),
+                },
+                PartitionHealth::Active => PartitionStanding::Active,
+                PartitionHealth::Blocked(why) => PartitionStanding::Blocked(match &trouble {
+                    Some(trouble) => format!("{why} ({trouble})"),
+                    None => why,
+                }),
+            };
+            (number, partition)
+        });
+        Standing {
+            stopping: self.stop.load(Ordering::Acquire),
+            workers: workers.collect(),
+            partitions: partitions.collect(),
+        }
+    }
+
+    fn upkeep(&self) {
+        self.exporter.upkeep();
+    }
+}

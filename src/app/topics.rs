@@ -1,0 +1,67 @@
+//! `tillgate topics create | check`: the plan on standard output, then what it says.
+
+use super::AppError;
+use crate::cli::{Common, TopicsCommand};
+use crate::kafka::client::Cluster;
+use crate::kafka::topics::{Action, Layout, Row, apply, plan};
+use std::io::Write;
+use std::sync::Arc;
+
+pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppError> {
+    let settings = super::settings(common)?;
+    let cluster_settings = Arc::new((&settings).into());
+    let cluster = Cluster::new(Arc::clone(&cluster_settings))?;
+    let retention = &settings.topics.retention;
+    let layout = Layout {
+        partitions: settings.topics.partitions as usize,
+        replication: settings.topics.replication_factor.map_or(-1, |copies| copies as i32),
+        retention: [
+            retention.pos_events,
+            retention.account_events,
+            retention.pos_outcomes,
+            retention.dead_letters,
+        ],
+    };
+    let rows = plan(cluster.admin(), &cluster_settings, layout)?;
+    let due = rows.iter().filter(|row| row.action != Action::Keep).count();
+    print(&rows)?;
+    let mut talk = std::io::stderr();
+    match command {
+        TopicsCommand::Check if due > 0 => Err(AppError::Topics(format!(
+            "{due} things are not as they should be: `tillgate topics create` does what can be done"
+        ))),
+        TopicsCommand::Check => Ok(writeln!(talk, "the topics are as they should be")?),
+        TopicsCommand::Create { .. } if due == 0 => Ok(writeln!(talk, "nothing to do")?),
+        TopicsCommand::Create { dry_run: true } => {
+            Ok(writeln!(talk, "{due} things to do; nothing was changed")?)
+        }
+        TopicsCommand::Create { dry_run: false } => {
+            apply(cluster.admin(), &cluster_settings, layout, &rows)?;
+            Ok(writeln!(talk, "{due} things done")?)
+        }
+    }
+}
+
+fn print(rows: &[Row]) -> Result<(), AppError> {
+    let mut out = std::io::stdout().lock();
+    let is = |row: &Row| row.is.clone().unwrap_or_else(|| "missing".to_owned());
+    let columns = |row: &Row| {
+        [
+            row.topic.clone(),
+            row.what.clone(),
+            is(row),
+            row.should.clone(),
+            format!("{:?}", row.action).to_lowercase(),
+        ]
+    };
+    let head = ["topic", "what", "is", "should be", "action"].map(str::to_owned);
+    let table: Vec<[String; 5]> = std::iter::once(head).chain(rows.iter().map(columns)).collect();
+    let width = |column: usize| table.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..5).map(width).collect();
+    for row in &table {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
