@@ -1,7 +1,6 @@
 //! The metrics' recorder: collects what the functions of this module count, and writes it as Prometheus reads it.
 //! Opens no port; whoever serves the page asks for the text.
 
-use metrics::SetRecorderError;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use metrics_util::MetricKindMask;
 use std::time::Duration;
@@ -15,6 +14,11 @@ const DURATION_BUCKETS: [f64; 13] =
 /// that hold are set every second.
 const GAUGE_IDLE_MAX: Duration = Duration::from_secs(30);
 
+/// Metrics are collected once per process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the metrics of this process are collected already: install the exporter once")]
+pub struct InstalledAlready;
+
 /// Reads what was counted.
 #[derive(Clone, Debug)]
 pub struct Exporter {
@@ -27,11 +31,11 @@ impl Exporter {
     /// `ruleset` is the hash of the rules it decides by.
     ///
     /// # Errors
-    /// Something else collects them already.
-    pub fn install(ruleset: &str) -> Result<Self, Box<SetRecorderError<PrometheusRecorder>>> {
+    /// [`InstalledAlready`].
+    pub fn install(ruleset: &str) -> Result<Self, InstalledAlready> {
         let recorder = recorder();
         let exporter = Self { handle: recorder.handle(), ruleset: ruleset.to_owned() };
-        metrics::set_global_recorder(recorder).map_err(Box::new)?;
+        metrics::set_global_recorder(recorder).map_err(|_taken| InstalledAlready)?;
         super::describe();
         super::start_at_zero();
         Ok(exporter)
