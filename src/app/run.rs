@@ -29,7 +29,6 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     };
     log::install(format, settings.log.level).map_err(|error| AppError::Start(error.to_string()))?;
     let engine = super::engine(&settings);
-    let exporter = Exporter::install(engine.ruleset()).map_err(|error| AppError::Start(error.to_string()))?;
     let registry = registry(&settings)?.map(Arc::new);
     let encoding = encoding(&settings, registry.as_deref())?;
     let schemas: Arc<dyn Schemas + Send + Sync> = match &registry {
@@ -38,7 +37,6 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     };
     let stop = Arc::new(AtomicBool::new(false));
     let health = Arc::new(Health::new(settings.kafka.workers));
-    let source = Source { exporter, health: health.clone(), registry, stop: stop.clone() };
     let _signals = watch_signals(stop.clone())?;
     let (ended, ending) = tokio::sync::oneshot::channel::<()>();
     let admin = match settings.admin {
@@ -46,6 +44,10 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
         Some(address) => {
             let listener = Listener::bind(address).map_err(|error| AppError::Start(error.to_string()))?;
             tracing::info!(address = %listener.address(), "metrics and health pages");
+            // Only with a listener, whose upkeep keeps what is collected small.
+            let exporter =
+                Exporter::install(engine.ruleset()).map_err(|error| AppError::Start(error.to_string()))?;
+            let source = Source { exporter, health: health.clone(), registry, stop: stop.clone() };
             let shutdown = async move {
                 // Dropping the sender is the signal.
                 let _ = ending.await;
