@@ -4,6 +4,8 @@
 
 #[path = "run/echo.rs"]
 mod echo;
+#[path = "run/proxy.rs"]
+mod proxy;
 mod support;
 
 use std::collections::BTreeMap;
@@ -15,11 +17,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use echo::{Echoes, Switches};
+use proxy::Proxy;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
-use support::{Kafka, Message, Record, eventually, kafka};
+use support::{Kafka, Message, Record, eventually, kafka, kafka_cluster};
 use tillgate::kafka::failure::Fault;
 use tillgate::kafka::health::{Health, PartitionHealth};
+use tillgate::kafka::port::Broker;
 use tillgate::kafka::settings::{GroupProtocol, Settings, Topics};
 use tillgate::kafka::{client::Cluster, run, topics};
 
@@ -382,6 +386,98 @@ fn takes_over_at_once_from_a_process_killed_within_a_transaction() {
     let outcomes = kafka.await_committed(&second.topics.pos_outcomes, produced, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(2, produced));
+}
+
+#[test]
+fn builds_a_fenced_worker_anew_and_goes_on() {
+    let Some(kafka) = kafka() else { return };
+    let settings = scene(kafka, 2);
+    let running = Running::start(&settings, &Arc::default());
+    kafka.produce(&settings.topics.pos_events, events(2, 100));
+    kafka.await_committed(&settings.topics.pos_outcomes, 100, WITHIN);
+    let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
+    drop(cluster.producer(&settings.transactional_id(0)).expect("a producer of the same id"));
+    kafka.produce(&settings.topics.pos_events, events(2, 100));
+    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 200, WITHIN);
+    running.await_active(2);
+    running.stop();
+    assert_each_once(&outcomes, &even(2, 200));
+}
+
+#[test]
+fn goes_on_where_it_was_when_the_broker_dies_and_comes_back() {
+    let Some(kafka) = kafka_cluster(1) else { return };
+    let settings = Settings { workers: 2, ..scene(&kafka, 4) };
+    let running = Running::start(&settings, &Arc::default());
+    running.await_active(4);
+    let (events_topic, stop) = (settings.topics.pos_events.clone(), AtomicBool::new(false));
+    let produced = std::thread::scope(|scope| {
+        let producing = scope.spawn(|| {
+            let mut produced = 0;
+            while !stop.load(Ordering::Acquire) {
+                kafka.produce(&events_topic, events(4, 400));
+                produced += 400;
+            }
+            produced
+        });
+        kafka.await_committed(&settings.topics.pos_outcomes, 2_000, WITHIN);
+        kafka.kill_broker(1);
+        kafka.start_broker(1);
+        let seen = kafka.read_committed(&settings.topics.pos_outcomes).len();
+        kafka.await_committed(&settings.topics.pos_outcomes, seen + 2_000, WITHIN);
+        stop.store(true, Ordering::Release);
+        producing.join().expect("no panic")
+    });
+    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, produced, WITHIN);
+    running.stop();
+    assert_each_once(&outcomes, &even(4, produced));
+}
+
+/// The hole: a commit whose answer is lost is sent again; the first one arrives late and commits what is open then.
+#[test]
+fn never_lets_a_late_commit_end_a_later_transaction() {
+    let Some(kafka) = kafka() else { return };
+    let proxy = Proxy::before(kafka.bootstrap());
+    let settings = scene(kafka, 1);
+    let (events, outcomes) = (settings.topics.pos_events.clone(), settings.topics.pos_outcomes.clone());
+    let through = Settings {
+        bootstrap_servers: proxy.bootstrap(),
+        socket_timeout: Duration::from_secs(60),
+        transaction_timeout: Duration::from_secs(60),
+        ..settings
+    };
+    let on = |value: &str| Message::new("a", value).on(0);
+    let switches: Arc<Switches> = Arc::default();
+    let running = Running::start(&through, &switches);
+    kafka.produce(&events, [on("event")]);
+    kafka.await_committed(&outcomes, 1, WITHIN);
+    let inits = proxy.inits();
+
+    proxy.hold_next_end();
+    kafka.produce(&events, [on("event")]);
+    eventually(WITHIN, "a held commit", || proxy.holds());
+    kafka.await_committed(&outcomes, 2, WITHIN);
+
+    // A transaction that stays open at the gate with an outcome on the broker, and will be aborted by the panic.
+    let before = kafka.ends(&outcomes)[&0];
+    kafka.produce_committed(
+        &outcomes.replace("outcomes", "gate"),
+        &events,
+        vec![on("event"), on("gate"), on("panic")],
+    );
+    eventually(WITHIN, "the gate", || switches.at_gate.load(Ordering::Acquire).then_some(()));
+    eventually(WITHIN, "an outcome of the open transaction", || {
+        (kafka.ends(&outcomes)[&0] > before).then_some(())
+    });
+    proxy.release();
+    eventually(WITHIN, "the broker's answer to the late commit", || proxy.answered());
+    switches.gate_open.store(true, Ordering::Release);
+
+    kafka.await_committed(&through.topics.dead_letters, 1, WITHIN);
+    let outcomes = kafka.read_committed(&outcomes);
+    running.stop();
+    assert_each_once(&outcomes, &even(1, 3));
+    assert!(proxy.inits() > inits, "the producer was replaced");
 }
 
 fn await_open_transaction(kafka: &Kafka, topic: &str) {

@@ -16,6 +16,10 @@ pub struct Switches {
     /// Hang for ever in the second journal record of a transaction, having said HUNG on standard output.
     pub hang: AtomicBool,
     journals: AtomicU64,
+    /// Whether a "gate" record is being decided.
+    pub at_gate: AtomicBool,
+    /// Whether "gate" records are let through.
+    pub gate_open: AtomicBool,
 }
 
 /// Makes [`Echo`]es.
@@ -59,6 +63,12 @@ impl Decider for Echo {
         match record.value {
             Some(b"schema") if !self.switches.registry_up.load(Ordering::Acquire) => {
                 return Err(Interrupted::NeedsSchema);
+            }
+            Some(b"gate") => {
+                self.switches.at_gate.store(true, Ordering::Release);
+                while !self.switches.gate_open.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
             }
             Some(b"panic") => panic!("asked to panic"),
             None | Some([0, ..]) => out.dead_letter(record, "400.001", "cannot be decoded"),
