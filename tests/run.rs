@@ -389,6 +389,29 @@ fn takes_over_at_once_from_a_process_killed_within_a_transaction() {
 }
 
 #[test]
+fn cuts_the_journal_off_behind_complete_rotations_and_restores_from_the_rest() {
+    let Some(kafka) = kafka() else { return };
+    let settings = scene(kafka, 1);
+    let switches: Arc<Switches> = Arc::default();
+    switches.rotate.store(true, Ordering::Release);
+    let reader: BaseConsumer = kafka.client().set("group.id", "none").create().expect("a reader");
+    let begin = || reader.fetch_watermarks(&settings.topics.journal, 0, WITHIN).expect("the watermarks").0;
+    let running = Running::start(&settings, &switches);
+    let mut produced = 0;
+    eventually(WITHIN, "a journal without its beginning", || {
+        kafka.produce(&settings.topics.pos_events, events(1, 10));
+        produced += 10;
+        (begin() > 0).then_some(())
+    });
+    running.stop();
+    let running = Running::start(&settings, &switches);
+    kafka.produce(&settings.topics.pos_events, events(1, 10));
+    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, produced + 10, WITHIN);
+    running.stop();
+    assert_each_once(&outcomes, &even(1, produced + 10));
+}
+
+#[test]
 fn builds_a_fenced_worker_anew_and_goes_on() {
     let Some(kafka) = kafka() else { return };
     let settings = scene(kafka, 2);
@@ -429,8 +452,10 @@ fn goes_on_where_it_was_when_the_broker_dies_and_comes_back() {
         producing.join().expect("no panic")
     });
     let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, produced, WITHIN);
-    running.stop();
     assert_each_once(&outcomes, &even(4, produced));
+    // Stops also where nobody can be told.
+    kafka.kill_broker(1);
+    running.stop();
 }
 
 /// The hole: a commit whose answer is lost is sent again; the first one arrives late and commits what is open then.

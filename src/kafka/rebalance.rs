@@ -161,7 +161,7 @@ impl<D: Decider> Slots<D> {
     /// Lets a restored partition decide, or says why it cannot.
     ///
     /// # Errors
-    /// The partition cannot be read: rebuild.
+    /// The partition or its journal cannot be read: rebuild.
     pub fn restored<C: GroupConsumer>(&mut self, consumer: &C, restored: Restored<D>) -> Result<(), Fault> {
         let partition = restored.partition;
         let Some(slot) = self.slot(partition) else { return Ok(()) };
@@ -177,6 +177,7 @@ impl<D: Decider> Slots<D> {
                 self.note(partition, PartitionHealth::Active);
             }
             Err(RestoreError::NotWanted) => {}
+            Err(RestoreError::Fault(fault)) => return Err(fault),
             Err(error) => {
                 log::error!("{error}");
                 slot.state = State::Refused;

@@ -142,12 +142,17 @@ impl<B: Broker, D: Deciders> Restores<B, D> {
             format!("restore-{}", job.partition),
             Box::new(move || {
                 let run = || restore(&*broker, &*deciders, &settings, &health, job.partition, &job.wanted);
-                let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_panic| {
+                let restored = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_panic| {
                     Err(RestoreError::Refused(format!(
                         "folding the journal of partition {} panicked: report it with the log",
                         job.partition
                     )))
                 });
+                // Closing the reader takes a while: the partition goes on before.
+                let (result, _reader) = match restored {
+                    Ok((decider, reader)) => (Ok(decider), Some(reader)),
+                    Err(error) => (Err(error), None),
+                };
                 // Nobody there to take it: the worker has ended.
                 let _ = sender.send(Restored { partition: job.partition, ticket: job.ticket, result });
             }),
@@ -163,7 +168,7 @@ fn restore<B: Broker, D: Deciders>(
     health: &Health,
     partition: i32,
     wanted: &AtomicBool,
-) -> Result<D::Decider, RestoreError> {
+) -> Result<(D::Decider, B::Journal), RestoreError> {
     let mut pause = Duration::from_millis(50);
     loop {
         if !wanted.load(Ordering::Acquire) {
@@ -197,7 +202,7 @@ struct Restore<'a, B: Broker, S> {
 }
 
 impl<B: Broker, S: Restoring> Restore<'_, B, S> {
-    fn run(mut self) -> Result<S::Decider, RestoreError> {
+    fn run(mut self) -> Result<(S::Decider, B::Journal), RestoreError> {
         self.fold_to_the_end()?;
         let committed = loop {
             // Held back by a transaction that has not ended: settle it, then ask again.
@@ -214,7 +219,7 @@ impl<B: Broker, S: Restoring> Restore<'_, B, S> {
         })?;
         compare(self.partition, decider.positions(), committed, self.settings)
             .map_err(RestoreError::Refused)?;
-        Ok(decider)
+        Ok((decider, self.journal))
     }
 
     /// Folds everything up to the end as of now; whether any record came.
@@ -300,8 +305,12 @@ impl<B: Broker, S: Restoring> Restore<'_, B, S> {
             return Ok(());
         };
         log::warn!("partition {}: aborting the open transaction of {writer}", self.partition);
-        drop(self.broker.producer(&writer)?);
-        Ok(())
+        // Somebody else may be at it too: whoever is fenced meanwhile looks again.
+        let fenced = self.broker.producer(&writer).map(drop);
+        fenced.map_err(|fault| match fault.class {
+            FaultClass::Setup => fault.into(),
+            _ => Fault::new(Operation::Restore, FaultClass::Retriable, fault.to_string()).into(),
+        })
     }
 }
 

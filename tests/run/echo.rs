@@ -16,6 +16,8 @@ pub struct Switches {
     /// Hang for ever in the second journal record of a transaction, having said HUNG on standard output.
     pub hang: AtomicBool,
     journals: AtomicU64,
+    /// Whether every third journal record begins a checkpoint rotation, complete with the next one.
+    pub rotate: AtomicBool,
     /// Whether a "gate" record is being decided.
     pub at_gate: AtomicBool,
     /// Whether "gate" records are let through.
@@ -92,7 +94,7 @@ impl Decider for Echo {
     }
 
     fn rotation_begins(&self) -> bool {
-        false
+        self.switches.rotate.load(Ordering::Acquire) && self.now != self.before && self.now.sequence % 3 == 2
     }
 
     fn journal(&mut self, writer: &str) -> JournalBatch {
@@ -107,12 +109,14 @@ impl Decider for Echo {
                 std::thread::park();
             }
         }
+        let rotation_begins = self.rotation_begins();
         self.now.sequence += 1;
+        let rotation_completes = self.switches.rotate.load(Ordering::Acquire) && self.now.sequence % 3 == 1;
         let position = |position: Option<i64>| position.map_or("-".to_owned(), |offset| offset.to_string());
         let [pos, account] = self.now.positions.map(position);
         let State { sequence, events, account_events, .. } = self.now;
         let record = format!("{sequence} {events} {account_events} {pos} {account} {writer}");
-        JournalBatch { records: vec![record.into_bytes()], ..JournalBatch::default() }
+        JournalBatch { records: vec![record.into_bytes()], rotation_begins, rotation_completes }
     }
 
     fn committed(&mut self) {
@@ -146,7 +150,8 @@ impl Restoring for Echo {
             account_events: number(2)?,
             positions: [fields[3].parse().ok(), fields[4].parse().ok()],
         };
-        if state.sequence != self.now.sequence + 1 {
+        // Every record holds the whole state, so that a journal may begin with any.
+        if self.now.sequence != 0 && state.sequence != self.now.sequence + 1 {
             return Err(format!("record {} follows {}", state.sequence, self.now.sequence));
         }
         self.now = state.clone();

@@ -43,7 +43,8 @@ impl ClientContext for Quiet {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log::warn!(target: "librdkafka", "{error}: {reason}");
+        // Its log lines say the same.
+        log::debug!(target: "librdkafka", "{error}: {reason}");
     }
 }
 

@@ -84,7 +84,8 @@ impl ClientContext for Noted {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log::warn!(target: "librdkafka", "{error}: {reason}");
+        // Its log lines say the same.
+        log::debug!(target: "librdkafka", "{error}: {reason}");
     }
 
     fn stats(&self, statistics: Statistics) {

@@ -1,7 +1,7 @@
 //! Reads one partition of the journal outside the group, over librdkafka: committed records in order, how far the
 //! partition reaches, who holds an open transaction on it, and the group's committed offsets to compare with.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
@@ -37,67 +37,116 @@ impl ClientContext for Quiet {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log::warn!(target: "librdkafka", "{error}: {reason}");
+        // Its log lines say the same.
+        log::debug!(target: "librdkafka", "{error}: {reason}");
     }
 }
 
 impl ConsumerContext for Quiet {}
 
-/// A reader of one journal partition.
-pub struct Reader {
+/// Answers questions about offsets, for all readers of the process: a client of its own for each would spend most of
+/// a short restore on finding the group's coordinator.
+pub struct Asker {
+    /// Sees what is committed.
     committed: BaseConsumer<Quiet>,
+    /// Sees open transactions too.
     uncommitted: BaseConsumer<Quiet>,
     topics: Topics,
+}
+
+impl Asker {
+    /// Prepares the clients; nothing is asked yet.
+    pub fn new(settings: &Settings) -> Result<Self, Fault> {
+        Ok(Self {
+            committed: open(config::journal_reader(settings))?,
+            uncommitted: open(config::uncommitted_reader(settings))?,
+            topics: settings.topics.clone(),
+        })
+    }
+
+    fn high(&self, consumer: &BaseConsumer<Quiet>, partition: i32) -> Result<(i64, i64), Fault> {
+        // Handles log lines that wait; these clients are assigned nothing, so no record comes.
+        drop(consumer.poll(Duration::ZERO));
+        consumer
+            .fetch_watermarks(&self.topics.journal, partition, ASK_TIMEOUT)
+            .map_err(|error| fault(Operation::Restore, &error))
+    }
+
+    /// How far a journal partition reaches.
+    fn ends(&self, partition: i32) -> Result<JournalEnds, Fault> {
+        // Asked in this order, an end that moves in between makes `high` the older one: never a false "all stable".
+        let (start, high) = self.high(&self.uncommitted, partition)?;
+        // Under read_committed the broker answers with the last stable offset.
+        let (_, stable) = self.high(&self.committed, partition)?;
+        Ok(JournalEnds { start, stable, high })
+    }
+
+    /// The group's committed positions of a partition's inputs. The client asks for stable ones, because it reads
+    /// committed records only.
+    pub fn positions(&self, partition: i32) -> Result<Positions, Fault> {
+        let mut list = TopicPartitionList::with_capacity(2);
+        list.add_partition(&self.topics.pos_events, partition);
+        list.add_partition(&self.topics.account_events, partition);
+        let list = self
+            .committed
+            .committed_offsets(list, ASK_TIMEOUT)
+            .map_err(|error| fault(Operation::Restore, &error))?;
+        let mut positions = [None, None];
+        for element in list.elements() {
+            element.error().map_err(|error| fault(Operation::Restore, &error))?;
+            let input = if element.topic() == self.topics.pos_events {
+                Input::PosEvents
+            } else {
+                Input::AccountEvents
+            };
+            if let Offset::Offset(offset) = element.offset() {
+                positions[input as usize] = Some(offset);
+            }
+        }
+        Ok(positions)
+    }
+}
+
+fn open(config: rdkafka::ClientConfig) -> Result<BaseConsumer<Quiet>, Fault> {
+    config.create_with_context(Quiet).map_err(|error| fault(Operation::Restore, &error))
+}
+
+/// A reader of one journal partition.
+pub struct Reader {
+    asker: Arc<Asker>,
+    records: BaseConsumer<Quiet>,
+    settings: Arc<Settings>,
     partition: i32,
 }
 
 impl Reader {
     /// Opens a reader; nothing is read yet.
-    pub fn open(settings: &Settings, partition: i32) -> Result<Self, Fault> {
-        let open = |config: rdkafka::ClientConfig| {
-            config
-                .create_with_context::<Quiet, BaseConsumer<Quiet>>(Quiet)
-                .map_err(|error| fault(Operation::Restore, &error))
-        };
-        Ok(Self {
-            committed: open(config::journal_reader(settings))?,
-            uncommitted: open(config::uncommitted_reader(settings))?,
-            topics: settings.topics.clone(),
-            partition,
-        })
+    pub fn open(asker: Arc<Asker>, settings: Arc<Settings>, partition: i32) -> Result<Self, Fault> {
+        let records = open(config::journal_reader(&settings))?;
+        Ok(Self { asker, records, settings, partition })
     }
 
     fn assign(&self, consumer: &BaseConsumer<Quiet>, offset: i64) -> Result<(), Fault> {
         let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&self.topics.journal, self.partition, Offset::Offset(offset))
+        list.add_partition_offset(&self.settings.topics.journal, self.partition, Offset::Offset(offset))
             .and_then(|()| consumer.assign(&list))
-            .map_err(|error| fault(Operation::Restore, &error))
-    }
-
-    fn high(&self, consumer: &BaseConsumer<Quiet>) -> Result<(i64, i64), Fault> {
-        consumer
-            .fetch_watermarks(&self.topics.journal, self.partition, ASK_TIMEOUT)
             .map_err(|error| fault(Operation::Restore, &error))
     }
 }
 
 impl JournalReader for Reader {
     fn ends(&mut self) -> Result<JournalEnds, Fault> {
-        // Asked in this order, an end that moves in between makes `high` the older one: never a false "all stable".
-        let (start, high) = self.high(&self.uncommitted)?;
-        // Under read_committed the broker answers with the last stable offset.
-        let (_, stable) = self.high(&self.committed)?;
-        Ok(JournalEnds { start, stable, high })
+        self.asker.ends(self.partition)
     }
 
     fn read_from(&mut self, offset: i64) -> Result<(), Fault> {
-        self.assign(&self.committed, offset)
+        self.assign(&self.records, offset)
     }
 
     fn next(&mut self, each: &mut dyn FnMut(i64, &[u8])) -> Result<bool, Fault> {
         let begun = clock::now();
         while begun.elapsed() < NEXT_TIMEOUT {
-            match self.committed.poll(Duration::from_millis(100)) {
+            match self.records.poll(Duration::from_millis(100)) {
                 None => {}
                 Some(Ok(message)) => {
                     each(message.offset(), message.payload().unwrap_or_default());
@@ -118,11 +167,12 @@ impl JournalReader for Reader {
     }
 
     fn open_writer(&mut self, offset: i64) -> Result<Option<String>, Fault> {
-        self.assign(&self.uncommitted, offset)?;
+        let uncommitted = open(config::uncommitted_reader(&self.settings))?;
+        self.assign(&uncommitted, offset)?;
         let begun = clock::now();
         let mut writer = None;
         while begun.elapsed() < ASK_TIMEOUT {
-            match self.uncommitted.poll(Duration::from_millis(100)) {
+            match uncommitted.poll(Duration::from_millis(100)) {
                 None => {}
                 Some(Ok(message)) => {
                     writer = message.headers().and_then(|headers| {
@@ -135,30 +185,10 @@ impl JournalReader for Reader {
                 Some(Err(error)) => log::warn!("{}", fault(Operation::Restore, &error)),
             }
         }
-        self.uncommitted.unassign().map_err(|error| fault(Operation::Restore, &error))?;
         Ok(writer)
     }
 
     fn committed(&mut self) -> Result<Positions, Fault> {
-        let mut list = TopicPartitionList::with_capacity(2);
-        list.add_partition(&self.topics.pos_events, self.partition);
-        list.add_partition(&self.topics.account_events, self.partition);
-        let list = self
-            .committed
-            .committed_offsets(list, ASK_TIMEOUT)
-            .map_err(|error| fault(Operation::Restore, &error))?;
-        let mut positions = [None, None];
-        for element in list.elements() {
-            element.error().map_err(|error| fault(Operation::Restore, &error))?;
-            let input = if element.topic() == self.topics.pos_events {
-                Input::PosEvents
-            } else {
-                Input::AccountEvents
-            };
-            if let Offset::Offset(offset) = element.offset() {
-                positions[input as usize] = Some(offset);
-            }
-        }
-        Ok(positions)
+        self.asker.positions(self.partition)
     }
 }

@@ -15,12 +15,13 @@ mod log;
 mod producer;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 pub use admin::{Admin, TopicState};
 pub use event_producer::EventProducer;
+use journal::Asker;
 
 use super::{
     failure::{Fault, Operation},
@@ -32,6 +33,7 @@ use super::{
 pub struct Cluster {
     settings: Arc<Settings>,
     admin: Arc<Admin>,
+    asker: OnceLock<Arc<Asker>>,
     begun: Instant,
 }
 
@@ -43,13 +45,21 @@ impl Cluster {
     pub fn new(settings: Arc<Settings>) -> Result<Self, Fault> {
         config::check_pass_through(&settings)?;
         let admin = Arc::new(Admin::new(&settings)?);
-        Ok(Self { settings, admin, begun: clock::now() })
+        Ok(Self { settings, admin, asker: OnceLock::new(), begun: clock::now() })
     }
 
     /// Topics and their settings.
     #[must_use]
     pub fn admin(&self) -> &Admin {
         &self.admin
+    }
+
+    fn asker(&self) -> Result<Arc<Asker>, Fault> {
+        if let Some(asker) = self.asker.get() {
+            return Ok(Arc::clone(asker));
+        }
+        let made = Arc::new(Asker::new(&self.settings)?);
+        Ok(Arc::clone(self.asker.get_or_init(|| made)))
     }
 }
 
@@ -59,6 +69,9 @@ impl Broker for Cluster {
     type Journal = journal::Reader;
 
     fn consumer(&self, worker: usize) -> Result<Self::Consumer, Fault> {
+        // Finds the group's coordinator while the member joins, so that the first restore need not wait for it.
+        let asker = self.asker()?;
+        self.spawn(format!("asker-{worker}"), Box::new(move || drop(asker.positions(0))));
         consumer::Member::join(&self.settings, worker)
     }
 
@@ -67,7 +80,7 @@ impl Broker for Cluster {
     }
 
     fn journal(&self, partition: i32) -> Result<Self::Journal, Fault> {
-        journal::Reader::open(&self.settings, partition)
+        journal::Reader::open(self.asker()?, Arc::clone(&self.settings), partition)
     }
 
     fn journal_end(&self, partition: i32) -> Result<i64, Fault> {

@@ -55,7 +55,8 @@ impl ClientContext for Noted {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.signals.on_event();
-        log::warn!(target: "librdkafka", "{error}: {reason}");
+        // Its log lines say the same.
+        log::debug!(target: "librdkafka", "{error}: {reason}");
     }
 }
 
