@@ -77,6 +77,9 @@ impl Standing {
         for (number, partition) in &self.partitions {
             match partition {
                 PartitionStanding::Active => {}
+                PartitionStanding::Restoring { of: 0, .. } => {
+                    reasons.push(format!("partition {number} is restoring"));
+                }
                 PartitionStanding::Restoring { done, of } => {
                     reasons.push(format!("partition {number} is restoring: {done} of {of} journal offsets"));
                 }
