@@ -117,6 +117,10 @@ fn a_restore_says_how_far_it_is_and_the_process_stays_alive() {
     assert_eq!(body["reasons"][0], "partition 3 is restoring: 1200 of 5000 journal offsets");
     assert_eq!(body["partitions"][1]["done"], 1_200);
     assert_eq!(body["partitions"][1]["of"], 5_000);
+    let mut standing = working();
+    standing.partitions.insert(3, PartitionStanding::Restoring { done: 0, of: 0 });
+    *admin.source.0.lock().expect("no poison") = standing;
+    assert_eq!(admin.ask("GET", "/readyz").json()["reasons"][0], "partition 3 is restoring");
     *admin.source.0.lock().expect("no poison") = working();
     assert_eq!(admin.ask("GET", "/readyz").status, 200);
     admin.stop();

@@ -1,0 +1,125 @@
+//! Holds the pages of `docs/` to the code: settings they name exist, TOML they show is accepted, files they point to are
+//! there. Never judges the prose.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tillgate::config::{self, Sources};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Path from the top and text of every page.
+fn pages() -> Vec<(PathBuf, String)> {
+    let mut paths = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    let entries = std::fs::read_dir(root().join("docs")).expect("a folder of pages");
+    paths.extend(entries.map(|entry| entry.expect("an entry").path()));
+    paths.retain(|path| path.extension().is_some_and(|kind| kind == "md"));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        (path, text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// What stands between backticks outside of blocks.
+fn quoted(text: &str) -> Vec<&str> {
+    let outside = text.split("```").step_by(2);
+    outside.flat_map(|part| part.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn settings_that_pages_name_exist() {
+    let settings = config::load(&Sources::default()).expect("the defaults are sound");
+    let keys: Vec<&str> = settings.describe().iter().map(|row| row.key.as_str()).collect();
+    let sections =
+        ["kafka.", "topics.", "registry.", "output.", "journal.", "admin.", "log.", "texts.", "checks."];
+    let mut missing = Vec::new();
+    for (path, text) in pages() {
+        for name in quoted(&text) {
+            let plain = |letter: char| {
+                letter.is_ascii_lowercase() || letter.is_ascii_digit() || "._".contains(letter)
+            };
+            let name = name.trim_end_matches(".*");
+            let is_key = sections.iter().any(|section| name.starts_with(section)) && name.chars().all(plain);
+            let below = format!("{name}.");
+            let known = keys.iter().any(|key| *key == name || key.starts_with(&below));
+            // Free tables, which have no keys by default.
+            let open = ["kafka.librdkafka", "checks.override"].iter().any(|table| name.starts_with(table));
+            if is_key && !known && !open {
+                missing.push(format!("{}: {name}", path.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no such settings:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn toml_that_pages_show_is_accepted() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let mut seen = 0;
+    for (path, text) in pages() {
+        let blocks = text.split("```").skip(1).step_by(2).filter_map(|block| {
+            let (language, block) = block.split_once('\n')?;
+            (language.trim() == "toml").then_some(block)
+        });
+        for block in blocks {
+            seen += 1;
+            // Secrets stand elsewhere, and not here.
+            let block = block.replace("\"file:", "\"").replace("\"env:", "\"");
+            let file = scratch.path().join(format!("block{seen}.toml"));
+            std::fs::write(&file, &block).expect("a scratch file");
+            let sources =
+                Sources { configs: vec![file], environment: BTreeMap::new(), overrides: Vec::new() };
+            if let Err(faults) = config::load(&sources) {
+                panic!("{}:\n{block}\n{faults}", path.display());
+            }
+        }
+    }
+    assert!(seen > 3, "only {seen} blocks: the test looks in the wrong place");
+}
+
+#[test]
+fn files_that_pages_point_to_are_there() {
+    let mut missing = Vec::new();
+    for (path, text) in pages() {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let targets =
+            text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        for target in targets.filter(|target| !target.contains("://")) {
+            let file = target.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !folder.join(file).exists() {
+                missing.push(format!("{}: {target}", path.display()));
+            }
+        }
+        // Sources named by their path from the top.
+        for name in quoted(&text).into_iter().filter(|name| !name.contains([' ', '<', '*', '$', '{'])) {
+            let named =
+                ["src/", "tests/", "config/", "docker/", "benches/"].iter().any(|top| name.starts_with(top));
+            if named && !root().join(name).exists() {
+                missing.push(format!("{}: {name}", path.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no such files:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn bounds_of_the_core_are_those_documented() {
+    let page =
+        pages().into_iter().find(|(path, _)| path.ends_with("docs/operations.md")).expect("the page").1;
+    let table: String = page.split("## Bounds").nth(1).expect("the bounds").replace(',', "");
+    let limits = std::fs::read_to_string(root().join("src/domain/limits.rs")).expect("the limits");
+    let mut seen = 0;
+    for line in limits.lines().filter_map(|line| line.strip_prefix("pub const ")) {
+        let Some((name, value)) = line.split_once(": usize = ") else { continue };
+        let value = value.trim_end_matches(';').replace('_', "");
+        seen += 1;
+        let numbers = table.split(|letter: char| !letter.is_ascii_digit());
+        assert!(numbers.into_iter().any(|number| number == value), "{name} = {value} is not documented");
+    }
+    assert!(seen > 10, "only {seen} limits: the test looks in the wrong place");
+}
