@@ -100,15 +100,14 @@ fn unknown(context: &Context<'_>, parameters: &Parameters, findings: &mut Findin
 /// Check 28.
 fn flags(account: &Account, parameters: &Parameters, findings: &mut Findings) {
     for flag in account.flags() {
-        let finding = |effect| {
-            Finding::new(Check::AccountFlag, effect, format!("the account is flagged \"{flag}\""))
-                .at("accountNumber")
+        let finding = |effect, what| {
+            let message = format!("the account is flagged \"{flag}\", which {what}");
+            Finding::new(Check::AccountFlag, effect, message).at("accountNumber")
         };
         match parameters.flags.get(&**flag).unwrap_or(&parameters.unlisted_flag) {
-            FlagEffect::Block => findings.add(finding(Effect::Reject)),
-            FlagEffect::Review => {
-                findings.add(finding(Effect::Pending).asking(ActionCode::AskConsumerToIdentify))
-            }
+            FlagEffect::Block => findings.add(finding(Effect::Reject, "blocks it")),
+            FlagEffect::Review => findings
+                .add(finding(Effect::Pending, "asks for a review").asking(ActionCode::AskConsumerToIdentify)),
             FlagEffect::Ignore => {}
         }
     }

@@ -6,7 +6,7 @@ use super::parameters::ParameterSet;
 use super::sound::SoundEvent;
 use super::time;
 use crate::domain::amount::AMOUNT_SCALE;
-use crate::domain::enums::{ActionCode, EventType};
+use crate::domain::enums::{ActionCode, CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::pos_event::{PosEvent, PosItem, Text};
 use crate::domain::{Amount, Decimal, Exact, Field, Micros};
 use std::fmt::Display;
@@ -121,12 +121,14 @@ impl Form<'_> {
         self.required_field("currency", &event.currency);
         self.required_field("countryCode", &event.country_code);
         self.required_field("conversationLanguage", &event.conversation_language);
-        self.symbol("eventType", "event type", &event.event_type);
-        self.symbol("categoryType", "category type", &event.category_type);
-        self.symbol("time", "RFC 3339 time", &event.time);
-        self.symbol("currency", "currency", &event.currency);
-        self.symbol("countryCode", "country", &event.country_code);
-        self.symbol("conversationLanguage", "language", &event.conversation_language);
+        self.symbol("eventType", &event.event_type, || names(EventType::ALL, EventType::symbol));
+        self.symbol("categoryType", &event.category_type, || names(CategoryType::ALL, CategoryType::symbol));
+        self.symbol("time", &event.time, || "an RFC 3339 time, such as 2025-01-31T18:05:00Z".to_owned());
+        self.symbol("currency", &event.currency, || names(Currency::ALL, Currency::symbol));
+        self.symbol("countryCode", &event.country_code, || names(CountryCode::ALL, CountryCode::symbol));
+        self.symbol("conversationLanguage", &event.conversation_language, || {
+            names(Language::ALL, Language::symbol)
+        });
         let (id_max, text_max) = (self.parameters.id_max, self.parameters.text_max);
         for (field, text, max) in [
             ("accountNumber", &event.account_number, id_max),
@@ -203,11 +205,11 @@ impl Form<'_> {
         self.findings.add(finding.at(field).asking(action));
     }
 
-    fn symbol<T>(&mut self, name: &str, what: &str, field: &Field<'_, T>) {
+    fn symbol<T>(&mut self, name: &str, field: &Field<'_, T>, expected: impl Fn() -> String) {
         if let Field::Invalid(text) = field
             && !is_blank(text)
         {
-            self.find(Check::Format, 0, name, format!("{name} \"{}\" is no {what}", excerpt(text)));
+            self.find(Check::Format, 0, name, format!("{name} \"{}\" is not {}", excerpt(text), expected()));
         }
     }
 
@@ -244,7 +246,11 @@ impl Form<'_> {
             Field::Invalid(token) => {
                 let field = field();
                 let too_large = Decimal::parse(token) == Err(crate::domain::decimal::NumberFault::TooLarge);
-                let what = if too_large { "is larger than 18 digits" } else { "has more than 18 digits" };
+                let what = if too_large {
+                    "is too large: at most 18 digits are kept"
+                } else {
+                    "has more than 18 digits"
+                };
                 self.find(
                     Check::Decimals,
                     u8::from(too_large),
@@ -274,16 +280,19 @@ impl Form<'_> {
         let event_type = sound.event_type;
         let fault = match (event_type, &sound.event.total_amount) {
             (EventType::Info | EventType::Unrecognized, _) => None,
-            (_, Field::Absent) => Some(format!("{event_type} needs totalAmount")),
+            (_, Field::Absent) => Some(format!("totalAmount is missing, which eventType {event_type} needs")),
             (EventType::Withdrawal | EventType::WithdrawalCorrection, _)
                 if sound.total.is_negative() || sound.total.is_zero() =>
             {
-                Some(format!("totalAmount {} of a {event_type} must be above 0", sound.total))
+                Some(format!("totalAmount {} is not above 0, as eventType {event_type} needs", sound.total))
             }
             (EventType::Purchase | EventType::WithdrawalCommission | EventType::Interest, _)
                 if sound.total.is_negative() =>
             {
-                Some(format!("totalAmount {} of a {event_type} must not be below 0", sound.total))
+                Some(format!(
+                    "totalAmount {} is below 0, which eventType {event_type} cannot be",
+                    sound.total
+                ))
             }
             _ => None,
         };
@@ -341,6 +350,13 @@ impl Form<'_> {
 
 fn wrong_discount(line: usize, what: &str, discount: impl Display, full: Exact) -> String {
     format!("line {}: discount {discount} {what} (unitPrice x quantity = {full})", line + 1)
+}
+
+/// The symbols that a sender may use.
+fn names<T: Copy>(all: &[T], symbol: fn(T) -> &'static str) -> String {
+    let names: Vec<&str> =
+        all.iter().map(|value| symbol(*value)).filter(|name| *name != "Unrecognized").collect();
+    format!("one of {}", names.join(", "))
 }
 
 /// Nothing that could be read: white space and control characters only.

@@ -6,7 +6,7 @@ use super::findings::{Finding, Findings, Rule};
 use super::parameters::PerCurrency;
 use crate::domain::enums::EventType;
 use crate::domain::{Amount, limits};
-use crate::state::Standing;
+use crate::state::{Account, Standing};
 
 /// `checks.limit`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,14 +55,18 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
 fn exceeded(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
     let total = context.event.total;
     let opening = parameters.default.get(context.event.currency).unwrap_or_default();
-    let (available, limit) =
-        context.account.map_or((opening, opening), |account| (account.available(), account.limit));
+    let opened = Account::opened("", opening, None, None);
+    let account = context.account.unwrap_or(&opened);
+    let available = account.available();
     if total <= available {
         return;
     }
     let message = format!(
-        "totalAmount {total} is above the {available} available of a limit of {limit}, by {}",
-        total.saturating_minus(available)
+        "totalAmount {total} is {} above the {available} available (limit {} - used {} - held {})",
+        total.saturating_minus(available),
+        account.limit,
+        account.balance.saturating_minus(account.fees),
+        account.held
     );
     findings.add(Finding::new(Check::LimitExceeded, parameters.exceeded.effect, message).at("totalAmount"));
 }

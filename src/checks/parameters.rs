@@ -97,12 +97,13 @@ impl Parameters {
         &self.sets[usize::from(self.by_country_and_currency[country.index()][currency.index()])]
     }
 
-    /// How long events must be remembered: the longest window of any set, and a local day.
+    /// How long events must be remembered: the longest window of any set, and a local day, as they are seen by an event
+    /// that comes as late as it may.
     #[must_use]
     pub fn memory(&self) -> Micros {
         self.sets
             .iter()
-            .map(|set| set.velocity.memory().max(set.repeat.near_duplicate_within))
+            .map(|set| set.velocity.memory().max(set.repeat.near_duplicate_within).plus(set.time.older_than))
             .max()
             .unwrap_or_default()
     }

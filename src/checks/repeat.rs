@@ -9,6 +9,7 @@ use super::findings::{Finding, Findings, Rule};
 use super::sound::SoundEvent;
 use super::time::span;
 use crate::domain::Micros;
+use crate::domain::enums::Verdict;
 use crate::domain::hashing::hash64;
 use crate::domain::pos_event::PosEvent;
 use crate::state::{Account, Recent, id_hash};
@@ -126,9 +127,10 @@ pub fn find<'a>(event: &SoundEvent<'_>, digest: Digest, account: Option<&'a Acco
 /// The message that check 19 adds to the first answer.
 #[must_use]
 pub fn same(first: &Recent) -> Finding {
+    let verdict = first.flags.verdict();
+    let since = if verdict == Verdict::Pending && first.flags.accepted() { ", granted since" } else { "" };
     let message = format!(
-        "this accountTransactionId was answered before ({}, {} at {}): the first answer stands, nothing is booked again",
-        first.flags.verdict(),
+        "this accountTransactionId was answered before ({verdict}{since}, {} at {}): the first answer stands, nothing is booked again",
         first.flags.event_type(),
         first.time
     );
@@ -173,7 +175,7 @@ fn near_duplicate(context: &Context<'_>, digest: Digest, parameters: &Parameters
             && recent.amount == context.event.total
             && recent.flags.basket() == digest.basket as u32 & 0xffff_ff00
             && recent.flags.event_type() == context.event.event_type
-            && recent.flags.verdict() != crate::domain::enums::Verdict::Rejected
+            && recent.flags.verdict() != Verdict::Rejected
             && (recent.id != id || id == 0)
             && recent.time.0.abs_diff(time.0) <= within.0.unsigned_abs()
     });

@@ -26,11 +26,12 @@ pub fn check_future(
     timestamp: Option<Micros>,
     parameters: &Parameters,
 ) -> Option<Finding> {
-    let latest = timestamp?.plus(parameters.skew);
-    if !parameters.future || event.time <= latest {
+    let written = timestamp?;
+    if !parameters.future || event.time <= written.plus(parameters.skew) {
         return None;
     }
-    let message = format!("time {} lies in the future: the record was written at {}", event.time, timestamp?);
+    let (time, skew) = (event.time, span(parameters.skew));
+    let message = format!("time {time} is more than {skew} after its record was written ({written})");
     Some(Finding::new(Check::Future, Effect::NotEvaluated, message).at("time"))
 }
 

@@ -108,7 +108,7 @@ impl Partition {
         out.dead_letter(record, "500", "the record could not be judged because of an internal error");
         if let (Ok(key), Input::PosEvents) = (key_of(record), record.input) {
             let (engine, at, mut effects) = self.parts(record, key);
-            effects.publish(&engine.failed(&at, digest_of(record)), out);
+            effects.publish_unjudged(engine.failed(&at, digest_of(record)), out);
         }
         self.read(record);
     }
@@ -196,14 +196,15 @@ impl Partition {
             Err(DecodeError::NeedsSchema(schema)) => return Err(Interrupt::NeedsSchema(schema)),
             Err(DecodeError::Fault { code, message, field }) => {
                 out.dead_letter(record, code, &message);
-                effects.publish(&engine.undecodable(&at, digest_of(record), &message, field.as_deref()), out);
+                let outcome = engine.undecodable(&at, digest_of(record), &message, field.as_deref());
+                effects.publish_unjudged(outcome, out);
                 return Ok(());
             }
         };
         let sound = match engine.read(&event, &at) {
             Ok(sound) => sound,
             Err(outcome) => {
-                effects.publish(&outcome, out);
+                effects.publish_unjudged(outcome, out);
                 return Ok(());
             }
         };
@@ -290,6 +291,13 @@ impl Effects<'_> {
             self.publish(outcome, out);
         }
         Ok(())
+    }
+
+    /// An outcome without a decision still says which state of the account it leaves alone.
+    fn publish_unjudged(&mut self, mut outcome: Outcome<'_>, out: &mut dyn Output) {
+        let account = self.state.accounts().get(&outcome.account_number);
+        outcome.account_revision = account.map_or(0, |account| account.revision);
+        self.publish(&outcome, out);
     }
 
     fn publish(&mut self, outcome: &Outcome<'_>, out: &mut dyn Output) {
