@@ -241,7 +241,7 @@ fn an_unknown_schema_is_unknown_only_for_a_while() {
     let server = Server::start(|_| not_there());
     let registry = server.registry();
     let reason = settled(|| registry.pos_event(&SchemaRef::Id(7))).unwrap_err();
-    assert!(reason.starts_with("schema id 7 is not in the registry"), "{reason}");
+    assert_eq!(reason, "schema id 7 is not in the registry");
     assert_eq!(registry.trouble(), None);
     server.behave(|_| found(POS_EVENT_SCHEMA));
     eventually(SOON, "the schema that was registered later", || {
@@ -260,7 +260,7 @@ fn a_registry_without_guids_has_no_such_schema() {
     });
     let registry = server.registry();
     let reason = settled(|| registry.pos_event(&SchemaRef::Guid([1; 16]))).unwrap_err();
-    assert!(reason.contains("is not in the registry") && reason.contains("no such path"), "{reason}");
+    assert_eq!(reason, "schema guid 01010101-0101-0101-0101-010101010101 is not in the registry");
 }
 
 #[test]

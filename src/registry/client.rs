@@ -253,11 +253,14 @@ impl Client {
         };
         let text = format!("{}{path} answers {status}{said}", self.shown_url);
         Err(match status {
-            404 => RegistryError::NotFound(text),
+            // These two end in records that others read: they say nothing of where the registry is.
+            404 => RegistryError::NotFound("the registry has no such thing".to_owned()),
+            400..=499 if !matches!(status, 401 | 403 | 407 | 408 | 425 | 429) => {
+                RegistryError::Unusable(format!("the registry answers {status}{said}"))
+            }
             401 | 403 => RegistryError::Denied(text),
-            // What a proxy or a busy server says; redirects that lead nowhere.
-            300..=399 | 407 | 408 | 425 | 429 | 500.. => RegistryError::Unavailable(text),
-            _ => RegistryError::Unusable(text),
+            // A proxy, a busy server, a redirect that leads nowhere.
+            _ => RegistryError::Unavailable(text),
         })
     }
 
@@ -271,7 +274,7 @@ impl Client {
 impl RegistryError {
     fn about(self, schema: &SchemaRef) -> Self {
         match self {
-            Self::NotFound(text) => Self::NotFound(format!("{schema} is not in the registry: {text}")),
+            Self::NotFound(_) => Self::NotFound(format!("{schema} is not in the registry")),
             Self::Unusable(text) => Self::Unusable(format!("{schema}: {text}")),
             other => other,
         }

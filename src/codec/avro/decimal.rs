@@ -1,23 +1,27 @@
 //! Decimals as Avro has them: the unscaled value in big-endian two's complement.
 
-use crate::domain::decimal::DIGITS_MAX;
 use crate::domain::{Decimal, Field};
 
 /// Longest unscaled value whose digits are still written out for a message: 1,024 bits.
 const BYTES_MAX: usize = 128;
 
-/// The decimal in `bytes`; one that does not fit 18 digits as its exact text.
+/// The decimal of an unscaled value; one that does not fit 18 digits as its exact text.
 #[inline]
-pub(super) fn read<'a>(bytes: &[u8], scale: usize) -> Field<'a, Decimal> {
-    let bytes = if bytes.len() > 8 { without_sign_extension(bytes) } else { bytes };
-    if (1..=8).contains(&bytes.len()) && scale <= DIGITS_MAX as usize {
-        let sign = i64::from(bytes[0] as i8 >> 7);
-        let units = bytes.iter().fold(sign, |units, byte| units << 8 | i64::from(*byte));
-        if let Some(decimal) = Decimal::new(i128::from(units), scale as u8) {
-            return Field::Value(decimal);
-        }
+pub(super) fn read_short<'a>(units: i64, scale: usize) -> Field<'a, Decimal> {
+    match u8::try_from(scale).ok().and_then(|scale| Decimal::new(i128::from(units), scale)) {
+        Some(decimal) => Field::Value(decimal),
+        None => read_wide(without_sign_extension(&units.to_be_bytes()), scale),
     }
-    read_wide(bytes, scale)
+}
+
+/// The decimal in `bytes`; one that does not fit 18 digits as its exact text.
+pub(super) fn read<'a>(bytes: &[u8], scale: usize) -> Field<'a, Decimal> {
+    let bytes = without_sign_extension(bytes);
+    if !(1..=8).contains(&bytes.len()) {
+        return read_wide(bytes, scale);
+    }
+    let sign = i64::from(bytes[0] as i8 >> 7);
+    read_short(bytes.iter().fold(sign, |units, byte| units << 8 | i64::from(*byte)), scale)
 }
 
 #[cold]

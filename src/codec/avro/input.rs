@@ -110,6 +110,17 @@ impl<'a, 'p> Input<'a, 'p> {
         usize::try_from(value).map_err(|_| Fault::unreadable(format!("{value} is no length or index")))
     }
 
+    /// The next `length` bytes as a big-endian two's complement, if that is at a glance: 1 to 8 bytes, and 8 are left.
+    #[inline]
+    pub(super) fn short_integer(&mut self, length: usize) -> Option<i64> {
+        let word = self.rest.first_chunk::<8>()?;
+        if !(1..=8).contains(&length) {
+            return None;
+        }
+        self.rest = &self.rest[length..];
+        Some(i64::from_be_bytes(*word) >> (64 - 8 * length))
+    }
+
     /// Bytes behind their length.
     #[inline]
     pub(super) fn prefixed(&mut self) -> Read<&'a [u8]> {

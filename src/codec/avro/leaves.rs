@@ -35,11 +35,14 @@ impl Leaf for DecimalLeaf {
 
     #[inline]
     fn read<'a>(&self, input: &mut Input<'a, '_>, target: &mut Self::Target<'a>) -> Read<()> {
-        let bytes = match self.fixed {
-            None => input.prefixed()?,
-            Some(length) => input.take(length)?,
+        let length = match self.fixed {
+            None => input.size()?,
+            Some(length) => length,
         };
-        *target = decimal::read(bytes, self.scale);
+        *target = match input.short_integer(length) {
+            Some(units) => decimal::read_short(units, self.scale),
+            None => decimal::read(input.take(length)?, self.scale),
+        };
         Ok(())
     }
 }

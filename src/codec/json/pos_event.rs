@@ -74,19 +74,16 @@ fn items<'a>(reader: &mut Reader<'a>) -> Read<Vec<PosItem<'a>>> {
         if index == ITEMS_MAX {
             return Err(Fault::unreadable(format!("more than {ITEMS_MAX} items")));
         }
-        items.push(item(reader).map_err(|fault| fault.in_item(index))?);
-        Ok(())
+        item(reader, items.push_mut(PosItem::default())).map_err(|fault| fault.in_item(index))
     })?;
     Ok(items)
 }
 
-fn item<'a>(reader: &mut Reader<'a>) -> Read<PosItem<'a>> {
-    let mut item = PosItem::default();
+fn item<'a>(reader: &mut Reader<'a>, item: &mut PosItem<'a>) -> Read<()> {
     let mut seen = Seen::default();
     reader.object(|reader, key| {
-        item_member(&mut item, &mut seen, reader, &key).map_err(|fault| fault.in_field(&shown(&key)))
-    })?;
-    Ok(item)
+        item_member(item, &mut seen, reader, &key).map_err(|fault| fault.in_field(&shown(&key)))
+    })
 }
 
 fn item_member<'a>(item: &mut PosItem<'a>, seen: &mut Seen, reader: &mut Reader<'a>, key: &str) -> Read<()> {

@@ -59,6 +59,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What the next value is.
+    #[inline]
     pub(super) fn kind(&mut self) -> Read<Kind> {
         match self.next_byte() {
             Some(b'{') => Ok(Kind::Object),
@@ -234,19 +235,23 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over plain letters and the quote or backslash behind them, which it gives.
+    #[inline]
     fn plain_run(&mut self) -> Read<u8> {
-        let bytes = self.text.as_bytes();
-        while let Some(byte) = bytes.get(self.at) {
-            self.at += 1;
-            if !PLAIN[usize::from(*byte)] {
-                if *byte < 0x20 {
-                    self.at -= 1;
-                    return Err(self.broken("a control character in a string"));
-                }
-                return Ok(*byte);
+        let rest = &self.text.as_bytes()[self.at..];
+        match rest.iter().position(|byte| !PLAIN[usize::from(*byte)]) {
+            Some(length) if rest[length] >= 0x20 => {
+                self.at += length + 1;
+                Ok(rest[length])
+            }
+            Some(length) => {
+                self.at += length;
+                Err(self.broken("a control character in a string"))
+            }
+            None => {
+                self.at = self.text.len();
+                Err(self.broken("the text ends within a string"))
             }
         }
-        Err(self.broken("the text ends within a string"))
     }
 
     /// The rest of a string that began at `start`; stands behind its first backslash.
@@ -341,6 +346,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes to the next byte that is no white space.
+    #[inline]
     fn next_byte(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         loop {
