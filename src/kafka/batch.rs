@@ -2,8 +2,9 @@
 //!
 //! A batch is whatever is there now: it ends when the local queue is empty or a limit is reached, and never waits for
 //! more. Records are grouped by partition; within a partition the two inputs are merged by record time, account
-//! events first where equal, each input in the order of its offsets. Nothing is copied and, once the lanes exist,
-//! nothing is allocated per record.
+//! events first where equal, each input in the order of its offsets. Where one input has run out while the broker has
+//! more of it, the rest of the other is held: else a start on two full topics would judge events by accounts that are
+//! still on their way. Nothing is copied and, once the lanes exist, nothing is allocated per record.
 
 use std::time::Duration;
 
@@ -25,12 +26,19 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// The records in the order in which they are decided.
-    pub fn merged<'a>(&'a self, time_of: impl Fn(u32) -> i64 + 'a) -> impl Iterator<Item = u32> + 'a {
+    /// The records in the order in which they are decided. `ended`: the inputs of which the broker has no more; where
+    /// the other one runs out, the rest is left.
+    pub fn merged<'a>(
+        &'a self,
+        ended: [bool; 2],
+        time_of: impl Fn(u32) -> i64 + 'a,
+    ) -> impl Iterator<Item = u32> + 'a {
         let [pos, account] = &self.inputs;
         let (mut next_pos, mut next_account) = (0, 0);
         std::iter::from_fn(move || match (pos.get(next_pos), account.get(next_account)) {
             (None, None) => None,
+            (Some(_), None) if !ended[Input::AccountEvents as usize] => None,
+            (None, Some(_)) if !ended[Input::PosEvents as usize] => None,
             (Some(&index), None) => {
                 next_pos += 1;
                 Some(index)
@@ -46,6 +54,18 @@ impl Lane {
                 Some(index)
             }
         })
+    }
+
+    /// Which inputs have records in it.
+    #[must_use]
+    pub fn came(&self) -> [bool; 2] {
+        self.inputs.each_ref().map(|input| !input.is_empty())
+    }
+
+    /// How many records it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inputs.iter().map(Vec::len).sum()
     }
 }
 
@@ -94,37 +114,46 @@ impl Lanes {
     }
 }
 
-/// Takes what is there, waiting up to `idle` for the first record. Stops early where the group waits for an answer.
+/// Takes what is there behind what was `held` before, waiting up to `idle` for the first record. Stops early where the
+/// group waits for an answer.
 ///
 /// # Errors
 /// A fatal fault of the consumer.
 pub fn gather<'a, B: Broker>(
     broker: &B,
     consumer: &'a B::Consumer,
+    held: Vec<<B::Consumer as GroupConsumer>::Record<'static>>,
     limits: &BatchLimits,
     idle: Duration,
     lanes: &mut Lanes,
 ) -> Result<Vec<<B::Consumer as GroupConsumer>::Record<'a>>, Fault> {
     lanes.clear();
-    let Some(first) = consumer.poll(idle)? else { return Ok(Vec::new()) };
+    let mut records = Vec::with_capacity(held.len());
+    for record in held {
+        take(<B::Consumer as GroupConsumer>::lend(record), &mut records, lanes);
+    }
+    let of_before = records.len();
+    let mut next = consumer.poll(idle)?;
     let begun = broker.now();
-    let mut records = Vec::new();
     let mut bytes = 0;
-    let mut next = Some(first);
     while let Some(record) = next {
         bytes += record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len);
-        let source = record.source();
-        let index = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        lanes.push(source.partition, source.input, index);
-        records.push(record);
-        let full = records.len() >= limits.events || bytes >= limits.bytes;
-        let late = records.len().is_multiple_of(CLOCK_EVERY) && broker.now() - begun >= limits.time;
+        take(record, &mut records, lanes);
+        let new = records.len() - of_before;
+        let full = new >= limits.events || bytes >= limits.bytes;
+        let late = new.is_multiple_of(CLOCK_EVERY) && broker.now() - begun >= limits.time;
         if full || late || consumer.changes_waiting() {
             break;
         }
         next = consumer.poll(Duration::ZERO)?;
     }
     Ok(records)
+}
+
+fn take<R: InboundRecord>(record: R, records: &mut Vec<R>, lanes: &mut Lanes) {
+    let source = record.source();
+    lanes.push(source.partition, source.input, u32::try_from(records.len()).unwrap_or(u32::MAX));
+    records.push(record);
 }
 
 #[cfg(test)]
@@ -137,7 +166,7 @@ mod tests {
         for (index, (input, _)) in (0..).zip(records) {
             lanes.push(3, *input, index);
         }
-        let order: Vec<u32> = lanes.lanes()[0].merged(|index| records[index as usize].1).collect();
+        let order: Vec<u32> = lanes.lanes()[0].merged([true; 2], |index| records[index as usize].1).collect();
         assert_eq!(order, expected);
     }
 
@@ -157,17 +186,44 @@ mod tests {
     }
 
     #[test]
+    fn holds_the_rest_where_the_broker_has_more_of_the_other_input() {
+        let mut lanes = Lanes::default();
+        let times = [10, 20, 5, 15];
+        for (index, input) in [Input::PosEvents, Input::PosEvents, Input::AccountEvents, Input::AccountEvents]
+            .into_iter()
+            .enumerate()
+        {
+            lanes.push(0, input, index as u32);
+        }
+        let order =
+            |ended| -> Vec<u32> { lanes.lanes()[0].merged(ended, |index| times[index as usize]).collect() };
+        assert_eq!(order([true, true]), [2, 0, 3, 1]);
+        assert_eq!(
+            order([true, false]),
+            [2, 0, 3],
+            "account events to come may lie before the last POS event"
+        );
+        assert_eq!(order([false, true]), [2, 0, 3, 1]);
+    }
+
+    #[test]
     fn keeps_partitions_apart_and_starts_clean() {
         let mut lanes = Lanes::default();
         lanes.push(7, Input::PosEvents, 0);
         lanes.push(2, Input::PosEvents, 1);
         lanes.push(7, Input::AccountEvents, 2);
-        let found: Vec<_> =
-            lanes.lanes().iter().map(|lane| (lane.partition, lane.merged(i64::from).count())).collect();
+        let found: Vec<_> = lanes
+            .lanes()
+            .iter()
+            .map(|lane| (lane.partition, lane.merged([true; 2], i64::from).count()))
+            .collect();
         assert_eq!(found, [(7, 2), (2, 1)]);
         lanes.clear();
         lanes.push(2, Input::PosEvents, 0);
         assert_eq!(lanes.lanes().len(), 1);
-        assert_eq!((lanes.lanes()[0].partition, lanes.lanes()[0].merged(i64::from).count()), (2, 1));
+        assert_eq!(
+            (lanes.lanes()[0].partition, lanes.lanes()[0].merged([true; 2], i64::from).count()),
+            (2, 1)
+        );
     }
 }

@@ -25,6 +25,8 @@ type Lent<'c, B> = <<B as Broker>::Consumer as GroupConsumer>::Record<'c>;
 pub enum LaneEnd {
     /// All records are consumed.
     Done,
+    /// Consumed up to where one input ran out of which the broker has more.
+    Behind,
     /// Consumed up to a record whose schema is not known yet.
     NeedsSchema,
     /// The decision panicked or found its state wrong; the state must not be used again.
@@ -87,6 +89,7 @@ where
 pub fn decide_lane<'r, 'c, B: Broker, D: Decider>(
     decider: &mut D,
     lane: &Lane,
+    ended: [bool; 2],
     records: &'r [Lent<'c, B>],
     sink: &mut Sink<'r, 'c, B>,
     suspects: &Suspects,
@@ -97,7 +100,9 @@ where
     let mut current = None;
     let decided = catch_unwind(AssertUnwindSafe(|| {
         let mut next = decider.positions();
-        for index in lane.merged(|index| records[index as usize].timestamp_millis()) {
+        let mut passed = 0;
+        for index in lane.merged(ended, |index| records[index as usize].timestamp_millis()) {
+            passed += 1;
             let lent = &records[index as usize];
             current = Some(index);
             let (source, offset) = (lent.source(), lent.offset());
@@ -133,7 +138,7 @@ where
                 break;
             }
         }
-        LaneEnd::Done
+        if sink.fault.is_none() && passed < lane.len() { LaneEnd::Behind } else { LaneEnd::Done }
     }));
     let at = current.map(|index| &records[index as usize]);
     let end = decided.unwrap_or_else(|_panic| LaneEnd::Broken(broken("the decision panicked")));

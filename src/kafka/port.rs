@@ -92,6 +92,30 @@ pub trait GroupConsumer {
     /// [`Fault`] of operation `Seek`.
     fn resume(&self, partition: i32, positions: Positions) -> Result<(), Fault>;
 
+    /// Stops delivery of one input of a partition. What was delivered counts as read.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Seek`.
+    fn pause_input(&self, at: TopicPartition) -> Result<(), Fault>;
+
+    /// Goes on with the delivery of one input after [`Self::pause_input`], where it stopped.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Seek`.
+    fn resume_input(&self, at: TopicPartition) -> Result<(), Fault>;
+
+    /// Whether everything that the broker is known to have of this input was delivered, as far as that can be told
+    /// without asking. Cheap.
+    fn at_end(&self, at: TopicPartition) -> bool;
+
+    /// Takes a record out of the client's memory, to hold it beyond this batch.
+    fn detach(record: Self::Record<'_>) -> Self::Record<'static>;
+
+    /// A detached record as one of this batch.
+    fn lend<'a>(record: Self::Record<'static>) -> Self::Record<'a>
+    where
+        Self: 'a;
+
     /// The membership as of now. Taken anew for every transaction: a stale one is refused.
     ///
     /// # Errors

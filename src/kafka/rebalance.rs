@@ -11,13 +11,19 @@ use super::{
     decider::{Decider, Deciders},
     failure::Fault,
     health::{Health, PartitionHealth},
-    port::{Broker, Change, GroupConsumer, TopicPartition},
+    port::{Broker, Change, GroupConsumer, InboundRecord, Input, TopicPartition},
     restore::{RestoreError, Restored, Restores, Ticket},
 };
 
 /// Wait before a partition that needs a schema is tried again; it doubles up to [`SCHEMA_PAUSE_MAX`].
 const SCHEMA_PAUSE_MIN: Duration = Duration::from_millis(50);
 const SCHEMA_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How long a partition waits for an input of which the broker has more, before it decides without: that input may be
+/// out of reach, or end in nothing but markers of transactions.
+const BEHIND_MAX: Duration = Duration::from_secs(1);
+/// Records held of one input, at most, while the other is fetched; from here on its delivery is paused.
+const HELD_MAX: usize = 20_000;
 
 /// What a partition is doing.
 pub enum State<D> {
@@ -33,34 +39,57 @@ pub enum State<D> {
     Refused,
 }
 
-struct Slot<D> {
+struct Slot<D, R> {
     inputs: [bool; 2],
     state: State<D>,
     schema_pause: Duration,
     /// Where the running rotation began in the journal, if it was asked.
     rotation_start: Option<i64>,
+    /// Records of the last batch that wait for the other input.
+    held: Vec<R>,
+    /// The input whose delivery is paused because too many are held.
+    paused: Option<Input>,
+    /// The input that is waited for, and since when.
+    behind: Option<(Input, Duration)>,
 }
 
-impl<D> Default for Slot<D> {
+impl<D, R> Default for Slot<D, R> {
     fn default() -> Self {
-        Self { inputs: [false; 2], state: State::Half, schema_pause: SCHEMA_PAUSE_MIN, rotation_start: None }
+        Self {
+            inputs: [false; 2],
+            state: State::Half,
+            schema_pause: SCHEMA_PAUSE_MIN,
+            rotation_start: None,
+            held: Vec::new(),
+            paused: None,
+            behind: None,
+        }
+    }
+}
+
+impl<D, R> Slot<D, R> {
+    /// The partition was moved: what was held comes again.
+    fn moved(&mut self) {
+        self.held.clear();
+        self.paused = None;
+        self.behind = None;
     }
 }
 
 /// The partitions of a worker, by number.
-pub struct Slots<D> {
+pub struct Slots<D, R> {
     worker: usize,
     health: Arc<Health>,
-    slots: Vec<Option<Slot<D>>>,
+    slots: Vec<Option<Slot<D, R>>>,
 }
 
-impl<D: Decider> Slots<D> {
+impl<D: Decider, R: InboundRecord> Slots<D, R> {
     /// None yet.
     pub fn new(worker: usize, health: Arc<Health>) -> Self {
         Self { worker, health, slots: Vec::new() }
     }
 
-    fn slot(&mut self, partition: i32) -> Option<&mut Slot<D>> {
+    fn slot(&mut self, partition: i32) -> Option<&mut Slot<D, R>> {
         let at = usize::try_from(partition).ok()?;
         self.slots.get_mut(at)?.as_mut()
     }
@@ -140,6 +169,7 @@ impl<D: Decider> Slots<D> {
             log::info!("partition {}: let go", at.partition);
         } else {
             slot.state = State::Half;
+            slot.moved();
         }
         self.health.forget(self.worker, at.partition);
     }
@@ -172,6 +202,7 @@ impl<D: Decider> Slots<D> {
         match restored.result {
             Ok(decider) => {
                 consumer.resume(partition, decider.positions())?;
+                slot.moved();
                 log::info!("partition {partition}: active at {:?}", decider.positions());
                 slot.state = State::Active(decider);
                 self.note(partition, PartitionHealth::Active);
@@ -212,6 +243,78 @@ impl<D: Decider> Slots<D> {
         Ok(())
     }
 
+    /// Puts an active partition's state back as of its last commit, and moves it there.
+    ///
+    /// # Errors
+    /// The partition cannot be moved: rebuild.
+    pub fn abort<C: GroupConsumer>(&mut self, consumer: &C, partition: i32) -> Result<(), Fault> {
+        let Some(slot) = self.slot(partition) else { return Ok(()) };
+        if let State::Active(decider) = &mut slot.state {
+            decider.aborted();
+            consumer.resume(partition, decider.positions())?;
+            slot.moved();
+        }
+        Ok(())
+    }
+
+    /// What was held of the last batches, to be part of the next.
+    pub fn take_held(&mut self) -> Vec<R> {
+        self.slots.iter_mut().flatten().flat_map(|slot| std::mem::take(&mut slot.held)).collect()
+    }
+
+    /// Holds records of a partition until the other input has come; pauses their input where they are too many.
+    ///
+    /// # Errors
+    /// Delivery cannot be paused or resumed: rebuild.
+    pub fn hold<C: GroupConsumer>(
+        &mut self,
+        consumer: &C,
+        partition: i32,
+        held: Vec<R>,
+        now: Duration,
+    ) -> Result<(), Fault> {
+        let Some(slot) = self.slot(partition) else { return Ok(()) };
+        let input = held.first().map(|record| record.source().input);
+        let missing = input.map(Input::other);
+        if let Some(missing) =
+            missing.filter(|missing| slot.behind.is_none_or(|(behind, _)| behind != *missing))
+        {
+            slot.behind = Some((missing, now));
+        }
+        if let Some(paused) = slot.paused.filter(|paused| Some(*paused) != input || held.len() < HELD_MAX / 2)
+        {
+            consumer.resume_input(TopicPartition { input: paused, partition })?;
+            slot.paused = None;
+        }
+        if let (Some(input), None) = (input, slot.paused)
+            && held.len() >= HELD_MAX
+        {
+            consumer.pause_input(TopicPartition { input, partition })?;
+            slot.paused = Some(input);
+        }
+        slot.held = held;
+        Ok(())
+    }
+
+    /// Of which inputs the broker has no more, or which are not waited for any longer. `came`: which have records in
+    /// the batch.
+    pub fn ended<C: GroupConsumer>(
+        &mut self,
+        consumer: &C,
+        partition: i32,
+        came: [bool; 2],
+        now: Duration,
+    ) -> [bool; 2] {
+        let behind = self.slot(partition).and_then(|slot| {
+            slot.behind = slot.behind.filter(|(input, _)| !came[*input as usize]);
+            slot.behind
+        });
+        Input::ALL.map(|input| {
+            let waited = behind.is_some_and(|(missing, since)| missing == input && now >= since + BEHIND_MAX);
+            waited || consumer.at_end(TopicPartition { input, partition })
+        })
+    }
+
     /// A batch of this partition went through: the next wait begins short again.
     pub fn went_through(&mut self, partition: i32) {
         if let Some(slot) = self.slot(partition) {
@@ -231,6 +334,7 @@ impl<D: Decider> Slots<D> {
             }
             if let State::Waiting(decider, _) = std::mem::replace(&mut slot.state, State::Half) {
                 consumer.resume(partition, decider.positions())?;
+                slot.moved();
                 slot.state = State::Active(decider);
                 self.health.partition(self.worker, partition, PartitionHealth::Active);
             }

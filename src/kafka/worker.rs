@@ -69,7 +69,7 @@ pub struct Worker<B: Broker, D: Deciders> {
     number: usize,
     shared: Shared<B, D>,
     transactions: Transactions<B>,
-    slots: Slots<D::Decider>,
+    slots: Slots<D::Decider, Detached<B>>,
     restores: Restores<B, D>,
     lanes: Lanes,
     aborts: u32,
@@ -78,10 +78,14 @@ pub struct Worker<B: Broker, D: Deciders> {
     consumer: B::Consumer,
 }
 
+/// A record that is held beyond its batch.
+type Detached<B> = <<B as Broker>::Consumer as GroupConsumer>::Record<'static>;
+
 /// How a batch ended before the transaction is ended.
 struct Decided {
     positions: Vec<(TopicPartition, i64)>,
     waiting: Vec<i32>,
+    behind: Vec<i32>,
     broken: Vec<i32>,
     rotations: Vec<RotationStep>,
     fault: Option<Fault>,
@@ -143,20 +147,22 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             return Ok(());
         }
         let limits = self.limits();
-        let records = gather(&*self.shared.broker, &self.consumer, &limits, IDLE, &mut self.lanes)?;
+        let held = self.slots.take_held();
+        let records = gather(&*self.shared.broker, &self.consumer, held, &limits, IDLE, &mut self.lanes)?;
         if records.is_empty() {
             return Ok(());
         }
         let begun = self.shared.broker.now();
         self.transactions.begin()?;
-        let decided = decide(&records, &self.lanes, &mut self.slots, &self.transactions, &self.shared);
+        let decided =
+            decide(&records, &self.lanes, &mut self.slots, &self.consumer, &self.transactions, &self.shared);
         let single = records.len() == 1;
         let first = records.first().map(|record| (record.source(), record.offset()));
-        drop(records);
+        let held = left::<B, _>(&mut self.slots, &decided, records);
         let end = self.end(&decided)?;
         telemetry::transaction_duration(self.shared.broker.now() - begun);
         match end {
-            End::Committed => self.committed(&decided),
+            End::Committed => self.committed(&decided, held),
             End::Aborted(fault) => {
                 // Taken alone, so it is this one that cannot be delivered.
                 if let (true, FaultClass::TooLarge, Some((at, offset))) = (single, fault.class, first) {
@@ -220,7 +226,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         self.transactions.finish(&self.consumer, &decided.positions)
     }
 
-    fn committed(&mut self, decided: &Decided) -> Result<(), Fault> {
+    fn committed(&mut self, decided: &Decided, mut held: Vec<(i32, Vec<Detached<B>>)>) -> Result<(), Fault> {
         self.aborts = 0;
         if !decided.positions.is_empty() {
             telemetry::transaction(TransactionResult::Committed);
@@ -242,9 +248,12 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         for lane in self.lanes.lanes() {
             if decided.waiting.contains(&lane.partition) {
                 self.slots.wait_for_schema(&self.consumer, lane.partition, now)?;
-            } else {
-                self.slots.went_through(lane.partition);
+                continue;
             }
+            self.slots.went_through(lane.partition);
+            let own = held.iter_mut().find(|(partition, _)| *partition == lane.partition);
+            let own = own.map(|(_, held)| std::mem::take(held)).unwrap_or_default();
+            self.slots.hold(&self.consumer, lane.partition, own, now)?;
         }
         Ok(())
     }
@@ -258,9 +267,8 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             if decided.broken.contains(&lane.partition) {
                 self.consumer.pause(lane.partition)?;
                 self.slots.restore(lane.partition, &mut self.restores);
-            } else if let Some(decider) = self.slots.active(lane.partition) {
-                decider.aborted();
-                self.consumer.resume(lane.partition, decider.positions())?;
+            } else {
+                self.slots.abort(&self.consumer, lane.partition)?;
             }
         }
         self.shared.broker.wait(pause);
@@ -284,28 +292,56 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
     }
 }
 
+/// What the batch left of the partitions that wait for an input, by partition; the rest goes back to the client.
+fn left<B: Broker, D: Decider>(
+    slots: &mut Slots<D, Detached<B>>,
+    decided: &Decided,
+    records: Vec<<B::Consumer as GroupConsumer>::Record<'_>>,
+) -> Vec<(i32, Vec<Detached<B>>)> {
+    let behind = decided
+        .behind
+        .iter()
+        .filter_map(|&partition| Some((partition, slots.active(partition)?.positions(), Vec::new())));
+    let mut behind: Vec<_> = behind.collect();
+    for record in records {
+        let source = record.source();
+        let held = behind.iter_mut().find(|(partition, ..)| *partition == source.partition);
+        if let Some((_, positions, held)) = held
+            && positions[source.input as usize].is_none_or(|position| record.offset() >= position)
+        {
+            held.push(<B::Consumer as GroupConsumer>::detach(record));
+        }
+    }
+    behind.into_iter().map(|(partition, _, held)| (partition, held)).collect()
+}
+
 /// Decides the records of a batch, lane by lane, into the open transaction.
 fn decide<B: Broker, D: Deciders>(
     records: &[<B::Consumer as GroupConsumer>::Record<'_>],
     lanes: &Lanes,
-    slots: &mut Slots<D::Decider>,
+    slots: &mut Slots<D::Decider, Detached<B>>,
+    consumer: &B::Consumer,
     transactions: &Transactions<B>,
     shared: &Shared<B, D>,
 ) -> Decided {
     let mut decided = Decided {
         positions: Vec::with_capacity(2 * lanes.lanes().len()),
         waiting: Vec::new(),
+        behind: Vec::new(),
         broken: Vec::new(),
         rotations: Vec::new(),
         fault: None,
     };
     let producer = transactions.producer();
+    let now = shared.broker.now();
     for lane in lanes.lanes() {
+        let ended = slots.ended(consumer, lane.partition, lane.came(), now);
         // Records of a partition that is not ours to decide: it is read again once it is.
         let Some(decider) = slots.active(lane.partition) else { continue };
         let mut sink = Sink::<B>::new(producer, &shared.settings, lane.partition);
-        match decide_lane::<B, _>(decider, lane, records, &mut sink, &shared.suspects) {
+        match decide_lane::<B, _>(decider, lane, ended, records, &mut sink, &shared.suspects) {
             LaneEnd::Done => {}
+            LaneEnd::Behind => decided.behind.push(lane.partition),
             LaneEnd::NeedsSchema => decided.waiting.push(lane.partition),
             LaneEnd::Broken(fault) => {
                 decided.broken.push(lane.partition);

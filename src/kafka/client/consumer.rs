@@ -4,6 +4,7 @@
 //! does the callback answer directly: dropping a consumer whose revocation nobody answers hangs for ever.
 
 use std::{
+    cell::RefCell,
     collections::VecDeque,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -17,7 +18,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol},
     error::{KafkaError, RDKafkaErrorCode},
-    message::BorrowedMessage,
+    message::{BorrowedHeaders, BorrowedMessage, OwnedHeaders, OwnedMessage},
     types::RDKafkaRespErr,
 };
 
@@ -29,7 +30,7 @@ use super::{
     },
     clock, config,
     error::fault,
-    guid, log as client_log,
+    guid, log as client_log, watermarks,
 };
 
 /// How long a seek may take before the member counts as broken.
@@ -131,41 +132,85 @@ fn is_incremental(consumer: &BaseConsumer<Noted>) -> bool {
     matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative)
 }
 
-/// A record in the client's memory.
+/// A record in the client's memory, or taken out of it.
 pub struct Lent<'a> {
-    pub(super) message: BorrowedMessage<'a>,
+    message: Held<'a>,
     input: Input,
+}
+
+/// Where a record's bytes are.
+enum Held<'a> {
+    Lent(BorrowedMessage<'a>),
+    /// With the schema's GUID.
+    Detached(OwnedMessage, Option<[u8; 16]>),
+}
+
+/// The same question to both kinds of message.
+macro_rules! of_message {
+    ($held:expr, $message:ident => $answer:expr) => {
+        match &$held {
+            Held::Lent($message) => $answer,
+            Held::Detached($message, _) => $answer,
+        }
+    };
+}
+
+impl Lent<'_> {
+    /// Its own headers.
+    pub(super) fn headers(&self) -> Option<OwnedHeaders> {
+        match &self.message {
+            Held::Lent(message) => message.headers().map(BorrowedHeaders::detach),
+            Held::Detached(message, _) => message.headers().cloned(),
+        }
+    }
 }
 
 impl InboundRecord for Lent<'_> {
     fn source(&self) -> TopicPartition {
-        TopicPartition { input: self.input, partition: self.message.partition() }
+        TopicPartition {
+            input: self.input,
+            partition: of_message!(self.message, message => message.partition()),
+        }
     }
 
     fn offset(&self) -> i64 {
-        self.message.offset()
+        of_message!(self.message, message => message.offset())
     }
 
     fn timestamp_millis(&self) -> i64 {
-        self.message.timestamp().to_millis().unwrap_or(-1)
+        of_message!(self.message, message => message.timestamp().to_millis().unwrap_or(-1))
     }
 
     fn key(&self) -> Option<&[u8]> {
-        self.message.key()
+        of_message!(self.message, message => message.key())
     }
 
     fn value(&self) -> Option<&[u8]> {
-        self.message.payload()
+        of_message!(self.message, message => message.payload())
     }
 
     fn schema_guid(&self) -> Option<[u8; 16]> {
-        guid::value_schema_guid(&self.message)
+        match &self.message {
+            Held::Lent(message) => guid::value_schema_guid(message),
+            Held::Detached(_, guid) => *guid,
+        }
     }
+}
+
+/// How far an input of a partition was delivered.
+#[derive(Clone, Copy, Default)]
+struct Delivered {
+    /// The next offset; none: from the start.
+    next: Option<i64>,
+    /// Whether a record came since the partition was moved.
+    any: bool,
 }
 
 /// A member of the group.
 pub struct Member {
     consumer: BaseConsumer<Noted>,
+    /// How far each input of a partition was delivered.
+    delivered: RefCell<Vec<[Delivered; 2]>>,
 }
 
 impl Member {
@@ -184,11 +229,20 @@ impl Member {
         consumer
             .subscribe(&[&settings.topics.pos_events, &settings.topics.account_events])
             .map_err(|error| fault(Operation::Join, &error))?;
-        Ok(Self { consumer })
+        Ok(Self { consumer, delivered: RefCell::default() })
     }
 
     fn noted(&self) -> &Noted {
         self.consumer.context()
+    }
+
+    fn note_delivered(&self, at: TopicPartition, to: Delivered) {
+        let Ok(index) = usize::try_from(at.partition) else { return };
+        let mut delivered = self.delivered.borrow_mut();
+        if index >= delivered.len() {
+            delivered.resize(index + 1, [Delivered::default(); 2]);
+        }
+        delivered[index][at.input as usize] = to;
     }
 
     fn list(&self, partitions: &[TopicPartition]) -> TopicPartitionList {
@@ -236,7 +290,10 @@ impl GroupConsumer for Member {
             None => Ok(None),
             Some(Ok(message)) => {
                 // Only the two inputs are subscribed, so anything else cannot come.
-                Ok(self.noted().input(message.topic()).map(|input| Lent { message, input }))
+                let Some(input) = self.noted().input(message.topic()) else { return Ok(None) };
+                let at = TopicPartition { input, partition: message.partition() };
+                self.note_delivered(at, Delivered { next: Some(message.offset() + 1), any: true });
+                Ok(Some(Lent { message: Held::Lent(message), input }))
             }
             Some(Err(error)) => {
                 let fault = fault(Operation::Consume, &error);
@@ -287,6 +344,10 @@ impl GroupConsumer for Member {
     }
 
     fn resume(&self, partition: i32, positions: Positions) -> Result<(), Fault> {
+        for (input, position) in [Input::PosEvents, Input::AccountEvents].into_iter().zip(positions) {
+            let at = TopicPartition { input, partition };
+            self.note_delivered(at, Delivered { next: position, any: false });
+        }
         // Seek only after resume: resuming would go to where the client itself thinks it was.
         self.consumer.resume(&self.both(partition)).map_err(|error| fault(Operation::Seek, &error))?;
         let begun = clock::now();
@@ -298,6 +359,38 @@ impl GroupConsumer for Member {
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(())
+    }
+
+    fn pause_input(&self, at: TopicPartition) -> Result<(), Fault> {
+        self.consumer.pause(&self.list(&[at])).map_err(|error| fault(Operation::Seek, &error))
+    }
+
+    fn resume_input(&self, at: TopicPartition) -> Result<(), Fault> {
+        self.consumer.resume(&self.list(&[at])).map_err(|error| fault(Operation::Seek, &error))
+    }
+
+    fn at_end(&self, at: TopicPartition) -> bool {
+        let delivered = usize::try_from(at.partition)
+            .ok()
+            .and_then(|index| self.delivered.borrow().get(index).copied())
+            .map_or_else(Delivered::default, |inputs| inputs[at.input as usize]);
+        let known = watermarks::last_known(&self.consumer, self.noted().topic(at.input), at.partition);
+        let Some((low, high)) = known else { return false };
+        let next = delivered.next.unwrap_or(low).max(low);
+        // The end of a topic that is written in transactions is a marker, which is never delivered.
+        high <= next + i64::from(delivered.any)
+    }
+
+    fn detach(record: Lent<'_>) -> Lent<'static> {
+        let message = match record.message {
+            Held::Lent(message) => Held::Detached(message.detach(), guid::value_schema_guid(&message)),
+            Held::Detached(message, guid) => Held::Detached(message, guid),
+        };
+        Lent { message, input: record.input }
+    }
+
+    fn lend<'a>(record: Lent<'static>) -> Lent<'a> {
+        record
     }
 
     fn membership(&self) -> Result<ConsumerGroupMetadata, Fault> {

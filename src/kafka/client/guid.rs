@@ -1,4 +1,4 @@
-//! Reads the schema GUID header of a record. The one place with unsafe code: the safe header iterator of the client
+//! Reads the schema GUID header of a record. Unsafe code is needed here: the safe header iterator of the client
 //! library panics on a header name that is not UTF-8, which anybody who may produce could send.
 
 use rdkafka::{

@@ -13,6 +13,7 @@ mod guid;
 mod journal;
 mod log;
 mod producer;
+mod watermarks;
 
 use std::{
     sync::{Arc, OnceLock},

@@ -25,7 +25,7 @@ use rdkafka::{
 use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
-        port::{Header, Input, TopicPartition, TransactionalProducer},
+        port::{Header, InboundRecord, Input, TopicPartition, TransactionalProducer},
         settings::{Settings, Topics},
     },
     clock, config,
@@ -195,10 +195,9 @@ impl TransactionalProducer<Member> for Producer {
         value_bytes: usize,
         headers: &[Header<'_>],
     ) -> Result<(), Fault> {
-        let message = &record.message;
-        let value = message.payload().map(|value| &value[..value_bytes.min(value.len())]);
-        self.send(&self.topics.dead_letters, None, message.key(), value, || {
-            let own = message.headers().map_or_else(OwnedHeaders::new, |own| own.detach());
+        let value = record.value().map(|value| &value[..value_bytes.min(value.len())]);
+        self.send(&self.topics.dead_letters, None, record.key(), value, || {
+            let own = record.headers().unwrap_or_default();
             Some(headers.iter().fold(own, |all, header| {
                 all.insert(KafkaHeader { key: header.name, value: Some(header.value) })
             }))
