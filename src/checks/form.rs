@@ -8,7 +8,7 @@ use super::time;
 use crate::domain::amount::AMOUNT_SCALE;
 use crate::domain::enums::{ActionCode, CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::pos_event::{PosEvent, PosItem, Text};
-use crate::domain::{Amount, Decimal, Exact, Field, Micros};
+use crate::domain::{Amount, Decimal, Exact, Field, Micros, limits};
 use std::fmt::Display;
 
 /// `checks.form`
@@ -60,7 +60,9 @@ pub fn check<'a>(
 ) -> Result<SoundEvent<'a>, Findings> {
     let mut form = Form { findings: Findings::default(), parameters: &parameters.form };
     form.event(event, envelope);
-    for (line, item) in event.items.iter().take(parameters.form.items_max).enumerate() {
+    // What is refused for its many lines is not looked at beyond them.
+    let lines = if parameters.form.length { parameters.form.items_max } else { usize::MAX };
+    for (line, item) in event.items.iter().take(lines).enumerate() {
         form.item(line, item, event.event_type.value());
     }
     let sound = sound(event, envelope);
@@ -129,7 +131,7 @@ impl Form<'_> {
         self.symbol("conversationLanguage", &event.conversation_language, || {
             names(Language::ALL, Language::symbol)
         });
-        let (id_max, text_max) = (self.parameters.id_max, self.parameters.text_max);
+        let (id_max, text_max) = self.characters_max();
         for (field, text, max) in [
             ("accountNumber", &event.account_number, id_max),
             ("nfcId", &event.nfc_id, id_max),
@@ -155,7 +157,7 @@ impl Form<'_> {
     }
 
     fn item(&mut self, line: usize, item: &PosItem<'_>, event_type: Option<EventType>) {
-        let (id_max, text_max) = (self.parameters.id_max, self.parameters.text_max);
+        let (id_max, text_max) = self.characters_max();
         for (name, text, max) in [
             ("itemId", &item.item_id, id_max),
             ("itemDescription", &item.item_description, text_max),
@@ -213,9 +215,17 @@ impl Form<'_> {
         }
     }
 
+    /// Of an id and of any other text. What an account keeps and an outcome repeats has the contract's bounds in any case.
+    fn characters_max(&self) -> (usize, usize) {
+        match self.parameters.length {
+            true => (self.parameters.id_max, self.parameters.text_max),
+            false => (limits::ID_CHARS_MAX, limits::TEXT_CHARS_MAX),
+        }
+    }
+
     fn text_length(&mut self, text: &Option<Text<'_>>, max: usize, field: impl Fn() -> String) {
         let Some(text) = text else { return };
-        if self.parameters.length && text.len() > max {
+        if text.len() > max {
             let characters = text.chars().count();
             if characters > max {
                 let field = field();

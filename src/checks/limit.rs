@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::catalogue::Check;
-use super::findings::{Finding, Findings, Rule};
+use super::findings::{Effect, Finding, Findings, Rule};
 use super::parameters::PerCurrency;
 use crate::domain::enums::EventType;
 use crate::domain::{Amount, limits};
@@ -40,14 +40,22 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         first_amount(context, parameters, findings);
     }
     let open = context.account.map_or(0, |account| account.holds().len());
-    let most = if parameters.holds.enabled {
-        parameters.holds_max.min(limits::HOLDS_MAX)
-    } else {
-        limits::HOLDS_MAX
-    };
-    if open >= most {
-        let message = format!("the account has {open} open holds, at most {most} are allowed");
-        findings.add(Finding::new(Check::Holds, parameters.holds.effect, message).at("accountNumber"));
+    if parameters.holds.enabled && open >= parameters.holds_max {
+        findings.add(holds(open, parameters.holds_max, parameters.holds.effect));
+    }
+}
+
+/// Check 32.
+fn holds(open: usize, most: usize, effect: Effect) -> Finding {
+    let message = format!("the account has {open} open holds, at most {most} are allowed");
+    Finding::new(Check::Holds, effect, message).at("accountNumber")
+}
+
+/// Refuses an event that would be Pending and has no room for its hold, whatever the parameters say and whatever its type.
+pub fn refuse_past_bound(account: &Account, findings: &mut Findings) {
+    let open = account.holds().len();
+    if findings.effect() == Effect::Pending && open >= limits::HOLDS_MAX {
+        findings.add(holds(open, limits::HOLDS_MAX, Effect::Reject));
     }
 }
 

@@ -43,7 +43,7 @@ impl Engine {
                 "account differs from the key of the record: one of them names another account",
             );
         }
-        if event.account.chars().count() > limits::ID_CHARS_MAX || event.account.trim().is_empty() {
+        if !fits(&event.account) {
             return refuse(INVALID, "account is blank or longer than 100 characters");
         }
         let id = id_hash(Some(&event.id));
@@ -165,7 +165,7 @@ fn in_range(account: &Account, amount: Amount) -> Result<Amount, Refusal> {
 }
 
 fn flag(account: &Account, name: &str, on: bool) -> Result<Option<Fact>, Refusal> {
-    if name.trim().is_empty() || name.chars().count() > limits::ID_CHARS_MAX {
+    if !fits(name) {
         return refuse(INVALID, "flag.name is blank or longer than 100 characters");
     }
     if let Some(bit) = Standing::of_flag(name) {
@@ -179,6 +179,9 @@ fn flag(account: &Account, name: &str, on: bool) -> Result<Option<Fact>, Refusal
 }
 
 fn patch(update: &Update) -> Result<Patch, Refusal> {
+    if update.party_id.as_deref().is_some_and(|id| !fits(id)) {
+        return refuse(INVALID, "update.partyId is blank or longer than 100 characters");
+    }
     Ok(Patch {
         party_id: update.party_id.as_deref().map(Box::from),
         currency: symbol("update.currency", update.currency.as_deref(), |text| {
@@ -218,6 +221,11 @@ fn chips(field: &str, ids: Option<&[String]>) -> Result<Option<Vec<u64>>, Refusa
     hashes.sort_unstable();
     hashes.dedup();
     Ok(Some(hashes))
+}
+
+/// Whether a text can be kept as an id.
+fn fits(id: &str) -> bool {
+    !id.trim().is_empty() && id.chars().count() <= limits::ID_CHARS_MAX
 }
 
 fn cut(text: &str) -> String {

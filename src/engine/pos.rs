@@ -61,6 +61,7 @@ impl Engine {
         let mut findings = crate::checks::run_all(&context, digest);
         let before = account.map_or_else(|| opening(event, parameters), Cow::Borrowed);
         self.refuse_overflow(event, &before, &mut findings);
+        crate::checks::limit::refuse_past_bound(&before, &mut findings);
         let verdict = findings.effect().verdict();
         let known = account.is_some()
             || (parameters.account.unknown == crate::checks::account::UnknownAccount::Open

@@ -175,9 +175,9 @@ fn apply_fact(
         }
         Fact::Booked(booking) => book(account, *booking),
         Fact::HoldPlaced(hold) => {
-            account.held = account.held.saturating_plus(hold.held);
             expiries.insert((hold.expires, hold.transaction_id, slot));
             account.rare_mut().holds.push((**hold).clone());
+            account.held = sum_of_holds(account);
         }
         Fact::HoldEnded { transaction_id, granted } => {
             let holds = &mut account.rare_mut().holds;
@@ -187,7 +187,7 @@ fn apply_fact(
                 .ok_or(StateFault::NoHold)?;
             let hold = holds.remove(place);
             expiries.remove(&(hold.expires, hold.transaction_id, slot));
-            account.held = account.held.saturating_minus(hold.held);
+            account.held = sum_of_holds(account);
             if *granted {
                 mark_granted(account, &hold);
             }
@@ -213,6 +213,11 @@ fn apply_fact(
         Fact::Patched(patch) => apply_patch(account, patch),
     }
     Ok(())
+}
+
+/// Taken anew each time: a sum that was kept within 18 digits cannot be taken apart again.
+fn sum_of_holds(account: &Account) -> Amount {
+    account.holds().iter().fold(Amount::ZERO, |sum, hold| sum.saturating_plus(hold.held))
 }
 
 fn book(account: &mut Account, booking: Booking) {
