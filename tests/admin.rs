@@ -141,13 +141,18 @@ fn blocked_partitions_and_workers_under_repair_are_not_ready_but_alive() {
 }
 
 #[test]
-fn a_worker_that_ended_is_named_and_the_process_not_alive() {
+fn a_worker_that_ended_or_hangs_is_named_and_the_process_not_alive() {
     let mut standing = working();
     standing.workers[1] = WorkerStanding::Stopped;
     let admin = Admin::start(standing.clone());
     let health = admin.ask("GET", "/healthz");
     assert_eq!(health.status, 503);
     assert_eq!(health.json()["reasons"], serde_json::json!(["worker 1 has ended"]));
+    standing.workers[0] = WorkerStanding::Hanging(Duration::from_secs(150));
+    *admin.source.0.lock().expect("no poison") = standing.clone();
+    let reasons = ["worker 0 hangs: it has not moved for 150 s", "worker 1 has ended"];
+    assert_eq!(admin.ask("GET", "/healthz").json()["reasons"], serde_json::json!(reasons));
+    assert_eq!(admin.ask("GET", "/readyz").json()["reasons"], serde_json::json!(reasons));
     // Asked to end it is as it should be, and no probe may kill it meanwhile.
     standing.stopping = true;
     *admin.source.0.lock().expect("no poison") = standing;

@@ -175,6 +175,18 @@ fn writes_lines_for_machines_as_one_object_each() {
 }
 
 #[test]
+fn lines_of_the_log_facade_look_like_any_other() {
+    let lines = all_lines();
+    log::warn!(target: "librdkafka", "FAIL a broker is gone");
+    let text = lines.text();
+    let line = text.lines().find(|line| line.contains("a broker is gone")).expect("the line");
+    let line: serde_json::Value = serde_json::from_str(line).expect("one object");
+    let keys: Vec<&String> = line.as_object().expect("an object").keys().collect();
+    assert_eq!(keys, ["level", "message", "target", "timestamp"]);
+    assert_eq!((&line["level"], &line["target"]), (&"WARN".into(), &"librdkafka".into()));
+}
+
+#[test]
 fn holds_libraries_to_warnings_and_writes_no_colour_off_a_terminal() {
     let text = written(Format::Text, Level::TRACE, || {
         tracing::info!(target: "hyper::proto", "a header");

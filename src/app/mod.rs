@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod load;
+mod pulse;
 mod run;
 mod topics;
 

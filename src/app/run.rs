@@ -1,6 +1,7 @@
 //! `tillgate run`: everything a running process needs, put together and taken down in order.
 
 use super::AppError;
+use super::pulse::Pulse;
 use crate::cli::Common;
 use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use crate::codec::{KnownSchemas, Schemas};
@@ -14,12 +15,17 @@ use crate::telemetry::exporter::Exporter;
 use crate::telemetry::log;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the registration of the outcome's schema is tried at the start.
 const REGISTER_ATTEMPTS: u32 = 5;
 /// How long a schema id that the registry does not know counts as unknown.
 const UNKNOWN_SCHEMA_FOR: Duration = Duration::from_secs(30);
+
+/// A turn of a worker repeats at most so many calls for the transaction's time-out each (a new producer, positions,
+/// acknowledgements, commit, abort), and once more for good measure; whatever else it does takes less than the rest.
+const TURN_TRANSACTION_TIMEOUTS: u32 = 6;
+const TURN_REST: Duration = Duration::from_secs(60);
 
 pub(super) fn run(common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
@@ -47,7 +53,9 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
             // Only with a listener, whose upkeep keeps what is collected small.
             let exporter =
                 Exporter::install(engine.ruleset()).map_err(|error| AppError::Start(error.to_string()))?;
-            let source = Source { exporter, health: health.clone(), registry, stop: stop.clone() };
+            let pulse =
+                Pulse::new(settings.kafka.transaction_timeout * TURN_TRANSACTION_TIMEOUTS + TURN_REST);
+            let source = Source { exporter, health: health.clone(), pulse, registry, stop: stop.clone() };
             let shutdown = async move {
                 // Dropping the sender is the signal.
                 let _ = ending.await;
@@ -161,8 +169,17 @@ fn watch_signals(stop: Arc<AtomicBool>) -> Result<std::thread::JoinHandle<()>, A
 struct Source {
     exporter: Exporter,
     health: Arc<Health>,
+    pulse: Pulse,
     registry: Option<Arc<Registry>>,
     stop: Arc<AtomicBool>,
+}
+
+impl Source {
+    /// How long each worker hangs, if it does.
+    #[allow(clippy::disallowed_methods, reason = "health of the process; no part of a decision")]
+    fn hangs(&self, workers: &[WorkerHealth]) -> Vec<Option<Duration>> {
+        self.pulse.look(workers, &self.health.turns(), Instant::now())
+    }
 }
 
 impl AdminSource for Source {
@@ -171,11 +188,14 @@ impl AdminSource for Source {
     }
 
     fn standing(&self) -> Standing {
-        let workers = self.health.workers().into_iter().map(|worker| match worker {
-            WorkerHealth::Starting => WorkerStanding::Starting,
-            WorkerHealth::Running => WorkerStanding::Running,
-            WorkerHealth::Rebuilding(why) => WorkerStanding::Rebuilding(why),
-            WorkerHealth::Stopped => WorkerStanding::Stopped,
+        let workers = self.health.workers();
+        let hangs = self.hangs(&workers);
+        let workers = workers.into_iter().zip(hangs).map(|(worker, hangs)| match (worker, hangs) {
+            (_, Some(time)) => WorkerStanding::Hanging(time),
+            (WorkerHealth::Starting, _) => WorkerStanding::Starting,
+            (WorkerHealth::Running, _) => WorkerStanding::Running,
+            (WorkerHealth::Rebuilding(why), _) => WorkerStanding::Rebuilding(why),
+            (WorkerHealth::Stopped, _) => WorkerStanding::Stopped,
         });
         let trouble = self.registry.as_ref().and_then(|registry| registry.trouble());
         let partitions = self.health.partitions().into_iter().map(|(number, partition)| {
@@ -200,6 +220,7 @@ impl AdminSource for Source {
     }
 
     fn upkeep(&self) {
+        self.hangs(&self.health.workers());
         self.exporter.upkeep();
     }
 }

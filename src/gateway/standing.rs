@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Where a worker stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum WorkerStanding {
     Running,
     /// Given up for now, and why; it is built anew by itself.
     Rebuilding(String),
+    /// Has not gone round its loop for so long: it hangs in a call.
+    Hanging(Duration),
     /// Ended; nothing starts it again.
     Stopped,
 }
@@ -52,8 +55,14 @@ impl Standing {
         if self.stopping {
             return Vec::new();
         }
-        let ended = self.workers.iter().enumerate().filter(|(_, worker)| **worker == WorkerStanding::Stopped);
-        ended.map(|(number, _)| format!("worker {number} has ended")).collect()
+        let lost = |(number, worker): (usize, &WorkerStanding)| match worker {
+            WorkerStanding::Hanging(time) => {
+                Some(format!("worker {number} hangs: it has not moved for {} s", time.as_secs()))
+            }
+            WorkerStanding::Stopped => Some(format!("worker {number} has ended")),
+            _ => None,
+        };
+        self.workers.iter().enumerate().filter_map(lost).collect()
     }
 
     /// Why the process does not decide all that it is to decide; empty once it does. Without partitions it is ready:
@@ -70,6 +79,9 @@ impl Standing {
                 WorkerStanding::Starting => reasons.push(format!("worker {number} is joining the group")),
                 WorkerStanding::Rebuilding(why) => {
                     reasons.push(format!("worker {number} is built anew: {why}"));
+                }
+                WorkerStanding::Hanging(time) => {
+                    reasons.push(format!("worker {number} hangs: it has not moved for {} s", time.as_secs()));
                 }
                 WorkerStanding::Stopped => reasons.push(format!("worker {number} has ended")),
             }
@@ -98,6 +110,9 @@ impl Standing {
             WorkerStanding::Running => json!({ "worker": number, "state": "running" }),
             WorkerStanding::Rebuilding(why) => {
                 json!({ "worker": number, "state": "rebuilding", "reason": why })
+            }
+            WorkerStanding::Hanging(time) => {
+                json!({ "worker": number, "state": "hanging", "seconds": time.as_secs() })
             }
             WorkerStanding::Stopped => json!({ "worker": number, "state": "stopped" }),
         };

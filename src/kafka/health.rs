@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Where a partition stands.
@@ -45,6 +48,8 @@ struct Inner {
 #[derive(Debug, Default)]
 pub struct Health {
     inner: Mutex<Inner>,
+    /// Turns of each worker's loop.
+    turns: Vec<AtomicU64>,
 }
 
 impl Health {
@@ -52,11 +57,24 @@ impl Health {
     #[must_use]
     pub fn new(workers: usize) -> Self {
         let inner = Inner { workers: vec![WorkerHealth::Starting; workers], partitions: BTreeMap::new() };
-        Self { inner: Mutex::new(inner) }
+        Self { inner: Mutex::new(inner), turns: (0..workers).map(|_| AtomicU64::new(0)).collect() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a worker's loop goes round.
+    pub fn turned(&self, worker: usize) {
+        if let Some(turns) = self.turns.get(worker) {
+            turns.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often each worker's loop went round: of one that runs and does not hang, the number grows.
+    #[must_use]
+    pub fn turns(&self) -> Vec<u64> {
+        self.turns.iter().map(|turns| turns.load(Ordering::Relaxed)).collect()
     }
 
     /// Notes where a worker stands.

@@ -142,6 +142,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
     /// # Errors
     /// State or place are lost: build a new worker.
     pub fn turn(&mut self) -> Result<(), Fault> {
+        self.shared.health.turned(self.number);
         self.between()?;
         if !self.make_ready()? {
             return Ok(());

@@ -4,6 +4,7 @@
 //! that is not ours to vouch for; a panic is told by its place and its fixed text alone, because a formatted one may
 //! quote the data it failed on.
 
+use super::log_json::JsonLines;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use tracing::{Level, Subscriber};
@@ -47,7 +48,7 @@ where
     let (text, json) = match format {
         Format::Text => (Some(tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(writer)), None),
         Format::Json => {
-            let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer);
+            let layer = tracing_subscriber::fmt::layer().event_format(JsonLines).with_writer(writer);
             (None, Some(layer))
         }
     };

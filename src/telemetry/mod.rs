@@ -7,6 +7,7 @@
 
 pub mod exporter;
 pub mod log;
+mod log_json;
 
 use crate::domain::enums::Verdict;
 use std::time::Duration;
