@@ -65,7 +65,7 @@ const CORE_LINES: usize = 450;
 const SHELL_LINES: usize = 600;
 
 /// Files that may be longer, each with its limit: a ratchet that only ever goes down.
-const LONGER: &[(&str, usize)] = &[("src/domain/decimal.rs", 460)];
+const LONGER: &[(&str, usize)] = &[];
 
 /// What stands in nobody else's checkout, cut in two so that this file does not hold it.
 const LOCAL: &[[&str; 2]] =

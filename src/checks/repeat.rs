@@ -13,7 +13,6 @@ use crate::domain::enums::Verdict;
 use crate::domain::hashing::hash64;
 use crate::domain::pos_event::PosEvent;
 use crate::state::{Account, Recent, id_hash};
-use smallvec::SmallVec;
 
 /// `checks.repeat`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +40,7 @@ impl Digest {
     /// The digest of an event: the same whatever format it came in.
     #[must_use]
     pub fn of(event: &PosEvent<'_>) -> Self {
-        let mut bytes: SmallVec<[u8; 1024]> = SmallVec::new();
+        let mut bytes = Vec::with_capacity(128 + 192 * event.items.len());
         text(&mut bytes, event.pos_id.as_deref());
         number(&mut bytes, &event.total_amount);
         number(&mut bytes, &event.total_tax);
@@ -81,7 +80,7 @@ impl Digest {
     }
 }
 
-fn text(bytes: &mut SmallVec<[u8; 1024]>, text: Option<&str>) {
+fn text(bytes: &mut Vec<u8>, text: Option<&str>) {
     match text {
         None => bytes.extend_from_slice(&u32::MAX.to_le_bytes()),
         Some(text) => {
@@ -91,7 +90,7 @@ fn text(bytes: &mut SmallVec<[u8; 1024]>, text: Option<&str>) {
     }
 }
 
-fn number(bytes: &mut SmallVec<[u8; 1024]>, number: &crate::domain::Field<'_, crate::domain::Decimal>) {
+fn number(bytes: &mut Vec<u8>, number: &crate::domain::Field<'_, crate::domain::Decimal>) {
     match number.value() {
         None => bytes.push(u8::MAX),
         Some(value) => {

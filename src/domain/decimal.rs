@@ -4,7 +4,7 @@
 //! integer count of 10^-18, wide enough that a product of two contract decimals is exact up to 10^20 major units,
 //! far more than an amount can be. Nothing here rounds silently and nothing is binary floating point.
 
-use std::cmp::Ordering;
+pub use super::rounding::{Rounding, divide_rounded};
 use std::fmt;
 
 /// The most significant digits a [`Decimal`] holds: the precision of every decimal in the contract.
@@ -43,50 +43,6 @@ pub enum NumberFault {
     TooPrecise,
 }
 
-/// How a quotient or a shorter scale is rounded (the eight modes of the General Decimal Arithmetic specification).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rounding {
-    /// To the nearest, ties away from zero: commercial rounding.
-    HalfUp,
-    /// To the nearest, ties to the even neighbour.
-    HalfEven,
-    /// To the nearest, ties towards zero.
-    HalfDown,
-    /// Towards zero.
-    Down,
-    /// Away from zero.
-    Up,
-    /// Towards minus infinity.
-    Floor,
-    /// Towards plus infinity.
-    Ceiling,
-    /// Away from zero where the last digit kept would be 0 or 5, else towards zero.
-    ZeroFiveUp,
-}
-
-/// `numerator / denominator` (denominator above 0) as an integer, rounded.
-#[must_use]
-pub fn divide_rounded(numerator: i128, denominator: i128, rounding: Rounding) -> i128 {
-    debug_assert!(denominator > 0);
-    let quotient = numerator / denominator;
-    let rest = numerator % denominator;
-    if rest == 0 {
-        return quotient;
-    }
-    let twice = rest.unsigned_abs().saturating_mul(2).cmp(&denominator.unsigned_abs());
-    let away = match rounding {
-        Rounding::HalfUp => twice != Ordering::Less,
-        Rounding::HalfDown => twice == Ordering::Greater,
-        Rounding::HalfEven => twice == Ordering::Greater || (twice == Ordering::Equal && quotient % 2 != 0),
-        Rounding::Down => false,
-        Rounding::Up => true,
-        Rounding::Floor => numerator < 0,
-        Rounding::Ceiling => numerator > 0,
-        Rounding::ZeroFiveUp => quotient % 5 == 0,
-    };
-    quotient + if away { numerator.signum() } else { 0 }
-}
-
 impl Decimal {
     /// Zero.
     pub const ZERO: Self = Self { units: 0, scale: 0 };
@@ -106,8 +62,32 @@ impl Decimal {
     /// # Errors
     /// [`NumberFault`] where the token is no number or does not fit 18 digits; zeros at either end do not count.
     pub fn parse(token: &str) -> Result<Self, NumberFault> {
-        let scanned = Scanned::scan(token.as_bytes())?;
-        scanned.value()
+        match Self::parse_plain(token.as_bytes()) {
+            Some(decimal) => Ok(decimal),
+            None => Scanned::scan(token.as_bytes())?.value(),
+        }
+    }
+
+    /// Tokens as they mostly are: at most 18 digits, a point perhaps, no exponent.
+    fn parse_plain(bytes: &[u8]) -> Option<Self> {
+        let (negative, bytes) = match bytes {
+            [b'-', rest @ ..] => (true, rest),
+            _ => (false, bytes),
+        };
+        if bytes.len() > DIGITS_MAX as usize || matches!(bytes, [b'0', b'0'..=b'9', ..]) {
+            return None;
+        }
+        let (mut units, mut point) = (0i64, None);
+        for (place, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' => units = units * 10 + i64::from(byte - b'0'),
+                b'.' if point.is_none() && place > 0 => point = Some(place),
+                _ => return None,
+            }
+        }
+        let scale = point.map_or(0, |point| bytes.len() - 1 - point);
+        let complete = !bytes.is_empty() && (point.is_none() || scale > 0);
+        complete.then_some(Self { units: if negative { -units } else { units }, scale: scale as u8 })
     }
 
     /// The value x 10^`scale`.
@@ -391,7 +371,8 @@ mod tests {
     fn reads_tokens_exactly() {
         for (token, units, scale) in [
             ("0", 0, 0),
-            ("-0.00", 0, 0),
+            ("-0.00", 0, 2),
+            ("-0.00e0", 0, 0),
             ("163.64", 16364, 2),
             ("1e3", 1000, 0),
             ("1.50E1", 15, 0),
