@@ -505,6 +505,52 @@ fn never_lets_a_late_commit_end_a_later_transaction() {
     assert!(proxy.inits() > inits, "the producer was replaced");
 }
 
+/// A member that was put out of the group has forgotten its name, and the broker lets unnamed positions pass.
+#[test]
+fn never_commits_for_a_member_that_was_put_out_of_the_group_meanwhile() {
+    let Some(kafka) = kafka() else { return };
+    let proxy = Proxy::before(kafka.bootstrap());
+    let second = Settings { group_protocol: GroupProtocol::Classic, instance: "2".into(), ..scene(kafka, 1) };
+    let first = Settings {
+        bootstrap_servers: proxy.bootstrap(),
+        instance: "1".into(),
+        socket_timeout: Duration::from_secs(60),
+        transaction_timeout: Duration::from_secs(60),
+        ..second.clone()
+    };
+    let (events, outcomes) = (second.topics.pos_events.clone(), second.topics.pos_outcomes.clone());
+    let on = |value: &str| Message::new("a", value).on(0);
+    let switches: Arc<Switches> = Arc::default();
+    let one = Running::start(&first, &switches);
+    kafka.produce(&events, [on("event")]);
+    kafka.await_committed(&outcomes, 1, WITHIN);
+    let (seen, journaled) = (kafka.ends(&outcomes)[&0], kafka.ends(&second.topics.journal)[&0]);
+    kafka.produce_committed(&outcomes.replace("outcomes", "gate"), &events, vec![on("event"), on("gate")]);
+    eventually(WITHIN, "the gate", || switches.at_gate.load(Ordering::Acquire).then_some(()));
+    eventually(WITHIN, "an outcome of the open transaction", || {
+        (kafka.ends(&outcomes)[&0] > seen).then_some(())
+    });
+
+    proxy.freeze();
+    let open: Arc<Switches> = Arc::default();
+    open.gate_open.store(true, Ordering::Release);
+    let two = Running::start(&second, &open);
+    two.await_active(1);
+    eventually(WITHIN, "the other process to decide", || {
+        (kafka.ends(&second.topics.journal)[&0] > journaled).then_some(())
+    });
+    proxy.thaw();
+    eventually(WITHIN, "the first to hear of it", || proxy.heartbeat_answered());
+    switches.gate_open.store(true, Ordering::Release);
+
+    kafka.await_committed(&outcomes, 2, WITHIN);
+    kafka.produce(&events, [on("event")]);
+    let outcomes = kafka.await_committed(&outcomes, 3, WITHIN);
+    one.stop();
+    two.stop();
+    assert_each_once(&outcomes, &even(1, 3));
+}
+
 fn await_open_transaction(kafka: &Kafka, topic: &str) {
     let reader: BaseConsumer = kafka
         .client()

@@ -8,8 +8,10 @@
 //! - **The state is the fold of the journal.** Undone in memory after an abort, folded anew after anything worse; a
 //!   worker whose transaction's fate is open throws its state away and reads the truth.
 //! - **One owner.** The positions go with the member's present epoch in the group: a transaction of a member that was
-//!   put out of the group is refused. A new owner first settles what the old one left open (it fences the writer it
-//!   finds in the journal) and compares journal and group before it decides anything; where they differ it refuses.
+//!   put out of the group is refused, by the broker, and by us where its client has forgotten its place (a transaction
+//!   that names no member passes the broker). A new owner first settles what the old one left open (it fences the
+//!   writer it finds in the journal) and compares journal and group before it decides anything; where they differ it
+//!   refuses.
 //! - **No late request.** The protocol has a hole: a commit that was sent twice can end a later transaction. A
 //!   producer that saw any disturbance never begins another transaction (`client::log`, `transaction`).
 //! - **Nothing is skipped.** A record that cannot be read goes to the dead letters in the same transaction; one that

@@ -5,9 +5,11 @@ use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const INIT_PRODUCER_ID: i16 = 22;
 const END_TXN: i16 = 26;
+const HEARTBEAT: i16 = 12;
 
 #[derive(Default)]
 struct State {
@@ -18,6 +20,16 @@ struct State {
     released: AtomicBool,
     answered: AtomicBool,
     inits: AtomicUsize,
+    frozen: AtomicBool,
+    heartbeat_answered: AtomicBool,
+}
+
+impl State {
+    fn wait_while_frozen(&self) {
+        while self.frozen.load(Ordering::SeqCst) {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
 }
 
 /// A proxy before one broker.
@@ -69,20 +81,45 @@ impl Proxy {
         self.state.answered.load(Ordering::SeqCst).then_some(())
     }
 
+    /// Lets nothing through, in either direction.
+    pub fn freeze(&self) {
+        self.state.frozen.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets everything through again.
+    pub fn thaw(&self) {
+        self.state.heartbeat_answered.store(false, Ordering::SeqCst);
+        self.state.frozen.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether a member's heartbeat was answered since the thaw.
+    pub fn heartbeat_answered(&self) -> Option<()> {
+        self.state.heartbeat_answered.load(Ordering::SeqCst).then_some(())
+    }
+
     /// Producers made so far.
     pub fn inits(&self) -> usize {
         self.state.inits.load(Ordering::SeqCst)
     }
 }
 
+/// What both directions of a connection know.
+#[derive(Default)]
+struct Connection {
+    /// Its client was cut off, for a held request.
+    kept: AtomicBool,
+    /// Number of the last heartbeat on it.
+    heartbeat: Mutex<Vec<u8>>,
+}
+
 fn connect(client: TcpStream, server: TcpStream, broker: u16, port: u16, state: &Arc<State>) {
     let (from_client, to_server) =
         (client.try_clone().expect("a clone"), server.try_clone().expect("a clone"));
-    let kept = Arc::new(AtomicBool::new(false));
+    let kept = Arc::new(Connection::default());
     let (its_state, its_kept) = (Arc::clone(state), Arc::clone(&kept));
     std::thread::spawn(move || {
         let ended = forward_requests(from_client, &to_server, &its_state, &its_kept);
-        if ended.is_err() && !its_kept.load(Ordering::SeqCst) {
+        if ended.is_err() && !its_kept.kept.load(Ordering::SeqCst) {
             let _ = to_server.shutdown(Shutdown::Both);
         }
     });
@@ -101,7 +138,12 @@ fn frame(from: &mut TcpStream) -> Result<Vec<u8>> {
     Ok(frame)
 }
 
-fn forward_requests(mut from: TcpStream, server: &TcpStream, state: &State, kept: &AtomicBool) -> Result<()> {
+fn forward_requests(
+    mut from: TcpStream,
+    server: &TcpStream,
+    state: &State,
+    connection: &Connection,
+) -> Result<()> {
     let mut to = server;
     loop {
         let frame = frame(&mut from)?;
@@ -110,12 +152,16 @@ fn forward_requests(mut from: TcpStream, server: &TcpStream, state: &State, kept
             state.inits.fetch_add(1, Ordering::SeqCst);
         }
         if api == END_TXN && state.armed.swap(false, Ordering::SeqCst) {
-            kept.store(true, Ordering::SeqCst);
+            connection.kept.store(true, Ordering::SeqCst);
             *state.held.lock().expect("the lock") = Some((frame, server.try_clone()?));
             state.is_held.store(true, Ordering::SeqCst);
             from.shutdown(Shutdown::Both)?;
             return Err(ErrorKind::ConnectionAborted.into());
         }
+        if api == HEARTBEAT {
+            *connection.heartbeat.lock().expect("the lock") = frame[8..12].to_vec();
+        }
+        state.wait_while_frozen();
         to.write_all(&frame)?;
     }
 }
@@ -127,13 +173,13 @@ fn forward_answers(
     broker: u16,
     port: u16,
     state: &State,
-    kept: &AtomicBool,
+    connection: &Connection,
 ) -> Result<()> {
     let name = |port: u16| [b"127.0.0.1".as_slice(), &i32::from(port).to_be_bytes()].concat();
     let (real, shown) = (name(broker), name(port));
     loop {
         let mut frame = frame(&mut from)?;
-        if kept.load(Ordering::SeqCst) {
+        if connection.kept.load(Ordering::SeqCst) {
             if state.released.load(Ordering::SeqCst) {
                 state.answered.store(true, Ordering::SeqCst);
             }
@@ -146,6 +192,10 @@ fn forward_answers(
                 at += found + real.len();
             }
         }
+        state.wait_while_frozen();
         to.write_all(&frame)?;
+        if frame[4..8] == connection.heartbeat.lock().expect("the lock")[..] {
+            state.heartbeat_answered.store(true, Ordering::SeqCst);
+        }
     }
 }

@@ -30,7 +30,7 @@ use super::{
     },
     clock, config,
     error::fault,
-    guid, log as client_log, watermarks,
+    guid, log as client_log, place, watermarks,
 };
 
 /// How long a seek may take before the member counts as broken.
@@ -394,9 +394,16 @@ impl GroupConsumer for Member {
     }
 
     fn membership(&self) -> Result<ConsumerGroupMetadata, Fault> {
-        self.consumer.group_metadata().ok_or_else(|| {
+        let membership = self.consumer.group_metadata().ok_or_else(|| {
             Fault::new(Operation::Offsets, FaultClass::Fatal, "the consumer is not in a group")
-        })
+        })?;
+        // Looked at after it was taken: a place that is lost does not come back before the loop has answered, so a
+        // place that is there now was there then.
+        if !place::has_place(&self.consumer) || self.consumer.assignment_lost() {
+            let text = "the place in the group is lost: somebody else may own the partitions by now";
+            return Err(Fault::new(Operation::Offsets, FaultClass::NeedsAbort, text));
+        }
+        Ok(membership)
     }
 
     fn take_ends(&self) -> Vec<(TopicPartition, i64)> {

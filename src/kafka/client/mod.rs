@@ -12,6 +12,7 @@ mod event_producer;
 mod guid;
 mod journal;
 mod log;
+mod place;
 mod producer;
 mod watermarks;
 
