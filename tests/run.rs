@@ -21,9 +21,9 @@ use proxy::Proxy;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use support::{Kafka, Message, Record, eventually, kafka, kafka_cluster};
-use tillgate::kafka::failure::Fault;
+use tillgate::kafka::failure::{Fault, FaultClass};
 use tillgate::kafka::health::{Health, PartitionHealth};
-use tillgate::kafka::port::Broker;
+use tillgate::kafka::port::{Broker, Change, GroupConsumer};
 use tillgate::kafka::settings::{GroupProtocol, Settings, Topics};
 use tillgate::kafka::{client::Cluster, run, topics};
 
@@ -505,7 +505,32 @@ fn never_lets_a_late_commit_end_a_later_transaction() {
     assert!(proxy.inits() > inits, "the producer was replaced");
 }
 
-/// A member that was put out of the group has forgotten its name, and the broker lets unnamed positions pass.
+/// Kafka 4.2 takes the positions of a transaction that names no member, by either protocol, while the group has others:
+/// so a client that has no place, or lost it, must never hand in what it has.
+#[test]
+fn gives_out_no_membership_without_a_place_in_the_group() {
+    let Some(kafka) = kafka() else { return };
+    let scene = scene(kafka, 1);
+    for group_protocol in [GroupProtocol::Consumer, GroupProtocol::Classic] {
+        let settings = Settings { group_protocol, group_id: kafka.topic("run"), ..scene.clone() };
+        let cluster = Cluster::new(Arc::new(settings)).expect("a cluster");
+        let member = cluster.consumer(0).expect("a member");
+        let fault = member.membership().map(drop).expect_err("no place yet");
+        assert_eq!(fault.class, FaultClass::NeedsAbort, "{fault}");
+        eventually(WITHIN, "a place", || {
+            assert!(member.poll(Duration::from_millis(50)).expect("no fault").is_none());
+            for change in member.take_changes() {
+                if let Change::Assigned(partitions) = change {
+                    member.assign(&partitions).expect("an answer");
+                }
+            }
+            member.membership().ok()
+        });
+        member.leave();
+    }
+}
+
+/// A process that was out of reach for longer than its session comes back with a transaction under way.
 #[test]
 fn never_commits_for_a_member_that_was_put_out_of_the_group_meanwhile() {
     let Some(kafka) = kafka() else { return };
@@ -540,7 +565,7 @@ fn never_commits_for_a_member_that_was_put_out_of_the_group_meanwhile() {
         (kafka.ends(&second.topics.journal)[&0] > journaled).then_some(())
     });
     proxy.thaw();
-    eventually(WITHIN, "the first to hear of it", || proxy.heartbeat_answered());
+    eventually(WITHIN, "the first to hear of it", || proxy.put_out());
     switches.gate_open.store(true, Ordering::Release);
 
     kafka.await_committed(&outcomes, 2, WITHIN);

@@ -10,6 +10,7 @@ use std::time::Duration;
 const INIT_PRODUCER_ID: i16 = 22;
 const END_TXN: i16 = 26;
 const HEARTBEAT: i16 = 12;
+const UNKNOWN_MEMBER_ID: [u8; 2] = 25_i16.to_be_bytes();
 
 #[derive(Default)]
 struct State {
@@ -21,7 +22,7 @@ struct State {
     answered: AtomicBool,
     inits: AtomicUsize,
     frozen: AtomicBool,
-    heartbeat_answered: AtomicBool,
+    put_out: AtomicBool,
 }
 
 impl State {
@@ -88,13 +89,12 @@ impl Proxy {
 
     /// Lets everything through again.
     pub fn thaw(&self) {
-        self.state.heartbeat_answered.store(false, Ordering::SeqCst);
         self.state.frozen.store(false, Ordering::SeqCst);
     }
 
-    /// Whether a member's heartbeat was answered since the thaw.
-    pub fn heartbeat_answered(&self) -> Option<()> {
-        self.state.heartbeat_answered.load(Ordering::SeqCst).then_some(())
+    /// Whether a member was told that it is one no more.
+    pub fn put_out(&self) -> Option<()> {
+        self.state.put_out.load(Ordering::SeqCst).then_some(())
     }
 
     /// Producers made so far.
@@ -194,8 +194,9 @@ fn forward_answers(
         }
         state.wait_while_frozen();
         to.write_all(&frame)?;
-        if frame[4..8] == connection.heartbeat.lock().expect("the lock")[..] {
-            state.heartbeat_answered.store(true, Ordering::SeqCst);
+        let to_heartbeat = frame[4..8] == connection.heartbeat.lock().expect("the lock")[..];
+        if to_heartbeat && frame[8..].windows(2).any(|bytes| bytes == UNKNOWN_MEMBER_ID) {
+            state.put_out.store(true, Ordering::SeqCst);
         }
     }
 }
