@@ -271,3 +271,18 @@ fn an_account_event_that_cannot_be_applied_is_a_dead_letter_that_says_why() {
         assert!(partition.state().accounts().is_empty(), "{rest}: nothing is opened");
     }
 }
+
+#[test]
+fn a_record_that_the_program_fails_on_is_given_up_with_an_answer_and_a_dead_letter() {
+    let mut published = Published::default();
+    let mut partition = Partition::new(open(), 0, options());
+    published.feed(&mut partition, &Fed::pos(0, "A", GOOD));
+    let fed = Fed::pos(1, "A", with("\"P\"", "\"Q\""));
+    partition.on_failed_record(&fed.record(), &mut published);
+    let said = &published.outcomes[1];
+    assert_eq!((said.verdict, said.codes(), said.posted), (Verdict::NotEvaluated, vec!["500"], None));
+    assert_eq!(published.dead_letters[0].1, "500");
+    assert_eq!(partition.positions(), [Some(2), None]);
+    let balance = partition.state().accounts().get("A").map(|account| account.balance.to_string());
+    assert_eq!(balance.as_deref(), Some("1.20"), "what came before stands");
+}

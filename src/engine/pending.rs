@@ -80,21 +80,18 @@ impl Engine {
 
 /// What a second outcome says.
 fn ending(end: End, hold: &Hold) -> Finding {
-    let first = hold.transaction_id;
+    // The outcome it was asked for by is named by `supersedes`; in the text it would differ from run to run.
     let (place, effect, message) = match end {
         End::Granted => {
-            (0, Effect::Note, format!("the step that {first} asked for was finished: the event is accepted"))
+            (0, Effect::Note, "the step that was asked for is finished: the event is accepted".to_owned())
         }
         End::Refused => {
-            (1, Effect::Reject, format!("the step that {first} asked for was refused: nothing is booked"))
+            (1, Effect::Reject, "the step that was asked for is refused: nothing is booked".to_owned())
         }
         End::Expired => (
             2,
             Effect::Reject,
-            format!(
-                "the step that {first} asked for was not finished by {}: nothing is booked",
-                hold.expires
-            ),
+            format!("the step that was asked for was not finished by {}: nothing is booked", hold.expires),
         ),
     };
     let mut finding = Finding::new(Check::Pending, effect, message).coded(place);
