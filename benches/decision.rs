@@ -20,6 +20,10 @@ use tillgate::engine::{Engine, Record};
 use tillgate::load::World;
 use tillgate::pipeline::{Input, OutcomeEncoding, Partition};
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Records a transaction has under load.
 const BATCH: usize = 4096;
 /// Single-object encoding: two marker bytes and the schema's fingerprint.
