@@ -7,20 +7,21 @@ use super::Context;
 use super::catalogue::Check;
 use super::findings::{Finding, Findings, Rule};
 use crate::domain::Amount;
-use crate::domain::enums::{CategoryType, EventType};
+use crate::domain::enums::EventType;
 
 /// `checks.correction`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameters {
     /// `original`
     pub original: Rule,
+    /// `cancel`: whether a purchase or withdrawal of category Cancel takes an earlier one back.
+    pub cancel_takes_back: bool,
 }
 
 /// Check 44.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let rule = context.parameters.correction.original;
     let event = context.event;
-    let cancels = event.category == Some(CategoryType::Cancel);
     let (purchases, withdrawals) = context.account.map_or((Amount::ZERO, Amount::ZERO), |account| {
         (account.purchases_correctable, account.withdrawals_correctable)
     });
@@ -29,8 +30,8 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         EventType::Correction if event.total.is_negative() => {
             (event.total.negated(), purchases.saturating_plus(withdrawals), "purchases and withdrawals")
         }
-        EventType::Purchase if cancels => (event.total, purchases, "purchases"),
-        EventType::Withdrawal if cancels => (event.total, withdrawals, "withdrawals"),
+        EventType::Purchase if event.takes_back => (event.total, purchases, "purchases"),
+        EventType::Withdrawal if event.takes_back => (event.total, withdrawals, "withdrawals"),
         _ => return,
     };
     if !rule.enabled || taken_back <= originals {

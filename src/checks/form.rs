@@ -65,7 +65,7 @@ pub fn check<'a>(
     for (line, item) in event.items.iter().take(lines).enumerate() {
         form.item(line, item, event.event_type.value());
     }
-    let sound = sound(event, envelope);
+    let sound = sound(event, envelope, parameters);
     if let Some(sound) = &sound {
         form.total(sound);
         if let Some(finding) = time::check_future(sound, envelope.timestamp, &parameters.time) {
@@ -79,12 +79,18 @@ pub fn check<'a>(
 }
 
 /// The typed view, where everything required is there.
-fn sound<'a>(event: &'a PosEvent<'a>, envelope: Envelope<'a>) -> Option<SoundEvent<'a>> {
+fn sound<'a>(
+    event: &'a PosEvent<'a>,
+    envelope: Envelope<'a>,
+    parameters: &ParameterSet,
+) -> Option<SoundEvent<'a>> {
+    let event_type = event.event_type.value()?;
+    let category = event.category_type.value();
     Some(SoundEvent {
         event,
         account_number: envelope.key,
-        event_type: event.event_type.value()?,
-        category: event.category_type.value(),
+        event_type,
+        category,
         time: event.time.value()?,
         currency: event.currency.value()?,
         country: event.country_code.value()?,
@@ -94,6 +100,9 @@ fn sound<'a>(event: &'a PosEvent<'a>, envelope: Envelope<'a>) -> Option<SoundEve
             Field::Value(total) => Amount::from_decimal(*total)?,
             Field::Invalid(_) => return None,
         },
+        takes_back: parameters.correction.cancel_takes_back
+            && category == Some(CategoryType::Cancel)
+            && matches!(event_type, EventType::Purchase | EventType::Withdrawal),
     })
 }
 

@@ -36,7 +36,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     if parameters.exceeded.enabled && spends && !event.total.is_zero() {
         exceeded(context, parameters, findings);
     }
-    if parameters.first_amount.enabled && event.event_type == EventType::Purchase {
+    if parameters.first_amount.enabled && event.counts_as() == EventType::Purchase {
         first_amount(context, parameters, findings);
     }
     let open = context.account.map_or(0, |account| account.holds().len());

@@ -173,7 +173,7 @@ fn near_duplicate(context: &Context<'_>, digest: Digest, parameters: &Parameters
         recent.terminal == terminal
             && recent.amount == context.event.total
             && recent.flags.basket() == digest.basket as u32 & 0xffff_ff00
-            && recent.flags.event_type() == context.event.event_type
+            && recent.flags.event_type() == context.event.counts_as()
             && recent.flags.verdict() != Verdict::Rejected
             && (recent.id != id || id == 0)
             && recent.time.0.abs_diff(time.0) <= within.0.unsigned_abs()

@@ -25,13 +25,25 @@ pub struct SoundEvent<'a> {
     pub language: Language,
     /// totalAmount; zero where it has none.
     pub total: Amount,
+    /// A purchase or withdrawal of category Cancel: takes an earlier one back.
+    pub takes_back: bool,
 }
 
 impl SoundEvent<'_> {
     /// Purchases and withdrawals: what uses the limit and counts in windows.
     #[must_use]
     pub fn spends(&self) -> bool {
-        matches!(self.event_type, EventType::Purchase | EventType::Withdrawal)
+        matches!(self.event_type, EventType::Purchase | EventType::Withdrawal) && !self.takes_back
+    }
+
+    /// The type that the event counts as among the account's events: a cancelled purchase is no purchase.
+    #[must_use]
+    pub fn counts_as(&self) -> EventType {
+        match self.event_type {
+            EventType::Withdrawal if self.takes_back => EventType::WithdrawalCorrection,
+            EventType::Purchase if self.takes_back => EventType::Correction,
+            event_type => event_type,
+        }
     }
 
     /// Interest, commission and info are book-keeping: checks 29 to 43 do not look at them (check 45).
@@ -47,6 +59,7 @@ impl SoundEvent<'_> {
             EventType::Info | EventType::Unrecognized => None,
             EventType::Purchase if self.total.is_zero() => None,
             EventType::WithdrawalCorrection => Some(self.total.negated()),
+            _ if self.takes_back => Some(self.total.negated()),
             _ => Some(self.total),
         }
     }

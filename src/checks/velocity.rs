@@ -86,7 +86,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             check_window(context, window, findings);
         }
     }
-    if parameters.withdrawal_cap.enabled && context.event.event_type == EventType::Withdrawal {
+    if parameters.withdrawal_cap.enabled && context.event.counts_as() == EventType::Withdrawal {
         withdrawal_cap(context, parameters, findings);
     }
 }

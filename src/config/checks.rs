@@ -15,6 +15,8 @@ use crate::domain::{Decimal, Exact, Micros, limits};
 
 /// Decimals of the contract's amounts of an item.
 const ITEM_SCALE: u8 = 6;
+/// Decimals of an item's amounts that can be allowed: real invoices have prices with 10.
+const ITEM_DECIMALS_MAX: u8 = 12;
 /// Decimals of the contract's totals.
 const AMOUNT_SCALE: u8 = 4;
 /// A window can only count what is remembered; the rest of [`limits::RECENT_EVENTS_MAX`] is room for refused events.
@@ -123,7 +125,11 @@ fn set(reader: &mut Reader) -> ParameterSet {
             cap_each: amounts(reader, "checks.velocity.withdrawal_cap.each"),
             cap_day: amounts(reader, "checks.velocity.withdrawal_cap.day"),
         },
-        correction: correction::Parameters { original: rule(reader, "checks.correction.original") },
+        correction: correction::Parameters {
+            original: rule(reader, "checks.correction.original"),
+            cancel_takes_back: reader
+                .choice("checks.correction.cancel", &[("take_back", true), ("book", false)]),
+        },
         hold_time: reader.span("checks.pending.hold_time", SECOND..=YEAR),
     }
 }
@@ -139,7 +145,7 @@ fn form(reader: &mut Reader) -> form::Parameters {
         items_max: count(reader, "checks.form.length.items_max", 0, limits::ITEMS_MAX),
         decimals: reader.flag("checks.form.decimals.enabled"),
         total_decimals: reader.integer("checks.form.decimals.totals", 0..=AMOUNT_SCALE),
-        item_decimals: reader.integer("checks.form.decimals.items", 0..=ITEM_SCALE),
+        item_decimals: reader.integer("checks.form.decimals.items", 0..=ITEM_DECIMALS_MAX),
         quantity: reader.flag("checks.form.quantity.enabled"),
         returns_allowed: reader
             .choice("checks.form.quantity.returns", &[("allow", true), ("corrections_only", false)]),

@@ -213,7 +213,7 @@ impl Judged<'_, '_> {
             content: self.digest.content as u32,
             terminal: repeat::short_hash(raw.pos_id.as_deref()),
             chip: repeat::short_hash(raw.nfc_id.as_deref()),
-            flags: RecentFlags::new(event.event_type, verdict, has_answer, self.digest.basket as u32),
+            flags: RecentFlags::new(event.counts_as(), verdict, has_answer, self.digest.basket as u32),
         };
         facts.push(Fact::Evaluated { recent, keep_from: self.now.minus(memory) });
         if has_answer {

@@ -225,15 +225,15 @@ fn book(account: &mut Account, booking: Booking) {
     account.balance = account.balance.saturating_plus(amount);
     match booking.event_type {
         EventType::Purchase => {
-            account.standing = account.standing.with(Standing::PURCHASED, true);
-            account.purchases_correctable = account.purchases_correctable.saturating_plus(amount);
+            if !amount.is_negative() {
+                account.standing = account.standing.with(Standing::PURCHASED, true);
+            }
+            let correctable = &mut account.purchases_correctable;
+            *correctable = correctable.saturating_plus(amount).max(Amount::ZERO);
         }
-        EventType::Withdrawal => {
-            account.withdrawals_correctable = account.withdrawals_correctable.saturating_plus(amount);
-        }
-        EventType::WithdrawalCorrection => {
-            account.withdrawals_correctable =
-                account.withdrawals_correctable.saturating_plus(amount).max(Amount::ZERO);
+        EventType::Withdrawal | EventType::WithdrawalCorrection => {
+            let correctable = &mut account.withdrawals_correctable;
+            *correctable = correctable.saturating_plus(amount).max(Amount::ZERO);
         }
         EventType::Correction if amount.is_negative() => {
             let (purchases, withdrawals) = (account.purchases_correctable, account.withdrawals_correctable);
