@@ -37,6 +37,8 @@ pub struct Common {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Take a first look: generated events through the real worker, on a broker inside of this process
+    Demo(crate::demo::DemoArgs),
     /// Decide on the events of a Kafka cluster, exactly once, until SIGTERM or SIGINT
     #[command(after_help = "\
 Takes part in the consumer group kafka.group_id; further processes with the same settings share the partitions.

@@ -9,6 +9,7 @@ pub mod checks;
 pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod engine;
 pub mod gateway;

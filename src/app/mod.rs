@@ -4,7 +4,7 @@ mod check;
 mod config;
 mod load;
 mod pulse;
-mod run;
+pub(crate) mod run;
 mod topics;
 
 use crate::cli::{Cli, Command, Common};
@@ -77,6 +77,7 @@ pub fn main() -> ExitCode {
 
 fn command(cli: &Cli) -> Result<(), AppError> {
     match &cli.command {
+        Command::Demo(args) => crate::demo::run(args, &cli.common),
         Command::Run => run::run(&cli.common),
         Command::Topics(command) => topics::run(command, &cli.common),
         Command::Check(args) => check::run(args, &cli.common),
@@ -90,12 +91,12 @@ fn command(cli: &Cli) -> Result<(), AppError> {
 }
 
 /// The settings of all layers.
-fn settings(common: &Common) -> Result<Settings, AppError> {
+pub(crate) fn settings(common: &Common) -> Result<Settings, AppError> {
     let sources = Sources::of_process(common.config.clone(), common.set.clone());
     Ok(crate::config::load(&sources)?)
 }
 
 /// The engine that these settings make.
-fn engine(settings: &Settings) -> Arc<Engine> {
+pub(crate) fn engine(settings: &Settings) -> Arc<Engine> {
     Arc::new(Engine::new(settings.checks.clone(), settings.texts.clone(), settings.canonical_text()))
 }

@@ -53,9 +53,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
             // Only with a listener, whose upkeep keeps what is collected small.
             let exporter =
                 Exporter::install(engine.ruleset()).map_err(|error| AppError::Start(error.to_string()))?;
-            let pulse =
-                Pulse::new(settings.kafka.transaction_timeout * TURN_TRANSACTION_TIMEOUTS + TURN_REST);
-            let source = Source { exporter, health: health.clone(), pulse, registry, stop: stop.clone() };
+            let source = Source::new(&settings, exporter, health.clone(), registry, stop.clone());
             let shutdown = async move {
                 // Dropping the sender is the signal.
                 let _ = ending.await;
@@ -84,7 +82,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
 }
 
 /// How partitions decide and encode.
-pub(super) fn options(settings: &Settings, encoding: OutcomeEncoding) -> PartitionOptions {
+pub(crate) fn options(settings: &Settings, encoding: OutcomeEncoding) -> PartitionOptions {
     PartitionOptions {
         topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
         encoding,
@@ -138,7 +136,7 @@ fn encoding(settings: &Settings, registry: Option<&Registry>) -> Result<OutcomeE
 }
 
 /// Lets the first SIGTERM or SIGINT stop the workers in order; a second one ends the process at once.
-fn watch_signals(stop: Arc<AtomicBool>) -> Result<std::thread::JoinHandle<()>, AppError> {
+pub(crate) fn watch_signals(stop: Arc<AtomicBool>) -> Result<std::thread::JoinHandle<()>, AppError> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let streams = {
@@ -166,7 +164,7 @@ fn watch_signals(stop: Arc<AtomicBool>) -> Result<std::thread::JoinHandle<()>, A
 }
 
 /// What the admin pages show.
-struct Source {
+pub(crate) struct Source {
     exporter: Exporter,
     health: Arc<Health>,
     pulse: Pulse,
@@ -175,6 +173,18 @@ struct Source {
 }
 
 impl Source {
+    /// Of workers that report to `health` and end by `stop`.
+    pub(crate) fn new(
+        settings: &Settings,
+        exporter: Exporter,
+        health: Arc<Health>,
+        registry: Option<Arc<Registry>>,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        let pulse = Pulse::new(settings.kafka.transaction_timeout * TURN_TRANSACTION_TIMEOUTS + TURN_REST);
+        Self { exporter, health, pulse, registry, stop }
+    }
+
     /// How long each worker hangs, if it does.
     #[allow(clippy::disallowed_methods, reason = "health of the process; no part of a decision")]
     fn hangs(&self, workers: &[WorkerHealth]) -> Vec<Option<Duration>> {

@@ -124,6 +124,19 @@ impl Health {
         inner.partitions.iter().map(|(at, (_, health))| (*at, health.clone())).collect()
     }
 
+    /// How many partitions each worker decides, by its number.
+    #[must_use]
+    pub fn active_by_worker(&self) -> Vec<usize> {
+        let inner = self.lock();
+        let mut counts = vec![0; inner.workers.len()];
+        for (worker, health) in inner.partitions.values() {
+            if let (PartitionHealth::Active, Some(count)) = (health, counts.get_mut(*worker)) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
     /// Whether every worker runs and every partition decides.
     #[must_use]
     pub fn is_ready(&self) -> bool {

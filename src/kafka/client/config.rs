@@ -117,6 +117,13 @@ pub fn journal_reader(settings: &Settings) -> ClientConfig {
     config
 }
 
+/// Reads topics as any consumer of committed records would; the group's name is there because the client wants one.
+pub fn follower(settings: &Settings) -> ClientConfig {
+    let mut config = reading(settings);
+    config.set("group.id", &settings.group_id);
+    config
+}
+
 /// Asks how far partitions reach with open transactions included, and reads those.
 pub fn uncommitted_reader(settings: &Settings) -> ClientConfig {
     let mut config = journal_reader(settings);

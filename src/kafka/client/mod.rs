@@ -7,8 +7,10 @@ mod admin;
 mod clock;
 mod config;
 mod consumer;
+mod embedded;
 mod error;
 mod event_producer;
+mod follower;
 mod guid;
 mod journal;
 mod log;
@@ -22,7 +24,9 @@ use std::{
 };
 
 pub use admin::{Admin, TopicState};
+pub use embedded::Embedded;
 pub use event_producer::EventProducer;
+pub use follower::{Followed, Follower};
 use journal::Asker;
 
 use super::{

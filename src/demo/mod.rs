@@ -1,0 +1,23 @@
+//! `tillgate demo`: a first look on a machine without any Kafka.
+//!
+//! Generated accounts, terminals and baskets go through the same worker as in `run`, on a broker inside of this
+//! process; the outcomes are read back and shown, and a few of them explained line by line. It shows what is there and
+//! decides nothing itself; the embedded broker has no real transactions, so it proves nothing about exactly once.
+
+mod answer;
+mod args;
+mod clock;
+mod explain;
+mod feed;
+mod live;
+mod notes;
+mod paint;
+mod pick;
+mod run;
+mod screen;
+mod summary;
+mod table;
+mod tally;
+
+pub use args::DemoArgs;
+pub(crate) use run::run;

@@ -1,0 +1,119 @@
+//! Which answers are explained: for every kind the first few are kept, and the most telling of them is chosen.
+
+use super::answer::Answer;
+use crate::codec::{KnownSchemas, decode_pos_event};
+use crate::domain::enums::{Language, Verdict};
+use crate::domain::pos_event::PosEvent;
+use crate::kafka::client::Follower;
+use crate::kafka::failure::Fault;
+
+/// Answers of a kind that are kept to choose from.
+const KEPT: usize = 10;
+
+/// What is explained, in the order of the explanations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Everything adds up.
+    Accepted,
+    /// A line does not add up.
+    LineGross,
+    /// The total is not the sum of the lines.
+    Total,
+    /// More than the limit allows.
+    OverLimit,
+    /// The customer has to identify first.
+    Identify,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Accepted, Self::LineGross, Self::Total, Self::OverLimit, Self::Identify];
+
+    /// The kind of an answer, by its first message.
+    fn of(answer: &Answer) -> Option<Self> {
+        match (answer.verdict(), answer.risk_check_messages.as_slice()) {
+            (Verdict::Accepted, []) => Some(Self::Accepted),
+            (Verdict::Rejected, [message, ..]) => match message.code.as_str() {
+                "pos.item.gross" => Some(Self::LineGross),
+                "400.102" => Some(Self::Total),
+                "200.903" => Some(Self::OverLimit),
+                _ => None,
+            },
+            (Verdict::Pending, [message, ..]) if message.code == "pos.first.amount" => Some(Self::Identify),
+            _ => None,
+        }
+    }
+}
+
+/// Answers to choose from.
+#[derive(Default)]
+pub(super) struct Picks {
+    kept: [Vec<Answer>; Kind::ALL.len()],
+}
+
+/// An answer to explain, and the bytes of the event it is for.
+pub(super) struct Pick {
+    pub(super) kind: Kind,
+    pub(super) answer: Answer,
+    event: Vec<u8>,
+}
+
+impl Picks {
+    /// Keeps the answer where it is of a kind that has room.
+    pub(super) fn offer(&mut self, answer: Answer) {
+        let Some(kind) = Kind::of(&answer) else { return };
+        let kept = &mut self.kept[kind as usize];
+        if kept.len() < KEPT {
+            kept.push(answer);
+        }
+    }
+
+    /// The most telling answer of each kind, with its event read back from where the outcome says it stands.
+    ///
+    /// # Errors
+    /// The broker is gone.
+    pub(super) fn choose(&mut self, follower: &Follower, schemas: &KnownSchemas) -> Result<Vec<Pick>, Fault> {
+        let mut chosen = Vec::new();
+        let mut languages: Vec<Language> = Vec::new();
+        for kind in Kind::ALL {
+            let mut best: Option<(u32, Pick)> = None;
+            for answer in std::mem::take(&mut self.kept[kind as usize]) {
+                let at = &answer.source;
+                let Some(event) = follower.record_at(&at.topic, at.partition, at.offset)? else { continue };
+                let pick = Pick { kind, answer, event };
+                let Some(score) = pick.event(schemas).map(|event| score(&pick, &event, &languages)) else {
+                    continue;
+                };
+                if best.as_ref().is_none_or(|(most, _)| score > *most) {
+                    best = Some((score, pick));
+                }
+            }
+            let Some((_, pick)) = best else { continue };
+            languages.extend(pick.event(schemas).and_then(|event| event.conversation_language.value()));
+            chosen.push(pick);
+        }
+        Ok(chosen)
+    }
+}
+
+impl Pick {
+    /// The event.
+    pub(super) fn event(&self, schemas: &KnownSchemas) -> Option<PosEvent<'_>> {
+        decode_pos_event(schemas, &self.event, None).ok()
+    }
+}
+
+/// How telling a decision is: one thing and no other, on a few lines with a discount and a weight, in a language that
+/// was not shown yet.
+fn score(pick: &Pick, event: &PosEvent<'_>, shown: &[Language]) -> u32 {
+    let alone = pick.answer.risk_check_messages.len() < 2;
+    let few = (2..=5).contains(&event.items.len());
+    let discount = event.items.iter().any(|item| item.discount.value().is_some());
+    let weight =
+        event.items.iter().any(|item| item.quantity.value().is_some_and(|found| found.decimals() > 0));
+    let new = event.conversation_language.value().is_some_and(|language| !shown.contains(&language));
+    u32::from(alone) * 16
+        + u32::from(few) * 8
+        + u32::from(new) * 4
+        + u32::from(discount) * 3
+        + u32::from(weight) * 2
+}

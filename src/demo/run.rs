@@ -1,0 +1,214 @@
+//! The demo from its broker to its last word: starts everything in order, and takes it down in order.
+
+use super::args::DemoArgs;
+use super::feed::{Feed, FeedError, Progress};
+use super::live::{Live, Show};
+use super::notes::Notes;
+use super::screen::Screen;
+use crate::app::{self, AppError};
+use crate::cli::Common;
+use crate::codec::KnownSchemas;
+use crate::config::{self, Secret};
+use crate::domain::Micros;
+use crate::gateway::{Listener, admin};
+use crate::kafka::client::{Embedded, EventProducer};
+use crate::kafka::health::Health;
+use crate::kafka::partitions::Partitions;
+use crate::kafka::settings::{GroupProtocol, Settings};
+use crate::load::{self, Encoder, MistakeShares, World};
+use crate::pipeline::{OutcomeEncoding, PartitionOptions};
+use crate::telemetry::exporter::Exporter;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+
+/// Of every topic but the dead letters. The mock keeps 5 MiB of each.
+pub(super) const PARTITIONS: usize = 8;
+/// Threads that decide.
+pub(super) const WORKERS: usize = 2;
+/// Mistakes per mille of the events.
+const MISTAKES: u16 = 100;
+/// From one event to the next in event time: twenty a second, which is also the pace of `--keep`.
+const STEP: Micros = Micros(50_000);
+
+/// Runs the demo.
+///
+/// # Errors
+/// The configuration is wrong, the machine gives no port or thread, standard output is gone, or the worker fails.
+pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
+    let config = app::settings(common)?;
+    let notes = Notes::install();
+    let engine = app::engine(&config);
+    let stop = Arc::new(AtomicBool::new(false));
+    let health = Arc::new(Health::new(WORKERS));
+    let page = if args.keep {
+        let _signals = app::run::watch_signals(Arc::clone(&stop))?;
+        Page::serve(&config, engine.ruleset(), &health, &stop)?
+    } else {
+        None
+    };
+    let settings = Settings::from(&config);
+    let names = &settings.topics;
+    // Goes last: every client is gone by then.
+    let broker = Embedded::start(&[
+        (&names.pos_events, PARTITIONS),
+        (&names.account_events, PARTITIONS),
+        (&names.pos_outcomes, PARTITIONS),
+        (&names.journal, PARTITIONS),
+        (&names.dead_letters, 1),
+    ])?;
+    let settings = on_mock(settings, broker.bootstrap_servers()?);
+    let partitions = Partitions::new(engine, options(&config), Arc::new(schemas()?));
+    let world = World::new(world(args)?);
+    let progress = Progress::default();
+    let result = std::thread::scope(|scope| {
+        let (go, went) = channel();
+        let (of_workers, of_health) = (settings.clone(), Arc::clone(&health));
+        let (stop, progress, world) = (&*stop, &progress, &world);
+        let workers =
+            scope.spawn(move || crate::kafka::run(of_workers, Arc::new(partitions), of_health, stop));
+        let of_feed = &settings;
+        let feeder = scope.spawn(move || feed(args, world, progress, of_feed, &went, stop));
+        let show = Show {
+            args,
+            config: &config,
+            settings: &settings,
+            world,
+            health: &health,
+            progress,
+            go,
+            page: page.as_ref().map(|page| page.address),
+            stop,
+            ended: &|| workers.is_finished() || (feeder.is_finished() && !progress.burst_is_sent()),
+        };
+        let shown = Live::new(notes, Screen::new(), show).and_then(Live::show);
+        stop.store(true, Ordering::Release);
+        let (worked, fed) = (workers.join(), feeder.join());
+        worked.map_err(|_| panicked("worker"))??;
+        fed.map_err(|_| panicked("generator"))??;
+        shown
+    });
+    if let Some(page) = page {
+        page.close();
+    }
+    result
+}
+
+fn panicked(who: &str) -> AppError {
+    AppError::Start(format!("the {who} of the demo panicked: this is a defect of tillgate, please report it"))
+}
+
+impl From<FeedError> for AppError {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Kafka(fault) => Self::Kafka(fault),
+            FeedError::Encode(fault) => Self::Start(fault.to_string()),
+        }
+    }
+}
+
+/// The worker's settings for the mock, which answers a fetch that finds nothing only when its time is up.
+fn on_mock(settings: Settings, bootstrap_servers: String) -> Settings {
+    let client = [("fetch.wait.max.ms", "5")];
+    Settings {
+        bootstrap_servers,
+        group_protocol: GroupProtocol::Classic,
+        instance: "demo".to_owned(),
+        static_membership: false,
+        workers: WORKERS,
+        check_topic_configs: false,
+        client: client.into_iter().map(|(key, value)| (key.to_owned(), Secret::new(value))).collect(),
+        ..settings
+    }
+}
+
+/// As `run` has them, but for checkpoints: the mock cannot cut off what a complete rotation leaves behind.
+fn options(config: &config::Settings) -> PartitionOptions {
+    PartitionOptions {
+        checkpoint_events_per_account: u32::MAX,
+        ..app::run::options(config, OutcomeEncoding::Json)
+    }
+}
+
+/// The schemas of this package.
+pub(super) fn schemas() -> Result<KnownSchemas, AppError> {
+    KnownSchemas::new().map_err(AppError::Start)
+}
+
+/// Accounts that have a few events each; the events' times end about now, and go on from there with `--keep`.
+fn world(args: &DemoArgs) -> Result<load::Settings, AppError> {
+    let burst = i64::from(args.events);
+    let now = super::clock::millis() / 1_000 * 1_000_000;
+    let settings = load::Settings {
+        seed: args.seed,
+        count: if args.keep { u64::MAX } else { u64::from(args.events) },
+        accounts: (args.events / 2).max(1_000),
+        start: Micros(now - burst * STEP.0),
+        step: STEP,
+        mistakes: MistakeShares::even(MISTAKES),
+        ..load::Settings::default()
+    };
+    settings.validated().map_err(|fault| AppError::Usage(fault.to_string()))
+}
+
+fn feed(
+    args: &DemoArgs,
+    world: &World,
+    progress: &Progress,
+    settings: &Settings,
+    went: &Receiver<()>,
+    stop: &AtomicBool,
+) -> Result<(), FeedError> {
+    let feed = Feed {
+        world,
+        // Small, and needs no registry.
+        encoder: Encoder::avro_single_object()?,
+        topics: &settings.topics,
+        progress,
+        burst: args.events.into(),
+        rate: args.rate,
+    };
+    feed.run(EventProducer::new(settings)?, went, stop)
+}
+
+/// The metrics page of `--keep`.
+struct Page {
+    address: SocketAddr,
+    ended: tokio::sync::oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+impl Page {
+    /// Serves it where the configuration says, or on a free port where that one is taken; nowhere where it is off.
+    fn serve(
+        config: &config::Settings,
+        ruleset: &str,
+        health: &Arc<Health>,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Option<Self>, AppError> {
+        let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
+        let Some(wanted) = config.admin else { return Ok(None) };
+        let listener = Listener::bind(wanted)
+            .or_else(|_taken| Listener::bind(SocketAddr::new(wanted.ip(), 0)))
+            .map_err(|error| start(&error))?;
+        let address = listener.address();
+        let exporter = Exporter::install(ruleset).map_err(|error| start(&error))?;
+        let (health, stop) = (Arc::clone(health), Arc::clone(stop));
+        let source = app::run::Source::new(config, exporter, health, None, stop);
+        let (ended, ending) = tokio::sync::oneshot::channel::<()>();
+        let shutdown = async move {
+            // Dropping the sender is the signal.
+            let _ = ending.await;
+        };
+        let served = admin::serve(listener, Arc::new(source), shutdown).map_err(|error| start(&error))?;
+        Ok(Some(Self { address, ended, served }))
+    }
+
+    fn close(self) {
+        drop(self.ended);
+        // A page that panicked has been told in the log.
+        let _ = self.served.join();
+    }
+}
