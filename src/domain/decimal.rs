@@ -112,6 +112,11 @@ impl Decimal {
     #[must_use]
     pub fn normalised(self) -> (i64, u8) {
         let (mut units, mut scale) = (self.units, self.scale);
+        // Avro pads to its scale: four zeros at once are the rule there.
+        while scale >= 4 && units % 10_000 == 0 {
+            units /= 10_000;
+            scale -= 4;
+        }
         while scale > 0 && units % 10 == 0 {
             units /= 10;
             scale -= 1;

@@ -114,6 +114,13 @@ impl Lanes {
     }
 }
 
+/// The memory of a list, for records of another batch: a list of thousands anew for every batch is cleared by the
+/// kernel, page by page.
+pub fn recycle<A, B>(mut list: Vec<A>) -> Vec<B> {
+    list.clear();
+    list.into_iter().filter_map(|_| None).collect()
+}
+
 /// Takes what is there behind what was `held` before, waiting up to `idle` for the first record. Stops early where the
 /// group waits for an answer.
 ///
@@ -123,12 +130,13 @@ pub fn gather<'a, B: Broker>(
     broker: &B,
     consumer: &'a B::Consumer,
     held: Vec<<B::Consumer as GroupConsumer>::Record<'static>>,
+    spare: Vec<<B::Consumer as GroupConsumer>::Record<'static>>,
     limits: &BatchLimits,
     idle: Duration,
     lanes: &mut Lanes,
 ) -> Result<Vec<<B::Consumer as GroupConsumer>::Record<'a>>, Fault> {
     lanes.clear();
-    let mut records = Vec::with_capacity(held.len());
+    let mut records = recycle(spare);
     for record in held {
         take(<B::Consumer as GroupConsumer>::lend(record), &mut records, lanes);
     }

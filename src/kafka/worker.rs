@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    batch::{Lanes, gather},
+    batch::{Lanes, gather, recycle},
     decide::{LaneEnd, Sink, decide_lane},
     decider::{Decider, Deciders, Input},
     failure::{Fault, FaultClass},
@@ -72,6 +72,8 @@ pub struct Worker<B: Broker, D: Deciders> {
     slots: Slots<D::Decider, Detached<B>>,
     restores: Restores<B, D>,
     lanes: Lanes,
+    /// Memory of the last batch's list of records.
+    spare: Vec<Detached<B>>,
     aborts: u32,
     gauges_at: Duration,
     /// Last, so that it leaves the group after everything else is dropped.
@@ -80,6 +82,9 @@ pub struct Worker<B: Broker, D: Deciders> {
 
 /// A record that is held beyond its batch.
 type Detached<B> = <<B as Broker>::Consumer as GroupConsumer>::Record<'static>;
+
+/// Records that are held beyond their batch, by partition.
+type Held<B> = Vec<(i32, Vec<Detached<B>>)>;
 
 /// How a batch ended before the transaction is ended.
 struct Decided {
@@ -116,6 +121,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             slots: Slots::new(number, Arc::clone(&shared.health)),
             restores,
             lanes: Lanes::default(),
+            spare: Vec::new(),
             aborts: 0,
             gauges_at: Duration::ZERO,
             consumer,
@@ -149,7 +155,9 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         }
         let limits = self.limits();
         let held = self.slots.take_held();
-        let records = gather(&*self.shared.broker, &self.consumer, held, &limits, IDLE, &mut self.lanes)?;
+        let spare = std::mem::take(&mut self.spare);
+        let records =
+            gather(&*self.shared.broker, &self.consumer, held, spare, &limits, IDLE, &mut self.lanes)?;
         if records.is_empty() {
             return Ok(());
         }
@@ -159,7 +167,8 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             decide(&records, &self.lanes, &mut self.slots, &self.consumer, &self.transactions, &self.shared);
         let single = records.len() == 1;
         let first = records.first().map(|record| (record.source(), record.offset()));
-        let held = left::<B, _>(&mut self.slots, &decided, records);
+        let (held, spare) = left::<B, _>(&mut self.slots, &decided, records);
+        self.spare = spare;
         let end = self.end(&decided)?;
         telemetry::transaction_duration(self.shared.broker.now() - begun);
         match end {
@@ -227,7 +236,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         self.transactions.finish(&self.consumer, &decided.positions)
     }
 
-    fn committed(&mut self, decided: &Decided, mut held: Vec<(i32, Vec<Detached<B>>)>) -> Result<(), Fault> {
+    fn committed(&mut self, decided: &Decided, mut held: Held<B>) -> Result<(), Fault> {
         self.aborts = 0;
         if !decided.positions.is_empty() {
             telemetry::transaction(TransactionResult::Committed);
@@ -293,18 +302,19 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
     }
 }
 
-/// What the batch left of the partitions that wait for an input, by partition; the rest goes back to the client.
+/// What the batch left of the partitions that wait for an input, by partition, and the list's memory; the rest goes
+/// back to the client.
 fn left<B: Broker, D: Decider>(
     slots: &mut Slots<D, Detached<B>>,
     decided: &Decided,
-    records: Vec<<B::Consumer as GroupConsumer>::Record<'_>>,
-) -> Vec<(i32, Vec<Detached<B>>)> {
+    mut records: Vec<<B::Consumer as GroupConsumer>::Record<'_>>,
+) -> (Held<B>, Vec<Detached<B>>) {
     let behind = decided
         .behind
         .iter()
         .filter_map(|&partition| Some((partition, slots.active(partition)?.positions(), Vec::new())));
     let mut behind: Vec<_> = behind.collect();
-    for record in records {
+    for record in records.drain(..) {
         let source = record.source();
         let held = behind.iter_mut().find(|(partition, ..)| *partition == source.partition);
         if let Some((_, positions, held)) = held
@@ -313,7 +323,7 @@ fn left<B: Broker, D: Decider>(
             held.push(<B::Consumer as GroupConsumer>::detach(record));
         }
     }
-    behind.into_iter().map(|(partition, _, held)| (partition, held)).collect()
+    (behind.into_iter().map(|(partition, _, held)| (partition, held)).collect(), recycle(records))
 }
 
 /// Decides the records of a batch, lane by lane, into the open transaction.

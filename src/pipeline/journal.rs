@@ -10,6 +10,9 @@ use crate::state::{Change, PartitionState};
 /// rotation would else begin with every transaction, and each asks the broker for an offset.
 const ROTATION_RECORDS_MIN: u64 = 100_000;
 
+/// Pieces whose memory is kept from batch to batch.
+const SPARE_PIECES: usize = 2;
+
 /// The journal records of one batch.
 #[derive(Clone, Debug, Default)]
 pub struct JournalBatch {
@@ -43,6 +46,8 @@ pub(super) struct Journal {
     events_per_account: u32,
     record_bytes_max: usize,
     pieces: Vec<Piece>,
+    /// Memory of earlier batches' pieces, at most [`SPARE_PIECES`].
+    spare: Vec<Vec<u8>>,
     consumed: u64,
     outcomes: u64,
     /// Number of the last committed transaction.
@@ -58,6 +63,7 @@ impl Journal {
             events_per_account: events_per_account.max(1),
             record_bytes_max,
             pieces: Vec::new(),
+            spare: Vec::new(),
             consumed: 0,
             outcomes: 0,
             sequence: 0,
@@ -77,7 +83,8 @@ impl Journal {
     pub(super) fn change(&mut self, change: &Change<'_>) {
         let full = self.pieces.last().is_none_or(|piece| piece.bytes.0.len() >= self.piece_bytes_max());
         if full {
-            self.pieces.push(Piece::default());
+            let bytes = Writer(self.spare.pop().unwrap_or_default());
+            self.pieces.push(Piece { count: 0, bytes });
         }
         if let Some(piece) = self.pieces.last_mut() {
             write_change(&mut piece.bytes, change);
@@ -181,7 +188,13 @@ impl Journal {
     }
 
     fn clear(&mut self) {
-        self.pieces.clear();
+        for piece in self.pieces.drain(..) {
+            if self.spare.len() < SPARE_PIECES {
+                let Writer(mut bytes) = piece.bytes;
+                bytes.clear();
+                self.spare.push(bytes);
+            }
+        }
         self.consumed = 0;
         self.outcomes = 0;
     }

@@ -142,7 +142,7 @@ pub struct Lent<'a> {
 enum Held<'a> {
     Lent(BorrowedMessage<'a>),
     /// With the schema's GUID.
-    Detached(OwnedMessage, Option<[u8; 16]>),
+    Detached(Box<OwnedMessage>, Option<[u8; 16]>),
 }
 
 /// The same question to both kinds of message.
@@ -383,7 +383,10 @@ impl GroupConsumer for Member {
 
     fn detach(record: Lent<'_>) -> Lent<'static> {
         let message = match record.message {
-            Held::Lent(message) => Held::Detached(message.detach(), guid::value_schema_guid(&message)),
+            Held::Lent(message) => {
+                let guid = guid::value_schema_guid(&message);
+                Held::Detached(Box::new(message.detach()), guid)
+            }
             Held::Detached(message, guid) => Held::Detached(message, guid),
         };
         Lent { message, input: record.input }
