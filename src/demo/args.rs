@@ -5,16 +5,16 @@ use clap::Args;
 /// `tillgate demo`
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Needs no Kafka: a broker inside of this process (librdkafka's mock cluster) stands in for one. It has no real
-transactions, so this is a first look and no proof of exactly once; `tillgate run` against a real cluster is.
-The rules are those of the configuration: --config and --set change them here as everywhere. Colour only on
-terminals, and not where NO_COLOR is set.
+Needs no Kafka: a broker inside of this process (librdkafka's mock cluster) stands in for one. It
+has no real transactions, so this is a first look and no proof of exactly once; `tillgate run` on a
+real cluster is. The rules are those of the configuration: --config and --set change them here as
+everywhere. Colour only on terminals, and not where NO_COLOR is set.
 
 Examples:
-  tillgate demo                                               ends by itself after some ten seconds
-  tillgate demo --seed 7 --events 5000                        other accounts and baskets, fewer of them
-  tillgate demo --set checks.basket.total_tolerance=0.05      what if four cents more or less did not matter?
-  tillgate demo --keep                                        goes on, with a metrics page, until Ctrl-C")]
+  tillgate demo                                            ends by itself within some ten seconds
+  tillgate demo --seed 7 --events 5000                     other accounts and baskets, and fewer
+  tillgate demo --set checks.basket.total_tolerance=0.05   what if four cents did not matter?
+  tillgate demo --keep                                     goes on, with metrics, until Ctrl-C")]
 pub struct DemoArgs {
     /// Chooses the run: the same seed gives the same accounts, terminals and baskets
     #[arg(long, default_value_t = 1)]
@@ -25,7 +25,7 @@ pub struct DemoArgs {
     /// POS events a second
     #[arg(long, value_name = "EVENTS/S", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub rate: u32,
-    /// Go on afterwards with a few events a second and the metrics page (admin.listen), until Ctrl-C
+    /// Go on afterwards with twenty events a second and the metrics page (admin.listen), until Ctrl-C
     #[arg(long)]
     pub keep: bool,
 }

@@ -23,11 +23,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Of every topic but the dead letters. The mock keeps 5 MiB of each.
 pub(super) const PARTITIONS: usize = 8;
 /// Threads that decide.
 pub(super) const WORKERS: usize = 2;
+/// How long a worker may be silent. Short, because the mock lets a group wait for one second less than this when a member
+/// joins late, as happens at the start on a busy machine.
+const SESSION: Duration = Duration::from_secs(3);
 /// Mistakes per mille of the events.
 const MISTAKES: u16 = 100;
 /// From one event to the next in event time: twenty a second, which is also the pace of `--keep`.
@@ -117,6 +121,7 @@ fn on_mock(settings: Settings, bootstrap_servers: String) -> Settings {
         group_protocol: GroupProtocol::Classic,
         instance: "demo".to_owned(),
         static_membership: false,
+        session_timeout: SESSION,
         workers: WORKERS,
         check_topic_configs: false,
         client: client.into_iter().map(|(key, value)| (key.to_owned(), Secret::new(value))).collect(),

@@ -14,8 +14,9 @@ use rdkafka::{
 
 use super::super::failure::{Fault, FaultClass, Operation};
 
-/// How long a new group waits for further members; the mock's own 3 s are a long first look.
-const JOIN_DELAY_MILLIS: i32 = 300;
+/// How long a new group waits for further members. The mock's own 3 s are a long part of a first look, but a member that
+/// comes too late costs a second less than the session time-out.
+const JOIN_DELAY_MILLIS: i32 = 800;
 
 /// A broker inside of this process; it ends when it is dropped, which must be after all of its clients.
 pub struct Embedded {
