@@ -7,6 +7,7 @@ use crate::domain::limits;
 use crate::domain::{Amount, Micros};
 use compact_str::CompactString;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Standing facts of an account, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,8 +82,8 @@ pub struct Account {
     pub country: Option<CountryCode>,
     /// The last evaluated events, in the order they were decided.
     pub recent: VecDeque<Recent>,
-    /// What the account system told.
-    pub profile: Option<Box<Profile>>,
+    /// What the account system told; shared with the copy that undo keeps.
+    pub profile: Option<Arc<Profile>>,
     /// What few accounts have at a time.
     pub rare: Option<Box<Rare>>,
 }
@@ -323,7 +324,7 @@ impl Account {
     }
 
     pub(super) fn profile_mut(&mut self) -> &mut Profile {
-        self.profile.get_or_insert_default()
+        Arc::make_mut(self.profile.get_or_insert_default())
     }
 
     pub(super) fn rare_mut(&mut self) -> &mut Rare {

@@ -7,6 +7,7 @@ use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
 use crate::state::{Account, Answer, Hold, Profile, Rare, Recent, RecentFlags, Standing, StoredMessage};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Appends an account's full state.
 pub fn write_account(out: &mut Writer, account: &Account) {
@@ -70,7 +71,7 @@ pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
         account.recent.push_back(recent);
     }
     if input.byte()? != 0 {
-        account.profile = Some(Box::new(read_profile(input)?));
+        account.profile = Some(Arc::new(read_profile(input)?));
     }
     if input.byte()? != 0 {
         account.rare = Some(Box::new(read_rare(input)?));
