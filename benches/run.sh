@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# What `tillgate run` costs against a real broker: events a second, and CPU of the process for each event.
+# Makes topics of its own, fills them with generated events, and runs until every one of them is decided.
+#
+#   benches/run.sh BOOTSTRAP            such as 127.0.0.1:9092; needs curl, and Linux's /proc
+#
+# In the environment: COUNT=2000000 events over ACCOUNTS=1000000, in FORMAT=avro (or json) in and out, WORKERS=2,
+# PARTITIONS=8, TILLGATE=target/release/tillgate, PORT=9470 for the metrics page.
+# PEER=DIR of a built ../shared/peer-streams measures Kafka Streams after it, on the same broker (THREADS=2).
+set -euo pipefail
+boot=${1:?usage: benches/run.sh BOOTSTRAP}
+tillgate=${TILLGATE:-$(dirname "$0")/../target/release/tillgate}
+count=${COUNT:-2000000} format=${FORMAT:-avro} port=${PORT:-9470} name=bench-$$-$(date +%s)
+scratch=$(mktemp -d)
+pid=""
+finish() { [ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$scratch"; }
+trap finish EXIT
+
+# The generator's account events go to a topic that is not read: every account opens by itself, as the peer's do.
+common=(--set "kafka.bootstrap_servers=$boot" --set "topics.partitions=${PARTITIONS:-8}" --set "topics.pos_events=$name.events"
+  --set "topics.pos_outcomes=$name.outcomes" --set "topics.dead_letters=$name.dead" --set "topics.journal=$name.journal")
+unread=(--set "topics.account_events=$name.accounts-unread")
+read=(--set "topics.account_events=$name.accounts" --set "kafka.group_id=$name" --set "kafka.transactional_id_prefix=$name")
+"$tillgate" topics create "${common[@]}" "${unread[@]}" >"$scratch/topics" 2>&1
+"$tillgate" topics create "${common[@]}" "${read[@]}" >>"$scratch/topics" 2>&1
+"$tillgate" load "${common[@]}" "${unread[@]}" --count "$count" --accounts "${ACCOUNTS:-1000000}" --mistakes 0 \
+  --format "$format" 2>&1 | grep -E 'POS events'
+
+"$tillgate" run "${common[@]}" "${read[@]}" --set checks.account.unknown=open --set "kafka.workers=${WORKERS:-2}" \
+  --set "output.format=$format" --set output.avro_framing=single_object --set log.level=warn \
+  --set "admin.listen=127.0.0.1:$port" &
+pid=$!
+decided() { curl -s "127.0.0.1:$port/metrics" | awk '/^tillgate_events_total/ { sum += $2 } END { print sum + 0 }'; }
+ticks() { awk '{ print $14 + $15 }' "/proc/$pid/stat"; }
+until first=$(decided) && [ "$first" -gt 0 ]; do kill -0 "$pid" && sleep 0.05; done
+began=$(date +%s.%N) cpu=$(ticks)
+while events=$(decided) && [ "$events" -lt "$count" ]; do kill -0 "$pid" && sleep 0.1; done
+ended=$(date +%s.%N) used=$(ticks) rss=$(awk '/VmHWM/ { print $2 }' "/proc/$pid/status")
+awk -v n="$((events - first))" -v s="$(echo "$ended $began" | awk '{ print $1 - $2 }')" -v t="$((used - cpu))" \
+  -v hz="$(getconf CLK_TCK)" -v rss="$rss" \
+  'BEGIN { printf "tillgate: %d events in %.1f s, %.0f/s, %.2f us of CPU each, %.0f MB\n", n, s, n / s, t / hz * 1e6 / n, rss / 1024 }'
+kill "$pid"
+wait "$pid"
+pid=""
+
+if [ -n "${PEER:-}" ]; then
+  classes="$PEER/target/peer-streams.jar:$PEER/target/lib/*"
+  java -Xmx1g -cp "$classes" tillgate.peer.Generate --bootstrap "$boot" --input "$name.peer" --format "$format" \
+    --count "$count" --accounts "${ACCOUNTS:-1000000}" --partitions "${PARTITIONS:-8}" >/dev/null 2>&1
+  java -XX:+UseParallelGC -Xms3g -Xmx3g -Xmn1200m -cp "$classes" tillgate.peer.App --bootstrap "$boot" --format "$format" \
+    --input "$name.peer" --output "$name.peer-out" --dead-letters "$name.peer-dead" --application-id "$name" \
+    --threads "${THREADS:-2}" --store hash --exit-after "$count" 2>&1 | sed -n 's/^DONE/peer:/p'
+fi
