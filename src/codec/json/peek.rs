@@ -5,6 +5,7 @@
 
 use super::reader::Reader;
 use super::{text, time};
+use crate::codec::fault::Fault;
 use crate::domain::Micros;
 use std::borrow::Cow;
 
@@ -35,7 +36,13 @@ fn peek<'a>(line: &'a [u8], account_name: &str, time_name: &str) -> Peek<'a> {
         // A fault ends the look; what was seen before it stays.
         let _ = reader.object(|reader, name| {
             if name == account_name {
-                peek.account = text(reader)?;
+                // Named twice, it is named by neither.
+                let again = peek.account.take().is_some();
+                let account = text(reader)?;
+                if again {
+                    return Err(Fault::unreadable("the account comes twice"));
+                }
+                peek.account = account;
             } else if name == time_name {
                 peek.time = time(reader)?.value();
             } else {
@@ -45,4 +52,18 @@ fn peek<'a>(line: &'a [u8], account_name: &str, time_name: &str) -> Peek<'a> {
         });
     }
     peek
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sees_account_and_time_and_nothing_where_two_accounts_are_named() {
+        let line = br#"{"time":"1970-01-01T00:00:01Z","items":[{"time":1}],"accountNumber":"A"}"#;
+        assert_eq!(peek_pos_event(line), Peek { account: Some("A".into()), time: Some(Micros(1_000_000)) });
+        assert_eq!(peek_pos_event(br#"{"accountNumber":"A","accountNumber":"B"}"#), Peek::default());
+        assert_eq!(peek_pos_event(br#"{"accountNumber":"A","time":"#).account, Some("A".into()));
+        assert_eq!(peek_account_event(br#"{"account":"A","createdAt":"soon"}"#).time, None);
+    }
 }
