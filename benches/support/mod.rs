@@ -78,6 +78,7 @@ pub fn partition(engine: &Arc<Engine>, encoding: OutcomeEncoding) -> Partition {
         topics: ["pos.events".to_owned(), "account.events".to_owned()],
         encoding,
         checkpoint_events_per_account: 2,
+        rotation_events_min: 100_000,
         journal_record_bytes_max: 900 << 10,
     };
     Partition::new(engine.clone(), 0, options)

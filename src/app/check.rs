@@ -39,6 +39,7 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
                 Format::Avro => OutcomeEncoding::Avro(Vec::new()),
             },
             checkpoint_events_per_account: u32::MAX,
+            rotation_events_min: u32::MAX,
             journal_record_bytes_max: usize::MAX,
         },
         schemas: &schemas,

@@ -87,6 +87,7 @@ pub(crate) fn options(settings: &Settings, encoding: OutcomeEncoding) -> Partiti
         topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
         encoding,
         checkpoint_events_per_account: settings.journal.checkpoint_events_per_account,
+        rotation_events_min: settings.journal.rotation_events_min,
         journal_record_bytes_max: settings.journal.record_bytes_max,
     }
 }

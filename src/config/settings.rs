@@ -172,6 +172,8 @@ pub struct OutputSettings {
 pub struct JournalSettings {
     /// One account's full state is written per so many events.
     pub checkpoint_events_per_account: u32,
+    /// Events from the beginning of one rotation to that of the next, at least.
+    pub rotation_events_min: u32,
     /// Journal records are split at this size.
     pub record_bytes_max: usize,
 }
@@ -310,6 +312,7 @@ pub(super) fn output(
 pub(super) fn journal(reader: &mut Reader, message_bytes_max: usize) -> JournalSettings {
     let settings = JournalSettings {
         checkpoint_events_per_account: reader.integer("journal.checkpoint_events_per_account", 1..=1_000),
+        rotation_events_min: reader.integer("journal.rotation_events_min", 1..=1_000_000_000),
         record_bytes_max: reader
             .bytes("journal.record_bytes_max", JOURNAL_RECORD_BYTES_MIN as u32..=64 << 20),
     };

@@ -3,12 +3,9 @@
 //! A rotation writes every account's full state once, a slice per transaction, in proportion to what
 //! is consumed; when it is complete, nothing before its beginning is needed for a restore.
 
+use super::PartitionOptions;
 use crate::codec::journal::{Head, Writer, write_account, write_change, write_record};
 use crate::state::{Change, PartitionState};
-
-/// Records from the beginning of one rotation to that of the next, at least: with few accounts a
-/// rotation would else begin with every transaction, and each asks the broker for an offset.
-const ROTATION_RECORDS_MIN: u64 = 100_000;
 
 /// Pieces whose memory is kept from batch to batch.
 const SPARE_PIECES: usize = 2;
@@ -44,6 +41,7 @@ pub(super) struct Rotation {
 #[derive(Debug)]
 pub(super) struct Journal {
     events_per_account: u32,
+    rotation_events_min: u64,
     record_bytes_max: usize,
     pieces: Vec<Piece>,
     /// Memory of earlier batches' pieces, at most [`SPARE_PIECES`].
@@ -58,16 +56,18 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn new(events_per_account: u32, record_bytes_max: usize) -> Self {
+    pub(super) fn new(options: &PartitionOptions) -> Self {
+        let rotation_events_min = u64::from(options.rotation_events_min);
         Self {
-            events_per_account: events_per_account.max(1),
-            record_bytes_max,
+            events_per_account: options.checkpoint_events_per_account.max(1),
+            rotation_events_min,
+            record_bytes_max: options.journal_record_bytes_max,
             pieces: Vec::new(),
             spare: Vec::new(),
             consumed: 0,
             outcomes: 0,
             sequence: 0,
-            rotation: Rotation { consumed: ROTATION_RECORDS_MIN, ..Rotation::default() },
+            rotation: Rotation { consumed: rotation_events_min, ..Rotation::default() },
             rotation_after: None,
         }
     }
@@ -100,7 +100,7 @@ impl Journal {
     pub(super) fn rotation_begins(&self) -> bool {
         self.consumed > 0
             && self.rotation.cursor.is_none()
-            && self.rotation.consumed + self.consumed >= ROTATION_RECORDS_MIN
+            && self.rotation.consumed + self.consumed >= self.rotation_events_min
     }
 
     pub(super) fn finish(

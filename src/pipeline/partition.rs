@@ -20,6 +20,9 @@ pub struct PartitionOptions {
     pub encoding: OutcomeEncoding,
     /// One account's full state goes into the journal per so many consumed records.
     pub checkpoint_events_per_account: u32,
+    /// Records from the beginning of one checkpoint rotation to that of the next, at least: with few accounts one would
+    /// else begin with every transaction, and each asks the broker for an offset.
+    pub rotation_events_min: u32,
     /// Longest journal record, bytes.
     pub journal_record_bytes_max: usize,
 }
@@ -56,7 +59,7 @@ impl Partition {
     #[must_use]
     pub fn new(engine: Arc<Engine>, partition: i32, options: PartitionOptions) -> Self {
         let next = options.topics.each_ref().map(|topic| vec![(topic.clone(), 0)]);
-        let journal = Journal::new(options.checkpoint_events_per_account, options.journal_record_bytes_max);
+        let journal = Journal::new(&options);
         Self {
             engine,
             partition,

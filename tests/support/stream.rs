@@ -32,6 +32,7 @@ pub fn options() -> PartitionOptions {
         topics: ["pos.events".to_owned(), "account.events".to_owned()],
         encoding: OutcomeEncoding::Json,
         checkpoint_events_per_account: 2,
+        rotation_events_min: 100_000,
         journal_record_bytes_max: 900 << 10,
     }
 }
