@@ -3,8 +3,12 @@
 
 #[path = "proof/avro.rs"]
 mod avro;
+#[path = "proof/bad_input.rs"]
+mod bad_input;
 #[path = "proof/june.rs"]
 mod june;
+#[path = "proof/operation.rs"]
+mod operation;
 #[path = "proof/scene.rs"]
 mod scene;
 mod support;
@@ -156,6 +160,11 @@ fn produce(scene: &Scene, june: &June, bytes: impl Fn(&[String], bool) -> Vec<Ve
     }
 }
 
+/// The lines as they are.
+fn as_lines(lines: &[String], _accounts: bool) -> Vec<Vec<u8>> {
+    lines.iter().map(|line| line.clone().into_bytes()).collect()
+}
+
 /// Lets `run` decide all that there is, and stops it.
 fn decided(scene: &Scene) -> Vec<Record> {
     let mut running = scene.start(&[]);
@@ -173,7 +182,7 @@ fn june_of_the_handbook_is_decided_once_and_as_check_decides_it() {
     assert!(june.events.len() > june::EVENTS);
 
     let scene = Scene::new(kafka, PARTITIONS, &[OPEN]);
-    produce(&scene, &june, |lines, _| lines.iter().map(|line| line.clone().into_bytes()).collect());
+    produce(&scene, &june, as_lines);
     let expected = checked(&scene, &june, PARTITIONS);
     assert_each_once(&scene, &expected);
     assert_all_kinds(&expected);

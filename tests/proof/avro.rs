@@ -48,6 +48,13 @@ impl Registered {
         [&[0], &self.id.to_be_bytes()[..], &datum].concat()
     }
 
+    /// What encodes a line, to be kept.
+    pub fn encoder(&self) -> impl Fn(&str) -> Vec<u8> + Clone + 'static {
+        let own = Registered { id: self.id, schema: self.schema.clone() };
+        let own = std::rc::Rc::new(own);
+        move |line| own.encode(line)
+    }
+
     /// The lines encoded, on two threads.
     pub fn encode_all(&self, lines: &[String]) -> Vec<Vec<u8>> {
         let (first, second) = lines.split_at(lines.len() / 2);

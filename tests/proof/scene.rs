@@ -2,8 +2,8 @@
 //! Never reaches into the program: what it knows of a process is what an operator would, by signals, pages and log.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -38,12 +38,6 @@ impl Scene {
         let name = kafka.topic("proof");
         let inputs = [format!("{name}.events"), format!("{name}.accounts")];
         Self::named(kafka, &name, inputs, partitions, sets)
-    }
-
-    /// Another group on the same inputs, with outcomes and journal of its own.
-    pub fn beside(&self, partitions: u32, sets: &[&str]) -> Self {
-        let inputs = [self.pos_events.clone(), self.account_events.clone()];
-        Self::named(self.kafka, &self.kafka.topic("proof"), inputs, partitions, sets)
     }
 
     fn named(
@@ -147,13 +141,6 @@ impl Scene {
         self.kafka.read_committed(&self.pos_outcomes)
     }
 
-    /// How many POS events the group has committed.
-    pub fn events_decided(&self, member: &BaseConsumer) -> i64 {
-        let committed = self.committed(member).expect("the group's offsets");
-        let own = committed.elements_for_topic(&self.pos_events);
-        own.iter().filter_map(|found| found.offset().to_raw()).filter(|offset| *offset > 0).sum()
-    }
-
     /// A client that asks for the group's offsets and never joins it.
     pub fn member(&self) -> BaseConsumer {
         self.kafka.client().set("group.id", &self.group).create().expect("a client")
@@ -200,36 +187,24 @@ impl Running {
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// The path of its log.
-    pub fn log_path(&self) -> &Path {
-        &self.log
-    }
-
     pub fn assert_alive(&mut self) {
         if let Some(status) = self.child.try_wait().expect("the child") {
             panic!("ended with {status}: {}", std::fs::read_to_string(&self.log).expect("the log"));
         }
     }
 
-    /// SIGTERM, and how it ended.
-    pub fn terminate(mut self) -> ExitStatus {
-        self.signal("TERM");
-        eventually(WITHIN, &format!("the end of the process; {}", self.log.display()), || {
-            self.child.try_wait().expect("the child")
-        })
+    /// Waits until it ends by itself: its exit code, and what it said.
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let what = format!("the end of the process; {}", self.log.display());
+        let status = eventually(WITHIN, &what, || self.child.try_wait().expect("the child"));
+        (status.code(), std::fs::read_to_string(&self.log).expect("the log"))
     }
 
     /// SIGTERM, after which it must end well.
     pub fn stop(self) {
-        let log = self.log.clone();
-        let status = self.terminate();
-        assert!(status.success(), "{status}: {}", std::fs::read_to_string(log).expect("the log"));
-    }
-
-    /// SIGKILL.
-    pub fn kill(mut self) {
-        self.signal("KILL");
-        self.child.wait().expect("the child");
+        self.signal("TERM");
+        let (code, said) = self.ended();
+        assert_eq!(code, Some(0), "{said}");
     }
 
     fn signal(&self, name: &str) {

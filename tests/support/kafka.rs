@@ -254,7 +254,7 @@ impl Drop for Script {
 
 /// The first of `count` ports in a row that nobody listens on, below the range from which outgoing connections take
 /// theirs. Where to look first depends on the process, so that runs side by side do not meet.
-fn free_ports(count: u16) -> u16 {
+pub fn free_ports(count: u16) -> u16 {
     const FIRST: u16 = 20_000;
     const STEP: u16 = 16;
     const PLACES: u16 = 750;

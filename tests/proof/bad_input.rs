@@ -1,0 +1,237 @@
+//! Records that no till should send, each between good ones of the same partition: answered, and passed.
+
+use std::io::copy;
+use std::net::{TcpListener, TcpStream};
+
+use serde_json::Value;
+
+use crate::avro::Registered;
+use crate::june::{self, June};
+use crate::scene::{Scene, WITHIN};
+use crate::support::kafka::free_ports;
+use crate::support::{Message, Record, eventually, kafka, read_jsonl, shared};
+use crate::{OPEN, POS_EVENT, decided};
+
+/// What a record must lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Accepted,
+    /// An outcome NotEvaluated of this code, and no dead letter.
+    NotEvaluated(&'static str),
+    /// The same, and a dead letter of the code.
+    DeadLetter(&'static str),
+    /// A dead letter of this code and no outcome: there is no account.
+    DeadLetterOnly(&'static str),
+}
+
+use Answer::{Accepted, DeadLetter, DeadLetterOnly, NotEvaluated};
+
+#[test]
+fn bad_input_is_answered_and_stops_no_partition() {
+    let (Some(kafka), Some(shared)) = (kafka(), shared()) else { return };
+    let june = June::read(&shared, 400);
+    let mut good = june.events.iter();
+    let pos_event = Registered::new(kafka, &kafka.topic("pos-event"), POS_EVENT);
+    let foreign = r#"{"type":"record","name":"Weather","fields":[{"name":"degrees","type":"long"}]}"#;
+    let foreign = Registered::new(kafka, &kafka.topic("weather"), foreign).id;
+    let baskets = read_jsonl(shared.join("data/baskets/uci_online_retail_events.jsonl.zst"));
+    let basket = baskets.max_by_key(|line| line.matches("\"itemId\"").count()).expect("a basket");
+    assert_eq!(basket.matches("\"itemId\"").count(), 1_114);
+
+    let mut records: Vec<(Message, Answer)> = Vec::new();
+    let mut next = || good.next().expect("enough of them").clone();
+    for (make, answer) in bad(&pos_event, foreign) {
+        let line = next();
+        records.push((june::message(&line, line.clone()), Accepted));
+        let line = next();
+        records.push((make(june::message(&line, line.clone()), &line), answer));
+        let line = next();
+        records.push((june::message(&line, pos_event.encode(&line)), Accepted));
+    }
+    records.push((june::message(&basket, basket.clone()).at(1_530_000_000_000), NotEvaluated("400.003")));
+    let last = next();
+    records.push((june::message(&last, last.clone()), Accepted));
+
+    let registry = format!("registry.url={}", kafka.registry());
+    let scene = Scene::new(kafka, 1, &[OPEN, "checks.time.late.enabled=false", &registry]);
+    kafka.produce(&scene.pos_events, records.iter().map(|(message, _)| message.clone().on(0)));
+    let outcomes = decided(&scene);
+    let dead_letters = kafka.read_committed(&scene.dead_letters);
+    assert_answers(&scene, &records, &outcomes, &dead_letters);
+}
+
+type Spoil = Box<dyn Fn(Message, &str) -> Message>;
+
+/// How good records are spoilt, and what is the answer.
+fn bad(pos_event: &Registered, foreign: u32) -> Vec<(Spoil, Answer)> {
+    let id = pos_event.id;
+    let encoded = pos_event.encoder();
+    let with = |value: fn(&str) -> Vec<u8>| -> Spoil {
+        Box::new(move |message, line| Message { value: Some(value(line)), ..message })
+    };
+    let framed = |id: u32| -> Spoil {
+        let encode = encoded.clone();
+        Box::new(move |message, line| {
+            let mut value = encode(line);
+            value[1..5].copy_from_slice(&id.to_be_bytes());
+            Message { value: Some(value), ..message }
+        })
+    };
+    let truncated: Spoil = {
+        let encode = encoded.clone();
+        Box::new(move |message, line| {
+            let mut value = encode(line);
+            assert_eq!(value[1..5], id.to_be_bytes());
+            value.truncate(value.len() / 2);
+            Message { value: Some(value), ..message }
+        })
+    };
+    vec![
+        (truncated, DeadLetter("400.001")),
+        (framed(0x7fff_fff0), DeadLetter("400.001")),
+        (framed(foreign), DeadLetter("400.001")),
+        (with(|_| garbage(b'{')), DeadLetter("400.001")),
+        (with(|_| garbage(0xc3)), DeadLetter("400.001")),
+        (with(|line| put(line, "\"currency\"", "\"posId\":\"P\",\"currency\"")), DeadLetter("400.001")),
+        (with(nested), DeadLetter("400.001")),
+        (with(|line| put(line, "\"quantity\":1", "\"quantity\":NaN")), DeadLetter("400.001")),
+        (with(|line| put(line, "\"quantity\":1", "\"quantity\":1e400")), NotEvaluated("400.003")),
+        (with(|line| put(line, "card transaction", "card\0transaction")), DeadLetter("400.001")),
+        (with(|line| put(line, "card transaction", "card\\u0000transaction")), Accepted),
+        (with(|line| put(line, "card transaction", "\\u0000")), NotEvaluated("400.002")),
+        (with(|line| put(line, "\"Purchase\"", "\"Giveaway\"")), NotEvaluated("400.004")),
+        (Box::new(|message, _| Message { value: None, ..message }), DeadLetter("400.001")),
+        (Box::new(|message, _| Message { value: Some(Vec::new()), ..message }), DeadLetter("400.001")),
+        (Box::new(|message, _| Message { key: None, ..message }), DeadLetterOnly("400.001")),
+        (
+            Box::new(|message, _| Message { key: Some(b"another".to_vec()), ..message }),
+            NotEvaluated("400.003"),
+        ),
+    ]
+}
+
+fn put(line: &str, part: &str, other: &str) -> Vec<u8> {
+    assert!(line.contains(part), "{part}: {line}");
+    line.replacen(part, other, 1).into_bytes()
+}
+
+fn nested(line: &str) -> Vec<u8> {
+    let deep = format!("\"more\":{}{},\"currency\"", "[".repeat(100_000), "]".repeat(100_000));
+    put(line, "\"currency\"", &deep)
+}
+
+/// 2 MB that begin with this byte.
+fn garbage(first: u8) -> Vec<u8> {
+    let mut state = 7_u32;
+    let next = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::once(first).chain(std::iter::repeat_with(next)).take(2_000_000).collect()
+}
+
+fn assert_answers(
+    scene: &Scene,
+    records: &[(Message, Answer)],
+    outcomes: &[Record],
+    dead_letters: &[Record],
+) {
+    let by_offset = |offset: usize| {
+        let own = outcomes.iter().map(|outcome| (outcome, json(outcome)));
+        let mut own =
+            own.filter(|(_, said)| said["source"]["offset"] == offset && said["supersedes"].is_null());
+        let (found, more) = (own.next(), own.next());
+        assert!(more.is_none(), "offset {offset} has two outcomes");
+        found
+    };
+    for (offset, (message, answer)) in records.iter().enumerate() {
+        let outcome = by_offset(offset);
+        let named = offset.to_string();
+        let letter = dead_letters.iter().find(|letter| letter.header("source.offset") == Some(&named));
+        let (verdict, code, dead) = match answer {
+            Accepted => (Some("Accepted"), None, false),
+            NotEvaluated(code) => (Some("NotEvaluated"), Some(*code), false),
+            DeadLetter(code) => (Some("NotEvaluated"), Some(*code), true),
+            DeadLetterOnly(code) => (None, Some(*code), true),
+        };
+        let told = outcome.as_ref().map(|(_, said)| said.to_string()).unwrap_or_default();
+        let said = outcome.as_ref().map(|(_, said)| said["outcome"].as_str().expect("a verdict"));
+        assert_eq!(said, verdict, "offset {offset}: {told}");
+        if let Some((record, said)) = &outcome {
+            assert_eq!(record.key, message.key, "offset {offset}");
+            let found = said["riskCheckMessages"][0]["code"].as_str();
+            assert_eq!(found, code, "offset {offset}: {told}");
+        }
+        assert_eq!(letter.is_some(), dead, "offset {offset}: {told}");
+        if let Some(letter) = letter {
+            assert_eq!(letter.header("error.code"), code, "offset {offset}");
+            assert!(letter.header("error.message").is_some_and(|text| !text.is_empty()), "offset {offset}");
+            assert_eq!(letter.header("source.topic"), Some(&*scene.pos_events));
+            assert_eq!(letter.header("source.partition"), Some("0"));
+            assert!(letter.key == message.key && letter.value == message.value, "offset {offset}: as it was");
+        }
+    }
+    let dead = records.iter().filter(|(_, answer)| matches!(answer, DeadLetter(_) | DeadLetterOnly(_)));
+    assert_eq!(dead_letters.len(), dead.count());
+}
+
+fn json(record: &Record) -> Value {
+    serde_json::from_str(record.text()).expect("JSON")
+}
+
+#[test]
+fn waits_for_a_registry_that_is_down_and_decides_once_it_is_up() {
+    let (Some(kafka), Some(shared)) = (kafka(), shared()) else { return };
+    let june = June::read(&shared, 4);
+    let pos_event = Registered::new(kafka, &kafka.topic("pos-event"), POS_EVENT);
+    let port = free_ports(1);
+    let url = kafka.registry().trim_start_matches("http://");
+    let (address, path) = url.split_once('/').unwrap_or((url, ""));
+    let registry = format!("registry.url=http://127.0.0.1:{port}/{path}");
+    let scene = Scene::new(kafka, 1, &[OPEN, &registry, "registry.backoff_max=500ms"]);
+    let [plain, avro, after, _] = &june.events[..] else { panic!("{} events", june.events.len()) };
+    let mut running = scene.start(&[]);
+    let messages = [
+        june::message(plain, plain.clone()),
+        june::message(avro, pos_event.encode(avro)),
+        june::message(after, after.clone()),
+    ];
+    kafka.produce(&scene.pos_events, messages);
+
+    eventually(WITHIN, "the partition to wait for the registry", || {
+        let (status, page) = running.page("/readyz");
+        (status == 503 && page.contains("schema registry")).then_some(())
+    });
+    assert_eq!(kafka.await_committed(&scene.pos_outcomes, 1, WITHIN).len(), 1, "what lies before it");
+    let (status, _) = running.page("/healthz");
+    assert_eq!(status, 200, "a restart would not help");
+
+    open_gate(port, address.to_owned());
+    let outcomes = scene.await_decided(&mut running);
+    running.await_ready(1);
+    running.stop();
+    let verdicts: Vec<Value> = outcomes.iter().map(|outcome| json(outcome)["outcome"].clone()).collect();
+    assert_eq!(verdicts, ["Accepted", "Accepted", "Accepted"]);
+    assert_eq!(kafka.read_committed(&scene.dead_letters).len(), 0);
+}
+
+/// From now on `port` leads to `address`, for as long as the process lives.
+fn open_gate(port: u16, address: String) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).expect("a port that was free");
+    let pass = |mut from: TcpStream, mut to: TcpStream| {
+        std::thread::spawn(move || {
+            // Either end may close: then that is passed on.
+            let _ = copy(&mut from, &mut to);
+            let _ = to.shutdown(std::net::Shutdown::Write);
+        });
+    };
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (Ok(client), Ok(server)) = (client, TcpStream::connect(&address)) else { continue };
+            if let (Ok(client_too), Ok(server_too)) = (client.try_clone(), server.try_clone()) {
+                pass(client, server_too);
+                pass(server, client_too);
+            }
+        }
+    });
+}
