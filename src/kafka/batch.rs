@@ -121,6 +121,9 @@ pub fn recycle<A, B>(mut list: Vec<A>) -> Vec<B> {
     list.into_iter().filter_map(|_| None).collect()
 }
 
+/// Records of a batch, and how long nothing came before the first of them.
+type Gathered<R> = (Vec<R>, Duration);
+
 /// Takes what is there behind what was `held` before, waiting up to `idle` for the first record. Stops early where the
 /// group waits for an answer.
 ///
@@ -134,15 +137,18 @@ pub fn gather<'a, B: Broker>(
     limits: &BatchLimits,
     idle: Duration,
     lanes: &mut Lanes,
-) -> Result<Vec<<B::Consumer as GroupConsumer>::Record<'a>>, Fault> {
+) -> Result<Gathered<<B::Consumer as GroupConsumer>::Record<'a>>, Fault> {
     lanes.clear();
     let mut records = recycle(spare);
     for record in held {
         take(<B::Consumer as GroupConsumer>::lend(record), &mut records, lanes);
     }
     let of_before = records.len();
+    let asked = broker.now();
     let mut next = consumer.poll(idle)?;
     let begun = broker.now();
+    // A thread that was not let run for longer has not waited for longer.
+    let waited = (begun - asked).min(idle);
     let mut bytes = 0;
     while let Some(record) = next {
         bytes += record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len);
@@ -155,7 +161,7 @@ pub fn gather<'a, B: Broker>(
         }
         next = consumer.poll(Duration::ZERO)?;
     }
-    Ok(records)
+    Ok((records, waited))
 }
 
 fn take<R: InboundRecord>(record: R, records: &mut Vec<R>, lanes: &mut Lanes) {

@@ -104,9 +104,10 @@ pub trait GroupConsumer {
     /// [`Fault`] of operation `Seek`.
     fn resume_input(&self, at: TopicPartition) -> Result<(), Fault>;
 
-    /// Whether everything that the broker is known to have of this input was delivered, as far as that can be told
-    /// without asking. Cheap.
-    fn at_end(&self, at: TopicPartition) -> bool;
+    /// How many offsets the broker is known to have of this input behind the last record that was delivered, as far as
+    /// that can be told without asking; markers of transactions, which are never delivered, count too. `None`: not
+    /// fetched yet. Cheap.
+    fn behind(&self, at: TopicPartition) -> Option<i64>;
 
     /// Takes a record out of the client's memory, to hold it beyond this batch.
     fn detach(record: Self::Record<'_>) -> Self::Record<'static>;

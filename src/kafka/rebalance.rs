@@ -20,8 +20,13 @@ const SCHEMA_PAUSE_MIN: Duration = Duration::from_millis(50);
 const SCHEMA_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// How long a partition waits for an input of which the broker has more, before it decides without: that input may be
-/// out of reach, or end in nothing but markers of transactions.
+/// out of reach. Counted is only the time in which nothing at all came: while records wait in the client, those of the
+/// missing input are among them.
 const BEHIND_MAX: Duration = Duration::from_secs(1);
+/// The same where a single offset is missing: most likely the marker at the end of a transaction, which never comes.
+const MARKER_MAX: Duration = Duration::from_millis(100);
+/// Wait where something always comes: no partition may stand still for the others' load.
+const BUSY_MAX: Duration = Duration::from_secs(60);
 /// Records held of one input, at most, while the other is fetched; from here on its delivery is paused.
 const HELD_MAX: usize = 20_000;
 
@@ -49,8 +54,20 @@ struct Slot<D, R> {
     held: Vec<R>,
     /// The input whose delivery is paused because too many are held.
     paused: Option<Input>,
-    /// The input that is waited for, and since when.
-    behind: Option<(Input, Duration)>,
+    /// The input that is waited for.
+    behind: Option<Behind>,
+}
+
+/// A wait for one input.
+#[derive(Clone, Copy, Debug)]
+struct Behind {
+    missing: Input,
+    /// Since when.
+    since: Duration,
+    /// How long of it nothing came.
+    idle: Duration,
+    /// The wait is over: decided without until the input comes.
+    over: bool,
 }
 
 impl<D, R> Default for Slot<D, R> {
@@ -277,9 +294,9 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
         let input = held.first().map(|record| record.source().input);
         let missing = input.map(Input::other);
         if let Some(missing) =
-            missing.filter(|missing| slot.behind.is_none_or(|(behind, _)| behind != *missing))
+            missing.filter(|missing| slot.behind.is_none_or(|behind| behind.missing != *missing))
         {
-            slot.behind = Some((missing, now));
+            slot.behind = Some(Behind { missing, since: now, idle: Duration::ZERO, over: false });
         }
         if let Some(paused) = slot.paused.filter(|paused| Some(*paused) != input || held.len() < HELD_MAX / 2)
         {
@@ -297,21 +314,36 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
     }
 
     /// Of which inputs the broker has no more, or which are not waited for any longer. `came`: which have records in
-    /// the batch.
+    /// the batch; `idle`: how long nothing came before it.
     pub fn ended<C: GroupConsumer>(
         &mut self,
         consumer: &C,
         partition: i32,
         came: [bool; 2],
+        idle: Duration,
         now: Duration,
     ) -> [bool; 2] {
-        let behind = self.slot(partition).and_then(|slot| {
-            slot.behind = slot.behind.filter(|(input, _)| !came[*input as usize]);
-            slot.behind
-        });
+        let Some(slot) = self.slot(partition) else { return [false; 2] };
+        slot.behind = slot.behind.filter(|behind| !came[behind.missing as usize]);
         Input::ALL.map(|input| {
-            let waited = behind.is_some_and(|(missing, since)| missing == input && now >= since + BEHIND_MAX);
-            waited || consumer.at_end(TopicPartition { input, partition })
+            let missing = consumer.behind(TopicPartition { input, partition });
+            let waited = slot.behind.as_mut().filter(|behind| behind.missing == input);
+            match (missing, waited) {
+                (Some(0), _) => true,
+                (_, None) => false,
+                (_, Some(behind)) => {
+                    behind.idle += idle;
+                    let most = if missing == Some(1) { MARKER_MAX } else { BEHIND_MAX };
+                    let over = behind.over || behind.idle >= most || now >= behind.since + BUSY_MAX;
+                    if over && !behind.over && missing != Some(1) {
+                        log::warn!(
+                            "partition {partition}: {missing:?} offsets of {input:?} do not come: deciding without them"
+                        );
+                    }
+                    behind.over = over;
+                    over
+                }
+            }
         })
     }
 

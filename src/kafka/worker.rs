@@ -156,15 +156,22 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         let limits = self.limits();
         let held = self.slots.take_held();
         let spare = std::mem::take(&mut self.spare);
-        let records =
+        let (records, idle) =
             gather(&*self.shared.broker, &self.consumer, held, spare, &limits, IDLE, &mut self.lanes)?;
         if records.is_empty() {
             return Ok(());
         }
         let begun = self.shared.broker.now();
         self.transactions.begin()?;
-        let decided =
-            decide(&records, &self.lanes, &mut self.slots, &self.consumer, &self.transactions, &self.shared);
+        let decided = decide(
+            &records,
+            idle,
+            &self.lanes,
+            &mut self.slots,
+            &self.consumer,
+            &self.transactions,
+            &self.shared,
+        );
         let single = records.len() == 1;
         let first = records.first().map(|record| (record.source(), record.offset()));
         let (held, spare) = left::<B, _>(&mut self.slots, &decided, records);
@@ -329,6 +336,7 @@ fn left<B: Broker, D: Decider>(
 /// Decides the records of a batch, lane by lane, into the open transaction.
 fn decide<B: Broker, D: Deciders>(
     records: &[<B::Consumer as GroupConsumer>::Record<'_>],
+    idle: Duration,
     lanes: &Lanes,
     slots: &mut Slots<D::Decider, Detached<B>>,
     consumer: &B::Consumer,
@@ -346,7 +354,7 @@ fn decide<B: Broker, D: Deciders>(
     let producer = transactions.producer();
     let now = shared.broker.now();
     for lane in lanes.lanes() {
-        let ended = slots.ended(consumer, lane.partition, lane.came(), now);
+        let ended = slots.ended(consumer, lane.partition, lane.came(), idle, now);
         // Records of a partition that is not ours to decide: it is read again once it is.
         let Some(decider) = slots.active(lane.partition) else { continue };
         let mut sink = Sink::<B>::new(producer, &shared.settings, lane.partition);

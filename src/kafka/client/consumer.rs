@@ -197,20 +197,11 @@ impl InboundRecord for Lent<'_> {
     }
 }
 
-/// How far an input of a partition was delivered.
-#[derive(Clone, Copy, Default)]
-struct Delivered {
-    /// The next offset; none: from the start.
-    next: Option<i64>,
-    /// Whether a record came since the partition was moved.
-    any: bool,
-}
-
 /// A member of the group.
 pub struct Member {
     consumer: BaseConsumer<Noted>,
-    /// How far each input of a partition was delivered.
-    delivered: RefCell<Vec<[Delivered; 2]>>,
+    /// The next offset of each input of a partition, after the last record that was delivered; none: from the start.
+    delivered: RefCell<Vec<[Option<i64>; 2]>>,
 }
 
 impl Member {
@@ -236,13 +227,13 @@ impl Member {
         self.consumer.context()
     }
 
-    fn note_delivered(&self, at: TopicPartition, to: Delivered) {
+    fn note_delivered(&self, at: TopicPartition, next: Option<i64>) {
         let Ok(index) = usize::try_from(at.partition) else { return };
         let mut delivered = self.delivered.borrow_mut();
         if index >= delivered.len() {
-            delivered.resize(index + 1, [Delivered::default(); 2]);
+            delivered.resize(index + 1, [None; 2]);
         }
-        delivered[index][at.input as usize] = to;
+        delivered[index][at.input as usize] = next;
     }
 
     fn list(&self, partitions: &[TopicPartition]) -> TopicPartitionList {
@@ -292,7 +283,7 @@ impl GroupConsumer for Member {
                 // Only the two inputs are subscribed, so anything else cannot come.
                 let Some(input) = self.noted().input(message.topic()) else { return Ok(None) };
                 let at = TopicPartition { input, partition: message.partition() };
-                self.note_delivered(at, Delivered { next: Some(message.offset() + 1), any: true });
+                self.note_delivered(at, Some(message.offset() + 1));
                 Ok(Some(Lent { message: Held::Lent(message), input }))
             }
             Some(Err(error)) => {
@@ -346,7 +337,7 @@ impl GroupConsumer for Member {
     fn resume(&self, partition: i32, positions: Positions) -> Result<(), Fault> {
         for (input, position) in [Input::PosEvents, Input::AccountEvents].into_iter().zip(positions) {
             let at = TopicPartition { input, partition };
-            self.note_delivered(at, Delivered { next: position, any: false });
+            self.note_delivered(at, position);
         }
         // Seek only after resume: resuming would go to where the client itself thinks it was.
         self.consumer.resume(&self.both(partition)).map_err(|error| fault(Operation::Seek, &error))?;
@@ -369,16 +360,12 @@ impl GroupConsumer for Member {
         self.consumer.resume(&self.list(&[at])).map_err(|error| fault(Operation::Seek, &error))
     }
 
-    fn at_end(&self, at: TopicPartition) -> bool {
-        let delivered = usize::try_from(at.partition)
-            .ok()
-            .and_then(|index| self.delivered.borrow().get(index).copied())
-            .map_or_else(Delivered::default, |inputs| inputs[at.input as usize]);
-        let known = watermarks::last_known(&self.consumer, self.noted().topic(at.input), at.partition);
-        let Some((low, high)) = known else { return false };
-        let next = delivered.next.unwrap_or(low).max(low);
-        // The end of a topic that is written in transactions is a marker, which is never delivered.
-        high <= next + i64::from(delivered.any)
+    fn behind(&self, at: TopicPartition) -> Option<i64> {
+        let index = usize::try_from(at.partition).ok()?;
+        let delivered = self.delivered.borrow().get(index).copied().unwrap_or_default();
+        let (low, high) = watermarks::last_known(&self.consumer, self.noted().topic(at.input), at.partition)?;
+        let next = delivered[at.input as usize].unwrap_or(low).max(low);
+        Some((high - next).max(0))
     }
 
     fn detach(record: Lent<'_>) -> Lent<'static> {
