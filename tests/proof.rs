@@ -9,6 +9,8 @@ mod bad_input;
 mod june;
 #[path = "proof/operation.rs"]
 mod operation;
+#[path = "proof/restarts.rs"]
+mod restarts;
 #[path = "proof/scene.rs"]
 mod scene;
 mod support;

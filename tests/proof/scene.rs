@@ -2,7 +2,7 @@
 //! Never reaches into the program: what it knows of a process is what an operator would, by signals, pages and log.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -38,6 +38,12 @@ impl Scene {
         let name = kafka.topic("proof");
         let inputs = [format!("{name}.events"), format!("{name}.accounts")];
         Self::named(kafka, &name, inputs, partitions, sets)
+    }
+
+    /// Another group on the same inputs, with outcomes and journal of its own.
+    pub fn beside(&self, partitions: u32, sets: &[&str]) -> Self {
+        let inputs = [self.pos_events.clone(), self.account_events.clone()];
+        Self::named(self.kafka, &self.kafka.topic("proof"), inputs, partitions, sets)
     }
 
     fn named(
@@ -141,6 +147,13 @@ impl Scene {
         self.kafka.read_committed(&self.pos_outcomes)
     }
 
+    /// How many POS events the group has committed.
+    pub fn events_decided(&self, member: &BaseConsumer) -> i64 {
+        let committed = self.committed(member).expect("the group's offsets");
+        let own = committed.elements_for_topic(&self.pos_events);
+        own.iter().filter_map(|found| found.offset().to_raw()).filter(|offset| *offset > 0).sum()
+    }
+
     /// A client that asks for the group's offsets and never joins it.
     pub fn member(&self) -> BaseConsumer {
         self.kafka.client().set("group.id", &self.group).create().expect("a client")
@@ -187,6 +200,16 @@ impl Running {
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    /// Whether its log has this text by now.
+    pub fn says(&self, text: &str) -> bool {
+        std::fs::read_to_string(&self.log).expect("the log").contains(text)
+    }
+
+    /// The path of its log.
+    pub fn log_path(&self) -> &Path {
+        &self.log
+    }
+
     pub fn assert_alive(&mut self) {
         if let Some(status) = self.child.try_wait().expect("the child") {
             panic!("ended with {status}: {}", std::fs::read_to_string(&self.log).expect("the log"));
@@ -205,6 +228,12 @@ impl Running {
         self.signal("TERM");
         let (code, said) = self.ended();
         assert_eq!(code, Some(0), "{said}");
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.signal("KILL");
+        self.child.wait().expect("the child");
     }
 
     fn signal(&self, name: &str) {

@@ -134,6 +134,15 @@ impl Kafka {
         read_to_ends(&reader, topic, ends.len())
     }
 
+    /// Every committed record before the first transaction that is still open, by partition and offset.
+    ///
+    /// # Panics
+    /// When a partition cannot be read.
+    pub fn read_stable(&self, topic: &str) -> Vec<Record> {
+        let partitions = self.ends(topic).len();
+        read_to_ends(&self.reader("read_committed"), topic, partitions)
+    }
+
     /// Waits until at least `count` committed records are in the topic, then answers as [`Kafka::read_committed`].
     ///
     /// # Panics
