@@ -70,7 +70,8 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Reads JSON Lines, plain or zstd. The files are merged by their times (time, createdAt), account events
-first where equal; outcomes come in the order of the events. Lines that name no account give no outcome;
+first where equal; outcomes come in the order of the events. Each file should be in the order of its times:
+where they go back, the files are merged as they stand, while a topic is merged partition by partition. Lines that name no account give no outcome;
 they are told on standard error and counted.
 
 Examples:
