@@ -34,11 +34,16 @@ decided() { curl -s "127.0.0.1:$port/metrics" | awk '/^tillgate_events_total/ { 
 ticks() { awk '{ print $14 + $15 }' "/proc/$pid/stat"; }
 until first=$(decided) && [ "$first" -gt 0 ]; do kill -0 "$pid" && sleep 0.05; done
 began=$(date +%s.%N) cpu=$(ticks)
-while events=$(decided) && [ "$events" -lt "$count" ]; do kill -0 "$pid" && sleep 0.1; done
+while half=$(decided) && [ "$half" -lt $((count / 2)) ]; do kill -0 "$pid" && sleep 0.05; done
+middle=$(date +%s.%N) spent=$(ticks)
+while events=$(decided) && [ "$events" -lt "$count" ]; do kill -0 "$pid" && sleep 0.05; done
 ended=$(date +%s.%N) used=$(ticks) rss=$(awk '/VmHWM/ { print $2 }' "/proc/$pid/status")
-awk -v n="$((events - first))" -v s="$(echo "$ended $began" | awk '{ print $1 - $2 }')" -v t="$((used - cpu))" \
-  -v hz="$(getconf CLK_TCK)" -v rss="$rss" \
-  'BEGIN { printf "tillgate: %d events in %.1f s, %.0f/s, %.2f us of CPU each, %.0f MB\n", n, s, n / s, t / hz * 1e6 / n, rss / 1024 }'
+report() { # WHAT EVENTS FROM TO TICKS
+  echo "$@" | awk -v hz="$(getconf CLK_TCK)" -v rss="$rss" '{ s = $4 - $3
+    printf "tillgate, %s: %d events in %.1f s, %.0f/s, %.2f us of CPU each, %.0f MB\n", $1, $2, s, $2 / s, $5 / hz * 1e6 / $2, rss / 1024 }'
+}
+report whole "$((events - first))" "$began" "$ended" "$((used - cpu))"
+report second-half "$((events - half))" "$middle" "$ended" "$((used - spent))"
 kill "$pid"
 wait "$pid"
 pid=""
