@@ -63,7 +63,7 @@ impl Till {
         while let Some((account, _)) = self.state.expired_hold(now) {
             let number = account.number.to_string();
             let ended = record_at("pos.events", &number, now, self.offset);
-            let Some(decision) = self.engine.expire(&self.state, &ended, 0, 1, now) else { break };
+            let Some(decision) = self.engine.expire(&self.state, &ended, &event, 1, now) else { break };
             apply(&mut self.state, decision.change);
         }
         let decision = self.engine.decide(&self.state, &sound, &record, now);

@@ -2,9 +2,11 @@
 
 use super::pos::uses_limit;
 use super::{Decision, Engine, Record, change};
+use crate::checks::repeat::Digest;
 use crate::checks::{Check, Effect, Finding};
 use crate::domain::enums::{EventType, MessageType, Verdict};
 use crate::domain::ids::TransactionId;
+use crate::domain::pos_event::PosEvent;
 use crate::state::{Account, Booking, Fact, Hold, PartitionState, Standing};
 use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
@@ -25,13 +27,14 @@ impl Engine {
         &'a self,
         state: &PartitionState,
         record: &Record<'a>,
-        digest: u64,
+        event: &PosEvent<'_>,
         ordinal: u32,
         now: crate::domain::Micros,
     ) -> Option<Decision<'a>> {
         let (account, transaction_id) = state.expired_hold(now)?;
         let hold = account.holds().iter().find(|hold| hold.transaction_id == transaction_id)?;
-        let id = record.transaction_id(digest, ordinal);
+        // Of the content, as the event's own id: the same whatever format it came in.
+        let id = record.transaction_id(Digest::of(event).content, ordinal);
         Some(self.end_pending(record, account, hold, End::Expired, id, SmallVec::new()))
     }
 

@@ -214,7 +214,7 @@ impl Partition {
         effects.state.advance(sound.time);
         let now = effects.state.stream_time();
         for ordinal in 1..=limits::EXPIRIES_PER_INPUT_MAX as u32 {
-            let Some(ended) = engine.expire(effects.state, &at, digest_of(record), ordinal, now) else {
+            let Some(ended) = engine.expire(effects.state, &at, &event, ordinal, now) else {
                 break;
             };
             effects.carry_out(ended, out)?;
