@@ -25,7 +25,7 @@ const SCHEMA_PAUSE_MAX: Duration = Duration::from_secs(5);
 const BEHIND_MAX: Duration = Duration::from_secs(1);
 /// The same where a single offset is missing: most likely the marker at the end of a transaction, which never comes.
 const MARKER_MAX: Duration = Duration::from_millis(100);
-/// Wait where something always comes: no partition may stand still for the others' load.
+/// Wait where something always comes, and for an input that was never fetched: no partition may stand still for ever.
 const BUSY_MAX: Duration = Duration::from_secs(60);
 /// Records held of one input, at most, while the other is fetched; from here on its delivery is paused.
 const HELD_MAX: usize = 20_000;
@@ -333,7 +333,12 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
                 (_, None) => false,
                 (_, Some(behind)) => {
                     behind.idle += idle;
-                    let most = if missing == Some(1) { MARKER_MAX } else { BEHIND_MAX };
+                    let most = match missing {
+                        Some(1) => MARKER_MAX,
+                        Some(_) => BEHIND_MAX,
+                        // Its broker has not answered yet: nothing is known of what it has.
+                        None => BUSY_MAX,
+                    };
                     let over = behind.over || behind.idle >= most || now >= behind.since + BUSY_MAX;
                     if over && !behind.over && missing != Some(1) {
                         log::warn!(

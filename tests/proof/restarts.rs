@@ -10,16 +10,17 @@ use crate::support::{Record, eventually, kafka, shared};
 use crate::{OPEN, as_lines, assert_each_once, by_partition, decided, produce};
 
 const PARTITIONS: u32 = 4;
-const EVENTS: usize = 120_000;
-/// Rotations of 2,500 events, as many apart, and many transactions in each; so small that the work takes several lives.
+const EVENTS: usize = 50_000;
+/// Rotations of 1,250 events, some time apart, and many transactions in each: so small that the work takes long enough to
+/// be stopped in the middle of it, however late a busy machine lets this test look.
 const SMALL: [&str; 6] = [
     OPEN,
-    "kafka.batch_events_max=50",
+    "kafka.batch_events_max=10",
     // Little of one input in the client's memory: batches so small take longer through much of it than the other input
     // is waited for, and it is behind it.
     "kafka.librdkafka.max.partition.fetch.bytes=65536",
-    "journal.checkpoint_events_per_account=2",
-    "journal.rotation_events_min=5000",
+    "journal.checkpoint_events_per_account=1",
+    "journal.rotation_events_min=3000",
     "journal.record_bytes_max=256KiB",
 ];
 /// A member that is killed comes back to its place at once.
