@@ -4,7 +4,7 @@ use super::AppError;
 use super::pulse::Pulse;
 use crate::cli::Common;
 use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
-use crate::codec::{KnownSchemas, Schemas};
+use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id};
 use crate::config::{AvroFraming, LogFormat, OutputFormat, RegistryAuth, Settings};
 use crate::gateway::{AdminSource, Listener, PartitionStanding, Standing, WorkerStanding, admin};
 use crate::kafka::health::{Health, PartitionHealth, WorkerHealth};
@@ -127,11 +127,15 @@ fn encoding(settings: &Settings, registry: Option<&Registry>) -> Result<OutcomeE
                 },
             )?;
             tracing::info!(subject, id, "the outcome's schema is registered");
-            Ok(OutcomeEncoding::Avro([&[0], &id.to_be_bytes()[..]].concat()))
+            let mut framing = Vec::new();
+            frame_with_id(id, &mut framing);
+            Ok(OutcomeEncoding::Avro(framing))
         }
         (OutputFormat::Avro, ..) => {
             let fingerprint = fingerprint(POS_OUTCOME_SCHEMA).map_err(AppError::Start)?;
-            Ok(OutcomeEncoding::Avro([&[0xc3, 0x01], &fingerprint.to_le_bytes()[..]].concat()))
+            let mut framing = Vec::new();
+            frame_with_fingerprint(fingerprint, &mut framing);
+            Ok(OutcomeEncoding::Avro(framing))
         }
     }
 }

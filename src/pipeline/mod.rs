@@ -12,7 +12,6 @@ pub use journal::JournalBatch;
 pub use partition::{Interrupt, Partition, PartitionOptions};
 pub use restore::{Restore, RestoreFault};
 
-use crate::codec::SchemaRef;
 use crate::domain::outcome::Outcome;
 
 /// Which input topic a record came from.
@@ -73,6 +72,3 @@ pub enum OutcomeEncoding {
     /// Avro by the contract's schema, behind these bytes (registry prefix, single-object header, or nothing).
     Avro(Vec<u8>),
 }
-
-/// The schema that a record waits for.
-pub type MissingSchema = SchemaRef;

@@ -1,9 +1,9 @@
 //! A partition's records, one after another: what is decided is applied, encoded and journalled.
 
 use super::journal::{Journal, JournalBatch};
-use super::{InRecord, Input, MissingSchema, OutcomeEncoding, Output};
+use super::{InRecord, Input, OutcomeEncoding, Output};
 use crate::codec::journal::Head;
-use crate::codec::{self, DecodeError, Schemas};
+use crate::codec::{self, DecodeError, SchemaRef, Schemas};
 use crate::domain::hashing::hash64;
 use crate::domain::limits;
 use crate::domain::outcome::{Outcome, Source};
@@ -48,7 +48,7 @@ pub struct Partition {
 pub enum Interrupt {
     /// The writer's schema is not known yet.
     #[error("the schema {0} has not come from the registry yet")]
-    NeedsSchema(MissingSchema),
+    NeedsSchema(SchemaRef),
     /// The state and the program disagree: the state must be dropped and restored.
     #[error("the state of the partition is broken: {0}")]
     State(#[from] StateFault),
