@@ -76,7 +76,7 @@ impl Running {
         let stop = Arc::new(AtomicBool::new(false));
         let echoes = Arc::new(Echoes { switches: Arc::clone(switches) });
         let (settings, its_health, its_stop) = (settings.clone(), Arc::clone(&health), Arc::clone(&stop));
-        let thread = std::thread::spawn(move || run(settings, echoes, its_health, &its_stop));
+        let thread = std::thread::spawn(move || run(settings, |_| echoes, its_health, &its_stop));
         Running { health, stop, thread: Some(thread) }
     }
 
@@ -318,7 +318,7 @@ fn refuses_inputs_of_different_partition_counts_and_a_journal_that_deletes() {
     let deleting = Settings { topics: Topics { journal: other, ..settings.topics.clone() }, ..settings };
     for (settings, part) in [(counts, "must have the same number"), (deleting, "retention.ms")] {
         let health = Arc::new(Health::new(1));
-        let refused = run(settings, Arc::new(Echoes::default()), health, &AtomicBool::new(false));
+        let refused = run(settings, |_| Arc::new(Echoes::default()), health, &AtomicBool::new(false));
         let text = refused.expect_err("a refusal").to_string();
         assert!(text.contains(part), "{text}");
     }
@@ -611,5 +611,5 @@ fn worker_of_another_process() {
     let switches: Arc<Switches> = Arc::default();
     switches.hang.store(true, Ordering::Release);
     let echoes = Arc::new(Echoes { switches });
-    run(settings, echoes, Arc::new(Health::new(1)), &AtomicBool::new(false)).expect("a start");
+    run(settings, |_| echoes, Arc::new(Health::new(1)), &AtomicBool::new(false)).expect("a start");
 }

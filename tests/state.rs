@@ -431,3 +431,46 @@ fn counters_at_their_end_are_refused_and_do_not_panic() {
     let after = restore.on_record(&record(&head(0, 0, 1)));
     assert!(matches!(after, Err(RestoreFault::Gap { .. })), "{after:?}");
 }
+
+/// A transaction that begins a partition's state anew, with the accounts of `held`, in the place after `log`.
+fn reset_to(held: &Partition, log: &[Vec<u8>]) -> Vec<u8> {
+    let last = read_record(log.last().expect("a journal")).expect("a record").head;
+    let mut accounts = Writer::default();
+    held.state().accounts().iter().for_each(|account| write_account(&mut accounts, account));
+    let head = Head {
+        sequence: last.sequence + 1,
+        part: 0,
+        parts: 1,
+        stream_time: held.state().stream_time(),
+        positions: held.positions(),
+        rotation: last.rotation + 1,
+        rotation_begins: true,
+        rotation_completes: true,
+        resets: true,
+        ..last
+    };
+    write_record(&head, (0, &[]), (held.state().accounts().len(), &accounts.0))
+}
+
+#[test]
+fn a_reset_makes_void_what_was_folded_before() {
+    let feed = |seed, events| {
+        let (mut live, mut log) = (partition(options()), Log::default());
+        let history = history(&ENGINE, seed, events, 1);
+        for batch in batches(&history, &mut Draw::of_slot(seed, 5), 20) {
+            log.append(commit(&mut live, batch, &mut Published::default()));
+        }
+        (live, log.records)
+    };
+    let (before, mut log) = feed(1, 80);
+    let (other, _) = feed(2, 50);
+    log.push(reset_to(&other, &log));
+    let from_the_start = restored(&log, options()).expect("a whole journal");
+    assert_same(&from_the_start, &other, "restored over a reset");
+    assert!(before.state().accounts().len() > 0);
+    let from_the_reset = restored(&log[log.len() - 1..], options()).expect("a reset is enough");
+    assert_same(&from_the_reset, &other, "restored from the reset on");
+    let mut goes_on = from_the_reset;
+    log.extend(commit(&mut goes_on, &history(&ENGINE, 3, 20, 1), &mut Published::default()).records);
+    assert_same(&restored(&log, options()).expect("a whole journal"), &goes_on, "decided on after a reset");
+}

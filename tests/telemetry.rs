@@ -293,7 +293,7 @@ fn bad_events_from_kafka_leave_nothing_private_in_the_log_lines() {
     let deciders = Arc::new(Partitions::new(engine::<&str>(&[]), options, Arc::new(schemas)));
     let outcomes = settings.topics.pos_outcomes.clone();
     let (health, its_stop) = (Arc::new(Health::new(1)), Arc::clone(&stop));
-    let worker = std::thread::spawn(move || run(settings, deciders, health, &its_stop));
+    let worker = std::thread::spawn(move || run(settings, |_| deciders, health, &its_stop));
     kafka.await_committed(&outcomes, bad_events().len(), Duration::from_secs(60));
     stop.store(true, Ordering::Release);
     worker.join().expect("no panic").expect("a start");

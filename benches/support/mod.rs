@@ -80,6 +80,7 @@ pub fn partition(engine: &Arc<Engine>, encoding: OutcomeEncoding) -> Partition {
         checkpoint_events_per_account: 2,
         rotation_events_min: 100_000,
         journal_record_bytes_max: 900 << 10,
+        input_partitions: 1,
     };
     Partition::new(engine.clone(), 0, options)
 }

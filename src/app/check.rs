@@ -41,6 +41,7 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
             checkpoint_events_per_account: u32::MAX,
             rotation_events_min: u32::MAX,
             journal_record_bytes_max: usize::MAX,
+            input_partitions: args.partitions,
         },
         schemas: &schemas,
     };

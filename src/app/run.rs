@@ -68,8 +68,8 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
         ruleset = engine.ruleset(),
         "starting"
     );
-    let partitions = Partitions::new(engine, options(&settings, encoding), schemas);
-    let result = crate::kafka::run((&settings).into(), Arc::new(partitions), health, &stop);
+    let deciders = |count| Arc::new(Partitions::new(engine, options(&settings, encoding, count), schemas));
+    let result = crate::kafka::run((&settings).into(), deciders, health, &stop);
     stop.store(true, Ordering::Release);
     drop(ended);
     if let Some(admin) = admin {
@@ -82,13 +82,18 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
 }
 
 /// How partitions decide and encode.
-pub(crate) fn options(settings: &Settings, encoding: OutcomeEncoding) -> PartitionOptions {
+pub(crate) fn options(
+    settings: &Settings,
+    encoding: OutcomeEncoding,
+    input_partitions: u32,
+) -> PartitionOptions {
     PartitionOptions {
         topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
         encoding,
         checkpoint_events_per_account: settings.journal.checkpoint_events_per_account,
         rotation_events_min: settings.journal.rotation_events_min,
         journal_record_bytes_max: settings.journal.record_bytes_max,
+        input_partitions,
     }
 }
 

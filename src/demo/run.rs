@@ -64,15 +64,15 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         (&names.dead_letters, 1),
     ])?;
     let settings = on_mock(settings, broker.bootstrap_servers()?);
-    let partitions = Partitions::new(engine, options(&config), Arc::new(schemas()?));
+    let schemas = Arc::new(schemas()?);
+    let deciders = |count| Arc::new(Partitions::new(engine, options(&config, count), schemas));
     let world = World::new(world(args)?);
     let progress = Progress::default();
     let result = std::thread::scope(|scope| {
         let (go, went) = channel();
         let (of_workers, of_health) = (settings.clone(), Arc::clone(&health));
         let (stop, progress, world) = (&*stop, &progress, &world);
-        let workers =
-            scope.spawn(move || crate::kafka::run(of_workers, Arc::new(partitions), of_health, stop));
+        let workers = scope.spawn(move || crate::kafka::run(of_workers, deciders, of_health, stop));
         let of_feed = &settings;
         let feeder = scope.spawn(move || feed(args, world, progress, of_feed, &went, stop));
         let show = Show {
@@ -130,10 +130,10 @@ fn on_mock(settings: Settings, bootstrap_servers: String) -> Settings {
 }
 
 /// As `run` has them, but for checkpoints: the mock cannot cut off what a complete rotation leaves behind.
-fn options(config: &config::Settings) -> PartitionOptions {
+fn options(config: &config::Settings, partitions: u32) -> PartitionOptions {
     PartitionOptions {
         checkpoint_events_per_account: u32::MAX,
-        ..app::run::options(config, OutcomeEncoding::Json)
+        ..app::run::options(config, OutcomeEncoding::Json, partitions)
     }
 }
 

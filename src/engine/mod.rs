@@ -26,6 +26,7 @@ use std::borrow::Cow;
 pub struct Engine {
     parameters: Parameters,
     texts: Texts,
+    ruleset_hash: u128,
     ruleset: String,
     memory: Micros,
 }
@@ -67,10 +68,17 @@ impl Engine {
     #[must_use]
     pub fn new(parameters: Parameters, texts: Texts, canonical: &str) -> Self {
         let memory = parameters.memory();
-        Self { parameters, texts, ruleset: format!("{:032x}", hash128(canonical.as_bytes())), memory }
+        let ruleset_hash = hash128(canonical.as_bytes());
+        Self { parameters, texts, ruleset_hash, ruleset: format!("{ruleset_hash:032x}"), memory }
     }
 
-    /// Hash of the parameters and texts.
+    /// Hash of the parameters and texts, as a number.
+    #[must_use]
+    pub fn ruleset_hash(&self) -> u128 {
+        self.ruleset_hash
+    }
+
+    /// Hash of the parameters and texts, in hexadecimal digits, as outcomes have it.
     #[must_use]
     pub fn ruleset(&self) -> &str {
         &self.ruleset

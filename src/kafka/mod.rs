@@ -47,21 +47,22 @@ use self::{
     suspect::Suspects, worker::Shared,
 };
 
-/// Checks the topics, then decides until `stop` is set and every worker has left the group.
+/// Checks the topics, then decides until `stop` is set and every worker has left the group. `deciders` is told how many
+/// partitions the inputs have.
 ///
 /// # Errors
 /// The cluster cannot be reached, refuses, or its topics are not as they must be. After the start nothing is an
 /// error: workers are built anew, and `health` says so.
 pub fn run<D: Deciders>(
     settings: Settings,
-    deciders: Arc<D>,
+    deciders: impl FnOnce(u32) -> Arc<D>,
     health: Arc<Health>,
     stop: &AtomicBool,
 ) -> Result<(), Fault> {
     let settings = Arc::new(settings);
     let cluster = Cluster::new(Arc::clone(&settings))?;
-    topics::verify(cluster.admin(), &settings)?;
-    run_on(Arc::new(cluster), settings, deciders, health, stop);
+    let partitions = topics::verify(cluster.admin(), &settings)?;
+    run_on(Arc::new(cluster), settings, deciders(partitions), health, stop);
     Ok(())
 }
 

@@ -231,14 +231,18 @@ pub fn apply(admin: &Admin, settings: &Settings, layout: Layout, rows: &[Row]) -
 }
 
 /// Whether workers may start: every topic there, inputs of the same number of partitions, a journal that has one for
-/// each and never deletes by itself, dead letters that hold what comes in.
+/// each and never deletes by itself, dead letters that hold what comes in. Says how many partitions the inputs have.
 ///
 /// # Errors
 /// All that is wrong, with what to do about it.
-pub fn verify(admin: &Admin, settings: &Settings) -> Result<(), Fault> {
+pub fn verify(admin: &Admin, settings: &Settings) -> Result<u32, Fault> {
     let found = admin.topics(&names(settings), settings.check_topic_configs)?;
     let faults = faults(settings, &found);
-    if faults.is_empty() { Ok(()) } else { Err(refused(&faults.join("; "))) }
+    if !faults.is_empty() {
+        return Err(refused(&faults.join("; ")));
+    }
+    let partitions = found.get(&settings.topics.pos_events).map_or(0, |topic| topic.partitions);
+    u32::try_from(partitions).map_err(|_| refused("the inputs have too many partitions"))
 }
 
 fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<String> {

@@ -43,6 +43,7 @@ pub(super) struct Journal {
     events_per_account: u32,
     rotation_events_min: u64,
     record_bytes_max: usize,
+    input_partitions: u32,
     pieces: Vec<Piece>,
     /// Memory of earlier batches' pieces, at most [`SPARE_PIECES`].
     spare: Vec<Vec<u8>>,
@@ -62,6 +63,7 @@ impl Journal {
             events_per_account: options.checkpoint_events_per_account.max(1),
             rotation_events_min,
             record_bytes_max: options.journal_record_bytes_max,
+            input_partitions: options.input_partitions,
             pieces: Vec::new(),
             spare: Vec::new(),
             consumed: 0,
@@ -106,6 +108,7 @@ impl Journal {
     pub(super) fn finish(
         &mut self,
         partition: i32,
+        ruleset: u128,
         writer: &str,
         positions: [Option<i64>; 2],
         state: &PartitionState,
@@ -128,6 +131,8 @@ impl Journal {
         let parts = self.pieces.len().max(1) + slices.len();
         let mut head = Head {
             partition,
+            partitions: self.input_partitions,
+            ruleset,
             sequence: self.sequence + 1,
             part: 0,
             parts: parts as u32,
@@ -139,6 +144,7 @@ impl Journal {
             rotation: rotation.number,
             rotation_begins,
             rotation_completes,
+            resets: false,
         };
         let mut records = Vec::with_capacity(parts);
         let empty = Piece::default();

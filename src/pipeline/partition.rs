@@ -25,6 +25,8 @@ pub struct PartitionOptions {
     pub rotation_events_min: u32,
     /// Longest journal record, bytes.
     pub journal_record_bytes_max: usize,
+    /// How many partitions the inputs have, as the journal says it; 0: not known.
+    pub input_partitions: u32,
 }
 
 /// One input partition: its state, what the batch has changed, and where its inputs stand.
@@ -119,7 +121,7 @@ impl Partition {
     /// The batch's journal records. `writer` is the producer's transactional id. Empty where nothing was read.
     pub fn journal(&mut self, writer: &str) -> JournalBatch {
         let positions = self.positions;
-        self.journal.finish(self.partition, writer, positions, &self.state)
+        self.journal.finish(self.partition, self.engine.ruleset_hash(), writer, positions, &self.state)
     }
 
     /// Whether the next [`Partition::journal`] begins a checkpoint rotation: the end offset of the

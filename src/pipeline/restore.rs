@@ -1,12 +1,12 @@
 //! Restore: the state of a partition out of its journal, record by record.
 //!
-//! A full state sets; facts apply to accounts that are set. Reading may begin anywhere before the
-//! beginning of a complete rotation, and every gap, foreign record or torn transaction is a refusal:
+//! A full state sets; facts apply to accounts that are set; a reset makes void what came before. Reading may begin
+//! anywhere before the beginning of a complete rotation, and every gap, foreign record or torn transaction is a refusal:
 //! deciding on from a wrong state is worse than not deciding.
 
 use super::partition::Partition;
 use crate::codec::journal::{Head, JournalFault, read_account, read_change, read_record};
-use crate::state::{Fact, StateFault};
+use crate::state::{Fact, PartitionState, StateFault};
 
 /// Why a journal does not give a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +57,8 @@ pub struct Restore {
     partition: Partition,
     last: Option<Head>,
     first_sequence: u64,
+    /// Whether the journal is there from the first transaction or a reset on: every account is then set.
+    whole: bool,
     /// The rotation whose beginning was seen, until it is complete.
     begun: Option<u64>,
     complete: bool,
@@ -66,7 +68,7 @@ impl Restore {
     /// Restores into this partition.
     #[must_use]
     pub fn new(partition: Partition) -> Self {
-        Self { partition, last: None, first_sequence: 0, begun: None, complete: false }
+        Self { partition, last: None, first_sequence: 0, whole: false, begun: None, complete: false }
     }
 
     /// The head of the last record read: whose transaction it was.
@@ -88,14 +90,18 @@ impl Restore {
     pub fn on_record(&mut self, bytes: &[u8]) -> Result<(), RestoreFault> {
         let record = read_record(bytes)?;
         self.follows(&record.head)?;
-        let from_the_start = self.first_sequence == 1;
+        if record.head.resets && record.head.part == 0 {
+            self.partition.state = PartitionState::default();
+            self.whole = true;
+        }
+        let whole = self.whole;
         let state = &mut self.partition.state;
         let (count, mut input) = record.changes;
         for _ in 0..count {
             let change = read_change(&mut input)?;
             let opens = matches!(change.facts.first(), Some(Fact::Opened { .. }));
             // An account that is not set yet comes with the rotation, unless the journal is whole.
-            if opens || from_the_start || state.accounts().slot(&change.account).is_some() {
+            if opens || whole || state.accounts().slot(&change.account).is_some() {
                 state.apply(&change.account, &change.facts)?;
             }
         }
@@ -132,6 +138,7 @@ impl Restore {
         }
         if self.last.is_none() {
             self.first_sequence = head.sequence;
+            self.whole = head.sequence == 1;
         }
         if head.rotation_begins {
             self.begun = Some(head.rotation);
@@ -147,9 +154,9 @@ impl Restore {
     /// # Errors
     /// [`RestoreFault::Incomplete`] or [`RestoreFault::Gap`] where the journal does not reach.
     pub fn finish(self) -> Result<Partition, RestoreFault> {
-        let Self { mut partition, last, first_sequence, complete, .. } = self;
+        let Self { mut partition, last, first_sequence, whole, complete, .. } = self;
         let Some(last) = last else { return Ok(partition) };
-        if first_sequence != 1 && !complete {
+        if !whole && !complete {
             return Err(RestoreFault::Incomplete { first: first_sequence });
         }
         if last.part + 1 != last.parts {

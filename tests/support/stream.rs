@@ -34,6 +34,7 @@ pub fn options() -> PartitionOptions {
         checkpoint_events_per_account: 2,
         rotation_events_min: 100_000,
         journal_record_bytes_max: 900 << 10,
+        input_partitions: 1,
     }
 }
 

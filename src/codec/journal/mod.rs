@@ -1,8 +1,10 @@
 //! The bytes of the state journal: one record per transaction and partition, split where it grows too long.
 //!
 //! A record is a head (whose state, which transaction, positions, stream time, rotation), the facts
-//! of the batch, and a checkpoint slice: the full state of the next accounts of the rotation. Version
-//! 1 is written; whatever was written stays readable.
+//! of the batch, and a checkpoint slice: the full state of the next accounts of the rotation.
+//!
+//! Version 2 is written; whatever was written stays readable. Version 1 knew neither ruleset nor number of partitions
+//! nor `resets`.
 
 mod bytes;
 mod facts;
@@ -15,7 +17,7 @@ pub use snapshot::{read_account, write_account};
 use crate::domain::Micros;
 
 /// The version that is written.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Why a journal record cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +40,11 @@ pub enum JournalFault {
 pub struct Head {
     /// The input partition whose state this is.
     pub partition: i32,
+    /// How many partitions the inputs had when it was written: a key belongs to a partition only among so many. 0: not
+    /// known (version 1).
+    pub partitions: u32,
+    /// Hash of the ruleset that decided the batch. 0: not known (version 1).
+    pub ruleset: u128,
     /// Number of the transaction in this partition's journal, from 1, without gaps.
     pub sequence: u64,
     /// Part of the transaction's records, from 0.
@@ -60,6 +67,8 @@ pub struct Head {
     pub rotation_begins: bool,
     /// Whether the rotation is complete with this transaction.
     pub rotation_completes: bool,
+    /// Whether the state begins anew with this transaction: nothing that was folded before holds. It begins a rotation.
+    pub resets: bool,
 }
 
 /// A record, its lists still in bytes.
@@ -79,6 +88,8 @@ pub fn write_record(head: &Head, changes: (usize, &[u8]), accounts: (usize, &[u8
     let mut out = Writer(Vec::with_capacity(changes.1.len() + accounts.1.len() + head.writer.len() + 64));
     out.byte(VERSION);
     out.signed(head.partition.into());
+    out.unsigned(head.partitions.into());
+    out.wide(head.ruleset);
     out.unsigned(head.sequence);
     out.unsigned(head.part.into());
     out.unsigned(head.parts.into());
@@ -90,7 +101,9 @@ pub fn write_record(head: &Head, changes: (usize, &[u8]), accounts: (usize, &[u8
     out.unsigned(head.consumed);
     out.unsigned(head.outcomes);
     out.unsigned(head.rotation);
-    out.byte(u8::from(head.rotation_begins) | u8::from(head.rotation_completes) << 1);
+    out.byte(
+        u8::from(head.rotation_begins) | u8::from(head.rotation_completes) << 1 | u8::from(head.resets) << 2,
+    );
     out.unsigned(changes.0 as u64);
     out.unsigned(accounts.0 as u64);
     out.0.extend_from_slice(changes.1);
@@ -105,14 +118,20 @@ pub fn write_record(head: &Head, changes: (usize, &[u8]), accounts: (usize, &[u8
 pub fn read_record(bytes: &[u8]) -> Result<Record<'_>, JournalFault> {
     let mut input = Reader::new(bytes);
     let version = input.byte()?;
-    if version != VERSION {
+    if !(1..=VERSION).contains(&version) {
         return Err(JournalFault::Version(version));
     }
-    let number =
-        |value: u64| u32::try_from(value).map_err(|_| JournalFault::Damaged("a part number is too large"));
+    let number = |value: u64| {
+        u32::try_from(value).map_err(|_| JournalFault::Damaged("a part or partition number is too large"))
+    };
     let partition = i32::try_from(input.signed()?)
         .map_err(|_| JournalFault::Damaged("the partition number is too large"))?;
-    let mut head = Head { partition, sequence: input.unsigned()?, ..Head::default() };
+    let mut head = Head { partition, ..Head::default() };
+    if version >= 2 {
+        head.partitions = number(input.unsigned()?)?;
+        head.ruleset = input.wide()?;
+    }
+    head.sequence = input.unsigned()?;
     head.part = number(input.unsigned()?)?;
     head.parts = number(input.unsigned()?)?;
     head.writer = input.text()?.to_owned();
@@ -126,6 +145,7 @@ pub fn read_record(bytes: &[u8]) -> Result<Record<'_>, JournalFault> {
     let flags = input.byte()?;
     head.rotation_begins = flags & 1 != 0;
     head.rotation_completes = flags & 2 != 0;
+    head.resets = flags & 4 != 0;
     let changes = input.count()?;
     let accounts = input.count()?;
     Ok(Record { head, changes: (changes, input), accounts })
