@@ -14,6 +14,7 @@ pub mod limits;
 pub mod outcome;
 pub mod partitioner;
 pub mod pos_event;
+pub mod record;
 pub mod rounding;
 
 pub use amount::Amount;

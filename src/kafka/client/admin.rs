@@ -88,6 +88,12 @@ impl Admin {
         Ok(found)
     }
 
+    /// The name that the cluster gave itself; none where it does not say.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<String> {
+        self.client.inner().fetch_cluster_id(TIMEOUT)
+    }
+
     fn settings_of(&self, found: &mut BTreeMap<String, TopicState>) -> Result<(), Fault> {
         let names: Vec<String> = found.keys().cloned().collect();
         let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();

@@ -2,9 +2,12 @@
 
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
-use super::super::{
-    failure::{Fault, FaultClass, Operation},
-    settings::{GroupProtocol, Settings},
+use super::{
+    super::{
+        failure::{Fault, FaultClass, Operation},
+        settings::{GroupProtocol, Settings},
+    },
+    dump::Isolation,
 };
 
 /// Keys that pass-through settings must not touch, because the promises of the worker depend on them.
@@ -128,6 +131,22 @@ pub fn follower(settings: &Settings) -> ClientConfig {
 pub fn uncommitted_reader(settings: &Settings) -> ClientConfig {
     let mut config = journal_reader(settings);
     config.set("isolation.level", "read_uncommitted");
+    config
+}
+
+/// Reads whole partitions, with at most 16 MiB and one fetch of them in memory. Records that are gone are a fault there,
+/// and what is damaged is refused.
+pub fn dump(settings: &Settings, isolation: Isolation) -> ClientConfig {
+    let mut config = match isolation {
+        Isolation::Committed => journal_reader(settings),
+        Isolation::Uncommitted => uncommitted_reader(settings),
+    };
+    config.set("auto.offset.reset", "error").set("check.crcs", "true");
+    for (key, value) in [("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "50")] {
+        if !settings.client.contains_key(key) {
+            config.set(key, value);
+        }
+    }
     config
 }
 

@@ -13,20 +13,18 @@ use rdkafka::{
 
 use super::{
     super::{
-        failure::{Fault, FaultClass, Operation},
+        failure::{Fault, Operation},
         port::{Input, JournalEnds, JournalReader, Positions},
         settings::{Settings, Topics},
     },
     clock, config,
     error::fault,
-    log as client_log,
+    log as client_log, poll,
     producer::WRITER_HEADER,
 };
 
 /// How long one question to the cluster may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the next record may take to arrive before the read is given up and begun again.
-const NEXT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Passes log lines on.
 pub struct Quiet;
@@ -64,20 +62,20 @@ impl Asker {
         })
     }
 
-    fn high(&self, consumer: &BaseConsumer<Quiet>, partition: i32) -> Result<(i64, i64), Fault> {
+    fn high(&self, consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
         // Handles log lines that wait; these clients are assigned nothing, so no record comes.
         drop(consumer.poll(Duration::ZERO));
         consumer
-            .fetch_watermarks(&self.topics.journal, partition, ASK_TIMEOUT)
+            .fetch_watermarks(topic, partition, ASK_TIMEOUT)
             .map_err(|error| fault(Operation::Restore, &error))
     }
 
-    /// How far a journal partition reaches.
-    fn ends(&self, partition: i32) -> Result<JournalEnds, Fault> {
+    /// How far a partition reaches.
+    pub fn ends(&self, topic: &str, partition: i32) -> Result<JournalEnds, Fault> {
         // Asked in this order, an end that moves in between makes `high` the older one: never a false "all stable".
-        let (start, high) = self.high(&self.uncommitted, partition)?;
+        let (start, high) = self.high(&self.uncommitted, topic, partition)?;
         // Under read_committed the broker answers with the last stable offset.
-        let (_, stable) = self.high(&self.committed, partition)?;
+        let (_, stable) = self.high(&self.committed, topic, partition)?;
         Ok(JournalEnds { start, stable, high })
     }
 
@@ -136,7 +134,7 @@ impl Reader {
 
 impl JournalReader for Reader {
     fn ends(&mut self) -> Result<JournalEnds, Fault> {
-        self.asker.ends(self.partition)
+        self.asker.ends(&self.settings.topics.journal, self.partition)
     }
 
     fn read_from(&mut self, offset: i64) -> Result<(), Fault> {
@@ -144,26 +142,10 @@ impl JournalReader for Reader {
     }
 
     fn next(&mut self, each: &mut dyn FnMut(i64, &[u8])) -> Result<bool, Fault> {
-        let begun = clock::now();
-        while begun.elapsed() < NEXT_TIMEOUT {
-            match self.records.poll(Duration::from_millis(100)) {
-                None => {}
-                Some(Ok(message)) => {
-                    each(message.offset(), message.payload().unwrap_or_default());
-                    return Ok(true);
-                }
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(false),
-                Some(Err(error)) => {
-                    let fault = fault(Operation::Restore, &error);
-                    if fault.class != FaultClass::Retriable {
-                        return Err(fault);
-                    }
-                    log::warn!("{fault}: the client tries again by itself");
-                }
-            }
-        }
-        let text = format!("no record of journal partition {} within {NEXT_TIMEOUT:?}", self.partition);
-        Err(Fault::new(Operation::Restore, FaultClass::Retriable, text))
+        let what = || format!("journal partition {}", self.partition);
+        let Some(message) = poll::next(&self.records, Operation::Restore, what)? else { return Ok(false) };
+        each(message.offset(), message.payload().unwrap_or_default());
+        Ok(true)
     }
 
     fn open_writer(&mut self, offset: i64) -> Result<Option<String>, Fault> {

@@ -7,14 +7,17 @@ mod admin;
 mod clock;
 mod config;
 mod consumer;
+mod dump;
 mod embedded;
 mod error;
 mod event_producer;
 mod follower;
 mod guid;
+mod headers;
 mod journal;
 mod log;
 mod place;
+mod poll;
 mod producer;
 mod watermarks;
 
@@ -24,6 +27,7 @@ use std::{
 };
 
 pub use admin::{Admin, TopicState};
+pub use dump::{Dump, Isolation, Span};
 pub use embedded::Embedded;
 pub use event_producer::EventProducer;
 pub use follower::{Followed, Follower};
@@ -31,7 +35,7 @@ use journal::Asker;
 
 use super::{
     failure::{Fault, Operation},
-    port::Broker,
+    port::{Broker, JournalEnds},
     settings::Settings,
 };
 
@@ -58,6 +62,22 @@ impl Cluster {
     #[must_use]
     pub fn admin(&self) -> &Admin {
         &self.admin
+    }
+
+    /// How far a partition of any topic reaches.
+    ///
+    /// # Errors
+    /// The cluster cannot be reached or does not allow to look.
+    pub fn ends(&self, topic: &str, partition: i32) -> Result<JournalEnds, Fault> {
+        self.asker()?.ends(topic, partition)
+    }
+
+    /// A reader of whole partitions.
+    ///
+    /// # Errors
+    /// The client cannot be made.
+    pub fn dump(&self, isolation: Isolation) -> Result<Dump, Fault> {
+        Dump::open(&self.settings, self.asker()?, isolation)
     }
 
     fn asker(&self) -> Result<Arc<Asker>, Fault> {

@@ -1,0 +1,72 @@
+//! A record of a topic as it stands there: place, time, and bytes. Knows nothing of what the bytes say.
+
+use smallvec::SmallVec;
+
+/// What a record's time means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimestampKind {
+    /// It has none; the number is -1.
+    None,
+    /// Its producer's time.
+    CreateTime,
+    /// The broker's time when it was appended.
+    LogAppendTime,
+}
+
+impl TimestampKind {
+    /// All of them, in the order of their numbers in files.
+    pub const ALL: [Self; 3] = [Self::None, Self::CreateTime, Self::LogAppendTime];
+
+    /// Its name, as files have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::CreateTime => "CreateTime",
+            Self::LogAppendTime => "LogAppendTime",
+        }
+    }
+}
+
+/// A header. Names may come more than once, and their order counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordHeader<'a> {
+    /// Its name; without nul bytes.
+    pub name: &'a str,
+    /// Its bytes; none is another thing than no bytes.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Headers of a record; few of them without an allocation.
+pub type RecordHeaders<'a> = SmallVec<[RecordHeader<'a>; 4]>;
+
+/// A record of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicRecord<'a> {
+    /// Its topic.
+    pub topic: &'a str,
+    /// Its partition, from 0.
+    pub partition: i32,
+    /// Its offset in the partition.
+    pub offset: i64,
+    /// Milliseconds since 1970; -1: none.
+    pub timestamp_millis: i64,
+    /// What the time means.
+    pub timestamp_kind: TimestampKind,
+    /// Its key; none is another thing than no bytes.
+    pub key: Option<&'a [u8]>,
+    /// Its headers, in order.
+    pub headers: RecordHeaders<'a>,
+    /// Its value; none is a tombstone.
+    pub value: Option<&'a [u8]>,
+}
+
+impl TopicRecord<'_> {
+    /// Bytes of key, headers and value.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let headers =
+            self.headers.iter().map(|header| header.name.len() + header.value.map_or(0, <[u8]>::len));
+        self.key.map_or(0, <[u8]>::len) + headers.sum::<usize>() + self.value.map_or(0, <[u8]>::len)
+    }
+}
