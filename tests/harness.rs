@@ -5,6 +5,8 @@ mod support;
 
 use std::time::Duration;
 
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use support::proxy::{Cut, Hold, Kind, Proxy, Until};
 use support::{Message, kafka, kafka_cluster};
 
 #[test]
@@ -102,6 +104,51 @@ fn a_killed_broker_comes_back_with_its_records() {
     kafka.start_broker(1);
 
     assert_eq!(kafka.read_committed(&topic)[0].text(), "kept");
+}
+
+#[test]
+fn the_proxy_stands_before_every_broker_and_bends_what_passes() {
+    let Some(kafka) = kafka_cluster(3) else { return };
+    let topic = kafka.topic("harness");
+    kafka.create_topic(&topic, 6, &[]);
+    let proxy = Proxy::before(kafka.bootstrap());
+    let through = kafka.through(&proxy);
+    let client: BaseConsumer = through.client().set("group.id", "none").create().expect("a client");
+    let metadata = client.fetch_metadata(Some(&topic), Duration::from_secs(30)).expect("the metadata");
+    let named = metadata.brokers().iter().map(|broker| format!("{}:{}", broker.host(), broker.port()));
+    let mut named: Vec<String> = named.collect();
+    named.sort();
+    let bootstrap = proxy.bootstrap();
+    let mut expected: Vec<&str> = bootstrap.split(',').collect();
+    expected.sort_unstable();
+    assert_eq!(named, expected, "all brokers under the proxy's ports");
+
+    let records = || (0..6).map(|n| Message::new("k", "v").on(n)).collect();
+    proxy.delay(Duration::from_millis(5), Duration::from_millis(5));
+    through.produce_committed(&topic, &topic, records());
+    proxy.delay(Duration::ZERO, Duration::ZERO);
+    assert_eq!((proxy.count(Kind::Commit), proxy.count(Kind::Abort)), (1, 0));
+
+    // The client sends the commit again on a new connection; the first one comes after that was answered.
+    let after = Until::After { kind: Kind::Commit, nth: 1 };
+    let held = proxy.hold(Hold { cut: Cut::Connection, until: after, ..Hold::next(Kind::Commit) });
+    through.produce_committed(&topic, &topic, records());
+    assert!(proxy.count(Kind::Commit) >= 3, "sent again");
+    support::eventually(Duration::from_secs(30), "an answer", || held.is_answered().then_some(()));
+
+    proxy.lose_answer(Kind::Abort, Cut::Connection);
+    through.produce_aborted(&topic, &topic, records());
+    assert!(proxy.count(Kind::Abort) >= 2, "sent again");
+
+    proxy.freeze();
+    std::thread::scope(|scope| {
+        let frozen = scope.spawn(|| through.produce_committed(&topic, &topic, records()));
+        proxy.broker(1).cut();
+        proxy.thaw();
+        frozen.join().expect("a commit");
+    });
+    assert_eq!(kafka.read_committed(&topic).len(), 18);
+    assert_eq!(through.read_committed(&topic).len(), 18);
 }
 
 #[test]

@@ -4,8 +4,6 @@
 
 #[path = "run/echo.rs"]
 mod echo;
-#[path = "run/proxy.rs"]
-mod proxy;
 mod support;
 
 use std::collections::BTreeMap;
@@ -17,9 +15,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use echo::{Echoes, Switches};
-use proxy::Proxy;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
+use support::proxy::{Cut, Hold, Kind, Proxy};
 use support::{Kafka, Message, Record, eventually, kafka, kafka_cluster};
 use tillgate::kafka::failure::{Fault, FaultClass};
 use tillgate::kafka::health::{Health, PartitionHealth};
@@ -476,11 +474,11 @@ fn never_lets_a_late_commit_end_a_later_transaction() {
     let running = Running::start(&through, &switches);
     kafka.produce(&events, [on("event")]);
     kafka.await_committed(&outcomes, 1, WITHIN);
-    let inits = proxy.inits();
+    let inits = proxy.count(Kind::InitProducerId);
 
-    proxy.hold_next_end();
+    let commit = proxy.hold(Hold { cut: Cut::Connection, ..Hold::next(Kind::Commit) });
     kafka.produce(&events, [on("event")]);
-    eventually(WITHIN, "a held commit", || proxy.holds());
+    eventually(WITHIN, "a held commit", || commit.is_caught().then_some(()));
     kafka.await_committed(&outcomes, 2, WITHIN);
 
     // A transaction that stays open at the gate with an outcome on the broker, and will be aborted by the panic.
@@ -494,15 +492,15 @@ fn never_lets_a_late_commit_end_a_later_transaction() {
     eventually(WITHIN, "an outcome of the open transaction", || {
         (kafka.ends(&outcomes)[&0] > before).then_some(())
     });
-    proxy.release();
-    eventually(WITHIN, "the broker's answer to the late commit", || proxy.answered());
+    commit.release();
+    eventually(WITHIN, "the broker's answer to the late commit", || commit.is_answered().then_some(()));
     switches.gate_open.store(true, Ordering::Release);
 
     kafka.await_committed(&through.topics.dead_letters, 1, WITHIN);
     let outcomes = kafka.read_committed(&outcomes);
     running.stop();
     assert_each_once(&outcomes, &even(1, 3));
-    assert!(proxy.inits() > inits, "the producer was replaced");
+    assert!(proxy.count(Kind::InitProducerId) > inits, "the producer was replaced");
 }
 
 /// Kafka 4.2 takes the positions of a transaction that names no member, by either protocol, while the group has others:
@@ -565,7 +563,7 @@ fn never_commits_for_a_member_that_was_put_out_of_the_group_meanwhile() {
         (kafka.ends(&second.topics.journal)[&0] > journaled).then_some(())
     });
     proxy.thaw();
-    eventually(WITHIN, "the first to hear of it", || proxy.put_out());
+    eventually(WITHIN, "the first to hear of it", || proxy.put_out().then_some(()));
     switches.gate_open.store(true, Ordering::Release);
 
     kafka.await_committed(&outcomes, 2, WITHIN);

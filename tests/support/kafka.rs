@@ -17,6 +17,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
+use super::proxy::Proxy;
 use super::{eventually, skip};
 
 /// The bootstrap address of a Kafka that is already there; tests then start none.
@@ -84,6 +85,11 @@ impl Kafka {
     /// `host:port`, with commas where there are several.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// The same brokers as clients behind `proxy` see them; they cannot be killed through it.
+    pub fn through(&self, proxy: &Proxy) -> Kafka {
+        Kafka::given(proxy.bootstrap())
     }
 
     /// Where the schema registry (Confluent API) answers; started by the first who asks.
