@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tillgate::checks::account::UnknownAccount;
 use tillgate::checks::{Check, Effect, ParameterSet};
-use tillgate::config::{self, Faults, Settings, Sources};
+use tillgate::config::{self, Faults, Settings, Sources, read_ruleset};
 use tillgate::domain::enums::{CountryCode, Currency, Language};
 use tillgate::domain::{Amount, Decimal, Exact, Micros};
 
@@ -205,4 +205,58 @@ fn reports_missing_and_unknown_texts() {
     let dir = folder.path().display().to_string();
     let faults = set(&[&format!("texts.dir={dir}")]).unwrap_err().to_string();
     insta::assert_snapshot!(faults.replace(&dir, "TEXTS"));
+}
+
+#[test]
+fn a_kept_ruleset_gives_the_same_parameters_and_texts_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut english =
+        include_str!("../config/texts/en.toml").replacen(" = \"", " = \"Line one\\nline 'two' ", 1);
+    english.push('\n');
+    std::fs::write(folder.path().join("en.toml"), english).unwrap();
+    let texts = format!("texts.dir={}", folder.path().display());
+    for overrides in [
+        vec![],
+        vec![texts.as_str()],
+        vec![
+            "checks.override.SE.basket.line_tolerance=0.50",
+            "checks.override.CH-EUR.limit.first_amount.enabled=false",
+            "checks.override.EUR.time.late.older_than=36h",
+            "checks.limit.default.EUR=1234.5",
+            "checks.account.flag.names.vip=ignore",
+            "checks.velocity.windows.rules.mine={ scope = \"account\", of = \"attempts\", span = \"6h\", count = 4, amount = { EUR = 800 }, outcome = \"pending\" }",
+        ],
+    ] {
+        let settings = set(&overrides).unwrap();
+        let text = settings.canonical_text();
+        let ruleset = read_ruleset("kept", text).unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(format!("{:?}", ruleset.checks), format!("{:?}", settings.checks));
+        assert_eq!(format!("{:?}", ruleset.texts), format!("{:?}", settings.texts));
+    }
+}
+
+#[test]
+fn a_kept_ruleset_that_this_program_would_read_otherwise_is_refused() {
+    let settings = set(&[]).unwrap();
+    let text = settings.canonical_text();
+    let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap();
+    let tolerance = line("checks.basket.line_tolerance");
+    let gross = line("texts.EN.pos.item.gross");
+    for (altered, part) in [
+        (text.replace(&format!("{tolerance}\n"), ""), "checks.basket.line_tolerance: is not in the ruleset"),
+        (format!("{text}checks.basket.colour = 1\n"), "checks.basket.colour: is not a known key"),
+        (
+            text.replace(tolerance, "checks.basket.line_tolerance = 0.0200"),
+            "is read otherwise than it was written",
+        ),
+        (text.replace(&format!("{gross}\n"), ""), "no text for code pos.item.gross"),
+        (format!("kafka.workers = 4\n{text}"), "is no line of a ruleset"),
+        (format!("{text}texts.XX.pos.item.gross = \"a\"\n"), "is no text of a language"),
+    ] {
+        let refused = read_ruleset("kept", &altered).unwrap_err().to_string();
+        assert!(refused.contains(part), "{part}: {refused}");
+        assert!(
+            refused.contains("another version of tillgate kept this ruleset") || part.contains("known key")
+        );
+    }
 }

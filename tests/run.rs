@@ -58,6 +58,7 @@ fn named(name: &str) -> Topics {
         pos_outcomes: format!("{name}.outcomes"),
         dead_letters: format!("{name}.dead"),
         journal: format!("{name}.journal"),
+        rulesets: format!("{name}.rulesets"),
     }
 }
 

@@ -15,6 +15,7 @@ use support::stream::{Fed, Published, Said, engine, options};
 use tillgate::codec::journal::{
     Head, Writer, read_account, read_change, read_record, write_account, write_change, write_record,
 };
+use tillgate::codec::rulesets::RulesetChange;
 use tillgate::domain::account_event::AccountChange;
 use tillgate::domain::ids::TransactionId;
 use tillgate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
@@ -467,10 +468,41 @@ fn a_reset_makes_void_what_was_folded_before() {
     log.push(reset_to(&other, &log));
     let from_the_start = restored(&log, options()).expect("a whole journal");
     assert_same(&from_the_start, &other, "restored over a reset");
-    assert!(before.state().accounts().len() > 0);
+    assert!(!before.state().accounts().is_empty());
     let from_the_reset = restored(&log[log.len() - 1..], options()).expect("a reset is enough");
     assert_same(&from_the_reset, &other, "restored from the reset on");
     let mut goes_on = from_the_reset;
     log.extend(commit(&mut goes_on, &history(&ENGINE, 3, 20, 1), &mut Published::default()).records);
     assert_same(&restored(&log, options()).expect("a whole journal"), &goes_on, "decided on after a reset");
+}
+
+#[test]
+fn a_change_of_the_ruleset_is_noted_once_with_the_positions_before_the_batch() {
+    let other = engine(&["checks.limit.first_amount.enabled=false"]);
+    let history = history(&ENGINE, 4, 90, 1);
+    let mut parts = history.chunks(30);
+    let mut next = || parts.next().expect("a part");
+    let (mut live, mut log) = (partition(options()), Log::default());
+    let first = commit(&mut live, next(), &mut Published::default());
+    let change =
+        |engine: &Engine, positions| Some(RulesetChange { ruleset: engine.ruleset_hash(), positions });
+    assert_eq!(first.ruleset_change, change(&ENGINE, [None, None]), "the first batch of all");
+    log.append(first);
+    live.decide_by(Arc::clone(&other));
+    let before = live.positions();
+    for fed in next() {
+        Published::default().feed(&mut live, fed);
+    }
+    assert_eq!(live.journal(WRITER).ruleset_change, change(&other, before));
+    live.aborted();
+    let second = commit(&mut live, next(), &mut Published::default());
+    assert_eq!(second.ruleset_change, change(&other, before), "an aborted batch has noted nothing");
+    log.append(second);
+    let third = commit(&mut live, &history[60..], &mut Published::default());
+    assert_eq!(third.ruleset_change, None);
+    log.append(third);
+    let mut restored = restored(&log.records, options()).expect("a whole journal");
+    let before = restored.positions();
+    let fourth = commit(&mut restored, &history[60..], &mut Published::default());
+    assert_eq!(fourth.ruleset_change, change(&ENGINE, before), "a new owner that decides by another ruleset");
 }

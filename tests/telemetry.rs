@@ -272,6 +272,7 @@ fn bad_events_from_kafka_leave_nothing_private_in_the_log_lines() {
             pos_outcomes: topic("outcomes"),
             dead_letters: topic("dead"),
             journal: topic("journal"),
+            rulesets: topic("rulesets"),
         },
         ..Settings::default()
     };

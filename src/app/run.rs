@@ -68,6 +68,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
         ruleset = engine.ruleset(),
         "starting"
     );
+    keep_ruleset(&settings)?;
     let deciders = |count| Arc::new(Partitions::new(engine, options(&settings, encoding, count), schemas));
     let result = crate::kafka::run((&settings).into(), deciders, health, &stop);
     stop.store(true, Ordering::Release);
@@ -79,6 +80,16 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     result?;
     tracing::info!("stopped: nothing is open");
     Ok(())
+}
+
+/// Keeps the ruleset for replays, after a look at whether they could read it.
+fn keep_ruleset(settings: &Settings) -> Result<(), AppError> {
+    let text = settings.canonical_text();
+    if let Err(faults) = crate::config::read_ruleset("ruleset", text) {
+        let defect = "the ruleset could not be read again by a replay: report it as a defect of tillgate";
+        return Err(AppError::Start(format!("{defect}: {faults}")));
+    }
+    Ok(crate::kafka::rulesets::keep(&settings.into(), text)?)
 }
 
 /// How partitions decide and encode.

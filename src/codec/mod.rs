@@ -10,6 +10,7 @@ mod fault;
 mod framing;
 pub mod journal;
 pub mod json;
+pub mod rulesets;
 mod schemas;
 
 pub use decode::{decode_account_event, decode_pos_event};

@@ -120,7 +120,7 @@ fn read_file(path: &Path, named_by: &Origin, faults: &mut Faults) -> Vec<Entry> 
 
 /// How a value from outside a file is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Spelling {
+pub(super) enum Spelling {
     /// Texts as they are: what stands in an environment variable has no quotes of its own.
     Plain,
     /// Texts as they are, or quoted as TOML has them.
@@ -128,7 +128,13 @@ enum Spelling {
 }
 
 /// The entries of a value from outside a file. What is no text is read as TOML; a table becomes an entry for each key.
-fn entries(schema: &Schema, key: String, raw: &str, origin: &Origin, spelling: Spelling) -> Vec<Entry> {
+pub(super) fn entries(
+    schema: &Schema,
+    key: String,
+    raw: &str,
+    origin: &Origin,
+    spelling: Spelling,
+) -> Vec<Entry> {
     let textual = match schema.place(&key) {
         Place::Setting(shape) => matches!(shape, Shape::Text),
         Place::Open(map) => matches!(map.shape, Shape::Text | Shape::Scalar),

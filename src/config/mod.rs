@@ -8,6 +8,7 @@ mod layers;
 mod librdkafka;
 mod nearest;
 mod reader;
+mod ruleset;
 mod schema;
 mod secret;
 mod settings;
@@ -19,6 +20,7 @@ use std::net::SocketAddr;
 
 pub use fault::{Fault, Faults, Origin};
 pub use layers::{CONFIG_VARIABLE, Sources};
+pub use ruleset::{Ruleset, read_ruleset};
 pub use schema::FILES;
 pub use secret::Secret;
 pub use settings::{
@@ -76,7 +78,7 @@ impl Settings {
 
     /// Everything that decides what an outcome says: a line `key = value` for each parameter of the checks and each
     /// text, sorted, every value in one spelling ("120s" and "2min" are the same here). The ruleset's hash is taken
-    /// of this.
+    /// of this, and this is what is kept of it: [`read_ruleset`] makes the same parameters and texts of it again.
     pub fn canonical_text(&self) -> &str {
         &self.ruleset
     }

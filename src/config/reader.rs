@@ -22,6 +22,8 @@ type Unit = (fn(&str) -> Option<i64>, fn(i64) -> String);
 pub struct Reader<'a> {
     tree: &'a Tree,
     environment: &'a BTreeMap<String, String>,
+    /// What is wrong with a key that is not there, and what to do.
+    absent: (&'static str, &'static str),
     /// What was found wrong so far.
     pub faults: Faults,
     /// Every key read, with its value in one spelling: "120s" and "2min" are the same here.
@@ -31,7 +33,18 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader that adds to `faults`.
     pub fn new(tree: &'a Tree, environment: &'a BTreeMap<String, String>, faults: Faults) -> Self {
-        Self { tree, environment, faults, canonical: BTreeMap::new() }
+        let absent = ("has no default", "report this as a defect of tillgate");
+        Self { tree, environment, absent, faults, canonical: BTreeMap::new() }
+    }
+
+    /// A reader of a kept ruleset, which has no defaults.
+    pub fn of_ruleset(
+        tree: &'a Tree,
+        environment: &'a BTreeMap<String, String>,
+        faults: Faults,
+        remedy: &'static str,
+    ) -> Self {
+        Self { absent: ("is not in the ruleset", remedy), ..Self::new(tree, environment, faults) }
     }
 
     /// The same reader over another tree, while `read` runs.
@@ -39,6 +52,7 @@ impl<'a> Reader<'a> {
         let mut reader = Reader {
             tree,
             environment: self.environment,
+            absent: self.absent,
             faults: std::mem::take(&mut self.faults),
             canonical: std::mem::take(&mut self.canonical),
         };
@@ -296,7 +310,7 @@ impl<'a> Reader<'a> {
     fn entry(&mut self, key: &str) -> Option<&'a Entry> {
         let found = self.tree.get(key);
         if found.is_none() {
-            self.faults.add(&Origin::Default, key, "has no default", "report this as a defect of tillgate");
+            self.faults.add(&Origin::Default, key, self.absent.0, self.absent.1);
         }
         found
     }

@@ -110,6 +110,8 @@ pub struct TopicSettings {
     pub dead_letters: String,
     /// The state journal.
     pub journal: String,
+    /// The rulesets that decided, by hash, and from where on each of them did.
+    pub rulesets: String,
     /// For `topics create`.
     pub partitions: u32,
     /// For `topics create`; none: as the broker has it.
@@ -229,6 +231,7 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
         pos_outcomes: topic(reader, "topics.pos_outcomes"),
         dead_letters: topic(reader, "topics.dead_letters"),
         journal: topic(reader, "topics.journal"),
+        rulesets: topic(reader, "topics.rulesets"),
         partitions: reader.integer("topics.partitions", 1..=10_000),
         replication_factor: Some(reader.integer("topics.replication_factor", 0..=100)).filter(|&n| n > 0),
         retention: TopicRetention {
@@ -244,6 +247,7 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
         ("topics.pos_outcomes", &settings.pos_outcomes),
         ("topics.dead_letters", &settings.dead_letters),
         ("topics.journal", &settings.journal),
+        ("topics.rulesets", &settings.rulesets),
     ];
     for (index, (key, name)) in names.iter().enumerate() {
         let same = names[..index].iter().find(|(_, earlier)| earlier == name);

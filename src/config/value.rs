@@ -35,6 +35,10 @@ impl Value {
     /// The value as TOML writes it.
     pub fn to_toml(&self) -> String {
         match self {
+            // TOML would spread it over lines, and a value is one line wherever it is shown or kept.
+            Self::Text(text) if text.contains(['\n', '\r']) => {
+                serde_json::Value::from(text.as_str()).to_string().replace('\u{7f}', "\\u007f")
+            }
             Self::Text(text) => toml_edit::Value::from(text.as_str()).to_string(),
             Self::Integer(number) => number.to_string(),
             Self::Decimal(raw) => raw.clone(),

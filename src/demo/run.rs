@@ -62,6 +62,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         (&names.pos_outcomes, PARTITIONS),
         (&names.journal, PARTITIONS),
         (&names.dead_letters, 1),
+        (&names.rulesets, 1),
     ])?;
     let settings = on_mock(settings, broker.bootstrap_servers()?);
     let schemas = Arc::new(schemas()?);

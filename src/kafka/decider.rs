@@ -3,6 +3,7 @@
 //! The loop knows neither events nor outcomes. Whatever stands behind [`Decider`] does no I/O and can put its state
 //! back to the last commit at any time. `partitions` puts the pipeline behind it; tests put something smaller.
 
+pub use crate::codec::rulesets::RulesetChange;
 pub use crate::pipeline::{InRecord, Input, JournalBatch};
 
 /// Takes what a record leads to.

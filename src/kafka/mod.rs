@@ -33,6 +33,7 @@ pub mod partitions;
 pub mod port;
 mod rebalance;
 mod restore;
+pub mod rulesets;
 pub mod settings;
 mod supervise;
 pub mod suspect;

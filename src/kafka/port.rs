@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-pub use super::decider::Input;
+pub use super::decider::{Input, RulesetChange};
 use super::failure::Fault;
 
 /// Where records stand: an input topic and its partition.
@@ -169,6 +169,13 @@ pub trait TransactionalProducer<C: GroupConsumer> {
     /// # Errors
     /// [`Fault`] of operation `Produce`.
     fn journal(&self, partition: i32, record: &[u8]) -> Result<(), Fault>;
+
+    /// Queues the note that `partition` is decided by another ruleset from certain positions on: a record on the
+    /// rulesets topic. A partition has few of them, one at its very first batch.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Produce`.
+    fn ruleset_change(&self, partition: i32, change: &RulesetChange) -> Result<(), Fault>;
 
     /// Makes the consumed positions part of the transaction.
     ///

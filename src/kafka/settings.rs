@@ -26,6 +26,8 @@ pub struct Topics {
     pub dead_letters: String,
     /// The state journal.
     pub journal: String,
+    /// The rulesets that decided, by hash, and from where on each of them did.
+    pub rulesets: String,
 }
 
 impl Default for Topics {
@@ -36,6 +38,7 @@ impl Default for Topics {
             pos_outcomes: "pos.outcomes".into(),
             dead_letters: "pos.dead-letters".into(),
             journal: "tillgate.journal".into(),
+            rulesets: "tillgate.rulesets".into(),
         }
     }
 }
@@ -152,6 +155,7 @@ impl From<&config::Settings> for Settings {
                 pos_outcomes: topics.pos_outcomes.clone(),
                 dead_letters: topics.dead_letters.clone(),
                 journal: topics.journal.clone(),
+                rulesets: topics.rulesets.clone(),
             },
             batch: BatchLimits {
                 events: kafka.batch_events_max,

@@ -61,11 +61,21 @@ pub struct Layout {
     pub retention: [Option<Duration>; 4],
 }
 
+/// How many partitions a topic is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Partitions {
+    /// They are numbered as the inputs'.
+    AsInputs,
+    /// As the inputs where it is made, any number afterwards.
+    Any,
+    /// One is enough.
+    One,
+}
+
 /// A topic's part in the plan.
 struct Wanted<'a> {
     name: &'a str,
-    /// Whether its partitions are numbered as the inputs'.
-    keyed: bool,
+    partitions: Partitions,
     settings: BTreeMap<String, String>,
     /// Settings given at its creation and left alone afterwards: they are the operator's.
     at_first: BTreeMap<String, String>,
@@ -75,10 +85,15 @@ fn wanted<'a>(
     settings: &'a Settings,
     retention: [Option<Duration>; 4],
     found: &BTreeMap<String, TopicState>,
-) -> [Wanted<'a>; 5] {
+) -> [Wanted<'a>; 6] {
     let topics = &settings.topics;
     let [pos_events, account_events, pos_outcomes, dead_letters] = retention.map(at_first);
-    let keyed = |name, at_first| Wanted { name, keyed: true, settings: BTreeMap::new(), at_first };
+    let keyed = |name, at_first| Wanted {
+        name,
+        partitions: Partitions::AsInputs,
+        settings: BTreeMap::new(),
+        at_first,
+    };
     let journal = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")]
         .map(|(key, value)| (key.to_owned(), value.to_owned()));
     let largest = (MAX_MESSAGE.to_owned(), largest_input(settings, found).to_string());
@@ -89,9 +104,15 @@ fn wanted<'a>(
         Wanted { settings: journal.into(), ..keyed(topics.journal.as_str(), BTreeMap::new()) },
         Wanted {
             name: &topics.dead_letters,
-            keyed: false,
+            partitions: Partitions::Any,
             settings: [largest].into(),
             at_first: dead_letters,
+        },
+        Wanted {
+            name: &topics.rulesets,
+            partitions: Partitions::One,
+            settings: [("cleanup.policy".to_owned(), "compact".to_owned())].into(),
+            at_first: BTreeMap::new(),
         },
     ]
 }
@@ -111,9 +132,16 @@ fn largest_input(settings: &Settings, found: &BTreeMap<String, TopicState>) -> u
         .map_or(settings.message_bytes_max as u64 + HEADERS, |largest| largest + HEADERS)
 }
 
-fn names(settings: &Settings) -> [&str; 5] {
+fn names(settings: &Settings) -> [&str; 6] {
     let topics = &settings.topics;
-    [&topics.pos_events, &topics.account_events, &topics.pos_outcomes, &topics.journal, &topics.dead_letters]
+    [
+        &topics.pos_events,
+        &topics.account_events,
+        &topics.pos_outcomes,
+        &topics.journal,
+        &topics.dead_letters,
+        &topics.rulesets,
+    ]
 }
 
 /// Compares the topics of the cluster with what they should be.
@@ -168,10 +196,15 @@ fn partition_row(
     partitions: usize,
 ) -> Row {
     let is_input = topic.name == settings.topics.pos_events || topic.name == settings.topics.account_events;
-    let should = if topic.keyed { partitions.to_string() } else { "1 or more".to_owned() };
+    let keyed = topic.partitions == Partitions::AsInputs;
+    let should = match topic.partitions {
+        Partitions::AsInputs => partitions.to_string(),
+        Partitions::Any => "1 or more".to_owned(),
+        Partitions::One => "1".to_owned(),
+    };
     let action = match state {
         None => Action::Create,
-        Some(state) if !topic.keyed || state.partitions == partitions => Action::Keep,
+        Some(state) if !keyed || state.partitions == partitions => Action::Keep,
         // The journal and the outcomes follow the number of the event's partition, not a hash of the key.
         Some(state) if state.partitions < partitions && !is_input => Action::Grow,
         Some(state) if state.partitions > partitions && !is_input => Action::Keep,
@@ -303,13 +336,14 @@ mod tests {
         TopicState { partitions, own_settings: settings.clone(), settings }
     }
 
-    fn cluster(partitions: [usize; 5], journal_retention: &str) -> BTreeMap<String, TopicState> {
+    fn cluster(partitions: [usize; 6], journal_retention: &str) -> BTreeMap<String, TopicState> {
         let settings = Settings::default();
         let journal =
             [("cleanup.policy", "delete"), ("retention.ms", journal_retention), ("retention.bytes", "-1")];
         let inputs = [(MAX_MESSAGE, "1000")];
         let letters = [(MAX_MESSAGE, "9000000")];
-        let own: [&[(&str, &str)]; 5] = [&inputs, &inputs, &[], &journal, &letters];
+        let rulesets = [("cleanup.policy", "compact")];
+        let own: [&[(&str, &str)]; 6] = [&inputs, &inputs, &[], &journal, &letters, &rulesets];
         names(&settings)
             .into_iter()
             .zip(partitions.into_iter().zip(own))
@@ -327,15 +361,15 @@ mod tests {
 
     #[test]
     fn lets_workers_start_on_topics_as_they_should_be() {
-        check(&cluster([4, 4, 4, 4, 1], "-1"), &[]);
+        check(&cluster([4, 4, 4, 4, 1, 1], "-1"), &[]);
     }
 
     #[test]
     fn refuses_counts_that_differ_and_a_journal_that_deletes() {
-        check(&cluster([4, 6, 6, 6, 1], "-1"), &["'pos.events' has 4 partitions and 'account.events' 6"]);
-        check(&cluster([4, 4, 4, 2, 1], "-1"), &["'tillgate.journal' has 2 partitions, fewer than the 4"]);
-        check(&cluster([4, 4, 4, 4, 1], "604800000"), &["retention.ms=604800000, it must be -1"]);
-        check(&BTreeMap::new(), &["missing"; 5]);
+        check(&cluster([4, 6, 6, 6, 1, 1], "-1"), &["'pos.events' has 4 partitions and 'account.events' 6"]);
+        check(&cluster([4, 4, 4, 2, 1, 1], "-1"), &["'tillgate.journal' has 2 partitions, fewer than the 4"]);
+        check(&cluster([4, 4, 4, 4, 1, 1], "604800000"), &["retention.ms=604800000, it must be -1"]);
+        check(&BTreeMap::new(), &["missing"; 6]);
     }
 
     #[test]
@@ -344,14 +378,14 @@ mod tests {
         let settings = Settings::default();
         let fresh = rows(&settings, layout, &BTreeMap::new());
         assert!(fresh.iter().all(|row| row.action == Action::Create), "{fresh:?}");
-        let right = rows(&settings, layout, &cluster([6, 6, 6, 6, 1], "-1"));
+        let right = rows(&settings, layout, &cluster([6, 6, 6, 6, 1, 1], "-1"));
         assert!(right.iter().all(|row| row.action == Action::Keep), "{right:?}");
     }
 
     #[test]
     fn plans_to_grow_the_journal_alter_its_retention_and_refuses_to_grow_an_input() {
         let layout = Layout { partitions: 4, replication: 1, retention: [None; 4] };
-        let rows = rows(&Settings::default(), layout, &cluster([6, 4, 6, 3, 1], "100"));
+        let rows = rows(&Settings::default(), layout, &cluster([6, 4, 6, 3, 1, 1], "100"));
         let due: Vec<_> = rows
             .iter()
             .filter(|row| row.action != Action::Keep)

@@ -372,6 +372,8 @@ fn decide<B: Broker, D: Deciders>(
         let journal = decider.journal(transactions.writer());
         let journaled =
             journal.records.iter().try_for_each(|record| producer.journal(lane.partition, record));
+        let noted =
+            journal.ruleset_change.map_or(Ok(()), |change| producer.ruleset_change(lane.partition, &change));
         if journal.rotation_begins || journal.rotation_completes {
             decided.rotations.push(RotationStep {
                 partition: lane.partition,
@@ -380,7 +382,7 @@ fn decide<B: Broker, D: Deciders>(
                 completes: journal.rotation_completes,
             });
         }
-        if let Err(fault) = sink.take_fault().map_or(journaled, Err) {
+        if let Err(fault) = sink.take_fault().map_or(journaled.and(noted), Err) {
             decided.fault = Some(fault);
             return decided;
         }

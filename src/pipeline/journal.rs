@@ -5,6 +5,7 @@
 
 use super::PartitionOptions;
 use crate::codec::journal::{Head, Writer, write_account, write_change, write_record};
+use crate::codec::rulesets::RulesetChange;
 use crate::state::{Change, PartitionState};
 
 /// Pieces whose memory is kept from batch to batch.
@@ -19,6 +20,9 @@ pub struct JournalBatch {
     pub rotation_begins: bool,
     /// Whether a checkpoint rotation is complete with them.
     pub rotation_completes: bool,
+    /// The batch was decided by another ruleset than the journal's last one: to be noted in the batch's transaction.
+    /// Account events leave no outcome that would name their ruleset, and the journal is trimmed.
+    pub ruleset_change: Option<RulesetChange>,
 }
 
 /// Facts of a batch, encoded, in pieces below the record limit.
@@ -51,6 +55,10 @@ pub(super) struct Journal {
     outcomes: u64,
     /// Number of the last committed transaction.
     pub(super) sequence: u64,
+    /// The ruleset that decided it; none where it is not known, or there is none.
+    pub(super) ruleset: Option<u128>,
+    /// The ruleset of the batch that was finished last.
+    ruleset_after: Option<u128>,
     pub(super) rotation: Rotation,
     /// The rotation as it is once the batch is committed.
     rotation_after: Option<Rotation>,
@@ -69,6 +77,8 @@ impl Journal {
             consumed: 0,
             outcomes: 0,
             sequence: 0,
+            ruleset: None,
+            ruleset_after: None,
             rotation: Rotation { consumed: rotation_events_min, ..Rotation::default() },
             rotation_after: None,
         }
@@ -105,12 +115,13 @@ impl Journal {
             && self.rotation.consumed + self.consumed >= self.rotation_events_min
     }
 
+    /// `positions`: before and after the batch.
     pub(super) fn finish(
         &mut self,
         partition: i32,
         ruleset: u128,
         writer: &str,
-        positions: [Option<i64>; 2],
+        [before, positions]: [[Option<i64>; 2]; 2],
         state: &PartitionState,
     ) -> JournalBatch {
         if self.consumed == 0 {
@@ -156,7 +167,10 @@ impl Journal {
             head.part += 1;
         }
         self.rotation_after = Some(rotation);
-        JournalBatch { records, rotation_begins, rotation_completes }
+        self.ruleset_after = Some(ruleset);
+        let changed = self.ruleset != Some(ruleset);
+        let ruleset_change = changed.then_some(RulesetChange { ruleset, positions: before });
+        JournalBatch { records, rotation_begins, rotation_completes, ruleset_change }
     }
 
     /// The full states that are due, in pieces below the record limit; moves the cursor.
@@ -182,6 +196,9 @@ impl Journal {
         if self.consumed > 0 {
             self.sequence += 1;
         }
+        if let Some(ruleset) = self.ruleset_after.take() {
+            self.ruleset = Some(ruleset);
+        }
         if let Some(rotation) = self.rotation_after.take() {
             self.rotation = rotation;
         }
@@ -190,6 +207,7 @@ impl Journal {
 
     pub(super) fn aborted(&mut self) {
         self.rotation_after = None;
+        self.ruleset_after = None;
         self.clear();
     }
 

@@ -118,9 +118,14 @@ impl Partition {
         self.read(record);
     }
 
+    /// Decides by another ruleset from the next record on; call it between batches.
+    pub fn decide_by(&mut self, engine: Arc<Engine>) {
+        self.engine = engine;
+    }
+
     /// The batch's journal records. `writer` is the producer's transactional id. Empty where nothing was read.
     pub fn journal(&mut self, writer: &str) -> JournalBatch {
-        let positions = self.positions;
+        let positions = [self.committed_positions, self.positions];
         self.journal.finish(self.partition, self.engine.ruleset_hash(), writer, positions, &self.state)
     }
 
@@ -154,6 +159,7 @@ impl Partition {
     /// Goes on after the last transaction of the journal; the next batch begins a new rotation.
     pub(super) fn resume_after(&mut self, last: &Head) {
         self.journal.sequence = last.sequence;
+        self.journal.ruleset = Some(last.ruleset).filter(|ruleset| *ruleset != 0);
         self.journal.rotation.number = last.rotation;
         self.set_positions(last.positions);
         self.committed_positions = last.positions;

@@ -25,6 +25,7 @@ pub struct Scene {
     pub pos_outcomes: String,
     pub dead_letters: String,
     pub journal: String,
+    pub rulesets: String,
     partitions: u32,
     group: String,
     sets: Vec<String>,
@@ -60,6 +61,7 @@ impl Scene {
             pos_outcomes: format!("{name}.outcomes"),
             dead_letters: format!("{name}.dead"),
             journal: format!("{name}.journal"),
+            rulesets: format!("{name}.rulesets"),
             partitions,
             group: name.to_owned(),
             sets: sets.iter().map(|set| (*set).to_owned()).collect(),
@@ -99,6 +101,7 @@ impl Scene {
             ("topics.pos_outcomes", &self.pos_outcomes),
             ("topics.dead_letters", &self.dead_letters),
             ("topics.journal", &self.journal),
+            ("topics.rulesets", &self.rulesets),
             ("admin.listen", "127.0.0.1:0"),
             ("log.format", "json"),
         ];

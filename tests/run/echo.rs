@@ -116,7 +116,8 @@ impl Decider for Echo {
         let [pos, account] = self.now.positions.map(position);
         let State { sequence, events, account_events, .. } = self.now;
         let record = format!("{sequence} {events} {account_events} {pos} {account} {writer}");
-        JournalBatch { records: vec![record.into_bytes()], rotation_begins, rotation_completes }
+        let records = vec![record.into_bytes()];
+        JournalBatch { records, rotation_begins, rotation_completes, ruleset_change: None }
     }
 
     fn committed(&mut self) {

@@ -25,7 +25,7 @@ use rdkafka::{
 use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
-        port::{Header, InboundRecord, Input, TopicPartition, TransactionalProducer},
+        port::{Header, InboundRecord, Input, RulesetChange, TopicPartition, TransactionalProducer},
         settings::{Settings, Topics},
     },
     clock, config,
@@ -33,6 +33,7 @@ use super::{
     error::fault,
     log::Signals,
 };
+use crate::codec::rulesets;
 
 /// Header of journal records that names the transactional id of their writer.
 pub const WRITER_HEADER: &str = "writer";
@@ -210,6 +211,12 @@ impl TransactionalProducer<Member> for Producer {
             let writer = KafkaHeader { key: WRITER_HEADER, value: Some(self.transactional_id.as_str()) };
             Some(OwnedHeaders::new_with_capacity(1).insert(writer))
         })
+    }
+
+    fn ruleset_change(&self, partition: i32, change: &RulesetChange) -> Result<(), Fault> {
+        let (key, value) = rulesets::write_change(partition, change);
+        let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
+        self.send(&self.topics.rulesets, Some(0), key, value, || None)
     }
 
     fn offsets(
