@@ -49,7 +49,7 @@ Examples:
   tillgate run --set kafka.bootstrap_servers=broker-1:9092,broker-2:9092
   tillgate run --config /etc/tillgate --set log.format=json")]
     Run,
-    /// Create the topics, or check that they are as they must be
+    /// Create the topics, check that they are as they must be, or move them to and from files
     #[command(subcommand)]
     Topics(TopicsCommand),
     /// Decide on the events of files, and print the outcomes
@@ -118,6 +118,10 @@ pub enum TopicsCommand {
     },
     /// Print how the topics are and how they should be; exit code 1 where they differ
     Check,
+    /// Write topics to files, byte for byte
+    Export(crate::app::archive::args::ExportArgs),
+    /// Write the records of an export to topics
+    Import(crate::app::archive::args::ImportArgs),
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@
 //! `tests/architecture.rs` holds.
 
 pub mod app;
+pub mod archive;
 pub mod checks;
 pub mod cli;
 pub mod codec;

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("rules", &["domain", "state"]),
     ("engine", &["domain", "state", "checks", "rules"]),
     ("codec", &["domain", "state"]),
+    ("archive", &["domain", "codec"]),
     ("pipeline", &["domain", "state", "engine", "codec"]),
     ("telemetry", &["domain"]),
     ("config", &["domain", "checks", "rules", "telemetry"]),
@@ -25,7 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("load", &["domain", "codec", "config"]),
     ("kafka", &["domain", "state", "engine", "codec", "pipeline", "telemetry", "config", "registry"]),
     ("gateway", &["domain", "codec", "telemetry", "config"]),
-    ("replay", &["domain", "state", "rules", "engine", "codec", "pipeline", "config"]),
+    ("replay", &["domain", "state", "rules", "engine", "codec", "archive", "pipeline", "config"]),
     ("check", &["domain", "state", "rules", "engine", "codec", "pipeline", "config"]),
 ];
 

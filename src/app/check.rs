@@ -3,7 +3,7 @@
 use super::AppError;
 use crate::cli::{CheckArgs, Common, Format};
 use crate::codec::KnownSchemas;
-use crate::codec::avro::{Container, POS_OUTCOME_SCHEMA};
+use crate::codec::avro::{Codec, Container, POS_OUTCOME_SCHEMA};
 use crate::pipeline::{Input, OutcomeEncoding, PartitionOptions};
 use crate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -101,7 +101,8 @@ impl Sink {
             ProgressBar::new(bytes).with_style(style)
         };
         let mut pending = Vec::new();
-        let container = (format == Format::Avro).then(|| Container::begin(POS_OUTCOME_SCHEMA, &mut pending));
+        let container =
+            (format == Format::Avro).then(|| Container::begin(POS_OUTCOME_SCHEMA, Codec::Null, &mut pending));
         Ok(Self { out: out.transpose()?, container, pending, bar, taken, records: 0, dead_letters: 0 })
     }
 

@@ -1,5 +1,6 @@
 //! Wiring: what each command needs, put together. Decides nothing itself.
 
+pub(crate) mod archive;
 mod check;
 mod config;
 mod load;
@@ -28,6 +29,9 @@ pub enum AppError {
     /// A file run failed.
     #[error("{0}")]
     Replay(#[from] crate::replay::ReplayError),
+    /// An archive cannot be written or read.
+    #[error("{0}")]
+    Archive(#[from] crate::archive::ArchiveError),
     /// A generated run ended early.
     #[error("{0}")]
     Load(#[from] LoadError),

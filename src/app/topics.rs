@@ -1,4 +1,4 @@
-//! `tillgate topics create | check`: the plan on standard output, then what it says.
+//! `tillgate topics create | check`: the plan on standard output, then what it says; the rest of `topics` is passed on.
 
 use super::AppError;
 use crate::cli::{Common, TopicsCommand};
@@ -8,6 +8,12 @@ use std::io::Write;
 use std::sync::Arc;
 
 pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppError> {
+    let dry_run = match command {
+        TopicsCommand::Export(args) => return super::archive::export::run(args, common),
+        TopicsCommand::Import(args) => return super::archive::import::run(args, common),
+        TopicsCommand::Create { dry_run } => Some(*dry_run),
+        TopicsCommand::Check => None,
+    };
     let settings = super::settings(common)?;
     let cluster_settings = Arc::new((&settings).into());
     let cluster = Cluster::new(Arc::clone(&cluster_settings))?;
@@ -26,16 +32,14 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
     let due = rows.iter().filter(|row| row.action != Action::Keep).count();
     print(&rows)?;
     let mut talk = std::io::stderr();
-    match command {
-        TopicsCommand::Check if due > 0 => Err(AppError::Topics(format!(
+    match dry_run {
+        None if due > 0 => Err(AppError::Topics(format!(
             "{due} things are not as they should be: `tillgate topics create` does what can be done"
         ))),
-        TopicsCommand::Check => Ok(writeln!(talk, "the topics are as they should be")?),
-        TopicsCommand::Create { .. } if due == 0 => Ok(writeln!(talk, "nothing to do")?),
-        TopicsCommand::Create { dry_run: true } => {
-            Ok(writeln!(talk, "{due} things to do; nothing was changed")?)
-        }
-        TopicsCommand::Create { dry_run: false } => {
+        None => Ok(writeln!(talk, "the topics are as they should be")?),
+        Some(_) if due == 0 => Ok(writeln!(talk, "nothing to do")?),
+        Some(true) => Ok(writeln!(talk, "{due} things to do; nothing was changed")?),
+        Some(false) => {
             apply(cluster.admin(), &cluster_settings, layout, &rows)?;
             Ok(writeln!(talk, "{due} things done")?)
         }

@@ -7,6 +7,7 @@
 mod account_event;
 mod compile;
 mod container;
+mod container_reader;
 mod decimal;
 mod input;
 mod leaves;
@@ -14,12 +15,15 @@ mod outcome;
 mod plan;
 mod pos_event;
 mod skip;
+mod topic_record;
 mod write;
 
 pub use account_event::write_account_event;
-pub use container::Container;
+pub use container::{Codec, Container};
+pub use container_reader::{ContainerFault, ContainerReader};
 pub use outcome::write_outcome;
 pub use pos_event::write_pos_event;
+pub use topic_record::{take_topic_record, write_topic_record};
 pub use write::Unwritable;
 
 use super::DecodeError;
@@ -43,6 +47,9 @@ pub const POS_EVENT_SCHEMA: &str = include_str!("../../../schemas/pos_event.avsc
 pub const ACCOUNT_EVENT_SCHEMA: &str = include_str!("../../../schemas/account_event.avsc");
 /// Our schema of outcomes; what a registry gets.
 pub const POS_OUTCOME_SCHEMA: &str = include_str!("../../../schemas/pos_outcome.avsc");
+
+/// Our schema of archived records.
+pub const TOPIC_RECORD_SCHEMA: &str = include_str!("../../../schemas/topic_record.avsc");
 
 /// CRC-64-AVRO of a schema's canonical form, as single-object encoding carries it.
 ///

@@ -1,5 +1,5 @@
-//! A plain idempotent producer of input records, for generated load: never for what tillgate decides, which is
-//! transactional.
+//! A plain idempotent producer, for generated load and for records that are imported: never for what tillgate decides,
+//! which is transactional.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -10,7 +10,7 @@ use rdkafka::{
     ClientContext, Message,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
-    message::DeliveryResult,
+    message::{DeliveryResult, Header, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext},
 };
 
@@ -23,6 +23,7 @@ use super::{
     error::fault,
     log as client_log,
 };
+use crate::domain::record::TopicRecord;
 
 /// Records between two looks at what came back.
 const POLL_EVERY: u32 = 1_000;
@@ -85,13 +86,39 @@ impl EventProducer {
         value: &[u8],
         timestamp_millis: i64,
     ) -> Result<(), Fault> {
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic).payload(value).timestamp(timestamp_millis);
+        record.key = key;
+        self.queue(record)
+    }
+
+    /// Queues a record as it is for `topic`, on its own partition number and at its own time, waiting while the queue is
+    /// full. Headers' names must be without nul bytes, and the time another than 0, which the client takes for "now".
+    ///
+    /// # Errors
+    /// The record cannot be queued, or an earlier one did not arrive.
+    pub fn send_as_it_is(&mut self, topic: &str, source: &TopicRecord<'_>) -> Result<(), Fault> {
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic)
+            .partition(source.partition)
+            .timestamp(source.timestamp_millis);
+        (record.key, record.payload) = (source.key, source.value);
+        if !source.headers.is_empty() {
+            let none = OwnedHeaders::new_with_capacity(source.headers.len());
+            record.headers = Some(
+                source
+                    .headers
+                    .iter()
+                    .fold(none, |all, header| all.insert(Header { key: header.name, value: header.value })),
+            );
+        }
+        self.queue(record)
+    }
+
+    fn queue(&mut self, mut record: BaseRecord<'_, [u8], [u8]>) -> Result<(), Fault> {
         self.sent = self.sent.wrapping_add(1);
         if self.sent.is_multiple_of(POLL_EVERY) {
             self.base.poll(Duration::ZERO);
             self.failure()?;
         }
-        let mut record = BaseRecord::<[u8], [u8]>::to(topic).payload(value).timestamp(timestamp_millis);
-        record.key = key;
         while let Err((error, refused)) = self.base.send(record) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                 return Err(fault(Operation::Produce, &error));

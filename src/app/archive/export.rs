@@ -1,0 +1,218 @@
+//! `tillgate topics export`: partitions side by side into files, the manifest last.
+
+use super::args::ExportArgs;
+use super::{STRIDE, bar, speed};
+use crate::app::{AppError, settings};
+use crate::archive::{
+    ArchiveError, ArchiveWriter, ArchivedPartition, ArchivedTopic, Manifest, PartitionWriter,
+};
+use crate::cli::Common;
+use crate::kafka::client::{Cluster, Dump, Isolation, Span};
+use crate::kafka::settings::{Settings, Topics};
+use indicatif::{HumanBytes, HumanCount, ProgressBar};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppError> {
+    let settings: Arc<Settings> = Arc::new((&settings(common)?).into());
+    let one = args.topic.len() == 1 && args.partition.len() == 1;
+    if (args.from_offset.is_some() || args.until_offset.is_some()) && !one {
+        let text = "--from-offset and --until-offset are for one --topic and one --partition";
+        return Err(AppError::Usage(text.to_owned()));
+    }
+    let cluster = Cluster::new(Arc::clone(&settings))?;
+    let isolation = args.isolation.into();
+    let Found { mut topics, spans, left_out } = look(&cluster, &settings.topics, args, isolation)?;
+    let encoding = args.format.into();
+    let writer = ArchiveWriter::begin(&args.to, encoding, args.force)?;
+    let offsets = spans.iter().map(|span| (span.end - span.begin).unsigned_abs()).sum();
+    let bar = bar(offsets, "exporting");
+    let job = Job {
+        cluster: &cluster,
+        writer: &writer,
+        isolation,
+        from_start: args.from_offset.is_none(),
+        spans: &spans,
+        next: AtomicUsize::new(0),
+        failed: AtomicBool::new(false),
+        bytes: AtomicU64::new(0),
+        bar: &bar,
+        files: Mutex::default(),
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(spans.len());
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| job.run())).collect();
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })?;
+    let took = bar.elapsed();
+    bar.finish_and_clear();
+    let bytes = job.bytes.into_inner();
+    for (name, file) in job.files.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(topic) = topics.iter_mut().find(|topic| topic.topic == name) {
+            topic.files.push(file);
+        }
+    }
+    topics.iter_mut().for_each(|topic| topic.files.sort_by_key(|file| file.partition));
+    let records = topics.iter().map(records_of).sum();
+    let manifest = Manifest::new(cluster.admin().cluster_id(), isolation.name(), encoding, topics);
+    writer.finish(&manifest)?;
+    let mut talk = std::io::stderr();
+    for topic in &manifest.topics {
+        let size = HumanBytes(topic.files.iter().map(|file| file.bytes).sum());
+        let (name, files, count) = (&topic.topic, topic.files.len(), HumanCount(records_of(topic)));
+        writeln!(talk, "{name}: {files} of {} partitions, {count} records, {size}", topic.partitions)?;
+    }
+    for (topic, offsets) in left_out {
+        writeln!(talk, "{topic}: {offsets} offsets from open transactions on were left out")?;
+    }
+    Ok(writeln!(talk, "{}", speed(records, bytes, took))?)
+}
+
+fn records_of(topic: &ArchivedTopic) -> u64 {
+    topic.files.iter().map(|file| file.records).sum()
+}
+
+/// What there is to export.
+struct Found {
+    topics: Vec<ArchivedTopic>,
+    spans: Vec<Span>,
+    /// Offsets behind the stable end, by topic.
+    left_out: BTreeMap<String, i64>,
+}
+
+fn look(
+    cluster: &Cluster,
+    topics: &Topics,
+    args: &ExportArgs,
+    isolation: Isolation,
+) -> Result<Found, AppError> {
+    // What is made of the inputs comes first: its end is then never beyond theirs.
+    let own = [
+        &topics.rulesets,
+        &topics.journal,
+        &topics.dead_letters,
+        &topics.pos_outcomes,
+        &topics.account_events,
+        &topics.pos_events,
+    ];
+    let mut names: Vec<&str> = if args.topic.is_empty() {
+        own.into_iter().map(String::as_str).collect()
+    } else {
+        args.topic.iter().map(String::as_str).collect()
+    };
+    let is_input = |name: &str| name == topics.pos_events || name == topics.account_events;
+    names.sort_by_key(|name| (is_input(name), *name));
+    names.dedup();
+    let there = cluster.admin().topics(&names, false)?;
+    let missing: Vec<&str> = names.iter().copied().filter(|name| !there.contains_key(*name)).collect();
+    if !missing.is_empty() {
+        let text = format!("there is no topic {}: name those that are there by --topic", missing.join(", "));
+        return Err(AppError::Topics(text));
+    }
+    let mut found = Found { topics: Vec::new(), spans: Vec::new(), left_out: BTreeMap::new() };
+    for name in names {
+        let count = there.get(name).map_or(0, |topic| topic.partitions);
+        let partitions = u32::try_from(count).unwrap_or(u32::MAX);
+        let all = i32::try_from(count).unwrap_or(i32::MAX);
+        if let Some(beyond) = args.partition.iter().find(|number| **number >= all) {
+            let text = format!("topic {name} has {count} partitions: there is no partition {beyond}");
+            return Err(AppError::Topics(text));
+        }
+        let chosen = (0..all).filter(|number| args.partition.is_empty() || args.partition.contains(number));
+        for partition in chosen {
+            let ends = cluster.ends(name, partition)?;
+            let whole = isolation.end(ends);
+            let begin = args.from_offset.unwrap_or(ends.start);
+            let end = args.until_offset.unwrap_or(whole);
+            if begin < ends.start || begin > end || end > whole {
+                let text = format!(
+                    "topic {name} partition {partition} has the offsets from {} to {whole}: there is no \
+                     {begin} to {end}",
+                    ends.start
+                );
+                return Err(AppError::Topics(text));
+            }
+            if whole < ends.high {
+                *found.left_out.entry(name.to_owned()).or_default() += ends.high - whole;
+            }
+            found.spans.push(Span { topic: name.to_owned(), partition, begin, end });
+        }
+        found.topics.push(ArchivedTopic { topic: name.to_owned(), partitions, files: Vec::new() });
+    }
+    // The longest first, so that no thread is left alone with one at the end.
+    found.spans.sort_by_key(|span| span.begin - span.end);
+    Ok(found)
+}
+
+/// What the threads share.
+struct Job<'j> {
+    cluster: &'j Cluster,
+    writer: &'j ArchiveWriter,
+    isolation: Isolation,
+    from_start: bool,
+    spans: &'j [Span],
+    next: AtomicUsize,
+    failed: AtomicBool,
+    bytes: AtomicU64,
+    bar: &'j ProgressBar,
+    files: Mutex<Vec<(String, ArchivedPartition)>>,
+}
+
+impl Job<'_> {
+    fn run(&self) -> Result<(), AppError> {
+        let mut dump = self.cluster.dump(self.isolation)?;
+        while let Some(span) = self.spans.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            if self.failed.load(Ordering::Relaxed) {
+                break;
+            }
+            let mut span = span.clone();
+            if self.from_start {
+                // A running tillgate trims its journal meanwhile.
+                let start = self.cluster.ends(&span.topic, span.partition)?.start;
+                span.begin = start.clamp(span.begin, span.end);
+            }
+            let (topic, begin, end) = (span.topic.clone(), span.begin, span.end);
+            let written = self.partition(&mut dump, span).and_then(|writer| Ok(writer.finish(begin, end)?));
+            match written {
+                Ok(file) => {
+                    self.files.lock().unwrap_or_else(PoisonError::into_inner).push((topic, file));
+                }
+                Err(error) => {
+                    self.failed.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn partition(&self, dump: &mut Dump, span: Span) -> Result<PartitionWriter, AppError> {
+        let mut writer = self.writer.partition(&span.topic, span.partition)?;
+        let (mut told, end) = (span.begin, span.end);
+        dump.read(span)?;
+        let (mut bytes, mut count) = (0, 0u64);
+        while let Some(added) = dump.next(|record| -> Result<i64, ArchiveError> {
+            bytes += record.bytes() as u64;
+            writer.add(record)?;
+            Ok(record.offset)
+        })? {
+            let offset = added?;
+            count += 1;
+            if count.is_multiple_of(STRIDE) {
+                self.bar.inc((offset - told).unsigned_abs());
+                told = offset;
+                if self.failed.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        }
+        self.bar.inc((end - told).unsigned_abs());
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(writer)
+    }
+}
