@@ -101,18 +101,21 @@ mod tests {
 
     #[test]
     fn every_avro_reader_can_read_it() {
-        let mut file = Vec::new();
-        let mut container = Container::begin(r#""string""#, codec, &mut file);
         let texts: Vec<String> = (0..20_000).map(|number| format!("text {number}")).collect();
-        for text in &texts {
-            let mut datum = Vec::new();
-            size(text.len(), &mut datum);
-            datum.extend_from_slice(text.as_bytes());
-            container.add(&datum, &mut file);
+        for codec in [Codec::Null, Codec::Deflate] {
+            let mut file = Vec::new();
+            let mut container = Container::begin(r#""string""#, codec, &mut file);
+            for text in &texts {
+                let mut datum = Vec::new();
+                size(text.len(), &mut datum);
+                datum.extend_from_slice(text.as_bytes());
+                container.add(&datum, &mut file);
+            }
+            container.flush(&mut file);
+            let reader = apache_avro::Reader::new(&file[..]).unwrap();
+            let read: Vec<_> = reader.map(Result::unwrap).collect();
+            let expected = texts.iter().cloned().map(apache_avro::types::Value::String);
+            assert_eq!(read, expected.collect::<Vec<_>>());
         }
-        container.flush(&mut file);
-        let reader = apache_avro::Reader::new(&file[..]).unwrap();
-        let read: Vec<_> = reader.map(Result::unwrap).collect();
-        assert_eq!(read, texts.into_iter().map(apache_avro::types::Value::String).collect::<Vec<_>>());
     }
 }
