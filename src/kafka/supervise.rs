@@ -2,7 +2,10 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,15 +27,26 @@ const STEP: Duration = Duration::from_millis(50);
 
 /// Runs all workers until `stop`; returns when the last has left the group.
 pub fn supervise<B: Broker, D: Deciders>(shared: &Shared<B, D>, stop: &AtomicBool) {
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..shared.settings.workers.max(1))
-            .map(|number| scope.spawn(move || live(shared, number, stop)))
-            .collect();
-        while !workers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
-            count_partitions(shared);
-            shared.broker.wait(STEP);
+    let ending = Arc::new(AtomicBool::new(false));
+    // Held by every worker as long as it lives.
+    let alive = Arc::new(());
+    for number in 0..shared.settings.workers.max(1) {
+        let (of_worker, ending, alive) = (shared.clone(), Arc::clone(&ending), Arc::clone(&alive));
+        let job = move || {
+            // The first local is dropped last.
+            let _alive = alive;
+            let shared = of_worker;
+            live(&shared, number, &ending);
+        };
+        shared.broker.spawn(format!("worker-{number}"), Box::new(job));
+    }
+    while Arc::strong_count(&alive) > 1 {
+        if stop.load(Ordering::Acquire) {
+            ending.store(true, Ordering::Release);
         }
-    });
+        count_partitions(shared);
+        shared.broker.wait(STEP);
+    }
     count_partitions(shared);
 }
 

@@ -15,6 +15,10 @@ use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, Pa
 pub static SCHEMAS: LazyLock<KnownSchemas> =
     LazyLock::new(|| KnownSchemas::new().unwrap_or_else(|fault| panic!("{fault}")));
 
+/// The same, to be shared by partitions that run.
+pub static SCHEMAS_SHARED: LazyLock<Arc<KnownSchemas>> =
+    LazyLock::new(|| Arc::new(KnownSchemas::new().unwrap_or_else(|fault| panic!("{fault}"))));
+
 /// The engine of the default parameters, and of these `KEY=VALUE` on top.
 ///
 /// # Panics

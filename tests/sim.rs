@@ -1,0 +1,145 @@
+//! Runs the real worker loop on a simulated Kafka, seed after seed, with faults of every kind, and holds the promises over
+//! what is left in the topics: exactly one outcome for every event, the same bytes as deciding anew, a journal that folds
+//! to the state, nothing left undecided. Needs no Kafka and no clock.
+//!
+//! `TILLGATE_SIM_SEED` is the first seed, `TILLGATE_SIM_SEEDS` how many.
+
+mod support;
+
+#[path = "sim/broker.rs"]
+mod broker;
+#[path = "sim/checker.rs"]
+mod checker;
+#[path = "sim/group.rs"]
+mod group;
+#[path = "sim/input.rs"]
+mod input;
+#[path = "sim/log.rs"]
+mod log;
+#[path = "sim/member.rs"]
+mod member;
+#[path = "sim/plan.rs"]
+mod plan;
+#[path = "sim/planted.rs"]
+mod planted;
+#[path = "sim/producer.rs"]
+mod producer;
+#[path = "sim/run.rs"]
+mod run;
+#[path = "sim/scheduler.rs"]
+mod scheduler;
+#[path = "sim/transactions.rs"]
+mod transactions;
+#[path = "sim/world.rs"]
+mod world;
+
+use std::collections::BTreeMap;
+
+use planted::Bug;
+use run::{Report, run};
+
+/// Seeds of the default run.
+const SEEDS: u64 = 3_000;
+
+fn number(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}: give a number")),
+        Err(_) => default,
+    }
+}
+
+/// Runs seeds on two threads; the reports in the order of the seeds.
+fn reports(first: u64, count: u64) -> Vec<Report> {
+    let half = |part: u64| {
+        move || {
+            (first..first + count)
+                .filter(|seed| seed % 2 == part)
+                .map(|seed| run(seed, None))
+                .collect::<Vec<_>>()
+        }
+    };
+    let mut all = std::thread::scope(|scope| {
+        let halves = [scope.spawn(half(0)), scope.spawn(half(1))];
+        halves.into_iter().flat_map(|half| half.join().expect("a run does not panic")).collect::<Vec<_>>()
+    });
+    all.sort_by_key(|report| report.seed);
+    all
+}
+
+#[test]
+fn holds_every_promise_over_thousands_of_seeds() {
+    let reports = reports(number("TILLGATE_SIM_SEED", 1), number("TILLGATE_SIM_SEEDS", SEEDS));
+    let mut faults: BTreeMap<&str, u64> = BTreeMap::new();
+    for report in &reports {
+        for (kind, count) in &report.faults {
+            *faults.entry(kind).or_default() += count;
+        }
+    }
+    let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
+    println!(
+        "{} seeds, {} records, {} outcomes, {} s of virtual time, {} steps; faults: {faults:?}",
+        reports.len(),
+        sum(|report| report.records),
+        sum(|report| report.outcomes),
+        sum(|report| report.virtual_time.as_secs()),
+        sum(|report| report.resumes),
+    );
+    let broken: Vec<&Report> = reports.iter().filter(|report| report.violation.is_some()).collect();
+    if let Some(first) = broken.first().and_then(|report| report.violation.as_ref()) {
+        let seeds: Vec<u64> = broken.iter().map(|report| report.seed).collect();
+        panic!("{} of {} seeds: {seeds:?}\n{first}", broken.len(), reports.len());
+    }
+}
+
+#[test]
+fn the_same_seed_takes_the_same_steps() {
+    let of = |seeds: std::ops::Range<u64>| {
+        let steps = |seed| {
+            let report = run(seed, None);
+            (report.trace_hash, report.resumes, report.records, report.outcomes)
+        };
+        seeds.map(steps).collect::<Vec<_>>()
+    };
+    let beside = std::thread::spawn(move || of(1..60));
+    assert_eq!(of(1..60), beside.join().expect("a run does not panic"));
+    assert_ne!(of(1..2), of(2..3));
+}
+
+/// A planted mistake is found within so many seeds, and the seed that finds it holds without.
+fn check(bug: Bug, seeds: u64) {
+    let found = (1..=seeds).map(|seed| run(seed, Some(bug))).find(|report| report.violation.is_some());
+    let Some(found) = found else { panic!("{bug:?} is not found within {seeds} seeds") };
+    let violation = found.violation.unwrap_or_default();
+    println!("{bug:?}: seed {}: {}", found.seed, violation.lines().take(3).collect::<Vec<_>>().join(" "));
+    assert_eq!(run(found.seed, None).violation, None);
+}
+
+#[test]
+fn finds_a_state_that_an_abort_does_not_undo() {
+    check(Bug::SkipUndo, 20);
+}
+
+#[test]
+fn finds_offsets_that_are_committed_beside_the_transaction() {
+    check(Bug::OffsetsOutside, 20);
+}
+
+#[test]
+fn finds_a_restore_that_stops_one_record_short() {
+    check(Bug::RestoreShort, 20);
+}
+
+#[test]
+fn finds_a_worker_that_takes_no_notice_of_being_fenced() {
+    check(Bug::IgnoreFence, 100);
+}
+
+#[test]
+fn finds_a_producer_that_begins_again_after_a_disturbance() {
+    check(Bug::BeginAgain, 200);
+}
+
+#[test]
+fn finds_outcomes_that_are_published_beside_the_transaction() {
+    check(Bug::PublishOutside, 20);
+}

@@ -1,0 +1,149 @@
+//! The cluster as one process reaches it: the worker's port, over the simulated world. Every call may be where the
+//! process crashes, freezes or waits; nothing here decides.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tillgate::kafka::{
+    failure::{Fault, FaultClass, Operation},
+    port::{Broker, JournalEnds, JournalReader, Positions},
+};
+
+use super::{
+    log::{Place, Record, Topic},
+    member::Member,
+    producer::{Limits, Producer, WRITER_HEADER},
+    world::{Job, Seat, World},
+};
+
+/// How long a question to the cluster may take, as in the real client.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A process's way to the cluster.
+pub struct SimBroker {
+    pub seat: Seat,
+    pub limits: Limits,
+    /// Static name, without the worker's number.
+    pub instance: Option<String>,
+}
+
+impl Broker for SimBroker {
+    type Consumer = Member;
+    type Producer = Producer;
+    type Journal = Reader;
+
+    fn consumer(&self, worker: usize) -> Result<Member, Fault> {
+        let instance = self.instance.as_ref().map(|name| format!("{name}-{worker}"));
+        Ok(Member::join(self.seat.clone(), instance))
+    }
+
+    fn producer(&self, transactional_id: &str) -> Result<Producer, Fault> {
+        Producer::init(self.seat.clone(), transactional_id, self.limits)
+    }
+
+    fn journal(&self, partition: i32) -> Result<Reader, Fault> {
+        Ok(Reader { seat: self.seat.clone(), partition, position: 0, fetched: VecDeque::new() })
+    }
+
+    fn journal_end(&self, partition: i32) -> Result<i64, Fault> {
+        let place = (Topic::Journal, partition);
+        let answer = self.seat.request(World::leader(place), ASK_TIMEOUT, |world| world.log(place).high());
+        answer.ok_or_else(|| Fault::new(Operation::Trim, FaultClass::Retriable, "no answer to ListOffsets"))
+    }
+
+    fn trim_journal(&self, partition: i32, before: i64) {
+        let mut world = self.seat.world();
+        let rate = world.rates.trim_lost;
+        if world.happens(rate) {
+            return world.fault(self.seat.process.number, "DeleteRecords lost");
+        }
+        let delay = world.millis(1, 300);
+        world.note(self.seat.process.number, "trim", [partition.into(), before]);
+        world.after(delay, move |world| world.log((Topic::Journal, partition)).trim(before));
+    }
+
+    fn now(&self) -> Duration {
+        self.seat.now()
+    }
+
+    fn wait(&self, time: Duration) {
+        self.seat.sleep(time);
+    }
+
+    fn spawn(&self, _name: String, job: Box<dyn FnOnce() + Send>) {
+        let process = Some(Arc::clone(&self.seat.process));
+        self.seat.world().spawned.push_back(Job { process, job });
+    }
+}
+
+/// Reads one partition of the journal.
+pub struct Reader {
+    seat: Seat,
+    partition: i32,
+    position: i64,
+    fetched: VecDeque<(i64, Arc<Record>)>,
+}
+
+impl Reader {
+    fn place(&self) -> Place {
+        (Topic::Journal, self.partition)
+    }
+
+    fn ask<T>(&self, node: usize, serve: impl FnOnce(&mut World) -> T) -> Result<T, Fault> {
+        let answer = self.seat.request(node, ASK_TIMEOUT, serve);
+        answer.ok_or_else(|| Fault::new(Operation::Restore, FaultClass::Retriable, "no answer"))
+    }
+}
+
+impl JournalReader for Reader {
+    fn ends(&mut self) -> Result<JournalEnds, Fault> {
+        let place = self.place();
+        let node = World::leader(place);
+        let (start, high) = self.ask(node, |world| (world.log(place).start(), world.log(place).high()))?;
+        let stable = self.ask(node, |world| world.log(place).stable())?;
+        Ok(JournalEnds { start, stable, high })
+    }
+
+    fn read_from(&mut self, offset: i64) -> Result<(), Fault> {
+        self.position = offset;
+        self.fetched.clear();
+        Ok(())
+    }
+
+    fn next(&mut self, each: &mut dyn FnMut(i64, &[u8])) -> Result<bool, Fault> {
+        if self.fetched.is_empty() {
+            let (place, position) = (self.place(), self.position);
+            let (stable, records) = self.ask(World::leader(place), |world| {
+                let most = world.draw.between(1, 40) as usize;
+                let log = world.log(place);
+                let found = log.committed(position).take(most).map(|(at, record)| (at, Arc::clone(record)));
+                let found: Vec<_> = found.collect();
+                (log.stable(), found)
+            })?;
+            if records.is_empty() {
+                self.position = self.position.max(stable);
+            }
+            self.fetched.extend(records);
+        }
+        let Some((offset, record)) = self.fetched.pop_front() else { return Ok(false) };
+        self.position = offset + 1;
+        each(offset, record.value.as_deref().unwrap_or_default());
+        Ok(true)
+    }
+
+    fn open_writer(&mut self, offset: i64) -> Result<Option<String>, Fault> {
+        let place = self.place();
+        self.ask(World::leader(place), |world| {
+            let record = world.log(place).uncommitted(offset)?;
+            let writer = record.header(WRITER_HEADER)?;
+            std::str::from_utf8(writer).ok().map(str::to_owned)
+        })
+    }
+
+    fn committed(&mut self) -> Result<Positions, Fault> {
+        let partition = self.partition;
+        let positions = self.ask(World::GROUP, |world| world.group.stable_positions(partition))?;
+        positions.ok_or_else(|| {
+            Fault::new(Operation::Restore, FaultClass::Retriable, "offsets of an open transaction")
+        })
+    }
+}

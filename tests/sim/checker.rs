@@ -1,0 +1,412 @@
+//! Holds the promises over what a run left in its topics. It reads committed records and the group's offsets as any
+//! reader would, and decides the same inputs anew in the order that the outcomes record; it knows nothing of workers.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Deserialize;
+use tillgate::{
+    codec::{
+        journal::{Writer, write_account},
+        rulesets::{RulesetChange, RulesetRecord, read_ruleset_record},
+    },
+    domain::{limits, outcome::Outcome},
+    engine::Engine,
+    kafka::port::TopicPartition,
+    pipeline::{InRecord, Input, Output, Partition, PartitionOptions, Restore},
+};
+
+use super::{
+    log::{Record, Topic},
+    plan::Plan,
+    planted::is_poison,
+    world::World,
+};
+use crate::support::stream::SCHEMAS;
+
+/// A committed record and its offset.
+type Stored = (i64, Arc<Record>);
+
+/// What of an outcome the checks look at.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Said<'a> {
+    account_number: String,
+    #[serde(borrow)]
+    posted_amount: Option<&'a serde_json::value::RawValue>,
+    #[serde(borrow)]
+    balance_after: Option<&'a serde_json::value::RawValue>,
+    supersedes: Option<String>,
+    ruleset: String,
+    source: Source,
+    positions: BTreeMap<String, i64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Source {
+    topic: String,
+    partition: i32,
+    offset: i64,
+}
+
+impl Said<'_> {
+    fn input(&self) -> Input {
+        if self.source.topic == "pos.events" { Input::PosEvents } else { Input::AccountEvents }
+    }
+
+    /// The next offset of each input after this outcome.
+    fn after(&self) -> [i64; 2] {
+        let own = self.source.offset + 1;
+        let other = self.positions.values().next().copied().unwrap_or(0);
+        match self.input() {
+            Input::PosEvents => [own, other],
+            Input::AccountEvents => [other, own],
+        }
+    }
+}
+
+/// Ten-thousandths.
+fn amount(text: Option<&serde_json::value::RawValue>) -> Option<i128> {
+    let text = text?.get();
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    format!("{whole}{fraction:0<4}").parse::<i128>().ok().map(|units| sign * units)
+}
+
+/// A dead letter by what it is about: input, partition, offset, code.
+type Letter = (Input, i32, i64, String);
+
+/// What a partition published when it was decided anew.
+#[derive(Default)]
+struct Published {
+    outcomes: Vec<(Vec<u8>, Vec<u8>)>,
+    letters: Vec<Letter>,
+}
+
+impl Output for Published {
+    fn outcome(&mut self, _outcome: &Outcome<'_>, key: &[u8], value: &[u8]) {
+        self.outcomes.push((key.to_vec(), value.to_vec()));
+    }
+
+    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, _message: &str) {
+        self.letters.push((record.input, record.partition, record.offset, code.to_owned()));
+    }
+}
+
+/// Checks everything; how many outcomes there are.
+///
+/// # Errors
+/// The first promise that is broken.
+pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<u64, String> {
+    let mut expected = Vec::new();
+    let mut count = 0;
+    for partition in 0..world.partitions {
+        let inputs = [Topic::PosEvents, Topic::AccountEvents].map(|topic| stored(world, topic, partition));
+        let outcomes = stored(world, Topic::Outcomes, partition);
+        if inputs.iter().all(Vec::is_empty) && outcomes.is_empty() {
+            continue;
+        }
+        count += outcomes.len() as u64;
+        let broken = |text: String| format!("partition {partition}: {text}");
+        each_once_and_in_order(partition, &inputs, &outcomes).map_err(broken)?;
+        balances(&inputs, &outcomes).map_err(broken)?;
+        let changes = changes(world, engines, partition).map_err(broken)?;
+        let (decided, letters) = same_bytes(&changes, plan, partition, &inputs, &outcomes).map_err(broken)?;
+        expected.extend(letters);
+        journal(world, &engines[0], &plan.options, &decided).map_err(broken)?;
+    }
+    letters(world, expected)?;
+    Ok(count)
+}
+
+fn stored(world: &World, topic: Topic, partition: i32) -> Vec<Stored> {
+    let log = &world.logs[&(topic, partition)];
+    log.committed(0).map(|(at, record)| (at, Arc::clone(record))).collect()
+}
+
+fn said(record: &Record) -> Result<Said<'_>, String> {
+    let value = record.value.as_deref().unwrap_or_default();
+    serde_json::from_slice(value).map_err(|error| format!("an outcome cannot be read: {error}"))
+}
+
+/// Whether a POS record names an account, and so has an outcome.
+fn has_account(record: &Record) -> bool {
+    let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
+    key.is_some_and(|key| !key.trim().is_empty() && key.chars().count() <= limits::ID_CHARS_MAX)
+}
+
+/// Every POS event of an account has exactly one outcome of its own, in the order of the offsets. Further outcomes
+/// name the Pending one that they end, which no other does.
+fn each_once_and_in_order(
+    partition: i32,
+    inputs: &[Vec<Stored>; 2],
+    outcomes: &[Stored],
+) -> Result<(), String> {
+    let mut own: Vec<i64> = Vec::new();
+    let mut ended: Vec<String> = Vec::new();
+    for (at, record) in outcomes {
+        let said = said(record)?;
+        if said.source.partition != partition {
+            return Err(format!("the outcome at {at} is of partition {}", said.source.partition));
+        }
+        match (said.supersedes, &said.source) {
+            (Some(before), _) => ended.push(before),
+            (None, source) => own.push(source.offset),
+        }
+    }
+    let wanted: Vec<i64> =
+        inputs[0].iter().filter(|(_, record)| has_account(record)).map(|(at, _)| *at).collect();
+    if own != wanted {
+        let missing: Vec<_> = wanted.iter().filter(|at| !own.contains(at)).take(5).collect();
+        let twice: Vec<_> = own.windows(2).filter(|pair| pair[0] >= pair[1]).take(5).collect();
+        return Err(format!(
+            "{} events of accounts have {} outcomes; missing {missing:?}, twice or out of order {twice:?}",
+            wanted.len(),
+            own.len()
+        ));
+    }
+    ended.sort();
+    match ended.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(format!("{} was ended twice", pair[0])),
+        None => Ok(()),
+    }
+}
+
+/// Between two outcomes of an account with no account event in between, the balance moves by what was posted.
+fn balances(inputs: &[Vec<Stored>; 2], outcomes: &[Stored]) -> Result<(), String> {
+    let mut last: BTreeMap<String, (i128, i64)> = BTreeMap::new();
+    for (at, record) in outcomes {
+        let said = said(record)?;
+        let Some(balance) = amount(said.balance_after) else { continue };
+        let [_, after] = said.after();
+        let before = if said.input() == Input::AccountEvents { after - 1 } else { after };
+        if let Some((known, since)) = last.get(&said.account_number) {
+            let key = said.account_number.as_bytes();
+            let moved = inputs[1]
+                .iter()
+                .any(|(at, record)| (*since..before).contains(at) && record.key.as_deref() == Some(key));
+            let posted = amount(said.posted_amount).unwrap_or(0);
+            if !moved && known + posted != balance {
+                return Err(format!("the outcome at {at} posts {posted} on {known} and says {balance}"));
+            }
+        }
+        last.insert(said.account_number, (balance, after));
+    }
+    Ok(())
+}
+
+/// From which positions on a partition was decided by which ruleset, as the rulesets topic says.
+fn changes(
+    world: &World,
+    engines: &[Arc<Engine>],
+    partition: i32,
+) -> Result<Vec<(RulesetChange, Arc<Engine>)>, String> {
+    let mut changes: Vec<(RulesetChange, Arc<Engine>)> = Vec::new();
+    for (_, record) in stored(world, Topic::Rulesets, 0) {
+        let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default());
+        let RulesetRecord::Change(of, change) =
+            read_ruleset_record(&key, record.value.as_deref().unwrap_or_default())?
+        else {
+            return Err("a ruleset that nobody kept".to_owned());
+        };
+        if of != partition {
+            continue;
+        }
+        if changes.last().is_some_and(|(last, _)| last.ruleset == change.ruleset) {
+            return Err(format!("{change:?} changes nothing"));
+        }
+        let engine = engines.iter().find(|engine| engine.ruleset_hash() == change.ruleset);
+        changes.push((change, Arc::clone(engine.ok_or("a ruleset that nobody has")?)));
+    }
+    let first = changes.first().map(|(change, _)| change.positions);
+    match first {
+        Some([None, None]) => Ok(changes),
+        _ => Err(format!("the first note of a ruleset is of {first:?}, not of the beginning")),
+    }
+}
+
+/// Decides the inputs anew in the order that the outcomes record, and compares byte by byte.
+fn same_bytes(
+    changes: &[(RulesetChange, Arc<Engine>)],
+    plan: &Plan,
+    partition: i32,
+    inputs: &[Vec<Stored>; 2],
+    outcomes: &[Stored],
+) -> Result<(Partition, Vec<Letter>), String> {
+    let mut again = Again {
+        partition: Partition::new(Arc::clone(&changes[0].1), partition, plan.options.clone()),
+        published: Published::default(),
+        inputs,
+        next: [0; 2],
+        changes: &changes[1..],
+        ruleset: changes[0].1.ruleset().to_owned(),
+        poison: plan.poison,
+    };
+    let mut compared = 0;
+    while compared < outcomes.len() {
+        let said = said(&outcomes[compared].1)?;
+        let (input, mut until) = (said.input(), said.after());
+        again.change_until(input, said.source.offset)?;
+        if said.ruleset != again.ruleset {
+            return Err(format!(
+                "the outcome at {} is by a ruleset that was not noted",
+                outcomes[compared].0
+            ));
+        }
+        // Everything of the other input that it knew, everything of its own before it, then itself.
+        until[input as usize] -= 1;
+        again.feed_until(input.other(), until[input.other() as usize])?;
+        again.feed_until(input, until[input as usize])?;
+        again.feed_until(input, until[input as usize] + 1)?;
+        if again.published.outcomes.len() == compared {
+            return Err(format!("the outcome at {} is of no event", outcomes[compared].0));
+        }
+        for (key, value) in &again.published.outcomes[compared..] {
+            let Some((at, found)) = outcomes.get(compared) else {
+                return Err("an outcome is missing at the end".to_owned());
+            };
+            if found.key.as_ref() != Some(key) || found.value.as_ref() != Some(value) {
+                let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+                return Err(format!(
+                    "the outcome at {at} is not what its inputs give:\n  published {}\n  anew      {}",
+                    text(found.value.as_deref().unwrap_or_default()),
+                    text(value)
+                ));
+            }
+            compared += 1;
+        }
+    }
+    again.change_until(Input::PosEvents, i64::MAX)?;
+    for input in [Input::AccountEvents, Input::PosEvents] {
+        again.feed_until(input, i64::MAX)?;
+    }
+    if again.published.outcomes.len() > compared {
+        return Err("outcomes are missing at the end".to_owned());
+    }
+    Ok((again.partition, again.published.letters))
+}
+
+struct Again<'a> {
+    partition: Partition,
+    published: Published,
+    inputs: &'a [Vec<Stored>; 2],
+    next: [usize; 2],
+    /// Changes of the ruleset to come.
+    changes: &'a [(RulesetChange, Arc<Engine>)],
+    ruleset: String,
+    poison: bool,
+}
+
+impl Again<'_> {
+    /// Goes over to the ruleset that decided the record of `input` at `offset`.
+    fn change_until(&mut self, input: Input, offset: i64) -> Result<(), String> {
+        while let [(change, engine), later @ ..] = self.changes {
+            let from = change.positions.map(|position| position.unwrap_or(0));
+            if from[input as usize] > offset {
+                break;
+            }
+            self.feed_until(Input::AccountEvents, from[1])?;
+            self.feed_until(Input::PosEvents, from[0])?;
+            self.partition.decide_by(Arc::clone(engine));
+            engine.ruleset().clone_into(&mut self.ruleset);
+            self.changes = later;
+        }
+        Ok(())
+    }
+
+    fn feed_until(&mut self, input: Input, until: i64) -> Result<(), String> {
+        let next = &mut self.next[input as usize];
+        while let Some((offset, record)) = self.inputs[input as usize].get(*next) {
+            if *offset >= until {
+                break;
+            }
+            let record = InRecord {
+                input,
+                partition: self.partition.number(),
+                offset: *offset,
+                timestamp_millis: record.timestamp_millis,
+                key: record.key.as_deref(),
+                value: record.value.as_deref(),
+                schema_guid: None,
+            };
+            *next += 1;
+            if self.poison && is_poison(record.value) {
+                self.partition.on_failed_record(&record, &mut self.published);
+                continue;
+            }
+            let taken = self.partition.on_record(&*SCHEMAS, &record, &mut self.published);
+            taken.map_err(|interrupt| format!("{input:?} {offset}: {interrupt}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The journal, from where it begins now and from its very beginning, folds to the state that the inputs give, and ends
+/// where the group is.
+fn journal(
+    world: &World,
+    engine: &Arc<Engine>,
+    options: &PartitionOptions,
+    decided: &Partition,
+) -> Result<(), String> {
+    let number = decided.number();
+    let log = &world.logs[&(Topic::Journal, number)];
+    let trimmed: Vec<_> = log.committed(0).collect();
+    let whole: Vec<_> = log.ever_committed().collect();
+    for (name, records) in [("journal", trimmed), ("journal with what was trimmed", whole)] {
+        let mut restore = Restore::new(Partition::new(Arc::clone(engine), number, options.clone()));
+        for (at, record) in records {
+            let value = record.value.as_deref().unwrap_or_default();
+            restore.on_record(value).map_err(|fault| format!("{name} at {at}: {fault}"))?;
+        }
+        let folded = restore.finish().map_err(|fault| format!("{name}: {fault}"))?;
+        if folded.positions() != decided.positions() {
+            return Err(format!(
+                "{name} ends at {:?}, its inputs at {:?}",
+                folded.positions(),
+                decided.positions()
+            ));
+        }
+        if accounts(&folded) != accounts(decided)
+            || folded.state().stream_time() != decided.state().stream_time()
+        {
+            return Err(format!("{name} does not fold to the state that the inputs give"));
+        }
+    }
+    let group = Input::ALL.map(|input| world.group.committed(TopicPartition { input, partition: number }));
+    if group != decided.positions() {
+        return Err(format!("the group is at {group:?}, the journal at {:?}", decided.positions()));
+    }
+    Ok(())
+}
+
+fn accounts(partition: &Partition) -> BTreeMap<String, Vec<u8>> {
+    let bytes = |account| {
+        let mut writer = Writer(Vec::new());
+        write_account(&mut writer, account);
+        writer.0
+    };
+    let accounts = partition.state().accounts();
+    accounts.iter().map(|account| (account.number.to_string(), bytes(account))).collect()
+}
+
+/// The dead letters are those of the records that cannot be used, each once.
+fn letters(world: &World, mut expected: Vec<Letter>) -> Result<(), String> {
+    let mut found: Vec<Letter> = Vec::new();
+    for partition in 0..world.partitions {
+        for (_, record) in stored(world, Topic::DeadLetters, partition) {
+            let header = |name| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
+            let input =
+                if header("source.topic") == "pos.events" { Input::PosEvents } else { Input::AccountEvents };
+            let number = |name| header(name).parse::<i64>().map_err(|error| format!("{name}: {error}"));
+            let at = (number("source.partition")? as i32, number("source.offset")?);
+            found.push((input, at.0, at.1, header("error.code")));
+        }
+    }
+    found.sort();
+    expected.sort();
+    if found == expected {
+        return Ok(());
+    }
+    let differs = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+    Err(format!("{} dead letters, expected {}: first difference {differs:?}", found.len(), expected.len()))
+}

@@ -1,0 +1,247 @@
+//! What is fed in: events of the load generator with its mistakes, account events of every kind between them, records
+//! without a key or a sense, deliveries that come twice, transactions of the sender, answers to Pending outcomes. It
+//! grows while the cluster runs. Never says what the answers should be.
+
+use std::{sync::Arc, time::Duration};
+
+use tillgate::{
+    codec::json::{write_account_event, write_pos_event},
+    domain::{
+        Micros,
+        account_event::{AccountChange, AccountEvent, Resolve, Update},
+        partitioner::partition_of,
+    },
+    load::{Content, Generated, MistakeShares, Settings, World as Shop, draw::Draw},
+};
+
+use super::{
+    log::{Place, Record, Topic},
+    world::{Sim, World},
+};
+
+/// A record to come, and its topic.
+type Coming = (Topic, Record);
+
+/// How the input of a run looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub seed: u64,
+    pub events: u64,
+    pub accounts: u32,
+    /// Over how much time they come.
+    pub time: Duration,
+}
+
+fn account_record(event: &AccountEvent, time: Micros) -> Coming {
+    let mut value = Vec::new();
+    write_account_event(event, &mut value);
+    let key = Some(event.account.clone().into_bytes());
+    (
+        Topic::AccountEvents,
+        Record { key, value: Some(value), timestamp_millis: time.0 / 1_000, ..Record::default() },
+    )
+}
+
+/// All that comes from outside, in order; answers to Pending outcomes come on top.
+fn coming(shape: &Shape) -> Vec<Coming> {
+    let settings = Settings {
+        seed: shape.seed,
+        count: shape.events,
+        accounts: shape.accounts,
+        terminals: 18,
+        lines: 2,
+        step: Micros(90_000_000),
+        mistakes: MistakeShares::even(300),
+        ..Settings::default()
+    };
+    let shop = Shop::new(settings.validated().unwrap_or_else(|fault| panic!("{fault}")));
+    let mut draw = Draw::of_slot(shape.seed, 7);
+    let opened = shop.accounts().opened_at();
+    let mut coming: Vec<Coming> = shop
+        .opening_events()
+        .filter(|_| !draw.per_mille(30))
+        .map(|event| account_record(&event, opened))
+        .collect();
+    let mut draw = Draw::of_slot(shape.seed, 8);
+    for generated in shop.generate() {
+        match generated {
+            Generated::Account { event, time } => coming.push(account_record(&event, time)),
+            Generated::Pos(record) => {
+                let value = match record.content {
+                    Content::Event(event) => {
+                        let mut value = Vec::new();
+                        write_pos_event(&event, &mut value);
+                        value
+                    }
+                    Content::Bytes(bytes) => bytes,
+                };
+                let timestamp_millis = record.time.0 / 1_000;
+                let record =
+                    Record { key: record.key, value: Some(value), timestamp_millis, ..Record::default() };
+                meddle(&mut coming, record, &mut draw, &shop);
+            }
+        }
+    }
+    coming
+}
+
+/// The record, and now and then something else before it.
+fn meddle(coming: &mut Vec<Coming>, record: Record, draw: &mut Draw, shop: &Shop) {
+    let time = record.timestamp_millis;
+    match draw.below(40) {
+        0 => coming.push((Topic::PosEvents, Record { key: None, ..record.clone() })),
+        1 => coming.push((Topic::PosEvents, Record { value: None, ..record.clone() })),
+        2 => coming.push((Topic::PosEvents, Record { value: Some(b"{\"no\":".to_vec()), ..record.clone() })),
+        3 => coming.push((Topic::AccountEvents, Record { value: Some(vec![0, 1, 2]), ..record.clone() })),
+        4 => coming.push((Topic::PosEvents, Record { key: Some(vec![0xff, 0xfe]), ..record.clone() })),
+        5 => coming.push((Topic::PosEvents, Record { timestamp_millis: -1, ..record.clone() })),
+        6..=16 => {
+            let account = shop.accounts().at(draw.below(shop.accounts().count())).number();
+            let change = change(draw);
+            let event = AccountEvent {
+                id: format!("acc_evt_{}", coming.len()),
+                account,
+                change,
+                created_at: Some(Micros(time * 1_000)),
+            };
+            coming.push(account_record(&event, Micros(time * 1_000)));
+        }
+        _ => {}
+    }
+    coming.push((Topic::PosEvents, record));
+}
+
+fn change(draw: &mut Draw) -> AccountChange {
+    let amount = i64::from(draw.between(1, 40_000));
+    let on = draw.per_mille(500);
+    let payment = |status: &str| AccountChange::Payment { amount, status: status.to_owned() };
+    match draw.below(12) {
+        0 | 1 => payment("success"),
+        2 => payment("reversed"),
+        3 => payment("failed"),
+        4 => AccountChange::CashAdvance { amount },
+        5 => AccountChange::Limit { amount: amount * 20 },
+        6..=8 => AccountChange::Flag { name: "review".to_owned(), set: on, transaction_id: None },
+        9 => AccountChange::Flag { name: "vip".to_owned(), set: on, transaction_id: None },
+        10 => AccountChange::Default { satisfied: on },
+        _ => AccountChange::Update(Box::new(Update { ssn_known: Some(on), ..Update::default() })),
+    }
+}
+
+/// Where a record goes.
+fn place(world: &mut World, topic: Topic, record: &Record) -> Place {
+    let partitions = world.partitions as u32;
+    let partition = match &record.key {
+        Some(key) => partition_of(key, partitions),
+        None => world.draw.below(partitions),
+    };
+    (topic, partition as i32)
+}
+
+/// Feeds until nothing is left.
+pub fn feed(sim: &Arc<Sim>, shape: &Shape) {
+    let mut coming = coming(shape).into_iter();
+    let pause = shape.time * 8 / (coming.len().max(1) as u32);
+    let mut answered = Answered::default();
+    loop {
+        let sleep = {
+            let mut world = sim.world();
+            let count = world.draw.between(1, 15) as usize;
+            let batch: Vec<Coming> = coming.by_ref().take(count).collect();
+            if batch.is_empty() {
+                break;
+            }
+            let transaction = world.draw.per_mille(150);
+            deliver(&mut world, batch, transaction);
+            answered.answer(&mut world);
+            pause * world.draw.between(0, 2_000) / 1_000
+        };
+        sim.sleep(sleep);
+    }
+    for _ in 0..3 {
+        sim.sleep(Duration::from_millis(500));
+        answered.answer(&mut sim.world());
+    }
+}
+
+fn deliver(world: &mut World, batch: Vec<Coming>, transaction: bool) {
+    world.news = true;
+    if !transaction {
+        for (topic, record) in batch {
+            let place = place(world, topic, &record);
+            if world.draw.per_mille(40) {
+                *world.faults.entry("delivered twice").or_default() += 1;
+                world.log(place).append(None, record.clone());
+            }
+            world.log(place).append(None, record);
+        }
+        return;
+    }
+    // A sender with transactions of its own: its markers take offsets, and what it aborts comes again.
+    let producer = world.number();
+    let mut places = Vec::new();
+    for (topic, record) in &batch {
+        let place = place(world, *topic, record);
+        world.log(place).append(Some(producer), record.clone());
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    let commit = world.draw.per_mille(600);
+    let open = world.millis(0, 900);
+    world.senders += 1;
+    world.note(0, "sender's transaction", [producer as i64, commit.into()]);
+    world.after(open, move |world| {
+        for place in places {
+            world.log(place).end(producer, commit);
+        }
+        world.news = true;
+        world.senders -= 1;
+        if !commit {
+            deliver(world, batch, false);
+        }
+    });
+}
+
+/// Which outcomes were looked at for something to answer.
+#[derive(Default)]
+struct Answered {
+    next: Vec<i64>,
+    count: u64,
+}
+
+impl Answered {
+    /// As the account system would: grants or refuses what is Pending.
+    fn answer(&mut self, world: &mut World) {
+        let partitions = world.partitions;
+        self.next.resize(partitions as usize, 0);
+        for partition in 0..partitions {
+            let next = self.next[partition as usize];
+            let log = world.log((Topic::Outcomes, partition));
+            let found: Vec<(i64, Arc<Record>)> =
+                log.committed(next).map(|(at, record)| (at, Arc::clone(record))).collect();
+            for (at, record) in found {
+                self.next[partition as usize] = at + 1;
+                let text = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default());
+                if !text.contains(r#""outcome":"Pending""#) || world.draw.per_mille(300) {
+                    continue;
+                }
+                let id = text.split('"').skip_while(|part| *part != "transactionId").nth(2);
+                let account = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default());
+                self.count += 1;
+                let granted = world.draw.per_mille(600);
+                let resolve = Some(Resolve { transaction_id: id.unwrap_or_default().to_owned(), granted });
+                let event = AccountEvent {
+                    id: format!("acc_evt_answer_{}", self.count),
+                    account: account.into_owned(),
+                    change: AccountChange::Update(Box::new(Update { resolve, ..Update::default() })),
+                    created_at: None,
+                };
+                let (topic, record) = account_record(&event, Micros(0));
+                let place = place(world, topic, &record);
+                world.log(place).append(None, record);
+                world.news = true;
+            }
+        }
+    }
+}

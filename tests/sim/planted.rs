@@ -1,0 +1,140 @@
+//! The real states of partitions, with what goes wrong around them: a registry that is down, records on which the
+//! decision panics. And the mistakes that the simulation must find: each breaks one rule that exactly once rests on, in
+//! this wrapper or in the simulated client. Nothing of it is in the program.
+
+use std::sync::Arc;
+
+use tillgate::kafka::{
+    decider::{Decider, Deciders, InRecord, Interrupted, JournalBatch, Restoring, Sink},
+    partitions::{Live, Partitions, Reading},
+};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::world::Sim;
+
+/// A planted mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// An abort does not undo the state.
+    SkipUndo,
+    /// Offsets are committed beside the transaction.
+    OffsetsOutside,
+    /// A restore leaves the last journal record out.
+    RestoreShort,
+    /// Refusals of a fenced producer or a member that was put out count as success.
+    IgnoreFence,
+    /// A producer that was disturbed goes on.
+    BeginAgain,
+    /// Outcomes are published beside the transaction.
+    PublishOutside,
+}
+
+/// One record in so many is poison, where a run has poison.
+const POISON_EVERY: u64 = 97;
+/// One record in so many needs an answer of the registry.
+const SCHEMA_EVERY: u64 = 5;
+
+/// Whether the decision panics on these bytes, each time.
+pub fn is_poison(value: Option<&[u8]>) -> bool {
+    xxh3_64(value.unwrap_or_default()).is_multiple_of(POISON_EVERY)
+}
+
+/// What goes wrong around the states of a process.
+#[derive(Clone)]
+pub struct Trouble {
+    pub sim: Arc<Sim>,
+    pub bug: Option<Bug>,
+    pub poison: bool,
+}
+
+/// The real states, with their trouble.
+pub struct Planted {
+    pub real: Partitions,
+    pub trouble: Trouble,
+}
+
+impl Deciders for Planted {
+    type Decider = PlantedLive;
+    type Restoring = PlantedReading;
+
+    fn restoring(&self, partition: i32) -> PlantedReading {
+        PlantedReading { real: self.real.restoring(partition), trouble: self.trouble.clone(), last: None }
+    }
+}
+
+pub struct PlantedReading {
+    real: Reading,
+    trouble: Trouble,
+    last: Option<Vec<u8>>,
+}
+
+impl Restoring for PlantedReading {
+    type Decider = PlantedLive;
+
+    fn on_record(&mut self, record: &[u8]) -> Result<(), String> {
+        if self.trouble.bug != Some(Bug::RestoreShort) {
+            return self.real.on_record(record);
+        }
+        match self.last.replace(record.to_vec()) {
+            Some(before) => self.real.on_record(&before),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(self) -> Result<PlantedLive, String> {
+        Ok(PlantedLive { real: self.real.finish()?, trouble: self.trouble })
+    }
+}
+
+pub struct PlantedLive {
+    real: Live,
+    trouble: Trouble,
+}
+
+impl Decider for PlantedLive {
+    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupted> {
+        if self.trouble.poison && is_poison(record.value) {
+            *self.trouble.sim.world().faults.entry("decision panicked").or_default() += 1;
+            // As a panic, without a word on standard error.
+            std::panic::resume_unwind(Box::new("poison"));
+        }
+        let needs_schema = xxh3_64(record.value.unwrap_or_default()).is_multiple_of(SCHEMA_EVERY);
+        if needs_schema && self.trouble.sim.world().registry_is_down() {
+            *self.trouble.sim.world().faults.entry("schema missing").or_default() += 1;
+            return Err(Interrupted::NeedsSchema);
+        }
+        self.real.on_record(record, sink)
+    }
+
+    fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {
+        self.real.on_condemned(record, sink);
+    }
+
+    fn rotation_begins(&self) -> bool {
+        self.real.rotation_begins()
+    }
+
+    fn journal(&mut self, writer: &str) -> JournalBatch {
+        self.real.journal(writer)
+    }
+
+    fn committed(&mut self) {
+        self.real.committed();
+    }
+
+    fn aborted(&mut self) {
+        if self.trouble.bug == Some(Bug::SkipUndo) {
+            // As the next batch would do after a commit: what was decided stays.
+            return self.real.committed();
+        }
+        self.real.aborted();
+    }
+
+    fn positions(&self) -> [Option<i64>; 2] {
+        self.real.positions()
+    }
+
+    fn accounts(&self) -> usize {
+        self.real.accounts()
+    }
+}

@@ -1,0 +1,387 @@
+//! One run: starts the cluster's processes under the real worker loop, lets faults come, ends them, waits until all is
+//! decided, and has the outcome checked. The report says how to run it again.
+
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tillgate::{
+    engine::Engine,
+    kafka::{self, health::Health, partitions::Partitions, port::Input, port::TopicPartition},
+};
+
+use super::{
+    broker::SimBroker,
+    checker, input,
+    log::Topic,
+    plan::Plan,
+    planted::{Bug, Planted, Trouble},
+    producer::Limits,
+    scheduler::{Process, Scheduler, panics},
+    world::{Job, NODES, Seat, Sim, World},
+};
+use crate::support::stream;
+
+/// Once faults have ended, everything must be decided within this.
+const LIVENESS: Duration = Duration::from_secs(180);
+/// And every process must have ended within this of being asked.
+const STOP: Duration = Duration::from_secs(60);
+
+/// Settings under which a short run sees every way a hold can end, and accounts that open by themselves.
+const SETS: [&str; 3] = [
+    "checks.pending.hold_time=45min",
+    "checks.limit.holds.open_max=20",
+    "checks.override.NL.account.unknown=open",
+];
+
+/// What the second ruleset has besides.
+const CHANGED: [&str; 2] = ["checks.limit.holds.open_max=2", "checks.velocity.windows.enabled=false"];
+
+/// Two rulesets, where one is rolled out while the cluster runs.
+static ENGINES: LazyLock<[Arc<Engine>; 2]> =
+    LazyLock::new(|| [stream::engine(&SETS), stream::engine(&[&SETS[..], &CHANGED[..]].concat())]);
+
+/// What came of a run.
+pub struct Report {
+    pub seed: u64,
+    /// What was broken, and the end of the trace; none: every promise was held.
+    pub violation: Option<String>,
+    /// Of every step.
+    pub trace_hash: u64,
+    /// Faults by kind.
+    pub faults: Vec<(&'static str, u64)>,
+    pub records: u64,
+    pub outcomes: u64,
+    pub virtual_time: Duration,
+    /// How often a coroutine was resumed.
+    pub resumes: u64,
+}
+
+struct Running {
+    process: Arc<Process>,
+    stop: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
+    health: Arc<Health>,
+}
+
+impl Running {
+    /// Neither over nor asked to stop.
+    fn goes_on(&self) -> bool {
+        !self.is_over() && !self.stop.load(Ordering::Relaxed)
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended.load(Ordering::Relaxed) || self.process.crashed.load(Ordering::Relaxed)
+    }
+}
+
+struct Conductor {
+    sim: Arc<Sim>,
+    plan: Plan,
+    bug: Option<Bug>,
+    slots: Vec<Option<Running>>,
+    /// Processes whose place a new one took while they were frozen.
+    zombies: Vec<Running>,
+    fed: Arc<AtomicBool>,
+    violation: Arc<std::sync::Mutex<Option<String>>>,
+}
+
+impl Conductor {
+    fn start(&mut self, slot: usize) {
+        let mut world = self.sim.world();
+        let number = world.number() as u32;
+        let engine = &ENGINES[usize::from(self.plan.upgrades && world.draw.per_mille(500))];
+        let instance = if self.plan.named { format!("p{slot}") } else { format!("p{slot}-{number}") };
+        world.note(number, "start", [slot as i64, 0]);
+        let process = Arc::new(Process { number, crashed: AtomicBool::new(false) });
+        let settings = Arc::new(self.plan.settings(instance.clone()));
+        let broker = SimBroker {
+            seat: Seat { sim: Arc::clone(&self.sim), process: Arc::clone(&process) },
+            limits: Limits { transaction: settings.transaction_timeout, socket: settings.socket_timeout },
+            instance: self.plan.named.then_some(instance),
+        };
+        let real =
+            Partitions::new(Arc::clone(engine), self.plan.options.clone(), stream::SCHEMAS_SHARED.clone());
+        let trouble = Trouble { sim: Arc::clone(&self.sim), bug: self.bug, poison: self.plan.poison };
+        let deciders = Planted { real, trouble };
+        let running = Running {
+            process: Arc::clone(&process),
+            stop: Arc::default(),
+            ended: Arc::default(),
+            health: Arc::new(Health::new(settings.workers)),
+        };
+        let (stop, ended) = (Arc::clone(&running.stop), Arc::clone(&running.ended));
+        let health = Arc::clone(&running.health);
+        let job = move || {
+            kafka::run_on(Arc::new(broker), settings, Arc::new(deciders), health, &stop);
+            ended.store(true, Ordering::Relaxed);
+        };
+        world.spawned.push_back(Job { process: Some(process), job: Box::new(job) });
+        self.slots[slot] = Some(running);
+    }
+
+    /// Slots whose process runs, or whose process is gone.
+    fn slots_that(&self, run: bool) -> Vec<usize> {
+        let running = |slot: &Option<Running>| slot.as_ref().is_some_and(|running| !running.is_over());
+        (0..self.slots.len()).filter(|slot| running(&self.slots[*slot]) == run).collect()
+    }
+
+    fn choose(&self, from: &[usize]) -> Option<usize> {
+        if from.is_empty() {
+            None
+        } else {
+            Some(from[self.sim.world().draw.below(from.len() as u32) as usize])
+        }
+    }
+
+    fn crash(&self, running: &Running) {
+        running.process.crashed.store(true, Ordering::Relaxed);
+        let mut world = self.sim.world();
+        world.scheduled(running.process.number, "crash", [0; 2]);
+        // What is frozen need not wait to be gone.
+        world.freeze(running.process.number, Duration::ZERO);
+    }
+
+    fn one_fault(&mut self) {
+        let weights = self.plan.weights;
+        let all = [
+            weights.crash,
+            weights.freeze,
+            weights.replace,
+            weights.stop,
+            weights.start,
+            weights.down,
+            weights.slow,
+            weights.rebalance,
+            weights.registry,
+        ];
+        let mut drawn = self.sim.world().draw.below(all.iter().sum());
+        let kind = all.iter().position(|weight| {
+            let here = drawn < *weight;
+            drawn = drawn.saturating_sub(*weight);
+            here
+        });
+        let up = self.slots_that(true);
+        let chosen = self.choose(&up);
+        match (kind, chosen) {
+            (Some(0), Some(slot)) => {
+                if let Some(running) = self.slots[slot].take() {
+                    self.crash(&running);
+                }
+            }
+            (Some(1), Some(slot)) => self.freeze(slot),
+            (Some(2), Some(slot)) => {
+                self.freeze(slot);
+                self.zombies.extend(self.slots[slot].take());
+                self.start(slot);
+            }
+            (Some(3), Some(slot)) => {
+                if let Some(running) = &self.slots[slot] {
+                    running.stop.store(true, Ordering::Relaxed);
+                    self.sim.world().scheduled(running.process.number, "stop", [0; 2]);
+                }
+            }
+            (Some(4), _) => {
+                let down = self.slots_that(false);
+                if let Some(slot) = self.choose(&down) {
+                    self.start(slot);
+                }
+            }
+            (Some(kind @ (5 | 6)), _) => {
+                let mut world = self.sim.world();
+                let node = world.draw.below(NODES as u32) as usize;
+                let time = world.millis(20, 7_000);
+                let detail = [node as i64, time.as_millis() as i64];
+                if kind == 5 {
+                    world.take_down(node, time);
+                    world.scheduled(0, "node down", detail);
+                } else {
+                    world.slow_down(node, time);
+                    world.scheduled(0, "node slow", detail);
+                }
+            }
+            (Some(8), _) => {
+                let mut world = self.sim.world();
+                let time = world.millis(20, 4_000);
+                world.take_registry_down(time);
+                world.scheduled(0, "registry down", [time.as_millis() as i64, 0]);
+            }
+            (Some(7), _) => {
+                let mut world = self.sim.world();
+                world.turn_assignment();
+                world.scheduled(0, "rebalance", [0; 2]);
+            }
+            _ => {}
+        }
+    }
+
+    fn freeze(&self, slot: usize) {
+        let Some(running) = &self.slots[slot] else { return };
+        let most = self.plan.session_timeout.as_millis() as u32 * 2;
+        let mut world = self.sim.world();
+        let time = world.millis(50, most);
+        world.freeze(running.process.number, time);
+        world.scheduled(running.process.number, "freeze", [time.as_millis() as i64, 0]);
+    }
+
+    /// The whole run, as the environment sees it.
+    fn conduct(mut self) {
+        for slot in 0..self.slots.len() {
+            self.start(slot);
+            let wait = self.sim.world().millis(0, 700);
+            self.sim.sleep(wait);
+        }
+        let end = self.sim.world().now + self.plan.faults_for;
+        let most = self.plan.fault_pause_max.as_millis() as u32;
+        while self.sim.world().now < end {
+            let wait = self.sim.world().millis(20, most);
+            self.sim.sleep(wait);
+            self.one_fault();
+        }
+        self.sim.world().heal();
+        self.sim.world().note(0, "faults end", [0; 2]);
+        if !self.slots.iter().flatten().any(Running::goes_on) {
+            self.zombies.extend(self.slots[0].take());
+            self.start(0);
+        }
+        let deadline = self.sim.world().now + LIVENESS;
+        while !(self.fed.load(Ordering::Relaxed) && all_decided(&self.sim.world())) {
+            if self.sim.world().now > deadline {
+                self.violated("not everything was decided after the faults had ended");
+                break;
+            }
+            self.sim.sleep(Duration::from_millis(200));
+        }
+        let mut left: Vec<Running> = self.slots.iter_mut().filter_map(Option::take).collect();
+        left.append(&mut self.zombies);
+        for running in &left {
+            running.stop.store(true, Ordering::Relaxed);
+        }
+        let deadline = self.sim.world().now + STOP;
+        while left.iter().any(|running| !running.is_over()) {
+            if self.sim.world().now > deadline {
+                self.violated("a process did not end");
+                break;
+            }
+            self.sim.sleep(Duration::from_millis(50));
+        }
+        for running in left.iter().filter(|running| !running.is_over()) {
+            self.crash(running);
+        }
+    }
+
+    fn violated(&self, what: &str) {
+        let mut text = what.to_owned();
+        for running in self.slots.iter().flatten().chain(&self.zombies) {
+            let (number, over) = (running.process.number, running.is_over());
+            let _ = write!(
+                text,
+                "\n  process {number} over {over}: {:?} {:?}",
+                running.health.workers(),
+                running.health.partitions()
+            );
+        }
+        let world = self.sim.world();
+        for (at, end) in ends(&world) {
+            let _ = write!(text, "\n  {at:?} ends at {end}, group at {:?}", world.group.committed(at));
+        }
+        let mut violation = self.violation.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        violation.get_or_insert(text);
+    }
+}
+
+fn ends(world: &World) -> Vec<(TopicPartition, i64)> {
+    let of = |input, topic: Topic| {
+        world.logs.iter().filter(move |((found, _), _)| *found == topic).map(move |((_, partition), log)| {
+            (TopicPartition { input, partition: *partition }, log.end_of_committed())
+        })
+    };
+    of(Input::PosEvents, Topic::PosEvents).chain(of(Input::AccountEvents, Topic::AccountEvents)).collect()
+}
+
+fn all_decided(world: &World) -> bool {
+    world.senders == 0
+        && world.settled()
+        && ends(world).into_iter().all(|(at, end)| world.group.committed(at).unwrap_or(0) >= end)
+}
+
+/// Runs a seed, with a mistake where one is planted.
+pub fn run(seed: u64, bug: Option<Bug>) -> Report {
+    let plan = Plan::of(seed);
+    let mut world = World::new(seed, plan.partitions);
+    world.rates = plan.rates;
+    world.bug = bug;
+    world.group.session_timeout = plan.session_timeout;
+    world.group.replaces = plan.replaces;
+    let sim = Sim::new(world);
+    let fed = Arc::new(AtomicBool::new(false));
+    let violation = Arc::default();
+    {
+        let (of_feeder, shape, all_fed) = (Arc::clone(&sim), plan.shape, Arc::clone(&fed));
+        let feeder = move || {
+            input::feed(&of_feeder, &shape);
+            all_fed.store(true, Ordering::Relaxed);
+        };
+        let conductor = Conductor {
+            sim: Arc::clone(&sim),
+            plan: plan.clone(),
+            bug,
+            slots: (0..plan.processes).map(|_| None).collect(),
+            zombies: Vec::new(),
+            fed,
+            violation: Arc::clone(&violation),
+        };
+        let mut world = sim.world();
+        world.spawned.push_back(Job { process: None, job: Box::new(feeder) });
+        world.spawned.push_back(Job { process: None, job: Box::new(move || conductor.conduct()) });
+    }
+    let mut scheduler = Scheduler::new(Arc::clone(&sim));
+    let panics_before = panics();
+    let ran = scheduler.run();
+    let panicked = panics() - panics_before;
+    let world = sim.world();
+    let mut broken = violation.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    let checked = checker::check(&world, &*ENGINES, &plan);
+    let outcomes = *checked.as_ref().unwrap_or(&0);
+    for (what, of) in [
+        ("safety", checked.err()),
+        ("panic", (panicked > 0).then(|| format!("{panicked} panics, shown above"))),
+        ("time", ran.err()),
+    ] {
+        if let Some(text) = of {
+            broken =
+                Some(format!("{}{what}: {text}", broken.map(|before| before + "\n").unwrap_or_default()));
+        }
+    }
+    Report {
+        seed,
+        violation: broken.map(|text| told(&plan, &world, &text)),
+        trace_hash: world.trace_hash(),
+        faults: world.faults.iter().map(|(kind, count)| (*kind, *count)).collect(),
+        records: ends(&world).iter().map(|(_, end)| *end as u64).sum(),
+        outcomes,
+        virtual_time: world.now,
+        resumes: scheduler.resumes,
+    }
+}
+
+/// A violation as a person reads it.
+fn told(plan: &Plan, world: &World, text: &str) -> String {
+    let mut told = format!(
+        "seed {} breaks a promise:\n{text}\n\nrun it again:\n  TILLGATE_SIM_SEED={} TILLGATE_SIM_SEEDS=1 cargo test --locked --test sim holds_every_promise -- --nocapture\n\n{plan:?}\n\nfaults of processes and nodes:\n",
+        plan.seed, plan.seed
+    );
+    for step in &world.schedule {
+        let _ = writeln!(told, "  {step}");
+    }
+    told.push_str("\nlast steps:\n");
+    for step in world.trace() {
+        let _ = writeln!(told, "  {step}");
+    }
+    told
+}
