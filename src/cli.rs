@@ -54,6 +54,8 @@ Examples:
     Topics(TopicsCommand),
     /// Decide on the events of files, and print the outcomes
     Check(CheckArgs),
+    /// Decide again on what was recorded, and compare every outcome byte by byte
+    Replay(ReplayArgs),
     /// Generate accounts, terminals and baskets from a seed, into Kafka or files
     Load(Box<crate::load::LoadArgs>),
     /// Look at the configuration
@@ -99,6 +101,55 @@ pub struct CheckArgs {
     pub summary: bool,
 }
 
+/// `tillgate replay`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Reads the topics that the settings name, committed records only, up to where their journals end, and decides everything
+again: the inputs merged as the outcomes recorded it, by the rulesets that decided then. Every outcome and dead letter is
+compared byte by byte, every transaction with the counts of the journal, and the state at the end with the journal's.
+Processes may go on deciding meanwhile, but not while an export is made that is to be verified. Nothing is written.
+
+Exit codes: 0 everything is identical, 1 something differs or cannot be verified (the first difference is explained
+field by field), 2 the command line or the configuration is wrong.
+
+Examples:
+  tillgate replay --verify --set kafka.bootstrap_servers=broker:9092
+  tillgate replay --verify --config /etc/tillgate --from checkpoint --json
+  tillgate replay --verify --partition 3 --partition 7
+  tillgate topics export --to today && tillgate replay --verify --files today")]
+pub struct ReplayArgs {
+    /// Compare what is decided with what was recorded
+    #[arg(long, required = true)]
+    pub verify: bool,
+    /// Where to begin: with the first record, or where the journal's oldest complete checkpoint rotation ends
+    #[arg(long, value_enum, default_value_t = ReplayFrom::Beginning)]
+    pub from: ReplayFrom,
+    /// Only this partition; may be given again
+    #[arg(long, value_name = "N")]
+    pub partition: Vec<u16>,
+    /// Partitions at a time; as many as there are cores unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Read an export (`tillgate topics export`) instead of the cluster
+    #[arg(long, value_name = "DIR")]
+    pub files: Option<PathBuf>,
+    /// A folder of kept rulesets, besides those of the rulesets topic: files as `tillgate config ruleset` writes them
+    #[arg(long, value_name = "DIR")]
+    pub rulesets: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where a replay begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReplayFrom {
+    /// With the first record
+    Beginning,
+    /// Where the journal's oldest complete checkpoint rotation ends
+    Checkpoint,
+}
+
 /// How outcomes are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -128,6 +179,12 @@ pub enum TopicsCommand {
 pub enum ConfigCommand {
     /// Read and check the configuration; exit code 2 where it is wrong
     Check,
+    /// Print the ruleset: every parameter and text that decides, as its hash is taken of
+    Ruleset {
+        /// Write it into this folder instead, in a file named by its hash, for `replay --rulesets`
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
     /// Print every setting, its value, and where it comes from
     Show {
         /// Print JSON instead of a table

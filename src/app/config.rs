@@ -2,6 +2,8 @@
 
 use super::AppError;
 use crate::cli::{Common, ConfigCommand};
+use crate::codec::rulesets::{hash_of, hash_text};
+use crate::replay::ReplayError;
 use std::io::Write;
 
 pub(super) fn run(command: &ConfigCommand, common: &Common) -> Result<(), AppError> {
@@ -16,6 +18,15 @@ pub(super) fn run(command: &ConfigCommand, common: &Common) -> Result<(), AppErr
                 settings.describe().len(),
                 ruleset.ruleset()
             )?;
+        }
+        ConfigCommand::Ruleset { to: None } => write!(out, "{}", settings.canonical_text())?,
+        ConfigCommand::Ruleset { to: Some(folder) } => {
+            let text = settings.canonical_text();
+            let path = folder.join(hash_text(hash_of(text)));
+            std::fs::create_dir_all(folder)
+                .and_then(|()| std::fs::write(&path, text))
+                .map_err(|source| ReplayError::File { what: "write", path: path.clone(), source })?;
+            writeln!(out, "{}", path.display())?;
         }
         ConfigCommand::Show { json: false } => {
             let width = settings.describe().iter().map(|row| row.key.len()).max().unwrap_or(0);

@@ -5,6 +5,8 @@ mod check;
 mod config;
 mod load;
 mod pulse;
+mod recorded;
+mod replay;
 pub(crate) mod run;
 mod topics;
 
@@ -44,6 +46,9 @@ pub enum AppError {
     /// The topics are not as they should be.
     #[error("{0}")]
     Topics(String),
+    /// A replay did not give what was recorded.
+    #[error("{0}")]
+    Differs(String),
     /// Standard output is gone, or the like.
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
@@ -85,6 +90,7 @@ fn command(cli: &Cli) -> Result<(), AppError> {
         Command::Run => run::run(&cli.common),
         Command::Topics(command) => topics::run(command, &cli.common),
         Command::Check(args) => check::run(args, &cli.common),
+        Command::Replay(args) => replay::run(args, &cli.common),
         Command::Load(args) => load::run(args, &cli.common),
         Command::Config(command) => config::run(command, &cli.common),
         Command::Completions { shell } => {

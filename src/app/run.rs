@@ -108,7 +108,7 @@ pub(crate) fn options(
     }
 }
 
-fn registry(settings: &Settings) -> Result<Option<Registry>, AppError> {
+pub(super) fn registry(settings: &Settings) -> Result<Option<Registry>, AppError> {
     let registry = &settings.registry;
     let Some(url) = registry.url.clone() else { return Ok(None) };
     let auth = match registry.auth {

@@ -10,6 +10,7 @@ mod fault;
 mod framing;
 pub mod journal;
 pub mod json;
+pub mod recorded;
 pub mod rulesets;
 mod schemas;
 

@@ -77,6 +77,12 @@ impl Restore {
         self.last.as_ref()
     }
 
+    /// Whether the state is whole here: a rotation was complete since, and a transaction ends.
+    #[must_use]
+    pub fn is_at_a_checkpoint(&self) -> bool {
+        self.complete && self.last.as_ref().is_some_and(|last| last.part + 1 == last.parts)
+    }
+
     /// Accounts restored so far.
     #[must_use]
     pub fn accounts(&self) -> usize {

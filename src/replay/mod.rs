@@ -1,17 +1,32 @@
-//! Recorded inputs through the same pipeline as live ones: event files in, outcomes out.
+//! Recorded inputs through the same pipeline as live ones: event files in, outcomes out (`check`); recorded topics
+//! decided again and compared byte by byte (`verify`).
 //!
 //! No Kafka here, and nothing that `run` does not do too: what a file run answers is what the
 //! stream would have answered.
 
 mod check;
+mod compare;
+mod letters;
 mod lines;
 mod merge;
+mod report;
+mod rulebook;
+mod source;
+mod state;
 mod summary;
+mod verify;
+mod walk;
 mod workers;
 
 pub use check::{CheckOptions, CheckSink, check};
+pub use letters::{LETTERS_MAX, Letters};
 pub use lines::{Lines, open};
+pub use report::{Difference, FieldDifference, PartitionReport, Report, Tally};
+pub use rulebook::Rulebook;
+pub use source::{Kept, Source};
 pub use summary::Summary;
+pub use verify::{From, OpenInputs, Recorded, VerifyOptions, verify};
+pub use walk::Ground;
 
 use std::path::PathBuf;
 
@@ -38,6 +53,9 @@ pub enum ReplayError {
         /// The bound.
         most: usize,
     },
+    /// What was recorded cannot be decided again, or not further.
+    #[error("{0}")]
+    Recorded(String),
     /// The engine's state broke: a defect of the program.
     #[error("partition {partition}: {message}")]
     State {

@@ -14,6 +14,7 @@ mod leaves;
 mod outcome;
 mod plan;
 mod pos_event;
+mod recorded;
 mod skip;
 mod topic_record;
 mod write;
@@ -23,6 +24,7 @@ pub use container::{Codec, Container};
 pub use container_reader::{ContainerFault, ContainerReader};
 pub use outcome::write_outcome;
 pub use pos_event::write_pos_event;
+pub use recorded::{outcome_fields, outcome_place};
 pub use topic_record::{take_topic_record, write_topic_record};
 pub use write::Unwritable;
 

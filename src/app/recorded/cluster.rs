@@ -1,0 +1,192 @@
+//! The topics of a cluster as a replay reads them: how far each reached, looked at in an order in which nothing that
+//! belongs together is cut in two, and readers of them. Writes nothing.
+//!
+//! Per partition: how far the outcomes are settled, the group's positions, the journal's stable end, the group's
+//! positions again, the outcomes' end. What was visible before the journal's end was looked at must be in the journal;
+//! what the journal has must be visible up to the outcomes' end, once no transaction is open below it.
+
+use super::{Each, Recording};
+use crate::kafka::client::{self, Dump, Isolation, Span};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::port::Positions;
+use crate::kafka::settings::Settings;
+use crate::replay::{Kept, Recorded, ReplayError, Source};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a transaction's end is looked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The topics of a cluster, as they were.
+pub struct Cluster {
+    client: Arc<client::Cluster>,
+    settings: Arc<Settings>,
+    spans: Vec<Spans>,
+}
+
+/// How far the topics of one partition reached.
+struct Spans {
+    partition: i32,
+    inputs: [Span; 2],
+    outcomes: Span,
+    settled: i64,
+    journal: Span,
+    group: [Positions; 2],
+}
+
+impl Cluster {
+    /// Looks at how far the topics reach; all partitions where none are named.
+    ///
+    /// # Errors
+    /// The cluster cannot be asked, a partition is not there, or a transaction stays open.
+    pub fn look(settings: Arc<Settings>, partitions: &[u16]) -> Result<Self, Fault> {
+        let cluster = Arc::new(client::Cluster::new(Arc::clone(&settings))?);
+        let names = &settings.topics;
+        let wanted = [&*names.pos_events, &*names.account_events, &*names.pos_outcomes, &*names.journal];
+        let found = cluster.admin().topics(&wanted, false)?;
+        if let Some(missing) = wanted.iter().find(|name| !found.contains_key(**name)) {
+            return Err(Fault::new(
+                Operation::Check,
+                FaultClass::Setup,
+                format!("there is no topic {missing}"),
+            ));
+        }
+        let count = found[&names.pos_events].partitions;
+        let all: Vec<i32> = match partitions {
+            [] => (0..i32::try_from(count).unwrap_or(i32::MAX)).collect(),
+            some => some.iter().copied().map(i32::from).collect(),
+        };
+        if let Some(beyond) = all.iter().find(|partition| **partition as usize >= count) {
+            let text = format!("topic {} has partitions 0 to {}, not {beyond}", names.pos_events, count - 1);
+            return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
+        }
+        let mut topics = Self { client: cluster, settings, spans: Vec::with_capacity(all.len()) };
+        for partition in all {
+            let spans = topics.spans_of(partition)?;
+            topics.spans.push(spans);
+        }
+        Ok(topics)
+    }
+
+    fn spans_of(&self, partition: i32) -> Result<Spans, Fault> {
+        let names = &self.settings.topics;
+        let settled = self.client.ends(&names.pos_outcomes, partition)?.stable;
+        let before = self.group(partition)?;
+        let journal = self.settled_span(&names.journal, partition)?;
+        let after = self.group(partition)?;
+        let outcomes = self.settled_span(&names.pos_outcomes, partition)?;
+        let input = |topic: &str| {
+            let ends = self.client.ends(topic, partition)?;
+            Ok::<_, Fault>(Span { topic: topic.to_owned(), partition, begin: ends.start, end: ends.stable })
+        };
+        let inputs = [input(&names.pos_events)?, input(&names.account_events)?];
+        Ok(Spans { partition, inputs, outcomes, settled, journal, group: [before, after] })
+    }
+
+    /// A partition up to its stable end, once that is not before what is its end now.
+    fn settled_span(&self, topic: &str, partition: i32) -> Result<Span, Fault> {
+        let first = self.client.ends(topic, partition)?;
+        let mut ends = first;
+        let tries = self.patience();
+        for _ in 0..tries {
+            if ends.stable >= first.high {
+                let (topic, begin, end) = (topic.to_owned(), ends.start, ends.stable);
+                return Ok(Span { topic, partition, begin, end });
+            }
+            std::thread::sleep(LOOK_AGAIN);
+            ends = self.client.ends(topic, partition)?;
+        }
+        let text = format!(
+            "topic {topic} partition {partition}: a transaction is open since offset {}: start tillgate, which \
+             settles it, or wait until the broker aborts it",
+            ends.stable
+        );
+        Err(Fault::new(Operation::Consume, FaultClass::Setup, text))
+    }
+
+    fn group(&self, partition: i32) -> Result<Positions, Fault> {
+        let mut tries = self.patience();
+        loop {
+            match self.client.committed(partition) {
+                Err(fault) if fault.class == FaultClass::Retriable && tries > 0 => {
+                    tries -= 1;
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Looks until the broker has aborted whatever was left open.
+    fn patience(&self) -> u128 {
+        3 * self.settings.transaction_timeout.as_millis() / LOOK_AGAIN.as_millis()
+    }
+}
+
+impl Recording for Cluster {
+    fn partitions(&self) -> Vec<i32> {
+        self.spans.iter().map(|spans| spans.partition).collect()
+    }
+
+    fn input_offsets(&self) -> u64 {
+        let inputs = self.spans.iter().flat_map(|spans| &spans.inputs);
+        inputs.map(|span| (span.end - span.begin).unsigned_abs()).sum()
+    }
+
+    fn each_of(&self, topic: &str, each: &mut Each<'_>) -> Result<(), ReplayError> {
+        let found = self.client.admin().topics(&[topic], false).map_err(told)?;
+        let partitions = found.get(topic).map(|topic| topic.partitions);
+        let partitions =
+            partitions.ok_or_else(|| ReplayError::Recorded(format!("there is no topic {topic}")))?;
+        let mut record = Kept::default();
+        for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+            let span = self.settled_span(topic, partition).map_err(told)?;
+            let mut source = source(&self.client, span)?;
+            while source.next(&mut record)? {
+                each(partition, &record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self, partition: i32) -> Result<Recorded, ReplayError> {
+        let spans = self.spans.iter().find(|spans| spans.partition == partition);
+        let spans = spans.ok_or_else(|| ReplayError::Recorded("not looked at".to_owned()))?;
+        let (client, inputs) = (Arc::clone(&self.client), spans.inputs.clone());
+        let starts = spans.inputs.each_ref().map(|span| span.begin);
+        let open_inputs = move |positions: [i64; 2]| {
+            let [pos_events, account_events] = inputs;
+            let from = |span: Span, position: i64| {
+                let begin = position.clamp(span.begin, span.end.max(span.begin));
+                source(&client, Span { begin, ..span })
+            };
+            Ok([from(pos_events, positions[0])?, from(account_events, positions[1])?])
+        };
+        Ok(Recorded {
+            inputs: Box::new(open_inputs),
+            starts,
+            outcomes: source(&self.client, spans.outcomes.clone())?,
+            settled: spans.settled,
+            journal: Some(source(&self.client, spans.journal.clone())?),
+            group: Some(spans.group),
+        })
+    }
+}
+
+fn told(fault: Fault) -> ReplayError {
+    ReplayError::Recorded(fault.to_string())
+}
+
+fn source(cluster: &client::Cluster, span: Span) -> Result<Box<dyn Source>, ReplayError> {
+    let mut dump = cluster.dump(Isolation::Committed).map_err(told)?;
+    dump.read(span).map_err(told)?;
+    Ok(Box::new(TopicPartition(dump)))
+}
+
+struct TopicPartition(Dump);
+
+impl Source for TopicPartition {
+    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
+        Ok(self.0.next(|found| record.set(found)).map_err(told)?.is_some())
+    }
+}

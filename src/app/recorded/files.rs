@@ -1,0 +1,134 @@
+//! An export of the topics (`tillgate topics export`) as a replay reads it.
+
+use super::{Each, Recording};
+use crate::archive::{Archive, ArchiveError, ArchivedPartition, PartitionReader};
+use crate::config::TopicSettings;
+use crate::replay::{Kept, Recorded, ReplayError, Source};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The topics of an export.
+pub struct Files {
+    archive: Arc<Archive>,
+    topics: TopicSettings,
+    partitions: Vec<i32>,
+}
+
+impl Files {
+    /// Opens an export; all partitions of the POS events where none are named.
+    ///
+    /// # Errors
+    /// It is not complete, or a topic or partition is not in it.
+    pub fn open(folder: &Path, topics: &TopicSettings, partitions: &[u16]) -> Result<Self, ReplayError> {
+        let archive = Arc::new(Archive::open(folder).map_err(|error| told(&error))?);
+        let mut files = Self { archive, topics: topics.clone(), partitions: Vec::new() };
+        files.partitions = match partitions {
+            [] => files.entries(&topics.pos_events)?.iter().map(|entry| entry.partition).collect(),
+            some => some.iter().copied().map(i32::from).collect(),
+        };
+        for partition in &files.partitions {
+            for topic in [&topics.pos_events, &topics.account_events, &topics.pos_outcomes] {
+                files.entry(topic, *partition)?;
+            }
+        }
+        Ok(files)
+    }
+
+    fn entries(&self, topic: &str) -> Result<&[ArchivedPartition], ReplayError> {
+        match self.archive.topic(topic) {
+            Some(found) => Ok(&found.files),
+            None => {
+                Err(ReplayError::Recorded(format!("topic {topic} is not in the export: a replay needs it")))
+            }
+        }
+    }
+
+    fn entry(&self, topic: &str, partition: i32) -> Result<&ArchivedPartition, ReplayError> {
+        let found = self.entries(topic)?.iter().find(|entry| entry.partition == partition);
+        let missing = || format!("partition {partition} of topic {topic} is not in the export");
+        found.ok_or_else(|| ReplayError::Recorded(missing()))
+    }
+
+    fn source(&self, topic: &str, partition: i32) -> Result<Box<dyn Source>, ReplayError> {
+        source(&self.archive, topic, self.entry(topic, partition)?, 0)
+    }
+}
+
+impl Recording for Files {
+    fn partitions(&self) -> Vec<i32> {
+        self.partitions.clone()
+    }
+
+    fn input_offsets(&self) -> u64 {
+        let inputs = [&self.topics.pos_events, &self.topics.account_events];
+        let entries =
+            inputs.iter().flat_map(|topic| self.partitions.iter().map(|number| self.entry(topic, *number)));
+        entries.flatten().map(|entry| entry.records).sum()
+    }
+
+    fn each_of(&self, topic: &str, each: &mut Each<'_>) -> Result<(), ReplayError> {
+        let mut record = Kept::default();
+        for entry in self.entries(topic)? {
+            let mut source = source(&self.archive, topic, entry, 0)?;
+            while source.next(&mut record)? {
+                each(entry.partition, &record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self, partition: i32) -> Result<Recorded, ReplayError> {
+        let names = [&self.topics.pos_events, &self.topics.account_events];
+        let entries = [self.entry(names[0], partition)?.clone(), self.entry(names[1], partition)?.clone()];
+        let starts = entries.each_ref().map(|entry| entry.begin);
+        let (archive, names) = (Arc::clone(&self.archive), names.map(String::clone));
+        let open_inputs = move |positions: [i64; 2]| {
+            Ok([
+                source(&archive, &names[0], &entries[0], positions[0])?,
+                source(&archive, &names[1], &entries[1], positions[1])?,
+            ])
+        };
+        let journal = self.archive.topic(&self.topics.journal);
+        Ok(Recorded {
+            inputs: Box::new(open_inputs),
+            starts,
+            outcomes: self.source(&self.topics.pos_outcomes, partition)?,
+            // Outcomes were looked at behind the journal: those that came in between are not of it.
+            settled: 0,
+            journal: journal.map(|_| self.source(&self.topics.journal, partition)).transpose()?,
+            group: None,
+        })
+    }
+}
+
+fn told(error: &ArchiveError) -> ReplayError {
+    ReplayError::Recorded(error.to_string())
+}
+
+fn source(
+    archive: &Archive,
+    topic: &str,
+    entry: &ArchivedPartition,
+    from: i64,
+) -> Result<Box<dyn Source>, ReplayError> {
+    let reader = archive.read(topic, entry).map_err(|error| told(&error))?;
+    Ok(Box::new(File { reader, from }))
+}
+
+/// A partition's file, from an offset on.
+struct File {
+    reader: PartitionReader,
+    from: i64,
+}
+
+impl Source for File {
+    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
+        while let Some(found) = self.reader.next().map_err(|error| told(&error))? {
+            if found.offset >= self.from {
+                record.set(&found);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

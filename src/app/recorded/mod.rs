@@ -1,0 +1,63 @@
+//! What was recorded, for a replay: the topics of a cluster, or their export. Writes nothing.
+
+mod cluster;
+mod files;
+
+pub use cluster::Cluster;
+pub use files::Files;
+
+use crate::config::TopicSettings;
+use crate::replay::{Kept, Letters, Recorded, ReplayError, Rulebook};
+
+/// Takes a record and the partition it stands in.
+type Each<'e> = dyn FnMut(i32, &Kept) -> Result<(), ReplayError> + 'e;
+
+/// Recorded topics.
+pub trait Recording: Sync {
+    /// The partitions of the inputs that are looked at.
+    fn partitions(&self) -> Vec<i32>;
+
+    /// Offsets of all their inputs, for progress.
+    fn input_offsets(&self) -> u64;
+
+    /// Hands all records of a topic to `each`, partition after partition.
+    ///
+    /// # Errors
+    /// The topic is not there or cannot be read; what `each` says.
+    fn each_of(&self, topic: &str, each: &mut Each<'_>) -> Result<(), ReplayError>;
+
+    /// What was recorded of a partition.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    fn open(&self, partition: i32) -> Result<Recorded, ReplayError>;
+}
+
+/// The rulesets and their changes.
+///
+/// # Errors
+/// As [`Recording::each_of`].
+pub fn read_rulesets(
+    recording: &dyn Recording,
+    topics: &TopicSettings,
+    rulebook: &mut Rulebook,
+) -> Result<(), ReplayError> {
+    recording.each_of(&topics.rulesets, &mut |_, record| {
+        rulebook.add_record(record.key().unwrap_or_default(), record.value());
+        Ok(())
+    })
+}
+
+/// The dead letters of the partitions that are looked at.
+///
+/// # Errors
+/// As [`Recording::each_of`]; there are too many.
+pub fn read_letters(recording: &dyn Recording, topics: &TopicSettings) -> Result<Letters, ReplayError> {
+    let inputs = [topics.pos_events.clone(), topics.account_events.clone()];
+    let (mut letters, wanted) = (Letters::default(), recording.partitions());
+    recording.each_of(&topics.dead_letters, &mut |partition, record| {
+        let added = letters.add(partition, record, &inputs, |source| wanted.contains(&source));
+        added.map_err(ReplayError::Recorded)
+    })?;
+    Ok(letters)
+}

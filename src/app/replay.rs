@@ -1,0 +1,118 @@
+//! `tillgate replay --verify`: opens what was recorded, shows progress, prints the report.
+
+use super::AppError;
+use super::recorded::{Cluster, Files, Recording, read_letters, read_rulesets};
+use crate::cli::{Common, ReplayArgs, ReplayFrom};
+use crate::codec::{KnownSchemas, Schemas};
+use crate::replay::{From, Ground, ReplayError, Report, Rulebook, VerifyOptions, verify};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often the progress bar is drawn.
+const DRAW_EVERY: Duration = Duration::from_millis(200);
+
+#[allow(clippy::disallowed_methods, reason = "measures how long the verification took")]
+pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
+    let settings = super::settings(common)?;
+    let mut rulebook = Rulebook::default();
+    if let Some(folder) = &args.rulesets {
+        read_folder(folder, &mut rulebook)?;
+    }
+    let registry = super::run::registry(&settings)?;
+    let known = KnownSchemas::new().map_err(AppError::Start)?;
+    let schemas: &(dyn Schemas + Sync) = match &registry {
+        Some(registry) => registry,
+        None => &known,
+    };
+    let begun = Instant::now();
+    let names = &settings.topics;
+    let inputs = [names.pos_events.clone(), names.account_events.clone()];
+    let recording: Box<dyn Recording> = match &args.files {
+        Some(folder) => Box::new(Files::open(folder, names, &args.partition)?),
+        None => Box::new(Cluster::look(Arc::new((&settings).into()), &args.partition)?),
+    };
+    read_rulesets(&*recording, names, &mut rulebook)?;
+    let letters = read_letters(&*recording, names)?;
+    let progress = AtomicU64::new(0);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let options = VerifyOptions {
+        partitions: recording.partitions(),
+        threads: args.threads.map_or(cores, usize::from),
+        from: match args.from {
+            ReplayFrom::Beginning => From::Beginning,
+            ReplayFrom::Checkpoint => From::Checkpoint,
+        },
+        ground: Ground {
+            topics: inputs,
+            outcomes_topic: names.pos_outcomes.clone(),
+            letters_topic: names.dead_letters.clone(),
+            rulebook: &rulebook,
+            schemas,
+            progress: &progress,
+        },
+        letters,
+        open: &|partition| recording.open(partition),
+    };
+    let mut report = with_bar(recording.input_offsets(), &progress, || verify(options));
+    report.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    print(&report, args.json)?;
+    if report.identical {
+        return Ok(());
+    }
+    Err(AppError::Differs(
+        "the replay does not give what was recorded, or could not be done to the end".to_owned(),
+    ))
+}
+
+fn print(report: &Report, json: bool) -> Result<(), AppError> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        let text = serde_json::to_string_pretty(report).map_err(std::io::Error::from)?;
+        writeln!(out, "{text}")?;
+    } else {
+        write!(out, "{report}")?;
+    }
+    Ok(())
+}
+
+/// Runs `work` with a progress bar on a terminal.
+fn with_bar<T>(all: u64, progress: &AtomicU64, work: impl FnOnce() -> T) -> T {
+    if !std::io::stderr().is_terminal() {
+        return work();
+    }
+    let style = "{bar:40} {percent:>3}%  {human_pos} records  {elapsed} elapsed, {eta} to go";
+    let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(all).with_style(style);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                bar.set_position(progress.load(Ordering::Relaxed));
+                std::thread::sleep(DRAW_EVERY);
+            }
+            bar.finish_and_clear();
+        });
+        let result = work();
+        done.store(true, Ordering::Release);
+        result
+    })
+}
+
+/// Takes every file of the folder as the text of a ruleset.
+fn read_folder(folder: &Path, rulebook: &mut Rulebook) -> Result<(), ReplayError> {
+    let fault = |what, path: &Path| {
+        let path = path.to_owned();
+        move |source| ReplayError::File { what, path, source }
+    };
+    for file in std::fs::read_dir(folder).map_err(fault("open", folder))? {
+        let path = file.map_err(fault("open", folder))?.path();
+        if path.is_file() {
+            rulebook.add_ruleset(&std::fs::read_to_string(&path).map_err(fault("read", &path))?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Recorded outcomes, read again: where they say they stand, which a replay merges by, and their fields one by one, to
+//! explain a difference. Never reads them as decisions: a replay decides for itself.
+
+use super::avro;
+use crate::domain::decimal::Decimal;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// The bytes before an Avro datum that say which schema it has; none before JSON.
+pub type Framing<'a> = &'a [u8];
+
+const CONFLUENT_BYTES: usize = 5;
+const SINGLE_OBJECT_BYTES: usize = 10;
+
+/// Where an outcome says it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// Topic of the input record.
+    pub topic: &'a str,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Next offset of the other input.
+    pub other: i64,
+}
+
+/// The framing of an outcome's value: nothing for JSON. None where it is neither.
+#[must_use]
+pub fn framing(value: &[u8]) -> Option<Framing<'_>> {
+    match value {
+        [b'{', ..] => Some(&[]),
+        [0, ..] => value.get(..CONFLUENT_BYTES),
+        [0xc3, 0x01, ..] => value.get(..SINGLE_OBJECT_BYTES),
+        _ => None,
+    }
+}
+
+/// Where the outcome says it comes from; none where that cannot be read.
+#[must_use]
+pub fn place(value: &[u8]) -> Option<Place<'_>> {
+    match framing(value)? {
+        [] => place_in_json(str::from_utf8(value).ok()?),
+        framing => avro::outcome_place(&value[framing.len()..]),
+    }
+}
+
+/// Looks for the source from the end: as a key it stands there once, because within a text its quotes are escaped.
+fn place_in_json(value: &str) -> Option<Place<'_>> {
+    const SOURCE: &str = ",\"source\":{\"topic\":\"";
+    const POSITIONS: &str = ",\"positions\":{\"";
+    let source = &value[value.rfind(SOURCE)? + SOURCE.len()..];
+    let (topic, source) = source.split_once('"')?;
+    let partition = number(source.strip_prefix(",\"partition\":")?)?;
+    let offset = number(after(source, ",\"offset\":")?)?;
+    let (_, position) = after(source, POSITIONS)?.split_once("\":")?;
+    Some(Place { topic, partition: i32::try_from(partition).ok()?, offset, other: number(position)? })
+}
+
+fn after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    text.find(mark).map(|at| &text[at + mark.len()..])
+}
+
+fn number(text: &str) -> Option<i64> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    text[..end].parse().ok()
+}
+
+/// Every field with its path and value as JSON has it, in the outcome's order.
+///
+/// # Errors
+/// The value is no outcome: why.
+pub fn fields(value: &[u8]) -> Result<Vec<(String, String)>, String> {
+    let mut found = Vec::new();
+    match framing(value) {
+        None => return Err("neither JSON nor Avro with its schema".to_owned()),
+        Some([]) => {
+            let raw: &RawValue = serde_json::from_slice(value).map_err(|error| error.to_string())?;
+            flatten(String::new(), raw, &mut found)?;
+        }
+        Some(framing) => avro::outcome_fields(&value[framing.len()..], &mut found)?,
+    }
+    Ok(found)
+}
+
+/// An amount as outcomes have it, out of its ten-thousandths.
+pub(super) fn amount(ten_thousandths: i64) -> String {
+    Decimal::new(ten_thousandths.into(), 4).map_or_else(String::new, |decimal| decimal.to_string())
+}
+
+fn flatten(path: String, raw: &RawValue, found: &mut Vec<(String, String)>) -> Result<(), String> {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match raw.get().as_bytes().first() {
+        Some(b'{') => {
+            let members: BTreeMap<String, &RawValue> =
+                serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+            members.iter().try_for_each(|(name, member)| flatten(below(name), member, found))
+        }
+        Some(b'[') => {
+            let elements: Vec<&RawValue> =
+                serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+            if elements.is_empty() {
+                return Ok(());
+            }
+            (0..)
+                .zip(elements)
+                .try_for_each(|(index, element)| flatten(format!("{path}[{index}]"), element, found))
+        }
+        _ => {
+            found.push((path, raw.get().to_owned()));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! Recorded outcomes and dead letters against replayed ones, byte by byte. Where they differ it looks into both, field
+//! by field; where they do not, it looks into neither.
+
+use super::ReplayError;
+use super::letters::Letter;
+use super::report::{Difference, FieldDifference, PartitionReport};
+use super::source::{Feed, Kept};
+use crate::codec::{avro, json, recorded};
+use crate::domain::outcome::Outcome;
+use crate::pipeline::{InRecord, Input, Output};
+
+/// The record that an outcome says it is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its input.
+    pub input: Input,
+    /// Its offset.
+    pub offset: i64,
+    /// Next offset of the other input.
+    pub other: i64,
+}
+
+/// The recorded outcomes of a partition.
+pub struct Outcomes {
+    feed: Feed,
+    partition: i32,
+    topics: [String; 2],
+    named: Option<Named>,
+}
+
+impl Outcomes {
+    /// Reads the first one.
+    ///
+    /// # Errors
+    /// [`ReplayError`] where it cannot be read.
+    pub fn new(feed: Feed, partition: i32, topics: [String; 2]) -> Self {
+        let mut outcomes = Self { feed, partition, topics, named: None };
+        outcomes.look();
+        outcomes
+    }
+
+    /// The outcome that comes next.
+    #[must_use]
+    pub fn head(&self) -> Option<&Kept> {
+        self.feed.head()
+    }
+
+    /// The record that it says it is of; none where it does not say one of this partition.
+    #[must_use]
+    pub fn named(&self) -> Option<Named> {
+        self.named
+    }
+
+    /// Passes over it.
+    ///
+    /// # Errors
+    /// [`ReplayError`] where the one after it cannot be read.
+    pub fn advance(&mut self) -> Result<(), ReplayError> {
+        self.feed.advance()?;
+        self.look();
+        Ok(())
+    }
+
+    fn look(&mut self) {
+        let place = self.feed.head().and_then(Kept::value).and_then(recorded::place);
+        self.named = place.filter(|place| place.partition == self.partition).and_then(|place| {
+            let input = Input::ALL.into_iter().find(|input| self.topics[*input as usize] == place.topic)?;
+            Some(Named { input, offset: place.offset, other: place.other })
+        });
+    }
+}
+
+/// What a difference is told with.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// The partition.
+    pub partition: i32,
+    /// The inputs' topics.
+    pub topics: &'a [String; 2],
+    /// The outcomes' topic.
+    pub outcomes_topic: &'a str,
+    /// The dead letters' topic.
+    pub letters_topic: &'a str,
+    /// The ruleset that decides now.
+    pub ruleset: &'a str,
+}
+
+impl Around<'_> {
+    /// Topic, partition and offset of an input record.
+    #[must_use]
+    pub fn input(&self, input: Input, offset: i64) -> String {
+        format!("{} {}/{offset}", self.topics[input as usize], self.partition)
+    }
+
+    /// Topic, partition and offset of an outcome.
+    #[must_use]
+    pub fn outcome(&self, offset: i64) -> String {
+        format!("{} {}/{offset}", self.outcomes_topic, self.partition)
+    }
+
+    /// Topic, partition and offset of a dead letter.
+    #[must_use]
+    pub fn letter(&self, (partition, offset): (i32, i64)) -> String {
+        format!("{} {partition}/{offset}", self.letters_topic)
+    }
+
+    /// A difference without fields.
+    #[must_use]
+    pub fn difference(&self, what: &str, recorded_at: Option<String>, input: Option<String>) -> Difference {
+        let ruleset = self.ruleset.to_owned();
+        Difference { what: what.to_owned(), recorded_at, input, ruleset, fields: Vec::new() }
+    }
+}
+
+/// Takes what the replay makes of one input record, and holds it against what was recorded.
+pub struct Compare<'a> {
+    /// What stands around.
+    pub around: Around<'a>,
+    /// The input record.
+    pub record: &'a Kept,
+    /// Its input.
+    pub input: Input,
+    /// The recorded outcomes.
+    pub outcomes: &'a mut Outcomes,
+    /// The recorded dead letter of this record.
+    pub letter: Option<Letter>,
+    /// Where differences go.
+    pub report: &'a mut PartitionReport,
+    /// Next offset of the other input as of the replay.
+    pub other: i64,
+    /// Replayed outcomes from the first on that is not as recorded.
+    pub late: Vec<Encoded>,
+    /// Recorded outcomes that were met and passed over.
+    pub passed: u64,
+}
+
+/// What is said of a recorded outcome that the replay does not give.
+pub const UNEXPECTED: &str =
+    "an outcome was recorded that the replay does not give: it is there twice, out of order, or of nothing";
+
+/// Key and value.
+pub type Encoded = (Vec<u8>, Vec<u8>);
+
+/// A recorded outcome that was not met at once, with its offset, and whether it says which record it is of.
+struct Waiting {
+    offset: i64,
+    key: Option<Vec<u8>>,
+    value: Vec<u8>,
+    readable: bool,
+}
+
+impl Waiting {
+    fn is(&self, (key, value): &Encoded) -> bool {
+        self.value == *value && self.key.as_ref() == Some(key)
+    }
+}
+
+impl Compare<'_> {
+    /// Whether the recorded outcome that comes next is of this record; one that cannot be read is taken for it.
+    fn is_next(&self) -> bool {
+        self.outcomes.head().is_some()
+            && self
+                .outcomes
+                .named()
+                .is_none_or(|named| named.input == self.input && named.offset == self.record.offset)
+    }
+
+    fn here(&self) -> String {
+        self.around.input(self.input, self.record.offset)
+    }
+
+    /// Passes over recorded outcomes of records that were decided before.
+    fn pass_stale(&mut self) -> Result<(), ReplayError> {
+        while let Some(named) = self.outcomes.named() {
+            let reached = if named.input == self.input { self.record.offset } else { self.other };
+            if named.offset >= reached {
+                break;
+            }
+            let at = self.outcomes.head().map(|head| self.around.outcome(head.offset));
+            let around = self.around;
+            self.report.outcomes.unexpected += 1;
+            self.report
+                .differs(|| around.difference(UNEXPECTED, at, Some(around.input(named.input, named.offset))));
+            self.passed += 1;
+            self.outcomes.advance()?;
+        }
+        Ok(())
+    }
+
+    /// Compares what was not the same at once; gives the number of recorded outcomes of this record.
+    ///
+    /// # Errors
+    /// [`ReplayError`] where the recorded outcomes cannot be read on.
+    pub fn finish(mut self) -> Result<u64, ReplayError> {
+        self.pass_stale()?;
+        let mut recorded = Vec::new();
+        while self.is_next() {
+            let readable = self.outcomes.named().is_some();
+            // One that cannot be read may be of a later record.
+            if !readable && recorded.len() >= self.late.len() {
+                break;
+            }
+            if let Some(head) = self.outcomes.head() {
+                let (key, value) =
+                    (head.key().map(<[u8]>::to_vec), head.value().unwrap_or_default().to_vec());
+                recorded.push(Waiting { offset: head.offset, key, value, readable });
+            }
+            self.outcomes.advance()?;
+        }
+        self.align(&recorded);
+        if let Some(letter) = self.letter.take() {
+            let (around, here) = (self.around, self.here());
+            self.report.dead_letters.unexpected += 1;
+            self.report.differs(|| {
+                let what = "a dead letter was recorded, and the replay can judge the record";
+                around.difference(what, Some(around.letter(letter.at)), Some(here))
+            });
+        }
+        Ok(self.passed + recorded.len() as u64)
+    }
+
+    /// Holds the rest of the recorded outcomes against the rest of the replayed ones, so that one that is there twice or
+    /// not at all does not make others differ.
+    fn align(&mut self, recorded: &[Waiting]) {
+        let late = std::mem::take(&mut self.late);
+        let (mut recorded, mut replayed) = (recorded, &*late);
+        loop {
+            match (recorded, replayed) {
+                ([], []) => return,
+                ([first, rest @ ..], [same, others @ ..]) if first.is(same) => {
+                    self.report.outcomes.identical += 1;
+                    (recorded, replayed) = (rest, others);
+                }
+                ([first, rest @ ..], []) => {
+                    self.unexpected(first);
+                    recorded = rest;
+                }
+                ([first, rest @ ..], [one, ..]) if rest.iter().any(|later| later.is(one)) => {
+                    self.unexpected(first);
+                    recorded = rest;
+                }
+                ([], [one, others @ ..]) => {
+                    self.missing(one);
+                    replayed = others;
+                }
+                ([first, ..], [one, others @ ..]) if others.iter().any(|later| first.is(later)) => {
+                    self.missing(one);
+                    replayed = others;
+                }
+                ([first, rest @ ..], [one, others @ ..]) => {
+                    self.different(first, one);
+                    (recorded, replayed) = (rest, others);
+                }
+            }
+        }
+    }
+
+    fn unexpected(&mut self, recorded: &Waiting) {
+        let (around, here) = (self.around, self.here());
+        self.report.outcomes.unexpected += 1;
+        self.report
+            .differs(|| around.difference(UNEXPECTED, Some(around.outcome(recorded.offset)), Some(here)));
+    }
+
+    fn missing(&mut self, (_, value): &Encoded) {
+        let (around, here) = (self.around, self.here());
+        self.report.outcomes.missing += 1;
+        self.report.differs(|| {
+            let mut difference = around.difference("an outcome is missing", None, Some(here));
+            let fields = recorded::fields(value).unwrap_or_default().into_iter();
+            difference.fields = fields
+                .map(|(field, value)| FieldDifference { field, recorded: None, replayed: Some(value) })
+                .collect();
+            difference
+        });
+    }
+
+    fn different(&mut self, recorded: &Waiting, (key, value): &Encoded) {
+        let (around, here) = (self.around, self.here());
+        self.report.outcomes.different += 1;
+        self.report.differs(|| {
+            let what = if recorded.readable { "an outcome differs" } else { "an outcome cannot be read" };
+            let mut difference = around.difference(what, Some(around.outcome(recorded.offset)), Some(here));
+            difference.fields = differing(&recorded.value, value);
+            if recorded.key.as_ref() != Some(key) {
+                let shown = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
+                let (recorded, replayed) = (recorded.key.as_deref().map(shown), Some(shown(key)));
+                difference.fields.push(FieldDifference { field: "(key)".to_owned(), recorded, replayed });
+            }
+            difference
+        });
+    }
+}
+
+impl Output for Compare<'_> {
+    fn outcome(&mut self, outcome: &Outcome<'_>, key: &[u8], value: &[u8]) {
+        // A fault is met again by `finish`.
+        let readable = self.pass_stale().is_ok();
+        let recorded = self.outcomes.head().filter(|_| readable && self.is_next());
+        let recorded_value = recorded.and_then(Kept::value).unwrap_or_default();
+        let encoded = encoded_as(recorded_value, outcome, value);
+        let replayed = encoded.as_deref().unwrap_or(value);
+        let same = self.late.is_empty()
+            && recorded.is_some_and(|head| head.key() == Some(key))
+            && recorded_value == replayed;
+        // Where it cannot be read on, nothing is the same any more, and `finish` meets the fault again.
+        if same && self.outcomes.advance().is_ok() {
+            self.report.outcomes.identical += 1;
+            self.passed += 1;
+        } else {
+            self.late.push((key.to_vec(), encoded.unwrap_or_else(|| value.to_vec())));
+        }
+    }
+
+    fn dead_letter(&mut self, _record: &InRecord<'_>, code: &'static str, message: &str) {
+        let (around, here) = (self.around, self.here());
+        let Some(letter) = self.letter.take() else {
+            self.report.dead_letters.missing += 1;
+            self.report.differs(|| {
+                let mut difference = around.difference("a dead letter is missing", None, Some(here));
+                let fields = [("error.code", code), ("error.message", message)];
+                difference.fields = fields
+                    .map(|(name, value)| FieldDifference {
+                        field: name.to_owned(),
+                        recorded: None,
+                        replayed: Some(value.to_owned()),
+                    })
+                    .into();
+                difference
+            });
+            return;
+        };
+        let found = letter.differences(self.record, code, message);
+        if found.is_empty() {
+            self.report.dead_letters.identical += 1;
+            return;
+        }
+        self.report.dead_letters.different += 1;
+        self.report.differs(|| {
+            let at = Some(around.letter(letter.at));
+            let mut difference = around.difference("a dead letter differs", at, Some(here));
+            let fields = found.into_iter();
+            difference.fields = fields
+                .map(|(field, recorded, replayed)| FieldDifference {
+                    field,
+                    recorded: Some(recorded),
+                    replayed: Some(replayed),
+                })
+                .collect();
+            difference
+        });
+    }
+}
+
+/// The outcome in the encoding of `recorded`; none where `value` is in that one already, or it has none.
+fn encoded_as(recorded: &[u8], outcome: &Outcome<'_>, value: &[u8]) -> Option<Vec<u8>> {
+    let wanted = recorded::framing(recorded)?;
+    if recorded::framing(value) == Some(wanted) {
+        return None;
+    }
+    let mut encoded = wanted.to_vec();
+    if wanted.is_empty() {
+        json::write_outcome(outcome, &mut encoded);
+    } else {
+        avro::write_outcome(outcome, &mut encoded);
+    }
+    Some(encoded)
+}
+
+/// The fields in which two outcomes differ, in the order of the replayed one.
+fn differing(recorded: &[u8], replayed: &[u8]) -> Vec<FieldDifference> {
+    let first = recorded.iter().zip(replayed).position(|(left, right)| left != right);
+    let first = first.unwrap_or(recorded.len().min(replayed.len()));
+    let bytes = |value: &[u8]| {
+        let around = &value[first.saturating_sub(20).min(value.len())..(first + 20).min(value.len())];
+        around.escape_ascii().to_string()
+    };
+    let in_bytes = |field: String| {
+        let (recorded, replayed) = (Some(bytes(recorded)), Some(bytes(replayed)));
+        vec![FieldDifference { field, recorded, replayed }]
+    };
+    let mut theirs = match recorded::fields(recorded) {
+        Ok(fields) => fields,
+        Err(why) => return in_bytes(format!("(byte {first}; the recorded outcome cannot be read: {why})")),
+    };
+    let mut found = Vec::new();
+    for (field, ours) in recorded::fields(replayed).unwrap_or_default() {
+        let at = theirs.iter().position(|(theirs, _)| *theirs == field);
+        let recorded = at.map(|at| theirs.remove(at).1);
+        if recorded.as_ref() != Some(&ours) {
+            found.push(FieldDifference { field, recorded, replayed: Some(ours) });
+        }
+    }
+    let alone = theirs.into_iter();
+    found.extend(alone.map(|(field, value)| FieldDifference {
+        field,
+        recorded: Some(value),
+        replayed: None,
+    }));
+    if found.is_empty() { in_bytes(format!("(byte {first}; every field says the same)")) } else { found }
+}

@@ -1,0 +1,188 @@
+//! Recorded dead letters, found by the record they are of, and compared with what a replay makes of it. They stand in
+//! a topic of their own order, so they are all held: in short, without their values.
+
+use super::source::Kept;
+use crate::domain::hashing::hash128;
+use crate::pipeline::Input;
+use std::collections::BTreeMap;
+
+/// Dead letters that are held at most, about 300 bytes each.
+pub const LETTERS_MAX: usize = 1_000_000;
+
+/// The headers that tillgate puts behind the record's own, in their order.
+const OWN: [&str; 6] =
+    ["error.code", "error.message", "source.topic", "source.partition", "source.offset", "attempt"];
+const VALUE_BYTES: &str = "value.bytes";
+
+/// A recorded dead letter.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Partition and offset in the topic of dead letters.
+    pub at: (i32, i64),
+    /// Its code and message.
+    pub code: String,
+    message: String,
+    attempt: String,
+    /// Size of the input's value, where it was cut.
+    cut_from: Option<String>,
+    key: Option<u128>,
+    value: Option<(u128, usize)>,
+    /// Hash of the headers that stand before tillgate's.
+    before: u128,
+}
+
+/// Which record a dead letter is of: partition, input, offset.
+pub type Of = (i32, Input, i64);
+
+impl Letter {
+    /// Reads a record of the topic; `topics` are those of the inputs.
+    ///
+    /// # Errors
+    /// It is no dead letter of these inputs: why.
+    pub fn read(partition: i32, record: &Kept, topics: &[String; 2]) -> Result<(Of, Self), String> {
+        let find = |name: &str| record.headers.iter().rposition(|(header, _)| header == name);
+        let begin = find(OWN[0]).ok_or_else(|| format!("it has no header {}", OWN[0]))?;
+        let mut found: [String; 6] = Default::default();
+        for (place, name) in OWN.iter().enumerate() {
+            match record.headers.get(begin + place) {
+                Some((header, Some(value))) if header == name => {
+                    found[place] = String::from_utf8_lossy(value).into_owned();
+                }
+                _ => return Err(format!("header {name} is not where it belongs")),
+            }
+        }
+        let [code, message, topic, source_partition, offset, attempt] = found;
+        let cut_from = match &record.headers[begin + OWN.len()..] {
+            [] => None,
+            [(name, Some(value))] if name == VALUE_BYTES => Some(String::from_utf8_lossy(value).into_owned()),
+            _ => return Err(format!("headers follow after {}", OWN[5])),
+        };
+        let input = Input::ALL.into_iter().find(|input| topics[*input as usize] == topic);
+        let input = input.ok_or_else(|| format!("it is of topic {topic}, which is not an input"))?;
+        let source_partition = source_partition.parse().map_err(|_| "source.partition is no number")?;
+        let offset = offset.parse().map_err(|_| "source.offset is no number")?;
+        let letter = Self {
+            at: (partition, record.offset),
+            code,
+            message,
+            attempt,
+            cut_from,
+            key: record.key().map(hash128),
+            value: record.value().map(|value| (hash128(value), value.len())),
+            before: hash_of_headers(&record.headers[..begin]),
+        };
+        Ok(((source_partition, input, offset), letter))
+    }
+
+    /// Whether the record was given up because the program failed on it again and again, or because its results could
+    /// not be delivered: that is not in the record, so a replay takes it from here.
+    #[must_use]
+    pub fn is_of_a_failure(&self) -> bool {
+        self.code == "500"
+    }
+
+    /// What differs from the dead letter of `record` with this code and message: name, recorded, replayed.
+    #[must_use]
+    pub fn differences(&self, record: &Kept, code: &str, message: &str) -> Vec<(String, String, String)> {
+        let mut found = Vec::new();
+        let mut compare = |name: &str, recorded: &str, replayed: &str| {
+            if recorded != replayed {
+                found.push((name.to_owned(), recorded.to_owned(), replayed.to_owned()));
+            }
+        };
+        compare("error.code", &self.code, code);
+        compare("error.message", &self.message, message);
+        if !self.is_of_a_failure() {
+            compare("attempt", &self.attempt, "1");
+        }
+        let yes = |same: bool| if same { "" } else { "other bytes than the input's" };
+        compare("key", yes(self.key == record.key().map(hash128)), "");
+        compare("headers before error.code", yes(self.before == hash_of_headers(&record.headers)), "");
+        let whole = record.value().map_or(0, <[u8]>::len);
+        let kept = self.value.map_or(whole, |(_, length)| length);
+        let same = match (self.value, record.value()) {
+            (Some((hash, length)), Some(value)) => {
+                value.get(..length).is_some_and(|value| hash128(value) == hash)
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        compare("value", yes(same), "");
+        let cut = (kept < whole).then(|| whole.to_string());
+        compare(VALUE_BYTES, self.cut_from.as_deref().unwrap_or("-"), cut.as_deref().unwrap_or("-"));
+        found
+    }
+}
+
+fn hash_of_headers(headers: &[(String, Option<Vec<u8>>)]) -> u128 {
+    let mut bytes = Vec::new();
+    for (name, value) in headers {
+        for part in [Some(name.as_bytes()), value.as_deref()] {
+            let length = part.map_or(u64::MAX, |part| part.len() as u64);
+            bytes.extend_from_slice(&length.to_le_bytes());
+            bytes.extend_from_slice(part.unwrap_or_default());
+        }
+    }
+    hash128(&bytes)
+}
+
+/// The dead letters of one input partition.
+pub type LettersOf = BTreeMap<(Input, i64), Letter>;
+
+/// All dead letters, by input partition, and what is wrong with the topic.
+#[derive(Debug, Default)]
+pub struct Letters {
+    of: BTreeMap<i32, LettersOf>,
+    count: usize,
+    /// Offset of the last one of each input partition, by partition of the topic: each stands there in order.
+    last: BTreeMap<(i32, i32, Input), i64>,
+    /// Records that are no dead letters, that come twice, or out of order.
+    pub faults: Vec<String>,
+}
+
+impl Letters {
+    /// Takes a record of the topic; `wanted` says whether its input partition is of interest.
+    ///
+    /// # Errors
+    /// There are more than are held.
+    pub fn add(
+        &mut self,
+        partition: i32,
+        record: &Kept,
+        topics: &[String; 2],
+        wanted: impl Fn(i32) -> bool,
+    ) -> Result<(), String> {
+        let here = format!("dead letter at partition {partition} offset {}", record.offset);
+        let ((source, input, offset), letter) = match Letter::read(partition, record, topics) {
+            Ok(found) => found,
+            Err(why) => {
+                self.faults.push(format!("{here}: {why}"));
+                return Ok(());
+            }
+        };
+        if !wanted(source) {
+            return Ok(());
+        }
+        if self.count == LETTERS_MAX {
+            return Err(format!("more than {LETTERS_MAX} dead letters: verify some partitions at a time"));
+        }
+        let what = format!("{} {source}/{offset}", topics[input as usize]);
+        let before = self.last.insert((partition, source, input), offset);
+        match self.of.entry(source).or_default().insert((input, offset), letter) {
+            Some(first) => {
+                let (partition, offset) = first.at;
+                self.faults.push(format!("{here}: {what} has one already, at {partition}/{offset}"));
+            }
+            None if before.is_some_and(|before| before > offset) => {
+                self.faults.push(format!("{here}: {what} stands behind a later record's"));
+            }
+            None => self.count += 1,
+        }
+        Ok(())
+    }
+
+    /// Those of one input partition.
+    pub fn take(&mut self, partition: i32) -> LettersOf {
+        self.of.remove(&partition).unwrap_or_default()
+    }
+}

@@ -1,0 +1,246 @@
+//! What a verification found: counts, the first difference of each partition, and what else does not fit. For people as
+//! text, for programs as JSON.
+
+use serde::Serialize;
+use std::fmt;
+
+/// Problems of a partition that are told; further ones are counted.
+const PROBLEMS_TOLD: usize = 5;
+
+/// Recorded records against replayed ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// The same bytes.
+    pub identical: u64,
+    /// Other bytes.
+    pub different: u64,
+    /// Replayed, not recorded.
+    pub missing: u64,
+    /// Recorded, not replayed: there twice, or of nothing that was read.
+    pub unexpected: u64,
+}
+
+impl Tally {
+    /// How many there are or should be.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.identical + self.wrong()
+    }
+
+    /// How many are not as they should be.
+    #[must_use]
+    pub fn wrong(&self) -> u64 {
+        self.different + self.missing + self.unexpected
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.identical += other.identical;
+        self.different += other.different;
+        self.missing += other.missing;
+        self.unexpected += other.unexpected;
+    }
+}
+
+/// A field of which two values are known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldDifference {
+    /// Its path, such as `riskCheckMessages[0].code`.
+    pub field: String,
+    /// As it was recorded; none: it was not there.
+    pub recorded: Option<String>,
+    /// As the replay has it.
+    pub replayed: Option<String>,
+}
+
+/// One record that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// In a few words.
+    pub what: String,
+    /// Topic, partition and offset of what was recorded; none where nothing was.
+    pub recorded_at: Option<String>,
+    /// Topic, partition and offset of the input it is of, where that is known.
+    pub input: Option<String>,
+    /// The ruleset that the replay decided by.
+    pub ruleset: String,
+    /// Where the two differ.
+    pub fields: Vec<FieldDifference>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.what)?;
+        for (name, value) in [
+            ("recorded at", &self.recorded_at),
+            ("input", &self.input),
+            ("ruleset", &Some(self.ruleset.clone())),
+        ] {
+            if let Some(value) = value {
+                write!(f, "\n  {name:<12}{value}")?;
+            }
+        }
+        for field in &self.fields {
+            let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "(not there)".to_owned());
+            write!(f, "\n  {}", field.field)?;
+            write!(f, "\n    recorded  {}", shown(&field.recorded))?;
+            write!(f, "\n    replayed  {}", shown(&field.replayed))?;
+        }
+        Ok(())
+    }
+}
+
+/// What was found in one partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartitionReport {
+    /// Its number.
+    pub partition: i32,
+    /// Positions (POS events, account events) from which it was decided again.
+    pub from: [i64; 2],
+    /// Positions up to which it was.
+    pub to: [i64; 2],
+    /// Input records that were decided.
+    pub records: u64,
+    /// Outcomes.
+    pub outcomes: Tally,
+    /// Dead letters.
+    pub dead_letters: Tally,
+    /// Outcomes behind the end of the journal, of transactions that came after it was looked at: not verified.
+    pub beyond: u64,
+    /// Transactions of the journal whose counts were compared with the topics.
+    pub transactions: u64,
+    /// Those that do not agree with them.
+    pub torn: u64,
+    /// Accounts whose state is as the fold of the journal has it.
+    pub accounts: u64,
+    /// The first difference.
+    pub first: Option<Difference>,
+    /// What else does not fit; the first few.
+    pub problems: Vec<String>,
+    /// How many there are.
+    pub problem_count: u64,
+    /// Why it was not verified to its end.
+    pub stopped: Option<String>,
+}
+
+impl PartitionReport {
+    /// Whether everything is as it should be.
+    #[must_use]
+    pub fn is_identical(&self) -> bool {
+        self.outcomes.wrong() + self.dead_letters.wrong() + self.torn + self.problem_count == 0
+            && self.stopped.is_none()
+    }
+
+    /// Notes something that does not fit.
+    pub fn problem(&mut self, text: String) {
+        self.problem_count += 1;
+        if self.problems.len() < PROBLEMS_TOLD {
+            self.problems.push(text);
+        }
+    }
+
+    /// Notes a difference; the first is kept.
+    pub fn differs(&mut self, difference: impl FnOnce() -> Difference) {
+        if self.first.is_none() {
+            self.first = Some(difference());
+        }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Whether everything is as it should be.
+    pub identical: bool,
+    /// Input records that were decided.
+    pub records: u64,
+    /// Outcomes.
+    pub outcomes: Tally,
+    /// Dead letters.
+    pub dead_letters: Tally,
+    /// Transactions that were compared with the topics.
+    pub transactions: u64,
+    /// Those that do not agree.
+    pub torn: u64,
+    /// Accounts whose state is as the journal has it.
+    pub accounts: u64,
+    /// Time it took, milliseconds.
+    pub milliseconds: u64,
+    /// Faults of the topic of dead letters.
+    pub problems: Vec<String>,
+    /// By partition.
+    pub partitions: Vec<PartitionReport>,
+}
+
+impl Report {
+    /// Sums up.
+    #[must_use]
+    pub fn of(partitions: Vec<PartitionReport>, problems: Vec<String>) -> Self {
+        let mut report = Self { problems, ..Self::default() };
+        report.identical = report.problems.is_empty() && partitions.iter().all(PartitionReport::is_identical);
+        for partition in &partitions {
+            report.records += partition.records;
+            report.outcomes.add(&partition.outcomes);
+            report.dead_letters.add(&partition.dead_letters);
+            report.transactions += partition.transactions;
+            report.torn += partition.torn;
+            report.accounts += partition.accounts;
+        }
+        report.partitions = partitions;
+        report
+    }
+
+    /// Input records per second.
+    #[must_use]
+    pub fn records_per_second(&self) -> u64 {
+        self.records * 1_000 / self.milliseconds.max(1)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tally { identical, different, missing, unexpected } = self.outcomes;
+        writeln!(f, "{identical} of {} outcomes identical", self.outcomes.all())?;
+        if self.outcomes.wrong() > 0 {
+            writeln!(f, "  {different} different, {missing} missing, {unexpected} unexpected")?;
+        }
+        let letters = self.dead_letters;
+        writeln!(f, "{} of {} dead letters identical", letters.identical, letters.all())?;
+        writeln!(f, "{} of {} transactions whole", self.transactions - self.torn, self.transactions)?;
+        writeln!(f, "{} accounts as the journal has them", self.accounts)?;
+        writeln!(
+            f,
+            "{} records of {} partitions in {} ms: {} a second",
+            self.records,
+            self.partitions.len(),
+            self.milliseconds,
+            self.records_per_second()
+        )?;
+        if let Some((number, first)) =
+            self.partitions.iter().find_map(|part| Some((part.partition, part.first.as_ref()?)))
+        {
+            writeln!(f, "\nfirst difference, partition {number}: {first}")?;
+        }
+        for partition in &self.partitions {
+            for problem in &partition.problems {
+                writeln!(f, "\npartition {}: {problem}", partition.partition)?;
+            }
+            let more = partition.problem_count - partition.problems.len() as u64;
+            if more > 0 {
+                writeln!(f, "partition {}: {more} further problems", partition.partition)?;
+            }
+            if partition.beyond > 0 {
+                let (number, count) = (partition.partition, partition.beyond);
+                writeln!(
+                    f,
+                    "partition {number}: {count} outcomes behind the journal's end are not verified"
+                )?;
+            }
+            if let Some(why) = &partition.stopped {
+                writeln!(f, "\npartition {} not verified to its end: {why}", partition.partition)?;
+            }
+        }
+        self.problems.iter().try_for_each(|problem| writeln!(f, "\n{problem}"))
+    }
+}

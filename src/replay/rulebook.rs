@@ -1,0 +1,80 @@
+//! The rulesets that decided, each made into an engine again, and from where on which one decided a partition. Guesses
+//! nothing: a ruleset that is not there, or cannot be read as it was meant, decides nothing.
+
+use crate::codec::rulesets::{RulesetChange, RulesetRecord, hash_of, hash_text, read_ruleset_record};
+use crate::config::read_ruleset;
+use crate::engine::Engine;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Rulesets and changes.
+#[derive(Debug, Default)]
+pub struct Rulebook {
+    engines: BTreeMap<u128, Result<Arc<Engine>, String>>,
+    changes: BTreeMap<i32, Vec<RulesetChange>>,
+    /// Records of the topic that are neither, with what is wrong: told where something that is looked for is not found.
+    unreadable: Vec<String>,
+}
+
+/// Records that say nothing are told up to so many.
+const UNREADABLE_TOLD: usize = 3;
+
+impl Rulebook {
+    /// Takes a record of the rulesets topic, the newest of its key last; a tombstone takes away what it names.
+    pub fn add_record(&mut self, key: &[u8], value: Option<&[u8]>) {
+        let Some(value) = value else { return };
+        let key = String::from_utf8_lossy(key);
+        match read_ruleset_record(&key, value) {
+            Ok(RulesetRecord::Ruleset(_, text)) => self.add_ruleset(text),
+            Ok(RulesetRecord::Change(partition, change)) => {
+                let changes = self.changes.entry(partition).or_default();
+                changes.retain(|known| known.positions != change.positions);
+                changes.push(change);
+                changes.sort_by_key(|change| change.positions);
+            }
+            Err(why) if self.unreadable.len() < UNREADABLE_TOLD => self.unreadable.push(why),
+            Err(_) => {}
+        }
+    }
+
+    /// Takes the text of a ruleset.
+    pub fn add_ruleset(&mut self, text: &str) {
+        let hash = hash_of(text);
+        let engine = || match read_ruleset(&hash_text(hash), text) {
+            Ok(ruleset) => Ok(Arc::new(Engine::new(ruleset.checks, ruleset.texts, text))),
+            Err(faults) => Err(faults.to_string()),
+        };
+        self.engines.entry(hash).or_insert_with(engine);
+    }
+
+    /// The engine of a ruleset.
+    ///
+    /// # Errors
+    /// There is none: why, and what to do.
+    pub fn engine(&self, ruleset: u128) -> Result<Arc<Engine>, String> {
+        match self.engines.get(&ruleset) {
+            Some(Ok(engine)) => Ok(Arc::clone(engine)),
+            Some(Err(why)) => Err(format!("ruleset {} cannot be read: {why}", hash_text(ruleset))),
+            None => {
+                let beside: String = self.unreadable.iter().map(|why| format!("; {why}")).collect();
+                Err(format!(
+                    "ruleset {} is not kept: look for it in the rulesets topic of a mirror or in an export, and give \
+                     its folder with --rulesets{beside}",
+                    hash_text(ruleset)
+                ))
+            }
+        }
+    }
+
+    /// Any of the engines, for states that are only folded; none where no ruleset can be read.
+    #[must_use]
+    pub fn any_engine(&self) -> Option<Arc<Engine>> {
+        self.engines.values().find_map(|engine| engine.as_ref().ok().cloned())
+    }
+
+    /// The changes of a partition in their order.
+    #[must_use]
+    pub fn changes(&self, partition: i32) -> &[RulesetChange] {
+        self.changes.get(&partition).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,105 @@
+//! Recorded topics as a replay reads them: record after record, one at a time in memory. Where they come from, a
+//! cluster or files, is not known here.
+
+use super::ReplayError;
+use crate::codec::{SCHEMA_ID_HEADER, guid_of_header};
+use crate::domain::record::TopicRecord;
+
+/// A record as it was recorded, its memory kept for the next one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp, milliseconds; -1: none.
+    pub timestamp_millis: i64,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    /// Its headers, in order.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// Buffers that are not in use.
+    spare: Vec<Vec<u8>>,
+}
+
+impl Kept {
+    /// Takes over what `record` says.
+    pub fn set(&mut self, record: &TopicRecord<'_>) {
+        self.offset = record.offset;
+        self.timestamp_millis = record.timestamp_millis;
+        self.spare.extend(self.key.take());
+        self.spare.extend(self.value.take());
+        self.key = record.key.map(|bytes| filled(self.spare.pop(), bytes));
+        self.value = record.value.map(|bytes| filled(self.spare.pop(), bytes));
+        self.headers.clear();
+        let headers = record.headers.iter();
+        self.headers.extend(headers.map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec))));
+    }
+
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> Option<&[u8]> {
+        self.key.as_deref()
+    }
+
+    /// Its value; none for a tombstone.
+    #[must_use]
+    pub fn value(&self) -> Option<&[u8]> {
+        self.value.as_deref()
+    }
+
+    /// The schema's GUID, where a header names it.
+    #[must_use]
+    pub fn schema_guid(&self) -> Option<[u8; 16]> {
+        let header = self.headers.iter().find(|(name, _)| name == SCHEMA_ID_HEADER)?;
+        guid_of_header(header.1.as_deref()?)
+    }
+}
+
+fn filled(buffer: Option<Vec<u8>>, bytes: &[u8]) -> Vec<u8> {
+    let mut buffer = buffer.unwrap_or_default();
+    buffer.clear();
+    buffer.extend_from_slice(bytes);
+    buffer
+}
+
+/// The records of one partition of one topic, in the order of their offsets.
+pub trait Source {
+    /// Reads the next record into `record`; false at the end.
+    ///
+    /// # Errors
+    /// [`ReplayError`] where it cannot be read.
+    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError>;
+}
+
+/// A source and the record that comes next.
+pub struct Feed {
+    source: Box<dyn Source>,
+    head: Kept,
+    there: bool,
+}
+
+impl Feed {
+    /// Reads the first record.
+    ///
+    /// # Errors
+    /// [`ReplayError`] where it cannot be read.
+    pub fn new(source: Box<dyn Source>) -> Result<Self, ReplayError> {
+        let mut feed = Self { source, head: Kept::default(), there: false };
+        feed.advance()?;
+        Ok(feed)
+    }
+
+    /// The record that comes next.
+    #[must_use]
+    pub fn head(&self) -> Option<&Kept> {
+        self.there.then_some(&self.head)
+    }
+
+    /// Passes over it.
+    ///
+    /// # Errors
+    /// [`ReplayError`] where the one after it cannot be read.
+    pub fn advance(&mut self) -> Result<(), ReplayError> {
+        self.there = self.source.next(&mut self.head)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,268 @@
+//! `tillgate replay --verify`: partitions decided again, several at a time, from their beginning or from a checkpoint of
+//! their journals, and held against what was recorded.
+
+use super::ReplayError;
+use super::compare::Outcomes;
+use super::letters::Letters;
+use super::report::{PartitionReport, Report};
+use super::source::{Feed, Source};
+use super::walk::{Ground, Walk, shown};
+use crate::codec::recorded;
+use crate::codec::rulesets::RulesetChange;
+use crate::engine::Engine;
+use crate::pipeline::{OutcomeEncoding, Partition, PartitionOptions, Restore};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where a verification begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// With the first record.
+    Beginning,
+    /// Where the oldest checkpoint rotation of the journal is complete whose inputs are still there.
+    Checkpoint,
+}
+
+/// Opens POS events and account events, each from an offset on.
+pub type OpenInputs = Box<dyn FnOnce([i64; 2]) -> Result<[Box<dyn Source>; 2], ReplayError>>;
+
+/// What was recorded of one partition.
+pub struct Recorded {
+    /// Opens POS events and account events, each from an offset on.
+    pub inputs: OpenInputs,
+    /// Offsets from which the inputs are there: before them, records were deleted.
+    pub starts: [i64; 2],
+    /// Outcomes; they reach at least as far as the journal.
+    pub outcomes: Box<dyn Source>,
+    /// Outcomes below this offset belong to transactions that the journal has.
+    pub settled: i64,
+    /// The journal, where it was recorded.
+    pub journal: Option<Box<dyn Source>>,
+    /// Positions that the group had committed before and after the journal's end was looked at, where they are known.
+    pub group: Option<[[Option<i64>; 2]; 2]>,
+}
+
+/// How to verify.
+pub struct VerifyOptions<'a> {
+    /// The partitions.
+    pub partitions: Vec<i32>,
+    /// How many of them at a time.
+    pub threads: usize,
+    /// Where to begin.
+    pub from: From,
+    /// What all partitions share.
+    pub ground: Ground<'a>,
+    /// The recorded dead letters.
+    pub letters: Letters,
+    /// Opens what was recorded of a partition.
+    pub open: &'a (dyn Fn(i32) -> Result<Recorded, ReplayError> + Sync),
+}
+
+/// Verifies the partitions.
+#[must_use]
+pub fn verify(options: VerifyOptions<'_>) -> Report {
+    let VerifyOptions { partitions, threads, from, ground, mut letters, open } = options;
+    let faults = std::mem::take(&mut letters.faults);
+    let letters = Mutex::new(letters);
+    let (next, reports) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some(&partition) = partitions.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let own = letters.lock().unwrap_or_else(PoisonError::into_inner).take(partition);
+            let mut report = PartitionReport { partition, ..PartitionReport::default() };
+            let run = || {
+                let (mut walk, settled) = start(&ground, partition, from, open(partition)?)?;
+                walk.letters = own;
+                let result = walk.run(settled);
+                report = walk.report;
+                result
+            };
+            match catch_unwind(AssertUnwindSafe(run)) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => report.stopped = Some(error.to_string()),
+                Err(_panic) => {
+                    report.stopped = Some("a decision panicked: report it with the log".to_owned())
+                }
+            }
+            reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, partitions.len().max(1)) {
+            scope.spawn(work);
+        }
+    });
+    let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    reports.sort_by_key(|report| report.partition);
+    Report::of(reports, faults)
+}
+
+/// The journal while the beginning of a walk is looked for.
+struct Beginning<'a> {
+    ground: &'a Ground<'a>,
+    partition: i32,
+    changes: &'a [RulesetChange],
+    options: PartitionOptions,
+    starts: [i64; 2],
+}
+
+fn start<'a>(
+    ground: &'a Ground<'a>,
+    partition: i32,
+    from: From,
+    recorded: Recorded,
+) -> Result<(Walk<'a>, i64), ReplayError> {
+    let Recorded { inputs, starts, outcomes, settled, journal, group } = recorded;
+    let outcomes = Feed::new(outcomes)?;
+    let framing = outcomes.head().and_then(|head| recorded::framing(head.value()?));
+    let encoding = match framing {
+        None | Some([]) => OutcomeEncoding::Json,
+        Some(framing) => OutcomeEncoding::Avro(framing.to_vec()),
+    };
+    let options = PartitionOptions {
+        topics: ground.topics.clone(),
+        encoding,
+        checkpoint_events_per_account: u32::MAX,
+        rotation_events_min: u32::MAX,
+        journal_record_bytes_max: usize::MAX,
+        input_partitions: 0,
+    };
+    let changes = ground.rulebook.changes(partition);
+    let beginning = Beginning { ground, partition, changes, options, starts };
+    let journal = journal.map(Feed::new).transpose()?;
+    let (mut replayed, engine, journal, at_a_transaction) = match from {
+        From::Beginning => beginning.of_everything(journal)?,
+        From::Checkpoint => beginning.of_a_checkpoint(journal)?,
+    };
+    replayed.decide_by(Arc::clone(&engine));
+    let positions = replayed.positions().map(|position| position.unwrap_or(0));
+    let mut outcomes = Outcomes::new(outcomes, partition, ground.topics.clone());
+    let before = |outcomes: &Outcomes| match outcomes.named() {
+        Some(named) => named.offset < positions[named.input as usize],
+        // One that cannot be read is told only where it may belong to what is verified.
+        None => positions != [0, 0],
+    };
+    while from == From::Checkpoint && outcomes.head().is_some() && before(&outcomes) {
+        outcomes.advance()?;
+    }
+    let report = PartitionReport { partition, from: positions, ..PartitionReport::default() };
+    let [pos_events, account_events] = inputs(positions)?;
+    let inputs = [Feed::new(pos_events)?, Feed::new(account_events)?];
+    let changes = &changes[changes.iter().take_while(|change| reached(change, positions)).count()..];
+    let walk = Walk {
+        ground,
+        partition,
+        replayed,
+        positions,
+        engine,
+        changes,
+        inputs,
+        outcomes,
+        letters: Default::default(),
+        journal,
+        group,
+        at_a_transaction,
+        report,
+        since: [0; 2],
+    };
+    Ok((walk, settled))
+}
+
+fn reached(change: &RulesetChange, positions: [i64; 2]) -> bool {
+    change.positions.iter().zip(positions).all(|(from, position)| from.unwrap_or(0) <= position)
+}
+
+/// State, engine, the journal with its fold, and whether a transaction ends there.
+type Begun = (Partition, Arc<Engine>, Option<(Feed, Restore)>, bool);
+
+impl Beginning<'_> {
+    fn empty(&self, engine: &Arc<Engine>) -> Partition {
+        Partition::new(Arc::clone(engine), self.partition, self.options.clone())
+    }
+
+    /// The engine that decided from `positions` on: that of the last change up to there, or the one that `known`.
+    fn engine(&self, positions: [i64; 2], known: Option<u128>) -> Result<Arc<Engine>, ReplayError> {
+        let change = self.changes.iter().take_while(|change| reached(change, positions)).last();
+        let Some(ruleset) = change.map(|change| change.ruleset).or(known) else {
+            return Err(ReplayError::Recorded(format!(
+                "which ruleset decided it from positions {} on was not recorded: an older tillgate did; --from \
+                 checkpoint begins later",
+                shown(positions)
+            )));
+        };
+        let from = |why| {
+            ReplayError::Recorded(format!(
+                "from positions {} on it cannot be decided again: {why}",
+                shown(positions)
+            ))
+        };
+        self.ground.rulebook.engine(ruleset).map_err(from)
+    }
+
+    fn of_everything(&self, journal: Option<Feed>) -> Result<Begun, ReplayError> {
+        if self.starts != [0, 0] {
+            let later = match self.of_a_checkpoint(journal) {
+                Ok((partition, ..)) => {
+                    let positions = partition.positions().map(|position| position.unwrap_or(0));
+                    format!("--from checkpoint can verify from positions {} on", shown(positions))
+                }
+                Err(error) => error.to_string(),
+            };
+            return Err(ReplayError::Recorded(format!(
+                "its inputs begin at offsets {} (POS events, account events), what was before is deleted: {later}",
+                shown(self.starts)
+            )));
+        }
+        let engine = match self.engine([0, 0], None) {
+            Ok(engine) => engine,
+            // Nothing was ever decided, so nothing needs a ruleset.
+            Err(_) if journal.as_ref().is_some_and(|journal| journal.head().is_none()) => {
+                self.any_engine()?
+            }
+            Err(error) => return Err(error),
+        };
+        let whole = journal.as_ref().and_then(Feed::head).is_some_and(|head| {
+            let record = crate::codec::journal::read_record(head.value().unwrap_or_default());
+            record.is_ok_and(|record| record.head.sequence == 1)
+        });
+        let fold = Restore::new(self.empty(&engine));
+        Ok((self.empty(&engine), Arc::clone(&engine), journal.map(|feed| (feed, fold)), whole))
+    }
+
+    fn of_a_checkpoint(&self, journal: Option<Feed>) -> Result<Begun, ReplayError> {
+        let Some(mut feed) = journal else {
+            return Err(ReplayError::Recorded("there is no journal to begin from".to_owned()));
+        };
+        let any = self.any_engine()?;
+        let [mut begin, mut fold] = [Restore::new(self.empty(&any)), Restore::new(self.empty(&any))];
+        while let Some(record) = feed.head() {
+            for restore in [&mut begin, &mut fold] {
+                restore.on_record(record.value().unwrap_or_default()).map_err(|fault| {
+                    ReplayError::Recorded(format!("journal at offset {}: {fault}", record.offset))
+                })?;
+            }
+            feed.advance()?;
+            let Some(head) = begin.last().filter(|_| begin.is_at_a_checkpoint()) else { continue };
+            let positions = head.positions.map(|position| position.unwrap_or(0));
+            if positions.iter().zip(self.starts).all(|(position, start)| *position >= start) {
+                let ruleset = Some(head.ruleset).filter(|ruleset| *ruleset != 0);
+                let engine = self.engine(positions, ruleset)?;
+                let replayed =
+                    begin.finish().map_err(|fault| ReplayError::Recorded(format!("the journal: {fault}")))?;
+                return Ok((replayed, engine, Some((feed, fold)), true));
+            }
+        }
+        Err(ReplayError::Recorded(format!(
+            "its journal has no complete checkpoint rotation that ends at or behind offsets {} (POS events, account \
+             events), where the inputs begin",
+            shown(self.starts)
+        )))
+    }
+
+    /// An engine for a partition that decides nothing before it gets its own.
+    fn any_engine(&self) -> Result<Arc<Engine>, ReplayError> {
+        let missing =
+            || ReplayError::Recorded("the rulesets topic has no ruleset that can be read".to_owned());
+        self.ground.rulebook.any_engine().ok_or_else(missing)
+    }
+}

@@ -1,0 +1,388 @@
+//! One partition decided again. The order of its two inputs is that of the recorded positions: each outcome says how far
+//! the other input was, each journal record how far both were, and each change of the ruleset too. Between two such
+//! places the order makes no difference to anything that was recorded.
+
+use super::ReplayError;
+use super::compare::{Around, Compare, Named, Outcomes, UNEXPECTED};
+use super::letters::LettersOf;
+use super::report::PartitionReport;
+use super::rulebook::Rulebook;
+use super::source::Feed;
+use super::state::compare_states;
+use crate::codec::Schemas;
+use crate::codec::journal::Head;
+use crate::codec::rulesets::{RulesetChange, hash_text};
+use crate::engine::Engine;
+use crate::pipeline::{InRecord, Input, Interrupt, Partition, Restore};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Records after which the undo log is dropped where no transaction of the journal ends.
+const KEEP_EVERY: u64 = 4_096;
+/// How long a schema is waited for: so often, with such a pause.
+const SCHEMA_TRIES: u32 = 3_000;
+const SCHEMA_PAUSE: Duration = Duration::from_millis(10);
+
+/// What a walk needs to know, the same for all partitions.
+pub struct Ground<'a> {
+    /// Topics of the inputs.
+    pub topics: [String; 2],
+    /// Topic of the outcomes.
+    pub outcomes_topic: String,
+    /// Topic of the dead letters.
+    pub letters_topic: String,
+    /// The rulesets.
+    pub rulebook: &'a Rulebook,
+    /// The schemas of the inputs.
+    pub schemas: &'a (dyn Schemas + Sync),
+    /// Counts the records that are done.
+    pub progress: &'a AtomicU64,
+}
+
+/// One partition on its way.
+pub struct Walk<'a> {
+    /// What all share.
+    pub ground: &'a Ground<'a>,
+    /// Its number.
+    pub partition: i32,
+    /// Decides again.
+    pub replayed: Partition,
+    /// Next offsets as of the replay.
+    pub positions: [i64; 2],
+    /// The engine that decides now.
+    pub engine: Arc<Engine>,
+    /// Changes of the ruleset that are yet to come.
+    pub changes: &'a [RulesetChange],
+    /// The inputs.
+    pub inputs: [Feed; 2],
+    /// The recorded outcomes.
+    pub outcomes: Outcomes,
+    /// The recorded dead letters.
+    pub letters: LettersOf,
+    /// The journal, and its fold so far; none where it was not recorded.
+    pub journal: Option<(Feed, Restore)>,
+    /// Positions that the group had committed before and after the journal's end was looked at.
+    pub group: Option<[[Option<i64>; 2]; 2]>,
+    /// Whether a transaction of the journal ends where the walk begins.
+    pub at_a_transaction: bool,
+    /// What is found.
+    pub report: PartitionReport,
+    /// Records and recorded outcomes since the last transaction.
+    pub since: [u64; 2],
+}
+
+fn stop<T>(why: impl Into<String>) -> Result<T, ReplayError> {
+    Err(ReplayError::Recorded(why.into()))
+}
+
+impl Walk<'_> {
+    /// Walks to the end of the journal, or of the inputs where there is none. Outcomes below `settled` must then all
+    /// have been met.
+    ///
+    /// # Errors
+    /// Why it cannot go on; the report says what was found until then.
+    pub fn run(&mut self, settled: i64) -> Result<(), ReplayError> {
+        if self.journal.is_none() {
+            self.walk_to([i64::MAX; 2])?;
+        }
+        while let Some(head) = self.next_transaction()? {
+            self.transaction(&head)?;
+        }
+        self.report.to = self.positions;
+        self.compare_group();
+        self.leftovers(settled)?;
+        if let Some((_, fold)) = self.journal.take() {
+            match fold.finish() {
+                Ok(journal) => compare_states(&self.replayed, &journal, &mut self.report),
+                Err(fault) => self.report.problem(format!("the journal: {fault}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The group's positions move in the same transactions as the journal's.
+    fn compare_group(&mut self) {
+        let (Some(group), Some(_)) = (self.group, &self.journal) else { return };
+        let [before, after] = group.map(|positions| positions.map(|position| position.unwrap_or(0)));
+        let end = self.positions;
+        // A group that was deleted, or has run out, says nothing.
+        let known = group[1].iter().any(Option::is_some);
+        if known && (0..2).any(|input| before[input] > end[input] || end[input] > after[input]) {
+            self.report.problem(format!(
+                "torn: the journal ends at positions {}, the group's are {}",
+                shown(end),
+                shown(after)
+            ));
+        }
+    }
+
+    /// Folds the journal's next transaction; none at its end.
+    fn next_transaction(&mut self) -> Result<Option<Head>, ReplayError> {
+        let Some((feed, fold)) = &mut self.journal else { return Ok(None) };
+        while let Some(record) = feed.head() {
+            if let Err(fault) = fold.on_record(record.value().unwrap_or_default()) {
+                return stop(format!("journal at offset {}: {fault}", record.offset));
+            }
+            feed.advance()?;
+            if let Some(head) = fold.last().filter(|head| head.part + 1 == head.parts) {
+                return Ok(Some(head.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn transaction(&mut self, head: &Head) -> Result<(), ReplayError> {
+        let sequence = head.sequence;
+        if head.resets {
+            return stop(format!(
+                "its state begins anew with transaction {sequence} of the journal (topics repartition): what comes \
+                 after can be verified once a checkpoint rotation is complete, with --from checkpoint"
+            ));
+        }
+        if self.at_a_transaction {
+            self.decide_as_the_journal_says(head)?;
+        }
+        let target = head.positions.map(|position| position.unwrap_or(0));
+        self.walk_to(target)?;
+        if self.positions != target {
+            return stop(format!(
+                "transaction {sequence} of the journal ends at positions {}, and the inputs can be read up to {} only",
+                shown(target),
+                shown(self.positions)
+            ));
+        }
+        let [records, outcomes] = std::mem::take(&mut self.since);
+        if std::mem::replace(&mut self.at_a_transaction, true) {
+            self.report.transactions += 1;
+            if (records, outcomes) != (head.consumed, head.outcomes) {
+                self.report.torn += 1;
+                self.report.problem(format!(
+                    "transaction {sequence} up to positions {} is torn: the journal has {} records and {} outcomes, \
+                     the topics have {records} and {outcomes}",
+                    shown(target),
+                    head.consumed,
+                    head.outcomes
+                ));
+            }
+        }
+        self.replayed.committed();
+        Ok(())
+    }
+
+    /// Decides everything up to `target`, each part by its ruleset.
+    fn walk_to(&mut self, target: [i64; 2]) -> Result<(), ReplayError> {
+        while let [change, rest @ ..] = self.changes {
+            let from = change.positions.map(|position| position.unwrap_or(0));
+            // One that stands at the target itself is of what comes after.
+            if from[0] > target[0] || from[1] > target[1] || from == target {
+                break;
+            }
+            self.advance_to(from)?;
+            self.changes = rest;
+            self.decide_by(change.ruleset)?;
+        }
+        self.advance_to(target)
+    }
+
+    fn decide_by(&mut self, ruleset: u128) -> Result<(), ReplayError> {
+        let from = shown(self.positions);
+        let engine = self.ground.rulebook.engine(ruleset);
+        self.engine = engine
+            .or_else(|why| stop(format!("from positions {from} on it cannot be decided again: {why}")))?;
+        self.replayed.decide_by(Arc::clone(&self.engine));
+        Ok(())
+    }
+
+    /// Decides by the ruleset that the journal names for the transaction that begins here, and says where the rulesets
+    /// topic names another.
+    fn decide_as_the_journal_says(&mut self, head: &Head) -> Result<(), ReplayError> {
+        let here = self.positions;
+        while let [change, rest @ ..] = self.changes {
+            if change.positions.iter().zip(here).any(|(from, position)| from.unwrap_or(0) > position) {
+                break;
+            }
+            self.changes = rest;
+            self.decide_by(change.ruleset)?;
+        }
+        if head.ruleset == 0 || head.ruleset == self.engine.ruleset_hash() {
+            return Ok(());
+        }
+        if !self.ground.rulebook.changes(self.partition).is_empty() {
+            self.report.problem(format!(
+                "transaction {} from positions {} on: the journal says it was decided by ruleset {}, the rulesets \
+                 topic says by {}",
+                head.sequence,
+                shown(here),
+                hash_text(head.ruleset),
+                self.engine.ruleset()
+            ));
+        }
+        self.decide_by(head.ruleset)
+    }
+
+    fn advance_to(&mut self, target: [i64; 2]) -> Result<(), ReplayError> {
+        while self.outcomes.head().is_some() {
+            match self.outcomes.named() {
+                Some(named) if named.offset >= target[named.input as usize] => break,
+                Some(named) => self.decide_named(named, target)?,
+                // It cannot be read: taken for that of the next POS event.
+                None => {
+                    if !self.decide_next(Input::PosEvents, target)? {
+                        break;
+                    }
+                }
+            }
+        }
+        // What led to no outcome.
+        for input in [Input::AccountEvents, Input::PosEvents] {
+            while self.decide_next(input, target)? {}
+        }
+        Ok(())
+    }
+
+    /// Decides the record that the next outcome is of, and before it whatever came before it.
+    fn decide_named(&mut self, named: Named, target: [i64; 2]) -> Result<(), ReplayError> {
+        let (own, other) = (named.input as usize, named.input.other() as usize);
+        if named.offset < self.positions[own] {
+            return self.pass_unexpected(named, UNEXPECTED);
+        }
+        let mut before = target;
+        before[own] = named.offset;
+        before[other] = named.other.min(target[other]);
+        while self.decide_next(named.input.other(), before)? {}
+        while self.decide_next(named.input, before)? {}
+        let head = self.inputs[own].head().map(|head| head.offset);
+        if head != Some(named.offset) {
+            return self
+                .pass_unexpected(named, "an outcome was recorded, and the input it is of is not there");
+        }
+        self.decide_next(named.input, target)?;
+        Ok(())
+    }
+
+    fn pass_unexpected(&mut self, named: Named, what: &str) -> Result<(), ReplayError> {
+        let at = self.outcomes.head().map(|head| head.offset);
+        self.report.outcomes.unexpected += 1;
+        let around = around(self.ground, self.partition, &self.engine);
+        self.report.differs(|| {
+            let at = at.map(|offset| around.outcome(offset));
+            around.difference(what, at, Some(around.input(named.input, named.offset)))
+        });
+        self.since[1] += 1;
+        self.outcomes.advance()
+    }
+
+    /// Decides the next record of an input, if it stands before `target`; false where it does not, or there is none.
+    fn decide_next(&mut self, input: Input, target: [i64; 2]) -> Result<bool, ReplayError> {
+        let feed = &mut self.inputs[input as usize];
+        let Some(head) = feed.head().filter(|head| head.offset < target[input as usize]) else {
+            return Ok(false);
+        };
+        let record = InRecord {
+            input,
+            partition: self.partition,
+            offset: head.offset,
+            timestamp_millis: head.timestamp_millis,
+            key: head.key(),
+            value: head.value(),
+            schema_guid: head.schema_guid(),
+        };
+        let letter = self.letters.remove(&(input, head.offset));
+        let failed = letter.as_ref().is_some_and(super::letters::Letter::is_of_a_failure);
+        let mut compare = Compare {
+            around: around(self.ground, self.partition, &self.engine),
+            record: head,
+            input,
+            outcomes: &mut self.outcomes,
+            letter,
+            report: &mut self.report,
+            other: self.positions[input.other() as usize],
+            late: Vec::new(),
+            passed: 0,
+        };
+        if failed {
+            self.replayed.on_failed_record(&record, &mut compare);
+        } else {
+            decide(&mut self.replayed, self.ground.schemas, &record, &mut compare)?;
+        }
+        self.since[1] += compare.finish()?;
+        self.positions[input as usize] = head.offset + 1;
+        self.since[0] += 1;
+        self.report.records += 1;
+        if self.report.records.is_multiple_of(KEEP_EVERY) {
+            self.replayed.committed();
+            self.ground.progress.fetch_add(KEEP_EVERY, Ordering::Relaxed);
+        }
+        feed.advance()?;
+        Ok(true)
+    }
+
+    /// Outcomes behind the end: those below `settled` were visible before the journal was looked at, so they should
+    /// have come with a journal record. Dead letters of records that were passed over.
+    fn leftovers(&mut self, settled: i64) -> Result<(), ReplayError> {
+        while let Some(head) = self.outcomes.head().filter(|head| head.offset < settled) {
+            let at = head.offset;
+            let named = self.outcomes.named();
+            let around = around(self.ground, self.partition, &self.engine);
+            self.report.outcomes.unexpected += 1;
+            self.report.differs(|| {
+                let what = "an outcome was recorded, and the journal has no transaction that it belongs to";
+                let input = named.map(|named| around.input(named.input, named.offset));
+                around.difference(what, Some(around.outcome(at)), input)
+            });
+            self.outcomes.advance()?;
+        }
+        while self.outcomes.head().is_some() {
+            self.report.beyond += 1;
+            self.outcomes.advance()?;
+        }
+        let around = around(self.ground, self.partition, &self.engine);
+        for ((input, offset), letter) in &self.letters {
+            let passed = *offset < self.positions[*input as usize];
+            if passed && *offset >= self.report.from[*input as usize] {
+                self.report.dead_letters.unexpected += 1;
+                self.report.differs(|| {
+                    let what = "a dead letter was recorded, and the input it is of is not there";
+                    let at = Some(around.letter(letter.at));
+                    around.difference(what, at, Some(around.input(*input, *offset)))
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn around<'a>(ground: &'a Ground<'_>, partition: i32, engine: &'a Engine) -> Around<'a> {
+    Around {
+        partition,
+        topics: &ground.topics,
+        outcomes_topic: &ground.outcomes_topic,
+        letters_topic: &ground.letters_topic,
+        ruleset: engine.ruleset(),
+    }
+}
+
+/// Decides a record, waiting for its schema if need be.
+fn decide(
+    replayed: &mut Partition,
+    schemas: &dyn Schemas,
+    record: &InRecord<'_>,
+    compare: &mut Compare<'_>,
+) -> Result<(), ReplayError> {
+    for _ in 0..SCHEMA_TRIES {
+        match replayed.on_record(schemas, record, compare) {
+            Ok(()) => return Ok(()),
+            Err(Interrupt::NeedsSchema(_)) => std::thread::sleep(SCHEMA_PAUSE),
+            Err(Interrupt::State(fault)) => {
+                return stop(format!("the replayed state broke at offset {}: {fault}", record.offset));
+            }
+        }
+    }
+    stop(format!("the registry does not answer for the schema of offset {}", record.offset))
+}
+
+/// Positions as people read them.
+pub fn shown([pos, account]: [i64; 2]) -> String {
+    format!("{pos} / {account}")
+}

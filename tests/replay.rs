@@ -1,0 +1,305 @@
+//! `replay --verify` over recorded topics in memory: what was recorded as it should be is identical to the last byte, and
+//! whatever is altered, taken away or added is found and named. The same over a real Kafka: `replay_kafka.rs`.
+
+#[path = "state/history.rs"]
+mod history;
+mod support;
+#[path = "replay/tape.rs"]
+mod tape;
+
+use std::sync::LazyLock;
+
+use history::{SETS, history};
+use support::stream::{Fed, options};
+use tape::{Rec, Recorder, Tape, ruleset};
+use tillgate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
+use tillgate::codec::frame_with_fingerprint;
+use tillgate::pipeline::{Input, OutcomeEncoding, PartitionOptions};
+use tillgate::replay::{From, Report};
+
+/// What decides later on.
+const OTHER: [&str; 4] = [
+    "checks.pending.hold_time=20min",
+    "checks.basket.line_tolerance=0.50",
+    "checks.override.NL.account.unknown=open",
+    "checks.limit.first_amount.cap={ EUR = 40, NOK = 400, SEK = 400, DKK = 300, CHF = 40 }",
+];
+
+fn small(encoding: OutcomeEncoding) -> PartitionOptions {
+    PartitionOptions {
+        encoding,
+        checkpoint_events_per_account: 1,
+        rotation_events_min: 60,
+        journal_record_bytes_max: 8 << 10,
+        ..options()
+    }
+}
+
+/// A history whose offsets have gaps, as those of a topic that transactions write.
+fn gapped(seed: u64, events: u64) -> Vec<Fed> {
+    let mut history = history(&ruleset(&SETS).0, seed, events, 1);
+    // Those of POS events stay: the ids of holds, which account events name, are made of them.
+    let accounts = history.iter_mut().filter(|fed| fed.input == Input::AccountEvents);
+    accounts.for_each(|fed| fed.offset = fed.offset * 3 / 2);
+    history
+}
+
+fn single_object() -> OutcomeEncoding {
+    let mut framing = Vec::new();
+    frame_with_fingerprint(fingerprint(POS_OUTCOME_SCHEMA).expect("a schema"), &mut framing);
+    OutcomeEncoding::Avro(framing)
+}
+
+/// Two rulesets, the second from the middle of the history on; one record that was given up.
+fn recorded(second: OutcomeEncoding) -> Tape {
+    let history = gapped(4, 400);
+    let (first, rest) = history.split_at(history.len() / 2);
+    let failing = first.iter().rev().find(|fed| fed.input == Input::PosEvents && fed.key.is_some());
+    let failing = failing.map(|fed| (fed.input, fed.offset));
+    let mut recorder = Recorder::new(&ruleset(&SETS), 4, small(OutcomeEncoding::Json));
+    recorder.record(first, failing);
+    recorder.hand_over(&ruleset(&OTHER), small(second));
+    recorder.record(rest, None);
+    recorder.tape
+}
+
+static TAPE: LazyLock<Tape> = LazyLock::new(|| recorded(OutcomeEncoding::Json));
+
+#[track_caller]
+fn assert_identical(report: &Report, tape: &Tape) {
+    assert!(report.identical, "{report}");
+    assert_eq!(report.outcomes.identical, tape.outcomes.len() as u64);
+    assert_eq!(report.dead_letters.identical, tape.letters.len() as u64);
+    assert_eq!(report.transactions, tape.transactions().len() as u64);
+    assert!(report.accounts > 5);
+}
+
+/// The report without what a clock says.
+fn told(report: &Report) -> String {
+    assert!(!report.identical);
+    report.to_string().lines().filter(|line| !line.contains(" a second")).collect::<Vec<_>>().join("\n")
+}
+
+fn outcome(tape: &Tape, part: &str) -> usize {
+    let has = |rec: &Rec| String::from_utf8_lossy(rec.value.as_deref().unwrap_or_default()).contains(part);
+    tape.outcomes.iter().skip(100).position(has).expect("such an outcome") + 100
+}
+
+#[test]
+fn decides_again_byte_by_byte_over_a_change_of_rulesets() {
+    let tape = &*TAPE;
+    assert!(
+        tape.outcomes.len() > 400 && tape.letters.len() > 10,
+        "{} {}",
+        tape.outcomes.len(),
+        tape.letters.len()
+    );
+    let of_account_events = |rec: &&Rec| {
+        String::from_utf8_lossy(rec.value.as_deref().unwrap()).contains("\"topic\":\"account.events\"")
+    };
+    assert!(tape.outcomes.iter().filter(of_account_events).count() > 0, "holds were resolved");
+    assert_eq!(tape.rulesets.len(), 4, "two rulesets, two changes");
+    assert_identical(&tape.verify(From::Beginning), tape);
+}
+
+#[test]
+fn encodes_each_outcome_as_it_was_recorded() {
+    let tape = recorded(single_object());
+    assert_identical(&tape.verify(From::Beginning), &tape);
+    let mut altered = tape;
+    let last = altered.outcomes.last_mut().expect("an outcome");
+    let value = last.value.as_mut().expect("a value");
+    let at = value.len() - 40;
+    value[at] ^= 1;
+    insta::assert_snapshot!(told(&altered.verify(From::Beginning)));
+}
+
+#[test]
+fn begins_at_a_checkpoint_where_the_inputs_before_are_gone() {
+    let mut tape = TAPE.clone();
+    let transactions = tape.transactions();
+    let complete: Vec<usize> = (0..transactions.len()).filter(|at| transactions[*at].2).collect();
+    let third = complete[2];
+    let begins = (0..=third).rev().find(|at| transactions[*at].1).expect("a beginning");
+    assert!(begins < third, "the rotation takes more than one transaction");
+    let positions = transactions[third].0;
+    // Trimmed in front of the rotation; the inputs a little further on than the rotation's beginning.
+    let mut seen = 0;
+    let head = |rec: &Rec| tillgate::codec::journal::read_record(rec.value.as_deref().unwrap()).unwrap().head;
+    tape.journal.retain(|rec| {
+        let last = {
+            let head = head(rec);
+            head.part + 1 == head.parts
+        };
+        let keep = seen >= begins;
+        seen += usize::from(last);
+        keep
+    });
+    for ((input, start), position) in tape.inputs.iter_mut().zip(&mut tape.starts).zip(positions) {
+        input.retain(|rec| rec.offset >= position - 1);
+        *start = input[0].offset;
+    }
+    let report = tape.verify(From::Checkpoint);
+    assert!(report.identical, "{report}");
+    assert_eq!(report.partitions[0].from, positions);
+    assert_eq!(report.transactions as usize, transactions.len() - third - 1);
+    assert!(report.outcomes.identical > 100);
+    let refused = told(&tape.verify(From::Beginning));
+    let part = format!("--from checkpoint can verify from positions {} / {} on", positions[0], positions[1]);
+    assert!(refused.contains(&part), "{refused}");
+}
+
+#[test]
+fn explains_a_flipped_byte_field_by_field() {
+    let mut tape = TAPE.clone();
+    let at = outcome(&tape, "\"outcome\":\"Pending\"");
+    let value = tape.outcomes[at].value.as_mut().unwrap();
+    let text = String::from_utf8(std::mem::take(value)).unwrap();
+    let place = text.find("\"balanceAfter\":").unwrap() + "\"balanceAfter\":".len();
+    *value = text.into_bytes();
+    value[place] = if value[place] == b'9' { b'8' } else { b'9' };
+    let report = tape.verify(From::Beginning);
+    assert_eq!((report.outcomes.different, report.outcomes.wrong()), (1, 1));
+    assert_eq!(report.torn, 0);
+    insta::assert_snapshot!(told(&report));
+}
+
+#[test]
+fn finds_a_removed_outcome_and_the_torn_transaction() {
+    let mut tape = TAPE.clone();
+    tape.outcomes.remove(150);
+    let report = tape.verify(From::Beginning);
+    assert_eq!((report.outcomes.missing, report.outcomes.wrong(), report.torn), (1, 1, 1), "{report}");
+    assert!(told(&report).contains("an outcome is missing"), "{report}");
+    assert!(told(&report).contains("is torn: the journal has"), "{report}");
+}
+
+#[test]
+fn finds_an_outcome_that_is_there_twice_at_once_or_later() {
+    for (from, to) in [(150, 151), (150, 200), (10, 400)] {
+        let mut tape = TAPE.clone();
+        let again = tape.outcomes[from].clone();
+        tape.outcomes.insert(to, again);
+        let report = tape.verify(From::Beginning);
+        assert_eq!((report.outcomes.unexpected, report.outcomes.wrong(), report.torn), (1, 1, 1), "{report}");
+        assert!(told(&report).contains("it is there twice"), "{report}");
+    }
+}
+
+#[test]
+fn finds_an_altered_input_by_all_it_would_have_changed() {
+    let mut tape = TAPE.clone();
+    let text = |rec: &Rec| String::from_utf8_lossy(rec.value.as_deref().unwrap_or_default()).into_owned();
+    let outcomes = &tape.outcomes;
+    let accepted = |offset: i64| {
+        let source = format!("\"topic\":\"pos.events\",\"partition\":0,\"offset\":{offset},");
+        outcomes
+            .iter()
+            .any(|rec| text(rec).contains(&source) && text(rec).contains("\"outcome\":\"Accepted\""))
+    };
+    let at = (80..).find(|at| {
+        let input = &tape.inputs[0][*at];
+        accepted(input.offset) && text(input).contains("\"totalAmount\":")
+    });
+    let at = at.expect("an accepted event");
+    let altered = text(&tape.inputs[0][at]).replacen("\"totalAmount\":", "\"totalAmount\":1", 1);
+    tape.inputs[0][at].value = Some(altered.into_bytes());
+    let report = tape.verify(From::Beginning);
+    assert!(report.outcomes.different > 0 && report.torn == 0, "{report}");
+    let first = report.partitions[0].first.as_ref().expect("a difference");
+    let fields: Vec<&str> = first.fields.iter().map(|field| &*field.field).collect();
+    assert!(fields.contains(&"outcome") && fields.contains(&"transactionId"), "{fields:?}");
+    let input = format!("pos.events 0/{}", tape.inputs[0][at].offset);
+    assert_eq!(first.input.as_deref(), Some(&*input), "the first difference is the altered record's own");
+    assert!(told(&report).contains("differs from the journal's"), "{report}");
+}
+
+#[test]
+fn says_which_ruleset_is_missing_and_from_where_on_it_decided() {
+    let mut tape = TAPE.clone();
+    let second = tape.rulesets.iter().rposition(|(key, _)| !key.starts_with("partition/")).unwrap();
+    let (hash, _) = tape.rulesets.remove(second);
+    let from = tape.rulesets.last().unwrap().0.trim_start_matches("partition/0/").replace('/', " / ");
+    let report = tape.verify(From::Beginning);
+    let stopped = report.partitions[0].stopped.as_deref().expect("a stop");
+    assert!(stopped.contains(&format!("from positions {from} on")), "{stopped}");
+    assert!(stopped.contains(&format!("ruleset {hash} is not kept")), "{stopped}");
+    assert!(report.outcomes.identical > 100 && report.outcomes.wrong() == 0, "{report}");
+}
+
+#[test]
+fn refuses_to_guess_the_ruleset_of_records_before_rulesets_were_kept() {
+    let mut tape = TAPE.clone();
+    tape.rulesets.retain(|(key, _)| key != "partition/0/0/0");
+    let report = tape.verify(From::Beginning);
+    assert!(
+        told(&report).contains("which ruleset decided it from positions 0 / 0 on was not recorded"),
+        "{report}"
+    );
+}
+
+#[test]
+fn compares_dead_letters_with_their_headers() {
+    let at = TAPE.letters.len() / 2;
+    let alter = |alter: fn(&mut Vec<Rec>, usize)| {
+        let mut tape = TAPE.clone();
+        alter(&mut tape.letters, at);
+        let report = tape.verify(From::Beginning);
+        assert_eq!(report.outcomes.wrong(), 0, "{report}");
+        (report.dead_letters, told(&report))
+    };
+    let (tally, text) = alter(|letters, at| letters[at].headers[2].1 = b"something else".to_vec());
+    assert!(
+        tally.different == 1 && tally.wrong() == 1 && text.contains("recorded  something else"),
+        "{text}"
+    );
+    let (tally, text) = alter(|letters, at| letters[at].value.as_mut().unwrap().push(b' '));
+    assert!(tally.different == 1 && text.contains("other bytes than the input's"), "{text}");
+    let (tally, text) = alter(|letters, at| letters[at].headers[0].1 = b"other".to_vec());
+    assert!(tally.different == 1 && text.contains("headers before error.code"), "{text}");
+    let (tally, text) = alter(|letters, at| drop(letters.remove(at)));
+    assert!(tally.missing == 1 && tally.wrong() == 1 && text.contains("a dead letter is missing"), "{text}");
+    let (_, text) = alter(|letters, at| letters.push(Rec { offset: 9_999, ..letters[at].clone() }));
+    assert!(text.contains("has one already"), "{text}");
+    let (tally, text) = alter(|letters, at| {
+        let offset = letters[at].headers.iter_mut().find(|(name, _)| name == "source.offset").unwrap();
+        offset.1 = b"1".to_vec();
+    });
+    assert!(tally.missing == 1 && tally.unexpected == 1, "{text}");
+}
+
+#[test]
+fn finds_a_gap_in_the_journal_and_outcomes_behind_its_end() {
+    let mut tape = TAPE.clone();
+    tape.journal.remove(tape.journal.len() / 2);
+    assert!(told(&tape.verify(From::Beginning)).contains("a transaction is missing, torn or there twice"));
+    let mut tape = TAPE.clone();
+    let last = tape.transactions().len() as u64;
+    let sequence = |rec: &Rec| {
+        tillgate::codec::journal::read_record(rec.value.as_deref().unwrap()).unwrap().head.sequence
+    };
+    tape.journal.retain(|rec| sequence(rec) < last);
+    let report = tape.verify(From::Beginning);
+    assert!(report.outcomes.unexpected > 0, "{report}");
+    assert!(told(&report).contains("the journal has no transaction that it belongs to"), "{report}");
+}
+
+#[test]
+fn an_outcome_that_cannot_be_read_is_one_difference() {
+    let mut tape = TAPE.clone();
+    tape.outcomes[120].value.as_mut().unwrap().truncate(60);
+    let report = tape.verify(From::Beginning);
+    assert_eq!((report.outcomes.different, report.outcomes.wrong()), (1, 1), "{report}");
+    assert!(told(&report).contains("an outcome cannot be read"), "{report}");
+}
+
+#[test]
+fn a_removed_input_is_named() {
+    let mut tape = TAPE.clone();
+    let removed = tape.inputs[0].remove(150);
+    let report = tape.verify(From::Beginning);
+    assert!(!report.identical);
+    let first = report.partitions[0].first.as_ref().expect("a difference");
+    assert_eq!(first.input.as_deref(), Some(&*format!("pos.events 0/{}", removed.offset)), "{report}");
+    assert!(first.what.contains("is not there"), "{report}");
+}
