@@ -29,6 +29,8 @@ use std::time::{Duration, Instant};
 use connection::Connection;
 
 const DESCRIBE_CLUSTER: i16 = 60;
+/// Lines kept of what happened since [`Proxy::take_story`].
+const STORY_MAX: usize = 10_000;
 const HOST: &[u8] = b"127.0.0.1";
 /// From this version on a request that ends a transaction does.
 const END_TAGGED: i16 = 3;
@@ -73,6 +75,17 @@ impl Kind {
             28 => Kind::TxnOffsetCommit,
             68 => Kind::ConsumerGroupHeartbeat,
             other => Kind::Other(other),
+        }
+    }
+}
+
+impl Kind {
+    fn is_transactional(self) -> bool {
+        use Kind as K;
+        match self {
+            K::Produce | K::InitProducerId | K::AddPartitionsToTxn | K::AddOffsetsToTxn => true,
+            K::Commit | K::Abort | K::TxnOffsetCommit => true,
+            _ => false,
         }
     }
 }
@@ -129,7 +142,7 @@ pub struct Held {
 impl Held {
     /// Whether the request has come.
     pub fn is_caught(&self) -> bool {
-        self.shared.lock().holds[self.place].phase != Phase::Armed
+        self.shared.lock().holds[self.place].caught
     }
 
     /// Whether it was delivered, or never will be.
@@ -201,7 +214,7 @@ impl Proxy {
                 Until::Told => 0,
                 Until::Before { nth, .. } | Until::After { nth, .. } => nth,
             };
-            state.holds.push(Holding { hold, skip: hold.skip, left, phase: Phase::Armed });
+            state.holds.push(Holding { hold, skip: hold.skip, left, phase: Phase::Armed, caught: false });
             state.holds.len() - 1
         });
         Held { place, shared: Arc::clone(&self.shared) }
@@ -216,6 +229,12 @@ impl Proxy {
     /// Requests of `kind` that came so far.
     pub fn count(&self, kind: Kind) -> usize {
         self.shared.lock().counts.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// What happened to requests of transactions since the last call, in order: they came (on which connection, caught
+    /// or not), were delivered, were answered (the answer's bytes behind its number).
+    pub fn take_story(&self) -> Vec<String> {
+        self.shared.change(|state| std::mem::take(&mut state.story))
     }
 
     /// Whether a member was told, by the classic protocol, that it is one no more.
@@ -319,6 +338,7 @@ struct Holding {
     skip: usize,
     left: usize,
     phase: Phase,
+    caught: bool,
 }
 
 #[derive(Default)]
@@ -327,9 +347,17 @@ struct State {
     losing: Vec<(Kind, Cut)>,
     counts: BTreeMap<Kind, usize>,
     put_out: bool,
+    story: Vec<String>,
 }
 
 impl State {
+    /// Keeps what happened to a request of a transaction.
+    fn tell(&mut self, kind: Kind, what: impl FnOnce() -> String) {
+        if kind.is_transactional() && self.story.len() < STORY_MAX {
+            self.story.push(format!("{kind:?} {}", what()));
+        }
+    }
+
     fn release(&mut self, place: usize) {
         let phase = &mut self.holds[place].phase;
         *phase = (*phase).max(Phase::Released);
@@ -356,6 +384,7 @@ impl State {
             if holding.phase == Phase::Armed && holding.hold.kind == kind {
                 if holding.skip == 0 {
                     holding.phase = Phase::Caught;
+                    holding.caught = true;
                     return Some(place);
                 }
                 holding.skip -= 1;

@@ -21,6 +21,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 pub struct Connection {
     client: TcpStream,
     server: TcpStream,
+    /// Names the connection in the story.
+    client_port: u16,
     front: Arc<Front>,
     shared: Arc<Shared>,
     /// A request of it was held: it is delivered whatever becomes of the client.
@@ -62,6 +64,7 @@ pub fn connect(client: TcpStream, server: TcpStream, front: &Arc<Front>, shared:
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let connection = Arc::new(Connection {
+        client_port: client.peer_addr()?.port(),
         client,
         server,
         front: Arc::clone(front),
@@ -114,6 +117,8 @@ impl Connection {
                     |until| matches!(until, Until::Before { kind: awaited, .. } if awaited == kind),
                 );
                 let hold = state.catch(kind);
+                let caught = if hold.is_some() { ", caught" } else { "" };
+                state.tell(kind, || format!("came on {}{caught}", self.client_port));
                 (ended, hold, hold.map(|place| state.holds[place].hold.cut))
             });
             if cut.is_some() {
@@ -140,6 +145,7 @@ impl Connection {
             let asked = Asked { kind, version: number(&frame, 6), hold };
             let correlation = frame[8..12].try_into().expect("four bytes");
             self.asked.lock().expect("the lock").insert(correlation, asked);
+            self.shared.change(|state| state.tell(kind, || format!("delivered on {}", self.client_port)));
             if (&self.server).write_all(&frame).is_err() {
                 break;
             }
@@ -167,6 +173,9 @@ impl Connection {
                         state.holds[place].phase = Phase::Answered;
                     }
                     state.put_out |= is_put_out(&asked, &frame);
+                    state.tell(asked.kind, || {
+                        format!("answered on {}: {:02x?}", self.client_port, &frame[8..])
+                    });
                     let place = state.losing.iter().position(|(losing, _)| *losing == asked.kind)?;
                     Some(state.losing.remove(place).1)
                 });
