@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tillgate::kafka::client::Cluster;
 use tillgate::kafka::failure::{Fault, FaultClass, Operation};
-use tillgate::kafka::port::{Broker, GroupConsumer, Header, Input, TopicPartition, TransactionalProducer};
+use tillgate::kafka::port::{
+    Broker, GroupConsumer, Header, Input, RulesetChange, TopicPartition, TransactionalProducer,
+};
 
 type Member = <Cluster as Broker>::Consumer;
 type Inner = <Cluster as Broker>::Producer;
@@ -149,6 +151,10 @@ impl TransactionalProducer<Member> for Producer {
 
     fn journal(&self, partition: i32, record: &[u8]) -> Result<(), Fault> {
         self.inner.journal(partition, record)
+    }
+
+    fn ruleset_change(&self, partition: i32, change: &RulesetChange) -> Result<(), Fault> {
+        self.inner.ruleset_change(partition, change)
     }
 
     fn offsets(

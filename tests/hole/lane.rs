@@ -15,7 +15,7 @@ use super::bent::{Bent, Conduct};
 use super::checker::{Finding, GroupOffsets, findings};
 use super::echo::Echoes;
 use super::schedule::Schedule;
-use super::support::proxy::{Held, Proxy};
+use super::support::proxy::{Held, Hold, Kind, Proxy};
 use super::support::{Kafka, Message, eventually};
 
 /// How long anything may take that must come, on a machine that is busy with a build.
@@ -29,6 +29,8 @@ const PARTITIONS: usize = 2;
 pub struct Played {
     /// Which of its holds caught a request.
     pub caught: Vec<bool>,
+    /// What the broker answered to each of them.
+    pub answers: Vec<Option<i16>>,
     /// What is torn.
     pub findings: Vec<Finding>,
     /// What the proxy saw.
@@ -69,6 +71,7 @@ impl<'a> Lane<'a> {
                 pos_outcomes: own("outcomes"),
                 dead_letters: own("dead"),
                 journal: own("journal"),
+                rulesets: own("rulesets"),
             },
             ..Settings::default()
         };
@@ -149,8 +152,10 @@ impl<'a> Lane<'a> {
             });
         }
         self.await_decided();
+        let code = |(hold, held): (&Hold, &Held)| error_code(hold.kind, &held.answer()?);
+        let answers = schedule.holds.iter().zip(&held).map(code).collect();
         let findings = findings(self.kafka, &self.settings, &self.group, &self.produced);
-        Played { caught, findings, story: self.proxy.take_story() }
+        Played { caught, answers, findings, story: self.proxy.take_story() }
     }
 
     /// Produces events, one partition after the other.
@@ -184,6 +189,18 @@ impl<'a> Lane<'a> {
             all(&|partition| group.get(&partition).copied()).then_some(())
         });
     }
+}
+
+/// The error code of an answer, 0 where there is none, in the versions that librdkafka speaks: at a fixed place, or with
+/// the last partition and three empty lists of tagged fields behind it.
+fn error_code(kind: Kind, answer: &[u8]) -> Option<i16> {
+    let code = match kind {
+        Kind::Commit | Kind::Abort | Kind::AddOffsetsToTxn => answer.get(8..10)?,
+        Kind::TxnOffsetCommit => answer.get(answer.len().checked_sub(5)?..answer.len() - 3)?,
+        Kind::AddPartitionsToTxn => answer.get(answer.len().checked_sub(2)?..)?,
+        _ => return None,
+    };
+    Some(i16::from_be_bytes(code.try_into().ok()?))
 }
 
 impl Drop for Lane<'_> {

@@ -155,6 +155,11 @@ impl Held {
         self.shared.lock().holds[self.place].phase == Phase::Answered
     }
 
+    /// The broker's answer to it, behind the length.
+    pub fn answer(&self) -> Option<Vec<u8>> {
+        self.shared.lock().holds[self.place].answer.clone()
+    }
+
     /// Delivers it; one that has not come is not held any more.
     pub fn release(&self) {
         self.shared.change(|state| state.release(self.place));
@@ -214,7 +219,14 @@ impl Proxy {
                 Until::Told => 0,
                 Until::Before { nth, .. } | Until::After { nth, .. } => nth,
             };
-            state.holds.push(Holding { hold, skip: hold.skip, left, phase: Phase::Armed, caught: false });
+            state.holds.push(Holding {
+                hold,
+                skip: hold.skip,
+                left,
+                phase: Phase::Armed,
+                caught: false,
+                answer: None,
+            });
             state.holds.len() - 1
         });
         Held { place, shared: Arc::clone(&self.shared) }
@@ -339,6 +351,7 @@ struct Holding {
     left: usize,
     phase: Phase,
     caught: bool,
+    answer: Option<Vec<u8>>,
 }
 
 #[derive(Default)]

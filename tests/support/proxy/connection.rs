@@ -171,6 +171,7 @@ impl Connection {
                 lost = self.shared.change(|state| {
                     if let Some(place) = asked.hold {
                         state.holds[place].phase = Phase::Answered;
+                        state.holds[place].answer = Some(frame[4..].to_vec());
                     }
                     state.put_out |= is_put_out(&asked, &frame);
                     state.tell(asked.kind, || {
