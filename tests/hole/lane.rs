@@ -20,8 +20,6 @@ use super::support::{Kafka, Message, eventually};
 
 /// How long anything may take that must come, on a machine that is busy with a build.
 const WITHIN: Duration = Duration::from_secs(120);
-/// How long the broker's answer to a late request is waited for.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Partitions of the input: a transaction spans both, so that it can be torn between them.
 const PARTITIONS: usize = 2;
 
@@ -147,9 +145,7 @@ impl<'a> Lane<'a> {
         let caught: Vec<bool> = held.iter().map(Held::is_caught).collect();
         held.iter().for_each(Held::release);
         for held in held.iter().filter(|held| held.is_caught()) {
-            eventually(ANSWER_WITHIN, "the broker's answer to a late request", || {
-                held.is_answered().then_some(())
-            });
+            eventually(WITHIN, "the broker's answer to a late request", || held.is_answered().then_some(()));
         }
         self.await_decided();
         let code = |(hold, held): (&Hold, &Held)| error_code(hold.kind, &held.answer()?);

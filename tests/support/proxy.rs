@@ -77,18 +77,22 @@ impl Kind {
             other => Kind::Other(other),
         }
     }
-}
 
-impl Kind {
     fn is_transactional(self) -> bool {
-        use Kind as K;
-        match self {
-            K::Produce | K::InitProducerId | K::AddPartitionsToTxn | K::AddOffsetsToTxn => true,
-            K::Commit | K::Abort | K::TxnOffsetCommit => true,
-            _ => false,
-        }
+        TRANSACTIONAL.contains(&self)
     }
 }
+
+/// Kinds of which a story is told.
+const TRANSACTIONAL: &[Kind] = &[
+    Kind::Produce,
+    Kind::InitProducerId,
+    Kind::AddPartitionsToTxn,
+    Kind::AddOffsetsToTxn,
+    Kind::Commit,
+    Kind::Abort,
+    Kind::TxnOffsetCommit,
+];
 
 fn number(frame: &[u8], at: usize) -> i16 {
     i16::from_be_bytes([frame[at], frame[at + 1]])
@@ -150,7 +154,7 @@ impl Held {
         self.shared.lock().holds[self.place].phase >= Phase::Released
     }
 
-    /// Whether the broker has answered it.
+    /// Whether the broker has answered it, or cannot any more.
     pub fn is_answered(&self) -> bool {
         self.shared.lock().holds[self.place].phase == Phase::Answered
     }

@@ -15,7 +15,7 @@ const UNKNOWN_MEMBER_ID: [u8; 2] = 25_i16.to_be_bytes();
 /// From this version on an answer to a heartbeat ends with a byte for tagged fields.
 const HEARTBEAT_TAGGED: i16 = 4;
 /// How long the broker's answer to a late request is waited for: it may be gone.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// A connection of a client, and the proxy's own to the broker for it.
 pub struct Connection {
@@ -192,6 +192,13 @@ impl Connection {
                 let _ = answers.send(Answer { came: now(), frame, kind });
             }
         }
+        // The broker is gone: nobody need wait for it.
+        let asked = std::mem::take(&mut *self.asked.lock().expect("the lock"));
+        self.shared.change(|state| {
+            for place in asked.values().filter_map(|asked| asked.hold) {
+                state.holds[place].phase = Phase::Answered;
+            }
+        });
     }
 
     fn deliver_answers(&self, answers: &Receiver<Answer>) {
