@@ -1,0 +1,50 @@
+//! The bare half of `benches/restore.sh`: reads a journal as any consumer of committed records would, folds nothing, and
+//! says how long it took. What a restore can never be faster than. Writes nothing and joins no group.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+
+/// No broker keeps a reader waiting so long.
+const STEP: Duration = Duration::from_secs(30);
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let [bootstrap, topic] = args.as_slice() else {
+        eprintln!("usage: cargo bench --bench restore -- BOOTSTRAP JOURNAL_TOPIC (see benches/restore.sh)");
+        return;
+    };
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", "bench-restore")
+        .set("enable.auto.commit", "false")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        // Else the end of each partition is told half a second late.
+        .set("fetch.wait.max.ms", "10")
+        .create()
+        .expect("a client");
+    let began = Instant::now();
+    let metadata = consumer.fetch_metadata(Some(topic), STEP).expect("the brokers");
+    let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    let mut list = TopicPartitionList::new();
+    list.add_partition_range(topic, 0, partitions as i32 - 1);
+    list.set_all_offsets(Offset::Beginning).expect("offsets");
+    consumer.assign(&list).expect("assigned");
+    let (mut records, mut bytes, mut ended) = (0_u64, 0_u64, 0);
+    while ended < partitions {
+        match consumer.poll(STEP) {
+            Some(Ok(record)) => {
+                records += 1;
+                bytes += record.payload_len() as u64;
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(error)) => panic!("{error}"),
+            None => panic!("nothing came for {STEP:?}"),
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{records} records {bytes} bytes {seconds:.3} s");
+}
