@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 /// No broker keeps a reader waiting so long.
 const STEP: Duration = Duration::from_secs(30);
 
+#[allow(clippy::disallowed_methods, reason = "it measures time")]
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [bootstrap, topic] = args.as_slice() else {

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tillgate::gateway::{AdminSource, Listener, PartitionStanding, Standing, WorkerStanding, admin};
+use tillgate::gateway::{
+    AdminSource, CopyStanding, Listener, PartitionStanding, Standing, WorkerStanding, admin,
+};
 
 #[derive(Default)]
 struct Source(Mutex<Standing>);
@@ -82,6 +84,7 @@ fn working() -> Standing {
         stopping: false,
         workers: vec![WorkerStanding::Running, WorkerStanding::Running],
         partitions: BTreeMap::from([(0, PartitionStanding::Active), (3, PartitionStanding::Active)]),
+        standby: BTreeMap::new(),
     }
 }
 
@@ -108,7 +111,7 @@ fn a_process_that_decides_is_alive_and_ready() {
 #[test]
 fn a_restore_says_how_far_it_is_and_the_process_stays_alive() {
     let mut standing = working();
-    standing.partitions.insert(3, PartitionStanding::Restoring { done: 1_200, of: 5_000 });
+    standing.partitions.insert(3, PartitionStanding::Restoring { done: 1_200, of: 5_000, accounts: 70_000 });
     let admin = Admin::start(standing);
     assert_eq!(admin.ask("GET", "/healthz").status, 200);
     let ready = admin.ask("GET", "/readyz");
@@ -117,12 +120,40 @@ fn a_restore_says_how_far_it_is_and_the_process_stays_alive() {
     assert_eq!(body["reasons"][0], "partition 3 is restoring: 1200 of 5000 journal offsets");
     assert_eq!(body["partitions"][1]["done"], 1_200);
     assert_eq!(body["partitions"][1]["of"], 5_000);
+    assert_eq!(body["partitions"][1]["accounts"], 70_000);
     let mut standing = working();
-    standing.partitions.insert(3, PartitionStanding::Restoring { done: 0, of: 0 });
+    standing.partitions.insert(3, PartitionStanding::Restoring { done: 0, of: 0, accounts: 0 });
     *admin.source.0.lock().expect("no poison") = standing;
     assert_eq!(admin.ask("GET", "/readyz").json()["reasons"][0], "partition 3 is restoring");
     *admin.source.0.lock().expect("no poison") = working();
     assert_eq!(admin.ask("GET", "/readyz").status, 200);
+    admin.stop();
+}
+
+#[test]
+fn copies_of_what_others_decide_are_shown_and_never_make_a_process_unready() {
+    let mut standing = working();
+    let warm = CopyStanding { warm: true, lag: Some(3), accounts: 70_000, refused: None };
+    let refused = Some("the journal does not fit together".to_owned());
+    standing.standby = BTreeMap::from([
+        (1, warm),
+        (2, CopyStanding::default()),
+        (4, CopyStanding { refused, ..CopyStanding::default() }),
+    ]);
+    let admin = Admin::start(standing);
+    let ready = admin.ask("GET", "/readyz");
+    assert_eq!(ready.status, 200);
+    assert_eq!(
+        ready.json()["standby"],
+        serde_json::json!([
+            { "partition": 1, "state": "warm", "lag": 3, "accounts": 70_000 },
+            { "partition": 2, "state": "catching up", "lag": null, "accounts": 0 },
+            {
+                "partition": 4, "state": "refused", "lag": null, "accounts": 0,
+                "reason": "the journal does not fit together",
+            },
+        ])
+    );
     admin.stop();
 }
 

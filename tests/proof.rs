@@ -5,6 +5,8 @@
 mod avro;
 #[path = "proof/bad_input.rs"]
 mod bad_input;
+#[path = "proof/handover.rs"]
+mod handover;
 #[path = "proof/june.rs"]
 mod june;
 #[path = "proof/operation.rs"]

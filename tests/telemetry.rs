@@ -20,7 +20,7 @@ use tillgate::kafka::{run, topics};
 use tillgate::pipeline::{Partition, PartitionOptions};
 use tillgate::telemetry::exporter::Exporter;
 use tillgate::telemetry::log::{Format, on_panic, subscriber};
-use tillgate::telemetry::{self, PartitionState, RebuildReason, TransactionResult};
+use tillgate::telemetry::{self, PartitionState, RebuildReason, RestoredFrom, TransactionResult};
 use tracing::Level;
 
 fn file(path: &str) -> String {
@@ -47,6 +47,10 @@ fn count_everything() {
     telemetry::consumer_lag("pos_events", 3, 17);
     telemetry::accounts(3, 1_000_000);
     telemetry::partitions(PartitionState::Active, 4);
+    telemetry::restored(RestoredFrom::Standby, 1_000_000, Duration::from_millis(640));
+    telemetry::restore_records(70);
+    telemetry::standby_lag(4, 12);
+    telemetry::standby_accounts(4, 1_000_000);
     telemetry::worker_rebuild(RebuildReason::Fenced);
     telemetry::producer_rebuilds(1);
     telemetry::build_info("0123");

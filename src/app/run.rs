@@ -6,8 +6,10 @@ use crate::cli::Common;
 use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id};
 use crate::config::{AvroFraming, LogFormat, OutputFormat, RegistryAuth, Settings};
-use crate::gateway::{AdminSource, Listener, PartitionStanding, Standing, WorkerStanding, admin};
-use crate::kafka::health::{Health, PartitionHealth, WorkerHealth};
+use crate::gateway::{
+    AdminSource, CopyStanding, Listener, PartitionStanding, Standing, WorkerStanding, admin,
+};
+use crate::kafka::health::{Health, PartitionHealth, StandbyHealth, WorkerHealth};
 use crate::kafka::partitions::Partitions;
 use crate::pipeline::{OutcomeEncoding, PartitionOptions};
 use crate::registry::{Auth, ClientOptions, Registry, RegistryOptions};
@@ -231,9 +233,10 @@ impl AdminSource for Source {
         let trouble = self.registry.as_ref().and_then(|registry| registry.trouble());
         let partitions = self.health.partitions().into_iter().map(|(number, partition)| {
             let partition = match partition {
-                PartitionHealth::Restoring { done, of } => PartitionStanding::Restoring {
+                PartitionHealth::Restoring { done, of, accounts } => PartitionStanding::Restoring {
                     done: done.try_into().unwrap_or(0),
                     of: of.try_into().unwrap_or(0),
+                    accounts: accounts as u64,
                 },
                 PartitionHealth::Active => PartitionStanding::Active,
                 PartitionHealth::Blocked(why) => PartitionStanding::Blocked(match &trouble {
@@ -243,10 +246,16 @@ impl AdminSource for Source {
             };
             (number, partition)
         });
+        let standby = self.health.copies().into_iter().map(|(number, copy)| {
+            let StandbyHealth { warm, lag, accounts, refused } = copy;
+            let lag = lag.and_then(|lag| lag.try_into().ok());
+            (number, CopyStanding { warm, lag, accounts: accounts as u64, refused })
+        });
         Standing {
             stopping: self.stop.load(Ordering::Acquire),
             workers: workers.collect(),
             partitions: partitions.collect(),
+            standby: standby.collect(),
         }
     }
 

@@ -89,6 +89,8 @@ pub struct KafkaSettings {
     pub stuck_after: Duration,
     /// Partitions restored at the same time, per worker.
     pub restores_at_once: usize,
+    /// Copies kept warm of partitions that other processes decide: 0 or 1.
+    pub standby: usize,
     /// How often the decision of one record may fail before the record becomes a dead letter.
     pub failures_per_record_max: u32,
     /// The largest message read or written.
@@ -211,6 +213,7 @@ pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
         socket_timeout: reader.duration("kafka.socket_timeout", SECOND..=HOUR),
         stuck_after: reader.duration("kafka.stuck_after", MILLISECOND..=HOUR),
         restores_at_once: count(reader, "kafka.restores_at_once", 1..=64),
+        standby: count(reader, "kafka.standby", 0..=1),
         failures_per_record_max: reader.integer("kafka.failures_per_record_max", 1..=100),
         // librdkafka takes up to 1,000,000,000.
         message_bytes_max: reader.bytes("kafka.message_bytes_max", 1 << 10..=900 << 20),

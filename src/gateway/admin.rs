@@ -179,15 +179,16 @@ async fn readyz(State(source): State<Arc<dyn AdminSource>>) -> Response {
     let standing = source.standing();
     let reasons = standing.not_ready();
     let status = if reasons.is_empty() { "ready" } else { "not ready" };
-    page(
-        reasons.is_empty(),
-        &json!({
-            "status": status,
-            "reasons": reasons,
-            "workers": standing.workers_json(),
-            "partitions": standing.partitions_json(),
-        }),
-    )
+    let mut body = json!({
+        "status": status,
+        "reasons": reasons,
+        "workers": standing.workers_json(),
+        "partitions": standing.partitions_json(),
+    });
+    if !standing.standby.is_empty() {
+        body["standby"] = standing.standby_json();
+    }
+    page(reasons.is_empty(), &body)
 }
 
 fn page(good: bool, body: &Value) -> Response {

@@ -8,4 +8,4 @@ mod problem;
 mod standing;
 
 pub use admin::{AdminError, AdminSource, Listener};
-pub use standing::{PartitionStanding, Standing, WorkerStanding};
+pub use standing::{CopyStanding, PartitionStanding, Standing, WorkerStanding};

@@ -29,11 +29,26 @@ pub enum PartitionStanding {
         done: u64,
         /// There were at the start; 0: not known yet.
         of: u64,
+        /// Accounts so far.
+        accounts: u64,
     },
     /// Deciding.
     Active,
     /// Not deciding, and why.
     Blocked(String),
+}
+
+/// Where the copy of a partition stands that another process decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CopyStanding {
+    /// It has been at the end of its journal.
+    pub warm: bool,
+    /// Journal offsets that are not folded yet; none: not known yet.
+    pub lag: Option<u64>,
+    /// Accounts so far.
+    pub accounts: u64,
+    /// Why there is none at present.
+    pub refused: Option<String>,
 }
 
 /// How the process stands at this moment.
@@ -45,6 +60,8 @@ pub struct Standing {
     pub workers: Vec<WorkerStanding>,
     /// Its partitions, by number.
     pub partitions: BTreeMap<i32, PartitionStanding>,
+    /// Copies of other processes' partitions, by number; empty where none are kept.
+    pub standby: BTreeMap<i32, CopyStanding>,
 }
 
 impl Standing {
@@ -92,7 +109,7 @@ impl Standing {
                 PartitionStanding::Restoring { of: 0, .. } => {
                     reasons.push(format!("partition {number} is restoring"));
                 }
-                PartitionStanding::Restoring { done, of } => {
+                PartitionStanding::Restoring { done, of, .. } => {
                     reasons.push(format!("partition {number} is restoring: {done} of {of} journal offsets"));
                 }
                 PartitionStanding::Blocked(why) => {
@@ -122,14 +139,32 @@ impl Standing {
     /// The partitions, for a page.
     pub(super) fn partitions_json(&self) -> Value {
         let row = |(number, partition): (&i32, &PartitionStanding)| match partition {
-            PartitionStanding::Restoring { done, of } => {
-                json!({ "partition": number, "state": "restoring", "done": done, "of": of })
-            }
+            PartitionStanding::Restoring { done, of, accounts } => json!({
+                "partition": number, "state": "restoring", "done": done, "of": of, "accounts": accounts,
+            }),
             PartitionStanding::Active => json!({ "partition": number, "state": "active" }),
             PartitionStanding::Blocked(why) => {
                 json!({ "partition": number, "state": "blocked", "reason": why })
             }
         };
         self.partitions.iter().map(row).collect()
+    }
+
+    /// The copies, for a page.
+    pub(super) fn standby_json(&self) -> Value {
+        let row = |(number, copy): (&i32, &CopyStanding)| {
+            let CopyStanding { warm, lag, accounts, refused } = copy;
+            let state = match (refused, warm) {
+                (Some(_), _) => "refused",
+                (None, true) => "warm",
+                (None, false) => "catching up",
+            };
+            let mut row = json!({ "partition": number, "state": state, "lag": lag, "accounts": accounts });
+            if let Some(refused) = refused {
+                row["reason"] = refused.as_str().into();
+            }
+            row
+        };
+        self.standby.iter().map(row).collect()
     }
 }

@@ -55,7 +55,7 @@ pub trait Decider: Send + 'static {
 }
 
 /// A state that is being read from its journal.
-pub trait Restoring {
+pub trait Restoring: Send + 'static {
     /// What it becomes.
     type Decider: Decider;
 
@@ -64,6 +64,11 @@ pub trait Restoring {
     /// # Errors
     /// The journal does not fit together; in words, with what to do.
     fn on_record(&mut self, record: &[u8]) -> Result<(), String>;
+
+    /// Accounts folded so far, for progress; 0 where they are not counted.
+    fn accounts(&self) -> usize {
+        0
+    }
 
     /// The state as the journal has it.
     ///

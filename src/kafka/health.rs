@@ -18,11 +18,26 @@ pub enum PartitionHealth {
         done: i64,
         /// Journal offsets there are, as of the start.
         of: i64,
+        /// Accounts so far.
+        accounts: usize,
     },
     /// Deciding.
     Active,
     /// Not deciding, and why; goes on by itself (registry) or needs a person (torn).
     Blocked(String),
+}
+
+/// Where the copy of a partition stands that another process decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StandbyHealth {
+    /// It has been at the end of its journal.
+    pub warm: bool,
+    /// Journal offsets that are not folded yet; none: not known yet.
+    pub lag: Option<i64>,
+    /// Accounts so far.
+    pub accounts: usize,
+    /// Why there is none at present.
+    pub refused: Option<String>,
 }
 
 /// Where a worker stands.
@@ -42,6 +57,7 @@ pub enum WorkerHealth {
 struct Inner {
     workers: Vec<WorkerHealth>,
     partitions: BTreeMap<i32, (usize, PartitionHealth)>,
+    standby: BTreeMap<i32, StandbyHealth>,
 }
 
 /// Shared by all workers.
@@ -56,7 +72,7 @@ impl Health {
     /// For `workers` workers.
     #[must_use]
     pub fn new(workers: usize) -> Self {
-        let inner = Inner { workers: vec![WorkerHealth::Starting; workers], partitions: BTreeMap::new() };
+        let inner = Inner { workers: vec![WorkerHealth::Starting; workers], ..Inner::default() };
         Self { inner: Mutex::new(inner), turns: (0..workers).map(|_| AtomicU64::new(0)).collect() }
     }
 
@@ -90,12 +106,23 @@ impl Health {
     }
 
     /// Notes how far a restore is.
-    pub fn restoring(&self, partition: i32, done: i64, of: i64) {
+    pub fn restoring(&self, partition: i32, done: i64, of: i64, accounts: usize) {
         if let Some((_, health @ PartitionHealth::Restoring { .. })) =
             self.lock().partitions.get_mut(&partition)
         {
-            *health = PartitionHealth::Restoring { done, of };
+            *health = PartitionHealth::Restoring { done, of, accounts };
         }
+    }
+
+    /// Notes where the copies of other processes' partitions stand, all of them.
+    pub fn standby(&self, copies: BTreeMap<i32, StandbyHealth>) {
+        self.lock().standby = copies;
+    }
+
+    /// The copies of other processes' partitions.
+    #[must_use]
+    pub fn copies(&self) -> BTreeMap<i32, StandbyHealth> {
+        self.lock().standby.clone()
     }
 
     /// Forgets a partition that `worker` has let go; one that another worker has by now stays.

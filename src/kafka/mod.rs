@@ -19,7 +19,8 @@
 //!   as a dead letter.
 //!
 //! Reading order: `port` (what is asked of a cluster), `decider` (what is asked of the state), `worker` (the loop),
-//! `batch`, `decide`, `transaction`, `rebalance`, `restore`, `failure` (what is done when it goes wrong), `supervise`.
+//! `batch`, `decide`, `transaction`, `rebalance`, `restore`, `standby` (what shortens it), `failure` (what is done when it goes wrong),
+//! `supervise`.
 //! Only `client` names the client library.
 
 mod batch;
@@ -31,10 +32,12 @@ pub mod failure;
 pub mod health;
 pub mod partitions;
 pub mod port;
+mod progress;
 mod rebalance;
 mod restore;
 pub mod rulesets;
 pub mod settings;
+pub mod standby;
 mod supervise;
 pub mod suspect;
 pub mod topics;
@@ -45,7 +48,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use self::{
     client::Cluster, decider::Deciders, failure::Fault, health::Health, port::Broker, settings::Settings,
-    suspect::Suspects, worker::Shared,
+    standby::Following, suspect::Suspects, worker::Shared,
 };
 
 /// Checks the topics, then decides until `stop` is set and every worker has left the group. `deciders` is told how many
@@ -76,5 +79,8 @@ pub fn run_on<B: Broker, D: Deciders>(
     stop: &AtomicBool,
 ) {
     let suspects = Arc::new(Suspects::new(settings.failures_per_record_max));
-    supervise::supervise(&Shared { broker, deciders, settings, health, suspects }, stop);
+    let shared = Shared { broker, deciders, settings, health, suspects, standby: Arc::default() };
+    let following = Following::start(&shared);
+    supervise::supervise(&shared, stop);
+    following.end(&*shared.broker);
 }

@@ -54,6 +54,10 @@ impl Restoring for Reading {
         self.restore.on_record(record).map_err(|fault| fault.to_string())
     }
 
+    fn accounts(&self) -> usize {
+        self.restore.accounts()
+    }
+
     fn finish(self) -> Result<Live, String> {
         let partition = self.restore.finish().map_err(|fault| fault.to_string())?;
         Ok(Live { partition, schemas: self.schemas, counts: Counts::default() })

@@ -251,6 +251,43 @@ pub trait JournalReader {
     fn committed(&mut self) -> Result<Positions, Fault>;
 }
 
+/// What [`JournalFollower::next`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// A record, which was handed over.
+    Record,
+    /// All that is committed of this partition so far was handed over.
+    End(i32),
+    /// Nothing in time.
+    Nothing,
+}
+
+/// Follows any number of journal partitions at once, committed records only, outside the group. Says nothing for certain
+/// of where they end: that is for a [`JournalReader`].
+pub trait JournalFollower {
+    /// Follows `partition` too, from `offset` on; one that is followed already is moved there. `None`, or an offset that
+    /// is not there any more: from the first record that is.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`.
+    fn follow(&mut self, partition: i32, offset: Option<i64>) -> Result<(), Fault>;
+
+    /// Follows `partition` no longer.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`.
+    fn leave(&mut self, partition: i32) -> Result<(), Fault>;
+
+    /// Hands partition, offset and bytes of the next record of any of them to `each`, waiting for one up to `timeout`.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`.
+    fn next(&mut self, timeout: Duration, each: &mut dyn FnMut(i32, i64, &[u8])) -> Result<Followed, Fault>;
+
+    /// Where a followed partition ended when it was last fetched; `None`: not fetched yet. Asks nobody.
+    fn end(&self, partition: i32) -> Option<i64>;
+}
+
 /// A cluster: makes members, producers and journal readers, and has the time and the threads.
 pub trait Broker: Send + Sync + 'static {
     /// Members of the group.
@@ -259,6 +296,8 @@ pub trait Broker: Send + Sync + 'static {
     type Producer: TransactionalProducer<Self::Consumer>;
     /// Journal readers.
     type Journal: JournalReader;
+    /// Journal followers.
+    type Follower: JournalFollower;
 
     /// A new member for worker number `worker`, subscribed.
     ///
@@ -277,6 +316,20 @@ pub trait Broker: Send + Sync + 'static {
     /// # Errors
     /// [`Fault`] of operation `Restore`.
     fn journal(&self, partition: i32) -> Result<Self::Journal, Fault>;
+
+    /// A follower of journals; it follows nothing yet.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`.
+    fn follower(&self) -> Result<Self::Follower, Fault>;
+
+    /// How many partitions the larger of the two inputs has now; 0: the broker cannot tell.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Check`.
+    fn input_partitions(&self) -> Result<u32, Fault> {
+        Ok(0)
+    }
 
     /// Where the next record of journal partition `partition` will stand, at least.
     ///

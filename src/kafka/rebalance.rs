@@ -197,7 +197,7 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
         B: Broker,
         S: Deciders<Decider = D>,
     {
-        self.note(partition, PartitionHealth::Restoring { done: 0, of: 0 });
+        self.note(partition, PartitionHealth::Restoring { done: 0, of: 0, accounts: 0 });
         if let Some(slot) = self.slot(partition) {
             let ticket = restores.ask(partition);
             *slot = Slot { inputs: slot.inputs, ..Slot::default() };

@@ -6,6 +6,9 @@
 //! that was put out of the group cannot add offsets after that. Then the end is asked again: whatever such an owner
 //! committed in between is folded too. Only then are the two compared. They moved in the same transactions, so any
 //! difference means that a transaction was torn.
+//!
+//! A copy that the standby kept warm only spares the reading of what it has folded. Where it does not fit the journal it
+//! is dropped, and the restore begins with nothing.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,16 +25,17 @@ use thiserror::Error;
 use super::{
     decider::{Decider, Deciders, Restoring},
     failure::{Answer, Fault, FaultClass, Operation, answer},
-    health::Health,
     port::{Broker, JournalEnds, JournalReader, Positions},
+    progress::Progress,
     settings::Settings,
+    standby::Warm,
     transaction::again,
+    worker::Shared,
 };
+use crate::telemetry::RestoredFrom;
 
 /// How often the stable end is looked at while it is held back.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// Journal records between two notes of progress.
-const PROGRESS_EVERY: u64 = 256;
 
 /// Why a partition was not restored.
 #[derive(Clone, Debug, Error)]
@@ -59,10 +63,7 @@ pub struct Restored<D> {
 
 /// Runs restores, a few at a time.
 pub struct Restores<B: Broker, D: Deciders> {
-    broker: Arc<B>,
-    deciders: Arc<D>,
-    settings: Arc<Settings>,
-    health: Arc<Health>,
+    shared: Shared<B, D>,
     sender: Sender<Restored<D::Decider>>,
     receiver: Receiver<Restored<D::Decider>>,
     waiting: Vec<Job>,
@@ -92,19 +93,9 @@ impl Drop for Ticket {
 
 impl<B: Broker, D: Deciders> Restores<B, D> {
     /// Prepares; nothing runs yet.
-    pub fn new(broker: Arc<B>, deciders: Arc<D>, settings: Arc<Settings>, health: Arc<Health>) -> Self {
+    pub fn new(shared: Shared<B, D>) -> Self {
         let (sender, receiver) = channel();
-        Self {
-            broker,
-            deciders,
-            settings,
-            health,
-            sender,
-            receiver,
-            waiting: Vec::new(),
-            running: 0,
-            tickets: 0,
-        }
+        Self { shared, sender, receiver, waiting: Vec::new(), running: 0, tickets: 0 }
     }
 
     /// Asks for a partition to be restored. Does not block.
@@ -125,7 +116,7 @@ impl<B: Broker, D: Deciders> Restores<B, D> {
     }
 
     fn start_some(&mut self) {
-        while self.running < self.settings.restores_at_once.max(1) && !self.waiting.is_empty() {
+        while self.running < self.shared.settings.restores_at_once.max(1) && !self.waiting.is_empty() {
             let job = self.waiting.remove(0);
             self.running += 1;
             self.start(job);
@@ -133,15 +124,12 @@ impl<B: Broker, D: Deciders> Restores<B, D> {
     }
 
     fn start(&self, job: Job) {
-        let broker = Arc::clone(&self.broker);
-        let deciders = Arc::clone(&self.deciders);
-        let settings = Arc::clone(&self.settings);
-        let health = Arc::clone(&self.health);
+        let shared = self.shared.clone();
         let sender = self.sender.clone();
-        self.broker.spawn(
+        self.shared.broker.spawn(
             format!("restore-{}", job.partition),
             Box::new(move || {
-                let run = || restore(&*broker, &*deciders, &settings, &health, job.partition, &job.wanted);
+                let run = || restore(&shared, job.partition, &job.wanted);
                 let restored = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_panic| {
                     Err(RestoreError::Refused(format!(
                         "folding the journal of partition {} panicked: report it with the log",
@@ -160,49 +148,82 @@ impl<B: Broker, D: Deciders> Restores<B, D> {
     }
 }
 
-/// The whole restore of one partition; begins anew after a fault that may pass.
+/// The whole restore of one partition; goes on where it stood after a fault that may pass.
 fn restore<B: Broker, D: Deciders>(
-    broker: &B,
-    deciders: &D,
-    settings: &Settings,
-    health: &Health,
+    shared: &Shared<B, D>,
     partition: i32,
     wanted: &AtomicBool,
 ) -> Result<(D::Decider, B::Journal), RestoreError> {
+    let (broker, settings) = (&*shared.broker, &*shared.settings);
+    let cold = || Warm::cold(shared.deciders.restoring(partition));
+    let copy = shared.standby.take(partition);
+    let mut copied = copy.is_some();
+    let source = if copied { RestoredFrom::Standby } else { RestoredFrom::Journal };
+    let mut warm = copy.unwrap_or_else(cold);
+    let mut progress = Progress::new(broker, &shared.health, partition, source);
     let mut pause = Duration::from_millis(50);
     loop {
         if !wanted.load(Ordering::Acquire) {
             return Err(RestoreError::NotWanted);
         }
         let attempt = broker.journal(partition).map_err(RestoreError::from).and_then(|journal| {
-            let state = deciders.restoring(partition);
-            Restore { broker, settings, health, partition, wanted, journal, state, next: None }.run()
+            let (deciders, warm, progress) = (&*shared.deciders, &mut warm, &mut progress);
+            let restore = Restore { broker, deciders, settings, partition, wanted, journal, warm, progress };
+            restore.run()
+        });
+        let attempt = attempt.and_then(|(committed, journal)| {
+            let state = std::mem::replace(&mut warm, cold()).state;
+            Ok((finish(state, partition, committed, settings)?, journal))
         });
         match attempt {
+            Ok((decider, journal)) => {
+                progress.ended(decider.accounts());
+                return Ok((decider, journal));
+            }
+            Err(RestoreError::Refused(why)) if copied => {
+                log::warn!("{why}: the standby's copy is dropped, and the whole journal read");
+                (warm, copied) = (cold(), false);
+                progress.begins_anew();
+            }
             Err(RestoreError::Fault(fault)) if answer(fault.operation, fault.class) == Answer::Again => {
                 log::warn!("partition {partition}: {fault}: trying again in {pause:?}");
                 broker.wait(pause);
                 pause = (pause * 2).min(Duration::from_secs(5));
             }
-            other => return other,
+            Err(error) => return Err(error),
         }
     }
 }
 
-struct Restore<'a, B: Broker, S> {
+/// The state as the journal has it, if the group agrees.
+fn finish<S: Restoring>(
+    state: S,
+    partition: i32,
+    committed: Positions,
+    settings: &Settings,
+) -> Result<S::Decider, RestoreError> {
+    let decider = state
+        .finish()
+        .map_err(|fault| RestoreError::Refused(format!("journal of partition {partition}: {fault}")))?;
+    compare(partition, decider.positions(), committed, settings).map_err(RestoreError::Refused)?;
+    Ok(decider)
+}
+
+struct Restore<'a, 'p, B: Broker, D: Deciders> {
     broker: &'a B,
+    deciders: &'a D,
     settings: &'a Settings,
-    health: &'a Health,
     partition: i32,
     wanted: &'a AtomicBool,
     journal: B::Journal,
-    state: S,
-    /// Offset after the last folded record.
-    next: Option<i64>,
+    /// What was folded so far.
+    warm: &'a mut Warm<D::Restoring>,
+    progress: &'a mut Progress<'p, B>,
 }
 
-impl<B: Broker, S: Restoring> Restore<'_, B, S> {
-    fn run(mut self) -> Result<(S::Decider, B::Journal), RestoreError> {
+impl<B: Broker, D: Deciders> Restore<'_, '_, B, D> {
+    /// Folds everything there is; what the group committed then.
+    fn run(mut self) -> Result<(Positions, B::Journal), RestoreError> {
         self.fold_to_the_end()?;
         let committed = loop {
             // Held back by a transaction that has not ended: settle it, then ask again.
@@ -210,61 +231,57 @@ impl<B: Broker, S: Restoring> Restore<'_, B, S> {
             let journal = &mut self.journal;
             let committed = again(self.broker, patience, || journal.committed())?;
             let ends = self.journal.ends()?;
-            if self.next.is_none_or(|next| ends.high <= next) || !self.fold_to_the_end()? {
+            if self.warm.next.is_none_or(|next| ends.high <= next) || !self.fold_to_the_end()? {
                 break committed;
             }
         };
-        let decider = self.state.finish().map_err(|fault| {
-            RestoreError::Refused(format!("journal of partition {}: {fault}", self.partition))
-        })?;
-        compare(self.partition, decider.positions(), committed, self.settings)
-            .map_err(RestoreError::Refused)?;
-        Ok((decider, self.journal))
+        Ok((committed, self.journal))
     }
 
     /// Folds everything up to the end as of now; whether any record came.
     fn fold_to_the_end(&mut self) -> Result<bool, RestoreError> {
         let ends = self.settle()?;
-        let from = self.next.unwrap_or(ends.start).max(ends.start);
-        if self.next.is_some_and(|next| next < ends.start) {
-            // The owner before us trimmed what we have not read: begin anew.
-            let text = "the journal was trimmed meanwhile";
-            return Err(Fault::new(Operation::Restore, FaultClass::Retriable, text).into());
+        if let Some(next) = self.warm.next.filter(|next| *next < ends.start || *next > ends.high) {
+            // The owner before us trimmed what we have not read, or it is another journal by now.
+            log::warn!(
+                "partition {}: its journal was read up to {next}, and reaches from {} to {} by now: beginning anew",
+                self.partition,
+                ends.start,
+                ends.high
+            );
+            *self.warm = Warm::cold(self.deciders.restoring(self.partition));
+            self.progress.begins_anew();
         }
-        self.next = Some(from);
+        let from = self.warm.next.unwrap_or(ends.start);
+        self.warm.next = Some(from);
         if from >= ends.high {
             return Ok(false);
         }
         self.journal.read_from(from)?;
+        self.progress.reads(from, ends.high);
         let mut any = false;
-        let (mut count, mut refused) = (0_u64, None);
-        let (state, next) = (&mut self.state, &mut self.next);
+        let mut refused = None;
+        let (warm, progress) = (&mut *self.warm, &mut *self.progress);
         loop {
             if !self.wanted.load(Ordering::Acquire) {
                 return Err(RestoreError::NotWanted);
             }
             let more = self.journal.next(&mut |offset, record| {
-                refused = state.on_record(record).err();
-                *next = Some(offset + 1);
+                refused = warm.state.on_record(record).err();
+                warm.next = Some(offset + 1);
+                progress.folded(record.len(), offset + 1, || warm.state.accounts());
             })?;
             if let Some(fault) = refused {
-                return Err(RestoreError::Refused(format!(
-                    "journal of partition {}: {}",
-                    self.partition, fault
-                )));
+                let text = format!("journal of partition {}: {fault}", self.partition);
+                return Err(RestoreError::Refused(text));
             }
             if !more {
                 break;
             }
             any = true;
-            count += 1;
-            if count.is_multiple_of(PROGRESS_EVERY) {
-                let done = next.unwrap_or(from) - from;
-                self.health.restoring(self.partition, done, ends.high - from);
-            }
         }
         // What stands between the last record and the end are markers and aborted records.
-        self.next = Some(ends.high);
+        warm.next = warm.next.max(Some(ends.high));
         Ok(any)
     }
 

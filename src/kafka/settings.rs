@@ -92,6 +92,8 @@ pub struct Settings {
     pub session_timeout: Duration,
     /// Partitions restored at the same time, per worker.
     pub restores_at_once: usize,
+    /// Copies of the state of partitions that others decide: 0 none, 1 follow their journals.
+    pub standby: usize,
     /// How long the stable end of a journal may stand still before its dead writer is fenced.
     pub stuck_after: Duration,
     /// How often the decision of the same record may fail before it is passed over as a dead letter.
@@ -119,6 +121,7 @@ impl Default for Settings {
             socket_timeout: Duration::from_secs(5),
             session_timeout: Duration::from_secs(6),
             restores_at_once: 4,
+            standby: 0,
             stuck_after: Duration::from_millis(500),
             failures_per_record_max: 3,
             check_topic_configs: true,
@@ -167,6 +170,7 @@ impl From<&config::Settings> for Settings {
             socket_timeout: kafka.socket_timeout,
             session_timeout: kafka.session_timeout,
             restores_at_once: kafka.restores_at_once,
+            standby: kafka.standby,
             stuck_after: kafka.stuck_after,
             failures_per_record_max: kafka.failures_per_record_max,
             check_topic_configs: true,

@@ -23,6 +23,7 @@ use super::{
     rebalance::{RotationStep, Slots},
     restore::Restores,
     settings::{BatchLimits, Settings},
+    standby::Standby,
     suspect::Suspects,
     transaction::{End, Transactions},
 };
@@ -50,6 +51,8 @@ pub struct Shared<B: Broker, D: Deciders> {
     pub health: Arc<Health>,
     /// Records under suspicion.
     pub suspects: Arc<Suspects>,
+    /// Copies of what others decide.
+    pub standby: Arc<Standby<D::Restoring>>,
 }
 
 impl<B: Broker, D: Deciders> Clone for Shared<B, D> {
@@ -60,6 +63,7 @@ impl<B: Broker, D: Deciders> Clone for Shared<B, D> {
             settings: Arc::clone(&self.settings),
             health: Arc::clone(&self.health),
             suspects: Arc::clone(&self.suspects),
+            standby: Arc::clone(&self.standby),
         }
     }
 }
@@ -108,12 +112,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             shared.settings.transaction_timeout,
         )?;
         let consumer = shared.broker.consumer(number)?;
-        let restores = Restores::new(
-            Arc::clone(&shared.broker),
-            Arc::clone(&shared.deciders),
-            Arc::clone(&shared.settings),
-            Arc::clone(&shared.health),
-        );
+        let restores = Restores::new(shared.clone());
         shared.health.worker(number, WorkerHealth::Running);
         Ok(Self {
             number,

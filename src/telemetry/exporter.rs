@@ -10,6 +10,9 @@ use std::time::Duration;
 const DURATION_BUCKETS: [f64; 13] =
     [0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 5.0, 10.0];
 
+/// Upper bounds of [`super::restored`], seconds.
+const RESTORE_BUCKETS: [f64; 12] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 180.0, 600.0];
+
 /// A gauge that nobody has set for so long is left out: that of a partition which is another process's by now. Those
 /// that hold are set every second.
 const GAUGE_IDLE_MAX: Duration = Duration::from_secs(30);
@@ -69,5 +72,7 @@ fn recorder() -> PrometheusRecorder {
     let duration = Matcher::Full("tillgate_transaction_duration_seconds".to_owned());
     // Refused only where there is no bucket.
     let builder = builder.set_buckets_for_metric(duration, &DURATION_BUCKETS).unwrap_or_default();
+    let restore = Matcher::Full("tillgate_restore_duration_seconds".to_owned());
+    let builder = builder.set_buckets_for_metric(restore, &RESTORE_BUCKETS).unwrap_or_default();
     builder.idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_IDLE_MAX)).build_recorder()
 }

@@ -34,6 +34,15 @@ pub enum RebuildReason {
     Panic,
 }
 
+/// What a restore began with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoredFrom {
+    /// Nothing: the whole journal was read.
+    Journal,
+    /// A copy that the standby kept.
+    Standby,
+}
+
 /// What a partition is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionState {
@@ -58,6 +67,14 @@ pub fn describe() {
     describe_gauge!("tillgate_consumer_lag_records", "Records not yet decided, by input and partition");
     describe_gauge!("tillgate_accounts", "Accounts held, by partition");
     describe_gauge!("tillgate_partitions", "Partitions of this process, by state");
+    describe_histogram!("tillgate_restore_duration_seconds", "Restores, by what they began with");
+    describe_counter!("tillgate_restore_records_total", "Journal records folded by restores");
+    describe_counter!("tillgate_restore_accounts_total", "Accounts brought back by restores");
+    describe_gauge!(
+        "tillgate_standby_lag_offsets",
+        "Journal offsets that a copy has not folded, by partition"
+    );
+    describe_gauge!("tillgate_standby_accounts", "Accounts held in copies of other processes' partitions");
     describe_counter!("tillgate_worker_rebuilds_total", "Workers built anew, by reason");
     describe_counter!(
         "tillgate_producer_rebuilds_total",
@@ -129,6 +146,35 @@ pub fn accounts(partition: i32, count: usize) {
     // Counts stay far below 2^53.
     #[allow(clippy::cast_precision_loss)]
     gauge!("tillgate_accounts", "partition" => partition.to_string()).set(count as f64);
+}
+
+/// A restore ended well, with so many accounts.
+pub fn restored(from: RestoredFrom, accounts: usize, time: Duration) {
+    let from = match from {
+        RestoredFrom::Journal => "journal",
+        RestoredFrom::Standby => "standby",
+    };
+    histogram!("tillgate_restore_duration_seconds", "from" => from).record(time);
+    counter!("tillgate_restore_accounts_total").increment(accounts as u64);
+}
+
+/// Journal records were folded by a restore.
+pub fn restore_records(count: u64) {
+    counter!("tillgate_restore_records_total").increment(count);
+}
+
+/// How far the copy of a partition is behind its journal.
+pub fn standby_lag(partition: i32, offsets: i64) {
+    // Counts stay far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    gauge!("tillgate_standby_lag_offsets", "partition" => partition.to_string()).set(offsets as f64);
+}
+
+/// Accounts held in the copy of a partition.
+pub fn standby_accounts(partition: i32, count: usize) {
+    // Counts stay far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    gauge!("tillgate_standby_accounts", "partition" => partition.to_string()).set(count as f64);
 }
 
 /// Partitions of this process in a state.

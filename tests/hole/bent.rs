@@ -86,6 +86,7 @@ impl Broker for Bent {
     type Consumer = Member;
     type Producer = Producer;
     type Journal = <Cluster as Broker>::Journal;
+    type Follower = <Cluster as Broker>::Follower;
 
     fn consumer(&self, worker: usize) -> Result<Member, Fault> {
         self.cluster.consumer(worker)
@@ -98,6 +99,10 @@ impl Broker for Bent {
 
     fn journal(&self, partition: i32) -> Result<Self::Journal, Fault> {
         self.cluster.journal(partition)
+    }
+
+    fn follower(&self) -> Result<Self::Follower, Fault> {
+        self.cluster.follower()
     }
 
     fn journal_end(&self, partition: i32) -> Result<i64, Fault> {

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tillgate::kafka::{
     failure::{Fault, FaultClass, Operation},
-    port::{Broker, JournalEnds, JournalReader, Positions},
+    port::{Broker, Followed, JournalEnds, JournalFollower, JournalReader, Positions},
 };
 
 use super::{
@@ -30,6 +30,7 @@ impl Broker for SimBroker {
     type Consumer = Member;
     type Producer = Producer;
     type Journal = Reader;
+    type Follower = Follower;
 
     fn consumer(&self, worker: usize) -> Result<Member, Fault> {
         let instance = self.instance.as_ref().map(|name| format!("{name}-{worker}"));
@@ -42,6 +43,16 @@ impl Broker for SimBroker {
 
     fn journal(&self, partition: i32) -> Result<Reader, Fault> {
         Ok(Reader { seat: self.seat.clone(), partition, position: 0, fetched: VecDeque::new() })
+    }
+
+    fn follower(&self) -> Result<Follower, Fault> {
+        Ok(Follower { seat: self.seat.clone(), followed: Vec::new() })
+    }
+
+    fn input_partitions(&self) -> Result<u32, Fault> {
+        let place = (Topic::PosEvents, 0);
+        let answer = self.seat.request(World::leader(place), ASK_TIMEOUT, |world| world.partitions as u32);
+        answer.ok_or_else(|| Fault::new(Operation::Check, FaultClass::Retriable, "no answer to Metadata"))
     }
 
     fn journal_end(&self, partition: i32) -> Result<i64, Fault> {
@@ -145,5 +156,49 @@ impl JournalReader for Reader {
         positions.ok_or_else(|| {
             Fault::new(Operation::Restore, FaultClass::Retriable, "offsets of an open transaction")
         })
+    }
+}
+
+/// Follows partitions of the journal, each with a reader of its own.
+pub struct Follower {
+    seat: Seat,
+    /// With whether its end was told since its last record. The one that is asked next comes first.
+    followed: Vec<(Reader, bool)>,
+}
+
+impl JournalFollower for Follower {
+    fn follow(&mut self, partition: i32, offset: Option<i64>) -> Result<(), Fault> {
+        self.leave(partition)?;
+        let position = offset.unwrap_or(0);
+        let reader = Reader { seat: self.seat.clone(), partition, position, fetched: VecDeque::new() };
+        self.followed.push((reader, false));
+        Ok(())
+    }
+
+    fn leave(&mut self, partition: i32) -> Result<(), Fault> {
+        self.followed.retain(|(reader, _)| reader.partition != partition);
+        Ok(())
+    }
+
+    fn next(&mut self, timeout: Duration, each: &mut dyn FnMut(i32, i64, &[u8])) -> Result<Followed, Fault> {
+        for at in 0..self.followed.len() {
+            let (reader, ended) = &mut self.followed[at];
+            let partition = reader.partition;
+            // What gets no answer is tried again by itself.
+            let Ok(found) = reader.next(&mut |offset, record| each(partition, offset, record)) else {
+                continue;
+            };
+            let told = std::mem::replace(ended, !found);
+            if found || !told {
+                self.followed.rotate_left(at + 1);
+                return Ok(if found { Followed::Record } else { Followed::End(partition) });
+            }
+        }
+        self.seat.sleep(timeout);
+        Ok(Followed::Nothing)
+    }
+
+    fn end(&self, partition: i32) -> Option<i64> {
+        Some(self.seat.world().log((Topic::Journal, partition)).high())
     }
 }

@@ -42,6 +42,8 @@ pub struct Plan {
     /// Whether there are records on which the decision panics.
     pub poison: bool,
     pub replaces: bool,
+    /// Whether processes keep warm copies of what others decide.
+    pub standby: bool,
     pub session_timeout: Duration,
     pub batch: BatchLimits,
     pub options: PartitionOptions,
@@ -118,6 +120,7 @@ impl Plan {
             weights,
             fault_pause_max: Duration::from_millis(draw.between(200, 5_000).into()),
             faults_for,
+            standby: draw.per_mille(300),
         }
     }
 
@@ -128,6 +131,7 @@ impl Plan {
             static_membership: self.named,
             workers: self.workers,
             batch: self.batch,
+            standby: self.standby.into(),
             check_topic_configs: false,
             ..Settings::default()
         }

@@ -117,6 +117,16 @@ pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
 pub fn journal_reader(settings: &Settings) -> ClientConfig {
     let mut config = reading(settings);
     config.set("group.id", &settings.group_id).set("enable.partition.eof", "true");
+    // The end is told only by an answer without records, which the broker gives after this time.
+    config.set("fetch.wait.max.ms", "10");
+    config
+}
+
+/// Follows journals as they grow, with at most 16 MiB and one fetch of them in memory.
+pub fn journal_follower(settings: &Settings) -> ClientConfig {
+    let mut config = reading(settings);
+    config.set("group.id", &settings.group_id).set("enable.partition.eof", "true");
+    config.set("queued.max.messages.kbytes", "16384");
     config
 }
 

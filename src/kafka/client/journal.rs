@@ -105,7 +105,7 @@ impl Asker {
     }
 }
 
-fn open(config: rdkafka::ClientConfig) -> Result<BaseConsumer<Quiet>, Fault> {
+pub(super) fn open(config: rdkafka::ClientConfig) -> Result<BaseConsumer<Quiet>, Fault> {
     config.create_with_context(Quiet).map_err(|error| fault(Operation::Restore, &error))
 }
 

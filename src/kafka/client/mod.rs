@@ -15,6 +15,7 @@ mod follower;
 mod guid;
 mod headers;
 mod journal;
+mod journal_follower;
 mod log;
 mod place;
 mod poll;
@@ -101,6 +102,7 @@ impl Broker for Cluster {
     type Consumer = consumer::Member;
     type Producer = producer::Producer;
     type Journal = journal::Reader;
+    type Follower = journal_follower::Trail;
 
     fn consumer(&self, worker: usize) -> Result<Self::Consumer, Fault> {
         // Finds the group's coordinator while the member joins, so that the first restore need not wait for it.
@@ -115,6 +117,17 @@ impl Broker for Cluster {
 
     fn journal(&self, partition: i32) -> Result<Self::Journal, Fault> {
         journal::Reader::open(self.asker()?, Arc::clone(&self.settings), partition)
+    }
+
+    fn follower(&self) -> Result<Self::Follower, Fault> {
+        journal_follower::Trail::open(Arc::clone(&self.settings))
+    }
+
+    fn input_partitions(&self) -> Result<u32, Fault> {
+        let topics = &self.settings.topics;
+        let found = self.admin.topics(&[&topics.pos_events, &topics.account_events], false)?;
+        let most = found.values().map(|topic| topic.partitions).max().unwrap_or(0);
+        Ok(u32::try_from(most).unwrap_or(u32::MAX))
     }
 
     fn journal_end(&self, partition: i32) -> Result<i64, Fault> {
