@@ -21,6 +21,7 @@ Examples:
   tillgate config show                                every setting, its value, and where it comes from
   tillgate topics check --set kafka.bootstrap_servers=broker:9092
   tillgate run --config /etc/tillgate
+  tillgate replay --verify --config /etc/tillgate     everything decided again, compared byte by byte
 
 Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.";
 
