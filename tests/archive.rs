@@ -8,7 +8,7 @@ use tillgate::archive::{
     Archive, ArchiveError, ArchiveWriter, ArchivedPartition, ArchivedTopic, DecodedLine, Encoding,
     LINE_BYTES_MAX, MANIFEST, Manifest, read_line, write_line,
 };
-use tillgate::codec::avro::TOPIC_RECORD_SCHEMA;
+use tillgate::codec::avro::{TOPIC_RECORD_SCHEMA, take_topic_record};
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 
 const TOPIC: &str = "pos.events";
@@ -199,6 +199,14 @@ proptest! {
         if read_line(&line, &mut decoded).is_ok() {
             Owned::of(&decoded.record());
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_block_makes_the_reader_panic(block in vec(any::<u8>(), 0..200)) {
+        let mut rest = block.as_slice();
+        while !rest.is_empty() && take_topic_record(&mut rest).is_ok() {}
     }
 }
 

@@ -15,6 +15,8 @@ use tillgate::domain::record::{TimestampKind, TopicRecord};
 use tillgate::kafka::client::{Cluster, Isolation, Span};
 use tillgate::kafka::settings::Settings;
 
+/// Records of old times, which a broker would delete within its first minute.
+const KEPT: &[(&str, &str)] = &[("retention.ms", "-1")];
 const WITHIN: Duration = Duration::from_secs(60);
 
 fn cluster(kafka: &Kafka) -> Cluster {
@@ -67,7 +69,7 @@ fn one(value: &str) -> Vec<Message> {
 fn reads_keys_headers_times_and_values_byte_for_byte() {
     let Some(kafka) = kafka() else { return };
     let topic = kafka.topic("dump");
-    kafka.create_topic(&topic, 2, &[]);
+    kafka.create_topic(&topic, 2, KEPT);
     let headers = vec![
         ("twice".to_owned(), Some(b"one".to_vec())),
         ("twice".to_owned(), None),
@@ -106,8 +108,8 @@ fn reads_keys_headers_times_and_values_byte_for_byte() {
 fn tells_the_kinds_of_time_apart() {
     let Some(kafka) = kafka() else { return };
     let (created, appended) = (kafka.topic("dump"), kafka.topic("dump"));
-    kafka.create_topic(&created, 1, &[]);
-    kafka.create_topic(&appended, 1, &[("message.timestamp.type", "LogAppendTime")]);
+    kafka.create_topic(&created, 1, KEPT);
+    kafka.create_topic(&appended, 1, &[("message.timestamp.type", "LogAppendTime"), ("retention.ms", "-1")]);
     kafka.produce(&created, [Message::new("k", "v").at(5), Message::new("k", "v").at(-1)]);
     kafka.produce(&appended, [Message::new("k", "v").at(5)]);
 
@@ -127,7 +129,7 @@ fn tells_the_kinds_of_time_apart() {
 fn passes_over_aborted_records_and_markers_and_stops_before_an_open_transaction() {
     let Some(kafka) = kafka() else { return };
     let topic = kafka.topic("dump");
-    kafka.create_topic(&topic, 1, &[]);
+    kafka.create_topic(&topic, 1, KEPT);
     kafka.produce_aborted(&topic, &topic, one("aborted first"));
     kafka.produce_committed(&topic, &topic, one("committed"));
     kafka.produce_aborted(&topic, &topic, one("aborted last"));
@@ -158,7 +160,7 @@ fn passes_over_aborted_records_and_markers_and_stops_before_an_open_transaction(
 fn stops_at_the_end_as_it_was_although_more_has_come() {
     let Some(kafka) = kafka() else { return };
     let topic = kafka.topic("dump");
-    kafka.create_topic(&topic, 1, &[]);
+    kafka.create_topic(&topic, 1, KEPT);
     kafka.produce_committed(&topic, &topic, one("before"));
     let cluster = cluster(kafka);
     let before = whole(&cluster, &topic, 0, Isolation::Committed);
@@ -175,7 +177,7 @@ fn stops_at_the_end_as_it_was_although_more_has_come() {
 fn says_where_a_topic_ends_before_it_should_or_has_lost_its_beginning() {
     let Some(kafka) = kafka() else { return };
     let topic = kafka.topic("dump");
-    kafka.create_topic(&topic, 1, &[]);
+    kafka.create_topic(&topic, 1, KEPT);
     kafka.produce(&topic, (0..10).flat_map(|_| one("v")));
     let cluster = cluster(kafka);
     let span = whole(&cluster, &topic, 0, Isolation::Committed);

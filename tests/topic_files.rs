@@ -6,12 +6,16 @@ mod support;
 use assert_cmd::Command;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 use support::{Kafka, Message, Record, eventually, kafka};
-use tillgate::archive::{Archive, ArchivedTopic, MANIFEST};
+use tillgate::archive::{Archive, ArchiveWriter, ArchivedTopic, Encoding, MANIFEST, Manifest};
+use tillgate::domain::record::{TimestampKind, TopicRecord};
 
+/// Records of old times, which a broker would delete within its first minute.
+const KEPT: &[(&str, &str)] = &[("retention.ms", "-1")];
 const WITHIN: Duration = Duration::from_secs(120);
 
 fn command(kafka: &Kafka, arguments: &[&str]) -> std::process::Command {
@@ -128,14 +132,14 @@ fn expected(messages: &[Message]) -> Vec<Record> {
 fn records_without_gaps_come_back_with_their_offsets_in_every_format() {
     let Some(kafka) = kafka() else { return };
     let source = kafka.topic("files");
-    kafka.create_topic(&source, 3, &[]);
+    kafka.create_topic(&source, 3, KEPT);
     let messages = odd_messages(3_000, 7);
     kafka.produce(&source, messages.clone());
     for format in ["avro", "jsonl", "jsonl.zst"] {
         let scratch = tempfile::tempdir().expect("a folder");
         let (first, second) = (scratch.path().join("first"), scratch.path().join("second"));
         let target = kafka.topic("files");
-        kafka.create_topic(&target, 3, &[]);
+        kafka.create_topic(&target, 3, KEPT);
         let rename = format!("{source}={target}");
         done(kafka, &["export", "--to", path(&first), "--topic", &source, "--format", format]);
         let import = ["import", "--from", path(&first), "--rename", &rename];
@@ -157,7 +161,7 @@ fn aborted_and_open_transactions_stay_out_and_offsets_move_up() {
     let Some(kafka) = kafka() else { return };
     let (source, target) = (kafka.topic("files"), kafka.topic("files"));
     for topic in [&source, &target] {
-        kafka.create_topic(topic, 3, &[]);
+        kafka.create_topic(topic, 3, KEPT);
     }
     let messages = odd_messages(300, 8);
     let (early, late) = messages.split_at(150);
@@ -165,11 +169,21 @@ fn aborted_and_open_transactions_stay_out_and_offsets_move_up() {
     kafka.produce_aborted(&source, &source, odd_messages(50, 9));
     kafka.produce_committed(&source, &source, late.to_vec());
     kafka.produce_aborted(&source, &source, odd_messages(50, 10));
+    let open: BaseProducer =
+        kafka.client().set("transactional.id", format!("{source}-open")).create().expect("a producer");
+    open.init_transactions(WITHIN).expect("an id");
+    open.begin_transaction().expect("a transaction");
+    open.send(BaseRecord::<str, str>::to(&source).partition(1).payload("open")).expect("room");
+    open.flush(WITHIN).expect("acknowledgements");
 
     let scratch = tempfile::tempdir().expect("a folder");
     let (first, second) = (scratch.path().join("first"), scratch.path().join("second"));
     let rename = format!("{source}={target}");
-    done(kafka, &["export", "--to", path(&first), "--topic", &source]);
+    let (_, said) = done(kafka, &["export", "--to", path(&first), "--topic", &source]);
+    assert!(said.contains(&format!("{source}: 1 offsets from open transactions on were left out")), "{said}");
+    open.abort_transaction(WITHIN).expect("the end");
+    let (entry, records) = archived(&first, &source);
+    assert_eq!(records.len(), 300, "{entry:?}, the topic ends at {:?}", kafka.ends(&source));
     let import = ["import", "--from", path(&first), "--rename", &rename];
     let (dry, said) = done(kafka, &[import.as_slice(), &["--dry-run"]].concat());
     assert!(said.contains("300 records would be written; nothing was"), "{said}");
@@ -190,7 +204,7 @@ fn aborted_and_open_transactions_stay_out_and_offsets_move_up() {
 fn an_export_takes_the_partitions_and_offsets_it_is_asked_for() {
     let Some(kafka) = kafka() else { return };
     let topic = kafka.topic("files");
-    kafka.create_topic(&topic, 3, &[]);
+    kafka.create_topic(&topic, 3, KEPT);
     kafka.produce(&topic, (0..30).map(|number| Message::new("k", number.to_string()).on(number % 3)));
     let scratch = tempfile::tempdir().expect("a folder");
     let to = scratch.path().join("some");
@@ -223,7 +237,7 @@ fn an_import_that_does_not_fit_says_all_that_is_wrong_and_writes_nothing() {
     let Some(kafka) = kafka() else { return };
     let names: Vec<String> = (0..5).map(|_| kafka.topic("files")).collect();
     for name in &names {
-        kafka.create_topic(name, 2, &[]);
+        kafka.create_topic(name, 2, KEPT);
         kafka.produce(name, (0..20).map(|number| Message::new("k", number.to_string()).on(number % 2)));
     }
     let keyless = Message { key: None, ..Message::new("", "v") };
@@ -235,8 +249,8 @@ fn an_import_that_does_not_fit_says_all_that_is_wrong_and_writes_nothing() {
     done(kafka, &arguments);
 
     let (narrow, empty, strict) = (kafka.topic("files"), kafka.topic("files"), kafka.topic("files"));
-    kafka.create_topic(&narrow, 1, &[]);
-    kafka.create_topic(&empty, 2, &[("message.timestamp.type", "LogAppendTime")]);
+    kafka.create_topic(&narrow, 1, KEPT);
+    kafka.create_topic(&empty, 2, &[("message.timestamp.type", "LogAppendTime"), ("retention.ms", "-1")]);
     kafka.create_topic(&strict, 2, &[("cleanup.policy", "compact"), ("max.message.bytes", "2000")]);
     let renames = [
         format!("{}={narrow}", names[1]),
@@ -275,10 +289,46 @@ fn an_import_that_does_not_fit_says_all_that_is_wrong_and_writes_nothing() {
 }
 
 #[test]
+fn records_of_a_time_that_cannot_be_written_are_refused_beforehand() {
+    let Some(kafka) = kafka() else { return };
+    let topic = kafka.topic("files");
+    kafka.create_topic(&topic, 2, KEPT);
+    let scratch = tempfile::tempdir().expect("a folder");
+    let writer = ArchiveWriter::begin(scratch.path(), Encoding::Avro, false).expect("an empty folder");
+    let far_ahead = 32_503_680_000_000;
+    let files = [0, far_ahead].into_iter().enumerate().map(|(partition, timestamp_millis)| {
+        let partition = partition as i32;
+        let mut file = writer.partition(&topic, partition).expect("a file");
+        for (offset, timestamp_millis) in [(0, 1), (1, timestamp_millis)] {
+            let record = TopicRecord {
+                topic: &topic,
+                partition,
+                offset,
+                timestamp_millis,
+                timestamp_kind: TimestampKind::CreateTime,
+                key: None,
+                headers: Default::default(),
+                value: None,
+            };
+            file.add(&record).expect("room");
+        }
+        file.finish(0, 2).expect("a file")
+    });
+    let topics = vec![ArchivedTopic { topic: topic.clone(), partitions: 2, files: files.collect() }];
+    let manifest = Manifest::new(None, "read_committed", Encoding::Avro, topics);
+    writer.finish(&manifest).expect("a manifest");
+    let said = refused(kafka, &["import", "--from", path(scratch.path())], 1);
+    for part in ["partition 0 offset 1: its time is 0", "partition 1 offset 1: its time is ahead of now"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(kafka.ends(&topic).values().all(|end| *end == 0), "nothing was written");
+}
+
+#[test]
 fn a_topic_that_holds_records_takes_more_only_when_told() {
     let Some(kafka) = kafka() else { return };
     let topic = kafka.topic("files");
-    kafka.create_topic(&topic, 1, &[]);
+    kafka.create_topic(&topic, 1, KEPT);
     kafka.produce(&topic, (0..10).map(|number| Message::new("k", number.to_string())));
     let scratch = tempfile::tempdir().expect("a folder");
     let to = scratch.path().join("export");
@@ -295,7 +345,7 @@ fn what_is_killed_halfway_never_looks_whole() {
     let Some(kafka) = kafka() else { return };
     let (source, target) = (kafka.topic("files"), kafka.topic("files"));
     for topic in [&source, &target] {
-        kafka.create_topic(topic, 1, &[]);
+        kafka.create_topic(topic, 1, KEPT);
     }
     let value = vec![b'x'; 1_000];
     kafka.produce(&source, (0..100_000).map(|number: u32| Message::new(number.to_string(), value.clone())));

@@ -41,7 +41,7 @@ pub struct ExportArgs {
     /// Which records are read
     #[arg(long, value_enum, default_value_t = Visible::Committed)]
     pub isolation: Visible,
-    /// Replace an export that is there
+    /// Replace an export that is there: it is removed first
     #[arg(long)]
     pub force: bool,
 }
