@@ -7,7 +7,7 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -274,7 +274,7 @@ impl Member {
 
 impl GroupConsumer for Member {
     type Record<'a> = Lent<'a>;
-    type Membership = ConsumerGroupMetadata;
+    type Membership = Arc<ConsumerGroupMetadata>;
 
     fn poll(&self, timeout: Duration) -> Result<Option<Lent<'_>>, Fault> {
         match self.consumer.poll(timeout) {
@@ -383,7 +383,7 @@ impl GroupConsumer for Member {
         record
     }
 
-    fn membership(&self) -> Result<ConsumerGroupMetadata, Fault> {
+    fn membership(&self) -> Result<Arc<ConsumerGroupMetadata>, Fault> {
         let membership = self.consumer.group_metadata().ok_or_else(|| {
             Fault::new(Operation::Offsets, FaultClass::Fatal, "the consumer is not in a group")
         })?;
@@ -393,7 +393,7 @@ impl GroupConsumer for Member {
             let text = "the place in the group is lost: somebody else may own the partitions by now";
             return Err(Fault::new(Operation::Offsets, FaultClass::NeedsAbort, text));
         }
-        Ok(membership)
+        Ok(Arc::new(membership))
     }
 
     fn take_ends(&self) -> Vec<(TopicPartition, i64)> {

@@ -7,8 +7,9 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
+        mpsc::channel,
     },
     time::{Duration, Instant},
 };
@@ -40,6 +41,8 @@ pub const WRITER_HEADER: &str = "writer";
 
 /// How often acknowledgements are looked for.
 const FLUSH_STEP: Duration = Duration::from_micros(200);
+/// How much longer than its own time-out a call may take before it is given up.
+const OVERDUE: Duration = Duration::from_secs(1);
 
 /// What the callbacks note.
 #[derive(Default)]
@@ -79,9 +82,25 @@ impl ProducerContext for Noted {
     }
 }
 
+/// What `call` gives, if it does so within `limit`; else the call is left to itself. The client's call that adds
+/// positions can hang for as long as all brokers that are left stay as they are, once the group's coordinator is gone
+/// (librdkafka issues 5456 and 5511): it keeps its thread and its client until it returns, and what it then still
+/// sends is fenced by the next producer of the id.
+fn within<T: Send + 'static>(limit: Duration, call: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    let fatal = |text: String| Fault::new(Operation::Offsets, FaultClass::Fatal, text);
+    let (sender, receiver) = channel();
+    // Nobody is there to take a result that comes too late.
+    let run = move || drop(sender.send(call()));
+    std::thread::Builder::new()
+        .name("offsets".to_owned())
+        .spawn(run)
+        .map_err(|error| fatal(format!("no thread to add the positions by: {error}")))?;
+    receiver.recv_timeout(limit).map_err(|_late| fatal(format!("the client gave no answer for {limit:?}")))
+}
+
 /// A producer with a transactional id.
 pub struct Producer {
-    base: BaseProducer<Noted>,
+    base: Arc<BaseProducer<Noted>>,
     topics: Topics,
     transactional_id: String,
     transaction_timeout: Duration,
@@ -97,7 +116,7 @@ impl Producer {
             .create_with_context(Noted::default())
             .map_err(|error| fault(Operation::Init, &error))?;
         let producer = Self {
-            base,
+            base: Arc::new(base),
             topics: settings.topics.clone(),
             transactional_id: transactional_id.to_owned(),
             transaction_timeout: settings.transaction_timeout,
@@ -222,7 +241,7 @@ impl TransactionalProducer<Member> for Producer {
     fn offsets(
         &self,
         positions: &[(TopicPartition, i64)],
-        membership: &ConsumerGroupMetadata,
+        membership: &Arc<ConsumerGroupMetadata>,
     ) -> Result<(), Fault> {
         let mut list = TopicPartitionList::with_capacity(positions.len());
         for (at, position) in positions {
@@ -233,9 +252,12 @@ impl TransactionalProducer<Member> for Producer {
             list.add_partition_offset(topic, at.partition, Offset::Offset(*position))
                 .map_err(|error| fault(Operation::Offsets, &error))?;
         }
-        let result = self.base.send_offsets_to_transaction(&list, membership, self.transaction_timeout);
+        let (base, membership, timeout) =
+            (Arc::clone(&self.base), Arc::clone(membership), self.transaction_timeout);
+        let given =
+            within(timeout + OVERDUE, move || base.send_offsets_to_transaction(&list, &membership, timeout));
         self.drain();
-        result.map_err(|error| fault(Operation::Offsets, &error))
+        given?.map_err(|error| fault(Operation::Offsets, &error))
     }
 
     fn flush(&self) -> Result<(), Fault> {
