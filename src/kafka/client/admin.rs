@@ -19,7 +19,7 @@ use super::{
     },
     config,
     error::fault,
-    log as client_log,
+    log as client_log, watermarks,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -176,11 +176,15 @@ impl Admin {
         each("deleting", results)
     }
 
-    /// The end of a partition's committed part.
-    pub(super) fn end(&self, topic: &str, partition: i32, operation: Operation) -> Result<i64, Fault> {
-        self.client
-            .inner()
-            .fetch_watermarks(topic, partition, TIMEOUT)
+    /// The end of a partition's committed part. Waits three times `timeout` at most.
+    pub(super) fn end(
+        &self,
+        topic: &str,
+        partition: i32,
+        operation: Operation,
+        timeout: Duration,
+    ) -> Result<i64, Fault> {
+        watermarks::ask(self.client.inner(), topic, partition, timeout)
             .map(|(_, high)| high)
             .map_err(|error| fault(operation, &error))
     }

@@ -21,6 +21,7 @@ use super::{
     error::fault,
     log as client_log, poll,
     producer::WRITER_HEADER,
+    watermarks,
 };
 
 /// How long one question to the cluster may take.
@@ -65,8 +66,7 @@ impl Asker {
     fn high(&self, consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
         // Handles log lines that wait; these clients are assigned nothing, so no record comes.
         drop(consumer.poll(Duration::ZERO));
-        consumer
-            .fetch_watermarks(topic, partition, ASK_TIMEOUT)
+        watermarks::ask(consumer.client(), topic, partition, ASK_TIMEOUT)
             .map_err(|error| fault(Operation::Restore, &error))
     }
 

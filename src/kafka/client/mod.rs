@@ -23,7 +23,7 @@ mod producer;
 mod watermarks;
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -35,16 +35,23 @@ pub use follower::{Followed, Follower};
 use journal::Asker;
 
 use super::{
-    failure::{Fault, Operation},
+    failure::{Fault, FaultClass, Operation},
     port::{Broker, JournalEnds, Positions},
     settings::Settings,
 };
+
+/// How long a worker waits for the end of a journal, which it asks for within a transaction: three times this at most.
+const END_WITHIN: Duration = Duration::from_millis(500);
+/// How long no worker asks again after there was no answer.
+const END_PAUSE: Duration = Duration::from_secs(5);
 
 /// A Kafka cluster, reached through librdkafka.
 pub struct Cluster {
     settings: Arc<Settings>,
     admin: Arc<Admin>,
     asker: OnceLock<Arc<Asker>>,
+    /// When the end of a journal was last asked for in vain.
+    unanswered: Mutex<Option<Instant>>,
     begun: Instant,
 }
 
@@ -56,7 +63,13 @@ impl Cluster {
     pub fn new(settings: Arc<Settings>) -> Result<Self, Fault> {
         config::check_pass_through(&settings)?;
         let admin = Arc::new(Admin::new(&settings)?);
-        Ok(Self { settings, admin, asker: OnceLock::new(), begun: clock::now() })
+        Ok(Self {
+            settings,
+            admin,
+            asker: OnceLock::new(),
+            unanswered: Mutex::default(),
+            begun: clock::now(),
+        })
     }
 
     /// Topics and their settings.
@@ -131,7 +144,14 @@ impl Broker for Cluster {
     }
 
     fn journal_end(&self, partition: i32) -> Result<i64, Fault> {
-        self.admin.end(&self.settings.topics.journal, partition, Operation::Trim)
+        let unanswered = || self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        if unanswered().is_some_and(|since| since.elapsed() < END_PAUSE) {
+            let text = format!("the end of a journal was asked for in vain less than {END_PAUSE:?} ago");
+            return Err(Fault::new(Operation::Trim, FaultClass::Retriable, text));
+        }
+        let end = self.admin.end(&self.settings.topics.journal, partition, Operation::Trim, END_WITHIN);
+        *unanswered() = end.is_err().then(clock::now);
+        end
     }
 
     fn trim_journal(&self, partition: i32, before: i64) {

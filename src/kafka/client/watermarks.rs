@@ -1,11 +1,32 @@
-//! How far a partition reached when it was last fetched, out of the client's memory: asks nobody.
+//! How far a partition reaches: as the broker says now, or out of the client's memory as it was last fetched.
 
 use rdkafka::{
     bindings::rd_kafka_get_watermark_offsets,
+    client::{Client, ClientContext},
     consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::KafkaResult,
     types::RDKafkaRespErr,
 };
-use std::ffi::CString;
+use std::{ffi::CString, time::Duration};
+
+/// How long the leader that the client knows may take, before it is asked whether there is another.
+const FIRST_TRY: Duration = Duration::from_millis(500);
+
+/// First offset and end offset, asked of the partition's leader. Waits a little longer than twice `timeout` at most.
+///
+/// The client goes by the leader that it was told last, for as long as its metadata lives (15 minutes), even once that
+/// broker is gone: then it waits for it, or calls the partition unknown. So it is told anew, and asked once more.
+pub fn ask<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    partition: i32,
+    timeout: Duration,
+) -> KafkaResult<(i64, i64)> {
+    client.fetch_watermarks(topic, partition, timeout.min(FIRST_TRY)).or_else(|_stale| {
+        client.fetch_metadata(Some(topic), timeout)?;
+        client.fetch_watermarks(topic, partition, timeout)
+    })
+}
 
 /// First offset and end offset; none where the partition was not fetched yet.
 pub fn last_known<C: ConsumerContext>(
