@@ -14,6 +14,7 @@ mod operation;
 #[path = "proof/restarts.rs"]
 mod restarts;
 #[path = "proof/scene.rs"]
+#[allow(dead_code, reason = "others use more of it")]
 mod scene;
 mod support;
 

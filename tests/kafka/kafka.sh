@@ -7,6 +7,7 @@
 # On standard output: `brokers HOST:PORT,...` once they are launched (not yet answering), and an answer to each line read:
 #   kill I          kill -9 broker I (1, 2, ...)        -> killed I
 #   start I         start it again on its data          -> started I
+#   keep            do not remove DIR at the end    -> kept
 #   registry PORT   a schema registry, in memory        -> registry URL (launched, not yet answering)
 # At the end of the input, however it came about, all of them are killed: whoever holds the pipe need not tidy up.
 # By hand: run it in a terminal, end it with Ctrl-D.
@@ -100,7 +101,7 @@ end_all() {
     file=${file##*/}
     end "${file%.pid}"
   done
-  rm -rf "$dir"
+  [ "$kept" = yes ] || rm -rf "$dir"
 }
 
 # Kafka's ids are 16 bytes in base64 of the URL alphabet; the tools take a leading dash for an option.
@@ -204,6 +205,7 @@ serve() { # DIR PORT BROKERS
   dir=$(cd "$1" && pwd)
   port=$2
   runtime=none
+  kept=no
   trap end_all EXIT
   choose_runtime
   [ "$3" -eq 0 ] || prepare "$3"
@@ -212,8 +214,9 @@ serve() { # DIR PORT BROKERS
     case $verb in
     kill) end "$argument"; echo "killed $argument" ;;
     start) launch "$argument" kafka_java "$argument" kafka.Kafka "$dir/$argument.properties"; echo "started $argument" ;;
+    keep) kept=yes; echo kept ;;
     registry) registry "$argument" ;;
-    *) echo "kafka.sh: unknown line '$verb': kill I, start I or registry PORT" >&2 ;;
+    *) echo "kafka.sh: unknown line '$verb': kill I, start I, keep or registry PORT" >&2 ;;
     esac
   done
 }

@@ -16,6 +16,8 @@ use crate::support::{Kafka, Record, eventually};
 
 /// How long anything may take on a machine that is busy with a build.
 pub const WITHIN: Duration = Duration::from_secs(120);
+/// How long a page may take that tells of this moment.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// Topics, group and settings of `tillgate run`.
 pub struct Scene {
@@ -134,7 +136,7 @@ impl Scene {
         let member = self.member();
         eventually(WITHIN, &format!("all inputs to be decided; {}", running.log.display()), || {
             running.assert_alive();
-            let committed = self.committed(&member)?;
+            let committed = self.committed(&member, WITHIN)?;
             let reached = |topic: &str, partition: i32, end: i64| match committed
                 .find_partition(topic, partition)
                 .map(|found| found.offset())
@@ -152,9 +154,36 @@ impl Scene {
 
     /// How many POS events the group has committed.
     pub fn events_decided(&self, member: &BaseConsumer) -> i64 {
-        let committed = self.committed(member).expect("the group's offsets");
+        let committed = self.committed(member, WITHIN).expect("the group's offsets");
         let own = committed.elements_for_topic(&self.pos_events);
         own.iter().filter_map(|found| found.offset().to_raw()).filter(|offset| *offset > 0).sum()
+    }
+
+    /// How many partitions each topic has.
+    pub fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    /// Its consumer group; transactional ids begin with the same name.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// Its topics.
+    pub fn topics(&self) -> [&str; 6] {
+        [
+            &self.pos_events,
+            &self.account_events,
+            &self.pos_outcomes,
+            &self.dead_letters,
+            &self.journal,
+            &self.rulesets,
+        ]
+    }
+
+    /// Leaves the folder with the logs behind, for somebody to look at.
+    pub fn keep(self) -> PathBuf {
+        self.folder.keep()
     }
 
     /// A client that asks for the group's offsets and never joins it.
@@ -162,12 +191,13 @@ impl Scene {
         self.kafka.client().set("group.id", &self.group).create().expect("a client")
     }
 
-    fn committed(&self, member: &BaseConsumer) -> Option<TopicPartitionList> {
+    /// Where the group stands on both inputs; none where its coordinator does not say within so long.
+    pub fn committed(&self, member: &BaseConsumer, within: Duration) -> Option<TopicPartitionList> {
         let mut asked = TopicPartitionList::new();
         for topic in [&self.pos_events, &self.account_events] {
             asked.add_partition_range(topic, 0, self.partitions as i32 - 1);
         }
-        member.committed_offsets(asked, WITHIN).ok()
+        member.committed_offsets(asked, within).ok()
     }
 }
 
@@ -219,6 +249,11 @@ impl Running {
         }
     }
 
+    /// Number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until it ends by itself: its exit code, and what it said.
     pub fn ended(mut self) -> (Option<i32>, String) {
         let what = format!("the end of the process; {}", self.log.display());
@@ -239,7 +274,8 @@ impl Running {
         self.child.wait().expect("the child");
     }
 
-    fn signal(&self, name: &str) {
+    /// Sends a signal by its name, such as STOP.
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill");
         assert!(sent.success(), "kill -s {name} {pid}: {sent}");
@@ -251,10 +287,17 @@ impl Running {
             self.assert_alive();
             self.log().iter().find_map(|line| Some(line.get("address")?.as_str()?.to_owned()))
         });
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut answer = agent.get(format!("http://{address}{path}")).call().expect("an answer");
-        let body = answer.body_mut().read_to_string().expect("a text");
-        (answer.status().as_u16(), body)
+        ask(&address, path, WITHIN).expect("an answer")
+    }
+
+    /// The partitions that it decides at this moment; none where it does not answer.
+    pub fn decides(&self) -> Vec<i32> {
+        let address = self.log().iter().find_map(|line| Some(line.get("address")?.as_str()?.to_owned()));
+        let page = address.and_then(|address| ask(&address, "/readyz", AT_ONCE));
+        let page: Value = page.and_then(|(_, body)| serde_json::from_str(&body).ok()).unwrap_or_default();
+        let rows = page["partitions"].as_array().map_or(&[][..], Vec::as_slice);
+        let active = rows.iter().filter(|row| row["state"] == "active");
+        active.filter_map(|row| i32::try_from(row["partition"].as_i64()?).ok()).collect()
     }
 
     /// Waits until it decides on so many partitions.
@@ -266,6 +309,15 @@ impl Running {
             (status == 200 && found == partitions).then_some(())
         });
     }
+}
+
+/// Status and body of a page.
+fn ask(address: &str, path: &str, within: Duration) -> Option<(u16, String)> {
+    let agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(within));
+    let agent: ureq::Agent = agent.build().into();
+    let mut answer = agent.get(format!("http://{address}{path}")).call().ok()?;
+    let body = answer.body_mut().read_to_string().ok()?;
+    Some((answer.status().as_u16(), body))
 }
 
 impl Drop for Running {

@@ -154,6 +154,14 @@ impl Kafka {
         self.await_brokers(self.bootstrap.split(',').count(), &log);
     }
 
+    /// Leaves the brokers' data and logs behind when they end, in this folder. Only for brokers of the test's own.
+    pub fn keep(&self) -> PathBuf {
+        let brokers = self.brokers.as_ref().expect("brokers of the test's own");
+        let mut script = brokers.lock().expect("the script's lock");
+        script.ask("keep", "kept").unwrap_or_else(|reason| panic!("keep: {reason}"));
+        script.folder.clone()
+    }
+
     /// Settings that every client of a test begins with: where the brokers are, and short pauses between attempts.
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();

@@ -16,6 +16,8 @@ use super::eventually;
 use super::kafka::Kafka;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long a broker may take of which it is not known whether it lives.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// Longer than any open transaction lives (`transaction.timeout.ms` is 60 s by default).
 const DECIDED_WITHIN: Duration = Duration::from_secs(90);
 
@@ -122,16 +124,20 @@ impl Kafka {
     pub fn read_committed(&self, topic: &str) -> Vec<Record> {
         let ends = self.ends(topic);
         let reader = self.reader("read_committed");
-        // The end that a read_committed client is told is the last stable offset. Markers and aborted records take
-        // offsets that no reader sees, so the end is known by the partition's end-of-file, not by a last offset.
-        eventually(DECIDED_WITHIN, "open transactions of the topic to end", || {
-            let stable = ends.iter().all(|(&partition, &end)| {
-                let found = reader.fetch_watermarks(topic, partition, ANSWER_WITHIN);
-                found.is_ok_and(|(_, stable)| stable >= end)
-            });
-            stable.then_some(())
-        });
+        await_stable(&reader, topic, &ends);
         read_to_ends(&reader, topic, ends.len())
+    }
+
+    /// Hands every committed record of a topic to `each`, in the order of offsets within a partition, without keeping
+    /// them: up to the high watermark as it was when asked, once no transaction is open before it.
+    ///
+    /// # Panics
+    /// When a partition cannot be read or a transaction stays open.
+    pub fn each_committed(&self, topic: &str, each: impl FnMut(Record)) {
+        let ends = self.ends(topic);
+        let reader = self.reader("read_committed");
+        await_stable(&reader, topic, &ends);
+        each_to_ends(&reader, topic, ends.len(), each);
     }
 
     /// Every committed record before the first transaction that is still open, by partition and offset.
@@ -175,8 +181,10 @@ impl Kafka {
             (count > 0).then_some(count as i32)
         });
         let end = |partition| {
-            eventually(ANSWER_WITHIN, &format!("the end of {topic}"), || {
-                let (_, end) = client.fetch_watermarks(topic, partition, ANSWER_WITHIN).ok()?;
+            eventually(ANSWER_WITHIN * 3, &format!("the end of {topic}"), || {
+                // The client goes by the leader it was told of, even where that was killed since: it is told anew.
+                client.fetch_metadata(Some(topic), ASK_AGAIN).ok()?;
+                let (_, end) = client.fetch_watermarks(topic, partition, ASK_AGAIN).ok()?;
                 Some((partition, end))
             })
         };
@@ -271,13 +279,31 @@ fn assign_all(reader: &BaseConsumer, topic: &str, partitions: usize) {
     reader.assign(&list).expect("the assignment");
 }
 
+fn await_stable(reader: &BaseConsumer, topic: &str, ends: &BTreeMap<i32, i64>) {
+    // The end that a read_committed client is told is the last stable offset. Markers and aborted records take
+    // offsets that no reader sees, so the end is known by the partition's end-of-file, not by a last offset.
+    eventually(DECIDED_WITHIN, &format!("open transactions of {topic} to end"), || {
+        let stable = ends.iter().all(|(&partition, &end)| {
+            let found = reader.fetch_watermarks(topic, partition, ANSWER_WITHIN);
+            found.is_ok_and(|(_, stable)| stable >= end)
+        });
+        stable.then_some(())
+    });
+}
+
 fn read_to_ends(reader: &BaseConsumer, topic: &str, partitions: usize) -> Vec<Record> {
-    assign_all(reader, topic, partitions);
     let mut records = Vec::new();
+    each_to_ends(reader, topic, partitions, |record| records.push(record));
+    records.sort_by_key(|record| (record.partition, record.offset));
+    records
+}
+
+fn each_to_ends(reader: &BaseConsumer, topic: &str, partitions: usize, mut each: impl FnMut(Record)) {
+    assign_all(reader, topic, partitions);
     let mut open: std::collections::BTreeSet<i32> = (0..partitions as i32).collect();
     while !open.is_empty() {
         match reader.poll(ANSWER_WITHIN) {
-            Some(Ok(message)) => records.push(own(&message)),
+            Some(Ok(message)) => each(own(&message)),
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 open.remove(&partition);
             }
@@ -286,8 +312,6 @@ fn read_to_ends(reader: &BaseConsumer, topic: &str, partitions: usize) -> Vec<Re
             None => panic!("{topic}: nothing comes from partitions {open:?}"),
         }
     }
-    records.sort_by_key(|record| (record.partition, record.offset));
-    records
 }
 
 /// Whether a reader gets over this by itself: a broker is away.
