@@ -174,6 +174,41 @@ pub enum TopicsCommand {
     Export(crate::app::archive::args::ExportArgs),
     /// Write the records of an export to topics
     Import(crate::app::archive::args::ImportArgs),
+    /// Add partitions to the inputs and everything that follows them, and move the state of every account along
+    #[command(after_help = "\
+Stop the senders, let tillgate decide what there is, stop every tillgate; then run this, then start tillgate, then the
+senders. It refuses while the group has members, and while a record that is not decided would be left behind on a
+partition that its account leaves. It prints its plan before it acts. Killed at any step, it is run again and goes on.
+Needs Alter on the topics besides what `tillgate run` needs. See \"More partitions\" in docs/operations.md.
+
+Examples:
+  tillgate topics repartition --config /etc/tillgate --partitions 48 --dry-run
+  tillgate topics repartition --config /etc/tillgate --partitions 48
+  tillgate topics repartition --config /etc/tillgate --partitions 48 --wait 120
+
+Exit codes: 0 done, or nothing to do; 1 refused or failed; 2 the command line or the configuration is wrong.")]
+    Repartition(RepartitionArgs),
+}
+
+/// `tillgate topics repartition`
+#[derive(Args, Debug)]
+pub struct RepartitionArgs {
+    /// How many partitions the inputs shall have; never fewer than they have
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub partitions: u32,
+    /// Only print what would be done, and whether it could be done now
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the inputs have grown before: go past the records that are not decided on partitions where some would be left
+    /// behind, and say which they are, so that they can be sent again
+    #[arg(long)]
+    pub pass_over: bool,
+    /// How long members of the group may take to leave
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    pub wait: u64,
+    /// How long the transaction that moves the state may take; at most the brokers' transaction.max.timeout.ms
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub transaction_timeout: u64,
 }
 
 #[derive(Debug, Subcommand)]

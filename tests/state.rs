@@ -22,7 +22,9 @@ use tillgate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
 use tillgate::domain::{Amount, Micros};
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
-use tillgate::pipeline::{Input, JournalBatch, Partition, PartitionOptions, Restore, RestoreFault};
+use tillgate::pipeline::{
+    Input, JournalBatch, LayoutFault, Partition, PartitionOptions, Reset, Restore, RestoreFault, check_record,
+};
 use tillgate::state::Account;
 
 const WRITER: &str = "tillgate-test-0";
@@ -505,4 +507,73 @@ fn a_change_of_the_ruleset_is_noted_once_with_the_positions_before_the_batch() {
     let before = restored.positions();
     let fourth = commit(&mut restored, &history[60..], &mut Published::default());
     assert_eq!(fourth.ruleset_change, change(&ENGINE, before), "a new owner that decides by another ruleset");
+}
+
+/// The journal of a partition of inputs that have so many.
+fn log_of(partitions: u32, seed: u64) -> Log {
+    let options = PartitionOptions { input_partitions: partitions, ..options() };
+    let (mut live, mut log) = (partition(options), Log::default());
+    log.append(commit(&mut live, &history(&ENGINE, seed, 60, 1), &mut Published::default()));
+    log
+}
+
+#[test]
+fn a_state_written_anew_counts_only_once_it_is_whole() {
+    let log = log_of(1, 1);
+    let held = restored(&log_of(1, 2).records, options()).expect("a journal");
+    let last = read_record(log.records.last().expect("a journal")).expect("a record").head;
+    let head = Head { stream_time: held.state().stream_time(), positions: held.positions(), ..last };
+    // One account a record.
+    let mut reset = Reset::after(head, 1);
+    let mut anew: Vec<_> =
+        held.state().accounts().iter().map(|account| reset.add(account).expect("a full record")).collect();
+    anew.push(reset.finish());
+    assert!(anew.len() > 3, "{} records", anew.len());
+    let whole = [&log.records[..], &anew].concat();
+    assert_same(&restored(&whole, options()).expect("a journal"), &held, "over what was there");
+    assert_same(&restored(&anew, options()).expect("a journal"), &held, "from where it begins");
+    for torn in log.records.len() + 1..whole.len() {
+        let found = restored(&whole[..torn], options()).map(|_| ());
+        assert!(
+            matches!(found, Err(RestoreFault::Incomplete { .. })),
+            "{torn} of {}: {found:?}",
+            whole.len()
+        );
+    }
+    let found =
+        restored(&[&whole[..log.records.len() + 1], &whole[log.records.len() + 2..]].concat(), options());
+    assert!(matches!(found, Err(RestoreFault::Gap { .. })), "one is missing");
+}
+
+#[test]
+fn a_journal_of_another_number_of_partitions_is_refused_with_both_and_the_way_out() {
+    let of = |partitions| PartitionOptions { input_partitions: partitions, ..options() };
+    let text =
+        |log: &Log, now| restored(&log.records, of(now)).map(|_| ()).expect_err("a refusal").to_string();
+    let log = log_of(4, 1);
+    let grown = text(&log, 6);
+    for part in ["of 4 partitions, and they have 6", "tillgate topics repartition --partitions 6"] {
+        assert!(grown.contains(part), "{grown}");
+    }
+    assert!(text(&log, 3).contains("must be started again"), "{}", text(&log, 3));
+    assert!(restored(&log.records, of(4)).is_ok() && restored(&log.records, of(0)).is_ok());
+    let mut both = log_of(4, 1);
+    let mut other = read_record(both.records.last().expect("a record")).expect("a record").head;
+    other = Head { partitions: 6, sequence: other.sequence + 1, part: 0, parts: 1, ..other };
+    both.records.push(write_record(&other, (0, &[]), (0, &[])));
+    assert!(text(&both, 0).contains("of 4 partitions, and they have 6"));
+}
+
+#[test]
+fn a_journal_that_does_not_know_its_number_is_held_against_its_accounts() {
+    let log = log_of(0, 1);
+    assert!(restored(&log.records, PartitionOptions { input_partitions: 1, ..options() }).is_ok());
+    let found = restored(&log.records, PartitionOptions { input_partitions: 3, ..options() }).map(|_| ());
+    assert!(matches!(found, Err(RestoreFault::Layout(LayoutFault::Strangers { now: 3, .. }))), "{found:?}");
+    let last = log.records.last().expect("a record");
+    assert!(check_record(last, 1).is_ok() && check_record(last, 0).is_ok());
+    assert!(matches!(check_record(last, 3), Err(RestoreFault::Layout(LayoutFault::Strangers { .. }))));
+    let known = log_of(2, 1);
+    let found = check_record(known.records.last().expect("a record"), 3);
+    assert!(matches!(found, Err(RestoreFault::Layout(LayoutFault::Written { written: 2, now: 3, .. }))));
 }

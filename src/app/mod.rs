@@ -6,6 +6,7 @@ mod config;
 mod load;
 mod pulse;
 mod recorded;
+mod repartition;
 mod replay;
 pub(crate) mod run;
 mod topics;

@@ -11,6 +11,7 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
     let dry_run = match command {
         TopicsCommand::Export(args) => return super::archive::export::run(args, common),
         TopicsCommand::Import(args) => return super::archive::import::run(args, common),
+        TopicsCommand::Repartition(args) => return super::repartition::run(args, common),
         TopicsCommand::Create { dry_run } => Some(*dry_run),
         TopicsCommand::Check => None,
     };
@@ -46,7 +47,7 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
     }
 }
 
-fn print(rows: &[Row]) -> Result<(), AppError> {
+pub(super) fn print(rows: &[Row]) -> Result<(), AppError> {
     let mut out = std::io::stdout().lock();
     let is = |row: &Row| row.is.clone().unwrap_or_else(|| "missing".to_owned());
     let columns = |row: &Row| {

@@ -85,4 +85,17 @@ pub trait Deciders: Send + Sync + 'static {
     type Restoring: Restoring<Decider = Self::Decider>;
     /// A state for `partition` with nothing in it.
     fn restoring(&self, partition: i32) -> Self::Restoring;
+
+    /// How many partitions the inputs had when these were made; 0: not known, and nothing is held against it.
+    fn input_partitions(&self) -> u32 {
+        0
+    }
+
+    /// Whether a journal that ends in this record may be gone on from.
+    ///
+    /// # Errors
+    /// It was written for another number of partitions; in words, with what to do.
+    fn check_last(&self, _record: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
 }

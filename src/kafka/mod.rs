@@ -12,6 +12,9 @@
 //!   that names no member passes the broker). A new owner first settles what the old one left open (it fences the
 //!   writer it finds in the journal) and compares journal and group before it decides anything; where they differ it
 //!   refuses.
+//! - **No account without its state.** Where the inputs grow, keys move away from the state of their accounts. It is
+//!   noticed before the first event of such a key is decided, and nothing more is decided (`layout`) until the state
+//!   has followed (`repartition`).
 //! - **No late request.** The protocol has a hole: a commit that was sent twice can end a later transaction. A
 //!   producer that saw any disturbance never begins another transaction (`client::log`, `transaction`).
 //! - **Nothing is skipped.** A record that cannot be read goes to the dead letters in the same transaction; one that
@@ -30,10 +33,12 @@ mod decide;
 pub mod decider;
 pub mod failure;
 pub mod health;
+pub mod layout;
 pub mod partitions;
 pub mod port;
 mod progress;
 mod rebalance;
+pub mod repartition;
 mod restore;
 pub mod rulesets;
 pub mod settings;
@@ -47,8 +52,8 @@ pub mod worker;
 use std::sync::{Arc, atomic::AtomicBool};
 
 use self::{
-    client::Cluster, decider::Deciders, failure::Fault, health::Health, port::Broker, settings::Settings,
-    standby::Following, suspect::Suspects, worker::Shared,
+    client::Cluster, decider::Deciders, failure::Fault, health::Health, layout::Layout, port::Broker,
+    settings::Settings, standby::Following, suspect::Suspects, worker::Shared,
 };
 
 /// Checks the topics, then decides until `stop` is set and every worker has left the group. `deciders` is told how many
@@ -66,7 +71,9 @@ pub fn run<D: Deciders>(
     let settings = Arc::new(settings);
     let cluster = Cluster::new(Arc::clone(&settings))?;
     let partitions = topics::verify(cluster.admin(), &settings)?;
-    run_on(Arc::new(cluster), settings, deciders(partitions), health, stop);
+    let deciders = deciders(partitions);
+    layout::verify(&cluster, &*deciders, partitions)?;
+    run_on(Arc::new(cluster), settings, deciders, health, stop);
     Ok(())
 }
 
@@ -79,7 +86,8 @@ pub fn run_on<B: Broker, D: Deciders>(
     stop: &AtomicBool,
 ) {
     let suspects = Arc::new(Suspects::new(settings.failures_per_record_max));
-    let shared = Shared { broker, deciders, settings, health, suspects, standby: Arc::default() };
+    let layout = Arc::new(Layout::new(deciders.input_partitions()));
+    let shared = Shared { broker, deciders, settings, health, suspects, layout, standby: Arc::default() };
     let following = Following::start(&shared);
     supervise::supervise(&shared, stop);
     following.end(&*shared.broker);

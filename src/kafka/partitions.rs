@@ -8,7 +8,7 @@ use crate::{
     codec::Schemas,
     domain::outcome::Outcome,
     engine::Engine,
-    pipeline::{Interrupt, Output, Partition, PartitionOptions, Restore},
+    pipeline::{Interrupt, Output, Partition, PartitionOptions, Restore, check_record},
     telemetry,
 };
 
@@ -38,6 +38,14 @@ impl Deciders for Partitions {
     fn restoring(&self, partition: i32) -> Reading {
         let empty = Partition::new(Arc::clone(&self.engine), partition, self.options.clone());
         Reading { restore: Restore::new(empty), schemas: Arc::clone(&self.schemas) }
+    }
+
+    fn input_partitions(&self) -> u32 {
+        self.options.input_partitions
+    }
+
+    fn check_last(&self, record: &[u8]) -> Result<(), String> {
+        check_record(record, self.options.input_partitions).map_err(|fault| fault.to_string())
     }
 }
 
@@ -69,6 +77,14 @@ pub struct Live {
     partition: Partition,
     schemas: Arc<dyn Schemas + Send + Sync>,
     counts: Counts,
+}
+
+impl Live {
+    /// The partition, to look at.
+    #[must_use]
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
 }
 
 impl Decider for Live {

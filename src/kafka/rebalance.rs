@@ -274,6 +274,30 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
         Ok(())
     }
 
+    /// The highest partition number of which something is ours.
+    pub fn highest(&self) -> Option<i32> {
+        let highest = self.slots.iter().rposition(Option::is_some)?;
+        i32::try_from(highest).ok()
+    }
+
+    /// Stops deciding on every partition: their states are dropped, and a person must look at it.
+    ///
+    /// # Errors
+    /// Delivery cannot be paused: rebuild.
+    pub fn refuse_all<C: GroupConsumer>(&mut self, consumer: &C, why: &str) -> Result<(), Fault> {
+        for (partition, slot) in (0..).zip(&mut self.slots) {
+            let Some(slot) = slot else { continue };
+            if slot.inputs != [true; 2] || matches!(slot.state, State::Refused) {
+                continue;
+            }
+            consumer.pause(partition)?;
+            slot.moved();
+            slot.state = State::Refused;
+            self.health.partition(self.worker, partition, PartitionHealth::Blocked(why.to_owned()));
+        }
+        Ok(())
+    }
+
     /// What was held of the last batches, to be part of the next.
     pub fn take_held(&mut self) -> Vec<R> {
         self.slots.iter_mut().flatten().flat_map(|slot| std::mem::take(&mut slot.held)).collect()

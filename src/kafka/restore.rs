@@ -149,7 +149,7 @@ impl<B: Broker, D: Deciders> Restores<B, D> {
 }
 
 /// The whole restore of one partition; goes on where it stood after a fault that may pass.
-fn restore<B: Broker, D: Deciders>(
+pub(super) fn restore<B: Broker, D: Deciders>(
     shared: &Shared<B, D>,
     partition: i32,
     wanted: &AtomicBool,

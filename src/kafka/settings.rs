@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::config::{self, Secret};
+use crate::{
+    config::{self, Secret},
+    pipeline::Input,
+};
 
 /// How members of the group share the partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,17 @@ pub struct Topics {
     pub journal: String,
     /// The rulesets that decided, by hash, and from where on each of them did.
     pub rulesets: String,
+}
+
+impl Topics {
+    /// The name of an input.
+    #[must_use]
+    pub fn input(&self, input: Input) -> &str {
+        match input {
+            Input::PosEvents => &self.pos_events,
+            Input::AccountEvents => &self.account_events,
+        }
+    }
 }
 
 impl Default for Topics {

@@ -20,8 +20,11 @@ pub enum Action {
     Keep,
     /// The topic is created.
     Create,
-    /// Partitions are added. Keys move to other partitions: allowed only while the topic is empty of state.
+    /// Partitions are added. The keys of an input then move to other partitions, so the state must follow them: only
+    /// `repartition` plans that.
     Grow,
+    /// The state is written anew, for another number of partitions.
+    Rewrite,
     /// A setting is changed.
     Alter,
     /// It cannot be put right by a command; the text says what to do.
@@ -155,7 +158,7 @@ pub fn plan(admin: &Admin, settings: &Settings, layout: Layout) -> Result<Vec<Ro
 
 fn rows(settings: &Settings, layout: Layout, found: &BTreeMap<String, TopicState>) -> Vec<Row> {
     let wanted = wanted(settings, layout.retention, found);
-    // Adding partitions moves keys away from their state, so what exists fixes the number.
+    // Adding partitions moves keys away from their state, so what exists fixes the number: `repartition` moves both.
     let partitions = [&settings.topics.pos_events, &settings.topics.account_events]
         .into_iter()
         .filter_map(|name| found.get(name).map(|topic| topic.partitions))
@@ -235,7 +238,8 @@ pub fn apply(admin: &Admin, settings: &Settings, layout: Layout, rows: &[Row]) -
     if let Some(row) = rows.iter().find(|row| row.action == Action::Refuse) {
         return Err(refused(&format!(
             "{row}: the inputs must have the same number of partitions, and adding some moves keys away from their \
-             state: create the topic anew with {} partitions",
+             state: where `tillgate topics repartition` was interrupted, run it again with --partitions {}; else \
+             create the topic anew with so many",
             row.should
         )));
     }
@@ -291,8 +295,11 @@ fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<Stri
     if events != accounts && events > 0 && accounts > 0 {
         faults.push(format!(
             "topic '{}' has {events} partitions and '{}' {accounts}: they must have the same number, so that an \
-             account's events meet; create one of them anew",
-            topics.pos_events, topics.account_events
+             account's events meet; where `tillgate topics repartition` was interrupted, run it again with \
+             --partitions {}; else create one of them anew",
+            topics.pos_events,
+            topics.account_events,
+            events.max(accounts)
         ));
     }
     for name in [&topics.journal, &topics.pos_outcomes] {

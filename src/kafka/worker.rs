@@ -19,6 +19,7 @@ use super::{
     decider::{Decider, Deciders, Input},
     failure::{Fault, FaultClass},
     health::{Health, WorkerHealth},
+    layout::Layout,
     port::{Broker, GroupConsumer, InboundRecord, TopicPartition, TransactionalProducer},
     rebalance::{RotationStep, Slots},
     restore::Restores,
@@ -53,6 +54,8 @@ pub struct Shared<B: Broker, D: Deciders> {
     pub suspects: Arc<Suspects>,
     /// Copies of what others decide.
     pub standby: Arc<Standby<D::Restoring>>,
+    /// Whether keys are still where they were at the start.
+    pub layout: Arc<Layout>,
 }
 
 impl<B: Broker, D: Deciders> Clone for Shared<B, D> {
@@ -64,6 +67,7 @@ impl<B: Broker, D: Deciders> Clone for Shared<B, D> {
             health: Arc::clone(&self.health),
             suspects: Arc::clone(&self.suspects),
             standby: Arc::clone(&self.standby),
+            layout: Arc::clone(&self.layout),
         }
     }
 }
@@ -157,7 +161,11 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         let spare = std::mem::take(&mut self.spare);
         let (records, idle) =
             gather(&*self.shared.broker, &self.consumer, held, spare, &limits, IDLE, &mut self.lanes)?;
-        if records.is_empty() {
+        let layout = &self.shared.layout;
+        if !records.iter().all(|record| layout.is_home(record.source().partition, record.key())) {
+            layout.look(&*self.shared.broker)?;
+        }
+        if records.is_empty() || layout.grown().is_some() {
             return Ok(());
         }
         let begun = self.shared.broker.now();
@@ -192,6 +200,10 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
     fn between(&mut self) -> Result<(), Fault> {
         if self.consumer.changes_waiting() {
             self.slots.answer(&self.consumer, &mut self.restores)?;
+            self.shared.layout.owns(self.slots.highest(), &*self.shared.broker);
+        }
+        if let Some(why) = self.shared.layout.grown() {
+            self.slots.refuse_all(&self.consumer, why)?;
         }
         while let Some(restored) = self.restores.take() {
             self.slots.restored(&self.consumer, restored)?;

@@ -5,11 +5,15 @@
 //! the simulation all go through here, so that they cannot differ.
 
 mod journal;
+mod layout;
 mod partition;
+mod reset;
 mod restore;
 
 pub use journal::JournalBatch;
+pub use layout::{LayoutFault, check_record};
 pub use partition::{Interrupt, Partition, PartitionOptions};
+pub use reset::Reset;
 pub use restore::{Restore, RestoreFault};
 
 use crate::domain::outcome::Outcome;

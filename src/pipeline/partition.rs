@@ -150,6 +150,17 @@ impl Partition {
         self.set_positions(self.committed_positions);
     }
 
+    /// How many partitions the inputs have; 0: not known.
+    pub(super) fn input_partitions(&self) -> u32 {
+        self.options.input_partitions
+    }
+
+    /// Numbers of the last committed transaction in the journal and of its last checkpoint rotation; 0: none yet.
+    #[must_use]
+    pub fn journalled(&self) -> (u64, u64) {
+        (self.journal.sequence, self.journal.rotation.number)
+    }
+
     /// Its number.
     #[must_use]
     pub fn number(&self) -> i32 {

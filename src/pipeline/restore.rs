@@ -4,6 +4,7 @@
 //! anywhere before the beginning of a complete rotation, and every gap, foreign record or torn transaction is a refusal:
 //! deciding on from a wrong state is worse than not deciding.
 
+use super::layout::{self, LayoutFault};
 use super::partition::Partition;
 use crate::codec::journal::{Head, JournalFault, read_account, read_change, read_record};
 use crate::state::{Fact, PartitionState, StateFault};
@@ -41,6 +42,9 @@ pub enum RestoreFault {
         /// Of this record.
         part: u32,
     },
+    /// Its keys are divided up in another way than the inputs are.
+    #[error("{0}")]
+    Layout(#[from] LayoutFault),
     /// The journal's beginning is gone and no complete checkpoint rotation follows.
     #[error(
         "the journal begins with transaction {first} and holds no complete checkpoint rotation: its beginning was deleted (check retention and cleanup.policy of the journal topic)"
@@ -57,7 +61,8 @@ pub struct Restore {
     partition: Partition,
     last: Option<Head>,
     first_sequence: u64,
-    /// Whether the journal is there from the first transaction or a reset on: every account is then set.
+    /// Whether every account must be set by now: the journal is there from the first transaction on, or from a reset
+    /// whose rotation is complete.
     whole: bool,
     /// The rotation whose beginning was seen, until it is complete.
     begun: Option<u64>,
@@ -97,8 +102,10 @@ impl Restore {
         let record = read_record(bytes)?;
         self.follows(&record.head)?;
         if record.head.resets && record.head.part == 0 {
+            // What follows counts only once its rotation is complete.
             self.partition.state = PartitionState::default();
-            self.whole = true;
+            self.begun = record.head.rotation_begins.then_some(record.head.rotation);
+            (self.whole, self.complete) = (false, false);
         }
         let whole = self.whole;
         let state = &mut self.partition.state;
@@ -118,7 +125,11 @@ impl Restore {
             return Err(JournalFault::Damaged("bytes follow after the last account").into());
         }
         state.advance(record.head.stream_time);
-        self.last = Some(record.head);
+        let head = record.head;
+        if head.rotation_completes && head.part + 1 == head.parts && self.begun == Some(head.rotation) {
+            (self.complete, self.whole) = (true, true);
+        }
+        self.last = Some(head);
         Ok(())
     }
 
@@ -133,6 +144,9 @@ impl Restore {
             }
             Some(last) => last.sequence.checked_add(1) == Some(head.sequence) && head.part == 0,
         };
+        if let Some(last) = self.last.as_ref().filter(|_| !head.resets) {
+            layout::same(head.partition, last.partitions, head.partitions)?;
+        }
         if !follows || head.part >= head.parts {
             let last = self.last.as_ref();
             return Err(RestoreFault::Gap {
@@ -149,16 +163,14 @@ impl Restore {
         if head.rotation_begins {
             self.begun = Some(head.rotation);
         }
-        if head.rotation_completes && head.part + 1 == head.parts && self.begun == Some(head.rotation) {
-            self.complete = true;
-        }
         Ok(())
     }
 
     /// The partition as the journal has it.
     ///
     /// # Errors
-    /// [`RestoreFault::Incomplete`] or [`RestoreFault::Gap`] where the journal does not reach.
+    /// [`RestoreFault::Incomplete`] or [`RestoreFault::Gap`] where the journal does not reach, [`RestoreFault::Layout`]
+    /// where it was written for another number of partitions than the inputs have.
     pub fn finish(self) -> Result<Partition, RestoreFault> {
         let Self { mut partition, last, first_sequence, whole, complete, .. } = self;
         let Some(last) = last else { return Ok(partition) };
@@ -174,6 +186,7 @@ impl Restore {
                 part: last.parts,
             });
         }
+        layout::holds(&last, partition.state(), partition.input_partitions())?;
         partition.resume_after(&last);
         Ok(partition)
     }

@@ -28,7 +28,7 @@ pub struct Scene {
     pub dead_letters: String,
     pub journal: String,
     pub rulesets: String,
-    partitions: u32,
+    pub partitions: u32,
     group: String,
     sets: Vec<String>,
     folder: TempDir,

@@ -20,6 +20,7 @@ mod log;
 mod place;
 mod poll;
 mod producer;
+mod tail;
 mod watermarks;
 
 use std::{

@@ -1,0 +1,120 @@
+//! `tillgate topics repartition`: the plan on standard output, how far it is on standard error.
+
+use super::{AppError, run::options, topics};
+use crate::cli::{Common, RepartitionArgs};
+use crate::codec::KnownSchemas;
+use crate::config::Settings;
+use crate::kafka::partitions::Partitions;
+use crate::kafka::repartition::{Passed, Progress, Repartition, Request, Written};
+use crate::pipeline::{Input, OutcomeEncoding};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Steps of the bar for each journal.
+const STEPS: u64 = 1_000;
+
+#[allow(clippy::disallowed_methods, reason = "tells how long it took; no part of a decision")]
+pub(super) fn run(args: &RepartitionArgs, common: &Common) -> Result<(), AppError> {
+    let settings = &super::settings(common)?;
+    let request = Request {
+        to: args.partitions,
+        wait: Duration::from_secs(args.wait),
+        transaction_timeout: Duration::from_secs(args.transaction_timeout),
+        record_bytes_max: settings.journal.record_bytes_max,
+        pass_over: args.pass_over,
+    };
+    let repartition = Repartition::plan(&settings.into(), request)?;
+    let plan = repartition.planned();
+    let (due, moves) = (plan.due(), plan.moves());
+    topics::print(&plan.rows)?;
+    let mut talk = std::io::stderr();
+    if args.dry_run {
+        if due > 0 {
+            tell_passed(&mut talk, &repartition.check()?, settings, "would be")?;
+        }
+        return Ok(writeln!(talk, "{due} things to do; nothing was changed")?);
+    }
+    let schemas = Arc::new(KnownSchemas::new().map_err(AppError::Start)?);
+    let engine = super::engine(settings);
+    // Nothing is decided or published: how outcomes are encoded does not matter.
+    let partitions =
+        |count| Partitions::new(engine, options(settings, OutcomeEncoding::Json, count), schemas);
+    let (begun, mut show) = (Instant::now(), Show::new());
+    let written = repartition.carry_out(partitions, &mut |progress| show.progress(progress))?;
+    show.bar.finish_and_clear();
+    match (due, moves) {
+        (0, _) => Ok(writeln!(talk, "nothing to do")?),
+        (_, false) => Ok(writeln!(talk, "the topics have grown; there is no state to move")?),
+        (_, true) => {
+            tell_passed(&mut talk, &written.passed, settings, "were")?;
+            tell(&mut talk, &written, begun.elapsed())
+        }
+    }
+}
+
+fn tell_passed(
+    talk: &mut impl Write,
+    passed: &[Passed],
+    settings: &Settings,
+    verb: &str,
+) -> Result<(), AppError> {
+    for Passed { at, begin, end } in passed {
+        let topic = match at.input {
+            Input::PosEvents => &settings.topics.pos_events,
+            Input::AccountEvents => &settings.topics.account_events,
+        };
+        let partition = at.partition;
+        writeln!(
+            talk,
+            "{topic} [{partition}]: the records from offset {begin} up to {end} {verb} passed over"
+        )?;
+    }
+    Ok(())
+}
+
+fn tell(talk: &mut impl Write, written: &Written, took: Duration) -> Result<(), AppError> {
+    let Written { accounts, moved, records, bytes, .. } = written;
+    Ok(writeln!(
+        talk,
+        "{accounts} accounts, {moved} of them on another partition than before, in {records} journal records of {} KiB \
+         together, within {:.1?}: start tillgate, then the senders",
+        bytes >> 10,
+        took
+    )?)
+}
+
+/// Tells each stage once, in a line that stays, and how far the journals are on a terminal.
+struct Show {
+    bar: ProgressBar,
+    told: Option<Progress>,
+}
+
+impl Show {
+    fn new() -> Self {
+        let style = "{bar:40} {percent:>3}% of the journals, {elapsed}, {eta} left";
+        let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self { bar: ProgressBar::new(1).with_style(style), told: None }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        let line = match progress {
+            Progress::Members => "the group has members: waiting for them to leave",
+            Progress::Joining => "the group is empty: joining it, so that nobody decides meanwhile",
+            Progress::Grown => "the topics have their partitions: moving the state",
+            Progress::Folding { done, of, offsets: (read, there) } => {
+                let part = read.saturating_mul(STEPS as i64).checked_div(there).unwrap_or(0);
+                self.bar.set_length(u64::from(of) * STEPS);
+                self.bar.set_position(u64::from(done) * STEPS + u64::try_from(part).unwrap_or(0));
+                return;
+            }
+            Progress::Committing => "everything is written: committing",
+            Progress::Committed => "committed: cutting off what is void",
+        };
+        if self.told.replace(progress) != Some(progress) {
+            // Standard error may be closed; that stops nothing.
+            self.bar.suspend(|| drop(writeln!(std::io::stderr(), "{line}")));
+        }
+    }
+}

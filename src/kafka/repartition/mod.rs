@@ -1,0 +1,443 @@
+//! More partitions for the inputs, in place, with the state of every account following its key. Offline: nothing is
+//! decided meanwhile.
+//!
+//! Before anything is changed: the group has no member, and every input record that is not decided yet stands where its
+//! key belongs among the new number. Then the topics grow, and one transaction makes void all journals and writes the
+//! complete state of each new partition. Until it is committed nothing has changed but the number of partitions, which
+//! makes every `run` refuse; after it, all is done. So a repartition that was killed at any step is run again, and goes on
+//! from what it finds.
+
+mod owner;
+mod plan;
+mod state;
+
+use std::{sync::Arc, time::Duration};
+
+use self::{
+    owner::{Owner, all},
+    plan::{Found, goes_on},
+    state::{Writing, fold},
+};
+pub use self::{plan::Plan, state::Written};
+use super::{
+    client::{Cluster, Isolation, Span},
+    decider::Deciders,
+    failure::{Fault, FaultClass, Operation},
+    health::Health,
+    layout::Layout,
+    partitions::Partitions,
+    port::{Broker, Input, JournalReader, Positions, TopicPartition},
+    settings::Settings,
+    suspect::Suspects,
+    topics::Action,
+    transaction::{End, Transactions, again},
+    worker::Shared,
+};
+use crate::{
+    codec::journal::{Head, read_record},
+    config::Secret,
+    domain::partitioner::partition_of,
+};
+
+/// The name of the process that does it, in client and transactional ids: the same each time, so that the next one ends
+/// what a killed one left open.
+const INSTANCE: &str = "repartition";
+/// How often the group is asked whether its members have left.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// How long a question is asked again that is not answered in time.
+const ASK_FOR: Duration = Duration::from_secs(30);
+/// How long grown topics may take to be known everywhere.
+const GROWN_WITHIN: Duration = Duration::from_secs(60);
+
+/// How it is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// How many partitions there shall be.
+    pub to: u32,
+    /// How long members of the group are waited for.
+    pub wait: Duration,
+    /// How long the transaction may take.
+    pub transaction_timeout: Duration,
+    /// Longest journal record, bytes.
+    pub record_bytes_max: usize,
+    /// Go past records that would be left behind, instead of refusing, where the inputs have grown before.
+    pub pass_over: bool,
+}
+
+/// Records that are never decided where they stand, because some of them would be left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Which input and partition.
+    pub at: TopicPartition,
+    /// The first that is not decided.
+    pub begin: i64,
+    /// The first that is decided again.
+    pub end: i64,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The group has members that are waited for.
+    Members,
+    /// Waiting for the group to give all partitions.
+    Joining,
+    /// The topics have grown.
+    Grown,
+    /// Journals are read and written anew.
+    Folding {
+        /// Journals that are done.
+        done: u32,
+        /// How many there are.
+        of: u32,
+        /// Offsets of those under way: read, and there.
+        offsets: (i64, i64),
+    },
+    /// Everything is written; the transaction is ended.
+    Committing,
+    /// The state is in its new place.
+    Committed,
+}
+
+/// A repartition of the topics of one group.
+pub struct Repartition {
+    cluster: Arc<Cluster>,
+    settings: Arc<Settings>,
+    request: Request,
+    found: Found,
+    plan: Plan,
+    /// Whether the inputs had more partitions already than the state is written for: only then can there be records
+    /// that nobody may decide where they stand.
+    grown_before: bool,
+}
+
+impl Repartition {
+    /// Looks at the topics and journals, and plans. Changes nothing.
+    ///
+    /// # Errors
+    /// The cluster cannot be reached, topics are missing, or it cannot be done.
+    pub fn plan(settings: &Settings, request: Request) -> Result<Self, Fault> {
+        let mut own = settings.clone();
+        (own.instance, own.static_membership) = (INSTANCE.to_owned(), false);
+        (own.workers, own.transaction_timeout) = (1, request.transaction_timeout);
+        // The member must learn of new partitions soon.
+        let refresh = own.client.entry("topic.metadata.refresh.interval.ms".to_owned());
+        refresh.or_insert_with(|| Secret::new("1000".to_owned()));
+        let settings = Arc::new(own);
+        let cluster = Arc::new(Cluster::new(Arc::clone(&settings))?);
+        let found = look(&cluster, &settings)?;
+        let plan = plan::plan(&settings.topics, &found, request.to).map_err(|why| refused(&why))?;
+        let grown_before = plan.from.is_some_and(|from| found.inputs.iter().any(|count| *count > from));
+        Ok(Self { cluster, settings, request, found, plan, grown_before })
+    }
+
+    /// What has to be done.
+    #[must_use]
+    pub fn planned(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Whether it could be done now, as far as can be told without joining the group, and what it would go past. Changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// What stands in the way, with what to do.
+    pub fn check(&self) -> Result<Vec<Passed>, Fault> {
+        if self.has_members()? {
+            return Err(self.members_stay());
+        }
+        self.left_behind(&self.found.heads)
+    }
+
+    /// Does it. `partitions` makes states as they are: for the number of partitions they were written for.
+    ///
+    /// # Errors
+    /// What stands in the way or goes wrong, with what to do. It can always be run again.
+    pub fn carry_out(
+        mut self,
+        partitions: impl FnOnce(u32) -> Partitions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Written, Fault> {
+        if self.plan.due() == 0 {
+            self.cut_off_what_is_void()?;
+            return Ok(Written::default());
+        }
+        let cluster = Arc::clone(&self.cluster);
+        // First: what a killed one left open would hold journals and positions back.
+        let mut transactions = Transactions::start(
+            Arc::clone(&cluster),
+            self.settings.transactional_id(0),
+            self.settings.transaction_timeout,
+        )
+        .map_err(|fault| Fault { text: format!("{}: {SHORTER}", fault.text), ..fault })?;
+        self.await_no_members(progress)?;
+        progress(Progress::Joining);
+        let mut owner = Owner::join(&*cluster)?;
+        owner.await_all(&*cluster, self.found.inputs)?;
+        self.left_behind(&self.found.heads)?;
+        self.grow()?;
+        progress(Progress::Grown);
+        let Some(from) = self.plan.from.filter(|_| self.plan.moves()) else {
+            return Ok(Written::default());
+        };
+        owner.await_all(&*cluster, [self.plan.to; 2])?;
+        // Nobody else decides any more: as they are now, the journals stay.
+        self.found = look(&cluster, &self.settings)?;
+        transactions.ready()?;
+        let written = self.write(&transactions, &mut owner, partitions(from), from, progress)?;
+        progress(Progress::Committed);
+        drop(owner);
+        self.cut_off_what_is_void()?;
+        Ok(written)
+    }
+
+    fn write(
+        &self,
+        transactions: &Transactions<Cluster>,
+        owner: &mut Owner<Cluster>,
+        partitions: Partitions,
+        from: u32,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Written, Fault> {
+        let (cluster, to) = (&self.cluster, self.plan.to);
+        let heads = self.found.heads.get(..from as usize).unwrap_or(&self.found.heads);
+        let passed = self.left_behind(heads)?;
+        transactions.begin()?;
+        let mut next = goes_on(heads, from, to);
+        next.iter_mut().for_each(|head| transactions.writer().clone_into(&mut head.writer));
+        for Passed { at, end, .. } in &passed {
+            if let Some(head) = usize::try_from(at.partition).ok().and_then(|place| next.get_mut(place)) {
+                head.positions[at.input as usize] = Some(*end);
+            }
+        }
+        let positions = positions(&next);
+        let mut writing =
+            Writing::<Cluster>::new(transactions.producer(), next, self.request.record_bytes_max);
+        let shared = Shared {
+            broker: Arc::clone(cluster),
+            layout: Arc::new(Layout::new(partitions.input_partitions())),
+            deciders: Arc::new(partitions),
+            settings: Arc::clone(&self.settings),
+            health: Arc::new(Health::new(0)),
+            suspects: Arc::new(Suspects::new(self.settings.failures_per_record_max)),
+            standby: Arc::default(),
+        };
+        let mut stay = || owner.stay([to; 2]);
+        let written = fold(&shared, heads, &mut writing, &mut stay, progress)
+            .and_then(|()| writing.finish())
+            .and_then(|written| owner.stay([to; 2]).map(|()| written));
+        let written = match written {
+            Ok(written) => Written { passed, ..written },
+            Err(fault) => {
+                transactions.abort()?;
+                return Err(fault);
+            }
+        };
+        progress(Progress::Committing);
+        // As a member that owns everything: the broker refuses the transaction if it is one no more.
+        match transactions.finish(owner.member(), &positions)? {
+            End::Committed => Ok(written),
+            End::Aborted(fault) => Err(fault),
+        }
+    }
+
+    fn await_no_members(&self, progress: &mut dyn FnMut(Progress)) -> Result<(), Fault> {
+        let begun = self.cluster.now();
+        while self.has_members()? {
+            if self.cluster.now() - begun >= self.request.wait {
+                return Err(self.members_stay());
+            }
+            progress(Progress::Members);
+            self.cluster.wait(ASK_EVERY);
+        }
+        Ok(())
+    }
+
+    fn has_members(&self) -> Result<bool, Fault> {
+        for partition in 0..i32::try_from(self.found.heads.len()).unwrap_or(i32::MAX) {
+            let positions = self.ask(|| self.cluster.group_positions(partition))?;
+            for (input, position) in Input::ALL.into_iter().zip(positions) {
+                if let Some(position) = position {
+                    return self.cluster.group_has_members(TopicPartition { input, partition }, position);
+                }
+            }
+        }
+        // It has never committed anything.
+        Ok(false)
+    }
+
+    /// Asks the cluster, again where it does not answer in time.
+    fn ask<T>(&self, question: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
+        again(&*self.cluster, ASK_FOR, question)
+    }
+
+    fn members_stay(&self) -> Fault {
+        refused(&format!(
+            "the group '{}' has members: let tillgate decide what there is, stop every process, and run this again (one \
+             that was killed, or has a name, counts until its session runs out: --wait waits for that)",
+            self.settings.group_id
+        ))
+    }
+
+    /// The partitions on which a record that is not decided would be left behind, because its account leaves them:
+    /// refused unless they are to be passed over.
+    fn left_behind(&self, heads: &[Option<Head>]) -> Result<Vec<Passed>, Fault> {
+        let (to, mut passed) = (self.plan.to, Vec::new());
+        let mut dump = self.cluster.dump(Isolation::Committed)?;
+        for at in all(self.found.inputs) {
+            let head = usize::try_from(at.partition).ok().and_then(|place| heads.get(place)?.as_ref());
+            let positions: Positions = match head {
+                Some(head) => head.positions,
+                None => self.ask(|| self.cluster.group_positions(at.partition))?,
+            };
+            let topic = self.settings.topics.input(at.input);
+            let ends = self.ask(|| self.cluster.ends(topic, at.partition))?;
+            if ends.stable < ends.high {
+                return Err(refused(&format!(
+                    "{topic} [{}] has an open transaction of a sender from offset {} on, and nobody knows what it \
+                     holds: stop the senders, and wait until it has ended",
+                    at.partition, ends.stable
+                )));
+            }
+            let begin = positions[at.input as usize].unwrap_or(ends.start).max(ends.start);
+            dump.read(Span { topic: topic.to_owned(), partition: at.partition, begin, end: ends.stable })?;
+            let leaves = |key: &[u8]| i32::try_from(partition_of(key, to)) != Ok(at.partition);
+            while let Some(left) =
+                dump.next(|record| record.key.is_some_and(leaves).then_some(record.offset))?
+            {
+                match left {
+                    Some(offset) if !(self.request.pass_over && self.grown_before) => {
+                        return Err(self.refused_for(topic, at.partition, offset));
+                    }
+                    Some(_) => {
+                        passed.push(Passed { at, begin, end: ends.stable });
+                        break;
+                    }
+                    None => {}
+                }
+            }
+        }
+        Ok(passed)
+    }
+
+    fn refused_for(&self, topic: &str, partition: i32, offset: i64) -> Fault {
+        let remedy = if self.grown_before {
+            "it was sent before its sender learnt of the new partitions: see \"More partitions\" in docs/operations.md"
+        } else {
+            "stop the senders, let tillgate decide what there is (consumer lag 0), stop it, and run this again"
+        };
+        refused(&format!(
+            "{topic} [{partition}] has a record at offset {offset} that is not decided, and whose account belongs to \
+             another partition among {}: {remedy}",
+            self.plan.to
+        ))
+    }
+
+    /// Adds partitions as planned, and waits until every topic has them.
+    fn grow(&self) -> Result<(), Fault> {
+        let admin = self.cluster.admin();
+        let due: Vec<&str> = self
+            .plan
+            .rows
+            .iter()
+            .filter(|row| row.action == Action::Grow)
+            .map(|row| row.topic.as_str())
+            .collect();
+        for topic in &due {
+            admin.grow(topic, self.plan.to as usize)?;
+        }
+        let begun = self.cluster.now();
+        let last = i32::try_from(self.plan.to).unwrap_or(i32::MAX) - 1;
+        loop {
+            let found = admin.topics(&due, false)?;
+            // Known to the cluster, and to our own clients, which ask only now and then.
+            let shows = |topic: &&str| {
+                found.get(*topic).is_some_and(|topic| topic.partitions >= self.plan.to as usize)
+                    && self.cluster.ends(topic, last).is_ok()
+            };
+            if due.iter().all(shows) {
+                return Ok(());
+            }
+            if self.cluster.now() - begun > GROWN_WITHIN {
+                return Err(refused("the new partitions do not show: run this again"));
+            }
+            self.cluster.wait(ASK_EVERY);
+        }
+    }
+
+    /// Deletes what stands before the state that was written anew. Left alone it would be deleted with the next
+    /// checkpoint rotation, so a fault is only told.
+    fn cut_off_what_is_void(&self) -> Result<(), Fault> {
+        for partition in 0..i32::try_from(self.plan.to).unwrap_or(i32::MAX) {
+            match self.reset_at(partition) {
+                Ok(Some(offset)) => {
+                    if let Err(fault) = self.cluster.cut_journal(partition, offset) {
+                        log::warn!("journal partition {partition}: {fault}: cut off with the next rotation");
+                    }
+                }
+                Ok(None) => {}
+                Err(fault) => log::warn!("journal partition {partition}: {fault}"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the journal begins anew, if that is not where it begins.
+    fn reset_at(&self, partition: i32) -> Result<Option<i64>, Fault> {
+        let mut journal = self.cluster.journal(partition)?;
+        let ends = journal.ends()?;
+        if ends.start >= ends.stable {
+            return Ok(None);
+        }
+        journal.read_from(ends.start)?;
+        let mut reset = None;
+        while reset.is_none()
+            && journal.next(&mut |offset, record| {
+                if read_record(record).is_ok_and(|record| record.head.resets) {
+                    reset = Some(offset);
+                }
+            })?
+        {}
+        Ok(reset.filter(|offset| *offset > ends.start))
+    }
+}
+
+const SHORTER: &str =
+    "where the brokers refuse the time-out, see transaction.max.timeout.ms and --transaction-timeout";
+
+/// How the topics and journals are, by asking.
+fn look(cluster: &Cluster, settings: &Settings) -> Result<Found, Fault> {
+    let topics = &settings.topics;
+    let names = [&topics.pos_events, &topics.account_events, &topics.pos_outcomes, &topics.journal];
+    let found = cluster.admin().topics(&names.map(String::as_str), false)?;
+    let count = |name: &String| match found.get(name) {
+        Some(topic) => Ok(u32::try_from(topic.partitions).unwrap_or(u32::MAX)),
+        None => Err(refused(&format!("topic '{name}' is missing: create it with `tillgate topics create`"))),
+    };
+    let journal = count(&topics.journal)?;
+    let mut heads = Vec::new();
+    for record in cluster.last_journal_records(journal)? {
+        let head = record.map(|record| read_record(&record).map(|record| record.head));
+        heads.push(head.transpose().map_err(|fault| refused(&format!("the journals: {fault}")))?);
+    }
+    Ok(Found {
+        inputs: [count(&topics.pos_events)?, count(&topics.account_events)?],
+        outcomes: count(&topics.pos_outcomes)?,
+        journal,
+        heads,
+    })
+}
+
+/// What the group has committed of the inputs, once more: it makes the transaction one of a member.
+fn positions(heads: &[Head]) -> Vec<(TopicPartition, i64)> {
+    let of = |head: &Head| {
+        let partition = head.partition;
+        let own = Input::ALL.into_iter().zip(head.positions);
+        own.filter_map(move |(input, position)| Some((TopicPartition { input, partition }, position?)))
+    };
+    heads.iter().flat_map(of).collect()
+}
+
+fn refused(text: &str) -> Fault {
+    Fault::new(Operation::Check, FaultClass::Setup, text)
+}

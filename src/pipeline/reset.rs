@@ -1,0 +1,62 @@
+//! A partition's state written anew as a whole: a checkpoint rotation that makes void what its journal held before.
+//!
+//! Each record is a transaction of its own for whoever restores, so that nothing needs to be counted before the first
+//! one is written; the state counts only with the last one, which completes the rotation. All of them belong into one
+//! transaction of the broker.
+
+use crate::codec::journal::{Head, Writer, write_account, write_record};
+use crate::state::Account;
+
+/// Writes one partition's journal records; holds one at a time.
+#[derive(Debug)]
+pub struct Reset {
+    head: Head,
+    piece: Writer,
+    count: usize,
+    piece_bytes_max: usize,
+}
+
+impl Reset {
+    /// Goes on after `last`, whose number, writer, stream time, positions, ruleset and numbers of partitions, transaction
+    /// and rotation count; all others do not. A record is closed once it has `piece_bytes_max` bytes: one account more is
+    /// far smaller than the room above it should be.
+    #[must_use]
+    pub fn after(last: Head, piece_bytes_max: usize) -> Self {
+        let head = Head {
+            sequence: last.sequence.saturating_add(1),
+            part: 0,
+            parts: 1,
+            consumed: 0,
+            outcomes: 0,
+            rotation: last.rotation.saturating_add(1),
+            rotation_begins: true,
+            rotation_completes: false,
+            resets: true,
+            ..last
+        };
+        Self { head, piece: Writer::default(), count: 0, piece_bytes_max }
+    }
+
+    /// Adds an account of the new state; gives out a record where one is full.
+    pub fn add(&mut self, account: &Account) -> Option<Vec<u8>> {
+        write_account(&mut self.piece, account);
+        self.count += 1;
+        (self.piece.0.len() >= self.piece_bytes_max).then(|| self.record())
+    }
+
+    /// The last record, after which the new state is whole.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        self.head.rotation_completes = true;
+        self.record()
+    }
+
+    fn record(&mut self) -> Vec<u8> {
+        let record = write_record(&self.head, (0, &[]), (self.count, &self.piece.0));
+        self.piece.0.clear();
+        self.count = 0;
+        self.head.sequence = self.head.sequence.saturating_add(1);
+        (self.head.rotation_begins, self.head.resets) = (false, false);
+        record
+    }
+}
