@@ -84,6 +84,10 @@ fn holds_every_promise_over_thousands_of_seeds() {
         sum(|report| report.virtual_time.as_secs()),
         sum(|report| report.resumes),
     );
+    let slowest = reports.iter().max_by_key(|report| report.recovered_after);
+    if let Some(slowest) = slowest {
+        println!("longest until all was decided: {:?}, seed {}", slowest.recovered_after, slowest.seed);
+    }
     let broken: Vec<&Report> = reports.iter().filter(|report| report.violation.is_some()).collect();
     if let Some(first) = broken.first().and_then(|report| report.violation.as_ref()) {
         let seeds: Vec<u64> = broken.iter().map(|report| report.seed).collect();
@@ -110,7 +114,15 @@ fn check(bug: Bug, seeds: u64) {
     let found = (1..=seeds).map(|seed| run(seed, Some(bug))).find(|report| report.violation.is_some());
     let Some(found) = found else { panic!("{bug:?} is not found within {seeds} seeds") };
     let violation = found.violation.unwrap_or_default();
-    println!("{bug:?}: seed {}: {}", found.seed, violation.lines().take(3).collect::<Vec<_>>().join(" "));
+    println!(
+        "{bug:?}: seed {}: {}",
+        found.seed,
+        violation
+            .lines()
+            .take(if std::env::var("FULL").is_ok() { 400 } else { 3 })
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
     assert_eq!(run(found.seed, None).violation, None);
 }
 
@@ -142,4 +154,19 @@ fn finds_a_producer_that_begins_again_after_a_disturbance() {
 #[test]
 fn finds_outcomes_that_are_published_beside_the_transaction() {
     check(Bug::PublishOutside, 20);
+}
+
+#[test]
+fn finds_offsets_that_are_added_without_a_place_in_the_group() {
+    check(Bug::ForgetMembership, 400);
+}
+
+#[test]
+fn finds_a_restore_that_does_not_wait_for_offsets_of_an_open_transaction() {
+    check(Bug::UnstableOffsets, 400);
+}
+
+#[test]
+fn finds_a_journal_that_is_cut_off_too_far() {
+    check(Bug::TrimTooMuch, 50);
 }

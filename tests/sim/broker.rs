@@ -11,6 +11,7 @@ use tillgate::kafka::{
 use super::{
     log::{Place, Record, Topic},
     member::Member,
+    planted::Bug,
     producer::{Limits, Producer, WRITER_HEADER},
     world::{Job, Seat, World},
 };
@@ -24,6 +25,8 @@ pub struct SimBroker {
     pub limits: Limits,
     /// Static name, without the worker's number.
     pub instance: Option<String>,
+    /// The transactional ids of its own workers.
+    pub own_ids: Vec<String>,
 }
 
 impl Broker for SimBroker {
@@ -38,6 +41,11 @@ impl Broker for SimBroker {
     }
 
     fn producer(&self, transactional_id: &str) -> Result<Producer, Fault> {
+        if self.own_ids.iter().all(|id| id != transactional_id) {
+            let mut world = self.seat.world();
+            *world.faults.entry("(writer fenced by a new owner)").or_default() += 1;
+            world.note(self.seat.process.number, "fences another writer", [0; 2]);
+        }
         Producer::init(self.seat.clone(), transactional_id, self.limits)
     }
 
@@ -68,6 +76,10 @@ impl Broker for SimBroker {
             return world.fault(self.seat.process.number, "DeleteRecords lost");
         }
         let delay = world.millis(1, 300);
+        let before = match world.bug {
+            Some(Bug::TrimTooMuch) => world.log((Topic::Journal, partition)).high(),
+            _ => before,
+        };
         world.note(self.seat.process.number, "trim", [partition.into(), before]);
         world.after(delay, move |world| world.log((Topic::Journal, partition)).trim(before));
     }
@@ -152,7 +164,10 @@ impl JournalReader for Reader {
 
     fn committed(&mut self) -> Result<Positions, Fault> {
         let partition = self.partition;
-        let positions = self.ask(World::GROUP, |world| world.group.stable_positions(partition))?;
+        let positions = self.ask(World::GROUP, |world| match world.bug {
+            Some(Bug::UnstableOffsets) => Some(world.group.positions(partition)),
+            _ => world.group.stable_positions(partition),
+        })?;
         positions.ok_or_else(|| {
             Fault::new(Operation::Restore, FaultClass::Retriable, "offsets of an open transaction")
         })

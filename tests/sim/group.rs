@@ -20,6 +20,8 @@ pub struct Member {
     /// What it was given and has not given back.
     given: BTreeSet<TopicPartition>,
     expires: Duration,
+    /// In the classic protocol: the rebalance that it has let go of everything for.
+    ready: i32,
     /// It left for a while and keeps its partitions under its static name.
     away: bool,
 }
@@ -34,6 +36,8 @@ pub struct Group {
     pub session_timeout: Duration,
     /// Whether a new member may take a static name over that is still in use (as in the classic protocol).
     pub replaces: bool,
+    /// Every rebalance takes everything from everybody first (the classic protocol).
+    pub eager: bool,
     committed: BTreeMap<TopicPartition, i64>,
     pending: BTreeMap<u64, BTreeMap<TopicPartition, i64>>,
 }
@@ -59,11 +63,16 @@ impl Group {
         }
     }
 
+    /// Committed offsets of a partition number, whatever transactions hold.
+    pub fn positions(&self, partition: i32) -> Positions {
+        Input::ALL.map(|input| self.committed(TopicPartition { input, partition }))
+    }
+
     /// Committed offsets of a partition number; nothing while a transaction holds some.
     pub fn stable_positions(&self, partition: i32) -> Option<Positions> {
         let both = Input::ALL.map(|input| TopicPartition { input, partition });
         let held = self.pending.values().any(|offsets| both.iter().any(|at| offsets.contains_key(at)));
-        (!held).then(|| both.map(|at| self.committed.get(&at).copied()))
+        (!held).then(|| self.positions(partition))
     }
 
     /// The committed offset of one input.
@@ -174,35 +183,61 @@ impl World {
         self.news = true;
     }
 
-    /// A member says what it owns, and hears what it shall own.
-    pub fn heartbeat(&mut self, id: u64, owned: &BTreeSet<TopicPartition>) -> Result<Heartbeat, Refusal> {
-        let (now, epoch) = (self.now, self.group.epoch);
-        let session = self.group.session_timeout;
-        let others: BTreeSet<TopicPartition> = self
-            .group
-            .members
-            .iter()
-            .filter(|(other, _)| **other != id)
-            .flat_map(|(_, member)| member.given.iter().copied())
-            .collect();
-        let member =
-            self.group.members.get_mut(&id).filter(|member| !member.away).ok_or(Refusal::StaleMember)?;
-        member.expires = now + session;
-        let before = member.given.len();
-        member.given.retain(|at| member.target.contains(at) || owned.contains(at));
-        let freed = member.given.len() < before;
-        let keeps: BTreeSet<TopicPartition> = member.given.intersection(&member.target).copied().collect();
-        if keeps.len() == member.given.len() {
-            member.epoch = epoch;
-            let more = member.target.difference(&others).copied();
-            member.given = keeps.iter().copied().chain(more).collect();
+    /// A member says what it owns, and hears what it shall own. While its loop has not answered it says nothing of what
+    /// it owns.
+    pub fn heartbeat(
+        &mut self,
+        id: u64,
+        owned: Option<&BTreeSet<TopicPartition>>,
+    ) -> Result<Heartbeat, Refusal> {
+        let expires = self.now + self.group.session_timeout;
+        let member = self.group.members.get_mut(&id).filter(|member| !member.away);
+        member.ok_or(Refusal::StaleMember)?.expires = expires;
+        if self.group.eager {
+            self.share_eagerly(id, owned)
+        } else {
+            self.share_step_by_step(id, owned)
         }
+        let member = self.group.members.get(&id).ok_or(Refusal::StaleMember)?;
         let assignment = member.given.intersection(&member.target).copied().collect();
-        let answer = Heartbeat { epoch: member.epoch, assignment };
-        if freed {
-            self.news = true;
+        let under_way = self.group.eager && member.epoch != self.group.epoch;
+        let assignment = if under_way { BTreeSet::new() } else { assignment };
+        Ok(Heartbeat { epoch: member.epoch, assignment })
+    }
+
+    /// What goes is let go first, then the member has the new epoch, then it gets what nobody has any more.
+    fn share_step_by_step(&mut self, id: u64, owned: Option<&BTreeSet<TopicPartition>>) {
+        let epoch = self.group.epoch;
+        let others = self.group.members.iter().filter(|(other, _)| **other != id);
+        let others: BTreeSet<TopicPartition> =
+            others.flat_map(|(_, member)| member.given.iter().copied()).collect();
+        let Some(member) = self.group.members.get_mut(&id) else { return };
+        if let Some(owned) = owned {
+            let before = member.given.len();
+            member.given.retain(|at| member.target.contains(at) || owned.contains(at));
+            self.news |= member.given.len() < before;
         }
-        Ok(answer)
+        if member.given.is_subset(&member.target) {
+            member.epoch = epoch;
+            member.given.extend(member.target.difference(&others).copied().collect::<Vec<_>>());
+        }
+    }
+
+    /// Everybody lets go of everything, then everybody gets what is his.
+    fn share_eagerly(&mut self, id: u64, owned: Option<&BTreeSet<TopicPartition>>) {
+        let epoch = self.group.epoch;
+        let Some(member) = self.group.members.get_mut(&id) else { return };
+        if member.epoch != epoch && owned.is_some_and(BTreeSet::is_empty) {
+            member.ready = epoch;
+        }
+        let there = |member: &Member| member.away || member.epoch == epoch || member.ready == epoch;
+        if self.group.members.values().all(there) {
+            for member in self.group.members.values_mut().filter(|member| !member.away) {
+                self.news |= member.epoch != epoch;
+                member.epoch = epoch;
+                member.given.clone_from(&member.target);
+            }
+        }
     }
 
     /// Whether the member is in the group with this epoch.

@@ -15,6 +15,7 @@ use tillgate::kafka::{
 
 use super::{
     log::{Place, Record, Topic},
+    planted::Bug,
     scheduler::Process,
     transactions::Refusal,
     world::{Seat, World},
@@ -166,7 +167,8 @@ impl World {
             }
             None => self.join(instance),
         };
-        let answer = id.and_then(|id| self.heartbeat(id, &owned).map(|answer| (id, answer)));
+        let owned = (!asked).then_some(&owned);
+        let answer = id.and_then(|id| self.heartbeat(id, owned).map(|answer| (id, answer)));
         let split = self.draw.per_mille(100);
         let Some(client) = self.clients.get_mut(&number) else { return };
         match answer {
@@ -309,6 +311,7 @@ impl World {
             return;
         }
         let Some(client) = self.clients.get(&number) else { return };
+        let asked = client.asked;
         let (Some((id, _)), owned, process) = (client.place, client.owns(), client.process.clone()) else {
             return;
         };
@@ -317,7 +320,8 @@ impl World {
         {
             return;
         }
-        let Ok(answer) = self.heartbeat(id, &owned) else { return };
+        let owned = (!asked).then_some(&owned);
+        let Ok(answer) = self.heartbeat(id, owned) else { return };
         if let Some(client) = self.clients.get_mut(&number) {
             client.place = Some((id, answer.epoch));
             client.follow(&answer.assignment, false);
@@ -450,7 +454,11 @@ impl GroupConsumer for Member {
     }
 
     fn membership(&self) -> Result<(u64, i32), Fault> {
-        self.with(|client| client.place).flatten().ok_or_else(|| {
+        let place = self.with(|client| client.place).flatten();
+        if self.seat.world().bug == Some(Bug::ForgetMembership) {
+            return Ok(place.unwrap_or_default());
+        }
+        place.ok_or_else(|| {
             let text = "the place in the group is lost: somebody else may own the partitions by now";
             Fault::new(Operation::Offsets, FaultClass::NeedsAbort, text)
         })

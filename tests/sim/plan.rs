@@ -11,20 +11,25 @@ use tillgate::{
 
 use super::{input::Shape, world::Rates};
 
-/// How often processes and nodes fail; each a weight among the others.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Weights {
-    pub crash: u32,
-    pub freeze: u32,
+/// Outcomes that a cluster with a small limit does not take: those with many messages.
+const LARGE: usize = 1_400;
+
+/// What happens to processes, nodes and what is around them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blow {
+    Crash,
+    Freeze,
+    /// A crash or a freeze within a transaction.
+    Fuse,
     /// A new process under the name of one that is frozen.
-    pub replace: u32,
-    pub stop: u32,
-    pub start: u32,
-    pub down: u32,
-    pub slow: u32,
-    pub rebalance: u32,
+    Replace,
+    Stop,
+    Start,
+    NodeDown,
+    NodeSlow,
+    Rebalance,
     /// The schema registry is down.
-    pub registry: u32,
+    Registry,
 }
 
 /// One run.
@@ -41,15 +46,20 @@ pub struct Plan {
     pub upgrades: bool,
     /// Whether there are records on which the decision panics.
     pub poison: bool,
+    /// Largest outcome that the cluster takes, where it does not take all.
+    pub outcome_bytes_max: Option<usize>,
     pub replaces: bool,
     /// Whether processes keep warm copies of what others decide.
     pub standby: bool,
+    /// Whether rebalances are those of the classic protocol.
+    pub eager: bool,
     pub session_timeout: Duration,
     pub batch: BatchLimits,
     pub options: PartitionOptions,
     pub shape: Shape,
     pub rates: Rates,
-    pub weights: Weights,
+    /// How often each blow comes, as a weight among the others.
+    pub weights: [(Blow, u32); 10],
     /// From one fault of a process or node to the next, at most.
     pub fault_pause_max: Duration,
     /// How long there are faults.
@@ -71,19 +81,21 @@ impl Plan {
             slow: rate(&mut draw, 20),
             trim_lost: rate(&mut draw, 300),
             heartbeat_lost: rate(&mut draw, 200),
+            slow_marker: rate(&mut draw, 150),
         };
         let weight = |draw: &mut Draw| if draw.per_mille(400) { 0 } else { draw.between(1, 10) };
-        let weights = Weights {
-            crash: weight(&mut draw),
-            freeze: weight(&mut draw),
-            replace: weight(&mut draw),
-            stop: weight(&mut draw),
-            start: draw.between(2, 10),
-            down: weight(&mut draw),
-            slow: weight(&mut draw),
-            rebalance: weight(&mut draw),
-            registry: weight(&mut draw) / 2,
-        };
+        let weights = [
+            (Blow::Crash, weight(&mut draw)),
+            (Blow::Freeze, weight(&mut draw)),
+            (Blow::Fuse, weight(&mut draw) * 2),
+            (Blow::Replace, weight(&mut draw)),
+            (Blow::Stop, weight(&mut draw)),
+            (Blow::Start, draw.between(2, 10)),
+            (Blow::NodeDown, weight(&mut draw)),
+            (Blow::NodeSlow, weight(&mut draw)),
+            (Blow::Rebalance, weight(&mut draw)),
+            (Blow::Registry, weight(&mut draw) / 2),
+        ];
         let seconds = |draw: &mut Draw, low, high| Duration::from_secs(draw.between(low, high).into());
         let partitions = draw.between(1, 3) as i32;
         let faults_for = seconds(&mut draw, 6, 25);
@@ -94,6 +106,7 @@ impl Plan {
             workers: draw.between(1, 2) as usize,
             named: draw.per_mille(500),
             replaces: draw.per_mille(500),
+            eager: draw.per_mille(300),
             session_timeout: seconds(&mut draw, 3, 8),
             batch: BatchLimits {
                 events: draw.between(1, 40) as usize,
@@ -110,6 +123,7 @@ impl Plan {
             },
             upgrades: draw.per_mille(300),
             poison: draw.per_mille(150),
+            outcome_bytes_max: draw.per_mille(100).then_some(LARGE),
             shape: Shape {
                 seed: seed % 512,
                 events: draw.between(15, 70).into(),

@@ -27,6 +27,12 @@ pub enum Bug {
     BeginAgain,
     /// Outcomes are published beside the transaction.
     PublishOutside,
+    /// Offsets are added without a look at the member's place in the group.
+    ForgetMembership,
+    /// A restore takes the group's offsets while a transaction holds some.
+    UnstableOffsets,
+    /// A complete rotation cuts the whole journal off.
+    TrimTooMuch,
 }
 
 /// One record in so many is poison, where a run has poison.

@@ -62,6 +62,14 @@ fn fault(operation: Operation, class: FaultClass, text: &str) -> Fault {
     Fault::new(operation, class, text)
 }
 
+fn is_too_large(world: &World, record: &Record) -> bool {
+    record.value.as_ref().is_some_and(|value| value.len() > world.outcome_bytes_max)
+}
+
+fn too_large(operation: Operation) -> Fault {
+    fault(operation, FaultClass::TooLarge, "the cluster takes no record of this size")
+}
+
 impl Producer {
     /// InitProducerId, again and again until it is answered.
     pub fn init(seat: Seat, id: &str, limits: Limits) -> Result<Self, Fault> {
@@ -103,6 +111,7 @@ impl Producer {
         serve: impl Fn(&mut World) -> Result<(), Refusal>,
     ) -> Result<(), Fault> {
         loop {
+            self.seat.step();
             match self.seat.request(node, self.limits.socket, &serve) {
                 Some(Ok(())) => return Ok(()),
                 Some(Err(Refusal::Concurrent)) => self.seat.sleep(Duration::from_millis(5)),
@@ -132,11 +141,16 @@ impl Producer {
 
     fn queue(&self, place: Place, record: Record) -> Result<(), Fault> {
         self.check(Operation::Produce)?;
+        self.seat.step();
         let now = {
             let mut world = self.seat.world();
             if world.bug == Some(Bug::PublishOutside) && place.0 == Topic::Outcomes {
                 world.log(place).append(None, record);
                 return Ok(());
+            }
+            if place.0 == Topic::Outcomes && is_too_large(&world, &record) && world.draw.per_mille(500) {
+                world.fault(self.seat.process.number, "record too large");
+                return Err(too_large(Operation::Produce));
             }
             world.draw.per_mille(60)
         };
@@ -197,6 +211,11 @@ impl Producer {
             }
             fails.then(|| world.draw.per_mille(500))
         };
+        if place.0 == Topic::Outcomes && records.iter().any(|record| is_too_large(&self.seat.world(), record))
+        {
+            self.seat.world().fault(self.seat.process.number, "record too large");
+            return Err(too_large(Operation::Flush));
+        }
         if let Some(arrived) = fails {
             // Given up by the client; the broker may have it all the same.
             if arrived {
@@ -211,16 +230,18 @@ impl Producer {
         })
     }
 
+    /// Whether the coordinator was told of nothing: the client then ends the transaction by itself.
+    fn nothing_sent(&self) -> bool {
+        let sending = self.sending.borrow();
+        sending.added.is_empty() && !sending.offsets_added
+    }
+
     /// EndTxn, asked again until it is answered. One that was given up may still be under way.
     fn end(&self, operation: Operation, commit: bool) -> Result<(), Fault> {
         self.check(operation)?;
         let who = self.who();
         let begun = self.seat.now();
-        let nothing = {
-            let sending = self.sending.borrow();
-            sending.added.is_empty() && !sending.offsets_added
-        };
-        if !nothing {
+        if !self.nothing_sent() {
             self.delay_one(&who, commit);
             let node = World::coordinator(&who.id);
             let ended = self.ask(operation, node, begun, |world| world.end_transaction(&who, commit));
@@ -300,7 +321,9 @@ impl Producer {
         let serve = {
             let (who, positions) = (who.clone(), positions.to_vec());
             move |world: &mut World| {
-                world.check_member(member.0, member.1)?;
+                if world.bug != Some(Bug::ForgetMembership) {
+                    world.check_member(member.0, member.1)?;
+                }
                 world.takes_offsets(&who)?;
                 world.add_pending(who.producer, &positions);
                 Ok(())
@@ -411,8 +434,11 @@ impl TransactionalProducer<Member> for Producer {
 
     fn abort(&self) -> Result<(), Fault> {
         self.sending.borrow_mut().queue.clear();
+        let nothing = self.nothing_sent();
         let ended = self.end(Operation::Abort, false);
-        self.seat.note("abort", [ended.is_ok().into(), 0]);
+        if !nothing {
+            self.seat.note("abort", [ended.is_ok().into(), 0]);
+        }
         ended?;
         self.sending.borrow_mut().failure = None;
         let gap = self.sending.borrow().gap;

@@ -19,7 +19,7 @@ use super::{
     broker::SimBroker,
     checker, input,
     log::Topic,
-    plan::Plan,
+    plan::{Blow, Plan},
     planted::{Bug, Planted, Trouble},
     producer::Limits,
     scheduler::{Process, Scheduler, panics},
@@ -58,6 +58,8 @@ pub struct Report {
     pub records: u64,
     pub outcomes: u64,
     pub virtual_time: Duration,
+    /// From the last fault until everything was decided.
+    pub recovered_after: Duration,
     /// How often a coroutine was resumed.
     pub resumes: u64,
 }
@@ -98,12 +100,13 @@ impl Conductor {
         let engine = &ENGINES[usize::from(self.plan.upgrades && world.draw.per_mille(500))];
         let instance = if self.plan.named { format!("p{slot}") } else { format!("p{slot}-{number}") };
         world.note(number, "start", [slot as i64, 0]);
-        let process = Arc::new(Process { number, crashed: AtomicBool::new(false) });
+        let process = Arc::new(Process { number, ..Process::default() });
         let settings = Arc::new(self.plan.settings(instance.clone()));
         let broker = SimBroker {
             seat: Seat { sim: Arc::clone(&self.sim), process: Arc::clone(&process) },
             limits: Limits { transaction: settings.transaction_timeout, socket: settings.socket_timeout },
             instance: self.plan.named.then_some(instance),
+            own_ids: (0..settings.workers).map(|worker| settings.transactional_id(worker)).collect(),
         };
         let real =
             Partitions::new(Arc::clone(engine), self.plan.options.clone(), stream::SCHEMAS_SHARED.clone());
@@ -147,77 +150,86 @@ impl Conductor {
         world.freeze(running.process.number, Duration::ZERO);
     }
 
-    fn one_fault(&mut self) {
+    fn one_blow(&mut self) {
         let weights = self.plan.weights;
-        let all = [
-            weights.crash,
-            weights.freeze,
-            weights.replace,
-            weights.stop,
-            weights.start,
-            weights.down,
-            weights.slow,
-            weights.rebalance,
-            weights.registry,
-        ];
-        let mut drawn = self.sim.world().draw.below(all.iter().sum());
-        let kind = all.iter().position(|weight| {
+        let mut drawn = self.sim.world().draw.below(weights.iter().map(|(_, weight)| weight).sum());
+        let blow = weights.iter().find(|(_, weight)| {
             let here = drawn < *weight;
             drawn = drawn.saturating_sub(*weight);
             here
         });
+        let Some((blow, _)) = blow else { return };
         let up = self.slots_that(true);
-        let chosen = self.choose(&up);
-        match (kind, chosen) {
-            (Some(0), Some(slot)) => {
-                if let Some(running) = self.slots[slot].take() {
-                    self.crash(&running);
-                }
+        match (*blow, self.choose(&up)) {
+            (Blow::NodeDown | Blow::NodeSlow | Blow::Rebalance | Blow::Registry, _) => {
+                self.hit_cluster(*blow)
             }
-            (Some(1), Some(slot)) => self.freeze(slot),
-            (Some(2), Some(slot)) => {
-                self.freeze(slot);
-                self.zombies.extend(self.slots[slot].take());
-                self.start(slot);
-            }
-            (Some(3), Some(slot)) => {
-                if let Some(running) = &self.slots[slot] {
-                    running.stop.store(true, Ordering::Relaxed);
-                    self.sim.world().scheduled(running.process.number, "stop", [0; 2]);
-                }
-            }
-            (Some(4), _) => {
+            (Blow::Start, _) => {
                 let down = self.slots_that(false);
                 if let Some(slot) = self.choose(&down) {
                     self.start(slot);
                 }
             }
-            (Some(kind @ (5 | 6)), _) => {
-                let mut world = self.sim.world();
-                let node = world.draw.below(NODES as u32) as usize;
-                let time = world.millis(20, 7_000);
-                let detail = [node as i64, time.as_millis() as i64];
-                if kind == 5 {
-                    world.take_down(node, time);
-                    world.scheduled(0, "node down", detail);
-                } else {
-                    world.slow_down(node, time);
-                    world.scheduled(0, "node slow", detail);
+            (blow, Some(slot)) => self.hit_process(blow, slot),
+            (_, None) => {}
+        }
+    }
+
+    fn hit_process(&mut self, blow: Blow, slot: usize) {
+        match blow {
+            Blow::Crash => {
+                if let Some(running) = self.slots[slot].take() {
+                    self.crash(&running);
                 }
             }
-            (Some(8), _) => {
-                let mut world = self.sim.world();
-                let time = world.millis(20, 4_000);
-                world.take_registry_down(time);
-                world.scheduled(0, "registry down", [time.as_millis() as i64, 0]);
+            Blow::Freeze => self.freeze(slot),
+            Blow::Fuse => self.light_fuse(slot),
+            Blow::Replace => {
+                self.freeze(slot);
+                self.zombies.extend(self.slots[slot].take());
+                self.start(slot);
             }
-            (Some(7), _) => {
-                let mut world = self.sim.world();
+            _ => {
+                if let Some(running) = &self.slots[slot] {
+                    running.stop.store(true, Ordering::Relaxed);
+                    self.sim.world().scheduled(running.process.number, "stop", [0; 2]);
+                }
+            }
+        }
+    }
+
+    fn hit_cluster(&self, blow: Blow) {
+        let mut world = self.sim.world();
+        let node = world.draw.below(NODES as u32) as usize;
+        let time = world.millis(20, 7_000);
+        let detail = [node as i64, time.as_millis() as i64];
+        match blow {
+            Blow::NodeDown => {
+                world.take_down(node, time);
+                world.scheduled(0, "node down", detail);
+            }
+            Blow::NodeSlow => {
+                world.slow_down(node, time);
+                world.scheduled(0, "node slow", detail);
+            }
+            Blow::Registry => {
+                world.take_registry_down(time / 2);
+                world.scheduled(0, "registry down", detail);
+            }
+            _ => {
                 world.turn_assignment();
                 world.scheduled(0, "rebalance", [0; 2]);
             }
-            _ => {}
         }
+    }
+
+    fn light_fuse(&self, slot: usize) {
+        let Some(running) = &self.slots[slot] else { return };
+        let most = self.plan.session_timeout.as_millis() as u32 * 2;
+        let mut world = self.sim.world();
+        let freezes = if world.draw.per_mille(400) { world.draw.between(50, most) } else { 0 };
+        running.process.fuse_freezes.store(freezes, Ordering::Relaxed);
+        running.process.fuse.store(world.draw.between(1, 120), Ordering::Relaxed);
     }
 
     fn freeze(&self, slot: usize) {
@@ -241,9 +253,13 @@ impl Conductor {
         while self.sim.world().now < end {
             let wait = self.sim.world().millis(20, most);
             self.sim.sleep(wait);
-            self.one_fault();
+            self.one_blow();
+        }
+        for running in self.slots.iter().flatten().chain(&self.zombies) {
+            running.process.fuse.store(0, Ordering::Relaxed);
         }
         self.sim.world().heal();
+        let healed = self.sim.world().now;
         self.sim.world().note(0, "faults end", [0; 2]);
         if !self.slots.iter().flatten().any(Running::goes_on) {
             self.zombies.extend(self.slots[0].take());
@@ -256,6 +272,10 @@ impl Conductor {
                 break;
             }
             self.sim.sleep(Duration::from_millis(200));
+        }
+        {
+            let mut world = self.sim.world();
+            world.recovered_after = world.now - healed;
         }
         let mut left: Vec<Running> = self.slots.iter_mut().filter_map(Option::take).collect();
         left.append(&mut self.zombies);
@@ -318,6 +338,8 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Report {
     world.bug = bug;
     world.group.session_timeout = plan.session_timeout;
     world.group.replaces = plan.replaces;
+    world.group.eager = plan.eager;
+    world.outcome_bytes_max = plan.outcome_bytes_max.unwrap_or(usize::MAX);
     let sim = Sim::new(world);
     let fed = Arc::new(AtomicBool::new(false));
     let violation = Arc::default();
@@ -366,6 +388,7 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Report {
         records: ends(&world).iter().map(|(_, end)| *end as u64).sum(),
         outcomes,
         virtual_time: world.now,
+        recovered_after: world.recovered_after,
         resumes: scheduler.resumes,
     }
 }

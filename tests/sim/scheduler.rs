@@ -9,7 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Once,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -42,6 +42,10 @@ pub struct Process {
     pub number: u32,
     /// Every further call of it unwinds.
     pub crashed: AtomicBool,
+    /// After so many steps of its transactions it fails; 0: not lit.
+    pub fuse: AtomicU32,
+    /// Then it freezes for so many milliseconds; 0: it crashes.
+    pub fuse_freezes: AtomicU32,
 }
 
 impl Process {

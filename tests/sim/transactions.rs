@@ -218,7 +218,13 @@ impl World {
     }
 
     fn marker(&mut self, id: String, place: Option<Place>, producer: (u64, i32), commit: bool) {
-        let delay = if self.draw.per_mille(50) { self.millis(10, 400) } else { self.micros(100, 4_000) };
+        let rate = self.rates.slow_marker;
+        let delay = if self.happens(rate) {
+            *self.faults.entry("slow marker").or_default() += 1;
+            self.millis(10, 2_500)
+        } else {
+            self.micros(100, 4_000)
+        };
         self.after(delay, move |world| {
             let node = place.map_or(Self::GROUP, Self::leader);
             if world.is_down(node) {

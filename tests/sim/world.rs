@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     hash::{Hash, Hasher},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -42,6 +42,7 @@ pub struct Rates {
     pub slow: u16,
     pub trim_lost: u16,
     pub heartbeat_lost: u16,
+    pub slow_marker: u16,
 }
 
 /// What happens to a request.
@@ -93,6 +94,10 @@ pub struct World {
     pub news: bool,
     /// Transactions that senders of input have open.
     pub senders: u32,
+    /// Largest outcome that the cluster takes.
+    pub outcome_bytes_max: usize,
+    /// How long after the last fault everything was decided.
+    pub recovered_after: Duration,
     /// Faults so far, by kind.
     pub faults: BTreeMap<&'static str, u64>,
     /// Faults of processes and nodes, with their time.
@@ -126,6 +131,8 @@ impl World {
             spawned: VecDeque::new(),
             news: false,
             senders: 0,
+            outcome_bytes_max: usize::MAX,
+            recovered_after: Duration::ZERO,
             faults: BTreeMap::new(),
             schedule: Vec::new(),
             trace: VecDeque::new(),
@@ -323,6 +330,30 @@ impl Seat {
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.process.check();
         self.sim.world()
+    }
+
+    /// A step of a transaction: a fuse that was lit burns down by one.
+    pub fn step(&self) {
+        let fuse = &self.process.fuse;
+        let left = fuse.load(Ordering::Relaxed);
+        if left == 0 {
+            return;
+        }
+        fuse.store(left - 1, Ordering::Relaxed);
+        if left > 1 {
+            return;
+        }
+        let (number, millis) = (self.process.number, self.process.fuse_freezes.load(Ordering::Relaxed));
+        let mut world = self.sim.world();
+        if millis > 0 {
+            world.freeze(number, Duration::from_millis(millis.into()));
+            world.scheduled(number, "freeze in a transaction", [millis.into(), 0]);
+        } else {
+            self.process.crashed.store(true, Ordering::Relaxed);
+            world.scheduled(number, "crash in a transaction", [0; 2]);
+        }
+        drop(world);
+        self.process.check();
     }
 
     pub fn now(&self) -> Duration {
