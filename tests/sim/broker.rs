@@ -43,7 +43,7 @@ impl Broker for SimBroker {
     fn producer(&self, transactional_id: &str) -> Result<Producer, Fault> {
         if self.own_ids.iter().all(|id| id != transactional_id) {
             let mut world = self.seat.world();
-            *world.faults.entry("(writer fenced by a new owner)").or_default() += 1;
+            *world.faults.entry("writer fenced by a new owner").or_default() += 1;
             world.note(self.seat.process.number, "fences another writer", [0; 2]);
         }
         Producer::init(self.seat.clone(), transactional_id, self.limits)

@@ -95,11 +95,14 @@ impl Output for Published {
     }
 }
 
-/// Checks everything; how many outcomes there are.
+/// What was there to be checked, so that no check can silently have nothing to do.
+pub type Seen = BTreeMap<&'static str, u64>;
+
+/// Checks everything; what there was.
 ///
 /// # Errors
 /// The first promise that is broken.
-pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<u64, String> {
+pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen, String> {
     let found = letters(world)?;
     // Records whose decision or whose results failed each time, where the run has such.
     let given_up: BTreeSet<(Input, i32, i64)> = found
@@ -108,25 +111,27 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<u64,
         .map(|(input, partition, offset, _)| (*input, *partition, *offset))
         .collect();
     let mut expected = Vec::new();
-    let mut count = 0;
+    let mut seen =
+        Seen::from([("dead letters", found.len() as u64), ("records given up", given_up.len() as u64)]);
     for partition in 0..world.partitions {
         let inputs = [Topic::PosEvents, Topic::AccountEvents].map(|topic| stored(world, topic, partition));
         let outcomes = stored(world, Topic::Outcomes, partition);
         if inputs.iter().all(Vec::is_empty) && outcomes.is_empty() {
             continue;
         }
-        count += outcomes.len() as u64;
+        *seen.entry("outcomes").or_default() += outcomes.len() as u64;
         let broken = |text: String| format!("partition {partition}: {text}");
-        each_once_and_in_order(partition, &inputs, &outcomes).map_err(broken)?;
-        balances(&inputs, &outcomes).map_err(broken)?;
+        each_once_and_in_order(partition, &inputs, &outcomes, &mut seen).map_err(broken)?;
+        balances(&inputs, &outcomes, &mut seen).map_err(broken)?;
         let changes = changes(world, engines, partition).map_err(broken)?;
+        *seen.entry("changes of ruleset").or_default() += changes.len() as u64 - 1;
         let (decided, letters) =
             same_bytes(&changes, plan, &given_up, partition, &inputs, &outcomes).map_err(broken)?;
         expected.extend(letters);
-        journal(world, &engines[0], &plan.options, &decided).map_err(broken)?;
+        journal(world, &engines[0], &plan.options, &decided, &mut seen).map_err(broken)?;
     }
     compare_letters(found, expected)?;
-    Ok(count)
+    Ok(seen)
 }
 
 fn stored(world: &World, topic: Topic, partition: i32) -> Vec<Stored> {
@@ -151,6 +156,7 @@ fn each_once_and_in_order(
     partition: i32,
     inputs: &[Vec<Stored>; 2],
     outcomes: &[Stored],
+    seen: &mut Seen,
 ) -> Result<(), String> {
     let mut own: Vec<i64> = Vec::new();
     let mut ended: Vec<String> = Vec::new();
@@ -175,6 +181,7 @@ fn each_once_and_in_order(
             own.len()
         ));
     }
+    *seen.entry("holds ended").or_default() += ended.len() as u64;
     ended.sort();
     match ended.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(format!("{} was ended twice", pair[0])),
@@ -183,7 +190,7 @@ fn each_once_and_in_order(
 }
 
 /// Between two outcomes of an account with no account event in between, the balance moves by what was posted.
-fn balances(inputs: &[Vec<Stored>; 2], outcomes: &[Stored]) -> Result<(), String> {
+fn balances(inputs: &[Vec<Stored>; 2], outcomes: &[Stored], seen: &mut Seen) -> Result<(), String> {
     let mut last: BTreeMap<String, (i128, i64)> = BTreeMap::new();
     for (at, record) in outcomes {
         let said = said(record)?;
@@ -196,6 +203,7 @@ fn balances(inputs: &[Vec<Stored>; 2], outcomes: &[Stored]) -> Result<(), String
                 .iter()
                 .any(|(at, record)| (*since..before).contains(at) && record.key.as_deref() == Some(key));
             let posted = amount(said.posted_amount).unwrap_or(0);
+            *seen.entry("balances").or_default() += u64::from(!moved && posted != 0);
             if !moved && known + posted != balance {
                 return Err(format!("the outcome at {at} posts {posted} on {known} and says {balance}"));
             }
@@ -365,11 +373,14 @@ fn journal(
     engine: &Arc<Engine>,
     options: &PartitionOptions,
     decided: &Partition,
+    seen: &mut Seen,
 ) -> Result<(), String> {
     let number = decided.number();
     let log = &world.logs[&(Topic::Journal, number)];
     let trimmed: Vec<_> = log.committed(0).collect();
     let whole: Vec<_> = log.ever_committed().collect();
+    *seen.entry("journal records").or_default() += whole.len() as u64;
+    *seen.entry("journal records trimmed").or_default() += (whole.len() - trimmed.len()) as u64;
     for (name, records) in [("journal", trimmed), ("journal with what was trimmed", whole)] {
         let mut restore = Restore::new(Partition::new(Arc::clone(engine), number, options.clone()));
         for (at, record) in records {

@@ -54,9 +54,10 @@ pub struct Report {
     /// Of every step.
     pub trace_hash: u64,
     /// Faults by kind.
-    pub faults: Vec<(&'static str, u64)>,
+    pub faults: std::collections::BTreeMap<&'static str, u64>,
     pub records: u64,
-    pub outcomes: u64,
+    /// What the checks had to look at.
+    pub seen: checker::Seen,
     pub virtual_time: Duration,
     /// From the last fault until everything was decided.
     pub recovered_after: Duration,
@@ -369,7 +370,7 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Report {
     let world = sim.world();
     let mut broken = violation.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     let checked = checker::check(&world, &*ENGINES, &plan);
-    let outcomes = *checked.as_ref().unwrap_or(&0);
+    let seen = checked.as_ref().cloned().unwrap_or_default();
     for (what, of) in [
         ("safety", checked.err()),
         ("panic", (panicked > 0).then(|| format!("{panicked} panics, shown above"))),
@@ -384,9 +385,9 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Report {
         seed,
         violation: broken.map(|text| told(&plan, &world, &text)),
         trace_hash: world.trace_hash(),
-        faults: world.faults.iter().map(|(kind, count)| (*kind, *count)).collect(),
+        faults: world.faults.clone(),
         records: ends(&world).iter().map(|(_, end)| *end as u64).sum(),
-        outcomes,
+        seen,
         virtual_time: world.now,
         recovered_after: world.recovered_after,
         resumes: scheduler.resumes,
