@@ -143,5 +143,6 @@ fn take_over_table(page: &mut String, rounds: &[Done]) {
 fn spread(millis: &mut [i64]) -> (f64, f64) {
     millis.sort_unstable();
     let at = |place: usize| millis.get(place).map_or(0.0, |millis| seconds(*millis));
-    (at(millis.len() / 2), at(millis.len().saturating_sub(1)))
+    let last = millis.len().saturating_sub(1);
+    (at(last / 2), at(last))
 }
