@@ -30,6 +30,7 @@ start() {
   "$tillgate" run "${common[@]}" "${run[@]}" ${SETS:-} >/dev/null 2>>"$scratch/log" &
   pid=$!
 }
+alive() { kill -0 "$pid" 2>/dev/null || { tail -3 "$scratch/log" >&2; exit 1; }; }
 stop() { kill "$pid" && wait "$pid"; pid=""; }
 page() { curl -s "127.0.0.1:$port/metrics"; }
 
@@ -40,7 +41,8 @@ if [ -z "${NAME:-}" ]; then
   start
   # Decided: every lag is known, and none is left but for markers.
   until page | awk -v inputs=$((2 * partitions)) '/^tillgate_consumer_lag/ { seen++; left += $2 } END { exit !(seen == inputs && left < 50) }'; do
-    kill -0 "$pid" && sleep 1
+    alive
+    sleep 1
   done
   stop
   echo "NAME=$name"
@@ -49,14 +51,15 @@ seconds_of() { date -d "$(sed -n "$1" "$scratch/times")" +%s.%N; }
 for _ in $(seq "${RUNS:-5}"); do
   read -r records _ bytes _ read_in _ < <($bare "$boot" "$name.journal" 2>/dev/null)
   start
-  until [ "$(grep -c 'active at' "$scratch/log")" -ge "$partitions" ]; do kill -0 "$pid" && sleep 0.05; done
+  until [ "$(grep -c 'active at' "$scratch/log")" -ge "$partitions" ]; do alive; sleep 0.05; done
   cpu=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
   grep -oE '^[^ ]+Z.*(assigned, restoring|active at)' "$scratch/log" | cut -d' ' -f1 | sort >"$scratch/times"
   accounts=$(sed -nE 's/.*restored from its journal: ([0-9]+) accounts.*/\1/p' "$scratch/log" | awk '{ sum += $1 } END { print sum }')
   echo "$accounts $(seconds_of 1p) $(seconds_of '$p') $cpu $read_in $records $bytes"
   stop
-done | awk -v hz="$(getconf CLK_TCK)" '{ restored = $3 - $2; ratio = $5 / restored
+done >"$scratch/runs"
+awk -v hz="$(getconf CLK_TCK)" '{ restored = $3 - $2; ratio = $5 / restored
     printf "restore: %d accounts in %.2f s, %.0f/s, %.2f s of CPU; bare consumer: %d records, %.0f MB in %.2f s, %.0f accounts/s; ratio %.2f\n", $1, restored, $1 / restored, $4 / hz, $6, $7 / 1e6, $5, $1 / $5, ratio
     all[NR] = ratio; rates[NR] = $1 / restored; n = NR }
   function median(list, count,  i, j, swap) { for (i = 1; i < count; i++) for (j = i + 1; j <= count; j++) if (list[j] < list[i]) { swap = list[i]; list[i] = list[j]; list[j] = swap } return list[int((count + 1) / 2)] }
-  END { printf "median: %.0f accounts/s restored, %.2f of the bare consumer\n", median(rates, n), median(all, n) }'
+  END { printf "median: %.0f accounts/s restored, %.2f of the bare consumer\n", median(rates, n), median(all, n) }' "$scratch/runs"
