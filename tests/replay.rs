@@ -303,3 +303,29 @@ fn a_removed_input_is_named() {
     assert_eq!(first.input.as_deref(), Some(&*format!("pos.events 0/{}", removed.offset)), "{report}");
     assert!(first.what.contains("is not there"), "{report}");
 }
+
+#[test]
+fn goes_on_where_the_journal_is_trimmed_meanwhile() {
+    let transactions = TAPE.transactions();
+    let begins =
+        transactions.iter().rposition(|(_, begins, completes)| *begins && !completes).expect("a rotation");
+    let last = |rec: &Rec| {
+        let head = tillgate::codec::journal::read_record(rec.value.as_deref().unwrap()).unwrap().head;
+        head.sequence as usize
+    };
+    let start = TAPE.journal.iter().find(|rec| last(rec) == begins + 1).expect("a record").offset;
+    let complete = transactions[begins..].iter().any(|(_, _, completes)| *completes);
+    for from in [From::Beginning, From::Checkpoint] {
+        let mut tape = TAPE.clone();
+        tape.trimmed = Some((tape.journal[tape.journal.len() / 3].offset, start));
+        let report = tape.verify(from);
+        assert_eq!(report.outcomes.wrong() + report.dead_letters.wrong() + report.torn, 0, "{report}");
+        match (from, complete) {
+            (From::Beginning, true) => assert!(report.identical && report.accounts > 5, "{report}"),
+            (From::Beginning, false) => {
+                assert!(report.identical && report.partitions[0].note.is_some(), "{report}")
+            }
+            (From::Checkpoint, _) => {}
+        }
+    }
+}

@@ -119,6 +119,8 @@ pub struct PartitionReport {
     pub problems: Vec<String>,
     /// How many there are.
     pub problem_count: u64,
+    /// What was not compared, though nothing is wrong.
+    pub note: Option<String>,
     /// Why it was not verified to its end.
     pub stopped: Option<String>,
 }
@@ -236,6 +238,9 @@ impl fmt::Display for Report {
                     f,
                     "partition {number}: {count} outcomes behind the journal's end are not verified"
                 )?;
+            }
+            if let Some(note) = &partition.note {
+                writeln!(f, "partition {}: {note}", partition.partition)?;
             }
             if let Some(why) = &partition.stopped {
                 writeln!(f, "\npartition {} not verified to its end: {why}", partition.partition)?;

@@ -68,6 +68,15 @@ pub trait Source {
     /// # Errors
     /// [`ReplayError`] where it cannot be read.
     fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError>;
+
+    /// Goes to the first record that is still there, where records were deleted that had yet to be read, as those of a
+    /// journal that is trimmed meanwhile; false where that is not so.
+    ///
+    /// # Errors
+    /// [`ReplayError`] where it cannot be asked.
+    fn begin_anew(&mut self) -> Result<bool, ReplayError> {
+        Ok(false)
+    }
 }
 
 /// A source and the record that comes next.
@@ -84,8 +93,21 @@ impl Feed {
     /// [`ReplayError`] where it cannot be read.
     pub fn new(source: Box<dyn Source>) -> Result<Self, ReplayError> {
         let mut feed = Self { source, head: Kept::default(), there: false };
-        feed.advance()?;
+        feed.advance_or_begin_anew()?;
         Ok(feed)
+    }
+
+    /// Passes over the record that comes next; true where it went to the first one that is still there instead, because
+    /// those after it were deleted meanwhile.
+    ///
+    /// # Errors
+    /// [`ReplayError`] where it cannot be read.
+    pub fn advance_or_begin_anew(&mut self) -> Result<bool, ReplayError> {
+        match self.advance() {
+            Ok(()) => Ok(false),
+            Err(error) if !self.source.begin_anew()? => Err(error),
+            Err(_) => self.advance().map(|()| true),
+        }
     }
 
     /// The record that comes next.

@@ -128,7 +128,7 @@ fn start<'a>(
         input_partitions: 0,
     };
     let changes = ground.rulebook.changes(partition);
-    let beginning = Beginning { ground, partition, changes, options, starts };
+    let beginning = Beginning { ground, partition, changes, options: options.clone(), starts };
     let journal = journal.map(Feed::new).transpose()?;
     let (mut replayed, engine, journal, at_a_transaction) = match from {
         From::Beginning => beginning.of_everything(journal)?,
@@ -152,6 +152,7 @@ fn start<'a>(
     let walk = Walk {
         ground,
         partition,
+        options,
         replayed,
         positions,
         engine,
@@ -162,6 +163,7 @@ fn start<'a>(
         journal,
         group,
         at_a_transaction,
+        began_anew: false,
         report,
         since: [0; 2],
     };
@@ -241,7 +243,10 @@ impl Beginning<'_> {
                     ReplayError::Recorded(format!("journal at offset {}: {fault}", record.offset))
                 })?;
             }
-            feed.advance()?;
+            if feed.advance_or_begin_anew()? {
+                [begin, fold] = [Restore::new(self.empty(&any)), Restore::new(self.empty(&any))];
+                continue;
+            }
             let Some(head) = begin.last().filter(|_| begin.is_at_a_checkpoint()) else { continue };
             let positions = head.positions.map(|position| position.unwrap_or(0));
             if positions.iter().zip(self.starts).all(|(position, start)| *position >= start) {

@@ -56,6 +56,8 @@ pub struct Tape {
     pub outcomes: Vec<Rec>,
     pub letters: Vec<Rec>,
     pub journal: Vec<Rec>,
+    /// Once the journal is read up to the first offset, what is before the second is deleted.
+    pub trimmed: Option<(i64, i64)>,
     pub rulesets: Vec<(String, String)>,
 }
 
@@ -204,16 +206,34 @@ impl Output for Batch {
     }
 }
 
-struct Reading(std::vec::IntoIter<Rec>);
+/// Records, and where reading fails once because those before a later offset are deleted meanwhile.
+struct Reading {
+    records: std::vec::IntoIter<Rec>,
+    trimmed: Option<(i64, i64)>,
+}
 
 impl Source for Reading {
     fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
-        Ok(self.0.next().map(|rec| rec.keep(record)).is_some())
+        let next = self.records.as_slice().first();
+        if let (Some((at, _)), Some(next)) = (self.trimmed, next)
+            && next.offset >= at
+        {
+            return Err(ReplayError::Recorded("records were deleted".to_owned()));
+        }
+        Ok(self.records.next().map(|rec| rec.keep(record)).is_some())
+    }
+
+    fn begin_anew(&mut self) -> Result<bool, ReplayError> {
+        let Some((_, start)) = self.trimmed.take() else { return Ok(false) };
+        while self.records.as_slice().first().is_some_and(|next| next.offset < start) {
+            self.records.next();
+        }
+        Ok(true)
     }
 }
 
 fn source(records: Vec<Rec>) -> Box<dyn Source> {
-    Box::new(Reading(records.into_iter()))
+    Box::new(Reading { records: records.into_iter(), trimmed: None })
 }
 
 impl Tape {
@@ -262,7 +282,10 @@ impl Tape {
             starts: self.starts,
             outcomes: source(self.outcomes.clone()),
             settled: i64::MAX,
-            journal: Some(source(self.journal.clone())),
+            journal: Some(Box::new(Reading {
+                records: self.journal.clone().into_iter(),
+                trimmed: self.trimmed,
+            })),
             group: None,
         }
     }

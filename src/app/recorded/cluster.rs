@@ -139,10 +139,11 @@ impl Recording for Cluster {
         let partitions =
             partitions.ok_or_else(|| ReplayError::Recorded(format!("there is no topic {topic}")))?;
         let mut record = Kept::default();
+        // One client for all partitions: each would else find the cluster anew.
+        let mut dump = self.client.dump(Isolation::Committed).map_err(told)?;
         for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
-            let span = self.settled_span(topic, partition).map_err(told)?;
-            let mut source = source(&self.client, span)?;
-            while source.next(&mut record)? {
+            dump.read(self.settled_span(topic, partition).map_err(told)?).map_err(told)?;
+            while dump.next(|found| record.set(found)).map_err(told)?.is_some() {
                 each(partition, &record)?;
             }
         }
@@ -154,6 +155,8 @@ impl Recording for Cluster {
         let spans = spans.ok_or_else(|| ReplayError::Recorded("not looked at".to_owned()))?;
         let (client, inputs) = (Arc::clone(&self.client), spans.inputs.clone());
         let starts = spans.inputs.each_ref().map(|span| span.begin);
+        let mut journal = source(&self.client, spans.journal.clone())?;
+        journal.begin_anew()?;
         let open_inputs = move |positions: [i64; 2]| {
             let [pos_events, account_events] = inputs;
             let from = |span: Span, position: i64| {
@@ -167,7 +170,7 @@ impl Recording for Cluster {
             starts,
             outcomes: source(&self.client, spans.outcomes.clone())?,
             settled: spans.settled,
-            journal: Some(source(&self.client, spans.journal.clone())?),
+            journal: Some(journal),
             group: Some(spans.group),
         })
     }
@@ -177,16 +180,36 @@ fn told(fault: Fault) -> ReplayError {
     ReplayError::Recorded(fault.to_string())
 }
 
-fn source(cluster: &client::Cluster, span: Span) -> Result<Box<dyn Source>, ReplayError> {
-    let mut dump = cluster.dump(Isolation::Committed).map_err(told)?;
-    dump.read(span).map_err(told)?;
-    Ok(Box::new(TopicPartition(dump)))
+fn source(client: &Arc<client::Cluster>, span: Span) -> Result<Box<dyn Source>, ReplayError> {
+    let mut dump = client.dump(Isolation::Committed).map_err(told)?;
+    dump.read(span.clone()).map_err(told)?;
+    Ok(Box::new(TopicPartition { client: Arc::clone(client), dump, span }))
 }
 
-struct TopicPartition(Dump);
+/// A partition of a topic, from `span.begin` on.
+struct TopicPartition {
+    client: Arc<client::Cluster>,
+    dump: Dump,
+    /// What is yet to be read.
+    span: Span,
+}
 
 impl Source for TopicPartition {
     fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
-        Ok(self.0.next(|found| record.set(found)).map_err(told)?.is_some())
+        let found = self.dump.next(|found| record.set(found)).map_err(told)?;
+        if found.is_some() {
+            self.span.begin = record.offset + 1;
+        }
+        Ok(found.is_some())
+    }
+
+    fn begin_anew(&mut self) -> Result<bool, ReplayError> {
+        let start = self.client.ends(&self.span.topic, self.span.partition).map_err(told)?.start;
+        if start <= self.span.begin {
+            return Ok(false);
+        }
+        self.span.begin = start;
+        self.dump.read(self.span.clone()).map_err(told)?;
+        Ok(true)
     }
 }
