@@ -66,6 +66,14 @@ impl Deciders for Planted {
     fn restoring(&self, partition: i32) -> PlantedReading {
         PlantedReading { real: self.real.restoring(partition), trouble: self.trouble.clone(), last: None }
     }
+
+    fn input_partitions(&self) -> u32 {
+        self.real.input_partitions()
+    }
+
+    fn check_last(&self, record: &[u8]) -> Result<(), String> {
+        self.real.check_last(record)
+    }
 }
 
 pub struct PlantedReading {
