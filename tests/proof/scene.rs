@@ -249,6 +249,10 @@ impl Running {
         }
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the child").is_some()
+    }
+
     /// Number of the process.
     pub fn id(&self) -> u32 {
         self.child.id()

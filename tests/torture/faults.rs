@@ -125,10 +125,7 @@ impl<'r> Run<'r> {
             self.running().map(|running| running.log_path().display().to_string()).collect();
         let what = format!("everything to be decided; see {}", logs.join(" "));
         eventually(CALM_WITHIN, &what, || {
-            self.instances
-                .iter_mut()
-                .filter_map(|place| place.running.as_mut())
-                .for_each(Running::assert_alive);
+            self.keep_alive();
             let committed = self.scene.committed(&self.member, ASK)?;
             let behind = ends.iter().any(|(topic, ends)| {
                 let at = |partition| committed.find_partition(topic, partition)?.offset().to_raw();
@@ -136,6 +133,19 @@ impl<'r> Run<'r> {
             });
             (!behind).then_some(())
         });
+    }
+
+    /// Starts those again that found no broker when they started, as an orchestrator would; nobody else may end.
+    fn keep_alive(&mut self) {
+        for place in 0..self.instances.len() {
+            let Some(running) = self.instances[place].running.as_mut() else { continue };
+            if running.has_ended() && running.says("Check failed (Retriable)") {
+                eprintln!("  an instance found no broker at its start and is started again");
+                self.begin(place);
+            } else {
+                running.assert_alive();
+            }
+        }
     }
 
     fn running(&self) -> impl Iterator<Item = &Running> {
@@ -201,6 +211,7 @@ impl<'r> Run<'r> {
     fn await_shared(&mut self) {
         let partitions = self.scene.partitions() as usize;
         eventually(CALM_WITHIN, "every partition to have an owner", || {
+            self.keep_alive();
             let owned: Vec<Vec<i32>> = self.running().map(Running::decides).collect();
             let shared = owned.iter().all(|owned| !owned.is_empty());
             (shared && owned.iter().map(Vec::len).sum::<usize>() == partitions).then_some(())
