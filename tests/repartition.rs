@@ -216,9 +216,10 @@ fn to_repeat(events: &[String], outcomes: &[Record]) -> Vec<(String, String)> {
 #[test]
 fn the_state_follows_its_keys_bit_for_bit_and_nothing_is_decided_twice_or_never() {
     let (Some(kafka), Some(shared)) = (kafka(), shared()) else { return };
-    let june = June::read(&shared, 20_000);
+    let june = June::read(&shared, 60_000);
     let [first, second] = halves(&june);
-    let mut scene = Scene::new(kafka, FROM, &[OPEN, "journal.record_bytes_max=256KiB"]);
+    let mut scene =
+        Scene::new(kafka, FROM, &[OPEN, "journal.record_bytes_max=256KiB", "kafka.restores_at_once=1"]);
     produce(&scene, &first.0, &first.1);
 
     // Not while records wait that would be left behind, nor while somebody decides.
@@ -239,6 +240,8 @@ fn the_state_follows_its_keys_bit_for_bit_and_nothing_is_decided_twice_or_never(
     succeed(ended);
     assert_eq!(partitions_of(&scene), [TO as usize; 4]);
     assert_moved(&before, &folded(&scene, TO));
+    let records = kafka.read_committed(&scene.journal).len();
+    assert!(records > TO as usize, "{records} records: some were written before the last journal was read");
     let ended = repartition(&scene, TO, &[]).output().expect("the binary");
     assert_says(&String::from_utf8_lossy(&ended.stderr), &["nothing to do"]);
 

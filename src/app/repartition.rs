@@ -12,9 +12,6 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Steps of the bar for each journal.
-const STEPS: u64 = 1_000;
-
 #[allow(clippy::disallowed_methods, reason = "tells how long it took; no part of a decision")]
 pub(super) fn run(args: &RepartitionArgs, common: &Common) -> Result<(), AppError> {
     let settings = &super::settings(common)?;
@@ -103,10 +100,9 @@ impl Show {
             Progress::Members => "the group has members: waiting for them to leave",
             Progress::Joining => "the group is empty: joining it, so that nobody decides meanwhile",
             Progress::Grown => "the topics have their partitions: moving the state",
-            Progress::Folding { done, of, offsets: (read, there) } => {
-                let part = read.saturating_mul(STEPS as i64).checked_div(there).unwrap_or(0);
-                self.bar.set_length(u64::from(of) * STEPS);
-                self.bar.set_position(u64::from(done) * STEPS + u64::try_from(part).unwrap_or(0));
+            Progress::Folding { read, of } => {
+                self.bar.set_length(u64::try_from(of).unwrap_or(0));
+                self.bar.set_position(u64::try_from(read).unwrap_or(0));
                 return;
             }
             Progress::Committing => "everything is written: committing",

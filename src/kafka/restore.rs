@@ -149,7 +149,7 @@ impl<B: Broker, D: Deciders> Restores<B, D> {
 }
 
 /// The whole restore of one partition; goes on where it stood after a fault that may pass.
-pub(super) fn restore<B: Broker, D: Deciders>(
+fn restore<B: Broker, D: Deciders>(
     shared: &Shared<B, D>,
     partition: i32,
     wanted: &AtomicBool,
@@ -332,7 +332,12 @@ impl<B: Broker, D: Deciders> Restore<'_, '_, B, D> {
 }
 
 /// Compares where the journal ends with what the group committed.
-fn compare(partition: i32, journal: Positions, group: Positions, settings: &Settings) -> Result<(), String> {
+pub(super) fn compare(
+    partition: i32,
+    journal: Positions,
+    group: Positions,
+    settings: &Settings,
+) -> Result<(), String> {
     if journal == [None, None] && group.iter().any(Option::is_some) {
         return Err(format!(
             "partition {partition}: group '{}' has committed offsets {} but topic '{}' has no journal to restore the \

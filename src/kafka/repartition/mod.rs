@@ -16,22 +16,19 @@ use std::{sync::Arc, time::Duration};
 use self::{
     owner::{Owner, all},
     plan::{Found, goes_on},
-    state::{Writing, fold},
+    state::{Writing, fold, settle},
 };
 pub use self::{plan::Plan, state::Written};
 use super::{
     client::{Cluster, Isolation, Span},
     decider::Deciders,
     failure::{Fault, FaultClass, Operation},
-    health::Health,
-    layout::Layout,
     partitions::Partitions,
     port::{Broker, Input, JournalReader, Positions, TopicPartition},
+    restore::compare,
     settings::Settings,
-    suspect::Suspects,
     topics::Action,
     transaction::{End, Transactions, again},
-    worker::Shared,
 };
 use crate::{
     codec::journal::{Head, read_record},
@@ -86,12 +83,10 @@ pub enum Progress {
     Grown,
     /// Journals are read and written anew.
     Folding {
-        /// Journals that are done.
-        done: u32,
+        /// Journal offsets that are read.
+        read: i64,
         /// How many there are.
-        of: u32,
-        /// Offsets of those under way: read, and there.
-        offsets: (i64, i64),
+        of: i64,
     },
     /// Everything is written; the transaction is ended.
     Committing,
@@ -181,28 +176,38 @@ impl Repartition {
             return Ok(Written::default());
         };
         owner.await_all(&*cluster, [self.plan.to; 2])?;
-        // Nobody else decides any more: as they are now, the journals stay.
+        let mut stay = || owner.stay([self.plan.to; 2]);
+        let offsets = settle(&cluster, &self.settings, from, &mut stay)?;
+        // Nobody else decides any more, and nothing is under way: as they are now, the journals stay.
         self.found = look(&cluster, &self.settings)?;
         transactions.ready()?;
-        let written = self.write(&transactions, &mut owner, partitions(from), from, progress)?;
+        let folding = &mut |read| progress(Progress::Folding { read, of: offsets });
+        let written = self.write(&transactions, &mut owner, &partitions(from), folding)?;
+        progress(Progress::Committing);
+        // As a member that owns everything: the broker refuses the transaction if it is one no more.
+        let (positions, written) = written;
+        match transactions.finish(owner.member(), &positions)? {
+            End::Committed => {}
+            End::Aborted(fault) => return Err(fault),
+        }
         progress(Progress::Committed);
         drop(owner);
         self.cut_off_what_is_void()?;
         Ok(written)
     }
 
+    /// Begins the transaction and writes the state; the positions that belong into it.
     fn write(
         &self,
         transactions: &Transactions<Cluster>,
         owner: &mut Owner<Cluster>,
-        partitions: Partitions,
-        from: u32,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Written, Fault> {
-        let (cluster, to) = (&self.cluster, self.plan.to);
+        partitions: &Partitions,
+        progress: &mut dyn FnMut(i64),
+    ) -> Result<(Vec<(TopicPartition, i64)>, Written), Fault> {
+        let (cluster, from, to) = (&*self.cluster, partitions.input_partitions(), self.plan.to);
         let heads = self.found.heads.get(..from as usize).unwrap_or(&self.found.heads);
+        self.not_torn(heads)?;
         let passed = self.left_behind(heads)?;
-        transactions.begin()?;
         let mut next = goes_on(heads, from, to);
         next.iter_mut().for_each(|head| transactions.writer().clone_into(&mut head.writer));
         for Passed { at, end, .. } in &passed {
@@ -211,34 +216,34 @@ impl Repartition {
             }
         }
         let positions = positions(&next);
+        transactions.begin()?;
         let mut writing =
             Writing::<Cluster>::new(transactions.producer(), next, self.request.record_bytes_max);
-        let shared = Shared {
-            broker: Arc::clone(cluster),
-            layout: Arc::new(Layout::new(partitions.input_partitions())),
-            deciders: Arc::new(partitions),
-            settings: Arc::clone(&self.settings),
-            health: Arc::new(Health::new(0)),
-            suspects: Arc::new(Suspects::new(self.settings.failures_per_record_max)),
-            standby: Arc::default(),
-        };
+        let at_once = self.settings.restores_at_once;
         let mut stay = || owner.stay([to; 2]);
-        let written = fold(&shared, heads, &mut writing, &mut stay, progress)
+        let written = fold(cluster, partitions, at_once, heads, &mut writing, &mut stay, progress)
             .and_then(|()| writing.finish())
             .and_then(|written| owner.stay([to; 2]).map(|()| written));
-        let written = match written {
-            Ok(written) => Written { passed, ..written },
+        match written {
+            Ok(written) => Ok((positions, Written { passed, ..written })),
             Err(fault) => {
-                transactions.abort()?;
-                return Err(fault);
+                // What went wrong first counts; the next one of this name ends what stays open.
+                if let Err(also) = transactions.abort() {
+                    log::warn!("{also}");
+                }
+                Err(fault)
             }
-        };
-        progress(Progress::Committing);
-        // As a member that owns everything: the broker refuses the transaction if it is one no more.
-        match transactions.finish(owner.member(), &positions)? {
-            End::Committed => Ok(written),
-            End::Aborted(fault) => Err(fault),
         }
+    }
+
+    /// Refuses where journals and group disagree, as a restore does.
+    fn not_torn(&self, heads: &[Option<Head>]) -> Result<(), Fault> {
+        for (partition, head) in (0..).zip(heads) {
+            let journal = head.as_ref().map_or([None; 2], |head| head.positions);
+            let group = self.ask(|| self.cluster.group_positions(partition))?;
+            compare(partition, journal, group, &self.settings).map_err(|why| refused(&why))?;
+        }
+        Ok(())
     }
 
     fn await_no_members(&self, progress: &mut dyn FnMut(Progress)) -> Result<(), Fault> {

@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
         mpsc::{RecvTimeoutError, sync_channel},
     },
     time::Duration,
@@ -14,15 +14,15 @@ use std::{
 
 use super::{
     super::{
-        decider::Deciders,
+        client::Cluster,
+        decider::{Deciders, Restoring},
         failure::{Fault, FaultClass, Operation},
-        health::{Health, PartitionHealth},
         partitions::{Live, Partitions},
-        port::{Broker, TransactionalProducer},
-        restore::{RestoreError, restore},
-        worker::Shared,
+        port::{Broker, JournalReader, TransactionalProducer},
+        settings::Settings,
+        transaction::again,
     },
-    Passed, Progress, refused,
+    ASK_FOR, Passed, refused,
 };
 use crate::{
     codec::journal::Head,
@@ -32,13 +32,10 @@ use crate::{
 
 /// Bytes of all open records together.
 const OPEN_BYTES_MAX: usize = 64 << 20;
-/// How often the group is answered while journals are read.
+/// How often the group is answered while journals are read or waited for.
 const LOOK: Duration = Duration::from_millis(100);
 /// Accounts between two answers to the group.
 const ANSWER_EVERY: usize = 4_096;
-
-/// A journal that is about to be read.
-const BEGUN: PartitionHealth = PartitionHealth::Restoring { done: 0, of: 0, accounts: 0 };
 
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,50 +115,86 @@ impl<'a, B: Broker> Writing<'a, B> {
     }
 }
 
-/// Folds the journals of the `heads` and hands each state to `writing`. `answer` is called often.
+/// Waits until no transaction is open on the first `partitions` journals, and ends those of writers that are gone: from
+/// then on they stay as they are, since nobody else is in the group. Says how many offsets they have together.
+///
+/// # Errors
+/// A journal cannot be asked; an open transaction does not end.
+pub fn settle(
+    cluster: &Cluster,
+    settings: &Settings,
+    partitions: u32,
+    answer: &mut dyn FnMut() -> Result<(), Fault>,
+) -> Result<i64, Fault> {
+    let mut offsets = 0;
+    for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+        let begun = cluster.now();
+        loop {
+            let ends = again(cluster, ASK_FOR, || cluster.ends(&settings.topics.journal, partition))?;
+            if ends.stable >= ends.high {
+                offsets += ends.high - ends.start;
+                break;
+            }
+            let held = cluster.now() - begun;
+            if held >= settings.transaction_timeout * 2 {
+                let text = format!("a transaction on journal partition {partition} does not end");
+                return Err(refused(&text));
+            }
+            if held >= settings.stuck_after {
+                let mut journal = cluster.journal(partition)?;
+                if let Some(writer) = again(cluster, ASK_FOR, || journal.open_writer(ends.stable))? {
+                    log::warn!("partition {partition}: aborting the open transaction of {writer}");
+                    drop(again(cluster, ASK_FOR, || cluster.producer(&writer))?);
+                }
+            }
+            answer()?;
+            cluster.wait(LOOK);
+        }
+    }
+    Ok(offsets)
+}
+
+/// Folds the journals of the `heads` and hands each state to `writing`. `answer` is called often, `progress` is told how
+/// many offsets are read. The journals are settled; what `writing` adds to them meanwhile is not committed, and not read.
 ///
 /// # Errors
 /// A journal is refused, or differs from what its last head said.
 pub fn fold<B: Broker>(
-    shared: &Shared<B, Partitions>,
+    broker: &B,
+    partitions: &Partitions,
+    restores_at_once: usize,
     heads: &[Option<Head>],
     writing: &mut Writing<'_, B>,
     answer: &mut dyn FnMut() -> Result<(), Fault>,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(i64),
 ) -> Result<(), Fault> {
-    let from = shared.deciders.input_partitions();
-    let health = &*shared.health;
-    let wanted = AtomicBool::new(true);
+    let from = partitions.input_partitions();
+    let (wanted, read) = (AtomicBool::new(true), AtomicI64::new(0));
     let waiting = Mutex::new(0..i32::try_from(from).unwrap_or(i32::MAX));
     let (sender, receiver) = sync_channel(0);
     std::thread::scope(|scope| {
-        for _ in 0..shared.settings.restores_at_once.max(1) {
-            let (sender, wanted, waiting) = (sender.clone(), &wanted, &waiting);
+        for _ in 0..restores_at_once.max(1) {
+            let (sender, wanted, read, waiting) = (sender.clone(), &wanted, &read, &waiting);
             scope.spawn(move || {
                 let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
                 while let Some(partition) = next() {
-                    health.partition(0, partition, BEGUN);
-                    let restored = restore(shared, partition, wanted);
-                    if sender.send((partition, restored.map(|(live, _)| live))).is_err() {
+                    let folded = fold_one(broker, partitions, partition, wanted, read);
+                    if sender.send((partition, folded)).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(sender);
-        let mut each = |done: u32| loop {
+        let mut each = |_| loop {
+            progress(read.load(Ordering::Relaxed));
             match receiver.recv_timeout(LOOK) {
-                Ok((partition, restored)) => {
-                    let live = restored.map_err(fault_of)?;
+                Ok((partition, folded)) => {
+                    let live = folded?;
                     same(partition, &live, heads)?;
-                    writing.partition(live.partition(), from, answer)?;
-                    health.forget(0, partition);
-                    return Ok(());
+                    return writing.partition(live.partition(), from, answer);
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    answer()?;
-                    progress(Progress::Folding { done, of: from, offsets: offsets(health) });
-                }
+                Err(RecvTimeoutError::Timeout) => answer()?,
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(refused("reading the journals panicked: report it with the log"));
                 }
@@ -175,12 +208,35 @@ pub fn fold<B: Broker>(
     })
 }
 
-/// Journal offsets read and there, of the journals under way.
-fn offsets(health: &Health) -> (i64, i64) {
-    health.partitions().values().fold((0, 0), |(done, of), health| match health {
-        PartitionHealth::Restoring { done: own, of: own_of, .. } => (done + own, of + own_of),
-        _ => (done, of),
-    })
+/// The state of one journal, up to its stable end.
+fn fold_one<B: Broker>(
+    broker: &B,
+    partitions: &Partitions,
+    partition: i32,
+    wanted: &AtomicBool,
+    read: &AtomicI64,
+) -> Result<Live, Fault> {
+    let refused = |why: String| refused(&format!("journal of partition {partition}: {why}"));
+    let mut state = partitions.restoring(partition);
+    let mut journal = broker.journal(partition)?;
+    let ends = again(broker, ASK_FOR, || journal.ends())?;
+    let mut more = ends.start < ends.stable;
+    let mut next = ends.start;
+    if more {
+        journal.read_from(ends.start)?;
+    }
+    while more && wanted.load(Ordering::Acquire) {
+        let mut fault = None;
+        more = journal.next(&mut |offset, record| {
+            fault = state.on_record(record).err();
+            read.fetch_add(offset + 1 - next, Ordering::Relaxed);
+            next = offset + 1;
+        })?;
+        if let Some(fault) = fault {
+            return Err(refused(fault));
+        }
+    }
+    state.finish().map_err(refused)
 }
 
 /// The new journals go on after the heads as they were read: a journal that went on meanwhile would be forked.
@@ -195,12 +251,4 @@ fn same(partition: i32, live: &Live, heads: &[Option<Head>]) -> Result<(), Fault
     }
     let text = format!("the journal of partition {partition} went on meanwhile: run this again");
     Err(Fault::new(Operation::Restore, FaultClass::Setup, text))
-}
-
-fn fault_of(error: RestoreError) -> Fault {
-    match error {
-        RestoreError::Fault(fault) => fault,
-        RestoreError::NotWanted => refused("given up"),
-        RestoreError::Refused(why) => refused(&why),
-    }
 }
