@@ -53,7 +53,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use self::{
     client::Cluster, decider::Deciders, failure::Fault, health::Health, layout::Layout, port::Broker,
-    settings::Settings, standby::Following, suspect::Suspects, worker::Shared,
+    settings::Settings, standby::Following, suspect::Suspects, transaction::again, worker::Shared,
 };
 
 /// Checks the topics, then decides until `stop` is set and every worker has left the group. `deciders` is told how many
@@ -70,7 +70,9 @@ pub fn run<D: Deciders>(
 ) -> Result<(), Fault> {
     let settings = Arc::new(settings);
     let cluster = Cluster::new(Arc::clone(&settings))?;
-    let partitions = topics::verify(cluster.admin(), &settings)?;
+    // A broker that is away for a moment is no reason to give up the start.
+    let patience = settings.transaction_timeout;
+    let partitions = again(&cluster, patience, || topics::verify(cluster.admin(), &settings))?;
     let deciders = deciders(partitions);
     layout::verify(&cluster, &*deciders, partitions)?;
     run_on(Arc::new(cluster), settings, deciders, health, stop);

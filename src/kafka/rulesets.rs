@@ -8,6 +8,7 @@ use super::{
     failure::Fault,
     settings::Settings,
     topics,
+    transaction::again,
 };
 use crate::codec::rulesets::{hash_of, hash_text};
 
@@ -17,7 +18,7 @@ use crate::codec::rulesets::{hash_of, hash_text};
 /// The topics are not as they must be, or the cluster did not take it. Nothing must be decided then.
 pub fn keep(settings: &Settings, text: &str) -> Result<(), Fault> {
     let cluster = Cluster::new(Arc::new(settings.clone()))?;
-    topics::verify(cluster.admin(), settings)?;
+    again(&cluster, settings.transaction_timeout, || topics::verify(cluster.admin(), settings))?;
     let mut producer = EventProducer::new(settings)?;
     let hash = hash_text(hash_of(text));
     /// The client then takes the present time.
