@@ -49,3 +49,84 @@ fn every_panel_asks_for_a_figure_of_tillgate() {
     }
     assert!(read("grafana/provisioning/datasources/prometheus.yaml").contains("uid: prometheus"));
 }
+
+/// An alert of the rule file.
+#[derive(Debug, Default)]
+struct Alert {
+    name: String,
+    expression: String,
+    rest: Vec<String>,
+}
+
+/// The alerts of `alerts.yaml`, which has one key a line.
+fn alerts() -> Vec<Alert> {
+    let mut alerts: Vec<Alert> = Vec::new();
+    for line in read("alerts.yaml").lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix("- alert: ") {
+            alerts.push(Alert { name: name.to_owned(), ..Alert::default() });
+        } else if let Some(alert) = alerts.last_mut() {
+            match line.strip_prefix("expr: ") {
+                Some(expression) => alert.expression = expression.to_owned(),
+                None if line.is_empty() => {}
+                None => alert.rest.push(line.to_owned()),
+            }
+        }
+    }
+    alerts
+}
+
+/// Whether brackets and quotation marks of an expression close in the order they opened.
+fn is_balanced(expression: &str) -> bool {
+    let mut open = Vec::new();
+    let mut quoted = false;
+    for letter in expression.chars() {
+        match letter {
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            '(' => open.push(')'),
+            '{' => open.push('}'),
+            '[' => open.push(']'),
+            ')' | '}' | ']' if open.pop() != Some(letter) => return false,
+            _ => {}
+        }
+    }
+    open.is_empty() && !quoted
+}
+
+#[test]
+fn every_alert_has_an_expression_a_severity_and_words() {
+    let alerts = alerts();
+    assert!(alerts.len() > 10, "the test looks in the wrong place: {alerts:?}");
+    for alert in &alerts {
+        let Alert { name, expression, rest } = alert;
+        assert!(is_balanced(expression), "{name}: {expression}");
+        assert!(
+            !expression.contains(": ") && !expression.contains(" #"),
+            "{name}: YAML would cut {expression}"
+        );
+        let compares = [" > ", " == ", " < "].iter().any(|sign| expression.contains(sign));
+        assert!(compares, "{name} would always be there: {expression}");
+        let known = |line: &String| {
+            line.strip_prefix("for: ")
+                .is_some_and(|time| time.ends_with('m') && time[..time.len() - 1].parse::<u8>().is_ok())
+                || ["labels: {severity: page}", "labels: {severity: warning}"].contains(&line.as_str())
+                || (line.starts_with("annotations: {summary: \"") && line.ends_with("\"}"))
+        };
+        assert_eq!(rest.iter().find(|line| !known(line)), None, "{name}");
+        for key in ["labels: ", "annotations: "] {
+            assert_eq!(rest.iter().filter(|line| line.starts_with(key)).count(), 1, "{name}: {key}");
+        }
+    }
+    assert!(read("prometheus.yaml").contains("rule_files:\n  - alerts.yaml\n"));
+    assert!(read("compose.yaml").contains("./alerts.yaml:/etc/prometheus/alerts.yaml:ro"));
+}
+
+#[test]
+fn every_alert_is_explained_where_operators_look() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md"));
+    let page = page.expect("the page for operators");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `Tillgate")?.split_once('`'));
+    let explained: Vec<String> = rows.map(|(name, _)| format!("Tillgate{name}")).collect();
+    let names: Vec<String> = alerts().into_iter().map(|alert| alert.name).collect();
+    assert_eq!(explained, names);
+}

@@ -4,6 +4,8 @@
 
 #[path = "run/echo.rs"]
 mod echo;
+#[path = "run/lost_input.rs"]
+mod lost_input;
 mod support;
 
 use std::collections::BTreeMap;

@@ -44,6 +44,11 @@ fn count_everything() {
     telemetry::dead_letters("400.001", 1);
     telemetry::transaction(TransactionResult::Committed);
     telemetry::transaction_duration(Duration::from_millis(13));
+    telemetry::batch(7_000);
+    telemetry::consumer_queue(1, 20_000, 6_400_000);
+    telemetry::producer_queue_full();
+    telemetry::held(3, 12);
+    telemetry::lost_input("account_events", 3);
     telemetry::consumer_lag("pos_events", 3, 17);
     telemetry::accounts(3, 1_000_000);
     telemetry::partitions(PartitionState::Active, 4);
@@ -115,7 +120,13 @@ fn the_names_in_the_code_are_those_documented() {
 fn dashboard_and_alerts_ask_for_nothing_else() {
     let documented = documented();
     let ends = ["_bucket", "_sum", "_count"];
-    for path in ["docker/grafana/dashboards/tillgate.json", "docs/metrics.md", "docs/operations.md"] {
+    let paths = [
+        "docker/grafana/dashboards/tillgate.json",
+        "docker/alerts.yaml",
+        "docs/metrics.md",
+        "docs/operations.md",
+    ];
+    for path in paths {
         for name in names_in(&file(path)) {
             let base = ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
             let known = documented.contains_key(&name)

@@ -1,4 +1,4 @@
-//! Whether the workers' loops go round: a call into the client that never comes back is seen by nothing else. Compares
+//! Whether the workers' loops go round, and their attempts to begin one: a call into the client that never comes back is seen by nothing else. Compares
 //! counts with those of the look before; knows no worker.
 
 use crate::kafka::health::WorkerHealth;
@@ -13,12 +13,12 @@ pub(super) struct Pulse {
 }
 
 impl Pulse {
-    /// A worker that runs and does not go round for longer than `silent_max` hangs.
+    /// A worker that has not ended and does not go round for longer than `silent_max` hangs.
     pub(super) fn new(silent_max: Duration) -> Self {
         Self { silent_max, seen: Mutex::default() }
     }
 
-    /// Looks at the workers; for each how long it hangs, if it does. Only a worker that runs can.
+    /// Looks at the workers; for each how long it hangs, if it does.
     pub(super) fn look(
         &self,
         workers: &[WorkerHealth],
@@ -29,7 +29,7 @@ impl Pulse {
         seen.resize(workers.len(), (0, now));
         let mut hangs = Vec::with_capacity(workers.len());
         for ((worker, turns), seen) in workers.iter().zip(turns).zip(seen.iter_mut()) {
-            if *worker != WorkerHealth::Running || *turns != seen.0 {
+            if *worker == WorkerHealth::Stopped || *turns != seen.0 {
                 *seen = (*turns, now);
             }
             let silent = now.saturating_duration_since(seen.1);
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "an Instant can be had in no other way; nothing waits")]
-    fn a_worker_hangs_that_runs_and_does_not_go_round() {
+    fn a_worker_hangs_that_neither_goes_round_nor_is_built_anew() {
         let pulse = Pulse::new(Duration::from_secs(60));
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
@@ -53,8 +53,12 @@ mod tests {
         assert_eq!(pulse.look(&running, &[1, 1], at(0)), [None, None]);
         assert_eq!(pulse.look(&running, &[1, 2], at(50)), [None, None]);
         assert_eq!(pulse.look(&running, &[1, 2], at(61)), [Some(Duration::from_secs(61)), None]);
-        let rebuilding = [WorkerHealth::Rebuilding("a reason".to_owned()), WorkerHealth::Running];
-        assert_eq!(pulse.look(&rebuilding, &[1, 3], at(70)), [None, None]);
-        assert_eq!(pulse.look(&running, &[1, 4], at(120)), [None, None]);
+        let others = [WorkerHealth::Rebuilding("a reason".to_owned()), WorkerHealth::Starting];
+        assert_eq!(pulse.look(&others, &[2, 3], at(70)), [None, None]);
+        assert_eq!(pulse.look(&others, &[3, 4], at(120)), [None, None]);
+        let hang = Some(Duration::from_secs(61));
+        assert_eq!(pulse.look(&others, &[3, 4], at(181)), [hang, hang], "before its loop as in it");
+        let ended = [WorkerHealth::Stopped, WorkerHealth::Running];
+        assert_eq!(pulse.look(&ended, &[3, 5], at(300)), [None, None]);
     }
 }

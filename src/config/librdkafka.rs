@@ -31,6 +31,8 @@ const PROTECTED: &[(&str, &str)] = &[
         "partition.assignment.strategy",
         "events and accounts of a partition must meet in one worker: only range does that",
     ),
+    ("queue.buffering.max.messages", "what a producer keeps is bounded, see docs/operations.md"),
+    ("queued.min.messages", "what a consumer reads ahead is bounded, see docs/operations.md"),
     ("transactional.id", "each worker has its own, by which a new owner fences a dead one"),
 ];
 
@@ -38,10 +40,13 @@ const PROTECTED: &[(&str, &str)] = &[
 const NAMED: &[(&str, &str)] = &[
     ("bootstrap.servers", "kafka.bootstrap_servers"),
     ("metadata.broker.list", "kafka.bootstrap_servers"),
+    ("fetch.max.bytes", "kafka.message_bytes_max"),
     ("group.id", "kafka.group_id"),
     ("group.instance.id", "kafka.group_instance_id"),
     ("group.protocol", "kafka.group_protocol"),
     ("message.max.bytes", "kafka.message_bytes_max"),
+    ("queue.buffering.max.kbytes", "kafka.producer_queue_bytes_max"),
+    ("queued.max.messages.kbytes", "kafka.consumer_queue_bytes_max"),
     ("session.timeout.ms", "kafka.session_timeout"),
     ("socket.timeout.ms", "kafka.socket_timeout"),
     ("transaction.timeout.ms", "kafka.transaction_timeout"),

@@ -24,8 +24,8 @@ pub use ruleset::{Ruleset, read_ruleset};
 pub use schema::FILES;
 pub use secret::Secret;
 pub use settings::{
-    AvroFraming, GroupProtocol, JournalSettings, KafkaSettings, LogFormat, LogSettings, OutputFormat,
-    OutputSettings, RegistryAuth, RegistrySettings, TopicRetention, TopicSettings,
+    AvroFraming, GroupProtocol, JournalSettings, KafkaSettings, LogFormat, LogSettings, OnLostInput,
+    OutputFormat, OutputSettings, RegistryAuth, RegistrySettings, TopicRetention, TopicSettings,
 };
 
 use reader::Reader;

@@ -20,6 +20,15 @@ pub enum GroupProtocol {
     Classic,
 }
 
+/// What is done about input that was deleted before it was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLostInput {
+    /// Its partition stands still until a person has looked.
+    Stop,
+    /// It is passed over: said in the log, and counted.
+    Skip,
+}
+
 /// How the registry knows us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistryAuth {
@@ -93,8 +102,14 @@ pub struct KafkaSettings {
     pub standby: usize,
     /// How often the decision of one record may fail before the record becomes a dead letter.
     pub failures_per_record_max: u32,
+    /// What is done about input that was deleted before it was decided.
+    pub on_lost_input: OnLostInput,
     /// The largest message read or written.
     pub message_bytes_max: usize,
+    /// Records that a worker's consumer keeps ahead.
+    pub consumer_queue_bytes_max: usize,
+    /// Messages that a worker's producer keeps.
+    pub producer_queue_bytes_max: usize,
     /// Properties to set last, by librdkafka's names.
     pub librdkafka: BTreeMap<String, Secret>,
 }
@@ -194,9 +209,11 @@ pub struct LogSettings {
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
+const QUEUE_BYTES: RangeInclusive<u32> = 1 << 20..=2_000 << 20;
 
 pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
     let group_protocols = [("consumer", GroupProtocol::Consumer), ("classic", GroupProtocol::Classic)];
+    let on_lost_input = [("stop", OnLostInput::Stop), ("skip", OnLostInput::Skip)];
     let instance = reader.text("kafka.group_instance_id");
     let settings = KafkaSettings {
         bootstrap_servers: reader.name("kafka.bootstrap_servers"),
@@ -215,14 +232,27 @@ pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
         restores_at_once: count(reader, "kafka.restores_at_once", 1..=64),
         standby: count(reader, "kafka.standby", 0..=1),
         failures_per_record_max: reader.integer("kafka.failures_per_record_max", 1..=100),
+        on_lost_input: reader.choice("kafka.on_lost_input", &on_lost_input),
         // librdkafka takes up to 1,000,000,000.
         message_bytes_max: reader.bytes("kafka.message_bytes_max", 1 << 10..=900 << 20),
+        // librdkafka takes up to 2,097,151 kB.
+        consumer_queue_bytes_max: reader.bytes("kafka.consumer_queue_bytes_max", QUEUE_BYTES),
+        producer_queue_bytes_max: reader.bytes("kafka.producer_queue_bytes_max", QUEUE_BYTES),
         librdkafka: librdkafka::read(reader),
     };
     let times = ["kafka.batch_time_max", "kafka.transaction_timeout"];
     if reader.sound(&times) && settings.transaction_timeout < settings.batch_time_max * 2 {
         let problem = "is less than twice kafka.batch_time_max: transactions would run out while they fill";
         reader.refuse("kafka.transaction_timeout", problem, "raise it, or lower kafka.batch_time_max");
+    }
+    let sizes = ["kafka.message_bytes_max", "kafka.producer_queue_bytes_max"];
+    if reader.sound(&sizes) && settings.producer_queue_bytes_max < settings.message_bytes_max * 2 {
+        let problem = "is less than twice kafka.message_bytes_max: the largest message may never fit";
+        reader.refuse(
+            "kafka.producer_queue_bytes_max",
+            problem,
+            "raise it, or lower kafka.message_bytes_max",
+        );
     }
     settings
 }

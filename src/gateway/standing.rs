@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Where a worker stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkerStanding {
-    /// Not yet a member of the group.
+    /// Without a place in the group yet.
     Starting,
     /// In its loop.
     Running,

@@ -43,7 +43,7 @@ pub struct StandbyHealth {
 /// Where a worker stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkerHealth {
-    /// Not yet in its loop.
+    /// Without a place in the group yet.
     Starting,
     /// In its loop.
     Running,
@@ -80,7 +80,7 @@ impl Health {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a worker's loop goes round.
+    /// Notes that a worker's loop goes round, or that it is built.
     pub fn turned(&self, worker: usize) {
         if let Some(turns) = self.turns.get(worker) {
             turns.fetch_add(1, Ordering::Relaxed);

@@ -17,9 +17,9 @@
 //!   has followed (`repartition`).
 //! - **No late request.** The protocol has a hole: a commit that was sent twice can end a later transaction. A
 //!   producer that saw any disturbance never begins another transaction (`client::log`, `transaction`).
-//! - **Nothing is skipped.** A record that cannot be read goes to the dead letters in the same transaction; one that
-//!   waits for the registry stops its own partition only; a decision that panics is tried again and then passed over
-//!   as a dead letter.
+//! - **Nothing is skipped.** Input that was deleted before it was decided stops its partition (`lost_input`). A record
+//!   that cannot be read goes to the dead letters in the same transaction; one that waits for the registry stops its
+//!   own partition only; a decision that panics is tried again and then passed over as a dead letter.
 //!
 //! Reading order: `port` (what is asked of a cluster), `decider` (what is asked of the state), `worker` (the loop),
 //! `batch`, `decide`, `transaction`, `rebalance`, `restore`, `standby` (what shortens it), `failure` (what is done when it goes wrong),
@@ -34,6 +34,7 @@ pub mod decider;
 pub mod failure;
 pub mod health;
 pub mod layout;
+mod lost_input;
 pub mod partitions;
 pub mod port;
 mod progress;

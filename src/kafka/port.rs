@@ -46,6 +46,15 @@ pub trait InboundRecord {
     fn schema_guid(&self) -> Option<[u8; 16]>;
 }
 
+/// How full a queue is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Records in it.
+    pub records: u64,
+    /// Their keys and values, in bytes.
+    pub bytes: u64,
+}
+
 /// A member of the consumer group. Callbacks of the client only note what was asked; the loop answers between
 /// transactions.
 pub trait GroupConsumer {
@@ -125,6 +134,11 @@ pub trait GroupConsumer {
 
     /// The last known end of each input partition that is read, for the lag; new values only.
     fn take_ends(&self) -> Vec<(TopicPartition, i64)>;
+
+    /// What the client holds of records that are not delivered yet, as of a few seconds ago; none: not known.
+    fn queue(&self) -> Option<Queue> {
+        None
+    }
 
     /// Leaves the group, answering whatever it still asks. May block for a few seconds.
     fn leave(self);
@@ -217,6 +231,15 @@ pub struct JournalEnds {
     pub high: i64,
 }
 
+/// How far an input reaches, as offsets of the next record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputEnds {
+    /// The first record that is still there.
+    pub start: i64,
+    /// The end, open transactions included.
+    pub end: i64,
+}
+
 /// Reads one partition of the journal, committed records only, outside the group.
 pub trait JournalReader {
     /// Asks the broker how far the partition reaches.
@@ -249,6 +272,12 @@ pub trait JournalReader {
     /// # Errors
     /// [`Fault`] of operation `Restore`; retriable while a transaction holds offsets.
     fn committed(&mut self) -> Result<Positions, Fault>;
+
+    /// Asks the brokers how far this partition number's inputs reach, indexed by [`Input`] as a number.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`.
+    fn input_ends(&mut self) -> Result<[InputEnds; 2], Fault>;
 }
 
 /// What [`JournalFollower::next`] found.

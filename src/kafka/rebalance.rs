@@ -11,9 +11,10 @@ use super::{
     decider::{Decider, Deciders},
     failure::Fault,
     health::{Health, PartitionHealth},
-    port::{Broker, Change, GroupConsumer, InboundRecord, Input, TopicPartition},
+    port::{Broker, Change, GroupConsumer, InboundRecord, Input, Positions, TopicPartition},
     restore::{RestoreError, Restored, Restores, Ticket},
 };
+use crate::telemetry;
 
 /// Wait before a partition that needs a schema is tried again; it doubles up to [`SCHEMA_PAUSE_MAX`].
 const SCHEMA_PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -29,6 +30,8 @@ const MARKER_MAX: Duration = Duration::from_millis(100);
 const BUSY_MAX: Duration = Duration::from_secs(60);
 /// Records held of one input, at most, while the other is fetched; from here on its delivery is paused.
 const HELD_MAX: usize = 20_000;
+/// Bytes of keys and values of them, likewise.
+const HELD_BYTES_MAX: usize = 16 << 20;
 
 /// What a partition is doing.
 pub enum State<D> {
@@ -48,6 +51,8 @@ struct Slot<D, R> {
     inputs: [bool; 2],
     state: State<D>,
     schema_pause: Duration,
+    /// Where the inputs begin that lost what the state has to read next, if that is passed over.
+    starts: Positions,
     /// Where the running rotation began in the journal, if it was asked.
     rotation_start: Option<i64>,
     /// Records of the last batch that wait for the other input.
@@ -76,6 +81,7 @@ impl<D, R> Default for Slot<D, R> {
             inputs: [false; 2],
             state: State::Half,
             schema_pause: SCHEMA_PAUSE_MIN,
+            starts: [None; 2],
             rotation_start: None,
             held: Vec::new(),
             paused: None,
@@ -125,6 +131,12 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
             State::Active(decider) | State::Waiting(decider, _) => Some((partition, decider)),
             _ => None,
         })
+    }
+
+    /// How many records are held of each partition.
+    pub fn held(&self) -> impl Iterator<Item = (i32, usize)> {
+        let slots = (0..).zip(&self.slots);
+        slots.filter_map(|(partition, slot)| Some((partition, slot.as_ref()?.held.len())))
     }
 
     fn note(&self, partition: i32, health: PartitionHealth) {
@@ -217,10 +229,14 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
             _ => return Ok(()),
         }
         match restored.result {
-            Ok(decider) => {
-                consumer.resume(partition, decider.positions())?;
+            Ok((decider, places)) => {
+                consumer.resume(partition, places.positions)?;
                 slot.moved();
-                log::info!("partition {partition}: active at {:?}", decider.positions());
+                slot.starts = std::array::from_fn(|at| places.positions[at].filter(|_| places.lost[at] > 0));
+                Input::ALL.into_iter().for_each(|input| {
+                    telemetry::lost_input(input.name(), places.lost[input as usize]);
+                });
+                log::info!("partition {partition}: active at {:?}", places.positions);
                 slot.state = State::Active(decider);
                 self.note(partition, PartitionHealth::Active);
             }
@@ -268,7 +284,7 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
         let Some(slot) = self.slot(partition) else { return Ok(()) };
         if let State::Active(decider) = &mut slot.state {
             decider.aborted();
-            consumer.resume(partition, decider.positions())?;
+            consumer.resume(partition, later(slot.starts, decider.positions()))?;
             slot.moved();
         }
         Ok(())
@@ -316,19 +332,20 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
     ) -> Result<(), Fault> {
         let Some(slot) = self.slot(partition) else { return Ok(()) };
         let input = held.first().map(|record| record.source().input);
+        let bytes: usize = held.iter().map(size).sum();
         let missing = input.map(Input::other);
         if let Some(missing) =
             missing.filter(|missing| slot.behind.is_none_or(|behind| behind.missing != *missing))
         {
             slot.behind = Some(Behind { missing, since: now, idle: Duration::ZERO, over: false });
         }
-        if let Some(paused) = slot.paused.filter(|paused| Some(*paused) != input || held.len() < HELD_MAX / 2)
-        {
+        let full = |part: usize| held.len() >= HELD_MAX / part || bytes >= HELD_BYTES_MAX / part;
+        if let Some(paused) = slot.paused.filter(|paused| Some(*paused) != input || !full(2)) {
             consumer.resume_input(TopicPartition { input: paused, partition })?;
             slot.paused = None;
         }
         if let (Some(input), None) = (input, slot.paused)
-            && held.len() >= HELD_MAX
+            && full(1)
         {
             consumer.pause_input(TopicPartition { input, partition })?;
             slot.paused = Some(input);
@@ -394,7 +411,7 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
                 continue;
             }
             if let State::Waiting(decider, _) = std::mem::replace(&mut slot.state, State::Half) {
-                consumer.resume(partition, decider.positions())?;
+                consumer.resume(partition, later(slot.starts, decider.positions()))?;
                 slot.moved();
                 slot.state = State::Active(decider);
                 self.health.partition(self.worker, partition, PartitionHealth::Active);
@@ -416,6 +433,16 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
             broker.trim_journal(rotation.partition, before);
         }
     }
+}
+
+/// Where a state goes on that has read up to `positions`, with inputs that begin at `starts`.
+fn later(starts: Positions, positions: Positions) -> Positions {
+    std::array::from_fn(|input| positions[input].max(starts[input]))
+}
+
+/// Bytes of key and value.
+fn size<R: InboundRecord>(record: &R) -> usize {
+    record.key().map_or(0, <[u8]>::len) + record.value().map_or(0, <[u8]>::len)
 }
 
 /// What a batch does to a partition's checkpoint rotation.

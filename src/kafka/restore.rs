@@ -5,7 +5,7 @@
 //! group's committed offsets are read, which the broker gives out only once no transaction holds any; a former owner
 //! that was put out of the group cannot add offsets after that. Then the end is asked again: whatever such an owner
 //! committed in between is folded too. Only then are the two compared. They moved in the same transactions, so any
-//! difference means that a transaction was torn.
+//! difference means that a transaction was torn. Last, the inputs must still hold what comes next (`lost_input`).
 //!
 //! A copy that the standby kept warm only spares the reading of what it has folded. Where it does not fit the journal it
 //! is dropped, and the restore begins with nothing.
@@ -25,6 +25,7 @@ use thiserror::Error;
 use super::{
     decider::{Decider, Deciders, Restoring},
     failure::{Answer, Fault, FaultClass, Operation, answer},
+    lost_input::{Misplaced, Places, places},
     port::{Broker, JournalEnds, JournalReader, Positions},
     progress::Progress,
     settings::Settings,
@@ -36,6 +37,8 @@ use crate::telemetry::RestoredFrom;
 
 /// How often the stable end is looked at while it is held back.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How long to wait until the inputs' ends are asked again.
+const ENDS_PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a partition was not restored.
 #[derive(Clone, Debug, Error)]
@@ -57,8 +60,8 @@ pub struct Restored<D> {
     pub partition: i32,
     /// Which of the restores of this partition it is: a late one of an earlier assignment is not taken.
     pub ticket: u64,
-    /// The state, or why there is none.
-    pub result: Result<D, RestoreError>,
+    /// The state and where it goes on, or why there is none.
+    pub result: Result<(D, Places), RestoreError>,
 }
 
 /// Runs restores, a few at a time.
@@ -138,7 +141,7 @@ impl<B: Broker, D: Deciders> Restores<B, D> {
                 });
                 // Closing the reader takes a while: the partition goes on before.
                 let (result, _reader) = match restored {
-                    Ok((decider, reader)) => (Ok(decider), Some(reader)),
+                    Ok((decider, places, reader)) => (Ok((decider, places)), Some(reader)),
                     Err(error) => (Err(error), None),
                 };
                 // Nobody there to take it: the worker has ended.
@@ -153,7 +156,7 @@ fn restore<B: Broker, D: Deciders>(
     shared: &Shared<B, D>,
     partition: i32,
     wanted: &AtomicBool,
-) -> Result<(D::Decider, B::Journal), RestoreError> {
+) -> Result<(D::Decider, Places, B::Journal), RestoreError> {
     let (broker, settings) = (&*shared.broker, &*shared.settings);
     let cold = || Warm::cold(shared.deciders.restoring(partition));
     let copy = shared.standby.take(partition);
@@ -176,9 +179,11 @@ fn restore<B: Broker, D: Deciders>(
             Ok((finish(state, partition, committed, settings)?, journal))
         });
         match attempt {
-            Ok((decider, journal)) => {
+            Ok((decider, mut journal)) => {
+                let positions = decider.positions();
+                let places = places_of(broker, &mut journal, partition, positions, settings, wanted)?;
                 progress.ended(decider.accounts());
-                return Ok((decider, journal));
+                return Ok((decider, places, journal));
             }
             Err(RestoreError::Refused(why)) if copied => {
                 log::warn!("{why}: the standby's copy is dropped, and the whole journal read");
@@ -329,6 +334,44 @@ impl<B: Broker, D: Deciders> Restore<'_, '_, B, D> {
             _ => Fault::new(Operation::Restore, FaultClass::Retriable, fault.to_string()).into(),
         })
     }
+}
+
+/// Where the partition goes on in its inputs; asks until the brokers have answered.
+fn places_of<B: Broker>(
+    broker: &B,
+    journal: &mut B::Journal,
+    partition: i32,
+    positions: Positions,
+    settings: &Settings,
+    wanted: &AtomicBool,
+) -> Result<Places, RestoreError> {
+    if positions == [None, None] {
+        return Ok(Places::default());
+    }
+    let mut behind_since = None;
+    while wanted.load(Ordering::Acquire) {
+        let ends = match journal.input_ends() {
+            Ok(ends) => ends,
+            Err(fault) if answer(fault.operation, fault.class) == Answer::Again => {
+                log::warn!("partition {partition}: {fault}: trying again");
+                broker.wait(ENDS_PAUSE);
+                continue;
+            }
+            Err(fault) => return Err(fault.into()),
+        };
+        match places(partition, positions, ends, settings) {
+            Ok(places) => return Ok(places),
+            Err(Misplaced::BehindTheEnd(text)) => {
+                let now = broker.now();
+                if now - *behind_since.get_or_insert(now) >= settings.socket_timeout {
+                    return Err(RestoreError::Refused(text));
+                }
+                broker.wait(ENDS_PAUSE);
+            }
+            Err(Misplaced::Lost(text)) => return Err(RestoreError::Refused(text)),
+        }
+    }
+    Err(RestoreError::NotWanted)
 }
 
 /// Compares where the journal ends with what the group committed.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+pub use crate::config::OnLostInput;
 use crate::{
     config::{self, Secret},
     pipeline::Input,
@@ -98,6 +99,10 @@ pub struct Settings {
     pub batch: BatchLimits,
     /// Largest record that is read, and passed on as a dead letter, in bytes.
     pub message_bytes_max: usize,
+    /// Bytes of records that a worker's consumer keeps ahead; it fetches no more while they are there.
+    pub consumer_queue_bytes_max: usize,
+    /// Bytes of messages that a worker's producer keeps; while they are there, what decides waits.
+    pub producer_queue_bytes_max: usize,
     /// How long a transaction may stay open before the broker aborts it.
     pub transaction_timeout: Duration,
     /// How long a request may take; a commit longer than half of it spends the producer.
@@ -112,6 +117,8 @@ pub struct Settings {
     pub stuck_after: Duration,
     /// How often the decision of the same record may fail before it is passed over as a dead letter.
     pub failures_per_record_max: u32,
+    /// What is done about input that was deleted before it was decided.
+    pub on_lost_input: OnLostInput,
     /// Check cleanup and retention of topics at start; off for the embedded broker, which cannot tell.
     pub check_topic_configs: bool,
     /// Settings passed to librdkafka as they are (SASL, TLS, ...).
@@ -131,6 +138,8 @@ impl Default for Settings {
             topics: Topics::default(),
             batch: BatchLimits::default(),
             message_bytes_max: 8 << 20,
+            consumer_queue_bytes_max: 64 << 20,
+            producer_queue_bytes_max: 64 << 20,
             transaction_timeout: Duration::from_secs(10),
             socket_timeout: Duration::from_secs(5),
             session_timeout: Duration::from_secs(6),
@@ -138,6 +147,7 @@ impl Default for Settings {
             standby: 0,
             stuck_after: Duration::from_millis(500),
             failures_per_record_max: 3,
+            on_lost_input: OnLostInput::Stop,
             check_topic_configs: true,
             client: BTreeMap::new(),
         }
@@ -180,6 +190,8 @@ impl From<&config::Settings> for Settings {
                 time: kafka.batch_time_max,
             },
             message_bytes_max: kafka.message_bytes_max,
+            consumer_queue_bytes_max: kafka.consumer_queue_bytes_max,
+            producer_queue_bytes_max: kafka.producer_queue_bytes_max,
             transaction_timeout: kafka.transaction_timeout,
             socket_timeout: kafka.socket_timeout,
             session_timeout: kafka.session_timeout,
@@ -187,6 +199,7 @@ impl From<&config::Settings> for Settings {
             standby: kafka.standby,
             stuck_after: kafka.stuck_after,
             failures_per_record_max: kafka.failures_per_record_max,
+            on_lost_input: kafka.on_lost_input,
             check_topic_configs: true,
             client: kafka.librdkafka.clone(),
         }

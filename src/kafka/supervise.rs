@@ -54,6 +54,7 @@ pub fn supervise<B: Broker, D: Deciders>(shared: &Shared<B, D>, stop: &AtomicBoo
 fn live<B: Broker, D: Deciders>(shared: &Shared<B, D>, number: usize, stop: &AtomicBool) {
     let mut pause = PAUSE_MIN;
     while !stop.load(Ordering::Acquire) {
+        shared.health.turned(number);
         let begun = shared.broker.now();
         let life = catch_unwind(AssertUnwindSafe(|| Worker::start(shared.clone(), number)?.run(stop)));
         shared.health.forget_all(number);

@@ -84,6 +84,8 @@ pub struct Worker<B: Broker, D: Deciders> {
     spare: Vec<Detached<B>>,
     aborts: u32,
     gauges_at: Duration,
+    /// Whether the group has given it a place.
+    joined: bool,
     /// Last, so that it leaves the group after everything else is dropped.
     consumer: B::Consumer,
 }
@@ -117,7 +119,6 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         )?;
         let consumer = shared.broker.consumer(number)?;
         let restores = Restores::new(shared.clone());
-        shared.health.worker(number, WorkerHealth::Running);
         Ok(Self {
             number,
             transactions,
@@ -127,6 +128,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             spare: Vec::new(),
             aborts: 0,
             gauges_at: Duration::ZERO,
+            joined: false,
             consumer,
             shared,
         })
@@ -168,6 +170,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         if records.is_empty() || layout.grown().is_some() {
             return Ok(());
         }
+        telemetry::batch(records.len());
         let begun = self.shared.broker.now();
         self.transactions.begin()?;
         let decided = decide(
@@ -198,6 +201,10 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
     }
 
     fn between(&mut self) -> Result<(), Fault> {
+        if !self.joined && self.consumer.membership().is_ok() {
+            self.joined = true;
+            self.shared.health.worker(self.number, WorkerHealth::Running);
+        }
         if self.consumer.changes_waiting() {
             self.slots.answer(&self.consumer, &mut self.restores)?;
             self.shared.layout.owns(self.slots.highest(), &*self.shared.broker);
@@ -310,12 +317,14 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             let positions = decider.positions();
             for (at, end) in ends.iter().filter(|(at, _)| at.partition == partition) {
                 let position = positions[at.input as usize].unwrap_or(0);
-                let name = match at.input {
-                    Input::PosEvents => "pos_events",
-                    Input::AccountEvents => "account_events",
-                };
-                telemetry::consumer_lag(name, partition, (end - position).max(0));
+                telemetry::consumer_lag(at.input.name(), partition, (end - position).max(0));
             }
+        }
+        for (partition, held) in self.slots.held() {
+            telemetry::held(partition, held);
+        }
+        if let Some(queue) = self.consumer.queue() {
+            telemetry::consumer_queue(self.number, queue.records, queue.bytes);
         }
     }
 }

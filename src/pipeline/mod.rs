@@ -31,6 +31,15 @@ impl Input {
     /// Both, in the order of positions.
     pub const ALL: [Self; 2] = [Self::PosEvents, Self::AccountEvents];
 
+    /// Its name in settings and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PosEvents => "pos_events",
+            Self::AccountEvents => "account_events",
+        }
+    }
+
     /// The other input of the same partition.
     #[must_use]
     pub fn other(self) -> Self {

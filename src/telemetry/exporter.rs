@@ -13,6 +13,9 @@ const DURATION_BUCKETS: [f64; 13] =
 /// Upper bounds of [`super::restored`], seconds.
 const RESTORE_BUCKETS: [f64; 12] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 180.0, 600.0];
 
+/// Upper bounds of [`super::batch`], records; `kafka.batch_events_max` is 10,000 by default.
+const BATCH_BUCKETS: [f64; 8] = [1.0, 10.0, 100.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 100_000.0];
+
 /// A gauge that nobody has set for so long is left out: that of a partition which is another process's by now. Those
 /// that hold are set every second.
 const GAUGE_IDLE_MAX: Duration = Duration::from_secs(30);
@@ -70,9 +73,11 @@ impl Exporter {
 fn recorder() -> PrometheusRecorder {
     let builder = PrometheusBuilder::new();
     let duration = Matcher::Full("tillgate_transaction_duration_seconds".to_owned());
+    let batch = Matcher::Full("tillgate_batch_records".to_owned());
     // Refused only where there is no bucket.
     let builder = builder.set_buckets_for_metric(duration, &DURATION_BUCKETS).unwrap_or_default();
     let restore = Matcher::Full("tillgate_restore_duration_seconds".to_owned());
     let builder = builder.set_buckets_for_metric(restore, &RESTORE_BUCKETS).unwrap_or_default();
+    let builder = builder.set_buckets_for_metric(batch, &BATCH_BUCKETS).unwrap_or_default();
     builder.idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_IDLE_MAX)).build_recorder()
 }

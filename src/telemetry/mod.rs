@@ -64,6 +64,18 @@ pub fn describe() {
         "tillgate_transaction_duration_seconds",
         "From the first record of a batch to the end of its transaction"
     );
+    describe_histogram!("tillgate_batch_records", "Records of a batch, held ones included");
+    describe_gauge!("tillgate_consumer_queue_records", "Records the client has fetched ahead, by worker");
+    describe_gauge!("tillgate_consumer_queue_bytes", "Their keys and values, by worker");
+    describe_counter!(
+        "tillgate_producer_queue_full_total",
+        "Messages that had to wait because the producer's queue was full"
+    );
+    describe_gauge!("tillgate_held_records", "Records that wait for the other input, by partition");
+    describe_counter!(
+        "tillgate_lost_input_records_total",
+        "Offsets passed over because they were deleted before they were decided, by input"
+    );
     describe_gauge!("tillgate_consumer_lag_records", "Records not yet decided, by input and partition");
     describe_gauge!("tillgate_accounts", "Accounts held, by partition");
     describe_gauge!("tillgate_partitions", "Partitions of this process, by state");
@@ -102,6 +114,10 @@ pub fn start_at_zero() {
         counter!("tillgate_worker_rebuilds_total", "reason" => reason).increment(0);
     }
     counter!("tillgate_producer_rebuilds_total").increment(0);
+    counter!("tillgate_producer_queue_full_total").increment(0);
+    for input in ["pos_events", "account_events"] {
+        lost_input(input, 0);
+    }
 }
 
 /// `count` events were decided with this outcome. `outcome` is a symbol of the contract.
@@ -131,6 +147,39 @@ pub fn transaction(result: TransactionResult) {
 /// How long a transaction took.
 pub fn transaction_duration(time: Duration) {
     histogram!("tillgate_transaction_duration_seconds").record(time);
+}
+
+/// How many records a batch has.
+pub fn batch(records: usize) {
+    // Counts stay far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    histogram!("tillgate_batch_records").record(records as f64);
+}
+
+/// What a worker's consumer has fetched ahead.
+pub fn consumer_queue(worker: usize, records: u64, bytes: u64) {
+    // Counts stay far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    let (records, bytes) = (records as f64, bytes as f64);
+    gauge!("tillgate_consumer_queue_records", "worker" => worker.to_string()).set(records);
+    gauge!("tillgate_consumer_queue_bytes", "worker" => worker.to_string()).set(bytes);
+}
+
+/// A message had to wait because the producer's queue was full.
+pub fn producer_queue_full() {
+    counter!("tillgate_producer_queue_full_total").increment(1);
+}
+
+/// Records of a partition that wait for its other input.
+pub fn held(partition: i32, records: usize) {
+    // Counts stay far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    gauge!("tillgate_held_records", "partition" => partition.to_string()).set(records as f64);
+}
+
+/// Offsets of an input were passed over because they were deleted before they were decided.
+pub fn lost_input(input: &'static str, offsets: u64) {
+    counter!("tillgate_lost_input_records_total", "input" => input).increment(offsets);
 }
 
 /// Records of an input partition that are not decided yet.

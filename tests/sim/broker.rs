@@ -5,12 +5,15 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tillgate::kafka::{
     failure::{Fault, FaultClass, Operation},
-    port::{Broker, Followed, JournalEnds, JournalFollower, JournalReader, Positions},
+    port::{
+        Broker, Followed, Input, InputEnds, JournalEnds, JournalFollower, JournalReader, Positions,
+        TopicPartition,
+    },
 };
 
 use super::{
     log::{Place, Record, Topic},
-    member::Member,
+    member::{Member, place_of},
     planted::Bug,
     producer::{Limits, Producer, WRITER_HEADER},
     world::{Job, Seat, World},
@@ -171,6 +174,17 @@ impl JournalReader for Reader {
         positions.ok_or_else(|| {
             Fault::new(Operation::Restore, FaultClass::Retriable, "offsets of an open transaction")
         })
+    }
+
+    fn input_ends(&mut self) -> Result<[InputEnds; 2], Fault> {
+        let ends = |input| {
+            let place = place_of(TopicPartition { input, partition: self.partition });
+            self.ask(World::leader(place), |world| {
+                let log = world.log(place);
+                InputEnds { start: log.start(), end: log.high() }
+            })
+        };
+        Ok([ends(Input::PosEvents)?, ends(Input::AccountEvents)?])
     }
 }
 

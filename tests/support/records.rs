@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use rdkafka::client::ClientContext;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message as _, OwnedHeaders};
@@ -114,6 +115,22 @@ impl Kafka {
         send(&producer, topic, records);
         check_delivered(&producer);
         producer.abort_transaction(ANSWER_WITHIN).expect("the abort");
+    }
+
+    /// Deletes the records of a partition before offset `before`, as retention would.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(before)).expect("an offset");
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let options = AdminOptions::new().operation_timeout(Some(ANSWER_WITHIN));
+        let deleted = runtime.block_on(admin.delete_records(&list, &options)).expect("an answer");
+        for element in deleted.elements() {
+            element.error().unwrap_or_else(|error| panic!("{topic} {partition}: {error}"));
+        }
     }
 
     /// Every committed record of a topic, by partition and offset: up to the high watermark as it was when asked. Waits

@@ -32,7 +32,22 @@ const PROTECTED: &[&str] = &[
     "log_level",
     "message.max.bytes",
     "socket.timeout.ms",
+    "fetch.max.bytes",
+    "queued.max.messages.kbytes",
+    "queued.min.messages",
+    "queue.buffering.max.kbytes",
+    "queue.buffering.max.messages",
 ];
+
+/// Two names of one property: how much of one partition is fetched at once.
+const OF_PARTITION: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
+
+/// Records that a client keeps ahead, however small they are.
+const CONSUMER_QUEUE_RECORDS_MAX: usize = 100_000;
+/// Messages that a producer keeps, however small they are.
+const PRODUCER_QUEUE_RECORDS_MAX: usize = 100_000;
+/// What one who reads a journal or outcomes keeps ahead, in bytes.
+const READER_QUEUE_BYTES_MAX: usize = 32 << 20;
 
 /// Room for headers and framing above the largest value.
 const OVERHEAD_BYTES: usize = 64 << 10;
@@ -75,7 +90,7 @@ pub fn base(settings: &Settings) -> ClientConfig {
     config
 }
 
-fn reading(settings: &Settings) -> ClientConfig {
+fn reading(settings: &Settings, queue_bytes_max: usize) -> ClientConfig {
     let mut config = base(settings);
     let bytes_max = settings.message_bytes_max + OVERHEAD_BYTES;
     config
@@ -84,16 +99,25 @@ fn reading(settings: &Settings) -> ClientConfig {
         .set("auto.offset.reset", "earliest")
         .set("isolation.level", "read_committed")
         .set("message.max.bytes", bytes_max.to_string())
-        .set("fetch.message.max.bytes", bytes_max.to_string())
+        .set("fetch.max.bytes", bytes_max.to_string())
+        .set("queued.max.messages.kbytes", (queue_bytes_max / 1_000).to_string())
+        .set("queued.min.messages", CONSUMER_QUEUE_RECORDS_MAX.to_string())
         .set("fetch.queue.backoff.ms", "10")
         .set("socket.timeout.ms", millis(settings.socket_timeout));
+    if !OF_PARTITION.iter().any(|name| settings.client.contains_key(*name)) {
+        config.set(OF_PARTITION[0], bytes_max.to_string());
+    }
     config
 }
 
 /// A member of the group.
 pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
-    let mut config = reading(settings);
-    config.set("group.id", &settings.group_id).set("statistics.interval.ms", "5000");
+    let mut config = reading(settings, settings.consumer_queue_bytes_max);
+    config
+        .set("group.id", &settings.group_id)
+        // An input that no longer holds what comes next is an error, not a reason to go on elsewhere.
+        .set("auto.offset.reset", "error")
+        .set("statistics.interval.ms", "5000");
     match settings.group_protocol {
         GroupProtocol::Consumer => {
             config.set("group.protocol", "consumer").set("group.remote.assignor", "range");
@@ -115,7 +139,7 @@ pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
 /// Reads journals and committed offsets outside the group: it has the group's name to ask for its offsets, and never
 /// subscribes.
 pub fn journal_reader(settings: &Settings) -> ClientConfig {
-    let mut config = reading(settings);
+    let mut config = reading(settings, READER_QUEUE_BYTES_MAX);
     config.set("group.id", &settings.group_id).set("enable.partition.eof", "true");
     // The end is told only by an answer without records, which the broker gives after this time.
     config.set("fetch.wait.max.ms", "10");
@@ -124,7 +148,7 @@ pub fn journal_reader(settings: &Settings) -> ClientConfig {
 
 /// Follows journals as they grow, with at most 16 MiB and one fetch of them in memory.
 pub fn journal_follower(settings: &Settings) -> ClientConfig {
-    let mut config = reading(settings);
+    let mut config = reading(settings, READER_QUEUE_BYTES_MAX);
     config.set("group.id", &settings.group_id).set("enable.partition.eof", "true");
     config.set("queued.max.messages.kbytes", "16384");
     config
@@ -132,7 +156,7 @@ pub fn journal_follower(settings: &Settings) -> ClientConfig {
 
 /// Reads topics as any consumer of committed records would; the group's name is there because the client wants one.
 pub fn follower(settings: &Settings) -> ClientConfig {
-    let mut config = reading(settings);
+    let mut config = reading(settings, READER_QUEUE_BYTES_MAX);
     config.set("group.id", &settings.group_id);
     config
 }
@@ -170,16 +194,23 @@ pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
         .set("socket.timeout.ms", millis(settings.socket_timeout.min(settings.transaction_timeout)))
         .set("delivery.report.only.error", "true")
         .set("message.max.bytes", (settings.message_bytes_max + OVERHEAD_BYTES).to_string());
-    for (key, value) in [
-        ("linger.ms", "1"),
-        ("queue.buffering.max.messages", "500000"),
-        ("queue.buffering.max.kbytes", "262144"),
-    ] {
-        if !settings.client.contains_key(key) {
-            config.set(key, value);
-        }
-    }
+    bound(&mut config, settings);
+    linger(&mut config, settings, "1");
     config
+}
+
+/// What a producer keeps; whoever sends waits while it is full.
+fn bound(config: &mut ClientConfig, settings: &Settings) {
+    config
+        .set("queue.buffering.max.messages", PRODUCER_QUEUE_RECORDS_MAX.to_string())
+        .set("queue.buffering.max.kbytes", (settings.producer_queue_bytes_max / 1_024).to_string());
+}
+
+/// How long a producer waits for more before it sends, where nothing else is set.
+fn linger(config: &mut ClientConfig, settings: &Settings, millis: &str) {
+    if !settings.client.contains_key("linger.ms") {
+        config.set("linger.ms", millis);
+    }
 }
 
 /// A producer of input records: idempotent, in large batches, by key as the Java clients do.
@@ -190,15 +221,8 @@ pub fn event_producer(settings: &Settings) -> ClientConfig {
         .set("delivery.report.only.error", "true")
         .set("partitioner", "murmur2_random")
         .set("message.max.bytes", (settings.message_bytes_max + OVERHEAD_BYTES).to_string());
-    for (key, value) in [
-        ("linger.ms", "5"),
-        ("queue.buffering.max.messages", "500000"),
-        ("queue.buffering.max.kbytes", "262144"),
-    ] {
-        if !settings.client.contains_key(key) {
-            config.set(key, value);
-        }
-    }
+    bound(&mut config, settings);
+    linger(&mut config, settings, "5");
     config
 }
 

@@ -25,7 +25,7 @@ use rdkafka::{
 use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
-        port::{Change, GroupConsumer, InboundRecord, Input, Positions, TopicPartition},
+        port::{Change, GroupConsumer, InboundRecord, Input, Positions, Queue, TopicPartition},
         settings::{Settings, Topics},
     },
     clock, config,
@@ -43,6 +43,7 @@ pub struct Noted {
     leaving: AtomicBool,
     changes: Mutex<VecDeque<Change>>,
     ends: Mutex<Vec<(TopicPartition, i64)>>,
+    queue: Mutex<Option<Queue>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -61,10 +62,7 @@ impl Noted {
     }
 
     fn topic(&self, input: Input) -> &str {
-        match input {
-            Input::PosEvents => &self.topics.pos_events,
-            Input::AccountEvents => &self.topics.account_events,
-        }
+        self.topics.input(input)
     }
 
     fn partitions(&self, list: &TopicPartitionList) -> Vec<TopicPartition> {
@@ -91,15 +89,20 @@ impl ClientContext for Noted {
 
     fn stats(&self, statistics: Statistics) {
         let mut ends = locked(&self.ends);
+        let mut queue = Queue::default();
         ends.clear();
         for (name, topic) in &statistics.topics {
             let Some(input) = self.input(name) else { continue };
             for (partition, found) in &topic.partitions {
+                // All partitions share one queue, and each tells of the whole of it.
+                queue.records = queue.records.max(found.fetchq_cnt.unsigned_abs());
+                queue.bytes = queue.bytes.max(found.fetchq_size);
                 if *partition >= 0 && found.ls_offset >= 0 {
                     ends.push((TopicPartition { input, partition: *partition }, found.ls_offset));
                 }
             }
         }
+        *locked(&self.queue) = Some(queue);
     }
 }
 
@@ -213,6 +216,7 @@ impl Member {
             leaving: AtomicBool::new(false),
             changes: Mutex::default(),
             ends: Mutex::default(),
+            queue: Mutex::default(),
         };
         let consumer: BaseConsumer<Noted> = config::member(settings, worker)
             .create_with_context(noted)
@@ -398,6 +402,10 @@ impl GroupConsumer for Member {
 
     fn take_ends(&self) -> Vec<(TopicPartition, i64)> {
         std::mem::take(&mut *locked(&self.noted().ends))
+    }
+
+    fn queue(&self) -> Option<Queue> {
+        *locked(&self.noted().queue)
     }
 
     fn leave(self) {

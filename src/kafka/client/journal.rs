@@ -14,7 +14,7 @@ use rdkafka::{
 use super::{
     super::{
         failure::{Fault, Operation},
-        port::{Input, JournalEnds, JournalReader, Positions},
+        port::{Input, InputEnds, JournalEnds, JournalReader, Positions},
         settings::{Settings, Topics},
     },
     clock, config,
@@ -77,6 +77,12 @@ impl Asker {
         // Under read_committed the broker answers with the last stable offset.
         let (_, stable) = self.high(&self.committed, topic, partition)?;
         Ok(JournalEnds { start, stable, high })
+    }
+
+    /// How far an input partition reaches.
+    fn input_ends(&self, input: Input, partition: i32) -> Result<InputEnds, Fault> {
+        let (start, end) = self.high(&self.uncommitted, self.topics.input(input), partition)?;
+        Ok(InputEnds { start, end })
     }
 
     /// The group's committed positions of a partition's inputs. The client asks for stable ones, because it reads
@@ -172,5 +178,10 @@ impl JournalReader for Reader {
 
     fn committed(&mut self) -> Result<Positions, Fault> {
         self.asker.positions(self.partition)
+    }
+
+    fn input_ends(&mut self) -> Result<[InputEnds; 2], Fault> {
+        let ends = |input| self.asker.input_ends(input, self.partition);
+        Ok([ends(Input::PosEvents)?, ends(Input::AccountEvents)?])
     }
 }

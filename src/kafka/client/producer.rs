@@ -34,7 +34,7 @@ use super::{
     error::fault,
     log::Signals,
 };
-use crate::codec::rulesets;
+use crate::{codec::rulesets, telemetry};
 
 /// Header of journal records that names the transactional id of their writer.
 pub const WRITER_HEADER: &str = "writer";
@@ -177,6 +177,9 @@ impl Producer {
             };
             let Err((error, _record)) = self.base.send(record) else { return Ok(()) };
             let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+            if full && full_since.is_none() {
+                telemetry::producer_queue_full();
+            }
             let since = *full_since.get_or_insert_with(clock::now);
             if !full || since.elapsed() > self.transaction_timeout {
                 return Err(fault(Operation::Produce, &error));
