@@ -9,8 +9,14 @@ mod bad_input;
 mod handover;
 #[path = "proof/june.rs"]
 mod june;
+#[path = "proof/latency.rs"]
+mod latency;
 #[path = "proof/operation.rs"]
 mod operation;
+#[path = "proof/overload.rs"]
+mod overload;
+#[path = "proof/registry.rs"]
+mod registry;
 #[path = "proof/restarts.rs"]
 mod restarts;
 #[path = "proof/scene.rs"]

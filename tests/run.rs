@@ -2,6 +2,8 @@
 //! that stops a partition that need not stand still. The decision is a small stand-in that numbers what it decides.
 //! Never tests what a decision says.
 
+#[path = "run/away.rs"]
+mod away;
 #[path = "run/echo.rs"]
 mod echo;
 #[path = "run/lost_input.rs"]

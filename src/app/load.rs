@@ -1,5 +1,6 @@
 //! `tillgate load`: the generator, with Kafka as one of the places it can write to.
 
+use super::latency::{Sent, Watch};
 use super::{AppError, settings};
 use crate::cli::Common;
 use crate::config::Settings;
@@ -14,52 +15,74 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub fn run(args: &LoadArgs, common: &Common) -> Result<(), AppError> {
     let settings = settings(common)?;
-    let report = match load(args, now(), || Ok(Box::new(KafkaSink::new(&settings)?))) {
+    let mut watch = None;
+    let connect = || -> Result<Box<dyn Sink>, SinkError> {
+        let mut sink = KafkaSink::new(&settings)?;
+        if args.latency {
+            let sent = Arc::new(Sent::default());
+            watch = Some(sink.watch(args.warm_up, Arc::clone(&sent))?);
+            sink.sent = Some(sent);
+        }
+        Ok(Box::new(sink))
+    };
+    let report = match load(args, now(), connect) {
         Err(LoadError::Args(fault)) => return Err(AppError::Usage(fault.to_string())),
         other => other?,
     };
     writeln!(std::io::stderr(), "{report}")?;
+    if let Some(watch) = watch {
+        writeln!(std::io::stdout(), "{}", watch.finish(args.rate)?)?;
+    }
     Ok(())
 }
 
-/// Writes records to the input topics, with the event's time as the record's.
+/// Writes records to the input topics, with the event's time as the record's; where latency is measured, with the time
+/// at which it is sent.
 struct KafkaSink {
+    cluster: Arc<ClusterSettings>,
     producer: EventProducer,
-    pos_events: String,
-    account_events: String,
+    partitions: usize,
+    sent: Option<Arc<Sent>>,
 }
 
 impl KafkaSink {
     /// Looks for the topics first: without them a client would wait, or a broker make them its own way.
     fn new(settings: &Settings) -> Result<Self, SinkError> {
         let cluster = Arc::new(ClusterSettings::from(settings));
-        let topics = [cluster.topics.pos_events.as_str(), cluster.topics.account_events.as_str()];
+        let [inputs @ .., outcomes] =
+            [&cluster.topics.pos_events, &cluster.topics.account_events, &cluster.topics.pos_outcomes]
+                .map(String::as_str);
         let client = Cluster::new(Arc::clone(&cluster)).map_err(broker)?;
-        let there = client.admin().topics(&topics, false).map_err(|fault| {
+        let there = client.admin().topics(&[inputs[0], inputs[1], outcomes], false).map_err(|fault| {
             SinkError::Broker(format!(
                 "no answer from {} ({}): start it, or set kafka.bootstrap_servers",
                 cluster.bootstrap_servers, fault.text
             ))
         })?;
-        if let Some(missing) = topics.iter().find(|topic| !there.contains_key(**topic)) {
+        if let Some(missing) = inputs.iter().find(|topic| !there.contains_key(**topic)) {
             let remedy = "make it with `tillgate topics create`";
             return Err(SinkError::Broker(format!("there is no topic {missing}: {remedy}")));
         }
-        Ok(Self {
-            producer: EventProducer::new(&cluster).map_err(broker)?,
-            pos_events: cluster.topics.pos_events.clone(),
-            account_events: cluster.topics.account_events.clone(),
-        })
+        let partitions = there.get(outcomes).map_or(0, |outcomes| outcomes.partitions);
+        let producer = EventProducer::new(&cluster).map_err(broker)?;
+        Ok(Self { cluster, producer, partitions, sent: None })
+    }
+
+    /// Reads the answers to what is sent from now on.
+    fn watch(&self, warm_up: Micros, sent: Arc<Sent>) -> Result<Watch, SinkError> {
+        Watch::start(&self.cluster, self.partitions, sent, warm_up).map_err(broker)
     }
 }
 
 impl Sink for KafkaSink {
     fn account_event(&mut self, key: &[u8], value: &[u8], time: Micros) -> Result<(), SinkError> {
-        self.producer.send(&self.account_events, Some(key), value, millis(time)).map_err(broker)
+        let topic = &self.cluster.topics.account_events;
+        self.producer.send(topic, Some(key), value, millis(time)).map_err(broker)
     }
 
     fn pos_event(&mut self, key: Option<&[u8]>, value: &[u8], time: Micros) -> Result<(), SinkError> {
-        self.producer.send(&self.pos_events, key, value, millis(time)).map_err(broker)
+        let time = self.sent.as_ref().map_or_else(|| millis(time), |sent| sent.stamp(key.is_some()));
+        self.producer.send(&self.cluster.topics.pos_events, key, value, time).map_err(broker)
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {

@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 mod check;
 mod config;
+mod latency;
 mod load;
 mod pulse;
 mod recorded;

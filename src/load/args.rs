@@ -32,6 +32,16 @@ pub struct LoadArgs {
     /// POS events a second; 0 is as fast as it goes.
     #[arg(long, value_name = "EVENTS/S", default_value_t = 0)]
     pub rate: u32,
+    /// Measure besides how long answers take, with `tillgate run` beside it that writes JSON.
+    ///
+    /// Records of POS events get the time at which they are sent, and outcomes are read as their readers
+    /// do. At the end one JSON object goes to standard output: how many answers came, and within how many
+    /// milliseconds half of them, 99 % and 99.9 %.
+    #[arg(long)]
+    pub latency: bool,
+    /// How long answers do not count at first.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub warm_up: Micros,
     /// Accounts in good standing; a few of every other standing come on top.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(ACCOUNTS_MAX)))]
     pub accounts: u32,
@@ -103,6 +113,9 @@ pub enum ArgsFault {
     /// Topics take the account events.
     #[error("--account-events is for files: with --to kafka account events go to their topic")]
     AccountEventsToKafka,
+    /// A time that nobody could measure, or that says nothing.
+    #[error("--latency is measured at a rate on a cluster: give --rate and --to kafka")]
+    LatencyOfNothing,
     /// Both kinds of events in one file.
     #[error("--account-events and --to name the same file: give each its own")]
     SameFile,
@@ -173,6 +186,7 @@ impl LoadArgs {
 
     fn check_together(&self) -> Result<(), ArgsFault> {
         let fault = match &self.to {
+            to if self.latency && (self.rate == 0 || *to != Target::Kafka) => ArgsFault::LatencyOfNothing,
             Target::Kafka if self.account_events.is_some() => ArgsFault::AccountEventsToKafka,
             Target::File(path) if self.account_events.as_ref() == Some(path) => ArgsFault::SameFile,
             Target::File(_) | Target::StandardOutput if self.format == Format::Avro => ArgsFault::AvroToFile,

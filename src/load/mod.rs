@@ -15,6 +15,7 @@ pub mod draw;
 pub mod encode;
 pub mod file;
 pub mod generator;
+pub mod latency;
 pub mod mistakes;
 pub mod run;
 pub mod settings;

@@ -1,15 +1,11 @@
 //! Records that no till should send, each between good ones of the same partition: answered, and passed.
 
-use std::io::copy;
-use std::net::{TcpListener, TcpStream};
-
 use serde_json::Value;
 
 use crate::avro::Registered;
 use crate::june::{self, June};
-use crate::scene::{Scene, WITHIN};
-use crate::support::kafka::free_ports;
-use crate::support::{Message, Record, eventually, kafka, read_jsonl, shared};
+use crate::scene::Scene;
+use crate::support::{Message, Record, kafka, read_jsonl, shared};
 use crate::{OPEN, POS_EVENT, decided};
 
 /// What a record must lead to.
@@ -177,61 +173,4 @@ fn assert_answers(
 
 fn json(record: &Record) -> Value {
     serde_json::from_str(record.text()).expect("JSON")
-}
-
-#[test]
-fn waits_for_a_registry_that_is_down_and_decides_once_it_is_up() {
-    let (Some(kafka), Some(shared)) = (kafka(), shared()) else { return };
-    let june = June::read(&shared, 4);
-    let pos_event = Registered::new(kafka, &kafka.topic("pos-event"), POS_EVENT);
-    let port = free_ports(1);
-    let url = kafka.registry().trim_start_matches("http://");
-    let (address, path) = url.split_once('/').unwrap_or((url, ""));
-    let registry = format!("registry.url=http://127.0.0.1:{port}/{path}");
-    let scene = Scene::new(kafka, 1, &[OPEN, &registry, "registry.backoff_max=500ms"]);
-    let [plain, avro, after, _] = &june.events[..] else { panic!("{} events", june.events.len()) };
-    let mut running = scene.start(&[]);
-    let messages = [
-        june::message(plain, plain.clone()),
-        june::message(avro, pos_event.encode(avro)),
-        june::message(after, after.clone()),
-    ];
-    kafka.produce(&scene.pos_events, messages);
-
-    eventually(WITHIN, "the partition to wait for the registry", || {
-        let (status, page) = running.page("/readyz");
-        (status == 503 && page.contains("schema registry")).then_some(())
-    });
-    assert_eq!(kafka.await_committed(&scene.pos_outcomes, 1, WITHIN).len(), 1, "what lies before it");
-    let (status, _) = running.page("/healthz");
-    assert_eq!(status, 200, "a restart would not help");
-
-    open_gate(port, address.to_owned());
-    let outcomes = scene.await_decided(&mut running);
-    running.await_ready(1);
-    running.stop();
-    let verdicts: Vec<Value> = outcomes.iter().map(|outcome| json(outcome)["outcome"].clone()).collect();
-    assert_eq!(verdicts, ["Accepted", "Accepted", "Accepted"]);
-    assert_eq!(kafka.read_committed(&scene.dead_letters).len(), 0);
-}
-
-/// From now on `port` leads to `address`, for as long as the process lives.
-fn open_gate(port: u16, address: String) {
-    let listener = TcpListener::bind(("127.0.0.1", port)).expect("a port that was free");
-    let pass = |mut from: TcpStream, mut to: TcpStream| {
-        std::thread::spawn(move || {
-            // Either end may close: then that is passed on.
-            let _ = copy(&mut from, &mut to);
-            let _ = to.shutdown(std::net::Shutdown::Write);
-        });
-    };
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let (Ok(client), Ok(server)) = (client, TcpStream::connect(&address)) else { continue };
-            if let (Ok(client_too), Ok(server_too)) = (client.try_clone(), server.try_clone()) {
-                pass(client, server_too);
-                pass(server, client_too);
-            }
-        }
-    });
 }

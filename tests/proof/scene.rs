@@ -285,6 +285,13 @@ impl Running {
         assert!(sent.success(), "kill -s {name} {pid}: {sent}");
     }
 
+    /// The most memory it had so far, in MiB.
+    pub fn memory_peak_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("Linux");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak.expect("VmHWM").parse::<u64>().expect("a number") / 1_024
+    }
+
     /// What a page of its admin listener answers: status and body.
     pub fn page(&mut self, path: &str) -> (u16, String) {
         let address = eventually(WITHIN, "the admin listener", || {

@@ -234,3 +234,58 @@ pub fn admin(settings: &Settings) -> ClientConfig {
 fn millis(time: std::time::Duration) -> String {
     time.as_millis().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    #[test]
+    fn everything_that_a_client_keeps_is_bounded() {
+        let settings = Settings {
+            message_bytes_max: 1_000_000,
+            consumer_queue_bytes_max: 5_000_000,
+            producer_queue_bytes_max: 3 << 20,
+            ..Settings::default()
+        };
+        let largest = (settings.message_bytes_max + OVERHEAD_BYTES).to_string();
+        let readers = [journal_reader(&settings), follower(&settings), uncommitted_reader(&settings)];
+        for (config, kilobytes) in
+            readers.iter().map(|reader| (reader, "33554")).chain([(&member(&settings, 0), "5000")])
+        {
+            assert_eq!(config.get("queued.max.messages.kbytes"), Some(kilobytes));
+            assert_eq!(config.get("queued.min.messages"), Some("100000"));
+            assert_eq!(config.get("fetch.max.bytes"), Some(&*largest));
+        }
+        for config in [producer(&settings, "id"), event_producer(&settings)] {
+            assert_eq!(config.get("queue.buffering.max.kbytes"), Some("3072"));
+            assert_eq!(config.get("queue.buffering.max.messages"), Some("100000"));
+        }
+    }
+
+    #[test]
+    fn an_input_that_no_longer_holds_what_comes_next_is_an_error() {
+        assert_eq!(member(&Settings::default(), 0).get("auto.offset.reset"), Some("error"));
+    }
+
+    #[test]
+    fn bounds_cannot_be_lifted_behind_the_settings() {
+        for name in
+            ["fetch.max.bytes", "queued.min.messages", "queue.buffering.max.kbytes", "auto.offset.reset"]
+        {
+            let client = [(name.to_owned(), Secret::new("1"))].into();
+            let fault = check_pass_through(&Settings { client, ..Settings::default() }).expect_err(name);
+            assert!(fault.text.contains(name), "{fault}");
+        }
+    }
+
+    #[test]
+    fn how_much_of_a_partition_is_fetched_may_be_set_by_either_name() {
+        for name in OF_PARTITION {
+            let client = [(name.to_owned(), Secret::new("65536"))].into();
+            let config = member(&Settings { client, ..Settings::default() }, 0);
+            let found = OF_PARTITION.iter().filter_map(|name| config.get(name));
+            assert_eq!(found.collect::<Vec<_>>(), ["65536"]);
+        }
+    }
+}

@@ -1,5 +1,5 @@
-//! Reads committed records of whole topics from their beginning, outside any group: what a consumer of the outcomes
-//! would see. Commits nothing and decides nothing.
+//! Reads committed records of whole topics from their beginning or their end, outside any group: what a consumer of the
+//! outcomes would see. Commits nothing and decides nothing.
 
 use std::time::Duration;
 
@@ -52,6 +52,26 @@ impl Follower {
             list.add_partition_range(topic, 0, i32::try_from(*partitions).unwrap_or(i32::MAX) - 1);
         }
         list.set_all_offsets(Offset::Beginning).map_err(|error| fault(Operation::Consume, &error))?;
+        follower.assign(&list)?;
+        Ok(follower)
+    }
+
+    /// Follows every partition of `topics` from its end as of now on.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or the brokers do not answer.
+    pub fn open_at_end(settings: &Settings, topics: &[(&str, usize)]) -> Result<Self, Fault> {
+        let follower = Self::open(settings, &[])?;
+        let mut list = TopicPartitionList::new();
+        for (topic, partitions) in topics {
+            for partition in 0..i32::try_from(*partitions).unwrap_or(i32::MAX) {
+                follower
+                    .consumer
+                    .fetch_watermarks(topic, partition, READ_TIMEOUT)
+                    .and_then(|(_, end)| list.add_partition_offset(topic, partition, Offset::Offset(end)))
+                    .map_err(|error| fault(Operation::Consume, &error))?;
+            }
+        }
         follower.assign(&list)?;
         Ok(follower)
     }
