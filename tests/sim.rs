@@ -39,7 +39,7 @@ use planted::Bug;
 use run::{Report, run};
 
 /// Seeds of the default run.
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 10_000;
 /// So many seeds have every kind of fault among them.
 const ALL_KINDS_WITHIN: usize = 1_000;
 /// Every kind of fault, and what faults lead to.

@@ -271,14 +271,14 @@ impl<B: Broker, D: Deciders> Restore<'_, '_, B, D> {
             if !self.wanted.load(Ordering::Acquire) {
                 return Err(RestoreError::NotWanted);
             }
+            let stood = warm.next.unwrap_or(from);
             let more = self.journal.next(&mut |offset, record| {
                 refused = warm.state.on_record(record).err();
                 warm.next = Some(offset + 1);
                 progress.folded(record.len(), offset + 1, || warm.state.accounts());
             })?;
             if let Some(fault) = refused {
-                let text = format!("journal of partition {}: {fault}", self.partition);
-                return Err(RestoreError::Refused(text));
+                return Err(self.refused(stood, &fault)?);
             }
             if !more {
                 break;
@@ -288,6 +288,19 @@ impl<B: Broker, D: Deciders> Restore<'_, '_, B, D> {
         // What stands between the last record and the end are markers and aborted records.
         warm.next = warm.next.max(Some(ends.high));
         Ok(any)
+    }
+
+    /// What a record that does not fit the fold means: where the journal was cut off behind us meanwhile, by a trim of the
+    /// owner before us that came late, records are missing that nobody needs.
+    fn refused(&mut self, stood: i64, fault: &str) -> Result<RestoreError, RestoreError> {
+        let text = format!("journal of partition {}: {fault}", self.partition);
+        if self.journal.ends()?.start <= stood {
+            return Ok(RestoreError::Refused(text));
+        }
+        *self.warm = Warm::cold(self.deciders.restoring(self.partition));
+        self.progress.begins_anew();
+        let text = format!("{text}: it was trimmed while it was read");
+        Ok(Fault::new(Operation::Restore, FaultClass::Retriable, text).into())
     }
 
     /// Waits until no transaction is open on the journal; fences a dead writer that holds one.

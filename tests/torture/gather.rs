@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tillgate::codec::{decode_account_event, decode_pos_event};
 use tillgate::domain::account_event::{AccountChange, AccountEvent as Decoded};
-use tillgate::pipeline::{Partition as Pipeline, Restore};
+use tillgate::pipeline::{Partition as Pipeline, PartitionOptions, Restore};
 
 use crate::checker::{AccountEvent, Event, Evidence, Outcome, Partition, Standing, Topic};
 use crate::scene::{Scene, WITHIN};
@@ -192,6 +192,8 @@ fn source_of(scene: &Scene, letter: &Record) -> (Topic, i32, i64) {
 /// The state and positions that the journal gives.
 fn fold(scene: &Scene, partitions: &mut [Partition]) {
     let engine = engine::<&str>(&[]);
+    let input_partitions = scene.partitions();
+    let options = || PartitionOptions { input_partitions, ..options() };
     let begin = |number: i32| Restore::new(Pipeline::new(engine.clone(), number, options()));
     let mut restores: Vec<Restore> = (0..scene.partitions() as i32).map(begin).collect();
     scene.kafka.each_committed(&scene.journal, |record| {
