@@ -262,6 +262,11 @@ impl Conductor {
         self.sim.world().heal();
         let healed = self.sim.world().now;
         self.sim.world().note(0, "faults end", [0; 2]);
+        // They share the names of those that replaced them and would fence each other for ever, as operators are told: what
+        // they do once they wake was seen by now.
+        for zombie in &self.zombies {
+            self.crash(zombie);
+        }
         if !self.slots.iter().flatten().any(Running::goes_on) {
             self.zombies.extend(self.slots[0].take());
             self.start(0);
