@@ -16,6 +16,8 @@ pub const EVENTS: usize = 287_000;
 /// One more event comes after each so many.
 const EVERY: usize = 500;
 const DAY: i64 = 86_400;
+/// A payment's status that there is not.
+const NO_STATUS: &str = "\"status\":\"lost\"";
 
 /// The inputs, in the order of their times.
 pub struct June {
@@ -40,6 +42,13 @@ impl June {
         June { events, account_events, dead_letters }
     }
 
+    /// Only what happened to the accounts up to the time of that event.
+    pub fn accounts_until(&mut self, event: usize) {
+        let until = time(&self.events[event]);
+        self.account_events.retain(|line| time(line) <= until);
+        self.dead_letters = self.account_events.iter().filter(|line| line.contains(NO_STATUS)).count();
+    }
+
     pub fn write(&self, events: &Path, account_events: &Path) {
         for (path, lines) in [(events, &self.events), (account_events, &self.account_events)] {
             let mut file = BufWriter::new(File::create(path).expect("a file"));
@@ -53,9 +62,12 @@ impl June {
 
 /// A line as the record that it would be: by its account, at its time.
 pub fn message(line: &str, value: impl Into<Vec<u8>>) -> Message {
+    Message::new(key(line), value).at(time(line).as_millisecond())
+}
+
+fn time(line: &str) -> Timestamp {
     let time = text(line, "\"time\":\"").or_else(|| text(line, "\"createdAt\":\""));
-    let time: Timestamp = time.expect("a time").parse().expect("RFC 3339");
-    Message::new(key(line), value).at(time.as_millisecond())
+    time.expect("a time").parse().expect("RFC 3339")
 }
 
 fn key(line: &str) -> &str {
@@ -133,7 +145,7 @@ fn past<'a>(accounts: impl Iterator<Item = &'a str>) -> (Vec<String>, usize) {
             4 if number % 60 == 4 => add(12, "update", "{\"currency\":\"SEK\"}"),
             6 if number % 30 == 6 => add(5, "cash_advance", "{\"amount\":5000}"),
             7 if number % 500 == 7 => {
-                add(6, "payment", "{\"amount\":100,\"status\":\"lost\"}");
+                add(6, "payment", &format!("{{\"amount\":100,{NO_STATUS}}}"));
                 dead_letters += 1;
             }
             _ => {}
