@@ -86,7 +86,7 @@ fn kill_again_and_again(scene: &Scene, count: i64) -> Stops {
             let some = (random >> 33) as i64;
             // A short life ends within the rotation that it begins with, a long one mostly behind it.
             let events = if life % 2 == 0 { some % 1_500 } else { 6_000 + some % 8_000 };
-            await_events(scene, &mut running, before + 1 + events);
+            await_events(scene, &mut running, (before + 1 + events).min(count));
         }
         running.kill();
         count_stops(&scene.kafka.read_stable(&scene.journal), &mut stops);
