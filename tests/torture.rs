@@ -55,10 +55,10 @@ const SMALL: [&str; 3] = [
 
 #[test]
 fn every_event_is_decided_exactly_once_whatever_fails() {
+    let plan = Plan::from_environment();
     let Some(kafka) = kafka_cluster(BROKERS) else { return };
     // Instances and threads of a round that failed may still hold on to it: the script ends with the process.
     let kafka = Box::leak(Box::new(kafka));
-    let plan = Plan::from_environment();
     let cluster = Cluster::new(kafka);
     let began = now();
     let mut rounds = Vec::new();
