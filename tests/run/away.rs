@@ -50,6 +50,45 @@ fn goes_on_with_two_of_three_brokers_and_loses_nothing() {
 }
 
 #[test]
+fn cuts_no_journal_off_while_a_copy_of_it_is_away() {
+    let Some(kafka) = kafka_cluster(3) else { return };
+    let settings = scene(&kafka, 1);
+    let switches: Arc<Switches> = Arc::default();
+    switches.rotate.store(true, Ordering::Release);
+    let reader: BaseConsumer = kafka.client().set("group.id", "none").create().expect("a reader");
+    let journal = &settings.topics.journal;
+    let ends = || reader.fetch_watermarks(journal, 0, WITHIN).ok();
+    let await_copies = |count: usize| {
+        eventually(WITHIN, &format!("{count} copies in sync"), || {
+            let metadata = reader.fetch_metadata(Some(journal), WITHIN).ok()?;
+            (metadata.topics().first()?.partitions().first()?.isr().len() == count).then_some(())
+        });
+    };
+    let running = Running::start(&settings, &switches);
+    let mut produced = 0;
+    let mut decide_until = |what: &str, reached: &dyn Fn(i64, i64) -> bool| {
+        eventually(WITHIN, what, || {
+            kafka.produce(&settings.topics.pos_events, events(1, 10));
+            produced += 10;
+            kafka.await_committed(&settings.topics.pos_outcomes, produced, WITHIN);
+            let (begin, end) = ends()?;
+            reached(begin, end).then_some((begin, end))
+        })
+    };
+    decide_until("a journal without its beginning", &|begin, _| begin > 0);
+    kafka.kill_broker(2);
+    await_copies(2);
+    // What was asked for before the broker was missed has been done by then.
+    let (kept, end) = decide_until("a rotation", &|_, _| true);
+    let (begin, _) = decide_until("rotations that cut nothing off", &|_, now| now > end + 40);
+    assert_eq!(begin, kept);
+    kafka.start_broker(2);
+    await_copies(3);
+    decide_until("the rest to be cut off", &|begin, _| begin > end);
+    running.stop();
+}
+
+#[test]
 fn waits_for_room_where_the_producer_may_keep_little() {
     let Some(kafka) = kafka() else { return };
     // A batch leads to a hundred times of what fits.

@@ -189,6 +189,18 @@ impl Admin {
             .map_err(|error| fault(operation, &error))
     }
 
+    /// Whether every copy of a partition is in sync with its leader.
+    pub(super) fn is_whole(&self, topic: &str, partition: i32) -> Result<bool, Fault> {
+        let metadata = self
+            .client
+            .inner()
+            .fetch_metadata(Some(topic), TIMEOUT)
+            .map_err(|error| fault(Operation::Trim, &error))?;
+        let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        let found = partitions.find(|found| found.id() == partition);
+        Ok(found.is_some_and(|found| found.isr().len() == found.replicas().len()))
+    }
+
     /// Deletes the records of a partition before `before`.
     pub(super) fn delete_before(&self, topic: &str, partition: i32, before: i64) -> Result<(), Fault> {
         let mut list = TopicPartitionList::with_capacity(1);

@@ -161,9 +161,18 @@ impl Broker for Cluster {
         self.spawn(
             format!("trim-{partition}"),
             Box::new(move || {
-                // Not cut off now, cut off with the next rotation: more to read, nothing lost.
-                if let Err(error) = admin.delete_before(&topic, partition, before) {
-                    ::log::warn!("journal partition {partition}: {error}");
+                // Not cut off now, cut off with a later rotation: more to read, nothing lost. A copy that is away may
+                // end with records that no other has. When it is back it drops them, but not those before the start
+                // of the log; and once it leads, it takes their transactions for open, for ever.
+                match admin.is_whole(&topic, partition) {
+                    Ok(false) => ::log::info!(
+                        "journal partition {partition}: a copy is not in sync: cut off behind a later rotation"
+                    ),
+                    whole => {
+                        if let Err(error) = whole.and_then(|_| admin.delete_before(&topic, partition, before)) {
+                            ::log::warn!("journal partition {partition}: {error}");
+                        }
+                    }
                 }
             }),
         );
