@@ -99,6 +99,10 @@ impl Restoring for Folding {
         self.echo.on_record(record)
     }
 
+    fn writer(&self) -> Option<&str> {
+        self.echo.writer()
+    }
+
     fn finish(self) -> Result<Echo, String> {
         self.echo.finish()
     }

@@ -9,6 +9,8 @@ mod echo;
 #[path = "run/lost_input.rs"]
 mod lost_input;
 mod support;
+#[path = "run/taken_over.rs"]
+mod taken_over;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};

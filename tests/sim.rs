@@ -35,11 +35,14 @@ mod world;
 
 use std::collections::BTreeMap;
 
+use plan::Plan;
 use planted::Bug;
-use run::{Report, run};
+use run::{Report, run, run_plan};
 
 /// Seeds of the default run.
 const SEEDS: u64 = 10_000;
+/// Seeds of the runs in which only crashes happen.
+const SEEDS_OF_CRASHES: u64 = 400;
 /// So many seeds have every kind of fault among them.
 const ALL_KINDS_WITHIN: usize = 1_000;
 /// Every kind of fault, and what faults lead to.
@@ -59,6 +62,7 @@ const FAULTS: &[&str] = &[
     "member put out",
     "node down",
     "node slow",
+    "positions held without a journal record",
     "rebalance",
     "record too large",
     "registry down",
@@ -130,6 +134,30 @@ fn holds_every_promise_over_thousands_of_seeds() {
         assert_eq!(faults.keys().copied().collect::<Vec<_>>(), FAULTS, "every kind of fault is there");
         let nothing: Vec<_> = seen.iter().filter(|(_, count)| **count == 0).collect();
         assert!(nothing.is_empty(), "checks that had nothing to look at: {nothing:?}");
+    }
+}
+
+/// Whoever dies between its positions and its journal record is fenced by its next owner, where nothing else is wrong.
+#[test]
+fn no_restore_waits_until_the_broker_gives_a_dead_writer_up() {
+    let first = number("TILLGATE_SIM_SEED", 1);
+    let seeds = first..first + number("TILLGATE_SIM_SEEDS", SEEDS_OF_CRASHES);
+    let run_all = |bug| {
+        let reports: Vec<Report> = seeds.clone().map(|seed| run_plan(Plan::of_crashes(seed), bug)).collect();
+        if let Some(violation) = reports.iter().find_map(|report| report.violation.as_ref()) {
+            panic!("{violation}");
+        }
+        let held = |report: &Report| report.faults.get("positions held without a journal record").copied();
+        let waited =
+            reports.iter().filter(|report| report.waited_out > 0).map(|report| report.seed).collect();
+        (reports.iter().filter_map(held).sum::<u64>(), waited)
+    };
+    let (held, waited): (u64, Vec<u64>) = run_all(None);
+    let (_, waited_with_bug) = run_all(Some(Bug::FenceNobody));
+    println!("{held} times held; with nobody fenced, seeds that waited: {waited_with_bug:?}");
+    assert_eq!(waited, Vec::<u64>::new(), "seeds in which a restore waited until a transaction timed out");
+    if seeds.count() as u64 >= SEEDS_OF_CRASHES {
+        assert!(held > 0 && !waited_with_bug.is_empty(), "there was something to wait for");
     }
 }
 

@@ -94,7 +94,7 @@ pub struct KafkaSettings {
     pub transaction_timeout: Duration,
     /// Of one request to a broker.
     pub socket_timeout: Duration,
-    /// How long the stable end of a journal may stand still before its writer is fenced.
+    /// How long an open transaction may hold back what is taken over before its writer is fenced.
     pub stuck_after: Duration,
     /// Partitions restored at the same time, per worker.
     pub restores_at_once: usize,

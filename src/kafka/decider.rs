@@ -70,6 +70,9 @@ pub trait Restoring: Send + 'static {
         0
     }
 
+    /// The transactional id that wrote the last record folded in, as [`Decider::journal`] was given it.
+    fn writer(&self) -> Option<&str>;
+
     /// The state as the journal has it.
     ///
     /// # Errors

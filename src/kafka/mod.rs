@@ -10,7 +10,7 @@
 //! - **One owner.** The positions go with the member's present epoch in the group: a transaction of a member that was
 //!   put out of the group is refused, by the broker, and by us where its client has forgotten its place (a transaction
 //!   that names no member passes the broker). A new owner first settles what the old one left open (it fences the
-//!   writer it finds in the journal) and compares journal and group before it decides anything; where they differ it
+//!   writer that the journal names) and compares journal and group before it decides anything; where they differ it
 //!   refuses.
 //! - **No account without its state.** Where the inputs grow, keys move away from the state of their accounts. It is
 //!   noticed before the first event of such a key is decided, and nothing more is decided (`layout`) until the state
@@ -22,8 +22,8 @@
 //!   own partition only; a decision that panics is tried again and then passed over as a dead letter.
 //!
 //! Reading order: `port` (what is asked of a cluster), `decider` (what is asked of the state), `worker` (the loop),
-//! `batch`, `decide`, `transaction`, `rebalance`, `restore`, `standby` (what shortens it), `failure` (what is done when it goes wrong),
-//! `supervise`.
+//! `batch`, `decide`, `transaction`, `rebalance`, `restore`, `settle` (what it must end first), `standby` (what shortens
+//! it), `failure` (what is done when it goes wrong), `supervise`.
 //! Only `client` names the client library.
 
 mod batch;
@@ -43,6 +43,7 @@ pub mod repartition;
 mod restore;
 pub mod rulesets;
 pub mod settings;
+mod settle;
 pub mod standby;
 mod supervise;
 pub mod suspect;
@@ -57,8 +58,8 @@ use self::{
     settings::Settings, standby::Following, suspect::Suspects, transaction::again, worker::Shared,
 };
 
-/// Checks the topics, then decides until `stop` is set and every worker has left the group. `deciders` is told how many
-/// partitions the inputs have.
+/// Checks the topics, then decides until `stop` is set and every worker has left the group. `deciders` is told
+/// how many partitions the inputs have.
 ///
 /// # Errors
 /// The cluster cannot be reached, refuses, or its topics are not as they must be. After the start nothing is an

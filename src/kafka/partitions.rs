@@ -66,6 +66,10 @@ impl Restoring for Reading {
         self.restore.accounts()
     }
 
+    fn writer(&self) -> Option<&str> {
+        self.restore.last().map(|head| &*head.writer)
+    }
+
     fn finish(self) -> Result<Live, String> {
         let partition = self.restore.finish().map_err(|fault| fault.to_string())?;
         Ok(Live { partition, schemas: self.schemas, counts: Counts::default() })

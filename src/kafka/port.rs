@@ -266,12 +266,19 @@ pub trait JournalReader {
     /// [`Fault`] of operation `Restore`.
     fn open_writer(&mut self, offset: i64) -> Result<Option<String>, Fault>;
 
-    /// The group's committed positions of this partition number's inputs, after every transaction that still holds
-    /// some has ended.
+    /// From where on a transaction that has not ended holds back the outcomes of this partition number; none where none
+    /// does.
     ///
     /// # Errors
-    /// [`Fault`] of operation `Restore`; retriable while a transaction holds offsets.
-    fn committed(&mut self) -> Result<Positions, Fault>;
+    /// [`Fault`] of operation `Restore`.
+    fn open_outcomes(&mut self) -> Result<Option<i64>, Fault>;
+
+    /// The group's committed positions of this partition number's inputs, once no transaction holds any; none where one
+    /// did for as long as `within`.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Restore`.
+    fn committed(&mut self, within: Duration) -> Result<Option<Positions>, Fault>;
 
     /// Asks the brokers how far this partition number's inputs reach, indexed by [`Input`] as a number.
     ///

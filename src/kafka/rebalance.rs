@@ -53,6 +53,8 @@ struct Slot<D, R> {
     schema_pause: Duration,
     /// Where the inputs begin that lost what the state has to read next, if that is passed over.
     starts: Positions,
+    /// The last committed record of its journal is this worker's.
+    claimed: bool,
     /// Where the running rotation began in the journal, if it was asked.
     rotation_start: Option<i64>,
     /// Records of the last batch that wait for the other input.
@@ -82,6 +84,7 @@ impl<D, R> Default for Slot<D, R> {
             state: State::Half,
             schema_pause: SCHEMA_PAUSE_MIN,
             starts: [None; 2],
+            claimed: false,
             rotation_start: None,
             held: Vec::new(),
             paused: None,
@@ -122,6 +125,18 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
         match &mut self.slot(partition)?.state {
             State::Active(decider) => Some(decider),
             _ => None,
+        }
+    }
+
+    /// Whether the last committed record of a partition's journal is this worker's.
+    pub fn is_claimed(&mut self, partition: i32) -> bool {
+        self.slot(partition).is_some_and(|slot| slot.claimed)
+    }
+
+    /// A journal record of this worker is committed.
+    pub fn claimed(&mut self, partition: i32) {
+        if let Some(slot) = self.slot(partition) {
+            slot.claimed = true;
         }
     }
 

@@ -1,11 +1,11 @@
 //! Brings the state of a partition back from its journal, beside the worker, and refuses to go on from a torn one.
 //!
-//! Order matters. First the journal must be settled: an open transaction of a dead writer holds its stable end back,
-//! so its writer is found by its own uncommitted record and fenced. Then the journal is folded up to the end. Then the
-//! group's committed offsets are read, which the broker gives out only once no transaction holds any; a former owner
-//! that was put out of the group cannot add offsets after that. Then the end is asked again: whatever such an owner
-//! committed in between is folded too. Only then are the two compared. They moved in the same transactions, so any
-//! difference means that a transaction was torn. Last, the inputs must still hold what comes next (`lost_input`).
+//! Order matters. First the journal must be settled: an open transaction of a dead writer holds its stable end back
+//! (`settle`). Then the journal is folded up to the end. Then the group's committed offsets are read, which the broker
+//! gives out only once no transaction holds any; a former owner that was put out of the group cannot add offsets after
+//! that. Then the end is asked again: whatever such an owner committed in between is folded too. Only then are the two
+//! compared. They moved in the same transactions, so any difference means that a transaction was torn. Last, the inputs
+//! must still hold what comes next (`lost_input`).
 //!
 //! A copy that the standby kept warm only spares the reading of what it has folded. Where it does not fit the journal it
 //! is dropped, and the restore begins with nothing.
@@ -26,17 +26,15 @@ use super::{
     decider::{Decider, Deciders, Restoring},
     failure::{Answer, Fault, FaultClass, Operation, answer},
     lost_input::{Misplaced, Places, places},
-    port::{Broker, JournalEnds, JournalReader, Positions},
+    port::{Broker, JournalReader, Positions},
     progress::Progress,
     settings::Settings,
+    settle::Settling,
     standby::Warm,
-    transaction::again,
     worker::Shared,
 };
 use crate::telemetry::RestoredFrom;
 
-/// How often the stable end is looked at while it is held back.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long to wait until the inputs' ends are asked again.
 const ENDS_PAUSE: Duration = Duration::from_millis(500);
 
@@ -67,6 +65,8 @@ pub struct Restored<D> {
 /// Runs restores, a few at a time.
 pub struct Restores<B: Broker, D: Deciders> {
     shared: Shared<B, D>,
+    /// The transactional id of the worker that they are for.
+    own: Arc<str>,
     sender: Sender<Restored<D::Decider>>,
     receiver: Receiver<Restored<D::Decider>>,
     waiting: Vec<Job>,
@@ -95,10 +95,10 @@ impl Drop for Ticket {
 }
 
 impl<B: Broker, D: Deciders> Restores<B, D> {
-    /// Prepares; nothing runs yet.
-    pub fn new(shared: Shared<B, D>) -> Self {
+    /// Prepares for a worker that writes by the transactional id `own`; nothing runs yet.
+    pub fn new(shared: Shared<B, D>, own: &str) -> Self {
         let (sender, receiver) = channel();
-        Self { shared, sender, receiver, waiting: Vec::new(), running: 0, tickets: 0 }
+        Self { shared, own: own.into(), sender, receiver, waiting: Vec::new(), running: 0, tickets: 0 }
     }
 
     /// Asks for a partition to be restored. Does not block.
@@ -128,35 +128,52 @@ impl<B: Broker, D: Deciders> Restores<B, D> {
 
     fn start(&self, job: Job) {
         let shared = self.shared.clone();
-        let sender = self.sender.clone();
+        let (sender, own) = (self.sender.clone(), Arc::clone(&self.own));
         self.shared.broker.spawn(
             format!("restore-{}", job.partition),
             Box::new(move || {
-                let run = || restore(&shared, job.partition, &job.wanted);
+                let mut settling = Settling::new(&*shared.broker, &shared.settings, job.partition, &own);
+                let run = || restore(&shared, &mut settling, job.partition, &job.wanted);
                 let restored = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_panic| {
                     Err(RestoreError::Refused(format!(
                         "folding the journal of partition {} panicked: report it with the log",
                         job.partition
                     )))
                 });
-                // Closing the reader takes a while: the partition goes on before.
-                let (result, _reader) = match restored {
-                    Ok((decider, places, reader)) => (Ok((decider, places)), Some(reader)),
+                // Closing the reader takes a while, and so does what is left open: the partition goes on before.
+                let (result, rest) = match restored {
+                    Ok(Done { decider, places, journal, open }) => {
+                        (Ok((decider, places)), Some((journal, open)))
+                    }
                     Err(error) => (Err(error), None),
                 };
                 // Nobody there to take it: the worker has ended.
                 let _ = sender.send(Restored { partition: job.partition, ticket: job.ticket, result });
+                if let Some((mut journal, Some((offset, writer)))) = rest {
+                    settling.outcomes(&mut journal, offset, &writer);
+                }
             }),
         );
     }
 }
 
+/// A restore that has ended well.
+struct Done<D, J> {
+    decider: D,
+    places: Places,
+    journal: J,
+    /// From where on the outcomes are held back by a transaction that is older than the restore, and who wrote the
+    /// journal last.
+    open: Option<(i64, String)>,
+}
+
 /// The whole restore of one partition; goes on where it stood after a fault that may pass.
 fn restore<B: Broker, D: Deciders>(
     shared: &Shared<B, D>,
+    settling: &mut Settling<'_, B>,
     partition: i32,
     wanted: &AtomicBool,
-) -> Result<(D::Decider, Places, B::Journal), RestoreError> {
+) -> Result<Done<D::Decider, B::Journal>, RestoreError> {
     let (broker, settings) = (&*shared.broker, &*shared.settings);
     let cold = || Warm::cold(shared.deciders.restoring(partition));
     let copy = shared.standby.take(partition);
@@ -171,19 +188,22 @@ fn restore<B: Broker, D: Deciders>(
         }
         let attempt = broker.journal(partition).map_err(RestoreError::from).and_then(|journal| {
             let (deciders, warm, progress) = (&*shared.deciders, &mut warm, &mut progress);
-            let restore = Restore { broker, deciders, settings, partition, wanted, journal, warm, progress };
-            restore.run()
+            let settling = &mut *settling;
+            Restore { deciders, settling, partition, wanted, journal, warm, progress }.run()
         });
         let attempt = attempt.and_then(|(committed, journal)| {
             let state = std::mem::replace(&mut warm, cold()).state;
-            Ok((finish(state, partition, committed, settings)?, journal))
+            let writer = state.writer().map(str::to_owned);
+            Ok((finish(state, partition, committed, settings)?, journal, writer))
         });
         match attempt {
-            Ok((decider, mut journal)) => {
+            Ok((decider, mut journal, writer)) => {
                 let positions = decider.positions();
                 let places = places_of(broker, &mut journal, partition, positions, settings, wanted)?;
+                // Not known: readers of outcomes may have to wait, nothing else.
+                let open = journal.open_outcomes().ok().flatten();
                 progress.ended(decider.accounts());
-                return Ok((decider, places, journal));
+                return Ok(Done { decider, places, journal, open: open.zip(writer) });
             }
             Err(RestoreError::Refused(why)) if copied => {
                 log::warn!("{why}: the standby's copy is dropped, and the whole journal read");
@@ -214,10 +234,9 @@ fn finish<S: Restoring>(
     Ok(decider)
 }
 
-struct Restore<'a, 'p, B: Broker, D: Deciders> {
-    broker: &'a B,
+struct Restore<'a, 'p, 's, B: Broker, D: Deciders> {
     deciders: &'a D,
-    settings: &'a Settings,
+    settling: &'a mut Settling<'s, B>,
     partition: i32,
     wanted: &'a AtomicBool,
     journal: B::Journal,
@@ -226,15 +245,13 @@ struct Restore<'a, 'p, B: Broker, D: Deciders> {
     progress: &'a mut Progress<'p, B>,
 }
 
-impl<B: Broker, D: Deciders> Restore<'_, '_, B, D> {
+impl<B: Broker, D: Deciders> Restore<'_, '_, '_, B, D> {
     /// Folds everything there is; what the group committed then.
     fn run(mut self) -> Result<(Positions, B::Journal), RestoreError> {
         self.fold_to_the_end()?;
         let committed = loop {
-            // Held back by a transaction that has not ended: settle it, then ask again.
-            let patience = self.settings.transaction_timeout * 2;
-            let journal = &mut self.journal;
-            let committed = again(self.broker, patience, || journal.committed())?;
+            let last = self.warm.state.writer();
+            let committed = self.settling.positions(&mut self.journal, last, self.wanted)?;
             let ends = self.journal.ends()?;
             if self.warm.next.is_none_or(|next| ends.high <= next) || !self.fold_to_the_end()? {
                 break committed;
@@ -245,7 +262,7 @@ impl<B: Broker, D: Deciders> Restore<'_, '_, B, D> {
 
     /// Folds everything up to the end as of now; whether any record came.
     fn fold_to_the_end(&mut self) -> Result<bool, RestoreError> {
-        let ends = self.settle()?;
+        let ends = self.settling.journal(&mut self.journal, self.wanted)?;
         if let Some(next) = self.warm.next.filter(|next| *next < ends.start || *next > ends.high) {
             // The owner before us trimmed what we have not read, or it is another journal by now.
             log::warn!(
@@ -301,51 +318,6 @@ impl<B: Broker, D: Deciders> Restore<'_, '_, B, D> {
         self.progress.begins_anew();
         let text = format!("{text}: it was trimmed while it was read");
         Ok(Fault::new(Operation::Restore, FaultClass::Retriable, text).into())
-    }
-
-    /// Waits until no transaction is open on the journal; fences a dead writer that holds one.
-    fn settle(&mut self) -> Result<JournalEnds, RestoreError> {
-        let mut held: Option<(i64, Duration)> = None;
-        loop {
-            if !self.wanted.load(Ordering::Acquire) {
-                return Err(RestoreError::NotWanted);
-            }
-            let ends = self.journal.ends()?;
-            if ends.stable >= ends.high {
-                return Ok(ends);
-            }
-            let now = self.broker.now();
-            match held {
-                Some((stable, since)) if stable == ends.stable => {
-                    // An ended transaction's marker takes a few milliseconds; this one does not move.
-                    if now - since >= self.settings.stuck_after {
-                        self.fence_writer(ends.stable)?;
-                        held = None;
-                    }
-                }
-                _ => held = Some((ends.stable, now)),
-            }
-            self.broker.wait(LOOK_AGAIN);
-        }
-    }
-
-    fn fence_writer(&mut self, stable: i64) -> Result<(), RestoreError> {
-        let Some(writer) = self.journal.open_writer(stable)? else {
-            log::warn!(
-                "partition {}: an open transaction without a known writer; it ends after transaction_timeout ({:?})",
-                self.partition,
-                self.settings.transaction_timeout
-            );
-            self.broker.wait(self.settings.transaction_timeout / 4);
-            return Ok(());
-        };
-        log::warn!("partition {}: aborting the open transaction of {writer}", self.partition);
-        // Somebody else may be at it too: whoever is fenced meanwhile looks again.
-        let fenced = self.broker.producer(&writer).map(drop);
-        fenced.map_err(|fault| match fault.class {
-            FaultClass::Setup => fault.into(),
-            _ => Fault::new(Operation::Restore, FaultClass::Retriable, fault.to_string()).into(),
-        })
     }
 }
 

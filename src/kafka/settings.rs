@@ -113,7 +113,7 @@ pub struct Settings {
     pub restores_at_once: usize,
     /// Copies of the state of partitions that others decide: 0 none, 1 follow their journals.
     pub standby: usize,
-    /// How long the stable end of a journal may stand still before its dead writer is fenced.
+    /// How long an open transaction may hold back what is taken over before its writer counts as dead and is fenced.
     pub stuck_after: Duration,
     /// How often the decision of the same record may fail before it is passed over as a dead letter.
     pub failures_per_record_max: u32,

@@ -81,13 +81,20 @@ impl<B: Broker> Transactions<B> {
         again(&*self.broker, self.patience, || self.producer.begin())
     }
 
-    /// Ends a transaction: positions, acknowledgements, commit; an abort where one of them says so.
+    /// Ends a transaction: positions, acknowledgements, commit; an abort where one of them says so. `flush_first`: the
+    /// acknowledgements before the positions, which takes longer.
     ///
     /// # Errors
     /// The fate of the transaction is open, or another producer took over: rebuild the worker.
-    pub fn finish(&self, consumer: &B::Consumer, positions: &[(TopicPartition, i64)]) -> Result<End, Fault> {
-        let committed = self
-            .give_positions(consumer, positions)
+    pub fn finish(
+        &self,
+        consumer: &B::Consumer,
+        positions: &[(TopicPartition, i64)],
+        flush_first: bool,
+    ) -> Result<End, Fault> {
+        let flushed = if flush_first { self.producer.flush() } else { Ok(()) };
+        let committed = flushed
+            .and_then(|()| self.give_positions(consumer, positions))
             .and_then(|()| self.producer.flush())
             .and_then(|()| again(&*self.broker, self.patience, || self.producer.commit()));
         match committed {

@@ -99,6 +99,8 @@ type Held<B> = Vec<(i32, Vec<Detached<B>>)>;
 /// How a batch ended before the transaction is ended.
 struct Decided {
     positions: Vec<(TopicPartition, i64)>,
+    /// Partitions among them whose last committed journal record is not this worker's yet.
+    claimed: Vec<i32>,
     waiting: Vec<i32>,
     behind: Vec<i32>,
     broken: Vec<i32>,
@@ -118,7 +120,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             shared.settings.transaction_timeout,
         )?;
         let consumer = shared.broker.consumer(number)?;
-        let restores = Restores::new(shared.clone());
+        let restores = Restores::new(shared.clone(), transactions.writer());
         Ok(Self {
             number,
             transactions,
@@ -258,7 +260,9 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             self.transactions.abort()?;
             return Ok(End::Committed);
         }
-        self.transactions.finish(&self.consumer, &decided.positions)
+        // Positions of a partition can hold up its next owner: the journal must name us there before we send any.
+        let flush_first = !decided.claimed.is_empty();
+        self.transactions.finish(&self.consumer, &decided.positions, flush_first)
     }
 
     fn committed(&mut self, decided: &Decided, mut held: Held<B>) -> Result<(), Fault> {
@@ -270,6 +274,9 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             if let Some(decider) = self.slots.active(lane.partition) {
                 decider.committed();
             }
+        }
+        for partition in &decided.claimed {
+            self.slots.claimed(*partition);
         }
         for rotation in &decided.rotations {
             self.slots.trim(&*self.shared.broker, rotation);
@@ -365,6 +372,7 @@ fn decide<B: Broker, D: Deciders>(
 ) -> Decided {
     let mut decided = Decided {
         positions: Vec::with_capacity(2 * lanes.lanes().len()),
+        claimed: Vec::new(),
         waiting: Vec::new(),
         behind: Vec::new(),
         broken: Vec::new(),
@@ -375,6 +383,7 @@ fn decide<B: Broker, D: Deciders>(
     let now = shared.broker.now();
     for lane in lanes.lanes() {
         let ended = slots.ended(consumer, lane.partition, lane.came(), idle, now);
+        let claimed = slots.is_claimed(lane.partition);
         // Records of a partition that is not ours to decide: it is read again once it is.
         let Some(decider) = slots.active(lane.partition) else { continue };
         let mut sink = Sink::<B>::new(producer, &shared.settings, lane.partition);
@@ -408,6 +417,9 @@ fn decide<B: Broker, D: Deciders>(
         }
         if journal.records.is_empty() {
             continue;
+        }
+        if !claimed {
+            decided.claimed.push(lane.partition);
         }
         for (input, position) in [Input::PosEvents, Input::AccountEvents].into_iter().zip(decider.positions())
         {

@@ -49,6 +49,8 @@ struct State {
     events: u64,
     account_events: u64,
     positions: [Option<i64>; 2],
+    /// Of the last journal record.
+    writer: String,
 }
 
 /// Answers every event with its partition, offset and number, and the number of account events before it.
@@ -115,6 +117,7 @@ impl Decider for Echo {
         let position = |position: Option<i64>| position.map_or("-".to_owned(), |offset| offset.to_string());
         let [pos, account] = self.now.positions.map(position);
         let State { sequence, events, account_events, .. } = self.now;
+        self.now.writer = writer.to_owned();
         let record = format!("{sequence} {events} {account_events} {pos} {account} {writer}");
         let records = vec![record.into_bytes()];
         JournalBatch { records, rotation_begins, rotation_completes, ruleset_change: None }
@@ -150,6 +153,7 @@ impl Restoring for Echo {
             events: number(1)?,
             account_events: number(2)?,
             positions: [fields[3].parse().ok(), fields[4].parse().ok()],
+            writer: fields[5].to_owned(),
         };
         // Every record holds the whole state, so that a journal may begin with any.
         if self.now.sequence != 0 && state.sequence != self.now.sequence + 1 {
@@ -158,6 +162,10 @@ impl Restoring for Echo {
         self.now = state.clone();
         self.before = state;
         Ok(())
+    }
+
+    fn writer(&self) -> Option<&str> {
+        Some(&self.now.writer).filter(|writer| !writer.is_empty()).map(String::as_str)
     }
 
     fn finish(self) -> Result<Self, String> {

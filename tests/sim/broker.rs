@@ -165,15 +165,40 @@ impl JournalReader for Reader {
         })
     }
 
-    fn committed(&mut self) -> Result<Positions, Fault> {
-        let partition = self.partition;
-        let positions = self.ask(World::GROUP, |world| match world.bug {
-            Some(Bug::UnstableOffsets) => Some(world.group.positions(partition)),
-            _ => world.group.stable_positions(partition),
-        })?;
-        positions.ok_or_else(|| {
-            Fault::new(Operation::Restore, FaultClass::Retriable, "offsets of an open transaction")
+    fn open_outcomes(&mut self) -> Result<Option<i64>, Fault> {
+        let place = (Topic::Outcomes, self.partition);
+        self.ask(World::leader(place), |world| {
+            let log = world.log(place);
+            (log.stable() < log.high()).then_some(log.stable())
         })
+    }
+
+    fn committed(&mut self, within: Duration) -> Result<Option<Positions>, Fault> {
+        let partition = self.partition;
+        let until = self.seat.now() + within;
+        loop {
+            let positions = self.ask(World::GROUP, |world| match world.bug {
+                Some(Bug::UnstableOffsets) => Some(world.group.positions(partition)),
+                _ => world.group.stable_positions(partition),
+            })?;
+            let mut world = self.seat.world();
+            if positions.is_some() {
+                world.waits.remove(&partition);
+                return Ok(positions);
+            }
+            world.told_to_wait(partition, &self.seat.process);
+            if world.now >= until {
+                let text = "offsets of an open transaction";
+                return match world.bug {
+                    Some(Bug::FenceNobody) => {
+                        Err(Fault::new(Operation::Restore, FaultClass::Retriable, text))
+                    }
+                    _ => Ok(None),
+                };
+            }
+            drop(world);
+            self.seat.sleep(Duration::from_millis(20));
+        }
     }
 
     fn input_ends(&mut self) -> Result<[InputEnds; 2], Fault> {

@@ -55,6 +55,11 @@ impl Group {
         self.pending.contains_key(&producer)
     }
 
+    /// Partition numbers of which the producer has offsets that wait for their marker.
+    pub fn pending_partitions(&self, producer: u64) -> Vec<i32> {
+        self.pending.get(&producer).into_iter().flatten().map(|(at, _)| at.partition).collect()
+    }
+
     /// The marker of a transaction has come.
     pub fn end_pending(&mut self, producer: u64, commit: bool) {
         let offsets = self.pending.remove(&producer).unwrap_or_default();

@@ -36,6 +36,8 @@ pub enum Blow {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
+    /// The test that runs it.
+    pub test: &'static str,
     pub partitions: i32,
     /// Processes at once, at most.
     pub processes: usize,
@@ -60,6 +62,8 @@ pub struct Plan {
     pub rates: Rates,
     /// How often each blow comes, as a weight among the others.
     pub weights: [(Blow, u32); 10],
+    /// How many fuses freeze a process instead of crashing it, per mille.
+    pub fuse_freezes: u16,
     /// From one fault of a process or node to the next, at most.
     pub fault_pause_max: Duration,
     /// How long there are faults.
@@ -101,6 +105,7 @@ impl Plan {
         let faults_for = seconds(&mut draw, 6, 25);
         Self {
             seed,
+            test: "holds_every_promise",
             partitions,
             processes: draw.between(1, 3) as usize,
             workers: draw.between(1, 2) as usize,
@@ -132,9 +137,32 @@ impl Plan {
             },
             rates,
             weights,
+            fuse_freezes: 400,
             fault_pause_max: Duration::from_millis(draw.between(200, 5_000).into()),
             faults_for,
             standby: draw.per_mille(300),
+        }
+    }
+
+    /// A run in which nothing goes wrong but that processes crash within transactions, and others take over from them.
+    pub fn of_crashes(seed: u64) -> Self {
+        let plan = Self::of(seed);
+        let weights = plan.weights.map(|(blow, _)| match blow {
+            Blow::Fuse | Blow::Start => (blow, 1),
+            _ => (blow, 0),
+        });
+        Self {
+            test: "no_restore_waits",
+            processes: plan.processes.max(2),
+            named: false,
+            upgrades: false,
+            poison: false,
+            outcome_bytes_max: None,
+            rates: Rates::default(),
+            weights,
+            fuse_freezes: 0,
+            session_timeout: Duration::from_secs(3),
+            ..plan
         }
     }
 

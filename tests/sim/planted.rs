@@ -33,6 +33,8 @@ pub enum Bug {
     UnstableOffsets,
     /// A complete rotation cuts the whole journal off.
     TrimTooMuch,
+    /// A restore that is held up by positions waits until the broker gives their transaction up.
+    FenceNobody,
 }
 
 /// One record in so many is poison, where a run has poison.
@@ -93,6 +95,10 @@ impl Restoring for PlantedReading {
             Some(before) => self.real.on_record(&before),
             None => Ok(()),
         }
+    }
+
+    fn writer(&self) -> Option<&str> {
+        self.real.writer()
     }
 
     fn finish(self) -> Result<PlantedLive, String> {

@@ -61,6 +61,8 @@ pub struct Report {
     pub virtual_time: Duration,
     /// From the last fault until everything was decided.
     pub recovered_after: Duration,
+    /// Transactions that timed out with positions that a restore had waited for.
+    pub waited_out: u64,
     /// How often a coroutine was resumed.
     pub resumes: u64,
 }
@@ -228,7 +230,8 @@ impl Conductor {
         let Some(running) = &self.slots[slot] else { return };
         let most = self.plan.session_timeout.as_millis() as u32 * 2;
         let mut world = self.sim.world();
-        let freezes = if world.draw.per_mille(400) { world.draw.between(50, most) } else { 0 };
+        let freezes =
+            if world.draw.per_mille(self.plan.fuse_freezes) { world.draw.between(50, most) } else { 0 };
         running.process.fuse_freezes.store(freezes, Ordering::Relaxed);
         running.process.fuse.store(world.draw.between(1, 120), Ordering::Relaxed);
     }
@@ -338,7 +341,12 @@ fn all_decided(world: &World) -> bool {
 
 /// Runs a seed, with a mistake where one is planted.
 pub fn run(seed: u64, bug: Option<Bug>) -> Report {
-    let plan = Plan::of(seed);
+    run_plan(Plan::of(seed), bug)
+}
+
+/// Runs a plan, likewise.
+pub fn run_plan(plan: Plan, bug: Option<Bug>) -> Report {
+    let seed = plan.seed;
     let mut world = World::new(seed, plan.partitions);
     world.rates = plan.rates;
     world.bug = bug;
@@ -395,6 +403,7 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Report {
         seen,
         virtual_time: world.now,
         recovered_after: world.recovered_after,
+        waited_out: world.waited_out,
         resumes: scheduler.resumes,
     }
 }
@@ -402,8 +411,8 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Report {
 /// A violation as a person reads it.
 fn told(plan: &Plan, world: &World, text: &str) -> String {
     let mut told = format!(
-        "seed {} breaks a promise:\n{text}\n\nrun it again:\n  TILLGATE_SIM_SEED={} TILLGATE_SIM_SEEDS=1 cargo test --locked --test sim holds_every_promise -- --nocapture\n\n{plan:?}\n\nfaults of processes and nodes:\n",
-        plan.seed, plan.seed
+        "seed {} breaks a promise:\n{text}\n\nrun it again:\n  TILLGATE_SIM_SEED={} TILLGATE_SIM_SEEDS=1 cargo test --locked --test sim {} -- --nocapture\n\n{plan:?}\n\nfaults of processes and nodes:\n",
+        plan.seed, plan.seed, plan.test
     );
     for step in &world.schedule {
         let _ = writeln!(told, "  {step}");

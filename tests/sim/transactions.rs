@@ -127,7 +127,10 @@ impl World {
         let Some(found) = self.transactional.get_mut(id) else { return };
         if found.count == count && found.state == State::Ongoing {
             found.epoch += 1;
+            let producer = found.producer;
             self.fault(0, "transaction timed out");
+            let held = self.group.pending_partitions(producer);
+            self.waited_out += u64::from(self.is_waited_for(held.into_iter()));
             self.prepare(id, false);
         }
     }

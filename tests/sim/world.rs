@@ -22,6 +22,8 @@ use super::{
 
 /// Brokers of the cluster.
 pub const NODES: usize = 3;
+/// A restore that is held up has its writer fenced by then, where requests are answered.
+const FENCED_WITHIN: Duration = Duration::from_secs(2);
 /// Steps that are shown of a failed run.
 const TRACE_MAX: usize = 120;
 
@@ -98,6 +100,10 @@ pub struct World {
     pub outcome_bytes_max: usize,
     /// How long after the last fault everything was decided.
     pub recovered_after: Duration,
+    /// Restores that were told that their partition's positions are held: whose, and since when.
+    pub waits: BTreeMap<i32, (Arc<Process>, Duration)>,
+    /// Transactions that timed out with positions that a restore had waited for.
+    pub waited_out: u64,
     /// Faults so far, by kind.
     pub faults: BTreeMap<&'static str, u64>,
     /// Faults of processes and nodes, with their time.
@@ -133,6 +139,8 @@ impl World {
             senders: 0,
             outcome_bytes_max: usize::MAX,
             recovered_after: Duration::ZERO,
+            waits: BTreeMap::new(),
+            waited_out: 0,
             faults: BTreeMap::new(),
             schedule: Vec::new(),
             trace: VecDeque::new(),
@@ -200,6 +208,27 @@ impl World {
         *self.faults.entry(kind).or_default() += 1;
         self.note(process, kind, detail);
         self.schedule.push(Step { at: self.now, process, what: kind, detail });
+    }
+
+    /// A restore of `process` is told that its partition's positions are held.
+    pub fn told_to_wait(&mut self, partition: i32, process: &Arc<Process>) {
+        let since = self.now;
+        match self.waits.get(&partition) {
+            Some((by, _)) if by.number == process.number => return,
+            _ => self.waits.insert(partition, (Arc::clone(process), since)),
+        };
+        let journal = self.log((Topic::Journal, partition));
+        if journal.stable() == journal.high() {
+            self.fault(process.number, "positions held without a journal record");
+        }
+    }
+
+    /// Whether a restore that goes on has waited for these partitions' positions for longer than fencing takes.
+    pub fn is_waited_for(&self, partitions: impl Iterator<Item = i32>) -> bool {
+        let waiting = partitions.filter_map(|partition| self.waits.get(&partition));
+        waiting
+            .filter(|(process, _)| !process.crashed.load(Ordering::Relaxed))
+            .any(|(_, since)| self.now - *since >= FENCED_WITHIN)
     }
 
     /// The last steps.

@@ -7,7 +7,7 @@ use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
-    error::KafkaError,
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::Headers,
 };
 
@@ -21,7 +21,7 @@ use super::{
     error::fault,
     log as client_log, poll,
     producer::WRITER_HEADER,
-    watermarks,
+    unstable, watermarks,
 };
 
 /// How long one question to the cluster may take.
@@ -51,6 +51,7 @@ pub struct Asker {
     /// Sees open transactions too.
     uncommitted: BaseConsumer<Quiet>,
     topics: Topics,
+    group_id: String,
 }
 
 impl Asker {
@@ -60,6 +61,7 @@ impl Asker {
             committed: open(config::journal_reader(settings))?,
             uncommitted: open(config::uncommitted_reader(settings))?,
             topics: settings.topics.clone(),
+            group_id: settings.group_id.clone(),
         })
     }
 
@@ -85,19 +87,38 @@ impl Asker {
         Ok(InputEnds { start, end })
     }
 
-    /// The group's committed positions of a partition's inputs. The client asks for stable ones, because it reads
-    /// committed records only.
-    pub fn positions(&self, partition: i32) -> Result<Positions, Fault> {
+    fn inputs(&self, partition: i32) -> TopicPartitionList {
         let mut list = TopicPartitionList::with_capacity(2);
         list.add_partition(&self.topics.pos_events, partition);
         list.add_partition(&self.topics.account_events, partition);
-        let list = self
-            .committed
-            .committed_offsets(list, ASK_TIMEOUT)
-            .map_err(|error| fault(Operation::Restore, &error))?;
+        list
+    }
+
+    /// The group's committed positions of a partition's inputs. The client asks for stable ones, because it reads
+    /// committed records only.
+    pub fn positions(&self, partition: i32) -> Result<Positions, Fault> {
+        self.try_positions(partition, ASK_TIMEOUT).map_err(|error| fault(Operation::Restore, &error))
+    }
+
+    /// The same; none where a transaction held some of them as long as `within`.
+    fn positions_within(&self, partition: i32, within: Duration) -> Result<Option<Positions>, Fault> {
+        match self.try_positions(partition, within) {
+            Ok(positions) => Ok(Some(positions)),
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) => {
+                let list = self.inputs(partition);
+                let held = unstable::is_held(self.committed.client(), &self.group_id, &list, ASK_TIMEOUT)
+                    .map_err(|error| fault(Operation::Restore, &error))?;
+                if held { Ok(None) } else { self.positions(partition).map(Some) }
+            }
+            Err(error) => Err(fault(Operation::Restore, &error)),
+        }
+    }
+
+    fn try_positions(&self, partition: i32, within: Duration) -> KafkaResult<Positions> {
+        let list = self.committed.committed_offsets(self.inputs(partition), within)?;
         let mut positions = [None, None];
         for element in list.elements() {
-            element.error().map_err(|error| fault(Operation::Restore, &error))?;
+            element.error()?;
             let input = if element.topic() == self.topics.pos_events {
                 Input::PosEvents
             } else {
@@ -176,8 +197,13 @@ impl JournalReader for Reader {
         Ok(writer)
     }
 
-    fn committed(&mut self) -> Result<Positions, Fault> {
-        self.asker.positions(self.partition)
+    fn open_outcomes(&mut self) -> Result<Option<i64>, Fault> {
+        let ends = self.asker.ends(&self.settings.topics.pos_outcomes, self.partition)?;
+        Ok((ends.stable < ends.high).then_some(ends.stable))
+    }
+
+    fn committed(&mut self, within: Duration) -> Result<Option<Positions>, Fault> {
+        self.asker.positions_within(self.partition, within)
     }
 
     fn input_ends(&mut self) -> Result<[InputEnds; 2], Fault> {

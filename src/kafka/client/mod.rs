@@ -21,6 +21,7 @@ mod place;
 mod poll;
 mod producer;
 mod tail;
+mod unstable;
 mod watermarks;
 
 use std::{

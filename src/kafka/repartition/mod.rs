@@ -186,7 +186,7 @@ impl Repartition {
         progress(Progress::Committing);
         // As a member that owns everything: the broker refuses the transaction if it is one no more.
         let (positions, written) = written;
-        match transactions.finish(owner.member(), &positions)? {
+        match transactions.finish(owner.member(), &positions, true)? {
             End::Committed => {}
             End::Aborted(fault) => return Err(fault),
         }
