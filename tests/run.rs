@@ -4,6 +4,8 @@
 
 #[path = "run/away.rs"]
 mod away;
+#[path = "run/broker_settings.rs"]
+mod broker_settings;
 #[path = "run/echo.rs"]
 mod echo;
 #[path = "run/lost_input.rs"]

@@ -2,6 +2,7 @@
 
 use super::AppError;
 use crate::cli::{Common, TopicsCommand};
+use crate::kafka::brokers;
 use crate::kafka::client::Cluster;
 use crate::kafka::topics::{Action, Layout, Row, apply, plan};
 use std::io::Write;
@@ -37,7 +38,10 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
         None if due > 0 => Err(AppError::Topics(format!(
             "{due} things are not as they should be: `tillgate topics create` does what can be done"
         ))),
-        None => Ok(writeln!(talk, "the topics are as they should be")?),
+        None => {
+            brokers::verify(cluster.admin())?;
+            Ok(writeln!(talk, "topics and brokers are as they should be")?)
+        }
         Some(_) if due == 0 => Ok(writeln!(talk, "nothing to do")?),
         Some(true) => Ok(writeln!(talk, "{due} things to do; nothing was changed")?),
         Some(false) => {

@@ -27,6 +27,7 @@
 //! Only `client` names the client library.
 
 mod batch;
+pub mod brokers;
 pub mod client;
 pub mod dead_letter;
 mod decide;
@@ -58,11 +59,11 @@ use self::{
     settings::Settings, standby::Following, suspect::Suspects, transaction::again, worker::Shared,
 };
 
-/// Checks the topics, then decides until `stop` is set and every worker has left the group. `deciders` is told
+/// Checks topics and brokers, then decides until `stop` is set and every worker has left the group. `deciders` is told
 /// how many partitions the inputs have.
 ///
 /// # Errors
-/// The cluster cannot be reached, refuses, or its topics are not as they must be. After the start nothing is an
+/// The cluster cannot be reached, refuses, or is not set up as it must be. After the start nothing is an
 /// error: workers are built anew, and `health` says so.
 pub fn run<D: Deciders>(
     settings: Settings,
@@ -75,13 +76,16 @@ pub fn run<D: Deciders>(
     // A broker that is away for a moment is no reason to give up the start.
     let patience = settings.transaction_timeout;
     let partitions = again(&cluster, patience, || topics::verify(cluster.admin(), &settings))?;
+    if settings.check_topic_configs {
+        again(&cluster, patience, || brokers::verify(cluster.admin()))?;
+    }
     let deciders = deciders(partitions);
     layout::verify(&cluster, &*deciders, partitions)?;
     run_on(Arc::new(cluster), settings, deciders, health, stop);
     Ok(())
 }
 
-/// As [`run`], on any broker and without looking at its topics.
+/// As [`run`], on any broker and without looking at how it is set up.
 pub fn run_on<B: Broker, D: Deciders>(
     broker: Arc<B>,
     settings: Arc<Settings>,

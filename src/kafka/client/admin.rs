@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, future::Future, time::Duration};
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     admin::{
-        AdminClient, AdminOptions, AlterConfig, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier,
-        TopicReplication,
+        AdminClient, AdminOptions, AlterConfig, ConfigResourceResult, ConfigSource, NewPartitions, NewTopic,
+        ResourceSpecifier, TopicReplication,
     },
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
@@ -23,6 +23,8 @@ use super::{
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a single broker may take, one of which may be gone without the others having noticed.
+const BROKER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A topic as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,6 +94,29 @@ impl Admin {
     #[must_use]
     pub fn cluster_id(&self) -> Option<String> {
         self.client.inner().fetch_cluster_id(TIMEOUT)
+    }
+
+    /// What each broker has `name` set to; none where it does not say: not allowed, out of reach, or no such setting.
+    ///
+    /// # Errors
+    /// The cluster cannot be reached.
+    pub fn broker_setting(&self, name: &str) -> Result<Vec<(i32, Option<String>)>, Fault> {
+        let metadata = self
+            .client
+            .inner()
+            .fetch_metadata(None, TIMEOUT)
+            .map_err(|error| fault(Operation::Check, &error))?;
+        let options = AdminOptions::new().request_timeout(Some(BROKER_TIMEOUT));
+        // Each is asked itself, all at the same time.
+        let numbers: Vec<i32> = metadata.brokers().iter().map(|broker| broker.id()).collect();
+        let brokers: Vec<_> = numbers.iter().map(|number| ResourceSpecifier::Broker(*number)).collect();
+        let asked: Vec<_> =
+            brokers.iter().map(|broker| self.client.describe_configs([broker], &options)).collect();
+        let value = |answer: Result<Vec<ConfigResourceResult>, Fault>| {
+            let entries = answer.ok()?.into_iter().flatten().flat_map(|resource| resource.entries);
+            entries.filter(|entry| entry.name == name).find_map(|entry| entry.value)
+        };
+        Ok(numbers.iter().copied().zip(asked.into_iter().map(|answer| value(wait(answer)))).collect())
     }
 
     fn settings_of(&self, found: &mut BTreeMap<String, TopicState>) -> Result<(), Fault> {
