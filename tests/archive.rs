@@ -405,7 +405,7 @@ fn a_manifest_that_does_not_fit_says_all_that_is_wrong() {
         manifest.topics.push(nameless);
     });
     for part in [
-        "11 records from Some(0) to Some(9) do not fit the offsets from 0 to 10",
+        "11 records from offset 0 to 9 do not fit the offsets from 0 up to 10",
         "pos.events partition 3 twice",
         "its file is pos.events/00003.jsonl, not \"../secret\"",
         "partition 8: the topic has 8 partitions",

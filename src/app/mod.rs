@@ -15,6 +15,7 @@ mod topics;
 use crate::cli::{Cli, Command, Common};
 use crate::config::{Faults, Settings, Sources};
 use crate::engine::Engine;
+use crate::kafka::failure::{Fault, FaultClass};
 use crate::load::{LoadError, SinkError};
 use clap::{CommandFactory, Parser};
 use std::io::Write;
@@ -30,7 +31,7 @@ pub enum AppError {
     /// The command line asks for something that does not go.
     #[error("{0}")]
     Usage(String),
-    /// A file run failed.
+    /// A file run or a replay failed.
     #[error("{0}")]
     Replay(#[from] crate::replay::ReplayError),
     /// An archive cannot be written or read.
@@ -43,8 +44,8 @@ pub enum AppError {
     #[error("{0}")]
     Start(String),
     /// The cluster refuses or cannot be reached.
-    #[error("{0}")]
-    Kafka(#[from] crate::kafka::failure::Fault),
+    #[error("{}", in_words(.0))]
+    Kafka(#[from] Fault),
     /// The topics are not as they should be.
     #[error("{0}")]
     Topics(String),
@@ -68,6 +69,14 @@ impl AppError {
             _ => return false,
         };
         source.kind() == std::io::ErrorKind::BrokenPipe
+    }
+}
+
+/// What a fault of the cluster says to a person, who asked for one thing and need not know the worker's classes.
+fn in_words(fault: &Fault) -> String {
+    match fault.class {
+        FaultClass::Retriable => format!("{}: this may pass, try again", fault.text),
+        _ => fault.text.clone(),
     }
 }
 

@@ -124,8 +124,12 @@ impl ArchivedPartition {
         };
         if self.begin < 0 || span < 0 || !held {
             faults.push(format!(
-                "{name}: {} records from {:?} to {:?} do not fit the offsets from {} to {}",
-                self.records, self.first_offset, self.last_offset, self.begin, self.end
+                "{name}: {} records from offset {} to {} do not fit the offsets from {} up to {}",
+                self.records,
+                offset_text(self.first_offset),
+                offset_text(self.last_offset),
+                self.begin,
+                self.end
             ));
         }
         faults
@@ -208,6 +212,11 @@ fn size_fault(folder: &Path, partition: &ArchivedPartition) -> Option<String> {
         Ok(found) => Some(format!("{file} has {} bytes, not {bytes}: it was cut or changed", found.len())),
         Err(error) => Some(format!("{file}: {error}")),
     }
+}
+
+/// An offset, or that there is none.
+pub(super) fn offset_text(offset: Option<i64>) -> String {
+    offset.map_or_else(|| "none".to_owned(), |offset| offset.to_string())
 }
 
 /// Where a partition's file stands, from the folder.

@@ -2,6 +2,7 @@
 //! manifest; a file that says something else is an error with its place, never a shorter answer.
 
 use super::input::InputFile;
+use super::manifest::offset_text;
 use super::{
     ArchiveError, ArchivedPartition, ArchivedTopic, BLOCK_BYTES_MAX, DecodedLine, Encoding, LINE_BYTES_MAX,
     Manifest, Place, read_line,
@@ -145,12 +146,6 @@ impl PartitionReader {
         Ok(Some(record))
     }
 
-    /// What the manifest says of the file.
-    #[must_use]
-    pub const fn entry(&self) -> &ArchivedPartition {
-        &self.entry
-    }
-
     fn check_end(&self) -> Result<(), ArchiveError> {
         let (bytes, digest) = match &self.records {
             Records::Lines(lines) => lines.input.found(),
@@ -160,7 +155,8 @@ impl PartitionReader {
         let text = if self.seen != entry.records {
             format!("the file has {} records, its manifest says {}", self.seen, entry.records)
         } else if self.last != entry.last_offset {
-            format!("the last offset is {:?}, its manifest says {:?}", self.last, entry.last_offset)
+            let [last, entry] = [self.last, entry.last_offset].map(offset_text);
+            format!("the last offset is {last}, its manifest says {entry}")
         } else if bytes != entry.bytes || format!("{digest:032x}") != entry.xxh3 {
             format!(
                 "the bytes are not those that were written: their XXH3 is {digest:032x}, not {}",
@@ -186,7 +182,7 @@ fn fault(
     }
     match last {
         None if Some(offset) != first => {
-            return Some(format!("the first offset is {offset}, its manifest says {first:?}"));
+            return Some(format!("the first offset is {offset}, its manifest says {}", offset_text(first)));
         }
         Some(last) if offset <= last => return Some(format!("offset {offset} after {last}")),
         _ => {}

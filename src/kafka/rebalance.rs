@@ -12,7 +12,7 @@ use super::{
     failure::Fault,
     health::{Health, PartitionHealth},
     port::{Broker, Change, GroupConsumer, InboundRecord, Input, Positions, TopicPartition},
-    restore::{RestoreError, Restored, Restores, Ticket},
+    restore::{RestoreError, Restored, Restores, Ticket, shown},
 };
 use crate::telemetry;
 
@@ -251,7 +251,7 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
                 Input::ALL.into_iter().for_each(|input| {
                     telemetry::lost_input(input.name(), places.lost[input as usize]);
                 });
-                log::info!("partition {partition}: active at {:?}", places.positions);
+                log::info!("partition {partition}: active at {}", shown(places.positions));
                 slot.state = State::Active(decider);
                 self.note(partition, PartitionHealth::Active);
             }
@@ -397,9 +397,11 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
                     };
                     let over = behind.over || behind.idle >= most || now >= behind.since + BUSY_MAX;
                     if over && !behind.over && missing != Some(1) {
-                        log::warn!(
-                            "partition {partition}: {missing:?} offsets of {input:?} do not come: deciding without them"
-                        );
+                        let missing = match missing {
+                            Some(offsets) => format!("{offsets} offsets of {}", input.name()),
+                            None => format!("{}, of which nothing is known,", input.name()),
+                        };
+                        log::warn!("partition {partition}: {missing} do not come: deciding without them");
                     }
                     behind.over = over;
                     over

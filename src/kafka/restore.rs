@@ -398,7 +398,8 @@ pub(super) fn compare(
     Ok(())
 }
 
-fn shown(positions: Positions) -> String {
+/// Positions as people read them.
+pub(super) fn shown(positions: Positions) -> String {
     positions
         .map(|position| position.map_or_else(|| "none".to_owned(), |offset| offset.to_string()))
         .join(" / ")

@@ -139,7 +139,7 @@ impl<'r> Run<'r> {
     fn keep_alive(&mut self) {
         for place in 0..self.instances.len() {
             let Some(running) = self.instances[place].running.as_mut() else { continue };
-            if running.has_ended() && running.says("Check failed (Retriable)") {
+            if running.has_ended() && running.says("this may pass, try again") {
                 eprintln!("  an instance found no broker at its start and is started again");
                 self.begin(place);
             } else {

@@ -45,11 +45,9 @@ impl Cluster {
         let wanted = [&*names.pos_events, &*names.account_events, &*names.pos_outcomes, &*names.journal];
         let found = cluster.admin().topics(&wanted, false)?;
         if let Some(missing) = wanted.iter().find(|name| !found.contains_key(**name)) {
-            return Err(Fault::new(
-                Operation::Check,
-                FaultClass::Setup,
-                format!("there is no topic {missing}"),
-            ));
+            let text =
+                format!("there is no topic {missing}: a replay needs it, see the settings in [topics]");
+            return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
         }
         let count = found[&names.pos_events].partitions;
         let all: Vec<i32> = match partitions {
@@ -107,7 +105,7 @@ impl Cluster {
     fn group(&self, partition: i32) -> Result<Positions, Fault> {
         let mut tries = self.patience();
         loop {
-            match self.client.committed(partition) {
+            match self.client.group_positions(partition) {
                 Err(fault) if fault.class == FaultClass::Retriable && tries > 0 => {
                     tries -= 1;
                     std::thread::sleep(LOOK_AGAIN);
@@ -136,8 +134,8 @@ impl Recording for Cluster {
     fn each_of(&self, topic: &str, each: &mut Each<'_>) -> Result<(), ReplayError> {
         let found = self.client.admin().topics(&[topic], false).map_err(told)?;
         let partitions = found.get(topic).map(|topic| topic.partitions);
-        let partitions =
-            partitions.ok_or_else(|| ReplayError::Recorded(format!("there is no topic {topic}")))?;
+        let partitions = partitions
+            .ok_or_else(|| ReplayError::Recorded(format!("there is no topic {topic}: a replay needs it")))?;
         let mut record = Kept::default();
         // One client for all partitions: each would else find the cluster anew.
         let mut dump = self.client.dump(Isolation::Committed).map_err(told)?;
@@ -177,7 +175,7 @@ impl Recording for Cluster {
 }
 
 fn told(fault: Fault) -> ReplayError {
-    ReplayError::Recorded(fault.to_string())
+    ReplayError::Recorded(fault.text)
 }
 
 fn source(client: &Arc<client::Cluster>, span: Span) -> Result<Box<dyn Source>, ReplayError> {

@@ -53,6 +53,7 @@ impl ClientContext for Quiet {
 /// Asks and changes topics.
 pub struct Admin {
     client: AdminClient<Quiet>,
+    bootstrap_servers: String,
 }
 
 impl Admin {
@@ -61,7 +62,7 @@ impl Admin {
         let client = config::admin(settings)
             .create_with_context(Quiet)
             .map_err(|error| fault(Operation::Check, &error))?;
-        Ok(Self { client })
+        Ok(Self { client, bootstrap_servers: settings.bootstrap_servers.clone() })
     }
 
     /// The named topics as they are; a missing one is left out. `with_settings`: also what they are set to.
@@ -74,7 +75,7 @@ impl Admin {
             .client
             .inner()
             .fetch_metadata(None, TIMEOUT)
-            .map_err(|error| fault(Operation::Check, &error))?;
+            .map_err(|error| self.unanswered(fault(Operation::Check, &error)))?;
         let mut found: BTreeMap<String, TopicState> = metadata
             .topics()
             .iter()
@@ -88,6 +89,16 @@ impl Admin {
             self.settings_of(&mut found)?;
         }
         Ok(found)
+    }
+
+    /// The first question of most commands: where nobody answers it, it is said who was asked.
+    fn unanswered(&self, fault: Fault) -> Fault {
+        if fault.class != FaultClass::Retriable {
+            return fault;
+        }
+        let text =
+            format!("no answer from kafka.bootstrap_servers {} ({})", self.bootstrap_servers, fault.text);
+        Fault { text, ..fault }
     }
 
     /// The name that the cluster gave itself; none where it does not say.

@@ -68,8 +68,11 @@ impl Asker {
     fn high(&self, consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
         // Handles log lines that wait; these clients are assigned nothing, so no record comes.
         drop(consumer.poll(Duration::ZERO));
-        watermarks::ask(consumer.client(), topic, partition, ASK_TIMEOUT)
-            .map_err(|error| fault(Operation::Restore, &error))
+        watermarks::ask(consumer.client(), topic, partition, ASK_TIMEOUT).map_err(|error| {
+            let fault = fault(Operation::Restore, &error);
+            let text = format!("the ends of topic {topic} partition {partition}: {}", fault.text);
+            Fault { text, ..fault }
+        })
     }
 
     /// How far a partition reaches.
