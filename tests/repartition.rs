@@ -396,7 +396,7 @@ fn inputs_that_grow_while_it_runs_are_noticed_before_an_event_is_decided_away_fr
     let stray = second.0.iter().find(leaves).expect("an event of an account that leaves");
     let offset = kafka.ends(&scene.pos_events)[&0];
     kafka.produce(&scene.pos_events, [message(stray, stray.clone()).on(0)]);
-    let place = format!("{} [0] has a record at offset {offset}", scene.pos_events);
+    let place = format!("topic {} partition 0 has a record at offset {offset}", scene.pos_events);
     assert_says(
         &refused(repartition(&scene, TO, &[])),
         &[&place, "before its sender learnt of the new partitions"],
@@ -404,7 +404,8 @@ fn inputs_that_grow_while_it_runs_are_noticed_before_an_event_is_decided_away_fr
 
     let before = folded(&scene, FROM);
     let ended = repartition(&scene, TO, &["--pass-over"]).output().expect("the binary");
-    let passed = format!("[0]: the records from offset {offset} up to {} were passed over", offset + 1);
+    let passed =
+        format!("partition 0: the records from offset {offset} up to {} were passed over", offset + 1);
     assert_says(&String::from_utf8_lossy(&ended.stderr), &[&passed]);
     succeed(ended);
     assert_moved(&before, &folded(&scene, TO));

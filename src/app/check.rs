@@ -1,12 +1,13 @@
 //! `tillgate check`: opens the files, shows progress, writes outcomes and the summary.
 
 use super::AppError;
+use super::bar::bar;
 use crate::cli::{CheckArgs, Common, Format};
 use crate::codec::KnownSchemas;
 use crate::codec::avro::{Codec, Container, POS_OUTCOME_SCHEMA};
 use crate::pipeline::{Input, OutcomeEncoding, PartitionOptions};
 use crate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,9 +97,7 @@ impl Sink {
         } else if bytes == 0 {
             ProgressBar::new_spinner()
         } else {
-            let style = "{bar:40} {percent:>3}%  {msg}  {elapsed} elapsed, {eta} to go";
-            let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(bytes).with_style(style)
+            bar(bytes, "{bar:40} {percent:>3}%  {msg}  {elapsed} elapsed, {eta} to go")
         };
         let mut pending = Vec::new();
         let container =

@@ -1,6 +1,7 @@
 //! `tillgate load --latency`: reads outcomes beside the load, as their readers would, and says how long they took.
 //! Changes nothing in what is sent but the record's time.
 
+use super::now_millis;
 use crate::domain::Micros;
 use crate::kafka::client::Follower;
 use crate::kafka::failure::Fault;
@@ -10,7 +11,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// How long to wait for one outcome.
 const STEP: Duration = Duration::from_millis(100);
@@ -121,13 +122,4 @@ fn watch(follower: &Follower, sent: &Sent, warm_up_millis: i64) -> Result<Answer
         silence = if came || !all { Duration::ZERO } else { silence + STEP };
     }
     Ok(answers)
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "times of records and readers are measured; nothing is decided by them"
-)]
-fn now_millis() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

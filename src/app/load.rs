@@ -1,7 +1,7 @@
 //! `tillgate load`: the generator, with Kafka as one of the places it can write to.
 
 use super::latency::{Sent, Watch};
-use super::{AppError, settings};
+use super::{AppError, now_millis, settings};
 use crate::cli::Common;
 use crate::config::Settings;
 use crate::domain::Micros;
@@ -11,7 +11,6 @@ use crate::kafka::settings::Settings as ClusterSettings;
 use crate::load::{LoadArgs, LoadError, Sink, SinkError, load};
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub fn run(args: &LoadArgs, common: &Common) -> Result<(), AppError> {
     let settings = settings(common)?;
@@ -25,7 +24,8 @@ pub fn run(args: &LoadArgs, common: &Common) -> Result<(), AppError> {
         }
         Ok(Box::new(sink))
     };
-    let report = match load(args, now(), connect) {
+    // A run into kafka ends about now, so that brokers keep it.
+    let report = match load(args, Micros(now_millis().saturating_mul(1_000)), connect) {
         Err(LoadError::Args(fault)) => return Err(AppError::Usage(fault.to_string())),
         other => other?,
     };
@@ -95,10 +95,4 @@ fn broker(fault: Fault) -> SinkError {
 
 fn millis(time: Micros) -> i64 {
     time.0.div_euclid(1_000)
-}
-
-#[allow(clippy::disallowed_methods, reason = "a run into kafka ends about now, so that brokers keep it")]
-fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

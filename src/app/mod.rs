@@ -1,6 +1,7 @@
 //! Wiring: what each command needs, put together. Decides nothing itself.
 
 pub(crate) mod archive;
+mod bar;
 mod check;
 mod config;
 mod latency;
@@ -21,6 +22,7 @@ use clap::{CommandFactory, Parser};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -120,4 +122,14 @@ pub(crate) fn settings(common: &Common) -> Result<Settings, AppError> {
 /// The engine that these settings make.
 pub(crate) fn engine(settings: &Settings) -> Arc<Engine> {
     Arc::new(Engine::new(settings.checks.clone(), settings.texts.clone(), settings.canonical_text()))
+}
+
+/// Milliseconds since 1970.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "times of records that are sent or measured; nothing is decided by them"
+)]
+fn now_millis() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

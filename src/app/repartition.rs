@@ -1,13 +1,13 @@
 //! `tillgate topics repartition`: the plan on standard output, how far it is on standard error.
 
-use super::{AppError, run::options, topics};
+use super::{AppError, bar::bar, run::options, topics};
 use crate::cli::{Common, RepartitionArgs};
 use crate::codec::KnownSchemas;
-use crate::config::Settings;
 use crate::kafka::partitions::Partitions;
 use crate::kafka::repartition::{Passed, Progress, Repartition, Request, Written};
-use crate::pipeline::{Input, OutcomeEncoding};
-use indicatif::{ProgressBar, ProgressStyle};
+use crate::kafka::settings::{Settings, Topics};
+use crate::pipeline::OutcomeEncoding;
+use indicatif::ProgressBar;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,14 +22,15 @@ pub(super) fn run(args: &RepartitionArgs, common: &Common) -> Result<(), AppErro
         record_bytes_max: settings.journal.record_bytes_max,
         pass_over: args.pass_over,
     };
-    let repartition = Repartition::plan(&settings.into(), request)?;
+    let cluster: Settings = settings.into();
+    let repartition = Repartition::plan(&cluster, request)?;
     let plan = repartition.planned();
     let (due, moves) = (plan.due(), plan.moves());
     topics::print(&plan.rows)?;
     let mut talk = std::io::stderr();
     if args.dry_run {
         if due > 0 {
-            tell_passed(&mut talk, &repartition.check()?, settings, "would be")?;
+            tell_passed(&mut talk, &repartition.check()?, &cluster.topics, "would be")?;
         }
         return Ok(writeln!(talk, "{due} things to do; nothing was changed")?);
     }
@@ -45,7 +46,7 @@ pub(super) fn run(args: &RepartitionArgs, common: &Common) -> Result<(), AppErro
         (0, _) => Ok(writeln!(talk, "nothing to do")?),
         (_, false) => Ok(writeln!(talk, "the topics have grown; there is no state to move")?),
         (_, true) => {
-            tell_passed(&mut talk, &written.passed, settings, "were")?;
+            tell_passed(&mut talk, &written.passed, &cluster.topics, "were")?;
             tell(&mut talk, &written, begun.elapsed())
         }
     }
@@ -54,18 +55,14 @@ pub(super) fn run(args: &RepartitionArgs, common: &Common) -> Result<(), AppErro
 fn tell_passed(
     talk: &mut impl Write,
     passed: &[Passed],
-    settings: &Settings,
+    topics: &Topics,
     verb: &str,
 ) -> Result<(), AppError> {
     for Passed { at, begin, end } in passed {
-        let topic = match at.input {
-            Input::PosEvents => &settings.topics.pos_events,
-            Input::AccountEvents => &settings.topics.account_events,
-        };
-        let partition = at.partition;
+        let (topic, partition) = (topics.input(at.input), at.partition);
         writeln!(
             talk,
-            "{topic} [{partition}]: the records from offset {begin} up to {end} {verb} passed over"
+            "topic {topic} partition {partition}: the records from offset {begin} up to {end} {verb} passed over"
         )?;
     }
     Ok(())
@@ -90,9 +87,8 @@ struct Show {
 
 impl Show {
     fn new() -> Self {
-        let style = "{bar:40} {percent:>3}% of the journals, {elapsed}, {eta} left";
-        let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self { bar: ProgressBar::new(1).with_style(style), told: None }
+        let template = "{bar:40} {percent:>3}% of the journals  {elapsed} elapsed, {eta} to go";
+        Self { bar: bar(1, template), told: None }
     }
 
     fn progress(&mut self, progress: Progress) {

@@ -1,11 +1,11 @@
 //! `tillgate replay --verify`: opens what was recorded, shows progress, prints the report.
 
 use super::AppError;
+use super::bar::bar;
 use super::recorded::{Cluster, Files, Recording, read_letters, read_rulesets};
 use crate::cli::{Common, ReplayArgs, ReplayFrom};
 use crate::codec::{KnownSchemas, Schemas};
 use crate::replay::{From, Ground, ReplayError, Report, Rulebook, VerifyOptions, verify};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -84,9 +84,7 @@ fn with_bar<T>(all: u64, progress: &AtomicU64, work: impl FnOnce() -> T) -> T {
     if !std::io::stderr().is_terminal() {
         return work();
     }
-    let style = "{bar:40} {percent:>3}%  {human_pos} records  {elapsed} elapsed, {eta} to go";
-    let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(all).with_style(style);
+    let bar = bar(all, "{bar:40} {percent:>3}%  {human_pos} records  {elapsed} elapsed, {eta} to go");
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

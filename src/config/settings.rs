@@ -14,9 +14,9 @@ use crate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
 /// How the group assigns its partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupProtocol {
-    /// By the broker (KIP-848, Kafka 4 and later).
+    /// By the broker (KIP-848, Kafka 4 and later): incremental, and the session time-out is the group's (45 s by default).
     Consumer,
-    /// By the group's leader.
+    /// By the group's leader, and everybody stops for it: for older brokers, or for a session time-out of 6 s.
     Classic,
 }
 
@@ -106,9 +106,9 @@ pub struct KafkaSettings {
     pub on_lost_input: OnLostInput,
     /// The largest message read or written.
     pub message_bytes_max: usize,
-    /// Records that a worker's consumer keeps ahead.
+    /// Bytes of records that a worker's consumer keeps ahead.
     pub consumer_queue_bytes_max: usize,
-    /// Messages that a worker's producer keeps.
+    /// Bytes of messages that a worker's producer keeps.
     pub producer_queue_bytes_max: usize,
     /// Properties to set last, by librdkafka's names.
     pub librdkafka: BTreeMap<String, Secret>,

@@ -3,7 +3,7 @@
 use super::{
     decider::InRecord,
     failure::Fault,
-    port::{Broker, Header, Input, TransactionalProducer},
+    port::{Broker, Header, TransactionalProducer},
     settings::Topics,
 };
 
@@ -39,10 +39,7 @@ pub fn send<B: Broker>(
     let attempt = verdict.attempt.to_string();
     let value_bytes = record.value.map_or(0, <[u8]>::len);
     let size = value_bytes.to_string();
-    let topic = match record.input {
-        Input::PosEvents => &topics.pos_events,
-        Input::AccountEvents => &topics.account_events,
-    };
+    let topic = topics.input(record.input);
     let headers = [
         Header { name: ERROR_CODE, value: verdict.code.as_bytes() },
         Header { name: ERROR_MESSAGE, value: verdict.message.as_bytes() },

@@ -163,12 +163,4 @@ impl Health {
         }
         counts
     }
-
-    /// Whether every worker runs and every partition decides.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        let inner = self.lock();
-        inner.workers.iter().all(|worker| *worker == WorkerHealth::Running)
-            && inner.partitions.values().all(|(_, health)| *health == PartitionHealth::Active)
-    }
 }

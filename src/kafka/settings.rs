@@ -2,20 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use crate::config::OnLostInput;
+pub use crate::config::{GroupProtocol, OnLostInput};
 use crate::{
     config::{self, Secret},
     pipeline::Input,
 };
-
-/// How members of the group share the partitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupProtocol {
-    /// The broker assigns (Kafka 4 and later): incremental, session time-out is the group's (45 s by default).
-    Consumer,
-    /// A member assigns, everybody stops for it: for older brokers, or for a session time-out of 6 s.
-    Classic,
-}
 
 /// Names of the topics.
 #[derive(Clone, Debug)]
@@ -168,10 +159,7 @@ impl From<&config::Settings> for Settings {
         Self {
             bootstrap_servers: kafka.bootstrap_servers.clone(),
             group_id: kafka.group_id.clone(),
-            group_protocol: match kafka.group_protocol {
-                config::GroupProtocol::Consumer => GroupProtocol::Consumer,
-                config::GroupProtocol::Classic => GroupProtocol::Classic,
-            },
+            group_protocol: kafka.group_protocol,
             instance: kafka.group_instance_id.clone().unwrap_or_else(host_and_process),
             static_membership: kafka.group_instance_id.is_some(),
             transactional_id_prefix: kafka.transactional_id_prefix.clone(),

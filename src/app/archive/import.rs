@@ -6,7 +6,7 @@
 
 use super::args::ImportArgs;
 use super::{STRIDE, bar, speed};
-use crate::app::{AppError, settings};
+use crate::app::{AppError, now_millis, settings};
 use crate::archive::{Archive, ArchivedPartition, ArchivedTopic};
 use crate::cli::Common;
 use crate::domain::record::TopicRecord;
@@ -16,7 +16,6 @@ use indicatif::{HumanCount, ProgressBar};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a record takes on the broker beyond its key, headers and value, at most: batch head, lengths, times.
 const RECORD_OVERHEAD: usize = 512;
@@ -187,6 +186,7 @@ impl<'a> Takes<'a> {
         Self {
             target,
             bytes_max: bytes_max.unwrap_or(usize::MAX).min(settings.message_bytes_max),
+            // Brokers compare a record's time with now.
             millis_max: now_millis().saturating_add(ahead.unwrap_or(i64::MAX)),
             keys_only: setting("cleanup.policy").is_some_and(|policy| policy.contains("compact")),
         }
@@ -212,12 +212,6 @@ impl<'a> Takes<'a> {
         };
         Some(format!("{} partition {} offset {}: {text}", record.topic, record.partition, record.offset))
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "brokers compare a record's time with now")]
-fn now_millis() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Reads every file to its end, and adds what is wrong with them: the first thing of each.

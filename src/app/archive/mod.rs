@@ -5,17 +5,16 @@ pub(crate) mod args;
 pub(super) mod export;
 pub(super) mod import;
 
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use crate::app::bar;
+use indicatif::{HumanBytes, HumanCount, ProgressBar};
 use std::time::Duration;
 
 /// Records between two looks at the progress bar.
 const STRIDE: u64 = 4_096;
 
-/// A bar over so many units, on standard error where that is a terminal.
+/// A bar over so many units of what is done.
 fn bar(units: u64, what: &'static str) -> ProgressBar {
-    let style = "{prefix} {bar:40} {percent:>3}%  {elapsed} elapsed, {eta} to go";
-    let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(units).with_style(style).with_prefix(what)
+    bar::bar(units, "{prefix} {bar:40} {percent:>3}%  {elapsed} elapsed, {eta} to go").with_prefix(what)
 }
 
 /// `12,345 records of 2.30 MiB in 1.25 s (9,876 records/s, 1.84 MiB/s)`

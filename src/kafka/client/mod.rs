@@ -38,7 +38,7 @@ use journal::Asker;
 
 use super::{
     failure::{Fault, FaultClass, Operation},
-    port::{Broker, JournalEnds, Positions},
+    port::{Broker, JournalEnds},
     settings::Settings,
 };
 
@@ -86,14 +86,6 @@ impl Cluster {
     /// The cluster cannot be reached or does not allow to look.
     pub fn ends(&self, topic: &str, partition: i32) -> Result<JournalEnds, Fault> {
         self.asker()?.ends(topic, partition)
-    }
-
-    /// The group's committed positions of the inputs of a partition.
-    ///
-    /// # Errors
-    /// As [`Self::ends`]; retriable while a transaction holds offsets.
-    pub fn committed(&self, partition: i32) -> Result<Positions, Fault> {
-        self.asker()?.positions(partition)
     }
 
     /// A reader of whole partitions.

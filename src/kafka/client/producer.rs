@@ -26,7 +26,7 @@ use rdkafka::{
 use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
-        port::{Header, InboundRecord, Input, RulesetChange, TopicPartition, TransactionalProducer},
+        port::{Header, InboundRecord, RulesetChange, TopicPartition, TransactionalProducer},
         settings::{Settings, Topics},
     },
     clock, config,
@@ -248,10 +248,7 @@ impl TransactionalProducer<Member> for Producer {
     ) -> Result<(), Fault> {
         let mut list = TopicPartitionList::with_capacity(positions.len());
         for (at, position) in positions {
-            let topic = match at.input {
-                Input::PosEvents => &self.topics.pos_events,
-                Input::AccountEvents => &self.topics.account_events,
-            };
+            let topic = self.topics.input(at.input);
             list.add_partition_offset(topic, at.partition, Offset::Offset(*position))
                 .map_err(|error| fault(Operation::Offsets, &error))?;
         }

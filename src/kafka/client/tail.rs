@@ -72,7 +72,7 @@ impl Cluster {
     /// The group's committed positions of a partition's inputs.
     ///
     /// # Errors
-    /// The group's coordinator cannot be asked.
+    /// The group's coordinator cannot be asked; retriable while a transaction holds offsets.
     pub fn group_positions(&self, partition: i32) -> Result<Positions, Fault> {
         self.asker()?.positions(partition)
     }

@@ -154,7 +154,7 @@ impl Repartition {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Written, Fault> {
         if self.plan.due() == 0 {
-            self.cut_off_what_is_void()?;
+            self.cut_off_what_is_void();
             return Ok(Written::default());
         }
         let cluster = Arc::clone(&self.cluster);
@@ -192,7 +192,7 @@ impl Repartition {
         }
         progress(Progress::Committed);
         drop(owner);
-        self.cut_off_what_is_void()?;
+        self.cut_off_what_is_void();
         Ok(written)
     }
 
@@ -299,7 +299,7 @@ impl Repartition {
             let ends = self.ask(|| self.cluster.ends(topic, at.partition))?;
             if ends.stable < ends.high {
                 return Err(refused(&format!(
-                    "{topic} [{}] has an open transaction of a sender from offset {} on, and nobody knows what it \
+                    "topic {topic} partition {} has an open transaction of a sender from offset {} on, and nobody knows what it \
                      holds: stop the senders, and wait until it has ended",
                     at.partition, ends.stable
                 )));
@@ -332,7 +332,7 @@ impl Repartition {
             "stop the senders, let tillgate decide what there is (consumer lag 0), stop it, and run this again"
         };
         refused(&format!(
-            "{topic} [{partition}] has a record at offset {offset} that is not decided, and whose account belongs to \
+            "topic {topic} partition {partition} has a record at offset {offset} that is not decided, and whose account belongs to \
              another partition among {}: {remedy}",
             self.plan.to
         ))
@@ -372,7 +372,7 @@ impl Repartition {
 
     /// Deletes what stands before the state that was written anew. Left alone it would be deleted with the next
     /// checkpoint rotation, so a fault is only told.
-    fn cut_off_what_is_void(&self) -> Result<(), Fault> {
+    fn cut_off_what_is_void(&self) {
         for partition in 0..i32::try_from(self.plan.to).unwrap_or(i32::MAX) {
             match self.reset_at(partition) {
                 Ok(Some(offset)) => {
@@ -384,7 +384,6 @@ impl Repartition {
                 Err(fault) => log::warn!("journal partition {partition}: {fault}"),
             }
         }
-        Ok(())
     }
 
     /// Where the journal begins anew, if that is not where it begins.
