@@ -103,6 +103,17 @@ fn what_processes_decided_is_decided_again_to_the_last_byte_over_topics_and_thei
     scene::succeed(scene.command(&["topics", "export", "--to", to]).output().expect("the binary"));
     assert_identical(&report(&scene, &["--files", to]), outcomes.len());
 
+    // Of a journal that was trimmed away before it was exported nothing is left that says how far outcomes go.
+    let trimmed = kafka.topic("trimmed-journal");
+    kafka.create_topic(&trimmed, PARTITIONS as i32, &[]);
+    let (journal, folder) = (format!("topics.journal={trimmed}"), scene.path("export-trimmed"));
+    let to = folder.to_str().expect("a path");
+    let mut export = scene.command(&["topics", "export", "--to", to]);
+    scene::succeed(export.args(["--set", &journal]).output().expect("the binary"));
+    let refused = report(&scene, &["--files", to, "--set", &journal]);
+    let why = refused["partitions"][0]["stopped"].to_string();
+    assert!(why.contains("was trimmed before it was read"), "{refused:#}");
+
     // Each in a topic of its own, with everything else as it was.
     let altered = |name: &str, alter: fn(&mut Vec<Record>)| {
         let mut records = outcomes.clone();

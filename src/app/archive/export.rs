@@ -91,23 +91,7 @@ fn look(
     args: &ExportArgs,
     isolation: Isolation,
 ) -> Result<Found, AppError> {
-    // What is made of the inputs comes first: its end is then never beyond theirs.
-    let own = [
-        &topics.rulesets,
-        &topics.journal,
-        &topics.dead_letters,
-        &topics.pos_outcomes,
-        &topics.account_events,
-        &topics.pos_events,
-    ];
-    let mut names: Vec<&str> = if args.topic.is_empty() {
-        own.into_iter().map(String::as_str).collect()
-    } else {
-        args.topic.iter().map(String::as_str).collect()
-    };
-    let is_input = |name: &str| name == topics.pos_events || name == topics.account_events;
-    names.sort_by_key(|name| (is_input(name), *name));
-    names.dedup();
+    let names = in_order(topics, &args.topic);
     let there = cluster.admin().topics(&names, false)?;
     let missing: Vec<&str> = names.iter().copied().filter(|name| !there.contains_key(*name)).collect();
     if !missing.is_empty() {
@@ -131,8 +115,8 @@ fn look(
             let end = args.until_offset.unwrap_or(whole);
             if begin < ends.start || begin > end || end > whole {
                 let text = format!(
-                    "topic {name} partition {partition} has the offsets from {} to {whole}: there is no \
-                     {begin} to {end}",
+                    "topic {name} partition {partition} has the offsets from {} up to {whole}, not from {begin} up to \
+                     {end}: see --from-offset and --until-offset",
                     ends.start
                 );
                 return Err(AppError::Topics(text));
@@ -144,9 +128,30 @@ fn look(
         }
         found.topics.push(ArchivedTopic { topic: name.to_owned(), partitions, files: Vec::new() });
     }
-    // The longest first, so that no thread is left alone with one at the end.
-    found.spans.sort_by_key(|span| span.begin - span.end);
+    // The journals first, before a running tillgate trims what is to be exported of them. Of the others the longest, so
+    // that no thread is left alone with one at the end.
+    found.spans.sort_by_key(|span| (span.topic != topics.journal, span.begin - span.end));
     Ok(found)
+}
+
+/// The topics in the order in which it is looked how far they reach. What tells of others comes before them, so that
+/// their ends are never before its own: the journal tells of rulesets, dead letters and outcomes, and these of inputs.
+fn in_order<'a>(topics: &'a Topics, wanted: &'a [String]) -> Vec<&'a str> {
+    let own = [
+        &topics.journal,
+        &topics.rulesets,
+        &topics.dead_letters,
+        &topics.pos_outcomes,
+        &topics.account_events,
+        &topics.pos_events,
+    ];
+    if wanted.is_empty() {
+        return own.map(String::as_str).into();
+    }
+    let mut names: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    names.sort_by_key(|name| (own.iter().position(|topic| topic == name), *name));
+    names.dedup();
+    names
 }
 
 /// What the threads share.
@@ -214,5 +219,27 @@ impl Job<'_> {
         self.bar.inc((end - told).unsigned_abs());
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(writer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_at_the_journal_before_what_it_tells_of_and_at_the_inputs_last() {
+        let topics = Topics::default();
+        let all = [
+            "tillgate.journal",
+            "tillgate.rulesets",
+            "pos.dead-letters",
+            "pos.outcomes",
+            "account.events",
+            "pos.events",
+        ];
+        assert_eq!(in_order(&topics, &[]), all);
+        let wanted = ["pos.events", "pos.outcomes", "other", "pos.outcomes", "tillgate.journal"];
+        let found = ["other", "tillgate.journal", "pos.outcomes", "pos.events"];
+        assert_eq!(in_order(&topics, &wanted.map(str::to_owned)), found);
     }
 }

@@ -89,6 +89,14 @@ impl Recording for Files {
             ])
         };
         let journal = self.archive.topic(&self.topics.journal);
+        let empty = |topic| Ok::<_, ReplayError>(self.entry(topic, partition)?.records == 0);
+        if journal.is_some() && empty(&self.topics.journal)? && !empty(&self.topics.pos_outcomes)? {
+            return Err(ReplayError::Recorded(format!(
+                "the export has outcomes, and nothing of topic {}, which says how far they go: it was trimmed before \
+                 it was read; export again while nothing is decided",
+                self.topics.journal
+            )));
+        }
         Ok(Recorded {
             inputs: Box::new(open_inputs),
             starts,
