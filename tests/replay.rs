@@ -211,7 +211,7 @@ fn finds_an_altered_input_by_all_it_would_have_changed() {
     assert!(fields.contains(&"outcome") && fields.contains(&"transactionId"), "{fields:?}");
     let input = format!("pos.events 0/{}", tape.inputs[0][at].offset);
     assert_eq!(first.input.as_deref(), Some(&*input), "the first difference is the altered record's own");
-    assert!(told(&report).contains("differs from the journal's"), "{report}");
+    assert!(told(&report).contains("differs from the journal's: balance: journal "), "{report}");
 }
 
 #[test]

@@ -19,6 +19,8 @@ const DRAW_EVERY: Duration = Duration::from_millis(200);
 pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
     let mut rulebook = Rulebook::default();
+    // Found by its hash like any other: at worst nothing needs it.
+    rulebook.add_ruleset(settings.canonical_text());
     if let Some(folder) = &args.rulesets {
         read_folder(folder, &mut rulebook)?;
     }

@@ -3,8 +3,9 @@
 
 use super::avro;
 use crate::domain::decimal::Decimal;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::fmt;
 
 /// The bytes before an Avro datum that say which schema it has; none before JSON.
 pub type Framing<'a> = &'a [u8];
@@ -88,12 +89,36 @@ pub(super) fn amount(ten_thousandths: i64) -> String {
     Decimal::new(ten_thousandths.into(), 4).map_or_else(String::new, |decimal| decimal.to_string())
 }
 
+/// The members of an object as they stand there: in their order, and each of those whose name comes again.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(object: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Vec<(String, &'de RawValue)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = object.next_entry()? {
+                    members.push(member);
+                }
+                Ok(members)
+            }
+        }
+        object.deserialize_map(InOrder).map(Members)
+    }
+}
+
 fn flatten(path: String, raw: &RawValue, found: &mut Vec<(String, String)>) -> Result<(), String> {
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match raw.get().as_bytes().first() {
         Some(b'{') => {
-            let members: BTreeMap<String, &RawValue> =
-                serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+            let Members(members) = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
             members.iter().try_for_each(|(name, member)| flatten(below(name), member, found))
         }
         Some(b'[') => {

@@ -8,7 +8,7 @@ pub const AMOUNT_SCALE: u8 = 4;
 
 /// An amount of money in ten-thousandths of the major unit, always within ±(10^18 - 1): what the
 /// contract's decimal (precision 18, scale 4) can carry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i64);
 
 impl Amount {
@@ -84,6 +84,12 @@ impl Amount {
     #[must_use]
     pub fn is_zero(self) -> bool {
         self.0 == 0
+    }
+}
+
+impl fmt::Debug for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -29,10 +29,8 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// Reads the first one.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where it cannot be read.
+    /// Those of `feed`, from its head on.
+    #[must_use]
     pub fn new(feed: Feed, partition: i32, topics: [String; 2]) -> Self {
         let mut outcomes = Self { feed, partition, topics, named: None };
         outcomes.look();
@@ -268,9 +266,8 @@ impl Compare<'_> {
         self.report.differs(|| {
             let mut difference = around.difference("an outcome is missing", None, Some(here));
             let fields = recorded::fields(value).unwrap_or_default().into_iter();
-            difference.fields = fields
-                .map(|(field, value)| FieldDifference { field, recorded: None, replayed: Some(value) })
-                .collect();
+            difference.fields =
+                fields.map(|(field, value)| FieldDifference::new(&field, None, Some(&value))).collect();
             difference
         });
     }
@@ -283,9 +280,9 @@ impl Compare<'_> {
             let mut difference = around.difference(what, Some(around.outcome(recorded.offset)), Some(here));
             difference.fields = differing(&recorded.value, value);
             if recorded.key.as_ref() != Some(key) {
-                let shown = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
-                let (recorded, replayed) = (recorded.key.as_deref().map(shown), Some(shown(key)));
-                difference.fields.push(FieldDifference { field: "(key)".to_owned(), recorded, replayed });
+                let recorded = recorded.key.as_deref().map(String::from_utf8_lossy);
+                let key = String::from_utf8_lossy(key);
+                difference.fields.push(FieldDifference::new("(key)", recorded.as_deref(), Some(&key)));
             }
             difference
         });
@@ -319,13 +316,8 @@ impl Output for Compare<'_> {
             self.report.differs(|| {
                 let mut difference = around.difference("a dead letter is missing", None, Some(here));
                 let fields = [("error.code", code), ("error.message", message)];
-                difference.fields = fields
-                    .map(|(name, value)| FieldDifference {
-                        field: name.to_owned(),
-                        recorded: None,
-                        replayed: Some(value.to_owned()),
-                    })
-                    .into();
+                difference.fields =
+                    fields.map(|(name, value)| FieldDifference::new(name, None, Some(value))).into();
                 difference
             });
             return;
@@ -338,16 +330,8 @@ impl Output for Compare<'_> {
         self.report.dead_letters.different += 1;
         self.report.differs(|| {
             let at = Some(around.letter(letter.at));
-            let mut difference = around.difference("a dead letter differs", at, Some(here));
-            let fields = found.into_iter();
-            difference.fields = fields
-                .map(|(field, recorded, replayed)| FieldDifference {
-                    field,
-                    recorded: Some(recorded),
-                    replayed: Some(replayed),
-                })
-                .collect();
-            difference
+            let difference = around.difference("a dead letter differs", at, Some(here));
+            Difference { fields: found, ..difference }
         });
     }
 }
@@ -367,7 +351,7 @@ fn encoded_as(recorded: &[u8], outcome: &Outcome<'_>, value: &[u8]) -> Option<Ve
     Some(encoded)
 }
 
-/// The fields in which two outcomes differ, in the order of the replayed one.
+/// The fields in which two outcomes differ, in the order of the replayed one; those that it has not come last.
 fn differing(recorded: &[u8], replayed: &[u8]) -> Vec<FieldDifference> {
     let first = recorded.iter().zip(replayed).position(|(left, right)| left != right);
     let first = first.unwrap_or(recorded.len().min(replayed.len()));

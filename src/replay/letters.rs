@@ -1,6 +1,7 @@
 //! Recorded dead letters, found by the record they are of, and compared with what a replay makes of it. They stand in
 //! a topic of their own order, so they are all held: in short, without their values.
 
+use super::report::FieldDifference;
 use super::source::Kept;
 use crate::domain::hashing::hash128;
 use crate::pipeline::Input;
@@ -81,13 +82,13 @@ impl Letter {
         self.code == "500"
     }
 
-    /// What differs from the dead letter of `record` with this code and message: name, recorded, replayed.
+    /// What differs from the dead letter of `record` with this code and message.
     #[must_use]
-    pub fn differences(&self, record: &Kept, code: &str, message: &str) -> Vec<(String, String, String)> {
+    pub fn differences(&self, record: &Kept, code: &str, message: &str) -> Vec<FieldDifference> {
         let mut found = Vec::new();
         let mut compare = |name: &str, recorded: &str, replayed: &str| {
             if recorded != replayed {
-                found.push((name.to_owned(), recorded.to_owned(), replayed.to_owned()));
+                found.push(FieldDifference::new(name, Some(recorded), Some(replayed)));
             }
         };
         compare("error.code", &self.code, code);
@@ -95,9 +96,11 @@ impl Letter {
         if !self.is_of_a_failure() {
             compare("attempt", &self.attempt, "1");
         }
-        let yes = |same: bool| if same { "" } else { "other bytes than the input's" };
-        compare("key", yes(self.key == record.key().map(hash128)), "");
-        compare("headers before error.code", yes(self.before == hash_of_headers(&record.headers)), "");
+        const AS_IT_CAME: &str = "as the input's";
+        let yes = |same: bool| if same { AS_IT_CAME } else { "other bytes than the input's" };
+        compare("key", yes(self.key == record.key().map(hash128)), AS_IT_CAME);
+        let before = yes(self.before == hash_of_headers(&record.headers));
+        compare("headers before error.code", before, AS_IT_CAME);
         let whole = record.value().map_or(0, <[u8]>::len);
         let kept = self.value.map_or(whole, |(_, length)| length);
         let same = match (self.value, record.value()) {
@@ -107,7 +110,7 @@ impl Letter {
             (None, None) => true,
             _ => false,
         };
-        compare("value", yes(same), "");
+        compare("value", yes(same), AS_IT_CAME);
         let cut = (kept < whole).then(|| whole.to_string());
         compare(VALUE_BYTES, self.cut_from.as_deref().unwrap_or("-"), cut.as_deref().unwrap_or("-"));
         found

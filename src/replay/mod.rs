@@ -30,7 +30,7 @@ pub use walk::Ground;
 
 use std::path::PathBuf;
 
-/// Why a file run stopped.
+/// Why a file run or a replay stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// A file cannot be opened, read or written.

@@ -52,8 +52,18 @@ pub struct FieldDifference {
     pub replayed: Option<String>,
 }
 
+impl FieldDifference {
+    /// A field with both of its values.
+    #[must_use]
+    pub fn new(field: &str, recorded: Option<&str>, replayed: Option<&str>) -> Self {
+        let [recorded, replayed] = [recorded, replayed].map(|value| value.map(str::to_owned));
+        Self { field: field.to_owned(), recorded, replayed }
+    }
+}
+
 /// One record that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// In a few words.
     pub what: String,
@@ -113,6 +123,8 @@ pub struct PartitionReport {
     pub torn: u64,
     /// Accounts whose state is as the fold of the journal has it.
     pub accounts: u64,
+    /// Those whose state is not, or that only one of the two has.
+    pub accounts_different: u64,
     /// The first difference.
     pub first: Option<Difference>,
     /// What else does not fit; the first few.
@@ -167,6 +179,8 @@ pub struct Report {
     pub torn: u64,
     /// Accounts whose state is as the journal has it.
     pub accounts: u64,
+    /// Those whose state is not, or that only one of the two has.
+    pub accounts_different: u64,
     /// Time it took, milliseconds.
     pub milliseconds: u64,
     /// Faults of the topic of dead letters.
@@ -188,6 +202,7 @@ impl Report {
             report.transactions += partition.transactions;
             report.torn += partition.torn;
             report.accounts += partition.accounts;
+            report.accounts_different += partition.accounts_different;
         }
         report.partitions = partitions;
         report
@@ -210,7 +225,8 @@ impl fmt::Display for Report {
         let letters = self.dead_letters;
         writeln!(f, "{} of {} dead letters identical", letters.identical, letters.all())?;
         writeln!(f, "{} of {} transactions whole", self.transactions - self.torn, self.transactions)?;
-        writeln!(f, "{} accounts as the journal has them", self.accounts)?;
+        let all = self.accounts + self.accounts_different;
+        writeln!(f, "{} of {all} accounts as the journal has them", self.accounts)?;
         writeln!(
             f,
             "{} records of {} partitions in {} ms: {} a second",

@@ -20,7 +20,8 @@ pub struct Rulebook {
 const UNREADABLE_TOLD: usize = 3;
 
 impl Rulebook {
-    /// Takes a record of the rulesets topic, the newest of its key last; a tombstone takes away what it names.
+    /// Takes a record of the rulesets topic, the newest of its key last. A tombstone takes nothing away: what stands
+    /// under a hash is what the hash is of.
     pub fn add_record(&mut self, key: &[u8], value: Option<&[u8]>) {
         let Some(value) = value else { return };
         let key = String::from_utf8_lossy(key);
@@ -58,8 +59,8 @@ impl Rulebook {
             None => {
                 let beside: String = self.unreadable.iter().map(|why| format!("; {why}")).collect();
                 Err(format!(
-                    "ruleset {} is not kept: look for it in the rulesets topic of a mirror or in an export, and give \
-                     its folder with --rulesets{beside}",
+                    "ruleset {} is not kept: write it by the configuration of then, `tillgate config ruleset --to \
+                     DIR`, and give --rulesets DIR{beside}",
                     hash_text(ruleset)
                 ))
             }

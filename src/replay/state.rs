@@ -22,27 +22,73 @@ pub fn compare_states(replayed: &Partition, journal: &Partition, report: &mut Pa
     }
     for account in journal.accounts().iter() {
         match replayed.accounts().get(&account.number) {
-            None => report.problem(format!("the journal has account {}, the replay has not", account.number)),
             Some(same) if same == account => report.accounts += 1,
-            Some(other) => report.problem(format!(
-                "account {} differs from the journal's: {}",
-                account.number,
-                first_line(account, other)
-            )),
+            found => {
+                report.accounts_different += 1;
+                report.problem(match found {
+                    None => format!("the journal has account {}, the replay has not", account.number),
+                    Some(replayed) => format!(
+                        "account {} differs from the journal's: {}",
+                        account.number,
+                        first_field(account, replayed)
+                    ),
+                });
+            }
         }
     }
     for account in replayed.accounts().iter() {
         if journal.accounts().get(&account.number).is_none() {
+            report.accounts_different += 1;
             report.problem(format!("the replay has account {}, the journal has not", account.number));
         }
     }
 }
 
-fn first_line(journal: &Account, replayed: &Account) -> String {
+/// Spaces by which a field stands deeper than the one it belongs to.
+const INDENT: usize = 4;
+
+/// The first field in which two accounts differ, by their lines as they are shown: each field's stands deeper than that of
+/// the field it belongs to.
+fn first_field(journal: &Account, replayed: &Account) -> String {
     let [journal, replayed] = [journal, replayed].map(|account| format!("{account:#?}"));
-    let mut lines = journal.lines().zip(replayed.lines());
-    match lines.find(|(journal, replayed)| journal != replayed) {
-        Some((journal, replayed)) => format!("journal {}, replayed {}", journal.trim(), replayed.trim()),
-        None => "one of them holds more".to_owned(),
+    let mut path: Vec<&str> = Vec::new();
+    for (journal, replayed) in journal.lines().zip(replayed.lines()) {
+        let line = journal.trim_start();
+        path.truncate((journal.len() - line.len()) / INDENT);
+        let (name, value) = line.split_once(": ").unwrap_or(("", line));
+        path.push(name);
+        if journal == replayed {
+            continue;
+        }
+        let fields: Vec<&str> = path.iter().copied().filter(|name| !name.is_empty()).collect();
+        let other = replayed.trim_start();
+        let other = other.strip_prefix(name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(other);
+        let [value, other] = [value, other].map(|value| value.trim_end_matches(','));
+        return format!("{}: journal {value}, replayed {other}", fields.join("."));
+    }
+    "one of them holds more".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Amount;
+    use crate::state::Profile;
+    use std::sync::Arc;
+
+    fn check(change: impl FnOnce(&mut Account), expected: &str) {
+        let mut journal = Account::opened("A-1", Amount::ZERO, None, None);
+        journal.balance = Amount::from_minor(100_489).expect("an amount");
+        let mut replayed = journal.clone();
+        change(&mut replayed);
+        assert_eq!(first_field(&journal, &replayed), expected);
+    }
+
+    #[test]
+    fn names_the_first_field_that_differs_with_both_values() {
+        check(|account| account.balance = Amount::ZERO, "balance: journal 1004.89, replayed 0.00");
+        check(|account| account.revision = 7, "revision: journal 0, replayed 7");
+        let profile = Profile { party_id: Some("P-1".into()), ..Profile::default() };
+        check(|account| account.profile = Some(Arc::new(profile)), "profile: journal None, replayed Some(");
     }
 }

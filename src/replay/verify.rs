@@ -6,7 +6,8 @@ use super::compare::Outcomes;
 use super::letters::Letters;
 use super::report::{PartitionReport, Report};
 use super::source::{Feed, Source};
-use super::walk::{Ground, Walk, shown};
+use super::walk::{Ground, Walk, begins_anew, shown};
+use crate::codec::journal::read_record;
 use crate::codec::recorded;
 use crate::codec::rulesets::RulesetChange;
 use crate::engine::Engine;
@@ -81,7 +82,8 @@ pub fn verify(options: VerifyOptions<'_>) -> Report {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => report.stopped = Some(error.to_string()),
                 Err(_panic) => {
-                    report.stopped = Some("a decision panicked: report it with the log".to_owned())
+                    report.stopped =
+                        Some("a decision panicked: report it with what it said on standard error".to_owned())
                 }
             }
             reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
@@ -201,6 +203,19 @@ impl Beginning<'_> {
         self.ground.rulebook.engine(ruleset).map_err(from)
     }
 
+    /// The same; where nothing is decided, nothing needs the right one.
+    fn engine_or_any(
+        &self,
+        positions: [i64; 2],
+        known: Option<u128>,
+        nothing_decided: bool,
+    ) -> Result<Arc<Engine>, ReplayError> {
+        match self.engine(positions, known) {
+            Err(_) if nothing_decided => self.any_engine(),
+            found => found,
+        }
+    }
+
     fn of_everything(&self, journal: Option<Feed>) -> Result<Begun, ReplayError> {
         if self.starts != [0, 0] {
             let later = match self.of_a_checkpoint(journal) {
@@ -215,18 +230,16 @@ impl Beginning<'_> {
                 shown(self.starts)
             )));
         }
-        let engine = match self.engine([0, 0], None) {
-            Ok(engine) => engine,
-            // Nothing was ever decided, so nothing needs a ruleset.
-            Err(_) if journal.as_ref().is_some_and(|journal| journal.head().is_none()) => {
-                self.any_engine()?
-            }
-            Err(error) => return Err(error),
-        };
-        let whole = journal.as_ref().and_then(Feed::head).is_some_and(|head| {
-            let record = crate::codec::journal::read_record(head.value().unwrap_or_default());
-            record.is_ok_and(|record| record.head.sequence == 1)
+        let first = journal.as_ref().and_then(Feed::head).and_then(|head| {
+            let record = read_record(head.value().unwrap_or_default()).ok()?;
+            Some(record.head)
         });
+        if let Some(first) = first.as_ref().filter(|first| first.resets) {
+            return Err(begins_anew(first.sequence));
+        }
+        let whole = first.is_some_and(|first| first.sequence == 1);
+        let nothing_decided = journal.as_ref().is_some_and(|journal| journal.head().is_none());
+        let engine = self.engine_or_any([0, 0], None, nothing_decided)?;
         let fold = Restore::new(self.empty(&engine));
         Ok((self.empty(&engine), Arc::clone(&engine), journal.map(|feed| (feed, fold)), whole))
     }
@@ -251,7 +264,7 @@ impl Beginning<'_> {
             let positions = head.positions.map(|position| position.unwrap_or(0));
             if positions.iter().zip(self.starts).all(|(position, start)| *position >= start) {
                 let ruleset = Some(head.ruleset).filter(|ruleset| *ruleset != 0);
-                let engine = self.engine(positions, ruleset)?;
+                let engine = self.engine_or_any(positions, ruleset, feed.head().is_none())?;
                 let replayed =
                     begin.finish().map_err(|fault| ReplayError::Recorded(format!("the journal: {fault}")))?;
                 return Ok((replayed, engine, Some((feed, fold)), true));
@@ -266,8 +279,7 @@ impl Beginning<'_> {
 
     /// An engine for a partition that decides nothing before it gets its own.
     fn any_engine(&self) -> Result<Arc<Engine>, ReplayError> {
-        let missing =
-            || ReplayError::Recorded("the rulesets topic has no ruleset that can be read".to_owned());
+        let missing = || ReplayError::Recorded("there is no ruleset that can be read".to_owned());
         self.ground.rulebook.any_engine().ok_or_else(missing)
     }
 }

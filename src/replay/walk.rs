@@ -155,10 +155,7 @@ impl Walk<'_> {
     fn transaction(&mut self, head: &Head) -> Result<(), ReplayError> {
         let sequence = head.sequence;
         if head.resets {
-            return stop(format!(
-                "its state begins anew with transaction {sequence} of the journal (topics repartition): what comes \
-                 after can be verified once a checkpoint rotation is complete, with --from checkpoint"
-            ));
+            return Err(begins_anew(sequence));
         }
         let target = head.positions.map(|position| position.unwrap_or(0));
         if target[0] <= self.positions[0] && target[1] <= self.positions[1] {
@@ -406,6 +403,14 @@ fn decide(
         }
     }
     stop(format!("the registry does not answer for the schema of offset {}", record.offset))
+}
+
+/// What came before a reset of the state cannot lead to what came after it.
+pub fn begins_anew(sequence: u64) -> ReplayError {
+    ReplayError::Recorded(format!(
+        "its state begins anew with transaction {sequence} of the journal (topics repartition): what comes after can be \
+         verified once a checkpoint rotation is complete, with --from checkpoint"
+    ))
 }
 
 /// Positions as people read them.

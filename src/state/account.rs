@@ -7,6 +7,7 @@ use crate::domain::limits;
 use crate::domain::{Amount, Micros};
 use compact_str::CompactString;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 /// Standing facts of an account, one bit each.
@@ -89,8 +90,15 @@ pub struct Account {
 }
 
 /// Number of a batch. No part of what an account is: all are equal.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Touched(pub(super) u32);
+
+/// As all are equal, all are shown alike.
+impl fmt::Debug for Touched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
+}
 
 impl PartialEq for Touched {
     fn eq(&self, _: &Self) -> bool {
