@@ -18,10 +18,10 @@ Examples:
   tillgate demo                                       a first look, without any Kafka
   tillgate check --events events.jsonl.zst --summary  what would be decided on a file of events
   tillgate load --rate 1000                           generated events into Kafka, mistakes included
-  tillgate config show                                every setting, its value, and where it comes from
+  tillgate config show                                every setting, and where it comes from
   tillgate topics check --set kafka.bootstrap_servers=broker:9092
   tillgate run --config /etc/tillgate
-  tillgate replay --verify --config /etc/tillgate     everything decided again, compared byte by byte
+  tillgate replay --verify --config /etc/tillgate     decided again, compared byte by byte
 
 Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.";
 
@@ -42,15 +42,15 @@ pub enum Command {
     Demo(crate::demo::DemoArgs),
     /// Decide on the events of a Kafka cluster, exactly once, until SIGTERM or SIGINT
     #[command(after_help = "\
-Takes part in the consumer group kafka.group_id; further processes with the same settings share the partitions.
-The topics must be there: see `tillgate topics`. SIGTERM commits what is held and leaves the group; a second one
+Takes part in the consumer group kafka.group_id; further processes with the same settings share the partitions. \
+The topics must be there: see `tillgate topics`. SIGTERM commits what is held and leaves the group; a second one \
 ends the process at once, which loses nothing either.
 
 Examples:
   tillgate run --set kafka.bootstrap_servers=broker-1:9092,broker-2:9092
   tillgate run --config /etc/tillgate --set log.format=json")]
     Run,
-    /// Create the topics, check that they are as they must be, or move them to and from files
+    /// Create and check the topics, give them more partitions, or move them to and from files
     #[command(subcommand)]
     Topics(TopicsCommand),
     /// Decide on the events of files, and print the outcomes
@@ -72,10 +72,10 @@ Examples:
 /// `tillgate check`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Reads JSON Lines, plain or zstd. The files are merged by their times (time, createdAt), account events
-first where equal; outcomes come in the order of the events. Each file should be in the order of its times:
-where they go back, the files are merged as they stand, while a topic is merged partition by partition. Lines that name no account give no outcome;
-they are told on standard error and counted.
+Reads JSON Lines, plain or zstd. The files are merged by their times (time, createdAt), account events first where \
+equal; outcomes come in the order of the events. Each file should be in the order of its times: where they go back, \
+the files are merged as they stand, while a topic is merged partition by partition. Lines that name no account give \
+no outcome; they are told on standard error and counted.
 
 Examples:
   tillgate check --events events.jsonl.zst --summary
@@ -105,19 +105,20 @@ pub struct CheckArgs {
 /// `tillgate replay`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Reads the topics that the settings name, committed records only, up to where their journals end, and decides everything
-again: the inputs merged as the outcomes recorded it, by the rulesets that decided then. Every outcome and dead letter is
-compared byte by byte, every transaction with the counts of the journal, and the state at the end with the journal's.
-Processes may go on deciding meanwhile, but not while an export is made that is to be verified. Nothing is written.
-
-Exit codes: 0 everything is identical, 1 something differs or cannot be verified (the first difference is explained
-field by field), 2 the command line or the configuration is wrong.
+Reads the topics that the settings name, committed records only, up to where their journals end, and decides \
+everything again: the inputs merged as the outcomes recorded it, by the rulesets that decided then. Every outcome and \
+dead letter is compared byte by byte, every transaction with the counts of the journal, and the state at the end with \
+the journal's. Processes may go on deciding meanwhile, but not while an export is made that is to be verified. Nothing \
+is written.
 
 Examples:
   tillgate replay --verify --set kafka.bootstrap_servers=broker:9092
   tillgate replay --verify --config /etc/tillgate --from checkpoint --json
   tillgate replay --verify --partition 3 --partition 7
-  tillgate topics export --to today && tillgate replay --verify --files today")]
+  tillgate topics export --to today && tillgate replay --verify --files today
+
+Exit codes: 0 everything is identical, 1 something differs or cannot be verified (the first difference is explained \
+field by field), 2 the command line or the configuration is wrong.")]
 pub struct ReplayArgs {
     /// Compare what is decided with what was recorded
     #[arg(long, required = true)]
@@ -134,7 +135,8 @@ pub struct ReplayArgs {
     /// Read an export (`tillgate topics export`) instead of the cluster
     #[arg(long, value_name = "DIR")]
     pub files: Option<PathBuf>,
-    /// A folder of kept rulesets, besides those of the rulesets topic: files as `tillgate config ruleset` writes them
+    /// A folder of kept rulesets, besides those of the rulesets topic and the configuration's own: files as `tillgate
+    /// config ruleset --to` writes them
     #[arg(long, value_name = "DIR")]
     pub rulesets: Option<PathBuf>,
     /// Print the report as JSON
@@ -176,10 +178,10 @@ pub enum TopicsCommand {
     Import(crate::app::archive::args::ImportArgs),
     /// Add partitions to the inputs and everything that follows them, and move the state of every account along
     #[command(after_help = "\
-Stop the senders, let tillgate decide what there is, stop every tillgate; then run this, then start tillgate, then the
-senders. It refuses while the group has members, and while a record that is not decided would be left behind on a
-partition that its account leaves. It prints its plan before it acts. Killed at any step, it is run again and goes on.
-Needs Alter on the topics besides what `tillgate run` needs. See \"More partitions\" in docs/operations.md.
+Stop the senders, let tillgate decide what there is, stop every tillgate; then run this, then start tillgate, then \
+the senders. It refuses while the group has members, and while a record that is not decided would be left behind on a \
+partition that its account leaves. It prints its plan before it acts. Killed at any step, it is run again and goes \
+on. Needs Alter on the topics besides what `tillgate run` needs. See \"More partitions\" in docs/operations.md.
 
 Examples:
   tillgate topics repartition --config /etc/tillgate --partitions 48 --dry-run
@@ -215,9 +217,9 @@ pub struct RepartitionArgs {
 pub enum ConfigCommand {
     /// Read and check the configuration; exit code 2 where it is wrong
     Check,
-    /// Print the ruleset: every parameter and text that decides, as its hash is taken of
+    /// Print the ruleset: every parameter and text that decides, the very lines that its hash is of
     Ruleset {
-        /// Write it into this folder instead, in a file named by its hash, for `replay --rulesets`
+        /// Write it into this folder instead, as a file named by its hash, and print its path: for `replay --rulesets`
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },

@@ -1,4 +1,4 @@
-//! `tillgate config check | show`
+//! `tillgate config check | ruleset | show`
 
 use super::AppError;
 use crate::cli::{Common, ConfigCommand};

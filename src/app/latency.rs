@@ -16,7 +16,7 @@ use std::time::Duration;
 /// How long to wait for one outcome.
 const STEP: Duration = Duration::from_millis(100);
 /// How long nothing may come, after everything is sent, until the rest counts as unanswered.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// What was sent so far. An event without a key has no account, and so no outcome: it is not counted.
 #[derive(Debug, Default)]
@@ -78,17 +78,18 @@ impl Watch {
         Ok(Self { sent, thread })
     }
 
-    /// Waits for the answers to everything that was sent, and tells of them as one JSON object.
-    pub(super) fn finish(self, rate: u32) -> Result<String, Fault> {
+    /// Waits for the answers to everything that was sent. Tells of them as one JSON object, and how many did not come.
+    pub(super) fn finish(self, rate: u32) -> Result<(String, u64), Fault> {
         self.sent.end();
         let Answers { answered, latencies } = match self.thread.join() {
             Ok(answers) => answers?,
             Err(panic) => std::panic::resume_unwind(panic),
         };
+        let events = self.sent.events.load(Ordering::Relaxed);
         let report = json!({
             "rate": rate,
             "rate_reached": self.sent.rate(),
-            "events": self.sent.events.load(Ordering::Relaxed),
+            "events": events,
             "answered": answered,
             "counted": latencies.total(),
             "p50_ms": latencies.within(500),
@@ -96,7 +97,7 @@ impl Watch {
             "p999_ms": latencies.within(999),
             "max_ms": latencies.within(1_000),
         });
-        Ok(report.to_string())
+        Ok((report.to_string(), events.saturating_sub(answered)))
     }
 }
 

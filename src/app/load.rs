@@ -1,6 +1,6 @@
 //! `tillgate load`: the generator, with Kafka as one of the places it can write to.
 
-use super::latency::{Sent, Watch};
+use super::latency::{SILENCE_MAX, Sent, Watch};
 use super::{AppError, now_millis, settings};
 use crate::cli::Common;
 use crate::config::Settings;
@@ -31,7 +31,16 @@ pub fn run(args: &LoadArgs, common: &Common) -> Result<(), AppError> {
     };
     writeln!(std::io::stderr(), "{report}")?;
     if let Some(watch) = watch {
-        writeln!(std::io::stdout(), "{}", watch.finish(args.rate)?)?;
+        let (report, unanswered) = watch.finish(args.rate)?;
+        writeln!(std::io::stdout(), "{report}")?;
+        if unanswered > 0 {
+            let silence = SILENCE_MAX.as_secs();
+            writeln!(
+                std::io::stderr(),
+                "{unanswered} events have no answer, and none came for {silence} s: `tillgate run` must decide the \
+                 same topics, and write JSON (output.format)"
+            )?;
+        }
     }
     Ok(())
 }

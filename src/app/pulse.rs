@@ -1,5 +1,5 @@
-//! Whether the workers' loops go round, and their attempts to begin one: a call into the client that never comes back is seen by nothing else. Compares
-//! counts with those of the look before; knows no worker.
+//! Whether the workers' loops go round, and their attempts to begin one: a call into the client that never comes back is
+//! seen by nothing else. Compares counts with those of the look before; knows no worker.
 
 use crate::kafka::health::WorkerHealth;
 use std::sync::{Mutex, PoisonError};

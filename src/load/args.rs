@@ -39,8 +39,8 @@ pub struct LoadArgs {
     /// milliseconds half of them, 99 % and 99.9 %.
     #[arg(long)]
     pub latency: bool,
-    /// How long answers do not count at first.
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    /// How long answers do not count at first; with --latency.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration, requires = "latency")]
     pub warm_up: Micros,
     /// Accounts in good standing; a few of every other standing come on top.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(ACCOUNTS_MAX)))]

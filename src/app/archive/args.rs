@@ -8,9 +8,10 @@ use std::path::PathBuf;
 /// `tillgate topics export`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes TOPIC/PARTITION.ENDING for every partition, up to its end as it is when the command begins, and manifest.json
-last: a folder without it is no export. Keys, headers, times and values are kept byte for byte; docs/archive.md has the
-formats. Outcomes and the journal are looked at before the inputs, so every outcome's event is in the export too.
+Writes TOPIC/PARTITION.ENDING for every partition, up to its end as it is when the command begins, and \
+manifest.json last: a folder without it is no export. Keys, headers, times and values are kept byte for byte; \
+docs/archive.md has the formats. The journal is looked at first and the inputs last, so every outcome's event is in \
+the export too.
 
 Examples:
   tillgate topics export --to /backup/today
@@ -49,12 +50,16 @@ pub struct ExportArgs {
 /// `tillgate topics import`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Reads every file to its end before anything is written: what was cut or changed is refused whole. Partitions, order,
-keys, headers, times (as producers' times) and values are as they were. Offsets are Kafka's: they are the same where
-the export has no gaps and the topic begins at the same offset, as for a fresh topic and inputs that were exported from
-offset 0 and written without transactions. Topics written in transactions (outcomes, journal) have gaps where markers
-stood: their offsets move, and so does what names them, such as the ids of outcomes that are decided anew. --dry-run
-says beforehand which offsets move. Restoring a cluster is more than importing topics: see docs/archive.md.
+Reads every file to its end before anything is written: what was cut or changed is refused whole. Partitions, \
+order, keys, headers, times (as producers' times) and values are as they were.
+
+Offsets are Kafka's: they are the same where the export has no gaps and the topic begins at the same offset, as for \
+a fresh topic and inputs that were exported from offset 0 and written without transactions. Topics written in \
+transactions (outcomes, journal) have gaps where markers stood: their offsets move, and so does what names them, \
+such as the ids of outcomes that are decided anew. --dry-run says beforehand which offsets move.
+
+Killed halfway, it leaves topics that hold a part: delete them, create them again and import again. Restoring a \
+cluster is more than importing topics: see docs/archive.md.
 
 Examples:
   tillgate topics import --from /backup/today --dry-run
