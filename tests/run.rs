@@ -10,6 +10,8 @@ mod broker_settings;
 mod echo;
 #[path = "run/lost_input.rs"]
 mod lost_input;
+#[path = "run/lost_track.rs"]
+mod lost_track;
 mod support;
 #[path = "run/taken_over.rs"]
 mod taken_over;

@@ -29,6 +29,8 @@ pub struct Settling<'a, B> {
     partition: i32,
     /// The transactional id that whoever restores writes by.
     own: &'a str,
+    /// Where in the journal the transaction began whose writer was fenced last.
+    open: Option<i64>,
     /// Fenced because of positions.
     fenced: Option<String>,
 }
@@ -36,7 +38,7 @@ pub struct Settling<'a, B> {
 impl<'a, B: Broker> Settling<'a, B> {
     /// Nothing is asked yet.
     pub fn new(broker: &'a B, settings: &'a Settings, partition: i32, own: &'a str) -> Self {
-        Self { broker, settings, partition, own, fenced: None }
+        Self { broker, settings, partition, own, open: None, fenced: None }
     }
 
     /// Waits until no transaction is open on the journal; fences a writer that holds one.
@@ -44,7 +46,7 @@ impl<'a, B: Broker> Settling<'a, B> {
     /// # Errors
     /// The cluster's fault, or the partition is no longer `wanted`.
     pub fn journal(
-        &self,
+        &mut self,
         journal: &mut B::Journal,
         wanted: &AtomicBool,
     ) -> Result<JournalEnds, RestoreError> {
@@ -61,13 +63,7 @@ impl<'a, B: Broker> Settling<'a, B> {
                 Some((stable, until)) if stable == ends.stable => {
                     // An ended transaction's marker takes a few milliseconds; this one does not move.
                     if now >= until {
-                        let writer = journal.open_writer(ends.stable)?;
-                        self.fence(writer.as_deref(), "an open transaction holds its journal")?;
-                        // Where that did not help, doing it again soon would only cost whoever lives under that name.
-                        let pause = match writer {
-                            Some(_) => self.settings.transaction_timeout,
-                            None => self.settings.stuck_after,
-                        };
+                        let pause = self.end(journal, stable)?;
                         held = Some((stable, self.broker.now() + pause));
                     }
                 }
@@ -75,6 +71,28 @@ impl<'a, B: Broker> Settling<'a, B> {
             }
             self.broker.wait(LOOK_AGAIN);
         }
+    }
+
+    /// Fences the writer of the transaction that is open from offset `stable` of the journal on, once; how long to wait
+    /// for what comes of it.
+    fn end(&mut self, journal: &mut B::Journal, stable: i64) -> Result<Duration, RestoreError> {
+        if self.open == Some(stable) {
+            let partition = self.partition;
+            log::error!(
+                "partition {partition}: a transaction is open from offset {stable} of its journal on, and does not end \
+                 though its writer was fenced: if it stays so, the brokers have lost track of it; see 'A transaction that \
+                 never ends' in docs/operations.md"
+            );
+            return Ok(self.settings.transaction_timeout);
+        }
+        let writer = journal.open_writer(stable)?;
+        self.fence(writer.as_deref(), "an open transaction holds its journal")?;
+        let Some(_) = writer.filter(|writer| writer != self.own) else {
+            return Ok(self.settings.stuck_after);
+        };
+        // Fenced again, whoever lives under that name would pay for a transaction that is not its own.
+        self.open = Some(stable);
+        Ok(self.settings.transaction_timeout)
     }
 
     /// The group's positions, once no transaction holds any; fences the writer of the journal's last record, where it
