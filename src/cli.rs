@@ -218,6 +218,16 @@ pub enum ConfigCommand {
     /// Read and check the configuration; exit code 2 where it is wrong
     Check,
     /// Print the ruleset: every parameter and text that decides, the very lines that its hash is of
+    #[command(after_help = "\
+Each outcome names the hash of the ruleset that decided it, and a replay needs that ruleset. Processes keep theirs in \
+the topic topics.rulesets; where one is gone from there, its lines come back from the configuration of then.
+
+Examples:
+  tillgate config ruleset --config /etc/tillgate
+  tillgate config ruleset --config /backup/etc --to rulesets
+  tillgate replay --verify --config /etc/tillgate --rulesets rulesets
+
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.")]
     Ruleset {
         /// Write it into this folder instead, as a file named by its hash, and print its path: for `replay --rulesets`
         #[arg(long, value_name = "DIR")]

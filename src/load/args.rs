@@ -18,7 +18,7 @@ use thiserror::Error;
 ///
 /// The same seed and settings give the same bytes. Every mistake says which code answers it.
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = mistakes_table())]
+#[command(after_long_help = examples_and_mistakes())]
 pub struct LoadArgs {
     /// Where POS events go: kafka, a file (plain or .zst), or - for standard output.
     #[arg(long, value_name = "kafka|FILE|-", default_value = "kafka")]
@@ -249,8 +249,19 @@ fn names() -> String {
     Mistake::ALL.map(Mistake::name).join(", ")
 }
 
-fn mistakes_table() -> String {
-    let mut table = String::from("Mistakes, and the code that answers each:\n");
+const EXAMPLES: &str = "\
+Examples:
+  tillgate load --to events.jsonl --account-events accounts.jsonl --count 10000
+  tillgate load --set kafka.bootstrap_servers=broker:9092 --rate 1000 --count 600000
+  tillgate load --config /etc/tillgate --rate 1000 --count 60000 --latency --warm-up 10s
+
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.
+
+Mistakes, and the code that answers each:
+";
+
+fn examples_and_mistakes() -> String {
+    let mut table = String::from(EXAMPLES);
     for mistake in Mistake::ALL {
         let (name, code, about) = (mistake.name(), mistake.code(), mistake.about());
         let _ = writeln!(table, "  {name:<28} {code:<24} {about}");
