@@ -9,7 +9,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::channel,
+        mpsc::{RecvTimeoutError, channel},
     },
     time::{Duration, Instant},
 };
@@ -41,6 +41,9 @@ pub const WRITER_HEADER: &str = "writer";
 
 /// How often acknowledgements are looked for.
 const FLUSH_STEP: Duration = Duration::from_micros(200);
+/// Wait before the client is told to ask the coordinator again; it doubles up to [`ASK_AGAIN_MAX`].
+const ASK_AGAIN_MIN: Duration = Duration::from_millis(20);
+const ASK_AGAIN_MAX: Duration = Duration::from_millis(500);
 /// How much longer than its own time-out a call may take before it is given up.
 const OVERDUE: Duration = Duration::from_secs(1);
 
@@ -123,10 +126,29 @@ impl Producer {
             end_max: settings.socket_timeout.min(settings.transaction_timeout) / 2,
             spent: AtomicBool::new(false),
         };
-        let result = producer.base.init_transactions(settings.transaction_timeout);
+        let result = producer.init_transactions();
         producer.drain();
         result.map_err(|error| fault(Operation::Init, &error))?;
         Ok(producer)
+    }
+
+    /// Settles what the id left open. Where there is something, the coordinator aborts it and wants to be asked again,
+    /// which the client does after half a second, or as soon as it hears of the cluster: so it hears of it.
+    fn init_transactions(&self) -> KafkaResult<()> {
+        let (ended, ending) = channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut pause = ASK_AGAIN_MIN;
+                while ending.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                    // Not heard of: the client asks by itself.
+                    let _ = self.base.client().fetch_metadata(Some(&self.topics.journal), ASK_AGAIN_MAX);
+                    pause = (pause * 2).min(ASK_AGAIN_MAX);
+                }
+            });
+            let result = self.base.init_transactions(self.transaction_timeout);
+            drop(ended);
+            result
+        })
     }
 
     /// Handles every event that is queued now, on this thread.
