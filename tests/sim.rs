@@ -228,3 +228,19 @@ fn finds_a_restore_that_does_not_wait_for_offsets_of_an_open_transaction() {
 fn finds_a_journal_that_is_cut_off_too_far() {
     check(Bug::TrimTooMuch, 50);
 }
+
+#[test]
+fn finds_a_standbys_copy_that_forgets_the_facts_of_a_record() {
+    check(Bug::StandbyForgets, 200);
+}
+
+#[test]
+fn a_standbys_copy_that_is_one_record_short_is_dropped_and_the_partition_decided_all_the_same() {
+    let reports: Vec<Report> = (1..=400).map(|seed| run(seed, Some(Bug::StandbyShort))).collect();
+    let differ = |report: &&Report| run(report.seed, None).trace_hash != report.trace_hash;
+    let short = reports.iter().filter(differ).count();
+    assert!(short > 20, "only {short} runs took a short copy over");
+    for report in reports {
+        assert_eq!(report.violation, None);
+    }
+}

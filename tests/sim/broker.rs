@@ -1,7 +1,11 @@
 //! The cluster as one process reaches it: the worker's port, over the simulated world. Every call may be where the
 //! process crashes, freezes or waits; nothing here decides.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use tillgate::kafka::{
     failure::{Fault, FaultClass, Operation},
@@ -14,7 +18,7 @@ use tillgate::kafka::{
 use super::{
     log::{Place, Record, Topic},
     member::{Member, place_of},
-    planted::Bug,
+    planted::{Bug, without_facts},
     producer::{Limits, Producer, WRITER_HEADER},
     world::{Job, Seat, World},
 };
@@ -57,7 +61,7 @@ impl Broker for SimBroker {
     }
 
     fn follower(&self) -> Result<Follower, Fault> {
-        Ok(Follower { seat: self.seat.clone(), followed: Vec::new() })
+        Ok(Follower { seat: self.seat.clone(), followed: Vec::new(), late: BTreeMap::new() })
     }
 
     fn input_partitions(&self) -> Result<u32, Fault> {
@@ -218,11 +222,19 @@ pub struct Follower {
     seat: Seat,
     /// With whether its end was told since its last record. The one that is asked next comes first.
     followed: Vec<(Reader, bool)>,
+    /// Records that come one late, where that is the mistake.
+    late: BTreeMap<i32, Vec<u8>>,
 }
+
+/// One record in so many loses its facts, where that is the mistake.
+const FORGETS_EVERY: i64 = 4;
 
 impl JournalFollower for Follower {
     fn follow(&mut self, partition: i32, offset: Option<i64>) -> Result<(), Fault> {
         self.leave(partition)?;
+        if offset.is_none() {
+            self.late.remove(&partition);
+        }
         let position = offset.unwrap_or(0);
         let reader = Reader { seat: self.seat.clone(), partition, position, fetched: VecDeque::new() };
         self.followed.push((reader, false));
@@ -239,9 +251,22 @@ impl JournalFollower for Follower {
             let (reader, ended) = &mut self.followed[at];
             let partition = reader.partition;
             // What gets no answer is tried again by itself.
-            let Ok(found) = reader.next(&mut |offset, record| each(partition, offset, record)) else {
-                continue;
+            let (sim, late) = (&self.seat.sim, &mut self.late);
+            let mut hand_over = |offset: i64, record: &[u8]| {
+                let bug = sim.world().bug;
+                match bug {
+                    Some(Bug::StandbyForgets) if offset % FORGETS_EVERY == 0 => {
+                        each(partition, offset, &without_facts(record));
+                    }
+                    Some(Bug::StandbyShort) => {
+                        if let Some(before) = late.insert(partition, record.to_vec()) {
+                            each(partition, offset, &before);
+                        }
+                    }
+                    _ => each(partition, offset, record),
+                }
             };
+            let Ok(found) = reader.next(&mut hand_over) else { continue };
             let told = std::mem::replace(ended, !found);
             if found || !told {
                 self.followed.rotate_left(at + 1);

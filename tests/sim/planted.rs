@@ -4,6 +4,9 @@
 
 use std::sync::Arc;
 
+use tillgate::codec::journal::{
+    Record, Writer, read_account, read_change, read_record, write_account, write_record,
+};
 use tillgate::kafka::{
     decider::{Decider, Deciders, InRecord, Interrupted, JournalBatch, Restoring, Sink},
     partitions::{Live, Partitions, Reading},
@@ -35,6 +38,11 @@ pub enum Bug {
     TrimTooMuch,
     /// A restore that is held up by positions waits until the broker gives their transaction up.
     FenceNobody,
+    /// A standby's copy leaves the facts of some records out, and says that it has folded them.
+    StandbyForgets,
+    /// A standby's copy says that it has folded one record more than it has. Not a mistake that can do harm: a restore
+    /// finds out.
+    StandbyShort,
 }
 
 /// One record in so many is poison, where a run has poison.
@@ -45,6 +53,19 @@ const SCHEMA_EVERY: u64 = 5;
 /// Whether the decision panics on these bytes, each time.
 pub fn is_poison(value: Option<&[u8]>) -> bool {
     xxh3_64(value.unwrap_or_default()).is_multiple_of(POISON_EVERY)
+}
+
+/// A journal record as it is but for its facts.
+pub fn without_facts(record: &[u8]) -> Vec<u8> {
+    let Record { head, changes: (changes, mut rest), accounts } = read_record(record).expect("a record");
+    for _ in 0..changes {
+        read_change(&mut rest).expect("a change");
+    }
+    let mut states = Writer::default();
+    for _ in 0..accounts {
+        write_account(&mut states, &read_account(&mut rest).expect("an account"));
+    }
+    write_record(&head, (0, &[]), (accounts, &states.0))
 }
 
 /// What goes wrong around the states of a process.
