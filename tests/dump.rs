@@ -3,15 +3,11 @@
 
 mod support;
 
-use rdkafka::TopicPartitionList;
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use rdkafka::topic_partition_list::Offset;
 use std::sync::Arc;
 use std::time::Duration;
 use support::{Kafka, Message, Record, kafka};
-use tillgate::domain::record::{TimestampKind, TopicRecord};
+use tillgate::domain::record::TimestampKind;
 use tillgate::kafka::client::{Cluster, Isolation, Span};
 use tillgate::kafka::settings::Settings;
 
@@ -22,20 +18,6 @@ const WITHIN: Duration = Duration::from_secs(60);
 fn cluster(kafka: &Kafka) -> Cluster {
     let bootstrap_servers = kafka.bootstrap().to_owned();
     Cluster::new(Arc::new(Settings { bootstrap_servers, ..Settings::default() })).expect("a cluster")
-}
-
-fn own(record: &TopicRecord<'_>) -> Record {
-    let header = |header: &tillgate::domain::record::RecordHeader<'_>| {
-        (header.name.to_owned(), header.value.map(Vec::from))
-    };
-    Record {
-        partition: record.partition,
-        offset: record.offset,
-        timestamp: record.timestamp_millis,
-        key: record.key.map(Vec::from),
-        value: record.value.map(Vec::from),
-        headers: record.headers.iter().map(header).collect(),
-    }
 }
 
 fn whole(cluster: &Cluster, topic: &str, partition: i32, isolation: Isolation) -> Span {
@@ -49,10 +31,10 @@ fn read(cluster: &Cluster, isolation: Isolation, spans: Vec<Span>) -> Vec<Record
     let mut records = Vec::new();
     for span in spans {
         dump.read(span).expect("the beginning");
-        while let Some(record) = dump.next(own).expect("a record") {
+        while let Some(record) = dump.next(|record| Record::from(record)).expect("a record") {
             records.push(record);
         }
-        assert_eq!(dump.next(own).expect("the end"), None, "the end stays the end");
+        assert_eq!(dump.next(|record| Record::from(record)).expect("the end"), None, "the end stays the end");
     }
     records
 }
@@ -182,11 +164,7 @@ fn says_where_a_topic_ends_before_it_should_or_has_lost_its_beginning() {
     let cluster = cluster(kafka);
     let span = whole(&cluster, &topic, 0, Isolation::Committed);
 
-    let admin: AdminClient<DefaultClientContext> = kafka.client().create().expect("an admin client");
-    let mut before = TopicPartitionList::new();
-    before.add_partition_offset(&topic, 0, Offset::Offset(4)).expect("an offset");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(admin.delete_records(&before, &AdminOptions::new())).expect("a deletion");
+    kafka.delete_records(&topic, 0, 4);
 
     let fault = |span: Span| {
         let mut dump = cluster.dump(Isolation::Committed).expect("a reader");

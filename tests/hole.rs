@@ -13,6 +13,9 @@ mod checker;
 mod echo;
 #[path = "hole/lane.rs"]
 mod lane;
+#[path = "run/process.rs"]
+#[allow(dead_code, reason = "the tests of the worker use all of it")]
+mod process;
 #[path = "hole/schedule.rs"]
 mod schedule;
 mod support;

@@ -7,13 +7,18 @@ mod support;
 #[path = "replay/tape.rs"]
 mod tape;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use history::{SETS, history};
+use serde_json::value::RawValue;
 use support::stream::{Fed, options};
 use tape::{Rec, Recorder, Tape, ruleset};
 use tillgate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use tillgate::codec::frame_with_fingerprint;
+use tillgate::codec::journal::{Record, read_record, write_record};
+use tillgate::domain::Micros;
 use tillgate::pipeline::{Input, OutcomeEncoding, PartitionOptions};
 use tillgate::replay::{From, Report};
 
@@ -162,6 +167,83 @@ fn explains_a_flipped_byte_field_by_field() {
     assert_eq!((report.outcomes.different, report.outcomes.wrong()), (1, 1));
     assert_eq!(report.torn, 0);
     insta::assert_snapshot!(told(&report));
+}
+
+/// Every value in a JSON text that holds no other, with its path and its place in `text`.
+fn leaves(text: &str, path: &str, value: &RawValue, found: &mut Vec<(String, Range<usize>)>) {
+    let raw = value.get();
+    let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match raw.as_bytes()[0] {
+        b'{' => {
+            let members: BTreeMap<&str, &RawValue> = serde_json::from_str(raw).expect("an object");
+            members.into_iter().for_each(|(name, member)| leaves(text, &within(name), member, found));
+        }
+        b'[' => {
+            let elements: Vec<&RawValue> = serde_json::from_str(raw).expect("an array");
+            (0..)
+                .zip(elements)
+                .for_each(|(at, element)| leaves(text, &format!("{path}[{at}]"), element, found));
+        }
+        _ => {
+            let begin = raw.as_ptr() as usize - text.as_ptr() as usize;
+            found.push((path.to_owned(), begin..begin + raw.len()));
+        }
+    }
+}
+
+/// Another value of the same kind.
+fn other(raw: &str) -> String {
+    match raw {
+        "null" => "\"x\"".to_owned(),
+        "true" => "false".to_owned(),
+        "false" => "true".to_owned(),
+        text if text.starts_with('"') => format!("\"x{}", &text[1..]),
+        number => format!("{number}1"),
+    }
+}
+
+#[test]
+fn finds_another_value_of_any_field_and_another_key() {
+    let at = outcome(&TAPE, "\"outcome\":\"Pending\"");
+    let text = String::from_utf8(TAPE.outcomes[at].value.clone().unwrap()).unwrap();
+    let mut fields = Vec::new();
+    leaves(&text, "", serde_json::from_str(&text).expect("JSON"), &mut fields);
+    assert!(
+        fields.len() > 20 && fields.iter().any(|(path, _)| path == "riskCheckMessages[0].code"),
+        "{fields:?}"
+    );
+    for (path, place) in fields {
+        let mut tape = TAPE.clone();
+        let altered = [&text[..place.start], &other(&text[place.clone()]), &text[place.end..]].concat();
+        tape.outcomes[at].value = Some(altered.into_bytes());
+        let report = tape.verify(From::Beginning);
+        assert!(report.outcomes.wrong() > 0, "{path}: {report}");
+        // By these it is known which record an outcome is of.
+        if !path.starts_with("source.") && !path.starts_with("positions.") {
+            let first = report.partitions[0].first.as_ref().expect("a difference");
+            let named: Vec<&str> = first.fields.iter().map(|field| &*field.field).collect();
+            assert_eq!((report.outcomes.wrong(), named), (1, vec![&*path]), "{report}");
+        }
+    }
+    let mut tape = TAPE.clone();
+    tape.outcomes[at].key = Some(b"somebody else".to_vec());
+    let report = tape.verify(From::Beginning);
+    assert_eq!((report.outcomes.different, report.outcomes.wrong()), (1, 1), "{report}");
+    assert!(told(&report).contains("(key)"), "{report}");
+}
+
+#[test]
+fn finds_a_stream_time_that_the_inputs_do_not_give() {
+    let mut tape = TAPE.clone();
+    let last = tape.journal.last_mut().expect("a record").value.as_mut().expect("a value");
+    let Record { mut head, changes: (changes, _), accounts } = read_record(last).expect("a record");
+    let before = write_record(&head, (changes, &[]), (accounts, &[])).len();
+    head.stream_time = head.stream_time.plus(Micros(1));
+    let bytes = write_record(&head, (changes, &[]), (accounts, &last[before..]));
+    *last = bytes;
+    let report = tape.verify(From::Beginning);
+    assert_eq!(report.outcomes.wrong(), 0, "{report}");
+    assert!(told(&report).contains("the journal's stream time is"), "{report}");
 }
 
 #[test]

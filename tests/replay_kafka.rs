@@ -7,12 +7,7 @@ mod scene;
 mod support;
 
 use std::process::Output;
-use std::time::Duration;
 
-use rdkafka::TopicPartitionList;
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::topic_partition_list::Offset;
 use scene::{Scene, WITHIN};
 use serde_json::Value;
 use support::{Kafka, Message, Record, eventually, kafka};
@@ -157,7 +152,8 @@ fn begins_at_a_checkpoint_where_retention_has_deleted_inputs() {
 
     for partition in &partitions {
         let number = partition["partition"].as_i64().expect("a number") as i32;
-        delete_before(&scene, number, partition["from"][0].as_i64().expect("an offset") - 1);
+        let before = partition["from"][0].as_i64().expect("an offset") - 1;
+        kafka.delete_records(&scene.pos_events, number, before);
     }
     let refused = report(&scene, &[]);
     let why = refused["partitions"][0]["stopped"].as_str().expect("a reason").to_owned();
@@ -187,13 +183,4 @@ fn begins_at_a_checkpoint_where_retention_has_deleted_inputs() {
     }
     let kept = report(&scene, &["--from", "checkpoint", "--set", &rulesets, "--rulesets", to]);
     assert_eq!(kept["outcomes"], whole["outcomes"], "{kept:#}");
-}
-
-fn delete_before(scene: &Scene, partition: i32, offset: i64) {
-    let admin: AdminClient<DefaultClientContext> = scene.kafka.client().create().expect("a client");
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&scene.pos_events, partition, Offset::Offset(offset)).expect("a partition");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
-    runtime.block_on(admin.delete_records(&list, &options)).expect("the records to be deleted");
 }

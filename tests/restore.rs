@@ -3,51 +3,22 @@
 
 #[path = "run/echo.rs"]
 mod echo;
+#[path = "run/process.rs"]
+#[allow(dead_code, reason = "the tests of the worker use all of it")]
+mod process;
 mod support;
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use echo::{Echo, Echoes};
+use process::{WITHIN, scene};
 use support::{Kafka, Message, Record, eventually, kafka};
 use tillgate::kafka::decider::{Deciders, Restoring};
-use tillgate::kafka::failure::Fault;
-use tillgate::kafka::health::{Health, PartitionHealth, StandbyHealth};
-use tillgate::kafka::settings::{Settings, Topics};
-use tillgate::kafka::{client::Cluster, run, topics};
-
-const WITHIN: Duration = Duration::from_secs(120);
-
-/// Topics and group of one test, with two partitions.
-fn scene(kafka: &Kafka) -> Settings {
-    let name = kafka.topic("restore");
-    let settings = Settings {
-        bootstrap_servers: kafka.bootstrap().to_owned(),
-        group_id: name.clone(),
-        transactional_id_prefix: name.clone(),
-        topics: Topics {
-            pos_events: format!("{name}.events"),
-            account_events: format!("{name}.accounts"),
-            pos_outcomes: format!("{name}.outcomes"),
-            dead_letters: format!("{name}.dead"),
-            journal: format!("{name}.journal"),
-            rulesets: format!("{name}.rulesets"),
-        },
-        ..Settings::default()
-    };
-    let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
-    for topic in [&settings.topics.pos_events, &settings.topics.account_events] {
-        kafka.create_topic(topic, 2, &[]);
-    }
-    let layout = topics::Layout { partitions: 2, replication: 0, retention: [None; 4] };
-    let rows = topics::plan(cluster.admin(), &settings, layout).expect("a plan");
-    topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");
-    eventually(WITHIN, "the topics to be as planned", || topics::verify(cluster.admin(), &settings).ok());
-    settings
-}
+use tillgate::kafka::health::{PartitionHealth, StandbyHealth};
+use tillgate::kafka::settings::Settings;
 
 /// What a test knows of the folds of one process, and how it holds them.
 #[derive(Default)]
@@ -58,11 +29,30 @@ struct Folds {
     at_gate: AtomicBool,
     /// The partition whose folds wait at a gate.
     held: Mutex<Option<i32>>,
+    let_go: Condvar,
 }
 
 impl Folds {
     fn of(&self, partition: i32) -> usize {
         self.folded.lock().expect("no poison").get(&partition).copied().unwrap_or(0)
+    }
+
+    fn hold(&self, partition: i32) {
+        *self.held.lock().expect("no poison") = Some(partition);
+    }
+
+    fn let_go(&self) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.let_go.notify_all();
+    }
+
+    fn pass_gate(&self, partition: i32) {
+        let here = |held: &mut Option<i32>| {
+            let here = *held == Some(partition);
+            self.at_gate.fetch_or(here, Ordering::AcqRel);
+            here
+        };
+        drop(self.let_go.wait_while(self.held.lock().expect("no poison"), here).expect("no poison"));
     }
 }
 
@@ -91,10 +81,7 @@ impl Restoring for Folding {
     type Decider = Echo;
 
     fn on_record(&mut self, record: &[u8]) -> Result<(), String> {
-        while *self.folds.held.lock().expect("no poison") == Some(self.partition) {
-            self.folds.at_gate.store(true, Ordering::Release);
-            std::thread::yield_now();
-        }
+        self.folds.pass_gate(self.partition);
         *self.folds.folded.lock().expect("no poison").entry(self.partition).or_default() += 1;
         self.echo.on_record(record)
     }
@@ -108,42 +95,20 @@ impl Restoring for Folding {
     }
 }
 
-/// A running process, in a thread.
+/// A running process whose folds are counted.
 struct Running {
-    health: Arc<Health>,
     folds: Arc<Folds>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<(), Fault>>>,
+    process: Option<process::Running>,
 }
 
 impl Running {
     fn start(settings: &Settings, folds: Arc<Folds>) -> Self {
-        let health = Arc::new(Health::new(settings.workers));
-        let stop = Arc::new(AtomicBool::new(false));
-        let counted = Arc::new(Counted { echoes: Echoes::default(), folds: Arc::clone(&folds) });
-        let (settings, its_health, its_stop) = (settings.clone(), Arc::clone(&health), Arc::clone(&stop));
-        let thread = std::thread::spawn(move || run(settings, |_| counted, its_health, &its_stop));
-        Running { health, folds, stop, thread: Some(thread) }
+        let counted = Counted { echoes: Echoes::default(), folds: Arc::clone(&folds) };
+        Running { folds, process: Some(process::Running::start(settings, Arc::new(counted))) }
     }
 
     fn stop(mut self) {
-        self.stop.store(true, Ordering::Release);
-        self.thread.take().expect("stopped once").join().expect("no panic").expect("a start");
-    }
-
-    fn active(&self) -> Vec<i32> {
-        let partitions = self.health.partitions().into_iter();
-        partitions
-            .filter(|(_, health)| *health == PartitionHealth::Active)
-            .map(|(number, _)| number)
-            .collect()
-    }
-
-    fn await_active(&self, count: usize) -> Vec<i32> {
-        eventually(WITHIN, &format!("{count} active partitions"), || {
-            let active = self.active();
-            (active.len() == count && self.health.partitions().len() == count).then_some(active)
-        })
+        self.process.take().expect("stopped once").stop();
     }
 
     /// Waits until the copy of a partition is as asked for.
@@ -154,13 +119,41 @@ impl Running {
     }
 }
 
+impl Deref for Running {
+    type Target = process::Running;
+
+    fn deref(&self) -> &process::Running {
+        self.process.as_ref().expect("not stopped")
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        *self.folds.held.lock().expect("no poison") = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        // The process ends after this, and could not while it waits at the gate.
+        self.folds.let_go();
+    }
+}
+
+/// Two processes that decided 200 events on a partition each, of which the second keeps copies of the other's.
+struct Neighbours {
+    settings: Settings,
+    one: Running,
+    two: Running,
+    /// The partition of the first, and of the second.
+    theirs: i32,
+    ours: i32,
+}
+
+impl Neighbours {
+    fn start(kafka: &Kafka) -> Self {
+        let settings = scene(kafka, 2);
+        let second = Settings { instance: "2".into(), standby: 1, ..settings.clone() };
+        let one = Running::start(&settings, Arc::default());
+        kafka.produce(&settings.topics.pos_events, events(200));
+        kafka.await_committed(&settings.topics.pos_outcomes, 200, WITHIN);
+        let two = Running::start(&second, Arc::default());
+        let (theirs, ours) = (one.await_active(1)[0], two.await_active(1)[0]);
+        Neighbours { settings, one, two, theirs, ours }
     }
 }
 
@@ -187,14 +180,14 @@ fn journal_records(kafka: &Kafka, settings: &Settings, partition: i32) -> usize 
 #[test]
 fn one_partition_is_decided_while_another_is_still_restored() {
     let Some(kafka) = kafka() else { return };
-    let settings = scene(kafka);
+    let settings = scene(kafka, 2);
     kafka.produce(&settings.topics.pos_events, events(200));
     let running = Running::start(&settings, Arc::default());
     kafka.await_committed(&settings.topics.pos_outcomes, 200, WITHIN);
     running.stop();
 
     let folds: Arc<Folds> = Arc::default();
-    *folds.held.lock().expect("no poison") = Some(1);
+    folds.hold(1);
     let running = Running::start(&settings, Arc::clone(&folds));
     eventually(WITHIN, "the restore of partition 1 to begin", || {
         folds.at_gate.load(Ordering::Acquire).then_some(())
@@ -204,7 +197,7 @@ fn one_partition_is_decided_while_another_is_still_restored() {
     kafka.await_committed(&settings.topics.pos_outcomes, 300, WITHIN);
     assert_eq!(running.active(), [0]);
     assert!(matches!(running.health.partitions().get(&1), Some(PartitionHealth::Restoring { .. })));
-    *folds.held.lock().expect("no poison") = None;
+    folds.let_go();
     let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 400, WITHIN);
     running.stop();
     assert_each_once(&outcomes, 200);
@@ -213,16 +206,11 @@ fn one_partition_is_decided_while_another_is_still_restored() {
 #[test]
 fn a_warm_copy_spares_the_journal_that_it_has_folded() {
     let Some(kafka) = kafka() else { return };
-    let first = scene(kafka);
-    let second = Settings { instance: "2".into(), standby: 1, ..first.clone() };
-    let one = Running::start(&first, Arc::default());
-    kafka.produce(&first.topics.pos_events, events(200));
-    kafka.await_committed(&first.topics.pos_outcomes, 200, WITHIN);
-    let two = Running::start(&second, Arc::default());
-    let (theirs, ours) = (one.await_active(1)[0], two.await_active(1)[0]);
-    kafka.produce(&first.topics.pos_events, events(200));
-    kafka.await_committed(&first.topics.pos_outcomes, 400, WITHIN);
-    let written = journal_records(kafka, &first, theirs);
+    let Neighbours { settings, one, two, theirs, ours } = Neighbours::start(kafka);
+    let topics = &settings.topics;
+    kafka.produce(&topics.pos_events, events(200));
+    kafka.await_committed(&topics.pos_outcomes, 400, WITHIN);
+    let written = journal_records(kafka, &settings, theirs);
     two.await_copy(theirs, "up to date", |copy| {
         copy.warm && copy.lag == Some(0) && two.folds.of(theirs) >= written
     });
@@ -233,8 +221,8 @@ fn a_warm_copy_spares_the_journal_that_it_has_folded() {
     two.await_active(2);
     assert_eq!(two.folds.of(theirs), folded, "nothing is read a second time");
     eventually(WITHIN, "no copy of what is decided here", || two.health.copies().is_empty().then_some(()));
-    kafka.produce(&first.topics.pos_events, events(200));
-    let outcomes = kafka.await_committed(&first.topics.pos_outcomes, 600, WITHIN);
+    kafka.produce(&topics.pos_events, events(200));
+    let outcomes = kafka.await_committed(&topics.pos_outcomes, 600, WITHIN);
     two.stop();
     assert_each_once(&outcomes, 300);
 }
@@ -242,7 +230,7 @@ fn a_warm_copy_spares_the_journal_that_it_has_folded() {
 #[test]
 fn a_copy_follows_again_what_was_let_go() {
     let Some(kafka) = kafka() else { return };
-    let first = Settings { standby: 1, ..scene(kafka) };
+    let first = Settings { standby: 1, ..scene(kafka, 2) };
     let second = Settings { instance: "2".into(), ..first.clone() };
     let one = Running::start(&first, Arc::default());
     one.await_active(2);
@@ -270,23 +258,14 @@ fn a_copy_follows_again_what_was_let_go() {
 #[test]
 fn a_copy_is_given_up_where_the_journal_does_not_fit_together_and_the_restore_says_why() {
     let Some(kafka) = kafka() else { return };
-    let first = scene(kafka);
-    let second = Settings { instance: "2".into(), standby: 1, ..first.clone() };
-    let one = Running::start(&first, Arc::default());
-    kafka.produce(&first.topics.pos_events, events(200));
-    kafka.await_committed(&first.topics.pos_outcomes, 200, WITHIN);
-    let two = Running::start(&second, Arc::default());
-    let (theirs, _) = (one.await_active(1)[0], two.await_active(1)[0]);
+    let Neighbours { settings, one, two, theirs, .. } = Neighbours::start(kafka);
     two.await_copy(theirs, "warm", |copy| copy.warm);
 
-    kafka.produce(&first.topics.journal, [Message::new("", "4711 1 1 - - somebody").on(theirs)]);
+    kafka.produce(&settings.topics.journal, [Message::new("", "4711 1 1 - - somebody").on(theirs)]);
     two.await_copy(theirs, "given up", |copy| {
         copy.refused.as_ref().is_some_and(|why| why.contains("record 4711 follows"))
     });
     one.stop();
-    eventually(WITHIN, "the partition to be refused", || match two.health.partitions().get(&theirs) {
-        Some(PartitionHealth::Blocked(why)) => why.contains("record 4711 follows").then_some(()),
-        _ => None,
-    });
+    two.await_blocked(theirs, "record 4711 follows");
     two.stop();
 }

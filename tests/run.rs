@@ -12,6 +12,8 @@ mod echo;
 mod lost_input;
 #[path = "run/lost_track.rs"]
 mod lost_track;
+#[path = "run/process.rs"]
+mod process;
 mod support;
 #[path = "run/taken_over.rs"]
 mod taken_over;
@@ -21,105 +23,26 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use echo::{Echoes, Switches};
+use process::{Running, WITHIN, named, scene};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use support::proxy::{Cut, Hold, Kind, Proxy};
 use support::{Kafka, Message, Record, eventually, kafka, kafka_cluster};
-use tillgate::kafka::failure::{Fault, FaultClass};
-use tillgate::kafka::health::{Health, PartitionHealth};
+use tillgate::kafka::failure::FaultClass;
+use tillgate::kafka::health::Health;
 use tillgate::kafka::port::{Broker, Change, GroupConsumer};
-use tillgate::kafka::settings::{GroupProtocol, Settings, Topics};
-use tillgate::kafka::{client::Cluster, run, topics};
+use tillgate::kafka::settings::{BatchLimits, GroupProtocol, Settings, Topics};
+use tillgate::kafka::{client::Cluster, run};
 
-const WITHIN: Duration = Duration::from_secs(60);
 /// Settings of a worker in another process, which a test kills.
 const CHILD: &str = "TILLGATE_TEST_CHILD";
 
-/// Topics and group of one test.
-fn scene(kafka: &Kafka, partitions: usize) -> Settings {
-    let name = kafka.topic("run");
-    let settings = Settings {
-        bootstrap_servers: kafka.bootstrap().to_owned(),
-        group_id: name.clone(),
-        transactional_id_prefix: name.clone(),
-        topics: named(&name),
-        ..Settings::default()
-    };
-    let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
-    let big = &[("max.message.bytes", "8388608")];
-    for topic in [&settings.topics.pos_events, &settings.topics.account_events] {
-        kafka.create_topic(topic, partitions as i32, big);
-    }
-    let layout = topics::Layout { partitions, replication: 0, retention: [None; 4] };
-    let rows = topics::plan(cluster.admin(), &settings, layout).expect("a plan");
-    topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");
-    eventually(WITHIN, "the topics to be as planned", || topics::verify(cluster.admin(), &settings).ok());
-    settings
-}
-
-fn named(name: &str) -> Topics {
-    Topics {
-        pos_events: format!("{name}.events"),
-        account_events: format!("{name}.accounts"),
-        pos_outcomes: format!("{name}.outcomes"),
-        dead_letters: format!("{name}.dead"),
-        journal: format!("{name}.journal"),
-        rulesets: format!("{name}.rulesets"),
-    }
-}
-
-/// A running process, in a thread.
-struct Running {
-    health: Arc<Health>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<(), Fault>>>,
-}
-
-impl Running {
-    fn start(settings: &Settings, switches: &Arc<Switches>) -> Self {
-        let health = Arc::new(Health::new(settings.workers));
-        let stop = Arc::new(AtomicBool::new(false));
-        let echoes = Arc::new(Echoes { switches: Arc::clone(switches) });
-        let (settings, its_health, its_stop) = (settings.clone(), Arc::clone(&health), Arc::clone(&stop));
-        let thread = std::thread::spawn(move || run(settings, |_| echoes, its_health, &its_stop));
-        Running { health, stop, thread: Some(thread) }
-    }
-
-    fn stop(mut self) {
-        self.stop.store(true, Ordering::Release);
-        let thread = self.thread.take().expect("stopped once");
-        thread.join().expect("no panic").expect("a start");
-    }
-
-    fn await_active(&self, count: usize) {
-        eventually(WITHIN, &format!("{count} active partitions"), || {
-            let found = self.health.partitions();
-            let active = found.values().filter(|health| **health == PartitionHealth::Active).count();
-            (active == count && found.len() == count).then_some(())
-        });
-    }
-
-    fn await_blocked(&self, partition: i32, part: &str) {
-        eventually(WITHIN, &format!("partition {partition} to be blocked: {part}"), || {
-            match self.health.partitions().get(&partition)? {
-                PartitionHealth::Blocked(text) if text.contains(part) => Some(()),
-                _ => None,
-            }
-        });
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
+/// Starts a process of echoes.
+fn start(settings: &Settings, switches: &Arc<Switches>) -> Running {
+    Running::start(settings, Arc::new(Echoes { switches: Arc::clone(switches) }))
 }
 
 fn events(partitions: usize, count: usize) -> Vec<Message> {
@@ -158,16 +81,50 @@ fn decides_every_event_once_over_stop_and_start() {
     let switches = Arc::default();
     kafka.produce(&settings.topics.pos_events, events(4, 2_000));
     for round in 1..=3 {
-        let running = Running::start(&settings, &switches);
+        let running = start(&settings, &switches);
         kafka.produce(&settings.topics.pos_events, events(4, 2_000));
         running.await_active(4);
         kafka.await_committed(&settings.topics.pos_outcomes, round * 1_500, WITHIN);
         running.stop();
     }
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 8_000, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(4, 8_000));
+}
+
+/// The most events that one transaction took in, of `count` that came while it was busy with another.
+fn largest_batch(kafka: &Kafka, count: usize, batch: BatchLimits) -> u64 {
+    let settings = Settings { batch, ..scene(kafka, 1) };
+    let switches: Arc<Switches> = Arc::default();
+    kafka.produce(&settings.topics.pos_events, [Message::new("a", "gate").on(0)]);
+    let running = start(&settings, &switches);
+    eventually(WITHIN, "the gate", || switches.at_gate.load(Ordering::Acquire).then_some(()));
+    kafka.produce(&settings.topics.pos_events, events(1, count));
+    switches.gate_open.store(true, Ordering::Release);
+    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, count, WITHIN);
+    running.stop();
+    assert_each_once(&outcomes, &even(1, count));
+    let journal = kafka.read_committed(&settings.topics.journal);
+    let events_so_far = journal.iter().map(|record| {
+        let events = record.text().split(' ').nth(1).expect("a count of events");
+        events.parse::<u64>().expect("a number")
+    });
+    let so_far: Vec<u64> = std::iter::once(0).chain(events_so_far).collect();
+    so_far.windows(2).map(|pair| pair[1] - pair[0]).max().expect("a transaction")
+}
+
+#[test]
+fn a_batch_ends_at_each_of_its_limits() {
+    let Some(kafka) = kafka() else { return };
+    let wide = BatchLimits { events: 10_000, bytes: 16 << 20, time: Duration::from_secs(60) };
+    let free = largest_batch(kafka, 2_000, wide);
+    assert!(free > 64, "without limits the largest batch had {free} events: the rest shows nothing");
+    assert!(largest_batch(kafka, 2_000, BatchLimits { events: 10, ..wide }) <= 10);
+    // Keys of up to five bytes, values of five.
+    assert!(largest_batch(kafka, 2_000, BatchLimits { bytes: 60, ..wide }) <= 10);
+    // The clock is looked at every 64 records.
+    assert!(largest_batch(kafka, 2_000, BatchLimits { time: Duration::ZERO, ..wide }) <= 64);
 }
 
 #[test]
@@ -179,10 +136,10 @@ fn merges_account_events_by_record_time_and_restores_what_they_changed() {
     kafka.produce(&settings.topics.account_events, [account(1_000), account(3_000)]);
     kafka.produce(&settings.topics.pos_events, [event(1_000), event(2_000), event(3_000), event(4_000)]);
     let switches = Arc::default();
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     kafka.await_committed(&settings.topics.pos_outcomes, 4, WITHIN);
     running.stop();
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     kafka.produce(&settings.topics.pos_events, [event(5_000)]);
     let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 5, WITHIN);
     running.stop();
@@ -197,10 +154,10 @@ fn moves_partitions_from_one_process_to_two_and_back() {
     let first = scene(kafka, 4);
     let second = Settings { instance: "2".into(), ..first.clone() };
     let switches = Arc::default();
-    let one = Running::start(&first, &switches);
+    let one = start(&first, &switches);
     one.await_active(4);
     kafka.produce(&first.topics.pos_events, events(4, 4_000));
-    let two = Running::start(&second, &switches);
+    let two = start(&second, &switches);
     one.await_active(2);
     two.await_active(2);
     kafka.produce(&first.topics.pos_events, events(4, 4_000));
@@ -219,10 +176,10 @@ fn moves_partitions_with_the_classic_protocol_too() {
     let first = Settings { group_protocol: GroupProtocol::Classic, ..scene(kafka, 4) };
     let second = Settings { instance: "2".into(), ..first.clone() };
     let switches = Arc::default();
-    let one = Running::start(&first, &switches);
+    let one = start(&first, &switches);
     kafka.produce(&first.topics.pos_events, events(4, 2_000));
     one.await_active(4);
-    let two = Running::start(&second, &switches);
+    let two = start(&second, &switches);
     one.await_active(2);
     two.await_active(2);
     kafka.produce(&first.topics.pos_events, events(4, 2_000));
@@ -242,7 +199,7 @@ fn sends_what_cannot_be_read_to_the_dead_letters_and_goes_on() {
     let tombstone = Message { value: None, ..Message::new("t", "").on(0) };
     let event = Message::new("a", "event").on(0);
     kafka.produce(&settings.topics.pos_events, [event.clone(), garbage, tombstone, event]);
-    let running = Running::start(&settings, &Arc::default());
+    let running = start(&settings, &Arc::default());
     let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 2, WITHIN);
     let letters = kafka.await_committed(&settings.topics.dead_letters, 2, WITHIN);
     running.stop();
@@ -267,7 +224,7 @@ fn cuts_a_dead_letter_that_is_larger_than_may_be_passed_on() {
     let Some(kafka) = kafka() else { return };
     let settings = Settings { message_bytes_max: 100_000, ..scene(kafka, 1) };
     kafka.produce(&settings.topics.pos_events, [Message::new("k", vec![0_u8; 250_000]).on(0)]);
-    let running = Running::start(&settings, &Arc::default());
+    let running = start(&settings, &Arc::default());
     let letters = kafka.await_committed(&settings.topics.dead_letters, 1, WITHIN);
     running.stop();
     assert_eq!(letters[0].value.as_ref().map(Vec::len), Some(100_000));
@@ -284,7 +241,7 @@ fn holds_only_the_partition_that_waits_for_a_schema() {
         [on(0, "event"), on(0, "schema"), on(0, "event"), on(1, "event"), on(1, "event")],
     );
     let switches: Arc<Switches> = Arc::default();
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     running.await_blocked(0, "schema");
     kafka.produce(&settings.topics.pos_events, [on(1, "event")]);
     let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 4, WITHIN);
@@ -305,7 +262,7 @@ fn passes_over_a_record_whose_decision_panics_each_time() {
         &settings.topics.pos_events,
         [on(0, "event"), on(0, "panic"), on(0, "event"), on(1, "event"), on(1, "event")],
     );
-    let running = Running::start(&settings, &Arc::default());
+    let running = start(&settings, &Arc::default());
     let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 4, WITHIN);
     let letters = kafka.await_committed(&settings.topics.dead_letters, 1, WITHIN);
     running.stop();
@@ -339,7 +296,7 @@ fn refuses_a_partition_whose_group_offsets_differ_from_the_journal() {
     let settings = scene(kafka, 2);
     kafka.produce(&settings.topics.pos_events, events(2, 20));
     let switches = Arc::default();
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     kafka.await_committed(&settings.topics.pos_outcomes, 20, WITHIN);
     running.stop();
 
@@ -350,7 +307,7 @@ fn refuses_a_partition_whose_group_offsets_differ_from_the_journal() {
     eventually(WITHIN, "the group to be empty", || meddler.commit(&list, CommitMode::Sync).ok());
 
     kafka.produce(&settings.topics.pos_events, events(2, 20));
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     running.await_blocked(1, "torn");
     let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 30, WITHIN);
     running.stop();
@@ -391,7 +348,7 @@ fn takes_over_at_once_from_a_process_killed_within_a_transaction() {
     // Another instance, so that its own start does not settle what the dead one left open; and a transaction that
     // would stay open longer than this test waits.
     let second = Settings { instance: "2".into(), ..first };
-    let running = Running::start(&second, &Arc::default());
+    let running = start(&second, &Arc::default());
     let outcomes = kafka.await_committed(&second.topics.pos_outcomes, produced, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(2, produced));
@@ -405,7 +362,7 @@ fn cuts_the_journal_off_behind_complete_rotations_and_restores_from_the_rest() {
     switches.rotate.store(true, Ordering::Release);
     let reader: BaseConsumer = kafka.client().set("group.id", "none").create().expect("a reader");
     let begin = || reader.fetch_watermarks(&settings.topics.journal, 0, WITHIN).expect("the watermarks").0;
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     let mut produced = 0;
     eventually(WITHIN, "a journal without its beginning", || {
         kafka.produce(&settings.topics.pos_events, events(1, 10));
@@ -413,7 +370,7 @@ fn cuts_the_journal_off_behind_complete_rotations_and_restores_from_the_rest() {
         (begin() > 0).then_some(())
     });
     running.stop();
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     kafka.produce(&settings.topics.pos_events, events(1, 10));
     let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, produced + 10, WITHIN);
     running.stop();
@@ -424,7 +381,7 @@ fn cuts_the_journal_off_behind_complete_rotations_and_restores_from_the_rest() {
 fn builds_a_fenced_worker_anew_and_goes_on() {
     let Some(kafka) = kafka() else { return };
     let settings = scene(kafka, 2);
-    let running = Running::start(&settings, &Arc::default());
+    let running = start(&settings, &Arc::default());
     kafka.produce(&settings.topics.pos_events, events(2, 100));
     kafka.await_committed(&settings.topics.pos_outcomes, 100, WITHIN);
     let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
@@ -440,7 +397,7 @@ fn builds_a_fenced_worker_anew_and_goes_on() {
 fn goes_on_where_it_was_when_the_broker_dies_and_comes_back() {
     let Some(kafka) = kafka_cluster(1) else { return };
     let settings = Settings { workers: 2, ..scene(&kafka, 4) };
-    let running = Running::start(&settings, &Arc::default());
+    let running = start(&settings, &Arc::default());
     running.await_active(4);
     let (events_topic, stop) = (settings.topics.pos_events.clone(), AtomicBool::new(false));
     let produced = std::thread::scope(|scope| {
@@ -482,7 +439,7 @@ fn never_lets_a_late_commit_end_a_later_transaction() {
     };
     let on = |value: &str| Message::new("a", value).on(0);
     let switches: Arc<Switches> = Arc::default();
-    let running = Running::start(&through, &switches);
+    let running = start(&through, &switches);
     kafka.produce(&events, [on("event")]);
     kafka.await_committed(&outcomes, 1, WITHIN);
     let inits = proxy.count(Kind::InitProducerId);
@@ -555,7 +512,7 @@ fn never_commits_for_a_member_that_was_put_out_of_the_group_meanwhile() {
     let (events, outcomes) = (second.topics.pos_events.clone(), second.topics.pos_outcomes.clone());
     let on = |value: &str| Message::new("a", value).on(0);
     let switches: Arc<Switches> = Arc::default();
-    let one = Running::start(&first, &switches);
+    let one = start(&first, &switches);
     kafka.produce(&events, [on("event")]);
     kafka.await_committed(&outcomes, 1, WITHIN);
     let (seen, journaled) = (kafka.ends(&outcomes)[&0], kafka.ends(&second.topics.journal)[&0]);
@@ -568,7 +525,7 @@ fn never_commits_for_a_member_that_was_put_out_of_the_group_meanwhile() {
     proxy.freeze();
     let open: Arc<Switches> = Arc::default();
     open.gate_open.store(true, Ordering::Release);
-    let two = Running::start(&second, &open);
+    let two = start(&second, &open);
     two.await_active(1);
     eventually(WITHIN, "the other process to decide", || {
         (kafka.ends(&second.topics.journal)[&0] > journaled).then_some(())

@@ -1,22 +1,21 @@
 //! Metrics and log lines as they leave the process: documented, asked for by those names alone, and without card data.
 
+#[path = "run/process.rs"]
+#[allow(dead_code, reason = "the tests of the worker use all of it")]
+mod process;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use process::{Running, WITHIN, scene};
 use support::stream::{Fed, Published, engine, options};
-use support::{Message, eventually, kafka};
+use support::{Message, kafka};
 use tillgate::codec::KnownSchemas;
-use tillgate::kafka::client::Cluster;
-use tillgate::kafka::health::Health;
 use tillgate::kafka::partitions::Partitions;
-use tillgate::kafka::settings::{Settings, Topics};
-use tillgate::kafka::{run, topics};
 use tillgate::pipeline::{Partition, PartitionOptions};
 use tillgate::telemetry::exporter::Exporter;
 use tillgate::telemetry::log::{Format, on_panic, subscriber};
@@ -275,44 +274,20 @@ fn a_panic_is_told_by_its_place_and_never_quotes_a_record() {
 fn bad_events_from_kafka_leave_nothing_private_in_the_log_lines() {
     let Some(kafka) = kafka() else { return };
     let lines = all_lines();
-    let name = kafka.topic("private");
-    let topic = |what: &str| format!("{name}.{what}");
-    let settings = Settings {
-        bootstrap_servers: kafka.bootstrap().to_owned(),
-        group_id: name.clone(),
-        transactional_id_prefix: name.clone(),
-        topics: Topics {
-            pos_events: topic("events"),
-            account_events: topic("accounts"),
-            pos_outcomes: topic("outcomes"),
-            dead_letters: topic("dead"),
-            journal: topic("journal"),
-            rulesets: topic("rulesets"),
-        },
-        ..Settings::default()
-    };
-    let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
-    let layout = topics::Layout { partitions: 1, replication: 0, retention: [None; 4] };
-    let rows = topics::plan(cluster.admin(), &settings, layout).expect("a plan");
-    topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");
-    eventually(Duration::from_secs(30), "the topics", || topics::verify(cluster.admin(), &settings).ok());
+    let settings = scene(kafka, 1);
     kafka.produce(
         &settings.topics.pos_events,
         bad_events().into_iter().map(|event| Message::new(ACCOUNT, event)),
     );
-    let stop = Arc::new(AtomicBool::new(false));
     let options = PartitionOptions {
         topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
         ..options()
     };
     let schemas = KnownSchemas::new().expect("the contract's schemas");
     let deciders = Arc::new(Partitions::new(engine::<&str>(&[]), options, Arc::new(schemas)));
-    let outcomes = settings.topics.pos_outcomes.clone();
-    let (health, its_stop) = (Arc::new(Health::new(1)), Arc::clone(&stop));
-    let worker = std::thread::spawn(move || run(settings, |_| deciders, health, &its_stop));
-    kafka.await_committed(&outcomes, bad_events().len(), Duration::from_secs(60));
-    stop.store(true, Ordering::Release);
-    worker.join().expect("no panic").expect("a start");
+    let running = Running::start(&settings, deciders);
+    kafka.await_committed(&settings.topics.pos_outcomes, bad_events().len(), WITHIN);
+    running.stop();
     let text = lines.text();
     assert!(text.contains("assigned"), "the worker's lines are not captured: {text}");
     assert_nothing_private(&text);

@@ -10,6 +10,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
+use support::proxy::{Hold, Kind, Proxy};
 use support::{Kafka, Message, Record, eventually, kafka};
 use tillgate::archive::{Archive, ArchiveWriter, ArchivedTopic, Encoding, MANIFEST, Manifest};
 use tillgate::domain::record::{TimestampKind, TopicRecord};
@@ -58,17 +59,7 @@ fn archived(folder: &Path, topic: &str) -> (ArchivedTopic, Vec<Record>) {
     for file in &topic.files {
         let mut reader = archive.read(&topic.topic, file).expect("a file");
         while let Some(record) = reader.next().expect("a record") {
-            let header = |header: &tillgate::domain::record::RecordHeader<'_>| {
-                (header.name.to_owned(), header.value.map(Vec::from))
-            };
-            records.push(Record {
-                partition: record.partition,
-                offset: record.offset,
-                timestamp: record.timestamp_millis,
-                key: record.key.map(Vec::from),
-                value: record.value.map(Vec::from),
-                headers: record.headers.iter().map(header).collect(),
-            });
+            records.push(Record::from(&record));
         }
     }
     (topic, records)
@@ -352,12 +343,16 @@ fn what_is_killed_halfway_never_looks_whole() {
     let scratch = tempfile::tempdir().expect("a folder");
     let to = scratch.path().join("export");
     let export = ["export", "--to", path(&to), "--topic", source.as_str(), "--format", "jsonl"];
-    let mut running = command(kafka, &export).stderr(Stdio::null()).spawn().expect("the program");
+    // However fast the machine is, the rest comes to neither of the two before it is killed.
+    let proxy = Proxy::before(kafka.bootstrap());
+    let behind = kafka.through(&proxy);
+    let held = proxy.hold(Hold { skip: 3, ..Hold::next(Kind::Fetch) });
+    let mut running = command(&behind, &export).stderr(Stdio::null()).spawn().expect("the program");
     let part = to.join(&source).join("00000.jsonl.part");
-    eventually(WITHIN, "a file under way", || part.exists().then_some(()));
+    eventually(WITHIN, "a file under way", || (part.exists() && held.is_caught()).then_some(()));
     running.kill().expect("kill -9");
-    let ended = running.wait().expect("its end");
-    assert!(!ended.success() && part.exists(), "it was done before it was killed: take more records");
+    running.wait().expect("its end");
+    assert!(part.exists());
     let said = refused(kafka, &["import", "--from", path(&to)], 1);
     assert!(said.contains("did not complete"), "{said}");
     let said = refused(kafka, &export, 1);
@@ -367,12 +362,14 @@ fn what_is_killed_halfway_never_looks_whole() {
 
     let rename = format!("{source}={target}");
     let import = ["import", "--from", path(&to), "--rename", rename.as_str()];
+    let held = proxy.hold(Hold { skip: 3, ..Hold::next(Kind::Produce) });
     let mut running =
-        command(kafka, &import).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program");
-    eventually(WITHIN, "the first records", || (kafka.ends(&target)[&0] > 0).then_some(()));
+        command(&behind, &import).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program");
+    let begun = || (held.is_caught() && kafka.ends(&target)[&0] > 0).then_some(());
+    eventually(WITHIN, "the first records", begun);
     running.kill().expect("kill -9");
-    let ended = running.wait().expect("its end");
-    assert!(!ended.success() && kafka.ends(&target)[&0] < 100_000, "it was done before it was killed");
+    running.wait().expect("its end");
+    assert!(kafka.ends(&target)[&0] < 100_000);
     let said = refused(kafka, &import, 1);
     assert!(said.contains("is not empty") && said.contains("if an import broke off"), "{said}");
 }

@@ -8,18 +8,17 @@ use std::time::Duration;
 
 use tillgate::kafka::client::Cluster;
 use tillgate::kafka::health::{Health, PartitionHealth};
-use tillgate::kafka::settings::{Settings, Topics};
-use tillgate::kafka::{run_on, topics};
+use tillgate::kafka::run_on;
+use tillgate::kafka::settings::Settings;
 
 use super::bent::{Bent, Conduct};
 use super::checker::{Finding, GroupOffsets, findings};
 use super::echo::Echoes;
+use super::process::{WITHIN, scene};
 use super::schedule::Schedule;
 use super::support::proxy::{Held, Hold, Kind, Proxy};
 use super::support::{Kafka, Message, eventually};
 
-/// How long anything may take that must come, on a machine that is busy with a build.
-const WITHIN: Duration = Duration::from_secs(120);
 /// Partitions of the input: a transaction spans both, so that it can be torn between them.
 const PARTITIONS: usize = 2;
 
@@ -55,25 +54,8 @@ impl<'a> Lane<'a> {
     /// Starts a worker, with the defence or without, whose clients give up a request after `socket` and a transaction
     /// after `transaction`.
     pub fn new(kafka: &'a Kafka, defended: bool, [socket, transaction]: [Duration; 2]) -> Self {
-        let name = kafka.topic("hole");
-        let own = |part: &str| format!("{name}.{part}");
-        let direct = Settings {
-            bootstrap_servers: kafka.bootstrap().to_owned(),
-            group_id: name.clone(),
-            transactional_id_prefix: name.clone(),
-            socket_timeout: socket,
-            transaction_timeout: transaction,
-            topics: Topics {
-                pos_events: own("events"),
-                account_events: own("accounts"),
-                pos_outcomes: own("outcomes"),
-                dead_letters: own("dead"),
-                journal: own("journal"),
-                rulesets: own("rulesets"),
-            },
-            ..Settings::default()
-        };
-        make_topics(kafka, &direct);
+        let direct =
+            Settings { socket_timeout: socket, transaction_timeout: transaction, ..scene(kafka, PARTITIONS) };
         let proxy = Proxy::before(kafka.bootstrap());
         let settings = Settings { bootstrap_servers: proxy.bootstrap(), ..direct };
         let mut lane = Lane {
@@ -206,15 +188,4 @@ impl Drop for Lane<'_> {
             let _ = running.thread.join();
         }
     }
-}
-
-fn make_topics(kafka: &Kafka, settings: &Settings) {
-    let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
-    for topic in [&settings.topics.pos_events, &settings.topics.account_events] {
-        kafka.create_topic(topic, PARTITIONS as i32, &[]);
-    }
-    let layout = topics::Layout { partitions: PARTITIONS, replication: 0, retention: [None; 4] };
-    let rows = topics::plan(cluster.admin(), settings, layout).expect("a plan");
-    topics::apply(cluster.admin(), settings, layout, &rows).expect("the topics");
-    eventually(WITHIN, "the topics to be as planned", || topics::verify(cluster.admin(), settings).ok());
 }

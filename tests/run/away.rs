@@ -17,7 +17,7 @@ fn goes_on_with_two_of_three_brokers_and_loses_nothing() {
     const PARTITIONS: usize = 6;
     let Some(kafka) = kafka_cluster(3) else { return };
     let settings = Settings { workers: 2, ..scene(&kafka, PARTITIONS) };
-    let running = Running::start(&settings, &Arc::default());
+    let running = start(&settings, &Arc::default());
     running.await_active(PARTITIONS);
     let (events_topic, stop) = (settings.topics.pos_events.clone(), AtomicBool::new(false));
     let produced = std::thread::scope(|scope| {
@@ -64,7 +64,7 @@ fn cuts_no_journal_off_while_a_copy_of_it_is_away() {
             (metadata.topics().first()?.partitions().first()?.isr().len() == count).then_some(())
         });
     };
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     let mut produced = 0;
     let mut decide_until = |what: &str, reached: &dyn Fn(i64, i64) -> bool| {
         eventually(WITHIN, what, || {
@@ -94,7 +94,7 @@ fn waits_for_room_where_the_producer_may_keep_little() {
     // A batch leads to a hundred times of what fits.
     let settings = Settings { producer_queue_bytes_max: 1_024, ..scene(kafka, 2) };
     kafka.produce(&settings.topics.pos_events, events(2, 4_000));
-    let running = Running::start(&settings, &Arc::default());
+    let running = start(&settings, &Arc::default());
     let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 4_000, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(2, 4_000));

@@ -3,10 +3,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tillgate::kafka::decider::{
     Decider, Deciders, InRecord, Input, Interrupted, JournalBatch, Restoring, Sink,
 };
+
+/// How often a record at the gate looks whether it is open.
+const GATE: Duration = Duration::from_millis(2);
 
 /// What the test can switch while workers run.
 #[derive(Default)]
@@ -71,7 +75,8 @@ impl Decider for Echo {
             Some(b"gate") => {
                 self.switches.at_gate.store(true, Ordering::Release);
                 while !self.switches.gate_open.load(Ordering::Acquire) {
-                    std::thread::yield_now();
+                    // The test opens it; a processor is left to the brokers meanwhile.
+                    std::thread::park_timeout(GATE);
                 }
             }
             Some(b"panic") => panic!("asked to panic"),

@@ -23,28 +23,28 @@ fn stops_a_partition_whose_input_was_deleted_until_the_loss_is_accepted() {
     kafka.produce(events_topic, events(2, 20));
     kafka.delete_records(events_topic, 0, 3);
     let switches = Arc::default();
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     let outcomes = kafka.await_committed(outcomes_topic, 17, WITHIN);
     running.stop();
     assert_eq!(decided(&outcomes, 0), (3..10).collect::<Vec<i64>>(), "what was gone before the first start");
 
     kafka.produce(events_topic, events(2, 20));
     kafka.delete_records(events_topic, 1, 15);
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     running.await_blocked(1, "begins at offset 15, and the state has read it up to offset 10: the 5 offsets");
     kafka.await_committed(outcomes_topic, 27, WITHIN);
     running.stop();
     assert!(counted(0));
 
     let accepted = Settings { on_lost_input: OnLostInput::Skip, ..settings.clone() };
-    let running = Running::start(&accepted, &switches);
+    let running = start(&accepted, &switches);
     let outcomes = kafka.await_committed(outcomes_topic, 32, WITHIN);
     running.stop();
     assert_eq!(decided(&outcomes, 0), (3..20).collect::<Vec<i64>>());
     assert_eq!(decided(&outcomes, 1), (0..10).chain(15..20).collect::<Vec<i64>>());
     assert!(counted(5), "{}", metrics.render());
 
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     running.await_active(2);
     running.stop();
 }
@@ -55,7 +55,7 @@ fn sees_that_retention_has_overtaken_a_running_partition() {
     let settings = scene(kafka, 2);
     let on = |partition, value: &str| Message::new("a", value).on(partition);
     let switches: Arc<Switches> = Arc::default();
-    let running = Running::start(&settings, &switches);
+    let running = start(&settings, &switches);
     running.await_active(2);
     kafka.produce(
         &settings.topics.pos_events,
@@ -78,7 +78,7 @@ fn refuses_a_topic_that_ends_before_what_the_state_has_read() {
     let settings = Settings { socket_timeout: Duration::from_secs(1), ..scene(kafka, 1) };
     let events_topic = &settings.topics.pos_events;
     kafka.produce(events_topic, events(1, 10));
-    let running = Running::start(&settings, &Arc::default());
+    let running = start(&settings, &Arc::default());
     kafka.await_committed(&settings.topics.pos_outcomes, 10, WITHIN);
     running.stop();
 
@@ -90,7 +90,7 @@ fn refuses_a_topic_that_ends_before_what_the_state_has_read() {
     });
     kafka.produce(events_topic, events(1, 3));
     for on_lost_input in [OnLostInput::Stop, OnLostInput::Skip] {
-        let running = Running::start(&Settings { on_lost_input, ..settings.clone() }, &Arc::default());
+        let running = start(&Settings { on_lost_input, ..settings.clone() }, &Arc::default());
         running.await_blocked(0, "ends at offset 3, and the state has read it up to offset 10");
         running.stop();
     }

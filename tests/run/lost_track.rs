@@ -4,6 +4,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
+use tillgate::kafka::failure::Fault;
 use tillgate::kafka::port::{InputEnds, JournalEnds, JournalReader, Positions};
 use tillgate::kafka::run_on;
 
@@ -111,7 +112,7 @@ impl JournalReader for Reader {
 fn fences_once_where_a_transaction_never_ends_and_goes_on_when_it_does() {
     let Some(kafka) = kafka() else { return };
     let first = scene(kafka, 1);
-    let running = Running::start(&first, &Arc::default());
+    let running = start(&first, &Arc::default());
     kafka.produce(&first.topics.pos_events, events(1, 10));
     kafka.await_committed(&first.topics.pos_outcomes, 10, WITHIN);
     running.stop();

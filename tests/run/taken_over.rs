@@ -12,7 +12,7 @@ const OPEN_FOR: &str = "300000";
 fn decided(kafka: &Kafka) -> Settings {
     let settings = scene(kafka, 2);
     kafka.produce(&settings.topics.pos_events, events(2, 20));
-    let running = Running::start(&settings, &Arc::default());
+    let running = start(&settings, &Arc::default());
     kafka.await_committed(&settings.topics.pos_outcomes, 20, WITHIN);
     running.stop();
     settings
@@ -35,7 +35,7 @@ fn undead(kafka: &Kafka, settings: &Settings) -> BaseProducer {
 fn assert_goes_on(kafka: &Kafka, first: Settings, dead: &BaseProducer) {
     let second = Settings { instance: "2".into(), ..first };
     kafka.produce(&second.topics.pos_events, events(2, 20));
-    let running = Running::start(&second, &Arc::default());
+    let running = start(&second, &Arc::default());
     running.await_active(2);
     let outcomes = kafka.await_committed(&second.topics.pos_outcomes, 40, WITHIN);
     running.stop();

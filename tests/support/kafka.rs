@@ -16,6 +16,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
 
 use super::proxy::Proxy;
 use super::{eventually, skip};
@@ -130,11 +131,18 @@ impl Kafka {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let options = AdminOptions::new().operation_timeout(Some(ANSWER_WITHIN));
-        let created = runtime.block_on(admin.create_topics([&topic], &options));
-        match created.unwrap_or_else(|error| panic!("{name}: {error}")).remove(0) {
-            Ok(_) => {}
-            Err((_, code)) => panic!("topic {name} was refused: {code}"),
-        }
+        let mut tries = 0;
+        eventually(START_WITHIN, &format!("topic {name} to be made"), || {
+            tries += 1;
+            // Brokers that have just started may take longer than an answer may; it is made all the same then.
+            let created = runtime.block_on(admin.create_topics([&topic], &options)).ok()?;
+            match created.into_iter().next() {
+                Some(Ok(_)) => Some(()),
+                Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) if tries > 1 => Some(()),
+                Some(Err((_, RDKafkaErrorCode::RequestTimedOut))) | None => None,
+                Some(Err((_, code))) => panic!("topic {name} was refused: {code}"),
+            }
+        });
         eventually(ANSWER_WITHIN, "the new topic's partitions", || {
             let metadata = admin.inner().fetch_metadata(Some(name), ANSWER_WITHIN).ok()?;
             let found = metadata.topics().first()?.partitions();

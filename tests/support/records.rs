@@ -12,6 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tillgate::domain::record::{RecordHeader, TopicRecord};
 
 use super::eventually;
 use super::kafka::Kafka;
@@ -81,6 +82,21 @@ impl Record {
     pub fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(found, _)| found == name)?;
         std::str::from_utf8(value.as_deref()?).ok()
+    }
+}
+
+/// As the program reads it.
+impl From<&TopicRecord<'_>> for Record {
+    fn from(record: &TopicRecord<'_>) -> Self {
+        let header = |header: &RecordHeader<'_>| (header.name.to_owned(), header.value.map(Vec::from));
+        Record {
+            partition: record.partition,
+            offset: record.offset,
+            timestamp: record.timestamp_millis,
+            key: record.key.map(Vec::from),
+            value: record.value.map(Vec::from),
+            headers: record.headers.iter().map(header).collect(),
+        }
     }
 }
 
