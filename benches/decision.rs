@@ -22,7 +22,7 @@ use tillgate::pipeline::{Input, OutcomeEncoding, Partition};
 
 /// As in the binary.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tillgate::allocator::Allocator = tillgate::allocator::Allocator;
 
 /// Records a transaction has under load.
 const BATCH: usize = 4096;

@@ -4,6 +4,7 @@
 //! out. Formats, Kafka, HTTP and files are shells around it; imports point one way only, which
 //! `tests/architecture.rs` holds.
 
+pub mod allocator;
 pub mod app;
 pub mod archive;
 pub mod checks;

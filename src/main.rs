@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tillgate::allocator::Allocator = tillgate::allocator::Allocator;
 
 fn main() -> ExitCode {
     tillgate::app::main()

@@ -12,6 +12,7 @@ use tokens::{Token, tokens};
 
 /// Which modules of ours a module may import; itself always. Top down, so that every import points upwards in the list.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("allocator", &[]),
     ("domain", &[]),
     ("state", &["domain"]),
     ("checks", &["domain", "state"]),
