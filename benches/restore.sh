@@ -50,7 +50,8 @@ if [ -z "${NAME:-}" ]; then
 fi
 seconds_of() { date -d "$(sed -n "$1" "$scratch/times")" +%s.%N; }
 runs=0
-while [ "$runs" -lt "${RUNS:-5}" ]; do
+for _ in $(seq $((4 * ${RUNS:-5}))); do
+  [ "$runs" -lt "${RUNS:-5}" ] || break
   read -r records _ bytes _ read_in _ read_cpu _ < <($bare "$boot" "$name.journal" 2>/dev/null)
   start
   until [ "$(grep -c 'active at' "$scratch/log")" -ge "$partitions" ]; do alive; sleep 0.05; done

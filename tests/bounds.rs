@@ -68,7 +68,7 @@ fn holds_that_leave_18_digits_together_are_freed_to_zero() {
         published.feed(&mut partition, &account_event(10 + number as i64, &resolve));
     }
     let account = partition.state().accounts().get("A").expect("the account");
-    assert_eq!((account.holds().len(), account.held.to_string()), (0, "0.00".to_owned()));
+    assert_eq!((account.holds().len(), account.held().to_string()), (0, "0.00".to_owned()));
 }
 
 #[test]

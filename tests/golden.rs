@@ -204,7 +204,7 @@ fn write_state(out: &mut String, partition: &Partition) {
             account.number,
             account.balance,
             account.fees,
-            account.held,
+            account.held(),
             account.holds().len(),
             account.limit,
             account.available(),

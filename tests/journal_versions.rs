@@ -51,7 +51,7 @@ fn described(partition: &Partition) -> String {
             account.balance,
             account.fees,
             account.limit,
-            account.held,
+            account.held(),
             account.purchases_correctable,
             account.withdrawals_correctable,
             account.standing.0,

@@ -74,7 +74,7 @@ fn exceeded(context: &Context<'_>, parameters: &Parameters, findings: &mut Findi
         total.saturating_minus(available),
         account.limit,
         account.balance.saturating_minus(account.fees),
-        account.held
+        account.held()
     );
     findings.add(Finding::new(Check::LimitExceeded, parameters.exceeded.effect, message).at("totalAmount"));
 }

@@ -6,8 +6,8 @@
 
 use super::layout::{self, LayoutFault};
 use super::partition::Partition;
-use crate::codec::journal::{Head, JournalFault, read_account, read_change, read_record};
-use crate::state::{Fact, PartitionState, StateFault};
+use crate::codec::journal::{Head, JournalFault, read_account, read_change_into, read_record};
+use crate::state::{AT_ONCE, Change, PartitionState, StateFault};
 
 /// Why a journal does not give a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -109,17 +109,25 @@ impl Restore {
         }
         let whole = self.whole;
         let state = &mut self.partition.state;
-        let (count, mut input) = record.changes;
-        for _ in 0..count {
-            let change = read_change(&mut input)?;
-            let opens = matches!(change.facts.first(), Some(Fact::Opened { .. }));
-            // An account that is not set yet comes with the rotation, unless the journal is whole.
-            if opens || whole || state.accounts().slot(&change.account).is_some() {
-                state.apply(&change.account, &change.facts)?;
+        let (mut left, mut input) = record.changes;
+        let mut changes = vec![Change::default(); left.min(AT_ONCE)];
+        while left > 0 {
+            changes.truncate(left);
+            for change in &mut changes {
+                read_change_into(&mut input, change)?;
             }
+            left -= changes.len();
+            // An account that is not set yet comes with the rotation, unless the journal is whole.
+            state.apply_all(&changes, !whole)?;
         }
-        for _ in 0..record.accounts {
-            state.set(read_account(&mut input)?);
+        let mut left = record.accounts;
+        let mut accounts = Vec::with_capacity(left.min(AT_ONCE));
+        while left > 0 {
+            for _ in 0..left.min(AT_ONCE) {
+                accounts.push(read_account(&mut input)?);
+            }
+            left -= accounts.len();
+            state.set_all(&mut accounts);
         }
         if !input.is_empty() {
             return Err(JournalFault::Damaged("bytes follow after the last account").into());

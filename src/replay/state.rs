@@ -88,7 +88,7 @@ mod tests {
     fn names_the_first_field_that_differs_with_both_values() {
         check(|account| account.balance = Amount::ZERO, "balance: journal 1004.89, replayed 0.00");
         check(|account| account.revision = 7, "revision: journal 0, replayed 7");
-        let profile = Profile { party_id: Some("P-1".into()), ..Profile::default() };
+        let profile = Profile::new(Default::default(), [0, 0], Some("P-1".into()));
         check(|account| account.profile = Some(Arc::new(profile)), "profile: journal None, replayed Some(");
     }
 }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// The facts of one account that one input caused.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Change<'a> {
     /// The account's number.
     pub account: Cow<'a, str>,

@@ -7,10 +7,10 @@ mod account;
 mod accounts;
 mod fact;
 mod partition;
+mod profile;
 
-pub use account::{
-    Account, Answer, Hold, Profile, Rare, Recent, RecentFlags, Standing, StoredMessage, id_hash,
-};
-pub use accounts::Accounts;
+pub use account::{Account, Answer, Hold, Rare, Recent, RecentFlags, Standing, StoredMessage, id_hash};
+pub use accounts::{AT_ONCE, Accounts};
 pub use fact::{Booking, Change, Fact, Patch};
 pub use partition::{PartitionState, StateFault};
+pub use profile::Profile;

@@ -2,11 +2,12 @@
 
 use super::account::{Account, Answer, Standing, Touched};
 use super::accounts::Accounts;
-use super::fact::{Booking, Fact, Patch};
+use super::fact::{Booking, Change, Fact, Patch};
 use crate::domain::enums::EventType;
 use crate::domain::ids::TransactionId;
 use crate::domain::limits;
 use crate::domain::{Amount, Micros};
+use smallvec::SmallVec;
 use std::collections::BTreeSet;
 
 /// The state of one input partition.
@@ -71,12 +72,30 @@ impl PartitionState {
 
     /// Puts a full state in place: restore from a checkpoint. Not undone; for before the first [`PartitionState::keep`].
     pub fn set(&mut self, account: Account) {
-        if let Some(slot) = self.accounts.slot(&account.number) {
-            self.forget_expiries(slot);
+        let slot = self.accounts.slot(&account.number);
+        self.set_at(slot, account);
+    }
+
+    /// [`PartitionState::set`] for several accounts, which are looked up together.
+    pub fn set_all(&mut self, accounts: &mut Vec<Account>) {
+        let mut found = Vec::with_capacity(accounts.len());
+        self.accounts.slots(accounts.iter().map(|account| &*account.number), &mut found);
+        for (slot, account) in found.into_iter().zip(accounts.drain(..)) {
+            self.set_at(slot, account);
         }
-        let expiries: Vec<_> =
+    }
+
+    fn set_at(&mut self, slot: Option<u32>, account: Account) {
+        let expiries: SmallVec<[_; 1]> =
             account.holds().iter().map(|hold| (hold.expires, hold.transaction_id)).collect();
-        let slot = self.accounts.put(account);
+        let slot = match slot {
+            Some(slot) => {
+                self.forget_expiries(slot);
+                self.accounts.replace(slot, account);
+                slot
+            }
+            None => self.accounts.put(account),
+        };
         self.holds_by_expiry.extend(expiries.into_iter().map(|(expires, id)| (expires, id, slot)));
     }
 
@@ -85,7 +104,31 @@ impl PartitionState {
     /// # Errors
     /// [`StateFault`] where a fact does not fit; the state must then be dropped and restored.
     pub fn apply(&mut self, number: &str, facts: &[Fact]) -> Result<(), StateFault> {
-        let slot = match (self.accounts.slot(number), facts.first()) {
+        let slot = self.accounts.slot(number);
+        self.apply_at(slot, number, facts)
+    }
+
+    /// [`PartitionState::apply`] for several changes in order, whose accounts are looked up together. Passes over accounts
+    /// that are not there, if told so.
+    ///
+    /// # Errors
+    /// As [`PartitionState::apply`].
+    pub fn apply_all(&mut self, changes: &[Change<'_>], pass_over: bool) -> Result<(), StateFault> {
+        let mut found = Vec::with_capacity(changes.len());
+        self.accounts.slots(changes.iter().map(|change| &*change.account), &mut found);
+        for (slot, change) in found.into_iter().zip(changes) {
+            // An earlier one of these changes may have opened it.
+            let slot = slot.or_else(|| self.accounts.slot(&change.account));
+            match self.apply_at(slot, &change.account, &change.facts) {
+                Err(StateFault::NoAccount) if pass_over => {}
+                applied => applied?,
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_at(&mut self, slot: Option<u32>, number: &str, facts: &[Fact]) -> Result<(), StateFault> {
+        let slot = match (slot, facts.first()) {
             (Some(slot), _) => slot,
             (None, Some(Fact::Opened { limit, currency, country })) => {
                 self.accounts.put(Account::opened(number, *limit, *currency, *country))
@@ -177,7 +220,6 @@ fn apply_fact(
         Fact::HoldPlaced(hold) => {
             expiries.insert((hold.expires, hold.transaction_id, slot));
             account.rare_mut().holds.push((**hold).clone());
-            account.held = sum_of_holds(account);
         }
         Fact::HoldEnded { transaction_id, granted } => {
             let holds = &mut account.rare_mut().holds;
@@ -187,20 +229,13 @@ fn apply_fact(
                 .ok_or(StateFault::NoHold)?;
             let hold = holds.remove(place);
             expiries.remove(&(hold.expires, hold.transaction_id, slot));
-            account.held = sum_of_holds(account);
             if *granted {
                 mark_granted(account, &hold);
             }
         }
         Fact::AccountEventApplied { id } => {
             account.revision = account.revision.saturating_add(1);
-            let ids = &mut account.profile_mut().event_ids;
-            if ids.len() == limits::ACCOUNT_EVENT_IDS_MAX {
-                ids.pop_front();
-            } else if ids.len() == ids.capacity() {
-                ids.reserve_exact(2);
-            }
-            ids.push_back(*id);
+            account.profile_mut().remember_event(*id);
         }
         Fact::Paid(amount) => {
             account.balance = account.balance.saturating_minus(*amount);
@@ -213,11 +248,6 @@ fn apply_fact(
         Fact::Patched(patch) => apply_patch(account, patch),
     }
     Ok(())
-}
-
-/// Taken anew each time: a sum that was kept within 18 digits cannot be taken apart again.
-fn sum_of_holds(account: &Account) -> Amount {
-    account.holds().iter().fold(Amount::ZERO, |sum, hold| sum.saturating_plus(hold.held))
 }
 
 fn book(account: &mut Account, booking: Booking) {
@@ -284,9 +314,9 @@ fn apply_patch(account: &mut Account, patch: &Patch) {
         account.profile_mut().party_id = Some(party_id.clone());
     }
     if let Some(chips) = &patch.chips {
-        account.profile_mut().chips = chips.as_slice().into();
+        account.profile_mut().set_chips(chips);
     }
     if let Some(chips) = &patch.blocked_chips {
-        account.profile_mut().blocked_chips = chips.as_slice().into();
+        account.profile_mut().set_blocked_chips(chips);
     }
 }

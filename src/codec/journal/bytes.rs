@@ -79,12 +79,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The next bytes, so many.
+    #[inline]
     pub fn take(&mut self, length: usize) -> Result<&'a [u8], JournalFault> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(JournalFault::Truncated)?;
         self.rest = rest;
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], JournalFault> {
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(JournalFault::Truncated)?;
         self.rest = rest;
@@ -92,11 +94,13 @@ impl<'a> Reader<'a> {
     }
 
     /// One byte.
+    #[inline]
     pub fn byte(&mut self) -> Result<u8, JournalFault> {
         Ok(self.array::<1>()?[0])
     }
 
     /// As [`Writer::unsigned`].
+    #[inline]
     pub fn unsigned(&mut self) -> Result<u64, JournalFault> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
@@ -110,23 +114,27 @@ impl<'a> Reader<'a> {
     }
 
     /// A count of things that follow, each at least a byte long.
+    #[inline]
     pub fn count(&mut self) -> Result<usize, JournalFault> {
         let count = usize::try_from(self.unsigned()?).unwrap_or(usize::MAX);
         if count > self.rest.len() { Err(JournalFault::Truncated) } else { Ok(count) }
     }
 
     /// As [`Writer::signed`].
+    #[inline]
     pub fn signed(&mut self) -> Result<i64, JournalFault> {
         let value = self.unsigned()?;
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
     /// As [`Writer::word`].
+    #[inline]
     pub fn word(&mut self) -> Result<u32, JournalFault> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
     /// As [`Writer::long`].
+    #[inline]
     pub fn long(&mut self) -> Result<u64, JournalFault> {
         Ok(u64::from_le_bytes(self.array()?))
     }

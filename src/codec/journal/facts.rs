@@ -6,7 +6,6 @@ use crate::domain::enums::{CountryCode, Currency, EventType};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
 use crate::state::{Booking, Change, Fact, Patch, Standing};
-use smallvec::SmallVec;
 use std::borrow::Cow;
 
 const OPENED: u8 = 1;
@@ -37,13 +36,22 @@ pub fn write_change(out: &mut Writer, change: &Change<'_>) {
 /// # Errors
 /// [`JournalFault`] where the bytes are damaged.
 pub fn read_change<'a>(input: &mut Reader<'a>) -> Result<Change<'a>, JournalFault> {
-    let account = Cow::Borrowed(input.text()?);
-    let count = input.count()?;
-    let mut facts = SmallVec::with_capacity(count);
-    for _ in 0..count {
-        facts.push(read_fact(input)?);
+    let mut change = Change::default();
+    read_change_into(input, &mut change)?;
+    Ok(change)
+}
+
+/// [`read_change`] over one that is no longer needed: it is large, and where many are read each move counts.
+///
+/// # Errors
+/// As [`read_change`].
+pub fn read_change_into<'a>(input: &mut Reader<'a>, change: &mut Change<'a>) -> Result<(), JournalFault> {
+    change.account = Cow::Borrowed(input.text()?);
+    change.facts.clear();
+    for _ in 0..input.count()? {
+        change.facts.push(read_fact(input)?);
     }
-    Ok(Change { account, facts })
+    Ok(())
 }
 
 fn write_fact(out: &mut Writer, fact: &Fact) {
@@ -113,7 +121,7 @@ fn write_patch(out: &mut Writer, patch: &Patch) {
     for chips in [&patch.chips, &patch.blocked_chips] {
         out.byte(chips.is_some().into());
         if let Some(chips) = chips {
-            snapshot::write_hashes(out, chips.iter().copied(), chips.len());
+            snapshot::write_hashes(out, chips);
         }
     }
 }

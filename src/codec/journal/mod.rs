@@ -11,7 +11,7 @@ mod facts;
 mod snapshot;
 
 pub use bytes::{Reader, Writer};
-pub use facts::{read_change, write_change};
+pub use facts::{read_change, read_change_into, write_change};
 pub use snapshot::{read_account, write_account};
 
 use crate::domain::Micros;

@@ -6,6 +6,7 @@ use crate::domain::enums::{CountryCode, Currency, EventType, Language};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
 use crate::state::{Account, Answer, Hold, Profile, Rare, Recent, RecentFlags, Standing, StoredMessage};
+use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub fn write_account(out: &mut Writer, account: &Account) {
         account.balance,
         account.fees,
         account.limit,
-        account.held,
+        account.held(),
         account.purchases_correctable,
         account.withdrawals_correctable,
     ] {
@@ -48,11 +49,13 @@ pub fn write_account(out: &mut Writer, account: &Account) {
 /// [`JournalFault`] where the bytes are damaged.
 pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
     let mut account = Account::opened(input.text()?, Amount::ZERO, None, None);
+    // Follows from the holds.
+    let mut held = Amount::ZERO;
     for amount in [
         &mut account.balance,
         &mut account.fees,
         &mut account.limit,
-        &mut account.held,
+        &mut held,
         &mut account.purchases_correctable,
         &mut account.withdrawals_correctable,
     ] {
@@ -80,19 +83,25 @@ pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
 }
 
 fn write_profile(out: &mut Writer, profile: &Profile) {
-    write_hashes(out, profile.chips.iter().copied(), profile.chips.len());
-    write_hashes(out, profile.blocked_chips.iter().copied(), profile.blocked_chips.len());
-    write_hashes(out, profile.event_ids.iter().copied(), profile.event_ids.len());
+    write_hashes(out, profile.chips());
+    write_hashes(out, profile.blocked_chips());
+    write_hashes(out, profile.event_ids());
     out.optional_text(profile.party_id.as_deref());
 }
 
 fn read_profile(input: &mut Reader<'_>) -> Result<Profile, JournalFault> {
-    Ok(Profile {
-        chips: read_hashes(input)?.into(),
-        blocked_chips: read_hashes(input)?.into(),
-        event_ids: read_hashes(input)?.into(),
-        party_id: input.optional_text()?.map(Box::from),
-    })
+    let mut hashes = SmallVec::new();
+    let mut ends = [0; 3];
+    for end in &mut ends {
+        let count = input.count()?;
+        hashes.reserve_exact(count);
+        for _ in 0..count {
+            hashes.push(input.long()?);
+        }
+        *end = hashes.len();
+    }
+    let party_id = input.optional_text()?.map(Box::from);
+    Ok(Profile::new(hashes, [ends[0], ends[1]], party_id))
 }
 
 fn write_rare(out: &mut Writer, rare: &Rare) {
@@ -200,10 +209,10 @@ pub(super) fn read_answer(input: &mut Reader<'_>) -> Result<Answer, JournalFault
     Ok(answer)
 }
 
-pub(super) fn write_hashes(out: &mut Writer, hashes: impl Iterator<Item = u64>, count: usize) {
-    out.unsigned(count as u64);
+pub(super) fn write_hashes(out: &mut Writer, hashes: &[u64]) {
+    out.unsigned(hashes.len() as u64);
     for hash in hashes {
-        out.long(hash);
+        out.long(*hash);
     }
 }
 

@@ -47,9 +47,7 @@ const CONSUMER_QUEUE_RECORDS_MAX: usize = 100_000;
 /// Messages that a producer keeps, however small they are.
 const PRODUCER_QUEUE_RECORDS_MAX: usize = 100_000;
 /// What one who reads a journal or outcomes keeps ahead, in bytes.
-const READER_QUEUE_BYTES_MAX: usize = 32 << 20;
-/// The same of one who reads beside others for long: the standby, an export, a replay.
-const LONG_READER_QUEUE_BYTES_MAX: usize = 16 << 20;
+const READER_QUEUE_BYTES_MAX: usize = 16 << 20;
 
 /// Room for headers and framing above the largest value.
 const OVERHEAD_BYTES: usize = 64 << 10;
@@ -139,15 +137,15 @@ pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
 }
 
 /// Reads outside the group, and is told of ends: it has the group's name to ask for its offsets, and never subscribes.
-fn outside(settings: &Settings, queue_bytes_max: usize) -> ClientConfig {
-    let mut config = reading(settings, queue_bytes_max);
+fn outside(settings: &Settings) -> ClientConfig {
+    let mut config = reading(settings, READER_QUEUE_BYTES_MAX);
     config.set("group.id", &settings.group_id).set("enable.partition.eof", "true");
     config
 }
 
 /// Reads journals and committed offsets.
 pub fn journal_reader(settings: &Settings) -> ClientConfig {
-    let mut config = outside(settings, READER_QUEUE_BYTES_MAX);
+    let mut config = outside(settings);
     // The end is told only by an answer without records, which the broker gives after this time.
     config.set("fetch.wait.max.ms", "10");
     config
@@ -155,7 +153,7 @@ pub fn journal_reader(settings: &Settings) -> ClientConfig {
 
 /// Follows journals as they grow.
 pub fn journal_follower(settings: &Settings) -> ClientConfig {
-    outside(settings, LONG_READER_QUEUE_BYTES_MAX)
+    outside(settings)
 }
 
 /// Reads topics as any consumer of committed records would; the group's name is there because the client wants one.
@@ -174,7 +172,7 @@ pub fn uncommitted_reader(settings: &Settings) -> ClientConfig {
 
 /// Reads whole partitions. Records that are gone are a fault there, and what is damaged is refused.
 pub fn dump(settings: &Settings, isolation: Isolation) -> ClientConfig {
-    let mut config = outside(settings, LONG_READER_QUEUE_BYTES_MAX);
+    let mut config = outside(settings);
     config
         .set("isolation.level", isolation.name())
         .set("auto.offset.reset", "error")
@@ -248,10 +246,14 @@ mod tests {
             ..Settings::default()
         };
         let largest = (settings.message_bytes_max + OVERHEAD_BYTES).to_string();
-        let readers = [journal_reader(&settings), follower(&settings), uncommitted_reader(&settings)];
-        let long_readers = [journal_follower(&settings), dump(&settings, Isolation::Uncommitted)];
-        let readers = readers.iter().map(|reader| (reader, "33554"));
-        let readers = readers.chain(long_readers.iter().map(|reader| (reader, "16777")));
+        let readers = [
+            journal_reader(&settings),
+            follower(&settings),
+            uncommitted_reader(&settings),
+            journal_follower(&settings),
+            dump(&settings, Isolation::Uncommitted),
+        ];
+        let readers = readers.iter().map(|reader| (reader, "16777"));
         for (config, kilobytes) in readers.chain([(&member(&settings, 0), "5000")]) {
             assert_eq!(config.get("queued.max.messages.kbytes"), Some(kilobytes));
             assert_eq!(config.get("queued.min.messages"), Some("100000"));
