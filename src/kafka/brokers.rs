@@ -12,7 +12,7 @@ use super::{
 /// Whether a broker asks the transaction's coordinator before it takes what belongs to a transaction.
 const VERIFICATION: &str = "transaction.partition.verification.enable";
 
-/// Refuses brokers on which [`VERIFICATION`] is off.
+/// Refuses brokers on which `transaction.partition.verification.enable` is off.
 ///
 /// # Errors
 /// Which they are, and what to do; or the cluster cannot be reached.
