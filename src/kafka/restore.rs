@@ -35,6 +35,9 @@ use super::{
 };
 use crate::telemetry::RestoredFrom;
 
+/// Wait before a restore goes on after a fault that may pass; it doubles up to [`AGAIN_MAX`].
+const AGAIN_MIN: Duration = Duration::from_millis(50);
+const AGAIN_MAX: Duration = Duration::from_secs(5);
 /// How long to wait until the inputs' ends are asked again.
 const ENDS_PAUSE: Duration = Duration::from_millis(500);
 
@@ -181,7 +184,7 @@ fn restore<B: Broker, D: Deciders>(
     let source = if copied { RestoredFrom::Standby } else { RestoredFrom::Journal };
     let mut warm = copy.unwrap_or_else(cold);
     let mut progress = Progress::new(broker, &shared.health, partition, source);
-    let mut pause = Duration::from_millis(50);
+    let mut pause = AGAIN_MIN;
     loop {
         if !wanted.load(Ordering::Acquire) {
             return Err(RestoreError::NotWanted);
@@ -213,7 +216,7 @@ fn restore<B: Broker, D: Deciders>(
             Err(RestoreError::Fault(fault)) if answer(fault.operation, fault.class) == Answer::Again => {
                 log::warn!("partition {partition}: {fault}: trying again in {pause:?}");
                 broker.wait(pause);
-                pause = (pause * 2).min(Duration::from_secs(5));
+                pause = (pause * 2).min(AGAIN_MAX);
             }
             Err(error) => return Err(error),
         }

@@ -86,10 +86,9 @@ impl<'a, B: Broker> Settling<'a, B> {
             return Ok(self.settings.transaction_timeout);
         }
         let writer = journal.open_writer(stable)?;
-        self.fence(writer.as_deref(), "an open transaction holds its journal")?;
-        let Some(_) = writer.filter(|writer| writer != self.own) else {
+        if !self.fence(writer.as_deref(), "an open transaction holds its journal")? {
             return Ok(self.settings.stuck_after);
-        };
+        }
         // Fenced again, whoever lives under that name would pay for a transaction that is not its own.
         self.open = Some(stable);
         Ok(self.settings.transaction_timeout)
@@ -114,8 +113,9 @@ impl<'a, B: Broker> Settling<'a, B> {
                 return Ok(positions);
             }
             let known = last.filter(|writer| self.fenced.as_deref() != Some(*writer));
-            self.fence(known, "an open transaction holds its positions")?;
-            self.fenced = last.filter(|writer| *writer != self.own).map(str::to_owned);
+            if self.fence(known, "an open transaction holds its positions")? {
+                self.fenced = last.map(str::to_owned);
+            }
         }
     }
 
@@ -134,18 +134,18 @@ impl<'a, B: Broker> Settling<'a, B> {
         }
     }
 
-    /// Fences a writer; where it is not known, or is ourselves, time must help.
-    fn fence(&self, writer: Option<&str>, what: &str) -> Result<(), RestoreError> {
+    /// Fences a writer; where it is not known, or is ourselves, time must help. Whether it did.
+    fn fence(&self, writer: Option<&str>, what: &str) -> Result<bool, RestoreError> {
         let partition = self.partition;
         let Some(writer) = writer.filter(|writer| *writer != self.own) else {
             let whose = if writer.is_some() { "our own" } else { "its writer is not known" };
             log::warn!("partition {partition}: {what}: {whose}: waiting until it ends");
             self.broker.wait(self.settings.stuck_after);
-            return Ok(());
+            return Ok(false);
         };
         log::warn!("partition {partition}: {what}: fencing {writer}");
         // Somebody else may be at it too: whoever is fenced meanwhile looks again.
-        let fenced = self.broker.producer(writer).map(drop);
+        let fenced = self.broker.producer(writer).map(|_producer| true);
         fenced.map_err(|fault| match fault.class {
             FaultClass::Setup => fault.into(),
             _ => Fault::new(Operation::Restore, FaultClass::Retriable, fault.to_string()).into(),
