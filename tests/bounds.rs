@@ -6,10 +6,14 @@ mod support;
 use std::sync::Arc;
 
 use support::stream::{Fed, Published, answer, engine, options};
+use tillgate::checks::Check;
+use tillgate::codec::avro::POS_EVENT_SCHEMA;
+use tillgate::codec::{KnownSchemas, SchemaRef};
 use tillgate::domain::enums::Verdict;
 use tillgate::domain::limits;
+use tillgate::domain::outcome::Outcome;
 use tillgate::engine::Engine;
-use tillgate::pipeline::{Input, Partition};
+use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
 
 fn event(number: i64, event_type: &str, total: &str) -> String {
     format!(
@@ -80,6 +84,82 @@ fn ids_and_texts_stay_within_the_contract_where_lengths_are_not_checked() {
     let name = format!(r#""posName":"{}","currency""#, long(limits::TEXT_CHARS_MAX));
     let with_name = event(1, "Purchase", "1.00").replace(r#""currency""#, &name);
     assert_eq!(answer(&engine, "A", with_name.as_bytes()).codes(), ["400.005"]);
+}
+
+/// The bytes of the outcome of an event.
+fn encoded(engine: &Arc<Engine>, encoding: OutcomeEncoding, value: &str) -> Vec<u8> {
+    let mut partition = Partition::new(Arc::clone(engine), 0, PartitionOptions { encoding, ..options() });
+    let mut published = Published::default();
+    published.feed(&mut partition, &Fed::pos(0, "A", value));
+    published.outcomes.remove(0).value
+}
+
+#[test]
+fn an_outcome_repeats_no_more_of_an_id_than_the_contract_has() {
+    let engine = engine(&["checks.account.unknown=open"]);
+    let id = "\u{1f9fe}".repeat(200_000);
+    let value = event(1, "Purchase", "1.00").replace("T-1", &id);
+    for broken in [value.clone(), value.replace("EUR", "XXX"), value.replace("2025-01-06T12", "soon")] {
+        let said = encoded(&engine, OutcomeEncoding::Json, &broken);
+        assert!(said.len() < 4_000, "{} bytes", said.len());
+        let said: serde_json::Value = serde_json::from_slice(&said).expect("JSON");
+        let echoed = said["accountTransactionId"].as_str().expect("an id");
+        assert_eq!((echoed.chars().count(), echoed.chars().last()), (limits::ID_CHARS_MAX, Some('…')));
+    }
+}
+
+#[test]
+fn an_outcome_with_more_to_say_than_fits_says_what_is_wrong_in_fewer_words() {
+    // Texts of one's own can be as long as the contract has them, and every line of a basket can be wrong in every way.
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "ä".repeat(limits::TEXT_CHARS_MAX);
+    let codes = Check::codes().into_iter().map(|code| format!("\"{code}\" = \"{text}\"\n"));
+    std::fs::write(folder.path().join("de.toml"), codes.collect::<String>()).expect("texts");
+    let dir = format!("texts.dir={}", folder.path().display());
+    let engine = engine(&["checks.account.unknown=open", &dir]);
+    let long = "x".repeat(5_000);
+    let item = format!(
+        r#"{{"itemId":"{long}","itemDescription":"","unitCode":"","quantity":1e400,"unitPrice":1.1234567,"taxAmount":0.1234567,"discount":5,"grossAmount":1.1234567}}"#
+    );
+    let items = format!(r#""items":[{}],"currency""#, vec![item; 60].join(","));
+    let value = event(1, "Purchase", "1.00").replace(r#""currency""#, &items);
+    for encoding in [OutcomeEncoding::Json, OutcomeEncoding::Avro(Vec::new())] {
+        let said = encoded(&engine, encoding, &value);
+        assert!((10_000..=limits::OUTCOME_BYTES_MAX).contains(&said.len()), "{} bytes", said.len());
+    }
+    let said = encoded(&engine, OutcomeEncoding::Json, &value);
+    let said: serde_json::Value = serde_json::from_slice(&said).expect("JSON");
+    let messages = said["riskCheckMessages"].as_array().expect("messages");
+    assert!(messages.iter().all(|message| message["code"].is_string() && message["message"].is_string()));
+    let customers = messages.iter().filter(|message| message["customerFacingMessage"].is_string());
+    assert_eq!(customers.count(), 1);
+}
+
+/// What is said of dead letters.
+struct Reasons(Vec<String>);
+
+impl Output for Reasons {
+    fn outcome(&mut self, _: &Outcome<'_>, _: &[u8], _: &[u8]) {}
+
+    fn dead_letter(&mut self, _: &InRecord<'_>, _: &'static str, message: &str) {
+        self.0.push(message.to_owned());
+    }
+}
+
+#[test]
+fn a_dead_letter_says_no_more_than_its_header_takes() {
+    let field = format!(r#""fields": [{{"name":"{}","type":"string"}},"#, "f".repeat(100_000));
+    let schema = POS_EVENT_SCHEMA.replacen(r#""fields": ["#, &field, 1);
+    assert_ne!(schema, POS_EVENT_SCHEMA);
+    let mut schemas = KnownSchemas::new().expect("ours");
+    schemas.add_pos_event(SchemaRef::Id(7), &schema).expect("a schema");
+    let mut partition = Partition::new(engine::<&str>(&[]), 0, options());
+    let mut reasons = Reasons(Vec::new());
+    let fed = Fed::pos(0, "A", [0, 0, 0, 0, 7, 0x7e]);
+    partition.on_record(&schemas, &fed.record(), &mut reasons).expect("it is passed");
+    let [reason] = &reasons.0[..] else { panic!("{} dead letters", reasons.0.len()) };
+    assert!(reason.starts_with("fff"), "{}", &reason[..9]);
+    assert_eq!(reason.chars().count(), limits::DEAD_LETTER_MESSAGE_CHARS_MAX);
 }
 
 #[test]

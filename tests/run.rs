@@ -17,6 +17,8 @@ mod process;
 mod support;
 #[path = "run/taken_over.rs"]
 mod taken_over;
+#[path = "run/too_large.rs"]
+mod too_large;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};

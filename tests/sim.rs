@@ -43,6 +43,8 @@ use run::{Report, run, run_plan};
 const SEEDS: u64 = 10_000;
 /// Seeds of the runs in which only crashes happen.
 const SEEDS_OF_CRASHES: u64 = 400;
+/// Seeds of the runs in which only senders do what they should not.
+const SEEDS_OF_BAD_SENDERS: u64 = 400;
 /// So many seeds have every kind of fault among them.
 const ALL_KINDS_WITHIN: usize = 1_000;
 /// Every kind of fault, and what faults lead to.
@@ -159,6 +161,22 @@ fn no_restore_waits_until_the_broker_gives_a_dead_writer_up() {
     if seeds.count() as u64 >= SEEDS_OF_CRASHES {
         assert!(held > 0 && !waited_with_bug.is_empty(), "there was something to wait for");
     }
+}
+
+/// Whatever somebody sends who may write an input, what stands behind it is decided soon.
+#[test]
+fn what_stands_behind_a_bad_record_is_decided_within_eight_turns() {
+    let first = number("TILLGATE_SIM_SEED", 1);
+    let count = number("TILLGATE_SIM_SEEDS", SEEDS_OF_BAD_SENDERS);
+    let reports: Vec<Report> =
+        (first..first + count).map(|seed| run_plan(Plan::of_bad_senders(seed), None)).collect();
+    if let Some(violation) = reports.iter().find_map(|report| report.violation.as_ref()) {
+        panic!("{violation}");
+    }
+    let slowest = reports.iter().max_by_key(|report| report.in_vain_max).expect("a report");
+    println!("most turns in vain: {}, seed {}", slowest.in_vain_max, slowest.seed);
+    assert!(slowest.in_vain_max < 8, "seed {}: {} turns in vain", slowest.seed, slowest.in_vain_max);
+    assert!(count < SEEDS_OF_BAD_SENDERS || slowest.in_vain_max > 0, "nothing was ever in vain");
 }
 
 #[test]

@@ -38,6 +38,15 @@ pub fn decode_account_event(
     }
 }
 
+/// The writer's schema that it takes to read a value; none where it takes none.
+#[must_use]
+pub fn schema_of(value: &[u8], guid: Option<[u8; 16]>) -> Option<SchemaRef> {
+    match recognise(value, guid) {
+        Ok(Framed::Avro(schema, _)) => Some(schema),
+        _ => None,
+    }
+}
+
 fn answered<T>(answer: Answer<T>, schema: SchemaRef) -> Result<T, DecodeError> {
     match answer {
         Answer::Known(plan) => Ok(plan),

@@ -14,7 +14,7 @@ pub mod recorded;
 pub mod rulesets;
 mod schemas;
 
-pub use decode::{decode_account_event, decode_pos_event};
+pub use decode::{decode_account_event, decode_pos_event, schema_of};
 pub use framing::{SCHEMA_ID_HEADER, SchemaRef, frame_with_fingerprint, frame_with_id, guid_of_header};
 pub use schemas::{Answer, KnownSchemas, Schemas};
 

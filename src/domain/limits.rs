@@ -37,9 +37,29 @@ pub const JOURNAL_RECORD_BYTES_MIN: usize = 256 << 10;
 pub const MESSAGE_CHARS_MAX: usize = 4096;
 /// Messages that one check reports for one event; the last says how many more there were.
 pub const MESSAGES_PER_CHECK_MAX: usize = 20;
+/// Bytes of an encoded outcome. Where messages are many and long they are shortened until it fits
+/// ([`super::outcome::Outcome::shortened`]), so an outcome is far below the 1 MiB that a topic takes unless it is told
+/// otherwise.
+pub const OUTCOME_BYTES_MAX: usize = 256 << 10;
+
+/// Messages that a shortened outcome keeps, the first ones in catalogue order.
+pub const SHORTENED_MESSAGES_MAX: usize = 100;
+
+/// Characters of a message in a shortened outcome: with up to 6 bytes each in JSON, 100 messages with their fields are
+/// under 200 KiB.
+pub const SHORTENED_MESSAGE_CHARS_MAX: usize = 200;
+
+/// Characters of what a dead letter says about itself, in a header.
+pub const DEAD_LETTER_MESSAGE_CHARS_MAX: usize = 1_000;
+
 /// The longest window of a velocity rule, and how long events are remembered for it: 31 days.
 pub const WINDOW_MAX: Micros = Micros(31 * 86_400 * 1_000_000);
 /// A local day can have 25 hours where a clock is set back.
 pub const LOCAL_DAY_MAX: Micros = Micros(25 * 3_600 * 1_000_000);
 
 const _: () = assert!(RECENT_EVENTS_MIN <= RECENT_EVENTS_MAX);
+// One customer text of the contract's length, in four bytes a character and escaped, comes on top of the messages.
+const _: () = assert!(
+    SHORTENED_MESSAGES_MAX * (6 * SHORTENED_MESSAGE_CHARS_MAX + 6 * ID_CHARS_MAX + 256) + 6 * TEXT_CHARS_MAX
+        <= OUTCOME_BYTES_MAX - (4 << 10)
+);

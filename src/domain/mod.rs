@@ -4,6 +4,7 @@
 
 pub mod account_event;
 pub mod amount;
+pub mod cut;
 pub mod decimal;
 pub mod enums;
 pub mod event_time;

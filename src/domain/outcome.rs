@@ -1,8 +1,9 @@
 //! An outcome: what was decided on one POS event, and why.
 
+use super::cut::cut_to;
 use super::enums::{ActionCode, EventType, MessageType, Verdict};
 use super::ids::TransactionId;
-use super::{Amount, Micros};
+use super::{Amount, Micros, limits};
 use std::borrow::Cow;
 
 /// Where an input record stood. Recorded in every outcome.
@@ -62,6 +63,21 @@ impl Outcome<'_> {
     #[must_use]
     pub fn event_added(&self) -> bool {
         matches!(self.verdict, Verdict::Accepted | Verdict::Pending)
+    }
+
+    /// Gives up the length of messages, which alone can make an outcome too large for its topic: the first
+    /// [`limits::SHORTENED_MESSAGES_MAX`] stay, each cut, and the customer's text only on the first. Codes, fields and
+    /// everything else stay as they are.
+    pub fn shorten(&mut self) {
+        self.messages.truncate(limits::SHORTENED_MESSAGES_MAX);
+        for (place, message) in self.messages.iter_mut().enumerate() {
+            if let Cow::Owned(cut) = cut_to(&message.message, limits::SHORTENED_MESSAGE_CHARS_MAX) {
+                message.message = cut;
+            }
+            if place > 0 {
+                message.customer_message = None;
+            }
+        }
     }
 }
 

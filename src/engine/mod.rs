@@ -11,12 +11,13 @@ mod pos;
 pub use account::Refusal;
 
 use crate::checks::{Check, Effect, Finding, Parameters, Texts};
-use crate::domain::Micros;
+use crate::domain::cut::cut_to;
 use crate::domain::enums::{EventType, Language, Verdict};
 use crate::domain::hashing::hash128;
 use crate::domain::ids::TransactionId;
 use crate::domain::outcome::{Message, Outcome, Source};
 use crate::domain::pos_event::PosEvent;
+use crate::domain::{Micros, limits};
 use crate::state::Change;
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -151,29 +152,27 @@ impl Engine {
                 kind: finding.kind,
                 code: finding.code(),
                 customer_message: self.texts.of(finding.code(), language),
-                message: cut(finding.message, crate::domain::limits::MESSAGE_CHARS_MAX),
+                message: cut(finding.message, limits::MESSAGE_CHARS_MAX),
                 action: finding.action,
-                field: finding.field.map(|field| cut(field, crate::domain::limits::ID_CHARS_MAX)),
+                field: finding.field.map(|field| cut(field, limits::ID_CHARS_MAX)),
             })
             .collect()
     }
 }
 
 /// The contract bounds texts; what is longer ends in `…`.
-fn cut(mut text: String, most: usize) -> String {
-    if text.len() > most
-        && let Some((end, _)) = text.char_indices().nth(most - 1)
-        && text[end..].chars().nth(1).is_some()
-    {
-        text.truncate(end);
-        text.push('…');
+fn cut(text: String, chars_max: usize) -> String {
+    match cut_to(&text, chars_max) {
+        Cow::Owned(cut) => cut,
+        Cow::Borrowed(_) => text,
     }
-    text
 }
 
-/// What an outcome repeats of the event, where it could be read.
+/// What an outcome repeats of the event, where it could be read. The id may be too long to be judged, never to be
+/// answered.
 fn describe<'a>(outcome: &mut Outcome<'a>, event: &'a PosEvent<'a>) {
-    outcome.account_transaction_id = event.account_transaction_id.as_deref().map(Cow::Borrowed);
+    let id = event.account_transaction_id.as_deref();
+    outcome.account_transaction_id = id.map(|id| cut_to(id, limits::ID_CHARS_MAX));
     outcome.event_type = event.event_type.value().unwrap_or(EventType::Unrecognized);
     outcome.event_time = event.time.value();
     outcome.currency = event.currency.value().map(crate::domain::enums::Currency::symbol);

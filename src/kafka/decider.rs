@@ -31,6 +31,12 @@ pub trait Decider: Send + 'static {
     /// [`Interrupted`]: the record counts as not read.
     fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupted>;
 
+    /// Asks for what it takes to read a record that comes later: the one before it waits for its schema.
+    fn expect(&mut self, _record: &InRecord<'_>) {}
+    /// Whether the record that was interrupted last can be read now, as far as is known. Cheap.
+    fn can_go_on(&self) -> bool {
+        true
+    }
     /// Passes over a record on which the decision failed again and again: dead letter, and NotEvaluated where it has
     /// an account.
     fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink);

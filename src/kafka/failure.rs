@@ -39,6 +39,19 @@ pub enum Operation {
     Trim,
 }
 
+/// Which topic a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Destination {
+    /// The outcomes.
+    Outcomes,
+    /// The dead letters.
+    DeadLetters,
+    /// The journal.
+    Journal,
+    /// The rulesets.
+    Rulesets,
+}
+
 /// What an error means, whatever its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultClass {
@@ -50,8 +63,8 @@ pub enum FaultClass {
     Fenced,
     /// The client object is of no use any more.
     Fatal,
-    /// One message is larger than the cluster takes.
-    TooLarge,
+    /// A message is larger than its topic takes.
+    TooLarge(Destination),
     /// Configuration or permission: waiting does not help, a person does.
     Setup,
 }
@@ -110,12 +123,12 @@ pub const fn answer(operation: Operation, class: FaultClass) -> Answer {
             C::Retriable,
         ) => Answer::Again,
         // An abort that asks for an abort leaves the fate of the batch open.
-        (O::Abort, C::NeedsAbort | C::TooLarge) => Answer::Rebuild,
+        (O::Abort, C::NeedsAbort | C::TooLarge(_)) => Answer::Rebuild,
         // Between begin and commit: undo and do the batch again.
         (O::Begin | O::Produce | O::Offsets | O::Flush | O::Commit, _) => Answer::Abort,
         // A member that cannot answer or move its partitions has lost its place.
         (O::Rebalance | O::Seek, _) => Answer::Rebuild,
-        (_, C::NeedsAbort | C::TooLarge) => Answer::Rebuild,
+        (_, C::NeedsAbort | C::TooLarge(_)) => Answer::Rebuild,
     }
 }
 
@@ -153,7 +166,7 @@ mod tests {
     #[test]
     fn failed_delivery_aborts_the_batch() {
         check(Operation::Flush, FaultClass::NeedsAbort, Answer::Abort);
-        check(Operation::Produce, FaultClass::TooLarge, Answer::Abort);
+        check(Operation::Produce, FaultClass::TooLarge(Destination::Outcomes), Answer::Abort);
         check(Operation::Commit, FaultClass::NeedsAbort, Answer::Abort);
     }
 

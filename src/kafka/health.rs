@@ -57,6 +57,8 @@ pub enum WorkerHealth {
 struct Inner {
     workers: Vec<WorkerHealth>,
     partitions: BTreeMap<i32, (usize, PartitionHealth)>,
+    /// Why partitions stand still whose batches fail again and again, whatever else they are doing.
+    stuck: BTreeMap<i32, String>,
     standby: BTreeMap<i32, StandbyHealth>,
 }
 
@@ -105,6 +107,15 @@ impl Health {
         self.lock().partitions.insert(partition, (worker, health));
     }
 
+    /// Notes that batches of a partition fail again and again, and why; `None`: one has passed. Says whether that is new.
+    pub fn stuck(&self, partition: i32, why: Option<String>) -> bool {
+        let mut inner = self.lock();
+        match why {
+            Some(why) => inner.stuck.insert(partition, why).is_none(),
+            None => inner.stuck.remove(&partition).is_some(),
+        }
+    }
+
     /// Notes how far a restore is.
     pub fn restoring(&self, partition: i32, done: i64, of: i64, accounts: usize) {
         if let Some((_, health @ PartitionHealth::Restoring { .. })) =
@@ -130,6 +141,7 @@ impl Health {
         let mut inner = self.lock();
         if inner.partitions.get(&partition).is_some_and(|(owner, _)| *owner == worker) {
             inner.partitions.remove(&partition);
+            inner.stuck.remove(&partition);
         }
     }
 
@@ -144,11 +156,18 @@ impl Health {
         self.lock().workers.clone()
     }
 
-    /// All partitions of this process.
+    /// All partitions of this process. One that is stuck is blocked, though it is tried again and again.
     #[must_use]
     pub fn partitions(&self) -> BTreeMap<i32, PartitionHealth> {
         let inner = self.lock();
-        inner.partitions.iter().map(|(at, (_, health))| (*at, health.clone())).collect()
+        let shown = |(at, (_, health)): (&i32, &(usize, PartitionHealth))| match (health, inner.stuck.get(at))
+        {
+            (PartitionHealth::Active | PartitionHealth::Restoring { .. }, Some(why)) => {
+                (*at, PartitionHealth::Blocked(why.clone()))
+            }
+            _ => (*at, health.clone()),
+        };
+        inner.partitions.iter().map(shown).collect()
     }
 
     /// How many partitions each worker decides, by its number.

@@ -52,11 +52,12 @@ pub mod topics;
 mod transaction;
 pub mod worker;
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 use self::{
     client::Cluster, decider::Deciders, failure::Fault, health::Health, layout::Layout, port::Broker,
-    settings::Settings, standby::Following, suspect::Suspects, transaction::again, worker::Shared,
+    port::MessageLimits, settings::Settings, standby::Following, suspect::Suspects, transaction::again,
+    worker::Shared,
 };
 
 /// Checks topics and brokers, then decides until `stop` is set and every worker has left the group. `deciders` is told
@@ -95,7 +96,10 @@ pub fn run_on<B: Broker, D: Deciders>(
 ) {
     let suspects = Arc::new(Suspects::new(settings.failures_per_record_max));
     let layout = Arc::new(Layout::new(deciders.input_partitions()));
-    let shared = Shared { broker, deciders, settings, health, suspects, layout, standby: Arc::default() };
+    let limits = Arc::new(Mutex::new(MessageLimits::UNKNOWN));
+    let standby = Arc::default();
+    let shared = Shared { broker, deciders, settings, health, suspects, layout, limits, standby };
+    shared.learn_limits();
     let following = Following::start(&shared);
     supervise::supervise(&shared, stop);
     following.end(&*shared.broker);

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::decider::{Decider, Deciders, InRecord, Interrupted, JournalBatch, Restoring, Sink};
+use super::decider::{Decider, Deciders, InRecord, Input, Interrupted, JournalBatch, Restoring, Sink};
 use crate::{
-    codec::Schemas,
+    codec::{Answer, SchemaRef, Schemas, schema_of},
     domain::outcome::Outcome,
     engine::Engine,
     pipeline::{Interrupt, Output, Partition, PartitionOptions, Restore, check_record},
@@ -72,7 +72,7 @@ impl Restoring for Reading {
 
     fn finish(self) -> Result<Live, String> {
         let partition = self.restore.finish().map_err(|fault| fault.to_string())?;
-        Ok(Live { partition, schemas: self.schemas, counts: Counts::default() })
+        Ok(Live { partition, schemas: self.schemas, waits_for: None, counts: Counts::default() })
     }
 }
 
@@ -80,10 +80,20 @@ impl Restoring for Reading {
 pub struct Live {
     partition: Partition,
     schemas: Arc<dyn Schemas + Send + Sync>,
+    /// The schema that the last interrupted record waits for.
+    waits_for: Option<(Input, SchemaRef)>,
     counts: Counts,
 }
 
 impl Live {
+    /// Whether a schema is known or known to be none; asks for it where it is not.
+    fn has_answer(&self, input: Input, schema: &SchemaRef) -> bool {
+        match input {
+            Input::PosEvents => !matches!(self.schemas.pos_event(schema), Answer::Waiting),
+            Input::AccountEvents => !matches!(self.schemas.account_event(schema), Answer::Waiting),
+        }
+    }
+
     /// The partition, to look at.
     #[must_use]
     pub fn partition(&self) -> &Partition {
@@ -95,9 +105,23 @@ impl Decider for Live {
     fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupted> {
         let mut out = Counting { counts: &mut self.counts, sink };
         self.partition.on_record(&*self.schemas, record, &mut out).map_err(|interrupt| match interrupt {
-            Interrupt::NeedsSchema(_) => Interrupted::NeedsSchema,
+            Interrupt::NeedsSchema(schema) => {
+                self.waits_for = Some((record.input, schema));
+                Interrupted::NeedsSchema
+            }
             Interrupt::State(fault) => Interrupted::Broken(fault.to_string()),
         })
+    }
+
+    fn expect(&mut self, record: &InRecord<'_>) {
+        if let Some(schema) = schema_of(record.value.unwrap_or_default(), record.schema_guid) {
+            // Asking is all that is wanted.
+            let _ = self.has_answer(record.input, &schema);
+        }
+    }
+
+    fn can_go_on(&self) -> bool {
+        self.waits_for.is_none_or(|(input, schema)| self.has_answer(input, &schema))
     }
 
     fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {

@@ -44,6 +44,8 @@ pub trait InboundRecord {
     fn value(&self) -> Option<&[u8]>;
     /// The schema's GUID where the framing header `__value_schema_id` has one.
     fn schema_guid(&self) -> Option<[u8; 16]>;
+    /// Bytes that its headers take in a message, names and framing included; 0: it has none. Looks at each of them.
+    fn headers_bytes(&self) -> usize;
 }
 
 /// How full a queue is.
@@ -144,7 +146,7 @@ pub trait GroupConsumer {
     fn leave(self);
 }
 
-/// Headers and bytes of a dead letter or a journal record.
+/// A header of a dead letter or a journal record.
 #[derive(Clone, Copy, Debug)]
 pub struct Header<'a> {
     /// Name, ASCII.
@@ -152,6 +154,34 @@ pub struct Header<'a> {
     /// Value bytes.
     pub value: &'a [u8],
 }
+
+/// What of a record goes with its dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its headers.
+    pub headers: bool,
+    /// Its key.
+    pub key: bool,
+    /// So many bytes of its value, from the front; none: no value.
+    pub value_bytes: Option<usize>,
+}
+
+/// The largest message that each topic takes, in bytes of key, value and headers; `usize::MAX` where that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageLimits {
+    /// Outcomes.
+    pub outcomes: usize,
+    /// Dead letters.
+    pub dead_letters: usize,
+}
+
+impl MessageLimits {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self { outcomes: usize::MAX, dead_letters: usize::MAX };
+}
+
+/// Before the name of a sender's header in a dead letter, where it has the name of one of ours.
+pub const SENDERS: &str = "sender.";
 
 /// A producer with a transactional id: between `begin` and the end of `commit` or `abort`, all or nothing.
 pub trait TransactionalProducer<C: GroupConsumer> {
@@ -167,16 +197,12 @@ pub trait TransactionalProducer<C: GroupConsumer> {
     /// [`Fault`] of operation `Produce`.
     fn outcome(&self, partition: i32, key: &[u8], value: &[u8]) -> Result<(), Fault>;
 
-    /// Queues a dead letter: key, own headers and value of `record`, the value cut to `value_bytes`.
+    /// Queues a dead letter: what is `kept` of `record`, and `headers` behind its own. Own ones of a name that is among
+    /// `headers` get [`SENDERS`] before it, so that nobody takes them for ours.
     ///
     /// # Errors
     /// [`Fault`] of operation `Produce`.
-    fn dead_letter(
-        &self,
-        record: &C::Record<'_>,
-        value_bytes: usize,
-        headers: &[Header<'_>],
-    ) -> Result<(), Fault>;
+    fn dead_letter(&self, record: &C::Record<'_>, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault>;
 
     /// Queues a journal record of `partition`, with the writer's id in a header.
     ///
@@ -358,6 +384,14 @@ pub trait Broker: Send + Sync + 'static {
     /// # Errors
     /// [`Fault`] of operation `Restore`.
     fn follower(&self) -> Result<Self::Follower, Fault>;
+
+    /// What the output topics take at most.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Check`.
+    fn message_limits(&self) -> Result<MessageLimits, Fault> {
+        Ok(MessageLimits::UNKNOWN)
+    }
 
     /// How many partitions the larger of the two inputs has now; 0: the broker cannot tell.
     ///

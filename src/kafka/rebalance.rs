@@ -16,10 +16,6 @@ use super::{
 };
 use crate::telemetry;
 
-/// Wait before a partition that needs a schema is tried again; it doubles up to [`SCHEMA_PAUSE_MAX`].
-const SCHEMA_PAUSE_MIN: Duration = Duration::from_millis(50);
-const SCHEMA_PAUSE_MAX: Duration = Duration::from_secs(5);
-
 /// How long a partition waits for an input of which the broker has more, before it decides without: that input may be
 /// out of reach. Counted is only the time in which nothing at all came: while records wait in the client, those of the
 /// missing input are among them.
@@ -41,8 +37,8 @@ pub enum State<D> {
     Restoring(Ticket),
     /// Deciding.
     Active(D),
-    /// Paused until then.
-    Waiting(D, Duration),
+    /// Paused until it can go on.
+    Waiting(D),
     /// Paused for a person.
     Refused,
 }
@@ -50,7 +46,6 @@ pub enum State<D> {
 struct Slot<D, R> {
     inputs: [bool; 2],
     state: State<D>,
-    schema_pause: Duration,
     /// Where the inputs begin that lost what the state has to read next, if that is passed over.
     starts: Positions,
     /// The last committed record of its journal is this worker's.
@@ -82,7 +77,6 @@ impl<D, R> Default for Slot<D, R> {
         Self {
             inputs: [false; 2],
             state: State::Half,
-            schema_pause: SCHEMA_PAUSE_MIN,
             starts: [None; 2],
             claimed: false,
             rotation_start: None,
@@ -143,7 +137,7 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
     /// Every partition that has a state, with it.
     pub fn each(&self) -> impl Iterator<Item = (i32, &D)> {
         (0..).zip(&self.slots).filter_map(|(partition, slot)| match &slot.as_ref()?.state {
-            State::Active(decider) | State::Waiting(decider, _) => Some((partition, decider)),
+            State::Active(decider) | State::Waiting(decider) => Some((partition, decider)),
             _ => None,
         })
     }
@@ -266,29 +260,28 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
         Ok(())
     }
 
-    /// Pauses a partition at its state's positions until a schema may be there.
+    /// Pauses a partition at its state's positions until the schema of its next record is there.
     ///
     /// # Errors
     /// The partition cannot be moved: rebuild.
-    pub fn wait_for_schema<C: GroupConsumer>(
-        &mut self,
-        consumer: &C,
-        partition: i32,
-        now: Duration,
-    ) -> Result<(), Fault> {
+    pub fn wait_for_schema<C: GroupConsumer>(&mut self, consumer: &C, partition: i32) -> Result<(), Fault> {
         let Some(slot) = self.slot(partition) else { return Ok(()) };
         match std::mem::replace(&mut slot.state, State::Half) {
             State::Active(decider) => {
                 // What was read past the blocked record is forgotten by moving back when it resumes.
                 consumer.pause(partition)?;
-                slot.state = State::Waiting(decider, now + slot.schema_pause);
-                slot.schema_pause = (slot.schema_pause * 2).min(SCHEMA_PAUSE_MAX);
+                slot.state = State::Waiting(decider);
                 let text = "waiting for a schema: the schema registry has not answered";
                 self.note(partition, PartitionHealth::Blocked(text.to_owned()));
             }
             other => slot.state = other,
         }
         Ok(())
+    }
+
+    /// Whether a partition waits for a schema, which may be there any moment.
+    pub fn any_waits(&self) -> bool {
+        self.slots.iter().flatten().any(|slot| matches!(slot.state, State::Waiting(_)))
     }
 
     /// Puts an active partition's state back as of its last commit, and moves it there.
@@ -303,6 +296,14 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
             slot.moved();
         }
         Ok(())
+    }
+
+    /// The partitions that are decided.
+    pub fn actives(&self) -> impl Iterator<Item = i32> {
+        let slots = (0..).zip(&self.slots);
+        slots.filter_map(|(partition, slot)| {
+            matches!(slot.as_ref()?.state, State::Active(_)).then_some(partition)
+        })
     }
 
     /// The highest partition number of which something is ours.
@@ -410,24 +411,17 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
         })
     }
 
-    /// A batch of this partition went through: the next wait begins short again.
-    pub fn went_through(&mut self, partition: i32) {
-        if let Some(slot) = self.slot(partition) {
-            slot.schema_pause = SCHEMA_PAUSE_MIN;
-        }
-    }
-
     /// Lets partitions go on whose wait is over.
     ///
     /// # Errors
     /// A partition cannot be moved: rebuild.
-    pub fn wake<C: GroupConsumer>(&mut self, consumer: &C, now: Duration) -> Result<(), Fault> {
+    pub fn wake<C: GroupConsumer>(&mut self, consumer: &C) -> Result<(), Fault> {
         for (partition, slot) in (0..).zip(&mut self.slots) {
             let Some(slot) = slot else { continue };
-            if !matches!(&slot.state, State::Waiting(_, until) if *until <= now) {
+            if !matches!(&slot.state, State::Waiting(decider) if decider.can_go_on()) {
                 continue;
             }
-            if let State::Waiting(decider, _) = std::mem::replace(&mut slot.state, State::Half) {
+            if let State::Waiting(decider) = std::mem::replace(&mut slot.state, State::Half) {
                 consumer.resume(partition, later(slot.starts, decider.positions()))?;
                 slot.moved();
                 slot.state = State::Active(decider);
@@ -508,6 +502,9 @@ mod tests {
         }
         fn schema_guid(&self) -> Option<[u8; 16]> {
             None
+        }
+        fn headers_bytes(&self) -> usize {
+            0
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::failure::Destination;
 pub use crate::config::{GroupProtocol, OnLostInput};
 use crate::{
     config::{self, Secret},
@@ -32,6 +33,17 @@ impl Topics {
         match input {
             Input::PosEvents => &self.pos_events,
             Input::AccountEvents => &self.account_events,
+        }
+    }
+
+    /// Which output `topic` is, of the four that workers write to.
+    #[must_use]
+    pub fn destination(&self, topic: &str) -> Destination {
+        match topic {
+            topic if topic == self.pos_outcomes => Destination::Outcomes,
+            topic if topic == self.dead_letters => Destination::DeadLetters,
+            topic if topic == self.rulesets => Destination::Rulesets,
+            _ => Destination::Journal,
         }
     }
 }
@@ -90,6 +102,8 @@ pub struct Settings {
     pub batch: BatchLimits,
     /// Largest record that is read, and passed on as a dead letter, in bytes.
     pub message_bytes_max: usize,
+    /// Largest journal record, in bytes.
+    pub journal_record_bytes_max: usize,
     /// Bytes of records that a worker's consumer keeps ahead; it fetches no more while they are there.
     pub consumer_queue_bytes_max: usize,
     /// Bytes of messages that a worker's producer keeps; while they are there, what decides waits.
@@ -129,6 +143,7 @@ impl Default for Settings {
             topics: Topics::default(),
             batch: BatchLimits::default(),
             message_bytes_max: 8 << 20,
+            journal_record_bytes_max: 900 << 10,
             consumer_queue_bytes_max: 64 << 20,
             producer_queue_bytes_max: 64 << 20,
             transaction_timeout: Duration::from_secs(10),
@@ -178,6 +193,7 @@ impl From<&config::Settings> for Settings {
                 time: kafka.batch_time_max,
             },
             message_bytes_max: kafka.message_bytes_max,
+            journal_record_bytes_max: all.journal.record_bytes_max,
             consumer_queue_bytes_max: kafka.consumer_queue_bytes_max,
             producer_queue_bytes_max: kafka.producer_queue_bytes_max,
             transaction_timeout: kafka.transaction_timeout,

@@ -1,5 +1,10 @@
-//! Counts how often the decision of a record failed in a way that a retry does not cure, so that the same record cannot
-//! stop a partition for ever. Shared by a worker's lives: a rebuilt worker remembers.
+//! What went wrong with which records, so that none of them can stop a partition for ever. Shared by a worker's lives: a
+//! rebuilt worker remembers, or the same record would end it again and again.
+//!
+//! Two things are known. A *record* whose decision panicked, or whose results no topic takes, is counted, and passed over
+//! once it is condemned. A *batch* that failed is tried again in halves until its records are passed, which finds a record
+//! that cannot be told from the others; how often a batch failed that began at the same place says whether its partition
+//! stands still.
 
 use std::{
     collections::BTreeMap,
@@ -9,28 +14,66 @@ use std::{
     },
 };
 
-use super::port::TopicPartition;
+use super::port::{Positions, TopicPartition};
 
-/// Records under suspicion.
+/// From so many failures in a row at the same place on, batches are halved whatever the reason is.
+const FAILURES_BEFORE_HALVING: u32 = 3;
+/// After so many failures in a row at the same place a partition is reported as blocked.
+pub const FAILURES_BEFORE_BLOCKED: u32 = 5;
+
+/// A batch of one partition that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// The partition.
+    pub partition: i32,
+    /// Its positions before the batch.
+    pub from: Positions,
+    /// Its positions as the batch would have left them.
+    pub until: Positions,
+}
+
+/// A partition whose last batch failed, or in which one failed that is not passed yet.
+#[derive(Clone, Debug)]
+struct Trouble {
+    from: Positions,
+    until: Positions,
+    /// Failures in a row with the same `from`.
+    failures: u32,
+    /// Records that its worker takes at once.
+    events_max: usize,
+}
+
+/// What is suspected, by record and by partition: as many partitions as fail, and a few records of each.
 #[derive(Debug)]
 pub struct Suspects {
     any: AtomicBool,
-    counts: Mutex<BTreeMap<(TopicPartition, i64), u32>>,
+    known: Mutex<Known>,
     limit: u32,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    records: BTreeMap<(TopicPartition, i64), u32>,
+    partitions: BTreeMap<i32, Trouble>,
 }
 
 impl Suspects {
     /// A record is condemned when it failed `limit` times.
     #[must_use]
     pub fn new(limit: u32) -> Self {
-        Self { any: AtomicBool::new(false), counts: Mutex::default(), limit: limit.max(1) }
+        Self { any: AtomicBool::new(false), known: Mutex::default(), limit: limit.max(1) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(TopicPartition, i64), u32>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether any record is under suspicion. Cheap.
+    fn look_again(&self, known: &Known) {
+        let any = !known.records.is_empty() || !known.partitions.is_empty();
+        self.any.store(any, Ordering::Relaxed);
+    }
+
+    /// Whether anything is suspected. Cheap.
     #[must_use]
     pub fn any(&self) -> bool {
         self.any.load(Ordering::Relaxed)
@@ -38,24 +81,95 @@ impl Suspects {
 
     /// Counts a failure of a record; how many there are now.
     pub fn count(&self, at: TopicPartition, offset: i64) -> u32 {
-        let mut counts = self.lock();
-        self.any.store(true, Ordering::Relaxed);
-        let count = counts.entry((at, offset)).or_default();
+        let mut known = self.lock();
+        let count = known.records.entry((at, offset)).or_default();
         *count += 1;
-        *count
+        let count = *count;
+        self.look_again(&known);
+        count
+    }
+
+    /// Condemns a record at once: another try would fail alike. Once more for one that is condemned already counts on.
+    pub fn condemn(&self, at: TopicPartition, offset: i64) {
+        let mut known = self.lock();
+        let count = known.records.entry((at, offset)).or_default();
+        *count = (*count + 1).max(self.limit);
+        self.look_again(&known);
     }
 
     /// The failures of a record, where they condemn it.
     #[must_use]
     pub fn condemned(&self, at: TopicPartition, offset: i64) -> Option<u32> {
-        self.lock().get(&(at, offset)).copied().filter(|count| *count >= self.limit)
+        self.lock().records.get(&(at, offset)).copied().filter(|count| *count >= self.limit)
     }
 
-    /// Forgets the records of `at` before `position`: they are committed.
-    pub fn passed(&self, at: TopicPartition, position: i64) {
-        let mut counts = self.lock();
-        counts.retain(|(suspect, offset), _| *suspect != at || *offset >= position);
-        self.any.store(!counts.is_empty(), Ordering::Relaxed);
+    /// How often a record failed after it was condemned: its dead letter cannot be delivered either.
+    #[must_use]
+    pub fn failures_since_condemned(&self, failures: u32) -> u32 {
+        failures.saturating_sub(self.limit)
+    }
+
+    /// Notes a batch of `events` records that failed; `halve`: one of its records is at fault, nobody knows which. Says how
+    /// often batches failed that began there.
+    pub fn failed(&self, batch: Failed, events: usize, halve: bool) -> u32 {
+        let mut known = self.lock();
+        let Failed { partition, from, until } = batch;
+        let fresh = Trouble { from, until, failures: 0, events_max: usize::MAX };
+        let trouble = known.partitions.entry(partition).or_insert(fresh);
+        if trouble.from != from {
+            (trouble.from, trouble.failures) = (from, 0);
+        }
+        trouble.failures = trouble.failures.saturating_add(1);
+        trouble.until = std::array::from_fn(|input| trouble.until[input].max(until[input]));
+        if halve || trouble.failures >= FAILURES_BEFORE_HALVING {
+            trouble.events_max = (events / 2).max(1);
+        }
+        let failures = trouble.failures;
+        self.look_again(&known);
+        failures
+    }
+
+    /// How many records may be taken at once by who decides these partitions; none: as many as usual.
+    #[must_use]
+    pub fn events_max(&self, partitions: impl Iterator<Item = i32>) -> Option<usize> {
+        let known = self.lock();
+        let of = |partition: i32| known.partitions.get(&partition).map(|trouble| trouble.events_max);
+        partitions.filter_map(of).min().filter(|most| *most < usize::MAX)
+    }
+
+    /// A batch is committed and leaves a partition at `positions`: forgets what is passed. Where it was but a part of the
+    /// one that failed, the next may be twice as large; where a condemned record was passed, the fault is found.
+    pub fn passed(&self, partition: i32, positions: Positions) {
+        let mut known = self.lock();
+        let before = known.records.len();
+        known.records.retain(|(at, offset), _| {
+            at.partition != partition
+                || positions[at.input as usize].is_none_or(|position| *offset >= position)
+        });
+        if known.records.len() < before {
+            known.partitions.clear();
+        } else if let Some(trouble) = known.partitions.get_mut(&partition) {
+            let is_passed =
+                (0..).zip(trouble.until).all(|(input, until): (usize, _)| positions[input] >= until);
+            (trouble.from, trouble.failures) = (positions, 0);
+            trouble.events_max = trouble.events_max.saturating_mul(2);
+            if is_passed {
+                known.partitions.remove(&partition);
+            }
+        }
+        self.look_again(&known);
+    }
+
+    /// A partition comes (again) with its state at `positions`: what failed elsewhere in it is somebody else's past. Says
+    /// whether it failed here.
+    pub fn restored(&self, partition: i32, positions: Positions) -> bool {
+        let mut known = self.lock();
+        let here = known.partitions.get(&partition).is_some_and(|trouble| trouble.from == positions);
+        if !here {
+            known.partitions.remove(&partition);
+            self.look_again(&known);
+        }
+        here
     }
 }
 
@@ -63,22 +177,94 @@ impl Suspects {
 mod tests {
     use super::{super::port::Input, *};
 
+    const EVENTS: TopicPartition = TopicPartition { input: Input::PosEvents, partition: 2 };
+
+    fn batch(from: i64, until: i64) -> Failed {
+        Failed { partition: 2, from: [Some(from), None], until: [Some(until), None] }
+    }
+
     #[test]
     fn condemns_the_same_record_at_the_limit_and_forgets_it_once_passed() {
         let suspects = Suspects::new(3);
-        let at = TopicPartition { input: Input::PosEvents, partition: 2 };
         assert!(!suspects.any());
         for _ in 0..2 {
-            suspects.count(at, 7);
+            suspects.count(EVENTS, 7);
         }
-        suspects.count(at, 8);
-        assert_eq!(suspects.condemned(at, 7), None);
-        assert_eq!(suspects.count(at, 7), 3);
-        assert_eq!(suspects.condemned(at, 7), Some(3));
-        assert_eq!(suspects.condemned(at, 8), None);
-        suspects.passed(at, 8);
+        suspects.count(EVENTS, 8);
+        assert_eq!(suspects.condemned(EVENTS, 7), None);
+        assert_eq!(suspects.count(EVENTS, 7), 3);
+        assert_eq!(suspects.condemned(EVENTS, 7), Some(3));
+        assert_eq!(suspects.condemned(EVENTS, 8), None);
+        suspects.passed(2, [Some(8), None]);
         assert!(suspects.any());
-        suspects.passed(at, 9);
+        suspects.passed(2, [Some(9), None]);
+        assert!(!suspects.any());
+    }
+
+    #[test]
+    fn a_record_that_no_topic_takes_is_condemned_at_once_and_counts_on() {
+        let suspects = Suspects::new(3);
+        suspects.condemn(EVENTS, 7);
+        assert_eq!(suspects.condemned(EVENTS, 7), Some(3));
+        suspects.condemn(EVENTS, 7);
+        let failures = suspects.condemned(EVENTS, 7).expect("it is condemned");
+        assert_eq!((failures, suspects.failures_since_condemned(failures)), (4, 1));
+    }
+
+    /// One record of so many cannot be delivered, and nobody knows which: after how many tries it is taken alone.
+    fn tries_until_alone(events: i64, poison: i64) -> u32 {
+        let suspects = Suspects::new(3);
+        let (mut at, mut tries) = (0_i64, 0_u32);
+        loop {
+            tries += 1;
+            let most = suspects.events_max([2].into_iter()).map_or(i64::MAX, |most| most as i64);
+            let end = events.min(at.saturating_add(most));
+            if !(at..end).contains(&poison) {
+                suspects.passed(2, [Some(end), None]);
+                at = end;
+            } else if end - at == 1 {
+                return tries;
+            } else {
+                suspects.failed(batch(at, end), (end - at) as usize, true);
+            }
+        }
+    }
+
+    #[test]
+    fn halves_find_the_record_at_fault_wherever_it_is() {
+        let tries = [0, 1, 4_999, 5_000, 7_777, 9_999].map(|poison| tries_until_alone(10_000, poison));
+        assert!(tries.iter().all(|tries| *tries <= 60), "{tries:?}");
+        assert_eq!(tries_until_alone(1, 0), 1);
+    }
+
+    #[test]
+    fn a_batch_is_taken_whole_again_once_the_failed_one_is_passed() {
+        let suspects = Suspects::new(3);
+        suspects.failed(batch(10, 30), 20, true);
+        assert_eq!(suspects.events_max([1, 2].into_iter()), Some(10));
+        assert_eq!(suspects.events_max([1].into_iter()), None, "another worker's partitions are none of it");
+        suspects.passed(2, [Some(20), None]);
+        assert_eq!(suspects.events_max([2].into_iter()), Some(20));
+        suspects.passed(2, [Some(30), None]);
+        assert_eq!(suspects.events_max([2].into_iter()), None);
+        assert!(!suspects.any());
+    }
+
+    #[test]
+    fn counts_failures_at_the_same_place_and_begins_anew_at_another() {
+        let suspects = Suspects::new(3);
+        assert_eq!(suspects.failed(batch(10, 30), 20, false), 1);
+        assert_eq!(suspects.failed(batch(10, 12), 2, false), 2);
+        assert_eq!(suspects.events_max([2].into_iter()), None);
+        assert_eq!(suspects.failed(batch(10, 30), 20, false), 3);
+        assert_eq!(
+            suspects.events_max([2].into_iter()),
+            Some(10),
+            "the third time it is halved all the same"
+        );
+        assert!(suspects.restored(2, [Some(10), None]), "it comes back where it failed");
+        assert_eq!(suspects.failed(batch(11, 30), 19, false), 1);
+        assert!(!suspects.restored(2, [Some(30), None]), "somebody else has passed it");
         assert!(!suspects.any());
     }
 }

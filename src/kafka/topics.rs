@@ -6,12 +6,16 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::{
-    client::{Admin, TopicState},
+    client::{Admin, MAX_MESSAGE, PRODUCED_AT_ONCE_BYTES_MAX, TopicState},
     failure::{Fault, FaultClass, Operation},
     settings::Settings,
 };
+use crate::domain::limits::OUTCOME_BYTES_MAX;
 
-const MAX_MESSAGE: &str = "max.message.bytes";
+/// Room in a message above what is written: its key, headers and framing.
+const OVERHEAD_BYTES: u64 = 64 << 10;
+/// What brokers let a topic take where nothing else is set.
+const USUAL_MESSAGE_BYTES_MAX: u64 = 1_048_588;
 
 /// What is done about a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,16 +103,26 @@ fn wanted<'a>(
     };
     let journal = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")]
         .map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let largest = (MAX_MESSAGE.to_owned(), largest_input(settings, found).to_string());
+    // A topic is not made with less than it would have got anyway.
+    let largest = |name: &str, bytes: u64| {
+        let at_least = if found.contains_key(name) { 0 } else { USUAL_MESSAGE_BYTES_MAX };
+        (MAX_MESSAGE.to_owned(), (bytes + OVERHEAD_BYTES).max(at_least).to_string())
+    };
+    let journal_record = largest(&topics.journal, settings.journal_record_bytes_max as u64);
+    let journal = journal.into_iter().chain([journal_record]);
+    let outcomes = PRODUCED_AT_ONCE_BYTES_MAX.max(OUTCOME_BYTES_MAX) as u64;
     [
         keyed(topics.pos_events.as_str(), pos_events),
         keyed(topics.account_events.as_str(), account_events),
-        keyed(topics.pos_outcomes.as_str(), pos_outcomes),
-        Wanted { settings: journal.into(), ..keyed(topics.journal.as_str(), BTreeMap::new()) },
+        Wanted {
+            settings: [largest(&topics.pos_outcomes, outcomes)].into(),
+            ..keyed(topics.pos_outcomes.as_str(), pos_outcomes)
+        },
+        Wanted { settings: journal.collect(), ..keyed(topics.journal.as_str(), BTreeMap::new()) },
         Wanted {
             name: &topics.dead_letters,
             partitions: Partitions::Any,
-            settings: [largest].into(),
+            settings: [largest(&topics.dead_letters, largest_input(settings, found))].into(),
             at_first: dead_letters,
         },
         Wanted {
@@ -125,14 +139,13 @@ fn at_first(retention: Option<Duration>) -> BTreeMap<String, String> {
     [("retention.ms".to_owned(), millis)].into()
 }
 
-/// What a dead letter must be able to hold: the largest input record and its headers.
+/// What a dead letter must be able to hold: the largest input record.
 fn largest_input(settings: &Settings, found: &BTreeMap<String, TopicState>) -> u64 {
-    const HEADERS: u64 = 64 << 10;
     [&settings.topics.pos_events, &settings.topics.account_events]
         .into_iter()
-        .filter_map(|name| found.get(name)?.settings.get(MAX_MESSAGE)?.parse::<u64>().ok())
+        .filter_map(|name| Some(found.get(name)?.message_bytes_max()? as u64))
         .max()
-        .map_or(settings.message_bytes_max as u64 + HEADERS, |largest| largest + HEADERS)
+        .unwrap_or(settings.message_bytes_max as u64)
 }
 
 fn names(settings: &Settings) -> [&str; 6] {
@@ -345,12 +358,17 @@ mod tests {
 
     fn cluster(partitions: [usize; 6], journal_retention: &str) -> BTreeMap<String, TopicState> {
         let settings = Settings::default();
-        let journal =
-            [("cleanup.policy", "delete"), ("retention.ms", journal_retention), ("retention.bytes", "-1")];
+        let usual = (MAX_MESSAGE, "1048588");
+        let journal = [
+            ("cleanup.policy", "delete"),
+            ("retention.ms", journal_retention),
+            ("retention.bytes", "-1"),
+            usual,
+        ];
         let inputs = [(MAX_MESSAGE, "1000")];
         let letters = [(MAX_MESSAGE, "9000000")];
         let rulesets = [("cleanup.policy", "compact")];
-        let own: [&[(&str, &str)]; 6] = [&inputs, &inputs, &[], &journal, &letters, &rulesets];
+        let own: [&[(&str, &str)]; 6] = [&inputs, &inputs, &[usual], &journal, &letters, &rulesets];
         names(&settings)
             .into_iter()
             .zip(partitions.into_iter().zip(own))
@@ -377,6 +395,28 @@ mod tests {
         check(&cluster([4, 4, 4, 2, 1, 1], "-1"), &["'tillgate.journal' has 2 partitions, fewer than the 4"]);
         check(&cluster([4, 4, 4, 4, 1, 1], "604800000"), &["retention.ms=604800000, it must be -1"]);
         check(&BTreeMap::new(), &["missing"; 6]);
+    }
+
+    #[test]
+    fn refuses_topics_that_do_not_take_what_is_written_to_them() {
+        let settings = Settings::default();
+        let mut found = cluster([4, 4, 4, 4, 1, 1], "-1");
+        for (name, bytes) in [
+            (&settings.topics.pos_outcomes, "500000"),
+            (&settings.topics.journal, "950000"),
+            (&settings.topics.dead_letters, "66535"),
+        ] {
+            let topic = found.get_mut(name.as_str()).expect("it is there");
+            topic.settings.insert(MAX_MESSAGE.to_owned(), bytes.to_owned());
+        }
+        check(
+            &found,
+            &[
+                "'pos.outcomes' has max.message.bytes=500000, it must be 589824",
+                "'tillgate.journal' has max.message.bytes=950000, it must be 987136",
+                "'pos.dead-letters' has max.message.bytes=66535, it must be 66536",
+            ],
+        );
     }
 
     #[test]

@@ -66,11 +66,7 @@ impl<B: Broker> Transactions<B> {
     /// # Errors
     /// As [`Self::start`]. Nothing is lost: call it again.
     pub fn ready(&mut self) -> Result<(), Fault> {
-        if self.producer.disturbed() {
-            self.producer = self.broker.producer(&self.transactional_id)?;
-            self.rebuilds += 1;
-        }
-        Ok(())
+        if self.producer.disturbed() { self.replace() } else { Ok(()) }
     }
 
     /// Begins a transaction.
@@ -87,7 +83,7 @@ impl<B: Broker> Transactions<B> {
     /// # Errors
     /// The fate of the transaction is open, or another producer took over: rebuild the worker.
     pub fn finish(
-        &self,
+        &mut self,
         consumer: &B::Consumer,
         positions: &[(TopicPartition, i64)],
         flush_first: bool,
@@ -100,6 +96,10 @@ impl<B: Broker> Transactions<B> {
         match committed {
             Ok(()) => Ok(End::Committed),
             Err(fault) => match answer(fault.operation, fault.class) {
+                // The client never gets such a transaction aborted: it waits for the refused messages (librdkafka 2.12).
+                Answer::Abort if matches!(fault.class, FaultClass::TooLarge(_)) => {
+                    self.replace().map(|()| End::Aborted(fault))
+                }
                 Answer::Abort => self.abort().map(|()| End::Aborted(fault)),
                 // A commit that stays unanswered may still take place.
                 Answer::Again | Answer::Rebuild => Err(fault),
@@ -123,12 +123,25 @@ impl<B: Broker> Transactions<B> {
         })
     }
 
-    /// Aborts.
+    /// Aborts. Where the client does not get that done, its producer is replaced: the new one settles what the id left
+    /// open, which nobody has asked to commit.
     ///
     /// # Errors
     /// Rebuild the worker.
-    pub fn abort(&self) -> Result<(), Fault> {
-        again(&*self.broker, self.patience, || self.producer.abort())
+    pub fn abort(&mut self) -> Result<(), Fault> {
+        let aborted = again(&*self.broker, self.patience, || self.producer.abort());
+        let Err(fault) = aborted else { return Ok(()) };
+        if fault.class == FaultClass::Fenced {
+            return Err(fault);
+        }
+        log::warn!("{fault}: the producer is replaced");
+        self.replace()
+    }
+
+    fn replace(&mut self) -> Result<(), Fault> {
+        self.producer = self.broker.producer(&self.transactional_id)?;
+        self.rebuilds += 1;
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -15,30 +15,32 @@ use std::{
 
 use super::{
     batch::{Lanes, gather, recycle},
-    decide::{LaneEnd, Sink, decide_lane},
+    decide::{LaneEnd, Largest, Sink, decide_lane},
     decider::{Decider, Deciders, Input},
-    failure::{Fault, FaultClass},
+    failure::{Destination, Fault, FaultClass},
     health::{Health, WorkerHealth},
     layout::Layout,
-    port::{Broker, GroupConsumer, InboundRecord, TopicPartition, TransactionalProducer},
+    port::{Broker, GroupConsumer, InboundRecord, MessageLimits, TopicPartition, TransactionalProducer},
     rebalance::{RotationStep, Slots},
-    restore::Restores,
+    restore::{Restores, shown},
     settings::{BatchLimits, Settings},
     standby::Standby,
-    suspect::Suspects,
+    suspect::{FAILURES_BEFORE_BLOCKED, Failed, Suspects},
     transaction::{End, Transactions},
 };
 use crate::telemetry::{self, TransactionResult};
 
 /// How long a turn waits for a first record.
 const IDLE: Duration = Duration::from_millis(20);
+/// The same while a partition waits for a schema: a registry answers within milliseconds.
+const IDLE_FOR_SCHEMA: Duration = Duration::from_millis(1);
 /// How often gauges are written.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
 /// Wait after an abort; it doubles with every further one up to the second.
 const ABORT_PAUSE_MIN: Duration = Duration::from_millis(10);
 const ABORT_PAUSE_MAX: Duration = Duration::from_secs(1);
-/// After so many aborts in a row records are taken one by one, to find the one that cannot be delivered.
-const ABORTS_BEFORE_SINGLE: u32 = 3;
+/// An outcome or dead letter below this is hardly what a topic refuses for its size: it was one of many in a request.
+const SUSPICIOUS_BYTES: usize = 64 << 10;
 
 /// What every worker of the process shares.
 pub struct Shared<B: Broker, D: Deciders> {
@@ -56,6 +58,22 @@ pub struct Shared<B: Broker, D: Deciders> {
     pub standby: Arc<Standby<D::Restoring>>,
     /// Whether keys are still where they were at the start.
     pub layout: Arc<Layout>,
+    /// What the output topics take at most, as it was said last.
+    pub limits: Arc<Mutex<MessageLimits>>,
+}
+
+impl<B: Broker, D: Deciders> Shared<B, D> {
+    fn limits(&self) -> MessageLimits {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks what the output topics take: at the start, and when one of them took less than it was known to.
+    pub(super) fn learn_limits(&self) {
+        match self.broker.message_limits() {
+            Ok(limits) => *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits,
+            Err(fault) => log::warn!("what topics take at most cannot be asked: {fault}"),
+        }
+    }
 }
 
 impl<B: Broker, D: Deciders> Clone for Shared<B, D> {
@@ -68,6 +86,7 @@ impl<B: Broker, D: Deciders> Clone for Shared<B, D> {
             suspects: Arc::clone(&self.suspects),
             standby: Arc::clone(&self.standby),
             layout: Arc::clone(&self.layout),
+            limits: Arc::clone(&self.limits),
         }
     }
 }
@@ -105,6 +124,11 @@ struct Decided {
     behind: Vec<i32>,
     broken: Vec<i32>,
     rotations: Vec<RotationStep>,
+    /// What fails if the batch does.
+    tried: Vec<Failed>,
+    /// The largest outcome and the largest dead letter.
+    largest: [Option<Largest>; 2],
+    events: usize,
     fault: Option<Fault>,
 }
 
@@ -163,8 +187,9 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         let limits = self.limits();
         let held = self.slots.take_held();
         let spare = std::mem::take(&mut self.spare);
+        let idle = if self.slots.any_waits() { IDLE_FOR_SCHEMA } else { IDLE };
         let (records, idle) =
-            gather(&*self.shared.broker, &self.consumer, held, spare, &limits, IDLE, &mut self.lanes)?;
+            gather(&*self.shared.broker, &self.consumer, held, spare, &limits, idle, &mut self.lanes)?;
         let layout = &self.shared.layout;
         if !records.iter().all(|record| layout.is_home(record.source().partition, record.key())) {
             layout.look(&*self.shared.broker)?;
@@ -184,19 +209,14 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             &self.transactions,
             &self.shared,
         );
-        let single = records.len() == 1;
-        let first = records.first().map(|record| (record.source(), record.offset()));
         let (held, spare) = left::<B, _>(&mut self.slots, &decided, records);
         self.spare = spare;
-        let end = self.end(&decided)?;
+        let end = self.end(&decided).inspect_err(|fault| self.failed(&decided, fault))?;
         telemetry::transaction_duration(self.shared.broker.now() - begun);
         match end {
             End::Committed => self.committed(&decided, held),
             End::Aborted(fault) => {
-                // Taken alone, so it is this one that cannot be delivered.
-                if let (true, FaultClass::TooLarge, Some((at, offset))) = (single, fault.class, first) {
-                    self.shared.suspects.count(at, offset);
-                }
+                self.failed(&decided, &fault);
                 self.aborted(&decided, &fault)
             }
         }
@@ -217,8 +237,8 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         while let Some(restored) = self.restores.take() {
             self.slots.restored(&self.consumer, restored)?;
         }
+        self.slots.wake(&self.consumer)?;
         let now = self.shared.broker.now();
-        self.slots.wake(&self.consumer, now)?;
         if now >= self.gauges_at {
             self.gauges_at = now + GAUGES_EVERY;
             self.gauges();
@@ -244,13 +264,15 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
 
     fn limits(&self) -> BatchLimits {
         let mut limits = self.shared.settings.batch;
-        if self.aborts >= ABORTS_BEFORE_SINGLE {
-            limits.events = 1;
+        if self.shared.suspects.any()
+            && let Some(most) = self.shared.suspects.events_max(self.slots.actives())
+        {
+            limits.events = limits.events.min(most);
         }
         limits
     }
 
-    fn end(&self, decided: &Decided) -> Result<End, Fault> {
+    fn end(&mut self, decided: &Decided) -> Result<End, Fault> {
         if let Some(fault) = &decided.fault {
             self.transactions.abort()?;
             return Ok(End::Aborted(fault.clone()));
@@ -282,22 +304,54 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             self.slots.trim(&*self.shared.broker, rotation);
         }
         if self.shared.suspects.any() {
-            for (at, position) in &decided.positions {
-                self.shared.suspects.passed(*at, *position);
-            }
+            self.passed(decided);
         }
         let now = self.shared.broker.now();
         for lane in self.lanes.lanes() {
             if decided.waiting.contains(&lane.partition) {
-                self.slots.wait_for_schema(&self.consumer, lane.partition, now)?;
+                self.slots.wait_for_schema(&self.consumer, lane.partition)?;
                 continue;
             }
-            self.slots.went_through(lane.partition);
             let own = held.iter_mut().find(|(partition, _)| *partition == lane.partition);
             let own = own.map(|(_, held)| std::mem::take(held)).unwrap_or_default();
             self.slots.hold(&self.consumer, lane.partition, own, now)?;
         }
         Ok(())
+    }
+
+    /// What failed before may be passed now.
+    fn passed(&mut self, decided: &Decided) {
+        for tried in decided.tried.iter().filter(|tried| tried.from != tried.until) {
+            self.shared.suspects.passed(tried.partition, tried.until);
+            if self.shared.health.stuck(tried.partition, None) {
+                log::info!("partition {}: goes on at {}", tried.partition, shown(tried.until));
+            }
+        }
+    }
+
+    /// Remembers a batch that failed, by whatever the worker's next life can do better.
+    fn failed(&self, decided: &Decided, fault: &Fault) {
+        let mut halve = false;
+        if let FaultClass::TooLarge(destination) = fault.class {
+            match culprit(decided, destination) {
+                // One that was not even sent is condemned by now.
+                _ if decided.fault.is_some() => {}
+                Some(largest) => self.shared.suspects.condemn(largest.at, largest.offset),
+                None => halve = true,
+            }
+            self.shared.learn_limits();
+        }
+        for tried in &decided.tried {
+            let failures = self.shared.suspects.failed(*tried, decided.events, halve);
+            if failures < FAILURES_BEFORE_BLOCKED {
+                continue;
+            }
+            let at = shown(tried.from);
+            let why = format!("{failures} tries in a row to go on at {at} failed, the last one: {fault}");
+            if self.shared.health.stuck(tried.partition, Some(why)) {
+                log::error!("partition {}: stands still at {at}: {fault}", tried.partition);
+            }
+        }
     }
 
     fn aborted(&mut self, decided: &Decided, fault: &Fault) -> Result<(), Fault> {
@@ -334,6 +388,16 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             telemetry::consumer_queue(self.number, queue.records, queue.bytes);
         }
     }
+}
+
+/// The record whose outcome or dead letter its topic did not take, where it can be told.
+fn culprit(decided: &Decided, destination: Destination) -> Option<Largest> {
+    let largest = match destination {
+        Destination::Outcomes => decided.largest[0],
+        Destination::DeadLetters => decided.largest[1],
+        Destination::Journal | Destination::Rulesets => None,
+    };
+    largest.filter(|largest| decided.events == 1 || largest.bytes >= SUSPICIOUS_BYTES)
 }
 
 /// What the batch left of the partitions that wait for an input, by partition, and the list's memory; the rest goes
@@ -377,17 +441,27 @@ fn decide<B: Broker, D: Deciders>(
         behind: Vec::new(),
         broken: Vec::new(),
         rotations: Vec::new(),
+        tried: Vec::with_capacity(lanes.lanes().len()),
+        largest: [None; 2],
+        events: records.len(),
         fault: None,
     };
     let producer = transactions.producer();
     let now = shared.broker.now();
+    let limits = shared.limits();
     for lane in lanes.lanes() {
         let ended = slots.ended(consumer, lane.partition, lane.came(), idle, now);
         let claimed = slots.is_claimed(lane.partition);
         // Records of a partition that is not ours to decide: it is read again once it is.
         let Some(decider) = slots.active(lane.partition) else { continue };
-        let mut sink = Sink::<B>::new(producer, &shared.settings, lane.partition);
-        match decide_lane::<B, _>(decider, lane, ended, records, &mut sink, &shared.suspects) {
+        let mut sink = Sink::<B>::new(producer, &shared.settings, &shared.suspects, limits, lane.partition);
+        let from = decider.positions();
+        let lane_end = decide_lane::<B, _>(decider, lane, ended, records, &mut sink);
+        decided.tried.push(Failed { partition: lane.partition, from, until: decider.positions() });
+        for (largest, of_lane) in decided.largest.iter_mut().zip(sink.largest()) {
+            *largest = Largest::of(*largest, of_lane);
+        }
+        match lane_end {
             LaneEnd::Done => {}
             LaneEnd::Behind => decided.behind.push(lane.partition),
             LaneEnd::NeedsSchema => decided.waiting.push(lane.partition),

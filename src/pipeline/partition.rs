@@ -4,6 +4,7 @@ use super::journal::{Journal, JournalBatch};
 use super::{InRecord, Input, OutcomeEncoding, Output};
 use crate::codec::journal::Head;
 use crate::codec::{self, DecodeError, SchemaRef, Schemas};
+use crate::domain::cut::cut_to;
 use crate::domain::hashing::hash64;
 use crate::domain::limits;
 use crate::domain::outcome::{Outcome, Source};
@@ -98,7 +99,7 @@ impl Partition {
         out: &mut dyn Output,
     ) -> Result<(), Interrupt> {
         match key_of(record) {
-            Err((code, why)) => out.dead_letter(record, code, &why),
+            Err((code, why)) => dead_letter(out, record, code, &why),
             Ok(key) => match record.input {
                 Input::PosEvents => self.pos_event(schemas, record, key, out)?,
                 Input::AccountEvents => self.account_event(schemas, record, key, out)?,
@@ -217,7 +218,7 @@ impl Partition {
             Ok(event) => event,
             Err(DecodeError::NeedsSchema(schema)) => return Err(Interrupt::NeedsSchema(schema)),
             Err(DecodeError::Fault { code, message, field }) => {
-                out.dead_letter(record, code, &message);
+                dead_letter(out, record, code, &message);
                 let outcome = engine.undecodable(&at, digest_of(record), &message, field.as_deref());
                 effects.publish_unjudged(outcome, out);
                 return Ok(());
@@ -257,16 +258,21 @@ impl Partition {
             Ok(event) => event,
             Err(DecodeError::NeedsSchema(schema)) => return Err(Interrupt::NeedsSchema(schema)),
             Err(DecodeError::Fault { code, message, .. }) => {
-                out.dead_letter(record, code, &message);
+                dead_letter(out, record, code, &message);
                 return Ok(());
             }
         };
         match engine.apply_account_event(effects.state, &event, &at) {
             Ok(decision) => effects.carry_out(decision, out)?,
-            Err(refusal) => out.dead_letter(record, refusal.code, &refusal.message),
+            Err(refusal) => dead_letter(out, record, refusal.code, &refusal.message),
         }
         Ok(())
     }
+}
+
+/// A dead letter whose words are bounded: names out of a writer's schema can be of any length.
+fn dead_letter(out: &mut dyn Output, record: &InRecord<'_>, code: &'static str, message: &str) {
+    out.dead_letter(record, code, &cut_to(message, limits::DEAD_LETTER_MESSAGE_CHARS_MAX));
 }
 
 /// The key as text: the account. Without it a record has no account and no outcome.
@@ -322,7 +328,19 @@ impl Effects<'_> {
         self.publish(&outcome, out);
     }
 
+    /// Encodes an outcome into what its topic surely takes.
     fn publish(&mut self, outcome: &Outcome<'_>, out: &mut dyn Output) {
+        self.encode(outcome);
+        if self.encoded.len() > limits::OUTCOME_BYTES_MAX {
+            let mut outcome = outcome.clone();
+            outcome.shorten();
+            self.encode(&outcome);
+        }
+        out.outcome(outcome, outcome.account_number.as_bytes(), self.encoded);
+        self.journal.count_outcome();
+    }
+
+    fn encode(&mut self, outcome: &Outcome<'_>) {
         self.encoded.clear();
         match self.encoding {
             OutcomeEncoding::Json => codec::json::write_outcome(outcome, self.encoded),
@@ -331,7 +349,5 @@ impl Effects<'_> {
                 codec::avro::write_outcome(outcome, self.encoded);
             }
         }
-        out.outcome(outcome, outcome.account_number.as_bytes(), self.encoded);
-        self.journal.count_outcome();
     }
 }

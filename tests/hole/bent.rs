@@ -8,7 +8,7 @@ use std::time::Duration;
 use tillgate::kafka::client::Cluster;
 use tillgate::kafka::failure::{Fault, FaultClass, Operation};
 use tillgate::kafka::port::{
-    Broker, GroupConsumer, Header, Input, RulesetChange, TopicPartition, TransactionalProducer,
+    Broker, GroupConsumer, Header, Input, Kept, RulesetChange, TopicPartition, TransactionalProducer,
 };
 
 type Member = <Cluster as Broker>::Consumer;
@@ -148,10 +148,10 @@ impl TransactionalProducer<Member> for Producer {
     fn dead_letter(
         &self,
         record: &<Member as GroupConsumer>::Record<'_>,
-        value_bytes: usize,
+        kept: Kept,
         headers: &[Header<'_>],
     ) -> Result<(), Fault> {
-        self.inner.dead_letter(record, value_bytes, headers)
+        self.inner.dead_letter(record, kept, headers)
     }
 
     fn journal(&self, partition: i32, record: &[u8]) -> Result<(), Fault> {

@@ -133,9 +133,6 @@ transaction.state.log.min.isr=$in_sync
 transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=$replicas
 share.coordinator.state.topic.min.isr=$in_sync
-# oversized input is a test case
-message.max.bytes=8388608
-replica.fetch.max.bytes=8388608
 # take-over within seconds: a killed broker may register again once its last session has run out, nobody waits for
 # members to come, sessions are short, and timed-out transactions are looked for every second
 broker.session.timeout.ms=4000

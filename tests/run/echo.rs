@@ -82,17 +82,24 @@ impl Decider for Echo {
             Some(b"panic") => panic!("asked to panic"),
             None | Some([0, ..]) => out.dead_letter(record, "400.001", "cannot be decoded"),
             Some(_) if record.input == Input::AccountEvents => self.now.account_events += 1,
-            Some(_) => {
+            Some(text) => {
                 self.now.events += 1;
-                let value = format!(
+                let mut value = format!(
                     "{}:{}:{}:{}",
                     self.partition, record.offset, self.now.events, self.now.account_events
                 );
+                if let Some(size) = size_asked_for(text) {
+                    value = format!("{value}:{}", "x".repeat(size));
+                }
                 out.outcome(record.key.unwrap_or_default(), value.as_bytes());
             }
         }
         self.now.positions[record.input as usize] = Some(record.offset + 1);
         Ok(())
+    }
+
+    fn can_go_on(&self) -> bool {
+        self.switches.registry_up.load(Ordering::Acquire)
     }
 
     fn on_condemned(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) {
@@ -144,6 +151,11 @@ impl Decider for Echo {
     fn accounts(&self) -> usize {
         0
     }
+}
+
+/// The size of the outcome that a record asks for.
+fn size_asked_for(text: &[u8]) -> Option<usize> {
+    str::from_utf8(text).ok()?.strip_prefix("large ")?.parse().ok()
 }
 
 impl Restoring for Echo {

@@ -10,8 +10,8 @@ use std::{
 use tillgate::kafka::{
     failure::{Fault, FaultClass, Operation},
     port::{
-        Broker, Followed, Input, InputEnds, JournalEnds, JournalFollower, JournalReader, Positions,
-        TopicPartition,
+        Broker, Followed, Input, InputEnds, JournalEnds, JournalFollower, JournalReader, MessageLimits,
+        Positions, TopicPartition,
     },
 };
 
@@ -62,6 +62,11 @@ impl Broker for SimBroker {
 
     fn follower(&self) -> Result<Follower, Fault> {
         Ok(Follower { seat: self.seat.clone(), followed: Vec::new(), late: BTreeMap::new() })
+    }
+
+    fn message_limits(&self) -> Result<MessageLimits, Fault> {
+        let world = self.seat.world();
+        Ok(if world.tells_limits { world.limits } else { MessageLimits::UNKNOWN })
     }
 
     fn input_partitions(&self) -> Result<u32, Fault> {

@@ -353,7 +353,8 @@ impl Again<'_> {
             *next += 1;
             if self.given_up.contains(&(input, record.partition, record.offset)) {
                 let poison = self.may_give_up.poison && is_poison(record.value);
-                if !poison && self.may_give_up.outcome_bytes_max.is_none() {
+                let limited = self.may_give_up.outcome_bytes_max.or(self.may_give_up.letter_bytes_max);
+                if !poison && limited.is_none() {
                     return Err(format!("{input:?} {offset} was given up for no reason"));
                 }
                 self.partition.on_failed_record(&record, &mut self.published);

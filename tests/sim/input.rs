@@ -28,6 +28,8 @@ pub struct Shape {
     pub seed: u64,
     pub events: u64,
     pub accounts: u32,
+    /// How many records have a bad one before them that is meant to stop its partition.
+    pub bad_per_mille: u16,
     /// Over how much time they come.
     pub time: Duration,
 }
@@ -78,11 +80,36 @@ fn coming(shape: &Shape) -> Vec<Coming> {
                 let timestamp_millis = record.time.0 / 1_000;
                 let record =
                     Record { key: record.key, value: Some(value), timestamp_millis, ..Record::default() };
+                if draw.per_mille(shape.bad_per_mille) {
+                    coming.push((Topic::PosEvents, worst(&record, &mut draw)));
+                }
                 meddle(&mut coming, record, &mut draw, &shop);
             }
         }
     }
     coming
+}
+
+/// What a sender can do at the worst with the right to write an input.
+fn worst(record: &Record, draw: &mut Draw) -> Record {
+    let unreadable = |headers| Record { value: Some(b"{".to_vec()), headers, ..record.clone() };
+    match draw.below(7) {
+        0 => unreadable(vec![("bomb", vec![0; 20_000])]),
+        1 => unreadable((0..300).map(|_| ("many", vec![0; 3])).collect()),
+        2 => unreadable(vec![("error.code", b"forged".to_vec()), ("attempt", b"0".to_vec())]),
+        3 => Record { value: Some(vec![b'{'; 20_000]), ..record.clone() },
+        4 => Record { key: Some(vec![b'k'; 20_000]), ..record.clone() },
+        5 => {
+            let text = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default());
+            let id = format!("\"accountTransactionId\":\"{}", "x".repeat(20_000));
+            let value = text.replace("\"accountTransactionId\":\"", &id).into_bytes();
+            Record { value: Some(value), ..record.clone() }
+        }
+        _ => {
+            let id = draw.between(1_000, 1_000_000).to_be_bytes();
+            Record { value: Some([&[0], &id[..], &[1]].concat()), ..record.clone() }
+        }
+    }
 }
 
 /// The record, and now and then something else before it.

@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use tillgate::kafka::dead_letter::HEADER_FRAMING_BYTES;
+
 /// The topics of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
@@ -29,6 +31,17 @@ pub struct Record {
 
 impl Record {
     /// A header's value.
+    /// Bytes of its headers.
+    pub fn headers_bytes(&self) -> usize {
+        self.headers.iter().map(|(name, value)| name.len() + value.len() + HEADER_FRAMING_BYTES).sum()
+    }
+
+    /// Bytes of key, value and headers.
+    pub fn bytes(&self) -> usize {
+        let part = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        part(&self.key) + part(&self.value) + self.headers_bytes()
+    }
+
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(found, _)| *found == name).map(|(_, value)| &**value)
     }

@@ -64,6 +64,10 @@ impl InboundRecord for Lent {
     fn schema_guid(&self) -> Option<[u8; 16]> {
         None
     }
+
+    fn headers_bytes(&self) -> usize {
+        self.record.headers_bytes()
+    }
 }
 
 /// Reading of one partition.
@@ -271,14 +275,16 @@ impl Member {
     }
 
     fn next(&self) -> Option<Lent> {
-        self.with(|client| {
+        let lent = self.with(|client| {
             let lent = client.buffer.pop_front()?;
             if let Some(reading) = client.owned.get_mut(&lent.at) {
                 reading.delivered = Some(lent.offset + 1);
             }
             Some(lent)
-        })
-        .flatten()
+        });
+        let lent = lent.flatten()?;
+        self.seat.world().met(lent.at, lent.offset);
+        Some(lent)
     }
 
     fn beat_soon(&self) {

@@ -13,6 +13,8 @@ use super::{input::Shape, world::Rates};
 
 /// Outcomes that a cluster with a small limit does not take: those with many messages.
 const LARGE: usize = 1_400;
+/// Dead letters that it does not take: those of records with long headers, keys or values.
+const LETTER: usize = 3_000;
 
 /// What happens to processes, nodes and what is around them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,9 @@ pub struct Plan {
     pub poison: bool,
     /// Largest outcome that the cluster takes, where it does not take all.
     pub outcome_bytes_max: Option<usize>,
+    /// Largest dead letter, likewise; and whether the cluster says what it takes.
+    pub letter_bytes_max: Option<usize>,
+    pub tells_limits: bool,
     pub replaces: bool,
     /// Whether processes keep warm copies of what others decide.
     pub standby: bool,
@@ -129,12 +134,9 @@ impl Plan {
             upgrades: draw.per_mille(300),
             poison: draw.per_mille(150),
             outcome_bytes_max: draw.per_mille(100).then_some(LARGE),
-            shape: Shape {
-                seed: seed % 512,
-                events: draw.between(15, 70).into(),
-                accounts: draw.between(3, 9),
-                time: faults_for.mul_f64(f64::from(draw.between(1, 90)) / 100.0),
-            },
+            letter_bytes_max: draw.per_mille(200).then_some(LETTER),
+            tells_limits: draw.per_mille(500),
+            shape: shape(seed, faults_for, &mut draw),
             rates,
             weights,
             fuse_freezes: 400,
@@ -158,10 +160,31 @@ impl Plan {
             upgrades: false,
             poison: false,
             outcome_bytes_max: None,
+            letter_bytes_max: None,
             rates: Rates::default(),
             weights,
             fuse_freezes: 0,
             session_timeout: Duration::from_secs(3),
+            ..plan
+        }
+    }
+
+    /// A run in which nothing goes wrong but what senders send.
+    pub fn of_bad_senders(seed: u64) -> Self {
+        let plan = Self::of(seed);
+        Self {
+            test: "within_eight_turns",
+            processes: 1,
+            named: false,
+            upgrades: false,
+            poison: false,
+            outcome_bytes_max: Some(LARGE),
+            letter_bytes_max: Some(LETTER),
+            tells_limits: true,
+            standby: false,
+            shape: Shape { bad_per_mille: 300, ..plan.shape },
+            rates: Rates::default(),
+            weights: plan.weights.map(|(blow, _)| (blow, u32::from(blow == Blow::Start))),
             ..plan
         }
     }
@@ -177,5 +200,15 @@ impl Plan {
             check_topic_configs: false,
             ..Settings::default()
         }
+    }
+}
+
+fn shape(seed: u64, faults_for: Duration, draw: &mut Draw) -> Shape {
+    Shape {
+        seed: seed % 512,
+        events: draw.between(15, 70).into(),
+        accounts: draw.between(3, 9),
+        bad_per_mille: if draw.per_mille(500) { 30 } else { 0 },
+        time: faults_for.mul_f64(f64::from(draw.between(1, 90)) / 100.0),
     }
 }

@@ -147,6 +147,14 @@ impl Decider for PlantedLive {
         self.real.on_record(record, sink)
     }
 
+    fn expect(&mut self, record: &InRecord<'_>) {
+        self.real.expect(record);
+    }
+
+    fn can_go_on(&self) -> bool {
+        !self.trouble.sim.world().registry_is_down() && self.real.can_go_on()
+    }
+
     fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {
         self.real.on_condemned(record, sink);
     }

@@ -11,8 +11,8 @@ use tillgate::{
     codec::rulesets::write_change,
     domain::partitioner::partition_of,
     kafka::{
-        failure::{Fault, FaultClass, Operation},
-        port::{Header, InboundRecord, RulesetChange, TopicPartition, TransactionalProducer},
+        failure::{Destination, Fault, FaultClass, Operation},
+        port::{Header, InboundRecord, Kept, RulesetChange, TopicPartition, TransactionalProducer},
     },
 };
 
@@ -40,6 +40,9 @@ struct Sending {
     /// What the coordinator was told of in this transaction.
     added: BTreeSet<Place>,
     offsets_added: bool,
+    /// Partitions whose journal it writes, and the positions that it has taken in.
+    decides: BTreeSet<i32>,
+    positions: Vec<(TopicPartition, i64)>,
     /// Number of the next batch; the last one that was numbered is sent again under the same.
     batch: u64,
     failure: Option<Fault>,
@@ -62,12 +65,18 @@ fn fault(operation: Operation, class: FaultClass, text: &str) -> Fault {
     Fault::new(operation, class, text)
 }
 
-fn is_too_large(world: &World, record: &Record) -> bool {
-    record.value.as_ref().is_some_and(|value| value.len() > world.outcome_bytes_max)
+/// Where a record is for whose size its topic does not take it.
+fn too_large(world: &World, topic: Topic, record: &Record) -> Option<Destination> {
+    let (destination, most) = match topic {
+        Topic::Outcomes => (Destination::Outcomes, world.limits.outcomes),
+        Topic::DeadLetters => (Destination::DeadLetters, world.limits.dead_letters),
+        _ => return None,
+    };
+    (record.bytes() > most).then_some(destination)
 }
 
-fn too_large(operation: Operation) -> Fault {
-    fault(operation, FaultClass::TooLarge, "the cluster takes no record of this size")
+fn refused_for_size(operation: Operation, destination: Destination) -> Fault {
+    fault(operation, FaultClass::TooLarge(destination), "the cluster takes no record of this size")
 }
 
 impl Producer {
@@ -148,9 +157,11 @@ impl Producer {
                 world.log(place).append(None, record);
                 return Ok(());
             }
-            if place.0 == Topic::Outcomes && is_too_large(&world, &record) && world.draw.per_mille(500) {
+            if let Some(destination) = too_large(&world, place.0, &record)
+                && world.draw.per_mille(500)
+            {
                 world.fault(self.seat.process.number, "record too large");
-                return Err(too_large(Operation::Produce));
+                return Err(refused_for_size(Operation::Produce, destination));
             }
             world.draw.per_mille(60)
         };
@@ -211,10 +222,10 @@ impl Producer {
             }
             fails.then(|| world.draw.per_mille(500))
         };
-        if place.0 == Topic::Outcomes && records.iter().any(|record| is_too_large(&self.seat.world(), record))
-        {
+        let refused = |record| too_large(&self.seat.world(), place.0, record);
+        if let Some(destination) = records.iter().find_map(refused) {
             self.seat.world().fault(self.seat.process.number, "record too large");
-            return Err(too_large(Operation::Flush));
+            return Err(refused_for_size(Operation::Flush, destination));
         }
         if let Some(arrived) = fails {
             // Given up by the client; the broker may have it all the same.
@@ -358,6 +369,8 @@ impl TransactionalProducer<Member> for Producer {
         let mut sending = self.sending.borrow_mut();
         sending.failure = None;
         sending.queue.clear();
+        sending.decides.clear();
+        sending.positions.clear();
         Ok(())
     }
 
@@ -366,10 +379,20 @@ impl TransactionalProducer<Member> for Producer {
         self.queue((Topic::Outcomes, partition), record)
     }
 
-    fn dead_letter(&self, record: &Lent, value_bytes: usize, headers: &[Header<'_>]) -> Result<(), Fault> {
+    fn dead_letter(&self, record: &Lent, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault> {
         let mut letter = record.record().clone();
-        if let Some(value) = &mut letter.value {
-            value.truncate(value_bytes);
+        letter.key = letter.key.filter(|_| kept.key);
+        letter.value = letter.value.zip(kept.value_bytes).map(|(mut value, most)| {
+            value.truncate(most);
+            value
+        });
+        if !kept.headers {
+            letter.headers.clear();
+        }
+        for (name, _) in &mut letter.headers {
+            if headers.iter().any(|header| header.name == *name) {
+                *name = "sender.forged";
+            }
         }
         letter.headers.extend(headers.iter().map(|header| (header.name, header.value.to_vec())));
         let partitions = self.seat.world().partitions;
@@ -383,6 +406,7 @@ impl TransactionalProducer<Member> for Producer {
             headers: vec![(WRITER_HEADER, self.who.borrow().id.clone().into_bytes())],
             ..Record::default()
         };
+        self.sending.borrow_mut().decides.insert(partition);
         self.queue((Topic::Journal, partition), record)
     }
 
@@ -395,6 +419,7 @@ impl TransactionalProducer<Member> for Producer {
 
     fn offsets(&self, positions: &[(TopicPartition, i64)], membership: &(u64, i32)) -> Result<(), Fault> {
         self.check(Operation::Offsets)?;
+        self.sending.borrow_mut().positions = positions.to_vec();
         let bug = self.seat.world().bug;
         if bug == Some(Bug::OffsetsOutside) {
             self.seat.world().group.commit_plainly(positions);
@@ -421,6 +446,9 @@ impl TransactionalProducer<Member> for Producer {
     fn commit(&self) -> Result<(), Fault> {
         let ended = self.end(Operation::Commit, true);
         self.seat.note("commit", [ended.is_ok().into(), 0]);
+        if ended.is_ok() {
+            self.seat.world().passed(&self.sending.borrow().positions);
+        }
         match ended {
             Err(fault)
                 if fault.class != FaultClass::Retriable
@@ -433,6 +461,8 @@ impl TransactionalProducer<Member> for Producer {
     }
 
     fn abort(&self) -> Result<(), Fault> {
+        let decides = std::mem::take(&mut self.sending.borrow_mut().decides);
+        self.seat.world().was_in_vain(decides.into_iter());
         self.sending.borrow_mut().queue.clear();
         let nothing = self.nothing_sent();
         let ended = self.end(Operation::Abort, false);

@@ -12,7 +12,12 @@ use std::{
 
 use tillgate::{
     engine::Engine,
-    kafka::{self, health::Health, partitions::Partitions, port::Input, port::TopicPartition},
+    kafka::{
+        self,
+        health::Health,
+        partitions::Partitions,
+        port::{Input, MessageLimits, TopicPartition},
+    },
 };
 
 use super::{
@@ -63,6 +68,8 @@ pub struct Report {
     pub recovered_after: Duration,
     /// Transactions that timed out with positions that a restore had waited for.
     pub waited_out: u64,
+    /// The most turns on a partition that were in vain before a record was passed.
+    pub in_vain_max: u64,
     /// How often a coroutine was resumed.
     pub resumes: u64,
 }
@@ -353,7 +360,11 @@ pub fn run_plan(plan: Plan, bug: Option<Bug>) -> Report {
     world.group.session_timeout = plan.session_timeout;
     world.group.replaces = plan.replaces;
     world.group.eager = plan.eager;
-    world.outcome_bytes_max = plan.outcome_bytes_max.unwrap_or(usize::MAX);
+    world.limits = MessageLimits {
+        outcomes: plan.outcome_bytes_max.unwrap_or(usize::MAX),
+        dead_letters: plan.letter_bytes_max.unwrap_or(usize::MAX),
+    };
+    world.tells_limits = plan.tells_limits;
     let sim = Sim::new(world);
     let fed = Arc::new(AtomicBool::new(false));
     let violation = Arc::default();
@@ -404,6 +415,7 @@ pub fn run_plan(plan: Plan, bug: Option<Bug>) -> Report {
         virtual_time: world.now,
         recovered_after: world.recovered_after,
         waited_out: world.waited_out,
+        in_vain_max: world.in_vain_max,
         resumes: scheduler.resumes,
     }
 }

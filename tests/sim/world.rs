@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tillgate::load::draw::Draw;
+use tillgate::{
+    kafka::port::{MessageLimits, TopicPartition},
+    load::draw::Draw,
+};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
@@ -96,8 +99,15 @@ pub struct World {
     pub news: bool,
     /// Transactions that senders of input have open.
     pub senders: u32,
-    /// Largest outcome that the cluster takes.
-    pub outcome_bytes_max: usize,
+    /// Largest outcome and largest dead letter that the cluster takes, and whether it says so.
+    pub limits: MessageLimits,
+    pub tells_limits: bool,
+    /// Turns so far that decided on a partition in vain, by its number.
+    in_vain: Vec<u64>,
+    /// How many there had been when a record was delivered that is not passed yet.
+    met: BTreeMap<(TopicPartition, i64), u64>,
+    /// The most turns that were in vain before a record was passed.
+    pub in_vain_max: u64,
     /// How long after the last fault everything was decided.
     pub recovered_after: Duration,
     /// Restores that were told that their partition's positions are held: whose, and since when.
@@ -137,7 +147,11 @@ impl World {
             spawned: VecDeque::new(),
             news: false,
             senders: 0,
-            outcome_bytes_max: usize::MAX,
+            limits: MessageLimits::UNKNOWN,
+            tells_limits: false,
+            in_vain: vec![0; partitions as usize],
+            met: BTreeMap::new(),
+            in_vain_max: 0,
             recovered_after: Duration::ZERO,
             waits: BTreeMap::new(),
             waited_out: 0,
@@ -208,6 +222,27 @@ impl World {
         *self.faults.entry(kind).or_default() += 1;
         self.note(process, kind, detail);
         self.schedule.push(Step { at: self.now, process, what: kind, detail });
+    }
+
+    /// A record is delivered to a worker.
+    pub fn met(&mut self, at: TopicPartition, offset: i64) {
+        let before = self.in_vain[at.partition as usize];
+        self.met.entry((at, offset)).or_insert(before);
+    }
+
+    /// A transaction that decided on these partitions was aborted.
+    pub fn was_in_vain(&mut self, partitions: impl Iterator<Item = i32>) {
+        partitions.for_each(|partition| self.in_vain[partition as usize] += 1);
+    }
+
+    /// What lies before these positions is committed.
+    pub fn passed(&mut self, positions: &[(TopicPartition, i64)]) {
+        for (at, position) in positions {
+            let now = self.in_vain[at.partition as usize];
+            let passed = self.met.extract_if((*at, 0)..(*at, *position), |_, _| true);
+            let most = passed.map(|(_, before)| now - before).max();
+            self.in_vain_max = self.in_vain_max.max(most.unwrap_or(0));
+        }
     }
 
     /// A restore of `process` is told that its partition's positions are held.

@@ -22,6 +22,8 @@ use super::{
     log as client_log, watermarks,
 };
 
+/// The setting of a topic that limits the size of a batch of records.
+pub const MAX_MESSAGE: &str = "max.message.bytes";
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a single broker may take, one of which may be gone without the others having noticed.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -35,6 +37,14 @@ pub struct TopicState {
     pub settings: BTreeMap<String, String>,
     /// The settings made for this topic alone.
     pub own_settings: BTreeMap<String, String>,
+}
+
+impl TopicState {
+    /// The largest batch of records that it takes, in bytes; none where that is not known.
+    #[must_use]
+    pub fn message_bytes_max(&self) -> Option<usize> {
+        self.settings.get(MAX_MESSAGE)?.parse().ok()
+    }
 }
 
 struct Quiet;

@@ -31,6 +31,7 @@ const PROTECTED: &[&str] = &[
     "log.connection.close",
     "log_level",
     "message.max.bytes",
+    "batch.size",
     "socket.timeout.ms",
     "fetch.max.bytes",
     "queued.max.messages.kbytes",
@@ -48,6 +49,10 @@ const CONSUMER_QUEUE_RECORDS_MAX: usize = 100_000;
 const PRODUCER_QUEUE_RECORDS_MAX: usize = 100_000;
 /// What one who reads a journal or outcomes keeps ahead, in bytes.
 const READER_QUEUE_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of a partition's messages that a producer sends in one batch, unless a single one is larger: a topic limits
+/// batches by the same setting as messages, and refuses the whole of one that is too large.
+pub const PRODUCED_AT_ONCE_BYTES_MAX: usize = 512 << 10;
 
 /// Room for headers and framing above the largest value.
 const OVERHEAD_BYTES: usize = 64 << 10;
@@ -190,7 +195,8 @@ pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
         // The client refuses a request time-out above the transaction's.
         .set("socket.timeout.ms", millis(settings.socket_timeout.min(settings.transaction_timeout)))
         .set("delivery.report.only.error", "true")
-        .set("message.max.bytes", (settings.message_bytes_max + OVERHEAD_BYTES).to_string());
+        .set("message.max.bytes", (settings.message_bytes_max + OVERHEAD_BYTES).to_string())
+        .set("batch.size", PRODUCED_AT_ONCE_BYTES_MAX.to_string());
     bound(&mut config, settings);
     linger(&mut config, settings, "1");
     config

@@ -18,7 +18,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol},
     error::{KafkaError, RDKafkaErrorCode},
-    message::{BorrowedHeaders, BorrowedMessage, OwnedHeaders, OwnedMessage},
+    message::{BorrowedMessage, OwnedHeaders, OwnedMessage},
     types::RDKafkaRespErr,
 };
 
@@ -30,7 +30,7 @@ use super::{
     },
     clock, config,
     error::fault,
-    guid, log as client_log, place, watermarks,
+    guid, letter_headers, log as client_log, place, watermarks,
 };
 
 /// How long a seek may take before the member counts as broken.
@@ -159,12 +159,13 @@ macro_rules! of_message {
 }
 
 impl Lent<'_> {
-    /// Its own headers.
-    pub(super) fn headers(&self) -> Option<OwnedHeaders> {
-        match &self.message {
-            Held::Lent(message) => message.headers().map(BorrowedHeaders::detach),
-            Held::Detached(message, _) => message.headers().cloned(),
-        }
+    /// A copy of its own headers, in which none has a name of `ours`.
+    pub(super) fn headers_beside(&self, ours: &[&str]) -> Option<OwnedHeaders> {
+        let headers = match &self.message {
+            Held::Lent(message) => message.headers(),
+            Held::Detached(message, _) => message.headers().map(OwnedHeaders::as_borrowed),
+        };
+        headers.map(|headers| letter_headers::copy(headers, ours))
     }
 }
 
@@ -196,6 +197,15 @@ impl InboundRecord for Lent<'_> {
         match &self.message {
             Held::Lent(message) => guid::value_schema_guid(message),
             Held::Detached(_, guid) => *guid,
+        }
+    }
+
+    fn headers_bytes(&self) -> usize {
+        match &self.message {
+            Held::Lent(message) => message.headers().map_or(0, letter_headers::bytes),
+            Held::Detached(message, _) => {
+                message.headers().map_or(0, |headers| letter_headers::bytes(headers.as_borrowed()))
+            }
         }
     }
 }

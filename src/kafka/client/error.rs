@@ -34,7 +34,6 @@ fn class(error: &KafkaError) -> FaultClass {
         KafkaError::MessageConsumption(_) => FaultClass::Retriable,
         KafkaError::MessageProduction(code) => match code {
             RDKafkaErrorCode::QueueFull => FaultClass::Retriable,
-            RDKafkaErrorCode::MessageSizeTooLarge => FaultClass::TooLarge,
             RDKafkaErrorCode::Fatal => FaultClass::Fatal,
             code if is_fenced(*code) => FaultClass::Fenced,
             _ => FaultClass::NeedsAbort,

@@ -16,6 +16,7 @@ mod guid;
 mod headers;
 mod journal;
 mod journal_follower;
+mod letter_headers;
 mod log;
 mod place;
 mod poll;
@@ -29,7 +30,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use admin::{Admin, TopicState};
+pub use admin::{Admin, MAX_MESSAGE, TopicState};
+pub use config::PRODUCED_AT_ONCE_BYTES_MAX;
 pub use dump::{Dump, Isolation, Span};
 pub use embedded::Embedded;
 pub use event_producer::EventProducer;
@@ -38,7 +40,7 @@ use journal::Asker;
 
 use super::{
     failure::{Fault, FaultClass, Operation},
-    port::{Broker, JournalEnds},
+    port::{Broker, JournalEnds, MessageLimits},
     settings::Settings,
 };
 
@@ -46,6 +48,10 @@ use super::{
 const END_WITHIN: Duration = Duration::from_millis(500);
 /// How long no worker asks again after there was no answer.
 const END_PAUSE: Duration = Duration::from_secs(5);
+
+/// What a batch of one record takes besides its key, value and headers: 61 bytes of its own head, and the record's
+/// lengths, time and offset. Topics limit batches.
+const BATCH_FRAMING_BYTES: usize = 128;
 
 /// A Kafka cluster, reached through librdkafka.
 pub struct Cluster {
@@ -128,6 +134,19 @@ impl Broker for Cluster {
 
     fn follower(&self) -> Result<Self::Follower, Fault> {
         journal_follower::Trail::open(Arc::clone(&self.settings))
+    }
+
+    fn message_limits(&self) -> Result<MessageLimits, Fault> {
+        if !self.settings.check_topic_configs {
+            return Ok(MessageLimits::UNKNOWN);
+        }
+        let topics = &self.settings.topics;
+        let found = self.admin.topics(&[&topics.pos_outcomes, &topics.dead_letters], true)?;
+        let limit = |name: &str| {
+            let limit = found.get(name).and_then(|topic| topic.message_bytes_max());
+            limit.map_or(usize::MAX, |bytes| bytes.saturating_sub(BATCH_FRAMING_BYTES))
+        };
+        Ok(MessageLimits { outcomes: limit(&topics.pos_outcomes), dead_letters: limit(&topics.dead_letters) })
     }
 
     fn input_partitions(&self) -> Result<u32, Fault> {

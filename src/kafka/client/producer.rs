@@ -26,7 +26,7 @@ use rdkafka::{
 use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
-        port::{Header, InboundRecord, RulesetChange, TopicPartition, TransactionalProducer},
+        port::{Header, InboundRecord, Kept, RulesetChange, TopicPartition, TransactionalProducer},
         settings::{Settings, Topics},
     },
     clock, config,
@@ -48,8 +48,8 @@ const ASK_AGAIN_MAX: Duration = Duration::from_millis(500);
 const OVERDUE: Duration = Duration::from_secs(1);
 
 /// What the callbacks note.
-#[derive(Default)]
 pub struct Noted {
+    topics: Topics,
     signals: Signals,
     failed: AtomicBool,
     failure: Mutex<Option<Fault>>,
@@ -73,15 +73,20 @@ impl ProducerContext for Noted {
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         self.signals.on_event();
         if let Err((error, message)) = result {
-            let class = match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::MessageSizeTooLarge) => FaultClass::TooLarge,
-                _ => FaultClass::NeedsAbort,
-            };
+            let class = class_of(error, &self.topics, message.topic(), FaultClass::NeedsAbort);
             let text = format!("a message to {} [{}]: {error}", message.topic(), message.partition());
             let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
             failure.get_or_insert(Fault::new(Operation::Flush, class, text));
             self.failed.store(true, Ordering::Release);
         }
+    }
+}
+
+/// The class of an error about one message to `topic`: a size that no try will change, or else `other`.
+fn class_of(error: &KafkaError, topics: &Topics, topic: &str, other: FaultClass) -> FaultClass {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => FaultClass::TooLarge(topics.destination(topic)),
+        _ => other,
     }
 }
 
@@ -115,8 +120,14 @@ pub struct Producer {
 impl Producer {
     /// Makes a producer and settles what its id left open.
     pub fn init(settings: &Settings, transactional_id: &str) -> Result<Self, Fault> {
+        let noted = Noted {
+            topics: settings.topics.clone(),
+            signals: Signals::default(),
+            failed: AtomicBool::new(false),
+            failure: Mutex::default(),
+        };
         let base: BaseProducer<Noted> = config::producer(settings, transactional_id)
-            .create_with_context(Noted::default())
+            .create_with_context(noted)
             .map_err(|error| fault(Operation::Init, &error))?;
         let producer = Self {
             base: Arc::new(base),
@@ -204,7 +215,8 @@ impl Producer {
             }
             let since = *full_since.get_or_insert_with(clock::now);
             if !full || since.elapsed() > self.transaction_timeout {
-                return Err(fault(Operation::Produce, &error));
+                let found = fault(Operation::Produce, &error);
+                return Err(Fault { class: class_of(&error, &self.topics, topic, found.class), ..found });
             }
             self.drain();
             std::thread::sleep(FLUSH_STEP);
@@ -234,16 +246,13 @@ impl TransactionalProducer<Member> for Producer {
         self.send(&self.topics.pos_outcomes, Some(partition), Some(key), Some(value), || None)
     }
 
-    fn dead_letter(
-        &self,
-        record: &Lent<'_>,
-        value_bytes: usize,
-        headers: &[Header<'_>],
-    ) -> Result<(), Fault> {
-        let value = record.value().map(|value| &value[..value_bytes.min(value.len())]);
-        self.send(&self.topics.dead_letters, None, record.key(), value, || {
-            let own = record.headers().unwrap_or_default();
-            Some(headers.iter().fold(own, |all, header| {
+    fn dead_letter(&self, record: &Lent<'_>, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault> {
+        let value = record.value().zip(kept.value_bytes).map(|(value, most)| &value[..most.min(value.len())]);
+        let key = record.key().filter(|_| kept.key);
+        let ours: Vec<&str> = headers.iter().map(|header| header.name).collect();
+        self.send(&self.topics.dead_letters, None, key, value, || {
+            let own = if kept.headers { record.headers_beside(&ours) } else { None };
+            Some(headers.iter().fold(own.unwrap_or_default(), |all, header| {
                 all.insert(KafkaHeader { key: header.name, value: Some(header.value) })
             }))
         })

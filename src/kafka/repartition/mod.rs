@@ -182,7 +182,7 @@ impl Repartition {
         self.found = look(&cluster, &self.settings)?;
         transactions.ready()?;
         let folding = &mut |read| progress(Progress::Folding { read, of: offsets });
-        let written = self.write(&transactions, &mut owner, &partitions(from), folding)?;
+        let written = self.write(&mut transactions, &mut owner, &partitions(from), folding)?;
         progress(Progress::Committing);
         // As a member that owns everything: the broker refuses the transaction if it is one no more.
         let (positions, written) = written;
@@ -199,7 +199,7 @@ impl Repartition {
     /// Begins the transaction and writes the state; the positions that belong into it.
     fn write(
         &self,
-        transactions: &Transactions<Cluster>,
+        transactions: &mut Transactions<Cluster>,
         owner: &mut Owner<Cluster>,
         partitions: &Partitions,
         progress: &mut dyn FnMut(i64),
