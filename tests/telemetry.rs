@@ -215,6 +215,19 @@ const ACCOUNT: &str = "4711000012345678";
 const CHIP: &str = "04C0FFEE";
 const TRANSACTION: &str = "tx-very-private-1";
 
+#[test]
+fn no_line_obeys_what_a_text_says() {
+    let hostile = "a\u{1b}[2J\u{9b}31m\nWARN forged\u{202e}b";
+    for format in [Format::Text, Format::Json] {
+        let text = written(format, Level::INFO, || {
+            tracing::warn!(target: "librdkafka", shown = %hostile, quoted = hostile, "{hostile}");
+        });
+        assert_eq!(text.lines().count(), 1, "{text:?}");
+        assert!(text.trim_end().chars().all(tillgate::domain::visible::is_visible), "{text:?}");
+        assert!(text.contains("2J") && text.contains("forged"), "{text}");
+    }
+}
+
 /// Events that name account, chip and transaction, and are wrong each in another way.
 fn bad_events() -> Vec<String> {
     let event = serde_json::json!({

@@ -16,6 +16,7 @@ mod topics;
 use crate::cli::{Cli, Command, Common};
 use crate::config::{Faults, Settings, Sources};
 use crate::engine::Engine;
+use crate::domain::visible::visible_lines;
 use crate::kafka::failure::{Fault, FaultClass};
 use crate::load::{LoadError, SinkError};
 use clap::{CommandFactory, Parser};
@@ -91,7 +92,8 @@ pub fn main() -> ExitCode {
         // A reader that has seen enough, such as `head`, is no failure.
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error}");
+            let text = error.to_string();
+            let _ = writeln!(std::io::stderr(), "error: {}", visible_lines(&text));
             ExitCode::from(if matches!(error, AppError::Config(_) | AppError::Usage(_)) { 2 } else { 1 })
         }
     }
