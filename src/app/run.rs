@@ -7,7 +7,7 @@ use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id};
 use crate::config::{AvroFraming, LogFormat, OutputFormat, RegistryAuth, Settings};
 use crate::gateway::{
-    AdminSource, CopyStanding, Listener, PartitionStanding, Standing, WorkerStanding, admin,
+    AdminSource, Bounds, CopyStanding, Listener, PartitionStanding, Standing, WorkerStanding, admin,
 };
 use crate::kafka::health::{Health, PartitionHealth, StandbyHealth, WorkerHealth};
 use crate::kafka::partitions::Partitions;
@@ -60,7 +60,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
                 // Dropping the sender is the signal.
                 let _ = ending.await;
             };
-            let served = admin::serve(listener, Arc::new(source), shutdown);
+            let served = admin::serve(listener, Bounds::default(), Arc::new(source), shutdown);
             Some(served.map_err(|error| AppError::Start(error.to_string()))?)
         }
     };
