@@ -91,6 +91,7 @@ fn working() -> Standing {
         workers: vec![WorkerStanding::Running, WorkerStanding::Running],
         partitions: BTreeMap::from([(0, PartitionStanding::Active), (3, PartitionStanding::Active)]),
         standby: BTreeMap::new(),
+        held_up: Vec::new(),
     }
 }
 
@@ -133,6 +134,16 @@ fn a_restore_says_how_far_it_is_and_the_process_stays_alive() {
     assert_eq!(admin.ask("GET", "/readyz").json()["reasons"][0], "partition 3 is restoring");
     *admin.source.0.lock().expect("no poison") = working();
     assert_eq!(admin.ask("GET", "/readyz").status, 200);
+    admin.stop();
+}
+
+#[test]
+fn what_a_sender_holds_up_is_told_and_never_makes_a_process_unready() {
+    let told =
+        "partition 3: a sender's transaction has been open since offset 41 of pos_events for 75 s or more";
+    let admin = Admin::start(Standing { held_up: vec![told.to_owned()], ..working() });
+    let ready = admin.ask("GET", "/readyz");
+    assert_eq!((ready.status, &ready.json()["heldUp"]), (200, &serde_json::json!([told])));
     admin.stop();
 }
 

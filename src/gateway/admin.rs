@@ -273,6 +273,9 @@ async fn readyz(State(source): State<Arc<dyn AdminSource>>) -> Response {
         "workers": standing.workers_json(),
         "partitions": standing.partitions_json(),
     });
+    if !standing.held_up.is_empty() {
+        body["heldUp"] = standing.held_up.clone().into();
+    }
     if !standing.standby.is_empty() {
         body["standby"] = standing.standby_json();
     }
