@@ -357,3 +357,31 @@ fn a_reader_that_takes_too_long_is_closed() {
     stop.send(()).expect("it still runs");
     thread.join().expect("a clean end");
 }
+
+/// What `tillgate health` says of the process at this address: exit code, standard output, standard error.
+fn health(address: SocketAddr, flags: &[&str]) -> (Option<i32>, String, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tillgate"))
+        .arg("health")
+        .args(flags)
+        .args(["--set", &format!("admin.listen={address}")])
+        // Nobody is asked on the way.
+        .env("http_proxy", "http://127.0.0.1:1")
+        .output()
+        .expect("the program");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_health_command_ends_as_the_pages_say() {
+    let mut standing = working();
+    standing.partitions.insert(0, PartitionStanding::Blocked("torn".to_owned()));
+    let admin = Admin::start(standing);
+    assert_eq!(health(admin.address, &[]), (Some(0), "alive\n".to_owned(), String::new()));
+    let (code, _, said) = health(admin.address, &["--ready"]);
+    assert_eq!((code, said.as_str()), (Some(1), "error: not ready: partition 0 is blocked: torn\n"));
+    let address = admin.address;
+    admin.stop();
+    let (code, _, said) = health(address, &[]);
+    assert!(code == Some(1) && said.contains("no answer from http://127.0.0.1:"), "{said}");
+}
