@@ -50,6 +50,22 @@ Examples:
   tillgate run --set kafka.bootstrap_servers=broker-1:9092,broker-2:9092
   tillgate run --config /etc/tillgate --set log.format=json")]
     Run,
+    /// Ask the process that runs with these settings on this machine whether it is alive
+    #[command(after_help = "\
+Reads /healthz, or /readyz, at admin.listen, for health checks of containers and for people. Give it the same \
+configuration as the process.
+
+Examples:
+  tillgate health --config /etc/tillgate
+  tillgate health --ready
+
+Exit codes: 0 it is, 1 it is not, or does not answer (the reasons are on standard error), 2 the command line or the \
+configuration is wrong.")]
+    Health {
+        /// Whether it decides all that it is to decide: /readyz instead of /healthz
+        #[arg(long)]
+        ready: bool,
+    },
     /// Create and check the topics, give them more partitions, or move them to and from files
     #[command(subcommand)]
     Topics(TopicsCommand),

@@ -1,5 +1,7 @@
 //! The admin listener over a real port of this machine: what a probe, a monitoring system and a person get.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tillgate::gateway::{
-    AdminSource, CopyStanding, Listener, PartitionStanding, Standing, WorkerStanding, admin,
+    AdminSource, Bounds, CopyStanding, Listener, PartitionStanding, Standing, WorkerStanding, admin,
 };
 
 #[derive(Default)]
@@ -47,6 +49,10 @@ impl Answer {
 
 impl Admin {
     fn start(standing: Standing) -> Self {
+        Self::start_within(Bounds::default(), standing)
+    }
+
+    fn start_within(bounds: Bounds, standing: Standing) -> Self {
         let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = listener.address();
         let source = Arc::new(Source(Mutex::new(standing)));
@@ -54,7 +60,7 @@ impl Admin {
         let shutdown = async move {
             let _ = stopped.await;
         };
-        let thread = admin::serve(listener, Arc::clone(&source) as Arc<dyn AdminSource>, shutdown);
+        let thread = admin::serve(listener, bounds, Arc::clone(&source) as Arc<dyn AdminSource>, shutdown);
         Self { address, source, stop, thread: thread.expect("a thread") }
     }
 
@@ -85,6 +91,7 @@ fn working() -> Standing {
         workers: vec![WorkerStanding::Running, WorkerStanding::Running],
         partitions: BTreeMap::from([(0, PartitionStanding::Active), (3, PartitionStanding::Active)]),
         standby: BTreeMap::new(),
+        held_up: Vec::new(),
     }
 }
 
@@ -127,6 +134,16 @@ fn a_restore_says_how_far_it_is_and_the_process_stays_alive() {
     assert_eq!(admin.ask("GET", "/readyz").json()["reasons"][0], "partition 3 is restoring");
     *admin.source.0.lock().expect("no poison") = working();
     assert_eq!(admin.ask("GET", "/readyz").status, 200);
+    admin.stop();
+}
+
+#[test]
+fn what_a_sender_holds_up_is_told_and_never_makes_a_process_unready() {
+    let told =
+        "partition 3: a sender's transaction has been open since offset 41 of pos_events for 75 s or more";
+    let admin = Admin::start(Standing { held_up: vec![told.to_owned()], ..working() });
+    let ready = admin.ask("GET", "/readyz");
+    assert_eq!((ready.status, &ready.json()["heldUp"]), (200, &serde_json::json!([told])));
     admin.stop();
 }
 
@@ -235,4 +252,136 @@ fn ends_although_a_reader_never_finishes_its_request() {
     assert_eq!(admin.ask("GET", "/healthz").status, 200);
     admin.stop();
     drop(stream);
+}
+
+/// A connection that has sent so much of a request, and waits.
+fn half_open(admin: &Admin, sent: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(admin.address).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    stream.write_all(sent.as_bytes()).expect("sent");
+    stream
+}
+
+/// Waits until the other side has closed it.
+#[track_caller]
+fn assert_closed(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    match stream.read_to_end(&mut rest) {
+        Ok(_) => {}
+        Err(error) => {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "it is still open: {error}")
+        }
+    }
+}
+
+/// Descriptors of this process that are ends of connections to or from `port`, as /proc has them.
+fn connections_taken(address: SocketAddr) -> usize {
+    let table = std::fs::read_to_string("/proc/self/net/tcp").expect("the table of connections");
+    let port = format!(":{:04X}", address.port());
+    // Established, by local address and with an inode: what is not accepted yet has none.
+    let taken = |line: &&str| {
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        cells[1].ends_with(&port) && cells[3] == "01" && cells[9] != "0"
+    };
+    table.lines().skip(1).filter(taken).count()
+}
+
+#[test]
+fn half_open_connections_are_closed_after_their_time() {
+    let bounds = Bounds {
+        headers_within: Duration::from_millis(50),
+        answered_within: Duration::from_millis(100),
+        ..Bounds::default()
+    };
+    let admin = Admin::start_within(bounds, working());
+    let silent = half_open(&admin, "");
+    let broken_off = half_open(&admin, "GET /healthz HTTP/1.1\r\nhost:");
+    let of_body = half_open(&admin, "POST /healthz HTTP/1.1\r\nhost: admin\r\ncontent-length: 9\r\n\r\nx");
+    let idle = half_open(&admin, "GET /healthz HTTP/1.1\r\nhost: admin\r\n\r\n");
+    for mut stream in [silent, broken_off, of_body, idle] {
+        assert_closed(&mut stream);
+    }
+    assert_eq!(admin.ask("GET", "/healthz").status, 200);
+    admin.stop();
+}
+
+#[test]
+fn hundreds_of_half_open_connections_take_a_few_descriptors_and_probes_are_answered() {
+    // Times that this test never sees: it is the bound that closes them.
+    let bounds = Bounds {
+        connections_max: 8,
+        headers_within: Duration::from_secs(600),
+        answered_within: Duration::from_secs(600),
+    };
+    let admin = Admin::start_within(bounds, working());
+    let mut held: Vec<TcpStream> =
+        (0..300).map(|_| half_open(&admin, "GET /healthz HTTP/1.1\r\nhost:")).collect();
+    assert_eq!(admin.ask("GET", "/healthz").status, 200);
+    // The probe was taken in last, so all before it were taken in, and all but the last few put out again.
+    let taken = connections_taken(admin.address);
+    assert!(taken <= 8, "{taken} connections are open");
+    for stream in &mut held[..290] {
+        assert_closed(stream);
+    }
+    drop(held);
+    admin.stop();
+}
+
+#[test]
+fn a_reader_that_takes_too_long_is_closed() {
+    struct Endless;
+    impl AdminSource for Endless {
+        fn metrics(&self) -> String {
+            "x".repeat(64 << 20)
+        }
+        fn standing(&self) -> Standing {
+            working()
+        }
+        fn upkeep(&self) {}
+    }
+    let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let address = listener.address();
+    let bounds = Bounds { answered_within: Duration::from_millis(300), ..Bounds::default() };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let shutdown = async move {
+        let _ = stopped.await;
+    };
+    let thread = admin::serve(listener, bounds, Arc::new(Endless), shutdown).expect("a thread");
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    write!(stream, "GET /metrics HTTP/1.1\r\nhost: admin\r\n\r\n").expect("sent");
+    // It reads nothing until it is closed, which only the table of connections tells without reading.
+    support::eventually(Duration::from_secs(10), "the end of the connection", || {
+        (connections_taken(address) == 0).then_some(())
+    });
+    drop(stream);
+    stop.send(()).expect("it still runs");
+    thread.join().expect("a clean end");
+}
+
+/// What `tillgate health` says of the process at this address: exit code, standard output, standard error.
+fn health(address: SocketAddr, flags: &[&str]) -> (Option<i32>, String, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tillgate"))
+        .arg("health")
+        .args(flags)
+        .args(["--set", &format!("admin.listen={address}")])
+        // Nobody is asked on the way.
+        .env("http_proxy", "http://127.0.0.1:1")
+        .output()
+        .expect("the program");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_health_command_ends_as_the_pages_say() {
+    let mut standing = working();
+    standing.partitions.insert(0, PartitionStanding::Blocked("torn".to_owned()));
+    let admin = Admin::start(standing);
+    assert_eq!(health(admin.address, &[]), (Some(0), "alive\n".to_owned(), String::new()));
+    let (code, _, said) = health(admin.address, &["--ready"]);
+    assert_eq!((code, said.as_str()), (Some(1), "error: not ready: partition 0 is blocked: torn\n"));
+    let address = admin.address;
+    admin.stop();
+    let (code, _, said) = health(address, &[]);
+    assert!(code == Some(1) && said.contains("no answer from http://127.0.0.1:"), "{said}");
 }

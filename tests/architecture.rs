@@ -42,6 +42,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("tokio", "the core is synchronous: return an effect"),
     ("rdkafka", "the core knows no Kafka: return an effect"),
     ("axum", "the core knows no HTTP: return an effect"),
+    ("hyper", "the core knows no HTTP: return an effect"),
     ("ureq", "the core knows no HTTP: take the answer as an input"),
     ("tracing", "the core does not log: return a fact that the shell logs"),
     ("metrics", "the core does not count: return a fact that the shell counts"),
@@ -58,7 +59,12 @@ const OUTSIDE: &[(&str, &str)] = &[
 const OUTSIDE_STD: &[&str] = &["env", "fs", "net", "process", "thread"];
 
 /// Crates that one folder alone names, so that they could be replaced there.
-const FENCED: &[(&str, &str)] = &[("rdkafka", "src/kafka/client"), ("axum", "src/gateway")];
+const FENCED: &[(&str, &str)] = &[
+    ("rdkafka", "src/kafka/client"),
+    ("axum", "src/gateway"),
+    ("hyper", "src/gateway"),
+    ("hyper_util", "src/gateway"),
+];
 
 const UNFINISHED: &[&str] = &["todo", "unimplemented", "dbg"];
 
@@ -461,6 +467,7 @@ fn refuses_fenced_crates_elsewhere() {
     assert_eq!(faults("src/kafka/worker.rs", "use rdkafka::ClientConfig;"), [1]);
     assert_eq!(faults("src/app.rs", "let router = axum::Router::new();"), [1]);
     assert_eq!(faults("src/kafka/client/consumer.rs", "use rdkafka::ClientConfig;"), []);
+    assert_eq!(faults("src/app.rs", "use hyper_util::rt::TokioIo;"), [1]);
     assert_eq!(faults("src/gateway/admin.rs", "use axum::Router;"), []);
     assert_eq!(faults("src/app.rs", "// rdkafka behind the port\nlet name = \"rdkafka\";"), []);
 }

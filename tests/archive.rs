@@ -8,8 +8,10 @@ use tillgate::archive::{
     Archive, ArchiveError, ArchiveWriter, ArchivedPartition, ArchivedTopic, DecodedLine, Encoding,
     LINE_BYTES_MAX, MANIFEST, Manifest, read_line, write_line,
 };
-use tillgate::codec::avro::{TOPIC_RECORD_SCHEMA, take_topic_record};
-use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
+use tillgate::codec::avro::{
+    Codec, Container, TOPIC_RECORD_SCHEMA, TOPIC_RECORD_SCHEMA_1, TopicRecordLayout, take_topic_record,
+};
+use tillgate::domain::record::{HEADERS_MAX, RecordHeader, TimestampKind, TopicRecord};
 
 const TOPIC: &str = "pos.events";
 
@@ -20,13 +22,13 @@ struct Owned {
     timestamp: i64,
     kind: TimestampKind,
     key: Option<Vec<u8>>,
-    headers: Vec<(String, Option<Vec<u8>>)>,
+    headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     value: Option<Vec<u8>>,
 }
 
 impl Owned {
     fn of(record: &TopicRecord<'_>) -> Self {
-        let header = |header: &RecordHeader<'_>| (header.name.to_owned(), header.value.map(Vec::from));
+        let header = |header: &RecordHeader<'_>| (header.name.to_vec(), header.value.map(Vec::from));
         Owned {
             offset: record.offset,
             timestamp: record.timestamp_millis,
@@ -162,12 +164,17 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
+/// Text as a rule, and any bytes but nul in fact.
+fn header_name() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof!["[^\u{0}]{0,6}".prop_map(String::into_bytes), vec(1..=u8::MAX, 0..6)]
+}
+
 prop_compose! {
     fn owned()(
         timestamp in prop_oneof![Just(-1i64), 0..4_000_000_000_000i64],
         appended in any::<bool>(),
         key in bytes(),
-        headers in vec(("[^\u{0}]{0,6}", bytes()), 0..4),
+        headers in vec((header_name(), bytes()), 0..4),
         value in bytes(),
     ) -> Owned {
         let kind = match (timestamp, appended) {
@@ -205,8 +212,11 @@ proptest! {
 proptest! {
     #[test]
     fn no_block_makes_the_reader_panic(block in vec(any::<u8>(), 0..200)) {
-        let mut rest = block.as_slice();
-        while !rest.is_empty() && take_topic_record(&mut rest).is_ok() {}
+        let rest = block.as_slice();
+        for layout in [TopicRecordLayout::First, TopicRecordLayout::Second] {
+            let mut rest = &rest[..];
+            while !rest.is_empty() && take_topic_record(&mut rest, layout).is_ok() {}
+        }
     }
 }
 
@@ -269,7 +279,7 @@ fn json_stands_in_the_line_as_it_is_and_all_else_in_base64() {
         headers: vec![
             ("x".into(), Some(b"\"1\"".to_vec())),
             ("x".into(), None),
-            ("y".into(), Some(vec![0xc3])),
+            (vec![0xe4], Some(vec![0xc3])),
         ],
         value: None,
         ..value(b"")
@@ -280,7 +290,7 @@ fn json_stands_in_the_line_as_it_is_and_all_else_in_base64() {
         concat!(
             r#"{"topic":"pos.events","partition":3,"offset":0,"timestamp":1772446500000,"#,
             r#""timestampType":"CreateTime","keyBase64":"/w==","headers":[{"name":"x","value":"\"1\""},"#,
-            r#"{"name":"x","value":null},{"name":"y","valueBase64":"ww=="}],"value":null}"#,
+            r#"{"name":"x","value":null},{"nameBase64":"5A==","valueBase64":"ww=="}],"value":null}"#,
             "\n"
         )
     );
@@ -413,8 +423,10 @@ fn a_manifest_that_does_not_fit_says_all_that_is_wrong() {
     ] {
         assert!(all.contains(part), "{part}: {all}");
     }
-    let newer = faults(&|manifest| manifest.version = 2);
-    assert!(newer.contains("version 2 of the layout, this program reads 1"), "{newer}");
+    let newer = faults(&|manifest| manifest.version = 3);
+    assert!(newer.contains("version 3 of the layout, this program reads 1 to 2"), "{newer}");
+    let elsewhere = faults(&|manifest| manifest.topics[0].files[0].left_out = vec![10]);
+    assert!(elsewhere.contains("leftOut does not fit the offsets from 0 up to 10"), "{elsewhere}");
     let cut = faults(&|manifest| manifest.topics[0].files[0].bytes += 1);
     assert!(cut.contains("pos.events/00003.jsonl has"), "{cut}");
     std::fs::remove_file(folder.path().join(&good.topics[0].files[0].file)).expect("the file");
@@ -459,4 +471,93 @@ fn what_is_cut_short_never_looks_whole_and_only_force_replaces() {
     assert_eq!(names(), ["0.txt"], "what is not an archive's stays");
     assert!(folder.join("notes.txt").exists());
     assert!(refused(folder).contains("holds an export"));
+}
+
+/// A record's datum of headers alone: so many, each of these bytes.
+fn datum_of_headers(count: i64, header: &[u8]) -> Vec<u8> {
+    let mut datum = vec![2 * TOPIC.len() as u8];
+    datum.extend_from_slice(TOPIC.as_bytes());
+    // Partition 3, offset 0, time 1, CreateTime, no key.
+    datum.extend_from_slice(&[6, 0, 2, 2, 0]);
+    let mut left = (count << 1).unsigned_abs();
+    while left >= 0x80 {
+        datum.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    datum.push(left as u8);
+    datum.extend(std::iter::repeat_n(header, count as usize).flatten());
+    // No further headers, no value.
+    datum.extend_from_slice(&[0, 0]);
+    datum
+}
+
+/// An archive whose one file is this container.
+fn archive_of_container(folder: &Path, version: u32, schema: &'static str, datum: &[u8]) {
+    let mut bytes = Vec::new();
+    let mut container = Container::begin(schema, Codec::Deflate, &mut bytes);
+    container.add(datum, &mut bytes);
+    container.flush(&mut bytes);
+    let mut manifest = write(folder, Encoding::Avro, &some_records(1));
+    manifest.version = version;
+    let file = &mut manifest.topics[0].files[0];
+    std::fs::write(folder.join(&file.file), &bytes).expect("the file");
+    file.bytes = bytes.len() as u64;
+    file.xxh3 = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes));
+    rewrite(folder, &manifest);
+}
+
+#[test]
+fn an_export_of_the_first_version_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Name "h", value "v".
+    let datum = datum_of_headers(2, &[2, b'h', 2, 2, b'v']);
+    archive_of_container(folder.path(), 1, TOPIC_RECORD_SCHEMA_1, &datum);
+    let records = read(folder.path()).expect("an archive");
+    assert_eq!(records[0].headers, vec![(b"h".to_vec(), Some(b"v".to_vec())); 2]);
+}
+
+#[test]
+fn a_small_file_cannot_ask_for_millions_of_headers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // No name, no value, no other name.
+    let datum = datum_of_headers(20_000_000, &[0, 0, 0]);
+    archive_of_container(folder.path(), 2, TOPIC_RECORD_SCHEMA, &datum);
+    let fault = read(folder.path()).expect_err("too many").to_string();
+    assert!(fault.contains("headers: more than 1000000 of them"), "{fault}");
+    let mut line = br#"{"topic":"t","partition":0,"offset":0,"timestamp":-1,"timestampType":"None","key":null,"headers":[{"name":"","value":null}"#.to_vec();
+    line.extend(std::iter::repeat_n(br#",{"name":"","value":null}"#, HEADERS_MAX).flatten());
+    line.extend_from_slice(br#"],"value":null}"#);
+    let fault = read_line(&line, &mut DecodedLine::default()).expect_err("too many");
+    assert!(fault.contains("headers are too many"), "{fault}");
+}
+
+#[test]
+fn a_record_with_as_many_headers_as_there_may_be_comes_back() {
+    let headers = vec![(Vec::new(), None); HEADERS_MAX];
+    let record = Owned { headers, ..value(b"") };
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), Encoding::Avro, std::slice::from_ref(&record));
+    assert!(read(folder.path()).expect("an archive") == [record]);
+}
+
+#[test]
+fn a_record_that_no_archive_takes_is_left_out_by_name_and_ends_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let writer = ArchiveWriter::begin(folder.path(), Encoding::Avro, false).expect("an empty folder");
+    let mut partition = writer.partition(TOPIC, 3).expect("a file");
+    let headers = vec![(Vec::new(), None); HEADERS_MAX + 1];
+    let many = Owned { offset: 1, headers, ..value(b"") };
+    let [first, _, last] = &some_records(3)[..] else { unreachable!("there are three") };
+    partition.add(&first.lent()).expect("room");
+    let refused = partition.add(&many.lent()).expect_err("too many headers");
+    assert!(refused.to_string().contains("offset 1: 1000001 headers, an archive takes 1000000"), "{refused}");
+    partition.leave_out(refused, 1).expect("the first");
+    partition.add(&last.lent()).expect("room");
+    let file = partition.finish(0, 3).expect("the file");
+    writer
+        .finish(&Manifest::new(None, "read_committed", Encoding::Avro, entries(file)))
+        .expect("the manifest");
+    assert_eq!(read(folder.path()).expect("an archive"), [first.clone(), last.clone()]);
+    let archive = Archive::open(folder.path()).expect("an archive");
+    assert_eq!(archive.manifest().topics[0].files[0].left_out, [1]);
 }

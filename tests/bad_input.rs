@@ -5,8 +5,12 @@ mod support;
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use support::stream::{Fed, Published, answer, engine, options};
 use tillgate::domain::enums::Verdict;
+use tillgate::domain::visible::is_visible;
 use tillgate::engine::Engine;
 use tillgate::pipeline::{Input, Partition};
 
@@ -285,4 +289,115 @@ fn a_record_that_the_program_fails_on_is_given_up_with_an_answer_and_a_dead_lett
     assert_eq!(partition.positions(), [Some(2), None]);
     let balance = partition.state().accounts().get("A").map(|account| account.balance.to_string());
     assert_eq!(balance.as_deref(), Some("1.20"), "what came before stands");
+}
+
+/// Texts as somebody would send them who wants a terminal to obey, and any other.
+fn hostile() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "[\u{0}-\u{9f}\u{ad}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2066}-\u{2069}\u{feff}]{1,80}",
+        Just("\u{1b}]0;title\u{7}\u{9b}2J".to_owned()),
+    ]
+}
+
+/// The good event with a text in one of its places, broken there or not of the contract.
+fn with_text(text: &str, place: usize) -> String {
+    let json = serde_json::to_string(text).expect("a text");
+    match place {
+        0 => with("\"Purchase\"", &json),
+        1 => with("\"EUR\"", &json),
+        2 => with("\"2025-01-06T12:00:00Z\"", &json),
+        3 => with("\"Sales\"", &json),
+        4 => with("\"conversationLanguage\":\"DE\"", &format!("\"conversationLanguage\":{json}")),
+        5 => with("\"posId\":\"P\"", &format!("{json}:[")),
+        6 => with("{\"itemId\":\"1\"", &format!("{{{json}:1e")),
+        7 => with("\"quantity\":1", &format!("\"quantity\":{json}")),
+        8 => with("\"accountNumber\":\"A\"", &format!("\"accountNumber\":{json}")),
+        _ => format!("{text}{GOOD}"),
+    }
+}
+
+#[track_caller]
+fn assert_visible(text: &str) {
+    assert!(text.chars().all(is_visible), "{text:?}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_of_an_event_stands_raw_in_a_message_or_a_dead_letter(text in hostile(), place in 0..10usize) {
+        let mut published = Published::default();
+        let mut partition = Partition::new(open(), 0, options());
+        published.feed(&mut partition, &Fed::pos(0, "A", with_text(&text, place)));
+        for message in published.outcomes.iter().flat_map(|outcome| &outcome.messages) {
+            assert_visible(&message.message);
+            assert_visible(message.field.as_deref().unwrap_or_default());
+        }
+        for (_, _, why) in &published.dead_letters {
+            assert_visible(why);
+        }
+    }
+
+    #[test]
+    fn no_text_of_an_account_event_stands_raw_in_a_message_or_a_dead_letter(text in hostile(), place in 0..5usize) {
+        let json = serde_json::to_string(&text).expect("a text");
+        let event = match place {
+            0 => format!(r#"{{"id":"1","account":"A","eventType":"flag","flag":{{"name":{json},"set":true}}}}"#),
+            1 => format!(r#"{{"id":"1","account":"A","eventType":{json}}}"#),
+            2 => format!(r#"{{"id":"1","account":"A","eventType":"payment","payment":{{"amount":1,"status":{json}}}}}"#),
+            3 => format!(r#"{{"id":"1","account":"A","eventType":"update","update":{{"currency":{json}}}}}"#),
+            _ => format!(r#"{{"id":"1","account":"A","eventType":"update",{json}:}}"#),
+        };
+        let mut published = Published::default();
+        let engine = engine(&["checks.account.unknown=open", "checks.account.flag.unlisted=block"]);
+        let mut partition = Partition::new(engine, 0, options());
+        let opens = r#"{"id":"0","account":"A","eventType":"limit","limit":{"amount":100000}}"#.to_owned();
+        for (offset, event) in (0..).zip([opens, event]) {
+            published.feed(&mut partition, &Fed { input: Input::AccountEvents, ..Fed::pos(offset, "A", event) });
+        }
+        published.feed(&mut partition, &Fed::pos(0, "A", GOOD));
+        for message in published.outcomes.iter().flat_map(|outcome| &outcome.messages) {
+            assert_visible(&message.message);
+        }
+        for (_, _, why) in &published.dead_letters {
+            assert_visible(why);
+        }
+    }
+}
+
+#[test]
+fn nothing_that_a_file_says_reaches_the_terminal_raw() {
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[15; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), random);
+    let scratch = tempfile::tempdir().expect("a folder");
+    let file = scratch.path().join("events.jsonl");
+    let mut lines = String::new();
+    // Few, so that those of the other file are told as well.
+    for place in [0, 5, 9] {
+        let text = hostile().new_tree(&mut runner).expect("a text").current();
+        // No account to answer to, so that it is told.
+        lines += &with_text(&text, place).replace("\"accountNumber\":\"A\",", "").replace(['\n', '\r'], " ");
+        lines.push('\n');
+    }
+    std::fs::write(&file, lines).expect("the file");
+    let accounts = scratch.path().join("accounts.jsonl");
+    let mut lines = String::new();
+    for _ in 0..15 {
+        let text = hostile().new_tree(&mut runner).expect("a text").current();
+        let text = serde_json::to_string(&text).expect("a text");
+        lines += &format!(
+            r#"{{"id":"1","account":"A","eventType":"payment","payment":{{"amount":1,"status":{text}}}}}"#
+        );
+        lines.push('\n');
+    }
+    std::fs::write(&accounts, lines).expect("the file");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tillgate"))
+        .args(["check", "--summary", "--events"])
+        .arg(&file)
+        .arg("--account-events")
+        .arg(&accounts)
+        .output()
+        .expect("the program");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.contains("payment.status"), "{said}");
+    said.lines().for_each(assert_visible);
 }

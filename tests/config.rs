@@ -165,6 +165,28 @@ fn never_shows_a_secret() {
 }
 
 #[test]
+fn shows_nothing_of_a_property_that_it_does_not_know() {
+    let hidden = [
+        "sasl.pasword",
+        "ssl.key.pem",
+        "sasl.oauthbearer.config",
+        "sasl.oauthbearer.client.secret",
+        "ssl.keystore.key",
+        "plugin.library.paths",
+    ];
+    for name in hidden {
+        let settings = set(&[&format!("kafka.librdkafka={{ \"{name}\" = \"hunter2\" }}")]).unwrap();
+        assert_eq!(row(&settings, &format!("kafka.librdkafka.{name}")).0, "\"***\"");
+    }
+    for name in ["security.protocol", "sasl.username", "ssl.ca.location", "linger.ms", "compression.type"] {
+        let settings = set(&[&format!("kafka.librdkafka={{ \"{name}\" = \"shown\" }}")]).unwrap();
+        assert_eq!(row(&settings, &format!("kafka.librdkafka.{name}")).0, "\"shown\"");
+    }
+    let settings = set(&["kafka.bootstrap_servers=SASL_SSL://me:hun,te/r2@broker:9092"]).unwrap();
+    assert_eq!(row(&settings, "kafka.bootstrap_servers").0, "\"SASL_SSL://***@broker:9092\"");
+}
+
+#[test]
 fn texts_of_variables_are_taken_as_they_are() {
     let odd = ["\"quoted\"", "1_000", "true", "0x1F", " spaced ", "a = b # c"];
     for text in odd {

@@ -50,6 +50,28 @@ fn every_panel_asks_for_a_figure_of_tillgate() {
     assert!(read("grafana/provisioning/datasources/prometheus.yaml").contains("uid: prometheus"));
 }
 
+#[test]
+fn the_image_is_built_from_digests_and_looks_after_its_health() {
+    let file = read("Dockerfile");
+    let arguments: BTreeMap<&str, &str> =
+        file.lines().filter_map(|line| line.strip_prefix("ARG ")?.split_once('=')).collect();
+    let bases: Vec<&str> = file.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
+    assert_eq!(bases.len(), 2, "{bases:?}");
+    for base in bases {
+        let name = base.split(' ').next().expect("a word").trim_matches(&['$', '{', '}'][..]);
+        let image = arguments.get(name).unwrap_or_else(|| panic!("{base} is no argument with a default"));
+        let digest = image.split_once("@sha256:").map_or("", |(_, digest)| digest);
+        let hex = digest.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        assert!(digest.len() == 64 && hex, "{image} is pinned by no digest");
+    }
+    // The compiler is the one that Cargo.toml asks for.
+    assert!(arguments["BUILD_IMAGE"].starts_with(&format!("rust:{}-", env!("CARGO_PKG_RUST_VERSION"))));
+    assert!(file.contains("CMD [\"tillgate\", \"health\"]"), "no health check");
+    assert!(!file.contains("# syntax="), "the builder's frontend would be pulled by a tag");
+    let compose = read("compose.yaml");
+    assert!(compose.contains("tillgate: {condition: service_healthy}"), "nobody waits for its health");
+}
+
 /// An alert of the rule file.
 #[derive(Debug, Default)]
 struct Alert {

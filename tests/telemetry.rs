@@ -15,7 +15,10 @@ use process::{Running, WITHIN, scene};
 use support::stream::{Fed, Published, engine, options};
 use support::{Message, kafka};
 use tillgate::codec::KnownSchemas;
+use tillgate::config::Secret;
+use tillgate::domain::partitioner::partition_of;
 use tillgate::kafka::partitions::Partitions;
+use tillgate::kafka::settings::Settings;
 use tillgate::pipeline::{Partition, PartitionOptions};
 use tillgate::telemetry::exporter::Exporter;
 use tillgate::telemetry::log::{Format, on_panic, subscriber};
@@ -49,6 +52,7 @@ fn count_everything() {
     telemetry::held(3, 12);
     telemetry::lost_input("account_events", 3);
     telemetry::consumer_lag("pos_events", 3, 17);
+    telemetry::open_transaction_age("pos_events", 3, Duration::from_secs(75));
     telemetry::accounts(3, 1_000_000);
     telemetry::partitions(PartitionState::Active, 4);
     telemetry::restored(RestoredFrom::Standby, 1_000_000, Duration::from_millis(640));
@@ -211,6 +215,19 @@ fn holds_libraries_to_warnings_and_writes_no_colour_off_a_terminal() {
     assert!(!text.contains("a header") && !text.contains('\u{1b}'), "{text}");
 }
 
+#[test]
+fn no_line_obeys_what_a_text_says() {
+    let hostile = "a\u{1b}[2J\u{9b}31m\nWARN forged\u{202e}b";
+    for format in [Format::Text, Format::Json] {
+        let text = written(format, Level::INFO, || {
+            tracing::warn!(target: "librdkafka", shown = %hostile, quoted = hostile, "{hostile}");
+        });
+        assert_eq!(text.lines().count(), 1, "{text:?}");
+        assert!(text.trim_end().chars().all(tillgate::domain::visible::is_visible), "{text:?}");
+        assert!(text.contains("2J") && text.contains("forged"), "{text}");
+    }
+}
+
 const ACCOUNT: &str = "4711000012345678";
 const CHIP: &str = "04C0FFEE";
 const TRANSACTION: &str = "tx-very-private-1";
@@ -291,4 +308,62 @@ fn bad_events_from_kafka_leave_nothing_private_in_the_log_lines() {
     let text = lines.text();
     assert!(text.contains("assigned"), "the worker's lines are not captured: {text}");
     assert_nothing_private(&text);
+}
+
+/// The value of a gauge of an input's partition on the page.
+fn gauge(page: &str, name: &str, partition: i32) -> Option<f64> {
+    let labels = format!("{name}{{input=\"pos_events\",partition=\"{partition}\"}} ");
+    page.lines().find_map(|line| line.strip_prefix(&labels)?.parse().ok())
+}
+
+#[test]
+fn an_open_transaction_of_a_sender_is_counted_told_and_over_when_it_ends() {
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+    const PARTITION: i32 = 1;
+    let Some(kafka) = kafka() else { return };
+    let client = [("statistics.interval.ms".to_owned(), Secret::new("200"))].into();
+    let settings = Settings { client, ..scene(kafka, 2) };
+    let exporter = Exporter::install("0123").expect("the only one of this process");
+    let options = PartitionOptions {
+        topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
+        input_partitions: 2,
+        ..options()
+    };
+    let schemas = KnownSchemas::new().expect("the contract's schemas");
+    let deciders = Arc::new(Partitions::new(engine::<&str>(&[]), options, Arc::new(schemas)));
+    let running = Running::start(&settings, deciders);
+    running.await_active(2);
+    let home = |key: &String| partition_of(key.as_bytes(), 2) == PARTITION as u32;
+    let key = (0..).map(|number| number.to_string()).find(home).expect("a key of that partition");
+    let sender: BaseProducer = kafka
+        .client()
+        .set("transactional.id", format!("{}-sender", settings.group_id))
+        .set("transaction.timeout.ms", "300000")
+        .create()
+        .expect("a producer");
+    sender.init_transactions(WITHIN).expect("its id");
+    sender.begin_transaction().expect("a transaction");
+    let record = BaseRecord::to(&settings.topics.pos_events).partition(PARTITION).key(&key).payload("{}");
+    sender.send(record).expect("room");
+    sender.flush(WITHIN).expect("written");
+    // Of somebody else, and ready to be decided.
+    kafka.produce(&settings.topics.pos_events, [Message::new(key.as_str(), "{}").on(PARTITION)]);
+    let lag = |page: &str| gauge(page, "tillgate_consumer_lag_records", PARTITION);
+    let age = |page: &str| gauge(page, "tillgate_open_transaction_age_seconds", PARTITION);
+    support::eventually(WITHIN, "the transaction to be seen", || {
+        let page = exporter.render();
+        (lag(&page) == Some(2.0) && age(&page) > Some(1.0)).then_some(())
+    });
+    let held = running.health.all_held_back();
+    let [held] = &held[..] else { panic!("{held:?}") };
+    assert_eq!((held.at.partition, held.offset), (PARTITION, 0));
+    assert_eq!(kafka.read_committed(&settings.topics.pos_outcomes).len(), 0, "it holds back the other one");
+    sender.abort_transaction(WITHIN).expect("its end");
+    kafka.await_committed(&settings.topics.pos_outcomes, 1, WITHIN);
+    support::eventually(WITHIN, "the figures to be as before", || {
+        let page = exporter.render();
+        (lag(&page) == Some(0.0) && age(&page) == Some(0.0)).then_some(())
+    });
+    assert_eq!(running.health.all_held_back(), []);
+    running.stop();
 }

@@ -13,7 +13,9 @@ use std::time::Duration;
 use support::proxy::{Hold, Kind, Proxy};
 use support::{Kafka, Message, Record, eventually, kafka};
 use tillgate::archive::{Archive, ArchiveWriter, ArchivedTopic, Encoding, MANIFEST, Manifest};
-use tillgate::domain::record::{TimestampKind, TopicRecord};
+use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
+use tillgate::kafka::client::EventProducer;
+use tillgate::kafka::settings::Settings;
 
 /// Records of old times, which a broker would delete within its first minute.
 const KEPT: &[(&str, &str)] = &[("retention.ms", "-1")];
@@ -372,4 +374,49 @@ fn what_is_killed_halfway_never_looks_whole() {
     assert!(kafka.ends(&target)[&0] < 100_000);
     let said = refused(kafka, &import, 1);
     assert!(said.contains("is not empty") && said.contains("if an import broke off"), "{said}");
+}
+
+#[test]
+fn headers_whose_names_are_no_text_come_back_in_every_format() {
+    let Some(kafka) = kafka() else { return };
+    let source = kafka.topic("files");
+    kafka.create_topic(&source, 1, KEPT);
+    let settings = Settings { bootstrap_servers: kafka.bootstrap().to_owned(), ..Settings::default() };
+    let names: [&[u8]; 4] = [b"trace", b"\xff\xfe", b"", b"\xe4\x1b[2J"];
+    let headers = names.map(|name| RecordHeader { name, value: Some(b"\xff") });
+    let record = TopicRecord {
+        topic: &source,
+        partition: 0,
+        offset: 0,
+        timestamp_millis: 1_700_000_000_000,
+        timestamp_kind: TimestampKind::CreateTime,
+        key: Some(b"k"),
+        headers: headers.into_iter().collect(),
+        value: Some(b"{}"),
+    };
+    let mut sender = EventProducer::new(&settings).expect("a producer");
+    sender.send_as_it_is(&source, &record).expect("room");
+    sender.flush().expect("written");
+    // Behind it, so that it is seen whether the export goes on.
+    kafka.produce(&source, [Message::new("k", "{}")]);
+    for format in ["avro", "jsonl", "jsonl.zst"] {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let (first, second) = (scratch.path().join("first"), scratch.path().join("second"));
+        let target = kafka.topic("files");
+        kafka.create_topic(&target, 1, KEPT);
+        done(kafka, &["export", "--to", path(&first), "--topic", &source, "--format", format]);
+        let rename = format!("{source}={target}");
+        done(kafka, &["import", "--from", path(&first), "--rename", &rename]);
+        done(kafka, &["export", "--to", path(&second), "--topic", &target, "--format", format]);
+        for (folder, topic) in [(&first, &source), (&second, &target)] {
+            let archive = Archive::open(folder).expect("an archive");
+            let file = &archive.topic(topic).expect("the topic").files[0];
+            assert_eq!(file.records, 2);
+            let mut reader = archive.read(topic, file).expect("a file");
+            let found = reader.next().expect("a record").expect("the first");
+            let bytes = |header: &RecordHeader<'_>| (header.name.to_vec(), header.value.map(<[u8]>::to_vec));
+            let found: Vec<_> = found.headers.iter().map(bytes).collect();
+            assert_eq!(found, headers.iter().map(bytes).collect::<Vec<_>>(), "{format}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use super::bar::bar;
 use crate::cli::{CheckArgs, Common, Format};
 use crate::codec::KnownSchemas;
 use crate::codec::avro::{Codec, Container, POS_OUTCOME_SCHEMA};
+use crate::domain::visible::{visible, visible_json};
 use crate::pipeline::{Input, OutcomeEncoding, PartitionOptions};
 use crate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
 use indicatif::ProgressBar;
@@ -67,6 +68,8 @@ struct Sink {
     container: Option<Container>,
     /// Bytes that are ready to be written.
     pending: Vec<u8>,
+    /// Outcomes go where a terminal would obey what a text of an event says.
+    to_terminal: bool,
     bar: ProgressBar,
     taken: Arc<AtomicU64>,
     records: u64,
@@ -90,8 +93,8 @@ impl Sink {
             Ok((path.to_owned(), raw))
         });
         let bytes = std::fs::metadata(events).map_or(0, |file| file.len());
-        let on_terminal = std::io::stderr().is_terminal()
-            && !(to == Some(Path::new("-")) && std::io::stdout().is_terminal());
+        let to_terminal = to == Some(Path::new("-")) && std::io::stdout().is_terminal();
+        let on_terminal = std::io::stderr().is_terminal() && !to_terminal;
         let bar = if !on_terminal {
             ProgressBar::hidden()
         } else if bytes == 0 {
@@ -102,7 +105,8 @@ impl Sink {
         let mut pending = Vec::new();
         let container =
             (format == Format::Avro).then(|| Container::begin(POS_OUTCOME_SCHEMA, Codec::Null, &mut pending));
-        Ok(Self { out: out.transpose()?, container, pending, bar, taken, records: 0, dead_letters: 0 })
+        let out = out.transpose()?;
+        Ok(Self { out, container, pending, to_terminal, bar, taken, records: 0, dead_letters: 0 })
     }
 
     fn write_pending(&mut self) -> Result<(), ReplayError> {
@@ -142,7 +146,12 @@ impl CheckSink for Sink {
         match &mut self.container {
             Some(container) => container.add(value, &mut self.pending),
             None => {
-                self.pending.extend_from_slice(value);
+                match str::from_utf8(value) {
+                    Ok(text) if self.to_terminal => {
+                        self.pending.extend_from_slice(visible_json(text).as_bytes());
+                    }
+                    _ => self.pending.extend_from_slice(value),
+                }
                 self.pending.push(b'\n');
             }
         }
@@ -157,7 +166,7 @@ impl CheckSink for Sink {
                 Input::AccountEvents => "account events",
             };
             self.bar.suspend(|| {
-                let _ = writeln!(std::io::stderr(), "{what} line {line}: dead letter: {why}");
+                let _ = writeln!(std::io::stderr(), "{what} line {line}: dead letter: {}", visible(why));
             });
         }
     }

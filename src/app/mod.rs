@@ -4,6 +4,7 @@ pub(crate) mod archive;
 mod bar;
 mod check;
 mod config;
+mod health;
 mod latency;
 mod load;
 mod pulse;
@@ -15,6 +16,7 @@ mod topics;
 
 use crate::cli::{Cli, Command, Common};
 use crate::config::{Faults, Settings, Sources};
+use crate::domain::visible::visible_lines;
 use crate::engine::Engine;
 use crate::kafka::failure::{Fault, FaultClass};
 use crate::load::{LoadError, SinkError};
@@ -54,6 +56,9 @@ pub enum AppError {
     /// A replay did not give what was recorded.
     #[error("{0}")]
     Differs(String),
+    /// The process that was asked does not answer, or is not as it should be.
+    #[error("{0}")]
+    Unwell(String),
     /// Standard output is gone, or the like.
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
@@ -91,7 +96,8 @@ pub fn main() -> ExitCode {
         // A reader that has seen enough, such as `head`, is no failure.
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error}");
+            let text = error.to_string();
+            let _ = writeln!(std::io::stderr(), "error: {}", visible_lines(&text));
             ExitCode::from(if matches!(error, AppError::Config(_) | AppError::Usage(_)) { 2 } else { 1 })
         }
     }
@@ -101,6 +107,7 @@ fn command(cli: &Cli) -> Result<(), AppError> {
     match &cli.command {
         Command::Demo(args) => crate::demo::run(args, &cli.common),
         Command::Run => run::run(&cli.common),
+        Command::Health { ready } => health::run(*ready, &cli.common),
         Command::Topics(command) => topics::run(command, &cli.common),
         Command::Check(args) => check::run(args, &cli.common),
         Command::Replay(args) => replay::run(args, &cli.common),

@@ -5,6 +5,7 @@ use super::bar::bar;
 use super::recorded::{Cluster, Files, Recording, read_letters, read_rulesets};
 use crate::cli::{Common, ReplayArgs, ReplayFrom};
 use crate::codec::{KnownSchemas, Schemas};
+use crate::domain::visible::{visible_json, visible_lines};
 use crate::replay::{From, Ground, ReplayError, Report, Rulebook, VerifyOptions, verify};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -74,9 +75,9 @@ fn print(report: &Report, json: bool) -> Result<(), AppError> {
     let mut out = std::io::stdout().lock();
     if json {
         let text = serde_json::to_string_pretty(report).map_err(std::io::Error::from)?;
-        writeln!(out, "{text}")?;
+        writeln!(out, "{}", visible_json(&text))?;
     } else {
-        write!(out, "{report}")?;
+        write!(out, "{}", visible_lines(&report.to_string()))?;
     }
     Ok(())
 }

@@ -7,9 +7,10 @@ use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id};
 use crate::config::{AvroFraming, LogFormat, OutputFormat, RegistryAuth, Settings};
 use crate::gateway::{
-    AdminSource, CopyStanding, Listener, PartitionStanding, Standing, WorkerStanding, admin,
+    AdminSource, Bounds, CopyStanding, Listener, PartitionStanding, Standing, WorkerStanding, admin,
 };
 use crate::kafka::health::{Health, PartitionHealth, StandbyHealth, WorkerHealth};
+use crate::kafka::held_back::HeldBack;
 use crate::kafka::partitions::Partitions;
 use crate::pipeline::{OutcomeEncoding, PartitionOptions};
 use crate::registry::{Auth, ClientOptions, Registry, RegistryOptions};
@@ -28,6 +29,9 @@ const UNKNOWN_SCHEMA_FOR: Duration = Duration::from_secs(30);
 /// acknowledgements, commit, abort), and once more for good measure; whatever else it does takes less than the rest.
 const TURN_TRANSACTION_TIMEOUTS: u32 = 6;
 const TURN_REST: Duration = Duration::from_secs(60);
+
+/// How long a sender's transaction holds back an input before `/readyz` tells it.
+const HELD_UP_TOLD_AFTER: Duration = Duration::from_secs(10);
 
 pub(super) fn run(common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
@@ -60,7 +64,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
                 // Dropping the sender is the signal.
                 let _ = ending.await;
             };
-            let served = admin::serve(listener, Arc::new(source), shutdown);
+            let served = admin::serve(listener, Bounds::default(), Arc::new(source), shutdown);
             Some(served.map_err(|error| AppError::Start(error.to_string()))?)
         }
     };
@@ -215,6 +219,21 @@ impl Source {
     }
 }
 
+/// What is to be said of an input that stands still behind an open transaction, once that takes longer than any of a
+/// sender that writes all the time.
+fn held_up(held: &HeldBack) -> Option<String> {
+    let HeldBack { at, offset, time } = held;
+    (*time >= HELD_UP_TOLD_AFTER).then(|| {
+        format!(
+            "partition {}: a sender's transaction has been open since offset {offset} of {} for {} s or more, and \
+             nothing behind it is decided before it ends: see docs/operations.md, A sender that does not commit",
+            at.partition,
+            at.input.name(),
+            time.as_secs()
+        )
+    })
+}
+
 impl AdminSource for Source {
     fn metrics(&self) -> String {
         self.exporter.render()
@@ -256,6 +275,7 @@ impl AdminSource for Source {
             workers: workers.collect(),
             partitions: partitions.collect(),
             standby: standby.collect(),
+            held_up: self.health.all_held_back().iter().filter_map(held_up).collect(),
         }
     }
 

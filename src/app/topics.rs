@@ -2,6 +2,7 @@
 
 use super::AppError;
 use crate::cli::{Common, TopicsCommand};
+use crate::domain::visible::visible;
 use crate::kafka::brokers;
 use crate::kafka::client::Cluster;
 use crate::kafka::topics::{Action, Layout, Row, apply, plan};
@@ -70,7 +71,7 @@ pub(super) fn print(rows: &[Row]) -> Result<(), AppError> {
     for row in &table {
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
+        writeln!(out, "{}", visible(cells.join("  ").trim_end()))?;
     }
     Ok(())
 }

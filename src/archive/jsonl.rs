@@ -2,12 +2,14 @@
 //! would not come back byte for byte stands beside it in base64. Never rewrites a byte.
 
 use super::LINE_BYTES_MAX;
-use crate::domain::record::{RecordHeader, RecordHeaders, TimestampKind, TopicRecord};
+use crate::domain::record::{HEADERS_MAX, RecordHeader, RecordHeaders, TimestampKind, TopicRecord};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 /// Appends a record's line, its end included.
@@ -25,11 +27,13 @@ pub fn write_line(record: &TopicRecord<'_>, out: &mut Vec<u8>) -> Result<(), Str
     out.extend_from_slice(b",\"timestampType\":\"");
     out.extend_from_slice(record.timestamp_kind.name().as_bytes());
     out.push(b'"');
+    out.push(b',');
     write_bytes("key", record.key, out);
     out.extend_from_slice(b",\"headers\":[");
     for (place, header) in record.headers.iter().enumerate() {
-        out.extend_from_slice(if place == 0 { b"{\"name\":" } else { b",{\"name\":" });
-        write_text(header.name, out);
+        out.extend_from_slice(if place == 0 { b"{" } else { b",{" });
+        write_bytes("name", Some(header.name), out);
+        out.push(b',');
         write_bytes("value", header.value, out);
         out.push(b'}');
     }
@@ -39,7 +43,10 @@ pub fn write_line(record: &TopicRecord<'_>, out: &mut Vec<u8>) -> Result<(), Str
             out.extend_from_slice(b",\"value\":");
             out.extend_from_slice(value);
         }
-        Some(value) => write_base64("value", value, out),
+        Some(value) => {
+            out.push(b',');
+            write_base64("value", value, out);
+        }
         None => out.extend_from_slice(b",\"value\":null"),
     }
     out.extend_from_slice(b"}\n");
@@ -67,7 +74,7 @@ fn stands_as_it_is(value: &[u8]) -> bool {
     }
 }
 
-/// `,"name":"text"`, or `,"nameBase64":"..."` where the bytes are no text.
+/// `"name":"text"`, or `"nameBase64":"..."` where the bytes are no text.
 fn write_bytes(name: &str, bytes: Option<&[u8]>, out: &mut Vec<u8>) {
     let text = match bytes {
         None => None,
@@ -76,7 +83,7 @@ fn write_bytes(name: &str, bytes: Option<&[u8]>, out: &mut Vec<u8>) {
             Err(_) => return write_base64(name, bytes, out),
         },
     };
-    out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+    out.extend_from_slice(format!("\"{name}\":").as_bytes());
     match text {
         Some(text) => write_text(text, out),
         None => out.extend_from_slice(b"null"),
@@ -84,7 +91,7 @@ fn write_bytes(name: &str, bytes: Option<&[u8]>, out: &mut Vec<u8>) {
 }
 
 fn write_base64(name: &str, bytes: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(format!(",\"{name}Base64\":\"").as_bytes());
+    out.extend_from_slice(format!("\"{name}Base64\":\"").as_bytes());
     out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
     out.push(b'"');
 }
@@ -109,7 +116,7 @@ struct Line<'a> {
     key: Option<Option<Cow<'a, str>>>,
     #[serde(borrow, default)]
     key_base64: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "bounded")]
     headers: Vec<LineHeader<'a>>,
     #[serde(borrow, default, deserialize_with = "there")]
     value: Option<Option<&'a RawValue>>,
@@ -120,8 +127,10 @@ struct Line<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LineHeader<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    name_base64: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "there")]
     value: Option<Option<Cow<'a, str>>>,
     #[serde(borrow, default)]
@@ -131,6 +140,30 @@ struct LineHeader<'a> {
 /// Tells a field that is null from one that is not there.
 fn there<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<T>, D::Error> {
     T::deserialize(field).map(Some)
+}
+
+/// A list of at most as many headers as a record may have: none beyond is held.
+fn bounded<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<LineHeader<'de>>, D::Error> {
+    struct Bounded;
+    impl<'de> Visitor<'de> for Bounded {
+        type Value = Vec<LineHeader<'de>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {HEADERS_MAX} headers")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut headers = Vec::new();
+            while let Some(header) = list.next_element()? {
+                if headers.len() == HEADERS_MAX {
+                    return Err(A::Error::invalid_length(HEADERS_MAX + 1, &self));
+                }
+                headers.push(header);
+            }
+            Ok(headers)
+        }
+    }
+    list.deserialize_seq(Bounded)
 }
 
 /// A record out of a line. Its bytes are kept in one place, which the next line is read into again.
@@ -166,7 +199,9 @@ pub fn read_line(line: &[u8], into: &mut DecodedLine) -> Result<(), String> {
     };
     into.key = into.keep("key", text(line.key), line.key_base64)?;
     for header in line.headers {
-        let name = into.put(header.name.as_bytes());
+        let name = header.name.map(|name| Some(name.into_owned().into_bytes()));
+        // Named in one of the two, or refused.
+        let name = into.keep("header name", name, header.name_base64)?.unwrap_or_default();
         let value = into.keep("header value", text(header.value), header.value_base64)?;
         into.headers.push((name, value));
     }
@@ -180,7 +215,9 @@ pub fn read_line(line: &[u8], into: &mut DecodedLine) -> Result<(), String> {
 /// The parser's words, without its place, and without what it found: that may be an account number.
 fn kind_of(error: &serde_json::Error) -> &'static str {
     match error.classify() {
-        serde_json::error::Category::Data => "a field is missing, unknown, there twice or of another type",
+        serde_json::error::Category::Data => {
+            "a field is missing, unknown, there twice or of another type, or headers are too many"
+        }
         serde_json::error::Category::Eof => "the line breaks off",
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => "no JSON",
     }
@@ -212,17 +249,12 @@ impl DecodedLine {
         }
     }
 
-    fn text(&self, range: &Range<usize>) -> &str {
-        // Put there from a text.
-        str::from_utf8(&self.bytes[range.clone()]).unwrap_or_default()
-    }
-
     /// The record.
     #[must_use]
     pub fn record(&self) -> TopicRecord<'_> {
         let bytes = |range: &Option<Range<usize>>| range.clone().map(|range| &self.bytes[range]);
         let header = |(name, value): &(Range<usize>, Option<Range<usize>>)| RecordHeader {
-            name: self.text(name),
+            name: &self.bytes[name.clone()],
             value: bytes(value),
         };
         TopicRecord {

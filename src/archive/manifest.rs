@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 
 /// The manifest's name in the folder.
 pub const MANIFEST: &str = "manifest.json";
-/// The version of the layout that this program writes, and the newest it reads.
-const VERSION: u32 = 1;
+/// The version of the layout that this program writes.
+const VERSION: u32 = 2;
+/// Those that it reads. In the first, headers' names are texts and no record is left out.
+const VERSIONS: std::ops::RangeInclusive<u32> = 1..=VERSION;
+/// Records of a partition that an export may leave out.
+pub const LEFT_OUT_MAX: usize = 1_000;
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,12 +87,15 @@ pub struct ArchivedPartition {
     pub begin: i64,
     /// The first offset that was not any more.
     pub end: i64,
-    /// Records in the file: fewer than offsets where markers, aborted or compacted records stood.
+    /// Records in the file: fewer than offsets where markers, aborted or compacted records stood, or some are left out.
     pub records: u64,
     /// Offset of the first record.
     pub first_offset: Option<i64>,
     /// Offset of the last record.
     pub last_offset: Option<i64>,
+    /// Offsets of records that are not here because no archive takes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<i64>,
     /// Size of the file.
     pub bytes: u64,
     /// XXH3 of the file, 128 bits, as `xxhsum -H128` prints it.
@@ -122,6 +129,13 @@ impl ArchivedPartition {
             (None, None) => self.records == 0,
             _ => false,
         };
+        let inside = |offset: &i64| (self.begin..self.end).contains(offset);
+        if !self.left_out.iter().all(inside) || self.left_out.len() > LEFT_OUT_MAX {
+            faults.push(format!(
+                "{name}: leftOut does not fit the offsets from {} up to {}",
+                self.begin, self.end
+            ));
+        }
         if self.begin < 0 || span < 0 || !held {
             faults.push(format!(
                 "{name}: {} records from offset {} to {} do not fit the offsets from {} up to {}",
@@ -172,9 +186,9 @@ impl Manifest {
             version: u32,
         }
         if let Ok(Version { version }) = serde_json::from_str(&text)
-            && version != VERSION
+            && !VERSIONS.contains(&version)
         {
-            let text = format!("version {version} of the layout, this program reads {VERSION}");
+            let text = format!("version {version} of the layout, this program reads 1 to {VERSION}");
             return Err(wrong(vec![text]));
         }
         let manifest: Self = serde_json::from_str(&text).map_err(|error| wrong(vec![error.to_string()]))?;

@@ -7,10 +7,17 @@ use super::{
     ArchiveError, ArchivedPartition, ArchivedTopic, BLOCK_BYTES_MAX, DecodedLine, Encoding, LINE_BYTES_MAX,
     Manifest, Place, read_line,
 };
-use crate::codec::avro::{ContainerFault, ContainerReader, TOPIC_RECORD_SCHEMA, take_topic_record};
+use crate::codec::avro::{
+    ContainerFault, ContainerReader, TOPIC_RECORD_SCHEMA, TOPIC_RECORD_SCHEMA_1, TopicRecordLayout,
+    take_topic_record,
+};
 use crate::domain::record::{TimestampKind, TopicRecord};
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
+
+/// The schemas that files may have, and the layouts of their records.
+const SCHEMAS: [&str; 2] = [TOPIC_RECORD_SCHEMA_1, TOPIC_RECORD_SCHEMA];
+const LAYOUTS: [TopicRecordLayout; 2] = [TopicRecordLayout::First, TopicRecordLayout::Second];
 
 /// An archive whose manifest is sound and whose files have the sizes it says.
 ///
@@ -71,9 +78,10 @@ impl Archive {
                 Records::Lines(Lines { input, line: Vec::new(), number: 0, decoded: DecodedLine::default() })
             }
             Encoding::Avro => {
-                let container = ContainerReader::begin(input, TOPIC_RECORD_SCHEMA, BLOCK_BYTES_MAX)
+                let (container, schema) = ContainerReader::begin(input, &SCHEMAS, BLOCK_BYTES_MAX)
                     .map_err(|fault| broken_container(&path, fault))?;
-                Records::Blocks(Box::new(Blocks { container, block: Vec::new(), at: 0, left: 0 }))
+                let layout = LAYOUTS[schema];
+                Records::Blocks(Box::new(Blocks { container, layout, block: Vec::new(), at: 0, left: 0 }))
             }
         };
         let entry = partition.clone();
@@ -114,6 +122,7 @@ struct Lines {
 
 struct Blocks {
     container: ContainerReader<InputFile>,
+    layout: TopicRecordLayout,
     block: Vec<u8>,
     /// Where the next datum begins in the block.
     at: usize,
@@ -192,7 +201,7 @@ fn fault(
         return Some(format!("timestamp {} of type {kind}", record.timestamp_millis));
     }
     // The client library ends names in a nul.
-    let nul = record.headers.iter().any(|header| header.name.contains('\0'));
+    let nul = record.headers.iter().any(|header| header.name.contains(&0));
     nul.then(|| "a header's name holds a nul byte".to_owned())
 }
 
@@ -266,7 +275,7 @@ impl Blocks {
 
     fn take(&mut self) -> Result<TopicRecord<'_>, String> {
         let mut rest = &self.block[self.at..];
-        let record = take_topic_record(&mut rest)?;
+        let record = take_topic_record(&mut rest, self.layout)?;
         self.at = self.block.len() - rest.len();
         self.left -= 1;
         Ok(record)

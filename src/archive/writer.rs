@@ -1,11 +1,11 @@
 //! Writes an archive: partitions in any order and at the same time, the manifest last. What was cut short never looks
 //! whole, and nothing that is there already is touched unless that was asked for.
 
-use super::manifest::{file_name, is_topic_name, part_of};
+use super::manifest::{LEFT_OUT_MAX, file_name, is_topic_name, part_of};
 use super::output::OutputFile;
 use super::{ArchiveError, ArchivedPartition, Encoding, MANIFEST, Manifest, RECORD_BYTES_MAX, write_line};
 use crate::codec::avro::{Codec, Container, TOPIC_RECORD_SCHEMA, write_topic_record};
-use crate::domain::record::TopicRecord;
+use crate::domain::record::{HEADERS_MAX, TopicRecord};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +62,7 @@ impl ArchiveWriter {
             records: 0,
             first_offset: None,
             last_offset: None,
+            left_out: Vec::new(),
             bytes: 0,
             xxh3: String::new(),
         };
@@ -96,10 +97,22 @@ pub struct PartitionWriter {
 }
 
 impl PartitionWriter {
+    /// Notes that the record at `offset` is not here, because [`Self::add`] refused it.
+    ///
+    /// # Errors
+    /// So many are left out that this is no export.
+    pub fn leave_out(&mut self, refused: ArchiveError, offset: i64) -> Result<(), ArchiveError> {
+        if self.entry.left_out.len() >= LEFT_OUT_MAX {
+            return Err(refused);
+        }
+        self.entry.left_out.push(offset);
+        Ok(())
+    }
+
     /// Adds the next record of the partition.
     ///
     /// # Errors
-    /// It cannot be written, or is larger than any reader takes.
+    /// It cannot be written; [`ArchiveError::Record`]: it is larger than any reader takes.
     pub fn add(&mut self, record: &TopicRecord<'_>) -> Result<(), ArchiveError> {
         let refused = |text| ArchiveError::Record {
             topic: record.topic.to_owned(),
@@ -110,6 +123,10 @@ impl PartitionWriter {
         let bytes = record.bytes();
         if bytes > RECORD_BYTES_MAX {
             return Err(refused(format!("{bytes} bytes, an archive takes {RECORD_BYTES_MAX}")));
+        }
+        let headers = record.headers.len();
+        if headers > HEADERS_MAX {
+            return Err(refused(format!("{headers} headers, an archive takes {HEADERS_MAX}")));
         }
         if let Some(container) = &mut self.container {
             self.datum.clear();

@@ -4,6 +4,7 @@ use super::Context;
 use super::catalogue::Check;
 use super::findings::{Effect, Finding, Findings, Rule};
 use crate::domain::enums::ActionCode;
+use crate::domain::visible::visible;
 use crate::state::{Account, Standing};
 use std::collections::BTreeMap;
 
@@ -101,7 +102,7 @@ fn unknown(context: &Context<'_>, parameters: &Parameters, findings: &mut Findin
 fn flags(account: &Account, parameters: &Parameters, findings: &mut Findings) {
     for flag in account.flags() {
         let finding = |effect, what| {
-            let message = format!("the account is flagged \"{flag}\", which {what}");
+            let message = format!("the account is flagged \"{}\", which {what}", visible(flag));
             Finding::new(Check::AccountFlag, effect, message).at("accountNumber")
         };
         match parameters.flags.get(&**flag).unwrap_or(&parameters.unlisted_flag) {

@@ -8,6 +8,7 @@ use super::time;
 use crate::domain::amount::AMOUNT_SCALE;
 use crate::domain::enums::{ActionCode, CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::pos_event::{PosEvent, PosItem, Text};
+use crate::domain::visible::excerpt;
 use crate::domain::{Amount, Decimal, Exact, Field, Micros, limits};
 use std::fmt::Display;
 
@@ -381,21 +382,4 @@ fn names<T: Copy>(all: &[T], symbol: fn(T) -> &'static str) -> String {
 /// Nothing that could be read: white space and control characters only.
 fn is_blank(text: &str) -> bool {
     text.chars().all(|letter| letter.is_whitespace() || letter.is_control())
-}
-
-/// The start of a text that came from outside: enough to recognise it, control characters made visible.
-fn excerpt(text: &str) -> String {
-    const MOST: usize = 60;
-    let mut excerpt = String::new();
-    for letter in text.chars().take(MOST) {
-        if letter.is_control() {
-            excerpt.extend(letter.escape_default());
-        } else {
-            excerpt.push(letter);
-        }
-    }
-    if text.chars().nth(MOST).is_some() {
-        excerpt.push('…');
-    }
-    excerpt
 }

@@ -3,10 +3,11 @@
 //! The contract has seven payloads of which exactly the one that `eventType` names is set. Both
 //! decoders fill this loose form; what it demands is said once, here.
 
-use super::fault::{Fault, Read, shown};
+use super::fault::{Fault, Read};
 use crate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
 use crate::domain::enums::AccountEventType;
 use crate::domain::pos_event::Text;
+use crate::domain::visible::excerpt;
 use crate::domain::{Field, Micros};
 
 /// Every field of the contract, nothing required yet.
@@ -84,7 +85,10 @@ impl LooseAccountEvent<'_> {
             Field::Value(event_type) => *event_type,
             Field::Absent => return Err(Fault::missing("eventType")),
             Field::Invalid(symbol) => {
-                return Err(Fault::not_of_format("eventType", format!("unknown symbol {:?}", shown(symbol))));
+                return Err(Fault::not_of_format(
+                    "eventType",
+                    format!("unknown symbol \"{}\"", excerpt(symbol)),
+                ));
             }
         };
         self.refuse_other_payloads(event_type)?;
@@ -94,7 +98,7 @@ impl LooseAccountEvent<'_> {
             Field::Invalid(text) => {
                 return Err(Fault::not_of_format(
                     "createdAt",
-                    format!("{:?} is no RFC 3339 time", shown(&text)),
+                    format!("\"{}\" is no RFC 3339 time", excerpt(&text)),
                 ));
             }
         };

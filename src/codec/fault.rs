@@ -3,8 +3,8 @@
 //! Never carries a field's value: account numbers and chip ids must not reach a log by way of an error.
 
 use super::DecodeError;
+use crate::domain::visible::visible;
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 /// Catalogue code: the record cannot be read.
 pub(super) const UNREADABLE: &str = "400.001";
@@ -43,10 +43,10 @@ impl Fault {
         Box::new(Self { code: NOT_OF_FORMAT, text: text.into(), path: field.to_owned() })
     }
 
-    /// The path and the text.
+    /// The path and the text, as they may stand in a header or on a terminal: texts of schemas and names of fields are foreign.
     pub(super) fn to_text(&self) -> String {
         let joint = if self.path.is_empty() { "" } else { ": " };
-        format!("{}{joint}{}", self.path, self.text)
+        visible(&format!("{}{joint}{}", self.path, self.text)).into_owned()
     }
 
     /// The same fault, seen from the record that holds the field.
@@ -70,22 +70,6 @@ impl From<Box<Fault>> for DecodeError {
     fn from(fault: Box<Fault>) -> Self {
         let message = fault.to_text();
         let Fault { code, path, .. } = *fault;
-        Self::Fault { code, message, field: (!path.is_empty()).then_some(path) }
+        Self::Fault { code, message, field: (!path.is_empty()).then(|| visible(&path).into_owned()) }
     }
-}
-
-/// Foreign text for a message: at most 40 characters, control characters made visible.
-pub(super) fn shown(text: &str) -> String {
-    let mut shown = String::new();
-    for letter in text.chars().take(40) {
-        if letter.is_control() {
-            let _ = write!(shown, "{}", letter.escape_default());
-        } else {
-            shown.push(letter);
-        }
-    }
-    if text.chars().nth(40).is_some() {
-        shown.push_str("...");
-    }
-    shown
 }

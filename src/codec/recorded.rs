@@ -1,5 +1,6 @@
 //! Recorded outcomes, read again: where they say they stand, which a replay merges by, and their fields one by one, to
-//! explain a difference. Never reads them as decisions: a replay decides for itself.
+//! explain a difference. Never reads them as decisions: a replay decides for itself. Never goes deeper than an outcome can
+//! be, nor holds more of it, whoever wrote it.
 
 use super::avro;
 use crate::domain::decimal::Decimal;
@@ -12,6 +13,10 @@ pub type Framing<'a> = &'a [u8];
 
 const CONFLUENT_BYTES: usize = 5;
 const SINGLE_OBJECT_BYTES: usize = 10;
+/// How deep an outcome may nest to be explained; ours nest 3 deep.
+const DEPTH_MAX: usize = 16;
+/// Fields of an outcome that are explained; ours have a few hundred.
+pub(super) const FIELDS_MAX: usize = 10_000;
 
 /// Where an outcome says it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +82,7 @@ pub fn fields(value: &[u8]) -> Result<Vec<(String, String)>, String> {
         None => return Err("neither JSON nor Avro with its schema".to_owned()),
         Some([]) => {
             let raw: &RawValue = serde_json::from_slice(value).map_err(|error| error.to_string())?;
-            flatten(String::new(), raw, &mut found)?;
+            flatten(String::new(), raw, DEPTH_MAX, &mut found)?;
         }
         Some(framing) => avro::outcome_fields(&value[framing.len()..], &mut found)?,
     }
@@ -87,6 +92,11 @@ pub fn fields(value: &[u8]) -> Result<Vec<(String, String)>, String> {
 /// An amount as outcomes have it, out of its ten-thousandths.
 pub(super) fn amount(ten_thousandths: i64) -> String {
     Decimal::new(ten_thousandths.into(), 4).map_or_else(String::new, |decimal| decimal.to_string())
+}
+
+/// What an outcome with more fields than are explained is.
+pub(super) fn too_many_fields() -> String {
+    format!("it has more than {FIELDS_MAX} fields")
 }
 
 /// The members of an object as they stand there: in their order, and each of those whose name comes again.
@@ -114,12 +124,19 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-fn flatten(path: String, raw: &RawValue, found: &mut Vec<(String, String)>) -> Result<(), String> {
+/// Adds the fields of a value, which may nest `depth` deep.
+fn flatten(
+    path: String,
+    raw: &RawValue,
+    depth: usize,
+    found: &mut Vec<(String, String)>,
+) -> Result<(), String> {
+    let Some(left) = depth.checked_sub(1) else { return Err(format!("it nests more than {DEPTH_MAX} deep")) };
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match raw.get().as_bytes().first() {
         Some(b'{') => {
             let Members(members) = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
-            members.iter().try_for_each(|(name, member)| flatten(below(name), member, found))
+            members.iter().try_for_each(|(name, member)| flatten(below(name), member, left, found))
         }
         Some(b'[') => {
             let elements: Vec<&RawValue> =
@@ -129,11 +146,33 @@ fn flatten(path: String, raw: &RawValue, found: &mut Vec<(String, String)>) -> R
             }
             (0..)
                 .zip(elements)
-                .try_for_each(|(index, element)| flatten(format!("{path}[{index}]"), element, found))
+                .try_for_each(|(index, element)| flatten(format!("{path}[{index}]"), element, left, found))
         }
+        _ if found.len() >= FIELDS_MAX => Err(too_many_fields()),
         _ => {
             found.push((path, raw.get().to_owned()));
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_that_nests_a_million_deep_is_refused() {
+        for (open, close) in [("{\"a\":", "}"), ("[", "]")] {
+            let text = format!("{{\"a\":{}1{}}}", open.repeat(1_000_000), close.repeat(1_000_000));
+            let refused = fields(text.as_bytes()).expect_err("no outcome nests so deep");
+            assert!(refused.contains("16 deep"), "{refused}");
+            assert_eq!(place(text.as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn an_outcome_of_millions_of_fields_is_refused() {
+        let text = format!("{{\"a\":[{}1]}}", "1,".repeat(1_000_000));
+        assert!(fields(text.as_bytes()).expect_err("too many").contains("more than 10000 fields"));
     }
 }

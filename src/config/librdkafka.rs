@@ -52,6 +52,66 @@ const NAMED: &[(&str, &str)] = &[
     ("transaction.timeout.ms", "kafka.transaction_timeout"),
 ];
 
+/// Properties that hold no secret, and may be shown: names, places of files, numbers and switches.
+const HARMLESS: &[&str] = &[
+    "broker.address.family",
+    "broker.address.ttl",
+    "check.crcs",
+    "client.dns.lookup",
+    "client.id",
+    "client.rack",
+    "connections.max.idle.ms",
+    "debug",
+    "enable.ssl.certificate.verification",
+    "heartbeat.interval.ms",
+    "max.poll.interval.ms",
+    "message.timeout.ms",
+    "sasl.kerberos.keytab",
+    "sasl.kerberos.principal",
+    "sasl.kerberos.service.name",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.oauthbearer.method",
+    "sasl.username",
+    "security.protocol",
+    "ssl.ca.certificate.stores",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.cipher.suites",
+    "ssl.crl.location",
+    "ssl.curves.list",
+    "ssl.endpoint.identification.algorithm",
+    "ssl.engine.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+    "ssl.providers",
+    "ssl.sigalgs.list",
+    "statistics.interval.ms",
+];
+
+/// Beginnings of the names of others.
+const HARMLESS_BEGINNINGS: &[&str] = &[
+    "batch.",
+    "compression.",
+    "fetch.",
+    "linger.",
+    "max.in.flight",
+    "metadata.",
+    "queue.",
+    "queued.",
+    "reconnect.",
+    "request.timeout",
+    "retry.",
+    "socket.",
+    "sticky.partitioning.",
+    "topic.metadata.",
+];
+
+/// Whether a property is known to hold no secret.
+pub fn is_harmless(name: &str) -> bool {
+    HARMLESS.contains(&name) || HARMLESS_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+}
+
 /// The properties to hand over; all of them kept like secrets, as any of them may be one.
 pub fn read(reader: &mut Reader) -> BTreeMap<String, Secret> {
     let mut properties = BTreeMap::new();

@@ -154,7 +154,16 @@ fn shown(key: &str, value: &Value) -> String {
     match value {
         Value::Text(text) if is_secret(key) && !elsewhere(text) => "\"***\"".to_owned(),
         value if is_secret(key) && !matches!(value, Value::Text(_)) => "\"***\"".to_owned(),
+        Value::Text(text) => Value::Text(without_user(text)).to_toml(),
         value => value.to_toml(),
+    }
+}
+
+/// A text without the user and the password that an address in it may name: all between `://` and the last `@`.
+fn without_user(text: &str) -> String {
+    match text.split_once("://").map(|(scheme, rest)| (scheme, rest.rsplit_once('@'))) {
+        Some((scheme, Some((_, place)))) => format!("{scheme}://***@{place}"),
+        _ => text.to_owned(),
     }
 }
 

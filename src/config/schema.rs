@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::document;
 use super::fault::{Fault, Faults, Origin};
+use super::librdkafka;
 use super::nearest::nearest;
 use super::value::{Entry, Leaf, Shape, Value};
 
@@ -255,13 +256,12 @@ impl Schema {
     }
 }
 
-/// Whether the value of `key` must never be shown.
+/// Whether the value of `key` must never be shown. Of librdkafka's properties all but those that are known to hold no
+/// secret: one that is new, or misspelt, may be a password.
 pub fn is_secret(key: &str) -> bool {
     const KEYS: &[&str] = &["registry.password", "registry.token"];
-    const WORDS: &[&str] =
-        &["password", "passphrase", "secret", "token", "jaas", ".pem", "oauthbearer.config"];
     match key.strip_prefix("kafka.librdkafka.") {
-        Some(name) => WORDS.iter().any(|word| name.contains(word)),
+        Some(name) => !librdkafka::is_harmless(name),
         None => KEYS.contains(&key),
     }
 }

@@ -1,6 +1,7 @@
 //! Colours for people, and numbers and texts laid out in columns. Widths are those of the bare text: paint last.
 
 use crate::domain::enums::Verdict;
+use crate::domain::visible::{visible, visible_lines};
 
 /// Paints, or leaves as it is.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +70,7 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 
 /// The text, cut to `width` characters.
 pub(super) fn cut(text: &str, width: usize) -> String {
+    let text = &*visible(text);
     if text.chars().count() <= width {
         return text.to_owned();
     }
@@ -77,6 +79,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 
 /// The text in lines of at most `width` characters, broken between words where they allow it.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let text = &*visible_lines(text);
     let mut lines = vec![String::new()];
     let mut used = 0;
     for word in text.split_whitespace() {

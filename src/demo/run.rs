@@ -10,7 +10,7 @@ use crate::cli::Common;
 use crate::codec::KnownSchemas;
 use crate::config::{self, Secret};
 use crate::domain::Micros;
-use crate::gateway::{Listener, admin};
+use crate::gateway::{Bounds, Listener, admin};
 use crate::kafka::client::{Embedded, EventProducer};
 use crate::kafka::health::Health;
 use crate::kafka::partitions::Partitions;
@@ -208,7 +208,8 @@ impl Page {
             // Dropping the sender is the signal.
             let _ = ending.await;
         };
-        let served = admin::serve(listener, Arc::new(source), shutdown).map_err(|error| start(&error))?;
+        let served = admin::serve(listener, Bounds::default(), Arc::new(source), shutdown)
+            .map_err(|error| start(&error))?;
         Ok(Some(Self { address, ended, served }))
     }
 

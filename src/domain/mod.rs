@@ -17,6 +17,7 @@ pub mod partitioner;
 pub mod pos_event;
 pub mod record;
 pub mod rounding;
+pub mod visible;
 
 pub use amount::Amount;
 pub use decimal::{Decimal, Exact};

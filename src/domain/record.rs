@@ -28,11 +28,15 @@ impl TimestampKind {
     }
 }
 
+/// Headers of a record that are written to a file and read back: more than a broker with default limits takes in a
+/// record that is not compressed. A file of a few hundred kilobytes could else ask for gigabytes.
+pub const HEADERS_MAX: usize = 1_000_000;
+
 /// A header. Names may come more than once, and their order counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordHeader<'a> {
-    /// Its name; without nul bytes.
-    pub name: &'a str,
+    /// Its name's bytes: UTF-8 by Kafka's rules, and whatever a sender likes in fact.
+    pub name: &'a [u8],
     /// Its bytes; none is another thing than no bytes.
     pub value: Option<&'a [u8]>,
 }

@@ -6,6 +6,7 @@ use crate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update}
 use crate::domain::enums::{CountryCode, Currency};
 use crate::domain::hashing::hash64;
 use crate::domain::ids::TransactionId;
+use crate::domain::visible::excerpt;
 use crate::domain::{Amount, limits};
 use crate::state::{Account, Fact, PartitionState, Patch, Standing, id_hash};
 use smallvec::SmallVec;
@@ -87,7 +88,10 @@ impl Engine {
                     other => {
                         return refuse(
                             "400.004",
-                            format!("payment.status \"{}\" is none of success, failed, reversed", cut(other)),
+                            format!(
+                                "payment.status \"{}\" is none of success, failed, reversed",
+                                excerpt(other)
+                            ),
                         );
                     }
                 }
@@ -204,7 +208,7 @@ fn symbol<T>(
         None => Ok(None),
         Some(text) => match read(text) {
             Some(value) => Ok(Some(value)),
-            None => refuse("400.004", format!("{field} \"{}\" is unknown", cut(text))),
+            None => refuse("400.004", format!("{field} \"{}\" is unknown", excerpt(text))),
         },
     }
 }
@@ -226,8 +230,4 @@ fn chips(field: &str, ids: Option<&[String]>) -> Result<Option<Vec<u64>>, Refusa
 /// Whether a text can be kept as an id.
 fn fits(id: &str) -> bool {
     !id.trim().is_empty() && id.chars().count() <= limits::ID_CHARS_MAX
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(60).collect()
 }

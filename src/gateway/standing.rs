@@ -62,6 +62,8 @@ pub struct Standing {
     pub partitions: BTreeMap<i32, PartitionStanding>,
     /// Copies of other processes' partitions, by number; empty where none are kept.
     pub standby: BTreeMap<i32, CopyStanding>,
+    /// What somebody else holds up, though this process does all that it is to do; a sentence each.
+    pub held_up: Vec<String>,
 }
 
 impl Standing {

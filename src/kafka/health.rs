@@ -1,6 +1,7 @@
 //! What the health pages and metrics can be told about workers and partitions. Written between transactions, read by
 //! whoever asks; no part of a decision.
 
+use super::held_back::HeldBack;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -60,6 +61,8 @@ struct Inner {
     /// Why partitions stand still whose batches fail again and again, whatever else they are doing.
     stuck: BTreeMap<i32, String>,
     standby: BTreeMap<i32, StandbyHealth>,
+    /// By worker.
+    held_back: BTreeMap<usize, Vec<HeldBack>>,
 }
 
 /// Shared by all workers.
@@ -130,6 +133,17 @@ impl Health {
         self.lock().standby = copies;
     }
 
+    /// Notes which inputs of `worker` stand still behind an open transaction of a sender, all of them.
+    pub fn held_back(&self, worker: usize, inputs: Vec<HeldBack>) {
+        self.lock().held_back.insert(worker, inputs);
+    }
+
+    /// The inputs that stand still behind an open transaction of a sender.
+    #[must_use]
+    pub fn all_held_back(&self) -> Vec<HeldBack> {
+        self.lock().held_back.values().flatten().copied().collect()
+    }
+
     /// The copies of other processes' partitions.
     #[must_use]
     pub fn copies(&self) -> BTreeMap<i32, StandbyHealth> {
@@ -147,7 +161,9 @@ impl Health {
 
     /// Forgets all partitions of `worker`.
     pub fn forget_all(&self, worker: usize) {
-        self.lock().partitions.retain(|_, (owner, _)| *owner != worker);
+        let mut inner = self.lock();
+        inner.partitions.retain(|_, (owner, _)| *owner != worker);
+        inner.held_back.remove(&worker);
     }
 
     /// All workers, by number.

@@ -34,6 +34,7 @@ mod decide;
 pub mod decider;
 pub mod failure;
 pub mod health;
+pub mod held_back;
 pub mod layout;
 mod lost_input;
 pub mod partitions;

@@ -21,6 +21,29 @@ pub struct TopicPartition {
 /// The next offset to read of the two inputs of a partition, indexed by [`Input`] as a number; `None`: from the start.
 pub type Positions = [Option<i64>; 2];
 
+/// How far an input partition was last known to reach, and what of it was delivered, as offsets of the next record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InputReach {
+    /// Where the first open transaction begins, or the end: nothing behind it is delivered.
+    pub stable: i64,
+    /// The end, open transactions included.
+    pub end: i64,
+    /// Behind the last record that was delivered; none: none was yet.
+    pub delivered: Option<i64>,
+    /// Up to here there is no further record, only markers and records that were aborted; none: not known.
+    pub read: Option<i64>,
+}
+
+impl InputReach {
+    /// Offsets that are not decided, where those before `position` are: with what an open transaction holds back.
+    #[must_use]
+    pub fn lag(&self, position: i64) -> i64 {
+        let all_decided = self.delivered.is_none_or(|delivered| delivered <= position);
+        let read = self.read.filter(|_| all_decided).unwrap_or(position);
+        (self.end - position.max(read)).max(0)
+    }
+}
+
 /// What the group asked of this member; it waits until the loop answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -134,8 +157,8 @@ pub trait GroupConsumer {
     /// [`Fault`] of operation `Offsets`.
     fn membership(&self) -> Result<Self::Membership, Fault>;
 
-    /// The last known end of each input partition that is read, for the lag; new values only.
-    fn take_ends(&self) -> Vec<(TopicPartition, i64)>;
+    /// How far each input partition that is read was last known to reach, for metrics; new values only.
+    fn take_ends(&self) -> Vec<(TopicPartition, InputReach)>;
 
     /// What the client holds of records that are not delivered yet, as of a few seconds ago; none: not known.
     fn queue(&self) -> Option<Queue> {
@@ -418,4 +441,18 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Runs `job` beside the caller.
     fn spawn(&self, name: String, job: Box<dyn FnOnce() + Send>);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lag_counts_what_an_open_transaction_holds_back_and_no_markers() {
+        let reach = |read| InputReach { stable: 10, end: 25, delivered: Some(9), read };
+        assert_eq!(reach(Some(10)).lag(9), 15, "offset 9 is a marker");
+        assert_eq!(reach(None).lag(9), 16, "not known to be one");
+        assert_eq!(reach(Some(10)).lag(4), 21, "what was delivered is not decided");
+        assert_eq!(InputReach { stable: 25, read: Some(25), ..reach(None) }.lag(9), 0);
+    }
 }

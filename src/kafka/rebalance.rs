@@ -556,7 +556,7 @@ mod tests {
         fn membership(&self) -> Result<(), Fault> {
             Ok(())
         }
-        fn take_ends(&self) -> Vec<(TopicPartition, i64)> {
+        fn take_ends(&self) -> Vec<(TopicPartition, crate::kafka::port::InputReach)> {
             Vec::new()
         }
         fn leave(self) {}

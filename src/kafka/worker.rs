@@ -19,6 +19,7 @@ use super::{
     decider::{Decider, Deciders, Input},
     failure::{Destination, Fault, FaultClass},
     health::{Health, WorkerHealth},
+    held_back,
     layout::Layout,
     port::{Broker, GroupConsumer, InboundRecord, MessageLimits, TopicPartition, TransactionalProducer},
     rebalance::{RotationStep, Slots},
@@ -103,6 +104,7 @@ pub struct Worker<B: Broker, D: Deciders> {
     spare: Vec<Detached<B>>,
     aborts: u32,
     gauges_at: Duration,
+    open_transactions: held_back::Watch,
     /// Whether the group has given it a place.
     joined: bool,
     /// Last, so that it leaves the group after everything else is dropped.
@@ -154,6 +156,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             spare: Vec::new(),
             aborts: 0,
             gauges_at: Duration::ZERO,
+            open_transactions: held_back::Watch::default(),
             joined: false,
             consumer,
             shared,
@@ -371,15 +374,25 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         Ok(())
     }
 
-    fn gauges(&self) {
+    fn gauges(&mut self) {
         let ends = self.consumer.take_ends();
+        let mut own = Vec::with_capacity(ends.len());
         for (partition, decider) in self.slots.each() {
             telemetry::accounts(partition, decider.accounts());
             let positions = decider.positions();
-            for (at, end) in ends.iter().filter(|(at, _)| at.partition == partition) {
+            for (at, reach) in ends.iter().filter(|(at, _)| at.partition == partition) {
                 let position = positions[at.input as usize].unwrap_or(0);
-                telemetry::consumer_lag(at.input.name(), partition, (end - position).max(0));
+                telemetry::consumer_lag(at.input.name(), partition, reach.lag(position));
+                own.push((*at, *reach));
             }
+        }
+        if !ends.is_empty() {
+            let held = self.open_transactions.look(&own, self.shared.broker.now());
+            for (at, _) in &own {
+                let age = held.iter().find(|held| held.at == *at).map_or(Duration::ZERO, |held| held.time);
+                telemetry::open_transaction_age(at.input.name(), at.partition, age);
+            }
+            self.shared.health.held_back(self.number, held);
         }
         for (partition, held) in self.slots.held() {
             telemetry::held(partition, held);

@@ -41,12 +41,12 @@ impl Letter {
     /// # Errors
     /// It is no dead letter of these inputs: why.
     pub fn read(partition: i32, record: &Kept, topics: &[String; 2]) -> Result<(Of, Self), String> {
-        let find = |name: &str| record.headers.iter().rposition(|(header, _)| header == name);
+        let find = |name: &str| record.headers.iter().rposition(|(header, _)| header == name.as_bytes());
         let begin = find(OWN[0]).ok_or_else(|| format!("it has no header {}", OWN[0]))?;
         let mut found: [String; 6] = Default::default();
         for (place, name) in OWN.iter().enumerate() {
             match record.headers.get(begin + place) {
-                Some((header, Some(value))) if header == name => {
+                Some((header, Some(value))) if header == name.as_bytes() => {
                     found[place] = String::from_utf8_lossy(value).into_owned();
                 }
                 _ => return Err(format!("header {name} is not where it belongs")),
@@ -55,7 +55,9 @@ impl Letter {
         let [code, message, topic, source_partition, offset, attempt] = found;
         let cut_from = match &record.headers[begin + OWN.len()..] {
             [] => None,
-            [(name, Some(value))] if name == VALUE_BYTES => Some(String::from_utf8_lossy(value).into_owned()),
+            [(name, Some(value))] if name == VALUE_BYTES.as_bytes() => {
+                Some(String::from_utf8_lossy(value).into_owned())
+            }
             _ => return Err(format!("headers follow after {}", OWN[5])),
         };
         let input = Input::ALL.into_iter().find(|input| topics[*input as usize] == topic);
@@ -117,10 +119,10 @@ impl Letter {
     }
 }
 
-fn hash_of_headers(headers: &[(String, Option<Vec<u8>>)]) -> u128 {
+fn hash_of_headers(headers: &[(Vec<u8>, Option<Vec<u8>>)]) -> u128 {
     let mut bytes = Vec::new();
     for (name, value) in headers {
-        for part in [Some(name.as_bytes()), value.as_deref()] {
+        for part in [Some(&name[..]), value.as_deref()] {
             let length = part.map_or(u64::MAX, |part| part.len() as u64);
             bytes.extend_from_slice(&length.to_le_bytes());
             bytes.extend_from_slice(part.unwrap_or_default());

@@ -15,7 +15,7 @@ pub struct Kept {
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
     /// Its headers, in order.
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// Buffers that are not in use.
     spare: Vec<Vec<u8>>,
 }
@@ -31,7 +31,7 @@ impl Kept {
         self.value = record.value.map(|bytes| filled(self.spare.pop(), bytes));
         self.headers.clear();
         let headers = record.headers.iter();
-        self.headers.extend(headers.map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec))));
+        self.headers.extend(headers.map(|header| (header.name.to_vec(), header.value.map(<[u8]>::to_vec))));
     }
 
     /// Its key.
@@ -46,10 +46,10 @@ impl Kept {
         self.value.as_deref()
     }
 
-    /// The schema's GUID, where a header names it.
+    /// The schema's GUID, where a header names it: the last of that name, as for whoever decided.
     #[must_use]
     pub fn schema_guid(&self) -> Option<[u8; 16]> {
-        let header = self.headers.iter().find(|(name, _)| name == SCHEMA_ID_HEADER)?;
+        let header = self.headers.iter().rfind(|(name, _)| name == SCHEMA_ID_HEADER.as_bytes())?;
         guid_of_header(header.1.as_deref()?)
     }
 }

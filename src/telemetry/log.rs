@@ -1,15 +1,19 @@
 //! Log lines: for people or for machines, on standard error, librdkafka's among them.
 //!
-//! Never writes what a record holds. Libraries are held to warnings whatever the level, because what they say below
+//! Never writes what a record holds, and never a character that a terminal obeys or that begins another line. Libraries are held to warnings whatever the level, because what they say below
 //! that is not ours to vouch for; a panic is told by its place and its fixed text alone, because a formatted one may
 //! quote the data it failed on.
 
-use super::log_json::JsonLines;
+use super::log_json::{BRIDGED, JsonLines};
+use crate::domain::visible::visible;
+use std::fmt;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
+use tracing::field::Field;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -46,13 +50,27 @@ where
     let ours = OURS.map(|target| (target, level));
     let filter = Targets::new().with_default(level.min(LevelFilter::WARN)).with_targets(ours);
     let (text, json) = match format {
-        Format::Text => (Some(tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(writer)), None),
+        Format::Text => {
+            let layer = tracing_subscriber::fmt::layer().fmt_fields(debug_fn(write_field));
+            (Some(layer.with_ansi(colour).with_writer(writer)), None)
+        }
         Format::Json => {
             let layer = tracing_subscriber::fmt::layer().event_format(JsonLines).with_writer(writer);
             (None, Some(layer))
         }
     };
     tracing_subscriber::registry().with(filter).with(text).with(json)
+}
+
+/// A field of a line for people: the message as it is, others behind their names.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    match field.name() {
+        "message" => write!(writer, "{}", visible(&text)),
+        // The bridge from the `log` facade has fields of its own.
+        name if name.starts_with(BRIDGED) => Ok(()),
+        name => write!(writer, " {name}={}", visible(&text)),
+    }
 }
 
 /// The panic hook of [`install`]: tells where it was, and its text only where that is a constant of the program.

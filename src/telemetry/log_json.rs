@@ -1,6 +1,7 @@
 //! A log line as one flat JSON object: `timestamp`, `level`, `target`, `message`, and the event's own fields. Lines that
 //! come through the `log` facade look like any other. Adds nothing that the event does not say.
 
+use crate::domain::visible::visible_json;
 use serde_json::{Map, Value};
 use std::fmt;
 use tracing::field::{Field, Visit};
@@ -11,7 +12,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// What the bridge from the `log` facade puts its own fields under.
-const BRIDGED: &str = "log.";
+pub(super) const BRIDGED: &str = "log.";
 
 pub(super) struct JsonLines;
 
@@ -36,7 +37,7 @@ where
         object.insert("timestamp".to_owned(), time.into());
         object.insert("level".to_owned(), event.metadata().level().as_str().into());
         object.insert("target".to_owned(), target);
-        writeln!(writer, "{}", Value::Object(object))
+        writeln!(writer, "{}", visible_json(&Value::Object(object).to_string()))
     }
 }
 

@@ -77,6 +77,10 @@ pub fn describe() {
         "Offsets passed over because they were deleted before they were decided, by input"
     );
     describe_gauge!("tillgate_consumer_lag_records", "Records not yet decided, by input and partition");
+    describe_gauge!(
+        "tillgate_open_transaction_age_seconds",
+        "How long an open transaction of a sender has held back an input, by input and partition"
+    );
     describe_gauge!("tillgate_accounts", "Accounts held, by partition");
     describe_gauge!("tillgate_partitions", "Partitions of this process, by state");
     describe_histogram!("tillgate_restore_duration_seconds", "Restores, by what they began with");
@@ -188,6 +192,12 @@ pub fn consumer_lag(input: &'static str, partition: i32, records: i64) {
     #[allow(clippy::cast_precision_loss)]
     gauge!("tillgate_consumer_lag_records", "input" => input, "partition" => partition.to_string())
         .set(records as f64);
+}
+
+/// How long the stable end of an input has stood at one place below its end; 0: it does not.
+pub fn open_transaction_age(input: &'static str, partition: i32, age: Duration) {
+    let labels = [("input", input.to_owned()), ("partition", partition.to_string())];
+    gauge!("tillgate_open_transaction_age_seconds", &labels).set(age.as_secs_f64());
 }
 
 /// Accounts held for a partition.

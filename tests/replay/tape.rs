@@ -42,7 +42,9 @@ impl Rec {
             timestamp_millis: self.timestamp_millis,
             timestamp_kind: TimestampKind::CreateTime,
             key: self.key.as_deref(),
-            headers: headers.map(|(name, value)| RecordHeader { name, value: Some(value) }).collect(),
+            headers: headers
+                .map(|(name, value)| RecordHeader { name: name.as_bytes(), value: Some(value) })
+                .collect(),
             value: self.value.as_deref(),
         });
     }

@@ -10,7 +10,7 @@ use std::{
 
 use tillgate::kafka::{
     failure::{Fault, FaultClass, Operation},
-    port::{Change, GroupConsumer, InboundRecord, Input, Positions, TopicPartition},
+    port::{Change, GroupConsumer, InboundRecord, Input, InputReach, Positions, TopicPartition},
 };
 
 use super::{
@@ -470,7 +470,7 @@ impl GroupConsumer for Member {
         })
     }
 
-    fn take_ends(&self) -> Vec<(TopicPartition, i64)> {
+    fn take_ends(&self) -> Vec<(TopicPartition, InputReach)> {
         Vec::new()
     }
 

@@ -88,7 +88,9 @@ impl Record {
 /// As the program reads it.
 impl From<&TopicRecord<'_>> for Record {
     fn from(record: &TopicRecord<'_>) -> Self {
-        let header = |header: &RecordHeader<'_>| (header.name.to_owned(), header.value.map(Vec::from));
+        let header = |header: &RecordHeader<'_>| {
+            (String::from_utf8_lossy(header.name).into_owned(), header.value.map(Vec::from))
+        };
         Record {
             partition: record.partition,
             offset: record.offset,

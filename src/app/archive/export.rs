@@ -4,9 +4,10 @@ use super::args::ExportArgs;
 use super::{STRIDE, bar, speed};
 use crate::app::{AppError, settings};
 use crate::archive::{
-    ArchiveError, ArchiveWriter, ArchivedPartition, ArchivedTopic, Manifest, PartitionWriter,
+    ArchiveError, ArchiveWriter, ArchivedPartition, ArchivedTopic, MANIFEST, Manifest, PartitionWriter,
 };
 use crate::cli::Common;
+use crate::domain::visible::visible;
 use crate::kafka::client::{Cluster, Dump, Isolation, Span};
 use crate::kafka::settings::{Settings, Topics};
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
@@ -14,6 +15,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Records not as they stand on their topics that are told one by one.
+const TOLD_MAX: u64 = 20;
 
 pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppError> {
     let settings: Arc<Settings> = Arc::new((&settings(common)?).into());
@@ -38,6 +42,7 @@ pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppE
         next: AtomicUsize::new(0),
         failed: AtomicBool::new(false),
         bytes: AtomicU64::new(0),
+        incomplete: AtomicU64::new(0),
         bar: &bar,
         files: Mutex::default(),
     };
@@ -51,7 +56,7 @@ pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppE
     })?;
     let took = bar.elapsed();
     bar.finish_and_clear();
-    let bytes = job.bytes.into_inner();
+    let (bytes, incomplete) = (job.bytes.into_inner(), job.incomplete.into_inner());
     for (name, file) in job.files.into_inner().unwrap_or_else(PoisonError::into_inner) {
         if let Some(topic) = topics.iter_mut().find(|topic| topic.topic == name) {
             topic.files.push(file);
@@ -70,7 +75,14 @@ pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppE
     for (topic, offsets) in left_out {
         writeln!(talk, "{topic}: {offsets} offsets from open transactions on were left out")?;
     }
-    Ok(writeln!(talk, "{}", speed(records, bytes, took))?)
+    writeln!(talk, "{}", speed(records, bytes, took))?;
+    match incomplete {
+        0 => Ok(()),
+        count => Err(AppError::Topics(format!(
+            "the export is whole but for {count} records, which are not as they stand on their topics: those left out \
+             are under leftOut in {MANIFEST}"
+        ))),
+    }
 }
 
 fn records_of(topic: &ArchivedTopic) -> u64 {
@@ -164,6 +176,8 @@ struct Job<'j> {
     next: AtomicUsize,
     failed: AtomicBool,
     bytes: AtomicU64,
+    /// Records that are left out, or without their headers.
+    incomplete: AtomicU64,
     bar: &'j ProgressBar,
     files: Mutex<Vec<(String, ArchivedPartition)>>,
 }
@@ -196,17 +210,36 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// Tells of a record that is not as it stands on the topic; further ones than a few are counted.
+    fn say(&self, line: &str) {
+        if self.incomplete.fetch_add(1, Ordering::Relaxed) < TOLD_MAX {
+            self.bar.suspend(|| drop(writeln!(std::io::stderr(), "{}", visible(line))));
+        }
+    }
+
     fn partition(&self, dump: &mut Dump, span: Span) -> Result<PartitionWriter, AppError> {
         let mut writer = self.writer.partition(&span.topic, span.partition)?;
+        let (topic, partition) = (span.topic.clone(), span.partition);
         let (mut told, end) = (span.begin, span.end);
         dump.read(span)?;
         let (mut bytes, mut count) = (0, 0u64);
-        while let Some(added) = dump.next(|record| -> Result<i64, ArchiveError> {
+        while let Some((offset, added)) = dump.next(|record| {
             bytes += record.bytes() as u64;
-            writer.add(record)?;
-            Ok(record.offset)
+            (record.offset, writer.add(record))
         })? {
-            let offset = added?;
+            match added {
+                Ok(()) => {}
+                Err(refused @ ArchiveError::Record { .. }) => {
+                    self.say(&format!("left out: {refused}"));
+                    writer.leave_out(refused, offset)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if let Some(why) = dump.lost_headers() {
+                self.say(&format!(
+                    "exported without headers: {topic} partition {partition} offset {offset}: {why}"
+                ));
+            }
             count += 1;
             if count.is_multiple_of(STRIDE) {
                 self.bar.inc((offset - told).unsigned_abs());

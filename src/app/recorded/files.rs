@@ -80,6 +80,14 @@ impl Recording for Files {
     fn open(&self, partition: i32) -> Result<Recorded, ReplayError> {
         let names = [&self.topics.pos_events, &self.topics.account_events];
         let entries = [self.entry(names[0], partition)?.clone(), self.entry(names[1], partition)?.clone()];
+        for (name, entry) in names.iter().zip(&entries) {
+            if let Some(offset) = entry.left_out.first() {
+                return Err(ReplayError::Recorded(format!(
+                    "the export left out {} records of topic {name}, the first at offset {offset}: verify the cluster",
+                    entry.left_out.len()
+                )));
+            }
+        }
         let starts = entries.each_ref().map(|entry| entry.begin);
         let (archive, names) = (Arc::clone(&self.archive), names.map(String::clone));
         let open_inputs = move |positions: [i64; 2]| {

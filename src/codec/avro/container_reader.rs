@@ -37,11 +37,15 @@ pub struct ContainerReader<R> {
 }
 
 impl<R: BufRead> ContainerReader<R> {
-    /// Reads the head of a file, which must be of this very schema.
+    /// Reads the head of a file, which must be of one of these very schemas; which one, by its place among them.
     ///
     /// # Errors
     /// [`ContainerFault`]
-    pub fn begin(input: R, schema: &str, block_bytes_max: usize) -> Result<Self, ContainerFault> {
+    pub fn begin(
+        input: R,
+        schemas: &[&str],
+        block_bytes_max: usize,
+    ) -> Result<(Self, usize), ContainerFault> {
         let packed = Vec::new();
         let mut reader = Self { input, at: 0, codec: Codec::Null, sync: [0; 16], block_bytes_max, packed };
         let mut magic = [0; 4];
@@ -49,15 +53,15 @@ impl<R: BufRead> ContainerReader<R> {
         if magic != *MAGIC {
             return Err(reader.broken("no Avro object container file: it does not begin with 'Obj' and 1"));
         }
-        reader.head(schema)?;
+        let schema = reader.head(schemas)?;
         let mut sync = [0; 16];
         reader.exact(&mut sync)?;
         reader.sync = sync;
-        Ok(reader)
+        Ok((reader, schema))
     }
 
-    fn head(&mut self, schema: &str) -> Result<(), ContainerFault> {
-        let mut found = false;
+    fn head(&mut self, schemas: &[&str]) -> Result<usize, ContainerFault> {
+        let mut found = None;
         loop {
             let mut entries = self.long()?;
             if entries == 0 {
@@ -74,10 +78,8 @@ impl<R: BufRead> ContainerReader<R> {
             for _ in 0..entries {
                 let (name, value) = (self.entry()?, self.entry()?);
                 if name == SCHEMA.as_bytes() {
-                    found = true;
-                    if value != schema.as_bytes() {
-                        return Err(self.broken("the schema is another one"));
-                    }
+                    let place = schemas.iter().position(|schema| value == schema.as_bytes());
+                    found = Some(place.ok_or_else(|| self.broken("the schema is another one"))?);
                 } else if name == CODEC.as_bytes() {
                     let known = [Codec::Null, Codec::Deflate];
                     let codec = known.into_iter().find(|codec| codec.name().as_bytes() == value);
@@ -86,7 +88,7 @@ impl<R: BufRead> ContainerReader<R> {
                 }
             }
         }
-        if found { Ok(()) } else { Err(self.broken("the head has no schema")) }
+        found.ok_or_else(|| self.broken("the head has no schema"))
     }
 
     fn entry(&mut self) -> Result<Vec<u8>, ContainerFault> {

@@ -25,7 +25,7 @@ pub use container_reader::{ContainerFault, ContainerReader};
 pub use outcome::write_outcome;
 pub use pos_event::write_pos_event;
 pub use recorded::{outcome_fields, outcome_place};
-pub use topic_record::{take_topic_record, write_topic_record};
+pub use topic_record::{TopicRecordLayout, take_topic_record, write_topic_record};
 pub use write::Unwritable;
 
 use super::DecodeError;
@@ -52,6 +52,8 @@ pub const POS_OUTCOME_SCHEMA: &str = include_str!("../../../schemas/pos_outcome.
 
 /// Our schema of archived records.
 pub const TOPIC_RECORD_SCHEMA: &str = include_str!("../../../schemas/topic_record.avsc");
+/// Its first version, which exports of before have.
+pub const TOPIC_RECORD_SCHEMA_1: &str = include_str!("../../../schemas/topic_record_1.avsc");
 
 /// CRC-64-AVRO of a schema's canonical form, as single-object encoding carries it.
 ///

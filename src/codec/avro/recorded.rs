@@ -4,7 +4,7 @@
 use super::input::Input;
 use super::skip::no_branch;
 use crate::codec::fault::{Fault, Read};
-use crate::codec::recorded::{Place, amount};
+use crate::codec::recorded::{FIELDS_MAX, Place, amount, too_many_fields};
 use crate::domain::enums::{ActionCode, EventType, MessageType, Verdict};
 
 /// Where the outcome says it comes from; none where the datum is not one of ours.
@@ -34,20 +34,29 @@ fn read_place<'a>(input: &mut Input<'a, '_>) -> Read<Place<'a>> {
 /// # Errors
 /// The datum is not one of our schema: why.
 pub fn outcome_fields(datum: &[u8], found: &mut Vec<(String, String)>) -> Result<(), String> {
-    read_fields(&mut Input::new(datum, &[]), &mut Fields(Some(found))).map_err(|fault| fault.to_text())
+    read_fields(&mut Input::new(datum, &[]), &mut Fields(Some(found))).map_err(|fault| fault.to_text())?;
+    if found.len() > FIELDS_MAX { Err(too_many_fields()) } else { Ok(()) }
 }
 
-/// Where fields go, if they are wanted at all.
+/// Where fields go, if they are wanted at all; those beyond one too many are left out.
 struct Fields<'f>(Option<&'f mut Vec<(String, String)>>);
 
 impl Fields<'_> {
     fn put(&mut self, path: impl Into<Path>, value: impl FnOnce() -> String) {
-        if let Some(found) = &mut self.0 {
-            let path = match path.into() {
+        self.put_named(
+            || match path.into() {
                 Path(_, None, name) => name.to_owned(),
                 Path(index, Some(list), name) => format!("{list}[{index}].{name}"),
-            };
-            found.push((path, value()));
+            },
+            value,
+        );
+    }
+
+    fn put_named(&mut self, path: impl FnOnce() -> String, value: impl FnOnce() -> String) {
+        if let Some(found) = &mut self.0
+            && found.len() <= FIELDS_MAX
+        {
+            found.push((path(), value()));
         }
     }
 }
@@ -71,9 +80,7 @@ fn read_fields(input: &mut Input<'_, '_>, fields: &mut Fields<'_>) -> Read<()> {
     }
     list(input, |input, _| {
         let (topic, position) = (input.text()?, input.long()?);
-        if let Some(found) = &mut fields.0 {
-            found.push((format!("positions.{topic}"), position.to_string()));
-        }
+        fields.put_named(|| format!("positions.{topic}"), || position.to_string());
         Ok(())
     })?;
     list(input, |input, index| {

@@ -1,11 +1,21 @@
-//! Archived records as Avro datums of `schemas/topic_record.avsc`, straight from and to bytes.
+//! Archived records as Avro datums of `schemas/topic_record.avsc`, straight from and to bytes, and from those of its
+//! first version. Never holds more headers than a record may have, whatever a datum says of itself.
 
 use super::input::Input;
 use super::write::{branch, long, size, text};
 use crate::codec::fault::{Fault, Read};
-use crate::domain::record::{RecordHeader, RecordHeaders, TimestampKind, TopicRecord};
+use crate::domain::record::{HEADERS_MAX, RecordHeader, RecordHeaders, TimestampKind, TopicRecord};
 
-/// Appends a record's datum.
+/// The versions of the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopicRecordLayout {
+    /// `schemas/topic_record_1.avsc`: headers' names are texts.
+    First,
+    /// `schemas/topic_record.avsc`: a name that is no text stands in `nameBytes`.
+    Second,
+}
+
+/// Appends a record's datum, of the latest layout.
 pub fn write_topic_record(record: &TopicRecord<'_>, out: &mut Vec<u8>) {
     text(record.topic, out);
     long(i64::from(record.partition), out);
@@ -16,8 +26,10 @@ pub fn write_topic_record(record: &TopicRecord<'_>, out: &mut Vec<u8>) {
     if !record.headers.is_empty() {
         size(record.headers.len(), out);
         for header in &record.headers {
-            text(header.name, out);
+            let name = str::from_utf8(header.name);
+            text(name.unwrap_or_default(), out);
             optional_bytes(header.value, out);
+            optional_bytes(name.is_err().then_some(header.name), out);
         }
     }
     size(0, out);
@@ -36,14 +48,17 @@ fn optional_bytes(value: Option<&[u8]>, out: &mut Vec<u8>) {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn take_topic_record<'a>(block: &mut &'a [u8]) -> Result<TopicRecord<'a>, String> {
+pub fn take_topic_record<'a>(
+    block: &mut &'a [u8],
+    layout: TopicRecordLayout,
+) -> Result<TopicRecord<'a>, String> {
     let mut input = Input::new(block, &[]);
-    let record = read(&mut input).map_err(|fault| fault.to_text())?;
+    let record = read(&mut input, layout).map_err(|fault| fault.to_text())?;
     *block = &block[block.len() - input.left()..];
     Ok(record)
 }
 
-fn read<'a>(input: &mut Input<'a, '_>) -> Read<TopicRecord<'a>> {
+fn read<'a>(input: &mut Input<'a, '_>, layout: TopicRecordLayout) -> Read<TopicRecord<'a>> {
     let topic = input.text()?;
     let partition = input.int()? as i32;
     let offset = input.long()?;
@@ -53,23 +68,38 @@ fn read<'a>(input: &mut Input<'a, '_>) -> Read<TopicRecord<'a>> {
         return Err(Fault::unreadable(format!("timestampType: there is no symbol {kind}")));
     };
     let key = read_optional_bytes(input).map_err(|fault| fault.in_field("key"))?;
-    let headers = read_headers(input).map_err(|fault| fault.in_field("headers"))?;
+    let headers = read_headers(input, layout).map_err(|fault| fault.in_field("headers"))?;
     let value = read_optional_bytes(input).map_err(|fault| fault.in_field("value"))?;
     Ok(TopicRecord { topic, partition, offset, timestamp_millis, timestamp_kind, key, headers, value })
 }
 
-fn read_headers<'a>(input: &mut Input<'a, '_>) -> Read<RecordHeaders<'a>> {
+fn read_headers<'a>(input: &mut Input<'a, '_>, layout: TopicRecordLayout) -> Read<RecordHeaders<'a>> {
     let mut headers = RecordHeaders::new();
     loop {
         let (count, _) = input.block()?;
         if count == 0 {
             return Ok(headers);
         }
+        if count > HEADERS_MAX - headers.len() {
+            return Err(Fault::unreadable(format!("more than {HEADERS_MAX} of them")));
+        }
         for _ in 0..count {
-            let name = input.text()?;
-            headers.push(RecordHeader { name, value: read_optional_bytes(input)? });
+            headers.push(read_header(input, layout)?);
         }
     }
+}
+
+fn read_header<'a>(input: &mut Input<'a, '_>, layout: TopicRecordLayout) -> Read<RecordHeader<'a>> {
+    let text = input.text()?;
+    let value = read_optional_bytes(input)?;
+    let bytes = match layout {
+        TopicRecordLayout::First => None,
+        TopicRecordLayout::Second => read_optional_bytes(input)?,
+    };
+    if bytes.is_some() && !text.is_empty() {
+        return Err(Fault::unreadable("both name and nameBytes"));
+    }
+    Ok(RecordHeader { name: bytes.unwrap_or(text.as_bytes()), value })
 }
 
 fn read_optional_bytes<'a>(input: &mut Input<'a, '_>) -> Read<Option<&'a [u8]>> {

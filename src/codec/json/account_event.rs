@@ -8,12 +8,13 @@ use crate::codec::account_event::{
     LooseAccountEvent, LooseAmount, LooseClose, LooseDefault, LooseFlag, LoosePayment, LooseResolve,
     LooseUpdate,
 };
-use crate::codec::fault::{Fault, Read, shown};
+use crate::codec::fault::{Fault, Read};
 use crate::domain::Decimal;
 use crate::domain::account_event::{AccountChange, AccountEvent, Update};
 use crate::domain::enums::AccountEventType;
 use crate::domain::limits::CHIPS_MAX;
 use crate::domain::pos_event::Text;
+use crate::domain::visible::excerpt;
 
 /// Reads one event, the whole of `bytes`.
 ///
@@ -42,7 +43,7 @@ macro_rules! members {
                 }
                 Ok(())
             };
-            member().map_err(|fault| fault.in_field(&shown(&key)))
+            member().map_err(|fault| fault.in_field(&excerpt(&key)))
         })?;
         Ok($record)
     }};
@@ -146,7 +147,7 @@ fn minor_units(reader: &mut Reader<'_>) -> Read<Option<i64>> {
         Ok((units, 0)) => Ok(Some(units)),
         _ => Err(Fault::unreadable(format!(
             "{} is no whole number of minor units of at most 18 digits",
-            shown(token)
+            excerpt(token)
         ))),
     }
 }

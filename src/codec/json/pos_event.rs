@@ -6,10 +6,11 @@ use super::reader::Reader;
 use super::write::Writer;
 use super::{Seen, decimal, symbol, text, time};
 use crate::codec::DecodeError;
-use crate::codec::fault::{Fault, Read, shown};
+use crate::codec::fault::{Fault, Read};
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::limits::ITEMS_MAX;
 use crate::domain::pos_event::{PosEvent, PosItem};
+use crate::domain::visible::excerpt;
 
 /// Reads one event, the whole of `bytes`.
 ///
@@ -27,7 +28,7 @@ fn event<'a>(reader: &mut Reader<'a>) -> Read<PosEvent<'a>> {
     let mut event = PosEvent::default();
     let mut seen = Seen::default();
     reader.object(|reader, key| {
-        member(&mut event, &mut seen, reader, &key).map_err(|fault| fault.in_field(&shown(&key)))
+        member(&mut event, &mut seen, reader, &key).map_err(|fault| fault.in_field(&excerpt(&key)))
     })?;
     Ok(event)
 }
@@ -82,7 +83,7 @@ fn items<'a>(reader: &mut Reader<'a>) -> Read<Vec<PosItem<'a>>> {
 fn item<'a>(reader: &mut Reader<'a>, item: &mut PosItem<'a>) -> Read<()> {
     let mut seen = Seen::default();
     reader.object(|reader, key| {
-        item_member(item, &mut seen, reader, &key).map_err(|fault| fault.in_field(&shown(&key)))
+        item_member(item, &mut seen, reader, &key).map_err(|fault| fault.in_field(&excerpt(&key)))
     })
 }
 

@@ -43,6 +43,9 @@ const PROTECTED: &[&str] = &[
 /// Two names of one property: how much of one partition is fetched at once.
 const OF_PARTITION: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
 
+/// How often the client tells how far inputs reach, which metrics are made of.
+const STATISTICS: &str = "statistics.interval.ms";
+
 /// Records that a client keeps ahead, however small they are.
 const CONSUMER_QUEUE_RECORDS_MAX: usize = 100_000;
 /// Messages that a producer keeps, however small they are.
@@ -121,8 +124,10 @@ pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
     config
         .set("group.id", &settings.group_id)
         // An input that no longer holds what comes next is an error, not a reason to go on elsewhere.
-        .set("auto.offset.reset", "error")
-        .set("statistics.interval.ms", "5000");
+        .set("auto.offset.reset", "error");
+    if !settings.client.contains_key(STATISTICS) {
+        config.set(STATISTICS, "5000");
+    }
     match settings.group_protocol {
         GroupProtocol::Consumer => {
             config.set("group.protocol", "consumer").set("group.remote.assignor", "range");

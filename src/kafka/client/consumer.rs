@@ -25,7 +25,7 @@ use rdkafka::{
 use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
-        port::{Change, GroupConsumer, InboundRecord, Input, Positions, Queue, TopicPartition},
+        port::{Change, GroupConsumer, InboundRecord, Input, InputReach, Positions, Queue, TopicPartition},
         settings::{Settings, Topics},
     },
     clock, config,
@@ -42,7 +42,7 @@ pub struct Noted {
     waiting: AtomicBool,
     leaving: AtomicBool,
     changes: Mutex<VecDeque<Change>>,
-    ends: Mutex<Vec<(TopicPartition, i64)>>,
+    ends: Mutex<Vec<(TopicPartition, InputReach)>>,
     queue: Mutex<Option<Queue>>,
 }
 
@@ -98,7 +98,11 @@ impl ClientContext for Noted {
                 queue.records = queue.records.max(found.fetchq_cnt.unsigned_abs());
                 queue.bytes = queue.bytes.max(found.fetchq_size);
                 if *partition >= 0 && found.ls_offset >= 0 {
-                    ends.push((TopicPartition { input, partition: *partition }, found.ls_offset));
+                    let at = TopicPartition { input, partition: *partition };
+                    // What is not delivered yet is in the queue; the end may have been learnt before the stable one.
+                    let read = (found.fetchq_cnt == 0 && found.next_offset >= 0).then_some(found.next_offset);
+                    let (stable, end) = (found.ls_offset, found.hi_offset.max(found.ls_offset));
+                    ends.push((at, InputReach { stable, end, delivered: None, read }));
                 }
             }
         }
@@ -410,8 +414,14 @@ impl GroupConsumer for Member {
         Ok(Arc::new(membership))
     }
 
-    fn take_ends(&self) -> Vec<(TopicPartition, i64)> {
-        std::mem::take(&mut *locked(&self.noted().ends))
+    fn take_ends(&self) -> Vec<(TopicPartition, InputReach)> {
+        let mut ends = std::mem::take(&mut *locked(&self.noted().ends));
+        let delivered = self.delivered.borrow();
+        for (at, reach) in &mut ends {
+            let own = usize::try_from(at.partition).ok().and_then(|index| delivered.get(index));
+            reach.delivered = own.and_then(|own| own[at.input as usize]);
+        }
+        ends
     }
 
     fn queue(&self) -> Option<Queue> {

@@ -1,5 +1,5 @@
 //! Reads partitions whole: records from one offset up to another, as they stood when the reader was told where to stop.
-//! Aborted records and markers are passed over. Never waits for records that are yet to come: positions are compared,
+//! Aborted records and markers are passed over, and no record ends the reading, whatever it is. Never waits for records that are yet to come: positions are compared,
 //! and what takes an offset without being a record is known by the partition's end.
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::{
     journal::{Asker, Quiet},
     poll,
 };
-use crate::domain::record::{TimestampKind, TopicRecord};
+use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
 
 /// Which records are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +89,8 @@ pub struct Dump {
     next: i64,
     /// The partition's leader was asked whether it has all up to the end.
     confirmed: bool,
+    /// Why the last record came without its headers.
+    lost_headers: Option<String>,
 }
 
 impl Dump {
@@ -96,7 +98,8 @@ impl Dump {
         let consumer = config::dump(settings, isolation)
             .create_with_context(Quiet)
             .map_err(|error| fault(Operation::Consume, &error))?;
-        Ok(Self { consumer, asker, isolation, span: Span::default(), next: 0, confirmed: false })
+        let (span, lost_headers) = (Span::default(), None);
+        Ok(Self { consumer, asker, isolation, span, next: 0, confirmed: false, lost_headers })
     }
 
     /// Goes to the beginning of a span; the next records are its.
@@ -115,11 +118,11 @@ impl Dump {
             .map_err(|error| fault(Operation::Consume, &error))
     }
 
-    /// Hands the next record to `each`; nothing at the end of the span.
+    /// Hands the next record to `each`; nothing at the end of the span. A record whose headers cannot be read comes without
+    /// any, as for whoever decides it, and [`Self::lost_headers`] says why.
     ///
     /// # Errors
-    /// What the client does not try again by itself; records that were deleted meanwhile; a record that cannot be
-    /// taken over as it is.
+    /// What the client does not try again by itself; records that were deleted meanwhile.
     pub fn next<T>(&mut self, each: impl FnOnce(&TopicRecord<'_>) -> T) -> Result<Option<T>, Fault> {
         let Span { topic, partition, end, .. } = &self.span;
         while self.next < *end {
@@ -143,13 +146,11 @@ impl Dump {
             if offset >= *end {
                 break;
             }
-            let Some(headers) = headers::all(&message) else {
-                let text = format!(
-                    "topic {topic} partition {partition} offset {offset}: a header's name is no UTF-8, so the \
-                     record cannot be taken over as it is"
-                );
-                return Err(Fault::new(Operation::Consume, FaultClass::Setup, text));
+            let (headers, lost_headers) = match headers::all(&message) {
+                Ok(headers) => (headers, None),
+                Err(why) => (RecordHeaders::new(), Some(why)),
             };
+            self.lost_headers = lost_headers;
             let (timestamp_kind, timestamp_millis) = match message.timestamp() {
                 Timestamp::NotAvailable => (TimestampKind::None, -1),
                 Timestamp::CreateTime(millis) => (TimestampKind::CreateTime, millis),
@@ -169,5 +170,11 @@ impl Dump {
         }
         self.next = *end;
         Ok(None)
+    }
+
+    /// Why the last record came without its headers; none where it came whole.
+    #[must_use]
+    pub fn lost_headers(&self) -> Option<&str> {
+        self.lost_headers.as_deref()
     }
 }

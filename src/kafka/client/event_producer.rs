@@ -10,7 +10,7 @@ use rdkafka::{
     ClientContext, Message,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
-    message::{DeliveryResult, Header, OwnedHeaders},
+    message::DeliveryResult,
     producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext},
 };
 
@@ -21,7 +21,7 @@ use super::{
     },
     config,
     error::fault,
-    log as client_log,
+    headers, log as client_log,
 };
 use crate::domain::record::TopicRecord;
 
@@ -102,13 +102,8 @@ impl EventProducer {
             .timestamp(source.timestamp_millis);
         (record.key, record.payload) = (source.key, source.value);
         if !source.headers.is_empty() {
-            let none = OwnedHeaders::new_with_capacity(source.headers.len());
-            record.headers = Some(
-                source
-                    .headers
-                    .iter()
-                    .fold(none, |all, header| all.insert(Header { key: header.name, value: header.value })),
-            );
+            let made = headers::made(&source.headers).map_err(|error| fault(Operation::Produce, &error))?;
+            record.headers = Some(made);
         }
         self.queue(record)
     }

@@ -1,27 +1,32 @@
-//! Reads all headers of a record. Unsafe code is needed here: the safe header iterator of the client library panics on
-//! a header name that is not UTF-8, which anybody who may produce could send.
+//! Reads all headers of a record, and makes such. Unsafe code is needed here: the safe header iterator of the client
+//! library panics on a header name that is not UTF-8, which anybody who may produce could send, and its safe way to make
+//! one takes no such name. Never more headers than a record may have.
 
 use std::ffi::{CStr, c_char, c_void};
 
 use rdkafka::{
-    bindings::{rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_message_headers},
-    message::BorrowedMessage,
+    bindings::{rd_kafka_header_add, rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_message_headers},
+    error::{KafkaError, KafkaResult},
+    message::{BorrowedMessage, OwnedHeaders},
     types::RDKafkaRespErr,
 };
 
-use crate::domain::record::{RecordHeader, RecordHeaders};
+use crate::domain::record::{HEADERS_MAX, RecordHeader, RecordHeaders};
 
-/// The record's headers, in order; nothing where a name is no UTF-8 or the headers are damaged.
-pub fn all<'m>(message: &'m BorrowedMessage<'_>) -> Option<RecordHeaders<'m>> {
+/// The record's headers, in order. A name ends where a nul byte stands in it: the client library tells no more of it.
+///
+/// # Errors
+/// They are damaged, or more than a record may have.
+pub fn all<'m>(message: &'m BorrowedMessage<'_>) -> Result<RecordHeaders<'m>, String> {
     let mut found = RecordHeaders::new();
     let mut headers: *mut rd_kafka_headers_t = std::ptr::null_mut();
     // SAFETY: the message is alive as long as the borrow; the headers belong to it.
     match unsafe { rd_kafka_message_headers(message.ptr(), &raw mut headers) } {
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {}
-        RDKafkaRespErr::RD_KAFKA_RESP_ERR__NOENT => return Some(found),
-        _ => return None,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR__NOENT => return Ok(found),
+        _ => return Err("its headers are damaged: the client library cannot read them".to_owned()),
     }
-    loop {
+    while found.len() <= HEADERS_MAX {
         let mut name: *const c_char = std::ptr::null();
         let mut value: *const c_void = std::ptr::null();
         let mut length: usize = 0;
@@ -30,7 +35,7 @@ pub fn all<'m>(message: &'m BorrowedMessage<'_>) -> Option<RecordHeaders<'m>> {
             rd_kafka_header_get_all(headers, found.len(), &raw mut name, &raw mut value, &raw mut length)
         };
         if answer != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR || name.is_null() {
-            return Some(found);
+            return Ok(found);
         }
         // SAFETY: name and value belong to the headers, which live as long as the message's borrow; the client ends
         // every name in a nul and gives the value's length.
@@ -38,6 +43,35 @@ pub fn all<'m>(message: &'m BorrowedMessage<'_>) -> Option<RecordHeaders<'m>> {
             let value = (!value.is_null()).then(|| std::slice::from_raw_parts(value.cast::<u8>(), length));
             (CStr::from_ptr(name), value)
         };
-        found.push(RecordHeader { name: name.to_str().ok()?, value });
+        found.push(RecordHeader { name: name.to_bytes(), value });
     }
+    Err(format!("it has more than {HEADERS_MAX} headers"))
+}
+
+/// Headers for a record that is to be sent; names must be without nul bytes.
+///
+/// # Errors
+/// The client library refuses one of them.
+pub fn made(headers: &[RecordHeader<'_>]) -> KafkaResult<OwnedHeaders> {
+    let made = OwnedHeaders::new_with_capacity(headers.len());
+    // What is borrowed stands for the headers themselves, by its address alone.
+    let list = std::ptr::from_ref(made.as_borrowed()).cast::<rd_kafka_headers_t>().cast_mut();
+    for header in headers {
+        let value = header.value.map_or(std::ptr::null(), <[u8]>::as_ptr);
+        // SAFETY: the list is alive as long as `made`, which nobody else has; names and values are copied by the call,
+        // which reads as many bytes as it is told.
+        let answer = unsafe {
+            rd_kafka_header_add(
+                list,
+                header.name.as_ptr().cast(),
+                header.name.len().cast_signed(),
+                value.cast(),
+                header.value.map_or(0, <[u8]>::len).cast_signed(),
+            )
+        };
+        if answer != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(KafkaError::MessageProduction(answer.into()));
+        }
+    }
+    Ok(made)
 }

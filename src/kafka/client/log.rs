@@ -12,8 +12,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rdkafka::config::RDKafkaLogLevel;
 
-/// Passes a line of the client on to the log.
+use crate::domain::visible::visible;
+
+/// Passes a line of the client on to the log. It may tell what a broker said.
 pub fn pass_on(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    let line = visible(line);
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
