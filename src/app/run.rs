@@ -113,6 +113,9 @@ pub(crate) fn options(
 pub(super) fn registry(settings: &Settings) -> Result<Option<Registry>, AppError> {
     let registry = &settings.registry;
     let Some(url) = registry.url.clone() else { return Ok(None) };
+    if let Some(warning) = registry.warning() {
+        tracing::warn!("{warning}");
+    }
     let auth = match registry.auth {
         RegistryAuth::None => Auth::None,
         RegistryAuth::Basic => Auth::Basic {
