@@ -159,7 +159,7 @@ fn a_dead_letter_says_no_more_than_its_header_takes() {
     partition.on_record(&schemas, &fed.record(), &mut reasons).expect("it is passed");
     let [reason] = &reasons.0[..] else { panic!("{} dead letters", reasons.0.len()) };
     assert!(reason.starts_with("fff"), "{}", &reason[..9]);
-    assert_eq!(reason.chars().count(), limits::DEAD_LETTER_MESSAGE_CHARS_MAX);
+    assert!(reason.chars().count() <= limits::DEAD_LETTER_MESSAGE_CHARS_MAX, "{} bytes", reason.len());
 }
 
 #[test]

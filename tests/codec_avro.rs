@@ -2,6 +2,8 @@
 
 #[path = "codec_avro/evolved.rs"]
 mod evolved;
+#[path = "codec_avro/foreign.rs"]
+mod foreign;
 mod support;
 #[path = "codec_avro/values.rs"]
 mod values;
@@ -290,18 +292,19 @@ fn a_field_may_be_missing_exactly_where_our_schema_has_a_default() {
 #[test]
 fn schemas_that_cannot_be_read_as_ours_are_refused_with_the_reason() {
     for (schema, reason) in [
-        (json!("string"), "expected a record, found String"),
+        (json!("string"), "expected a record, found string"),
         (json!({"type": "record", "name": "Sale", "fields": []}), "expected the record PosEvent, found Sale"),
-        (with_type("accountNumber", json!("long")), "accountNumber: expected a string, found Long"),
-        (with_type("accountNumber", json!(["null", "int"])), "accountNumber: no branch"),
-        (with_type("totalAmount", json!("double")), "totalAmount: expected a decimal, found Double"),
-        (with_type("totalAmount", json!("string")), "totalAmount: expected a decimal, found String"),
+        (with_type("accountNumber", json!("long")), "accountNumber: expected a string, found long"),
+        (with_type("accountNumber", json!(["boolean", "int"])), "accountNumber: no branch"),
+        (with_type("totalAmount", json!("double")), "totalAmount: expected a decimal, found double"),
+        (with_type("totalAmount", json!("string")), "totalAmount: expected a decimal, found string"),
         (
             with_type("time", json!({"type": "int", "logicalType": "date"})),
-            "time: expected a timestamp, found Date",
+            "time: expected a long with the logical type timestamp-millis, timestamp-micros or timestamp-nanos, found \
+             int with the logical type \"date\"",
         ),
-        (with_type("time", json!("string")), "time: expected a timestamp"),
-        (with_type("items", json!("null")), "items: expected an array, found Null"),
+        (with_type("time", json!("string")), "time: expected a long with"),
+        (with_type("items", json!("string")), "items: expected an array, found string"),
         (
             with_type(
                 "items",
@@ -318,7 +321,7 @@ fn schemas_that_cannot_be_read_as_ours_are_refused_with_the_reason() {
                 "totalTax",
                 json!({"type": "bytes", "logicalType": "decimal", "precision": 2000, "scale": 1001}),
             ),
-            "totalTax: a decimal of scale 1001",
+            "totalTax: expected a decimal with its precision and scale, found bytes with a decimal of scale 1001",
         ),
     ] {
         let error = PosEventPlan::compile(&schema.to_string()).unwrap_err();
@@ -334,8 +337,6 @@ fn times_are_read_by_the_unit_that_the_writer_names() {
         (logical("timestamp-millis"), Value::TimestampMillis(-1_500), Field::Value(Micros(-1_500_000))),
         (logical("timestamp-nanos"), Value::TimestampNanos(-1), Field::Value(Micros(-1))),
         (logical("timestamp-nanos"), Value::TimestampNanos(1_999), Field::Value(Micros(1))),
-        (json!("long"), Value::Long(5), Field::Value(Micros(5))),
-        (json!("int"), Value::Int(-5), Field::Value(Micros(-5))),
         (
             logical("timestamp-millis"),
             Value::TimestampMillis(i64::MAX),
@@ -370,7 +371,6 @@ fn decimals_are_read_at_the_writers_scale() {
         (scaled(9, 2), bytes(&[100]), one.clone()),
         (scaled(38, 18), bytes(&10i64.pow(18).to_be_bytes()), one.clone()),
         (json!({"type": "bytes", "logicalType": "decimal", "precision": 4}), bytes(&[1]), one.clone()),
-        (json!("bytes"), Value::Bytes(vec![0x27, 0x10]), one.clone()),
         (
             json!({"type": "fixed", "name": "F", "size": 16, "logicalType": "decimal", "precision": 38, "scale": 2}),
             bytes(&100i128.to_be_bytes()),
@@ -408,14 +408,10 @@ fn a_branch_that_cannot_be_read_is_a_fault_where_a_datum_takes_it() {
     let read =
         |value| read_with("accountNumber", schema.clone(), value, |event| event.account_number.is_some());
     assert_eq!(read(Value::Union(1, Box::new(Value::String("a".into())))), Ok(true));
-    for (value, text) in [
-        (Value::Union(0, Box::new(Value::Null)), "accountNumber: null, which our schema does not allow here"),
-        (Value::Union(2, Box::new(Value::Long(1))), "accountNumber: expected a string, found Long"),
-    ] {
-        let (code, field, message) = refused(read(value));
-        assert_eq!((code, field.as_str()), ("400.001", "accountNumber"));
-        assert!(message.starts_with(text), "{message}");
-    }
+    assert_eq!(read(Value::Union(0, Box::new(Value::Null))), Ok(false), "absent, for the checks to answer");
+    let (code, field, message) = refused(read(Value::Union(2, Box::new(Value::Long(1)))));
+    assert_eq!((code, field.as_str()), ("400.001", "accountNumber"));
+    assert!(message.starts_with("accountNumber: expected a string, found long"), "{message}");
 }
 
 /// A datum of our schema up to `items`, and what follows them.

@@ -130,6 +130,37 @@ a = 1
 }
 
 #[test]
+fn warns_of_a_password_that_can_be_read_on_the_way_to_the_registry() {
+    let warning = |url: &str, auth: &str| {
+        let url = format!("registry.url={url}");
+        let auth = format!("registry.auth={auth}");
+        set(&[&url, &auth, "registry.username=me", "registry.token=t"]).unwrap().registry.warning()
+    };
+    for (url, auth, what) in [
+        ("http://registry:8081", "basic", "the password can be read on the way to registry; use https://"),
+        (
+            "http://registry.example/api",
+            "bearer",
+            "the token can be read on the way to registry.example; use",
+        ),
+        ("http://[2001:db8::1]:8081", "basic", "the password can be read on the way to [2001:db8::1]; use"),
+        ("http://localhost.example", "basic", "registry.url is http:// with registry.auth set"),
+    ] {
+        let said = warning(url, auth).unwrap();
+        assert!(said.contains(what), "{said}");
+    }
+    for (url, auth) in [
+        ("https://registry:8081", "basic"),
+        ("http://registry:8081", "none"),
+        ("http://localhost:8081/x", "basic"),
+        ("http://127.0.0.2:8081", "basic"),
+        ("http://[::1]:8081", "bearer"),
+    ] {
+        assert_eq!(warning(url, auth), None, "{url} {auth}");
+    }
+}
+
+#[test]
 fn reports_a_key_set_twice_and_other_files_besides() {
     let folder =
         Folder::with(&[("a.toml", "[kafka]\nworkers = 1\nworkers = 2\n"), ("b.toml", "[log]\nlevel = 3\n")]);

@@ -11,6 +11,9 @@ pub(super) fn run(command: &ConfigCommand, common: &Common) -> Result<(), AppErr
     let mut out = std::io::stdout().lock();
     match command {
         ConfigCommand::Check => {
+            if let Some(warning) = settings.registry.warning() {
+                writeln!(std::io::stderr(), "warning: {warning}")?;
+            }
             let ruleset = super::engine(&settings);
             writeln!(
                 out,

@@ -75,7 +75,10 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
         "starting"
     );
     keep_ruleset(&settings)?;
-    let deciders = |count| Arc::new(Partitions::new(engine, options(&settings, encoding, count), schemas));
+    let deciders = |count| {
+        let partitions = Partitions::new(engine, options(&settings, encoding, count), schemas);
+        Arc::new(partitions.asking_for_unknown_ids(settings.registry.unknown_ids_max))
+    };
     let result = crate::kafka::run((&settings).into(), deciders, health, &stop);
     stop.store(true, Ordering::Release);
     drop(ended);
@@ -117,6 +120,9 @@ pub(crate) fn options(
 pub(super) fn registry(settings: &Settings) -> Result<Option<Registry>, AppError> {
     let registry = &settings.registry;
     let Some(url) = registry.url.clone() else { return Ok(None) };
+    if let Some(warning) = registry.warning() {
+        tracing::warn!("{warning}");
+    }
     let auth = match registry.auth {
         RegistryAuth::None => Auth::None,
         RegistryAuth::Basic => Auth::Basic {

@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::framing::{Framed, SchemaRef, recognise};
-use super::{Answer, DecodeError, Schemas, json};
+use super::{Answer, DecodeError, EventKind, Schemas, json};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::pos_event::PosEvent;
 
@@ -18,7 +18,7 @@ pub fn decode_pos_event<'a>(
 ) -> Result<PosEvent<'a>, DecodeError> {
     match recognise(value, guid)? {
         Framed::Json(text) => json::read_pos_event(text),
-        Framed::Avro(schema, datum) => answered(schemas.pos_event(&schema), schema)?.read(datum),
+        Framed::Behind(schema, datum) => answered(schemas.pos_event(&schema), schema)?.read(datum),
     }
 }
 
@@ -34,16 +34,16 @@ pub fn decode_account_event(
 ) -> Result<AccountEvent, DecodeError> {
     match recognise(value, guid)? {
         Framed::Json(text) => json::read_account_event(text),
-        Framed::Avro(schema, datum) => answered(schemas.account_event(&schema), schema)?.read(datum),
+        Framed::Behind(schema, datum) => answered(schemas.account_event(&schema), schema)?.read(datum),
     }
 }
 
-/// The writer's schema that it takes to read a value; none where it takes none.
-#[must_use]
-pub fn schema_of(value: &[u8], guid: Option<[u8; 16]>) -> Option<SchemaRef> {
-    match recognise(value, guid) {
-        Ok(Framed::Avro(schema, _)) => Some(schema),
-        _ => None,
+/// Asks for the schema of a value that is decoded later, so that it is there by then. Whether it is still waited for.
+pub fn ask_for_schema(schemas: &dyn Schemas, value: &[u8], guid: Option<[u8; 16]>, kind: EventKind) -> bool {
+    let Ok(Framed::Behind(schema, _)) = recognise(value, guid) else { return false };
+    match kind {
+        EventKind::PosEvent => matches!(schemas.pos_event(&schema), Answer::Waiting),
+        EventKind::AccountEvent => matches!(schemas.account_event(&schema), Answer::Waiting),
     }
 }
 

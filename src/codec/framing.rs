@@ -1,5 +1,6 @@
 //! Recognises, per record, how a value is framed. Looks at the first bytes only; judges nothing behind them.
 
+use super::encoding::{behind_mark, refuse_foreign};
 use super::fault::{Fault, Read};
 use std::fmt;
 
@@ -44,8 +45,8 @@ impl fmt::Display for SchemaRef {
 pub(super) enum Framed<'a> {
     /// A JSON object.
     Json(&'a [u8]),
-    /// An Avro datum, and the schema it was written with.
-    Avro(SchemaRef, &'a [u8]),
+    /// A value, and the schema it was written with: an Avro datum, unless whoever knows the schema says otherwise.
+    Behind(SchemaRef, &'a [u8]),
 }
 
 /// Reads the value of a [`SCHEMA_ID_HEADER`] header: a magic byte 1 and the 16 bytes of a GUID.
@@ -74,22 +75,23 @@ pub fn frame_with_fingerprint(fingerprint: u64, out: &mut Vec<u8>) {
 /// Recognises the framing of `value`; `guid` is that of the record's header.
 pub(super) fn recognise(value: &[u8], guid: Option<[u8; 16]>) -> Read<Framed<'_>> {
     if let Some(guid) = guid {
-        return Ok(Framed::Avro(SchemaRef::Guid(guid), value));
+        return Ok(Framed::Behind(SchemaRef::Guid(guid), value));
     }
+    refuse_foreign(value)?;
     match value {
         [0, a, b, c, d, datum @ ..] => {
-            Ok(Framed::Avro(SchemaRef::Id(u32::from_be_bytes([*a, *b, *c, *d])), datum))
+            Ok(Framed::Behind(SchemaRef::Id(u32::from_be_bytes([*a, *b, *c, *d])), datum))
         }
         [0xc3, 0x01, rest @ ..] => match rest.split_first_chunk::<8>() {
             Some((print, datum)) => {
-                Ok(Framed::Avro(SchemaRef::Fingerprint(u64::from_le_bytes(*print)), datum))
+                Ok(Framed::Behind(SchemaRef::Fingerprint(u64::from_le_bytes(*print)), datum))
             }
             None => Err(Fault::unreadable(format!(
                 "single-object encoding breaks off after {} of 10 bytes",
                 value.len()
             ))),
         },
-        _ if value.trim_ascii_start().first() == Some(&b'{') => Ok(Framed::Json(value)),
+        _ if behind_mark(value).trim_ascii_start().first() == Some(&b'{') => Ok(Framed::Json(value)),
         _ => Err(unknown(value)),
     }
 }
@@ -120,15 +122,17 @@ mod tests {
         let guid = [7; 16];
         assert_eq!(
             recognise(b"{}", Some(guid)).unwrap(),
-            Framed::Avro(SchemaRef::Guid(guid), b"{}"),
+            Framed::Behind(SchemaRef::Guid(guid), b"{}"),
             "a header goes before anything in the value"
         );
-        assert_eq!(recognise(&[0, 0, 0, 1, 2, 9], None).unwrap(), Framed::Avro(SchemaRef::Id(258), &[9]));
+        assert_eq!(recognise(&[0, 0, 0, 1, 2, 9], None).unwrap(), Framed::Behind(SchemaRef::Id(258), &[9]));
         assert_eq!(
             recognise(&[0xc3, 1, 1, 0, 0, 0, 0, 0, 0, 0, 9], None).unwrap(),
-            Framed::Avro(SchemaRef::Fingerprint(1), &[9])
+            Framed::Behind(SchemaRef::Fingerprint(1), &[9])
         );
-        assert_eq!(recognise(b" \r\n\t{}", None).unwrap(), Framed::Json(b" \r\n\t{}"));
+        for text in [&b" \r\n\t{}"[..], b"\xef\xbb\xbf{}", b"\xef\xbb\xbf \n{}"] {
+            assert_eq!(recognise(text, None).unwrap(), Framed::Json(text));
+        }
     }
 
     #[test]
@@ -138,6 +142,9 @@ mod tests {
             (&[0, 1, 2], "prefix breaks off after 3 of 5 bytes"),
             (&[0xc3, 1, 2], "breaks off after 3 of 10 bytes"),
             (b"[1]", "begins with 5b 31 5d"),
+            (b"\xef\xbb\xbf\xef\xbb\xbf{}", "begins with ef bb bf ef bb bf"),
+            (b"\xff\xfe{\0}\0", "UTF-16"),
+            (b"{\0}\0", "UTF-16"),
             (&[0x7f; 2_000], "2000 bytes that begins with 7f 7f"),
         ] {
             let error = crate::codec::DecodeError::from(recognise(value, None).unwrap_err());

@@ -6,6 +6,7 @@
 mod account_event;
 pub mod avro;
 mod decode;
+mod encoding;
 mod fault;
 mod framing;
 pub mod journal;
@@ -13,10 +14,13 @@ pub mod json;
 pub mod recorded;
 pub mod rulesets;
 mod schemas;
+mod unknown_ids;
 
-pub use decode::{decode_account_event, decode_pos_event, schema_of};
+pub use decode::{ask_for_schema, decode_account_event, decode_pos_event};
+pub use encoding::foreign_encoding;
 pub use framing::{SCHEMA_ID_HEADER, SchemaRef, frame_with_fingerprint, frame_with_id, guid_of_header};
-pub use schemas::{Answer, KnownSchemas, Schemas};
+pub use schemas::{Answer, EventKind, KnownSchemas, Schemas};
+pub use unknown_ids::{Sparing, UnknownIds};
 
 /// Why a record's value gives no event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -11,6 +11,25 @@ pub trait Schemas {
     fn pos_event(&self, schema: &SchemaRef) -> Answer<Arc<PosEventPlan>>;
     /// The plan for account events that were written with this schema.
     fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>>;
+
+    /// Grows with every answer that came from outside; 0 where answers never wait.
+    fn answered(&self) -> u64 {
+        0
+    }
+
+    /// Whether the answer is there or under way: asking then costs nobody anything.
+    fn is_at_hand(&self, _schema: &SchemaRef, _kind: EventKind) -> bool {
+        true
+    }
+}
+
+/// What a schema is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// POS events.
+    PosEvent,
+    /// Account events.
+    AccountEvent,
 }
 
 /// What is known of a schema.

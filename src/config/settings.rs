@@ -1,7 +1,7 @@
 //! All settings of a run, typed and checked against each other. Built from a merged tree; holds no default of its own.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -173,6 +173,38 @@ pub struct RegistrySettings {
     pub backoff_max: Duration,
     /// Schemas kept in memory.
     pub cache_max: usize,
+    /// Unknown schema ids that a partition may ask for within a minute.
+    pub unknown_ids_max: usize,
+}
+
+impl RegistrySettings {
+    /// What is careless though it works: a password or token that anybody on the way can read.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let what = match self.auth {
+            RegistryAuth::None => return None,
+            RegistryAuth::Basic => "the password",
+            RegistryAuth::Bearer => "the token",
+        };
+        let host = host_of(self.url.as_deref()?.strip_prefix("http://")?);
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        if host == "localhost" || address.is_ok_and(|address| address.is_loopback()) {
+            return None;
+        }
+        Some(format!(
+            "registry.url is http:// with registry.auth set: {what} can be read on the way to {host}; use https://"
+        ))
+    }
+}
+
+/// The host of an address without its scheme.
+fn host_of(address: &str) -> &str {
+    let place = address.split('/').next().unwrap_or_default();
+    match place.rsplit_once(':') {
+        // The colons of an IPv6 address stand within brackets.
+        Some((host, port)) if !port.contains(']') => host,
+        _ => place,
+    }
 }
 
 /// `[output]`
@@ -305,6 +337,7 @@ pub(super) fn registry(reader: &mut Reader) -> RegistrySettings {
         backoff_min: reader.duration("registry.backoff_min", MILLISECOND..=HOUR),
         backoff_max: reader.duration("registry.backoff_max", MILLISECOND..=HOUR),
         cache_max: count(reader, "registry.cache_max", 1..=1_000_000),
+        unknown_ids_max: count(reader, "registry.unknown_ids_max", 1..=1_000_000),
     };
     if reader.sound(&["registry.auth"]) {
         let needed = match settings.auth {

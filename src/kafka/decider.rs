@@ -3,6 +3,8 @@
 //! The loop knows neither events nor outcomes. Whatever stands behind [`Decider`] does no I/O and can put its state
 //! back to the last commit at any time. `partitions` puts the pipeline behind it; tests put something smaller.
 
+use std::time::Duration;
+
 pub use crate::codec::rulesets::RulesetChange;
 pub use crate::pipeline::{InRecord, Input, JournalBatch};
 
@@ -25,6 +27,9 @@ pub enum Interrupted {
 
 /// The state of one input partition.
 pub trait Decider: Send + 'static {
+    /// Records come at `now`, which runs on from any start. Nothing is decided by it, but how much is asked for is bounded
+    /// over time.
+    fn batch_begins(&mut self, _now: Duration) {}
     /// Decides a record.
     ///
     /// # Errors

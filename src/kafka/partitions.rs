@@ -1,11 +1,11 @@
 //! The pipeline as the worker loop sees it, and what its outcomes count as. Counts of a batch are published once it is
 //! committed, so that a batch done again counts once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::decider::{Decider, Deciders, InRecord, Input, Interrupted, JournalBatch, Restoring, Sink};
 use crate::{
-    codec::{Answer, SchemaRef, Schemas, schema_of},
+    codec::{Answer, EventKind, SchemaRef, Schemas, Sparing, UnknownIds, ask_for_schema},
     domain::outcome::Outcome,
     engine::Engine,
     pipeline::{Interrupt, Output, Partition, PartitionOptions, Restore, check_record},
@@ -17,6 +17,7 @@ pub struct Partitions {
     engine: Arc<Engine>,
     options: PartitionOptions,
     schemas: Arc<dyn Schemas + Send + Sync>,
+    unknown_ids_max: usize,
 }
 
 impl Partitions {
@@ -27,7 +28,14 @@ impl Partitions {
         options: PartitionOptions,
         schemas: Arc<dyn Schemas + Send + Sync>,
     ) -> Self {
-        Self { engine, options, schemas }
+        Self { engine, options, schemas, unknown_ids_max: usize::MAX }
+    }
+
+    /// With a bound on how many unknown schema ids a partition asks for within a minute.
+    #[must_use]
+    pub fn asking_for_unknown_ids(mut self, most: usize) -> Self {
+        self.unknown_ids_max = most;
+        self
     }
 }
 
@@ -37,7 +45,11 @@ impl Deciders for Partitions {
 
     fn restoring(&self, partition: i32) -> Reading {
         let empty = Partition::new(Arc::clone(&self.engine), partition, self.options.clone());
-        Reading { restore: Restore::new(empty), schemas: Arc::clone(&self.schemas) }
+        Reading {
+            restore: Restore::new(empty),
+            schemas: Arc::clone(&self.schemas),
+            unknown_ids_max: self.unknown_ids_max,
+        }
     }
 
     fn input_partitions(&self) -> u32 {
@@ -53,6 +65,7 @@ impl Deciders for Partitions {
 pub struct Reading {
     restore: Restore,
     schemas: Arc<dyn Schemas + Send + Sync>,
+    unknown_ids_max: usize,
 }
 
 impl Restoring for Reading {
@@ -72,7 +85,14 @@ impl Restoring for Reading {
 
     fn finish(self) -> Result<Live, String> {
         let partition = self.restore.finish().map_err(|fault| fault.to_string())?;
-        Ok(Live { partition, schemas: self.schemas, waits_for: None, counts: Counts::default() })
+        Ok(Live {
+            partition,
+            schemas: self.schemas,
+            waits_for: None,
+            unknown: UnknownIds::new(self.unknown_ids_max),
+            now: Duration::ZERO,
+            counts: Counts::default(),
+        })
     }
 }
 
@@ -82,18 +102,14 @@ pub struct Live {
     schemas: Arc<dyn Schemas + Send + Sync>,
     /// The schema that the last interrupted record waits for.
     waits_for: Option<(Input, SchemaRef)>,
+    /// Ids that nobody knew, of late.
+    unknown: UnknownIds,
+    /// The time of the batch.
+    now: Duration,
     counts: Counts,
 }
 
 impl Live {
-    /// Whether a schema is known or known to be none; asks for it where it is not.
-    fn has_answer(&self, input: Input, schema: &SchemaRef) -> bool {
-        match input {
-            Input::PosEvents => !matches!(self.schemas.pos_event(schema), Answer::Waiting),
-            Input::AccountEvents => !matches!(self.schemas.account_event(schema), Answer::Waiting),
-        }
-    }
-
     /// The partition, to look at.
     #[must_use]
     pub fn partition(&self) -> &Partition {
@@ -101,10 +117,34 @@ impl Live {
     }
 }
 
+fn kind(input: Input) -> EventKind {
+    match input {
+        Input::PosEvents => EventKind::PosEvent,
+        Input::AccountEvents => EventKind::AccountEvent,
+    }
+}
+
 impl Decider for Live {
+    fn batch_begins(&mut self, now: Duration) {
+        self.now = now;
+        self.unknown.forget(now);
+    }
+
     fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupted> {
         let mut out = Counting { counts: &mut self.counts, sink };
-        self.partition.on_record(&*self.schemas, record, &mut out).map_err(|interrupt| match interrupt {
+        let sparing;
+        // Only after a wait can an id have turned out to be unknown.
+        let schemas: &dyn Schemas = if self.waits_for.is_some() || !self.unknown.is_empty() {
+            sparing = Sparing::new(&*self.schemas, &mut self.unknown, self.now);
+            &sparing
+        } else {
+            &*self.schemas
+        };
+        let taken = self.partition.on_record(schemas, record, &mut out);
+        if taken.is_ok() {
+            self.waits_for = None;
+        }
+        taken.map_err(|interrupt| match interrupt {
             Interrupt::NeedsSchema(schema) => {
                 self.waits_for = Some((record.input, schema));
                 Interrupted::NeedsSchema
@@ -114,14 +154,17 @@ impl Decider for Live {
     }
 
     fn expect(&mut self, record: &InRecord<'_>) {
-        if let Some(schema) = schema_of(record.value.unwrap_or_default(), record.schema_guid) {
-            // Asking is all that is wanted.
-            let _ = self.has_answer(record.input, &schema);
-        }
+        let value = record.value.unwrap_or_default();
+        let schemas = Sparing::new(&*self.schemas, &mut self.unknown, self.now);
+        // Asking is all that is wanted.
+        ask_for_schema(&schemas, value, record.schema_guid, kind(record.input));
     }
 
     fn can_go_on(&self) -> bool {
-        self.waits_for.is_none_or(|(input, schema)| self.has_answer(input, &schema))
+        self.waits_for.is_none_or(|(input, schema)| match kind(input) {
+            EventKind::PosEvent => !matches!(self.schemas.pos_event(&schema), Answer::Waiting),
+            EventKind::AccountEvent => !matches!(self.schemas.account_event(&schema), Answer::Waiting),
+        })
     }
 
     fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {

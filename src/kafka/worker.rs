@@ -469,6 +469,7 @@ fn decide<B: Broker, D: Deciders>(
         let Some(decider) = slots.active(lane.partition) else { continue };
         let mut sink = Sink::<B>::new(producer, &shared.settings, &shared.suspects, limits, lane.partition);
         let from = decider.positions();
+        decider.batch_begins(now);
         let lane_end = decide_lane::<B, _>(decider, lane, ended, records, &mut sink);
         decided.tried.push(Failed { partition: lane.partition, from, until: decider.positions() });
         for (largest, of_lane) in decided.largest.iter_mut().zip(sink.largest()) {

@@ -1,17 +1,19 @@
 //! Single requests to the registry, and what their answers mean. Blocks; never retries by itself but
 //! where it says so.
 
+use super::schemas::FETCHERS;
 use crate::codec::SchemaRef;
 use base64::Engine as _;
 use serde::Deserialize;
 use std::fmt;
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::time::Duration;
 use ureq::http;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// Longest answer that is read: the longest schemas known are far below a megabyte.
-const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
 /// How the registry knows us.
@@ -69,7 +71,7 @@ pub enum RegistryError {
     /// The registry does not let us in: our configuration.
     #[error("{0}; check registry.auth and what belongs to it")]
     Denied(String),
-    /// It cannot be reached, or has trouble of its own: ask again.
+    /// It cannot be reached, has trouble of its own, or what answers is no registry: ask again.
     #[error("{0}")]
     Unavailable(String),
     /// The options are at fault.
@@ -86,6 +88,22 @@ pub struct Client {
     shown_url: String,
     authorization: Option<String>,
     backoff: [Duration; 2],
+}
+
+/// How the values behind a schema are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WrittenAs {
+    /// In Avro, by the schema of this text.
+    Avro(String),
+    /// In JSON.
+    Json,
+}
+
+/// What the registry answered to a request.
+struct Reply {
+    status: u16,
+    /// No more than [`ANSWER_BYTES_MAX`] and one.
+    body: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +141,7 @@ impl Client {
             .max_redirects_will_error(false)
             .user_agent(concat!("tillgate/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls.build())
+            .max_idle_connections_per_host(FETCHERS)
             .build()
             .new_agent();
         let authorization = match &options.auth {
@@ -144,36 +163,51 @@ impl Client {
         &self.shown_url
     }
 
-    /// The text of an Avro schema.
+    /// How the values behind a schema are written.
     ///
     /// # Errors
-    /// [`RegistryError`]; [`RegistryError::NotFound`] only where it is a registry that says so.
-    pub fn schema(&self, schema: &SchemaRef) -> Result<String, RegistryError> {
-        let path = match schema {
-            // The registry's ids are positive 32-bit numbers.
-            SchemaRef::Id(id) if *id > i32::MAX.unsigned_abs() => {
-                return Err(RegistryError::NotFound(format!("{schema} is none that a registry gives")));
+    /// [`RegistryError`]; [`RegistryError::NotFound`] and [`RegistryError::Unusable`] only where it is a registry
+    /// that says so.
+    pub fn schema(&self, schema: &SchemaRef) -> Result<WrittenAs, RegistryError> {
+        let path = path_of(schema)?;
+        let reply = self.exchange(self.request("GET", &path), "")?;
+        match (reply.status, reply.own_code()) {
+            (200..300, _) => {}
+            // These texts end in records that others read: they say nothing of where the registry is.
+            (404, Some(40_400..40_500)) => return Err(not_there(schema)),
+            // Registries from before there were GUIDs know the path as little as the schema.
+            (404, Some(_)) if matches!(schema, SchemaRef::Guid(_)) && self.is_registry() => {
+                return Err(not_there(schema));
             }
-            SchemaRef::Id(id) => format!("/schemas/ids/{id}"),
-            SchemaRef::Guid(_) => {
-                format!("/schemas/guids/{}", schema.to_string().replace("schema guid ", ""))
+            (422, Some(_)) => {
+                let text = format!("{schema}: the registry answers 422{}", reply.said());
+                return Err(RegistryError::Unusable(text));
             }
-            SchemaRef::Fingerprint(_) => {
-                return Err(RegistryError::NotFound(format!(
-                    "{schema}: registries do not know fingerprints"
-                )));
-            }
-        };
-        let body = self.get(&path).map_err(|error| error.about(schema))?;
-        let answer: SchemaAnswer = self.parse(&body)?;
-        if let Some(other) = answer.schema_type.filter(|kind| kind != "AVRO") {
-            return Err(RegistryError::Unusable(format!("{schema} is {other}, not Avro")));
+            _ => return Err(self.no_answer(&path, &reply)),
         }
-        if answer.references.is_some_and(|references| !references.is_empty()) {
-            let text = format!("{schema} refers to other schemas of the registry, which is not supported");
+        if reply.body.len() > ANSWER_BYTES_MAX && reply.body.trim_ascii_start().starts_with(b"{") {
+            let megabytes = ANSWER_BYTES_MAX >> 20;
+            let text = format!("{schema}: the registry's answer is longer than {megabytes} MiB");
             return Err(RegistryError::Unusable(text));
         }
-        Ok(answer.schema)
+        let answer: SchemaAnswer = self.parse(&reply.body)?;
+        match answer.schema_type.as_deref() {
+            None | Some("AVRO") => {}
+            Some("JSON") => return Ok(WrittenAs::Json),
+            Some(other) => {
+                let other: String = other.chars().take(40).filter(|letter| !letter.is_control()).collect();
+                let text = format!("{schema} is of type {other}, which is not supported: send Avro or JSON");
+                return Err(RegistryError::Unusable(text));
+            }
+        }
+        if answer.references.is_some_and(|references| !references.is_empty()) {
+            let text = format!(
+                "{schema} refers to other schemas of the registry, which is not supported: register it with its types \
+                 in one text"
+            );
+            return Err(RegistryError::Unusable(text));
+        }
+        Ok(WrittenAs::Avro(answer.schema))
     }
 
     /// Puts a schema under `subject`, if it is not there yet, and gives its id. While the registry is
@@ -197,26 +231,24 @@ impl Client {
         Err(RegistryError::Unavailable("never asked".to_owned()))
     }
 
-    fn get(&self, path: &str) -> Result<Vec<u8>, RegistryError> {
-        let (status, body) = self.exchange(self.request("GET", path), "")?;
-        if status == 404 && !says_not_found(&body) && !self.is_registry() {
-            let text = format!("{}{path} answers 404, and not as a schema registry does", self.shown_url);
-            return Err(RegistryError::Unavailable(format!("{text}; check registry.url")));
-        }
-        self.judge(path, status, body)
-    }
-
     fn post(&self, path: &str, body: &str) -> Result<Vec<u8>, RegistryError> {
         let request = self.request("POST", path).header("content-type", MEDIA_TYPE);
-        let (status, body) = self.exchange(request, body)?;
-        self.judge(path, status, body)
+        let reply = self.exchange(request, body)?;
+        match (reply.status, reply.own_code()) {
+            (200..300, _) => Ok(reply.body),
+            (status @ (409 | 422), Some(_)) => {
+                Err(RegistryError::Unusable(format!("the registry answers {status}{}", reply.said())))
+            }
+            _ => Err(self.no_answer(path, &reply)),
+        }
     }
 
-    /// Tells a registry that has no such thing from an address where there is no registry.
+    /// Tells a registry that has no such path from an address where there is no registry.
     fn is_registry(&self) -> bool {
-        let answer = self.exchange(self.request("GET", "/schemas/types"), "");
-        answer
-            .is_ok_and(|(status, body)| status == 200 && serde_json::from_slice::<Vec<String>>(&body).is_ok())
+        let reply = self.exchange(self.request("GET", "/schemas/types"), "");
+        reply.is_ok_and(|reply| {
+            reply.status == 200 && serde_json::from_slice::<Vec<String>>(&reply.body).is_ok()
+        })
     }
 
     fn request(&self, method: &str, path: &str) -> http::request::Builder {
@@ -230,38 +262,33 @@ impl Client {
         }
     }
 
-    fn exchange(&self, request: http::request::Builder, body: &str) -> Result<(u16, Vec<u8>), RegistryError> {
+    fn exchange(&self, request: http::request::Builder, body: &str) -> Result<Reply, RegistryError> {
         let request = request
             .body(body.to_owned())
             .map_err(|error| RegistryError::Options(format!("{}: {error}", self.shown_url)))?;
-        let unavailable = |error| RegistryError::Unavailable(format!("{}: {error}", self.shown_url));
-        let mut response = self.agent.run(request).map_err(unavailable)?;
+        let unavailable =
+            |error: &dyn fmt::Display| RegistryError::Unavailable(format!("{}: {error}", self.shown_url));
+        let mut response = self.agent.run(request).map_err(|error| unavailable(&error))?;
         let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-        Ok((status, body.map_err(unavailable)?))
+        let mut body = Vec::new();
+        let mut reader = response.body_mut().as_reader().take(ANSWER_BYTES_MAX as u64 + 1);
+        reader.read_to_end(&mut body).map_err(|error| unavailable(&error))?;
+        Ok(Reply { status, body })
     }
 
-    fn judge(&self, path: &str, status: u16, body: Vec<u8>) -> Result<Vec<u8>, RegistryError> {
-        if (200..300).contains(&status) {
-            return Ok(body);
-        }
-        let said = match serde_json::from_slice::<ErrorAnswer>(&body) {
-            Ok(ErrorAnswer { message: Some(message), .. }) => {
-                format!(": {}", message.chars().take(200).collect::<String>())
-            }
-            _ => String::new(),
-        };
-        let text = format!("{}{path} answers {status}{said}", self.shown_url);
-        Err(match status {
-            // These two end in records that others read: they say nothing of where the registry is.
-            404 => RegistryError::NotFound("the registry has no such thing".to_owned()),
-            400..=499 if !matches!(status, 401 | 403 | 407 | 408 | 425 | 429) => {
-                RegistryError::Unusable(format!("the registry answers {status}{said}"))
-            }
+    /// The error behind an answer that says nothing of what was asked: a proxy's, a busy server's, a redirect that leads
+    /// nowhere, another service than a registry.
+    fn no_answer(&self, path: &str, reply: &Reply) -> RegistryError {
+        let Reply { status, .. } = reply;
+        let text = format!("{}{path} answers {status}{}", self.shown_url, reply.said());
+        match status {
             401 | 403 => RegistryError::Denied(text),
-            // A proxy, a busy server, a redirect that leads nowhere.
+            400..500 if reply.own_code().is_none() => RegistryError::Unavailable(format!(
+                "{text}, and not as a schema registry does; check registry.url"
+            )),
+            404 => RegistryError::Unavailable(format!("{text}; check registry.url")),
             _ => RegistryError::Unavailable(text),
-        })
+        }
     }
 
     fn parse<T: serde::de::DeserializeOwned>(&self, body: &[u8]) -> Result<T, RegistryError> {
@@ -271,20 +298,48 @@ impl Client {
     }
 }
 
-impl RegistryError {
-    fn about(self, schema: &SchemaRef) -> Self {
-        match self {
-            Self::NotFound(_) => Self::NotFound(format!("{schema} is not in the registry")),
-            Self::Unusable(text) => Self::Unusable(format!("{schema}: {text}")),
-            other => other,
+impl Reply {
+    /// The registry's own error code: the status, or it and two digits; Apicurio has 0 for what it has no code for.
+    fn own_code(&self) -> Option<u32> {
+        let answer: ErrorAnswer = serde_json::from_slice(&self.body).ok()?;
+        let status = u32::from(self.status);
+        answer.error_code.filter(|code| [*code, code / 100].contains(&status) || *code == 0)
+    }
+
+    /// What it says of itself, for people, or nothing.
+    fn said(&self) -> String {
+        match serde_json::from_slice::<ErrorAnswer>(&self.body) {
+            Ok(ErrorAnswer { message: Some(message), .. }) => {
+                let plain = message.chars().filter(|letter| !letter.is_control());
+                format!(": {}", plain.take(200).collect::<String>())
+            }
+            _ => String::new(),
         }
     }
 }
 
-/// The registry's own codes for what it does not have: 404 and two digits.
-fn says_not_found(body: &[u8]) -> bool {
-    serde_json::from_slice::<ErrorAnswer>(body)
-        .is_ok_and(|answer| answer.error_code.is_some_and(|code| (40_400..40_500).contains(&code)))
+/// Where a registry has the schema.
+///
+/// # Errors
+/// [`RegistryError::NotFound`] where no registry can have it.
+pub(super) fn path_of(schema: &SchemaRef) -> Result<String, RegistryError> {
+    match schema {
+        // The registry's ids are positive 32-bit numbers.
+        SchemaRef::Id(id) if *id > i32::MAX.unsigned_abs() => {
+            Err(RegistryError::NotFound(format!("{schema} is none that a registry gives")))
+        }
+        SchemaRef::Id(id) => Ok(format!("/schemas/ids/{id}")),
+        SchemaRef::Guid(_) => {
+            Ok(format!("/schemas/guids/{}", schema.to_string().replace("schema guid ", "")))
+        }
+        SchemaRef::Fingerprint(_) => {
+            Err(RegistryError::NotFound(format!("{schema}: registries do not know fingerprints")))
+        }
+    }
+}
+
+fn not_there(schema: &SchemaRef) -> RegistryError {
+    RegistryError::NotFound(format!("{schema} is not in the registry"))
 }
 
 fn certificates(path: &std::path::Path) -> Result<RootCerts, RegistryError> {

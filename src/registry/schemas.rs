@@ -1,25 +1,31 @@
-//! Writers' schemas from the registry, for decoders that never wait. One thread fetches; a failure lets
-//! it pause and ask again, for ever, while the decoders are told to wait.
+//! Writers' schemas from the registry, for decoders that never wait. A few threads fetch what is asked for; a registry that
+//! is away is asked again and again, ever more slowly, while the decoders are told to wait. Nothing that it answers ends
+//! a thread.
 
-use super::client::{Client, ClientOptions, RegistryError};
+use super::cache::Cache;
+use super::client::{Client, ClientOptions, RegistryError, WrittenAs, path_of};
 use crate::codec::avro::{AccountEventPlan, PosEventPlan};
-use crate::codec::{Answer, KnownSchemas, SchemaRef, Schemas};
-use std::collections::{BTreeMap, VecDeque};
+use crate::codec::{Answer, EventKind, KnownSchemas, SchemaRef, Schemas};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+
+/// Threads that fetch, each over a connection of its own that is kept: a hundred schemas then take a fraction of a second.
+pub(super) const FETCHERS: usize = 4;
 
 /// How the registry is used.
 #[derive(Clone, Debug)]
 pub struct RegistryOptions {
     /// Where it is and how it is asked.
     pub client: ClientOptions,
-    /// Schemas kept in memory, for each kind of event. Beyond it unknown ones go first, then the oldest.
+    /// Schemas kept in memory, for each kind of event; a large one counts once for each 64 KiB. Beyond it the oldest go.
     pub cache_max: usize,
     /// How long an id counts as unknown: a schema that is registered a moment later is then found.
     pub unknown_for: Duration,
 }
 
-/// The schemas of one registry. Dropping it ends its thread, at the latest when a request's time is up.
+/// The schemas of one registry. Dropping it ends its threads, at the latest when a request's time is up.
 pub struct Registry {
     shared: Arc<Shared>,
 }
@@ -32,42 +38,41 @@ struct Shared {
     account_event: RwLock<Cache<AccountEventPlan>>,
     work: Mutex<Work>,
     more_work: Condvar,
+    answered: AtomicU64,
 }
 
 #[derive(Default)]
 struct Work {
-    queue: VecDeque<(Kind, SchemaRef)>,
+    /// As many as are waited for at most.
+    tasks: Vec<Task>,
     /// What is the matter with the registry; nothing where it last answered.
     trouble: Option<String>,
+    /// Requests without an answer since the last one that had one.
+    failures: usize,
     stopped: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    PosEvent,
-    AccountEvent,
+/// A schema to fetch.
+#[derive(Clone, Copy)]
+struct Task {
+    kind: EventKind,
+    schema: SchemaRef,
+    /// The pause behind its last failure, and when that is over.
+    pause: Duration,
+    not_before: Option<Instant>,
 }
 
-struct Cache<P> {
-    entries: BTreeMap<SchemaRef, Entry<P>>,
-    /// Counts what was put in, so that the oldest is known.
-    inserted: u64,
-}
-
-struct Entry<P> {
-    number: u64,
-    state: State<P>,
-}
-
-enum State<P> {
-    Waiting,
-    Known(Arc<P>),
-    /// For good, or until a moment.
-    Unknown(String, Option<Instant>),
+/// What became of a task.
+enum Fetched<P> {
+    Known(P),
+    /// There is none that can be used: the reason.
+    Unknown(String),
+    /// The registry gave no answer of its own: ask again.
+    Away(String),
 }
 
 impl Registry {
-    /// Starts the thread that fetches. Nothing is asked before a decoder needs it.
+    /// Starts the threads that fetch. Nothing is asked before a decoder needs it.
     ///
     /// # Errors
     /// [`RegistryError::Options`] where the options are at fault.
@@ -75,18 +80,23 @@ impl Registry {
         let shared = Arc::new(Shared {
             client: Client::new(&options.client)?,
             own: KnownSchemas::new().map_err(RegistryError::Options)?,
+            pos_event: RwLock::new(Cache::new(options.cache_max)),
+            account_event: RwLock::new(Cache::new(options.cache_max)),
             options,
-            pos_event: RwLock::default(),
-            account_event: RwLock::default(),
             work: Mutex::default(),
             more_work: Condvar::new(),
+            answered: AtomicU64::new(0),
         });
-        let theirs = Arc::clone(&shared);
-        std::thread::Builder::new()
-            .name("registry".to_owned())
-            .spawn(move || theirs.fetch_until_stopped())
-            .map_err(|error| RegistryError::Options(format!("no thread for the registry: {error}")))?;
-        Ok(Self { shared })
+        // Dropped where a thread cannot be had, it ends those that could.
+        let registry = Self { shared };
+        for _ in 0..FETCHERS {
+            let theirs = Arc::clone(&registry.shared);
+            std::thread::Builder::new()
+                .name("registry".to_owned())
+                .spawn(move || theirs.fetch_until_stopped())
+                .map_err(|error| RegistryError::Options(format!("no thread for the registry: {error}")))?;
+        }
+        Ok(registry)
     }
 
     /// Asks the registry directly, for what is done once.
@@ -98,11 +108,9 @@ impl Registry {
     /// What is the matter with the registry, for people; nothing where all is well.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        let work = self.shared.work();
-        let waiting = work.queue.len();
-        work.trouble
-            .as_ref()
-            .map(|trouble| format!("schema registry: {trouble}; {waiting} schemas are waited for"))
+        let trouble = self.shared.work().trouble.clone()?;
+        let waiting = read(&self.shared.pos_event).waiting() + read(&self.shared.account_event).waiting();
+        Some(format!("schema registry: {trouble}; {waiting} schemas are waited for"))
     }
 }
 
@@ -117,15 +125,28 @@ impl Schemas for Registry {
     fn pos_event(&self, schema: &SchemaRef) -> Answer<Arc<PosEventPlan>> {
         match schema {
             SchemaRef::Fingerprint(_) => self.shared.own.pos_event(schema),
-            _ => self.shared.answer(&self.shared.pos_event, Kind::PosEvent, schema),
+            _ => self.shared.answer(&self.shared.pos_event, EventKind::PosEvent, schema),
         }
     }
 
     fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>> {
         match schema {
             SchemaRef::Fingerprint(_) => self.shared.own.account_event(schema),
-            _ => self.shared.answer(&self.shared.account_event, Kind::AccountEvent, schema),
+            _ => self.shared.answer(&self.shared.account_event, EventKind::AccountEvent, schema),
         }
+    }
+
+    fn answered(&self) -> u64 {
+        self.shared.answered.load(Ordering::Acquire)
+    }
+
+    fn is_at_hand(&self, schema: &SchemaRef, kind: EventKind) -> bool {
+        let now = now();
+        path_of(schema).is_err()
+            || match kind {
+                EventKind::PosEvent => read(&self.shared.pos_event).is_at_hand(schema, now),
+                EventKind::AccountEvent => read(&self.shared.account_event).is_at_hand(schema, now),
+            }
     }
 }
 
@@ -134,127 +155,156 @@ impl Shared {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer<P>(&self, cache: &RwLock<Cache<P>>, kind: Kind, schema: &SchemaRef) -> Answer<Arc<P>> {
-        if let Some(answer) = cache.read().unwrap_or_else(PoisonError::into_inner).answer(schema) {
+    fn answer<P>(&self, cache: &RwLock<Cache<P>>, kind: EventKind, schema: &SchemaRef) -> Answer<Arc<P>> {
+        let now = now();
+        if let Some(answer) = read(cache).answer(schema, now) {
             return answer;
+        }
+        // No registry has it: it need not be asked.
+        if let Err(error) = path_of(schema) {
+            return Answer::Unknown(error.to_string());
         }
         let mut cache = cache.write().unwrap_or_else(PoisonError::into_inner);
         // Another decoder may have asked in the meantime.
-        if let Some(answer) = cache.answer(schema) {
+        if let Some(answer) = cache.answer(schema, now) {
             return answer;
         }
-        cache.put(*schema, State::Waiting, self.options.cache_max);
+        let asked = cache.wait_for(*schema, now);
         drop(cache);
-        self.work().queue.push_back((kind, *schema));
-        self.more_work.notify_all();
+        if asked {
+            let task = Task { kind, schema: *schema, pause: Duration::ZERO, not_before: None };
+            self.work().tasks.push(task);
+            self.more_work.notify_one();
+        }
         Answer::Waiting
     }
 
     fn fetch_until_stopped(&self) {
-        let mut pause = self.options.client.backoff_min;
-        while let Some((kind, schema)) = self.next() {
-            let answer = self.client.schema(&schema);
-            match answer {
-                Err(
-                    error @ (RegistryError::Unavailable(_)
-                    | RegistryError::Denied(_)
-                    | RegistryError::Options(_)),
-                ) => {
-                    let mut work = self.work();
-                    work.trouble = Some(error.to_string());
-                    work.queue.push_back((kind, schema));
-                    self.rest(work, pause);
-                    pause = (pause * 2).min(self.options.client.backoff_max);
+        while let Some(task) = self.next() {
+            match task.kind {
+                EventKind::PosEvent => {
+                    let fetched = self.fetch(&task, PosEventPlan::compile, PosEventPlan::of_json);
+                    self.learn(&self.pos_event, task, fetched, PosEventPlan::size);
                 }
-                answer => {
-                    pause = self.options.client.backoff_min;
-                    match kind {
-                        Kind::PosEvent => self.learn(&self.pos_event, schema, answer, PosEventPlan::compile),
-                        Kind::AccountEvent => {
-                            self.learn(&self.account_event, schema, answer, AccountEventPlan::compile);
-                        }
-                    }
-                    self.work().trouble = None;
+                EventKind::AccountEvent => {
+                    let fetched = self.fetch(&task, AccountEventPlan::compile, AccountEventPlan::of_json);
+                    self.learn(&self.account_event, task, fetched, AccountEventPlan::size);
                 }
             }
         }
     }
 
     /// The next schema to fetch; nothing when it is time to stop.
-    fn next(&self) -> Option<(Kind, SchemaRef)> {
+    fn next(&self) -> Option<Task> {
         let mut work = self.work();
         loop {
             if work.stopped {
                 return None;
             }
-            if let Some(next) = work.queue.pop_front() {
-                return Some(next);
+            let now = now();
+            if let Some(place) = work.tasks.iter().position(|task| task.not_before.is_none_or(|at| at <= now))
+            {
+                return Some(work.tasks.remove(place));
             }
-            work = self.more_work.wait(work).unwrap_or_else(PoisonError::into_inner);
+            let first = work.tasks.iter().filter_map(|task| task.not_before).min();
+            work = match first {
+                Some(first) => {
+                    let pause = first.saturating_duration_since(now);
+                    let waited = self.more_work.wait_timeout(work, pause);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.more_work.wait(work).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 
-    /// Waits for `pause`, or until it is time to stop.
-    fn rest(&self, work: MutexGuard<'_, Work>, pause: Duration) {
-        let rested = self.more_work.wait_timeout_while(work, pause, |work| !work.stopped);
-        drop(rested.unwrap_or_else(PoisonError::into_inner));
-    }
-
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "how long an unknown id is not asked for again; nothing is decided by it"
-    )]
-    fn learn<P>(
+    fn fetch<P>(
         &self,
-        cache: &RwLock<Cache<P>>,
-        schema: SchemaRef,
-        answer: Result<String, RegistryError>,
+        task: &Task,
         compile: fn(&str) -> Result<P, String>,
-    ) {
-        let state = match answer {
-            Ok(text) => match compile(&text) {
-                Ok(plan) => State::Known(Arc::new(plan)),
-                Err(reason) => State::Unknown(format!("{schema}: {reason}"), None),
+        of_json: fn() -> P,
+    ) -> Fetched<P> {
+        let schema = &task.schema;
+        contained(schema, || match self.client.schema(schema) {
+            Ok(WrittenAs::Avro(text)) => match compile(&text) {
+                Ok(plan) => Fetched::Known(plan),
+                Err(reason) => Fetched::Unknown(format!("{schema}: {reason}")),
             },
-            Err(error @ RegistryError::NotFound(_)) => {
-                State::Unknown(error.to_string(), Some(Instant::now() + self.options.unknown_for))
+            Ok(WrittenAs::Json) => Fetched::Known(of_json()),
+            Err(error @ (RegistryError::NotFound(_) | RegistryError::Unusable(_))) => {
+                Fetched::Unknown(error.to_string())
             }
-            Err(error) => State::Unknown(error.to_string(), None),
-        };
-        cache.write().unwrap_or_else(PoisonError::into_inner).put(schema, state, self.options.cache_max);
+            Err(error) => Fetched::Away(error.to_string()),
+        })
     }
-}
 
-impl<P> Default for Cache<P> {
-    fn default() -> Self {
-        Self { entries: BTreeMap::new(), inserted: 0 }
-    }
-}
-
-impl<P> Cache<P> {
-    /// What is known; nothing where the registry must be asked.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "how long an unknown id is not asked for again; nothing is decided by it"
-    )]
-    fn answer(&self, schema: &SchemaRef) -> Option<Answer<Arc<P>>> {
-        match &self.entries.get(schema)?.state {
-            State::Known(plan) => Some(Answer::Known(Arc::clone(plan))),
-            State::Waiting => Some(Answer::Waiting),
-            State::Unknown(_, Some(until)) if *until <= Instant::now() => None,
-            State::Unknown(reason, _) => Some(Answer::Unknown(reason.clone())),
+    fn learn<P>(&self, cache: &RwLock<Cache<P>>, task: Task, fetched: Fetched<P>, size: fn(&P) -> usize) {
+        let now = now();
+        match fetched {
+            Fetched::Away(trouble) => return self.try_again(task, trouble, now),
+            Fetched::Known(plan) => {
+                let bytes = size(&plan);
+                write(cache).know(task.schema, plan, bytes, now);
+            }
+            Fetched::Unknown(reason) => {
+                write(cache).know_nothing(task.schema, &reason, now + self.options.unknown_for);
+            }
+        }
+        self.answered.fetch_add(1, Ordering::Release);
+        let mut work = self.work();
+        work.trouble = None;
+        // It was away and is back: nobody waits for the end of a pause. Trouble with a few schemas keeps theirs.
+        if std::mem::take(&mut work.failures) >= FETCHERS {
+            for task in &mut work.tasks {
+                (task.pause, task.not_before) = (Duration::ZERO, None);
+            }
+            self.more_work.notify_all();
         }
     }
 
-    fn put(&mut self, schema: SchemaRef, state: State<P>, entries_max: usize) {
-        while self.entries.len() >= entries_max.max(1) && !self.entries.contains_key(&schema) {
-            let rank = |entry: &Entry<P>| (!matches!(entry.state, State::Unknown(..)), entry.number);
-            let first = self.entries.iter().min_by_key(|(_, entry)| rank(entry)).map(|(schema, _)| *schema);
-            if let Some(first) = first {
-                self.entries.remove(&first);
-            }
-        }
-        self.inserted += 1;
-        self.entries.insert(schema, Entry { number: self.inserted, state });
+    fn try_again(&self, mut task: Task, trouble: String, now: Instant) {
+        let [shortest, longest] = [self.options.client.backoff_min, self.options.client.backoff_max];
+        task.pause = (task.pause * 2).clamp(shortest, longest);
+        task.not_before = Some(now + task.pause);
+        let mut work = self.work();
+        work.trouble = Some(trouble);
+        work.failures += 1;
+        work.tasks.push(task);
+        self.more_work.notify_one();
+    }
+}
+
+/// A panic within `fetch` is a defect of ours; the schema that brought it up is unusable, and the thread goes on.
+fn contained<P>(schema: &SchemaRef, fetch: impl FnOnce() -> Fetched<P>) -> Fetched<P> {
+    catch_unwind(AssertUnwindSafe(fetch)).unwrap_or_else(|_panic| {
+        Fetched::Unknown(format!("{schema} cannot be read: a defect of tillgate; report it with the schema"))
+    })
+}
+
+fn read<P>(cache: &RwLock<Cache<P>>) -> std::sync::RwLockReadGuard<'_, Cache<P>> {
+    cache.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<P>(cache: &RwLock<Cache<P>>) -> std::sync::RwLockWriteGuard<'_, Cache<P>> {
+    cache.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "pauses, and how long an unknown id is not asked for again; nothing is decided by it"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_makes_its_schema_unusable_and_nothing_else() {
+        let fetched: Fetched<()> = contained(&SchemaRef::Id(7), || panic!("a defect"));
+        let Fetched::Unknown(reason) = fetched else { panic!("not contained") };
+        assert!(reason.starts_with("schema id 7 cannot be read: a defect of tillgate"), "{reason}");
     }
 }

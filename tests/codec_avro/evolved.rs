@@ -120,14 +120,7 @@ fn of_type(draw: &mut Draw, ours: &Json, named: &mut Vec<(Json, Value)>) -> (Jso
                 items.extend((0..draw.below(4)).map(|_| first.clone()));
                 (json!({"type": "array", "items": schema}), Value::Array(items))
             }
-            "long" => {
-                let micros = draw.next() as i64;
-                match draw.below(4) {
-                    0 => (json!("int"), Value::Int(micros as i32)),
-                    1 => (json!("long"), Value::Long(micros)),
-                    _ => (ours.clone(), Value::TimestampMicros(micros)),
-                }
-            }
+            "long" => (ours.clone(), Value::TimestampMicros(draw.next() as i64)),
             "bytes" => decimal(draw, ours),
             other => panic!("{other}"),
         },

@@ -136,6 +136,11 @@ impl Output for Published {
 }
 
 impl Published {
+    /// Nothing yet, of a record of this input at this offset.
+    pub fn at(input: Input, offset: i64) -> Self {
+        Self { at: Some((input, offset)), ..Self::default() }
+    }
+
     /// Lets the partition take the record in.
     ///
     /// # Panics

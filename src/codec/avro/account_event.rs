@@ -1,9 +1,10 @@
 //! AccountEvent as Avro: its fields against a writer's schema, and the writer of our own.
 
-use super::compile::{self, Compiler, Nullable};
+use super::compile;
 use super::input::Input;
 use super::leaves::{BooleanLeaf, ChipsLeaf, LongLeaf, SymbolLeaf, TextLeaf, TimeLeaf};
 use super::plan::{FieldSpec, Fields, RecordPlan, Slot, record};
+use super::schema::{Use, WriterSchema};
 use super::write::{self, Unwritable};
 use crate::codec::account_event::{
     LooseAccountEvent, LooseAmount, LooseClose, LooseDefault, LooseFlag, LoosePayment, LooseResolve,
@@ -12,7 +13,6 @@ use crate::codec::account_event::{
 use crate::codec::fault::Read;
 use crate::domain::account_event::{AccountChange, AccountEvent, Update};
 use crate::domain::enums::AccountEventType;
-use apache_avro::Schema;
 
 record! {
     /// A field of an account event.
@@ -20,10 +20,10 @@ record! {
         Id(TextLeaf) = id, "id", false, text;
         Account(TextLeaf) = account, "account", false, text;
         EventType(SymbolLeaf<AccountEventType>) = event_type, "eventType", false,
-            |compiler: &mut Compiler<'_>, writer| {
+            |schema: &WriterSchema, writer: &Use| {
                 let from = AccountEventType::from_symbol;
                 let symbol = compile::symbol("AccountEventType", from, AccountEventType::Unrecognized);
-                compiler.slot(writer, Nullable::No, symbol)
+                compile::slot(schema, writer, symbol)
             };
         Payment(RecordPlan<PaymentField>) = payment, "payment", true, payload;
         CashAdvance(RecordPlan<CashAdvanceField>) = cash_advance, "cashAdvance", true, payload;
@@ -33,7 +33,7 @@ record! {
         Close(RecordPlan<CloseField>) = close, "close", true, payload;
         Update(RecordPlan<UpdateField>) = update, "update", true, payload;
         CreatedAt(TimeLeaf) = created_at, "createdAt", false,
-            |compiler: &mut Compiler<'_>, writer| compiler.slot(writer, Nullable::No, compile::time);
+            |schema: &WriterSchema, writer: &Use| compile::slot(schema, writer, compile::time);
     }
 }
 
@@ -60,7 +60,7 @@ record! {
     FlagField fills LooseFlag<'a>, "Flag" {
         Name(TextLeaf) = name, "name", false, text;
         Set(BooleanLeaf) = set, "set", false, boolean;
-        TransactionId(TextLeaf) = transaction_id, "transactionId", true, optional_text;
+        TransactionId(TextLeaf) = transaction_id, "transactionId", true, text;
     }
 }
 
@@ -73,17 +73,17 @@ record! {
 
 record! {
     /// A field of payload `close`.
-    CloseField fills LooseClose<'a>, "Close" { Reason(TextLeaf) = reason, "reason", true, optional_text; }
+    CloseField fills LooseClose<'a>, "Close" { Reason(TextLeaf) = reason, "reason", true, text; }
 }
 
 record! {
     /// A field of payload `update`.
     UpdateField fills LooseUpdate<'a>, "Update" {
-        PartyId(TextLeaf) = party_id, "partyId", true, optional_text;
-        Currency(TextLeaf) = currency, "currency", true, optional_text;
-        CountryCode(TextLeaf) = country_code, "countryCode", true, optional_text;
+        PartyId(TextLeaf) = party_id, "partyId", true, text;
+        Currency(TextLeaf) = currency, "currency", true, text;
+        CountryCode(TextLeaf) = country_code, "countryCode", true, text;
         SsnKnown(BooleanLeaf) = ssn_known, "ssnKnown", true,
-            |compiler: &mut Compiler<'_>, writer| compiler.slot(writer, Nullable::Yes, compile::boolean);
+            |schema: &WriterSchema, writer: &Use| compile::slot(schema, writer, compile::boolean);
         NfcIds(ChipsLeaf) = nfc_ids, "nfcIds", true, chips;
         BlockedNfcIds(ChipsLeaf) = blocked_nfc_ids, "blockedNfcIds", true, chips;
         Resolve(RecordPlan<ResolveField>) = resolve, "resolve", true, payload;
@@ -98,28 +98,24 @@ record! {
     }
 }
 
-fn text(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<Slot<TextLeaf>> {
-    compiler.slot(writer, Nullable::No, compile::text)
+fn text(schema: &WriterSchema, writer: &Use) -> Read<Slot<TextLeaf>> {
+    compile::slot(schema, writer, compile::text)
 }
 
-fn optional_text(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<Slot<TextLeaf>> {
-    compiler.slot(writer, Nullable::Yes, compile::text)
+fn long(schema: &WriterSchema, writer: &Use) -> Read<Slot<LongLeaf>> {
+    compile::slot(schema, writer, compile::long)
 }
 
-fn long(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<Slot<LongLeaf>> {
-    compiler.slot(writer, Nullable::No, compile::long)
+fn boolean(schema: &WriterSchema, writer: &Use) -> Read<Slot<BooleanLeaf>> {
+    compile::slot(schema, writer, compile::boolean)
 }
 
-fn boolean(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<Slot<BooleanLeaf>> {
-    compiler.slot(writer, Nullable::No, compile::boolean)
+fn chips(schema: &WriterSchema, writer: &Use) -> Read<Slot<ChipsLeaf>> {
+    compile::slot(schema, writer, compile::chips)
 }
 
-fn chips(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<Slot<ChipsLeaf>> {
-    compiler.slot(writer, Nullable::Yes, compile::chips)
-}
-
-fn payload<F: Fields>(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<Slot<RecordPlan<F>>> {
-    compiler.slot(writer, Nullable::Yes, compile::record)
+fn payload<F: Fields>(schema: &WriterSchema, writer: &Use) -> Read<Slot<RecordPlan<F>>> {
+    compile::slot(schema, writer, compile::record)
 }
 
 /// Appends `event` as a datum of `schemas/account_event.avsc`.

@@ -1,219 +1,123 @@
-//! Resolving a writer's type against a type of ours, as Avro's specification says, with two liberties:
-//! a decimal may have any precision and scale (values stay exact), and a time any unit that the writer names.
+//! Resolving a writer's type against a type of ours, as Avro's specification says, with three liberties: a decimal may
+//! have any scale (values stay exact), a time any unit that the writer names, and a null where ours is required stands for
+//! a field that is absent, which is answered as in JSON. Money and time without a logical type that says what they count
+//! are refused: read at our own scale, 12.00 would be booked as 0.12.
 
-use super::leaves::{
-    BooleanLeaf, ChipsLeaf, DecimalLeaf, LongLeaf, SymbolLeaf, TextLeaf, TimeLeaf, TimeUnit,
-};
+use super::leaves::{BooleanLeaf, ChipsLeaf, DecimalLeaf, LongLeaf, SymbolLeaf, TextLeaf, TimeLeaf};
 use super::plan::{Branch, Fields, Leaf, RecordPlan, Slot};
-use super::skip::Skip;
+use super::schema::{Logical, Type, Use, WriterSchema};
 use crate::codec::fault::{Fault, Read};
-use apache_avro::Schema;
-use apache_avro::schema::{InnerDecimalSchema, Name, NamesRef, UuidSchema};
+use crate::domain::visible::excerpt;
 
-/// Scales beyond this are refused: their values would have to be written with as many zeros.
-const DECIMAL_SCALE_MAX: usize = 1_000;
-
-/// Whether our schema lets a field be null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Nullable {
-    Yes,
-    No,
+/// A field of ours against the writer's type.
+pub(super) fn slot<L: Leaf>(
+    schema: &WriterSchema,
+    writer: &Use,
+    leaf: impl Fn(&WriterSchema, &Use) -> Read<L>,
+) -> Read<Slot<L>> {
+    match schema.kind(writer) {
+        Type::Null => Ok(Slot::Null),
+        Type::Union(_) => one_of(schema, writer, Branch::Null, leaf),
+        _ => leaf(schema, writer).map(Slot::Always),
+    }
 }
 
-/// Compiles one writer's schema.
-pub(super) struct Compiler<'s> {
-    names: &'s NamesRef<'s>,
-    /// Named types that are passed over, with the place of each in `skips`.
-    skipped: Vec<(Name, usize)>,
-    skips: Vec<Skip>,
+/// An item of a list of ours against the writer's type: it is never null.
+pub(super) fn element<L: Leaf>(
+    schema: &WriterSchema,
+    writer: &Use,
+    leaf: impl Fn(&WriterSchema, &Use) -> Read<L>,
+) -> Read<Slot<L>> {
+    match schema.kind(writer) {
+        Type::Union(_) => {
+            one_of(schema, writer, Branch::Refused("null, which is no item of this list".into()), leaf)
+        }
+        _ => leaf(schema, writer).map(Slot::Always),
+    }
 }
 
-impl<'s> Compiler<'s> {
-    /// A compiler that finds the schema's named types in `names`.
-    pub(super) fn new(names: &'s NamesRef<'s>) -> Self {
-        Self { names, skipped: Vec::new(), skips: Vec::new() }
-    }
-
-    /// The named types that what was compiled passes over.
-    pub(super) fn into_skips(self) -> Box<[Skip]> {
-        self.skips.into()
-    }
-
-    /// The schema that a reference stands for; other schemas stand for themselves.
-    fn actual<'t>(&self, writer: &'t Schema) -> Read<&'t Schema>
-    where
-        's: 't,
-    {
-        match writer {
-            Schema::Ref { name } => match self.names.get(name) {
-                Some(schema) => Ok(schema),
-                None => Err(Fault::unreadable(format!("the type {name} is not defined"))),
-            },
-            schema => Ok(schema),
-        }
-    }
-
-    /// A field of ours against the writer's type.
-    pub(super) fn slot<L: Leaf>(
-        &mut self,
-        writer: &Schema,
-        nullable: Nullable,
-        leaf: impl Fn(&mut Self, &Schema) -> Read<L>,
-    ) -> Read<Slot<L>> {
-        match writer {
-            Schema::Null if nullable == Nullable::Yes => Ok(Slot::Null),
-            Schema::Union(union) => {
-                let branches: Vec<_> =
-                    union.variants().iter().map(|variant| self.branch(variant, nullable, &leaf)).collect();
-                if branches.iter().all(|branch| matches!(branch, Branch::Refused(_))) {
-                    return Err(Fault::unreadable("no branch of the writer's union can be read as ours"));
-                }
-                Ok(Slot::OneOf(branches.into()))
-            }
-            writer => {
-                let writer = self.actual(writer)?;
-                leaf(self, writer).map(Slot::Always)
-            }
-        }
-    }
-
-    fn branch<L: Leaf>(
-        &mut self,
-        variant: &Schema,
-        nullable: Nullable,
-        leaf: impl Fn(&mut Self, &Schema) -> Read<L>,
-    ) -> Branch<L> {
-        if *variant == Schema::Null {
-            return match nullable {
-                Nullable::Yes => Branch::Null,
-                Nullable::No => Branch::Refused("null, which our schema does not allow here".into()),
-            };
-        }
-        match self.actual(variant).and_then(|variant| leaf(self, variant)) {
+fn one_of<L: Leaf>(
+    schema: &WriterSchema,
+    writer: &Use,
+    null: Branch<L>,
+    leaf: impl Fn(&WriterSchema, &Use) -> Read<L>,
+) -> Read<Slot<L>> {
+    let Type::Union(union) = schema.kind(writer) else { return Err(mismatch("a union", schema, writer)) };
+    let mut null = Some(null);
+    let branch = |branch: &Use| match schema.kind(branch) {
+        // A union has it once.
+        Type::Null => null.take().unwrap_or(Branch::Null),
+        _ => match leaf(schema, branch) {
             Ok(leaf) => Branch::Value(leaf),
             Err(fault) => Branch::Refused(fault.to_text().into()),
-        }
-    }
-
-    /// The shape of a value that is passed over.
-    pub(super) fn skip(&mut self, writer: &Schema) -> Read<Skip> {
-        Ok(match writer {
-            Schema::Null => Skip::Bytes(0),
-            Schema::Boolean => Skip::Bytes(1),
-            Schema::Float => Skip::Bytes(4),
-            Schema::Double => Skip::Bytes(8),
-            Schema::Int | Schema::Date | Schema::TimeMillis => Skip::Varint,
-            Schema::Long
-            | Schema::TimeMicros
-            | Schema::TimestampMillis
-            | Schema::TimestampMicros
-            | Schema::TimestampNanos
-            | Schema::LocalTimestampMillis
-            | Schema::LocalTimestampMicros
-            | Schema::LocalTimestampNanos
-            | Schema::Enum(_) => Skip::Varint,
-            Schema::Bytes
-            | Schema::String
-            | Schema::BigDecimal
-            | Schema::Uuid(UuidSchema::String | UuidSchema::Bytes) => Skip::Prefixed,
-            Schema::Decimal(decimal) => match &decimal.inner {
-                InnerDecimalSchema::Bytes => Skip::Prefixed,
-                InnerDecimalSchema::Fixed(fixed) => Skip::Bytes(fixed.size),
-            },
-            Schema::Fixed(fixed) | Schema::Duration(fixed) | Schema::Uuid(UuidSchema::Fixed(fixed)) => {
-                Skip::Bytes(fixed.size)
-            }
-            Schema::Array(array) => Skip::Array(Box::new(self.skip(&array.items)?)),
-            Schema::Map(map) => Skip::Map(Box::new(self.skip(&map.types)?)),
-            Schema::Union(union) => {
-                Skip::Union(union.variants().iter().map(|variant| self.skip(variant)).collect::<Read<_>>()?)
-            }
-            Schema::Record(record) => self.skip_named(&record.name, writer)?,
-            Schema::Ref { name } => {
-                let actual = self.actual(writer)?;
-                self.skip_named(name, actual)?
-            }
-        })
-    }
-
-    /// A named type is compiled once, so that a recursive one ends.
-    fn skip_named(&mut self, name: &Name, schema: &Schema) -> Read<Skip> {
-        let Schema::Record(record) = schema else {
-            return self.skip(schema);
-        };
-        if let Some((_, place)) = self.skipped.iter().find(|(skipped, _)| skipped == name) {
-            return Ok(Skip::Named(*place));
-        }
-        let place = self.skips.len();
-        self.skipped.push((name.clone(), place));
-        self.skips.push(Skip::Bytes(0));
-        let fields = record.fields.iter().map(|field| self.skip(&field.schema)).collect::<Read<_>>()?;
-        self.skips[place] = Skip::Record(fields);
-        Ok(Skip::Named(place))
-    }
-}
-
-/// Text from string, uuid as string, or bytes.
-pub(super) fn text(_: &mut Compiler<'_>, writer: &Schema) -> Read<TextLeaf> {
-    match writer {
-        Schema::String | Schema::Bytes | Schema::Uuid(UuidSchema::String) => Ok(TextLeaf),
-        other => Err(mismatch("a string", other)),
-    }
-}
-
-/// A decimal from bytes or fixed; plain bytes are taken at our own scale.
-pub(super) fn decimal(our_scale: usize) -> impl Fn(&mut Compiler<'_>, &Schema) -> Read<DecimalLeaf> {
-    move |_, writer| match writer {
-        Schema::Bytes => Ok(DecimalLeaf { fixed: None, scale: our_scale }),
-        Schema::Decimal(decimal) if decimal.scale > DECIMAL_SCALE_MAX => Err(Fault::unreadable(format!(
-            "a decimal of scale {} (at most {DECIMAL_SCALE_MAX})",
-            decimal.scale
-        ))),
-        Schema::Decimal(decimal) => {
-            let fixed = match &decimal.inner {
-                InnerDecimalSchema::Bytes => None,
-                InnerDecimalSchema::Fixed(fixed) => Some(fixed.size),
-            };
-            Ok(DecimalLeaf { fixed, scale: decimal.scale })
-        }
-        other => Err(mismatch("a decimal", other)),
-    }
-}
-
-/// A time from a timestamp of any unit; a plain long or int counts microseconds, as our schema says.
-pub(super) fn time(_: &mut Compiler<'_>, writer: &Schema) -> Read<TimeLeaf> {
-    let unit = match writer {
-        Schema::TimestampMillis => TimeUnit::Millis,
-        Schema::TimestampMicros | Schema::Long => TimeUnit::Micros,
-        Schema::TimestampNanos => TimeUnit::Nanos,
-        Schema::Int => TimeUnit::MicrosInInt,
-        other => return Err(mismatch("a timestamp", other)),
+        },
     };
-    Ok(TimeLeaf { unit })
+    let branches: Vec<_> = union.iter().map(branch).collect();
+    match branches.as_slice() {
+        // One type: its own reason says more.
+        [Branch::Refused(reason)] => Err(Fault::unreadable(reason.to_string())),
+        all if all.iter().all(|branch| matches!(branch, Branch::Refused(_))) => {
+            Err(Fault::unreadable("no branch of the writer's union can be read as ours"))
+        }
+        _ => Ok(Slot::OneOf(branches.into())),
+    }
 }
 
-/// A whole number from long or int.
-pub(super) fn long(_: &mut Compiler<'_>, writer: &Schema) -> Read<LongLeaf> {
-    match writer {
-        Schema::Long => Ok(LongLeaf::Long),
-        Schema::Int => Ok(LongLeaf::Int),
-        other => Err(mismatch("a long", other)),
+/// Text from string, or from bytes that mean nothing else.
+pub(super) fn text(schema: &WriterSchema, writer: &Use) -> Read<TextLeaf> {
+    match (schema.kind(writer), &writer.logical) {
+        (Type::String, _) | (Type::Bytes, Logical::None) => Ok(TextLeaf),
+        _ => Err(mismatch("a string", schema, writer)),
+    }
+}
+
+/// A decimal from bytes or fixed.
+pub(super) fn decimal(schema: &WriterSchema, writer: &Use) -> Read<DecimalLeaf> {
+    let fixed = match schema.kind(writer) {
+        Type::Bytes => None,
+        Type::Fixed(size) => Some(*size),
+        _ => return Err(mismatch("a decimal", schema, writer)),
+    };
+    match &writer.logical {
+        Logical::Decimal { scale } => Ok(DecimalLeaf { fixed, scale: *scale }),
+        Logical::None => Err(unlabelled("a decimal with its precision and scale", schema, writer)),
+        _ => Err(mismatch("a decimal with its precision and scale", schema, writer)),
+    }
+}
+
+const TIMESTAMP: &str = "a long with the logical type timestamp-millis, timestamp-micros or timestamp-nanos";
+
+/// A time from a timestamp of any unit.
+pub(super) fn time(schema: &WriterSchema, writer: &Use) -> Read<TimeLeaf> {
+    match (schema.kind(writer), &writer.logical) {
+        (Type::Long, Logical::Timestamp(unit)) => Ok(TimeLeaf { unit: *unit }),
+        (Type::Long | Type::Int, Logical::None) => Err(unlabelled(TIMESTAMP, schema, writer)),
+        _ => Err(mismatch(TIMESTAMP, schema, writer)),
+    }
+}
+
+/// A whole number from long or int; one that means a decimal or a time is none.
+pub(super) fn long(schema: &WriterSchema, writer: &Use) -> Read<LongLeaf> {
+    match (schema.kind(writer), &writer.logical) {
+        (Type::Long, Logical::None | Logical::Other(_)) => Ok(LongLeaf::Long),
+        (Type::Int, Logical::None | Logical::Other(_)) => Ok(LongLeaf::Int),
+        _ => Err(mismatch("a long", schema, writer)),
     }
 }
 
 /// A boolean.
-pub(super) fn boolean(_: &mut Compiler<'_>, writer: &Schema) -> Read<BooleanLeaf> {
-    match writer {
-        Schema::Boolean => Ok(BooleanLeaf),
-        other => Err(mismatch("a boolean", other)),
+pub(super) fn boolean(schema: &WriterSchema, writer: &Use) -> Read<BooleanLeaf> {
+    match schema.kind(writer) {
+        Type::Boolean => Ok(BooleanLeaf),
+        _ => Err(mismatch("a boolean", schema, writer)),
     }
 }
 
 /// A list of texts.
-pub(super) fn chips(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<ChipsLeaf> {
-    match writer {
-        Schema::Array(array) => Ok(ChipsLeaf(compiler.slot(&array.items, Nullable::No, text)?)),
-        other => Err(mismatch("an array", other)),
+pub(super) fn chips(schema: &WriterSchema, writer: &Use) -> Read<ChipsLeaf> {
+    match schema.kind(writer) {
+        Type::Array(items) => Ok(ChipsLeaf(element(schema, items, text)?)),
+        _ => Err(mismatch("an array", schema, writer)),
     }
 }
 
@@ -222,33 +126,49 @@ pub(super) fn symbol<T: Copy + PartialEq>(
     name: &'static str,
     from_symbol: fn(&str) -> Option<T>,
     unrecognized: T,
-) -> impl Fn(&mut Compiler<'_>, &Schema) -> Read<SymbolLeaf<T>> {
-    move |_, writer| match writer {
-        Schema::Enum(theirs) if theirs.name.name() == name => {
-            let known = |symbol: &String| match from_symbol(symbol) {
+) -> impl Fn(&WriterSchema, &Use) -> Read<SymbolLeaf<T>> {
+    move |schema, writer| match schema.kind(writer) {
+        Type::Enum { name: theirs, symbols } if &**theirs == name => {
+            let known = |symbol: &Box<str>| match from_symbol(symbol) {
                 Some(value) if value != unrecognized => Ok(value),
-                _ => Err(symbol.as_str().into()),
+                _ => Err(symbol.clone()),
             };
-            Ok(SymbolLeaf(theirs.symbols.iter().map(known).collect()))
+            Ok(SymbolLeaf(symbols.iter().map(known).collect()))
         }
-        Schema::Enum(theirs) => {
-            Err(Fault::unreadable(format!("expected the enum {name}, found {}", theirs.name.name())))
+        Type::Enum { name: theirs, .. } => {
+            Err(Fault::unreadable(format!("expected the enum {name}, found {}", excerpt(theirs))))
         }
-        other => Err(mismatch("an enum", other)),
+        _ => Err(mismatch("an enum", schema, writer)),
     }
 }
 
 /// A record.
-pub(super) fn record<F: Fields>(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<RecordPlan<F>> {
-    match writer {
-        Schema::Record(record) => RecordPlan::compile(compiler, record),
-        other => Err(mismatch("a record", other)),
+pub(super) fn record<F: Fields>(schema: &WriterSchema, writer: &Use) -> Read<RecordPlan<F>> {
+    match schema.kind(writer) {
+        Type::Record(record) => RecordPlan::compile(schema, record),
+        _ => Err(mismatch("a record", schema, writer)),
     }
 }
 
 /// The writer's type is none that ours can be read from.
 #[cold]
-pub(super) fn mismatch(expected: &str, found: &Schema) -> Box<Fault> {
-    let found = apache_avro::schema::SchemaKind::from(found);
-    Fault::unreadable(format!("expected {expected}, found {found:?} in the writer's schema"))
+pub(super) fn mismatch(expected: &str, schema: &WriterSchema, writer: &Use) -> Box<Fault> {
+    let found = schema.kind(writer).name();
+    let logical = match &writer.logical {
+        Logical::None => String::new(),
+        Logical::Decimal { scale } => format!(" with the logical type decimal of scale {scale}"),
+        Logical::Timestamp(unit) => format!(" with the logical type {}", unit.name()),
+        Logical::Other(name) => format!(" with the logical type {name:?}"),
+        Logical::Invalid(reason) => format!(" with {reason}"),
+    };
+    Fault::unreadable(format!("expected {expected}, found {found}{logical} in the writer's schema"))
+}
+
+/// The writer's type could be read, if only it said what it counts.
+#[cold]
+fn unlabelled(expected: &str, schema: &WriterSchema, writer: &Use) -> Box<Fault> {
+    let found = schema.kind(writer).name();
+    Fault::unreadable(format!(
+        "expected {expected}, found {found} without a logical type in the writer's schema"
+    ))
 }

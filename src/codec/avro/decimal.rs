@@ -14,7 +14,7 @@ pub(super) fn read_short<'a>(units: i64, scale: usize) -> Field<'a, Decimal> {
     }
 }
 
-/// The decimal in `bytes`; one that does not fit 18 digits as its exact text.
+/// The decimal in `bytes`, 0 where there are none (writers that leave out leading zeros); one that does not fit 18 digits as its exact text.
 pub(super) fn read<'a>(bytes: &[u8], scale: usize) -> Field<'a, Decimal> {
     let bytes = without_sign_extension(bytes);
     if !(1..=8).contains(&bytes.len()) {
@@ -26,7 +26,7 @@ pub(super) fn read<'a>(bytes: &[u8], scale: usize) -> Field<'a, Decimal> {
 
 #[cold]
 fn read_wide<'a>(bytes: &[u8], scale: usize) -> Field<'a, Decimal> {
-    if bytes.is_empty() || bytes.len() > BYTES_MAX {
+    if bytes.len() > BYTES_MAX {
         return Field::Invalid(format!("decimal of {} bytes", bytes.len()).into());
     }
     let text = digits(bytes, scale);
@@ -112,7 +112,7 @@ mod tests {
             (&1_000_000_000_000_000_000i64.to_be_bytes(), 18, "1.00"),
             (&10i128.pow(30).to_be_bytes(), 29, "10.00"),
             (&(-10i128.pow(30)).to_be_bytes(), 29, "-10.00"),
-            (&[], 4, "invalid decimal of 0 bytes"),
+            (&[], 4, "0.00"),
             (&[1; 129], 4, "invalid decimal of 129 bytes"),
             (&[0; 2_000], 4, "0.00"),
         ] {

@@ -6,17 +6,17 @@ use crate::codec::fault::{Fault, Read};
 /// What is left of a datum.
 pub(super) struct Input<'a, 'p> {
     rest: &'a [u8],
-    /// Named types of the plan, for values that are passed over.
-    pub(super) named: &'p [Skip],
+    /// Shapes of the writer's types, for values that are passed over.
+    pub(super) shapes: &'p [Skip],
     /// Steps that passing over may still take: bounds lists of items that have no bytes.
     steps: usize,
 }
 
 impl<'a, 'p> Input<'a, 'p> {
-    pub(super) fn new(datum: &'a [u8], named: &'p [Skip]) -> Self {
+    pub(super) fn new(datum: &'a [u8], shapes: &'p [Skip]) -> Self {
         const STEPS_MIN: usize = 10_000;
         const STEPS_PER_BYTE: usize = 16;
-        Self { rest: datum, named, steps: STEPS_MIN + STEPS_PER_BYTE * datum.len() }
+        Self { rest: datum, shapes, steps: STEPS_MIN + STEPS_PER_BYTE * datum.len() }
     }
 
     /// Nothing may follow.

@@ -59,8 +59,17 @@ pub(super) enum TimeUnit {
     Millis,
     Micros,
     Nanos,
-    /// Microseconds in an int.
-    MicrosInInt,
+}
+
+impl TimeUnit {
+    /// Avro's name of it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Millis => "timestamp-millis",
+            Self::Micros => "timestamp-micros",
+            Self::Nanos => "timestamp-nanos",
+        }
+    }
 }
 
 impl Leaf for TimeLeaf {
@@ -69,7 +78,6 @@ impl Leaf for TimeLeaf {
     fn read<'a>(&self, input: &mut Input<'a, '_>, target: &mut Self::Target<'a>) -> Read<()> {
         let micros = match self.unit {
             TimeUnit::Micros => Some(input.long()?),
-            TimeUnit::MicrosInInt => Some(input.int()?),
             TimeUnit::Nanos => Some(input.long()?.div_euclid(1_000)),
             TimeUnit::Millis => {
                 let millis = input.long()?;

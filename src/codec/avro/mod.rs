@@ -1,5 +1,5 @@
 //! Avro: a writer's schema is compiled to a plan that reads its datums straight into our types; outcomes
-//! and events are written as our own schemas have them.
+//! and events are written as our own schemas have them. A schema comes from outside like any record: it never panics.
 //!
 //! Fields are matched by name, as Avro's schema resolution says; our schemas have no aliases. A record is
 //! read without a value tree in between, its texts borrowed, so that decoding stays far below a microsecond.
@@ -15,6 +15,7 @@ mod outcome;
 mod plan;
 mod pos_event;
 mod recorded;
+mod schema;
 mod skip;
 mod topic_record;
 mod write;
@@ -28,19 +29,17 @@ pub use recorded::{outcome_fields, outcome_place};
 pub use topic_record::{TopicRecordLayout, take_topic_record, write_topic_record};
 pub use write::Unwritable;
 
-use super::DecodeError;
 use super::account_event::LooseAccountEvent;
 use super::fault::Read;
+use super::{DecodeError, json};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::pos_event::PosEvent;
 use account_event::AccountField;
-use apache_avro::Schema;
 use apache_avro::rabin::Rabin;
-use apache_avro::schema::ResolvedSchema;
-use compile::{Compiler, mismatch};
 use input::Input;
 use plan::{Fields, RecordPlan};
 use pos_event::EventField;
+use schema::WriterSchema;
 use skip::Skip;
 
 /// Our schema of POS events.
@@ -55,23 +54,24 @@ pub const TOPIC_RECORD_SCHEMA: &str = include_str!("../../../schemas/topic_recor
 /// Its first version, which exports of before have.
 pub const TOPIC_RECORD_SCHEMA_1: &str = include_str!("../../../schemas/topic_record_1.avsc");
 
-/// CRC-64-AVRO of a schema's canonical form, as single-object encoding carries it.
+/// CRC-64-AVRO of the canonical form of a schema of ours, as single-object encoding carries it.
 ///
 /// # Errors
 /// Where the text is no Avro schema: the reason.
 pub fn fingerprint(schema: &str) -> Result<u64, String> {
-    let schema = parse(schema)?;
+    let schema =
+        apache_avro::Schema::parse_str(schema).map_err(|error| format!("no Avro schema: {error}"))?;
     let bytes = schema.fingerprint::<Rabin>().bytes;
     bytes.try_into().map(u64::from_le_bytes).map_err(|_| "the fingerprint has not 8 bytes".to_owned())
 }
 
-/// How datums of one writer's schema are read as [`PosEvent`].
+/// How values of one writer's schema are read as [`PosEvent`].
 #[derive(Debug)]
-pub struct PosEventPlan(Plan<EventField>);
+pub struct PosEventPlan(Written<EventField>);
 
-/// How datums of one writer's schema are read as [`AccountEvent`].
+/// How values of one writer's schema are read as [`AccountEvent`].
 #[derive(Debug)]
-pub struct AccountEventPlan(Plan<AccountField>);
+pub struct AccountEventPlan(Written<AccountField>);
 
 impl PosEventPlan {
     /// Compiles a writer's schema.
@@ -79,15 +79,30 @@ impl PosEventPlan {
     /// # Errors
     /// Where the text is no schema, or Avro's rules do not let it be read as ours: the reason, with the field.
     pub fn compile(writer: &str) -> Result<Self, String> {
-        Plan::compile(writer).map(Self)
+        Plan::compile(writer).map(Written::Avro).map(Self)
     }
 
-    /// Reads one datum, the whole of `datum`.
+    /// For values that the registry says are JSON: the contract is held against them, not the writer's schema.
+    #[must_use]
+    pub fn of_json() -> Self {
+        Self(Written::Json)
+    }
+
+    /// Reads one value, the whole of `value`.
     ///
     /// # Errors
-    /// [`DecodeError::Fault`] with the field that the datum broke in.
-    pub fn read<'a>(&self, datum: &'a [u8]) -> Result<PosEvent<'a>, DecodeError> {
-        Ok(self.0.read(datum)?)
+    /// [`DecodeError::Fault`] with the field that the value broke in.
+    pub fn read<'a>(&self, value: &'a [u8]) -> Result<PosEvent<'a>, DecodeError> {
+        match &self.0 {
+            Written::Avro(plan) => Ok(plan.read(value)?),
+            Written::Json => json::read_pos_event(value),
+        }
+    }
+
+    /// Bytes it takes in memory, at most.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.size()
     }
 }
 
@@ -97,51 +112,79 @@ impl AccountEventPlan {
     /// # Errors
     /// Where the text is no schema, or Avro's rules do not let it be read as ours: the reason, with the field.
     pub fn compile(writer: &str) -> Result<Self, String> {
-        Plan::compile(writer).map(Self)
+        Plan::compile(writer).map(Written::Avro).map(Self)
     }
 
-    /// Reads one datum, the whole of `datum`.
+    /// For values that the registry says are JSON: the contract is held against them, not the writer's schema.
+    #[must_use]
+    pub fn of_json() -> Self {
+        Self(Written::Json)
+    }
+
+    /// Reads one value, the whole of `value`.
     ///
     /// # Errors
-    /// [`DecodeError::Fault`] with the field that the datum broke in, or that the contract misses.
-    pub fn read(&self, datum: &[u8]) -> Result<AccountEvent, DecodeError> {
-        let event: LooseAccountEvent<'_> = self.0.read(datum)?;
-        Ok(event.strict()?)
+    /// [`DecodeError::Fault`] with the field that the value broke in, or that the contract misses.
+    pub fn read(&self, value: &[u8]) -> Result<AccountEvent, DecodeError> {
+        match &self.0 {
+            Written::Avro(plan) => {
+                let event: LooseAccountEvent<'_> = plan.read(value)?;
+                Ok(event.strict()?)
+            }
+            Written::Json => json::read_account_event(value),
+        }
+    }
+
+    /// Bytes it takes in memory, at most.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.size()
+    }
+}
+
+/// What stands behind a schema's id.
+#[derive(Debug)]
+enum Written<F> {
+    Avro(Plan<F>),
+    Json,
+}
+
+impl<F> Written<F> {
+    fn size(&self) -> usize {
+        match self {
+            Self::Avro(plan) => plan.size,
+            Self::Json => 0,
+        }
     }
 }
 
 #[derive(Debug)]
 struct Plan<F> {
     record: RecordPlan<F>,
-    /// Named types that are passed over.
-    named: Box<[Skip]>,
+    /// Of the writer's types, for what is passed over.
+    shapes: Box<[Skip]>,
+    size: usize,
 }
+
+/// What a type, field, branch or symbol of a schema takes in a plan at most, bytes, its own text apart.
+const PART_BYTES_MAX: usize = 256;
 
 impl<F: Fields> Plan<F> {
     fn compile(writer: &str) -> Result<Self, String> {
-        let schema = parse(writer)?;
-        let resolved = ResolvedSchema::new(&schema).map_err(|error| format!("no Avro schema: {error}"))?;
-        let mut compiler = Compiler::new(resolved.get_names());
-        let record = match &schema {
-            Schema::Record(record) => RecordPlan::compile(&mut compiler, record),
-            other => Err(mismatch("a record", other)),
-        };
-        let record = record.map_err(|fault| {
+        let schema = WriterSchema::read(writer)?;
+        let record = compile::record(&schema, schema.root()).map_err(|fault| {
             format!("the writer's schema cannot be read as {}: {}", F::NAME, fault.to_text())
         })?;
-        Ok(Self { record, named: compiler.into_skips() })
+        let size = writer.len() + PART_BYTES_MAX * schema.parts();
+        Ok(Self { record, shapes: schema.shapes(), size })
     }
 
     #[inline]
     fn read<'a>(&self, datum: &'a [u8]) -> Read<F::Record<'a>> {
-        let mut input = Input::new(datum, &self.named);
+        let mut input = Input::new(datum, &self.shapes);
         let mut record = F::Record::default();
         self.record.read_into(&mut input, &mut record)?;
         input.end()?;
         Ok(record)
     }
-}
-
-fn parse(schema: &str) -> Result<Schema, String> {
-    Schema::parse_str(schema).map_err(|error| format!("no Avro schema: {error}"))
 }

@@ -1,12 +1,11 @@
 //! The plan of one record: the writer's fields in their order, each with where it goes. Compiled once
 //! per writer's schema; reading a datum then is a loop without look-ups.
 
-use super::compile::Compiler;
 use super::input::Input;
-use super::skip::{Skip, no_branch};
+use super::schema::{Record, RecordField, Use, WriterSchema};
+use super::skip::{no_branch, pass_over};
 use crate::codec::fault::{Fault, Read};
-use apache_avro::Schema;
-use apache_avro::schema::RecordSchema;
+use crate::domain::visible::excerpt;
 
 /// How a type of ours is read from some type of the writer's.
 pub(super) trait Leaf {
@@ -75,7 +74,7 @@ pub(super) struct FieldSpec<F> {
     pub(super) name: &'static str,
     /// Whether our schema has a default, which always is the empty value.
     pub(super) default: bool,
-    pub(super) compile: fn(&mut Compiler<'_>, &Schema) -> Read<F>,
+    pub(super) compile: fn(&WriterSchema, &Use) -> Read<F>,
 }
 
 /// The writer's fields in order.
@@ -93,7 +92,8 @@ struct Step<F> {
 #[derive(Debug)]
 enum Action<F> {
     Read(F),
-    Skip(Skip),
+    /// Not ours: the place of its shape.
+    PassOver(usize),
 }
 
 impl<F: Fields> RecordPlan<F> {
@@ -102,26 +102,26 @@ impl<F: Fields> RecordPlan<F> {
     /// # Errors
     /// Where Avro's rules do not let it: another name, a field of ours that is missing and has no
     /// default, a type that ours cannot be read from.
-    pub(super) fn compile(compiler: &mut Compiler<'_>, writer: &RecordSchema) -> Read<Self> {
-        if writer.name.name() != F::NAME {
-            let text = format!("expected the record {}, found {}", F::NAME, writer.name.name());
+    pub(super) fn compile(schema: &WriterSchema, writer: &Record) -> Read<Self> {
+        if &*writer.name != F::NAME {
+            let text = format!("expected the record {}, found {}", F::NAME, excerpt(&writer.name));
             return Err(Fault::unreadable(text));
         }
         let missing = F::FIELDS
             .iter()
-            .find(|field| !field.default && !writer.fields.iter().any(|theirs| theirs.name == field.name));
+            .find(|field| !field.default && !writer.fields.iter().any(|theirs| &*theirs.name == field.name));
         if let Some(field) = missing {
             return Err(
                 Fault::unreadable("not in the writer's schema, and without a default").in_field(field.name)
             );
         }
-        let step = |theirs: &apache_avro::schema::RecordField| {
-            let action = match F::FIELDS.iter().find(|field| field.name == theirs.name) {
-                Some(field) => (field.compile)(compiler, &theirs.schema).map(Action::Read),
-                None => compiler.skip(&theirs.schema).map(Action::Skip),
+        let step = |theirs: &RecordField| {
+            let action = match F::FIELDS.iter().find(|field| field.name == &*theirs.name) {
+                Some(field) => (field.compile)(schema, &theirs.used).map(Action::Read),
+                None => Ok(Action::PassOver(theirs.used.place())),
             };
             match action {
-                Ok(action) => Ok(Step { name: theirs.name.as_str().into(), action }),
+                Ok(action) => Ok(Step { name: excerpt(&theirs.name).into(), action }),
                 Err(fault) => Err(fault.in_field(&theirs.name)),
             }
         };
@@ -134,7 +134,7 @@ impl<F: Fields> RecordPlan<F> {
         for step in &self.steps {
             let read = match &step.action {
                 Action::Read(field) => field.read(input, record),
-                Action::Skip(skip) => skip.run(input),
+                Action::PassOver(place) => pass_over(*place, input),
             };
             if let Err(fault) = read {
                 return Err(fault.in_field(&step.name));
@@ -168,7 +168,7 @@ macro_rules! record {
             const FIELDS: &'static [FieldSpec<Self>] = &[$(FieldSpec {
                 name: $field,
                 default: $default,
-                compile: |compiler, writer| $compile(compiler, writer).map(Self::$variant),
+                compile: |schema, writer| $compile(schema, writer).map(Self::$variant),
             }),+];
 
             #[inline]

@@ -1,53 +1,53 @@
 //! PosEvent as Avro: its fields against a writer's schema, and the writer of our own.
 
-use super::compile::{self, Compiler, Nullable, mismatch};
+use super::compile::{self, mismatch};
 use super::input::Input;
 use super::leaves::{DecimalLeaf, SymbolLeaf, TextLeaf, TimeLeaf, items};
 use super::plan::{FieldSpec, Fields, Leaf, RecordPlan, Slot, record};
+use super::schema::{Type, Use, WriterSchema};
 use super::write::{self, Unwritable};
 use crate::codec::fault::Read;
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::limits::ITEMS_MAX;
 use crate::domain::pos_event::{PosEvent, PosItem};
-use apache_avro::Schema;
 
 record! {
     /// A field of an event.
     EventField fills PosEvent<'a>, "PosEvent" {
-        AccountNumber(TextLeaf) = account_number, "accountNumber", false, required_text;
-        EventType(SymbolLeaf<EventType>) = event_type, "eventType", false, |compiler: &mut Compiler<'_>, writer| {
+        AccountNumber(TextLeaf) = account_number, "accountNumber", false, text;
+        EventType(SymbolLeaf<EventType>) = event_type, "eventType", false, |schema: &WriterSchema, writer: &Use| {
             let symbol = compile::symbol("EventType", EventType::from_symbol, EventType::Unrecognized);
-            compiler.slot(writer, Nullable::No, symbol)
+            compile::slot(schema, writer, symbol)
         };
         CategoryType(SymbolLeaf<CategoryType>) = category_type, "categoryType", true,
-            |compiler: &mut Compiler<'_>, writer| {
+            |schema: &WriterSchema, writer: &Use| {
                 let from = CategoryType::from_symbol;
                 let symbol = compile::symbol("CategoryType", from, CategoryType::Unrecognized);
-                compiler.slot(writer, Nullable::Yes, symbol)
+                compile::slot(schema, writer, symbol)
             };
         Time(TimeLeaf) = time, "time", false,
-            |compiler: &mut Compiler<'_>, writer| compiler.slot(writer, Nullable::No, compile::time);
-        NfcId(TextLeaf) = nfc_id, "nfcId", true, optional_text;
-        PosId(TextLeaf) = pos_id, "posId", true, optional_text;
-        PosName(TextLeaf) = pos_name, "posName", true, optional_text;
-        TotalTax(DecimalLeaf) = total_tax, "totalTax", true, total;
-        TotalAmount(DecimalLeaf) = total_amount, "totalAmount", true, total;
+            |schema: &WriterSchema, writer: &Use| compile::slot(schema, writer, compile::time);
+        NfcId(TextLeaf) = nfc_id, "nfcId", true, text;
+        PosId(TextLeaf) = pos_id, "posId", true, text;
+        PosName(TextLeaf) = pos_name, "posName", true, text;
+        TotalTax(DecimalLeaf) = total_tax, "totalTax", true, decimal;
+        TotalAmount(DecimalLeaf) = total_amount, "totalAmount", true, decimal;
         Items(ItemsLeaf) = items, "items", true,
-            |compiler: &mut Compiler<'_>, writer| compiler.slot(writer, Nullable::No, item_list);
-        Currency(SymbolLeaf<Currency>) = currency, "currency", false, |compiler: &mut Compiler<'_>, writer| {
+            |schema: &WriterSchema, writer: &Use| compile::slot(schema, writer, item_list);
+        Currency(SymbolLeaf<Currency>) = currency, "currency", false, |schema: &WriterSchema, writer: &Use| {
             let symbol = compile::symbol("Currency", Currency::from_symbol, Currency::Unrecognized);
-            compiler.slot(writer, Nullable::No, symbol)
+            compile::slot(schema, writer, symbol)
         };
-        AccountTransactionId(TextLeaf) = account_transaction_id, "accountTransactionId", true, optional_text;
+        AccountTransactionId(TextLeaf) = account_transaction_id, "accountTransactionId", true, text;
         CountryCode(SymbolLeaf<CountryCode>) = country_code, "countryCode", false,
-            |compiler: &mut Compiler<'_>, writer| {
+            |schema: &WriterSchema, writer: &Use| {
                 let symbol = compile::symbol("CountryCode", CountryCode::from_symbol, CountryCode::Unrecognized);
-                compiler.slot(writer, Nullable::No, symbol)
+                compile::slot(schema, writer, symbol)
             };
         ConversationLanguage(SymbolLeaf<Language>) = conversation_language, "conversationLanguage", false,
-            |compiler: &mut Compiler<'_>, writer| {
+            |schema: &WriterSchema, writer: &Use| {
                 let symbol = compile::symbol("Language", Language::from_symbol, Language::Unrecognized);
-                compiler.slot(writer, Nullable::No, symbol)
+                compile::slot(schema, writer, symbol)
             };
     }
 }
@@ -55,15 +55,15 @@ record! {
 record! {
     /// A field of a line.
     ItemField fills PosItem<'a>, "PosItem" {
-        ItemId(TextLeaf) = item_id, "itemId", false, required_text;
-        ItemDescription(TextLeaf) = item_description, "itemDescription", false, required_text;
-        UnitCode(TextLeaf) = unit_code, "unitCode", false, required_text;
-        Quantity(DecimalLeaf) = quantity, "quantity", false, required_price;
-        UnitPrice(DecimalLeaf) = unit_price, "unitPrice", false, required_price;
-        NetAmount(DecimalLeaf) = net_amount, "netAmount", true, optional_price;
-        TaxAmount(DecimalLeaf) = tax_amount, "taxAmount", true, optional_price;
-        Discount(DecimalLeaf) = discount, "discount", true, total;
-        GrossAmount(DecimalLeaf) = gross_amount, "grossAmount", true, total;
+        ItemId(TextLeaf) = item_id, "itemId", false, text;
+        ItemDescription(TextLeaf) = item_description, "itemDescription", false, text;
+        UnitCode(TextLeaf) = unit_code, "unitCode", false, text;
+        Quantity(DecimalLeaf) = quantity, "quantity", false, decimal;
+        UnitPrice(DecimalLeaf) = unit_price, "unitPrice", false, decimal;
+        NetAmount(DecimalLeaf) = net_amount, "netAmount", true, decimal;
+        TaxAmount(DecimalLeaf) = tax_amount, "taxAmount", true, decimal;
+        Discount(DecimalLeaf) = discount, "discount", true, decimal;
+        GrossAmount(DecimalLeaf) = gross_amount, "grossAmount", true, decimal;
     }
 }
 
@@ -72,24 +72,12 @@ const TOTAL_SCALE: u8 = 4;
 /// Scale of quantities and prices in our schema.
 const PRICE_SCALE: u8 = 6;
 
-fn required_text(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<Slot<TextLeaf>> {
-    compiler.slot(writer, Nullable::No, compile::text)
+fn text(schema: &WriterSchema, writer: &Use) -> Read<Slot<TextLeaf>> {
+    compile::slot(schema, writer, compile::text)
 }
 
-fn optional_text(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<Slot<TextLeaf>> {
-    compiler.slot(writer, Nullable::Yes, compile::text)
-}
-
-fn total(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<Slot<DecimalLeaf>> {
-    compiler.slot(writer, Nullable::Yes, compile::decimal(TOTAL_SCALE.into()))
-}
-
-fn required_price(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<Slot<DecimalLeaf>> {
-    compiler.slot(writer, Nullable::No, compile::decimal(PRICE_SCALE.into()))
-}
-
-fn optional_price(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<Slot<DecimalLeaf>> {
-    compiler.slot(writer, Nullable::Yes, compile::decimal(PRICE_SCALE.into()))
+fn decimal(schema: &WriterSchema, writer: &Use) -> Read<Slot<DecimalLeaf>> {
+    compile::slot(schema, writer, compile::decimal)
 }
 
 /// The basket.
@@ -125,15 +113,13 @@ impl Leaf for ItemsLeaf {
     }
 }
 
-fn item_list(compiler: &mut Compiler<'_>, writer: &Schema) -> Read<ItemsLeaf> {
-    match writer {
-        Schema::Array(array) => {
-            let item = |compiler: &mut Compiler<'_>, writer: &Schema| {
-                compile::record(compiler, writer).map(ItemLeaf)
-            };
-            Ok(ItemsLeaf(compiler.slot(&array.items, Nullable::No, item)?))
+fn item_list(schema: &WriterSchema, writer: &Use) -> Read<ItemsLeaf> {
+    match schema.kind(writer) {
+        Type::Array(items) => {
+            let item = |schema: &WriterSchema, writer: &Use| compile::record(schema, writer).map(ItemLeaf);
+            Ok(ItemsLeaf(compile::element(schema, items, item)?))
         }
-        other => Err(mismatch("an array", other)),
+        _ => Err(mismatch("an array", schema, writer)),
     }
 }
 

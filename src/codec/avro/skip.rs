@@ -6,7 +6,7 @@ use crate::codec::fault::{Fault, Read};
 /// Depth to which a value that nobody asked for may nest (writer's schemas can be recursive).
 const DEPTH_MAX: u32 = 100;
 
-/// The shape of a value, as far as its length depends on it.
+/// The shape of a value, as far as its length depends on it; other shapes by their place in the plan's list.
 #[derive(Debug)]
 pub(super) enum Skip {
     /// So many bytes: null, boolean, float, double, fixed.
@@ -16,55 +16,46 @@ pub(super) enum Skip {
     /// string, bytes.
     Prefixed,
     /// Blocks of items.
-    Array(Box<Skip>),
+    Array(usize),
     /// Blocks of text and item.
-    Map(Box<Skip>),
+    Map(usize),
     /// An index and that branch.
-    Union(Box<[Skip]>),
+    Union(Box<[usize]>),
     /// One after the other.
-    Record(Box<[Skip]>),
-    /// A named type, by its place in the plan's list.
-    Named(usize),
+    Record(Box<[usize]>),
 }
 
-impl Skip {
-    /// Passes over one value.
-    pub(super) fn run(&self, input: &mut Input<'_, '_>) -> Read<()> {
-        self.run_within(input, 0)
-    }
+/// Passes over one value of the shape at `place`.
+pub(super) fn pass_over(place: usize, input: &mut Input<'_, '_>) -> Read<()> {
+    pass_over_within(place, input, 0)
+}
 
-    fn run_within(&self, input: &mut Input<'_, '_>, depth: u32) -> Read<()> {
-        input.step()?;
-        if depth == DEPTH_MAX {
-            return Err(Fault::unreadable(format!("nested more than {DEPTH_MAX} deep")));
-        }
-        match self {
-            Self::Bytes(length) => input.take(*length).map(drop),
-            Self::Varint => input.long().map(drop),
-            Self::Prefixed => input.prefixed().map(drop),
-            Self::Array(item) => blocks(input, |input| item.run_within(input, depth + 1)),
-            Self::Map(value) => blocks(input, |input| {
-                input.prefixed()?;
-                value.run_within(input, depth + 1)
-            }),
-            Self::Union(branches) => {
-                let index = input.size()?;
-                match branches.get(index) {
-                    Some(branch) => branch.run_within(input, depth + 1),
-                    None => Err(no_branch(index)),
-                }
+fn pass_over_within(place: usize, input: &mut Input<'_, '_>, depth: u32) -> Read<()> {
+    input.step()?;
+    if depth == DEPTH_MAX {
+        return Err(Fault::unreadable(format!("nested more than {DEPTH_MAX} deep")));
+    }
+    let shapes = input.shapes;
+    match shapes.get(place) {
+        Some(Skip::Bytes(length)) => input.take(*length).map(drop),
+        Some(Skip::Varint) => input.long().map(drop),
+        Some(Skip::Prefixed) => input.prefixed().map(drop),
+        Some(Skip::Array(item)) => blocks(input, |input| pass_over_within(*item, input, depth + 1)),
+        Some(Skip::Map(value)) => blocks(input, |input| {
+            input.prefixed()?;
+            pass_over_within(*value, input, depth + 1)
+        }),
+        Some(Skip::Union(branches)) => {
+            let index = input.size()?;
+            match branches.get(index) {
+                Some(branch) => pass_over_within(*branch, input, depth + 1),
+                None => Err(no_branch(index)),
             }
-            Self::Record(fields) => {
-                for field in fields {
-                    field.run_within(input, depth + 1)?;
-                }
-                Ok(())
-            }
-            Self::Named(place) => match input.named.get(*place) {
-                Some(skip) => skip.run_within(input, depth + 1),
-                None => Err(Fault::unreadable("a named type that the schema does not define")),
-            },
         }
+        Some(Skip::Record(fields)) => {
+            fields.iter().try_for_each(|field| pass_over_within(*field, input, depth + 1))
+        }
+        None => Err(Fault::unreadable("a type that the schema does not define")),
     }
 }
 

@@ -3,8 +3,9 @@
 //!
 //! Our own because decoding is on the decision path and a generic deserializer gives neither the path
 //! of a fault nor a bound on the depth of what it skips. It accepts exactly the texts that RFC 8259
-//! describes (held against `serde_json` by a property test), never recurses, never panics.
+//! describes, a byte order mark before them (held against `serde_json` by a property test), never recurses, never panics.
 
+use crate::codec::encoding::{behind_mark, refuse_foreign};
 use crate::codec::fault::{Fault, Read};
 use std::borrow::Cow;
 
@@ -42,10 +43,11 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of `bytes`; a fault where they are no UTF-8.
+    /// A reader at the start of `bytes`, behind a byte order mark; a fault where they are no UTF-8.
     pub(super) fn new(bytes: &'a [u8]) -> Read<Self> {
+        refuse_foreign(bytes)?;
         match str::from_utf8(bytes) {
-            Ok(text) => Ok(Self { text, at: 0 }),
+            Ok(text) => Ok(Self { text, at: bytes.len() - behind_mark(bytes).len() }),
             Err(error) => Err(Fault::unreadable(format!("no UTF-8 at byte {}", error.valid_up_to()))),
         }
     }

@@ -1,0 +1,89 @@
+//! Many ids at once, unknown ones above all: they cost little, hold up nobody, and push nothing out.
+
+use super::*;
+use std::sync::Barrier;
+use tillgate::codec::{EventKind, ask_for_schema, frame_with_id};
+
+/// What a worker does with a batch of records of these ids: one after the other, a look ahead at all behind the one that
+/// waits. Gives how often it had to wait.
+fn read_batch(registry: &Registry, ids: &[u32]) -> usize {
+    let mut waits = 0;
+    let mut next = 0;
+    while let Some(id) = ids.get(next) {
+        let answered = registry.answered();
+        if registry.pos_event(&SchemaRef::Id(*id)).waiting().is_err() {
+            next += 1;
+            continue;
+        }
+        for id in &ids[next + 1..] {
+            let mut value = Vec::new();
+            frame_with_id(*id, &mut value);
+            ask_for_schema(registry, &value, None, EventKind::PosEvent);
+        }
+        waits += 1;
+        eventually(SOON, "an answer", || (registry.answered() > answered).then_some(()));
+    }
+    waits
+}
+
+#[test]
+fn several_schemas_are_under_way_at_once() {
+    let all_here = Arc::new(Barrier::new(4));
+    let server = Server::start(move |_| {
+        all_here.wait();
+        found(POS_EVENT_SCHEMA)
+    });
+    let registry = server.registry_with(ClientOptions { timeout: SOON, ..server.options() }, 100);
+    read_batch(&registry, &[1, 2, 3, 4]);
+    assert_eq!(server.requests().len(), 4);
+    assert_eq!(registry.answered(), 4);
+}
+
+#[test]
+fn three_thousand_unknown_ids_take_no_pauses_and_leave_the_known_ones_alone() {
+    let server =
+        Server::start(
+            |request| {
+                if request.line.ends_with("/7") { found(POS_EVENT_SCHEMA) } else { not_there() }
+            },
+        );
+    let client = ClientOptions { backoff_min: SOON * 100, backoff_max: SOON * 100, ..server.options() };
+    let options = RegistryOptions { client, cache_max: 10, unknown_for: SOON };
+    let registry = Registry::start(options).unwrap();
+    settled(|| registry.pos_event(&SchemaRef::Id(7))).unwrap();
+    let ids: Vec<u32> = (1_000..4_000).collect();
+    read_batch(&registry, &ids);
+    settled(|| registry.pos_event(&SchemaRef::Id(7))).unwrap();
+    assert_eq!(server.requests().len(), 3_001, "each was asked for once");
+    assert_eq!(registry.answered(), 3_001);
+    assert_eq!(registry.trouble(), None);
+}
+
+#[test]
+fn a_batch_of_more_schemas_than_are_kept_comes_to_its_end() {
+    let server = Server::start(|_| found(POS_EVENT_SCHEMA));
+    let registry = server.registry_with(server.options(), 2);
+    let ids: Vec<u32> = (1..=40).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| read_batch(&registry, &ids));
+        scope.spawn(|| read_batch(&registry, &ids));
+    });
+}
+
+#[test]
+fn a_registry_that_is_back_is_asked_at_once_for_all_that_waits() {
+    let server = Server::start(|_| Reply::Answer(503, String::new()));
+    let hours = Duration::from_secs(36_000);
+    let client = ClientOptions { backoff_min: hours, backoff_max: hours, ..server.options() };
+    let registry = server.registry_with(client, 100);
+    for id in 1..=4 {
+        assert_eq!(registry.pos_event(&SchemaRef::Id(id)).waiting(), Ok(()));
+    }
+    eventually(SOON, "four failures", || (server.requests().len() == 4).then_some(()));
+    eventually(SOON, "trouble", || registry.trouble());
+    server.behave(|_| found(POS_EVENT_SCHEMA));
+    for id in (1..=5).rev() {
+        settled(|| registry.pos_event(&SchemaRef::Id(id))).unwrap();
+    }
+    assert_eq!(registry.trouble(), None);
+}
