@@ -54,6 +54,9 @@ pub enum AppError {
     /// A replay did not give what was recorded.
     #[error("{0}")]
     Differs(String),
+    /// A file run went to its end, but not every line of its files was of use.
+    #[error("{}", lost(*.0))]
+    Lost(u64),
     /// Standard output is gone, or the like.
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
@@ -82,6 +85,11 @@ fn in_words(fault: &Fault) -> String {
     }
 }
 
+fn lost(lines: u64) -> String {
+    let what = if lines == 1 { "1 line is lost: it names" } else { &format!("{lines} lines are lost: they name") };
+    format!("{what} no account or cannot be read, so nothing was decided")
+}
+
 /// Parses the command line, runs the command, and says what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -92,7 +100,11 @@ pub fn main() -> ExitCode {
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error}");
-            ExitCode::from(if matches!(error, AppError::Config(_) | AppError::Usage(_)) { 2 } else { 1 })
+            ExitCode::from(match error {
+                AppError::Config(_) | AppError::Usage(_) => 2,
+                AppError::Lost(_) => 3,
+                _ => 1,
+            })
         }
     }
 }

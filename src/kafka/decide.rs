@@ -14,6 +14,7 @@ use super::{
     settings::Settings,
     suspect::Suspects,
 };
+use crate::domain::record::RecordTime;
 
 /// A dead letter of a record whose results could not be delivered is cut to this, well under any broker's limit.
 const CONDEMNED_VALUE_BYTES_MAX: usize = 512 << 10;
@@ -117,6 +118,7 @@ where
                 partition: source.partition,
                 offset,
                 timestamp_millis: lent.timestamp_millis(),
+                time: RecordTime::of_millis(lent.timestamp_millis()),
                 key: lent.key(),
                 value: lent.value(),
                 schema_guid: lent.schema_guid(),

@@ -7,6 +7,7 @@ use tillgate::codec::KnownSchemas;
 use tillgate::config::{Sources, load};
 use tillgate::domain::ids::TransactionId;
 use tillgate::domain::outcome::{Message, Outcome};
+use tillgate::domain::record::RecordTime;
 use tillgate::domain::{Amount, enums::Verdict};
 use tillgate::engine::Engine;
 use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
@@ -54,7 +55,7 @@ pub struct Fed {
 }
 
 impl Fed {
-    /// A POS event at this offset of partition 0, without a timestamp.
+    /// A POS event at this offset of partition 0, without a timestamp: taken as a line of a file is.
     pub fn pos(offset: i64, key: &str, value: impl Into<Vec<u8>>) -> Self {
         Self {
             input: Input::PosEvents,
@@ -72,6 +73,10 @@ impl Fed {
             partition: self.partition,
             offset: self.offset,
             timestamp_millis: self.timestamp_millis,
+            time: match self.timestamp_millis {
+                -1 => RecordTime::Line,
+                millis => RecordTime::of_millis(millis),
+            },
             key: self.key.as_deref(),
             value: self.value.as_deref(),
             schema_guid: None,
