@@ -173,6 +173,10 @@ pub enum TopicsCommand {
         /// Only print
         #[arg(long)]
         dry_run: bool,
+        /// Whose times the records of the inputs have; inputs that are made have the broker's unless given, those that
+        /// exist stay as they are
+        #[arg(long, value_enum)]
+        times: Option<RecordTimes>,
     },
     /// Print how the topics are and how they should be; exit code 1 where they differ
     Check,
@@ -194,6 +198,15 @@ Examples:
 
 Exit codes: 0 done, or nothing to do; 1 refused or failed; 2 the command line or the configuration is wrong.")]
     Repartition(RepartitionArgs),
+}
+
+/// Whose times the records of an input have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RecordTimes {
+    /// The broker's (LogAppendTime), for live events: no sender's clock moves a partition's time
+    Broker,
+    /// The producer's (CreateTime), for imports and historic loads
+    Producer,
 }
 
 /// `tillgate topics repartition`

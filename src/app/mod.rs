@@ -86,7 +86,8 @@ fn in_words(fault: &Fault) -> String {
 }
 
 fn lost(lines: u64) -> String {
-    let what = if lines == 1 { "1 line is lost: it names" } else { &format!("{lines} lines are lost: they name") };
+    let what =
+        if lines == 1 { "1 line is lost: it names" } else { &format!("{lines} lines are lost: they name") };
     format!("{what} no account or cannot be read, so nothing was decided")
 }
 

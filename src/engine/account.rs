@@ -150,7 +150,9 @@ impl Engine {
             }
             AccountChange::Close { .. } => facts.push(Fact::StandingSet { bit: Standing::CLOSED, on: true }),
             AccountChange::Flag { name, set, .. } => facts.extend(flag(account, name, *set)?),
-            AccountChange::Update(update) => return self.update(account, update, (event, record), now, facts),
+            AccountChange::Update(update) => {
+                return self.update(account, update, (event, record), now, facts);
+            }
         }
         Ok(Decision { outcome: None, change: change(Cow::Borrowed(event.account.as_str()), facts) })
     }

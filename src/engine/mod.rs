@@ -47,7 +47,6 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
-
     fn transaction_id(&self, digest: u64, ordinal: u32) -> TransactionId {
         TransactionId::derive(self.source.topic, self.source.partition, self.source.offset, digest, ordinal)
     }

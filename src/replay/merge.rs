@@ -137,8 +137,7 @@ impl Side {
         let Some(line) = lines.next() else { return Ok(Neighbours::default()) };
         let mut neighbours = Neighbours::default();
         for after in lines.take(times.files.lines) {
-            let is_other =
-                is_account || (&after.account, &after.terminal) != (&line.account, &line.terminal);
+            let is_other = is_account || (&after.account, &after.terminal) != (&line.account, &line.terminal);
             if let Some(says) = after.time {
                 neighbours.note(time, says, is_other, times.files.ahead);
             }

@@ -34,7 +34,7 @@ impl Summary {
     /// Counts a record that gave a dead letter of this code and no outcome. An account event that was read and refused is
     /// told with its reason, and not lost.
     pub fn count_unanswered(&mut self, input: Input, code: &'static str) {
-        const UNREADABLE: [&str; 3] = ["400.001", "400.002", "400.005"];
+        const UNREADABLE: [&str; 2] = ["400.001", "400.005"];
         self.lost += u64::from(input == Input::PosEvents || UNREADABLE.contains(&code));
     }
 

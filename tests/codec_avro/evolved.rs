@@ -121,7 +121,7 @@ fn of_type(draw: &mut Draw, ours: &Json, named: &mut Vec<(Json, Value)>) -> (Jso
                 (json!({"type": "array", "items": schema}), Value::Array(items))
             }
             "long" => {
-                let micros = draw.next() as i64;
+                let micros = draw.next() as i64 >> draw.below(16);
                 match draw.below(4) {
                     0 => (json!("int"), Value::Int(micros as i32)),
                     1 => (json!("long"), Value::Long(micros)),
