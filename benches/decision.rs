@@ -16,6 +16,7 @@ use tillgate::codec::avro::{self, POS_EVENT_SCHEMA, PosEventPlan};
 use tillgate::codec::json;
 use tillgate::domain::outcome::Source;
 use tillgate::domain::pos_event::PosEvent;
+use tillgate::domain::record::RecordTime;
 use tillgate::engine::{Engine, Record};
 use tillgate::load::World;
 use tillgate::pipeline::{Input, OutcomeEncoding, Partition};
@@ -113,7 +114,8 @@ fn each(
 fn at<'a>(made: &'a Made, positions: &'a [(String, i64)]) -> Record<'a> {
     let timestamp_millis = made.timestamp_millis;
     let source = Source { topic: "pos.events", partition: 0, offset: 7, timestamp_millis };
-    Record { source, key: str::from_utf8(&made.key).unwrap_or_default(), positions }
+    let time = RecordTime::of_millis(timestamp_millis);
+    Record { source, key: str::from_utf8(&made.key).unwrap_or_default(), time, positions }
 }
 
 fn decide(

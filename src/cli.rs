@@ -23,7 +23,7 @@ Examples:
   tillgate run --config /etc/tillgate
   tillgate replay --verify --config /etc/tillgate     decided again, compared byte by byte
 
-Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.";
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 3 lines of a file were lost (check).";
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
@@ -88,15 +88,19 @@ configuration is wrong.")]
 /// `tillgate check`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Reads JSON Lines, plain or zstd. The files are merged by their times (time, createdAt), account events first where \
-equal; outcomes come in the order of the events. Each file should be in the order of its times: where they go back, \
-the files are merged as they stand, while a topic is merged partition by partition. Lines that name no account give \
-no outcome; they are told on standard error and counted.
+Reads JSON Lines in UTF-8, plain or zstd. The files are merged by their times (time, createdAt), account events first \
+where equal; outcomes come in the order of the events. Each file should be in the order of its times: where they go \
+back, the files are merged as they stand, while a topic is merged partition by partition. A line that lies far ahead of \
+those around it (checks.time.files) moves no time. Lines that name no account or cannot be read give no outcome; they \
+are told on standard error and counted.
 
 Examples:
   tillgate check --events events.jsonl.zst --summary
   tillgate check --events - --output outcomes.jsonl --account-events accounts.jsonl < events.jsonl
-  tillgate check --events invoices.jsonl --set checks.account.unknown=open --set checks.basket.item_amounts=line")]
+  tillgate check --events invoices.jsonl --set checks.account.unknown=open --set checks.basket.item_amounts=line
+
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 3 done, but lines were lost: they name \
+no account or cannot be read, and nothing was decided or applied.")]
 pub struct CheckArgs {
     /// POS events; - is standard input
     #[arg(long, value_name = "FILE|-")]
@@ -185,6 +189,10 @@ pub enum TopicsCommand {
         /// Only print
         #[arg(long)]
         dry_run: bool,
+        /// Whose times the records of the inputs have; inputs that are made have the broker's unless given, those that
+        /// exist stay as they are
+        #[arg(long, value_enum)]
+        times: Option<RecordTimes>,
     },
     /// Print how the topics are and how they should be; exit code 1 where they differ
     Check,
@@ -206,6 +214,15 @@ Examples:
 
 Exit codes: 0 done, or nothing to do; 1 refused or failed; 2 the command line or the configuration is wrong.")]
     Repartition(RepartitionArgs),
+}
+
+/// Whose times the records of an input have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RecordTimes {
+    /// The broker's (LogAppendTime), for live events: no sender's clock moves a partition's time
+    Broker,
+    /// The producer's (CreateTime), for imports and historic loads
+    Producer,
 }
 
 /// `tillgate topics repartition`

@@ -76,6 +76,22 @@ fn holds_that_leave_18_digits_together_are_freed_to_zero() {
 }
 
 #[test]
+fn an_event_that_would_take_the_balance_out_of_18_digits_moves_no_time() {
+    let engine = engine(&["checks.limit.exceeded.enabled=false", "checks.limit.first_amount.enabled=false"]);
+    let (mut partition, mut published) = (Partition::new(engine, 0, options()), Published::default());
+    let most = r#""eventType":"limit","limit":{"amount":9999999999999999}"#;
+    published.feed(&mut partition, &account_event(0, most));
+    for (number, time) in [(0, "2025-01-06T12:00:00Z"), (1, "2025-01-06T13:00:00Z")] {
+        let event = event(number, "Interest", "99999999999999.99").replace("2025-01-06T12:00:00Z", time);
+        published.feed(&mut partition, &Fed::pos(number, "A", event));
+    }
+    let verdicts: Vec<Verdict> = published.outcomes.iter().map(|said| said.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Accepted, Verdict::NotEvaluated], "{published:#?}");
+    assert_eq!(published.outcomes[1].codes().first(), Some(&"400.003"));
+    assert_eq!(partition.state().stream_time().to_string(), "2025-01-06T12:00:00Z");
+}
+
+#[test]
 fn ids_and_texts_stay_within_the_contract_where_lengths_are_not_checked() {
     let engine = engine(&["checks.form.length.enabled=false", "checks.account.unknown=open"]);
     let long = |most: usize| "x".repeat(most + 1);

@@ -338,6 +338,16 @@ fn times_are_read_by_the_unit_that_the_writer_names() {
         (logical("timestamp-nanos"), Value::TimestampNanos(-1), Field::Value(Micros(-1))),
         (logical("timestamp-nanos"), Value::TimestampNanos(1_999), Field::Value(Micros(1))),
         (
+            logical("timestamp-micros"),
+            Value::TimestampMicros(Micros::LAST.0 + 1),
+            Field::Invalid("253402300800000000 us since 1970".into()),
+        ),
+        (
+            logical("timestamp-millis"),
+            Value::TimestampMillis(-62_167_219_200_001),
+            Field::Invalid("-62167219200001 ms since 1970".into()),
+        ),
+        (
             logical("timestamp-millis"),
             Value::TimestampMillis(i64::MAX),
             Field::Invalid("9223372036854775807 ms since 1970".into()),

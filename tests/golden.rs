@@ -2,8 +2,8 @@
 //! an analyst reads it (`expected.txt`). `UPDATE_GOLDEN=1` writes the answers anew; a reviewer reads the difference.
 //!
 //! `events.jsonl` and `account_events.jsonl` are event files as `tillgate check` takes them, merged by their times; `sets.txt`
-//! holds `KEY=VALUE` lines. Beyond what `check` knows, an event may say `recordTime` (when its record was written) and `key`
-//! (its record's key), and a resolution may name a Pending outcome by `@` and the accountTransactionId.
+//! holds `KEY=VALUE` lines. Beyond what `check` knows, an event may say `recordTime` (when its record was written, or
+//! `none`) and `key` (its record's key), and a resolution may name a Pending outcome by `@` and the accountTransactionId.
 
 mod support;
 
@@ -44,6 +44,8 @@ struct Line {
     text: String,
     key: Option<String>,
     time: Micros,
+    /// Whether its record has no time.
+    without_time: bool,
     /// Whether it needs more than a file can say.
     beyond_a_file: bool,
 }
@@ -62,7 +64,8 @@ fn read(file: &Path, input: Input) -> Vec<Line> {
         last = record_time.or(peek.time).unwrap_or(last);
         let key = text_of("key").or(peek.account.as_deref()).map(str::to_owned);
         let beyond_a_file = value.get("recordTime").is_some() || value.get("key").is_some();
-        Line { number: place + 1, input, text, key, time: last, beyond_a_file }
+        let without_time = text_of("recordTime") == Some("none");
+        Line { number: place + 1, input, text, key, time: last, without_time, beyond_a_file }
     };
     lines(file).into_iter().enumerate().map(&mut of_line).collect()
 }
@@ -108,7 +111,7 @@ fn tell(scenario: &Path, engine: &Arc<Engine>) -> Story {
         }
         let fed = Fed {
             input: line.input,
-            timestamp_millis: line.time.0.div_euclid(1_000),
+            timestamp_millis: if line.without_time { -1 } else { line.time.0.div_euclid(1_000) },
             key: line.key.map(String::into_bytes),
             ..Fed::pos(line.number as i64 - 1, "", text)
         };

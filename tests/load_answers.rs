@@ -8,6 +8,7 @@ use tillgate::domain::Micros;
 use tillgate::domain::account_event::AccountEvent;
 use tillgate::domain::enums::Verdict;
 use tillgate::domain::outcome::{Outcome, Source};
+use tillgate::domain::record::RecordTime;
 use tillgate::engine::{Engine, Record};
 use tillgate::load::{Encoder, Generated, Mistake, MistakeShares, PosRecord, Settings, World};
 use tillgate::state::{Change, PartitionState};
@@ -63,7 +64,7 @@ impl Till {
         while let Some((account, _)) = self.state.expired_hold(now) {
             let number = account.number.to_string();
             let ended = record_at("pos.events", &number, now, self.offset);
-            let Some(decision) = self.engine.expire(&self.state, &ended, &event, 1, now) else { break };
+            let Some(decision) = self.engine.expire(&self.state, &ended, 0, 1, now) else { break };
             apply(&mut self.state, decision.change);
         }
         let decision = self.engine.decide(&self.state, &sound, &record, now);
@@ -75,7 +76,7 @@ impl Till {
 
 fn record_at<'a>(topic: &'a str, key: &'a str, time: Micros, offset: i64) -> Record<'a> {
     let source = Source { topic, partition: 0, offset, timestamp_millis: time.0 / 1_000 };
-    Record { source, key, positions: &[] }
+    Record { source, key, time: RecordTime::of_millis(time.0 / 1_000), positions: &[] }
 }
 
 fn apply(state: &mut PartitionState, change: Option<Change<'_>>) {

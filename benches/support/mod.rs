@@ -6,6 +6,7 @@ use tillgate::codec::{KnownSchemas, json};
 use tillgate::config::{Settings, Sources, load};
 use tillgate::domain::outcome::Outcome;
 use tillgate::domain::pos_event::PosEvent;
+use tillgate::domain::record::RecordTime;
 use tillgate::engine::Engine;
 use tillgate::load::{Content, Generated, MistakeShares, Settings as LoadSettings, World};
 use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
@@ -120,6 +121,7 @@ impl Feed {
             partition: 0,
             offset,
             timestamp_millis: made.timestamp_millis,
+            time: RecordTime::of_millis(made.timestamp_millis),
             key: Some(&made.key),
             value: Some(&made.value),
             schema_guid: None,

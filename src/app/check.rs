@@ -55,7 +55,7 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
     } else if args.summary {
         write!(std::io::stdout(), "{summary}")?;
     }
-    Ok(())
+    if summary.lost > 0 { Err(AppError::Lost(summary.lost)) } else { Ok(()) }
 }
 
 /// Bytes that are gathered before they are written.

@@ -1,13 +1,14 @@
 //! `tillgate load --latency`: reads outcomes beside the load, as their readers would, and says how long they took.
-//! Changes nothing in what is sent but the record's time.
+//! Adds a header to what is sent and changes nothing else.
 
 use super::now_millis;
 use crate::domain::Micros;
 use crate::kafka::client::Follower;
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::Settings;
-use crate::load::latency::{Latencies, answered_time};
+use crate::load::latency::{Latencies, SENT_HEADER, Waiting, answered_offset};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -28,7 +29,7 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// The time of a record that is sent now, in milliseconds since 1970.
+    /// When a record is sent, in milliseconds since 1970: now.
     pub(super) fn stamp(&self, has_key: bool) -> i64 {
         let now = now_millis();
         if self.first_millis.load(Ordering::Relaxed) == 0 {
@@ -65,16 +66,18 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Reads outcomes from now on; those of the first `warm_up` are not counted.
+    /// Reads events and outcomes, of so many partitions, from now on; those of the first `warm_up` are not counted.
     pub(super) fn start(
         settings: &Settings,
-        partitions: usize,
+        partitions: [usize; 2],
         sent: Arc<Sent>,
         warm_up: Micros,
     ) -> Result<Self, Fault> {
-        let follower = Follower::open_at_end(settings, &[(&settings.topics.pos_outcomes, partitions)])?;
+        let (events, outcomes) = (settings.topics.pos_events.clone(), &settings.topics.pos_outcomes);
+        let follower =
+            Follower::open_at_end(settings, &[(&events, partitions[0]), (outcomes, partitions[1])])?;
         let its = Arc::clone(&sent);
-        let thread = std::thread::spawn(move || watch(&follower, &its, warm_up.0 / 1_000));
+        let thread = std::thread::spawn(move || watch(&follower, &events, &its, warm_up.0 / 1_000));
         Ok(Self { sent, thread })
     }
 
@@ -101,26 +104,42 @@ impl Watch {
     }
 }
 
-fn watch(follower: &Follower, sent: &Sent, warm_up_millis: i64) -> Result<Answers, Fault> {
+fn watch(follower: &Follower, events: &str, sent: &Sent, warm_up_millis: i64) -> Result<Answers, Fault> {
     let mut answers = Answers { answered: 0, latencies: Latencies::default() };
+    let mut waiting: BTreeMap<i32, Waiting> = BTreeMap::new();
     let mut silence = Duration::ZERO;
     while silence < SILENCE_MAX {
         let all = sent.is_all.load(Ordering::Acquire);
         if all && answers.answered >= sent.events.load(Ordering::Relaxed) {
             break;
         }
-        let came = follower.next(STEP, |outcome| {
+        let came = follower.next(STEP, |record| {
             let first = sent.first_millis.load(Ordering::Acquire);
-            // What lies before the first is of another load.
-            let Some(time) = answered_time(outcome.value).filter(|time| first > 0 && *time >= first) else {
-                return;
-            };
-            answers.answered += 1;
-            if time >= first + warm_up_millis {
-                answers.latencies.note(now_millis() - time);
+            // An outcome goes to its event's partition number.
+            let waiting = waiting.entry(record.partition).or_default();
+            if record.topic == events {
+                // What lies before the first is of another load.
+                let millis = record
+                    .header(SENT_HEADER)
+                    .and_then(sent_millis)
+                    .filter(|millis| first > 0 && *millis >= first);
+                millis.into_iter().for_each(|millis| waiting.sent(record.offset, millis));
+            } else if let Some(offset) = answered_offset(record.value) {
+                waiting.answered(offset, now_millis());
+            }
+            while let Some([from, to]) = waiting.next() {
+                answers.answered += 1;
+                if from >= first + warm_up_millis {
+                    answers.latencies.note(to - from);
+                }
             }
         })?;
         silence = if came || !all { Duration::ZERO } else { silence + STEP };
     }
     Ok(answers)
+}
+
+/// What [`SENT_HEADER`] says.
+fn sent_millis(value: &[u8]) -> Option<i64> {
+    str::from_utf8(value).ok()?.parse().ok()
 }

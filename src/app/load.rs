@@ -5,9 +5,11 @@ use super::{AppError, now_millis, settings};
 use crate::cli::Common;
 use crate::config::Settings;
 use crate::domain::Micros;
+use crate::domain::record::RecordHeader;
 use crate::kafka::client::{Cluster, EventProducer};
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::Settings as ClusterSettings;
+use crate::load::latency::SENT_HEADER;
 use crate::load::{LoadArgs, LoadError, Sink, SinkError, load};
 use std::io::Write;
 use std::sync::Arc;
@@ -45,12 +47,13 @@ pub fn run(args: &LoadArgs, common: &Common) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Writes records to the input topics, with the event's time as the record's; where latency is measured, with the time
-/// at which it is sent.
+/// Writes records to the input topics, with the event's time as the record's, unless the topic takes the broker's; where
+/// latency is measured, with the time at which it is sent in a header.
 struct KafkaSink {
     cluster: Arc<ClusterSettings>,
     producer: EventProducer,
-    partitions: usize,
+    /// Of POS events and outcomes.
+    partitions: [usize; 2],
     sent: Option<Arc<Sent>>,
 }
 
@@ -67,7 +70,8 @@ impl KafkaSink {
             let remedy = "make it with `tillgate topics create`";
             return Err(SinkError::Broker(format!("there is no topic {missing}: {remedy}")));
         }
-        let partitions = there.get(outcomes).map_or(0, |outcomes| outcomes.partitions);
+        let partitions =
+            [inputs[0], outcomes].map(|topic| there.get(topic).map_or(0, |topic| topic.partitions));
         let producer = EventProducer::new(&cluster).map_err(broker)?;
         Ok(Self { cluster, producer, partitions, sent: None })
     }
@@ -85,8 +89,13 @@ impl Sink for KafkaSink {
     }
 
     fn pos_event(&mut self, key: Option<&[u8]>, value: &[u8], time: Micros) -> Result<(), SinkError> {
-        let time = self.sent.as_ref().map_or_else(|| millis(time), |sent| sent.stamp(key.is_some()));
-        self.producer.send(&self.cluster.topics.pos_events, key, value, time).map_err(broker)
+        let sent = self.sent.as_ref().map(|sent| sent.stamp(key.is_some()).to_string());
+        // An event without a key has no answer.
+        let sent = sent.as_ref().filter(|_| key.is_some());
+        let header =
+            sent.map(|sent| RecordHeader { name: SENT_HEADER.as_bytes(), value: Some(sent.as_bytes()) });
+        let topic = &self.cluster.topics.pos_events;
+        self.producer.send_with(topic, key, value, millis(time), header).map_err(broker)
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {

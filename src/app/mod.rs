@@ -59,6 +59,9 @@ pub enum AppError {
     /// The process that was asked does not answer, or is not as it should be.
     #[error("{0}")]
     Unwell(String),
+    /// A file run went to its end, but not every line of its files was of use.
+    #[error("{}", lost(*.0))]
+    Lost(u64),
     /// Standard output is gone, or the like.
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
@@ -87,6 +90,12 @@ fn in_words(fault: &Fault) -> String {
     }
 }
 
+fn lost(lines: u64) -> String {
+    let what =
+        if lines == 1 { "1 line is lost: it names" } else { &format!("{lines} lines are lost: they name") };
+    format!("{what} no account or cannot be read, so nothing was decided")
+}
+
 /// Parses the command line, runs the command, and says what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -98,7 +107,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let text = error.to_string();
             let _ = writeln!(std::io::stderr(), "error: {}", visible_lines(&text));
-            ExitCode::from(if matches!(error, AppError::Config(_) | AppError::Usage(_)) { 2 } else { 1 })
+            ExitCode::from(match error {
+                AppError::Config(_) | AppError::Usage(_) => 2,
+                AppError::Lost(_) => 3,
+                _ => 1,
+            })
         }
     }
 }

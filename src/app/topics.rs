@@ -1,21 +1,21 @@
 //! `tillgate topics create | check`: the plan on standard output, then what it says; the rest of `topics` is passed on.
 
 use super::AppError;
-use crate::cli::{Common, TopicsCommand};
+use crate::cli::{Common, RecordTimes, TopicsCommand};
 use crate::domain::visible::visible;
 use crate::kafka::brokers;
 use crate::kafka::client::Cluster;
-use crate::kafka::topics::{Action, Layout, Row, apply, plan};
+use crate::kafka::topics::{self, Action, Layout, Row, Times, apply, plan};
 use std::io::Write;
 use std::sync::Arc;
 
 pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppError> {
-    let dry_run = match command {
+    let (dry_run, times) = match command {
         TopicsCommand::Export(args) => return super::archive::export::run(args, common),
         TopicsCommand::Import(args) => return super::archive::import::run(args, common),
         TopicsCommand::Repartition(args) => return super::repartition::run(args, common),
-        TopicsCommand::Create { dry_run } => Some(*dry_run),
-        TopicsCommand::Check => None,
+        TopicsCommand::Create { dry_run, times } => (Some(*dry_run), *times),
+        TopicsCommand::Check => (None, None),
     };
     let settings = super::settings(common)?;
     let cluster_settings = Arc::new((&settings).into());
@@ -30,11 +30,20 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
             retention.pos_outcomes,
             retention.dead_letters,
         ],
+        times: times.map(|times| match times {
+            RecordTimes::Broker => Times::Broker,
+            RecordTimes::Producer => Times::Producer,
+        }),
     };
     let rows = plan(cluster.admin(), &cluster_settings, layout)?;
     let due = rows.iter().filter(|row| row.action != Action::Keep).count();
     print(&rows)?;
     let mut talk = std::io::stderr();
+    if dry_run.is_none() {
+        for times in topics::times(cluster.admin(), &cluster_settings)? {
+            writeln!(talk, "{times}")?;
+        }
+    }
     match dry_run {
         None if due > 0 => Err(AppError::Topics(format!(
             "{due} things are not as they should be: `tillgate topics create` does what can be done"

@@ -8,8 +8,9 @@ use super::time;
 use crate::domain::amount::AMOUNT_SCALE;
 use crate::domain::enums::{ActionCode, CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::pos_event::{PosEvent, PosItem, Text};
+use crate::domain::record::RecordTime;
 use crate::domain::visible::excerpt;
-use crate::domain::{Amount, Decimal, Exact, Field, Micros, limits};
+use crate::domain::{Amount, Decimal, Exact, Field, limits};
 use std::fmt::Display;
 
 /// `checks.form`
@@ -41,13 +42,13 @@ pub struct Parameters {
     pub excess_discount_allowed: bool,
 }
 
-/// The record key and timestamp that an event is held against.
+/// The record's key and time that an event is held against.
 #[derive(Clone, Copy, Debug)]
 pub struct Envelope<'a> {
     /// The record's key: the account the event is for.
     pub key: &'a str,
-    /// The record's timestamp; none where it has none.
-    pub timestamp: Option<Micros>,
+    /// When the record was written, as far as that is known.
+    pub time: RecordTime,
 }
 
 /// Judges the form of an event.
@@ -69,9 +70,10 @@ pub fn check<'a>(
     let sound = sound(event, envelope, parameters);
     if let Some(sound) = &sound {
         form.total(sound);
-        if let Some(finding) = time::check_future(sound, envelope.timestamp, &parameters.time) {
-            form.findings.add(finding);
-        }
+    }
+    let time = sound.as_ref().map(|sound| sound.time);
+    if let Some(finding) = time::check_future(time, envelope.time, &parameters.time) {
+        form.findings.add(finding);
     }
     match sound {
         Some(sound) if form.findings.is_empty() => Ok(sound),

@@ -1,10 +1,11 @@
-//! Group time (checks 17, 18): events from the future, and events that come too late.
+//! Group time (checks 17, 18): events from the future, and events that come too late. How far an event may move stream
+//! time.
 
 use super::Context;
 use super::catalogue::Check;
 use super::findings::{Effect, Finding, Findings, Rule};
-use super::sound::SoundEvent;
 use crate::domain::Micros;
+use crate::domain::record::RecordTime;
 
 /// `checks.time`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,21 +18,42 @@ pub struct Parameters {
     pub late: Rule,
     /// `late.older_than`: how far an event may lie before stream time.
     pub older_than: Micros,
+    /// `files`
+    pub files: Files,
 }
 
-/// Check 17: the event lies after its record's timestamp, by more than the skew.
+/// `checks.time.files`: when a line of a file, which has no record time, lies too far ahead to be believed alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// `ahead`: how far a line may lie after stream time by itself.
+    pub ahead: Micros,
+    /// `lines`: how many of the lines that follow are looked at, at most [`crate::domain::limits::FILE_LINES_AHEAD_MAX`].
+    pub lines: usize,
+}
+
+/// How far an event of this time may move stream time, given what is known of its record; none where not at all.
 #[must_use]
-pub fn check_future(
-    event: &SoundEvent<'_>,
-    timestamp: Option<Micros>,
-    parameters: &Parameters,
-) -> Option<Finding> {
-    let written = timestamp?;
-    if !parameters.future || event.time <= written.plus(parameters.skew) {
-        return None;
+pub fn reach(time: Micros, record: RecordTime, skew: Micros) -> Option<Micros> {
+    match record {
+        RecordTime::None | RecordTime::LineFarAhead => None,
+        RecordTime::Written(written) => Some(time.min(written.plus(skew))),
+        RecordTime::Line => Some(time),
     }
-    let (time, skew) = (event.time, span(parameters.skew));
-    let message = format!("time {time} is more than {skew} after its record was written ({written})");
+}
+
+/// Check 17: the event lies after its record's timestamp, by more than the skew, or the record has none. A line of a file
+/// has no timestamp to be held against.
+#[must_use]
+pub fn check_future(time: Option<Micros>, record: RecordTime, parameters: &Parameters) -> Option<Finding> {
+    let message = match (record, time) {
+        _ if !parameters.future => return None,
+        (RecordTime::None, _) => "the record has no time: the event cannot be held against it".to_owned(),
+        (RecordTime::Written(written), Some(time)) if time > written.plus(parameters.skew) => {
+            let skew = span(parameters.skew);
+            format!("time {time} is more than {skew} after its record was written ({written})")
+        }
+        _ => return None,
+    };
     Some(Finding::new(Check::Future, Effect::NotEvaluated, message).at("time"))
 }
 

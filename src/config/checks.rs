@@ -61,9 +61,14 @@ fn scopes(reader: &mut Reader, tree: &Tree) -> BTreeSet<String> {
     let below = format!("{OVERRIDE}.");
     let mut scopes = BTreeSet::new();
     for (key, entry) in tree.range(below.clone()..) {
-        let Some(scope) = key.strip_prefix(&below).and_then(|rest| rest.split('.').next()) else {
+        let Some(rest) = key.strip_prefix(&below) else {
             break;
         };
+        let (scope, overridden) = rest.split_once('.').unwrap_or((rest, ""));
+        if overridden.starts_with("time.files.") {
+            let remedy = format!("set {OVERRIDDEN}.{overridden}");
+            reader.faults.add(&entry.leaf.origin, key, "overrides what holds for whole files", remedy);
+        }
         if scopes.insert(scope.to_owned()) && !fits(scope) {
             let problem = format!("overrides {scope:?}, which is no country, currency or COUNTRY-CURRENCY");
             let remedy =
@@ -96,6 +101,10 @@ fn set(reader: &mut Reader) -> ParameterSet {
             skew: reader.span("checks.time.future.skew", ZERO..=YEAR),
             late: rule(reader, "checks.time.late"),
             older_than: reader.span("checks.time.late.older_than", ZERO..=YEAR),
+            files: time::Files {
+                ahead: reader.span("checks.time.files.ahead", ZERO..=YEAR),
+                lines: count(reader, "checks.time.files.lines", 1, limits::FILE_LINES_AHEAD_MAX),
+            },
         },
         repeat: repeat::Parameters {
             same: reader.flag("checks.repeat.same.enabled"),

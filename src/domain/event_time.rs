@@ -12,6 +12,17 @@ const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
 impl Micros {
+    /// The first point in time that RFC 3339 can say: 0000-01-01T00:00:00Z.
+    pub const FIRST: Self = Self(-62_167_219_200 * SECOND);
+    /// The last one, to the microsecond: 9999-12-31T23:59:59.999999Z.
+    pub const LAST: Self = Self(253_402_300_800 * SECOND - 1);
+
+    /// Whether RFC 3339 can say this point in time: years 0000 to 9999.
+    #[must_use]
+    pub fn has_a_date(self) -> bool {
+        (Self::FIRST..=Self::LAST).contains(&self)
+    }
+
     /// From Kafka's record timestamps.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
@@ -33,7 +44,7 @@ impl Micros {
     /// Reads an RFC 3339 date-time, the whole text and nothing else.
     ///
     /// `t` and `z` may be small; a leap second is read where one can be (23:59:60 UTC) and counts as
-    /// the first instant of the next minute; digits beyond microseconds are cut off. Years 0000 to 9999.
+    /// the first instant of the next minute; digits beyond microseconds are cut off. Years 0000 to 9999, in UTC too.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -60,15 +71,17 @@ impl Micros {
             return None;
         }
         let fraction = if second == 60 { 0 } else { fraction };
-        Some(Self((minutes * 60 + second) * SECOND + fraction))
+        Some(Self((minutes * 60 + second) * SECOND + fraction)).filter(|time| time.has_a_date())
     }
 }
 
-/// Written as RFC 3339 in UTC, with as many decimals as matter: `2018-06-01T00:01:11Z`.
+/// Written as RFC 3339 in UTC, with as many decimals as matter: `2018-06-01T00:01:11Z`. What it cannot say is written as
+/// the first or last that it can.
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = civil_from_days(self.0.div_euclid(DAY));
-        let of_day = self.0.rem_euclid(DAY);
+        let Self(time) = (*self).clamp(Self::FIRST, Self::LAST);
+        let (year, month, day) = civil_from_days(time.div_euclid(DAY));
+        let of_day = time.rem_euclid(DAY);
         let (seconds, micros) = (of_day / SECOND, of_day % SECOND);
         let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
@@ -169,9 +182,24 @@ mod tests {
         );
     }
 
+    #[test]
+    fn takes_years_0000_to_9999_in_utc_and_writes_no_others() {
+        for (text, time) in [
+            ("0000-01-01T00:00:00Z", Some(Micros::FIRST)),
+            ("0000-01-01T00:59:59+01:00", None),
+            ("9999-12-31T23:59:59.999999Z", Some(Micros::LAST)),
+            ("9999-12-31T23:00:00-01:00", None),
+            ("9999-12-31T23:59:60Z", None),
+        ] {
+            assert_eq!(Micros::parse_rfc3339(text), time, "{text}");
+        }
+        assert_eq!(Micros(i64::MIN).to_string(), "0000-01-01T00:00:00Z");
+        assert_eq!(Micros(i64::MAX).to_string(), "9999-12-31T23:59:59.999999Z");
+    }
+
     proptest! {
         #[test]
-        fn writing_and_reading_give_the_same_time(micros in -62_135_596_800_000_000i64..253_402_300_800_000_000) {
+        fn writing_and_reading_give_the_same_time(micros in Micros::FIRST.0..=Micros::LAST.0) {
             prop_assert_eq!(Micros::parse_rfc3339(&Micros(micros).to_string()), Some(Micros(micros)));
         }
     }

@@ -54,6 +54,8 @@ pub const DEAD_LETTER_MESSAGE_CHARS_MAX: usize = 1_000;
 
 /// The longest window of a velocity rule, and how long events are remembered for it: 31 days.
 pub const WINDOW_MAX: Micros = Micros(31 * 86_400 * 1_000_000);
+/// Lines of a file that may be looked at ahead of one, of each file; they are held in memory.
+pub const FILE_LINES_AHEAD_MAX: usize = 100;
 /// A local day can have 25 hours where a clock is set back.
 pub const LOCAL_DAY_MAX: Micros = Micros(25 * 3_600 * 1_000_000);
 

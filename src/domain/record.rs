@@ -1,5 +1,6 @@
 //! A record of a topic as it stands there: place, time, and bytes. Knows nothing of what the bytes say.
 
+use super::Micros;
 use smallvec::SmallVec;
 
 /// What a record's time means.
@@ -31,6 +32,28 @@ impl TimestampKind {
 /// Headers of a record that are written to a file and read back: more than a broker with default limits takes in a
 /// record that is not compressed. A file of a few hundred kilobytes could else ask for gigabytes.
 pub const HEADERS_MAX: usize = 1_000_000;
+
+/// What is known of when a record was written: what the time of its event is held against, and how far it may move the
+/// partition's stream time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordTime {
+    /// Nothing: Kafka has -1. Its event is not evaluated, and moves no time.
+    None,
+    /// It was written then. Its event moves stream time up to then and the allowed skew.
+    Written(Micros),
+    /// It is a line of a file and has no time but its event's, which moves stream time.
+    Line,
+    /// As [`Self::Line`], but the event's time lies far ahead of the lines around it and moves nothing.
+    LineFarAhead,
+}
+
+impl RecordTime {
+    /// Of a record of a topic, by its timestamp in milliseconds; none where it is below 0.
+    #[must_use]
+    pub fn of_millis(millis: i64) -> Self {
+        if millis < 0 { Self::None } else { Self::Written(Micros::from_millis(millis)) }
+    }
+}
 
 /// A header. Names may come more than once, and their order counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,14 @@
 
 use super::pending::{End, applied};
 use super::{Decision, Engine, Record, change};
+use crate::checks::time::{reach, span};
 use crate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
 use crate::domain::enums::{CountryCode, Currency};
 use crate::domain::hashing::hash64;
 use crate::domain::ids::TransactionId;
+use crate::domain::record::RecordTime;
 use crate::domain::visible::excerpt;
-use crate::domain::{Amount, limits};
+use crate::domain::{Amount, Micros, limits};
 use crate::state::{Account, Fact, PartitionState, Patch, Standing, id_hash};
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -68,7 +70,46 @@ impl Engine {
             facts.push(Fact::Opened { limit: Amount::ZERO, currency: None, country: None });
         }
         facts.extend(applied(id));
-        self.change_account(account, event, record, facts)
+        self.refuse_ahead(event, record)?;
+        let now = self.time_with_account_event(state, event, record);
+        self.change_account(account, event, record, now, facts)
+    }
+
+    /// The stream time with this event, as far as it may move it. An event that does not say when it was created moves
+    /// none.
+    #[must_use]
+    pub fn time_with_account_event(
+        &self,
+        state: &PartitionState,
+        event: &AccountEvent,
+        record: &Record<'_>,
+    ) -> Micros {
+        let reach = event.created_at.and_then(|time| reach(time, record.time, self.base().time.skew));
+        reach.map_or(state.stream_time(), |reach| reach.max(state.stream_time()))
+    }
+
+    /// What was created later than time may move would stand above all that follows until then. Where a record of a topic
+    /// has no time, its event is applied and moves none.
+    fn refuse_ahead(&self, event: &AccountEvent, record: &Record<'_>) -> Result<(), Refusal> {
+        let Some(created) = event.created_at else { return Ok(()) };
+        let skew = self.base().time.skew;
+        match record.time {
+            RecordTime::Written(written) if created > written.plus(skew) => {
+                let skew = span(skew);
+                refuse(
+                    INVALID,
+                    format!(
+                        "createdAt {created} is more than {skew} after its record was written ({written}): mend the \
+                         sender's clock"
+                    ),
+                )
+            }
+            RecordTime::LineFarAhead => refuse(
+                INVALID,
+                format!("createdAt {created} lies far ahead of the lines around it: mend the sender's clock"),
+            ),
+            _ => Ok(()),
+        }
     }
 
     fn change_account<'a>(
@@ -76,6 +117,7 @@ impl Engine {
         account: &Account,
         event: &'a AccountEvent,
         record: &Record<'a>,
+        now: Micros,
         mut facts: SmallVec<[Fact; 3]>,
     ) -> Result<Decision<'a>, Refusal> {
         match &event.change {
@@ -112,7 +154,9 @@ impl Engine {
             }
             AccountChange::Close { .. } => facts.push(Fact::StandingSet { bit: Standing::CLOSED, on: true }),
             AccountChange::Flag { name, set, .. } => facts.extend(flag(account, name, *set)?),
-            AccountChange::Update(update) => return self.update(account, event, update, record, facts),
+            AccountChange::Update(update) => {
+                return self.update(account, update, (event, record), now, facts);
+            }
         }
         Ok(Decision { outcome: None, change: change(Cow::Borrowed(event.account.as_str()), facts) })
     }
@@ -120,9 +164,9 @@ impl Engine {
     fn update<'a>(
         &'a self,
         account: &Account,
-        event: &'a AccountEvent,
         update: &Update,
-        record: &Record<'a>,
+        (event, record): (&'a AccountEvent, &Record<'a>),
+        now: Micros,
         mut facts: SmallVec<[Fact; 3]>,
     ) -> Result<Decision<'a>, Refusal> {
         let patch = patch(update)?;
@@ -139,7 +183,8 @@ impl Engine {
             });
         };
         let hold = TransactionId::parse(transaction_id)
-            .and_then(|id| account.holds().iter().find(|hold| hold.transaction_id == id));
+            .and_then(|id| account.holds().iter().find(|hold| hold.transaction_id == id))
+            .filter(|hold| hold.expires > now);
         let Some(hold) = hold else {
             return refuse(
                 INVALID,

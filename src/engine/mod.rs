@@ -8,15 +8,17 @@ mod account;
 mod pending;
 mod pos;
 
+pub use crate::checks::time::Files;
 pub use account::Refusal;
 
-use crate::checks::{Check, Effect, Finding, Parameters, Texts};
+use crate::checks::{Check, Effect, Finding, ParameterSet, Parameters, Texts};
 use crate::domain::cut::cut_to;
-use crate::domain::enums::{EventType, Language, Verdict};
+use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
 use crate::domain::hashing::hash128;
 use crate::domain::ids::TransactionId;
 use crate::domain::outcome::{Message, Outcome, Source};
 use crate::domain::pos_event::PosEvent;
+use crate::domain::record::RecordTime;
 use crate::domain::{Micros, limits};
 use crate::state::Change;
 use smallvec::SmallVec;
@@ -39,17 +41,13 @@ pub struct Record<'a> {
     pub source: Source<'a>,
     /// Its key, the account.
     pub key: &'a str,
+    /// What is known of when it was written.
+    pub time: RecordTime,
     /// Next offset per other input topic of the partition.
     pub positions: &'a [(String, i64)],
 }
 
 impl Record<'_> {
-    /// The record's timestamp; none where Kafka has none (-1).
-    #[must_use]
-    pub fn timestamp(&self) -> Option<Micros> {
-        (self.source.timestamp_millis >= 0).then(|| Micros::from_millis(self.source.timestamp_millis))
-    }
-
     fn transaction_id(&self, digest: u64, ordinal: u32) -> TransactionId {
         TransactionId::derive(self.source.topic, self.source.partition, self.source.offset, digest, ordinal)
     }
@@ -83,6 +81,17 @@ impl Engine {
     #[must_use]
     pub fn ruleset(&self) -> &str {
         &self.ruleset
+    }
+
+    /// How the times of a file's lines are believed.
+    #[must_use]
+    pub fn files(&self) -> Files {
+        self.base().time.files
+    }
+
+    /// The parameters without overrides.
+    fn base(&self) -> &ParameterSet {
+        self.parameters.of(CountryCode::Unrecognized, Currency::Unrecognized)
     }
 
     /// The answer to a record that could not be decoded; `digest` is that of its bytes.

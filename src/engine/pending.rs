@@ -2,11 +2,10 @@
 
 use super::pos::uses_limit;
 use super::{Decision, Engine, Record, change};
-use crate::checks::repeat::Digest;
 use crate::checks::{Check, Effect, Finding};
+use crate::domain::Micros;
 use crate::domain::enums::{EventType, MessageType, Verdict};
 use crate::domain::ids::TransactionId;
-use crate::domain::pos_event::PosEvent;
 use crate::state::{Account, Booking, Fact, Hold, PartitionState, Standing};
 use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
@@ -20,21 +19,20 @@ pub(super) enum End {
 }
 
 impl Engine {
-    /// The second outcome of the hold that ran out first, where one has at `now`. `ordinal`: how many
-    /// outcomes this record has caused before, its own included.
+    /// The second outcome of the hold that ran out first, where one has at `now`. `digest` is that of what moved time, and
+    /// `ordinal` how many outcomes this record has caused before, its own included.
     #[must_use]
     pub fn expire<'a>(
         &'a self,
         state: &PartitionState,
         record: &Record<'a>,
-        event: &PosEvent<'_>,
+        digest: u64,
         ordinal: u32,
-        now: crate::domain::Micros,
+        now: Micros,
     ) -> Option<Decision<'a>> {
         let (account, transaction_id) = state.expired_hold(now)?;
         let hold = account.holds().iter().find(|hold| hold.transaction_id == transaction_id)?;
-        // Of the content, as the event's own id: the same whatever format it came in.
-        let id = record.transaction_id(Digest::of(event).content, ordinal);
+        let id = record.transaction_id(digest, ordinal);
         Some(self.end_pending(record, account, hold, End::Expired, id, SmallVec::new()))
     }
 

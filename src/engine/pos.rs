@@ -3,6 +3,7 @@
 use super::{Decision, Engine, Record, change, describe};
 use crate::checks::form::{self, Envelope};
 use crate::checks::repeat::{self, Digest, Repeat};
+use crate::checks::time::reach;
 use crate::checks::{Check, Context, Effect, Finding, Findings, ParameterSet, SoundEvent};
 use crate::domain::enums::{ActionCode, CountryCode, Currency, EventType, Language, MessageType, Verdict};
 use crate::domain::outcome::{Message, Outcome};
@@ -25,7 +26,7 @@ impl Engine {
         event: &'a PosEvent<'a>,
         record: &Record<'a>,
     ) -> Result<SoundEvent<'a>, Outcome<'a>> {
-        let envelope = Envelope { key: record.key, timestamp: record.timestamp() };
+        let envelope = Envelope { key: record.key, time: record.time };
         form::check(event, envelope, self.parameters_of(event)).map_err(|findings| {
             let language = event.conversation_language.value().unwrap_or(Language::En);
             let messages = self.messages(findings.into_vec(), language);
@@ -34,6 +35,20 @@ impl Engine {
             describe(&mut outcome, event);
             outcome
         })
+    }
+
+    /// What ids are made of besides a record's place: the content, the same whatever format it came in.
+    #[must_use]
+    pub fn digest(event: &PosEvent<'_>) -> u64 {
+        Digest::of(event).content
+    }
+
+    /// The stream time with this event, as far as it may move it: the `now` to decide it at.
+    #[must_use]
+    pub fn time_with(&self, state: &PartitionState, event: &SoundEvent<'_>, record: &Record<'_>) -> Micros {
+        let skew = self.parameters_of(event.event).time.skew;
+        let reach = reach(event.time, record.time, skew);
+        reach.map_or(state.stream_time(), |reach| reach.max(state.stream_time()))
     }
 
     /// Decides on an event whose form is sound. `now` is the stream time, this event included.

@@ -14,6 +14,7 @@ use super::{
     settings::Settings,
     suspect::Suspects,
 };
+use crate::domain::record::RecordTime;
 
 type Lent<'c, B> = <<B as Broker>::Consumer as GroupConsumer>::Record<'c>;
 
@@ -257,6 +258,7 @@ fn in_record<R: InboundRecord>(lent: &R) -> InRecord<'_> {
         partition: source.partition,
         offset: lent.offset(),
         timestamp_millis: lent.timestamp_millis(),
+        time: RecordTime::of_millis(lent.timestamp_millis()),
         key: lent.key(),
         value: lent.value(),
         schema_guid: lent.schema_guid(),

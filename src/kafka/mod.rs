@@ -80,6 +80,10 @@ pub fn run<D: Deciders>(
     let partitions = again(&cluster, patience, || topics::verify(cluster.admin(), &settings))?;
     if settings.check_topic_configs {
         again(&cluster, patience, || brokers::verify(cluster.admin()))?;
+        for times in again(&cluster, patience, || topics::times(cluster.admin(), &settings))? {
+            let level = if times.are_the_senders() { log::Level::Warn } else { log::Level::Info };
+            log::log!(level, "{times}");
+        }
     }
     let deciders = deciders(partitions);
     layout::verify(&cluster, &*deciders, partitions)?;

@@ -16,6 +16,8 @@ use crate::domain::limits::OUTCOME_BYTES_MAX;
 const OVERHEAD_BYTES: u64 = 64 << 10;
 /// What brokers let a topic take where nothing else is set.
 const USUAL_MESSAGE_BYTES_MAX: u64 = 1_048_588;
+const TIMESTAMP_TYPE: &str = "message.timestamp.type";
+const TIMESTAMP_AFTER: &str = "message.timestamp.after.max.ms";
 
 /// What is done about a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,24 @@ impl fmt::Display for Row {
     }
 }
 
+/// Whose times the records of the inputs have. They bound how far an event moves its partition's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// The brokers', when they are appended: for live events.
+    Broker,
+    /// Their senders': for imports and historic loads, whose inputs are merged by them.
+    Producer,
+}
+
+impl Times {
+    const fn value(self) -> &'static str {
+        match self {
+            Self::Broker => "LogAppendTime",
+            Self::Producer => "CreateTime",
+        }
+    }
+}
+
 /// How topics are created.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
@@ -66,6 +86,8 @@ pub struct Layout {
     pub replication: i32,
     /// How long records are kept, by topic: POS events, account events, outcomes, dead letters; none: for ever.
     pub retention: [Option<Duration>; 4],
+    /// Whose times the inputs have; none: the brokers' where they are made, and as they are where they exist.
+    pub times: Option<Times>,
 }
 
 /// How many partitions a topic is to have.
@@ -90,11 +112,21 @@ struct Wanted<'a> {
 
 fn wanted<'a>(
     settings: &'a Settings,
-    retention: [Option<Duration>; 4],
+    (retention, times): ([Option<Duration>; 4], Option<Times>),
     found: &BTreeMap<String, TopicState>,
 ) -> [Wanted<'a>; 6] {
     let topics = &settings.topics;
     let [pos_events, account_events, pos_outcomes, dead_letters] = retention.map(at_first);
+    let kind = |times: Times| (TIMESTAMP_TYPE.to_owned(), times.value().to_owned());
+    let input = |name, mut at_first: BTreeMap<_, _>| {
+        at_first.extend(times.is_none().then_some(kind(Times::Broker)));
+        Wanted {
+            name,
+            partitions: Partitions::AsInputs,
+            settings: times.map(kind).into_iter().collect(),
+            at_first,
+        }
+    };
     let keyed = |name, at_first| Wanted {
         name,
         partitions: Partitions::AsInputs,
@@ -112,8 +144,8 @@ fn wanted<'a>(
     let journal = journal.into_iter().chain([journal_record]);
     let outcomes = PRODUCED_AT_ONCE_BYTES_MAX.max(OUTCOME_BYTES_MAX) as u64;
     [
-        keyed(topics.pos_events.as_str(), pos_events),
-        keyed(topics.account_events.as_str(), account_events),
+        input(topics.pos_events.as_str(), pos_events),
+        input(topics.account_events.as_str(), account_events),
         Wanted {
             settings: [largest(&topics.pos_outcomes, outcomes)].into(),
             ..keyed(topics.pos_outcomes.as_str(), pos_outcomes)
@@ -170,7 +202,7 @@ pub fn plan(admin: &Admin, settings: &Settings, layout: Layout) -> Result<Vec<Ro
 }
 
 fn rows(settings: &Settings, layout: Layout, found: &BTreeMap<String, TopicState>) -> Vec<Row> {
-    let wanted = wanted(settings, layout.retention, found);
+    let wanted = wanted(settings, (layout.retention, layout.times), found);
     // Adding partitions moves keys away from their state, so what exists fixes the number: `repartition` moves both.
     let partitions = [&settings.topics.pos_events, &settings.topics.account_events]
         .into_iter()
@@ -257,7 +289,7 @@ pub fn apply(admin: &Admin, settings: &Settings, layout: Layout, rows: &[Row]) -
         )));
     }
     let found = admin.topics(&names(settings), true)?;
-    for topic in wanted(settings, layout.retention, &found) {
+    for topic in wanted(settings, (layout.retention, layout.times), &found) {
         let own: Vec<&Row> = rows.iter().filter(|row| row.topic == topic.name).collect();
         let due = |action| own.iter().filter(move |row| row.action == action);
         if let Some(row) = due(Action::Create).find(|row| row.what == "partitions") {
@@ -295,6 +327,61 @@ pub fn verify(admin: &Admin, settings: &Settings) -> Result<u32, Fault> {
     u32::try_from(partitions).map_err(|_| refused("the inputs have too many partitions"))
 }
 
+/// Whose times an input has, and what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputTimes {
+    /// The topic.
+    pub topic: String,
+    /// `message.timestamp.type`
+    kind: String,
+    /// `message.timestamp.after.max.ms`; none where the brokers have no such setting.
+    after: Option<i64>,
+}
+
+impl InputTimes {
+    /// Whether senders say when it is.
+    #[must_use]
+    pub fn are_the_senders(&self) -> bool {
+        self.kind != Times::Broker.value()
+    }
+}
+
+impl fmt::Display for InputTimes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { topic, kind, .. } = self;
+        write!(f, "{topic} has {TIMESTAMP_TYPE}={kind}: ")?;
+        if !self.are_the_senders() {
+            return f.write_str("no event moves its partition's time further than the brokers' clocks");
+        }
+        f.write_str("senders' clocks move the partition's time, ")?;
+        match self.after.filter(|millis| *millis < YEAR_MILLIS) {
+            Some(millis) => write!(f, "up to {millis} ms ahead of the brokers' ({TIMESTAMP_AFTER})")?,
+            None => write!(f, "however far ahead ({TIMESTAMP_AFTER} does not bound it)")?,
+        }
+        f.write_str(
+            "; this is for imports and historic loads, for live events: `tillgate topics create --times broker`",
+        )
+    }
+}
+
+/// Bounds from here on are none.
+const YEAR_MILLIS: i64 = 366 * 86_400_000;
+
+/// Whose times the two inputs have; a topic that is missing is left out.
+///
+/// # Errors
+/// The cluster cannot be asked.
+pub fn times(admin: &Admin, settings: &Settings) -> Result<Vec<InputTimes>, Fault> {
+    let inputs = [settings.topics.pos_events.as_str(), settings.topics.account_events.as_str()];
+    let found = admin.topics(&inputs, true)?;
+    let times = |name: &str| {
+        let settings = &found.get(name)?.settings;
+        let after = settings.get(TIMESTAMP_AFTER).and_then(|millis| millis.parse().ok());
+        Some(InputTimes { topic: name.to_owned(), kind: settings.get(TIMESTAMP_TYPE)?.clone(), after })
+    };
+    Ok(inputs.into_iter().filter_map(times).collect())
+}
+
 fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<String> {
     let topics = &settings.topics;
     let mut faults = Vec::new();
@@ -326,7 +413,7 @@ fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<Stri
         }
     }
     if settings.check_topic_configs {
-        for topic in wanted(settings, [None; 4], found) {
+        for topic in wanted(settings, ([None; 4], None), found) {
             let Some(state) = found.get(topic.name) else { continue };
             for (key, should) in &topic.settings {
                 let is = state.settings.get(key).map_or("", String::as_str);
@@ -420,8 +507,37 @@ mod tests {
     }
 
     #[test]
+    fn makes_inputs_with_the_brokers_times_and_alters_them_only_where_asked_to() {
+        let due = |times, found: &BTreeMap<String, TopicState>| -> Vec<_> {
+            let layout = Layout { partitions: 4, replication: 1, retention: [None; 4], times };
+            let rows = rows(&Settings::default(), layout, found).into_iter();
+            let due = rows.filter(|row| row.what == TIMESTAMP_TYPE && row.action != Action::Keep);
+            due.map(|row| (row.topic, row.should, row.action)).collect()
+        };
+        let of_both = |kind: &str, action| {
+            ["pos.events", "account.events"].map(|topic| (topic.to_owned(), kind.to_owned(), action)).to_vec()
+        };
+        let (fresh, right) = (BTreeMap::new(), cluster([4, 4, 4, 4, 1, 1], "-1"));
+        assert_eq!(due(None, &fresh), of_both("LogAppendTime", Action::Create));
+        assert_eq!(due(Some(Times::Producer), &fresh), of_both("CreateTime", Action::Create));
+        assert_eq!(due(None, &right), []);
+        assert_eq!(due(Some(Times::Broker), &right), of_both("LogAppendTime", Action::Alter));
+    }
+
+    #[test]
+    fn says_what_the_times_of_an_input_mean() {
+        let said = |kind: &str, after| {
+            InputTimes { topic: "pos.events".to_owned(), kind: kind.to_owned(), after }.to_string()
+        };
+        assert!(said("LogAppendTime", Some(3_600_000)).contains("than the brokers' clocks"));
+        assert!(said("CreateTime", Some(3_600_000)).contains("up to 3600000 ms ahead"));
+        assert!(said("CreateTime", Some(i64::MAX)).contains("however far ahead"));
+        assert!(said("CreateTime", None).contains("topics create --times broker"));
+    }
+
+    #[test]
     fn plans_a_fresh_cluster_as_creations_and_a_right_one_as_nothing() {
-        let layout = Layout { partitions: 4, replication: 1, retention: [None; 4] };
+        let layout = Layout { partitions: 4, replication: 1, retention: [None; 4], times: None };
         let settings = Settings::default();
         let fresh = rows(&settings, layout, &BTreeMap::new());
         assert!(fresh.iter().all(|row| row.action == Action::Create), "{fresh:?}");
@@ -431,7 +547,7 @@ mod tests {
 
     #[test]
     fn plans_to_grow_the_journal_alter_its_retention_and_refuses_to_grow_an_input() {
-        let layout = Layout { partitions: 4, replication: 1, retention: [None; 4] };
+        let layout = Layout { partitions: 4, replication: 1, retention: [None; 4], times: None };
         let rows = rows(&Settings::default(), layout, &cluster([6, 4, 6, 3, 1, 1], "100"));
         let due: Vec<_> = rows
             .iter()

@@ -34,7 +34,7 @@ pub struct LoadArgs {
     pub rate: u32,
     /// Measure besides how long answers take, with `tillgate run` beside it that writes JSON.
     ///
-    /// Records of POS events get the time at which they are sent, and outcomes are read as their readers
+    /// Records of POS events say in a header when they are sent, and outcomes are read as their readers
     /// do. At the end one JSON object goes to standard output: how many answers came, and within how many
     /// milliseconds half of them, 99 % and 99.9 %.
     #[arg(long)]

@@ -1,5 +1,10 @@
-//! How long answers take: from the time of an event's record to the moment at which a reader of committed outcomes has
-//! its outcome. Exact to the millisecond, in memory of a fixed size. Reads neither a clock nor a topic.
+//! How long answers take: from the moment at which an event is sent to the one at which a reader of committed outcomes
+//! has its outcome. Exact to the millisecond, in memory of a bounded size. Reads neither a clock nor a topic.
+
+use std::collections::VecDeque;
+
+/// The header in which a record says when it was sent, in milliseconds since 1970: its own time may be the broker's.
+pub const SENT_HEADER: &str = "tillgate.sent";
 
 /// Milliseconds up to which times are told apart; whatever takes longer counts as this.
 pub const MILLIS_MAX: usize = 120_000;
@@ -44,18 +49,67 @@ impl Latencies {
     }
 }
 
-/// The time of the record that a JSON outcome answers, in milliseconds since 1970. None where it is no outcome, or one
-/// that replaces an earlier one: its event was answered before.
+/// Records and answers that wait for one another, of each partition; where more wait, the oldest is given up: 64 MiB.
+const WAITING_MAX: usize = 4 << 20;
+
+/// When records were sent, and when their answers came: both in the order of the offsets of a partition's records, and
+/// either may be read first.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    /// Offset and milliseconds.
+    sent: VecDeque<(i64, i64)>,
+    answered: VecDeque<(i64, i64)>,
+}
+
+impl Waiting {
+    /// The record at `offset` was sent at `millis`.
+    pub fn sent(&mut self, offset: i64, millis: i64) {
+        note(&mut self.sent, offset, millis);
+    }
+
+    /// The answer to the record at `offset` came at `millis`.
+    pub fn answered(&mut self, offset: i64, millis: i64) {
+        note(&mut self.answered, offset, millis);
+    }
+
+    /// When the next record of which both are known was sent, and when its answer came.
+    pub fn next(&mut self) -> Option<[i64; 2]> {
+        while let (Some((sent, from)), Some((answered, to))) = (self.sent.front(), self.answered.front()) {
+            let (order, times) = (sent.cmp(answered), [*from, *to]);
+            // What has no answer never gets one; an answer alone is to a record of somebody else.
+            if order.is_le() {
+                self.sent.pop_front();
+            }
+            if order.is_ge() {
+                self.answered.pop_front();
+            }
+            if order.is_eq() {
+                return Some(times);
+            }
+        }
+        None
+    }
+}
+
+fn note(waiting: &mut VecDeque<(i64, i64)>, offset: i64, millis: i64) {
+    if waiting.len() == WAITING_MAX {
+        waiting.pop_front();
+    }
+    waiting.push_back((offset, millis));
+}
+
+/// The offset of the record that a JSON outcome answers. None where it is no outcome, or one that replaces an earlier one:
+/// its event was answered before.
 #[must_use]
-pub fn answered_time(outcome: &[u8]) -> Option<i64> {
+pub fn answered_offset(outcome: &[u8]) -> Option<i64> {
     // Quotation marks inside of a text are escaped, so these stand for themselves.
     let text = str::from_utf8(outcome).ok()?;
     let (before, source) = text.split_once("\"source\":{")?;
     if before.contains("\"supersedes\":") {
         return None;
     }
-    let (_, time) = source.split_once("\"timestamp\":")?;
-    time.get(..time.find('}')?)?.parse().ok()
+    let (_, offset) = source.split_once("\"offset\":")?;
+    offset.get(..offset.find([',', '}'])?)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -82,14 +136,26 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_record_time_of_first_answers_alone() {
+    fn pairs_records_and_answers_in_whatever_order_they_are_read() {
+        let mut waiting = Waiting::default();
+        waiting.answered(4, 100);
+        waiting.answered(5, 110);
+        assert_eq!(waiting.next(), None);
+        [(5, 10), (7, 20), (8, 30)].into_iter().for_each(|(offset, millis)| waiting.sent(offset, millis));
+        assert_eq!(waiting.next(), Some([10, 110]), "4 was sent by somebody else");
+        waiting.answered(8, 120);
+        assert_eq!((waiting.next(), waiting.next()), (Some([30, 120]), None), "7 has no answer");
+    }
+
+    #[test]
+    fn reads_which_record_a_first_answer_is_of() {
         let outcome = |more: &str| {
             format!(
-                r#"{{"transactionId":"x","riskCheckMessages":[{{"message":"\"source\":{{\"timestamp\":7}}"}}],{more}"source":{{"topic":"pos.events","partition":1,"offset":2,"timestamp":1736164800123}},"accountRevision":1}}"#
+                r#"{{"transactionId":"x","riskCheckMessages":[{{"message":"\"source\":{{\"offset\":7}}"}}],{more}"source":{{"topic":"pos.events","partition":1,"offset":2,"timestamp":1736164800123}},"accountRevision":1}}"#
             )
         };
-        assert_eq!(answered_time(outcome("").as_bytes()), Some(1_736_164_800_123));
-        assert_eq!(answered_time(outcome(r#""supersedes":"y","#).as_bytes()), None);
-        assert_eq!(answered_time(b"garbage"), None);
+        assert_eq!(answered_offset(outcome("").as_bytes()), Some(2));
+        assert_eq!(answered_offset(outcome(r#""supersedes":"y","#).as_bytes()), None);
+        assert_eq!(answered_offset(b"garbage"), None);
     }
 }

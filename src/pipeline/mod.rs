@@ -17,6 +17,7 @@ pub use reset::Reset;
 pub use restore::{Restore, RestoreFault};
 
 use crate::domain::outcome::Outcome;
+use crate::domain::record::RecordTime;
 
 /// Which input topic a record came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,8 +60,10 @@ pub struct InRecord<'a> {
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
-    /// Its timestamp, milliseconds; -1: none.
+    /// Its timestamp as its outcomes name it, milliseconds; -1: none.
     pub timestamp_millis: i64,
+    /// What is known of when it was written.
+    pub time: RecordTime,
     /// Its key.
     pub key: Option<&'a [u8]>,
     /// Its value; none for a tombstone.

@@ -4,7 +4,9 @@ use super::journal::{Journal, JournalBatch};
 use super::{InRecord, Input, OutcomeEncoding, Output};
 use crate::codec::journal::Head;
 use crate::codec::{self, DecodeError, SchemaRef, Schemas};
+use crate::domain::Micros;
 use crate::domain::cut::cut_to;
+use crate::domain::enums::Verdict;
 use crate::domain::hashing::hash64;
 use crate::domain::limits;
 use crate::domain::outcome::{Outcome, Source};
@@ -74,6 +76,12 @@ impl Partition {
             committed_positions: [None; 2],
             encoded: Vec::new(),
         }
+    }
+
+    /// Lets stream time begin here: for inputs that are not a topic's.
+    pub fn begin_at(&mut self, time: Micros) {
+        self.state.advance(time);
+        self.state.keep();
     }
 
     /// The state, to look at.
@@ -201,7 +209,7 @@ impl Partition {
             offset: record.offset,
             timestamp_millis: record.timestamp_millis,
         };
-        let at = Record { source, key, positions: &next[record.input.other() as usize] };
+        let at = Record { source, key, time: record.time, positions: &next[record.input.other() as usize] };
         (engine, at, Effects { state, journal, encoding: &options.encoding, encoded })
     }
 
@@ -231,15 +239,13 @@ impl Partition {
                 return Ok(());
             }
         };
-        effects.state.advance(sound.time);
-        let now = effects.state.stream_time();
-        for ordinal in 1..=limits::EXPIRIES_PER_INPUT_MAX as u32 {
-            let Some(ended) = engine.expire(effects.state, &at, &event, ordinal, now) else {
-                break;
-            };
-            effects.carry_out(ended, out)?;
+        let now = engine.time_with(effects.state, &sound, &at);
+        let mut decision = engine.decide(effects.state, &sound, &at, now);
+        // What cannot be evaluated moves no time; whether it can does not hang on the holds that run out.
+        let evaluated = decision.outcome.as_ref().is_some_and(|own| own.verdict != Verdict::NotEvaluated);
+        if evaluated && effects.advance(engine, &at, || Engine::digest(&event), now, out)? {
+            decision = engine.decide(effects.state, &sound, &at, now);
         }
-        let decision = engine.decide(effects.state, &sound, &at, now);
         effects.carry_out(decision, out)?;
         Ok(())
     }
@@ -262,7 +268,14 @@ impl Partition {
                 return Ok(());
             }
         };
-        match engine.apply_account_event(effects.state, &event, &at) {
+        let now = engine.time_with_account_event(effects.state, &event, &at);
+        let mut applied = engine.apply_account_event(effects.state, &event, &at);
+        // Only what applies moves time: neither a dead letter nor an event that was applied before.
+        let applies = applied.as_ref().is_ok_and(|decision| decision.change.is_some());
+        if applies && effects.advance(engine, &at, || hash64(event.id.as_bytes()), now, out)? {
+            applied = engine.apply_account_event(effects.state, &event, &at);
+        }
+        match applied {
             Ok(decision) => effects.carry_out(decision, out)?,
             Err(refusal) => dead_letter(out, record, refusal.code, &refusal.message),
         }
@@ -309,6 +322,30 @@ struct Effects<'p> {
 }
 
 impl Effects<'_> {
+    /// Lets stream time go on to `now`, and the holds run out that have until then; whether one did. `digest` is of what
+    /// moves it.
+    fn advance(
+        &mut self,
+        engine: &Engine,
+        at: &Record<'_>,
+        digest: impl FnOnce() -> u64,
+        now: Micros,
+        out: &mut dyn Output,
+    ) -> Result<bool, StateFault> {
+        self.state.advance(now);
+        if self.state.expired_hold(now).is_none() {
+            return Ok(false);
+        }
+        let digest = digest();
+        for ordinal in 1..=limits::EXPIRIES_PER_INPUT_MAX as u32 {
+            let Some(ended) = engine.expire(self.state, at, digest, ordinal, now) else {
+                break;
+            };
+            self.carry_out(ended, out)?;
+        }
+        Ok(true)
+    }
+
     /// Applies a decision, writes its facts into the journal and its outcome to `out`.
     fn carry_out(&mut self, decision: Decision<'_>, out: &mut dyn Output) -> Result<(), StateFault> {
         if let Some(change) = &decision.change {

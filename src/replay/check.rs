@@ -53,14 +53,15 @@ pub trait CheckSink {
 /// [`ReplayError`] where a file cannot be read or written.
 pub fn check(options: CheckOptions<'_>, sink: &mut dyn CheckSink) -> Result<Summary, ReplayError> {
     let CheckOptions { pos_events, account_events, partitions, threads, engine, options, schemas } = options;
-    let mut merge = Merge::new(pos_events, account_events, partitions)?;
+    let mut merge = Merge::new(pos_events, account_events, partitions, engine.files())?;
+    let begins_at = merge.begins_at();
     let threads = threads.clamp(1, partitions as usize);
     std::thread::scope(|scope| {
         let (chunks_in, chunks) = sync_channel(CHUNKS_WAITING);
         scope.spawn(move || read(&mut merge, &chunks_in));
         let workers: Vec<Channel> = (0..threads)
             .map(|place| {
-                let mut worker = Worker::new(place, threads, partitions, &engine, &options);
+                let mut worker = Worker::new((place, threads), partitions, &engine, &options, begins_at);
                 let (to_worker, inbox) = sync_channel::<Arc<Chunk>>(CHUNKS_WAITING);
                 let (outbox, from_worker) = sync_channel(CHUNKS_WAITING);
                 scope.spawn(move || {

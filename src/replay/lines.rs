@@ -1,12 +1,15 @@
 //! Lines of an event file: plain or zstd, a path or standard input.
 
 use super::ReplayError;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 /// Longest line that is read, bytes: several times the largest real event (201 kB).
 const LINE_BYTES_MAX: usize = 16 << 20;
 const BUFFER_BYTES: usize = 256 << 10;
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// What some programs write at the beginning of a file in UTF-8; where files were put together, lines begin with it.
+const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// The lines of a file.
 pub struct Lines {
@@ -20,7 +23,7 @@ pub struct Lines {
 /// Opens a file of JSON Lines; `-` is standard input, zstd is recognised by its first bytes.
 ///
 /// # Errors
-/// [`ReplayError::File`]
+/// [`ReplayError::File`], [`ReplayError::Utf16`]
 pub fn open(path: &Path) -> Result<Lines, ReplayError> {
     let fault = |source| ReplayError::File { what: "open", path: path.to_owned(), source };
     let taken = std::sync::Arc::default();
@@ -29,16 +32,31 @@ pub fn open(path: &Path) -> Result<Lines, ReplayError> {
     } else {
         Box::new(std::fs::File::open(path).map_err(fault)?)
     };
-    let mut input =
-        BufReader::with_capacity(BUFFER_BYTES, Counted { raw, taken: std::sync::Arc::clone(&taken) });
-    let is_zstd = input.fill_buf().map_err(fault)?.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
-    let input: Box<dyn BufRead + Send> = if is_zstd {
+    let raw = Counted { raw, taken: std::sync::Arc::clone(&taken) };
+    let (first, input) = look(BufReader::with_capacity(BUFFER_BYTES, raw)).map_err(fault)?;
+    let (first, input): (_, Box<dyn BufRead + Send>) = if first == ZSTD {
         let plain = zstd::stream::read::Decoder::with_buffer(input).map_err(fault)?;
-        Box::new(BufReader::with_capacity(BUFFER_BYTES, plain))
+        let (first, input) = look(BufReader::with_capacity(BUFFER_BYTES, plain)).map_err(fault)?;
+        (first, Box::new(input))
     } else {
-        Box::new(input)
+        (first, Box::new(input))
     };
+    if is_utf16(&first) {
+        return Err(ReplayError::Utf16 { path: path.to_owned() });
+    }
     Ok(Lines { path: path.to_owned(), input, line: 0, taken })
+}
+
+/// The first bytes, and the input with them still in it. A pipe may give them one by one.
+fn look<R: BufRead>(mut input: R) -> std::io::Result<(Vec<u8>, std::io::Chain<Cursor<Vec<u8>>, R>)> {
+    let mut first = Vec::new();
+    input.by_ref().take(ZSTD.len() as u64).read_to_end(&mut first)?;
+    Ok((first.clone(), Cursor::new(first).chain(input)))
+}
+
+/// By its mark, or because every other byte of what begins a line of JSON is 0.
+fn is_utf16(first: &[u8]) -> bool {
+    matches!(first, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=0xff, ..] | [1..=0xff, 0, ..])
 }
 
 impl Lines {
@@ -66,6 +84,9 @@ impl Lines {
             }
             while matches!(line.last(), Some(b'\n' | b'\r')) {
                 line.pop();
+            }
+            if line.starts_with(&BYTE_ORDER_MARK) {
+                line.drain(..BYTE_ORDER_MARK.len());
             }
             if !line.trim_ascii().is_empty() {
                 return Ok(Some(self.line));

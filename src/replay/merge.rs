@@ -3,10 +3,14 @@
 
 use super::ReplayError;
 use super::lines::Lines;
+use super::times::{Neighbours, Times};
 use crate::codec::json::{peek_account_event, peek_pos_event};
 use crate::domain::Micros;
 use crate::domain::partitioner::partition_of;
+use crate::domain::record::RecordTime;
+use crate::engine::Files;
 use crate::pipeline::Input;
+use std::collections::VecDeque;
 
 /// A record of a chunk: where its bytes are, and where it would stand in Kafka.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +23,8 @@ pub struct Entry {
     pub offset: i64,
     /// Its time, milliseconds.
     pub timestamp_millis: i64,
+    /// Whether its time may move stream time.
+    pub time: RecordTime,
     /// Line number in its file, from 1.
     pub line: u64,
     /// Where its key ends and its value begins in the chunk's bytes; the key is none where it is empty.
@@ -49,71 +55,123 @@ impl Chunk {
     }
 }
 
-/// The next line of one input, with what it says of itself.
-struct Head {
+/// A line that is yet to be taken, with what it says of itself.
+#[derive(Default)]
+struct Line {
     bytes: Vec<u8>,
-    line: u64,
+    number: u64,
     account: String,
-    time: Micros,
+    terminal: String,
+    time: Option<Micros>,
+    /// What the lines after it say of its time, once that was asked.
+    neighbours: Option<Neighbours>,
 }
 
 struct Side {
     input: Input,
     lines: Lines,
-    head: Option<Head>,
-    /// Time of a line that says none: that of the line before.
+    /// The next line, and those after it that were looked at.
+    ahead: VecDeque<Line>,
+    /// A line that was taken: its memory.
+    spare: Option<Line>,
+    ended: bool,
+    /// Time of a line that says none: that of the last one that moved stream time.
     last_time: Micros,
     offsets: Vec<i64>,
 }
 
 impl Side {
-    fn new(input: Input, lines: Lines, partitions: u32) -> Result<Self, ReplayError> {
-        let head = Head { bytes: Vec::new(), line: 0, account: String::new(), time: Micros(0) };
+    fn new(input: Input, lines: Lines, partitions: u32) -> Self {
         let offsets = vec![0; partitions as usize];
-        let mut side = Self { input, lines, head: Some(head), last_time: Micros(0), offsets };
-        side.advance()?;
-        Ok(side)
+        let (ahead, last_time) = (VecDeque::new(), Micros(0));
+        Self { input, lines, ahead, spare: None, ended: false, last_time, offsets }
     }
 
-    fn advance(&mut self) -> Result<(), ReplayError> {
-        let Some(head) = &mut self.head else { return Ok(()) };
-        match self.lines.next(&mut head.bytes)? {
-            None => self.head = None,
-            Some(line) => {
-                let peek = match self.input {
-                    Input::PosEvents => peek_pos_event(&head.bytes),
-                    Input::AccountEvents => peek_account_event(&head.bytes),
-                };
-                self.last_time = peek.time.unwrap_or(self.last_time);
-                head.account.clear();
-                head.account.push_str(peek.account.as_deref().unwrap_or_default());
-                (head.line, head.time) = (line, self.last_time);
-            }
+    /// Reads on until so many lines are there, or all.
+    fn fill(&mut self, lines: usize) -> Result<(), ReplayError> {
+        while self.ahead.len() < lines && !self.ended {
+            let mut line = self.spare.take().unwrap_or_default();
+            let Some(number) = self.lines.next(&mut line.bytes)? else {
+                self.ended = true;
+                break;
+            };
+            let peek = match self.input {
+                Input::PosEvents => peek_pos_event(&line.bytes),
+                Input::AccountEvents => peek_account_event(&line.bytes),
+            };
+            (line.number, line.time, line.neighbours) = (number, peek.time, None);
+            line.account.clear();
+            line.account.push_str(peek.account.as_deref().unwrap_or_default());
+            line.terminal.clear();
+            line.terminal.push_str(peek.terminal.as_deref().unwrap_or_default().trim());
+            self.ahead.push_back(line);
         }
         Ok(())
     }
 
-    /// Moves the head into the chunk.
-    fn take(&mut self, chunk: &mut Chunk, partitions: u32) -> Result<(), ReplayError> {
-        if let Some(head) = &self.head {
-            let begin = chunk.bytes.len();
-            chunk.bytes.extend_from_slice(head.account.as_bytes());
-            let middle = chunk.bytes.len();
-            chunk.bytes.extend_from_slice(&head.bytes);
-            let partition = partition_of(head.account.as_bytes(), partitions);
-            let offset = &mut self.offsets[partition as usize];
-            chunk.entries.push(Entry {
-                input: self.input,
-                partition,
-                offset: *offset,
-                timestamp_millis: head.time.0.div_euclid(1_000),
-                line: head.line,
-                key: (begin, middle),
-                value: (middle, chunk.bytes.len()),
-            });
-            *offset += 1;
+    /// The earliest time that one of the lines says that were read.
+    fn earliest(&self) -> Option<Micros> {
+        self.ahead.iter().filter_map(|line| line.time).min()
+    }
+
+    /// Where the next line is merged, and whether it may move stream time; none at the end.
+    fn next(&mut self, times: &Times) -> Result<Option<(Micros, RecordTime)>, ReplayError> {
+        self.fill(1)?;
+        let Some(line) = self.ahead.front() else { return Ok(None) };
+        let Some(time) = line.time else { return Ok(Some((self.last_time, RecordTime::Line))) };
+        if !times.is_far(time) {
+            return Ok(Some((time, RecordTime::Line)));
         }
-        self.advance()
+        let neighbours = match line.neighbours {
+            Some(neighbours) => neighbours,
+            None => self.look(time, times)?,
+        };
+        Ok(Some(times.of_far(time, neighbours)))
+    }
+
+    /// What the lines after the next one say of its time.
+    fn look(&mut self, time: Micros, times: &Times) -> Result<Neighbours, ReplayError> {
+        self.fill(times.files.lines.saturating_add(1))?;
+        let is_account = self.input == Input::AccountEvents;
+        let mut lines = self.ahead.iter_mut();
+        let Some(line) = lines.next() else { return Ok(Neighbours::default()) };
+        let mut neighbours = Neighbours::default();
+        for after in lines.take(times.files.lines) {
+            let is_other = is_account || (&after.account, &after.terminal) != (&line.account, &line.terminal);
+            if let Some(says) = after.time {
+                neighbours.note(time, says, is_other, times.files.ahead);
+            }
+        }
+        line.neighbours = Some(neighbours);
+        Ok(neighbours)
+    }
+
+    /// Moves the next line into the chunk.
+    fn take(&mut self, chunk: &mut Chunk, partitions: u32, time: RecordTime, times: &mut Times) {
+        let Some(line) = self.ahead.pop_front() else { return };
+        let own = line.time.unwrap_or(self.last_time);
+        if time == RecordTime::Line {
+            self.last_time = own;
+            times.move_to(line.time);
+        }
+        let begin = chunk.bytes.len();
+        chunk.bytes.extend_from_slice(line.account.as_bytes());
+        let middle = chunk.bytes.len();
+        chunk.bytes.extend_from_slice(&line.bytes);
+        let partition = partition_of(line.account.as_bytes(), partitions);
+        let offset = &mut self.offsets[partition as usize];
+        chunk.entries.push(Entry {
+            input: self.input,
+            partition,
+            offset: *offset,
+            timestamp_millis: own.0.div_euclid(1_000),
+            time,
+            line: line.number,
+            key: (begin, middle),
+            value: (middle, chunk.bytes.len()),
+        });
+        *offset += 1;
+        self.spare = Some(line);
     }
 }
 
@@ -122,6 +180,7 @@ pub struct Merge {
     pos_events: Side,
     account_events: Option<Side>,
     partitions: u32,
+    times: Times,
 }
 
 impl Merge {
@@ -133,14 +192,25 @@ impl Merge {
         pos_events: Lines,
         account_events: Option<Lines>,
         partitions: u32,
+        files: Files,
     ) -> Result<Self, ReplayError> {
-        let side = |lines| Side::new(Input::AccountEvents, lines, partitions);
-        let account_events = account_events.map(side).transpose()?;
-        Ok(Self {
-            pos_events: Side::new(Input::PosEvents, pos_events, partitions)?,
-            account_events,
-            partitions,
-        })
+        let mut pos_events = Side::new(Input::PosEvents, pos_events, partitions);
+        let mut account_events =
+            account_events.map(|lines| Side::new(Input::AccountEvents, lines, partitions));
+        let first = files.lines.saturating_add(1);
+        pos_events.fill(first)?;
+        let mut earliest = pos_events.earliest();
+        if let Some(side) = account_events.as_mut().filter(|_| earliest.is_none()) {
+            side.fill(first)?;
+            earliest = side.earliest();
+        }
+        Ok(Self { pos_events, account_events, partitions, times: Times::new(files, earliest) })
+    }
+
+    /// Where stream time begins; none where no line says when it is of.
+    #[must_use]
+    pub fn begins_at(&self) -> Option<Micros> {
+        self.times.now()
     }
 
     /// The next records, at most so many; none at the end.
@@ -152,17 +222,18 @@ impl Merge {
         const BYTES_MAX: usize = 8 << 20;
         let mut chunk = Chunk::default();
         while chunk.entries.len() < most && chunk.bytes.len() < BYTES_MAX {
-            let pos_time = self.pos_events.head.as_ref().map(|head| head.time);
-            let account_time =
-                self.account_events.as_ref().and_then(|side| side.head.as_ref()).map(|head| head.time);
-            match (pos_time, account_time, &mut self.account_events) {
-                (Some(pos), Some(account), Some(side)) if account <= pos => {
-                    side.take(&mut chunk, self.partitions)?
-                }
-                (None, Some(_), Some(side)) => side.take(&mut chunk, self.partitions)?,
-                (Some(_), ..) => self.pos_events.take(&mut chunk, self.partitions)?,
+            let pos = self.pos_events.next(&self.times)?;
+            let account = match &mut self.account_events {
+                Some(side) => side.next(&self.times)?,
+                None => None,
+            };
+            let (side, time) = match (pos, account, &mut self.account_events) {
+                (Some((pos, _)), Some((account, time)), Some(side)) if account <= pos => (side, time),
+                (None, Some((_, time)), Some(side)) => (side, time),
+                (Some((_, time)), ..) => (&mut self.pos_events, time),
                 (None, ..) => break,
-            }
+            };
+            side.take(&mut chunk, self.partitions, time, &mut self.times);
         }
         Ok((!chunk.entries.is_empty()).then_some(chunk))
     }

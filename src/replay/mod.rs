@@ -14,6 +14,7 @@ mod rulebook;
 mod source;
 mod state;
 mod summary;
+mod times;
 mod verify;
 mod walk;
 mod workers;
@@ -52,6 +53,12 @@ pub enum ReplayError {
         line: u64,
         /// The bound.
         most: usize,
+    },
+    /// A file is not UTF-8.
+    #[error("{path} is UTF-16: write it as UTF-8", path = .path.display())]
+    Utf16 {
+        /// The file.
+        path: PathBuf,
     },
     /// What was recorded cannot be decided again, or not further.
     #[error("{0}")]

@@ -2,6 +2,7 @@
 
 use crate::domain::enums::Verdict;
 use crate::domain::outcome::Outcome;
+use crate::domain::record::RecordTime;
 use crate::pipeline::Input;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +12,10 @@ use std::fmt;
 pub struct Summary {
     /// Records read, per input.
     pub records: [u64; 2],
+    /// Records whose time lies far ahead of the lines around them, so that it moved no time.
+    pub far_ahead: u64,
+    /// Records that gave no outcome and cannot be applied: they name no account, or cannot be read.
+    pub lost: u64,
     /// Outcomes by verdict.
     pub outcomes: BTreeMap<Verdict, u64>,
     /// Messages by code.
@@ -21,8 +26,16 @@ pub struct Summary {
 
 impl Summary {
     /// Counts a record.
-    pub fn count_record(&mut self, input: Input) {
+    pub fn count_record(&mut self, input: Input, time: RecordTime) {
         self.records[input as usize] += 1;
+        self.far_ahead += u64::from(time == RecordTime::LineFarAhead);
+    }
+
+    /// Counts a record that gave a dead letter of this code and no outcome. An account event that was read and refused is
+    /// told with its reason, and not lost.
+    pub fn count_unanswered(&mut self, input: Input, code: &'static str) {
+        const UNREADABLE: [&str; 2] = ["400.001", "400.005"];
+        self.lost += u64::from(input == Input::PosEvents || UNREADABLE.contains(&code));
     }
 
     /// Counts an outcome and its messages.
@@ -43,6 +56,8 @@ impl Summary {
         for (sum, count) in self.records.iter_mut().zip(other.records) {
             *sum += count;
         }
+        self.far_ahead += other.far_ahead;
+        self.lost += other.lost;
         for (verdict, count) in &other.outcomes {
             *self.outcomes.entry(*verdict).or_default() += count;
         }
@@ -72,6 +87,10 @@ impl fmt::Display for Summary {
                 writeln!(f, "  {code:<26}{count:>12}")?;
             }
         }
-        Ok(())
+        match self.far_ahead {
+            0 => Ok(()),
+            1 => writeln!(f, "1 line lies far ahead of its neighbours and moved no time"),
+            lines => writeln!(f, "{lines} lines lie far ahead of their neighbours and moved no time"),
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::state::compare_states;
 use crate::codec::Schemas;
 use crate::codec::journal::Head;
 use crate::codec::rulesets::{RulesetChange, hash_text};
+use crate::domain::record::RecordTime;
 use crate::engine::Engine;
 use crate::pipeline::{InRecord, Input, Interrupt, Partition, PartitionOptions, Restore};
 use std::sync::Arc;
@@ -307,6 +308,7 @@ impl Walk<'_> {
             partition: self.partition,
             offset: head.offset,
             timestamp_millis: head.timestamp_millis,
+            time: RecordTime::of_millis(head.timestamp_millis),
             key: head.key(),
             value: head.value(),
             schema_guid: head.schema_guid(),

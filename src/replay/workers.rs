@@ -3,6 +3,7 @@
 use super::merge::Chunk;
 use super::summary::Summary;
 use crate::codec::Schemas;
+use crate::domain::Micros;
 use crate::domain::outcome::Outcome;
 use crate::engine::Engine;
 use crate::pipeline::{InRecord, Input, Output, Partition, PartitionOptions};
@@ -34,18 +35,23 @@ pub struct Worker {
 const KEEP_EVERY: usize = 4096;
 
 impl Worker {
-    /// The worker in this place among so many.
+    /// The worker in this place among so many. Stream time of its partitions begins at `begins_at`.
     pub fn new(
-        place: usize,
-        of: usize,
+        (place, of): (usize, usize),
         partitions: u32,
         engine: &Arc<Engine>,
         options: &PartitionOptions,
+        begins_at: Option<Micros>,
     ) -> Self {
-        let own = (0..partitions).filter(|partition| *partition as usize % of == place);
-        let partitions =
-            own.map(|partition| Partition::new(engine.clone(), partition as i32, options.clone())).collect();
-        Self { place, of, partitions }
+        let partition = |number: u32| {
+            let mut partition = Partition::new(engine.clone(), number as i32, options.clone());
+            if let Some(time) = begins_at {
+                partition.begin_at(time);
+            }
+            partition
+        };
+        let own = (0..partitions).filter(|number| *number as usize % of == place);
+        Self { place, of, partitions: own.map(partition).collect() }
     }
 
     /// Decides the worker's own records of a chunk.
@@ -62,13 +68,19 @@ impl Worker {
                 partition: entry.partition as i32,
                 offset: entry.offset,
                 timestamp_millis: entry.timestamp_millis,
+                time: entry.time,
                 key: chunk.key(entry),
                 value: Some(chunk.value(entry)),
                 schema_guid: None,
             };
-            answers.summary.count_record(entry.input);
-            let mut collect = Collect { answers: &mut answers, place, line: entry.line };
-            if let Err(interrupt) = partition.on_record(schemas, &record, &mut collect) {
+            answers.summary.count_record(entry.input, entry.time);
+            let mut collect =
+                Collect { answers: &mut answers, place, line: entry.line, letter: None, answered: false };
+            let taken = partition.on_record(schemas, &record, &mut collect);
+            if let Some(code) = collect.letter.filter(|_| !collect.answered) {
+                answers.summary.count_unanswered(entry.input, code);
+            }
+            if let Err(interrupt) = taken {
                 answers.broken = Some((record.partition, interrupt.to_string()));
                 return answers;
             }
@@ -87,16 +99,22 @@ struct Collect<'w> {
     answers: &'w mut Answers,
     place: usize,
     line: u64,
+    /// Code of the record's dead letter.
+    letter: Option<&'static str>,
+    /// Whether the record has an outcome.
+    answered: bool,
 }
 
 impl Output for Collect<'_> {
     fn outcome(&mut self, outcome: &Outcome<'_>, _key: &[u8], value: &[u8]) {
+        self.answered = true;
         self.answers.summary.count_outcome(outcome);
         self.answers.bytes.extend_from_slice(value);
         self.answers.ends.push((self.place, self.answers.bytes.len()));
     }
 
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+        self.letter = Some(code);
         self.answers.summary.count_dead_letter(code);
         self.answers.dead_letters.push((record.input, self.line, format!("{code} {message}")));
     }

@@ -120,7 +120,7 @@ fn of_type(draw: &mut Draw, ours: &Json, named: &mut Vec<(Json, Value)>) -> (Jso
                 items.extend((0..draw.below(4)).map(|_| first.clone()));
                 (json!({"type": "array", "items": schema}), Value::Array(items))
             }
-            "long" => (ours.clone(), Value::TimestampMicros(draw.next() as i64)),
+            "long" => (ours.clone(), Value::TimestampMicros(draw.next() as i64 >> draw.below(16))),
             "bytes" => decimal(draw, ours),
             other => panic!("{other}"),
         },

@@ -12,7 +12,10 @@ pub fn event(value: &Value) -> PosEvent<'static> {
         event_type: symbol(value, "eventType", EventType::from_symbol),
         category_type: symbol(value, "categoryType", CategoryType::from_symbol),
         time: match field(value, "time") {
-            Some(Value::TimestampMicros(micros)) => Field::Value(Micros(*micros)),
+            Some(Value::TimestampMicros(micros)) if Micros(*micros).has_a_date() => {
+                Field::Value(Micros(*micros))
+            }
+            Some(Value::TimestampMicros(_)) => Field::Invalid("".into()),
             other => panic!("{other:?}"),
         },
         nfc_id: text(value, "nfcId"),
@@ -99,6 +102,7 @@ pub fn without_invalid_texts(mut event: PosEvent<'static>) -> PosEvent<'static> 
     }
     clear(&mut event.event_type);
     clear(&mut event.category_type);
+    clear(&mut event.time);
     clear(&mut event.total_tax);
     clear(&mut event.total_amount);
     clear(&mut event.currency);

@@ -1,12 +1,13 @@
 //! What an operator meets: pages, a stop that others do not wait for, exit codes and what is said with them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tillgate::domain::Micros;
 
 use crate::june::June;
-use crate::scene::{Scene, WITHIN, binary};
-use crate::support::{eventually, kafka, shared};
+use crate::scene::{Scene, WITHIN, binary, succeed};
+use crate::support::{Kafka, Message, eventually, kafka, shared};
 use crate::{OPEN, as_lines, produce};
 
 /// Far less than the 45 s that the group would wait for a member that did not say good-bye.
@@ -75,4 +76,61 @@ fn a_missing_topic_ends_it_with_1_and_the_remedy() {
     let (code, said) = scene.start(&[&format!("topics.dead_letters={missing}")]).ended();
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(&missing) && said.contains("tillgate topics create"), "{said}");
+}
+
+/// Outcome and first code of four events: without a record time, with one in seconds, 40 minutes ahead as its record is,
+/// and of now.
+fn answers_to_clocks(scene: &Scene, kafka: &Kafka) -> Vec<[Option<String>; 2]> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+    let event = |millis: i64, terminal: &str| {
+        let time = Micros::from_millis(millis).to_string();
+        let event = json!({
+            "accountNumber": "A", "eventType": "Purchase", "time": time, "posId": terminal, "totalAmount": 12.0,
+            "items": [{"itemId": "1", "itemDescription": "Lunch", "unitCode": "C62", "quantity": 1,
+                "unitPrice": 12.0, "grossAmount": 12.0}],
+            "currency": "EUR", "countryCode": "DE", "conversationLanguage": "DE",
+        });
+        Message::new("A", event.to_string())
+    };
+    let ahead = now + 40 * 60_000;
+    let records = [
+        event(now, "P1").at(-1),
+        event(now, "P2").at(now / 1_000),
+        event(ahead, "P3").at(ahead),
+        event(now, "P4").at(now),
+    ];
+    kafka.produce(&scene.pos_events, records);
+    let mut running = scene.start(&[]);
+    let outcomes = scene.await_decided(&mut running);
+    assert!(running.says("message.timestamp.type="), "{}", running.log_path().display());
+    running.stop();
+    succeed(scene.command(&["replay", "--verify"]).output().expect("the binary"));
+    let said = outcomes.iter().map(|outcome| page(outcome.text()));
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    said.map(|said| [text(&said["outcome"]), text(&said["riskCheckMessages"][0]["code"])]).collect()
+}
+
+#[test]
+fn a_senders_clock_moves_no_time_beyond_what_the_topic_takes() {
+    let Some(kafka) = kafka() else { return };
+    let (accepted, refused) = ([Some("Accepted"), None], [Some("NotEvaluated"), Some("400.003")]);
+    let live = Scene::live(kafka, 1, &[OPEN]);
+    let imports = Scene::new(kafka, 1, &[OPEN]);
+    for (scene, means, expected) in [
+        (&live, "than the brokers' clocks", [accepted, accepted, refused, accepted]),
+        (
+            &imports,
+            "senders' clocks move the partition's time, up to",
+            [refused, refused, accepted, accepted],
+        ),
+    ] {
+        let found = answers_to_clocks(scene, kafka);
+        let found: Vec<_> = found.iter().map(|said| said.each_ref().map(Option::as_deref)).collect();
+        assert_eq!(found, expected, "{means}");
+        let check = scene.command(&["topics", "check"]).output().expect("the binary");
+        let said = String::from_utf8_lossy(&check.stderr).into_owned();
+        assert!(check.status.success() && said.matches(means).count() == 2, "{said}");
+    }
+    let altered = live.command(&["topics", "create", "--times", "producer"]).output().expect("the binary");
+    assert_eq!(succeed(altered).matches("CreateTime").count(), 2);
 }

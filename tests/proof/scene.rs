@@ -36,17 +36,26 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// A group with topics of its own.
+    /// A group with topics of its own, whose records have their senders' times: those of tests are of years ago.
     pub fn new(kafka: &'static Kafka, partitions: u32, sets: &[&str]) -> Self {
+        Self::with(kafka, partitions, sets, &["--times", "producer"])
+    }
+
+    /// The same with topics as they are made for live events.
+    pub fn live(kafka: &'static Kafka, partitions: u32, sets: &[&str]) -> Self {
+        Self::with(kafka, partitions, sets, &[])
+    }
+
+    fn with(kafka: &'static Kafka, partitions: u32, sets: &[&str], create: &[&str]) -> Self {
         let name = kafka.topic("proof");
         let inputs = [format!("{name}.events"), format!("{name}.accounts")];
-        Self::named(kafka, &name, inputs, partitions, sets)
+        Self::named(kafka, &name, inputs, partitions, sets, create)
     }
 
     /// Another group on the same inputs, with outcomes and journal of its own.
     pub fn beside(&self, partitions: u32, sets: &[&str]) -> Self {
         let inputs = [self.pos_events.clone(), self.account_events.clone()];
-        Self::named(self.kafka, &self.kafka.topic("proof"), inputs, partitions, sets)
+        Self::named(self.kafka, &self.kafka.topic("proof"), inputs, partitions, sets, &[])
     }
 
     fn named(
@@ -55,6 +64,7 @@ impl Scene {
         [pos_events, account_events]: [String; 2],
         partitions: u32,
         sets: &[&str],
+        more: &[&str],
     ) -> Self {
         let scene = Scene {
             kafka,
@@ -72,7 +82,7 @@ impl Scene {
         };
         let retention = ["pos_events", "account_events", "pos_outcomes", "dead_letters"];
         let mut create = scene.command(&["topics", "create"]);
-        create.args(["--set", &format!("topics.partitions={partitions}")]);
+        create.args(more).args(["--set", &format!("topics.partitions={partitions}")]);
         for topic in retention {
             // The records are of years ago.
             create.args(["--set", &format!("topics.retention.{topic}=forever")]);

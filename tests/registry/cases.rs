@@ -53,6 +53,7 @@ fn answered(folder: &Path) -> Answered {
         partition: 0,
         offset: 0,
         timestamp_millis: timestamp,
+        time: tillgate::domain::record::RecordTime::of_millis(timestamp),
         key: Some(account.as_bytes()),
         value: Some(&value),
         schema_guid: None,

@@ -32,7 +32,7 @@ pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
     for topic in [&settings.topics.pos_events, &settings.topics.account_events] {
         kafka.create_topic(topic, partitions as i32, big);
     }
-    let layout = topics::Layout { partitions, replication: 0, retention: [None; 4] };
+    let layout = topics::Layout { partitions, replication: 0, retention: [None; 4], times: None };
     let rows = topics::plan(cluster.admin(), &settings, layout).expect("a plan");
     topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");
     eventually(WITHIN, "the topics to be as planned", || topics::verify(cluster.admin(), &settings).ok());

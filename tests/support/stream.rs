@@ -7,6 +7,7 @@ use tillgate::codec::KnownSchemas;
 use tillgate::config::{Sources, load};
 use tillgate::domain::ids::TransactionId;
 use tillgate::domain::outcome::{Message, Outcome};
+use tillgate::domain::record::RecordTime;
 use tillgate::domain::{Amount, enums::Verdict};
 use tillgate::engine::Engine;
 use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
@@ -54,13 +55,13 @@ pub struct Fed {
 }
 
 impl Fed {
-    /// A POS event at this offset of partition 0, without a timestamp.
+    /// A POS event at this offset of partition 0, written in 2100: after whatever the events of tests say.
     pub fn pos(offset: i64, key: &str, value: impl Into<Vec<u8>>) -> Self {
         Self {
             input: Input::PosEvents,
             partition: 0,
             offset,
-            timestamp_millis: -1,
+            timestamp_millis: 4_102_444_800_000,
             key: Some(key.as_bytes().to_vec()),
             value: Some(value.into()),
         }
@@ -72,6 +73,7 @@ impl Fed {
             partition: self.partition,
             offset: self.offset,
             timestamp_millis: self.timestamp_millis,
+            time: RecordTime::of_millis(self.timestamp_millis),
             key: self.key.as_deref(),
             value: self.value.as_deref(),
             schema_guid: None,

@@ -133,7 +133,7 @@ fn look<'a>(
     if there.settings.get("message.timestamp.type").is_some_and(|kind| kind == "LogAppendTime") {
         problems.push(format!(
             "topic {target} has message.timestamp.type=LogAppendTime: the records' own times would be lost; set it \
-             to CreateTime"
+             to CreateTime, tillgate's own inputs with `tillgate topics create --times producer`"
         ));
     }
     if there.partitions > source.partitions as usize {

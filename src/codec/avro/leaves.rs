@@ -76,21 +76,24 @@ impl Leaf for TimeLeaf {
     type Target<'a> = Field<'a, Micros>;
 
     fn read<'a>(&self, input: &mut Input<'a, '_>, target: &mut Self::Target<'a>) -> Read<()> {
-        let micros = match self.unit {
-            TimeUnit::Micros => Some(input.long()?),
-            TimeUnit::Nanos => Some(input.long()?.div_euclid(1_000)),
+        let (number, unit, micros) = match self.unit {
+            TimeUnit::Micros => {
+                let micros = input.long()?;
+                (micros, "us", Some(micros))
+            }
+            TimeUnit::Nanos => {
+                let nanos = input.long()?;
+                (nanos, "ns", Some(nanos.div_euclid(1_000)))
+            }
             TimeUnit::Millis => {
                 let millis = input.long()?;
-                let micros = millis.checked_mul(1_000);
-                if micros.is_none() {
-                    *target = Field::Invalid(format!("{millis} ms since 1970").into());
-                }
-                micros
+                (millis, "ms", millis.checked_mul(1_000))
             }
         };
-        if let Some(micros) = micros {
-            *target = Field::Value(Micros(micros));
-        }
+        *target = match micros.map(Micros).filter(|time| time.has_a_date()) {
+            Some(time) => Field::Value(time),
+            None => Field::Invalid(format!("{number} {unit} since 1970").into()),
+        };
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
-//! A look at a line of JSON without reading all of it: which account it is for, and when.
+//! A look at a line of JSON without reading all of it: which account it is for, when, and where.
 //!
 //! Files have no record keys and timestamps; these stand in for them. Judges nothing: what cannot be
 //! read is simply not there, and the decoder says why when its turn comes.
 
-use super::reader::Reader;
+use super::reader::{Kind, Reader};
 use super::{text, time};
 use crate::codec::fault::Fault;
 use crate::domain::Micros;
@@ -16,21 +16,23 @@ pub struct Peek<'a> {
     pub account: Option<Cow<'a, str>>,
     /// The event's time.
     pub time: Option<Micros>,
+    /// The terminal; of a POS event alone.
+    pub terminal: Option<Cow<'a, str>>,
 }
 
 /// Looks at a POS event.
 #[must_use]
 pub fn peek_pos_event(line: &[u8]) -> Peek<'_> {
-    peek(line, "accountNumber", "time")
+    peek(line, "accountNumber", "time", Some("posId"))
 }
 
 /// Looks at an account event.
 #[must_use]
 pub fn peek_account_event(line: &[u8]) -> Peek<'_> {
-    peek(line, "account", "createdAt")
+    peek(line, "account", "createdAt", None)
 }
 
-fn peek<'a>(line: &'a [u8], account_name: &str, time_name: &str) -> Peek<'a> {
+fn peek<'a>(line: &'a [u8], account_name: &str, time_name: &str, terminal_name: Option<&str>) -> Peek<'a> {
     let mut peek = Peek::default();
     if let Ok(mut reader) = Reader::new(line) {
         // A fault ends the look; what was seen before it stays.
@@ -43,8 +45,10 @@ fn peek<'a>(line: &'a [u8], account_name: &str, time_name: &str) -> Peek<'a> {
                     return Err(Fault::unreadable("the account comes twice"));
                 }
                 peek.account = account;
-            } else if name == time_name {
+            } else if name == time_name && reader.kind()? == Kind::String {
                 peek.time = time(reader)?.value();
+            } else if Some(&*name) == terminal_name && reader.kind()? == Kind::String {
+                peek.terminal = text(reader)?;
             } else {
                 reader.skip()?;
             }
@@ -61,7 +65,10 @@ mod tests {
     #[test]
     fn sees_account_and_time_and_nothing_where_two_accounts_are_named() {
         let line = br#"{"time":"1970-01-01T00:00:01Z","items":[{"time":1}],"accountNumber":"A"}"#;
-        assert_eq!(peek_pos_event(line), Peek { account: Some("A".into()), time: Some(Micros(1_000_000)) });
+        let (account, time) = (Some("A".into()), Some(Micros(1_000_000)));
+        assert_eq!(peek_pos_event(line), Peek { account, time, terminal: None });
+        assert_eq!(peek_pos_event(br#"{"posId":"T"}"#).terminal, Some("T".into()));
+        assert_eq!(peek_pos_event(br#"{"time":1,"posId":2,"accountNumber":"A"}"#).account, Some("A".into()));
         assert_eq!(peek_pos_event(br#"{"accountNumber":"A","accountNumber":"B"}"#), Peek::default());
         assert_eq!(peek_pos_event(br#"{"accountNumber":"A","time":"#).account, Some("A".into()));
         assert_eq!(peek_account_event(br#"{"account":"A","createdAt":"soon"}"#).time, None);

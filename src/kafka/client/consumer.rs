@@ -17,7 +17,7 @@ use rdkafka::{
     ClientContext, Message, Offset, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol},
-    error::{KafkaError, RDKafkaErrorCode},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::{BorrowedMessage, OwnedHeaders, OwnedMessage},
     types::RDKafkaRespErr,
 };
@@ -164,12 +164,12 @@ macro_rules! of_message {
 
 impl Lent<'_> {
     /// A copy of its own headers, in which none has a name of `ours`.
-    pub(super) fn headers_beside(&self, ours: &[&str]) -> Option<OwnedHeaders> {
+    pub(super) fn headers_beside(&self, ours: &[&str]) -> KafkaResult<Option<OwnedHeaders>> {
         let headers = match &self.message {
             Held::Lent(message) => message.headers(),
             Held::Detached(message, _) => message.headers().map(OwnedHeaders::as_borrowed),
         };
-        headers.map(|headers| letter_headers::copy(headers, ours))
+        headers.map(|headers| letter_headers::copy(headers, ours)).transpose()
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
     error::fault,
     headers, log as client_log,
 };
-use crate::domain::record::TopicRecord;
+use crate::domain::record::{RecordHeader, TopicRecord};
 
 /// Records between two looks at what came back.
 const POLL_EVERY: u32 = 1_000;
@@ -86,8 +86,25 @@ impl EventProducer {
         value: &[u8],
         timestamp_millis: i64,
     ) -> Result<(), Fault> {
+        self.send_with(topic, key, value, timestamp_millis, None)
+    }
+
+    /// As [`Self::send`], with one header, if any.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_with(
+        &mut self,
+        topic: &str,
+        key: Option<&[u8]>,
+        value: &[u8],
+        timestamp_millis: i64,
+        header: Option<RecordHeader<'_>>,
+    ) -> Result<(), Fault> {
         let mut record = BaseRecord::<[u8], [u8]>::to(topic).payload(value).timestamp(timestamp_millis);
         record.key = key;
+        let headers = header.map(|header| headers::made(&[header])).transpose();
+        record.headers = headers.map_err(|error| fault(Operation::Produce, &error))?;
         self.queue(record)
     }
 

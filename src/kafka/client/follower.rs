@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
+    message::{BorrowedHeaders, Headers as _},
 };
 
 use super::{
@@ -22,14 +23,25 @@ use super::{
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A record as a reader sees it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Followed<'a> {
     /// Its topic.
     pub topic: &'a str,
     /// Its partition.
     pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
     /// Its value; empty for a tombstone.
     pub value: &'a [u8],
+    headers: Option<&'a BorrowedHeaders>,
+}
+
+impl<'a> Followed<'a> {
+    /// The value of the first header of this name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers?.iter().find(|header| header.key == name)?.value
+    }
 }
 
 /// A reader of topics.
@@ -91,7 +103,9 @@ impl Follower {
                 each(Followed {
                     topic: message.topic(),
                     partition: message.partition(),
+                    offset: message.offset(),
                     value: message.payload().unwrap_or_default(),
+                    headers: message.headers(),
                 });
                 Ok(true)
             }

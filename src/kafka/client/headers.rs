@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_char, c_void};
 use rdkafka::{
     bindings::{rd_kafka_header_add, rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_message_headers},
     error::{KafkaError, KafkaResult},
-    message::{BorrowedMessage, OwnedHeaders},
+    message::{BorrowedHeaders, BorrowedMessage, OwnedHeaders},
     types::RDKafkaRespErr,
 };
 
@@ -26,26 +26,43 @@ pub fn all<'m>(message: &'m BorrowedMessage<'_>) -> Result<RecordHeaders<'m>, St
         RDKafkaRespErr::RD_KAFKA_RESP_ERR__NOENT => return Ok(found),
         _ => return Err("its headers are damaged: the client library cannot read them".to_owned()),
     }
-    while found.len() <= HEADERS_MAX {
+    // SAFETY: as above.
+    let each = unsafe { each(headers) };
+    found.extend(each.take(HEADERS_MAX + 1));
+    match found.len() <= HEADERS_MAX {
+        true => Ok(found),
+        false => Err(format!("it has more than {HEADERS_MAX} headers")),
+    }
+}
+
+/// The headers of a record that is held or lent, in order.
+pub fn of(headers: &BorrowedHeaders) -> impl Iterator<Item = RecordHeader<'_>> {
+    // SAFETY: what is borrowed stands for the headers themselves, by its address alone, and they live as long.
+    unsafe { each(std::ptr::from_ref(headers).cast()) }
+}
+
+/// The headers of a list, in order.
+///
+/// # Safety
+/// The list must live as long as `'h`.
+unsafe fn each<'h>(list: *const rd_kafka_headers_t) -> impl Iterator<Item = RecordHeader<'h>> {
+    (0..).map_while(move |place| {
         let mut name: *const c_char = std::ptr::null();
         let mut value: *const c_void = std::ptr::null();
         let mut length: usize = 0;
-        // SAFETY: as above; the call only sets the three.
-        let answer = unsafe {
-            rd_kafka_header_get_all(headers, found.len(), &raw mut name, &raw mut value, &raw mut length)
-        };
+        // SAFETY: the list is alive, as the caller promises; the call only sets the three.
+        let answer =
+            unsafe { rd_kafka_header_get_all(list, place, &raw mut name, &raw mut value, &raw mut length) };
         if answer != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR || name.is_null() {
-            return Ok(found);
+            return None;
         }
-        // SAFETY: name and value belong to the headers, which live as long as the message's borrow; the client ends
-        // every name in a nul and gives the value's length.
+        // SAFETY: name and value belong to the list; the client ends every name in a nul and gives the value's length.
         let (name, value) = unsafe {
             let value = (!value.is_null()).then(|| std::slice::from_raw_parts(value.cast::<u8>(), length));
             (CStr::from_ptr(name), value)
         };
-        found.push(RecordHeader { name: name.to_bytes(), value });
-    }
-    Err(format!("it has more than {HEADERS_MAX} headers"))
+        Some(RecordHeader { name: name.to_bytes(), value })
+    })
 }
 
 /// Headers for a record that is to be sent; names must be without nul bytes.

@@ -250,12 +250,12 @@ impl TransactionalProducer<Member> for Producer {
         let value = record.value().zip(kept.value_bytes).map(|(value, most)| &value[..most.min(value.len())]);
         let key = record.key().filter(|_| kept.key);
         let ours: Vec<&str> = headers.iter().map(|header| header.name).collect();
-        self.send(&self.topics.dead_letters, None, key, value, || {
-            let own = if kept.headers { record.headers_beside(&ours) } else { None };
-            Some(headers.iter().fold(own.unwrap_or_default(), |all, header| {
-                all.insert(KafkaHeader { key: header.name, value: Some(header.value) })
-            }))
-        })
+        let own = if kept.headers { record.headers_beside(&ours) } else { Ok(None) };
+        let own = own.map_err(|error| fault(Operation::Produce, &error))?.unwrap_or_default();
+        let all = headers
+            .iter()
+            .fold(own, |all, header| all.insert(KafkaHeader { key: header.name, value: Some(header.value) }));
+        self.send(&self.topics.dead_letters, None, key, value, || Some(all.clone()))
     }
 
     fn journal(&self, partition: i32, record: &[u8]) -> Result<(), Fault> {
