@@ -115,8 +115,10 @@ fn a_logical_type_that_stands_beside_its_type_holds() {
 #[test]
 fn a_scale_above_its_precision_is_the_scale() {
     let above =
-        json!({"type": ["null", {"type": "bytes", "logicalType": "decimal", "precision": 1, "scale": 4}]});
-    assert_eq!(read_by(&with_members("totalAmount", above)), event());
+        json!({"type": ["null", {"type": "bytes", "logicalType": "decimal", "precision": 1, "scale": 2}]});
+    let read = read_by(&with_members("totalAmount", above)).total_amount;
+    // -163.64 as ours writes it, in ten-thousandths.
+    assert_eq!(read, Field::Value(Decimal::new(-1_636_400, 2).unwrap()));
 }
 
 #[test]
@@ -187,6 +189,20 @@ fn money_and_time_that_do_not_say_what_they_count_are_refused_with_the_field() {
         message.contains("amount: expected a long, found long with the logical type decimal"),
         "{message}"
     );
+}
+
+#[test]
+fn a_null_where_an_account_event_must_say_something_is_missing_as_in_json() {
+    let nullable = ACCOUNT_EVENT_SCHEMA.replacen(
+        r#""amount", "type": "long""#,
+        r#""amount", "type": ["null", "long"]"#,
+        1,
+    );
+    let plan = AccountEventPlan::compile(&nullable).unwrap();
+    // id, account, type; a payment of no amount and a status; six payloads that are null; a time.
+    let datum = [&[2, b'e', 2, b'a', 2, 2, 0, 2, b's'][..], &[0; 6], &[0]].concat();
+    let (code, field, message) = refused(plan.read(&datum));
+    assert_eq!((code, field.as_str()), ("400.002", "payment.amount"), "{message}");
 }
 
 #[test]

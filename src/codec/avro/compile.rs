@@ -129,11 +129,11 @@ pub(super) fn symbol<T: Copy + PartialEq>(
 ) -> impl Fn(&WriterSchema, &Use) -> Read<SymbolLeaf<T>> {
     move |schema, writer| match schema.kind(writer) {
         Type::Enum { name: theirs, symbols } if &**theirs == name => {
-            let known = |symbol: &Box<str>| match from_symbol(symbol) {
+            let known = |symbol: &str| match from_symbol(symbol) {
                 Some(value) if value != unrecognized => Ok(value),
-                _ => Err(symbol.clone()),
+                _ => Err(symbol.into()),
             };
-            Ok(SymbolLeaf(symbols.iter().map(known).collect()))
+            Ok(SymbolLeaf(symbols.iter().map(|symbol| known(symbol)).collect()))
         }
         Type::Enum { name: theirs, .. } => {
             Err(Fault::unreadable(format!("expected the enum {name}, found {}", excerpt(theirs))))
