@@ -214,7 +214,7 @@ proptest! {
     fn no_block_makes_the_reader_panic(block in vec(any::<u8>(), 0..200)) {
         let rest = block.as_slice();
         for layout in [TopicRecordLayout::First, TopicRecordLayout::Second] {
-            let mut rest = &rest[..];
+            let mut rest = rest;
             while !rest.is_empty() && take_topic_record(&mut rest, layout).is_ok() {}
         }
     }

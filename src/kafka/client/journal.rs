@@ -8,7 +8,6 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    message::Headers,
 };
 
 use super::{
@@ -19,7 +18,7 @@ use super::{
     },
     clock, config,
     error::fault,
-    log as client_log, poll,
+    headers, log as client_log, poll,
     producer::WRITER_HEADER,
     unstable, watermarks,
 };
@@ -187,8 +186,9 @@ impl JournalReader for Reader {
             match uncommitted.poll(Duration::from_millis(100)) {
                 None => {}
                 Some(Ok(message)) => {
-                    writer = message.headers().and_then(|headers| {
-                        let found = headers.iter().find(|header| header.key == WRITER_HEADER)?;
+                    // Whoever wrote it: a name that is no text is none of ours, and ends nothing.
+                    writer = headers::all(&message).ok().and_then(|headers| {
+                        let found = headers.iter().find(|header| header.name == WRITER_HEADER.as_bytes())?;
                         std::str::from_utf8(found.value?).ok().map(str::to_owned)
                     });
                     break;
