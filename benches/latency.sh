@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How long an answer takes: from the time of an event's record to the moment at which a reader of committed outcomes has
+# How long an answer takes: from the moment at which an event is sent to the one at which a reader of committed outcomes has
 # its outcome; as a table in Markdown. `tillgate run` and `tillgate load --latency` of a release build, side by side on
 # this machine, with brokers of its own (one, then three), which end with it.
 #
