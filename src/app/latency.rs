@@ -127,7 +127,7 @@ fn watch(follower: &Follower, events: &str, sent: &Sent, warm_up_millis: i64) ->
             } else if let Some(offset) = answered_offset(record.value) {
                 waiting.answered(offset, now_millis());
             }
-            while let Some([from, to]) = waiting.next() {
+            while let Some([from, to]) = waiting.pop() {
                 answers.answered += 1;
                 if from >= first + warm_up_millis {
                     answers.latencies.note(to - from);

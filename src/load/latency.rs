@@ -73,7 +73,7 @@ impl Waiting {
     }
 
     /// When the next record of which both are known was sent, and when its answer came.
-    pub fn next(&mut self) -> Option<[i64; 2]> {
+    pub fn pop(&mut self) -> Option<[i64; 2]> {
         while let (Some((sent, from)), Some((answered, to))) = (self.sent.front(), self.answered.front()) {
             let (order, times) = (sent.cmp(answered), [*from, *to]);
             // What has no answer never gets one; an answer alone is to a record of somebody else.
@@ -140,11 +140,11 @@ mod tests {
         let mut waiting = Waiting::default();
         waiting.answered(4, 100);
         waiting.answered(5, 110);
-        assert_eq!(waiting.next(), None);
+        assert_eq!(waiting.pop(), None);
         [(5, 10), (7, 20), (8, 30)].into_iter().for_each(|(offset, millis)| waiting.sent(offset, millis));
-        assert_eq!(waiting.next(), Some([10, 110]), "4 was sent by somebody else");
+        assert_eq!(waiting.pop(), Some([10, 110]), "4 was sent by somebody else");
         waiting.answered(8, 120);
-        assert_eq!((waiting.next(), waiting.next()), (Some([30, 120]), None), "7 has no answer");
+        assert_eq!((waiting.pop(), waiting.pop()), (Some([30, 120]), None), "7 has no answer");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Lines of an event file: plain or zstd, a path or standard input.
 
 use super::ReplayError;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 /// Longest line that is read, bytes: several times the largest real event (201 kB).
@@ -47,8 +47,11 @@ pub fn open(path: &Path) -> Result<Lines, ReplayError> {
     Ok(Lines { path: path.to_owned(), input, line: 0, taken })
 }
 
-/// The first bytes, and the input with them still in it. A pipe may give them one by one.
-fn look<R: BufRead>(mut input: R) -> std::io::Result<(Vec<u8>, std::io::Chain<Cursor<Vec<u8>>, R>)> {
+/// The first bytes, and the input with them still in it.
+type Looked<R> = (Vec<u8>, Chain<Cursor<Vec<u8>>, R>);
+
+/// Looks at the beginning of an input; a pipe may give its first bytes one by one.
+fn look<R: BufRead>(mut input: R) -> std::io::Result<Looked<R>> {
     let mut first = Vec::new();
     input.by_ref().take(ZSTD.len() as u64).read_to_end(&mut first)?;
     Ok((first.clone(), Cursor::new(first).chain(input)))

@@ -80,6 +80,10 @@ fn a_missing_topic_ends_it_with_1_and_the_remedy() {
 
 /// Outcome and first code of four events: without a record time, with one in seconds, 40 minutes ahead as its record is,
 /// and of now.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "brokers set a record's time by the clock, and these lie beside it"
+)]
 fn answers_to_clocks(scene: &Scene, kafka: &Kafka) -> Vec<[Option<String>; 2]> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
     let event = |millis: i64, terminal: &str| {

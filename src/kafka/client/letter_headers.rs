@@ -32,12 +32,11 @@ pub fn copy(own: &BorrowedHeaders, ours: &[&str]) -> KafkaResult<OwnedHeaders> {
         return Ok(own.detach());
     }
     let name = |header: &RecordHeader<'_>| [SENDERS.as_bytes(), header.name].concat();
-    let renamed: Vec<(Cow<'_, [u8]>, Option<&[u8]>)> = headers::of(own)
-        .map(|header| match is_ours(&header) {
-            true => (name(&header).into(), header.value),
-            false => (header.name.into(), header.value),
-        })
-        .collect();
+    let renamed = headers::of(own).map(|header| match is_ours(&header) {
+        true => (Cow::Owned(name(&header)), header.value),
+        false => (Cow::Borrowed(header.name), header.value),
+    });
+    let renamed: Vec<_> = renamed.collect();
     let all: Vec<_> = renamed.iter().map(|(name, value)| RecordHeader { name, value: *value }).collect();
     headers::made(&all)
 }
