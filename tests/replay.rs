@@ -19,6 +19,7 @@ use tillgate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use tillgate::codec::frame_with_fingerprint;
 use tillgate::codec::journal::{Record, read_record, write_record};
 use tillgate::domain::Micros;
+use tillgate::domain::dead_letter::header_bytes;
 use tillgate::pipeline::{Input, OutcomeEncoding, PartitionOptions};
 use tillgate::replay::{From, Report};
 
@@ -348,6 +349,40 @@ fn compares_dead_letters_with_their_headers() {
         offset.1 = b"1".to_vec();
     });
     assert!(tally.missing == 1 && tally.unexpected == 1, "{text}");
+}
+
+#[test]
+fn a_dead_letter_may_leave_out_what_it_says_the_size_of() {
+    let at = TAPE.letters.len() / 2;
+    let whole = &TAPE.letters[at];
+    let own: usize =
+        whole.headers[..1].iter().map(|(name, value)| header_bytes(name.as_bytes(), Some(value))).sum();
+    let value = whole.value.as_ref().expect("a value").len();
+    let key = whole.key.as_ref().expect("a key").len();
+    let verified = |change: &dyn Fn(&mut Rec)| {
+        let mut tape = TAPE.clone();
+        change(&mut tape.letters[at]);
+        let report = tape.verify(From::Beginning);
+        (report.dead_letters.wrong(), told(&report))
+    };
+    let says = |letter: &mut Rec, name: &str, size: usize| {
+        letter.headers.push((name.to_owned(), size.to_string().into_bytes()));
+    };
+    let bare = |letter: &mut Rec, headers: usize| {
+        letter.headers.remove(0);
+        (letter.key, letter.value) = (None, None);
+        says(letter, "value.bytes", value);
+        says(letter, "key.bytes", key);
+        says(letter, "headers.bytes", headers);
+    };
+    let (wrong, text) = verified(&|letter| bare(letter, own));
+    assert_eq!(wrong, 0, "{text}");
+    let (wrong, text) = verified(&|letter| bare(letter, own + 1));
+    assert!(wrong == 1 && text.contains("headers.bytes"), "{text}");
+    let (wrong, text) = verified(&|letter| letter.key = None);
+    assert!(wrong == 1 && text.contains("key"), "{text}");
+    let (wrong, text) = verified(&|letter| says(letter, "value.bytes", value));
+    assert!(wrong == 1 && text.contains("value.bytes"), "{text}");
 }
 
 #[test]

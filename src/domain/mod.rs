@@ -5,6 +5,7 @@
 pub mod account_event;
 pub mod amount;
 pub mod cut;
+pub mod dead_letter;
 pub mod decimal;
 pub mod enums;
 pub mod event_time;

@@ -7,28 +7,11 @@ use super::{
     port::{Broker, GroupConsumer, Header, InboundRecord, Kept, TransactionalProducer},
     settings::Topics,
 };
+use crate::domain::dead_letter::{
+    ATTEMPT, ERROR_CODE, ERROR_MESSAGE, HEADER_FRAMING_BYTES, HEADERS_BYTES, KEY_BYTES, SOURCE_OFFSET,
+    SOURCE_PARTITION, SOURCE_TOPIC, VALUE_BYTES, header_bytes,
+};
 
-/// Header: the code of the catalogue.
-pub const ERROR_CODE: &str = "error.code";
-/// Header: what was wrong, in words.
-pub const ERROR_MESSAGE: &str = "error.message";
-/// Header: topic the record came from.
-pub const SOURCE_TOPIC: &str = "source.topic";
-/// Header: its partition.
-pub const SOURCE_PARTITION: &str = "source.partition";
-/// Header: its offset.
-pub const SOURCE_OFFSET: &str = "source.offset";
-/// Header: how often it was tried.
-pub const ATTEMPT: &str = "attempt";
-/// Header: size of the value where it had to be cut or left out.
-pub const VALUE_BYTES: &str = "value.bytes";
-/// Header: size of the key where it had to be left out.
-pub const KEY_BYTES: &str = "key.bytes";
-/// Header: size of the record's own headers where they had to be left out.
-pub const HEADERS_BYTES: &str = "headers.bytes";
-
-/// What a header takes in a message besides its name and value: the lengths of both.
-pub const HEADER_FRAMING_BYTES: usize = 10;
 /// A key is at most an account's number; a longer one makes room for the value.
 const KEY_BYTES_MAX: usize = 1 << 10;
 
@@ -71,7 +54,7 @@ pub fn send<B: Broker>(
         (ATTEMPT, &attempt),
     ];
     let said_bytes: usize =
-        said.iter().map(|(name, text)| name.len() + text.len() + HEADER_FRAMING_BYTES).sum();
+        said.iter().map(|(name, text)| header_bytes(name.as_bytes(), Some(text.as_bytes()))).sum();
     let size = Size {
         key: record.key.map_or(0, <[u8]>::len),
         value: record.value.map(<[u8]>::len),

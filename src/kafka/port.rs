@@ -203,9 +203,6 @@ impl MessageLimits {
     pub const UNKNOWN: Self = Self { outcomes: usize::MAX, dead_letters: usize::MAX };
 }
 
-/// Before the name of a sender's header in a dead letter, where it has the name of one of ours.
-pub const SENDERS: &str = "sender.";
-
 /// A producer with a transactional id: between `begin` and the end of `commit` or `abort`, all or nothing.
 pub trait TransactionalProducer<C: GroupConsumer> {
     /// Begins a transaction.
@@ -220,8 +217,8 @@ pub trait TransactionalProducer<C: GroupConsumer> {
     /// [`Fault`] of operation `Produce`.
     fn outcome(&self, partition: i32, key: &[u8], value: &[u8]) -> Result<(), Fault>;
 
-    /// Queues a dead letter: what is `kept` of `record`, and `headers` behind its own. Own ones of a name that is among
-    /// `headers` get [`SENDERS`] before it, so that nobody takes them for ours.
+    /// Queues a dead letter: what is `kept` of `record`, and `headers` behind its own, of which
+    /// those with such a name are [`renamed`](crate::domain::dead_letter::renamed), so that nobody takes them for ours.
     ///
     /// # Errors
     /// [`Fault`] of operation `Produce`.

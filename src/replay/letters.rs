@@ -3,17 +3,13 @@
 
 use super::report::FieldDifference;
 use super::source::Kept;
+use crate::domain::dead_letter::{ATTEMPT, KEY_BYTES, LEFT_OUT, SAID, VALUE_BYTES, header_bytes, renamed};
 use crate::domain::hashing::hash128;
 use crate::pipeline::Input;
 use std::collections::BTreeMap;
 
 /// Dead letters that are held at most, about 300 bytes each.
 pub const LETTERS_MAX: usize = 1_000_000;
-
-/// The headers that tillgate puts behind the record's own, in their order.
-const OWN: [&str; 6] =
-    ["error.code", "error.message", "source.topic", "source.partition", "source.offset", "attempt"];
-const VALUE_BYTES: &str = "value.bytes";
 
 /// A recorded dead letter.
 #[derive(Clone, Debug)]
@@ -24,8 +20,8 @@ pub struct Letter {
     pub code: String,
     message: String,
     attempt: String,
-    /// Size of the input's value, where it was cut.
-    cut_from: Option<String>,
+    /// Sizes of the input's value, key and headers, where those are not whole.
+    left_out: [Option<String>; 3],
     key: Option<u128>,
     value: Option<(u128, usize)>,
     /// Hash of the headers that stand before tillgate's.
@@ -42,9 +38,9 @@ impl Letter {
     /// It is no dead letter of these inputs: why.
     pub fn read(partition: i32, record: &Kept, topics: &[String; 2]) -> Result<(Of, Self), String> {
         let find = |name: &str| record.headers.iter().rposition(|(header, _)| header == name.as_bytes());
-        let begin = find(OWN[0]).ok_or_else(|| format!("it has no header {}", OWN[0]))?;
+        let begin = find(SAID[0]).ok_or_else(|| format!("it has no header {}", SAID[0]))?;
         let mut found: [String; 6] = Default::default();
-        for (place, name) in OWN.iter().enumerate() {
+        for (place, name) in SAID.iter().enumerate() {
             match record.headers.get(begin + place) {
                 Some((header, Some(value))) if header == name.as_bytes() => {
                     found[place] = String::from_utf8_lossy(value).into_owned();
@@ -53,13 +49,18 @@ impl Letter {
             }
         }
         let [code, message, topic, source_partition, offset, attempt] = found;
-        let cut_from = match &record.headers[begin + OWN.len()..] {
-            [] => None,
-            [(name, Some(value))] if name == VALUE_BYTES.as_bytes() => {
-                Some(String::from_utf8_lossy(value).into_owned())
+        let mut left_out: [Option<String>; 3] = Default::default();
+        let mut behind = record.headers[begin + SAID.len()..].iter();
+        let mut next = behind.next();
+        for (size, name) in left_out.iter_mut().zip(LEFT_OUT) {
+            if let Some((_, Some(value))) = next.filter(|(found, _)| found == name.as_bytes()) {
+                *size = Some(String::from_utf8_lossy(value).into_owned());
+                next = behind.next();
             }
-            _ => return Err(format!("headers follow after {}", OWN[5])),
-        };
+        }
+        if next.is_some() {
+            return Err(format!("headers follow after {ATTEMPT}"));
+        }
         let input = Input::ALL.into_iter().find(|input| topics[*input as usize] == topic);
         let input = input.ok_or_else(|| format!("it is of topic {topic}, which is not an input"))?;
         let source_partition = source_partition.parse().map_err(|_| "source.partition is no number")?;
@@ -69,7 +70,7 @@ impl Letter {
             code,
             message,
             attempt,
-            cut_from,
+            left_out,
             key: record.key().map(hash128),
             value: record.value().map(|value| (hash128(value), value.len())),
             before: hash_of_headers(&record.headers[..begin]),
@@ -100,23 +101,43 @@ impl Letter {
         }
         const AS_IT_CAME: &str = "as the input's";
         let yes = |same: bool| if same { AS_IT_CAME } else { "other bytes than the input's" };
-        compare("key", yes(self.key == record.key().map(hash128)), AS_IT_CAME);
-        let before = yes(self.before == hash_of_headers(&record.headers));
-        compare("headers before error.code", before, AS_IT_CAME);
+        let [value_size, key_size, headers_size] = self.left_out.each_ref().map(Option::as_deref);
+        let key = record.key();
+        if let Some(size) = key_size {
+            compare(KEY_BYTES, size, &key.map_or(0, <[u8]>::len).to_string());
+        } else {
+            compare("key", yes(self.key == key.map(hash128)), AS_IT_CAME);
+        }
+        let own = as_in_a_letter(&record.headers);
+        if let Some(size) = headers_size {
+            let bytes: usize =
+                record.headers.iter().map(|(name, value)| header_bytes(name, value.as_deref())).sum();
+            compare(LEFT_OUT[2], size, &bytes.to_string());
+        } else {
+            compare("headers before error.code", yes(self.before == hash_of_headers(&own)), AS_IT_CAME);
+        }
         let whole = record.value().map_or(0, <[u8]>::len);
-        let kept = self.value.map_or(whole, |(_, length)| length);
+        let kept = self.value.map_or(if value_size.is_some() { 0 } else { whole }, |(_, length)| length);
         let same = match (self.value, record.value()) {
             (Some((hash, length)), Some(value)) => {
                 value.get(..length).is_some_and(|value| hash128(value) == hash)
             }
-            (None, None) => true,
+            (None, value) => value.is_none() || value_size.is_some(),
             _ => false,
         };
         compare("value", yes(same), AS_IT_CAME);
-        let cut = (kept < whole).then(|| whole.to_string());
-        compare(VALUE_BYTES, self.cut_from.as_deref().unwrap_or("-"), cut.as_deref().unwrap_or("-"));
+        let cut = (kept < whole || (value_size.is_some() && self.value.is_none())).then(|| whole.to_string());
+        compare(VALUE_BYTES, value_size.unwrap_or("-"), cut.as_deref().unwrap_or("-"));
         found
     }
+}
+
+/// The record's own headers under the names that they have in a dead letter.
+fn as_in_a_letter(headers: &[(Vec<u8>, Option<Vec<u8>>)]) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    headers
+        .iter()
+        .map(|(name, value)| (renamed(name).unwrap_or_else(|| name.clone()), value.clone()))
+        .collect()
 }
 
 fn hash_of_headers(headers: &[(Vec<u8>, Option<Vec<u8>>)]) -> u128 {

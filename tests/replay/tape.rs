@@ -8,12 +8,12 @@ use tillgate::codec::KnownSchemas;
 use tillgate::codec::journal::read_record;
 use tillgate::codec::rulesets::{hash_of, hash_text, write_change};
 use tillgate::config::{Sources, load};
+use tillgate::domain::dead_letter::{
+    ATTEMPT, ERROR_CODE, ERROR_MESSAGE, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC,
+};
 use tillgate::domain::outcome::Outcome;
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::engine::Engine;
-use tillgate::kafka::dead_letter::{
-    ATTEMPT, ERROR_CODE, ERROR_MESSAGE, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC,
-};
 use tillgate::load::draw::Draw;
 use tillgate::pipeline::{InRecord, Input, Output, Partition, PartitionOptions};
 use tillgate::replay::{

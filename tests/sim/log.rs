@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tillgate::kafka::dead_letter::HEADER_FRAMING_BYTES;
+use tillgate::domain::dead_letter::header_bytes;
 
 /// The topics of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +33,7 @@ impl Record {
     /// A header's value.
     /// Bytes of its headers.
     pub fn headers_bytes(&self) -> usize {
-        self.headers.iter().map(|(name, value)| name.len() + value.len() + HEADER_FRAMING_BYTES).sum()
+        self.headers.iter().map(|(name, value)| header_bytes(name.as_bytes(), Some(value))).sum()
     }
 
     /// Bytes of key, value and headers.

@@ -163,13 +163,13 @@ macro_rules! of_message {
 }
 
 impl Lent<'_> {
-    /// A copy of its own headers, in which none has a name of `ours`.
-    pub(super) fn headers_beside(&self, ours: &[&str]) -> KafkaResult<Option<OwnedHeaders>> {
+    /// A copy of its own headers for its dead letter.
+    pub(super) fn headers_for_letter(&self) -> KafkaResult<Option<OwnedHeaders>> {
         let headers = match &self.message {
             Held::Lent(message) => message.headers(),
             Held::Detached(message, _) => message.headers().map(OwnedHeaders::as_borrowed),
         };
-        headers.map(|headers| letter_headers::copy(headers, ours)).transpose()
+        headers.map(letter_headers::copy).transpose()
     }
 }
 

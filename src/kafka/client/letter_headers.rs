@@ -8,42 +8,36 @@ use rdkafka::{
     message::{BorrowedHeaders, OwnedHeaders},
 };
 
-use super::{
-    super::{dead_letter::HEADER_FRAMING_BYTES, port::SENDERS},
-    headers,
+use super::headers;
+use crate::domain::{
+    dead_letter::{header_bytes, renamed},
+    record::RecordHeader,
 };
-use crate::domain::record::RecordHeader;
 
 /// Bytes that headers take in a message.
 pub fn bytes(own: &BorrowedHeaders) -> usize {
-    let size = |header: RecordHeader<'_>| {
-        header.name.len() + header.value.map_or(0, <[u8]>::len) + HEADER_FRAMING_BYTES
-    };
-    headers::of(own).map(size).fold(0, usize::saturating_add)
+    headers::of(own).map(|header| header_bytes(header.name, header.value)).fold(0, usize::saturating_add)
 }
 
-/// A copy of a sender's headers, in which those with a name of `ours` have [`SENDERS`] before it.
+/// A copy of a sender's headers, in which those with a name of ours have another.
 ///
 /// # Errors
 /// The client library refuses one of them.
-pub fn copy(own: &BorrowedHeaders, ours: &[&str]) -> KafkaResult<OwnedHeaders> {
-    let is_ours = |header: &RecordHeader<'_>| ours.iter().any(|name| name.as_bytes() == header.name);
-    if !headers::of(own).any(|header| is_ours(&header)) {
+pub fn copy(own: &BorrowedHeaders) -> KafkaResult<OwnedHeaders> {
+    if !headers::of(own).any(|header| renamed(header.name).is_some()) {
         return Ok(own.detach());
     }
-    let name = |header: &RecordHeader<'_>| [SENDERS.as_bytes(), header.name].concat();
-    let renamed = headers::of(own).map(|header| match is_ours(&header) {
-        true => (Cow::Owned(name(&header)), header.value),
-        false => (Cow::Borrowed(header.name), header.value),
-    });
-    let renamed: Vec<_> = renamed.collect();
-    let all: Vec<_> = renamed.iter().map(|(name, value)| RecordHeader { name, value: *value }).collect();
+    let all: Vec<_> = headers::of(own)
+        .map(|header| (renamed(header.name).map_or(Cow::Borrowed(header.name), Cow::Owned), header.value))
+        .collect();
+    let all: Vec<_> = all.iter().map(|(name, value)| RecordHeader { name, value: *value }).collect();
     headers::made(&all)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::dead_letter::HEADER_FRAMING_BYTES;
     use rdkafka::message::Header as KafkaHeader;
 
     type List<'l> = &'l [(&'l [u8], Option<&'l [u8]>)];
@@ -53,8 +47,8 @@ mod tests {
         headers::made(&list).expect("headers")
     }
 
-    fn copied(list: List<'_>, ours: &[&str]) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
-        let copy = copy(made(list).as_borrowed(), ours).expect("a copy");
+    fn copied(list: List<'_>) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        let copy = copy(made(list).as_borrowed()).expect("a copy");
         headers::of(copy.as_borrowed())
             .map(|header| (header.name.to_vec(), header.value.map(<[u8]>::to_vec)))
             .collect()
@@ -81,14 +75,14 @@ mod tests {
             (b"own", None),
             (b"sender.error.code", None),
         ];
-        assert_eq!(copied(list, &["error.code", "attempt"]), owned(expected));
+        assert_eq!(copied(list), owned(expected));
     }
 
     #[test]
     fn headers_of_other_names_are_copied_as_they_are() {
         let list: List<'_> = &[(b"own", Some(b"1")), (b"\xff", None)];
-        assert_eq!(copied(list, &["error.code"]), owned(list));
-        let copy = copy(made(list).as_borrowed(), &["error.code"]).expect("a copy");
+        assert_eq!(copied(list), owned(list));
+        let copy = copy(made(list).as_borrowed()).expect("a copy");
         let more = copy.insert(KafkaHeader { key: "error.code", value: Some("ours") });
         assert_eq!(headers::of(more.as_borrowed()).count(), 3);
     }

@@ -249,8 +249,7 @@ impl TransactionalProducer<Member> for Producer {
     fn dead_letter(&self, record: &Lent<'_>, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault> {
         let value = record.value().zip(kept.value_bytes).map(|(value, most)| &value[..most.min(value.len())]);
         let key = record.key().filter(|_| kept.key);
-        let ours: Vec<&str> = headers.iter().map(|header| header.name).collect();
-        let own = if kept.headers { record.headers_beside(&ours) } else { Ok(None) };
+        let own = if kept.headers { record.headers_for_letter() } else { Ok(None) };
         let own = own.map_err(|error| fault(Operation::Produce, &error))?.unwrap_or_default();
         let all = headers
             .iter()
