@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::framing::{Framed, SchemaRef, recognise};
-use super::{Answer, DecodeError, EventKind, Schemas, json};
+use super::{Answer, DecodeError, Schemas, json};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::pos_event::PosEvent;
 
@@ -38,12 +38,12 @@ pub fn decode_account_event(
     }
 }
 
-/// Asks for the schema of a value that is decoded later, so that it is there by then. Whether it is still waited for.
-pub fn ask_for_schema(schemas: &dyn Schemas, value: &[u8], guid: Option<[u8; 16]>, kind: EventKind) -> bool {
-    let Ok(Framed::Behind(schema, _)) = recognise(value, guid) else { return false };
-    match kind {
-        EventKind::PosEvent => matches!(schemas.pos_event(&schema), Answer::Waiting),
-        EventKind::AccountEvent => matches!(schemas.account_event(&schema), Answer::Waiting),
+/// The schema that it takes to read a value; none where it takes none.
+#[must_use]
+pub fn schema_of(value: &[u8], guid: Option<[u8; 16]>) -> Option<SchemaRef> {
+    match recognise(value, guid) {
+        Ok(Framed::Behind(schema, _)) => Some(schema),
+        _ => None,
     }
 }
 

@@ -16,10 +16,10 @@ pub mod rulesets;
 mod schemas;
 mod unknown_ids;
 
-pub use decode::{ask_for_schema, decode_account_event, decode_pos_event};
+pub use decode::{decode_account_event, decode_pos_event, schema_of};
 pub use encoding::foreign_encoding;
 pub use framing::{SCHEMA_ID_HEADER, SchemaRef, frame_with_fingerprint, frame_with_id, guid_of_header};
-pub use schemas::{Answer, EventKind, KnownSchemas, Schemas};
+pub use schemas::{Answer, EventKind, KnownSchemas, NoSchema, Schemas};
 pub use unknown_ids::{Sparing, UnknownIds};
 
 /// Why a record's value gives no event.

@@ -12,14 +12,24 @@ pub trait Schemas {
     /// The plan for account events that were written with this schema.
     fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>>;
 
-    /// Grows with every answer that came from outside; 0 where answers never wait.
-    fn answered(&self) -> u64 {
-        0
-    }
-
     /// Whether the answer is there or under way: asking then costs nobody anything.
     fn is_at_hand(&self, _schema: &SchemaRef, _kind: EventKind) -> bool {
         true
+    }
+}
+
+/// Knows no schema, for a reason that was recorded when a record could not be read: what a registry said then is not asked
+/// for again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoSchema(pub String);
+
+impl Schemas for NoSchema {
+    fn pos_event(&self, _: &SchemaRef) -> Answer<Arc<PosEventPlan>> {
+        Answer::Unknown(self.0.clone())
+    }
+
+    fn account_event(&self, _: &SchemaRef) -> Answer<Arc<AccountEventPlan>> {
+        Answer::Unknown(self.0.clone())
     }
 }
 

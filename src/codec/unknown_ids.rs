@@ -115,10 +115,6 @@ impl Schemas for Sparing<'_> {
         self.ask(schema, EventKind::AccountEvent, || self.schemas.account_event(schema))
     }
 
-    fn answered(&self) -> u64 {
-        self.schemas.answered()
-    }
-
     fn is_at_hand(&self, schema: &SchemaRef, kind: EventKind) -> bool {
         self.schemas.is_at_hand(schema, kind)
     }

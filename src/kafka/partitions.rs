@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::decider::{Decider, Deciders, InRecord, Input, Interrupted, JournalBatch, Restoring, Sink};
 use crate::{
-    codec::{Answer, EventKind, SchemaRef, Schemas, Sparing, UnknownIds, ask_for_schema},
+    codec::{Answer, SchemaRef, Schemas, Sparing, UnknownIds, schema_of},
     domain::outcome::Outcome,
     engine::Engine,
     pipeline::{Interrupt, Output, Partition, PartitionOptions, Restore, check_record},
@@ -117,10 +117,11 @@ impl Live {
     }
 }
 
-fn kind(input: Input) -> EventKind {
+/// Whether it is known what a schema is, or that there is none; asks for it where it is not.
+fn is_answered(schemas: &dyn Schemas, input: Input, schema: &SchemaRef) -> bool {
     match input {
-        Input::PosEvents => EventKind::PosEvent,
-        Input::AccountEvents => EventKind::AccountEvent,
+        Input::PosEvents => !matches!(schemas.pos_event(schema), Answer::Waiting),
+        Input::AccountEvents => !matches!(schemas.account_event(schema), Answer::Waiting),
     }
 }
 
@@ -154,17 +155,14 @@ impl Decider for Live {
     }
 
     fn expect(&mut self, record: &InRecord<'_>) {
-        let value = record.value.unwrap_or_default();
+        let Some(schema) = schema_of(record.value.unwrap_or_default(), record.schema_guid) else { return };
         let schemas = Sparing::new(&*self.schemas, &mut self.unknown, self.now);
         // Asking is all that is wanted.
-        ask_for_schema(&schemas, value, record.schema_guid, kind(record.input));
+        let _ = is_answered(&schemas, record.input, &schema);
     }
 
     fn can_go_on(&self) -> bool {
-        self.waits_for.is_none_or(|(input, schema)| match kind(input) {
-            EventKind::PosEvent => !matches!(self.schemas.pos_event(&schema), Answer::Waiting),
-            EventKind::AccountEvent => !matches!(self.schemas.account_event(&schema), Answer::Waiting),
-        })
+        self.waits_for.is_none_or(|(input, schema)| is_answered(&*self.schemas, input, &schema))
     }
 
     fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {

@@ -112,6 +112,12 @@ impl Registry {
         let waiting = read(&self.shared.pos_event).waiting() + read(&self.shared.account_event).waiting();
         Some(format!("schema registry: {trouble}; {waiting} schemas are waited for"))
     }
+
+    /// How many answers came from outside so far.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.shared.answered.load(Ordering::Acquire)
+    }
 }
 
 impl Drop for Registry {
@@ -134,10 +140,6 @@ impl Schemas for Registry {
             SchemaRef::Fingerprint(_) => self.shared.own.account_event(schema),
             _ => self.shared.answer(&self.shared.account_event, EventKind::AccountEvent, schema),
         }
-    }
-
-    fn answered(&self) -> u64 {
-        self.shared.answered.load(Ordering::Acquire)
     }
 
     fn is_at_hand(&self, schema: &SchemaRef, kind: EventKind) -> bool {

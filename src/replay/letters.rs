@@ -3,6 +3,7 @@
 
 use super::report::FieldDifference;
 use super::source::Kept;
+use crate::codec::{NoSchema, schema_of};
 use crate::domain::dead_letter::{ATTEMPT, KEY_BYTES, LEFT_OUT, SAID, VALUE_BYTES, header_bytes, renamed};
 use crate::domain::hashing::hash128;
 use crate::pipeline::Input;
@@ -83,6 +84,14 @@ impl Letter {
     #[must_use]
     pub fn is_of_a_failure(&self) -> bool {
         self.code == "500"
+    }
+
+    /// Why the schema of `record` could not be had, where that is what is wrong: a registry may say something else by now,
+    /// and what a partition had asked it for by then is in no record, so a replay takes it from here.
+    #[must_use]
+    pub fn no_schema(&self, record: &Kept) -> Option<NoSchema> {
+        let schema = schema_of(record.value().unwrap_or_default(), record.schema_guid())?;
+        self.message.starts_with(&schema.to_string()).then(|| NoSchema(self.message.clone()))
     }
 
     /// What differs from the dead letter of `record` with this code and message.

@@ -315,6 +315,8 @@ impl Walk<'_> {
         };
         let letter = self.letters.remove(&(input, head.offset));
         let failed = letter.as_ref().is_some_and(super::letters::Letter::is_of_a_failure);
+        let no_schema = letter.as_ref().and_then(|letter| letter.no_schema(head));
+        let schemas: &dyn Schemas = no_schema.as_ref().map_or(self.ground.schemas, |none| none);
         let mut compare = Compare {
             around: around(self.ground, self.partition, &self.engine),
             record: head,
@@ -329,7 +331,7 @@ impl Walk<'_> {
         if failed {
             self.replayed.on_failed_record(&record, &mut compare);
         } else {
-            decide(&mut self.replayed, self.ground.schemas, &record, &mut compare)?;
+            decide(&mut self.replayed, schemas, &record, &mut compare)?;
         }
         self.since[1] += compare.finish()?;
         self.positions[input as usize] = head.offset + 1;

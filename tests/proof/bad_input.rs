@@ -96,6 +96,21 @@ fn bad(pos_event: &Registered, foreign: u32) -> Vec<(Spoil, Answer)> {
         (with(|line| put(line, "card transaction", "card\\u0000transaction")), Accepted),
         (with(|line| put(line, "card transaction", "\\u0000")), NotEvaluated("400.002")),
         (with(|line| put(line, "\"Purchase\"", "\"Giveaway\"")), NotEvaluated("400.004")),
+        // As large as a topic takes: its outcome must not be.
+        (
+            with(|line| {
+                let id = format!("\"accountTransactionId\":\"{}", "x".repeat(1_040_000));
+                put(line, "\"accountTransactionId\":\"", &id)
+            }),
+            NotEvaluated("400.005"),
+        ),
+        (
+            Box::new(|message, _| {
+                let headers = (0..20_000).map(|_| ("error.code".to_owned(), Some(vec![b'h'; 20]))).collect();
+                Message { value: Some(vec![b'{']), headers, ..message }
+            }),
+            DeadLetter("400.001"),
+        ),
         (Box::new(|message, _| Message { value: None, ..message }), DeadLetter("400.001")),
         (Box::new(|message, _| Message { value: Some(Vec::new()), ..message }), DeadLetter("400.001")),
         (Box::new(|message, _| Message { key: None, ..message }), DeadLetterOnly("400.001")),
@@ -116,14 +131,14 @@ fn nested(line: &str) -> Vec<u8> {
     put(line, "\"currency\"", &deep)
 }
 
-/// 2 MB that begin with this byte.
+/// As much as a topic takes by default, beginning with this byte.
 fn garbage(first: u8) -> Vec<u8> {
     let mut state = 7_u32;
     let next = move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 24) as u8
     };
-    std::iter::once(first).chain(std::iter::repeat_with(next)).take(2_000_000).collect()
+    std::iter::once(first).chain(std::iter::repeat_with(next)).take(1_048_000).collect()
 }
 
 fn assert_answers(

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::avro::Registered;
 use crate::june::{self, June};
-use crate::scene::{Scene, WITHIN};
+use crate::scene::{Scene, WITHIN, succeed};
 use crate::support::kafka::free_ports;
 use crate::support::{Kafka, Record, eventually, kafka, shared};
 use crate::{OPEN, POS_EVENT};
@@ -160,4 +160,36 @@ fn goes_on_with_the_schemas_it_knows_while_the_registry_is_away() {
     assert_eq!(outcomes.len(), 8);
     assert!(verdicts(&outcomes).iter().all(|verdict| verdict == "Accepted"), "{outcomes:?}");
     assert_eq!(kafka.read_committed(&scene.dead_letters).len(), 0);
+}
+
+#[test]
+fn a_flood_of_unknown_schema_ids_holds_nobody_up_for_long() {
+    let (Some(kafka), Some(shared)) = (kafka(), shared()) else { return };
+    let june = June::read(&shared, 2);
+    let new = Registered::new(kafka, &kafka.topic("pos-event"), POS_EVENT);
+    let registry = format!("registry.url={}", kafka.registry());
+    let scene = Scene::new(kafka, 1, &[OPEN, &registry, "registry.unknown_ids_max=500"]);
+    let [plain, avro] = &june.events[..] else { panic!("{} events", june.events.len()) };
+    // Six bytes each, and an id that nobody has given out.
+    let flood = (0..3_000_u32).map(|number| {
+        let id = (0x7000_0000 + number).to_be_bytes();
+        june::message(plain, [&[0], &id[..], &[1]].concat())
+    });
+    let good = [june::message(plain, plain.clone()), june::message(avro, new.encode(avro))];
+    kafka.produce(&scene.pos_events, good[1..].iter().cloned().chain(flood).chain(good[..1].iter().cloned()));
+    let mut running = scene.start(&[]);
+    let outcomes = scene.await_decided(&mut running);
+    running.stop();
+    let verdicts = verdicts(&outcomes);
+    assert_eq!((verdicts.len(), &*verdicts[0], &*verdicts[3_001]), (3_002, "Accepted", "Accepted"));
+    let letters = kafka.read_committed(&scene.dead_letters);
+    assert_eq!(letters.len(), 3_000);
+    let count = |part: &str| {
+        let says = |letter: &&Record| letter.header("error.message").is_some_and(|said| said.contains(part));
+        letters.iter().filter(says).count()
+    };
+    let (unknown, unasked) = (count("is not in the registry"), count("was not asked for"));
+    assert_eq!(unknown + unasked, 3_000);
+    assert!(unknown >= 500 && unasked >= 1_000, "{unknown} unknown, {unasked} not asked for");
+    succeed(scene.command(&["replay", "--verify"]).output().expect("the binary"));
 }
