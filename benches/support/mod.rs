@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use tillgate::codec::{KnownSchemas, json};
 use tillgate::config::{Settings, Sources, load};
+use tillgate::domain::hashing::Seed;
 use tillgate::domain::outcome::Outcome;
 use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::record::RecordTime;
@@ -82,6 +83,7 @@ pub fn partition(engine: &Arc<Engine>, encoding: OutcomeEncoding) -> Partition {
         rotation_events_min: 100_000,
         journal_record_bytes_max: 900 << 10,
         input_partitions: 1,
+        table_seed: Seed([1, 2]),
     };
     Partition::new(engine.clone(), 0, options)
 }

@@ -56,6 +56,7 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
             rulebook: &rulebook,
             schemas,
             progress: &progress,
+            table_seed: super::table_seed(),
         },
         letters,
         open: &|partition| recording.open(partition),

@@ -114,6 +114,7 @@ pub(crate) fn options(
         rotation_events_min: settings.journal.rotation_events_min,
         journal_record_bytes_max: settings.journal.record_bytes_max,
         input_partitions,
+        table_seed: super::table_seed(),
     }
 }
 

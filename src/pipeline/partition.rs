@@ -7,7 +7,7 @@ use crate::codec::{self, DecodeError, SchemaRef, Schemas};
 use crate::domain::Micros;
 use crate::domain::cut::cut_to;
 use crate::domain::enums::Verdict;
-use crate::domain::hashing::hash64;
+use crate::domain::hashing::{Seed, hash64};
 use crate::domain::limits;
 use crate::domain::outcome::{Outcome, Source};
 use crate::engine::{Decision, Engine, Record};
@@ -30,6 +30,8 @@ pub struct PartitionOptions {
     pub journal_record_bytes_max: usize,
     /// How many partitions the inputs have, as the journal says it; 0: not known.
     pub input_partitions: u32,
+    /// For the account table alone; nothing that comes out depends on it.
+    pub table_seed: Seed,
 }
 
 /// One input partition: its state, what the batch has changed, and where its inputs stand.
@@ -64,12 +66,12 @@ impl Partition {
     #[must_use]
     pub fn new(engine: Arc<Engine>, partition: i32, options: PartitionOptions) -> Self {
         let next = options.topics.each_ref().map(|topic| vec![(topic.clone(), 0)]);
-        let journal = Journal::new(&options);
+        let (journal, options_seed) = (Journal::new(&options), options.table_seed);
         Self {
             engine,
             partition,
             options,
-            state: PartitionState::default(),
+            state: PartitionState::new(options_seed),
             journal,
             next,
             positions: [None; 2],
@@ -157,6 +159,11 @@ impl Partition {
         self.state.undo();
         self.journal.aborted();
         self.set_positions(self.committed_positions);
+    }
+
+    /// A state with nothing in it.
+    pub(super) fn nothing(&self) -> PartitionState {
+        PartitionState::new(self.options.table_seed)
     }
 
     /// How many partitions the inputs have; 0: not known.

@@ -7,7 +7,7 @@
 use super::layout::{self, LayoutFault};
 use super::partition::Partition;
 use crate::codec::journal::{Head, JournalFault, read_account, read_change_into, read_record};
-use crate::state::{AT_ONCE, Change, PartitionState, StateFault};
+use crate::state::{AT_ONCE, Change, StateFault};
 
 /// Why a journal does not give a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,7 +103,7 @@ impl Restore {
         self.follows(&record.head)?;
         if record.head.resets && record.head.part == 0 {
             // What follows counts only once its rotation is complete.
-            self.partition.state = PartitionState::default();
+            self.partition.state = self.partition.nothing();
             self.begun = record.head.rotation_begins.then_some(record.head.rotation);
             (self.whole, self.complete) = (false, false);
         }

@@ -128,6 +128,7 @@ fn start<'a>(
         rotation_events_min: u32::MAX,
         journal_record_bytes_max: usize::MAX,
         input_partitions: 0,
+        table_seed: ground.table_seed,
     };
     let changes = ground.rulebook.changes(partition);
     let beginning = Beginning { ground, partition, changes, options: options.clone(), starts };

@@ -12,6 +12,7 @@ use super::state::compare_states;
 use crate::codec::Schemas;
 use crate::codec::journal::Head;
 use crate::codec::rulesets::{RulesetChange, hash_text};
+use crate::domain::hashing::Seed;
 use crate::domain::record::RecordTime;
 use crate::engine::Engine;
 use crate::pipeline::{InRecord, Input, Interrupt, Partition, PartitionOptions, Restore};
@@ -39,6 +40,8 @@ pub struct Ground<'a> {
     pub schemas: &'a (dyn Schemas + Sync),
     /// Counts the records that are done.
     pub progress: &'a AtomicU64,
+    /// For account tables.
+    pub table_seed: Seed,
 }
 
 /// One partition on its way.

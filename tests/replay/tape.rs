@@ -264,6 +264,7 @@ impl Tape {
                 rulebook: &rulebook,
                 schemas: &schemas,
                 progress: &progress,
+                table_seed: options().table_seed,
             },
             letters,
             open: &|_| Ok(self.open()),

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use tillgate::codec::KnownSchemas;
 use tillgate::config::{Sources, load};
+use tillgate::domain::hashing::Seed;
 use tillgate::domain::ids::TransactionId;
 use tillgate::domain::outcome::{Message, Outcome};
 use tillgate::domain::record::RecordTime;
@@ -40,6 +41,7 @@ pub fn options() -> PartitionOptions {
         rotation_events_min: 100_000,
         journal_record_bytes_max: 900 << 10,
         input_partitions: 1,
+        table_seed: Seed([1, 2]),
     }
 }
 
