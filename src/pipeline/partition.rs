@@ -10,7 +10,7 @@ use crate::domain::enums::Verdict;
 use crate::domain::hashing::{Seed, hash64};
 use crate::domain::limits;
 use crate::domain::outcome::{Outcome, Source};
-use crate::engine::{Decision, Engine, Record};
+use crate::engine::{Decision, Engine, Record, Unavailable};
 use crate::state::{PartitionState, StateFault};
 use std::sync::Arc;
 
@@ -246,6 +246,10 @@ impl Partition {
                 return Ok(());
             }
         };
+        if !engine.has_room(effects.state, &sound) {
+            effects.publish_unjudged(engine.unavailable(&event, &at, Unavailable::NoRoom), out);
+            return Ok(());
+        }
         let now = engine.time_with(effects.state, &sound, &at);
         let mut decision = engine.decide(effects.state, &sound, &at, now);
         // What cannot be evaluated moves no time; whether it can does not hang on the holds that run out.
