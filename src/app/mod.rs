@@ -12,6 +12,7 @@ mod recorded;
 mod repartition;
 mod replay;
 pub(crate) mod run;
+mod strays;
 mod topics;
 
 use crate::cli::{Cli, Command, Common};
