@@ -114,7 +114,7 @@ pub struct CheckArgs {
     /// How outcomes are written: JSON Lines, or an Avro object container file
     #[arg(long, value_enum, default_value_t = Format::Json)]
     pub format: Format,
-    /// Split by key as Kafka's default partitioner does, and decide on all cores
+    /// Split by key as topics.partitioner says, and decide on all cores
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub partitions: u32,
     /// Print counts by outcome and code
@@ -238,6 +238,13 @@ pub struct RepartitionArgs {
     /// behind, and say which they are, so that they can be sent again
     #[arg(long)]
     pub pass_over: bool,
+    /// Where accounts are listed that stand on another partition than their key belongs to, with what they hold, as JSON
+    /// Lines; it must not exist yet
+    #[arg(long, value_name = "FILE", default_value = "misplaced-accounts.jsonl")]
+    pub misplaced: PathBuf,
+    /// Leave out those of them that this file names: such a list, or account numbers, one a line
+    #[arg(long, value_name = "FILE")]
+    pub drop: Option<PathBuf>,
     /// How long members of the group may take to leave
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=3_600))]
     pub wait: u64,

@@ -92,6 +92,7 @@ fn working() -> Standing {
         partitions: BTreeMap::from([(0, PartitionStanding::Active), (3, PartitionStanding::Active)]),
         standby: BTreeMap::new(),
         held_up: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 
@@ -171,6 +172,16 @@ fn copies_of_what_others_decide_are_shown_and_never_make_a_process_unready() {
             },
         ])
     );
+    admin.stop();
+}
+
+#[test]
+fn what_goes_wrong_though_all_is_decided_is_told_and_never_makes_a_process_unready() {
+    let warnings = vec!["partition 3: 12 records stood here whose keys belong elsewhere".to_owned()];
+    let admin = Admin::start(Standing { warnings, ..working() });
+    let ready = admin.ask("GET", "/readyz");
+    assert_eq!((ready.status, ready.json()["reasons"].as_array().map(Vec::len)), (200, Some(0)));
+    assert!(ready.json()["warnings"][0].as_str().is_some_and(|text| text.starts_with("partition 3: 12")));
     admin.stop();
 }
 

@@ -1,14 +1,14 @@
 //! `tillgate load` into a real Kafka: every record arrives once, on the partition of its key, at its own time, and is
-//! the record that the same seed gives elsewhere.
+//! the record that the same seed gives elsewhere. Which partition that is, the linked librdkafka says.
 
 mod support;
 
 use assert_cmd::Command;
 use std::collections::BTreeMap;
-use support::kafka;
+use support::{Record, kafka};
 use tillgate::codec::{KnownSchemas, decode_account_event};
 use tillgate::domain::Micros;
-use tillgate::domain::partitioner::partition_of;
+use tillgate::domain::partitioner::Partitioner;
 use tillgate::load::{Encoder, Generated, MistakeShares, Settings, World};
 
 const PARTITIONS: u32 = 3;
@@ -63,7 +63,7 @@ fn load_writes_to_kafka_what_the_seed_gives() {
     let mut found = Values::new();
     for record in kafka.read_committed(&pos_events) {
         if let Some(key) = &record.key {
-            assert_eq!(record.partition as u32, partition_of(key, PARTITIONS));
+            assert_eq!(record.partition as u32, Partitioner::Murmur2.partition_of(key, PARTITIONS));
         }
         let value = record.value.expect("a value");
         found.entry(record.key).or_default().push((record.timestamp, value));
@@ -80,4 +80,32 @@ fn load_writes_to_kafka_what_the_seed_gives() {
         assert_eq!(record.key, Some(event.account.into_bytes()));
         assert_eq!(record.timestamp, event.created_at.expect("a time").0 / 1_000);
     }
+}
+
+/// The client's own partitioner puts records where we say that keys belong, by the other setting too.
+#[test]
+fn keys_belong_where_librdkafka_puts_them() {
+    let Some(kafka) = kafka() else { return };
+    let topics = [kafka.topic("load-pos"), kafka.topic("load-account")];
+    for topic in &topics {
+        kafka.create_topic(topic, 7, &[]);
+    }
+    Command::cargo_bin("tillgate")
+        .expect("the binary")
+        .args("load --count 1 --accounts 500 --mistakes 0 --set topics.partitioner=crc32".split(' '))
+        .args(["--set", &format!("kafka.bootstrap_servers={}", kafka.bootstrap())])
+        .args(["--set", &format!("topics.pos_events={}", topics[0])])
+        .args(["--set", &format!("topics.account_events={}", topics[1])])
+        .assert()
+        .success();
+    let records = kafka.read_committed(&topics[1]);
+    assert!(records.len() >= 500);
+    let is_home = |partitioner: Partitioner| {
+        let home = |record: &&Record| {
+            partitioner.is_home(record.key.as_deref().expect("a key"), record.partition, 7)
+        };
+        records.iter().filter(home).count()
+    };
+    assert_eq!(is_home(Partitioner::Crc32), records.len());
+    assert!(is_home(Partitioner::Murmur2) < records.len() / 4, "it is not the same");
 }

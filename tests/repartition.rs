@@ -12,7 +12,9 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use june::{June, message};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
@@ -23,12 +25,14 @@ use support::proxy::{Hold, Kind, Proxy};
 use support::stream::{engine, options};
 use support::{Kafka, Record, eventually, kafka, shared};
 use tillgate::codec::journal::{Reader, Writer, read_account, read_record, write_account};
-use tillgate::domain::partitioner::partition_of;
+use tillgate::domain::partitioner::Partitioner;
 use tillgate::pipeline::{Partition, PartitionOptions, Restore};
 
 const FROM: u32 = 4;
 const TO: u32 = 6;
+const BY: Partitioner = Partitioner::Murmur2;
 const OPEN: &str = "checks.account.unknown=open";
+const MISPLACED: &str = "tillgate_misplaced_records_total{input=\"pos_events\"}";
 const DELETE_RECORDS: Kind = Kind::Other(21);
 
 /// An account's state and where its journal is.
@@ -36,11 +40,15 @@ type State = BTreeMap<String, (u32, Vec<u8>)>;
 
 /// What the journals hold, read as `run` reads them, for inputs of so many partitions.
 fn folded(scene: &Scene, partitions: u32) -> State {
+    folded_by(scene, partitions, BY)
+}
+
+fn folded_by(scene: &Scene, partitions: u32, partitioner: Partitioner) -> State {
     let engine = engine(&[OPEN]);
     let mut restores: BTreeMap<i32, Restore> = BTreeMap::new();
     for record in scene.kafka.read_committed(&scene.journal) {
         let restore = restores.entry(record.partition).or_insert_with(|| {
-            let options = PartitionOptions { input_partitions: partitions, ..options() };
+            let options = PartitionOptions { input_partitions: partitions, partitioner, ..options() };
             Restore::new(Partition::new(engine.clone(), record.partition, options))
         });
         restore.on_record(record.value.as_deref().expect("a value")).expect("a journal record");
@@ -60,12 +68,16 @@ fn folded(scene: &Scene, partitions: u32) -> State {
 
 /// Every account is as it was, and where its key goes now.
 fn assert_moved(before: &State, after: &State) {
+    assert_moved_by(before, after, BY);
+}
+
+fn assert_moved_by(before: &State, after: &State, partitioner: Partitioner) {
     assert!(before.keys().eq(after.keys()), "{} and {} accounts", before.len(), after.len());
     let mut moved = BTreeSet::new();
     for (number, (partition, bytes)) in after {
         let (old, was) = &before[number];
         assert_eq!(bytes, was, "the state of an account of partition {old}");
-        assert_eq!(*partition, partition_of(number.as_bytes(), TO), "where its key goes");
+        assert_eq!(*partition, partitioner.partition_of(number.as_bytes(), TO), "where its key goes");
         if old != partition {
             moved.insert((*old, *partition));
         }
@@ -132,8 +144,8 @@ fn partitions_of(scene: &Scene) -> [usize; 4] {
         .map(|topic| scene.kafka.ends(topic).len())
 }
 
-/// Each event has one outcome of its own, on its partition, in the order of offsets.
-fn assert_each_once(scene: &Scene, outcomes: &[Record], but: Option<(i32, i64)>) {
+/// Each event has one outcome of its own, on its partition, in the order of offsets, `but` some of partition 0.
+fn assert_each_once(scene: &Scene, outcomes: &[Record], but: Range<i64>) {
     let mut own: BTreeMap<i32, Vec<i64>> = BTreeMap::new();
     for outcome in outcomes {
         let fields: Value = serde_json::from_str(outcome.text()).expect("JSON");
@@ -146,7 +158,7 @@ fn assert_each_once(scene: &Scene, outcomes: &[Record], but: Option<(i32, i64)>)
     }
     for (partition, end) in scene.kafka.ends(&scene.pos_events) {
         let found = own.remove(&partition).unwrap_or_default();
-        let expected = (0..end).filter(|offset| but != Some((partition, *offset)));
+        let expected = (0..end).filter(|offset| partition != 0 || !but.contains(offset));
         assert!(
             found.iter().copied().eq(expected),
             "partition {partition}: {} outcomes of {end}",
@@ -172,7 +184,7 @@ fn posted(outcomes: &[Record]) -> BTreeMap<String, i64> {
 }
 
 /// Balances are what was posted, for accounts on which nothing was paid.
-fn assert_books_balance(scene: &Scene, outcomes: &[Record], june: &June) {
+fn assert_books_balance(scene: &Scene, outcomes: &[Record], june: &June, partitioner: Partitioner) {
     let paid: BTreeSet<&str> = june
         .account_events
         .iter()
@@ -181,7 +193,7 @@ fn assert_books_balance(scene: &Scene, outcomes: &[Record], june: &June) {
         .collect();
     let posted = posted(outcomes);
     let mut checked = 0;
-    for (number, (_, bytes)) in folded(scene, TO) {
+    for (number, (_, bytes)) in folded_by(scene, TO, partitioner) {
         let account = read_account(&mut Reader::new(&bytes)).expect("an account");
         if !paid.contains(number.as_str()) {
             let sum = posted.get(&number).copied().unwrap_or(0);
@@ -197,7 +209,7 @@ fn to_repeat(events: &[String], outcomes: &[Record]) -> Vec<(String, String)> {
     let mut last: BTreeMap<Vec<u8>, &String> = BTreeMap::new();
     for line in events {
         let key = message(line, "").key.expect("a key");
-        if partition_of(&key, FROM) != partition_of(&key, TO) {
+        if BY.partition_of(&key, FROM) != BY.partition_of(&key, TO) {
             last.insert(key, line);
         }
     }
@@ -253,7 +265,7 @@ fn the_state_follows_its_keys_bit_for_bit_and_nothing_is_decided_twice_or_never(
     let again = decided(&scene);
     for (line, verdict) in &repeats {
         let key = message(line, "").key.expect("a key");
-        let home = partition_of(&key, TO) as i32;
+        let home = BY.partition_of(&key, TO) as i32;
         let own =
             again.iter().find(|outcome| outcome.partition == home && outcome.key.as_ref() == Some(&key));
         let outcome = own.expect("an outcome where the account is now").text();
@@ -262,8 +274,8 @@ fn the_state_follows_its_keys_bit_for_bit_and_nothing_is_decided_twice_or_never(
     }
     produce(&scene, &second.0, &second.1);
     let outcomes = decided(&scene);
-    assert_each_once(&scene, &outcomes, None);
-    assert_books_balance(&scene, &outcomes, &june);
+    assert_each_once(&scene, &outcomes, 0..0);
+    assert_books_balance(&scene, &outcomes, &june, BY);
 }
 
 /// A repartition under way, through the proxy; what it says goes to a file.
@@ -322,8 +334,8 @@ fn killed_at_any_step_and_run_again_it_ends_with_the_same_state() {
     scene.partitions = TO;
     produce(&scene, &second.0, &second.1);
     let outcomes = decided(&scene);
-    assert_each_once(&scene, &outcomes, None);
-    assert_books_balance(&scene, &outcomes, &june);
+    assert_each_once(&scene, &outcomes, 0..0);
+    assert_books_balance(&scene, &outcomes, &june, BY);
 }
 
 fn by_partition(records: &[Record]) -> BTreeMap<i32, Vec<&Record>> {
@@ -373,19 +385,37 @@ fn inputs_that_grow_while_it_runs_are_noticed_before_an_event_is_decided_away_fr
     let decided_before = scene.await_decided(&mut running).len();
     running.await_ready(FROM as usize);
 
-    // Journal and outcomes too, as `topics create` would have it: nothing but the journals' own heads tells then.
-    grow(kafka, &[&scene.journal, &scene.pos_outcomes, &scene.account_events, &scene.pos_events]);
     // Only what moves between old partitions: no new partition need be assigned for that.
-    let moves = |line: &&String| {
+    let homes = |line: &String| {
         let key = message(line, "").key.expect("a key");
-        let home = partition_of(&key, TO);
-        (1..FROM).contains(&home) && home != partition_of(&key, FROM)
+        (BY.partition_of(&key, FROM), BY.partition_of(&key, TO))
     };
+    let moves = |line: &&String| matches!(homes(line), (from, to) if from != to && (1..FROM).contains(&to));
     let moved: Vec<String> = second.0.iter().filter(moves).cloned().collect();
     assert!(moved.len() > 10, "{} events", moved.len());
-    produce(&scene, &moved, &[]);
-    await_blocked(&mut running, &["had 4 partitions", "topics repartition --partitions"]);
-    assert_eq!(kafka.read_committed(&scene.pos_outcomes).len(), decided_before, "nothing was decided");
+    let stays = |line: &&String| matches!(homes(line), (from, to) if from == to && from != 0);
+    let mistaken = first.0.iter().find(stays).expect("an event of an account that stays").clone();
+    while_a_sender_is_mistaken(kafka, &scene, &mistaken, || {
+        await_told(&mut running);
+        // Journal and outcomes too, as `topics create` would have it: nothing but the journals' own heads tells then.
+        grow(kafka, &[&scene.journal, &scene.pos_outcomes, &scene.pos_events]);
+        produce(&scene, &moved, &[]);
+        grow(kafka, &[&scene.account_events]);
+        await_blocked(&mut running, &["had 4 partitions", "topics repartition --partitions"]);
+    });
+    let answered = kafka.read_committed(&scene.pos_outcomes);
+    let own = answered
+        .iter()
+        .filter(|outcome| outcome.partition == 0 && !outcome.text().contains("\"supersedes\":\""));
+    let undecided = i64::try_from(own.count()).expect("few");
+    let (elsewhere, others): (Vec<_>, Vec<_>) =
+        answered.into_iter().partition(|outcome| outcome.text().contains("\"pos.state.unavailable\""));
+    assert_eq!(others.len(), decided_before, "nothing that moved was decided");
+    let key = message(&mistaken, "").key;
+    assert!(
+        elsewhere.iter().all(|outcome| outcome.key == key),
+        "nor answered as if somebody had been mistaken"
+    );
     running.stop();
     assert_says(
         &refused_run(&scene),
@@ -393,28 +423,140 @@ fn inputs_that_grow_while_it_runs_are_noticed_before_an_event_is_decided_away_fr
     );
 
     // A sender that did not know: its record stands where its account is no more.
-    let leaves = |line: &&String| {
-        let key = message(line, "").key.expect("a key");
-        partition_of(&key, FROM) == 0 && partition_of(&key, TO) != 0
-    };
+    let leaves = |line: &&String| matches!(homes(line), (0, to) if to != 0);
     let stray = second.0.iter().find(leaves).expect("an event of an account that leaves");
-    let offset = kafka.ends(&scene.pos_events)[&0];
     kafka.produce(&scene.pos_events, [message(stray, stray.clone()).on(0)]);
-    let place = format!("topic {} partition 0 has a record at offset {offset}", scene.pos_events);
+    let place = format!("topic {} partition 0 has a record at offset {undecided}", scene.pos_events);
     assert_says(
         &refused(repartition(&scene, TO, &[])),
         &[&place, "before its sender learnt of the new partitions"],
     );
 
     let before = folded(&scene, FROM);
+    let end = kafka.ends(&scene.pos_events)[&0];
     let ended = repartition(&scene, TO, &["--pass-over"]).output().expect("the binary");
-    let passed =
-        format!("partition 0: the records from offset {offset} up to {} were passed over", offset + 1);
+    let passed = format!("partition 0: the records from offset {undecided} up to {end} were passed over");
     assert_says(&String::from_utf8_lossy(&ended.stderr), &[&passed]);
     succeed(ended);
     assert_moved(&before, &folded(&scene, TO));
     scene.partitions = TO;
     produce(&scene, std::slice::from_ref(stray), &[]);
     let outcomes = decided(&scene);
-    assert_each_once(&scene, &outcomes, Some((0, offset)));
+    assert_each_once(&scene, &outcomes, undecided..end);
+}
+
+/// Does something while the same record is sent to partition 0 again and again, where its key does not belong: the broker
+/// is asked all the time, and its last answer is always of before.
+fn while_a_sender_is_mistaken(kafka: &Kafka, scene: &Scene, line: &str, what: impl FnOnce()) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Acquire) {
+                kafka.produce(&scene.pos_events, [message(line, line).on(0)]);
+            }
+        });
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(what));
+        stop.store(true, Ordering::Release);
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
+/// Waits until the page and the figures tell of keys on the wrong partition; the process is ready all the same.
+fn await_told(running: &mut Running) {
+    eventually(WITHIN, "the mistake to be told", || {
+        let (status, body) = running.page("/readyz");
+        let page: Value = serde_json::from_str(&body).expect("JSON");
+        let told = page["warnings"].get(0)?.as_str()?.to_owned();
+        assert_says(&told, &["partition 0: ", "belong elsewhere", "by topics.partitioner = \"murmur2\""]);
+        (status == 200).then_some(())
+    });
+    let (_, figures) = running.page("/metrics");
+    let counted = figures.lines().find(|line| line.starts_with(MISPLACED)).expect("a series");
+    assert!(!counted.ends_with(" 0"), "{counted}");
+}
+
+/// The records as a sender puts them that divides keys up like this.
+fn put(scene: &Scene, partitioner: Partitioner, topic: &str, lines: &[String]) {
+    let records = lines.iter().map(|line| message(line, line.clone()));
+    scene.kafka.produce(
+        topic,
+        records.map(|record| {
+            let home = partitioner.partition_of(record.key.as_deref().expect("a key"), scene.partitions);
+            record.on(home as i32)
+        }),
+    );
+}
+
+#[test]
+fn accounts_that_stand_elsewhere_are_listed_before_anything_grows_and_go_only_where_they_are_named() {
+    let (Some(kafka), Some(shared)) = (kafka(), shared()) else { return };
+    let june = June::read(&shared, 3_000);
+    let crc32 = "topics.partitioner=crc32";
+    let mut scene = Scene::new(kafka, FROM, &[OPEN]);
+    let [first, second] = halves(&june);
+    put(&scene, Partitioner::Crc32, &scene.account_events, &first.1);
+    put(&scene, Partitioner::Crc32, &scene.pos_events, &first.0);
+    let mut running = scene.start(&[crc32]);
+    let outcomes = scene.await_decided(&mut running);
+    running.stop();
+    assert!(!outcomes.iter().any(|outcome| outcome.text().contains("\"pos.state.unavailable\"")));
+    let before = folded_by(&scene, FROM, Partitioner::Crc32);
+    let strangers =
+        before.iter().filter(|(number, (at, _))| BY.partition_of(number.as_bytes(), FROM) != *at).count();
+    assert!(strangers > before.len() / 2);
+
+    // By the other setting: nothing starts, and nothing grows.
+    assert_says(&refused_run(&scene), &["was written with \"crc32\"", "set topics.partitioner = \"crc32\""]);
+    let list = scene.path("strays.jsonl");
+    let listing = |flags: &[&str], list: &std::path::Path| {
+        let mut command = repartition(&scene, TO, flags);
+        command.arg("--misplaced").arg(list);
+        command
+    };
+    let said = refused(listing(&["--dry-run"], &list));
+    let count = format!("{strangers} accounts stand on partitions where they do not belong among 4");
+    assert_says(&said, &[&count, "set topics.partitioner = \"crc32\"", "strays.jsonl", "--drop FILE"]);
+    let lines = std::fs::read_to_string(&list).expect("the list");
+    assert_eq!(lines.lines().count(), strangers);
+    let line: Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
+    let (at, bytes) = &before[line["account"].as_str().expect("an account")];
+    let account = read_account(&mut Reader::new(bytes)).expect("an account");
+    assert_eq!((&line["partition"], &line["fits"]), (&Value::from(*at), &Value::from("crc32")));
+    assert_eq!(line["balance"].to_string().parse::<f64>().ok(), account.balance.to_string().parse().ok());
+    assert_eq!(line["holds"].as_array().map(Vec::len), Some(account.holds().len()));
+    // But for one, all are named.
+    let some = scene.path("some.jsonl");
+    std::fs::write(&some, lines.split_once('\n').expect("more than one").1).expect("a file");
+    let drop = ["--drop", some.to_str().expect("a path")];
+    assert_says(&refused(listing(&drop, &scene.path("left.jsonl"))), &["1 accounts stand on partitions"]);
+    assert_eq!(partitions_of(&scene), [FROM as usize; 4], "nothing was changed");
+
+    let ended = repartition(&scene, TO, &["--set", crc32]).output().expect("the binary");
+    succeed(ended);
+    let moved = folded_by(&scene, TO, Partitioner::Crc32);
+    assert_moved_by(&before, &moved, Partitioner::Crc32);
+    scene.partitions = TO;
+    put(&scene, Partitioner::Crc32, &scene.account_events, &second.1);
+    put(&scene, Partitioner::Crc32, &scene.pos_events, &second.0);
+    let mut running = scene.start(&[crc32]);
+    let outcomes = scene.await_decided(&mut running);
+    running.stop();
+    assert_each_once(&scene, &outcomes, 0..0);
+    assert_books_balance(&scene, &outcomes, &june, Partitioner::Crc32);
+
+    // And without all that stand elsewhere by the other setting, on as many partitions.
+    let before = folded_by(&scene, TO, Partitioner::Crc32);
+    let all = scene.path("all.txt");
+    let numbers: Vec<&str> = before.keys().map(String::as_str).collect();
+    std::fs::write(&all, numbers.join("\n")).expect("a file");
+    let ended =
+        repartition(&scene, TO, &["--drop", all.to_str().expect("a path")]).output().expect("the binary");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    succeed(ended);
+    let after = folded(&scene, TO);
+    let at_home = before.iter().filter(|(number, (at, _))| BY.partition_of(number.as_bytes(), TO) == *at);
+    assert!(after.iter().eq(at_home), "those at home are as they were");
+    assert_says(&said, &[&format!("{} accounts that were named are left out", before.len() - after.len())]);
+    put(&scene, BY, &scene.pos_events, &second.0[..1]);
+    decided(&scene);
 }

@@ -4,12 +4,14 @@
 
 #[path = "state/history.rs"]
 mod history;
+#[path = "state/places.rs"]
+mod places;
 mod support;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use history::{SETS, history};
+use history::{SETS, history, of};
 use proptest::prelude::*;
 use support::stream::{Fed, Published, Said, engine, options};
 use tillgate::codec::journal::{
@@ -214,7 +216,7 @@ proptest! {
     #[test]
     fn the_same_inputs_give_the_same_bytes_however_they_are_cut(seed in any::<u64>(), count in 1u32..5) {
         let history = history(&ENGINE, seed, 150, count);
-        let new = |number: u32| Partition::new(ENGINE.clone(), number as i32, options());
+        let new = |number: u32| Partition::new(ENGINE.clone(), number as i32, of(count));
         let mut together: Vec<(Partition, Published)> =
             (0..count).map(|number| (new(number), Published::default())).collect();
         for fed in &history {
@@ -372,6 +374,10 @@ fn payments(history: &[Fed], published: &Published) -> BTreeMap<String, i64> {
 
 /// A record taken apart and put together again.
 fn rewritten(bytes: &[u8]) -> Vec<u8> {
+    rewritten_as(bytes, |head| head)
+}
+
+fn rewritten_as(bytes: &[u8], head: impl Fn(Head) -> Head) -> Vec<u8> {
     let record = read_record(bytes).expect("a record");
     let (count, mut input) = record.changes;
     let (mut changes, mut accounts) = (Writer::default(), Writer::default());
@@ -382,7 +388,7 @@ fn rewritten(bytes: &[u8]) -> Vec<u8> {
         write_account(&mut accounts, &read_account(&mut input).expect("an account"));
     }
     assert!(input.is_empty());
-    write_record(&record.head, (count, &changes.0), (record.accounts, &accounts.0))
+    write_record(&head(record.head), (count, &changes.0), (record.accounts, &accounts.0))
 }
 
 /// A till whose every line is off, again and again: what the account remembers of it must still fit into a record.
@@ -511,7 +517,8 @@ fn a_change_of_the_ruleset_is_noted_once_with_the_positions_before_the_batch() {
 fn log_of(partitions: u32, seed: u64) -> Log {
     let options = PartitionOptions { input_partitions: partitions, ..options() };
     let (mut live, mut log) = (partition(options), Log::default());
-    log.append(commit(&mut live, &history(&ENGINE, seed, 60, 1), &mut Published::default()));
+    let own = history(&ENGINE, seed, 60, partitions.max(1)).into_iter().filter(|fed| fed.partition == 0);
+    log.append(commit(&mut live, &own.collect::<Vec<_>>(), &mut Published::default()));
     log
 }
 
@@ -545,7 +552,6 @@ fn a_state_written_anew_counts_only_once_it_is_whole() {
 
 #[test]
 fn a_journal_of_another_number_of_partitions_is_refused_with_both_and_the_way_out() {
-    let of = |partitions| PartitionOptions { input_partitions: partitions, ..options() };
     let text =
         |log: &Log, now| restored(&log.records, of(now)).map(|_| ()).expect_err("a refusal").to_string();
     let log = log_of(4, 1);
@@ -569,6 +575,7 @@ fn a_journal_that_does_not_know_its_number_is_held_against_its_accounts() {
     let found = restored(&log.records, PartitionOptions { input_partitions: 3, ..options() }).map(|_| ());
     assert!(matches!(found, Err(RestoreFault::Layout(LayoutFault::Strangers { now: 3, .. }))), "{found:?}");
     let last = log.records.last().expect("a record");
+    let check_record = |record: &[u8], now| check_record(record, of(now).division());
     assert!(check_record(last, 1).is_ok() && check_record(last, 0).is_ok());
     assert!(matches!(check_record(last, 3), Err(RestoreFault::Layout(LayoutFault::Strangers { .. }))));
     let known = log_of(2, 1);

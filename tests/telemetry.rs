@@ -16,7 +16,7 @@ use support::stream::{Fed, Published, engine, options};
 use support::{Message, kafka};
 use tillgate::codec::KnownSchemas;
 use tillgate::config::Secret;
-use tillgate::domain::partitioner::partition_of;
+use tillgate::domain::partitioner::Partitioner;
 use tillgate::kafka::partitions::Partitions;
 use tillgate::kafka::settings::Settings;
 use tillgate::pipeline::{Partition, PartitionOptions};
@@ -333,7 +333,7 @@ fn an_open_transaction_of_a_sender_is_counted_told_and_over_when_it_ends() {
     let deciders = Arc::new(Partitions::new(engine::<&str>(&[]), options, Arc::new(schemas)));
     let running = Running::start(&settings, deciders);
     running.await_active(2);
-    let home = |key: &String| partition_of(key.as_bytes(), 2) == PARTITION as u32;
+    let home = |key: &String| Partitioner::Murmur2.is_home(key.as_bytes(), PARTITION, 2);
     let key = (0..).map(|number| number.to_string()).find(home).expect("a key of that partition");
     let sender: BaseProducer = kafka
         .client()

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use tillgate::codec::{KnownSchemas, json};
 use tillgate::config::{Settings, Sources, load};
+use tillgate::domain::hashing::Seed;
 use tillgate::domain::outcome::Outcome;
+use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::record::RecordTime;
 use tillgate::engine::Engine;
@@ -82,6 +84,8 @@ pub fn partition(engine: &Arc<Engine>, encoding: OutcomeEncoding) -> Partition {
         rotation_events_min: 100_000,
         journal_record_bytes_max: 900 << 10,
         input_partitions: 1,
+        partitioner: Partitioner::Murmur2,
+        table_seed: Seed([1, 2]),
     };
     Partition::new(engine.clone(), 0, options)
 }

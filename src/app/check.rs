@@ -44,6 +44,8 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
             rotation_events_min: u32::MAX,
             journal_record_bytes_max: usize::MAX,
             input_partitions: args.partitions,
+            partitioner: settings.topics.partitioner,
+            table_seed: super::table_seed(),
         },
         schemas: &schemas,
     };

@@ -12,15 +12,18 @@ mod recorded;
 mod repartition;
 mod replay;
 pub(crate) mod run;
+mod strays;
 mod topics;
 
 use crate::cli::{Cli, Command, Common};
 use crate::config::{Faults, Settings, Sources};
+use crate::domain::hashing::Seed;
 use crate::domain::visible::visible_lines;
 use crate::engine::Engine;
 use crate::kafka::failure::{Fault, FaultClass};
 use crate::load::{LoadError, SinkError};
 use clap::{CommandFactory, Parser};
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -142,6 +145,13 @@ pub(crate) fn settings(common: &Common) -> Result<Settings, AppError> {
 /// The engine that these settings make.
 pub(crate) fn engine(settings: &Settings) -> Arc<Engine> {
     Arc::new(Engine::new(settings.checks.clone(), settings.texts.clone(), settings.canonical_text()))
+}
+
+/// A seed for the account tables of this process, which nobody outside can know.
+pub(crate) fn table_seed() -> Seed {
+    // The standard library's own keys are drawn from the system's randomness.
+    let draw = || RandomState::new().hash_one(0_u8);
+    Seed([draw(), draw()])
 }
 
 /// Milliseconds since 1970.

@@ -1,10 +1,11 @@
-//! `tillgate topics repartition`: the plan on standard output, how far it is on standard error.
+//! `tillgate topics repartition`: the plan on standard output, how far it is on standard error, accounts that are not at
+//! home in a file.
 
-use super::{AppError, bar::bar, run::options, topics};
+use super::{AppError, bar::bar, run::options, strays, topics};
 use crate::cli::{Common, RepartitionArgs};
 use crate::codec::KnownSchemas;
 use crate::kafka::partitions::Partitions;
-use crate::kafka::repartition::{Passed, Progress, Repartition, Request, Written};
+use crate::kafka::repartition::{Passed, Progress, Repartition, Request, Stray, Written};
 use crate::kafka::settings::{Settings, Topics};
 use crate::pipeline::OutcomeEncoding;
 use indicatif::ProgressBar;
@@ -21,6 +22,8 @@ pub(super) fn run(args: &RepartitionArgs, common: &Common) -> Result<(), AppErro
         transaction_timeout: Duration::from_secs(args.transaction_timeout),
         record_bytes_max: settings.journal.record_bytes_max,
         pass_over: args.pass_over,
+        dropped: args.drop.as_deref().map(strays::read).transpose()?.unwrap_or_default(),
+        list: args.misplaced.clone(),
     };
     let cluster: Settings = settings.into();
     let repartition = Repartition::plan(&cluster, request)?;
@@ -28,22 +31,30 @@ pub(super) fn run(args: &RepartitionArgs, common: &Common) -> Result<(), AppErro
     let (due, moves) = (plan.due(), plan.moves());
     topics::print(&plan.rows)?;
     let mut talk = std::io::stderr();
-    if args.dry_run {
-        if due > 0 {
-            tell_passed(&mut talk, &repartition.check()?, &cluster.topics, "would be")?;
-        }
-        return Ok(writeln!(talk, "{due} things to do; nothing was changed")?);
-    }
     let schemas = Arc::new(KnownSchemas::new().map_err(AppError::Start)?);
     let engine = super::engine(settings);
     // Nothing is decided or published: how outcomes are encoded does not matter.
     let partitions =
         |count| Partitions::new(engine, options(settings, OutcomeEncoding::Json, count), schemas);
-    let (begun, mut show) = (Instant::now(), Show::new());
-    let written = repartition.carry_out(partitions, &mut |progress| show.progress(progress))?;
+    let (begun, mut show, mut list) = (Instant::now(), Show::new(), strays::List::new(&args.misplaced));
+    let (progress, listed) =
+        (&mut |progress| show.progress(progress), &mut |stray: &Stray<'_>| list.add(stray));
+    if args.dry_run {
+        let passed = repartition.check(partitions, listed, progress);
+        list.finish()?;
+        tell_passed(&mut talk, &passed?, &cluster.topics, "would be")?;
+        return Ok(writeln!(talk, "{due} things to do; nothing was changed")?);
+    }
+    let written = repartition.carry_out(partitions, listed, progress);
+    list.finish()?;
+    let written = written?;
     show.bar.finish_and_clear();
     match (due, moves) {
         (0, _) => Ok(writeln!(talk, "nothing to do")?),
+        (_, true) if written.records == 0 => Ok(writeln!(
+            talk,
+            "nothing to do: none of the accounts that were named stands elsewhere than its key"
+        )?),
         (_, false) => Ok(writeln!(talk, "the topics have grown; there is no state to move")?),
         (_, true) => {
             tell_passed(&mut talk, &written.passed, &cluster.topics, "were")?;
@@ -69,7 +80,10 @@ fn tell_passed(
 }
 
 fn tell(talk: &mut impl Write, written: &Written, took: Duration) -> Result<(), AppError> {
-    let Written { accounts, moved, records, bytes, .. } = written;
+    let Written { accounts, moved, dropped, records, bytes, .. } = written;
+    if *dropped > 0 {
+        writeln!(talk, "{dropped} accounts that were named are left out")?;
+    }
     Ok(writeln!(
         talk,
         "{accounts} accounts, {moved} of them on another partition than before, in {records} journal records of {} KiB \
@@ -96,7 +110,7 @@ impl Show {
             Progress::Members => "the group has members: waiting for them to leave",
             Progress::Joining => "the group is empty: joining it, so that nobody decides meanwhile",
             Progress::Grown => "the topics have their partitions: moving the state",
-            Progress::Folding { read, of } => {
+            Progress::Looking { read, of } | Progress::Folding { read, of } => {
                 self.bar.set_length(u64::try_from(of).unwrap_or(0));
                 self.bar.set_position(u64::try_from(read).unwrap_or(0));
                 return;

@@ -6,6 +6,7 @@ use super::recorded::{Cluster, Files, Recording, read_letters, read_rulesets};
 use crate::cli::{Common, ReplayArgs, ReplayFrom};
 use crate::codec::{KnownSchemas, Schemas};
 use crate::domain::visible::{visible_json, visible_lines};
+use crate::pipeline::Division;
 use crate::replay::{From, Ground, ReplayError, Report, Rulebook, VerifyOptions, verify};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -56,6 +57,8 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
             rulebook: &rulebook,
             schemas,
             progress: &progress,
+            division: Division { partitioner: names.partitioner, partitions: recording.input_partitions() },
+            table_seed: super::table_seed(),
         },
         letters,
         open: &|partition| recording.open(partition),

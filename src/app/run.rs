@@ -114,6 +114,8 @@ pub(crate) fn options(
         rotation_events_min: settings.journal.rotation_events_min,
         journal_record_bytes_max: settings.journal.record_bytes_max,
         input_partitions,
+        partitioner: settings.topics.partitioner,
+        table_seed: super::table_seed(),
     }
 }
 
@@ -282,6 +284,7 @@ impl AdminSource for Source {
             partitions: partitions.collect(),
             standby: standby.collect(),
             held_up: self.health.all_held_back().iter().filter_map(held_up).collect(),
+            warnings: self.health.warnings(),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Group account (checks 22-28, 30): what the account's standing allows.
+//! Group account (checks 23-28, 30): what the account's standing allows. Whether its state is here at all (22) is looked at
+//! before.
 
 use super::Context;
 use super::catalogue::Check;
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 pub struct Parameters {
     /// `unknown`: what happens to an account that nothing has opened.
     pub unknown: UnknownAccount,
+    /// `open_max`: accounts of a partition beyond which none opens by itself.
+    pub open_max: usize,
     /// `stopped`
     pub stopped: Rule,
     /// `dunning`
@@ -51,11 +54,11 @@ pub enum FlagEffect {
     Ignore,
 }
 
-/// Checks 22 to 28 and 30.
+/// Checks 23 to 28 and 30.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let parameters = &context.parameters.account;
     let Some(account) = context.account else {
-        unknown(context, parameters, findings);
+        unknown(parameters, findings);
         return;
     };
     for (check, rule, bit, text) in [
@@ -85,16 +88,11 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     }
 }
 
-/// Checks 22 and 23: there is no account, and perhaps no room for one.
-fn unknown(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
+/// Check 23: there is no account.
+fn unknown(parameters: &Parameters, findings: &mut Findings) {
     if parameters.unknown == UnknownAccount::Reject {
         let message = "the account is unknown: no account event has opened it".to_owned();
         findings.add(Finding::new(Check::AccountUnknown, Effect::Reject, message).at("accountNumber"));
-    } else if !context.room_for_account {
-        let message =
-            "the partition holds as many accounts as it may: no further one can be opened".to_owned();
-        findings
-            .add(Finding::new(Check::StateUnavailable, Effect::NotEvaluated, message).at("accountNumber"));
     }
 }
 

@@ -39,8 +39,6 @@ pub struct Context<'a> {
     pub parameters: &'a ParameterSet,
     /// The partition's stream time, this event included.
     pub now: Micros,
-    /// Whether the partition can take a further account.
-    pub room_for_account: bool,
 }
 
 /// Runs every check after form and repeat, in catalogue order.

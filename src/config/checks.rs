@@ -219,6 +219,7 @@ fn account(reader: &mut Reader) -> account::Parameters {
     }
     account::Parameters {
         unknown: reader.choice("checks.account.unknown", &unknown),
+        open_max: count(reader, "checks.account.open_max", 0, limits::ACCOUNTS_PER_PARTITION_MAX),
         stopped: rule(reader, "checks.account.stopped"),
         dunning: rule(reader, "checks.account.dunning"),
         closed: rule(reader, "checks.account.closed"),

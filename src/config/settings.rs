@@ -10,6 +10,7 @@ use super::librdkafka;
 use super::reader::Reader;
 use super::secret::Secret;
 use crate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
+use crate::domain::partitioner::Partitioner;
 
 /// How the group assigns its partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +130,8 @@ pub struct TopicSettings {
     pub journal: String,
     /// The rulesets that decided, by hash, and from where on each of them did.
     pub rulesets: String,
+    /// How senders divide keys up among the partitions of the inputs.
+    pub partitioner: Partitioner,
     /// For `topics create`.
     pub partitions: u32,
     /// For `topics create`; none: as the broker has it.
@@ -297,6 +300,10 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
         dead_letters: topic(reader, "topics.dead_letters"),
         journal: topic(reader, "topics.journal"),
         rulesets: topic(reader, "topics.rulesets"),
+        partitioner: reader.choice(
+            "topics.partitioner",
+            &Partitioner::ALL.map(|partitioner| (partitioner.name(), partitioner)),
+        ),
         partitions: reader.integer("topics.partitions", 1..=10_000),
         replication_factor: Some(reader.integer("topics.replication_factor", 0..=100)).filter(|&n| n > 0),
         retention: TopicRetention {

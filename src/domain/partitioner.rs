@@ -1,9 +1,63 @@
-//! Which partition a key goes to: murmur2, as Kafka's default partitioner has it for keyed records.
+//! Which partition a key goes to, as the clients of Kafka say it for keyed records. Never guesses which of them a sender
+//! uses: that is a setting.
 
-/// The partition of `key` among `partitions` (at least 1).
-#[must_use]
-pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
-    (murmur2(key) & 0x7fff_ffff) % partitions.max(1)
+/// How senders divide keys up among partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Partitioner {
+    /// As Kafka's Java clients do by default, and librdkafka with `partitioner=murmur2_random`.
+    #[default]
+    Murmur2,
+    /// As librdkafka does by default (`consistent_random`), and with it most clients that are not Java's.
+    Crc32,
+}
+
+impl Partitioner {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Murmur2, Self::Crc32];
+
+    /// Its name in the settings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Murmur2 => "murmur2",
+            Self::Crc32 => "crc32",
+        }
+    }
+
+    /// The value of librdkafka's property `partitioner` by which it divides keys up like this. A record without a key
+    /// goes anywhere.
+    #[must_use]
+    pub const fn librdkafka(self) -> &'static str {
+        match self {
+            Self::Murmur2 => "murmur2_random",
+            Self::Crc32 => "consistent_random",
+        }
+    }
+
+    /// The one that senders use by mistake where this is right.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Murmur2 => Self::Crc32,
+            Self::Crc32 => Self::Murmur2,
+        }
+    }
+
+    /// The partition of `key` among `partitions` (at least 1). librdkafka puts an empty key anywhere by `Crc32`.
+    #[must_use]
+    pub fn partition_of(self, key: &[u8], partitions: u32) -> u32 {
+        let hash = match self {
+            Self::Murmur2 => murmur2(key) & 0x7fff_ffff,
+            Self::Crc32 => crc32fast::hash(key),
+        };
+        hash % partitions.max(1)
+    }
+
+    /// Whether `key` belongs on `partition` among `partitions`.
+    #[must_use]
+    pub fn is_home(self, key: &[u8], partition: i32, partitions: u32) -> bool {
+        i32::try_from(self.partition_of(key, partitions)) == Ok(partition)
+    }
 }
 
 /// MurmurHash2, 32 bit, with the seed Kafka's clients use.
@@ -44,5 +98,14 @@ mod tests {
         ] {
             assert_eq!(murmur2(key.as_bytes()) as i32, expected, "{key}");
         }
+    }
+
+    /// The check value of CRC-32 as zlib has it, and that the hash is taken without its sign.
+    #[test]
+    fn agrees_with_zlib() {
+        assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926);
+        assert_eq!(Partitioner::Crc32.partition_of(b"123456789", 8), 0xcbf4_3926 % 8);
+        assert!(Partitioner::Crc32.is_home(b"123456789", 6, 8));
+        assert!(!Partitioner::Crc32.is_home(b"123456789", -1, 8));
     }
 }

@@ -10,6 +10,7 @@ mod pos;
 
 pub use crate::checks::time::Files;
 pub use account::Refusal;
+pub use pos::Unavailable;
 
 use crate::checks::{Check, Effect, Finding, ParameterSet, Parameters, Texts};
 use crate::domain::cut::cut_to;

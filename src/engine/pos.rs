@@ -1,6 +1,7 @@
 //! POS events: form, repeat, checks, and what follows from their findings.
 
 use super::{Decision, Engine, Record, change, describe};
+use crate::checks::account::UnknownAccount;
 use crate::checks::form::{self, Envelope};
 use crate::checks::repeat::{self, Digest, Repeat};
 use crate::checks::time::reach;
@@ -15,7 +16,67 @@ use crate::state::{
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
+/// Why an account's state is not here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unavailable {
+    /// Its key belongs on another partition.
+    Elsewhere,
+    /// It is unknown, and no further account opens by itself.
+    NoRoom,
+}
+
+impl Unavailable {
+    /// For the merchant: nothing of partitions and bounds.
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Elsewhere => {
+                "the account's state is not here: the sender put the record on another partition than its key belongs to"
+            }
+            Self::NoRoom => {
+                "the account is unknown, and no further account is opened by itself: an account event must open it"
+            }
+        }
+    }
+}
+
 impl Engine {
+    /// Check 22: the answer to an event whose account's state is not here. Nothing changes, no time passes.
+    #[must_use]
+    pub fn unavailable<'a>(
+        &'a self,
+        event: &'a PosEvent<'a>,
+        record: &Record<'a>,
+        why: Unavailable,
+    ) -> Outcome<'a> {
+        let message = why.message().to_owned();
+        let finding = Finding::new(Check::StateUnavailable, Effect::NotEvaluated, message);
+        self.unjudged(event, record, vec![finding.at("accountNumber")])
+    }
+
+    /// Whether the account of the event is there, or one may open by itself, or none ever does so.
+    #[must_use]
+    pub fn has_room(&self, state: &PartitionState, event: &SoundEvent<'_>) -> bool {
+        let parameters = &self.parameters_of(event.event).account;
+        let most = parameters.open_max.min(limits::ACCOUNTS_PER_PARTITION_MAX);
+        parameters.unknown == UnknownAccount::Reject
+            || state.accounts().len() < most
+            || state.accounts().slot(event.account_number).is_some()
+    }
+
+    fn unjudged<'a>(
+        &'a self,
+        event: &'a PosEvent<'a>,
+        record: &Record<'a>,
+        findings: Vec<Finding>,
+    ) -> Outcome<'a> {
+        let language = event.conversation_language.value().unwrap_or(Language::En);
+        let messages = self.messages(findings, language);
+        let id = record.transaction_id(Digest::of(event).content, 0);
+        let mut outcome = self.outcome(record, id, Verdict::NotEvaluated, messages);
+        describe(&mut outcome, event);
+        outcome
+    }
+
     /// Judges the form of an event.
     ///
     /// # Errors
@@ -27,14 +88,8 @@ impl Engine {
         record: &Record<'a>,
     ) -> Result<SoundEvent<'a>, Outcome<'a>> {
         let envelope = Envelope { key: record.key, time: record.time };
-        form::check(event, envelope, self.parameters_of(event)).map_err(|findings| {
-            let language = event.conversation_language.value().unwrap_or(Language::En);
-            let messages = self.messages(findings.into_vec(), language);
-            let id = record.transaction_id(Digest::of(event).content, 0);
-            let mut outcome = self.outcome(record, id, Verdict::NotEvaluated, messages);
-            describe(&mut outcome, event);
-            outcome
-        })
+        form::check(event, envelope, self.parameters_of(event))
+            .map_err(|findings| self.unjudged(event, record, findings.into_vec()))
     }
 
     /// What ids are made of besides a record's place: the content, the same whatever format it came in.
@@ -51,7 +106,8 @@ impl Engine {
         reach.map_or(state.stream_time(), |reach| reach.max(state.stream_time()))
     }
 
-    /// Decides on an event whose form is sound. `now` is the stream time, this event included.
+    /// Decides on an event whose form is sound, and whose account [has room](Self::has_room). `now` is the stream time,
+    /// this event included.
     #[must_use]
     pub fn decide<'a>(
         &'a self,
@@ -71,16 +127,13 @@ impl Engine {
                 change: None,
             };
         }
-        let room_for_account = state.accounts().len() < limits::ACCOUNTS_PER_PARTITION_MAX;
-        let context = Context { event, account, parameters, now, room_for_account };
+        let context = Context { event, account, parameters, now };
         let mut findings = crate::checks::run_all(&context, digest);
         let before = account.map_or_else(|| opening(event, parameters), Cow::Borrowed);
         self.refuse_overflow(event, &before, &mut findings);
         crate::checks::limit::refuse_past_bound(&before, &mut findings);
         let verdict = findings.effect().verdict();
-        let known = account.is_some()
-            || (parameters.account.unknown == crate::checks::account::UnknownAccount::Open
-                && room_for_account);
+        let known = account.is_some() || parameters.account.unknown == UnknownAccount::Open;
         let judged = Judged { event, record, digest, now, account: &before, is_new: account.is_none() };
         self.conclude(judged, verdict, findings, known && verdict != Verdict::NotEvaluated)
     }

@@ -276,6 +276,9 @@ async fn readyz(State(source): State<Arc<dyn AdminSource>>) -> Response {
     if !standing.held_up.is_empty() {
         body["heldUp"] = standing.held_up.clone().into();
     }
+    if !standing.warnings.is_empty() {
+        body["warnings"] = standing.warnings.clone().into();
+    }
     if !standing.standby.is_empty() {
         body["standby"] = standing.standby_json();
     }

@@ -64,6 +64,8 @@ pub struct Standing {
     pub standby: BTreeMap<i32, CopyStanding>,
     /// What somebody else holds up, though this process does all that it is to do; a sentence each.
     pub held_up: Vec<String>,
+    /// What goes wrong though everything is decided; the process is ready all the same.
+    pub warnings: Vec<String>,
 }
 
 impl Standing {

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 pub use crate::codec::rulesets::RulesetChange;
-pub use crate::pipeline::{InRecord, Input, JournalBatch};
+use crate::domain::partitioner::Partitioner;
+pub use crate::pipeline::{Division, InRecord, Input, JournalBatch};
 
 /// Takes what a record leads to.
 pub trait Sink {
@@ -63,6 +64,11 @@ pub trait Decider: Send + 'static {
 
     /// Accounts held, for the metrics.
     fn accounts(&self) -> usize;
+
+    /// What goes wrong here though it decides, in words, with what to do.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A state that is being read from its journal.
@@ -100,15 +106,16 @@ pub trait Deciders: Send + Sync + 'static {
     /// A state for `partition` with nothing in it.
     fn restoring(&self, partition: i32) -> Self::Restoring;
 
-    /// How many partitions the inputs had when these were made; 0: not known, and nothing is held against it.
-    fn input_partitions(&self) -> u32 {
-        0
+    /// By what keys belong on partitions, as of when these were made; where the number is not known, nothing is held
+    /// against it.
+    fn division(&self) -> Division {
+        Division { partitioner: Partitioner::default(), partitions: 0 }
     }
 
     /// Whether a journal that ends in this record may be gone on from.
     ///
     /// # Errors
-    /// It was written for another number of partitions; in words, with what to do.
+    /// It was written for another number of partitions, or by another partitioner; in words, with what to do.
     fn check_last(&self, _record: &[u8]) -> Result<(), String> {
         Ok(())
     }

@@ -63,6 +63,8 @@ struct Inner {
     standby: BTreeMap<i32, StandbyHealth>,
     /// By worker.
     held_back: BTreeMap<usize, Vec<HeldBack>>,
+    /// What goes wrong on a partition though it is decided, with its worker.
+    warnings: BTreeMap<i32, (usize, Vec<String>)>,
 }
 
 /// Shared by all workers.
@@ -128,6 +130,19 @@ impl Health {
         }
     }
 
+    /// Notes what goes wrong on the partitions of `worker` though they are decided, all of it.
+    pub fn warn(&self, worker: usize, found: BTreeMap<i32, Vec<String>>) {
+        let warnings = &mut self.lock().warnings;
+        warnings.retain(|_, (owner, _)| *owner != worker);
+        warnings.extend(found.into_iter().map(|(partition, texts)| (partition, (worker, texts))));
+    }
+
+    /// What goes wrong on partitions though they are decided, by partition.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.lock().warnings.values().flat_map(|(_, texts)| texts.clone()).collect()
+    }
+
     /// Notes where the copies of other processes' partitions stand, all of them.
     pub fn standby(&self, copies: BTreeMap<i32, StandbyHealth>) {
         self.lock().standby = copies;
@@ -164,6 +179,7 @@ impl Health {
         let mut inner = self.lock();
         inner.partitions.retain(|_, (owner, _)| *owner != worker);
         inner.held_back.remove(&worker);
+        inner.warnings.retain(|_, (owner, _)| *owner != worker);
     }
 
     /// All workers, by number.

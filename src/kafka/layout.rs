@@ -5,7 +5,9 @@
 //! looked for, and asking at intervals is not needed: a partition is assigned that was not there at the start; or a
 //! record comes whose key does not belong on its partition among as many as there were, which every first event of a
 //! moved key is. Such a record alone is no proof, since a sender may divide keys up in its own way, so the broker is
-//! asked then.
+//! asked then, and the batch waits: only an answer to a question that was asked after the record had come says whether
+//! the inputs had grown when it was sent. Where they had not, it is answered as misplaced. However many such records
+//! come, there are ten questions a second, and each answers for all batches that were there when it was asked.
 
 use std::{
     sync::{Mutex, OnceLock, PoisonError},
@@ -14,17 +16,19 @@ use std::{
 
 use super::{
     client::Cluster,
-    decider::Deciders,
+    decider::{Deciders, Division},
     failure::{Fault, FaultClass, Operation},
     port::Broker,
     transaction::again,
 };
-use crate::domain::partitioner::partition_of;
 
-/// How often the broker is asked while records come whose keys belong elsewhere.
-const ASK_EVERY: Duration = Duration::from_secs(1);
+/// How often the broker is asked at most while records come whose keys belong elsewhere. A batch waits for so long and an
+/// answer.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 /// How long the first such record waits for a second answer: brokers learn of new partitions one after another.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Without such a record for so long, the next one counts as the first again.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// How long the journals are asked for again at the start: a broker may be away, and another take over from it.
 const VERIFY_FOR: Duration = Duration::from_secs(60);
@@ -32,17 +36,18 @@ const VERIFY_FOR: Duration = Duration::from_secs(60);
 /// What a process knows of it; shared by its workers.
 #[derive(Debug)]
 pub struct Layout {
-    /// As of the start; 0: not known, and nothing is looked for.
-    partitions: u32,
+    /// As of the start; where the number is not known, nothing is looked for.
+    division: Division,
+    /// When the last question was asked that has an answer.
     asked: Mutex<Option<Duration>>,
     grown: OnceLock<String>,
 }
 
 impl Layout {
-    /// The inputs had so many partitions at the start.
+    /// Keys belonged on partitions like this at the start.
     #[must_use]
-    pub fn new(partitions: u32) -> Self {
-        Self { partitions, asked: Mutex::new(None), grown: OnceLock::new() }
+    pub fn new(division: Division) -> Self {
+        Self { division, asked: Mutex::new(None), grown: OnceLock::new() }
     }
 
     /// Why nothing may be decided any more, in words, with what to do.
@@ -55,8 +60,9 @@ impl Layout {
     #[must_use]
     pub fn is_home(&self, partition: i32, key: Option<&[u8]>) -> bool {
         // Senders put records without a key, or with an empty one, anywhere.
-        let Some(key) = key.filter(|key| self.partitions > 0 && !key.is_empty()) else { return true };
-        i32::try_from(partition_of(key, self.partitions)) == Ok(partition)
+        let Some(key) = key.filter(|key| !key.is_empty()) else { return true };
+        let Division { partitioner, partitions } = self.division;
+        partitions == 0 || partitioner.is_home(key, partition, partitions)
     }
 
     /// Notes the highest partition number that the group gave to a worker.
@@ -64,39 +70,40 @@ impl Layout {
         let Some(count) = highest.and_then(|highest| u32::try_from(highest).ok()?.checked_add(1)) else {
             return;
         };
-        if self.partitions > 0 && count > self.partitions {
+        if self.division.partitions > 0 && count > self.division.partitions {
             // There are at least as many, whatever a broker knows by now.
             self.note(broker.input_partitions().unwrap_or(0).max(count));
         }
     }
 
-    /// Asks whether the inputs have grown: a record has come whose key belongs elsewhere.
+    /// Asks whether the inputs have grown, since a record has come whose key belongs elsewhere. `came`: when the last
+    /// record of its batch had.
     ///
     /// # Errors
-    /// The broker cannot be asked, so the record must not be decided now.
-    pub fn look<B: Broker>(&self, broker: &B) -> Result<(), Fault> {
+    /// The broker cannot be asked, so the batch must not be decided now.
+    pub fn look<B: Broker>(&self, broker: &B, came: Duration) -> Result<(), Fault> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = asked.is_none();
-        if asked.is_some_and(|asked| broker.now() < asked + ASK_EVERY) || self.grown().is_some() {
+        if asked.is_some_and(|asked| asked >= came) || self.grown().is_some() {
             return Ok(());
         }
+        let first = asked.is_none_or(|asked| came >= asked + QUIET);
+        let due = asked.unwrap_or_default() + ASK_EVERY;
+        if let Some(early) = due.checked_sub(broker.now()).filter(|_| !first) {
+            broker.wait(early);
+        }
+        let mut at = broker.now();
         self.note(broker.input_partitions()?);
         if first && self.grown().is_none() {
             broker.wait(ASK_AGAIN_AFTER);
+            at = broker.now();
             self.note(broker.input_partitions()?);
-            if self.grown().is_none() {
-                log::warn!(
-                    "records come whose keys do not belong on their partition: their senders divide keys up by \
-                     something else than murmur2, or have not learnt of new partitions yet"
-                );
-            }
         }
-        *asked = Some(broker.now());
+        *asked = Some(at);
         Ok(())
     }
 
     fn note(&self, now: u32) {
-        let before = self.partitions;
+        let before = self.division.partitions;
         if now <= before {
             return;
         }
@@ -128,20 +135,25 @@ pub fn verify<D: Deciders>(cluster: &Cluster, deciders: &D, partitions: u32) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::partitioner::Partitioner;
+
+    fn layout(partitions: u32) -> Layout {
+        Layout::new(Division { partitioner: Partitioner::Murmur2, partitions })
+    }
 
     #[test]
     fn knows_a_key_that_belongs_elsewhere_once_the_number_is_known() {
         let key = b"21".as_slice();
-        let home = i32::try_from(partition_of(key, 4)).expect("a partition");
-        assert!(Layout::new(4).is_home(home, Some(key)));
-        assert!(!Layout::new(4).is_home((home + 1) % 4, Some(key)));
-        assert!(Layout::new(4).is_home(3, None) && Layout::new(4).is_home(3, Some(b"")));
-        assert!(Layout::new(0).is_home(99, Some(key)));
+        let home = i32::try_from(Partitioner::Murmur2.partition_of(key, 4)).expect("a partition");
+        assert!(layout(4).is_home(home, Some(key)));
+        assert!(!layout(4).is_home((home + 1) % 4, Some(key)));
+        assert!(layout(4).is_home(3, None) && layout(4).is_home(3, Some(b"")));
+        assert!(layout(0).is_home(99, Some(key)));
     }
 
     #[test]
     fn names_both_numbers_and_the_way_out_and_keeps_to_them() {
-        let layout = Layout::new(4);
+        let layout = layout(4);
         layout.note(4);
         assert_eq!(layout.grown(), None);
         layout.note(6);

@@ -14,7 +14,8 @@
 //!   refuses.
 //! - **No account without its state.** Where the inputs grow, keys move away from the state of their accounts. It is
 //!   noticed before the first event of such a key is decided, and nothing more is decided (`layout`) until the state
-//!   has followed (`repartition`).
+//!   has followed (`repartition`). A record whose key belongs on another partition for any other reason is never
+//!   decided: it is answered that the state is not here, and `misplaced` says whose fault it is.
 //! - **No late request.** The protocol has a hole: a commit that was sent twice can end a later transaction. A
 //!   producer that saw any disturbance never begins another transaction (`client::log`, `transaction`).
 //! - **Nothing is skipped.** Input that was deleted before it was decided stops its partition (`lost_input`). A record
@@ -37,6 +38,7 @@ pub mod health;
 pub mod held_back;
 pub mod layout;
 mod lost_input;
+mod misplaced;
 pub mod partitions;
 pub mod port;
 mod progress;
@@ -100,7 +102,7 @@ pub fn run_on<B: Broker, D: Deciders>(
     stop: &AtomicBool,
 ) {
     let suspects = Arc::new(Suspects::new(settings.failures_per_record_max));
-    let layout = Arc::new(Layout::new(deciders.input_partitions()));
+    let layout = Arc::new(Layout::new(deciders.division()));
     let limits = Arc::new(Mutex::new(MessageLimits::UNKNOWN));
     let standby = Arc::default();
     let shared = Shared { broker, deciders, settings, health, suspects, layout, limits, standby };

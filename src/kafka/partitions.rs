@@ -3,12 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::decider::{Decider, Deciders, InRecord, Input, Interrupted, JournalBatch, Restoring, Sink};
+use super::{
+    decider::{Decider, Deciders, Division, InRecord, Input, Interrupted, JournalBatch, Restoring, Sink},
+    misplaced::Astray,
+};
 use crate::{
     codec::{Answer, SchemaRef, Schemas, Sparing, UnknownIds, schema_of},
     domain::outcome::Outcome,
     engine::Engine,
-    pipeline::{Interrupt, Output, Partition, PartitionOptions, Restore, check_record},
+    pipeline::{Interrupt, Misplaced, Output, Partition, PartitionOptions, Restore, check_record},
     telemetry,
 };
 
@@ -52,12 +55,12 @@ impl Deciders for Partitions {
         }
     }
 
-    fn input_partitions(&self) -> u32 {
-        self.options.input_partitions
+    fn division(&self) -> Division {
+        self.options.division()
     }
 
     fn check_last(&self, record: &[u8]) -> Result<(), String> {
-        check_record(record, self.options.input_partitions).map_err(|fault| fault.to_string())
+        check_record(record, self.options.division()).map_err(|fault| fault.to_string())
     }
 }
 
@@ -66,6 +69,17 @@ pub struct Reading {
     restore: Restore,
     schemas: Arc<dyn Schemas + Send + Sync>,
     unknown_ids_max: usize,
+}
+
+impl Reading {
+    /// The state as the journal has it, whichever of its accounts stand elsewhere than their keys: to be looked at, never
+    /// to be decided on.
+    ///
+    /// # Errors
+    /// As [`Restoring::finish`], but for the partitioner.
+    pub fn finish_as_it_is(self) -> Result<Partition, String> {
+        self.restore.finish_as_it_is().map_err(|fault| fault.to_string())
+    }
 }
 
 impl Restoring for Reading {
@@ -92,6 +106,7 @@ impl Restoring for Reading {
             unknown: UnknownIds::new(self.unknown_ids_max),
             now: Duration::ZERO,
             counts: Counts::default(),
+            astray: Astray::default(),
         })
     }
 }
@@ -107,6 +122,7 @@ pub struct Live {
     /// The time of the batch.
     now: Duration,
     counts: Counts,
+    astray: Astray,
 }
 
 impl Live {
@@ -181,6 +197,7 @@ impl Decider for Live {
     fn committed(&mut self) {
         self.partition.committed();
         self.counts.publish();
+        self.astray.take(&mut self.counts.misplaced);
     }
 
     fn aborted(&mut self) {
@@ -195,6 +212,20 @@ impl Decider for Live {
     fn accounts(&self) -> usize {
         self.partition.state().accounts().len()
     }
+
+    fn warnings(&self) -> Vec<String> {
+        let Division { partitioner, partitions } = self.partition.division();
+        let strangers = self.partition.strangers();
+        let strangers = (strangers > 0).then(|| {
+            format!(
+                "partition {}: {strangers} of its accounts belong on other partitions by topics.partitioner = \"{}\", so \
+                 no event reaches them: `tillgate topics repartition --partitions {partitions} --dry-run` lists them",
+                self.partition.number(),
+                partitioner.name()
+            )
+        });
+        self.astray.warning().into_iter().chain(strangers).collect()
+    }
 }
 
 /// What a batch counts as. The lists stay as short as the catalogue.
@@ -203,6 +234,7 @@ struct Counts {
     verdicts: Vec<(&'static str, u64)>,
     codes: Vec<(&'static str, u64)>,
     dead_letters: Vec<(&'static str, u64)>,
+    misplaced: Astray,
 }
 
 fn count(counts: &mut Vec<(&'static str, u64)>, name: &'static str) {
@@ -223,6 +255,7 @@ impl Counts {
         self.verdicts.clear();
         self.codes.clear();
         self.dead_letters.clear();
+        self.misplaced = Astray::default();
     }
 }
 
@@ -244,5 +277,9 @@ impl Output for Counting<'_> {
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
         count(&mut self.counts.dead_letters, code);
         self.sink.dead_letter(record, code, message);
+    }
+
+    fn misplaced(&mut self, record: &InRecord<'_>, misplaced: &Misplaced) {
+        self.counts.misplaced.add(record.input, record.offset, misplaced);
     }
 }

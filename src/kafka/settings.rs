@@ -6,6 +6,7 @@ use super::failure::Destination;
 pub use crate::config::{GroupProtocol, OnLostInput};
 use crate::{
     config::{self, Secret},
+    domain::partitioner::Partitioner,
     pipeline::Input,
 };
 
@@ -98,6 +99,8 @@ pub struct Settings {
     pub workers: usize,
     /// Topic names.
     pub topics: Topics,
+    /// How senders divide keys up among the partitions of the inputs.
+    pub partitioner: Partitioner,
     /// When a batch is full.
     pub batch: BatchLimits,
     /// Largest record that is read, and passed on as a dead letter, in bytes.
@@ -141,6 +144,7 @@ impl Default for Settings {
             transactional_id_prefix: "tillgate".into(),
             workers: 1,
             topics: Topics::default(),
+            partitioner: Partitioner::default(),
             batch: BatchLimits::default(),
             message_bytes_max: 8 << 20,
             journal_record_bytes_max: 900 << 10,
@@ -187,6 +191,7 @@ impl From<&config::Settings> for Settings {
                 journal: topics.journal.clone(),
                 rulesets: topics.rulesets.clone(),
             },
+            partitioner: topics.partitioner,
             batch: BatchLimits {
                 events: kafka.batch_events_max,
                 bytes: kafka.batch_bytes_max,

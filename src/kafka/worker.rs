@@ -21,6 +21,7 @@ use super::{
     health::{Health, WorkerHealth},
     held_back,
     layout::Layout,
+    misplaced::Warnings,
     port::{Broker, GroupConsumer, InboundRecord, MessageLimits, TopicPartition, TransactionalProducer},
     rebalance::{RotationStep, Slots},
     restore::{Restores, shown},
@@ -105,6 +106,7 @@ pub struct Worker<B: Broker, D: Deciders> {
     aborts: u32,
     gauges_at: Duration,
     open_transactions: held_back::Watch,
+    warnings: Warnings,
     /// Whether the group has given it a place.
     joined: bool,
     /// Last, so that it leaves the group after everything else is dropped.
@@ -157,6 +159,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             aborts: 0,
             gauges_at: Duration::ZERO,
             open_transactions: held_back::Watch::default(),
+            warnings: Warnings::default(),
             joined: false,
             consumer,
             shared,
@@ -194,8 +197,11 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         let (records, idle) =
             gather(&*self.shared.broker, &self.consumer, held, spare, &limits, idle, &mut self.lanes)?;
         let layout = &self.shared.layout;
-        if !records.iter().all(|record| layout.is_home(record.source().partition, record.key())) {
-            layout.look(&*self.shared.broker)?;
+        if !records.iter().all(|record| layout.is_home(record.source().partition, record.key()))
+            && let Err(fault) = layout.look(&*self.shared.broker, self.shared.broker.now())
+        {
+            drop(records);
+            return self.put_back(fault);
         }
         if records.is_empty() || layout.grown().is_some() {
             return Ok(());
@@ -225,6 +231,19 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         }
     }
 
+    /// The batch that was gathered cannot be decided now: it comes again. Out of reach: state is kept.
+    fn put_back(&mut self, fault: Fault) -> Result<(), Fault> {
+        if fault.class != FaultClass::Retriable {
+            return Err(fault);
+        }
+        log::warn!("worker {}: {fault}: keeping state, trying again", self.number);
+        for lane in self.lanes.lanes() {
+            self.slots.abort(&self.consumer, lane.partition)?;
+        }
+        self.shared.broker.wait(ABORT_PAUSE_MAX);
+        Ok(())
+    }
+
     fn between(&mut self) -> Result<(), Fault> {
         if !self.joined && self.consumer.membership().is_ok() {
             self.joined = true;
@@ -245,6 +264,9 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         if now >= self.gauges_at {
             self.gauges_at = now + GAUGES_EVERY;
             self.gauges();
+            let warnings = self.slots.each().map(|(partition, decider)| (partition, decider.warnings()));
+            let found = warnings.filter(|(_, warnings)| !warnings.is_empty()).collect();
+            self.warnings.tell(self.number, now, found, &self.shared.health);
         }
         Ok(())
     }

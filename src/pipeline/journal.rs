@@ -6,6 +6,7 @@
 use super::PartitionOptions;
 use crate::codec::journal::{Head, Writer, write_account, write_change, write_record};
 use crate::codec::rulesets::RulesetChange;
+use crate::domain::partitioner::Partitioner;
 use crate::state::{Change, PartitionState};
 
 /// Pieces whose memory is kept from batch to batch.
@@ -48,6 +49,7 @@ pub(super) struct Journal {
     rotation_events_min: u64,
     record_bytes_max: usize,
     input_partitions: u32,
+    partitioner: Partitioner,
     pieces: Vec<Piece>,
     /// Memory of earlier batches' pieces, at most [`SPARE_PIECES`].
     spare: Vec<Vec<u8>>,
@@ -72,6 +74,7 @@ impl Journal {
             rotation_events_min,
             record_bytes_max: options.journal_record_bytes_max,
             input_partitions: options.input_partitions,
+            partitioner: options.partitioner,
             pieces: Vec::new(),
             spare: Vec::new(),
             consumed: 0,
@@ -143,6 +146,8 @@ impl Journal {
         let mut head = Head {
             partition,
             partitions: self.input_partitions,
+            // Among a number that is not known no key was judged.
+            partitioner: (self.input_partitions > 0).then_some(self.partitioner),
             ruleset,
             sequence: self.sequence + 1,
             part: 0,

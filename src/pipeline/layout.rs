@@ -1,13 +1,103 @@
-//! Whether a state stands where its keys are: a key belongs to one partition among so many, and to another among more.
+//! Whether records and states stand where their keys are: a key belongs to one partition among so many by one
+//! partitioner, and to another among more, or by another.
 //!
-//! A journal says how many partitions the inputs had when it was written. A state that was written for another number is
-//! never decided on: part of its accounts are written to elsewhere by now. Journals of format version 1 do not say it;
-//! there the accounts themselves do.
+//! A journal says how many partitions the inputs had when it was written, and by what keys were divided up. A state that
+//! was written for another number is never decided on: part of its accounts are written to elsewhere by now. What a
+//! journal of an earlier release does not say, its accounts do.
 
 use super::restore::RestoreFault;
 use crate::codec::journal::{Head, JournalFault, read_account, read_change, read_record};
-use crate::domain::partitioner::partition_of;
+use crate::domain::partitioner::Partitioner;
 use crate::state::PartitionState;
+use std::fmt;
+
+/// By what keys belong on partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Division {
+    /// How senders divide keys up.
+    pub partitioner: Partitioner,
+    /// Among how many partitions; 0: not known, and no key is judged.
+    pub partitions: u32,
+}
+
+impl Division {
+    /// As a journal's head has it: no key was judged where it does not say by what.
+    #[must_use]
+    pub fn of(head: &Head) -> Self {
+        let partitions = if head.partitioner.is_some() { head.partitions } else { 0 };
+        Self { partitioner: head.partitioner.unwrap_or_default(), partitions }
+    }
+
+    /// Where a record with this key should stand, if that is not on `partition`.
+    #[must_use]
+    pub fn misplaced(self, key: &[u8], partition: i32) -> Option<Misplaced> {
+        let Self { partitioner, partitions } = self;
+        if partitions == 0 || partitioner.is_home(key, partition, partitions) {
+            return None;
+        }
+        let fits_other = partitioner.other().is_home(key, partition, partitions);
+        let belongs_on = partitioner.partition_of(key, partitions);
+        Some(Misplaced { stands_on: partition, belongs_on, partitioner, fits_other })
+    }
+}
+
+/// A record, or an account, whose key belongs on another partition than the one it stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misplaced {
+    /// Where it stands.
+    pub stands_on: i32,
+    /// Where it should.
+    pub belongs_on: u32,
+    /// By what.
+    pub partitioner: Partitioner,
+    /// Whether the other known partitioner would put it where it stands.
+    pub fits_other: bool,
+}
+
+impl Misplaced {
+    /// What most likely went wrong at the sender, and its mend.
+    #[must_use]
+    pub fn mend(&self) -> String {
+        mend(self.partitioner, self.fits_other)
+    }
+}
+
+/// What to do about keys that are not divided up by `partitioner`: they are by the other one, or nobody knows by what.
+#[must_use]
+pub fn mend(partitioner: Partitioner, by_other: bool) -> String {
+    let (name, other) = (partitioner.name(), partitioner.other());
+    let by = match other {
+        _ if !by_other => {
+            return format!(
+                "their senders divide keys up neither by murmur2 nor by crc32, choose partitions by themselves, or have not \
+                 learnt of new partitions: they must divide keys up by {name} (librdkafka's partitioner={})",
+                partitioner.librdkafka()
+            );
+        }
+        Partitioner::Murmur2 => "murmur2 (the default of Java clients)",
+        Partitioner::Crc32 => "crc32 (librdkafka's default `consistent_random`)",
+    };
+    format!(
+        "the senders divide keys up by {by}: set their `partitioner` to {}, or topics.partitioner = \"{}\" on a fresh \
+         start",
+        partitioner.librdkafka(),
+        other.name()
+    )
+}
+
+/// Both partitions and the mend.
+impl fmt::Display for Misplaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stands_on, belongs_on, partitioner, .. } = self;
+        write!(
+            f,
+            "the record stands on partition {stands_on}, and its key belongs on partition {belongs_on} by \
+             topics.partitioner = \"{}\": {}",
+            partitioner.name(),
+            self.mend()
+        )
+    }
+}
 
 /// The state was written for another number of partitions than the inputs have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +129,37 @@ pub enum LayoutFault {
         /// How many partitions the inputs have as far as this process knows.
         now: u32,
     },
+    /// Its accounts stand where the other partitioner puts them.
+    #[error(
+        "the journal of partition {partition} has {accounts} accounts that do not belong there by topics.partitioner = \
+         \"{}\"{}: set topics.partitioner = \"{}\" if the senders do so too; else `tillgate topics repartition \
+         --partitions {now}` lists those accounts, and drops what you name (see \"Keys on the wrong partition\" in \
+         docs/operations.md)",
+        partitioner.name(),
+        written_by(*partitioner, *said),
+        partitioner.other().name()
+    )]
+    Divided {
+        /// The partition.
+        partition: i32,
+        /// How many such accounts were found.
+        accounts: usize,
+        /// The setting.
+        partitioner: Partitioner,
+        /// Whether the journal says that it was written by the other one; else most of its accounts do.
+        said: bool,
+        /// How many partitions the inputs have.
+        now: u32,
+    },
+}
+
+fn written_by(partitioner: Partitioner, said: bool) -> String {
+    let other = partitioner.other().name();
+    if said {
+        format!(", and was written with \"{other}\"")
+    } else {
+        format!(", and more of its accounts do by \"{other}\"")
+    }
 }
 
 fn remedy(written: u32, now: u32) -> String {
@@ -62,41 +183,83 @@ pub(super) fn same(partition: i32, written: u32, now: u32) -> Result<(), LayoutF
     Err(LayoutFault::Written { partition, written, now })
 }
 
-/// Whether the state that a journal ended with may be decided on; `now` 0: not known.
-pub(super) fn holds(last: &Head, state: &PartitionState, now: u32) -> Result<(), LayoutFault> {
-    same(last.partition, last.partitions, now)?;
-    if last.partitions != 0 || now == 0 {
-        return Ok(());
+/// Whether the state that a journal ended with is of as many partitions as there are now, and how many of its accounts
+/// stand elsewhere than their keys all the same.
+pub(super) fn strangers(last: &Head, state: &PartitionState, now: Division) -> Result<usize, LayoutFault> {
+    same(last.partition, last.partitions, now.partitions)?;
+    let found = strange(last.partition, state, now);
+    // Format version 1: nobody knows of how many partitions it is.
+    if found > 0 && last.partitions == 0 {
+        return Err(LayoutFault::Strangers {
+            partition: last.partition,
+            accounts: found,
+            now: now.partitions,
+        });
     }
-    let numbers = state.accounts().iter().map(|account| account.number.as_str());
-    at_home(last.partition, numbers, now)
+    Ok(found)
 }
 
-fn at_home<'a>(partition: i32, numbers: impl Iterator<Item = &'a str>, now: u32) -> Result<(), LayoutFault> {
-    let strange = |number: &&str| i32::try_from(partition_of(number.as_bytes(), now)) != Ok(partition);
-    match numbers.filter(strange).count() {
-        0 => Ok(()),
-        accounts => Err(LayoutFault::Strangers { partition, accounts, now }),
+/// Whether such a state may be decided on: not where its accounts are divided up by the other partitioner. Single ones
+/// that stand elsewhere do no harm, since no event reaches them.
+pub(super) fn holds(last: &Head, state: &PartitionState, now: Division) -> Result<usize, LayoutFault> {
+    same(last.partition, last.partitions, now.partitions)?;
+    let accounts = strange(last.partition, state, now);
+    let other = now.partitioner.other();
+    let by_other = || strange(last.partition, state, Division { partitioner: other, ..now }) < accounts;
+    if accounts > 0 && last.partitioner.map_or_else(by_other, |written| written == other) {
+        return Err(LayoutFault::Divided {
+            partition: last.partition,
+            accounts,
+            partitioner: now.partitioner,
+            said: last.partitioner.is_some(),
+            now: now.partitions,
+        });
     }
+    strangers(last, state, now)
 }
 
-/// Looks at one record of a journal alone, at its last one before anything is restored: whether it was written for
-/// `now` partitions.
+/// How many accounts of a state do not belong on its partition.
+fn strange(partition: i32, state: &PartitionState, now: Division) -> usize {
+    count(partition, state.accounts().iter().map(|account| account.number.as_str()), now)
+}
+
+fn count<'a>(partition: i32, numbers: impl Iterator<Item = &'a str>, now: Division) -> usize {
+    if now.partitions == 0 {
+        return 0;
+    }
+    let strange = |number: &&str| !now.partitioner.is_home(number.as_bytes(), partition, now.partitions);
+    numbers.filter(strange).count()
+}
+
+/// Looks at one record of a journal alone, at its last one before anything is restored: whether it was written for as many
+/// partitions as there are now, and with accounts where the partitioner puts them.
 ///
 /// # Errors
 /// [`RestoreFault::Layout`] where it was not; [`RestoreFault::Journal`] where it cannot be read.
-pub fn check_record(bytes: &[u8], now: u32) -> Result<(), RestoreFault> {
+pub fn check_record(bytes: &[u8], now: Division) -> Result<(), RestoreFault> {
     let record = read_record(bytes)?;
-    let partition = record.head.partition;
-    same(partition, record.head.partitions, now)?;
-    if record.head.partitions != 0 || now == 0 {
+    let Head { partition, partitions, partitioner, .. } = record.head;
+    same(partition, partitions, now.partitions)?;
+    let by_other = partitioner == Some(now.partitioner.other());
+    if partitions != 0 && !by_other {
         return Ok(());
     }
-    let (count, mut input) = record.changes;
-    let changed = (0..count).map(|_| Ok(read_change(&mut input)?.account.into()));
+    let (changes, mut input) = record.changes;
+    let changed = (0..changes).map(|_| Ok(read_change(&mut input)?.account.into()));
     let mut numbers = changed.collect::<Result<Vec<String>, JournalFault>>()?;
     for _ in 0..record.accounts {
         numbers.push(read_account(&mut input)?.number.into());
     }
-    Ok(at_home(partition, numbers.iter().map(String::as_str), now)?)
+    match count(partition, numbers.iter().map(String::as_str), now) {
+        0 => Ok(()),
+        accounts if by_other => Err(LayoutFault::Divided {
+            partition,
+            accounts,
+            partitioner: now.partitioner,
+            said: true,
+            now: now.partitions,
+        }
+        .into()),
+        accounts => Err(LayoutFault::Strangers { partition, accounts, now: now.partitions }.into()),
+    }
 }

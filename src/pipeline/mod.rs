@@ -11,7 +11,7 @@ mod reset;
 mod restore;
 
 pub use journal::JournalBatch;
-pub use layout::{LayoutFault, check_record};
+pub use layout::{Division, LayoutFault, Misplaced, check_record, mend};
 pub use partition::{Interrupt, Partition, PartitionOptions};
 pub use reset::Reset;
 pub use restore::{Restore, RestoreFault};
@@ -78,6 +78,8 @@ pub trait Output {
     fn outcome(&mut self, outcome: &Outcome<'_>, key: &[u8], value: &[u8]);
     /// A record that goes to the dead letters.
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str);
+    /// The record stood elsewhere than its key belongs, and was answered so: to be counted and told.
+    fn misplaced(&mut self, _record: &InRecord<'_>, _misplaced: &Misplaced) {}
 }
 
 /// How outcomes are encoded.

@@ -1,16 +1,18 @@
 //! A partition's records, one after another: what is decided is applied, encoded and journalled.
 
 use super::journal::{Journal, JournalBatch};
+use super::layout::Division;
 use super::{InRecord, Input, OutcomeEncoding, Output};
 use crate::codec::journal::Head;
 use crate::codec::{self, DecodeError, SchemaRef, Schemas};
 use crate::domain::Micros;
 use crate::domain::cut::cut_to;
 use crate::domain::enums::Verdict;
-use crate::domain::hashing::hash64;
+use crate::domain::hashing::{Seed, hash64};
 use crate::domain::limits;
 use crate::domain::outcome::{Outcome, Source};
-use crate::engine::{Decision, Engine, Record};
+use crate::domain::partitioner::Partitioner;
+use crate::engine::{Decision, Engine, Record, Unavailable};
 use crate::state::{PartitionState, StateFault};
 use std::sync::Arc;
 
@@ -28,8 +30,20 @@ pub struct PartitionOptions {
     pub rotation_events_min: u32,
     /// Longest journal record, bytes.
     pub journal_record_bytes_max: usize,
-    /// How many partitions the inputs have, as the journal says it; 0: not known.
+    /// How many partitions the inputs have, as the journal says it; 0: not known, and no key is judged.
     pub input_partitions: u32,
+    /// How senders divide keys up among them. A record whose key belongs elsewhere is not decided.
+    pub partitioner: Partitioner,
+    /// For the account table alone; nothing that comes out depends on it.
+    pub table_seed: Seed,
+}
+
+impl PartitionOptions {
+    /// By what keys belong on partitions.
+    #[must_use]
+    pub fn division(&self) -> Division {
+        Division { partitioner: self.partitioner, partitions: self.input_partitions }
+    }
 }
 
 /// One input partition: its state, what the batch has changed, and where its inputs stand.
@@ -45,6 +59,8 @@ pub struct Partition {
     /// Next offset per input; none where nothing was read yet.
     pub(super) positions: [Option<i64>; 2],
     committed_positions: [Option<i64>; 2],
+    /// Accounts that stand elsewhere than their keys, as of the restore: no event reaches them.
+    pub(super) strangers: usize,
     encoded: Vec<u8>,
 }
 
@@ -64,16 +80,17 @@ impl Partition {
     #[must_use]
     pub fn new(engine: Arc<Engine>, partition: i32, options: PartitionOptions) -> Self {
         let next = options.topics.each_ref().map(|topic| vec![(topic.clone(), 0)]);
-        let journal = Journal::new(&options);
+        let (journal, options_seed) = (Journal::new(&options), options.table_seed);
         Self {
             engine,
             partition,
             options,
-            state: PartitionState::default(),
+            state: PartitionState::new(options_seed),
             journal,
             next,
             positions: [None; 2],
             committed_positions: [None; 2],
+            strangers: 0,
             encoded: Vec::new(),
         }
     }
@@ -108,10 +125,21 @@ impl Partition {
     ) -> Result<(), Interrupt> {
         match key_of(record) {
             Err((code, why)) => dead_letter(out, record, code, &why),
-            Ok(key) => match record.input {
-                Input::PosEvents => self.pos_event(schemas, record, key, out)?,
-                Input::AccountEvents => self.account_event(schemas, record, key, out)?,
-            },
+            Ok(key) => {
+                let misplaced = self.options.division().misplaced(key.as_bytes(), self.partition);
+                match (record.input, &misplaced) {
+                    (Input::PosEvents, _) => {
+                        self.pos_event(schemas, record, key, misplaced.is_some(), out)?
+                    }
+                    (Input::AccountEvents, None) => self.account_event(schemas, record, key, out)?,
+                    (Input::AccountEvents, Some(misplaced)) => {
+                        dead_letter(out, record, UNAVAILABLE, &misplaced.to_string());
+                    }
+                }
+                if let Some(misplaced) = misplaced {
+                    out.misplaced(record, &misplaced);
+                }
+            }
         }
         self.read(record);
         Ok(())
@@ -159,9 +187,26 @@ impl Partition {
         self.set_positions(self.committed_positions);
     }
 
-    /// How many partitions the inputs have; 0: not known.
-    pub(super) fn input_partitions(&self) -> u32 {
-        self.options.input_partitions
+    /// By what keys belong on partitions.
+    #[must_use]
+    pub fn division(&self) -> Division {
+        self.options.division()
+    }
+
+    /// Judges keys by this from the next record on; call it between batches.
+    pub fn divide_by(&mut self, Division { partitioner, partitions }: Division) {
+        (self.options.partitioner, self.options.input_partitions) = (partitioner, partitions);
+    }
+
+    /// Accounts that stood elsewhere than their keys when the state was restored: no event reaches them.
+    #[must_use]
+    pub fn strangers(&self) -> usize {
+        self.strangers
+    }
+
+    /// A state with nothing in it.
+    pub(super) fn nothing(&self) -> PartitionState {
+        PartitionState::new(self.options.table_seed)
     }
 
     /// Numbers of the last committed transaction in the journal and of its last checkpoint rotation; 0: none yet.
@@ -218,6 +263,7 @@ impl Partition {
         schemas: &dyn Schemas,
         record: &InRecord<'_>,
         key: &str,
+        is_misplaced: bool,
         out: &mut dyn Output,
     ) -> Result<(), Interrupt> {
         let decoded = codec::decode_pos_event(schemas, record.value.unwrap_or_default(), record.schema_guid);
@@ -232,6 +278,10 @@ impl Partition {
                 return Ok(());
             }
         };
+        if is_misplaced {
+            effects.publish_unjudged(engine.unavailable(&event, &at, Unavailable::Elsewhere), out);
+            return Ok(());
+        }
         let sound = match engine.read(&event, &at) {
             Ok(sound) => sound,
             Err(outcome) => {
@@ -239,6 +289,10 @@ impl Partition {
                 return Ok(());
             }
         };
+        if !engine.has_room(effects.state, &sound) {
+            effects.publish_unjudged(engine.unavailable(&event, &at, Unavailable::NoRoom), out);
+            return Ok(());
+        }
         let now = engine.time_with(effects.state, &sound, &at);
         let mut decision = engine.decide(effects.state, &sound, &at, now);
         // What cannot be evaluated moves no time; whether it can does not hang on the holds that run out.
@@ -287,6 +341,8 @@ impl Partition {
 fn dead_letter(out: &mut dyn Output, record: &InRecord<'_>, code: &'static str, message: &str) {
     out.dead_letter(record, code, &cut_to(message, limits::DEAD_LETTER_MESSAGE_CHARS_MAX));
 }
+/// Code of the dead letter of an account event whose account is not here.
+const UNAVAILABLE: &str = "pos.state.unavailable";
 
 /// The key as text: the account. Without it a record has no account and no outcome.
 fn key_of<'r>(record: &InRecord<'r>) -> Result<&'r str, (&'static str, String)> {

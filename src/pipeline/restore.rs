@@ -4,7 +4,7 @@
 //! anywhere before the beginning of a complete rotation, and every gap, foreign record or torn transaction is a refusal:
 //! deciding on from a wrong state is worse than not deciding.
 
-use super::layout::{self, LayoutFault};
+use super::layout::{self, Division, LayoutFault};
 use super::partition::Partition;
 use crate::codec::journal::{Head, JournalFault, read_account, read_change_into, read_record};
 use crate::state::{AT_ONCE, Change, PartitionState, StateFault};
@@ -103,7 +103,7 @@ impl Restore {
         self.follows(&record.head)?;
         if record.head.resets && record.head.part == 0 {
             // What follows counts only once its rotation is complete.
-            self.partition.state = PartitionState::default();
+            self.partition.state = self.partition.nothing();
             self.begun = record.head.rotation_begins.then_some(record.head.rotation);
             (self.whole, self.complete) = (false, false);
         }
@@ -174,12 +174,27 @@ impl Restore {
         Ok(())
     }
 
-    /// The partition as the journal has it.
+    /// The partition as the journal has it, to be decided on.
     ///
     /// # Errors
     /// [`RestoreFault::Incomplete`] or [`RestoreFault::Gap`] where the journal does not reach, [`RestoreFault::Layout`]
-    /// where it was written for another number of partitions than the inputs have.
+    /// where it was written for another number of partitions than the inputs have, or by another partitioner.
     pub fn finish(self) -> Result<Partition, RestoreFault> {
+        self.finish_if(layout::holds)
+    }
+
+    /// The partition as the journal has it, whichever of its accounts stand elsewhere than their keys.
+    ///
+    /// # Errors
+    /// As [`Self::finish`], but for the partitioner.
+    pub fn finish_as_it_is(self) -> Result<Partition, RestoreFault> {
+        self.finish_if(layout::strangers)
+    }
+
+    fn finish_if(
+        self,
+        holds: impl FnOnce(&Head, &PartitionState, Division) -> Result<usize, LayoutFault>,
+    ) -> Result<Partition, RestoreFault> {
         let Self { mut partition, last, first_sequence, whole, complete, .. } = self;
         let Some(last) = last else { return Ok(partition) };
         if !whole && !complete {
@@ -194,7 +209,7 @@ impl Restore {
                 part: last.parts,
             });
         }
-        layout::holds(&last, partition.state(), partition.input_partitions())?;
+        partition.strangers = holds(&last, partition.state(), partition.division())?;
         partition.resume_after(&last);
         Ok(partition)
     }

@@ -53,7 +53,8 @@ pub trait CheckSink {
 /// [`ReplayError`] where a file cannot be read or written.
 pub fn check(options: CheckOptions<'_>, sink: &mut dyn CheckSink) -> Result<Summary, ReplayError> {
     let CheckOptions { pos_events, account_events, partitions, threads, engine, options, schemas } = options;
-    let mut merge = Merge::new(pos_events, account_events, partitions, engine.files())?;
+    let options = PartitionOptions { input_partitions: partitions, ..options };
+    let mut merge = Merge::new(pos_events, account_events, options.division(), engine.files())?;
     let begins_at = merge.begins_at();
     let threads = threads.clamp(1, partitions as usize);
     std::thread::scope(|scope| {

@@ -6,10 +6,9 @@ use super::lines::Lines;
 use super::times::{Neighbours, Times};
 use crate::codec::json::{peek_account_event, peek_pos_event};
 use crate::domain::Micros;
-use crate::domain::partitioner::partition_of;
 use crate::domain::record::RecordTime;
 use crate::engine::Files;
-use crate::pipeline::Input;
+use crate::pipeline::{Division, Input};
 use std::collections::VecDeque;
 
 /// A record of a chunk: where its bytes are, and where it would stand in Kafka.
@@ -147,7 +146,8 @@ impl Side {
     }
 
     /// Moves the next line into the chunk.
-    fn take(&mut self, chunk: &mut Chunk, partitions: u32, time: RecordTime, times: &mut Times) {
+    fn take(&mut self, chunk: &mut Chunk, division: Division, time: RecordTime, times: &mut Times) {
+        let Division { partitioner, partitions } = division;
         let Some(line) = self.ahead.pop_front() else { return };
         let own = line.time.unwrap_or(self.last_time);
         if time == RecordTime::Line {
@@ -158,7 +158,7 @@ impl Side {
         chunk.bytes.extend_from_slice(line.account.as_bytes());
         let middle = chunk.bytes.len();
         chunk.bytes.extend_from_slice(&line.bytes);
-        let partition = partition_of(line.account.as_bytes(), partitions);
+        let partition = partitioner.partition_of(line.account.as_bytes(), partitions);
         let offset = &mut self.offsets[partition as usize];
         chunk.entries.push(Entry {
             input: self.input,
@@ -179,21 +179,22 @@ impl Side {
 pub struct Merge {
     pos_events: Side,
     account_events: Option<Side>,
-    partitions: u32,
+    division: Division,
     times: Times,
 }
 
 impl Merge {
-    /// Merges these files into a stream of so many partitions.
+    /// Merges these files into a stream whose keys are divided up like this.
     ///
     /// # Errors
     /// [`ReplayError`] where a first line cannot be read.
     pub fn new(
         pos_events: Lines,
         account_events: Option<Lines>,
-        partitions: u32,
+        division: Division,
         files: Files,
     ) -> Result<Self, ReplayError> {
+        let partitions = division.partitions;
         let mut pos_events = Side::new(Input::PosEvents, pos_events, partitions);
         let mut account_events =
             account_events.map(|lines| Side::new(Input::AccountEvents, lines, partitions));
@@ -204,7 +205,7 @@ impl Merge {
             side.fill(first)?;
             earliest = side.earliest();
         }
-        Ok(Self { pos_events, account_events, partitions, times: Times::new(files, earliest) })
+        Ok(Self { pos_events, account_events, division, times: Times::new(files, earliest) })
     }
 
     /// Where stream time begins; none where no line says when it is of.
@@ -233,7 +234,7 @@ impl Merge {
                 (Some((_, time)), ..) => (&mut self.pos_events, time),
                 (None, ..) => break,
             };
-            side.take(&mut chunk, self.partitions, time, &mut self.times);
+            side.take(&mut chunk, self.division, time, &mut self.times);
         }
         Ok((!chunk.entries.is_empty()).then_some(chunk))
     }

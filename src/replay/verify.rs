@@ -11,7 +11,7 @@ use crate::codec::journal::read_record;
 use crate::codec::recorded;
 use crate::codec::rulesets::RulesetChange;
 use crate::engine::Engine;
-use crate::pipeline::{OutcomeEncoding, Partition, PartitionOptions, Restore};
+use crate::pipeline::{Division, OutcomeEncoding, Partition, PartitionOptions, Restore};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -121,13 +121,16 @@ fn start<'a>(
         None | Some([]) => OutcomeEncoding::Json,
         Some(framing) => OutcomeEncoding::Avro(framing.to_vec()),
     };
+    let Division { partitioner, partitions } = ground.division;
     let options = PartitionOptions {
         topics: ground.topics.clone(),
         encoding,
         checkpoint_events_per_account: u32::MAX,
         rotation_events_min: u32::MAX,
         journal_record_bytes_max: usize::MAX,
-        input_partitions: 0,
+        input_partitions: if journal.is_some() { 0 } else { partitions },
+        partitioner,
+        table_seed: ground.table_seed,
     };
     let changes = ground.rulebook.changes(partition);
     let beginning = Beginning { ground, partition, changes, options: options.clone(), starts };

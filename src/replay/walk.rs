@@ -12,9 +12,10 @@ use super::state::compare_states;
 use crate::codec::Schemas;
 use crate::codec::journal::Head;
 use crate::codec::rulesets::{RulesetChange, hash_text};
+use crate::domain::hashing::Seed;
 use crate::domain::record::RecordTime;
 use crate::engine::Engine;
-use crate::pipeline::{InRecord, Input, Interrupt, Partition, PartitionOptions, Restore};
+use crate::pipeline::{Division, InRecord, Input, Interrupt, Partition, PartitionOptions, Restore};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -39,6 +40,10 @@ pub struct Ground<'a> {
     pub schemas: &'a (dyn Schemas + Sync),
     /// Counts the records that are done.
     pub progress: &'a AtomicU64,
+    /// By what keys belonged on partitions where there is no journal, which says it.
+    pub division: Division,
+    /// For account tables.
+    pub table_seed: Seed,
 }
 
 /// One partition on its way.
@@ -165,6 +170,7 @@ impl Walk<'_> {
             self.since = [0; 2];
             return Ok(());
         }
+        self.replayed.divide_by(Division::of(head));
         if self.at_a_transaction {
             self.decide_as_the_journal_says(head)?;
         }

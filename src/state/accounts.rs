@@ -1,21 +1,30 @@
 //! The account table: accounts in slots, found by their number through a hash table of slots.
 //!
-//! Slots are never given away again, so that a checkpoint rotation can walk them in order.
+//! Slots are never given away again, so that a checkpoint rotation can walk them in order: everything that is decided or
+//! written goes by slots, and nothing by the table, whose hash differs from process to process.
 
 use super::account::Account;
-use crate::domain::hashing::hash64;
+use crate::domain::hashing::Seed;
 use hashbrown::hash_table::{Entry, HashTable};
-use smallvec::SmallVec;
 
 /// Accounts of a chunk: the table grows by chunks, without moving accounts and without slack of half its size.
 const CHUNK: usize = 1024;
 
 /// Where an account is. As much of its number's hash as the table needs stands here too, so that a table that grows, or a
-/// look-up that hits upon another account first, leaves the accounts alone: each would be a cache miss.
+/// look-up that hits upon another account first, leaves the accounts alone: each would be a cache miss. Half of the 64 bits
+/// suffice, since nobody who does not know the seed can aim at them; all of them would cost 8 bytes an account.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     hash: u32,
     slot: u32,
+}
+
+/// An account that was looked for: where it is, if it is there, and by what it was looked for, so that nobody need hash its
+/// number once more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sought {
+    pub(super) slot: Option<u32>,
+    hash: u32,
 }
 
 /// How many accounts are looked up at once: enough to keep the memory busy, few enough to stay in the nearest cache.
@@ -24,12 +33,23 @@ pub const AT_ONCE: usize = 32;
 /// The accounts of one partition.
 #[derive(Debug, Default)]
 pub struct Accounts {
+    seed: Seed,
     slots: HashTable<Place>,
     chunks: Vec<Vec<Account>>,
     count: u32,
 }
 
 impl Accounts {
+    /// None yet; `seed` is for looking them up.
+    #[must_use]
+    pub fn new(seed: Seed) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    fn hash_of(&self, number: &str) -> u32 {
+        self.seed.hash64(number.as_bytes()) as u32
+    }
+
     /// How many accounts there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -45,28 +65,40 @@ impl Accounts {
     /// The slot of an account.
     #[must_use]
     pub fn slot(&self, number: &str) -> Option<u32> {
-        let hash = hash_of(number);
+        self.seek(number).slot
+    }
+
+    /// Looks for an account.
+    pub(super) fn seek(&self, number: &str) -> Sought {
+        let hash = self.hash_of(number);
+        Sought { slot: self.slot_by(number, hash), hash }
+    }
+
+    /// Looks again, if the account was not there before.
+    pub(super) fn seek_again(&self, number: &str, Sought { slot, hash }: Sought) -> Sought {
+        Sought { slot: slot.or_else(|| self.slot_by(number, hash)), hash }
+    }
+
+    fn slot_by(&self, number: &str, hash: u32) -> Option<u32> {
         let is_it = |place: &Place| place.hash == hash && at(&self.chunks, place.slot).number == number;
         self.slots.find(spread(hash), is_it).map(|place| place.slot)
     }
 
-    /// The slots of several accounts, one after another into `found`. Each step is done for all of them before the next,
+    /// Looks for several accounts, one after another into `sought`. Each step is done for all of them before the next,
     /// so that the processor waits for many cache misses at a time: what restoring a state consists of.
-    pub(super) fn slots<'n>(
+    pub(super) fn seek_all<'n>(
         &self,
         numbers: impl Iterator<Item = &'n str> + Clone,
-        found: &mut Vec<Option<u32>>,
+        sought: &mut Vec<Sought>,
     ) {
-        found.clear();
-        let hashes: SmallVec<[u32; AT_ONCE]> = numbers.clone().map(hash_of).collect();
-        found.extend(
-            hashes.iter().map(|hash| {
-                self.slots.find(spread(*hash), |place| place.hash == *hash).map(|place| place.slot)
-            }),
-        );
-        for (slot, number) in found.iter_mut().zip(numbers) {
+        sought.clear();
+        sought.extend(numbers.clone().map(|number| Sought { slot: None, hash: self.hash_of(number) }));
+        for Sought { slot, hash } in sought.iter_mut() {
+            *slot = self.slots.find(spread(*hash), |place| place.hash == *hash).map(|place| place.slot);
+        }
+        for (Sought { slot, hash }, number) in sought.iter_mut().zip(numbers) {
             if slot.is_some_and(|slot| at(&self.chunks, slot).number != number) {
-                *slot = self.slot(number);
+                *slot = self.slot_by(number, *hash);
             }
         }
     }
@@ -95,7 +127,17 @@ impl Accounts {
 
     /// Puts an account in: in the slot it has, or in a new one, which is returned.
     pub fn put(&mut self, account: Account) -> u32 {
-        let (chunks, number, hash) = (&self.chunks, &account.number, hash_of(&account.number));
+        let hash = self.hash_of(&account.number);
+        self.put_by(account, hash)
+    }
+
+    /// [`Accounts::put`] for an account that was looked for.
+    pub(super) fn put_sought(&mut self, account: Account, sought: Sought) -> u32 {
+        self.put_by(account, sought.hash)
+    }
+
+    fn put_by(&mut self, account: Account, hash: u32) -> u32 {
+        let (chunks, number) = (&self.chunks, &account.number);
         let is_it = |place: &Place| place.hash == hash && at(chunks, place.slot).number == *number;
         let vacant = match self.slots.entry(spread(hash), is_it, |place| spread(place.hash)) {
             Entry::Occupied(place) => {
@@ -124,8 +166,8 @@ impl Accounts {
         };
         self.count -= 1;
         let slot = self.count;
-        if let Ok(entry) = self.slots.find_entry(spread(hash_of(&account.number)), |place| place.slot == slot)
-        {
+        let hash = spread(self.hash_of(&account.number));
+        if let Ok(entry) = self.slots.find_entry(hash, |place| place.slot == slot) {
             entry.remove();
         }
         if self.chunks.last().is_some_and(Vec::is_empty) {
@@ -137,10 +179,6 @@ impl Accounts {
     pub fn iter(&self) -> impl Iterator<Item = &Account> {
         self.chunks.iter().flatten()
     }
-}
-
-fn hash_of(number: &str) -> u32 {
-    hash64(number.as_bytes()) as u32
 }
 
 /// The table's hash: it takes the place from the lowest bits, and a mark from the highest.
@@ -156,6 +194,7 @@ fn at(chunks: &[Vec<Account>], slot: u32) -> &Account {
 mod tests {
     use super::*;
     use crate::domain::Amount;
+    use crate::domain::hashing::hash64;
 
     fn account(number: &str, limit: i64) -> Account {
         Account::opened(number, Amount::new(limit).unwrap_or_default(), None, None)
@@ -163,8 +202,9 @@ mod tests {
 
     #[test]
     fn accounts_whose_hashes_agree_are_told_apart() {
+        let any = Accounts::default();
         let mut hashes: Vec<_> =
-            (0..500_000).map(|name| name.to_string()).map(|name| (hash_of(&name), name)).collect();
+            (0..500_000).map(|name| name.to_string()).map(|name| (any.hash_of(&name), name)).collect();
         hashes.sort_unstable();
         let same: Vec<_> = hashes.windows(2).filter(|pair| pair[0].0 == pair[1].0).collect();
         assert!(!same.is_empty(), "half a million names have some 29 such pairs");
@@ -173,11 +213,12 @@ mod tests {
             let mut accounts = Accounts::default();
             assert_eq!(accounts.put(account(first, 1)), 0);
             let mut found = Vec::new();
-            accounts.slots([first, second].into_iter(), &mut found);
-            assert_eq!(found, [Some(0), None]);
+            let slots = |found: &[Sought]| found.iter().map(|sought| sought.slot).collect::<Vec<_>>();
+            accounts.seek_all([first, second].into_iter(), &mut found);
+            assert_eq!(slots(&found), [Some(0), None]);
             assert_eq!(accounts.put(account(second, 2)), 1);
-            accounts.slots([second, first].into_iter(), &mut found);
-            assert_eq!(found, [Some(1), Some(0)]);
+            accounts.seek_all([second, first].into_iter(), &mut found);
+            assert_eq!(slots(&found), [Some(1), Some(0)]);
             assert_eq!([first, second].map(|number| accounts.slot(number)), [Some(0), Some(1)]);
             accounts.remove_last();
             assert_eq!([first, second].map(|number| accounts.slot(number)), [Some(0), None]);
@@ -194,5 +235,54 @@ mod tests {
         assert_eq!(accounts.len(), 3_000);
         assert_eq!(accounts.get("1024").map(|account| account.limit.ten_thousandths()), Some(7));
         assert_eq!(accounts.iter().filter(|account| !account.limit.is_zero()).count(), 1);
+    }
+
+    /// How many places a look-up holds against this number: those whose mark in the table agrees.
+    fn compared(accounts: &Accounts, number: &str) -> usize {
+        let mut compared = 0;
+        let found = accounts.slots.find(spread(accounts.hash_of(number)), |place| {
+            compared += 1;
+            at(&accounts.chunks, place.slot).number == number
+        });
+        assert!(found.is_some());
+        compared
+    }
+
+    /// Numbers of 8 bytes whose XXH3 ends in the same 32 bits: for keys of that length it can be turned round
+    /// step by step, so nobody has to search. This is what a sender can make whom the fixed hash is known.
+    fn numbers_of_one_hash(count: usize) -> Vec<String> {
+        const MULTIPLIER: u64 = 0x9fb2_1c65_1e98_df25;
+        /// What the words of the input are mixed with: bytes 8 to 23 of the published secret, both halves together.
+        const MIXED: u64 = 0x1cad_21f7_2c81_017c ^ 0xdb97_9083_e96d_d4de;
+        let inverse = (0..6).fold(MULTIPLIER, |inverse, _| {
+            inverse.wrapping_mul(2_u64.wrapping_sub(MULTIPLIER.wrapping_mul(inverse)))
+        });
+        let number_of = |hash: u64| {
+            let mut word = hash ^ hash >> 28;
+            word = (word ^ word >> 56).wrapping_mul(inverse);
+            word ^= (word >> 35) + 8;
+            word = word.wrapping_mul(inverse);
+            // The first step, 63 times more: 64 times it is the identity, and squared it turns twice as far.
+            let turned =
+                |word: u64, by: u32| word ^ word.rotate_left(49 * by % 64) ^ word.rotate_left(24 * by % 64);
+            let word = [1, 2, 4, 8, 16, 32].into_iter().fold(word, turned) ^ MIXED;
+            word.rotate_left(32).to_le_bytes()
+        };
+        let numbers = (0..).map(|high: u64| number_of(high << 32 | 0x4711));
+        numbers.filter_map(|bytes| String::from_utf8(bytes.to_vec()).ok()).take(count).collect()
+    }
+
+    #[test]
+    fn numbers_that_a_sender_has_chosen_are_found_at_once() {
+        let chosen = numbers_of_one_hash(40_000);
+        assert!(chosen.iter().all(|number| hash64(number.as_bytes()) as u32 == 0x4711));
+        let mut accounts = Accounts::new(Seed([7, 11]));
+        for (slot, number) in (0..).zip(&chosen) {
+            assert_eq!(accounts.put(account(number, 0)), slot);
+        }
+        let compared = |number: &String| compared(&accounts, number);
+        let all: usize = chosen.iter().map(compared).sum();
+        assert!(all < chosen.len() * 2, "{all} comparisons for {} accounts", chosen.len());
+        assert!(chosen.iter().map(compared).max() < Some(8));
     }
 }

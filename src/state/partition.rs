@@ -1,9 +1,10 @@
 //! One partition's state: accounts, stream time, holds by the time they run out; apply and undo.
 
 use super::account::{Account, Answer, Standing, Touched};
-use super::accounts::Accounts;
+use super::accounts::{Accounts, Sought};
 use super::fact::{Booking, Change, Fact, Patch};
 use crate::domain::enums::EventType;
+use crate::domain::hashing::Seed;
 use crate::domain::ids::TransactionId;
 use crate::domain::limits;
 use crate::domain::{Amount, Micros};
@@ -43,6 +44,12 @@ pub enum StateFault {
 }
 
 impl PartitionState {
+    /// A state with nothing in it. `seed` is for looking accounts up, and changes nothing else.
+    #[must_use]
+    pub fn new(seed: Seed) -> Self {
+        Self { accounts: Accounts::new(seed), ..Self::default() }
+    }
+
     /// The accounts.
     #[must_use]
     pub fn accounts(&self) -> &Accounts {
@@ -72,29 +79,29 @@ impl PartitionState {
 
     /// Puts a full state in place: restore from a checkpoint. Not undone; for before the first [`PartitionState::keep`].
     pub fn set(&mut self, account: Account) {
-        let slot = self.accounts.slot(&account.number);
-        self.set_at(slot, account);
+        let sought = self.accounts.seek(&account.number);
+        self.set_at(sought, account);
     }
 
     /// [`PartitionState::set`] for several accounts, which are looked up together.
     pub fn set_all(&mut self, accounts: &mut Vec<Account>) {
-        let mut found = Vec::with_capacity(accounts.len());
-        self.accounts.slots(accounts.iter().map(|account| &*account.number), &mut found);
-        for (slot, account) in found.into_iter().zip(accounts.drain(..)) {
-            self.set_at(slot, account);
+        let mut sought = Vec::with_capacity(accounts.len());
+        self.accounts.seek_all(accounts.iter().map(|account| &*account.number), &mut sought);
+        for (sought, account) in sought.into_iter().zip(accounts.drain(..)) {
+            self.set_at(sought, account);
         }
     }
 
-    fn set_at(&mut self, slot: Option<u32>, account: Account) {
+    fn set_at(&mut self, sought: Sought, account: Account) {
         let expiries: SmallVec<[_; 1]> =
             account.holds().iter().map(|hold| (hold.expires, hold.transaction_id)).collect();
-        let slot = match slot {
+        let slot = match sought.slot {
             Some(slot) => {
                 self.forget_expiries(slot);
                 self.accounts.replace(slot, account);
                 slot
             }
-            None => self.accounts.put(account),
+            None => self.accounts.put_sought(account, sought),
         };
         self.holds_by_expiry.extend(expiries.into_iter().map(|(expires, id)| (expires, id, slot)));
     }
@@ -104,8 +111,7 @@ impl PartitionState {
     /// # Errors
     /// [`StateFault`] where a fact does not fit; the state must then be dropped and restored.
     pub fn apply(&mut self, number: &str, facts: &[Fact]) -> Result<(), StateFault> {
-        let slot = self.accounts.slot(number);
-        self.apply_at(slot, number, facts)
+        self.apply_at(self.accounts.seek(number), number, facts)
     }
 
     /// [`PartitionState::apply`] for several changes in order, whose accounts are looked up together. Passes over accounts
@@ -115,11 +121,11 @@ impl PartitionState {
     /// As [`PartitionState::apply`].
     pub fn apply_all(&mut self, changes: &[Change<'_>], pass_over: bool) -> Result<(), StateFault> {
         let mut found = Vec::with_capacity(changes.len());
-        self.accounts.slots(changes.iter().map(|change| &*change.account), &mut found);
-        for (slot, change) in found.into_iter().zip(changes) {
+        self.accounts.seek_all(changes.iter().map(|change| &*change.account), &mut found);
+        for (sought, change) in found.into_iter().zip(changes) {
             // An earlier one of these changes may have opened it.
-            let slot = slot.or_else(|| self.accounts.slot(&change.account));
-            match self.apply_at(slot, &change.account, &change.facts) {
+            let sought = self.accounts.seek_again(&change.account, sought);
+            match self.apply_at(sought, &change.account, &change.facts) {
                 Err(StateFault::NoAccount) if pass_over => {}
                 applied => applied?,
             }
@@ -127,11 +133,12 @@ impl PartitionState {
         Ok(())
     }
 
-    fn apply_at(&mut self, slot: Option<u32>, number: &str, facts: &[Fact]) -> Result<(), StateFault> {
-        let slot = match (slot, facts.first()) {
+    fn apply_at(&mut self, sought: Sought, number: &str, facts: &[Fact]) -> Result<(), StateFault> {
+        let slot = match (sought.slot, facts.first()) {
             (Some(slot), _) => slot,
             (None, Some(Fact::Opened { limit, currency, country })) => {
-                self.accounts.put(Account::opened(number, *limit, *currency, *country))
+                let account = Account::opened(number, *limit, *currency, *country);
+                self.accounts.put_sought(account, sought)
             }
             (None, _) => return Err(StateFault::NoAccount),
         };

@@ -76,6 +76,10 @@ pub fn describe() {
         "tillgate_lost_input_records_total",
         "Offsets passed over because they were deleted before they were decided, by input"
     );
+    describe_counter!(
+        "tillgate_misplaced_records_total",
+        "Records not decided because their keys belong on another partition, by input"
+    );
     describe_gauge!("tillgate_consumer_lag_records", "Records not yet decided, by input and partition");
     describe_gauge!(
         "tillgate_open_transaction_age_seconds",
@@ -108,7 +112,7 @@ pub fn start_at_zero() {
     for outcome in Verdict::ALL {
         events(outcome.symbol(), 0);
     }
-    for code in ["400.001", "400.003", "500"] {
+    for code in ["400.001", "400.003", "pos.state.unavailable", "500"] {
         dead_letters(code, 0);
     }
     for result in ["committed", "aborted"] {
@@ -121,6 +125,7 @@ pub fn start_at_zero() {
     counter!("tillgate_producer_queue_full_total").increment(0);
     for input in ["pos_events", "account_events"] {
         lost_input(input, 0);
+        misplaced_records(input, 0);
     }
 }
 
@@ -184,6 +189,11 @@ pub fn held(partition: i32, records: usize) {
 /// Offsets of an input were passed over because they were deleted before they were decided.
 pub fn lost_input(input: &'static str, offsets: u64) {
     counter!("tillgate_lost_input_records_total", "input" => input).increment(offsets);
+}
+
+/// Records of an input were not decided because their keys belong on another partition.
+pub fn misplaced_records(input: &'static str, count: u64) {
+    counter!("tillgate_misplaced_records_total", "input" => input).increment(count);
 }
 
 /// Records of an input partition that are not decided yet.

@@ -30,10 +30,7 @@ fn memory_does_not_grow_with_the_backlog() {
             account = number % 1_000
         )
     };
-    let message = |number: usize| {
-        let partition = (number % 1_000 % 2) as i32;
-        Message::new(format!("A{}", number % 1_000), event(number)).on(partition)
-    };
+    let message = |number: usize| Message::new(format!("A{}", number % 1_000), event(number));
     for first in (0..EVENTS).step_by(5_000) {
         kafka.produce(&scene.pos_events, (first..first + 5_000).map(message));
     }

@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
+use tillgate::domain::partitioner::Partitioner;
 
 use crate::avro::Registered;
 use crate::june::{self, June};
@@ -121,7 +122,7 @@ fn waits_for_a_registry_that_is_down_and_decides_once_it_is_up() {
 #[test]
 fn goes_on_with_the_schemas_it_knows_while_the_registry_is_away() {
     let (Some(kafka), Some(shared)) = (kafka(), shared()) else { return };
-    let june = June::read(&shared, 12);
+    let june = June::read(&shared, 100);
     let known = Registered::new(kafka, &kafka.topic("pos-event"), POS_EVENT);
     let account = r#"{"name": "accountNumber""#;
     let newer = r#"{"name": "newer", "type": ["null", "string"], "default": null}, "#;
@@ -134,8 +135,12 @@ fn goes_on_with_the_schemas_it_knows_while_the_registry_is_away() {
     let scene = Scene::new(kafka, 2, &[OPEN, &registry, "registry.backoff_max=500ms"]);
     let mut lines = june.events.iter();
     let mut by = |schema: &Registered, partition: i32| {
-        let line = lines.next().expect("enough of them");
-        june::message(line, schema.encode(line)).on(partition)
+        let home = |line: &&String| {
+            let key = june::message(line, "").key.expect("a key");
+            Partitioner::Murmur2.is_home(&key, partition, 2)
+        };
+        let line = lines.find(home).expect("enough of them");
+        june::message(line, schema.encode(line))
     };
     let mut running = scene.start(&[]);
     kafka.produce(&scene.pos_events, [by(&known, 0), by(&known, 1)]);

@@ -264,6 +264,8 @@ impl Tape {
                 rulebook: &rulebook,
                 schemas: &schemas,
                 progress: &progress,
+                division: options().division(),
+                table_seed: options().table_seed,
             },
             letters,
             open: &|_| Ok(self.open()),

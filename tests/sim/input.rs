@@ -9,7 +9,7 @@ use tillgate::{
     domain::{
         Micros,
         account_event::{AccountChange, AccountEvent, Resolve, Update},
-        partitioner::partition_of,
+        partitioner::Partitioner,
     },
     load::{Content, Generated, MistakeShares, Settings, World as Shop, draw::Draw},
 };
@@ -159,7 +159,7 @@ fn change(draw: &mut Draw) -> AccountChange {
 fn place(world: &mut World, topic: Topic, record: &Record) -> Place {
     let partitions = world.partitions as u32;
     let partition = match &record.key {
-        Some(key) => partition_of(key, partitions),
+        Some(key) => Partitioner::Murmur2.partition_of(key, partitions),
         None => world.draw.below(partitions),
     };
     (topic, partition as i32)

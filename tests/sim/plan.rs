@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tillgate::{
+    domain::{hashing::Seed, partitioner::Partitioner},
     kafka::settings::{BatchLimits, Settings},
     load::draw::Draw,
     pipeline::{OutcomeEncoding, PartitionOptions},
@@ -130,6 +131,8 @@ impl Plan {
                 rotation_events_min: draw.between(1, 40),
                 journal_record_bytes_max: draw.between(600, 6_000) as usize,
                 input_partitions: partitions as u32,
+                partitioner: Partitioner::Murmur2,
+                table_seed: Seed([seed, 0]),
             },
             upgrades: draw.per_mille(300),
             poison: draw.per_mille(150),

@@ -8,7 +8,7 @@ use tillgate::codec::journal::{
     Record, Writer, read_account, read_change, read_record, write_account, write_record,
 };
 use tillgate::kafka::{
-    decider::{Decider, Deciders, InRecord, Interrupted, JournalBatch, Restoring, Sink},
+    decider::{Decider, Deciders, Division, InRecord, Interrupted, JournalBatch, Restoring, Sink},
     partitions::{Live, Partitions, Reading},
 };
 use xxhash_rust::xxh3::xxh3_64;
@@ -90,8 +90,8 @@ impl Deciders for Planted {
         PlantedReading { real: self.real.restoring(partition), trouble: self.trouble.clone(), last: None }
     }
 
-    fn input_partitions(&self) -> u32 {
-        self.real.input_partitions()
+    fn division(&self) -> Division {
+        self.real.division()
     }
 
     fn check_last(&self, record: &[u8]) -> Result<(), String> {

@@ -9,7 +9,7 @@ use std::{
 
 use tillgate::{
     codec::rulesets::write_change,
-    domain::partitioner::partition_of,
+    domain::partitioner::Partitioner,
     kafka::{
         failure::{Destination, Fault, FaultClass, Operation},
         port::{Header, InboundRecord, Kept, RulesetChange, TopicPartition, TransactionalProducer},
@@ -396,7 +396,8 @@ impl TransactionalProducer<Member> for Producer {
         }
         letter.headers.extend(headers.iter().map(|header| (header.name, header.value.to_vec())));
         let partitions = self.seat.world().partitions;
-        let partition = partition_of(record.key().unwrap_or_default(), partitions as u32) as i32;
+        let partition =
+            Partitioner::Murmur2.partition_of(record.key().unwrap_or_default(), partitions as u32) as i32;
         self.queue((Topic::DeadLetters, partition), letter)
     }
 

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use tillgate::codec::json::{write_account_event, write_pos_event};
 use tillgate::domain::Micros;
 use tillgate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
-use tillgate::domain::partitioner::partition_of;
+use tillgate::domain::partitioner::Partitioner;
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
 use tillgate::load::{Content, Generated, MistakeShares, Settings, World};
-use tillgate::pipeline::{Input, Partition};
+use tillgate::pipeline::{Input, Partition, PartitionOptions};
 
 /// Settings under which a short history sees every way a hold can end, and accounts that open by themselves.
 pub const SETS: [&str; 4] = [
@@ -34,6 +34,11 @@ pub struct History {
     last: Option<AccountEvent>,
 }
 
+/// Options of a partition among so many.
+pub fn of(partitions: u32) -> PartitionOptions {
+    PartitionOptions { input_partitions: partitions, ..options() }
+}
+
 /// A history of so many POS events over so many partitions.
 pub fn history(engine: &Arc<Engine>, seed: u64, events: u64, partitions: u32) -> Vec<Fed> {
     let settings = Settings {
@@ -50,7 +55,7 @@ pub fn history(engine: &Arc<Engine>, seed: u64, events: u64, partitions: u32) ->
     let mut history = History {
         draw: Draw::of_slot(seed, u64::MAX),
         partitions: (0..partitions)
-            .map(|partition| Partition::new(engine.clone(), partition as i32, options()))
+            .map(|partition| Partition::new(engine.clone(), partition as i32, of(partitions)))
             .collect(),
         published: (0..partitions).map(|_| Published::default()).collect(),
         offsets: vec![[0; 2]; partitions as usize],
@@ -81,7 +86,8 @@ pub fn history(engine: &Arc<Engine>, seed: u64, events: u64, partitions: u32) ->
 
 impl History {
     fn feed(&mut self, input: Input, key: Option<Vec<u8>>, value: Vec<u8>, time: Micros) {
-        let partition = partition_of(key.as_deref().unwrap_or_default(), self.partitions.len() as u32);
+        let partition = Partitioner::Murmur2
+            .partition_of(key.as_deref().unwrap_or_default(), self.partitions.len() as u32);
         let offset = &mut self.offsets[partition as usize][input as usize];
         let fed = Fed {
             input,

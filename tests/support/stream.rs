@@ -5,12 +5,14 @@ use std::sync::{Arc, LazyLock};
 
 use tillgate::codec::KnownSchemas;
 use tillgate::config::{Sources, load};
+use tillgate::domain::hashing::Seed;
 use tillgate::domain::ids::TransactionId;
 use tillgate::domain::outcome::{Message, Outcome};
+use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::{Amount, enums::Verdict};
 use tillgate::engine::Engine;
-use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
+use tillgate::pipeline::{InRecord, Input, Misplaced, OutcomeEncoding, Output, Partition, PartitionOptions};
 
 /// The schemas of the contract; no other is asked for.
 pub static SCHEMAS: LazyLock<KnownSchemas> =
@@ -40,6 +42,8 @@ pub fn options() -> PartitionOptions {
         rotation_events_min: 100_000,
         journal_record_bytes_max: 900 << 10,
         input_partitions: 1,
+        partitioner: Partitioner::Murmur2,
+        table_seed: Seed([1, 2]),
     }
 }
 
@@ -111,6 +115,8 @@ pub type DeadLetter = ((Input, i64), &'static str, String);
 pub struct Published {
     pub outcomes: Vec<Said>,
     pub dead_letters: Vec<DeadLetter>,
+    /// Records whose keys belong elsewhere: input, where they belong, and whether the other partitioner fits.
+    pub misplaced: Vec<(Input, u32, bool)>,
     /// Of the record at hand; an outcome does not say which input it came from but by the topic's name.
     at: Option<(Input, i64)>,
 }
@@ -134,6 +140,10 @@ impl Output for Published {
 
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
         self.dead_letters.push(((record.input, record.offset), code, message.to_owned()));
+    }
+
+    fn misplaced(&mut self, record: &InRecord<'_>, misplaced: &Misplaced) {
+        self.misplaced.push((record.input, misplaced.belongs_on, misplaced.fits_other));
     }
 }
 

@@ -21,6 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub struct Cluster {
     client: Arc<client::Cluster>,
     settings: Arc<Settings>,
+    input_partitions: u32,
     spans: Vec<Spans>,
 }
 
@@ -58,7 +59,9 @@ impl Cluster {
             let text = format!("topic {} has partitions 0 to {}, not {beyond}", names.pos_events, count - 1);
             return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
         }
-        let mut topics = Self { client: cluster, settings, spans: Vec::with_capacity(all.len()) };
+        let input_partitions = u32::try_from(count).unwrap_or(0);
+        let spans = Vec::with_capacity(all.len());
+        let mut topics = Self { client: cluster, settings, input_partitions, spans };
         for partition in all {
             let spans = topics.spans_of(partition)?;
             topics.spans.push(spans);
@@ -124,6 +127,10 @@ impl Cluster {
 impl Recording for Cluster {
     fn partitions(&self) -> Vec<i32> {
         self.spans.iter().map(|spans| spans.partition).collect()
+    }
+
+    fn input_partitions(&self) -> u32 {
+        self.input_partitions
     }
 
     fn input_offsets(&self) -> u64 {

@@ -59,6 +59,12 @@ impl Recording for Files {
         self.partitions.clone()
     }
 
+    fn input_partitions(&self) -> u32 {
+        let entries = self.entries(&self.topics.pos_events).unwrap_or_default();
+        let whole = (0..).zip(entries).all(|(number, entry)| entry.partition == number);
+        u32::try_from(entries.len()).ok().filter(|_| whole).unwrap_or(0)
+    }
+
     fn input_offsets(&self) -> u64 {
         let inputs = [&self.topics.pos_events, &self.topics.account_events];
         let entries =

@@ -17,6 +17,9 @@ pub trait Recording: Sync {
     /// The partitions of the inputs that are looked at.
     fn partitions(&self) -> Vec<i32>;
 
+    /// How many partitions the inputs have, with those that are not looked at; 0: not known.
+    fn input_partitions(&self) -> u32;
+
     /// Offsets of all their inputs, for progress.
     fn input_offsets(&self) -> u64;
 

@@ -15,6 +15,7 @@ pub use facts::{read_change, read_change_into, write_change};
 pub use snapshot::{read_account, write_account};
 
 use crate::domain::Micros;
+use crate::domain::partitioner::Partitioner;
 
 /// The version that is written.
 pub const VERSION: u8 = 2;
@@ -43,6 +44,8 @@ pub struct Head {
     /// How many partitions the inputs had when it was written: a key belongs to a partition only among so many. 0: not
     /// known (version 1).
     pub partitions: u32,
+    /// By what keys belonged to partitions when it was written; none: an older program wrote it, which judged no key.
+    pub partitioner: Option<Partitioner>,
     /// Hash of the ruleset that decided the batch. 0: not known (version 1).
     pub ruleset: u128,
     /// Number of the transaction in this partition's journal, from 1, without gaps.
@@ -102,7 +105,10 @@ pub fn write_record(head: &Head, changes: (usize, &[u8]), accounts: (usize, &[u8
     out.unsigned(head.outcomes);
     out.unsigned(head.rotation);
     out.byte(
-        u8::from(head.rotation_begins) | u8::from(head.rotation_completes) << 1 | u8::from(head.resets) << 2,
+        u8::from(head.rotation_begins)
+            | u8::from(head.rotation_completes) << 1
+            | u8::from(head.resets) << 2
+            | partitioner_bits(head.partitioner),
     );
     out.unsigned(changes.0 as u64);
     out.unsigned(accounts.0 as u64);
@@ -146,7 +152,18 @@ pub fn read_record(bytes: &[u8]) -> Result<Record<'_>, JournalFault> {
     head.rotation_begins = flags & 1 != 0;
     head.rotation_completes = flags & 2 != 0;
     head.resets = flags & 4 != 0;
+    head.partitioner =
+        Partitioner::ALL.into_iter().find(|known| partitioner_bits(Some(*known)) == flags & 24);
     let changes = input.count()?;
     let accounts = input.count()?;
     Ok(Record { head, changes: (changes, input), accounts })
+}
+
+/// Two bits of the flags: whether keys are judged, and by what. Earlier programs wrote 0 there and pass over them.
+fn partitioner_bits(partitioner: Option<Partitioner>) -> u8 {
+    match partitioner {
+        None => 0,
+        Some(Partitioner::Murmur2) => 8,
+        Some(Partitioner::Crc32) => 24,
+    }
 }

@@ -221,13 +221,13 @@ fn linger(config: &mut ClientConfig, settings: &Settings, millis: &str) {
     }
 }
 
-/// A producer of input records: idempotent, in large batches, by key as the Java clients do.
+/// A producer of input records: idempotent, in large batches, by key as the senders do.
 pub fn event_producer(settings: &Settings) -> ClientConfig {
     let mut config = base(settings);
     config
         .set("enable.idempotence", "true")
         .set("delivery.report.only.error", "true")
-        .set("partitioner", "murmur2_random")
+        .set("partitioner", settings.partitioner.librdkafka())
         .set("message.max.bytes", (settings.message_bytes_max + OVERHEAD_BYTES).to_string());
     bound(&mut config, settings);
     linger(&mut config, settings, "5");

@@ -56,7 +56,7 @@ impl ProducerContext for Reports {
     }
 }
 
-/// Writes records by key as Kafka's own partitioner does, each once, in order within a partition.
+/// Writes records by key as the senders do (`topics.partitioner`), each once, in order within a partition.
 pub struct EventProducer {
     base: BaseProducer<Reports>,
     sent: u32,

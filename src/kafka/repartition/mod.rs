@@ -1,8 +1,8 @@
 //! More partitions for the inputs, in place, with the state of every account following its key. Offline: nothing is
 //! decided meanwhile.
 //!
-//! Before anything is changed: the group has no member, and every input record that is not decided yet stands where its
-//! key belongs among the new number. Then the topics grow, and one transaction makes void all journals and writes the
+//! Before anything is changed: the group has no member, every input record that is not decided yet stands where its key
+//! belongs among the new number, and every account stands where its key belongs, or is named to be dropped. Then the topics grow, and one transaction makes void all journals and writes the
 //! complete state of each new partition. Until it is committed nothing has changed but the number of partitions, which
 //! makes every `run` refuse; after it, all is done. So a repartition that was killed at any step is run again, and goes on
 //! from what it finds.
@@ -10,18 +10,23 @@
 mod owner;
 mod plan;
 mod state;
+mod stray;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use self::{
     owner::{Owner, all},
     plan::{Found, goes_on},
     state::{Writing, fold, settle},
 };
-pub use self::{plan::Plan, state::Written};
+pub use self::{
+    plan::Plan,
+    state::Written,
+    stray::{Dropped, Stray, Strays},
+};
 use super::{
     client::{Cluster, Isolation, Span},
-    decider::Deciders,
+    decider::{Deciders, Division},
     failure::{Fault, FaultClass, Operation},
     partitions::Partitions,
     port::{Broker, Input, JournalReader, Positions, TopicPartition},
@@ -33,7 +38,7 @@ use super::{
 use crate::{
     codec::journal::{Head, read_record},
     config::Secret,
-    domain::partitioner::partition_of,
+    pipeline::Partition,
 };
 
 /// The name of the process that does it, in client and transactional ids: the same each time, so that the next one ends
@@ -47,7 +52,7 @@ const ASK_FOR: Duration = Duration::from_secs(30);
 const GROWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// How it is done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Request {
     /// How many partitions there shall be.
     pub to: u32,
@@ -59,7 +64,14 @@ pub struct Request {
     pub record_bytes_max: usize,
     /// Go past records that would be left behind, instead of refusing, where the inputs have grown before.
     pub pass_over: bool,
+    /// Accounts that may be left out where they are not at home.
+    pub dropped: Dropped,
+    /// Where the others that are not are listed, for what is said.
+    pub list: PathBuf,
 }
+
+/// Takes an account that stands elsewhere than its key, and is not named to be dropped.
+pub type Tell<'t> = dyn FnMut(&Stray<'_>) -> Result<(), Fault> + 't;
 
 /// Records that are never decided where they stand, because some of them would be left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +91,13 @@ pub enum Progress {
     Members,
     /// Waiting for the group to give all partitions.
     Joining,
+    /// Journals are read, to see whether every account stands where its key belongs.
+    Looking {
+        /// Journal offsets that are read.
+        read: i64,
+        /// How many there are.
+        of: i64,
+    },
     /// The topics have grown.
     Grown,
     /// Journals are read and written anew.
@@ -121,7 +140,8 @@ impl Repartition {
         let settings = Arc::new(own);
         let cluster = Arc::new(Cluster::new(Arc::clone(&settings))?);
         let found = look(&cluster, &settings)?;
-        let plan = plan::plan(&settings.topics, &found, request.to).map_err(|why| refused(&why))?;
+        let plan = plan::plan(&settings.topics, &found, request.to, !request.dropped.is_empty())
+            .map_err(|why| refused(&why))?;
         let grown_before = plan.from.is_some_and(|from| found.inputs.iter().any(|count| *count > from));
         Ok(Self { cluster, settings, request, found, plan, grown_before })
     }
@@ -133,15 +153,28 @@ impl Repartition {
     }
 
     /// Whether it could be done now, as far as can be told without joining the group, and what it would go past. Changes
-    /// nothing.
+    /// nothing. Where there is nothing to do, accounts are looked at all the same, unless somebody decides. `partitions` makes
+    /// states as they are: for the number of partitions they were written for.
     ///
     /// # Errors
     /// What stands in the way, with what to do.
-    pub fn check(&self) -> Result<Vec<Passed>, Fault> {
-        if self.has_members()? {
-            return Err(self.members_stay());
+    pub fn check(
+        &self,
+        partitions: impl FnOnce(u32) -> Partitions,
+        tell: &mut Tell<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Passed>, Fault> {
+        let idle = self.plan.due() == 0;
+        match self.has_members()? {
+            true if idle => return Ok(Vec::new()),
+            true => return Err(self.members_stay()),
+            false => {}
         }
-        self.left_behind(&self.found.heads)
+        let passed = if idle { Vec::new() } else { self.left_behind(&self.found.heads)? };
+        if let Some(from) = self.plan.from {
+            self.strays(&partitions(from), &mut || Ok(()), tell, progress)?;
+        }
+        Ok(passed)
     }
 
     /// Does it. `partitions` makes states as they are: for the number of partitions they were written for.
@@ -151,6 +184,7 @@ impl Repartition {
     pub fn carry_out(
         mut self,
         partitions: impl FnOnce(u32) -> Partitions,
+        tell: &mut Tell<'_>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Written, Fault> {
         if self.plan.due() == 0 {
@@ -170,19 +204,30 @@ impl Repartition {
         let mut owner = Owner::join(&*cluster)?;
         owner.await_all(&*cluster, self.found.inputs)?;
         self.left_behind(&self.found.heads)?;
+        let partitions = self.plan.from.map(partitions);
+        if let Some(partitions) = &partitions {
+            let inputs = self.found.inputs;
+            let mut stay = || owner.stay(inputs);
+            settle(&cluster, &self.settings, partitions.division().partitions, &mut stay)?;
+            // Nobody else decides any more, and nothing is under way: as they are now, the journals stay.
+            self.found = look(&cluster, &self.settings)?;
+            let strays = self.strays(partitions, &mut stay, tell, progress)?;
+            if self.plan.from == Some(self.plan.to) && strays.dropped == 0 {
+                // Nothing that was named is there.
+                return Ok(Written::default());
+            }
+        }
         self.grow()?;
         progress(Progress::Grown);
-        let Some(from) = self.plan.from.filter(|_| self.plan.moves()) else {
+        let Some(partitions) = partitions.filter(|_| self.plan.moves()) else {
             return Ok(Written::default());
         };
         owner.await_all(&*cluster, [self.plan.to; 2])?;
-        let mut stay = || owner.stay([self.plan.to; 2]);
-        let offsets = settle(&cluster, &self.settings, from, &mut stay)?;
-        // Nobody else decides any more, and nothing is under way: as they are now, the journals stay.
         self.found = look(&cluster, &self.settings)?;
+        let offsets = self.offsets(partitions.division().partitions)?;
         transactions.ready()?;
         let folding = &mut |read| progress(Progress::Folding { read, of: offsets });
-        let written = self.write(&mut transactions, &mut owner, &partitions(from), folding)?;
+        let written = self.write(&mut transactions, &mut owner, &partitions, folding)?;
         progress(Progress::Committing);
         // As a member that owns everything: the broker refuses the transaction if it is one no more.
         let (positions, written) = written;
@@ -204,11 +249,12 @@ impl Repartition {
         partitions: &Partitions,
         progress: &mut dyn FnMut(i64),
     ) -> Result<(Vec<(TopicPartition, i64)>, Written), Fault> {
-        let (cluster, from, to) = (&*self.cluster, partitions.input_partitions(), self.plan.to);
+        let (cluster, to) = (&*self.cluster, self.plan.to);
+        let Division { partitioner, partitions: from } = partitions.division();
         let heads = self.found.heads.get(..from as usize).unwrap_or(&self.found.heads);
         self.not_torn(heads)?;
         let passed = self.left_behind(heads)?;
-        let mut next = goes_on(heads, from, to);
+        let mut next = goes_on(heads, from, to, partitioner);
         next.iter_mut().for_each(|head| transactions.writer().clone_into(&mut head.writer));
         for Passed { at, end, .. } in &passed {
             if let Some(head) = usize::try_from(at.partition).ok().and_then(|place| next.get_mut(place)) {
@@ -217,11 +263,19 @@ impl Repartition {
         }
         let positions = positions(&next);
         transactions.begin()?;
-        let mut writing =
-            Writing::<Cluster>::new(transactions.producer(), next, self.request.record_bytes_max);
+        let mut writing = Writing::<Cluster>::new(
+            transactions.producer(),
+            next,
+            Division { partitioner, partitions: to },
+            &self.request.dropped,
+            self.request.record_bytes_max,
+        );
+        let take = &mut |state: &Partition, answer: &mut dyn FnMut() -> Result<(), Fault>| {
+            writing.partition(state, answer)
+        };
         let at_once = self.settings.restores_at_once;
         let mut stay = || owner.stay([to; 2]);
-        let written = fold(cluster, partitions, at_once, heads, &mut writing, &mut stay, progress)
+        let written = fold(cluster, partitions, at_once, heads, take, &mut stay, progress)
             .and_then(|()| writing.finish())
             .and_then(|written| owner.stay([to; 2]).map(|()| written));
         match written {
@@ -234,6 +288,72 @@ impl Repartition {
                 Err(fault)
             }
         }
+    }
+
+    /// Folds all journals, and looks whether each account stands where its key belongs: refused where one does not that is
+    /// not named to be dropped.
+    fn strays(
+        &self,
+        partitions: &Partitions,
+        answer: &mut dyn FnMut() -> Result<(), Fault>,
+        tell: &mut Tell<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Strays, Fault> {
+        let division = partitions.division();
+        let heads = self.found.heads.get(..division.partitions as usize).unwrap_or(&self.found.heads);
+        let (of, mut strays) = (self.offsets(division.partitions)?, Strays::default());
+        let mut take = |state: &Partition, answer: &mut dyn FnMut() -> Result<(), Fault>| {
+            for stray in stray::of(state, division) {
+                answer()?;
+                if self.request.dropped.has(&stray) {
+                    strays.dropped += 1;
+                } else {
+                    strays.kept += 1;
+                    strays.fit_other += u64::from(stray.at.fits_other);
+                    tell(&stray)?;
+                }
+            }
+            Ok(())
+        };
+        let at_once = self.settings.restores_at_once;
+        let progress = &mut |read| progress(Progress::Looking { read, of });
+        fold(&*self.cluster, partitions, at_once, heads, &mut take, answer, progress)?;
+        if strays.kept == 0 {
+            return Ok(strays);
+        }
+        Err(self.stray(strays, division))
+    }
+
+    fn stray(
+        &self,
+        Strays { kept, fit_other, .. }: Strays,
+        Division { partitioner, partitions }: Division,
+    ) -> Fault {
+        let other = partitioner.other().name();
+        let mend = if fit_other * 2 > kept {
+            format!(
+                "{fit_other} of them do by \"{other}\": if the senders divide keys up so, set topics.partitioner = \
+                 \"{other}\" and run this again; else "
+            )
+        } else {
+            String::new()
+        };
+        refused(&format!(
+            "{kept} accounts stand on partitions where they do not belong among {partitions} by topics.partitioner = \"{}\"; \
+             {} lists them: {mend}look at what they hold, and leave out those that may go with --drop FILE (see \"Keys on \
+             the wrong partition\" in docs/operations.md); nothing was changed",
+            partitioner.name(),
+            self.request.list.display()
+        ))
+    }
+
+    /// How many offsets the first `partitions` journals have.
+    fn offsets(&self, partitions: u32) -> Result<i64, Fault> {
+        let journal = &self.settings.topics.journal;
+        (0..i32::try_from(partitions).unwrap_or(i32::MAX)).try_fold(0, |sum, partition| {
+            let ends = self.ask(|| self.cluster.ends(journal, partition))?;
+            Ok(sum + ends.stable - ends.start)
+        })
     }
 
     /// Refuses where journals and group disagree, as a restore does.
@@ -306,7 +426,7 @@ impl Repartition {
             }
             let begin = positions[at.input as usize].unwrap_or(ends.start).max(ends.start);
             dump.read(Span { topic: topic.to_owned(), partition: at.partition, begin, end: ends.stable })?;
-            let leaves = |key: &[u8]| i32::try_from(partition_of(key, to)) != Ok(at.partition);
+            let leaves = |key: &[u8]| !self.settings.partitioner.is_home(key, at.partition, to);
             while let Some(left) =
                 dump.next(|record| record.key.is_some_and(leaves).then_some(record.offset))?
             {

@@ -7,7 +7,11 @@ use super::super::{
     settings::Topics,
     topics::{Action, Row},
 };
-use crate::{codec::journal::Head, domain::Micros, pipeline::Input};
+use crate::{
+    codec::journal::Head,
+    domain::{Micros, partitioner::Partitioner},
+    pipeline::Input,
+};
 
 /// How the topics and journals are.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +33,8 @@ pub struct Plan {
     pub from: Option<u32>,
     /// How many partitions there shall be.
     pub to: u32,
+    /// Whether accounts are dropped, for which the state is written anew though its partitions stay as they are.
+    pub drops: bool,
     /// What is shown and done, one row for each topic and one for the state.
     pub rows: Vec<Row>,
 }
@@ -37,7 +43,7 @@ impl Plan {
     /// Whether the state has to be written anew.
     #[must_use]
     pub fn moves(&self) -> bool {
-        self.from.is_some_and(|from| from != self.to)
+        self.from.is_some_and(|from| from != self.to || self.drops)
     }
 
     /// How many things there are to do.
@@ -47,11 +53,11 @@ impl Plan {
     }
 }
 
-/// Plans for `to` partitions.
+/// Plans for `to` partitions; `drops`: without accounts that are named.
 ///
 /// # Errors
 /// It cannot be done; in words, with what to do.
-pub fn plan(topics: &Topics, found: &Found, to: u32) -> Result<Plan, String> {
+pub fn plan(topics: &Topics, found: &Found, to: u32, drops: bool) -> Result<Plan, String> {
     let from = written_for(found, to)?;
     let most = found.inputs.into_iter().max().unwrap_or(0).max(from.unwrap_or(0));
     if to < most {
@@ -85,10 +91,16 @@ pub fn plan(topics: &Topics, found: &Found, to: u32) -> Result<Plan, String> {
         topic: topics.journal.clone(),
         what: "state".to_owned(),
         is: Some(from.map_or_else(|| "none".to_owned(), |from| format!("of {from} partitions"))),
-        should: format!("of {to} partitions"),
-        action: if from.is_some_and(|from| from != to) { Action::Rewrite } else { Action::Keep },
+        should: format!("of {to} partitions{}", if drops { " but for what is dropped" } else { "" }),
+        action: Action::Keep,
     });
-    Ok(Plan { from, to, rows })
+    let mut plan = Plan { from, to, drops, rows };
+    if plan.moves()
+        && let Some(state) = plan.rows.last_mut()
+    {
+        state.action = Action::Rewrite;
+    }
+    Ok(plan)
 }
 
 /// For how many partitions the journals were written; none where there are no journals.
@@ -121,7 +133,7 @@ fn written_for(found: &Found, to: u32) -> Result<Option<u32>, String> {
 /// at an earlier time than before; one that comes from a partition that was behind sees time go on, as it does when an
 /// event comes after a pause.
 #[must_use]
-pub fn goes_on(heads: &[Option<Head>], from: u32, to: u32) -> Vec<Head> {
+pub fn goes_on(heads: &[Option<Head>], from: u32, to: u32, partitioner: Partitioner) -> Vec<Head> {
     let step = greatest_common_divisor(from, to);
     let stream_time = |of: u32| {
         let own = (0..).zip(heads).filter(|(partition, _)| partition % step == of % step);
@@ -132,6 +144,7 @@ pub fn goes_on(heads: &[Option<Head>], from: u32, to: u32) -> Vec<Head> {
         .map(|of| Head {
             partition: i32::try_from(of).unwrap_or(i32::MAX),
             partitions: to,
+            partitioner: Some(partitioner),
             stream_time: stream_time(of),
             ..place(of).unwrap_or_default()
         })
@@ -156,7 +169,7 @@ mod tests {
     }
 
     fn planned(found: &Found, to: u32) -> Plan {
-        plan(&Topics::default(), found, to).expect("a plan")
+        plan(&Topics::default(), found, to, false).expect("a plan")
     }
 
     fn due(plan: &Plan) -> Vec<(&str, &str, Action)> {
@@ -200,8 +213,19 @@ mod tests {
     }
 
     #[test]
+    fn writes_the_state_anew_on_as_many_partitions_where_accounts_are_dropped() {
+        let found = Found { outcomes: 4, ..found([4, 4], vec![head(0, 4, 1)]) };
+        let dropping = plan(&Topics::default(), &found, 4, true).expect("a plan");
+        assert!(dropping.moves());
+        assert_eq!(due(&dropping), [("tillgate.journal", "state", Action::Rewrite)]);
+        assert!(!planned(&found, 4).moves());
+        let nothing = Found { heads: vec![None; 4], ..found };
+        assert!(!plan(&Topics::default(), &nothing, 4, true).expect("a plan").moves());
+    }
+
+    #[test]
     fn refuses_fewer_partitions_an_input_made_anew_and_journals_that_differ() {
-        let refused = |found: &Found, to| plan(&Topics::default(), found, to).expect_err("a refusal");
+        let refused = |found: &Found, to| plan(&Topics::default(), found, to, false).expect_err("a refusal");
         let of_four = found([4, 4], vec![head(0, 4, 1)]);
         assert!(refused(&of_four, 3).contains("Kafka cannot take partitions away"));
         assert!(refused(&found([4, 4], vec![head(0, 8, 1)]), 6).contains("there are 8 already"));
@@ -220,15 +244,18 @@ mod tests {
     #[test]
     fn no_key_goes_back_in_time_and_journals_go_on_where_they_were() {
         let heads = [head(0, 4, 10), head(1, 4, 40), head(2, 4, 30), None];
-        let next = goes_on(&heads, 4, 6);
+        let next = goes_on(&heads, 4, 6, Partitioner::Crc32);
         let seconds: Vec<i64> = next.iter().map(|head| head.stream_time.0 / 1_000_000).collect();
         // Even partitions take keys of 0 and 2, odd ones of 1 and 3.
         assert_eq!(seconds, [30, 40, 30, 40, 30, 40]);
         let sequences: Vec<u64> = next.iter().map(|head| head.sequence).collect();
         assert_eq!(sequences, [7, 7, 7, 0, 0, 0]);
         assert!(next.iter().zip(0..).all(|(head, at)| (head.partition, head.partitions) == (at, 6)));
-        let multiple: Vec<i64> =
-            goes_on(&heads, 4, 8).iter().map(|head| head.stream_time.0 / 1_000_000).collect();
+        assert!(next.iter().all(|head| head.partitioner == Some(Partitioner::Crc32)));
+        let multiple: Vec<i64> = goes_on(&heads, 4, 8, Partitioner::Crc32)
+            .iter()
+            .map(|head| head.stream_time.0 / 1_000_000)
+            .collect();
         assert_eq!(multiple, [10, 40, 30, 0, 10, 40, 30, 0]);
     }
 }

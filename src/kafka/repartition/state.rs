@@ -15,18 +15,18 @@ use std::{
 use super::{
     super::{
         client::Cluster,
-        decider::{Deciders, Restoring},
+        decider::{Deciders, Division, Restoring},
         failure::{Fault, FaultClass, Operation},
-        partitions::{Live, Partitions},
+        partitions::Partitions,
         port::{Broker, JournalReader, TransactionalProducer},
         settings::Settings,
         transaction::again,
     },
     ASK_FOR, Passed, refused,
+    stray::{Dropped, stray},
 };
 use crate::{
     codec::journal::Head,
-    domain::partitioner::partition_of,
     pipeline::{Partition, Reset},
 };
 
@@ -44,6 +44,8 @@ pub struct Written {
     pub accounts: u64,
     /// Those of them that have another partition than before.
     pub moved: u64,
+    /// Accounts that were left out: named, and not at home.
+    pub dropped: u64,
     /// Journal records.
     pub records: u64,
     /// Their bytes.
@@ -55,18 +57,27 @@ pub struct Written {
 /// Writes the journals of the new partitions into the open transaction.
 pub struct Writing<'a, B: Broker> {
     producer: &'a B::Producer,
-    to: u32,
+    to: Division,
+    dropped: &'a Dropped,
     resets: Vec<Reset>,
     written: Written,
 }
 
+/// Takes a state, and answers the group meanwhile.
+pub type Take<'t> = dyn FnMut(&Partition, &mut dyn FnMut() -> Result<(), Fault>) -> Result<(), Fault> + 't;
+
 impl<'a, B: Broker> Writing<'a, B> {
     /// Goes on after `heads`, one for each new partition.
-    pub fn new(producer: &'a B::Producer, heads: Vec<Head>, record_bytes_max: usize) -> Self {
-        let to = u32::try_from(heads.len()).unwrap_or(u32::MAX);
+    pub fn new(
+        producer: &'a B::Producer,
+        heads: Vec<Head>,
+        to: Division,
+        dropped: &'a Dropped,
+        record_bytes_max: usize,
+    ) -> Self {
         let piece = (record_bytes_max / 2).min(OPEN_BYTES_MAX / heads.len().max(1));
         let resets = heads.into_iter().map(|head| Reset::after(head, piece)).collect();
-        Self { producer, to, resets, written: Written::default() }
+        Self { producer, to, dropped, resets, written: Written::default() }
     }
 
     fn record(&mut self, partition: u32, record: &[u8]) -> Result<(), Fault> {
@@ -76,28 +87,30 @@ impl<'a, B: Broker> Writing<'a, B> {
     }
 
     /// Writes the accounts of an old partition where they belong now.
-    fn partition(
+    pub fn partition(
         &mut self,
         partition: &Partition,
-        from: u32,
         answer: &mut dyn FnMut() -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let own = u32::try_from(partition.number()).unwrap_or(u32::MAX);
+        let (own, from) = (partition.number(), partition.division());
+        let Division { partitioner, partitions: to } = self.to;
         for (place, account) in partition.state().accounts().iter().enumerate() {
             if place.is_multiple_of(ANSWER_EVERY) {
                 answer()?;
             }
-            let key = account.number.as_bytes();
-            if partition_of(key, from) != own {
-                return Err(refused(&format!(
-                    "partition {own} has an account that does not belong there among {from} partitions: the senders \
-                     divide keys up by something else than murmur2, so nobody knows where their events will come now; \
-                     nothing was changed but the number of partitions"
-                )));
+            if let Some(stray) = stray(account, own, from) {
+                if !self.dropped.has(&stray) {
+                    return Err(refused(&format!(
+                        "partition {own} has an account that does not belong there, which was not there before: run this \
+                         again"
+                    )));
+                }
+                self.written.dropped += 1;
+                continue;
             }
-            let home = partition_of(key, self.to);
+            let home = partitioner.partition_of(account.number.as_bytes(), to);
             self.written.accounts += 1;
-            self.written.moved += u64::from(home != own);
+            self.written.moved += u64::from(i32::try_from(home) != Ok(own));
             let record = self.resets.get_mut(home as usize).and_then(|reset| reset.add(account));
             if let Some(record) = record {
                 self.record(home, &record)?;
@@ -116,7 +129,7 @@ impl<'a, B: Broker> Writing<'a, B> {
 }
 
 /// Waits until no transaction is open on the first `partitions` journals, and ends those of writers that are gone: from
-/// then on they stay as they are, since nobody else is in the group. Says how many offsets they have together.
+/// then on they stay as they are, since nobody else is in the group.
 ///
 /// # Errors
 /// A journal cannot be asked; an open transaction does not end.
@@ -125,14 +138,12 @@ pub fn settle(
     settings: &Settings,
     partitions: u32,
     answer: &mut dyn FnMut() -> Result<(), Fault>,
-) -> Result<i64, Fault> {
-    let mut offsets = 0;
+) -> Result<(), Fault> {
     for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
         let begun = cluster.now();
         loop {
             let ends = again(cluster, ASK_FOR, || cluster.ends(&settings.topics.journal, partition))?;
             if ends.stable >= ends.high {
-                offsets += ends.high - ends.start;
                 break;
             }
             let held = cluster.now() - begun;
@@ -151,11 +162,11 @@ pub fn settle(
             cluster.wait(LOOK);
         }
     }
-    Ok(offsets)
+    Ok(())
 }
 
-/// Folds the journals of the `heads` and hands each state to `writing`. `answer` is called often, `progress` is told how
-/// many offsets are read. The journals are settled; what `writing` adds to them meanwhile is not committed, and not read.
+/// Folds the journals of the `heads` and hands each state to `take`, as it is. `answer` is called often, `progress` is told
+/// how many offsets are read. What is added to the journals meanwhile is not committed, and not read.
 ///
 /// # Errors
 /// A journal is refused, or differs from what its last head said.
@@ -164,11 +175,11 @@ pub fn fold<B: Broker>(
     partitions: &Partitions,
     restores_at_once: usize,
     heads: &[Option<Head>],
-    writing: &mut Writing<'_, B>,
+    take: &mut Take<'_>,
     answer: &mut dyn FnMut() -> Result<(), Fault>,
     progress: &mut dyn FnMut(i64),
 ) -> Result<(), Fault> {
-    let from = partitions.input_partitions();
+    let from = partitions.division().partitions;
     let (wanted, read) = (AtomicBool::new(true), AtomicI64::new(0));
     let waiting = Mutex::new(0..i32::try_from(from).unwrap_or(i32::MAX));
     let (sender, receiver) = sync_channel(0);
@@ -190,9 +201,9 @@ pub fn fold<B: Broker>(
             progress(read.load(Ordering::Relaxed));
             match receiver.recv_timeout(LOOK) {
                 Ok((partition, folded)) => {
-                    let live = folded?;
-                    same(partition, &live, heads)?;
-                    return writing.partition(live.partition(), from, answer);
+                    let state = folded?;
+                    same(partition, &state, heads)?;
+                    return take(&state, answer);
                 }
                 Err(RecvTimeoutError::Timeout) => answer()?,
                 Err(RecvTimeoutError::Disconnected) => {
@@ -215,7 +226,7 @@ fn fold_one<B: Broker>(
     partition: i32,
     wanted: &AtomicBool,
     read: &AtomicI64,
-) -> Result<Live, Fault> {
+) -> Result<Partition, Fault> {
     let refused = |why: String| refused(&format!("journal of partition {partition}: {why}"));
     let mut state = partitions.restoring(partition);
     let mut journal = broker.journal(partition)?;
@@ -236,16 +247,14 @@ fn fold_one<B: Broker>(
             return Err(refused(fault));
         }
     }
-    state.finish().map_err(refused)
+    state.finish_as_it_is().map_err(refused)
 }
 
 /// The new journals go on after the heads as they were read: a journal that went on meanwhile would be forked.
-fn same(partition: i32, live: &Live, heads: &[Option<Head>]) -> Result<(), Fault> {
+fn same(partition: i32, state: &Partition, heads: &[Option<Head>]) -> Result<(), Fault> {
     let head = usize::try_from(partition).ok().and_then(|place| heads.get(place)).cloned().flatten();
     let head = head.unwrap_or_default();
-    let partition_state = live.partition();
-    let found =
-        (partition_state.journalled(), partition_state.positions(), partition_state.state().stream_time());
+    let found = (state.journalled(), state.positions(), state.state().stream_time());
     if found == ((head.sequence, head.rotation), head.positions, head.stream_time) {
         return Ok(());
     }
