@@ -10,7 +10,7 @@
 //! come, there are ten questions a second, and each answers for all batches that were there when it was asked.
 
 use std::{
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -82,7 +82,8 @@ impl Layout {
     /// # Errors
     /// The broker cannot be asked, so the batch must not be decided now.
     pub fn look<B: Broker>(&self, broker: &B, came: Duration) -> Result<(), Fault> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not held while the broker is asked: another worker may ask as well then.
+        let asked = *self.asked();
         if asked.is_some_and(|asked| asked >= came) || self.grown().is_some() {
             return Ok(());
         }
@@ -98,8 +99,13 @@ impl Layout {
             at = broker.now();
             self.note(broker.input_partitions()?);
         }
-        *asked = Some(at);
+        let mut asked = self.asked();
+        *asked = (*asked).max(Some(at));
         Ok(())
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, now: u32) {

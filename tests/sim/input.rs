@@ -19,6 +19,9 @@ use super::{
     world::{Sim, World},
 };
 
+/// Header of a record that its sender puts on another partition than its key belongs to.
+const ASTRAY: &str = "astray";
+
 /// A record to come, and its topic.
 type Coming = (Topic, Record);
 
@@ -93,7 +96,7 @@ fn coming(shape: &Shape) -> Vec<Coming> {
 /// What a sender can do at the worst with the right to write an input.
 fn worst(record: &Record, draw: &mut Draw) -> Record {
     let unreadable = |headers| Record { value: Some(b"{".to_vec()), headers, ..record.clone() };
-    match draw.below(7) {
+    match draw.below(9) {
         0 => unreadable(vec![("bomb", vec![0; 20_000])]),
         1 => unreadable((0..300).map(|_| ("many", vec![0; 3])).collect()),
         2 => unreadable(vec![("error.code", b"forged".to_vec()), ("attempt", b"0".to_vec())]),
@@ -105,6 +108,8 @@ fn worst(record: &Record, draw: &mut Draw) -> Record {
             let value = text.replace("\"accountTransactionId\":\"", &id).into_bytes();
             Record { value: Some(value), ..record.clone() }
         }
+        6 => Record { headers: vec![(ASTRAY, Vec::new())], ..record.clone() },
+        7 => Record { timestamp_millis: -1, ..record.clone() },
         _ => {
             let id = draw.between(1_000, 1_000_000).to_be_bytes();
             Record { value: Some([&[0], &id[..], &[1]].concat()), ..record.clone() }
@@ -162,7 +167,8 @@ fn place(world: &mut World, topic: Topic, record: &Record) -> Place {
         Some(key) => Partitioner::Murmur2.partition_of(key, partitions),
         None => world.draw.below(partitions),
     };
-    (topic, partition as i32)
+    let astray = record.header(ASTRAY).is_some();
+    (topic, ((partition + u32::from(astray)) % partitions) as i32)
 }
 
 /// Feeds until nothing is left.
