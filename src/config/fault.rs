@@ -64,10 +64,19 @@ pub struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separator = if self.key.is_empty() { "" } else { ": " };
-        writeln!(out, "{}", self.origin)?;
-        writeln!(out, "  {}{separator}{}", self.key, self.problem)?;
-        write!(out, "  {}", self.remedy)
+        let [origin, key, problem, remedy] =
+            [&self.origin.to_string(), &self.key, &self.problem, &self.remedy].map(|text| visible(text));
+        write!(out, "{origin}\n  {key}{separator}{problem}\n  {remedy}")
     }
+}
+
+/// Keys and values are what somebody wrote: a terminal must not obey them.
+fn visible(text: &str) -> String {
+    let written = |letter: char| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    };
+    text.chars().map(written).collect()
 }
 
 /// Everything that is wrong with a configuration, in the order of its layers; never empty when returned as an error.
