@@ -15,6 +15,8 @@ mod support;
 mod targets;
 #[path = "fuzz/watch.rs"]
 mod watch;
+#[path = "fuzz/worst.rs"]
+mod worst;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -55,15 +57,15 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Runs a target over one input; what is wrong, if anything is.
-#[allow(clippy::disallowed_methods, reason = "how long an execution takes is what is looked at")]
 fn execute(target: Target, input: &[u8], summary: &mut Summary) -> Result<(), String> {
-    let began = Instant::now();
-    let (result, peak) = peak_bytes(|| caught(|| (target.run)(input)));
-    let took = began.elapsed();
+    let (mut took, peak) = timed(target, input)?;
+    if took > LONGEST {
+        // Another process may have had the processor: it counts where it happens again.
+        took = took.min(timed(target, input)?.0);
+    }
     summary.executions += 1;
     summary.longest = summary.longest.max((took, input.len()));
     summary.largest = summary.largest.max((peak, input.len()));
-    result?;
     if peak > PEAK_BYTES_MIN + PEAK_BYTES_PER_BYTE * input.len() {
         return Err(format!("too much memory\n{peak} bytes at once for an input of {}", input.len()));
     }
@@ -71,6 +73,14 @@ fn execute(target: Target, input: &[u8], summary: &mut Summary) -> Result<(), St
         return Err(format!("{SLOW}\n{took:?} for an input of {} bytes", input.len()));
     }
     Ok(())
+}
+
+/// How long it took, and what it allocated at once.
+#[allow(clippy::disallowed_methods, reason = "how long an execution takes is what is looked at")]
+fn timed(target: Target, input: &[u8]) -> Result<(Duration, usize), String> {
+    let began = Instant::now();
+    let (result, peak) = peak_bytes(|| caught(|| (target.run)(input)));
+    result.map(|()| (began.elapsed(), peak))
 }
 
 /// Makes an input that fails shorter, as long as it still fails.
@@ -142,7 +152,7 @@ fn fuzz(name: &str, executions: u64) {
     }
     let Corpus { seeds, words } = seeds::of(name);
     let mut crashes = Crashes::default();
-    for seed in &seeds {
+    for seed in seeds.iter().chain(&worst::of(name)) {
         if let Err(why) = execute(target, seed, &mut summary) {
             crashes.add(target, seed, &why);
         }
