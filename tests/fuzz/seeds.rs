@@ -237,7 +237,10 @@ fn accounts() -> Vec<Vec<u8>> {
 fn with_records(mut each: impl FnMut(&TopicRecord<'_>)) {
     for (place, (_, value)) in generated(Encoder::Json).iter().enumerate().take(12) {
         let headers = [("traceparent", Some(&b"00-ab"[..])), ("empty", Some(&b""[..])), ("null", None)];
-        let headers = headers.into_iter().take(place % 4).map(|(name, value)| RecordHeader { name, value });
+        let headers = headers
+            .into_iter()
+            .take(place % 4)
+            .map(|(name, value)| RecordHeader { name: name.as_bytes(), value });
         each(&TopicRecord {
             topic: "pos.events",
             partition: 0,
@@ -304,6 +307,7 @@ fn manifests() -> Vec<Vec<u8>> {
         records: bytes,
         first_offset: (bytes > 0).then_some(0),
         last_offset: (bytes > 0).then_some(0),
+        left_out: Vec::new(),
         bytes,
         xxh3: "99aa06d3014798d86001c324468d497f".to_owned(),
     };

@@ -8,7 +8,10 @@ use tillgate::archive::{
     Archive, ArchiveError, ArchivedPartition, ArchivedTopic, DecodedLine, Encoding, MANIFEST, Manifest,
     read_line, write_line,
 };
-use tillgate::codec::avro::{ContainerReader, TOPIC_RECORD_SCHEMA, take_topic_record, write_topic_record};
+use tillgate::codec::avro::{
+    ContainerReader, TOPIC_RECORD_SCHEMA, TOPIC_RECORD_SCHEMA_1, TopicRecordLayout, take_topic_record,
+    write_topic_record,
+};
 use tillgate::codec::recorded;
 use tillgate::codec::rulesets::read_ruleset_record;
 use tillgate::domain::hashing::hash128;
@@ -19,13 +22,15 @@ const BLOCK_BYTES_MAX: usize = 1 << 20;
 
 /// Every record that is read is written and read alike.
 pub fn container(bytes: &[u8]) {
-    let Ok(mut reader) = ContainerReader::begin(bytes, TOPIC_RECORD_SCHEMA, BLOCK_BYTES_MAX) else { return };
+    let schemas = [TOPIC_RECORD_SCHEMA_1, TOPIC_RECORD_SCHEMA];
+    let Ok((mut reader, schema)) = ContainerReader::begin(bytes, &schemas, BLOCK_BYTES_MAX) else { return };
+    let layout = [TopicRecordLayout::First, TopicRecordLayout::Second][schema];
     let mut block = Vec::new();
     while let Ok(Some(count)) = reader.next_block(&mut block) {
         assert!(block.len() <= BLOCK_BYTES_MAX);
         let mut rest = &block[..];
         for _ in 0..count {
-            let Ok(record) = take_topic_record(&mut rest) else { break };
+            let Ok(record) = take_topic_record(&mut rest, layout) else { break };
             same_record(&record);
         }
     }
@@ -35,7 +40,8 @@ fn same_record(record: &TopicRecord<'_>) {
     let mut datum = Vec::new();
     write_topic_record(record, &mut datum);
     let mut rest = &datum[..];
-    assert_same(&take_topic_record(&mut rest).expect("what was written reads"), record);
+    let again = take_topic_record(&mut rest, TopicRecordLayout::Second);
+    assert_same(&again.expect("what was written reads"), record);
     assert!(rest.is_empty());
     let mut line = Vec::new();
     write_line(record, &mut line).expect("a line that can be read back");
@@ -118,6 +124,7 @@ pub fn archive(bytes: &[u8]) {
         records: 2,
         first_offset: Some(0),
         last_offset: Some(1),
+        left_out: Vec::new(),
         bytes: file.len() as u64,
         xxh3: format!("{:032x}", hash128(file)),
     };
