@@ -223,6 +223,7 @@ fuzzed! {
     archive: 500;
     recorded_outcome: 2_000;
     ruleset_record: 2_000;
+    registry_answer: 1_000;
     config_file: 100;
     config_values: 100;
     ruleset: 100;

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::domain::visible::visible;
+
 /// Where a value was written. Ordered as the layers are: what comes later wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
@@ -61,22 +63,14 @@ pub struct Fault {
     pub remedy: String,
 }
 
+/// Keys and values are what somebody wrote: a terminal must not obey them.
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separator = if self.key.is_empty() { "" } else { ": " };
-        let [origin, key, problem, remedy] =
-            [&self.origin.to_string(), &self.key, &self.problem, &self.remedy].map(|text| visible(text));
-        write!(out, "{origin}\n  {key}{separator}{problem}\n  {remedy}")
+        writeln!(out, "{}", visible(&self.origin.to_string()))?;
+        writeln!(out, "  {}{separator}{}", visible(&self.key), visible(&self.problem))?;
+        write!(out, "  {}", visible(&self.remedy))
     }
-}
-
-/// Keys and values are what somebody wrote: a terminal must not obey them.
-fn visible(text: &str) -> String {
-    let written = |letter: char| match letter.is_control() {
-        true => letter.escape_default().to_string(),
-        false => letter.to_string(),
-    };
-    text.chars().map(written).collect()
 }
 
 /// Everything that is wrong with a configuration, in the order of its layers; never empty when returned as an error.

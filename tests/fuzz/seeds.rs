@@ -44,6 +44,7 @@ pub fn of(target: &str) -> Corpus {
         "archive" => (archives(), line_words()),
         "recorded_outcome" => (outcomes(), json_words()),
         "ruleset_record" => (ruleset_records(), Vec::new()),
+        "registry_answer" => (registry_answers(), json_words()),
         "config_file" => (config_files(), config_words()),
         "config_values" => (config_values(), config_words()),
         "ruleset" => (vec![canonical_text().into_bytes()], config_words()),
@@ -338,6 +339,31 @@ fn ruleset_records() -> Vec<Vec<u8>> {
     let (key, value) = write_change(3, &change);
     let ruleset = format!("{}\nchecks.a = 1\n", hash_text(hash_of("checks.a = 1\n")));
     vec![format!("{key}\n{value}").into_bytes(), ruleset.into_bytes()]
+}
+
+/// What registries answer, behind the byte that chooses the status.
+fn registry_answers() -> Vec<Vec<u8>> {
+    let schema = serde_json::json!({ "schema": POS_EVENT_SCHEMA }).to_string();
+    let bodies = [
+        schema.as_str(),
+        r#"{"schema":"{}","schemaType":"JSON"}"#,
+        r#"{"schema":"","schemaType":"PROTOBUF"}"#,
+        r#"{"schema":"\"string\"","references":[{"name":"x","subject":"x","version":1}]}"#,
+        r#"{"error_code":40403,"message":"Schema 7 not found"}"#,
+        r#"{"error_code":42201,"message":"Invalid\u001b[2J"}"#,
+        r#"{"error_code":0,"message":"no code"}"#,
+        r#"["AVRO","JSON","PROTOBUF"]"#,
+        "<html>502</html>",
+    ];
+    let mut found = Vec::new();
+    for first in 0..32 {
+        found.extend(bodies.map(|body| [&[first], body.as_bytes()].concat()));
+    }
+    let raw =
+        "\u{0}HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n2\r\n1}\r\n0\r\n\r\n"
+            .as_bytes();
+    found.push([&[255], &raw[1..]].concat());
+    found
 }
 
 fn config_texts() -> Vec<String> {

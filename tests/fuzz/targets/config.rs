@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use tillgate::config::{Faults, Settings, Sources, load, read_ruleset};
 
+use tillgate::domain::visible::is_visible;
+
 use super::files::write_file;
 
 /// A file of settings or of checks. What is taken keeps as a ruleset that reads back as the same.
@@ -54,6 +56,6 @@ pub fn ruleset(bytes: &[u8]) {
 fn assert_faults(faults: &Faults) {
     assert!(!faults.0.is_empty(), "refused without a reason");
     let text = faults.to_string();
-    let control = |letter: char| letter.is_control() && letter != '\n';
-    assert!(!text.contains(control), "a control character in {text:?}");
+    let shown = text.lines().all(|line| line.chars().all(is_visible));
+    assert!(shown, "a character that a terminal obeys in {text:?}");
 }

@@ -8,6 +8,7 @@ use tillgate::config::{Sources, load};
 use tillgate::domain::enums::Verdict;
 use tillgate::domain::limits::{ID_CHARS_MAX, MESSAGE_CHARS_MAX};
 use tillgate::domain::outcome::Outcome;
+use tillgate::domain::visible::is_visible;
 use tillgate::engine::Engine;
 use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
 
@@ -169,7 +170,7 @@ pub fn assert_fault(error: &DecodeError) {
 #[track_caller]
 pub fn assert_text(text: &str, most: usize) {
     assert!(!text.is_empty(), "an empty text");
-    assert!(!text.contains(char::is_control), "a control character in {text:?}");
+    assert!(text.chars().all(is_visible), "a character that a terminal obeys in {text:?}");
     let chars = text.chars().count();
     assert!(chars <= most, "a text of {chars} characters, at most {most}");
 }

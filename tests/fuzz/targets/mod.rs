@@ -12,6 +12,7 @@ mod journal;
 mod json;
 mod judge;
 mod partition;
+mod registry;
 mod writer;
 
 /// A kind of bytes, and what is held of it.
@@ -49,6 +50,7 @@ targets! {
     archive: files::archive;
     recorded_outcome: files::recorded_outcome;
     ruleset_record: files::ruleset_record;
+    registry_answer: registry::answer;
     config_file: config::file;
     config_values: config::values;
     ruleset: config::ruleset;
