@@ -3,6 +3,7 @@
 use tillgate::codec::journal::{
     Reader, Writer, read_account, read_change, read_record, write_account, write_change, write_record,
 };
+use tillgate::domain::record::RecordTime;
 use tillgate::pipeline::{InRecord, Input, Partition, Restore, check_record};
 use tillgate::state::{Account, Change};
 
@@ -82,6 +83,7 @@ pub fn restore(bytes: &[u8]) {
         partition: 0,
         offset,
         timestamp_millis: 1_750_000_000_000,
+        time: RecordTime::of_millis(1_750_000_000_000),
         key: Some(b"A"),
         value: Some(value),
         schema_guid: None,

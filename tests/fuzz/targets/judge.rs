@@ -8,6 +8,7 @@ use tillgate::config::{Sources, load};
 use tillgate::domain::enums::Verdict;
 use tillgate::domain::limits::{ID_CHARS_MAX, MESSAGE_CHARS_MAX};
 use tillgate::domain::outcome::Outcome;
+use tillgate::domain::record::RecordTime;
 use tillgate::domain::visible::is_visible;
 use tillgate::engine::Engine;
 use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
@@ -144,6 +145,7 @@ pub fn alone(
             partition: 0,
             offset: 0,
             timestamp_millis: millis.unwrap_or(NOON),
+            time: RecordTime::of_millis(millis.unwrap_or(NOON)),
             key: Some(key.as_bytes()),
             value: Some(value),
             schema_guid: guid,

@@ -7,6 +7,7 @@ use tillgate::codec::json::{peek_account_event, peek_pos_event};
 use tillgate::codec::{decode_account_event, decode_pos_event};
 use tillgate::domain::Micros;
 use tillgate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
+use tillgate::domain::record::RecordTime;
 use tillgate::pipeline::{InRecord, Input, Partition, Restore};
 use tillgate::state::Account;
 
@@ -33,11 +34,14 @@ pub fn records(bytes: &[u8]) {
             1 => Some(&b"A"[..]),
             _ => Some(account.as_deref().unwrap_or("A").as_bytes()),
         };
+        let millis = if does & 0x20 == 0 { time } else { -1 };
         let record = InRecord {
             input,
             partition: 0,
             offset: partition.positions()[input as usize].unwrap_or(0),
-            timestamp_millis: if does & 0x20 == 0 { time } else { -1 },
+            timestamp_millis: millis,
+            // A lenient one takes lines of files, whose own times move stream time.
+            time: if lenient && millis < 0 { RecordTime::Line } else { RecordTime::of_millis(millis) },
             key,
             value: Some(value),
             schema_guid: None,
