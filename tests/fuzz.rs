@@ -27,12 +27,12 @@ use mutate::Choices;
 use seeds::Corpus;
 use targets::{ALL, Target, named};
 use tillgate::domain::hashing::hash64;
-use watch::{AtHand, caught, peak_bytes};
+use watch::{AtHand, caught, peak_bytes, processor_time};
 
 /// What an execution may allocate at once: so much whatever comes in, and so much for each byte.
 const PEAK_BYTES_MIN: usize = 24 << 20;
 const PEAK_BYTES_PER_BYTE: usize = 128;
-/// Longest execution: none takes a tenth of it on a machine at rest.
+/// What an execution may take of the processor.
 const LONGEST: Duration = Duration::from_secs(5);
 
 const SLOW: &str = "too slow";
@@ -58,11 +58,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Runs a target over one input; what is wrong, if anything is.
 fn execute(target: Target, input: &[u8], summary: &mut Summary) -> Result<(), String> {
-    let (mut took, peak) = timed(target, input)?;
-    if took > LONGEST {
-        // Another process may have had the processor: it counts where it happens again.
-        took = took.min(timed(target, input)?.0);
-    }
+    let began = processor_time();
+    let (result, peak) = peak_bytes(|| caught(|| (target.run)(input)));
+    let took = processor_time().saturating_sub(began);
+    result?;
     summary.executions += 1;
     summary.longest = summary.longest.max((took, input.len()));
     summary.largest = summary.largest.max((peak, input.len()));
@@ -73,14 +72,6 @@ fn execute(target: Target, input: &[u8], summary: &mut Summary) -> Result<(), St
         return Err(format!("{SLOW}\n{took:?} for an input of {} bytes", input.len()));
     }
     Ok(())
-}
-
-/// How long it took, and what it allocated at once.
-#[allow(clippy::disallowed_methods, reason = "how long an execution takes is what is looked at")]
-fn timed(target: Target, input: &[u8]) -> Result<(Duration, usize), String> {
-    let began = Instant::now();
-    let (result, peak) = peak_bytes(|| caught(|| (target.run)(input)));
-    result.map(|()| (began.elapsed(), peak))
 }
 
 /// Makes an input that fails shorter, as long as it still fails.

@@ -78,7 +78,7 @@ impl Output for Judge {
         assert!(chars(key) <= ID_CHARS_MAX, "an account of {} characters", chars(key));
         let id = outcome.account_transaction_id.as_deref().unwrap_or_default();
         assert!(chars(id.as_bytes()) <= ID_CHARS_MAX, "an id of {} characters", chars(id.as_bytes()));
-        assert_eq!(outcome.posted_amount.is_some() && outcome.verdict != Verdict::Accepted, false);
+        assert!(outcome.posted_amount.is_none() || outcome.verdict == Verdict::Accepted);
         for message in &outcome.messages {
             assert_text(&message.message, MESSAGE_CHARS_MAX);
             if let Some(field) = &message.field {
