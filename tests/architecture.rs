@@ -121,10 +121,11 @@ fn nothing_names_the_machine_it_was_written_on() {
         let kind = path.extension().or(path.file_name()).and_then(|kind| kind.to_str());
         kind.is_some_and(|kind| kinds.contains(&kind) || kind == "Dockerfile")
     };
-    let folders = [".ci", "benches", "config", "docker", "docs", "schemas", "src", "tests"];
-    let mut files: Vec<PathBuf> =
-        folders.iter().flat_map(|folder| files_below(&root().join(folder))).collect();
-    files.extend([root().join("README.md"), root().join("Cargo.toml"), root().join("clippy.toml")]);
+    let fuzz = ["fuzz/fuzz_targets", "fuzz/src"];
+    let folders =
+        [".ci", "benches", "config", "docker", "docs", "schemas", "src", "tests"].into_iter().chain(fuzz);
+    let mut files: Vec<PathBuf> = folders.flat_map(|folder| files_below(&root().join(folder))).collect();
+    files.extend(["README.md", "Cargo.toml", "clippy.toml", "fuzz/Cargo.toml"].map(|file| root().join(file)));
     files.retain(|path| is_text(path) && path.exists());
     report(files.iter().flat_map(|path| SourceFile::read(path).faults(|file| local_faults(&file.text))));
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::domain::visible::visible;
+
 /// Where a value was written. Ordered as the layers are: what comes later wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
@@ -61,12 +63,13 @@ pub struct Fault {
     pub remedy: String,
 }
 
+/// Keys and values are what somebody wrote: a terminal must not obey them.
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separator = if self.key.is_empty() { "" } else { ": " };
-        writeln!(out, "{}", self.origin)?;
-        writeln!(out, "  {}{separator}{}", self.key, self.problem)?;
-        write!(out, "  {}", self.remedy)
+        writeln!(out, "{}", visible(&self.origin.to_string()))?;
+        writeln!(out, "  {}{separator}{}", visible(&self.key), visible(&self.problem))?;
+        write!(out, "  {}", visible(&self.remedy))
     }
 }
 

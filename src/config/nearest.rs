@@ -3,8 +3,11 @@
 
 /// The candidate that `name` most likely meant, where one is near enough.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let reach = (name.chars().count() / 4).clamp(1, 4);
+    let letters = name.chars().count();
+    let reach = (letters / 4).clamp(1, 4);
     candidates
+        // Each letter more is an edit: a key of a megabyte is not compared letter by letter.
+        .filter(|candidate| candidate.chars().count().abs_diff(letters) <= reach)
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= reach)
         .min()
@@ -52,5 +55,10 @@ mod tests {
         let known = ["kafka.workers", "kafka.group_id", "log.level"];
         assert_eq!(nearest("kafka.wokers", known.into_iter()), Some("kafka.workers"));
         assert_eq!(nearest("quite.something", known.into_iter()), None);
+    }
+
+    #[test]
+    fn a_key_of_many_megabytes_is_compared_with_no_other() {
+        assert_eq!(nearest(&"x".repeat(50_000_000), ["kafka.workers"].into_iter()), None);
     }
 }

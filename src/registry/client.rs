@@ -3,6 +3,7 @@
 
 use super::schemas::FETCHERS;
 use crate::codec::SchemaRef;
+use crate::domain::visible::visible;
 use base64::Engine as _;
 use serde::Deserialize;
 use std::fmt;
@@ -14,6 +15,8 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// Longest answer that is read: the longest schemas known are far below a megabyte.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// Characters of what an answer says of itself that are repeated.
+const SAID_CHARS_MAX: usize = 200;
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
 /// How the registry knows us.
@@ -195,7 +198,7 @@ impl Client {
             None | Some("AVRO") => {}
             Some("JSON") => return Ok(WrittenAs::Json),
             Some(other) => {
-                let other: String = other.chars().take(40).filter(|letter| !letter.is_control()).collect();
+                let other = foreign(other, 40);
                 let text = format!("{schema} is of type {other}, which is not supported: send Avro or JSON");
                 return Err(RegistryError::Unusable(text));
             }
@@ -293,7 +296,8 @@ impl Client {
 
     fn parse<T: serde::de::DeserializeOwned>(&self, body: &[u8]) -> Result<T, RegistryError> {
         serde_json::from_slice(body).map_err(|error| {
-            RegistryError::Unavailable(format!("{} answers what is no registry's: {error}", self.shown_url))
+            let why = foreign(&error.to_string(), SAID_CHARS_MAX);
+            RegistryError::Unavailable(format!("{} answers what is no registry's: {why}", self.shown_url))
         })
     }
 }
@@ -310,8 +314,7 @@ impl Reply {
     fn said(&self) -> String {
         match serde_json::from_slice::<ErrorAnswer>(&self.body) {
             Ok(ErrorAnswer { message: Some(message), .. }) => {
-                let plain = message.chars().filter(|letter| !letter.is_control());
-                format!(": {}", plain.take(200).collect::<String>())
+                format!(": {}", foreign(&message, SAID_CHARS_MAX))
             }
             _ => String::new(),
         }
@@ -336,6 +339,11 @@ pub(super) fn path_of(schema: &SchemaRef) -> Result<String, RegistryError> {
             Err(RegistryError::NotFound(format!("{schema}: registries do not know fingerprints")))
         }
     }
+}
+
+/// The beginning of what an answer says, fit for a log line and a dead letter.
+fn foreign(text: &str, chars_max: usize) -> String {
+    visible(&text.chars().take(chars_max).collect::<String>()).into_owned()
 }
 
 fn not_there(schema: &SchemaRef) -> RegistryError {

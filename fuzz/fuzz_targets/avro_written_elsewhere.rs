@@ -1,0 +1,4 @@
+//! Runs the target `avro_written_elsewhere` of `tests/fuzz/targets`. Holds nothing of its own.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (tillgate_fuzz::targets::named("avro_written_elsewhere").run)(bytes));

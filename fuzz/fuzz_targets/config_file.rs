@@ -1,0 +1,4 @@
+//! Runs the target `config_file` of `tests/fuzz/targets`. Holds nothing of its own.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (tillgate_fuzz::targets::named("config_file").run)(bytes));

@@ -1,0 +1,112 @@
+//! The journal's bytes: records, full states of accounts, and whole journals.
+
+use tillgate::codec::journal::{
+    Reader, Writer, read_account, read_change, read_record, write_account, write_change, write_record,
+};
+use tillgate::domain::record::RecordTime;
+use tillgate::pipeline::{InRecord, Input, Partition, Restore, check_record};
+use tillgate::state::{Account, Change};
+
+use super::judge::{Judge, SCHEMAS, new_partition};
+use super::partition::assert_same;
+
+/// An event that nothing is wrong with.
+const GOOD: &str = r#"{"accountNumber":"A","eventType":"Purchase","categoryType":"Sales","time":"2025-06-15T12:00:00Z","totalTax":0.20,"totalAmount":1.20,"items":[{"itemId":"1","itemDescription":"Bread","unitCode":"C62","quantity":1,"unitPrice":1.20,"netAmount":1.00,"taxAmount":0.20,"grossAmount":1.20}],"currency":"EUR","countryCode":"DE","conversationLanguage":"DE"}"#;
+
+/// What is read is written and read alike, and from then on to the same bytes.
+pub fn record(bytes: &[u8]) {
+    drop(check_record(bytes, 0));
+    drop(check_record(bytes, 3));
+    let Some(written) = again(bytes) else { return };
+    let twice = again(&written).expect("what was written reads");
+    assert_eq!(written, twice, "the same record gives the same bytes");
+}
+
+/// The record written anew, of what was read from it; it must read back as the same.
+fn again(bytes: &[u8]) -> Option<Vec<u8>> {
+    let record = read_record(bytes).ok()?;
+    let (count, mut input) = record.changes;
+    let (changes, accounts) = read_all(count, record.accounts, &mut input)?;
+    if !input.is_empty() {
+        return None;
+    }
+    let (mut facts, mut states) = (Writer::default(), Writer::default());
+    changes.iter().for_each(|change| write_change(&mut facts, change));
+    accounts.iter().for_each(|account| write_account(&mut states, account));
+    let written = write_record(&record.head, (changes.len(), &facts.0), (accounts.len(), &states.0));
+    let second = read_record(&written).expect("what was written reads");
+    assert_eq!(second.head, record.head);
+    let (count, mut input) = second.changes;
+    let read = read_all(count, second.accounts, &mut input).expect("what was written reads");
+    assert_eq!(read, (changes, accounts));
+    assert!(input.is_empty());
+    Some(written)
+}
+
+fn read_all<'a>(
+    changes: usize,
+    accounts: usize,
+    input: &mut Reader<'a>,
+) -> Option<(Vec<Change<'a>>, Vec<Account>)> {
+    let changes = (0..changes).map(|_| read_change(input).ok()).collect::<Option<_>>()?;
+    let accounts = (0..accounts).map(|_| read_account(input).ok()).collect::<Option<_>>()?;
+    Some((changes, accounts))
+}
+
+/// An account's full state, as for records.
+pub fn account(bytes: &[u8]) {
+    let Ok(account) = read_account(&mut Reader::new(bytes)) else { return };
+    let mut written = Writer::default();
+    write_account(&mut written, &account);
+    let again = read_account(&mut Reader::new(&written.0)).expect("what was written reads");
+    assert_eq!(account, again);
+    let mut twice = Writer::default();
+    write_account(&mut twice, &again);
+    assert_eq!(written.0, twice.0, "the same account gives the same bytes");
+}
+
+/// A journal, its records behind their lengths: refused, or a state that decides on and restores to the same again.
+pub fn restore(bytes: &[u8]) {
+    let mut records = Vec::new();
+    let mut input = Reader::new(bytes);
+    while let Ok(record) = input.count().and_then(|length| input.take(length)) {
+        records.push(record.to_vec());
+        if input.is_empty() {
+            break;
+        }
+    }
+    let Some(mut partition) = restored(&records) else { return };
+    let Some(offset) = next_offset(&partition) else { return };
+    let value = GOOD.as_bytes();
+    let record = InRecord {
+        input: Input::PosEvents,
+        partition: 0,
+        offset,
+        timestamp_millis: 1_750_000_000_000,
+        time: RecordTime::of_millis(1_750_000_000_000),
+        key: Some(b"A"),
+        value: Some(value),
+        schema_guid: None,
+    };
+    Judge::feed(&mut partition, &SCHEMAS, &record);
+    records.extend(partition.journal("fuzz").records);
+    partition.committed();
+    let again = restored(&records).expect("what a partition journals restores");
+    assert_same(&partition, &again);
+}
+
+/// Offsets end somewhere, and no journal of ours comes near.
+fn next_offset(partition: &Partition) -> Option<i64> {
+    let near = |number: u64| number < u64::MAX >> 1;
+    let (sequence, rotation) = partition.journalled();
+    let offset = partition.positions()[0].unwrap_or(0);
+    (near(sequence) && near(rotation) && offset < i64::MAX >> 1).then_some(offset)
+}
+
+fn restored(records: &[Vec<u8>]) -> Option<Partition> {
+    let mut restore = Restore::new(new_partition(false));
+    for record in records {
+        restore.on_record(record).ok()?;
+    }
+    restore.finish().ok()
+}
