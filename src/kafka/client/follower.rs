@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    message::{BorrowedHeaders, Headers as _},
+    message::BorrowedMessage,
 };
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     },
     clock, config,
     error::fault,
+    headers,
     journal::Quiet,
 };
 
@@ -33,14 +34,14 @@ pub struct Followed<'a> {
     pub offset: i64,
     /// Its value; empty for a tombstone.
     pub value: &'a [u8],
-    headers: Option<&'a BorrowedHeaders>,
+    message: &'a BorrowedMessage<'a>,
 }
 
 impl<'a> Followed<'a> {
-    /// The value of the first header of this name.
+    /// The value of the first header of this name; none where the headers cannot be read.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        self.headers?.iter().find(|header| header.key == name)?.value
+        headers::all(self.message).ok()?.iter().find(|header| header.name == name.as_bytes())?.value
     }
 }
 
@@ -105,7 +106,7 @@ impl Follower {
                     partition: message.partition(),
                     offset: message.offset(),
                     value: message.payload().unwrap_or_default(),
-                    headers: message.headers(),
+                    message: &message,
                 });
                 Ok(true)
             }
