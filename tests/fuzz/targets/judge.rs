@@ -6,8 +6,10 @@ use std::sync::{Arc, LazyLock};
 use tillgate::codec::{DecodeError, KnownSchemas, SchemaRef, avro, recorded};
 use tillgate::config::{Sources, load};
 use tillgate::domain::enums::Verdict;
+use tillgate::domain::hashing::Seed;
 use tillgate::domain::limits::{ID_CHARS_MAX, MESSAGE_CHARS_MAX};
 use tillgate::domain::outcome::Outcome;
+use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::visible::is_visible;
 use tillgate::engine::Engine;
@@ -54,6 +56,8 @@ pub fn new_partition(lenient: bool) -> Partition {
         rotation_events_min: 4,
         journal_record_bytes_max: tillgate::domain::limits::JOURNAL_RECORD_BYTES_MIN,
         input_partitions: 1,
+        partitioner: Partitioner::Murmur2,
+        table_seed: Seed([1, 2]),
     };
     Partition::new(Arc::clone(&ENGINES[usize::from(lenient)]), 0, options)
 }
