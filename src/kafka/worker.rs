@@ -257,6 +257,13 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             self.slots.refuse_all(&self.consumer, why)?;
         }
         while let Some(restored) = self.restores.take() {
+            let (partition, state) = (restored.partition, restored.result.as_ref().ok());
+            if let Some((decider, _)) = state
+                && !self.shared.suspects.restored(partition, decider.positions())
+            {
+                // What it failed at here, if it did, somebody else has passed.
+                self.shared.health.stuck(partition, None);
+            }
             self.slots.restored(&self.consumer, restored)?;
         }
         self.slots.wake(&self.consumer)?;
