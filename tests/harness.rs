@@ -60,10 +60,10 @@ fn waits_for_records_that_come_later() {
 }
 
 #[test]
-fn takes_messages_of_eight_mebibytes() {
+fn takes_messages_of_eight_mebibytes_where_a_topic_says_so() {
     let Some(kafka) = kafka() else { return };
     let topic = kafka.topic("harness");
-    kafka.create_topic(&topic, 1, &[]);
+    kafka.create_topic(&topic, 1, &[("max.message.bytes", "8388608")]);
     kafka.produce(&topic, [Message::new("k", vec![b'x'; 8_000_000])]);
     assert_eq!(kafka.read_committed(&topic)[0].text().len(), 8_000_000);
 }
