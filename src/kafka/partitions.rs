@@ -218,7 +218,7 @@ impl Decider for Live {
         let strangers = self.partition.strangers();
         let strangers = (strangers > 0).then(|| {
             format!(
-                "partition {}: {strangers} of its accounts belong on other partitions by topics.partitioner = \"{}\", so \
+                "partition {}: at least {strangers} of its accounts belong on other partitions by topics.partitioner = \"{}\", so \
                  no event reaches them: `tillgate topics repartition --partitions {partitions} --dry-run` lists them",
                 self.partition.number(),
                 partitioner.name()

@@ -198,7 +198,7 @@ impl Partition {
         (self.options.partitioner, self.options.input_partitions) = (partitioner, partitions);
     }
 
-    /// Accounts that stood elsewhere than their keys when the state was restored: no event reaches them.
+    /// Accounts that stood elsewhere than their keys when the state was restored, at least: no event reaches them.
     #[must_use]
     pub fn strangers(&self) -> usize {
         self.strangers

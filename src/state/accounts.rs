@@ -4,7 +4,7 @@
 //! written goes by slots, and nothing by the table, whose hash differs from process to process.
 
 use super::account::Account;
-use crate::domain::hashing::Seed;
+use crate::domain::hashing::{Seed, TableHash};
 use hashbrown::hash_table::{Entry, HashTable};
 
 /// Accounts of a chunk: the table grows by chunks, without moving accounts and without slack of half its size.
@@ -33,7 +33,7 @@ pub const AT_ONCE: usize = 32;
 /// The accounts of one partition.
 #[derive(Debug, Default)]
 pub struct Accounts {
-    seed: Seed,
+    hash: TableHash,
     slots: HashTable<Place>,
     chunks: Vec<Vec<Account>>,
     count: u32,
@@ -43,11 +43,11 @@ impl Accounts {
     /// None yet; `seed` is for looking them up.
     #[must_use]
     pub fn new(seed: Seed) -> Self {
-        Self { seed, ..Self::default() }
+        Self { hash: TableHash::new(seed), ..Self::default() }
     }
 
     fn hash_of(&self, number: &str) -> u32 {
-        self.seed.hash64(number.as_bytes()) as u32
+        self.hash.hash64(number.as_bytes()) as u32
     }
 
     /// How many accounts there are.
