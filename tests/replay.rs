@@ -405,7 +405,7 @@ fn a_dead_letter_may_leave_out_what_it_says_the_size_of() {
         let mut tape = TAPE.clone();
         change(&mut tape.letters[at]);
         let report = tape.verify(From::Beginning);
-        (report.dead_letters.wrong(), told(&report))
+        (report.dead_letters.wrong(), report.to_string())
     };
     let says = |letter: &mut Rec, name: &str, size: usize| {
         letter.headers.push((name.to_owned(), size.to_string().into_bytes()));
