@@ -57,6 +57,7 @@ fn count_everything() {
     telemetry::partitions(PartitionState::Active, 4);
     telemetry::restored(RestoredFrom::Standby, 1_000_000, Duration::from_millis(640));
     telemetry::restore_records(70);
+    telemetry::misplaced_records("pos_events", 2);
     telemetry::standby_lag(4, 12);
     telemetry::standby_accounts(4, 1_000_000);
     telemetry::worker_rebuild(RebuildReason::Fenced);
