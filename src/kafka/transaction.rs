@@ -138,7 +138,11 @@ impl<B: Broker> Transactions<B> {
         self.replace()
     }
 
-    fn replace(&mut self) -> Result<(), Fault> {
+    /// Replaces the producer whatever it has seen. A new epoch fences whatever is still under way.
+    ///
+    /// # Errors
+    /// As [`Self::start`]. Nothing is lost: call it again.
+    pub fn replace(&mut self) -> Result<(), Fault> {
         self.producer = self.broker.producer(&self.transactional_id)?;
         self.rebuilds += 1;
         Ok(())

@@ -72,6 +72,8 @@ pub struct Outcome {
     pub account: String,
     pub pending: bool,
     pub supersedes: Option<String>,
+    /// A hold ran out by the time of its source: no answer to that.
+    pub ran_out: bool,
     pub source: (Topic, i32, i64),
     /// Amounts in ten-thousandths.
     pub posted: Option<i64>,
@@ -183,7 +185,7 @@ fn judge_sources(
     for outcome in &partition.outcomes {
         let (topic, source, offset) = outcome.source;
         if topic == Topic::AccountEvents && source == number {
-            *resolved.entry(offset).or_default() += 1;
+            *resolved.entry(offset).or_default() += u64::from(!outcome.ran_out);
             continue;
         }
         let event = usize::try_from(offset).ok().and_then(|offset| partition.events.get(offset));

@@ -122,6 +122,7 @@ struct Said<'a> {
     account_number: String,
     outcome: String,
     supersedes: Option<String>,
+    risk_check_messages: Vec<Coded>,
     source: Source,
     #[serde(borrow)]
     posted_amount: Option<&'a RawValue>,
@@ -129,6 +130,11 @@ struct Said<'a> {
     balance_after: Option<&'a RawValue>,
     account_revision: i64,
     positions: BTreeMap<String, i64>,
+}
+
+#[derive(Deserialize)]
+struct Coded {
+    code: String,
 }
 
 #[derive(Deserialize)]
@@ -149,6 +155,7 @@ fn outcome(scene: &Scene, record: &Record) -> Outcome {
         account: said.account_number,
         pending: said.outcome == "Pending",
         supersedes: said.supersedes,
+        ran_out: said.risk_check_messages.iter().any(|message| message.code == "pos.pending.expired"),
         source: (topic_of(scene, &topic), partition, offset),
         posted: amount(said.posted_amount),
         balance: amount(said.balance_after),

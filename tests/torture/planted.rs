@@ -62,6 +62,7 @@ fn outcome(
         account: A.to_owned(),
         pending: false,
         supersedes: None,
+        ran_out: false,
         source: (Topic::Events, 0, offset),
         posted,
         balance,

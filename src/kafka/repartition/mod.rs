@@ -225,7 +225,8 @@ impl Repartition {
         owner.await_all(&*cluster, [self.plan.to; 2])?;
         self.found = look(&cluster, &self.settings)?;
         let offsets = self.offsets(partitions.division().partitions)?;
-        transactions.ready()?;
+        // Its client learns of new partitions in its own time, and refuses to write to them before.
+        transactions.replace()?;
         let folding = &mut |read| progress(Progress::Folding { read, of: offsets });
         let written = self.write(&mut transactions, &mut owner, &partitions, folding)?;
         progress(Progress::Committing);
