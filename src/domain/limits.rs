@@ -38,7 +38,7 @@ pub const MESSAGE_CHARS_MAX: usize = 4096;
 /// Messages that one check reports for one event; the last says how many more there were.
 pub const MESSAGES_PER_CHECK_MAX: usize = 20;
 /// Bytes of an encoded outcome. Where messages are many and long they are shortened until it fits
-/// ([`super::outcome::Outcome::shortened`]), so an outcome is far below the 1 MiB that a topic takes unless it is told
+/// ([`super::outcome::Outcome::shorten`]), so an outcome is far below the 1 MiB that a topic takes unless it is told
 /// otherwise.
 pub const OUTCOME_BYTES_MAX: usize = 256 << 10;
 
