@@ -31,8 +31,8 @@ pub enum LaneEnd {
     Broken(Fault),
 }
 
-/// The largest message of a batch to one topic, and the record that led to it. Where that topic takes one of them not, it
-/// takes this one least of all.
+/// The largest message of a batch to one topic, and the record that led to it: if the topic refuses one for its size, it
+/// refuses this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Largest {
     /// Key, value and headers.

@@ -341,6 +341,7 @@ impl Partition {
 fn dead_letter(out: &mut dyn Output, record: &InRecord<'_>, code: &'static str, message: &str) {
     out.dead_letter(record, code, &cut_to(message, limits::DEAD_LETTER_MESSAGE_CHARS_MAX));
 }
+
 /// Code of the dead letter of an account event whose account is not here.
 const UNAVAILABLE: &str = "pos.state.unavailable";
 
