@@ -126,7 +126,7 @@ fn every_alert_has_an_expression_a_severity_and_words() {
             !expression.contains(": ") && !expression.contains(" #"),
             "{name}: YAML would cut {expression}"
         );
-        let compares = [" > ", " == ", " < "].iter().any(|sign| expression.contains(sign));
+        let compares = [" > ", " >= ", " == ", " < "].iter().any(|sign| expression.contains(sign));
         assert!(compares, "{name} would always be there: {expression}");
         let known = |line: &String| {
             line.strip_prefix("for: ")
