@@ -1,8 +1,10 @@
 //! Holds the files of `docker/` to what the rest of the repository says: settings they set exist, figures they show
-//! are asked of tillgate. Never starts a container.
+//! are asked of tillgate, alerts fire when they should. Never starts a container.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::process::Command;
 
 use tillgate::config::{self, Origin, Sources};
 
@@ -151,4 +153,76 @@ fn every_alert_is_explained_where_operators_look() {
     let explained: Vec<String> = rows.map(|(name, _)| format!("Tillgate{name}")).collect();
     let names: Vec<String> = alerts().into_iter().map(|alert| alert.name).collect();
     assert_eq!(explained, names);
+}
+
+/// The scene of `alerts_test.yaml` in which all is well: no alert fires there, and being silent proves little.
+const ALL_IS_WELL: &str = "one process decides and another stands by";
+
+/// A case of `alerts_test.yaml`.
+#[derive(Debug)]
+struct Case {
+    scene: String,
+    alert: String,
+    fires: bool,
+}
+
+/// The cases of `alerts_test.yaml`, which has one key a line.
+fn cases() -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    let mut scene = String::new();
+    for line in read("alerts_test.yaml").lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix("- name: ") {
+            name.clone_into(&mut scene);
+        } else if let Some(alert) = line.strip_prefix("alertname: ") {
+            cases.push(Case { scene: scene.clone(), alert: alert.to_owned(), fires: false });
+        } else if line.starts_with("- exp_labels: {") {
+            cases.last_mut().expect("an alert before its labels").fires = true;
+        }
+    }
+    cases
+}
+
+#[test]
+fn every_alert_is_shown_firing_and_silent() {
+    let cases = cases();
+    let names: BTreeSet<String> = alerts().into_iter().map(|alert| alert.name).collect();
+    for name in &names {
+        let of_it = || cases.iter().filter(|case| case.alert == *name);
+        assert!(of_it().any(|case| case.fires), "{name} never fires in alerts_test.yaml");
+        let silent = |case: &Case| !case.fires && case.scene != ALL_IS_WELL;
+        assert!(of_it().any(silent), "{name} is never silent in alerts_test.yaml where it could fire");
+        let well = |case: &Case| !case.fires && case.scene == ALL_IS_WELL;
+        assert!(of_it().any(well), "nobody says that {name} is silent where all is well");
+    }
+    let unknown: Vec<&Case> = cases.iter().filter(|case| !names.contains(&case.alert)).collect();
+    assert!(unknown.is_empty(), "no such alerts: {unknown:?}");
+}
+
+/// Asks promtool, which comes with Prometheus: the one at `TILLGATE_TEST_PROMTOOL`, else the one on the PATH.
+///
+/// Unlike all others this test may be skipped under CI=true: promtool is no part of what `.ci/run` installs, which would be
+/// the whole of Prometheus for files that are no part of the program. Whoever changes an alert has it at hand.
+#[test]
+fn promtool_finds_the_alerts_as_their_tests_say() {
+    let named = std::env::var_os("TILLGATE_TEST_PROMTOOL");
+    let promtool = named.clone().unwrap_or_else(|| "promtool".into());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker");
+    for arguments in [["check", "rules", "alerts.yaml"], ["test", "rules", "alerts_test.yaml"]] {
+        let output = match Command::new(&promtool).args(arguments).current_dir(&folder).output() {
+            Ok(output) => output,
+            Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {
+                // not by eprintln!, whose text the test runner keeps to itself when the test passes
+                let why = "no promtool on the PATH, and TILLGATE_TEST_PROMTOOL names none";
+                writeln!(
+                    std::io::stderr(),
+                    "\n======== SKIPPED: promtool_finds_the_alerts_as_their_tests_say: {why} ========\n"
+                )
+                .expect("standard error");
+                return;
+            }
+            Err(error) => panic!("{}: {error}", promtool.display()),
+        };
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        assert!(output.status.success(), "promtool {}:\n{}", arguments.join(" "), said.concat());
+    }
 }
