@@ -9,7 +9,11 @@ use std::process::Command;
 use tillgate::config::{self, Origin, Sources};
 
 fn read(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker").join(path);
+    read_from("docker", path)
+}
+
+fn read_from(folder: &str, path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -145,14 +149,32 @@ fn every_alert_has_an_expression_a_severity_and_words() {
     assert!(read("compose.yaml").contains("./alerts.yaml:/etc/prometheus/alerts.yaml:ro"));
 }
 
+/// Whether somebody is woken.
+fn severity(alert: &Alert) -> &str {
+    let severity = alert.rest.iter().find_map(|line| line.strip_prefix("labels: {severity: "));
+    severity.map_or("", |severity| severity.trim_end_matches('}'))
+}
+
 #[test]
 fn every_alert_is_explained_where_operators_look() {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md"));
-    let page = page.expect("the page for operators");
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| `Tillgate")?.split_once('`'));
-    let explained: Vec<String> = rows.map(|(name, _)| format!("Tillgate{name}")).collect();
-    let names: Vec<String> = alerts().into_iter().map(|alert| alert.name).collect();
-    assert_eq!(explained, names);
+    let page = read_from("docs", "operations.md");
+    let section = page.split("\n## Alerts\n").nth(1).expect("the section on alerts");
+    let section = section.split("\n## ").next().expect("its text");
+    let explained: Vec<(&str, &str)> =
+        section.split("\n### ").skip(1).filter_map(|part| part.split_once('\n')).collect();
+    let explained: Vec<_> = explained.into_iter().filter(|(name, _)| name.starts_with("Tillgate")).collect();
+    let alerts = alerts();
+    let names: Vec<&str> = alerts.iter().map(|alert| alert.name.as_str()).collect();
+    assert_eq!(explained.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
+    for (alert, (name, text)) in alerts.iter().zip(explained) {
+        let first = text.lines().next().unwrap_or_default().to_lowercase();
+        assert!(first.starts_with(severity(alert)), "{name} is a {}, and not: {first}", severity(alert));
+        for what in ["Meaning", "Check", "Remedy"] {
+            let begins = format!("- **{what}**: ");
+            let count = text.lines().filter(|line| line.starts_with(&begins)).count();
+            assert_eq!(count, 1, "{name}: {what}");
+        }
+    }
 }
 
 /// The scene of `alerts_test.yaml` in which all is well: no alert fires there, and being silent proves little.
