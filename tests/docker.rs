@@ -57,6 +57,22 @@ fn every_panel_asks_for_a_figure_of_tillgate() {
 }
 
 #[test]
+fn the_dashboard_shows_every_figure() {
+    let dashboard = read("grafana/dashboards/tillgate.json");
+    let page = read_from("docs", "metrics.md");
+    let names = page.lines().filter_map(|line| line.strip_prefix("| `tillgate_")?.split_once('`'));
+    let names: Vec<String> = names.map(|(name, _)| format!("tillgate_{name}")).collect();
+    assert!(names.len() > 10, "the test looks in the wrong place: {names:?}");
+    let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let asked: BTreeSet<&str> = dashboard.split(|letter| !word(letter)).collect();
+    let shown = |name: &str| asked.contains(name) || asked.contains(format!("{name}_bucket").as_str());
+    let missing: Vec<&String> = names.iter().filter(|name| !shown(name)).collect();
+    assert!(missing.is_empty(), "no panel asks for {missing:?}");
+    // The figure that says at a glance whether anything is decided, also where no process gives it.
+    assert!(dashboard.contains(r#"sum(tillgate_partitions{state=\"active\"}) or vector(0)"#));
+}
+
+#[test]
 fn the_image_is_built_from_digests_and_looks_after_its_health() {
     let file = read("Dockerfile");
     let arguments: BTreeMap<&str, &str> =
