@@ -1,8 +1,16 @@
 #!/usr/bin/env bash
 # A real Kafka (KRaft) and a schema registry with the Confluent API, for as long as standard input stays open.
 #
-#   kafka.sh serve DIR PORT [BROKERS]   brokers on 127.0.0.1:PORT, PORT+2, ... (PORT+1, PORT+3, ... are the controllers');
+#   kafka.sh serve DIR PORT [BROKERS [secured]]
+#                                       brokers on 127.0.0.1:PORT, PORT+2, ... (PORT+1, PORT+3, ... are the controllers');
 #                                       everything lives in DIR, which is removed at the end
+#
+# secured: one broker, which denies whatever no ACL allows. PORT stays plain, and whoever comes there may do everything.
+# Besides it listens on PORT+2 for SASL_SSL (PLAIN and SCRAM-SHA-512), on PORT+3 for TLS with client certificates, and on
+# PORT+4 for TLS with a certificate of its own that has expired. DIR/secrets holds ca.pem, client.pem, client.key (its
+# password: key-secret) and other-ca.pem, who signed nothing. Certificates are for 127.0.0.1, not for localhost; the
+# client's principal is User:CN=tillgate. Users of PLAIN are u00 to u99, with passwords secret-u00 to secret-u99; the user
+# of SCRAM is scram, with the password scram-secret.
 #
 # On standard output: `brokers HOST:PORT,...` once they are launched (not yet answering), and an answer to each line read:
 #   kill I          kill -9 broker I (1, 2, ...)        -> killed I
@@ -145,10 +153,61 @@ group.consumer.min.heartbeat.interval.ms=500
 group.consumer.heartbeat.interval.ms=1000
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 P
+  [ "$secured" = no ] || secure "$1"
+}
+
+# Adds the listeners of a secured broker; a later line of a setting is the one that counts.
+secure() { # I
+  local sasl=127.0.0.1:$((port + 2)) tls=127.0.0.1:$((port + 3)) expired=127.0.0.1:$((port + 4)) user users=""
+  local all="PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1)),SASL://$sasl,TLS://$tls,EXPIRED://$expired"
+  for user in u{0..9}{0..9}; do users+=" user_$user=\"secret-$user\""; done
+  cat >>"$dir/$1.properties" <<P
+listeners=$all
+advertised.listeners=$all
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_SSL,TLS:SSL,EXPIRED:SSL
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=false
+ssl.keystore.type=PEM
+ssl.keystore.location=$secrets/server.both.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$secrets/ca.pem
+listener.name.tls.ssl.client.auth=required
+listener.name.expired.ssl.keystore.location=$secrets/expired.both.pem
+listener.name.expired.ssl.keystore.type=PEM
+listener.name.sasl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required$users;
+listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+P
+}
+
+# certificate NAME SUBJECT EXTENSIONS DAYS...: NAME.key and NAME.pem, signed by the authority.
+certificate() {
+  local name=$1 subject=$2 extensions=$3
+  shift 3
+  openssl req -newkey rsa:2048 -nodes -keyout "$name.key" -out "$name.csr" -subj "$subject"
+  openssl x509 -req -in "$name.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -out "$name.pem" "$@" \
+    -extfile <(echo "$extensions")
+}
+
+make_secrets() {
+  command -v openssl >/dev/null || unavailable "openssl is not on the PATH: certificates are made with it"
+  mkdir -p "$secrets"
+  (
+    cd "$secrets"
+    for name in ca other-ca; do
+      openssl req -x509 -newkey rsa:2048 -nodes -keyout $name.key -out $name.pem -days 30 -subj "/CN=$name"
+    done
+    certificate server /CN=broker subjectAltName=IP:127.0.0.1 -days 30
+    certificate expired /CN=broker subjectAltName=IP:127.0.0.1 -days 0
+    certificate client /CN=tillgate extendedKeyUsage=clientAuth -days 30
+    for name in server expired; do cat $name.key $name.pem >$name.both.pem; done
+    openssl rsa -in client.key -aes256 -passout pass:key-secret -out client.locked && mv client.locked client.key
+  ) </dev/null >"$dir/secrets.log" 2>&1 || { cat "$dir/secrets.log" >&2; exit 1; }
 }
 
 prepare() { # BROKERS
-  local i listener cluster formatting=() bootstrap="" initial=""
+  local i listener cluster formatting=() scram=() bootstrap="" initial=""
   replicas=$(($1 >= 3 ? 3 : 1))
   in_sync=$(($1 >= 3 ? 2 : 1))
   quorum=""
@@ -165,11 +224,15 @@ Configuration:
   Loggers:
     Root: {level: WARN, AppenderRef: [{ref: out}]}
 L
+  if [ "$secured" = yes ]; then
+    make_secrets
+    scram=(--add-scram "SCRAM-SHA-512=[name=scram,password=scram-secret]")
+  fi
   cluster=$(random_id)
   for i in $(seq "$1"); do
     write_settings "$i"
     (kafka_java "format-$i" kafka.tools.StorageTool format --cluster-id "$cluster" --initial-controllers "$initial" \
-      --config "$dir/$i.properties") </dev/null >"$dir/format-$i.log" 2>&1 &
+      "${scram[@]}" --config "$dir/$i.properties") </dev/null >"$dir/format-$i.log" 2>&1 &
     formatting+=($!)
   done
   for i in "${formatting[@]}"; do
@@ -197,10 +260,12 @@ registry() { # PORT
   echo "registry http://127.0.0.1:$1/apis/ccompat/v7"
 }
 
-serve() { # DIR PORT BROKERS
+serve() { # DIR PORT BROKERS SECURED
   mkdir -p "$1"
   dir=$(cd "$1" && pwd)
   port=$2
+  secured=$4
+  secrets=$dir/secrets
   runtime=none
   kept=no
   trap end_all EXIT
@@ -218,8 +283,10 @@ serve() { # DIR PORT BROKERS
   done
 }
 
-if [ "${1:-}" = serve ] && [ $# -ge 3 ]; then
-  serve "$2" "$3" "${4:-1}"
+if [ "${1:-}" = serve ] && [ $# -ge 3 ] && [ $# -le 4 ]; then
+  serve "$2" "$3" "${4:-1}" no
+elif [ "${1:-}" = serve ] && [ $# -eq 5 ] && [ "$4 $5" = "1 secured" ]; then
+  serve "$2" "$3" 1 yes
 else
   sed -n '2,/^set /{/^#/p}' "$0" | cut -c3- >&2
   exit 2
