@@ -87,8 +87,9 @@ impl Admin {
 
 fn working() -> Standing {
     Standing {
+        starting: None,
         stopping: false,
-        workers: vec![WorkerStanding::Running, WorkerStanding::Running],
+        workers: vec![WorkerStanding::Running(None), WorkerStanding::Running(None)],
         partitions: BTreeMap::from([(0, PartitionStanding::Active), (3, PartitionStanding::Active)]),
         standby: BTreeMap::new(),
         held_up: Vec::new(),
@@ -113,6 +114,36 @@ fn a_process_that_decides_is_alive_and_ready() {
             "partitions": [{ "partition": 0, "state": "active" }, { "partition": 3, "state": "active" }],
         })
     );
+    admin.stop();
+}
+
+#[test]
+fn a_start_says_what_it_waits_for_and_the_process_stays_alive() {
+    let step = "writing the ruleset to topic tillgate.rulesets";
+    let workers = vec![WorkerStanding::Starting(None)];
+    let admin = Admin::start(Standing { starting: Some(step.to_owned()), workers, ..Standing::default() });
+    assert_eq!(admin.ask("GET", "/healthz").status, 200);
+    let ready = admin.ask("GET", "/readyz");
+    assert_eq!(ready.status, 503);
+    assert_eq!(ready.json()["reasons"], serde_json::json!([format!("the process starts: {step}")]));
+    admin.stop();
+}
+
+#[test]
+fn a_worker_that_gets_nothing_of_its_brokers_says_why() {
+    let why = || Some("broker b:9092: nobody listens there".to_owned());
+    let workers = vec![WorkerStanding::Starting(why()), WorkerStanding::Running(why())];
+    let admin = Admin::start(Standing { workers, ..working() });
+    let ready = admin.ask("GET", "/readyz");
+    assert_eq!(ready.status, 503);
+    let body = ready.json();
+    let reasons = [
+        "worker 0 cannot join the group: broker b:9092: nobody listens there",
+        "worker 1 gets nothing of its brokers: broker b:9092: nobody listens there",
+    ];
+    assert_eq!(body["reasons"], serde_json::json!(reasons));
+    assert_eq!(body["workers"][1]["state"], "running");
+    assert_eq!(body["workers"][1]["reason"], "broker b:9092: nobody listens there");
     admin.stop();
 }
 

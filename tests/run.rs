@@ -286,7 +286,7 @@ fn refuses_inputs_of_different_partition_counts_and_a_journal_that_deletes() {
     let deleting = Settings { topics: Topics { journal: other, ..settings.topics.clone() }, ..settings };
     for (settings, part) in [(counts, "must have the same number"), (deleting, "retention.ms")] {
         let health = Arc::new(Health::new(1));
-        let refused = run(settings, |_| Arc::new(Echoes::default()), health, &AtomicBool::new(false));
+        let refused = run(settings, "of a test", |_| Arc::new(Echoes::default()), health, &Arc::default());
         let text = refused.expect_err("a refusal").to_string();
         assert!(text.contains(part), "{text}");
     }
@@ -579,5 +579,5 @@ fn worker_of_another_process() {
     let switches: Arc<Switches> = Arc::default();
     switches.hang.store(true, Ordering::Release);
     let echoes = Arc::new(Echoes { switches });
-    run(settings, |_| echoes, Arc::new(Health::new(1)), &AtomicBool::new(false)).expect("a start");
+    run(settings, "of a test", |_| echoes, Arc::new(Health::new(1)), &Arc::default()).expect("a start");
 }

@@ -8,6 +8,7 @@ use crate::domain::Micros;
 use crate::domain::record::RecordHeader;
 use crate::kafka::client::{Cluster, EventProducer};
 use crate::kafka::failure::Fault;
+use crate::kafka::rights::{self, Task};
 use crate::kafka::settings::Settings as ClusterSettings;
 use crate::load::latency::SENT_HEADER;
 use crate::load::{LoadArgs, LoadError, Sink, SinkError, load};
@@ -18,7 +19,7 @@ pub fn run(args: &LoadArgs, common: &Common) -> Result<(), AppError> {
     let settings = settings(common)?;
     let mut watch = None;
     let connect = || -> Result<Box<dyn Sink>, SinkError> {
-        let mut sink = KafkaSink::new(&settings)?;
+        let mut sink = KafkaSink::new(&settings, args.latency)?;
         if args.latency {
             let sent = Arc::new(Sent::default());
             watch = Some(sink.watch(args.warm_up, Arc::clone(&sent))?);
@@ -59,12 +60,13 @@ struct KafkaSink {
 
 impl KafkaSink {
     /// Looks for the topics first: without them a client would wait, or a broker make them its own way.
-    fn new(settings: &Settings) -> Result<Self, SinkError> {
+    fn new(settings: &Settings, answers: bool) -> Result<Self, SinkError> {
         let cluster = Arc::new(ClusterSettings::from(settings));
         let [inputs @ .., outcomes] =
             [&cluster.topics.pos_events, &cluster.topics.account_events, &cluster.topics.pos_outcomes]
                 .map(String::as_str);
         let client = Cluster::new(Arc::clone(&cluster)).map_err(broker)?;
+        rights::verify(client.admin(), &cluster, Task::Load(answers)).map_err(broker)?;
         let there = client.admin().topics(&[inputs[0], inputs[1], outcomes], false).map_err(broker)?;
         if let Some(missing) = inputs.iter().find(|topic| !there.contains_key(**topic)) {
             let remedy = "make it with `tillgate topics create`";

@@ -15,9 +15,10 @@ use crate::kafka::partitions::Partitions;
 use crate::pipeline::{OutcomeEncoding, PartitionOptions};
 use crate::registry::{Auth, ClientOptions, Registry, RegistryOptions};
 use crate::telemetry::exporter::Exporter;
-use crate::telemetry::log;
+use crate::telemetry::{self, PartitionState, log};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 /// How often the registration of the outcome's schema is tried at the start.
@@ -29,6 +30,11 @@ const UNKNOWN_SCHEMA_FOR: Duration = Duration::from_secs(30);
 /// acknowledgements, commit, abort), and once more for good measure; whatever else it does takes less than the rest.
 const TURN_TRANSACTION_TIMEOUTS: u32 = 6;
 const TURN_REST: Duration = Duration::from_secs(60);
+
+/// How long a process may take to end once it is told to, where brokers do not answer.
+const ENDS_WITHIN: Duration = Duration::from_secs(8);
+/// How often it is looked whether it is told to.
+const STOP_STEP: Duration = Duration::from_millis(50);
 
 /// How long a sender's transaction holds back an input before `/readyz` tells it.
 const HELD_UP_TOLD_AFTER: Duration = Duration::from_secs(10);
@@ -74,31 +80,65 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
         ruleset = engine.ruleset(),
         "starting"
     );
-    keep_ruleset(&settings)?;
-    let deciders = |count| {
-        let partitions = Partitions::new(engine, options(&settings, encoding, count), schemas);
-        Arc::new(partitions.asking_for_unknown_ids(settings.registry.unknown_ids_max))
+    if let Err(faults) = crate::config::read_ruleset("ruleset", settings.canonical_text()) {
+        let defect = "the ruleset could not be read again by a replay: report it as a defect of tillgate";
+        return Err(AppError::Start(format!("{defect}: {faults}")));
+    }
+    let its_stop = Arc::clone(&stop);
+    let work = move || {
+        let deciders = |count| {
+            let partitions = Partitions::new(engine, options(&settings, encoding, count), schemas);
+            Arc::new(partitions.asking_for_unknown_ids(settings.registry.unknown_ids_max))
+        };
+        crate::kafka::run((&settings).into(), settings.canonical_text(), deciders, health, &its_stop)
     };
-    let result = crate::kafka::run((&settings).into(), deciders, health, &stop);
+    let result = until_stopped(&stop, work)?;
     stop.store(true, Ordering::Release);
     drop(ended);
     if let Some(admin) = admin {
         // A page that panicked has been told in the log.
         let _ = admin.join();
     }
-    result?;
-    tracing::info!("stopped: nothing is open");
+    match result {
+        Some(result) => {
+            result?;
+            tracing::info!("stopped: nothing is open");
+        }
+        None => tracing::warn!(
+            "stopped without an answer of the brokers: what is open is aborted by the next start, or once \
+             kafka.transaction_timeout is over"
+        ),
+    }
     Ok(())
 }
 
-/// Keeps the ruleset for replays, after a look at whether they could read it.
-fn keep_ruleset(settings: &Settings) -> Result<(), AppError> {
-    let text = settings.canonical_text();
-    if let Err(faults) = crate::config::read_ruleset("ruleset", text) {
-        let defect = "the ruleset could not be read again by a replay: report it as a defect of tillgate";
-        return Err(AppError::Start(format!("{defect}: {faults}")));
+/// What `work` comes to; none where it has not ended [`ENDS_WITHIN`] after everything was to stop. Then it hangs in calls
+/// of the client that brokers do not answer, and the process ends as if it were killed: nothing is published in part.
+fn until_stopped<T: Send + 'static>(
+    stop: &AtomicBool,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<Option<T>, AppError> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    // Nobody is there to take a result that comes too late.
+    let thread =
+        std::thread::Builder::new().name("start".to_owned()).spawn(move || drop(sender.send(work())))?;
+    let mut left = ENDS_WITHIN;
+    loop {
+        match receiver.recv_timeout(STOP_STEP) {
+            Ok(result) => return Ok(Some(result)),
+            Err(RecvTimeoutError::Disconnected) => match thread.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(()) => return Ok(None),
+            },
+            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Acquire) => {
+                match left.checked_sub(STOP_STEP) {
+                    Some(rest) => left = rest,
+                    None => return Ok(None),
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
     }
-    Ok(crate::kafka::rulesets::keep(&settings.into(), text)?)
 }
 
 /// How partitions decide and encode.
@@ -220,6 +260,23 @@ impl Source {
         Self { exporter, health, pulse, registry, stop }
     }
 
+    /// Counts the partitions by state, whatever the brokers do: what nobody counts would not be missed.
+    fn count_partitions(&self) {
+        let partitions = self.health.partitions();
+        let count = |state: fn(&PartitionHealth) -> bool| {
+            u32::try_from(partitions.values().filter(|health| state(health)).count()).unwrap_or(u32::MAX)
+        };
+        telemetry::partitions(
+            PartitionState::Restoring,
+            count(|health| matches!(health, PartitionHealth::Restoring { .. })),
+        );
+        telemetry::partitions(PartitionState::Active, count(|health| *health == PartitionHealth::Active));
+        telemetry::partitions(
+            PartitionState::Blocked,
+            count(|health| matches!(health, PartitionHealth::Blocked(_))),
+        );
+    }
+
     /// How long each worker hangs, if it does.
     #[allow(clippy::disallowed_methods, reason = "health of the process; no part of a decision")]
     fn hangs(&self, workers: &[WorkerHealth]) -> Vec<Option<Duration>> {
@@ -244,18 +301,23 @@ fn held_up(held: &HeldBack) -> Option<String> {
 
 impl AdminSource for Source {
     fn metrics(&self) -> String {
+        self.count_partitions();
         self.exporter.render()
     }
 
     fn standing(&self) -> Standing {
         let workers = self.health.workers();
         let hangs = self.hangs(&workers);
-        let workers = workers.into_iter().zip(hangs).map(|(worker, hangs)| match (worker, hangs) {
-            (_, Some(time)) => WorkerStanding::Hanging(time),
-            (WorkerHealth::Starting, _) => WorkerStanding::Starting,
-            (WorkerHealth::Running, _) => WorkerStanding::Running,
-            (WorkerHealth::Rebuilding(why), _) => WorkerStanding::Rebuilding(why),
-            (WorkerHealth::Stopped, _) => WorkerStanding::Stopped,
+        let mut troubles = self.health.troubles();
+        let workers = workers.into_iter().zip(hangs).enumerate().map(|(number, (worker, hangs))| {
+            let trouble = troubles.remove(&number);
+            match (worker, hangs) {
+                (_, Some(time)) => WorkerStanding::Hanging(time),
+                (WorkerHealth::Starting, _) => WorkerStanding::Starting(trouble),
+                (WorkerHealth::Running, _) => WorkerStanding::Running(trouble),
+                (WorkerHealth::Rebuilding(why), _) => WorkerStanding::Rebuilding(why),
+                (WorkerHealth::Stopped, _) => WorkerStanding::Stopped,
+            }
         });
         let trouble = self.registry.as_ref().and_then(|registry| registry.trouble());
         let partitions = self.health.partitions().into_iter().map(|(number, partition)| {
@@ -279,6 +341,7 @@ impl AdminSource for Source {
             (number, CopyStanding { warm, lag, accounts: accounts as u64, refused })
         });
         Standing {
+            starting: self.health.start_step(),
             stopping: self.stop.load(Ordering::Acquire),
             workers: workers.collect(),
             partitions: partitions.collect(),

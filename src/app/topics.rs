@@ -5,6 +5,8 @@ use crate::cli::{Common, RecordTimes, TopicsCommand};
 use crate::domain::visible::visible;
 use crate::kafka::brokers;
 use crate::kafka::client::Cluster;
+use crate::kafka::input_times;
+use crate::kafka::rights::{self, Task};
 use crate::kafka::topics::{self, Action, Layout, Row, Times, apply, plan};
 use std::io::Write;
 use std::sync::Arc;
@@ -35,13 +37,18 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
             RecordTimes::Producer => Times::Producer,
         }),
     };
+    let task = if dry_run.is_some() { Task::Create } else { Task::Check };
+    rights::verify_sight(cluster.admin(), &cluster_settings, task)?;
     let rows = plan(cluster.admin(), &cluster_settings, layout)?;
     let due = rows.iter().filter(|row| row.action != Action::Keep).count();
     print(&rows)?;
     let mut talk = std::io::stderr();
     if dry_run.is_none() {
-        for times in topics::times(cluster.admin(), &cluster_settings)? {
+        for times in input_times::look(cluster.admin(), &cluster_settings)? {
             writeln!(talk, "{times}")?;
+        }
+        for remark in topics::remarks(cluster.admin(), &cluster_settings)? {
+            writeln!(talk, "{remark}")?;
         }
     }
     match dry_run {
@@ -49,7 +56,8 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
             "{due} things are not as they should be: `tillgate topics create` does what can be done"
         ))),
         None => {
-            brokers::verify(cluster.admin())?;
+            rights::verify(cluster.admin(), &cluster_settings, Task::Run)?;
+            brokers::verify(cluster.admin(), &cluster_settings)?;
             Ok(writeln!(talk, "topics and brokers are as they should be")?)
         }
         Some(_) if due == 0 => Ok(writeln!(talk, "nothing to do")?),

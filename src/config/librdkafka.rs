@@ -89,6 +89,20 @@ const HARMLESS: &[&str] = &[
     "statistics.interval.ms",
 ];
 
+/// Properties that are paths: relative ones start at the folder of the file they were written in, as all paths do.
+const PATHS: &[&str] = &[
+    "sasl.kerberos.keytab",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.crl.location",
+    "ssl.engine.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+];
+
+/// The client looks for the system's authorities itself: no path.
+const PROBE: &str = "probe";
+
 /// Beginnings of the names of others.
 const HARMLESS_BEGINNINGS: &[&str] = &[
     "batch.",
@@ -126,6 +140,10 @@ pub fn read(reader: &mut Reader) -> BTreeMap<String, Secret> {
             continue;
         }
         let value = match &entry.leaf.value {
+            Value::Text(text) if PATHS.contains(&name) && text != PROBE => {
+                let path = reader.path(&key).unwrap_or_default();
+                Secret::new(path.to_string_lossy())
+            }
             Value::Text(text) => reader.resolve_secret(&key, text),
             other => Secret::new(other.to_toml()),
         };

@@ -244,6 +244,8 @@ pub struct LogSettings {
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
+/// What librdkafka has where nothing else is set: a member's session must not be longer.
+const BETWEEN_POLLS_MAX: Duration = Duration::from_secs(300);
 const QUEUE_BYTES: RangeInclusive<u32> = 1 << 20..=2_000 << 20;
 
 pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
@@ -275,6 +277,21 @@ pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
         producer_queue_bytes_max: reader.bytes("kafka.producer_queue_bytes_max", QUEUE_BYTES),
         librdkafka: librdkafka::read(reader),
     };
+    let between_polls = settings.librdkafka.get("max.poll.interval.ms");
+    let between_polls =
+        between_polls.and_then(|millis| millis.expose().parse().ok()).map(Duration::from_millis);
+    let between_polls = between_polls.unwrap_or(BETWEEN_POLLS_MAX);
+    if settings.group_protocol == GroupProtocol::Classic
+        && reader.sound(&["kafka.session_timeout", "kafka.group_protocol"])
+        && settings.session_timeout > between_polls
+    {
+        let problem = format!(
+            "is longer than librdkafka's max.poll.interval.ms, which is {} ms",
+            between_polls.as_millis()
+        );
+        let remedy = "lower it, or raise \"max.poll.interval.ms\" in [kafka.librdkafka]";
+        reader.refuse("kafka.session_timeout", problem, remedy);
+    }
     let times = ["kafka.batch_time_max", "kafka.transaction_timeout"];
     if reader.sound(&times) && settings.transaction_timeout < settings.batch_time_max * 2 {
         let problem = "is less than twice kafka.batch_time_max: transactions would run out while they fill";

@@ -72,8 +72,10 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
     let result = std::thread::scope(|scope| {
         let (go, went) = channel();
         let (of_workers, of_health) = (settings.clone(), Arc::clone(&health));
-        let (stop, progress, world) = (&*stop, &progress, &world);
-        let workers = scope.spawn(move || crate::kafka::run(of_workers, deciders, of_health, stop));
+        let (shared_stop, stop, progress, world) = (&stop, &*stop, &progress, &world);
+        let ruleset = config.canonical_text();
+        let workers =
+            scope.spawn(move || crate::kafka::run(of_workers, ruleset, deciders, of_health, shared_stop));
         let of_feed = &settings;
         let feeder = scope.spawn(move || feed(args, world, progress, of_feed, &went, stop));
         let show = Show {

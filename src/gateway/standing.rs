@@ -8,10 +8,10 @@ use std::time::Duration;
 /// Where a worker stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkerStanding {
-    /// Without a place in the group yet.
-    Starting,
-    /// In its loop.
-    Running,
+    /// Without a place in the group yet, and what is wrong, if anything.
+    Starting(Option<String>),
+    /// In its loop, and why nothing comes of its brokers, if nothing does.
+    Running(Option<String>),
     /// Given up for now, and why; it is built anew by itself.
     Rebuilding(String),
     /// Has not gone round its loop for so long: it hangs in a call.
@@ -54,6 +54,8 @@ pub struct CopyStanding {
 /// How the process stands at this moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
+    /// What it is at before there are workers.
+    pub starting: Option<String>,
     /// It was asked to end, and is leaving the group.
     pub stopping: bool,
     /// Its workers, by number.
@@ -94,10 +96,22 @@ impl Standing {
         if self.stopping {
             reasons.push("the process is leaving the group".to_owned());
         }
+        if let Some(step) = &self.starting {
+            reasons.push(format!("the process starts: {step}"));
+            return reasons;
+        }
         for (number, worker) in self.workers.iter().enumerate() {
             match worker {
-                WorkerStanding::Running => {}
-                WorkerStanding::Starting => reasons.push(format!("worker {number} is joining the group")),
+                WorkerStanding::Running(None) => {}
+                WorkerStanding::Running(Some(why)) => {
+                    reasons.push(format!("worker {number} gets nothing of its brokers: {why}"));
+                }
+                WorkerStanding::Starting(None) => {
+                    reasons.push(format!("worker {number} is joining the group"));
+                }
+                WorkerStanding::Starting(Some(why)) => {
+                    reasons.push(format!("worker {number} cannot join the group: {why}"));
+                }
                 WorkerStanding::Rebuilding(why) => {
                     reasons.push(format!("worker {number} is built anew: {why}"));
                 }
@@ -127,8 +141,14 @@ impl Standing {
     /// The workers, for a page.
     pub(super) fn workers_json(&self) -> Value {
         let row = |(number, worker): (usize, &WorkerStanding)| match worker {
-            WorkerStanding::Starting => json!({ "worker": number, "state": "starting" }),
-            WorkerStanding::Running => json!({ "worker": number, "state": "running" }),
+            WorkerStanding::Starting(None) => json!({ "worker": number, "state": "starting" }),
+            WorkerStanding::Starting(Some(why)) => {
+                json!({ "worker": number, "state": "starting", "reason": why })
+            }
+            WorkerStanding::Running(None) => json!({ "worker": number, "state": "running" }),
+            WorkerStanding::Running(Some(why)) => {
+                json!({ "worker": number, "state": "running", "reason": why })
+            }
             WorkerStanding::Rebuilding(why) => {
                 json!({ "worker": number, "state": "rebuilding", "reason": why })
             }

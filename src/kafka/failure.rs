@@ -6,6 +6,8 @@
 
 use thiserror::Error;
 
+use super::rights::{Needed, Resource, Right};
+
 /// What the worker was doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -97,6 +99,13 @@ impl Fault {
     #[must_use]
     pub fn new(operation: Operation, class: FaultClass, text: impl Into<String>) -> Self {
         Self { operation, class, text: text.into() }
+    }
+
+    /// The same, caused by a right that is missing.
+    #[must_use]
+    pub fn lacking(self, resource: Resource, right: Right) -> Self {
+        let text = format!("{} ({})", Needed { resource, right }.missing(), self.text);
+        Self { class: FaultClass::Setup, text, ..self }
     }
 }
 

@@ -56,7 +56,11 @@ pub enum WorkerHealth {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// What the start is at, before there are workers.
+    starting: Option<String>,
     workers: Vec<WorkerHealth>,
+    /// By worker.
+    trouble: BTreeMap<usize, String>,
     partitions: BTreeMap<i32, (usize, PartitionHealth)>,
     /// Why partitions stand still whose batches fail again and again, whatever else they are doing.
     stuck: BTreeMap<i32, String>,
@@ -98,6 +102,32 @@ impl Health {
     #[must_use]
     pub fn turns(&self) -> Vec<u64> {
         self.turns.iter().map(|turns| turns.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Notes what the start is at; none: it is over.
+    pub fn starting(&self, step: Option<String>) {
+        self.lock().starting = step;
+    }
+
+    /// What the start is at, before there are workers.
+    #[must_use]
+    pub fn start_step(&self) -> Option<String> {
+        self.lock().starting.clone()
+    }
+
+    /// Notes why a worker gets nothing of its brokers; none: it does.
+    pub fn trouble(&self, worker: usize, why: Option<String>) {
+        let mut inner = self.lock();
+        match why {
+            Some(why) => inner.trouble.insert(worker, why),
+            None => inner.trouble.remove(&worker),
+        };
+    }
+
+    /// Why workers get nothing of their brokers.
+    #[must_use]
+    pub fn troubles(&self) -> BTreeMap<usize, String> {
+        self.lock().trouble.clone()
     }
 
     /// Notes where a worker stands.
@@ -179,6 +209,7 @@ impl Health {
         let mut inner = self.lock();
         inner.partitions.retain(|_, (owner, _)| *owner != worker);
         inner.held_back.remove(&worker);
+        inner.trouble.remove(&worker);
         inner.warnings.retain(|_, (owner, _)| *owner != worker);
     }
 

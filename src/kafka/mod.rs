@@ -22,7 +22,9 @@
 //!   that cannot be read goes to the dead letters in the same transaction; one that waits for the registry stops its
 //!   own partition only; a decision that panics is tried again and then passed over as a dead letter.
 //!
-//! Reading order: `port` (what is asked of a cluster), `decider` (what is asked of the state), `worker` (the loop),
+//! - **Nothing is begun that cannot work.** `start` looks at rights, topics, brokers and limits first.
+//!
+//! Reading order: `start`, `port` (what is asked of a cluster), `decider` (what is asked of the state), `worker` (the loop),
 //! `batch`, `decide`, `transaction`, `rebalance`, `restore`, `settle` (what it must end first), `standby` (what shortens
 //! it), `failure` (what is done when it goes wrong), `supervise`.
 //! Only `client` names the client library.
@@ -33,9 +35,11 @@ pub mod client;
 pub mod dead_letter;
 mod decide;
 pub mod decider;
+pub mod descriptors;
 pub mod failure;
 pub mod health;
 pub mod held_back;
+pub mod input_times;
 pub mod layout;
 mod lost_input;
 mod misplaced;
@@ -45,10 +49,12 @@ mod progress;
 mod rebalance;
 pub mod repartition;
 mod restore;
+pub mod rights;
 pub mod rulesets;
 pub mod settings;
 mod settle;
 pub mod standby;
+mod start;
 mod supervise;
 pub mod suspect;
 pub mod topics;
@@ -58,38 +64,28 @@ pub mod worker;
 use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 use self::{
-    client::Cluster, decider::Deciders, failure::Fault, health::Health, layout::Layout, port::Broker,
-    port::MessageLimits, settings::Settings, standby::Following, suspect::Suspects, transaction::again,
-    worker::Shared,
+    decider::Deciders, failure::Fault, health::Health, layout::Layout, port::Broker, port::MessageLimits,
+    settings::Settings, standby::Following, start::Start, suspect::Suspects, worker::Shared,
 };
 
-/// Checks topics and brokers, then decides until `stop` is set and every worker has left the group. `deciders` is told
-/// how many partitions the inputs have.
+/// Looks at rights, topics and brokers, keeps `ruleset` for replays, then decides until `stop` is set and every worker has
+/// left the group. `deciders` is told how many partitions the inputs have.
 ///
 /// # Errors
 /// The cluster cannot be reached, refuses, or is not set up as it must be. After the start nothing is an
 /// error: workers are built anew, and `health` says so.
 pub fn run<D: Deciders>(
     settings: Settings,
+    ruleset: &str,
     deciders: impl FnOnce(u32) -> Arc<D>,
     health: Arc<Health>,
-    stop: &AtomicBool,
+    stop: &Arc<AtomicBool>,
 ) -> Result<(), Fault> {
     let settings = Arc::new(settings);
-    let cluster = Cluster::new(Arc::clone(&settings))?;
-    // A broker that is away for a moment is no reason to give up the start.
-    let patience = settings.transaction_timeout;
-    let partitions = again(&cluster, patience, || topics::verify(cluster.admin(), &settings))?;
-    if settings.check_topic_configs {
-        again(&cluster, patience, || brokers::verify(cluster.admin()))?;
-        for times in again(&cluster, patience, || topics::times(cluster.admin(), &settings))? {
-            let level = if times.are_the_senders() { log::Level::Warn } else { log::Level::Info };
-            log::log!(level, "{times}");
-        }
+    match start::start(&settings, ruleset, deciders, &health, stop)? {
+        Start::Ready(cluster, deciders) => run_on(Arc::new(cluster), settings, deciders, health, stop),
+        Start::Stopped => {}
     }
-    let deciders = deciders(partitions);
-    layout::verify(&cluster, &*deciders, partitions)?;
-    run_on(Arc::new(cluster), settings, deciders, health, stop);
     Ok(())
 }
 

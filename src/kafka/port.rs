@@ -165,6 +165,11 @@ pub trait GroupConsumer {
         None
     }
 
+    /// Why nothing comes of the brokers; none while something does, or could.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// Leaves the group, answering whatever it still asks. May block for a few seconds.
     fn leave(self);
 }

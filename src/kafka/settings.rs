@@ -170,6 +170,13 @@ impl Settings {
     pub fn transactional_id(&self, worker: usize) -> String {
         format!("{}-{}-{worker}", self.transactional_id_prefix, self.instance)
     }
+
+    /// Whether connections are protected by TLS.
+    #[must_use]
+    pub fn with_tls(&self) -> bool {
+        let protocol = self.client.get("security.protocol").map(Secret::expose);
+        protocol.is_some_and(|protocol| protocol.to_ascii_lowercase().ends_with("ssl"))
+    }
 }
 
 impl From<&config::Settings> for Settings {

@@ -12,17 +12,17 @@ use std::{
 use super::{
     decider::Deciders,
     failure::{Fault, FaultClass},
-    health::{PartitionHealth, WorkerHealth},
+    health::WorkerHealth,
     port::Broker,
     worker::{Shared, Worker},
 };
-use crate::telemetry::{self, PartitionState, RebuildReason};
+use crate::telemetry::{self, RebuildReason};
 
 /// Wait before a worker is built anew; it doubles up to [`PAUSE_MAX`] and begins again after [`GOOD_LIFE`].
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 const GOOD_LIFE: Duration = Duration::from_secs(60);
-/// How fast a wait ends when everything is to stop, and how often partitions are counted.
+/// How fast a wait ends when everything is to stop.
 const STEP: Duration = Duration::from_millis(50);
 
 /// Runs all workers until `stop`; returns when the last has left the group.
@@ -44,10 +44,8 @@ pub fn supervise<B: Broker, D: Deciders>(shared: &Shared<B, D>, stop: &AtomicBoo
         if stop.load(Ordering::Acquire) {
             ending.store(true, Ordering::Release);
         }
-        count_partitions(shared);
         shared.broker.wait(STEP);
     }
-    count_partitions(shared);
 }
 
 /// The lives of one worker.
@@ -83,20 +81,4 @@ fn reason(fault: &Fault) -> RebuildReason {
         FaultClass::Fenced => RebuildReason::Fenced,
         _ => RebuildReason::Fault,
     }
-}
-
-fn count_partitions<B: Broker, D: Deciders>(shared: &Shared<B, D>) {
-    let partitions = shared.health.partitions();
-    let count = |state: fn(&PartitionHealth) -> bool| {
-        u32::try_from(partitions.values().filter(|health| state(health)).count()).unwrap_or(u32::MAX)
-    };
-    telemetry::partitions(
-        PartitionState::Restoring,
-        count(|health| matches!(health, PartitionHealth::Restoring { .. })),
-    );
-    telemetry::partitions(PartitionState::Active, count(|health| *health == PartitionHealth::Active));
-    telemetry::partitions(
-        PartitionState::Blocked,
-        count(|health| matches!(health, PartitionHealth::Blocked(_))),
-    );
 }

@@ -16,8 +16,12 @@ use crate::domain::limits::OUTCOME_BYTES_MAX;
 const OVERHEAD_BYTES: u64 = 64 << 10;
 /// What brokers let a topic take where nothing else is set.
 const USUAL_MESSAGE_BYTES_MAX: u64 = 1_048_588;
-const TIMESTAMP_TYPE: &str = "message.timestamp.type";
-const TIMESTAMP_AFTER: &str = "message.timestamp.after.max.ms";
+/// A journal is trimmed in whole segments: with Kafka's default of 1 GiB what is trimmed stays on disk until one is full.
+const SEGMENT: &str = "segment.bytes";
+const JOURNAL_SEGMENT_BYTES: u64 = 64 << 20;
+/// Whether each partition has a broker that answers for it.
+const LEADERS: &str = "leaders";
+pub(super) const TIMESTAMP_TYPE: &str = "message.timestamp.type";
 
 /// What is done about a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +73,7 @@ pub enum Times {
 }
 
 impl Times {
-    const fn value(self) -> &'static str {
+    pub(super) const fn value(self) -> &'static str {
         match self {
             Self::Broker => "LogAppendTime",
             Self::Producer => "CreateTime",
@@ -106,6 +110,8 @@ struct Wanted<'a> {
     name: &'a str,
     partitions: Partitions,
     settings: BTreeMap<String, String>,
+    /// Settings that it should have, without which everything works all the same.
+    advised: BTreeMap<String, String>,
     /// Settings given at its creation and left alone afterwards: they are the operator's.
     at_first: BTreeMap<String, String>,
 }
@@ -124,6 +130,7 @@ fn wanted<'a>(
             name,
             partitions: Partitions::AsInputs,
             settings: times.map(kind).into_iter().collect(),
+            advised: BTreeMap::new(),
             at_first,
         }
     };
@@ -131,6 +138,7 @@ fn wanted<'a>(
         name,
         partitions: Partitions::AsInputs,
         settings: BTreeMap::new(),
+        advised: BTreeMap::new(),
         at_first,
     };
     let journal = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")]
@@ -150,17 +158,23 @@ fn wanted<'a>(
             settings: [largest(&topics.pos_outcomes, outcomes)].into(),
             ..keyed(topics.pos_outcomes.as_str(), pos_outcomes)
         },
-        Wanted { settings: journal.collect(), ..keyed(topics.journal.as_str(), BTreeMap::new()) },
+        Wanted {
+            settings: journal.collect(),
+            advised: [(SEGMENT.to_owned(), JOURNAL_SEGMENT_BYTES.to_string())].into(),
+            ..keyed(topics.journal.as_str(), BTreeMap::new())
+        },
         Wanted {
             name: &topics.dead_letters,
             partitions: Partitions::Any,
             settings: [largest(&topics.dead_letters, largest_input(settings, found))].into(),
+            advised: BTreeMap::new(),
             at_first: dead_letters,
         },
         Wanted {
             name: &topics.rulesets,
             partitions: Partitions::One,
             settings: [("cleanup.policy".to_owned(), "compact".to_owned())].into(),
+            advised: BTreeMap::new(),
             at_first: BTreeMap::new(),
         },
     ]
@@ -213,7 +227,14 @@ fn rows(settings: &Settings, layout: Layout, found: &BTreeMap<String, TopicState
     for topic in &wanted {
         let state = found.get(topic.name);
         rows.push(partition_row(settings, topic, state, partitions));
-        for (key, should) in &topic.settings {
+        rows.extend(state.filter(|state| !state.leaderless.is_empty()).map(|state| Row {
+            topic: topic.name.to_owned(),
+            what: LEADERS.to_owned(),
+            is: Some(format!("none of {}", listed(&state.leaderless))),
+            should: "one of each".to_owned(),
+            action: Action::Refuse,
+        }));
+        for (key, should) in topic.settings.iter().chain(&topic.advised) {
             let is = state.map(|state| state.settings.get(key).cloned().unwrap_or_default());
             let right = is.as_deref().is_some_and(|is| holds(key, is, should));
             let action = match (right, &is) {
@@ -268,9 +289,12 @@ fn partition_row(
 }
 
 fn holds(key: &str, is: &str, should: &str) -> bool {
+    let bytes = |text: &str| text.parse::<u64>().ok();
     if key == MAX_MESSAGE {
-        let bytes = |text: &str| text.parse::<u64>().ok();
         return bytes(is) >= bytes(should);
+    }
+    if key == SEGMENT {
+        return bytes(is) <= bytes(should);
     }
     is == should
 }
@@ -280,7 +304,8 @@ fn holds(key: &str, is: &str, should: &str) -> bool {
 /// # Errors
 /// The first row that is refused, by us or by the cluster.
 pub fn apply(admin: &Admin, settings: &Settings, layout: Layout, rows: &[Row]) -> Result<(), Fault> {
-    if let Some(row) = rows.iter().find(|row| row.action == Action::Refuse) {
+    // A leader comes when its broker does, whatever is created or altered meanwhile.
+    if let Some(row) = rows.iter().find(|row| row.action == Action::Refuse && row.what != LEADERS) {
         return Err(refused(&format!(
             "{row}: the inputs must have the same number of partitions, and adding some moves keys away from their \
              state: where `tillgate topics repartition` was interrupted, run it again with --partitions {}; else \
@@ -296,6 +321,7 @@ pub fn apply(admin: &Admin, settings: &Settings, layout: Layout, rows: &[Row]) -
             let partitions = row.should.parse().unwrap_or(layout.partitions);
             let mut all = topic.at_first;
             all.extend(topic.settings);
+            all.extend(topic.advised);
             admin.create(topic.name, partitions, layout.replication, &all)?;
             continue;
         }
@@ -327,59 +353,40 @@ pub fn verify(admin: &Admin, settings: &Settings) -> Result<u32, Fault> {
     u32::try_from(partitions).map_err(|_| refused("the inputs have too many partitions"))
 }
 
-/// Whose times an input has, and what follows from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InputTimes {
-    /// The topic.
-    pub topic: String,
-    /// `message.timestamp.type`
-    kind: String,
-    /// `message.timestamp.after.max.ms`; none where the brokers have no such setting.
-    after: Option<i64>,
-}
-
-impl InputTimes {
-    /// Whether senders say when it is.
-    #[must_use]
-    pub fn are_the_senders(&self) -> bool {
-        self.kind != Times::Broker.value()
-    }
-}
-
-impl fmt::Display for InputTimes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { topic, kind, .. } = self;
-        write!(f, "{topic} has {TIMESTAMP_TYPE}={kind}: ")?;
-        if !self.are_the_senders() {
-            return f.write_str("no event moves its partition's time further than the brokers' clocks");
-        }
-        f.write_str("senders' clocks move the partition's time, ")?;
-        match self.after.filter(|millis| *millis < YEAR_MILLIS) {
-            Some(millis) => write!(f, "up to {millis} ms ahead of the brokers' ({TIMESTAMP_AFTER})")?,
-            None => write!(f, "however far ahead ({TIMESTAMP_AFTER} does not bound it)")?,
-        }
-        f.write_str(
-            "; this is for imports and historic loads, for live events: `tillgate topics create --times broker`",
-        )
-    }
-}
-
-/// Bounds from here on are none.
-const YEAR_MILLIS: i64 = 366 * 86_400_000;
-
-/// Whose times the two inputs have; a topic that is missing is left out.
+/// What keeps no worker from starting, and should be seen to: a sentence each.
 ///
 /// # Errors
 /// The cluster cannot be asked.
-pub fn times(admin: &Admin, settings: &Settings) -> Result<Vec<InputTimes>, Fault> {
-    let inputs = [settings.topics.pos_events.as_str(), settings.topics.account_events.as_str()];
-    let found = admin.topics(&inputs, true)?;
-    let times = |name: &str| {
-        let settings = &found.get(name)?.settings;
-        let after = settings.get(TIMESTAMP_AFTER).and_then(|millis| millis.parse().ok());
-        Some(InputTimes { topic: name.to_owned(), kind: settings.get(TIMESTAMP_TYPE)?.clone(), after })
-    };
-    Ok(inputs.into_iter().filter_map(times).collect())
+pub fn remarks(admin: &Admin, settings: &Settings) -> Result<Vec<String>, Fault> {
+    let found = admin.topics(&names(settings), true)?;
+    let mut remarks = Vec::new();
+    for topic in wanted(settings, ([None; 4], None), &found) {
+        let Some(state) = found.get(topic.name) else { continue };
+        if !state.leaderless.is_empty() {
+            remarks.push(format!(
+                "topic {} has no leader for partition {}: whatever needs it waits; start the brokers that hold it \
+                 (`kafka-topics.sh --describe --unavailable-partitions`)",
+                topic.name,
+                listed(&state.leaderless)
+            ));
+        }
+        for (key, should) in &topic.advised {
+            let is = state.settings.get(key).map_or("", String::as_str);
+            if !holds(key, is, should) {
+                remarks.push(format!(
+                    "topic {} has {key}={is}: with more than {should} what is trimmed stays on disk for long; \
+                     `tillgate topics create` alters it",
+                    topic.name
+                ));
+            }
+        }
+    }
+    Ok(remarks)
+}
+
+fn listed(partitions: &[i32]) -> String {
+    let numbers: Vec<String> = partitions.iter().map(ToString::to_string).collect();
+    numbers.join(", ")
 }
 
 fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<String> {
@@ -440,7 +447,7 @@ mod tests {
     fn topic(partitions: usize, settings: &[(&str, &str)]) -> TopicState {
         let settings: BTreeMap<_, _> =
             settings.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        TopicState { partitions, own_settings: settings.clone(), settings }
+        TopicState { partitions, leaderless: Vec::new(), own_settings: settings.clone(), settings }
     }
 
     fn cluster(partitions: [usize; 6], journal_retention: &str) -> BTreeMap<String, TopicState> {
@@ -450,6 +457,7 @@ mod tests {
             ("cleanup.policy", "delete"),
             ("retention.ms", journal_retention),
             ("retention.bytes", "-1"),
+            (SEGMENT, "67108864"),
             usual,
         ];
         let inputs = [(MAX_MESSAGE, "1000")];
@@ -507,6 +515,36 @@ mod tests {
     }
 
     #[test]
+    fn advises_segments_that_a_journal_can_be_trimmed_by_and_starts_without() {
+        let layout = Layout { partitions: 4, replication: 1, retention: [None; 4], times: None };
+        let mut found = cluster([4, 4, 4, 4, 1, 1], "-1");
+        let due = |found: &BTreeMap<String, TopicState>| {
+            let rows = rows(&Settings::default(), layout, found).into_iter();
+            let due = rows.filter(|row| row.what == SEGMENT).map(|row| (row.topic, row.should, row.action));
+            due.collect::<Vec<_>>()
+        };
+        let row = |action| [("tillgate.journal".to_owned(), "67108864".to_owned(), action)];
+        assert_eq!(due(&found), row(Action::Keep));
+        let journal = found.get_mut("tillgate.journal").expect("it is there");
+        journal.settings.insert(SEGMENT.to_owned(), "1073741824".to_owned());
+        assert_eq!(due(&found), row(Action::Alter));
+        check(&found, &[]);
+        assert_eq!(due(&BTreeMap::new()), row(Action::Create));
+    }
+
+    #[test]
+    fn says_which_partitions_have_no_leader_and_creates_all_the_same() {
+        let layout = Layout { partitions: 4, replication: 1, retention: [None; 4], times: None };
+        let mut found = cluster([4, 4, 4, 4, 1, 1], "-1");
+        found.get_mut("pos.outcomes").expect("it is there").leaderless = vec![1, 3];
+        let rows = rows(&Settings::default(), layout, &found);
+        let due: Vec<String> =
+            rows.iter().filter(|row| row.action != Action::Keep).map(ToString::to_string).collect();
+        assert_eq!(due, ["pos.outcomes leaders: is none of 1, 3, should be one of each: Refuse"]);
+        check(&found, &[]);
+    }
+
+    #[test]
     fn makes_inputs_with_the_brokers_times_and_alters_them_only_where_asked_to() {
         let due = |times, found: &BTreeMap<String, TopicState>| -> Vec<_> {
             let layout = Layout { partitions: 4, replication: 1, retention: [None; 4], times };
@@ -522,17 +560,6 @@ mod tests {
         assert_eq!(due(Some(Times::Producer), &fresh), of_both("CreateTime", Action::Create));
         assert_eq!(due(None, &right), []);
         assert_eq!(due(Some(Times::Broker), &right), of_both("LogAppendTime", Action::Alter));
-    }
-
-    #[test]
-    fn says_what_the_times_of_an_input_mean() {
-        let said = |kind: &str, after| {
-            InputTimes { topic: "pos.events".to_owned(), kind: kind.to_owned(), after }.to_string()
-        };
-        assert!(said("LogAppendTime", Some(3_600_000)).contains("than the brokers' clocks"));
-        assert!(said("CreateTime", Some(3_600_000)).contains("up to 3600000 ms ahead"));
-        assert!(said("CreateTime", Some(i64::MAX)).contains("however far ahead"));
-        assert!(said("CreateTime", None).contains("topics create --times broker"));
     }
 
     #[test]

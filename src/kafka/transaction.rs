@@ -14,6 +14,8 @@ use super::{
 /// First wait before the same call is made again; it doubles up to [`AGAIN_MAX`].
 const AGAIN_MIN: Duration = Duration::from_millis(10);
 const AGAIN_MAX: Duration = Duration::from_millis(500);
+/// How long a call may be repeated before it is worth a warning.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
 
 /// How a transaction ended.
 #[derive(Debug)]
@@ -100,7 +102,7 @@ impl<B: Broker> Transactions<B> {
                 Answer::Abort if matches!(fault.class, FaultClass::TooLarge(_)) => {
                     self.replace().map(|()| End::Aborted(fault))
                 }
-                Answer::Abort => self.abort().map(|()| End::Aborted(fault)),
+                Answer::Abort => self.abort_because(&fault).map(|()| End::Aborted(fault)),
                 // A commit that stays unanswered may still take place.
                 Answer::Again | Answer::Rebuild => Err(fault),
             },
@@ -120,6 +122,17 @@ impl<B: Broker> Transactions<B> {
         given.map_err(|fault| match fault.class {
             FaultClass::Retriable => Fault { class: FaultClass::NeedsAbort, ..fault },
             _ => fault,
+        })
+    }
+
+    /// Aborts because of `cause`, which is what counts where the abort fails too.
+    ///
+    /// # Errors
+    /// Rebuild the worker.
+    pub fn abort_because(&mut self, cause: &Fault) -> Result<(), Fault> {
+        self.abort().map_err(|fault| {
+            let text = format!("{}; and then the abort: {}", cause.text, fault.text);
+            Fault { text, operation: cause.operation, ..fault }
         })
     }
 
@@ -163,7 +176,10 @@ pub fn again<B: Broker, T>(
                 if answer(fault.operation, fault.class) == Answer::Again
                     && broker.now() - begun < patience =>
             {
-                log::warn!("{fault}: trying again in {pause:?}");
+                // A fresh coordinator asks to be asked again; what takes longer is told.
+                let told = broker.now() - begun >= TOLD_AFTER;
+                let level = if told { log::Level::Warn } else { log::Level::Debug };
+                log::log!(level, "{fault}: trying again in {pause:?}");
                 broker.wait(pause);
                 pause = (pause * 2).min(AGAIN_MAX);
             }

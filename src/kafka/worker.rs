@@ -271,6 +271,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         if now >= self.gauges_at {
             self.gauges_at = now + GAUGES_EVERY;
             self.gauges();
+            self.shared.health.trouble(self.number, self.consumer.trouble());
             let warnings = self.slots.each().map(|(partition, decider)| (partition, decider.warnings()));
             let found = warnings.filter(|(_, warnings)| !warnings.is_empty()).collect();
             self.warnings.tell(self.number, now, found, &self.shared.health);
@@ -306,7 +307,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
 
     fn end(&mut self, decided: &Decided) -> Result<End, Fault> {
         if let Some(fault) = &decided.fault {
-            self.transactions.abort()?;
+            self.transactions.abort_because(fault)?;
             return Ok(End::Aborted(fault.clone()));
         }
         if decided.positions.is_empty() {

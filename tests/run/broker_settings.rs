@@ -21,17 +21,18 @@ fn refuses_brokers_that_do_not_verify_transactions() {
     let Some(kafka) = kafka_cluster(1) else { return };
     let settings = scene(&kafka, 1);
     let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
-    brokers::verify(cluster.admin()).expect("brokers as they are by default");
+    brokers::verify(cluster.admin(), &settings).expect("brokers as they are by default");
 
     set(&kafka, "false");
-    eventually(WITHIN, "the broker to say so", || brokers::verify(cluster.admin()).err());
+    eventually(WITHIN, "the broker to say so", || brokers::verify(cluster.admin(), &settings).err());
     let health = Arc::new(Health::new(1));
-    let refused = run(settings, |_| Arc::new(Echoes::default()), health, &AtomicBool::new(false));
+    let refused =
+        run(settings.clone(), "of a test", |_| Arc::new(Echoes::default()), health, &Arc::default());
     let fault = refused.expect_err("a refusal");
     assert_eq!(fault.class, FaultClass::Setup);
     let expected = "broker 1 has transaction.partition.verification.enable=false";
     assert!(fault.text.starts_with(expected) && fault.text.contains("set it to true"), "{fault}");
 
     set(&kafka, "true");
-    eventually(WITHIN, "the broker to say so", || brokers::verify(cluster.admin()).ok());
+    eventually(WITHIN, "the broker to say so", || brokers::verify(cluster.admin(), &settings).ok());
 }

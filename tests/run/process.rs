@@ -64,7 +64,8 @@ impl Running {
         let health = Arc::new(Health::new(settings.workers));
         let stop = Arc::new(AtomicBool::new(false));
         let (settings, its_health, its_stop) = (settings.clone(), Arc::clone(&health), Arc::clone(&stop));
-        let thread = std::thread::spawn(move || run(settings, |_| deciders, its_health, &its_stop));
+        let thread =
+            std::thread::spawn(move || run(settings, "of a test", |_| deciders, its_health, &its_stop));
         Running { health, stop, thread: Some(thread) }
     }
 

@@ -34,7 +34,7 @@ pub fn kafka() -> Option<&'static Kafka> {
     static SHARED: OnceLock<Result<Kafka, String>> = OnceLock::new();
     let start = || match std::env::var(GIVEN_KAFKA) {
         Ok(bootstrap) => Ok(Kafka::given(bootstrap)),
-        Err(_) => Kafka::start(1),
+        Err(_) => Kafka::start(1, false),
     };
     match SHARED.get_or_init(start) {
         Ok(kafka) => Some(kafka),
@@ -47,13 +47,37 @@ pub fn kafka() -> Option<&'static Kafka> {
 
 /// Brokers of the caller's own, for tests that kill some: never the given ones. They end when dropped.
 pub fn kafka_cluster(brokers: u16) -> Option<Kafka> {
-    match Kafka::start(brokers) {
+    match Kafka::start(brokers, false) {
         Ok(kafka) => Some(kafka),
         Err(reason) => {
             skip(&reason);
             None
         }
     }
+}
+
+/// The one secured broker that all tests of this process share, see `kafka.sh serve ... secured`; its plain listener is
+/// that of [`Kafka::bootstrap`].
+pub fn secured_kafka() -> Option<&'static Kafka> {
+    static SHARED: OnceLock<Result<Kafka, String>> = OnceLock::new();
+    match SHARED.get_or_init(|| Kafka::start(1, true)) {
+        Ok(kafka) => Some(kafka),
+        Err(reason) => {
+            skip(reason);
+            None
+        }
+    }
+}
+
+/// A listener of the secured broker.
+#[derive(Clone, Copy, Debug)]
+pub enum Listener {
+    /// SASL_SSL, with PLAIN and SCRAM-SHA-512.
+    Sasl = 2,
+    /// TLS with client certificates.
+    Tls = 3,
+    /// TLS with a certificate that has expired.
+    Expired = 4,
 }
 
 /// Brokers to test against.
@@ -74,8 +98,8 @@ impl Kafka {
         Kafka { bootstrap, brokers: None, registry: OnceLock::new() }
     }
 
-    fn start(brokers: u16) -> Result<Self, String> {
-        let mut script = Script::serve(brokers)?;
+    fn start(brokers: u16, secured: bool) -> Result<Self, String> {
+        let mut script = Script::serve(brokers, secured)?;
         let bootstrap = script.answer("brokers ")?;
         let log = script.folder.join("1.log");
         let kafka = Kafka { bootstrap, brokers: Some(Mutex::new(script)), registry: OnceLock::new() };
@@ -86,6 +110,18 @@ impl Kafka {
     /// `host:port`, with commas where there are several.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// A port of the secured broker.
+    pub fn port(&self, listener: Listener) -> u16 {
+        let brokers = self.brokers.as_ref().expect("a secured broker is the test's own");
+        brokers.lock().expect("the script's lock").port + listener as u16
+    }
+
+    /// A file of the secured broker's certificates and keys.
+    pub fn secret(&self, name: &str) -> PathBuf {
+        let brokers = self.brokers.as_ref().expect("a secured broker is the test's own");
+        brokers.lock().expect("the script's lock").folder.join("secrets").join(name)
     }
 
     /// The same brokers as clients behind `proxy` see them; they cannot be killed through it.
@@ -201,7 +237,7 @@ impl Kafka {
 }
 
 fn start_registry() -> Result<Registry, String> {
-    let mut script = Script::serve(0)?;
+    let mut script = Script::serve(0, false)?;
     let line = format!("registry {}", script.port);
     let url = script.ask(&line, "registry ")?;
     eventually(START_WITHIN, "the schema registry", || ureq::get(format!("{url}/subjects")).call().ok());
@@ -219,16 +255,17 @@ struct Script {
 }
 
 impl Script {
-    fn serve(brokers: u16) -> Result<Self, String> {
+    fn serve(brokers: u16, secured: bool) -> Result<Self, String> {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("tillgate-{}-{number}", std::process::id()));
-        let port = free_ports(2 * brokers.max(1));
+        let port = free_ports(2 * brokers.max(1) + if secured { 3 } else { 0 });
         let errors = tempfile::tempfile().map_err(|error| error.to_string())?;
         let mut child = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/kafka.sh"))
             .arg("serve")
             .arg(&folder)
             .args([port.to_string(), brokers.to_string()])
+            .args(secured.then_some("secured"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(errors.try_clone().map_err(|error| error.to_string())?)

@@ -2,6 +2,7 @@
 //! Never skips in silence: what cannot run says so on standard error, and under CI=true it fails.
 #![allow(dead_code, unused_imports, reason = "every test binary uses its own part of this module")]
 
+pub mod acl;
 pub mod kafka;
 pub mod proxy;
 mod records;
@@ -12,7 +13,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-pub use kafka::{Kafka, kafka, kafka_cluster};
+pub use kafka::{Kafka, kafka, kafka_cluster, secured_kafka};
 pub use records::{Message, Record};
 
 /// Says that a test cannot run here, and why. Under CI=true a test that cannot run is a failure.

@@ -9,6 +9,7 @@ use crate::archive::{
 use crate::cli::Common;
 use crate::domain::visible::visible;
 use crate::kafka::client::{Cluster, Dump, Isolation, Span};
+use crate::kafka::rights::{self, Task};
 use crate::kafka::settings::{Settings, Topics};
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppE
     }
     let cluster = Cluster::new(Arc::clone(&settings))?;
     let isolation = args.isolation.into();
-    let Found { mut topics, spans, left_out } = look(&cluster, &settings.topics, args, isolation)?;
+    let Found { mut topics, spans, left_out } = look(&cluster, &settings, args, isolation)?;
     let encoding = args.format.into();
     let writer = ArchiveWriter::begin(&args.to, encoding, args.force)?;
     let offsets = spans.iter().map(|span| (span.end - span.begin).unsigned_abs()).sum();
@@ -99,11 +100,12 @@ struct Found {
 
 fn look(
     cluster: &Cluster,
-    topics: &Topics,
+    settings: &Settings,
     args: &ExportArgs,
     isolation: Isolation,
 ) -> Result<Found, AppError> {
-    let names = in_order(topics, &args.topic);
+    let names = in_order(&settings.topics, &args.topic);
+    rights::verify(cluster.admin(), settings, Task::Export(&names))?;
     let there = cluster.admin().topics(&names, false)?;
     let missing: Vec<&str> = names.iter().copied().filter(|name| !there.contains_key(*name)).collect();
     if !missing.is_empty() {
@@ -142,7 +144,7 @@ fn look(
     }
     // The journals first, before a running tillgate trims what is to be exported of them. Of the others the longest, so
     // that no thread is left alone with one at the end.
-    found.spans.sort_by_key(|span| (span.topic != topics.journal, span.begin - span.end));
+    found.spans.sort_by_key(|span| (span.topic != settings.topics.journal, span.begin - span.end));
     Ok(found)
 }
 

@@ -11,6 +11,7 @@ use crate::archive::{Archive, ArchivedPartition, ArchivedTopic};
 use crate::cli::Common;
 use crate::domain::record::TopicRecord;
 use crate::kafka::client::{Cluster, EventProducer, TopicState};
+use crate::kafka::rights::{self, Task};
 use crate::kafka::settings::Settings;
 use indicatif::{HumanCount, ProgressBar};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,7 @@ pub(in crate::app) fn run(args: &ImportArgs, common: &Common) -> Result<(), AppE
     let topics = chosen(args, &archive)?;
     let cluster = Cluster::new(Arc::clone(&settings))?;
     let targets: Vec<&str> = topics.iter().map(|(_, target)| target.as_str()).collect();
+    rights::verify(cluster.admin(), &settings, Task::Import(&targets))?;
     let there = cluster.admin().topics(&targets, true)?;
     let mut said = Said::default();
     let mut legs = Vec::new();

@@ -1,6 +1,14 @@
 //! Topics: what there is, creating and altering them, cutting the journal off.
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
@@ -8,31 +16,56 @@ use rdkafka::{
         AdminClient, AdminOptions, AlterConfig, ConfigResourceResult, ConfigSource, NewPartitions, NewTopic,
         ResourceSpecifier, TopicReplication,
     },
+    client::Client,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
+    metadata::Metadata,
 };
 
 use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
+        rights::{Needed, Resource, Right},
         settings::Settings,
     },
-    config,
+    certificate, clock, config,
     error::fault,
-    log as client_log, watermarks,
+    events, log as client_log,
+    trouble::{Kind, Trouble},
+    watermarks,
 };
 
 /// The setting of a topic that limits the size of a batch of records.
 pub const MAX_MESSAGE: &str = "max.message.bytes";
-const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a question may take.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a question is asked at once: the client hears nothing meanwhile of why it waits. Doubled for brokers that
+/// are connected and slow.
+const SLICE: Duration = Duration::from_millis(250);
+/// How long brokers that close connections, as with another security protocol, may do so before that counts as the
+/// settings'; and how long others may take where one of them cannot be reached by the settings there are.
+const DOUBT: Duration = Duration::from_secs(3);
+/// How long brokers that cannot be reached are asked, where a person waits for the answer.
+const PATIENCE: Duration = Duration::from_millis(3_500);
+/// When it is said for the first time that nobody answers.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
+/// How long a topic may take to show its new settings.
+const ALTERED_WITHIN: Duration = Duration::from_secs(5);
+/// How often it is looked whether everything is to stop.
+const STEP: Duration = Duration::from_millis(100);
 /// How long a single broker may take, one of which may be gone without the others having noticed.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Settings in the order they were asked for; none where one is not told.
+pub type Values<const N: usize> = [Option<String>; N];
 
 /// A topic as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicState {
     /// Number of partitions.
     pub partitions: usize,
+    /// Those of them that have no leader.
+    pub leaderless: Vec<i32>,
     /// Effective settings.
     pub settings: BTreeMap<String, String>,
     /// The settings made for this topic alone.
@@ -47,10 +80,14 @@ impl TopicState {
     }
 }
 
-struct Quiet;
+/// Notes what the client tells.
+struct Heard {
+    trouble: Trouble,
+}
 
-impl ClientContext for Quiet {
+impl ClientContext for Heard {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.trouble.on_log(facility, line);
         client_log::pass_on(level, facility, line);
     }
 
@@ -62,17 +99,95 @@ impl ClientContext for Quiet {
 
 /// Asks and changes topics.
 pub struct Admin {
-    client: AdminClient<Quiet>,
-    bootstrap_servers: String,
+    client: AdminClient<Heard>,
+    settings: Arc<Settings>,
+    /// Where a process starts that may wait for its brokers, and be stopped meanwhile.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 impl Admin {
     /// Prepares the client.
-    pub(super) fn new(settings: &Settings) -> Result<Self, Fault> {
+    pub(super) fn new(settings: &Arc<Settings>, stop: Option<Arc<AtomicBool>>) -> Result<Self, Fault> {
         let client = config::admin(settings)
-            .create_with_context(Quiet)
-            .map_err(|error| fault(Operation::Check, &error))?;
-        Ok(Self { client, bootstrap_servers: settings.bootstrap_servers.clone() })
+            .create_with_context(Heard { trouble: Trouble::default() })
+            .map_err(|error| config::refused(settings, &error))?;
+        Ok(Self { client, settings: Arc::clone(settings), stop })
+    }
+
+    pub(super) fn client(&self) -> &Client<impl ClientContext> {
+        self.client.inner()
+    }
+
+    /// Whether what is asked is of no use any more.
+    pub(super) fn is_to_stop(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Acquire))
+    }
+
+    /// Asks for one topic, or for all: naming one could create it. Whoever does not get an answer is told why.
+    fn metadata(&self, topic: Option<&str>, operation: Operation) -> Result<Metadata, Fault> {
+        let client = self.client.inner();
+        let trouble = &client.context().trouble;
+        let begun = clock::now();
+        let mut slice = SLICE;
+        let mut told = false;
+        loop {
+            let answer = client.fetch_metadata(topic, slice);
+            events::serve(client, Duration::ZERO);
+            let error = match answer {
+                Ok(metadata) => {
+                    trouble.forget();
+                    return Ok(metadata);
+                }
+                Err(error) => error,
+            };
+            let mut found = fault(operation, &error);
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) {
+                let at = &self.settings.bootstrap_servers;
+                found.text = format!(
+                    "what answers at kafka.bootstrap_servers {at} is no broker, but perhaps a controller: give the \
+                     address of a broker's listener ({})",
+                    found.text
+                );
+            }
+            if found.class != FaultClass::Retriable || self.is_to_stop() {
+                return Err(found);
+            }
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) {
+                slice = (slice * 2).min(TIMEOUT);
+            }
+            let waited = begun.elapsed();
+            let failed = trouble.all();
+            let all_failed = failed.len() >= self.settings.bootstrap_servers.split(',').count();
+            let is_set = |name: &str| self.settings.client.contains_key(name);
+            let needs_a_person = failed.iter().find(|failed| {
+                failed.class() == FaultClass::Setup || (failed.is_suspicious() && waited >= DOUBT)
+            });
+            if let Some(failed) = needs_a_person
+                && (all_failed || waited >= DOUBT)
+            {
+                let of_certificate = (failed.kind == Kind::Certificate)
+                    .then(|| certificate::fault(&failed.broker, &self.settings))
+                    .flatten();
+                let text = of_certificate
+                    .map_or_else(|| failed.text(is_set), |what| format!("broker {}: {what}", failed.broker));
+                return Err(Fault::new(operation, FaultClass::Setup, text));
+            }
+            let patience = if self.stop.is_none() && all_failed { PATIENCE } else { TIMEOUT };
+            let why = failed.last().map_or_else(|| found.text.clone(), |failed| failed.text(is_set));
+            if waited >= patience {
+                let text = format!(
+                    "no answer from kafka.bootstrap_servers {}: {why}",
+                    self.settings.bootstrap_servers
+                );
+                return Err(Fault::new(operation, FaultClass::Retriable, text));
+            }
+            if waited >= TOLD_AFTER && !std::mem::replace(&mut told, true) {
+                log::warn!(
+                    "no answer yet from kafka.bootstrap_servers {}: {why}",
+                    self.settings.bootstrap_servers
+                );
+            }
+        }
     }
 
     /// The named topics as they are; a missing one is left out. `with_settings`: also what they are set to.
@@ -80,18 +195,18 @@ impl Admin {
     /// # Errors
     /// The cluster cannot be reached or does not allow to look.
     pub fn topics(&self, names: &[&str], with_settings: bool) -> Result<BTreeMap<String, TopicState>, Fault> {
-        // All topics are asked for: naming one could create it.
-        let metadata = self
-            .client
-            .inner()
-            .fetch_metadata(None, TIMEOUT)
-            .map_err(|error| self.unanswered(fault(Operation::Check, &error)))?;
+        let metadata = self.metadata(None, Operation::Check)?;
         let mut found: BTreeMap<String, TopicState> = metadata
             .topics()
             .iter()
             .filter(|topic| names.contains(&topic.name()) && topic.error().is_none())
             .map(|topic| {
-                let state = TopicState { partitions: topic.partitions().len(), ..TopicState::default() };
+                let leaderless = topic.partitions().iter().filter(|partition| partition.leader() < 0);
+                let state = TopicState {
+                    partitions: topic.partitions().len(),
+                    leaderless: leaderless.map(|partition| partition.id()).collect(),
+                    ..TopicState::default()
+                };
                 (topic.name().to_owned(), state)
             })
             .collect();
@@ -101,51 +216,54 @@ impl Admin {
         Ok(found)
     }
 
-    /// The first question of most commands: where nobody answers it, it is said who was asked.
-    fn unanswered(&self, fault: Fault) -> Fault {
-        if fault.class != FaultClass::Retriable {
-            return fault;
-        }
-        let text =
-            format!("no answer from kafka.bootstrap_servers {} ({})", self.bootstrap_servers, fault.text);
-        Fault { text, ..fault }
-    }
-
     /// The name that the cluster gave itself; none where it does not say.
     #[must_use]
     pub fn cluster_id(&self) -> Option<String> {
         self.client.inner().fetch_cluster_id(TIMEOUT)
     }
 
-    /// What each broker has `name` set to; none where it does not say: not allowed, out of reach, or no such setting.
+    /// How many brokers there are.
     ///
     /// # Errors
     /// The cluster cannot be reached.
-    pub fn broker_setting(&self, name: &str) -> Result<Vec<(i32, Option<String>)>, Fault> {
-        let metadata = self
-            .client
-            .inner()
-            .fetch_metadata(None, TIMEOUT)
-            .map_err(|error| fault(Operation::Check, &error))?;
+    pub fn brokers(&self) -> Result<usize, Fault> {
+        Ok(self.metadata(None, Operation::Check)?.brokers().len())
+    }
+
+    /// What each broker has the settings `names` set to; none where it does not say: not allowed, out of reach, or no
+    /// such setting.
+    ///
+    /// # Errors
+    /// The cluster cannot be reached.
+    pub fn broker_settings<const N: usize>(&self, names: [&str; N]) -> Result<Vec<(i32, Values<N>)>, Fault> {
+        let metadata = self.metadata(None, Operation::Check)?;
         let options = AdminOptions::new().request_timeout(Some(BROKER_TIMEOUT));
         // Each is asked itself, all at the same time.
         let numbers: Vec<i32> = metadata.brokers().iter().map(|broker| broker.id()).collect();
         let brokers: Vec<_> = numbers.iter().map(|number| ResourceSpecifier::Broker(*number)).collect();
         let asked: Vec<_> =
             brokers.iter().map(|broker| self.client.describe_configs([broker], &options)).collect();
-        let value = |answer: Result<Vec<ConfigResourceResult>, Fault>| {
-            let entries = answer.ok()?.into_iter().flatten().flat_map(|resource| resource.entries);
-            entries.filter(|entry| entry.name == name).find_map(|entry| entry.value)
+        let values = |answer: Result<Vec<ConfigResourceResult>, Fault>| {
+            let resources = answer.unwrap_or_default();
+            let mut entries = resources.into_iter().flatten().flat_map(|resource| resource.entries);
+            let entries: Vec<_> = entries.by_ref().collect();
+            names.map(|name| entries.iter().find(|entry| entry.name == name)?.value.clone())
         };
-        Ok(numbers.iter().copied().zip(asked.into_iter().map(|answer| value(wait(answer)))).collect())
+        Ok(numbers.into_iter().zip(asked.into_iter().map(|answer| values(self.wait(answer)))).collect())
     }
 
     fn settings_of(&self, found: &mut BTreeMap<String, TopicState>) -> Result<(), Fault> {
         let names: Vec<String> = found.keys().cloned().collect();
         let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-        let answers = wait(self.client.describe_configs(&asked, &options()))?;
+        let answers = self.wait(self.client.describe_configs(&asked, &options()))?;
         for (name, answer) in names.iter().zip(answers) {
-            let resource = answer.map_err(|code| refused("reading the settings of", name, code))?;
+            let resource = answer
+                .map_err(|code| refused("reading the settings of", Right::DescribeConfigs, name, code))?;
+            // The binding leaves out what the broker says of a single topic: where it refuses, nothing is there.
+            if resource.entries.is_empty() {
+                let code = RDKafkaErrorCode::TopicAuthorizationFailed;
+                return Err(refused("reading the settings of", Right::DescribeConfigs, name, code));
+            }
             let Some(state) = found.get_mut(name) else { continue };
             for entry in resource.entries {
                 let Some(value) = entry.value else { continue };
@@ -175,8 +293,8 @@ impl Admin {
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
-        let results = wait(self.client.create_topics([&topic], &options()))?;
-        each("creating", results)
+        let results = self.wait(self.client.create_topics([&topic], &options()))?;
+        each("creating", Right::Create, results)
     }
 
     /// Adds partitions up to `partitions`.
@@ -185,8 +303,8 @@ impl Admin {
     /// The cluster refuses.
     pub fn grow(&self, name: &str, partitions: usize) -> Result<(), Fault> {
         let asked = NewPartitions::new(name, partitions);
-        let results = wait(self.client.create_partitions([&asked], &options()))?;
-        each("adding partitions to", results)
+        let results = self.wait(self.client.create_partitions([&asked], &options()))?;
+        each("adding partitions to", Right::Alter, results)
     }
 
     /// Changes settings of a topic, keeping the ones it has of its own.
@@ -206,11 +324,28 @@ impl Admin {
         for (key, value) in &all {
             asked = asked.set(key, value);
         }
-        let results = wait(self.client.alter_configs([&asked], &options()))?;
+        let results = self.wait(self.client.alter_configs([&asked], &options()))?;
         for result in results {
-            result.map_err(|(_, code)| refused("altering", name, code))?;
+            result.map_err(|(_, code)| refused("altering", Right::AlterConfigs, name, code))?;
         }
-        Ok(())
+        // The binding leaves out what the broker says of a single topic: so it is looked whether it took them.
+        let begun = clock::now();
+        loop {
+            let mut found = BTreeMap::from([(name.to_owned(), TopicState::default())]);
+            self.settings_of(&mut found)?;
+            let is = |key: &str| found.get(name)?.settings.get(key).cloned();
+            let Some((key, should)) = changes.iter().find(|(key, should)| is(key).as_ref() != Some(*should))
+            else {
+                return Ok(());
+            };
+            if begun.elapsed() > ALTERED_WITHIN {
+                let right = Needed { resource: Resource::Topic(name.to_owned()), right: Right::AlterConfigs };
+                let is = is(key).unwrap_or_default();
+                let text = format!("topic {name} still has {key}={is} and not {should}: {}", right.missing());
+                return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
+            }
+            std::thread::sleep(STEP);
+        }
     }
 
     /// Deletes topics.
@@ -218,8 +353,8 @@ impl Admin {
     /// # Errors
     /// The cluster refuses.
     pub fn delete(&self, names: &[&str]) -> Result<(), Fault> {
-        let results = wait(self.client.delete_topics(names, &options()))?;
-        each("deleting", results)
+        let results = self.wait(self.client.delete_topics(names, &options()))?;
+        each("deleting", Right::Delete, results)
     }
 
     /// The end of a partition's committed part. Waits three times `timeout` at most.
@@ -237,11 +372,7 @@ impl Admin {
 
     /// Whether every copy of a partition is in sync with its leader.
     pub(super) fn is_whole(&self, topic: &str, partition: i32) -> Result<bool, Fault> {
-        let metadata = self
-            .client
-            .inner()
-            .fetch_metadata(Some(topic), TIMEOUT)
-            .map_err(|error| fault(Operation::Trim, &error))?;
+        let metadata = self.metadata(Some(topic), Operation::Trim)?;
         let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
         let found = partitions.find(|found| found.id() == partition);
         Ok(found.is_some_and(|found| found.isr().len() == found.replicas().len()))
@@ -252,11 +383,42 @@ impl Admin {
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition_offset(topic, partition, Offset::Offset(before))
             .map_err(|error| fault(Operation::Trim, &error))?;
-        let answer = wait(self.client.delete_records(&list, &options()))?;
+        let answer = self.wait(self.client.delete_records(&list, &options()))?;
         for element in answer.elements() {
-            element.error().map_err(|error| fault(Operation::Trim, &error))?;
+            element.error().map_err(|error| {
+                let found = fault(Operation::Trim, &error);
+                match error.rdkafka_error_code() {
+                    Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                        found.lacking(Resource::Topic(topic.to_owned()), Right::Delete)
+                    }
+                    _ => found,
+                }
+            })?;
         }
         Ok(())
+    }
+
+    /// Waits for an answer of the admin client, whose own thread brings it.
+    fn wait<T>(&self, answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, Fault> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|error| Fault::new(Operation::Check, FaultClass::Fatal, error.to_string()))?;
+        runtime.block_on(async {
+            let mut answer = std::pin::pin!(answer);
+            loop {
+                let within = tokio::time::timeout(STEP, answer.as_mut()).await;
+                events::serve(self.client.inner(), Duration::ZERO);
+                match within {
+                    Ok(answer) => return answer.map_err(|error| fault(Operation::Check, &error)),
+                    Err(_) if self.is_to_stop() => {
+                        let text = "the brokers had not answered when the process was asked to end";
+                        return Err(Fault::new(Operation::Check, FaultClass::Retriable, text));
+                    }
+                    Err(_) => {}
+                }
+            }
+        })
     }
 }
 
@@ -264,22 +426,23 @@ fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT))
 }
 
-fn each(doing: &str, results: Vec<Result<String, (String, RDKafkaErrorCode)>>) -> Result<(), Fault> {
+fn each(
+    doing: &str,
+    right: Right,
+    results: Vec<Result<String, (String, RDKafkaErrorCode)>>,
+) -> Result<(), Fault> {
     for result in results {
-        result.map_err(|(name, code)| refused(doing, &name, code))?;
+        result.map_err(|(name, code)| refused(doing, right, &name, code))?;
     }
     Ok(())
 }
 
-fn refused(doing: &str, name: &str, code: RDKafkaErrorCode) -> Fault {
-    Fault::new(Operation::Check, FaultClass::Setup, format!("{doing} topic '{name}': {code}"))
-}
-
-/// Waits for an answer of the admin client, whose own thread brings it.
-fn wait<T>(answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, Fault> {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|error| Fault::new(Operation::Check, FaultClass::Fatal, error.to_string()))?
-        .block_on(answer)
-        .map_err(|error| fault(Operation::Check, &error))
+fn refused(doing: &str, right: Right, name: &str, code: RDKafkaErrorCode) -> Fault {
+    let fault = Fault::new(Operation::Check, FaultClass::Setup, format!("{doing} topic {name}: {code}"));
+    match code {
+        RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed => {
+            fault.lacking(Resource::Topic(name.to_owned()), right)
+        }
+        _ => fault,
+    }
 }

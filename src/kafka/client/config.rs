@@ -1,6 +1,9 @@
 //! The settings every client is made with. A setting that the exactly-once promise rests on cannot be overridden.
 
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::{
+    config::{ClientConfig, RDKafkaLogLevel},
+    error::KafkaError,
+};
 
 use super::{
     super::{
@@ -8,7 +11,9 @@ use super::{
         settings::{GroupProtocol, Settings},
     },
     dump::Isolation,
+    error::fault,
 };
+use crate::config::Secret;
 
 /// Keys that pass-through settings must not touch, because the promises of the worker depend on them.
 const PROTECTED: &[&str] = &[
@@ -79,6 +84,45 @@ pub fn check_pass_through(settings: &Settings) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Files of `[kafka.librdkafka]`, and the properties that have to fit them, by what the client says when one does not.
+const FILES: &[(&str, &str)] = &[
+    ("ssl.ca.location", "name a file of certificates in PEM"),
+    ("ssl.certificate.location", "name a file with the certificate in PEM"),
+    ("ssl.key.location", "name a file with the certificate's key in PEM"),
+    ("ssl.keystore.location", "name a file in PKCS#12, and set ssl.keystore.password right"),
+    ("ssl.crl.location", "name a file of revoked certificates in PEM"),
+];
+
+/// What a client that cannot be made means, in words: its own are those of OpenSSL.
+pub fn refused(settings: &Settings, error: &KafkaError) -> Fault {
+    let found = fault(Operation::Check, error);
+    let KafkaError::ClientCreation(words) = error else { return found };
+    let file = FILES.iter().find(|(name, _)| words.contains(&format!("{name} failed")));
+    let text = match file {
+        Some((name, remedy)) => {
+            let path = settings.client.get(*name).map_or("", Secret::expose);
+            let why = match std::fs::File::open(path) {
+                Err(error) => format!("{path} cannot be read ({error}): {remedy}"),
+                Ok(_) if *name != "ssl.key.location" => format!("{path} cannot be used ({words}): {remedy}"),
+                Ok(_) if settings.client.contains_key("ssl.key.password") => format!(
+                    "the key in {path} cannot be read with ssl.key.password: set the password right, or {remedy} ({words})"
+                ),
+                Ok(_) => format!(
+                    "the key in {path} cannot be read without a password: set ssl.key.password, or {remedy} ({words})"
+                ),
+            };
+            format!("[kafka.librdkafka] {name}: {why}")
+        }
+        None if words.contains("GSSAPI") => {
+            "[kafka.librdkafka] sasl.mechanism: GSSAPI (Kerberos) is not built in: use SCRAM-SHA-512, SCRAM-SHA-256, \
+             PLAIN or OAUTHBEARER, or client certificates"
+                .to_owned()
+        }
+        None => format!("[kafka.librdkafka]: {words}"),
+    };
+    Fault { text, ..found }
+}
+
 /// What all clients share: brokers, pass-through settings, level Info whatever the log facade's level is, because
 /// disconnects are learnt from the log.
 pub fn base(settings: &Settings) -> ClientConfig {
@@ -95,6 +139,10 @@ pub fn base(settings: &Settings) -> ClientConfig {
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "1000")
         .set_log_level(RDKafkaLogLevel::Info);
+    if settings.with_tls() && !settings.client.keys().any(|name| name.starts_with("ssl.ca.")) {
+        // The system's authorities. The OpenSSL that is built in looks for them in a folder that no system has.
+        config.set("ssl.ca.location", "probe");
+    }
     config
 }
 
@@ -246,7 +294,6 @@ fn millis(time: std::time::Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
 
     #[test]
     fn everything_that_a_client_keeps_is_bounded() {
@@ -274,6 +321,21 @@ mod tests {
             assert_eq!(config.get("queue.buffering.max.kbytes"), Some("3072"));
             assert_eq!(config.get("queue.buffering.max.messages"), Some("100000"));
         }
+    }
+
+    #[test]
+    fn the_systems_authorities_are_trusted_where_no_others_are_named() {
+        let ca = |client: &[(&str, &str)]| {
+            let client =
+                client.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect();
+            base(&Settings { client, ..Settings::default() }).get("ssl.ca.location").map(str::to_owned)
+        };
+        assert_eq!(ca(&[]), None);
+        assert_eq!(ca(&[("security.protocol", "sasl_plaintext")]), None);
+        assert_eq!(ca(&[("security.protocol", "SASL_SSL")]).as_deref(), Some("probe"));
+        assert_eq!(ca(&[("security.protocol", "ssl"), ("ssl.ca.pem", "x")]), None);
+        let named = [("security.protocol", "ssl"), ("ssl.ca.location", "/ca.pem")];
+        assert_eq!(ca(&named).as_deref(), Some("/ca.pem"));
     }
 
     #[test]

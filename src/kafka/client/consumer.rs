@@ -5,12 +5,12 @@
 
 use std::{
     cell::RefCell,
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -26,13 +26,18 @@ use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
         port::{Change, GroupConsumer, InboundRecord, Input, InputReach, Positions, Queue, TopicPartition},
+        rights::{Resource, Right},
         settings::{Settings, Topics},
     },
     clock, config,
     error::fault,
-    guid, letter_headers, log as client_log, place, watermarks,
+    guid, letter_headers, log as client_log, place,
+    trouble::Trouble,
+    watermarks,
 };
 
+/// How long an error of the consumer counts that may be over, and the same one is not said again in the log.
+const TOLD_FOR: Duration = Duration::from_secs(60);
 /// How long a seek may take before the member counts as broken.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -44,6 +49,16 @@ pub struct Noted {
     changes: Mutex<VecDeque<Change>>,
     ends: Mutex<Vec<(TopicPartition, InputReach)>>,
     queue: Mutex<Option<Queue>>,
+    group_id: String,
+    /// Names of the properties of `[kafka.librdkafka]` that are set.
+    client: BTreeSet<String>,
+    trouble: Trouble,
+    /// Of the error that is polled next.
+    words: Mutex<String>,
+    /// Why nothing comes, if nothing does.
+    told: Mutex<Option<Told>>,
+    /// Whether there may be something in `told`: looked at for every record.
+    has_told: AtomicBool,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -79,15 +94,25 @@ impl Noted {
 
 impl ClientContext for Noted {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.trouble.on_log(facility, line);
         client_log::pass_on(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // Its log lines say the same.
+        // Its log lines say the same. What is polled next is this error, without its words.
         log::debug!(target: "librdkafka", "{error}: {reason}");
+        reason.clone_into(&mut locked(&self.words));
     }
 
     fn stats(&self, statistics: Statistics) {
+        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+            self.trouble.forget();
+            let mut told = locked(&self.told);
+            if told.as_ref().is_some_and(|told| told.of_connections) {
+                *told = None;
+                log::info!("brokers answer again");
+            }
+        }
         let mut ends = locked(&self.ends);
         let mut queue = Queue::default();
         ends.clear();
@@ -133,6 +158,88 @@ impl ConsumerContext for Noted {
         });
         self.waiting.store(true, Ordering::Release);
     }
+}
+
+impl Noted {
+    /// What an error that was polled asks for; none where the client tries again by itself, of which is told.
+    fn judge(&self, error: &KafkaError) -> Option<Fault> {
+        let words = std::mem::take(&mut *locked(&self.words));
+        let mut found = fault(Operation::Consume, error);
+        if !words.is_empty() {
+            found.text = format!("{words} ({})", found.text);
+        }
+        let code = error.rdkafka_error_code();
+        found = match code {
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                found.lacking(Resource::Group(self.group_id.clone()), Right::Read)
+            }
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                let of_accounts = words.contains(&self.topics.account_events);
+                let topic = if of_accounts { &self.topics.account_events } else { &self.topics.pos_events };
+                found.lacking(Resource::Topic(topic.clone()), Right::Read)
+            }
+            Some(RDKafkaErrorCode::InvalidSessionTimeout) => {
+                found.text = format!(
+                    "kafka.session_timeout is not between the broker's group.min.session.timeout.ms and \
+                     group.max.session.timeout.ms: change one of them ({})",
+                    found.text
+                );
+                found
+            }
+            _ => found,
+        };
+        if found.class != FaultClass::Retriable {
+            return Some(found);
+        }
+        match code {
+            Some(RDKafkaErrorCode::AllBrokersDown) => {
+                let failed = self.trouble.all();
+                let why = failed.last().map(|failed| failed.text(|name| self.client.contains(name)));
+                self.tell(why.unwrap_or(found.text), true);
+            }
+            // The log line of that broker's connection says it; others may be there.
+            Some(
+                RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::SSL
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::OperationTimedOut,
+            ) => log::debug!("{found}: the client tries again by itself"),
+            _ => self.tell(found.text, false),
+        }
+        None
+    }
+
+    /// Tells why nothing comes: the first time, and again when it is still so after a while.
+    fn tell(&self, text: String, of_connections: bool) {
+        let now = clock::now();
+        let mut told = locked(&self.told);
+        let known = told.as_ref().filter(|told| told.of_connections == of_connections);
+        let said = known.map(|told| told.said).filter(|said| now.duration_since(*said) < TOLD_FOR);
+        if said.is_none() {
+            log::warn!("nothing comes of the brokers: {text}: the client tries again by itself");
+        } else {
+            log::debug!("nothing comes of the brokers: {text}");
+        }
+        self.has_told.store(true, Ordering::Relaxed);
+        *told = Some(Told { text, of_connections, at: now, said: said.unwrap_or(now) });
+    }
+
+    /// Something came.
+    fn answered(&self) {
+        if self.has_told.swap(false, Ordering::Relaxed) && locked(&self.told).take().is_some() {
+            log::info!("records come again");
+        }
+    }
+}
+
+/// Why nothing comes, as it was told.
+struct Told {
+    text: String,
+    of_connections: bool,
+    /// When it was so last, and when it was said in the log.
+    at: Instant,
+    said: Instant,
 }
 
 fn is_incremental(consumer: &BaseConsumer<Noted>) -> bool {
@@ -231,6 +338,12 @@ impl Member {
             changes: Mutex::default(),
             ends: Mutex::default(),
             queue: Mutex::default(),
+            group_id: settings.group_id.clone(),
+            client: settings.client.keys().cloned().collect(),
+            trouble: Trouble::default(),
+            words: Mutex::default(),
+            told: Mutex::default(),
+            has_told: AtomicBool::new(false),
         };
         let consumer: BaseConsumer<Noted> = config::member(settings, worker)
             .create_with_context(noted)
@@ -302,16 +415,13 @@ impl GroupConsumer for Member {
                 let Some(input) = self.noted().input(message.topic()) else { return Ok(None) };
                 let at = TopicPartition { input, partition: message.partition() };
                 self.note_delivered(at, Some(message.offset() + 1));
+                self.noted().answered();
                 Ok(Some(Lent { message: Held::Lent(message), input }))
             }
-            Some(Err(error)) => {
-                let fault = fault(Operation::Consume, &error);
-                if fault.class == FaultClass::Retriable {
-                    log::warn!("{fault}: the client tries again by itself");
-                    return Ok(None);
-                }
-                Err(fault)
-            }
+            Some(Err(error)) => match self.noted().judge(&error) {
+                Some(fault) => Err(fault),
+                None => Ok(None),
+            },
         }
     }
 
@@ -426,6 +536,12 @@ impl GroupConsumer for Member {
 
     fn queue(&self) -> Option<Queue> {
         *locked(&self.noted().queue)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let told = locked(&self.noted().told);
+        let told = told.as_ref().filter(|told| told.of_connections || told.at.elapsed() < TOLD_FOR);
+        told.map(|told| told.text.clone())
     }
 
     fn leave(self) {

@@ -74,6 +74,12 @@ fn needs_a_person(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::GroupAuthorizationFailed
             | RDKafkaErrorCode::ClusterAuthorizationFailed
             | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+            | RDKafkaErrorCode::InvalidSessionTimeout
+            | RDKafkaErrorCode::InvalidTransactionTimeout
+            | RDKafkaErrorCode::InvalidGroupId
+            | RDKafkaErrorCode::GroupMaxSizeReached
+            | RDKafkaErrorCode::InconsistentGroupProtocol
+            | RDKafkaErrorCode::PolicyViolation
             | RDKafkaErrorCode::UnsupportedVersion
             | RDKafkaErrorCode::UnsupportedFeature
             | RDKafkaErrorCode::UnsupportedAssignor

@@ -2,7 +2,10 @@
 //! which is transactional.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,11 +20,13 @@ use rdkafka::{
 use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
+        rights::{Resource, Right},
         settings::Settings,
     },
-    config,
+    clock, config,
     error::fault,
     headers, log as client_log,
+    trouble::Trouble,
 };
 use crate::domain::record::{RecordHeader, TopicRecord};
 
@@ -30,17 +35,22 @@ const POLL_EVERY: u32 = 1_000;
 /// How long to wait at once for room or for acknowledgements.
 const STEP: Duration = Duration::from_millis(20);
 
-/// What the callbacks note: the first record that did not arrive.
+/// What the callbacks note: the first record that did not arrive, and what is wrong with connections.
 #[derive(Default)]
-struct Reports(Mutex<Option<Fault>>);
+struct Reports {
+    first: Mutex<Option<Fault>>,
+    trouble: Trouble,
+}
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.trouble.on_log(facility, line);
         client_log::pass_on(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        ::log::warn!(target: "librdkafka", "{error}: {reason}");
+        // Its log lines say the same.
+        ::log::debug!(target: "librdkafka", "{error}: {reason}");
     }
 }
 
@@ -50,8 +60,14 @@ impl ProducerContext for Reports {
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, message)) = result {
             let text = format!("a message to {}: {error}", message.topic());
-            let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            first.get_or_insert(Fault::new(Operation::Produce, FaultClass::Setup, text));
+            let fault = Fault::new(Operation::Produce, FaultClass::Setup, text);
+            let fault = match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                    fault.lacking(Resource::Topic(message.topic().to_owned()), Right::Write)
+                }
+                _ => fault,
+            };
+            self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
         }
     }
 }
@@ -71,7 +87,7 @@ impl EventProducer {
         config::check_pass_through(settings)?;
         let base = config::event_producer(settings)
             .create_with_context(Reports::default())
-            .map_err(|error| fault(Operation::Init, &error))?;
+            .map_err(|error| config::refused(settings, &error))?;
         Ok(Self { base, sent: 0 })
     }
 
@@ -148,7 +164,35 @@ impl EventProducer {
     /// # Errors
     /// A record did not arrive.
     pub fn flush(&mut self) -> Result<(), Fault> {
-        while self.base.in_flight_count() > 0 {
+        self.flush_while(|| true)
+    }
+
+    /// The same, for `limit` at most, and no longer once `stop` is set.
+    ///
+    /// # Errors
+    /// A record did not arrive, or not in time.
+    pub fn flush_within(&mut self, limit: Duration, stop: &AtomicBool) -> Result<(), Fault> {
+        let begun = clock::now();
+        let goes_on = || begun.elapsed() < limit && !stop.load(Ordering::Acquire);
+        self.flush_while(goes_on)?;
+        if self.base.in_flight_count() == 0 {
+            return Ok(());
+        }
+        let failed = self.base.context().trouble.all();
+        let why = failed.last().map_or_else(
+            || {
+                "no broker has acknowledged it: look at the partition's leader and at min.insync.replicas \
+                 (`kafka-topics.sh --describe`)"
+                    .to_owned()
+            },
+            |failed| failed.text(|_| false),
+        );
+        let text = format!("not written within {limit:?}: {why}");
+        Err(Fault::new(Operation::Flush, FaultClass::Setup, text))
+    }
+
+    fn flush_while(&mut self, goes_on: impl Fn() -> bool) -> Result<(), Fault> {
+        while self.base.in_flight_count() > 0 && goes_on() {
             match self.base.flush(STEP) {
                 Err(error) if error.rdkafka_error_code() != Some(RDKafkaErrorCode::OperationTimedOut) => {
                     return Err(fault(Operation::Flush, &error));
@@ -161,7 +205,7 @@ impl EventProducer {
     }
 
     fn failure(&self) -> Result<(), Fault> {
-        match self.base.context().0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        match self.base.context().first.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(failure) => Err(failure),
             None => Ok(()),
         }

@@ -14,6 +14,7 @@ use super::{
     super::{
         failure::{Fault, Operation},
         port::{Input, InputEnds, JournalEnds, JournalReader, Positions},
+        rights::{Resource, Right},
         settings::{Settings, Topics},
     },
     clock, config,
@@ -70,7 +71,13 @@ impl Asker {
         watermarks::ask(consumer.client(), topic, partition, ASK_TIMEOUT).map_err(|error| {
             let fault = fault(Operation::Restore, &error);
             let text = format!("the ends of topic {topic} partition {partition}: {}", fault.text);
-            Fault { text, ..fault }
+            let fault = Fault { text, ..fault };
+            match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                    fault.lacking(Resource::Topic(topic.to_owned()), Right::Describe)
+                }
+                _ => fault,
+            }
         })
     }
 
@@ -99,7 +106,7 @@ impl Asker {
     /// The group's committed positions of a partition's inputs. The client asks for stable ones, because it reads
     /// committed records only.
     pub fn positions(&self, partition: i32) -> Result<Positions, Fault> {
-        self.try_positions(partition, ASK_TIMEOUT).map_err(|error| fault(Operation::Restore, &error))
+        self.try_positions(partition, ASK_TIMEOUT).map_err(|error| self.of_group(&error))
     }
 
     /// The same; none where a transaction held some of them as long as `within`.
@@ -112,7 +119,18 @@ impl Asker {
                     .map_err(|error| fault(Operation::Restore, &error))?;
                 if held { Ok(None) } else { self.positions(partition).map(Some) }
             }
-            Err(error) => Err(fault(Operation::Restore, &error)),
+            Err(error) => Err(self.of_group(&error)),
+        }
+    }
+
+    /// The fault that an error about the group's positions means.
+    fn of_group(&self, error: &KafkaError) -> Fault {
+        let fault = fault(Operation::Restore, error);
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                fault.lacking(Resource::Group(self.group_id.clone()), Right::Describe)
+            }
+            _ => fault,
         }
     }
 

@@ -8,15 +8,55 @@
 //! The client suppresses a second identical failure line for 30 seconds, so a line at *any* time since the producer
 //! was made counts, not only between begin and commit.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use rdkafka::config::RDKafkaLogLevel;
 
+use super::clock;
 use crate::domain::visible::visible;
+
+/// How long the same thing about a connection is not said again, whichever of the clients says it.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// Different things that are remembered; once there are more, all are forgotten.
+const REMEMBERED_MAX: usize = 256;
+
+/// When what was said of connections last. A handshake that fails is tried again at once, some hundred times a second.
+static SAID: Mutex<BTreeMap<String, Instant>> = Mutex::new(BTreeMap::new());
+
+/// Whether a line tells of a connection, and one that differs only in its times was passed on a moment ago.
+fn is_repetition(facility: &str, line: &str) -> bool {
+    if facility != "FAIL" {
+        return false;
+    }
+    let line = line.split_once("]: ").map_or(line, |(_thread, line)| line);
+    let said = line.rsplit_once(" (after ").map_or(line, |(said, _time)| said);
+    let now = clock::now();
+    let mut all = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if all.get(said).is_some_and(|before| now.duration_since(*before) < AGAIN_AFTER) {
+        return true;
+    }
+    if all.len() >= REMEMBERED_MAX {
+        all.clear();
+    }
+    all.insert(said.to_owned(), now);
+    false
+}
 
 /// Passes a line of the client on to the log. It may tell what a broker said.
 pub fn pass_on(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    let repeated = is_repetition(facility, line);
     let line = visible(line);
+    if repeated {
+        log::debug!(target: "librdkafka", "{facility} {line}");
+        return;
+    }
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
@@ -83,6 +123,15 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_of_a_connection_is_said_once() {
+        let line = |time| format!("[thrd:b7]: b7: Connection reset by peer (after {time}ms in state UP)");
+        assert!(!is_repetition("FAIL", &line(1)));
+        assert!(is_repetition("FAIL", &line(2)));
+        assert!(!is_repetition("FAIL", &line(2).replace("b7", "b8")));
+        assert!(!is_repetition("TXNERR", &line(2)) && !is_repetition("TXNERR", &line(2)));
+    }
 
     #[test]
     fn lost_connection_and_request_time_out_are_disturbances() {

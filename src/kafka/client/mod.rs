@@ -4,6 +4,7 @@
 //! what a fault leads to stands in `failure`.
 
 mod admin;
+mod certificate;
 mod clock;
 mod config;
 mod consumer;
@@ -11,6 +12,7 @@ mod dump;
 mod embedded;
 mod error;
 mod event_producer;
+mod events;
 mod follower;
 mod guid;
 mod headers;
@@ -21,12 +23,14 @@ mod log;
 mod place;
 mod poll;
 mod producer;
+mod rights;
 mod tail;
+mod trouble;
 mod unstable;
 mod watermarks;
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -69,8 +73,20 @@ impl Cluster {
     /// # Errors
     /// A client setting that is unknown or fixed by tillgate.
     pub fn new(settings: Arc<Settings>) -> Result<Self, Fault> {
+        Self::prepared(settings, None)
+    }
+
+    /// The same for a process that starts: it waits longer for its brokers, and no longer once `stop` is set.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn until(settings: Arc<Settings>, stop: Arc<AtomicBool>) -> Result<Self, Fault> {
+        Self::prepared(settings, Some(stop))
+    }
+
+    fn prepared(settings: Arc<Settings>, stop: Option<Arc<AtomicBool>>) -> Result<Self, Fault> {
         config::check_pass_through(&settings)?;
-        let admin = Arc::new(Admin::new(&settings)?);
+        let admin = Arc::new(Admin::new(&settings, stop)?);
         Ok(Self {
             settings,
             admin,

@@ -4,13 +4,16 @@
 use std::time::Duration;
 
 use rdkafka::{
-    consumer::BaseConsumer,
+    consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
     message::BorrowedMessage,
 };
 
 use super::{
-    super::failure::{Fault, FaultClass, Operation},
+    super::{
+        failure::{Fault, FaultClass, Operation},
+        rights::{Resource, Right},
+    },
     clock,
     error::fault,
     journal::Quiet,
@@ -39,7 +42,14 @@ pub fn next<'c>(
                 return Err(Fault::new(operation, FaultClass::Setup, text));
             }
             Some(Err(error)) => {
-                let fault = fault(operation, &error);
+                let mut fault = fault(operation, &error);
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+                    let topic = consumer
+                        .assignment()
+                        .ok()
+                        .and_then(|list| Some(list.elements().first()?.topic().to_owned()));
+                    fault = fault.lacking(Resource::Topic(topic.unwrap_or_default()), Right::Read);
+                }
                 if fault.class != FaultClass::Retriable {
                     return Err(fault);
                 }

@@ -27,6 +27,7 @@ use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
         port::{Header, InboundRecord, Kept, RulesetChange, TopicPartition, TransactionalProducer},
+        rights::{Resource, Right},
         settings::{Settings, Topics},
     },
     clock, config,
@@ -34,7 +35,7 @@ use super::{
     error::fault,
     log::Signals,
 };
-use crate::{codec::rulesets, telemetry};
+use crate::{codec::rulesets, domain::visible::visible, telemetry};
 
 /// Header of journal records that names the transactional id of their writer.
 pub const WRITER_HEADER: &str = "writer";
@@ -53,10 +54,42 @@ pub struct Noted {
     signals: Signals,
     failed: AtomicBool,
     failure: Mutex<Option<Fault>>,
+    /// Why the transaction cannot be committed, where the client says so in its log alone: what its calls and reports say
+    /// then is that messages were dropped.
+    refusal: Mutex<Option<Fault>>,
+}
+
+impl Noted {
+    /// `Failed to add partition "TOPIC" [0] to transaction: WORDS`, of facility `ADDPARTS`, and what follows from it:
+    /// `Current transaction failed in state STATE: WORDS`, of `TXNERR`.
+    fn on_refusal(&self, facility: &str, line: &str) {
+        let refused =
+            |text: &str| Fault::new(Operation::Flush, FaultClass::NeedsAbort, visible(text).into_owned());
+        let found = match facility {
+            "ADDPARTS" => line.split_once("Failed to add partition \"").and_then(|(_, rest)| {
+                let (topic, words) = rest.split_once('"')?;
+                let fault = refused(&format!("topic {topic}{words}"));
+                let lacks = words.contains("Topic authorization failed");
+                Some(if lacks {
+                    fault.lacking(Resource::Topic(topic.to_owned()), Right::Write)
+                } else {
+                    fault
+                })
+            }),
+            "TXNERR" => {
+                line.split_once("Current transaction failed in state ").map(|(_, words)| refused(words))
+            }
+            _ => None,
+        };
+        if let Some(found) = found {
+            self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(found);
+        }
+    }
 }
 
 impl ClientContext for Noted {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.on_refusal(facility, line);
         self.signals.on_log(level, facility, line);
     }
 
@@ -75,8 +108,11 @@ impl ProducerContext for Noted {
         if let Err((error, message)) = result {
             let class = class_of(error, &self.topics, message.topic(), FaultClass::NeedsAbort);
             let text = format!("a message to {} [{}]: {error}", message.topic(), message.partition());
-            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            failure.get_or_insert(Fault::new(Operation::Flush, class, text));
+            let mut fault = Fault::new(Operation::Flush, class, text);
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+                fault = fault.lacking(Resource::Topic(message.topic().to_owned()), Right::Write);
+            }
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
             self.failed.store(true, Ordering::Release);
         }
     }
@@ -110,6 +146,7 @@ fn within<T: Send + 'static>(limit: Duration, call: impl FnOnce() -> T + Send + 
 pub struct Producer {
     base: Arc<BaseProducer<Noted>>,
     topics: Topics,
+    group_id: String,
     transactional_id: String,
     transaction_timeout: Duration,
     /// A commit or abort longer than this may have been sent twice.
@@ -125,13 +162,15 @@ impl Producer {
             signals: Signals::default(),
             failed: AtomicBool::new(false),
             failure: Mutex::default(),
+            refusal: Mutex::default(),
         };
         let base: BaseProducer<Noted> = config::producer(settings, transactional_id)
             .create_with_context(noted)
-            .map_err(|error| fault(Operation::Init, &error))?;
+            .map_err(|error| config::refused(settings, &error))?;
         let producer = Self {
             base: Arc::new(base),
             topics: settings.topics.clone(),
+            group_id: settings.group_id.clone(),
             transactional_id: transactional_id.to_owned(),
             transaction_timeout: settings.transaction_timeout,
             end_max: settings.socket_timeout.min(settings.transaction_timeout) / 2,
@@ -139,8 +178,32 @@ impl Producer {
         };
         let result = producer.init_transactions();
         producer.drain();
-        result.map_err(|error| fault(Operation::Init, &error))?;
+        result.map_err(|error| producer.fault(Operation::Init, &error))?;
         Ok(producer)
+    }
+
+    /// The fault that an error of a call means, with what the client's log says of its cause, and the right where one is
+    /// missing.
+    fn fault(&self, operation: Operation, error: &KafkaError) -> Fault {
+        self.drain();
+        let found = fault(operation, error);
+        let refusal = self.base.context().refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match (error.rdkafka_error_code(), refusal) {
+            // Somebody else's producer, whatever else went wrong.
+            _ if found.class == FaultClass::Fenced => found,
+            (Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed), _) => {
+                found.lacking(Resource::TransactionalId(self.transactional_id.clone()), Right::Write)
+            }
+            (Some(RDKafkaErrorCode::GroupAuthorizationFailed), _) => {
+                found.lacking(Resource::Group(self.group_id.clone()), Right::Read)
+            }
+            (Some(RDKafkaErrorCode::TopicAuthorizationFailed), None) if operation == Operation::Offsets => {
+                let inputs = format!("{} and topic {}", self.topics.pos_events, self.topics.account_events);
+                found.lacking(Resource::Topic(inputs), Right::Read)
+            }
+            (_, Some(refusal)) => Fault { operation, ..refusal },
+            _ => found,
+        }
     }
 
     /// Settles what the id left open. Where there is something, the coordinator aborts it and wants to be asked again,
@@ -179,13 +242,16 @@ impl Producer {
         if !noted.failed.load(Ordering::Acquire) {
             return None;
         }
-        noted.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        // What the client dropped, it dropped for a reason.
+        let refusal = noted.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        refusal.or_else(|| noted.failure.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     fn forget_failure(&self) {
         let noted = self.base.context();
         noted.failed.store(false, Ordering::Release);
         *noted.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *noted.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Queues a message, waiting while the queue is full. The headers are made anew for every try.
@@ -215,7 +281,7 @@ impl Producer {
             }
             let since = *full_since.get_or_insert_with(clock::now);
             if !full || since.elapsed() > self.transaction_timeout {
-                let found = fault(Operation::Produce, &error);
+                let found = self.fault(Operation::Produce, &error);
                 return Err(Fault { class: class_of(&error, &self.topics, topic, found.class), ..found });
             }
             self.drain();
@@ -231,7 +297,7 @@ impl Producer {
         if begun.elapsed() > self.end_max {
             self.spent.store(true, Ordering::Relaxed);
         }
-        result.map_err(|error| fault(operation, &error))
+        result.map_err(|error| self.fault(operation, &error))
     }
 }
 
@@ -287,7 +353,7 @@ impl TransactionalProducer<Member> for Producer {
         let given =
             within(timeout + OVERDUE, move || base.send_offsets_to_transaction(&list, &membership, timeout));
         self.drain();
-        given?.map_err(|error| fault(Operation::Offsets, &error))
+        given?.map_err(|error| self.fault(Operation::Offsets, &error))
     }
 
     fn flush(&self) -> Result<(), Fault> {
