@@ -17,6 +17,8 @@ mod operation;
 mod overload;
 #[path = "proof/registry.rs"]
 mod registry;
+#[path = "proof/registry_secured.rs"]
+mod registry_secured;
 #[path = "proof/restarts.rs"]
 mod restarts;
 #[path = "proof/scene.rs"]

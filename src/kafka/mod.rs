@@ -59,6 +59,7 @@ mod supervise;
 pub mod suspect;
 pub mod topics;
 mod transaction;
+mod waits;
 pub mod worker;
 
 use std::sync::{Arc, Mutex, atomic::AtomicBool};

@@ -279,9 +279,11 @@ impl<D: Decider, R: InboundRecord> Slots<D, R> {
         Ok(())
     }
 
-    /// Whether a partition waits for a schema, which may be there any moment.
-    pub fn any_waits(&self) -> bool {
-        self.slots.iter().flatten().any(|slot| matches!(slot.state, State::Waiting(_)))
+    /// The partitions that wait for a schema, which may be there any moment.
+    pub fn waiting(&self) -> impl Iterator<Item = i32> {
+        let slots = (0..).zip(&self.slots);
+        let waits = |slot: &Option<Slot<D, R>>| matches!(slot, Some(Slot { state: State::Waiting(_), .. }));
+        slots.filter(move |(_, slot)| waits(slot)).map(|(partition, _)| partition)
     }
 
     /// Puts an active partition's state back as of its last commit, and moves it there.

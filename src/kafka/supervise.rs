@@ -22,6 +22,8 @@ use crate::telemetry::{self, RebuildReason};
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 const GOOD_LIFE: Duration = Duration::from_secs(60);
+/// How long the same reason is not said again.
+const SAID_AGAIN_AFTER: Duration = Duration::from_secs(300);
 /// How fast a wait ends when everything is to stop.
 const STEP: Duration = Duration::from_millis(50);
 
@@ -51,6 +53,7 @@ pub fn supervise<B: Broker, D: Deciders>(shared: &Shared<B, D>, stop: &AtomicBoo
 /// The lives of one worker.
 fn live<B: Broker, D: Deciders>(shared: &Shared<B, D>, number: usize, stop: &AtomicBool) {
     let mut pause = PAUSE_MIN;
+    let mut said = Said::default();
     while !stop.load(Ordering::Acquire) {
         shared.health.turned(number);
         let begun = shared.broker.now();
@@ -64,7 +67,9 @@ fn live<B: Broker, D: Deciders>(shared: &Shared<B, D>, number: usize, stop: &Ato
         if shared.broker.now() - begun > GOOD_LIFE {
             pause = PAUSE_MIN;
         }
-        log::error!("worker {number}: {text}: building it anew in {pause:?}");
+        let level =
+            if said.is_new(&text, shared.broker.now()) { log::Level::Error } else { log::Level::Debug };
+        log::log!(level, "worker {number}: {text}: building it anew in {pause:?}");
         telemetry::worker_rebuild(reason);
         shared.health.worker(number, WorkerHealth::Rebuilding(text));
         let until = shared.broker.now() + pause;
@@ -74,6 +79,25 @@ fn live<B: Broker, D: Deciders>(shared: &Shared<B, D>, number: usize, stop: &Ato
         pause = (pause * 2).min(PAUSE_MAX);
     }
     shared.health.worker(number, WorkerHealth::Stopped);
+}
+
+/// Why a worker was built anew the last time, as the log says it.
+#[derive(Default)]
+struct Said {
+    text: String,
+    at: Duration,
+}
+
+impl Said {
+    /// Whether this was not said a while ago: what needs a person is tried again every few seconds.
+    fn is_new(&mut self, text: &str, now: Duration) -> bool {
+        if self.text == text && now - self.at < SAID_AGAIN_AFTER {
+            return false;
+        }
+        text.clone_into(&mut self.text);
+        self.at = now;
+        true
+    }
 }
 
 fn reason(fault: &Fault) -> RebuildReason {

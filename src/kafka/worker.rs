@@ -29,6 +29,7 @@ use super::{
     standby::Standby,
     suspect::{FAILURES_BEFORE_BLOCKED, Failed, Suspects},
     transaction::{End, Transactions},
+    waits::{Told, Waits},
 };
 use crate::telemetry::{self, TransactionResult};
 
@@ -107,6 +108,9 @@ pub struct Worker<B: Broker, D: Deciders> {
     gauges_at: Duration,
     open_transactions: held_back::Watch,
     warnings: Warnings,
+    waits: Waits,
+    /// Something is out of reach, and that was said.
+    told: bool,
     /// Whether the group has given it a place.
     joined: bool,
     /// Last, so that it leaves the group after everything else is dropped.
@@ -160,6 +164,8 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             gauges_at: Duration::ZERO,
             open_transactions: held_back::Watch::default(),
             warnings: Warnings::default(),
+            waits: Waits::default(),
+            told: false,
             joined: false,
             consumer,
             shared,
@@ -193,7 +199,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         let limits = self.limits();
         let held = self.slots.take_held();
         let spare = std::mem::take(&mut self.spare);
-        let idle = if self.slots.any_waits() { IDLE_FOR_SCHEMA } else { IDLE };
+        let idle = if self.slots.waiting().next().is_some() { IDLE_FOR_SCHEMA } else { IDLE };
         let (records, idle) =
             gather(&*self.shared.broker, &self.consumer, held, spare, &limits, idle, &mut self.lanes)?;
         let layout = &self.shared.layout;
@@ -236,7 +242,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         if fault.class != FaultClass::Retriable {
             return Err(fault);
         }
-        log::warn!("worker {}: {fault}: keeping state, trying again", self.number);
+        self.out_of_reach(&fault);
         for lane in self.lanes.lanes() {
             self.slots.abort(&self.consumer, lane.partition)?;
         }
@@ -272,11 +278,34 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
             self.gauges_at = now + GAUGES_EVERY;
             self.gauges();
             self.shared.health.trouble(self.number, self.consumer.trouble());
+            self.tell_of_waits();
             let warnings = self.slots.each().map(|(partition, decider)| (partition, decider.warnings()));
             let found = warnings.filter(|(_, warnings)| !warnings.is_empty()).collect();
             self.warnings.tell(self.number, now, found, &self.shared.health);
         }
         Ok(())
+    }
+
+    fn tell_of_waits(&mut self) {
+        for told in self.waits.look(self.slots.waiting()) {
+            match told {
+                Told::Waits(partition) => log::warn!(
+                    "partition {partition}: waits for a schema: the schema registry does not answer; /readyz says more"
+                ),
+                // One that was let go meanwhile goes on elsewhere.
+                Told::GoesOn(partition) if self.slots.active(partition).is_some() => {
+                    log::info!("partition {partition}: goes on, its schema is there");
+                }
+                Told::GoesOn(_) => {}
+            }
+        }
+    }
+
+    /// Says that something is out of reach: once, until a batch has passed.
+    fn out_of_reach(&mut self, fault: &Fault) {
+        let level = if self.told { log::Level::Debug } else { log::Level::Warn };
+        self.told = true;
+        log::log!(level, "worker {}: {fault}: keeping state, trying again", self.number);
     }
 
     /// Replaces a spent producer. Out of reach: what is held is kept, and the next turn tries again.
@@ -287,7 +316,7 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
                 Ok(true)
             }
             Err(fault) if fault.class == FaultClass::Retriable => {
-                log::warn!("worker {}: {fault}: keeping state, trying again", self.number);
+                self.out_of_reach(&fault);
                 self.shared.broker.wait(ABORT_PAUSE_MAX);
                 Ok(false)
             }
@@ -322,6 +351,9 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
 
     fn committed(&mut self, decided: &Decided, mut held: Held<B>) -> Result<(), Fault> {
         self.aborts = 0;
+        if std::mem::take(&mut self.told) {
+            log::info!("worker {}: goes on", self.number);
+        }
         if !decided.positions.is_empty() {
             telemetry::transaction(TransactionResult::Committed);
         }
@@ -391,7 +423,9 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
         telemetry::transaction(TransactionResult::Aborted);
         let pause = (ABORT_PAUSE_MIN * 2_u32.pow(self.aborts.min(10))).min(ABORT_PAUSE_MAX);
         self.aborts += 1;
-        log::warn!("worker {}: aborted, the batch is done again in {pause:?}: {fault}", self.number);
+        // From there on the partition is told to stand still, until it goes on.
+        let level = if self.aborts > FAILURES_BEFORE_BLOCKED { log::Level::Debug } else { log::Level::Warn };
+        log::log!(level, "worker {}: aborted, the batch is done again in {pause:?}: {fault}", self.number);
         for lane in self.lanes.lanes() {
             if decided.broken.contains(&lane.partition) {
                 self.consumer.pause(lane.partition)?;

@@ -269,8 +269,17 @@ impl Client {
         let request = request
             .body(body.to_owned())
             .map_err(|error| RegistryError::Options(format!("{}: {error}", self.shown_url)))?;
-        let unavailable =
-            |error: &dyn fmt::Display| RegistryError::Unavailable(format!("{}: {error}", self.shown_url));
+        let unavailable = |error: &dyn fmt::Display| {
+            let error = error.to_string();
+            let remedy = match () {
+                () if error.contains("UnknownIssuer") => {
+                    ": set registry.ca_file to its authority's certificate"
+                }
+                () if error.contains("certificate") => ": renew its certificate, or check registry.url",
+                () => "",
+            };
+            RegistryError::Unavailable(format!("{}: {error}{remedy}", self.shown_url))
+        };
         let mut response = self.agent.run(request).map_err(|error| unavailable(&error))?;
         let status = response.status().as_u16();
         let mut body = Vec::new();

@@ -12,6 +12,8 @@
 # client's principal is User:CN=tillgate. Users of PLAIN are u00 to u99, with passwords secret-u00 to secret-u99; the user
 # of SCRAM is scram, with the password scram-secret.
 #
+#   kafka.sh secrets DIR                certificates and keys of the same kind, in DIR
+#
 # On standard output: `brokers HOST:PORT,...` once they are launched (not yet answering), and an answer to each line read:
 #   kill I          kill -9 broker I (1, 2, ...)        -> killed I
 #   start I         start it again on its data          -> started I
@@ -203,7 +205,7 @@ make_secrets() {
     certificate client /CN=tillgate extendedKeyUsage=clientAuth -days 30
     for name in server expired; do cat $name.key $name.pem >$name.both.pem; done
     openssl rsa -in client.key -aes256 -passout pass:key-secret -out client.locked && mv client.locked client.key
-  ) </dev/null >"$dir/secrets.log" 2>&1 || { cat "$dir/secrets.log" >&2; exit 1; }
+  ) </dev/null >"$secrets/log" 2>&1 || { cat "$secrets/log" >&2; exit 1; }
 }
 
 prepare() { # BROKERS
@@ -287,6 +289,9 @@ if [ "${1:-}" = serve ] && [ $# -ge 3 ] && [ $# -le 4 ]; then
   serve "$2" "$3" "${4:-1}" no
 elif [ "${1:-}" = serve ] && [ $# -eq 5 ] && [ "$4 $5" = "1 secured" ]; then
   serve "$2" "$3" 1 yes
+elif [ "${1:-}" = secrets ] && [ $# -eq 2 ]; then
+  secrets=$2
+  make_secrets
 else
   sed -n '2,/^set /{/^#/p}' "$0" | cut -c3- >&2
   exit 2

@@ -110,10 +110,18 @@ fn waits_for_a_registry_that_is_down_and_decides_once_it_is_up() {
     assert_eq!(kafka.await_committed(&scene.pos_outcomes, 1, WITHIN).len(), 1, "what lies before it");
     let (status, _) = running.page("/healthz");
     assert_eq!(status, 200, "a restart would not help");
+    let said = "partition 0: waits for a schema: the schema registry does not answer";
+    eventually(WITHIN, "the log to say so", || running.says(said).then_some(()));
 
     gate.open(kafka);
     let outcomes = scene.await_decided(&mut running);
     running.await_ready(1);
+    eventually(WITHIN, "the log to say so", || running.says("partition 0: goes on").then_some(()));
+    let log = running.log();
+    let told = log
+        .iter()
+        .filter(|line| line["message"].as_str().is_some_and(|text| text.contains("waits for a schema")));
+    assert_eq!(told.count(), 1, "once");
     running.stop();
     assert_eq!(verdicts(&outcomes), ["Accepted", "Accepted", "Accepted"]);
     assert_eq!(kafka.read_committed(&scene.dead_letters).len(), 0);

@@ -51,7 +51,9 @@ fn is_repetition(facility: &str, line: &str) -> bool {
 
 /// Passes a line of the client on to the log. It may tell what a broker said.
 pub fn pass_on(level: RDKafkaLogLevel, facility: &str, line: &str) {
-    let repeated = is_repetition(facility, line);
+    // A coordinator that has just been elected loads what it coordinates: the client asks again.
+    let is_expected = facility == "GETPID" && line.contains("Coordinator") && line.contains("retrying");
+    let repeated = is_expected || is_repetition(facility, line);
     let line = visible(line);
     if repeated {
         log::debug!(target: "librdkafka", "{facility} {line}");
