@@ -66,7 +66,7 @@ impl KafkaSink {
             [&cluster.topics.pos_events, &cluster.topics.account_events, &cluster.topics.pos_outcomes]
                 .map(String::as_str);
         let client = Cluster::new(Arc::clone(&cluster)).map_err(broker)?;
-        rights::verify(client.admin(), &cluster, Task::Load(answers)).map_err(broker)?;
+        rights::verify(&client, &cluster, Task::Load(answers)).map_err(broker)?;
         let there = client.admin().topics(&[inputs[0], inputs[1], outcomes], false).map_err(broker)?;
         if let Some(missing) = inputs.iter().find(|topic| !there.contains_key(**topic)) {
             let remedy = "make it with `tillgate topics create`";

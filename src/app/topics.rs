@@ -38,7 +38,7 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
         }),
     };
     let task = if dry_run.is_some() { Task::Create } else { Task::Check };
-    rights::verify_sight(cluster.admin(), &cluster_settings, task)?;
+    rights::verify_sight(&cluster, &cluster_settings, task)?;
     let rows = plan(cluster.admin(), &cluster_settings, layout)?;
     let due = rows.iter().filter(|row| row.action != Action::Keep).count();
     print(&rows)?;
@@ -56,7 +56,7 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
             "{due} things are not as they should be: `tillgate topics create` does what can be done"
         ))),
         None => {
-            rights::verify(cluster.admin(), &cluster_settings, Task::Run)?;
+            rights::verify(&cluster, &cluster_settings, Task::Run)?;
             brokers::verify(cluster.admin(), &cluster_settings)?;
             Ok(writeln!(talk, "topics and brokers are as they should be")?)
         }

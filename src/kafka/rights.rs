@@ -2,13 +2,13 @@
 //! tell. The list here is the one of `docs/operations.md`, Permissions; a test holds one to the other and takes each right
 //! away once.
 //!
-//! Brokers tell what a principal may do to topics and to the group, and to nobody who may not do anything to them at all.
-//! A right on a transactional id shows only where it is used.
+//! Brokers tell what a principal may do to a topic, and whether it sees a group. Other rights on the group, and those on a
+//! transactional id, show only where they are used.
 
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    client::Admin,
+    client::Cluster,
     failure::{Fault, FaultClass, Operation},
     settings::Settings,
 };
@@ -213,32 +213,25 @@ impl Allowed {
 ///
 /// # Errors
 /// The brokers cannot be asked.
-pub fn look(admin: &Admin, all: &[Needed]) -> Result<Vec<Needed>, Fault> {
-    let named = |kind: fn(&Resource) -> Option<&str>| -> Vec<&str> {
-        let names: BTreeSet<&str> = all.iter().filter_map(|needed| kind(&needed.resource)).collect();
-        names.into_iter().collect()
-    };
-    let topics = named(|resource| match resource {
-        Resource::Topic(name) => Some(name),
-        _ => None,
-    });
-    let groups = named(|resource| match resource {
-        Resource::Group(name) => Some(name),
-        _ => None,
-    });
+pub fn look(cluster: &Cluster, all: &[Needed]) -> Result<Vec<Needed>, Fault> {
     // Who cannot reach the brokers is told why.
-    admin.brokers()?;
-    let of_topics = admin.allowed_on_topics(&topics)?;
-    let of_groups =
-        groups.iter().map(|group| admin.allowed_on_group(group)).collect::<Result<Vec<_>, _>>()?;
-    let is_missing = |needed: &&Needed| {
-        let (names, found, name) = match &needed.resource {
-            Resource::Topic(name) => (&topics, &of_topics, name),
-            Resource::Group(name) => (&groups, &of_groups, name),
-            Resource::TransactionalId(_) | Resource::Cluster => return false,
-        };
-        let place = names.iter().position(|other| other == name);
-        place.and_then(|place| found.get(place)).is_some_and(|allowed| !allowed.allows(needed.right))
+    cluster.admin().brokers()?;
+    let topics = all.iter().filter_map(|needed| match &needed.resource {
+        Resource::Topic(name) => Some(name.as_str()),
+        _ => None,
+    });
+    let topics: Vec<&str> = topics.collect::<BTreeSet<_>>().into_iter().collect();
+    let of_topics = cluster.admin().allowed_on_topics(&topics)?;
+    // Brokers tell whether a group may be seen at all, and of no more.
+    let sees_group =
+        !all.iter().any(|needed| matches!(needed.resource, Resource::Group(_))) || cluster.sees_group()?;
+    let is_missing = |needed: &&Needed| match &needed.resource {
+        Resource::Topic(name) => {
+            let place = topics.iter().position(|other| other == name);
+            place.and_then(|place| of_topics.get(place)).is_some_and(|allowed| !allowed.allows(needed.right))
+        }
+        Resource::Group(_) => !sees_group,
+        Resource::TransactionalId(_) | Resource::Cluster => false,
     };
     Ok(all.iter().filter(is_missing).cloned().collect())
 }
@@ -247,8 +240,8 @@ pub fn look(admin: &Admin, all: &[Needed]) -> Result<Vec<Needed>, Fault> {
 ///
 /// # Errors
 /// All that are missing as far as the brokers tell, or they cannot be asked.
-pub fn verify(admin: &Admin, settings: &Settings, task: Task<'_>) -> Result<(), Fault> {
-    let lacking = look(admin, &needed(task, settings))?;
+pub fn verify(cluster: &Cluster, settings: &Settings, task: Task<'_>) -> Result<(), Fault> {
+    let lacking = look(cluster, &needed(task, settings))?;
     if lacking.is_empty() {
         return Ok(());
     }
@@ -260,11 +253,11 @@ pub fn verify(admin: &Admin, settings: &Settings, task: Task<'_>) -> Result<(), 
 ///
 /// # Errors
 /// All that are missing as far as the brokers tell, or they cannot be asked.
-pub fn verify_sight(admin: &Admin, settings: &Settings, task: Task<'_>) -> Result<(), Fault> {
-    if look(admin, &needed(Task::Check, settings))?.is_empty() {
+pub fn verify_sight(cluster: &Cluster, settings: &Settings, task: Task<'_>) -> Result<(), Fault> {
+    if look(cluster, &needed(Task::Check, settings))?.is_empty() {
         return Ok(());
     }
-    verify(admin, settings, task)
+    verify(cluster, settings, task)
 }
 
 #[cfg(test)]

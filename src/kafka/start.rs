@@ -74,7 +74,7 @@ impl Steps<'_> {
         descriptors::verify(settings, brokers)?;
         let looking = "looking at rights, topics and brokers";
         if settings.check_topic_configs {
-            self.step(looking, || rights::verify(admin, settings, Task::Run))?;
+            self.step(looking, || rights::verify(cluster, settings, Task::Run))?;
         }
         let partitions = self.step(looking, || topics::verify(admin, settings))?;
         if settings.check_topic_configs {

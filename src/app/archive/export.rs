@@ -105,7 +105,7 @@ fn look(
     isolation: Isolation,
 ) -> Result<Found, AppError> {
     let names = in_order(&settings.topics, &args.topic);
-    rights::verify(cluster.admin(), settings, Task::Export(&names))?;
+    rights::verify(cluster, settings, Task::Export(&names))?;
     let there = cluster.admin().topics(&names, false)?;
     let missing: Vec<&str> = names.iter().copied().filter(|name| !there.contains_key(*name)).collect();
     if !missing.is_empty() {

@@ -49,7 +49,7 @@ pub(in crate::app) fn run(args: &ImportArgs, common: &Common) -> Result<(), AppE
     let topics = chosen(args, &archive)?;
     let cluster = Cluster::new(Arc::clone(&settings))?;
     let targets: Vec<&str> = topics.iter().map(|(_, target)| target.as_str()).collect();
-    rights::verify(cluster.admin(), &settings, Task::Import(&targets))?;
+    rights::verify(&cluster, &settings, Task::Import(&targets))?;
     let there = cluster.admin().topics(&targets, true)?;
     let mut said = Said::default();
     let mut legs = Vec::new();

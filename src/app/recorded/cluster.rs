@@ -43,7 +43,7 @@ impl Cluster {
     /// The cluster cannot be asked, a partition is not there, or a transaction stays open.
     pub fn look(settings: Arc<Settings>, partitions: &[u16]) -> Result<Self, Fault> {
         let cluster = Arc::new(client::Cluster::new(Arc::clone(&settings))?);
-        rights::verify(cluster.admin(), &settings, Task::Replay)?;
+        rights::verify(&cluster, &settings, Task::Replay)?;
         let names = &settings.topics;
         let wanted = [&*names.pos_events, &*names.account_events, &*names.pos_outcomes, &*names.journal];
         let found = cluster.admin().topics(&wanted, false)?;

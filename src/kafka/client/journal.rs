@@ -24,6 +24,8 @@ use super::{
     unstable, watermarks,
 };
 
+/// How long a group's coordinator may take to be found and to answer.
+const COORDINATOR_WITHIN: Duration = Duration::from_secs(3);
 /// How long one question to the cluster may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -132,6 +134,29 @@ impl Asker {
             }
             _ => fault,
         }
+    }
+
+    /// Whether the group may be seen; where its coordinator does not say within three seconds, as that of the first group
+    /// of a cluster, it is taken to be so, and what is missing shows when it is used.
+    pub fn sees_group(&self) -> bool {
+        let begun = clock::now();
+        let denied = |error: &KafkaError| {
+            error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
+        };
+        while begun.elapsed() < COORDINATOR_WITHIN {
+            // The client tells of a coordinator that does not let it look as of an error of its own.
+            if let Some(Err(error)) = self.uncommitted.poll(Duration::from_millis(20))
+                && denied(&error)
+            {
+                return false;
+            }
+            match self.uncommitted.committed_offsets(self.inputs(0), Duration::from_millis(200)) {
+                Ok(_) => return true,
+                Err(error) if denied(&error) => return false,
+                Err(_) => {}
+            }
+        }
+        true
     }
 
     fn try_positions(&self, partition: i32, within: Duration) -> KafkaResult<Positions> {

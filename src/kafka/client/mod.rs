@@ -118,6 +118,14 @@ impl Cluster {
         Dump::open(&self.settings, self.asker()?, isolation)
     }
 
+    /// Whether the group may be seen, as far as that can be told.
+    ///
+    /// # Errors
+    /// The client cannot be made.
+    pub fn sees_group(&self) -> Result<bool, Fault> {
+        Ok(self.asker()?.sees_group())
+    }
+
     fn asker(&self) -> Result<Arc<Asker>, Fault> {
         if let Some(asker) = self.asker.get() {
             return Ok(Arc::clone(asker));

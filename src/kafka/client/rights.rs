@@ -1,5 +1,6 @@
-//! What this principal may do to topics and to a group, as the brokers say, through the parts of librdkafka's admin
-//! interface that its Rust binding does not have. Asks only.
+//! What this principal may do to topics, as the brokers say, through a part of librdkafka's admin interface that its Rust
+//! binding does not have. Asks only. Never asks a coordinator by that interface: librdkafka 2.12 ends the process by an
+//! assertion where one does not answer in time.
 
 use std::{
     collections::BTreeSet,
@@ -27,8 +28,6 @@ use super::{
 
 /// How long is waited at once for an answer, between looks at whether everything is to stop.
 const STEP_MILLIS: i32 = 100;
-/// How long a group's coordinator may take to be found and to answer.
-const COORDINATOR_WITHIN: Duration = Duration::from_secs(3);
 
 impl Admin {
     /// What may be done to each topic.
@@ -42,10 +41,9 @@ impl Admin {
         // result lives as long as its event.
         unsafe {
             let topics = raw::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-            let event =
-                self.ask(AdminOp::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, TIMEOUT, |client, options, queue| {
-                    raw::rd_kafka_DescribeTopics(client, topics, options, queue);
-                });
+            let event = self.ask(AdminOp::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, |client, options, queue| {
+                raw::rd_kafka_DescribeTopics(client, topics, options, queue);
+            });
             raw::rd_kafka_TopicCollection_destroy(topics);
             let event = event?;
             let mut count = 0;
@@ -65,42 +63,6 @@ impl Admin {
         }
     }
 
-    /// What may be done to a group.
-    ///
-    /// # Errors
-    /// The brokers do not answer.
-    pub fn allowed_on_group(&self, name: &str) -> Result<Allowed, Fault> {
-        let name = c_name(name)?;
-        let mut pointer = name.as_ptr();
-        // SAFETY: as above.
-        unsafe {
-            let asked = AdminOp::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
-            let event = self.ask(asked, COORDINATOR_WITHIN, |client, options, queue| {
-                raw::rd_kafka_DescribeConsumerGroups(client, &raw mut pointer, 1, options, queue);
-            });
-            let event = match event {
-                Ok(event) => event,
-                // The first group of a cluster waits for its coordinator. What is missing shows when it is joined.
-                Err(fault) => {
-                    log::debug!("group {}: {fault}", name.to_string_lossy());
-                    return Ok(Allowed::Untold);
-                }
-            };
-            let mut count = 0;
-            let result = raw::rd_kafka_event_DescribeConsumerGroups_result(event.0.as_ptr());
-            let described = raw::rd_kafka_DescribeConsumerGroups_result_groups(result, &raw mut count);
-            if count == 0 {
-                return Ok(Allowed::Untold);
-            }
-            let group = *described;
-            let error = raw::rd_kafka_error_code(raw::rd_kafka_ConsumerGroupDescription_error(group));
-            let mut operations = 0;
-            let first =
-                raw::rd_kafka_ConsumerGroupDescription_authorized_operations(group, &raw mut operations);
-            Ok(allowed(error, first, operations))
-        }
-    }
-
     /// Asks one question on a queue of its own, and waits for the answer.
     ///
     /// # Safety
@@ -108,11 +70,10 @@ impl Admin {
     unsafe fn ask(
         &self,
         kind: AdminOp,
-        limit: Duration,
         question: impl FnOnce(*mut raw::rd_kafka_t, *mut raw::rd_kafka_AdminOptions_t, *mut raw::rd_kafka_queue_t),
     ) -> Result<Event, Fault> {
         let client = self.client().native_ptr();
-        let millis = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
+        let millis = i32::try_from(TIMEOUT.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the client outlives this call; queue and options are freed below, an answer that comes later with it.
         unsafe {
             let options = raw::rd_kafka_AdminOptions_new(client, kind);
@@ -125,7 +86,7 @@ impl Admin {
             question(client, options, queue);
             let begun = clock::now();
             let mut event = None;
-            while event.is_none() && begun.elapsed() < limit && !self.is_to_stop() {
+            while event.is_none() && begun.elapsed() < TIMEOUT && !self.is_to_stop() {
                 event = NonNull::new(raw::rd_kafka_queue_poll(queue, STEP_MILLIS)).map(Event);
                 events::serve(self.client(), Duration::ZERO);
             }
@@ -167,9 +128,7 @@ fn c_name(name: &str) -> Result<CString, Fault> {
 /// `first` is null or points to `count` operations.
 unsafe fn allowed(error: RDKafkaRespErr, first: *const AclOperation, count: usize) -> Allowed {
     match RDKafkaErrorCode::from(error) {
-        RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed => {
-            return Allowed::These(BTreeSet::new());
-        }
+        RDKafkaErrorCode::TopicAuthorizationFailed => return Allowed::These(BTreeSet::new()),
         RDKafkaErrorCode::UnknownTopicOrPartition => return Allowed::Absent,
         RDKafkaErrorCode::NoError => {}
         _ => return Allowed::Untold,

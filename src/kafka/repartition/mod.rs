@@ -140,7 +140,7 @@ impl Repartition {
         refresh.or_insert_with(|| Secret::new("1000".to_owned()));
         let settings = Arc::new(own);
         let cluster = Arc::new(Cluster::new(Arc::clone(&settings))?);
-        rights::verify(cluster.admin(), &settings, Task::Repartition)?;
+        rights::verify(&cluster, &settings, Task::Repartition)?;
         let found = look(&cluster, &settings)?;
         let plan = plan::plan(&settings.topics, &found, request.to, !request.dropped.is_empty())
             .map_err(|why| refused(&why))?;
