@@ -256,6 +256,39 @@ fn paths_in_a_file_start_at_its_folder() {
 }
 
 #[test]
+fn paths_of_certificates_start_at_the_folder_of_their_file() {
+    let file = "[kafka.librdkafka]\nssl.ca.location = \"ca.pem\"\nssl.key.location = \"/run/key.pem\"\n\
+                ssl.keystore.location = \"store\"\nsecurity.protocol = \"ssl\"\n";
+    let folder = Folder::with(&[("tillgate.toml", file)]);
+    let settings = config::load(&folder.sources()).unwrap();
+    let path = |name: &str| PathBuf::from(settings.kafka.librdkafka[name].expose());
+    assert_eq!(path("ssl.ca.location"), folder.0.path().join("ca.pem"));
+    assert_eq!(path("ssl.keystore.location"), folder.0.path().join("store"));
+    assert_eq!(path("ssl.key.location"), PathBuf::from("/run/key.pem"));
+    let settings = set(&["kafka.librdkafka.ssl.ca.location=probe"]).unwrap();
+    assert_eq!(settings.kafka.librdkafka["ssl.ca.location"].expose(), "probe");
+}
+
+#[test]
+fn times_and_mechanisms_that_cannot_work_are_faults() {
+    let refused = |overrides: &[&str], part: &str| {
+        let faults = set(overrides).expect_err(part).to_string();
+        assert!(faults.contains(part), "{faults}");
+    };
+    let long = "kafka.session_timeout=6min";
+    refused(
+        &["kafka.group_protocol=classic", long],
+        "is longer than librdkafka's max.poll.interval.ms, which is 300000 ms",
+    );
+    set(&["kafka.group_protocol=classic", long, "kafka.librdkafka.max.poll.interval.ms=600000"]).unwrap();
+    set(&["kafka.group_protocol=consumer", long]).unwrap();
+    for mechanism in ["GSSAPI", "OAUTHBEARER"] {
+        refused(&[&format!("kafka.librdkafka.sasl.mechanism={mechanism}")], "which is not built in");
+    }
+    set(&["kafka.librdkafka.sasl.mechanisms=SCRAM-SHA-256"]).unwrap();
+}
+
+#[test]
 fn takes_back_what_it_shows() {
     let settings = set(&["kafka.librdkafka.linger.ms=3", "kafka.group_id=a \"b\""]).unwrap();
     let lines = |settings: &Settings| -> Vec<String> {

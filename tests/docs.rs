@@ -1,10 +1,12 @@
 //! Holds the pages of `docs/` to the code: settings they name exist, TOML they show is accepted, files they point to are
 //! there. Never judges the prose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use tillgate::config::{self, Sources};
+use tillgate::kafka::rights::{Needed, Resource, Task, needed};
+use tillgate::kafka::settings::Settings;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -126,4 +128,68 @@ fn bounds_of_the_core_are_those_documented() {
         assert!(starts.into_iter().any(whole), "{name} = {value} is not documented");
     }
     assert!(seen > 10, "only {seen} limits: the test looks in the wrong place");
+}
+
+/// Command, resource and right of each row of the table of permissions.
+fn documented_rights() -> BTreeSet<(String, String, String)> {
+    let page = std::fs::read_to_string(root().join("docs/security.md")).expect("the page");
+    let section =
+        page.split("\n## ").find(|section| section.starts_with("Permissions\n")).expect("the section");
+    let all_six = "`pos.events` `account.events` `pos.outcomes` `pos.dead-letters` `tillgate.journal` `tillgate.rulesets`";
+    let mut rights = BTreeSet::new();
+    let mut command = String::new();
+    for row in section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")).skip(1) {
+        let cells: Vec<&str> = row.trim_start_matches("| ").split(" | ").collect();
+        let (resource, operations) = match cells[..] {
+            [name, resource, operations] => {
+                name.trim_matches('`').clone_into(&mut command);
+                (resource, operations)
+            }
+            [resource, operations] => (resource, operations),
+            _ => panic!("not two or three cells: {row}"),
+        };
+        let named = match resource {
+            "all six topics" => format!("topics {all_six}"),
+            each if each.starts_with("each topic") => "topic `each`".to_owned(),
+            other => other.to_owned(),
+        };
+        let kinds = ["topic", "group", "transactional"];
+        let kind = kinds.iter().find(|kind| named.starts_with(*kind)).expect("a kind");
+        for name in quoted(&named) {
+            for operation in operations.split(", ") {
+                rights.insert((command.clone(), format!("{kind} {name}"), operation.to_owned()));
+            }
+        }
+    }
+    rights
+}
+
+#[test]
+fn every_command_is_documented_with_the_rights_that_it_needs() {
+    let settings = Settings::default();
+    let tasks = [
+        ("run", Task::Run),
+        ("topics check", Task::Check),
+        ("topics create", Task::Create),
+        ("topics repartition", Task::Repartition),
+        ("topics export", Task::Export(&["each"])),
+        ("topics import", Task::Import(&["each"])),
+        ("replay", Task::Replay),
+        ("load", Task::Load(false)),
+        ("load --latency", Task::Load(true)),
+    ];
+    let mut expected = BTreeSet::new();
+    for (command, task) in tasks {
+        for Needed { resource, right } in needed(task, &settings) {
+            let resource = match resource {
+                Resource::TransactionalId(prefix) => format!("transactional {prefix}"),
+                other => other.to_string(),
+            };
+            expected.insert((command.to_owned(), resource, format!("{right:?}")));
+        }
+    }
+    let documented = documented_rights();
+    let missing: Vec<_> = expected.difference(&documented).collect();
+    let more: Vec<_> = documented.difference(&expected).collect();
+    assert!(missing.is_empty() && more.is_empty(), "not documented: {missing:?}; not needed: {more:?}");
 }

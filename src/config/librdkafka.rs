@@ -52,6 +52,10 @@ const NAMED: &[(&str, &str)] = &[
     ("transaction.timeout.ms", "kafka.transaction_timeout"),
 ];
 
+/// Two names of one property, and the values that are of use: the others need what is not built in.
+const MECHANISM: [&str; 2] = ["sasl.mechanism", "sasl.mechanisms"];
+const MECHANISMS: &[&str] = &["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"];
+
 /// Properties that hold no secret, and may be shown: names, places of files, numbers and switches.
 const HARMLESS: &[&str] = &[
     "broker.address.family",
@@ -147,6 +151,16 @@ pub fn read(reader: &mut Reader) -> BTreeMap<String, Secret> {
             Value::Text(text) => reader.resolve_secret(&key, text),
             other => Secret::new(other.to_toml()),
         };
+        let is_unknown_mechanism = MECHANISM.contains(&name) && !MECHANISMS.contains(&value.expose());
+        if is_unknown_mechanism {
+            let problem = format!("is {}, which is not built in", value.expose());
+            reader.refuse(
+                &key,
+                problem,
+                format!("use one of {}, or client certificates", MECHANISMS.join(", ")),
+            );
+            continue;
+        }
         properties.insert(name.to_owned(), value);
     }
     properties

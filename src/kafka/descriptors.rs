@@ -1,46 +1,50 @@
 //! How many file descriptors a process needs, and whether it may open so many. Without them connections fail one by one,
-//! each in its own way; so it is refused at the start.
+//! each in its own way; so it is refused at the start. Measured: docs/operations.md, Footprint.
 
 use super::{
     failure::{Fault, FaultClass, Operation},
     settings::Settings,
 };
 
-/// Standard streams, the admin listener and its connections (64 at most), runtimes, and what comes and goes.
-const OF_PROCESS: usize = 96;
-/// Each client's thread for a broker: its connection, and a pipe by which it is woken.
-const OF_CONNECTION: usize = 3;
-/// The clients of the process: admin, two that ask for offsets, and the one that writes the ruleset.
-const CLIENTS_OF_PROCESS: usize = 4;
-/// A worker's: consumer and producer.
-const CLIENTS_OF_WORKER: usize = 2;
-/// Connections of a client besides one to each broker: one to the bootstrap address, one to a coordinator.
-const BESIDES: usize = 2;
+/// Of the process: standard streams, runtimes, the admin listener, and the clients that all workers share.
+const OF_PROCESS: usize = 28;
+const OF_PROCESS_FOR_EACH_BROKER: usize = 9;
+/// Of a worker: a consumer and a producer.
+const OF_WORKER: usize = 11;
+const OF_WORKER_FOR_EACH_BROKER: usize = 5;
+/// Of a partition that is restored: a reader of its own.
+const OF_RESTORE: usize = 9;
+const OF_RESTORE_FOR_EACH_BROKER: usize = 2;
+/// Of what comes and goes: requests to the admin listener, files.
+const SPARE: usize = 16;
 
-/// How many descriptors a process may need, with its restores at work.
+/// How many descriptors a process needs, with as many partitions restored at once as there may be.
 #[must_use]
-pub fn needed(settings: &Settings, brokers: usize) -> usize {
-    // A restore has a reader of its own; following the journals of others takes one more client.
-    let of_worker = CLIENTS_OF_WORKER + settings.restores_at_once;
-    let clients = CLIENTS_OF_PROCESS + settings.standby + settings.workers.max(1) * of_worker;
-    OF_PROCESS + clients * (brokers + BESIDES) * OF_CONNECTION
+pub fn needed(settings: &Settings, brokers: usize, partitions: usize) -> usize {
+    let workers = settings.workers.max(1);
+    let restores = partitions.min(workers * settings.restores_at_once);
+    OF_PROCESS
+        + OF_PROCESS_FOR_EACH_BROKER * brokers
+        + workers * (OF_WORKER + OF_WORKER_FOR_EACH_BROKER * brokers)
+        + restores * (OF_RESTORE + OF_RESTORE_FOR_EACH_BROKER * brokers)
+        + SPARE
 }
 
 /// Refuses to start where the process may not open as many as it needs. Where that cannot be told, it passes.
 ///
 /// # Errors
 /// Both numbers.
-pub fn verify(settings: &Settings, brokers: usize) -> Result<(), Fault> {
-    let needed = needed(settings, brokers);
+pub fn verify(settings: &Settings, brokers: usize, partitions: usize) -> Result<(), Fault> {
+    let needed = needed(settings, brokers, partitions);
     match allowed() {
         Some(allowed) if allowed < needed => Err(Fault::new(
             Operation::Check,
             FaultClass::Setup,
             format!(
-                "this process may open {allowed} files and connections, and needs {needed} for {} workers and {brokers} \
-                 brokers: raise the limit (`ulimit -n`, LimitNOFILE= of systemd), or lower kafka.workers or \
-                 kafka.restores_at_once",
-                settings.workers
+                "this process may open {allowed} files and connections, and needs {needed} for workers: {}, brokers: \
+                 {brokers}, restores at once: {}: raise the limit (`ulimit -n`, LimitNOFILE= of systemd), or lower \
+                 kafka.workers or kafka.restores_at_once",
+                settings.workers, settings.restores_at_once
             ),
         )),
         _ => Ok(()),
@@ -73,10 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn grows_with_workers_and_brokers() {
+    fn comes_to_what_was_measured_and_grows_with_workers_brokers_and_restores() {
         let with = |workers| Settings { workers, ..Settings::default() };
-        assert!(needed(&with(1), 1) < needed(&with(2), 1));
-        assert!(needed(&with(2), 1) < needed(&with(2), 3));
-        assert!(needed(&with(2), 3) < 1_024, "{}", needed(&with(2), 3));
+        assert_eq!(needed(&with(2), 1, 0), 69 + SPARE);
+        assert_eq!(needed(&with(4), 3, 0), 159 + SPARE);
+        assert!(needed(&with(2), 1, 4) < needed(&with(2), 1, 8));
+        assert_eq!(needed(&with(2), 1, 8), needed(&with(2), 1, 100), "no more at once than settings say");
+        assert!(needed(&with(8), 3, 64) < 1_024, "systemd's default");
     }
 }

@@ -219,17 +219,22 @@ impl Health {
         self.lock().workers.clone()
     }
 
-    /// All partitions of this process. One that is stuck is blocked, though it is tried again and again.
+    /// All partitions of this process. One that is stuck is blocked, though it is tried again and again; so is one whose
+    /// worker gets nothing of its brokers.
     #[must_use]
     pub fn partitions(&self) -> BTreeMap<i32, PartitionHealth> {
         let inner = self.lock();
-        let shown = |(at, (_, health)): (&i32, &(usize, PartitionHealth))| match (health, inner.stuck.get(at))
-        {
-            (PartitionHealth::Active | PartitionHealth::Restoring { .. }, Some(why)) => {
-                (*at, PartitionHealth::Blocked(why.clone()))
-            }
-            _ => (*at, health.clone()),
-        };
+        let shown =
+            |(at, (worker, health)): (&i32, &(usize, PartitionHealth))| match (health, inner.stuck.get(at)) {
+                (PartitionHealth::Active, None) if inner.trouble.contains_key(worker) => {
+                    let why = format!("worker {worker} gets nothing of its brokers");
+                    (*at, PartitionHealth::Blocked(why))
+                }
+                (PartitionHealth::Active | PartitionHealth::Restoring { .. }, Some(why)) => {
+                    (*at, PartitionHealth::Blocked(why.clone()))
+                }
+                _ => (*at, health.clone()),
+            };
         inner.partitions.iter().map(shown).collect()
     }
 

@@ -1,5 +1,5 @@
 //! Which rights each command needs, and which of them are missing: known before anything is begun, wherever the brokers
-//! tell. The list here is the one of `docs/operations.md`, Permissions; a test holds one to the other and takes each right
+//! tell. The list here is the one of `docs/security.md`, Permissions; a test holds one to the other and takes each right
 //! away once.
 //!
 //! Brokers tell what a principal may do to a topic, and whether it sees a group. Other rights on the group, and those on a
@@ -102,7 +102,7 @@ pub fn missing(rights: &[Needed]) -> String {
     }
     let right = if rights.len() == 1 { "a right is missing" } else { "rights are missing" };
     format!(
-        "{right}: {}: grant {} to the principal of [kafka.librdkafka] (docs/operations.md, Permissions)",
+        "{right}: {}: grant {} to the principal of [kafka.librdkafka] (docs/security.md, Permissions)",
         named.join("; "),
         if rights.len() == 1 { "it" } else { "them" }
     )

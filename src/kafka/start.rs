@@ -46,7 +46,7 @@ pub(super) fn start<D: Deciders>(
     health: &Health,
     stop: &Arc<AtomicBool>,
 ) -> Result<Start<D>, Fault> {
-    descriptors::verify(settings, 1)?;
+    descriptors::verify(settings, 1, 0)?;
     let cluster = Cluster::until(Arc::clone(settings), Arc::clone(stop))?;
     let steps = Steps { cluster: &cluster, settings, health, stop };
     let started = steps.all(ruleset, deciders);
@@ -71,12 +71,12 @@ impl Steps<'_> {
         let (admin, topics) = (cluster.admin(), &settings.topics);
         let connecting = format!("connecting to kafka.bootstrap_servers {}", settings.bootstrap_servers);
         let brokers = self.step(&connecting, || admin.brokers())?;
-        descriptors::verify(settings, brokers)?;
         let looking = "looking at rights, topics and brokers";
         if settings.check_topic_configs {
             self.step(looking, || rights::verify(cluster, settings, Task::Run))?;
         }
         let partitions = self.step(looking, || topics::verify(admin, settings))?;
+        descriptors::verify(settings, brokers, partitions as usize)?;
         if settings.check_topic_configs {
             self.step(looking, || brokers::verify(admin, settings))?;
             for times in self.step(looking, || input_times::look(admin, settings))? {

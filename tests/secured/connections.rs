@@ -48,11 +48,6 @@ fn of_users(kafka: &Kafka) -> Vec<Case> {
             &["set sasl.mechanism to one that it offers", "PLAIN,SCRAM-SHA-512"],
         ),
         (
-            "a mechanism that is not built in",
-            user.clone().with("sasl.mechanism", "GSSAPI"),
-            &["sasl.mechanism: GSSAPI (Kerberos) is not built in"],
-        ),
-        (
             "SASL where there is none",
             user.clone().with("security.protocol", "sasl_plaintext").at(plain),
             &["this listener takes no user and password"],

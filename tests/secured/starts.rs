@@ -1,6 +1,11 @@
 //! What cannot work is refused at the start, with both numbers; what has to be waited for is said, and ends.
 
+use tillgate::kafka::rights::{Task, needed};
+
+use crate::access::{Access, next_user};
+use crate::rights::settings_of;
 use crate::scene::{Running, Scene, WITHIN};
+use crate::support::acl::grant;
 use crate::support::proxy::{Hold, Kind, Proxy};
 use crate::support::{eventually, secured_kafka};
 
@@ -28,6 +33,33 @@ fn times_that_brokers_do_not_take_are_refused_with_both_numbers() {
         &silent,
         &["group.max.session.timeout.ms=1800000", "kafka.session_timeout is 2400000 ms"],
     );
+}
+
+/// Where brokers do not say what they are set to, it shows when the group is joined.
+#[test]
+fn a_session_that_the_group_does_not_take_is_the_workers_reason() {
+    let Some(kafka) = secured_kafka() else { return };
+    let scene = Scene::new(kafka, 1, &["kafka.workers=1"]);
+    let user = next_user();
+    grant(kafka, &user, &needed(Task::Run, &settings_of(&scene)));
+    let mut sets = Access::user(kafka, &user).sets();
+    sets.extend(
+        [
+            "kafka.group_protocol=classic",
+            "kafka.session_timeout=40min",
+            "kafka.librdkafka.max.poll.interval.ms=3600000",
+        ]
+        .map(str::to_owned),
+    );
+    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+    let mut running = scene.start(&sets);
+    let reason = "kafka.session_timeout is not between the broker's group.min.session.timeout.ms and";
+    eventually(WITHIN, "the worker's reason", || {
+        let (status, page) = running.page("/readyz");
+        (status == 503 && page.contains(reason)).then_some(())
+    });
+    assert!(running.says(reason), "the log");
+    running.stop();
 }
 
 #[test]

@@ -37,6 +37,8 @@ fn ends_while_it_connects() {
             .contains("the process starts: connecting to kafka.bootstrap_servers")
             .then_some(())
     });
+    let active = "tillgate_partitions{state=\"active\"} 0";
+    assert!(running.page("/metrics").1.contains(active), "what an outage is noticed by");
     stops(running);
 }
 

@@ -103,6 +103,8 @@ pub struct Admin {
     settings: Arc<Settings>,
     /// Where a process starts that may wait for its brokers, and be stopped meanwhile.
     stop: Option<Arc<AtomicBool>>,
+    /// Brokers have answered.
+    reached: AtomicBool,
 }
 
 impl Admin {
@@ -111,7 +113,7 @@ impl Admin {
         let client = config::admin(settings)
             .create_with_context(Heard { trouble: Trouble::default() })
             .map_err(|error| config::refused(settings, &error))?;
-        Ok(Self { client, settings: Arc::clone(settings), stop })
+        Ok(Self { client, settings: Arc::clone(settings), stop, reached: AtomicBool::new(false) })
     }
 
     pub(super) fn client(&self) -> &Client<impl ClientContext> {
@@ -136,6 +138,7 @@ impl Admin {
             let error = match answer {
                 Ok(metadata) => {
                     trouble.forget();
+                    self.reached.store(true, Ordering::Relaxed);
                     return Ok(metadata);
                 }
                 Err(error) => error,
@@ -162,8 +165,10 @@ impl Admin {
             let needs_a_person = failed.iter().find(|failed| {
                 failed.class() == FaultClass::Setup || (failed.is_suspicious() && waited >= DOUBT)
             });
+            // What worked before is not put right by the settings.
             if let Some(failed) = needs_a_person
                 && (all_failed || waited >= DOUBT)
+                && !self.reached.load(Ordering::Relaxed)
             {
                 let of_certificate = (failed.kind == Kind::Certificate)
                     .then(|| certificate::fault(&failed.broker, &self.settings))

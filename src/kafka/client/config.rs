@@ -113,11 +113,6 @@ pub fn refused(settings: &Settings, error: &KafkaError) -> Fault {
             };
             format!("[kafka.librdkafka] {name}: {why}")
         }
-        None if words.contains("GSSAPI") => {
-            "[kafka.librdkafka] sasl.mechanism: GSSAPI (Kerberos) is not built in: use SCRAM-SHA-512, SCRAM-SHA-256, \
-             PLAIN or OAUTHBEARER, or client certificates"
-                .to_owned()
-        }
         None => format!("[kafka.librdkafka]: {words}"),
     };
     Fault { text, ..found }

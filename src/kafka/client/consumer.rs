@@ -30,7 +30,7 @@ use super::{
         settings::{Settings, Topics},
     },
     clock, config,
-    error::fault,
+    error::{fault, is_of_connections},
     guid, letter_headers, log as client_log, place,
     trouble::Trouble,
     watermarks,
@@ -194,17 +194,12 @@ impl Noted {
         match code {
             Some(RDKafkaErrorCode::AllBrokersDown) => {
                 let failed = self.trouble.all();
-                let why = failed.last().map(|failed| failed.text(|name| self.client.contains(name)));
+                let why =
+                    failed.last().map(|failed| failed.text_of_a_change(|name| self.client.contains(name)));
                 self.tell(why.unwrap_or(found.text), true);
             }
             // The log line of that broker's connection says it; others may be there.
-            Some(
-                RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::Authentication
-                | RDKafkaErrorCode::SSL
-                | RDKafkaErrorCode::Resolve
-                | RDKafkaErrorCode::OperationTimedOut,
-            ) => log::debug!("{found}: the client tries again by itself"),
+            _ if is_of_connections(error) => log::debug!("{found}: the client tries again by itself"),
             _ => self.tell(found.text, false),
         }
         None

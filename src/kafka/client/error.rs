@@ -16,6 +16,21 @@ pub fn fault(operation: Operation, error: &KafkaError) -> Fault {
     Fault::new(operation, class(error), text)
 }
 
+/// Whether an error tells of connections alone: the client tries again by itself, and its log says what is wrong.
+pub fn is_of_connections(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::SSL
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::OperationTimedOut
+        )
+    )
+}
+
 fn class(error: &KafkaError) -> FaultClass {
     match error {
         KafkaError::Transaction(inner) if inner.is_fatal() => match inner.code() {

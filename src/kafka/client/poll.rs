@@ -15,7 +15,7 @@ use super::{
         rights::{Resource, Right},
     },
     clock,
-    error::fault,
+    error::{fault, is_of_connections},
     journal::Quiet,
 };
 
@@ -53,7 +53,8 @@ pub fn next<'c>(
                 if fault.class != FaultClass::Retriable {
                     return Err(fault);
                 }
-                log::warn!("{fault}: the client tries again by itself");
+                let level = if is_of_connections(&error) { log::Level::Debug } else { log::Level::Warn };
+                log::log!(level, "{fault}: the client tries again by itself");
             }
         }
     }

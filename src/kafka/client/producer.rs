@@ -53,13 +53,30 @@ pub struct Noted {
     topics: Topics,
     signals: Signals,
     failed: AtomicBool,
-    failure: Mutex<Option<Fault>>,
+    failure: Mutex<Option<Failed>>,
     /// Why the transaction cannot be committed, where the client says so in its log alone: what its calls and reports say
     /// then is that messages were dropped.
     refusal: Mutex<Option<Fault>>,
 }
 
+/// A message that was not written.
+struct Failed {
+    fault: Fault,
+    /// The client dropped it, for a reason that something else says.
+    is_dropped: bool,
+}
+
 impl Noted {
+    /// Why the transaction cannot be committed: what is said of a message, unless it was only dropped.
+    fn cause(&self) -> Option<Fault> {
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(Failed { fault, is_dropped: false }) => Some(fault.clone()),
+            Some(Failed { fault, is_dropped: true }) => Some(refusal.unwrap_or_else(|| fault.clone())),
+            None => refusal,
+        }
+    }
+
     /// `Failed to add partition "TOPIC" [0] to transaction: WORDS`, of facility `ADDPARTS`, and what follows from it:
     /// `Current transaction failed in state STATE: WORDS`, of `TXNERR`.
     fn on_refusal(&self, facility: &str, line: &str) {
@@ -112,7 +129,12 @@ impl ProducerContext for Noted {
             if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
                 fault = fault.lacking(Resource::Topic(message.topic().to_owned()), Right::Write);
             }
-            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
+            let dropped = [Some(RDKafkaErrorCode::PurgeQueue), Some(RDKafkaErrorCode::PurgeInflight)];
+            let is_dropped = dropped.contains(&error.rdkafka_error_code());
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            if failure.as_ref().is_none_or(|before| before.is_dropped && !is_dropped) {
+                *failure = Some(Failed { fault, is_dropped });
+            }
             self.failed.store(true, Ordering::Release);
         }
     }
@@ -187,8 +209,7 @@ impl Producer {
     fn fault(&self, operation: Operation, error: &KafkaError) -> Fault {
         self.drain();
         let found = fault(operation, error);
-        let refusal = self.base.context().refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match (error.rdkafka_error_code(), refusal) {
+        match (error.rdkafka_error_code(), self.base.context().cause()) {
             // Somebody else's producer, whatever else went wrong.
             _ if found.class == FaultClass::Fenced => found,
             (Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed), _) => {
@@ -201,7 +222,7 @@ impl Producer {
                 let inputs = format!("{} and topic {}", self.topics.pos_events, self.topics.account_events);
                 found.lacking(Resource::Topic(inputs), Right::Read)
             }
-            (_, Some(refusal)) => Fault { operation, ..refusal },
+            (_, Some(cause)) => Fault { operation, ..cause },
             _ => found,
         }
     }
@@ -242,9 +263,7 @@ impl Producer {
         if !noted.failed.load(Ordering::Acquire) {
             return None;
         }
-        // What the client dropped, it dropped for a reason.
-        let refusal = noted.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        refusal.or_else(|| noted.failure.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        noted.cause()
     }
 
     fn forget_failure(&self) {

@@ -55,9 +55,15 @@ impl Failed {
             }
             None => (rest, ""),
         };
-        // Clients of a coordinator carry its address in front of the words.
         let broker = name.rsplit_once('/').filter(|(address, _)| !address.ends_with('/'));
         let broker = broker.map_or(name, |(address, _number)| address).to_owned();
+        // A coordinator's connection goes by its office, and has the address in its words.
+        let (broker, words) = match words.split_once(": ") {
+            Some((address, rest)) if !broker.contains(':') && address.contains(':') => {
+                (address.to_owned(), rest)
+            }
+            _ => (broker, words),
+        };
         let kind = kind(&broker, words, state);
         Some(Self { broker, kind, words: words.to_owned() })
     }
@@ -83,15 +89,21 @@ impl Failed {
         matches!(self.kind, Kind::NoTls | Kind::Closed | Kind::NoBroker)
     }
 
+    /// What is wrong, where everything was right before: connections that are closed say nothing of the settings then.
+    #[must_use]
+    pub fn text_of_a_change(&self, is_set: impl Fn(&str) -> bool) -> String {
+        if self.is_suspicious() {
+            return format!("broker {}: {}", self.broker, self.words);
+        }
+        self.text(is_set)
+    }
+
     /// What is wrong, and what to change. `settings`: whether a property of `[kafka.librdkafka]` is set.
     #[must_use]
     pub fn text(&self, is_set: impl Fn(&str) -> bool) -> String {
         let Self { broker, words, .. } = self;
         let with_sasl = broker.starts_with("sasl_");
         let what = match self.kind {
-            Kind::Credentials if is_set("sasl.oauthbearer.config") || is_set("sasl.oauthbearer.method") => {
-                "it does not take the token: set the sasl.oauthbearer.* properties right"
-            }
             Kind::Credentials => {
                 "it does not take user and password: set sasl.username and sasl.password right, and sasl.mechanism to the \
                  one that this user was made for"
@@ -326,6 +338,22 @@ mod tests {
             assert_eq!(found.broker, name.rsplit_once('/').expect("an address").0, "{line}");
             assert!(!found.words.contains("(after"), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_coordinator_is_named_by_its_address() {
+        let line = "[thrd:GroupCoordinator]: GroupCoordinator: h:9092: Connect to ipv4#127.0.0.1:9092 failed: Connection \
+                    refused (after 0ms in state CONNECT)";
+        let found = failed(line);
+        assert_eq!((found.broker.as_str(), found.kind), ("h:9092", Kind::Refused));
+    }
+
+    #[test]
+    fn a_connection_that_is_closed_says_nothing_of_settings_that_were_right_before() {
+        let line = "[thrd:h:1/1]: h:1/1: Disconnected: connection reset by peer (after 0ms in state APIVERSION_QUERY)";
+        assert!(failed(line).text(|_| false).contains("security.protocol"));
+        let said = failed(line).text_of_a_change(|_| false);
+        assert_eq!(said, "broker h:1: Disconnected: connection reset by peer");
     }
 
     #[test]
