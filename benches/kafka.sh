@@ -39,7 +39,7 @@ await() { # SECONDS WHAT COMMAND...
 start_kafka() { # BROKERS: sets boot
   rm -f "$scratch/pipe"
   mkfifo "$scratch/pipe"
-  "$here/../tests/kafka/kafka.sh" serve "$scratch/kafka" $((port + 10)) "$1" \
+  TILLGATE_TEST_KAFKA_JAVA="" "$here/../tests/kafka/kafka.sh" serve "$scratch/kafka" $((port + 10)) "$1" \
     <"$scratch/pipe" >"$scratch/brokers" 2>"$scratch/kafka.err" &
   kafka_pid=$!
   exec 3>"$scratch/pipe"

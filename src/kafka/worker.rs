@@ -350,12 +350,12 @@ impl<B: Broker, D: Deciders> Worker<B, D> {
     }
 
     fn committed(&mut self, decided: &Decided, mut held: Held<B>) -> Result<(), Fault> {
-        self.aborts = 0;
-        if std::mem::take(&mut self.told) {
-            log::info!("worker {}: goes on", self.number);
-        }
         if !decided.positions.is_empty() {
             telemetry::transaction(TransactionResult::Committed);
+            self.aborts = 0;
+            if std::mem::take(&mut self.told) {
+                log::info!("worker {}: goes on", self.number);
+            }
         }
         for lane in self.lanes.lanes() {
             if let Some(decider) = self.slots.active(lane.partition) {

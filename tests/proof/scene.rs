@@ -16,6 +16,8 @@ use crate::support::{Kafka, Record, eventually};
 
 /// How long anything may take on a machine that is busy with a build.
 pub const WITHIN: Duration = Duration::from_secs(120);
+/// Lines of a process's log that are shown where its test fails: its folder goes with the test.
+const LOG_LINES_SHOWN: usize = 60;
 /// How long a page may take that tells of this moment.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
@@ -347,6 +349,12 @@ fn ask(address: &str, path: &str, within: Duration) -> Option<(u16, String)> {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines.len().saturating_sub(LOG_LINES_SHOWN);
+            eprintln!("the end of {}:\n{}", self.log.display(), lines[last..].join("\n"));
+        }
         // It has ended already where the test went well.
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -300,6 +300,11 @@ impl Producer {
             }
             let since = *full_since.get_or_insert_with(clock::now);
             if !full || since.elapsed() > self.transaction_timeout {
+                // The client has heard so of the topic, and does not even try.
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+                    let found = fault(Operation::Produce, &error);
+                    return Err(found.lacking(Resource::Topic(topic.to_owned()), Right::Write));
+                }
                 let found = self.fault(Operation::Produce, &error);
                 return Err(Fault { class: class_of(&error, &self.topics, topic, found.class), ..found });
             }
