@@ -33,7 +33,14 @@ pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
         kafka.create_topic(topic, partitions as i32, big);
     }
     let layout = topics::Layout { partitions, replication: 0, retention: [None; 4], times: None };
-    let rows = topics::plan(cluster.admin(), &settings, layout).expect("a plan");
+    // One broker may not have heard yet of the topics that another one shows.
+    let rows = eventually(WITHIN, "every broker to show the inputs", || {
+        let rows = topics::plan(cluster.admin(), &settings, layout).ok()?;
+        let inputs = [&settings.topics.pos_events, &settings.topics.account_events];
+        let is_made =
+            |row: &topics::Row| row.action == topics::Action::Create && inputs.contains(&&row.topic);
+        (!rows.iter().any(is_made)).then_some(rows)
+    });
     topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");
     eventually(WITHIN, "the topics to be as planned", || topics::verify(cluster.admin(), &settings).ok());
     settings

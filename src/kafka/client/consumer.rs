@@ -35,6 +35,7 @@ use super::{
     trouble::Trouble,
     watermarks,
 };
+use crate::domain::visible::visible;
 
 /// How long an error of the consumer counts that may be over, and the same one is not said again in the log.
 const TOLD_FOR: Duration = Duration::from_secs(60);
@@ -101,7 +102,7 @@ impl ClientContext for Noted {
     fn error(&self, error: KafkaError, reason: &str) {
         // Its log lines say the same. What is polled next is this error, without its words.
         log::debug!(target: "librdkafka", "{error}: {reason}");
-        reason.clone_into(&mut locked(&self.words));
+        *locked(&self.words) = visible(reason).into_owned();
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -222,8 +223,11 @@ impl Noted {
 
     /// Something came.
     fn answered(&self) {
-        if self.has_told.swap(false, Ordering::Relaxed) && locked(&self.told).take().is_some() {
-            log::info!("records come again");
+        if self.has_told.load(Ordering::Relaxed) {
+            self.has_told.store(false, Ordering::Relaxed);
+            if locked(&self.told).take().is_some() {
+                log::info!("records come again");
+            }
         }
     }
 }

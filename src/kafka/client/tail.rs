@@ -46,7 +46,11 @@ impl Cluster {
         let mut sought = Vec::new();
         for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
             let watermarks = consumer.fetch_watermarks(topic, partition, ASK_TIMEOUT);
-            let (start, stable) = watermarks.map_err(|error| fault(Operation::Check, &error))?;
+            let (start, stable) = watermarks.map_err(|error| {
+                let fault = fault(Operation::Check, &error);
+                let text = format!("the ends of topic {topic} partition {partition}: {}", fault.text);
+                Fault { text, ..fault }
+            })?;
             sought.push(Sought { partition, start, stable, back: BACK });
         }
         let mut last: Vec<Option<Vec<u8>>> = vec![None; sought.len()];

@@ -5,6 +5,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::super::failure::FaultClass;
+use crate::domain::visible::visible;
 
 /// What is wrong with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,8 @@ impl Failed {
             _ => (broker, words),
         };
         let kind = kind(&broker, words, state);
-        Some(Self { broker, kind, words: words.to_owned() })
+        // Part of it may be what a broker, or whoever answers there, sent.
+        Some(Self { broker, kind, words: visible(words).into_owned() })
     }
 
     /// What it means for who waits: a person has to change something, or it may pass.
