@@ -121,7 +121,7 @@ fn until_stopped<T: Send + 'static>(
     let (sender, receiver) = std::sync::mpsc::channel();
     // Nobody is there to take a result that comes too late.
     let thread =
-        std::thread::Builder::new().name("start".to_owned()).spawn(move || drop(sender.send(work())))?;
+        std::thread::Builder::new().name("workers".to_owned()).spawn(move || drop(sender.send(work())))?;
     let mut left = ENDS_WITHIN;
     loop {
         match receiver.recv_timeout(STOP_STEP) {

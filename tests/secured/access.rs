@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::scene::{Running, Scene};
 use crate::support::Kafka;
 use crate::support::kafka::Listener;
 
@@ -70,6 +71,13 @@ impl Access {
     /// To another address.
     pub fn at(self, bootstrap: &str) -> Self {
         Access { bootstrap: bootstrap.to_owned(), ..self }
+    }
+
+    /// Starts `tillgate run` of `scene` with this access.
+    pub fn start(&self, scene: &Scene, more: &[&str]) -> Running {
+        let sets = self.sets();
+        let sets: Vec<&str> = sets.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        scene.start(&sets)
     }
 
     /// As values of `--set`.

@@ -14,9 +14,7 @@ const EVENTS: &str = "400";
 fn works(kafka: &'static Kafka, principal: &str, access: &Access) {
     let scene = Scene::new(kafka, PARTITIONS, &["kafka.workers=1", "checks.account.unknown=open"]);
     grant(kafka, principal, &needed(Task::Run, &settings_of(&scene)));
-    let sets = access.sets();
-    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
-    let mut running = scene.start(&sets);
+    let mut running = access.start(&scene, &[]);
     running.await_ready(PARTITIONS as usize);
     succeed(scene.command(&["load", "--count", EVENTS, "--mistakes", "0"]).output().expect("the binary"));
     let outcomes = scene.await_decided(&mut running);

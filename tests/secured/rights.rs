@@ -54,63 +54,57 @@ fn names(said: &str, Needed { resource, right }: &Needed) -> bool {
     listed.contains(&format!("{right:?}"))
 }
 
-/// Takes each right of `task` away once: the command must fail and say so.
-fn each_is_named(kafka: &'static Kafka, scene: &Scene, task: Task<'_>, args: &[&str]) {
+/// Tries every user who lacks one right of `task`, and has all others.
+fn each_is_taken(kafka: &Kafka, scene: &Scene, task: Task<'_>, is_missed: impl Fn(&Needed, Access) + Sync) {
     let all = needed(task, &settings_of(scene));
     assert!(!all.is_empty());
     let places: Vec<usize> = (0..all.len()).collect();
     for places in places.chunks(AT_ONCE) {
         std::thread::scope(|scope| {
             for &place in places {
-                let (all, lacking) = (&all, &all[place]);
+                let (all, is_missed) = (&all, &is_missed);
                 scope.spawn(move || {
-                    let rest: Vec<Needed> = all.iter().filter(|right| *right != lacking).cloned().collect();
-                    let output = tillgate(scene, &user(kafka, &rest), args);
-                    let said = String::from_utf8(output.stderr).expect("text");
-                    assert_eq!(output.status.code(), Some(1), "{args:?} without {lacking:?}: {said}");
-                    assert!(said.contains("grant"), "{args:?} without {lacking:?}: {said}");
-                    assert!(names(&said, lacking), "{args:?} without {lacking:?}: {said}");
+                    let rest: Vec<Needed> =
+                        all.iter().filter(|right| **right != all[place]).cloned().collect();
+                    is_missed(&all[place], user(kafka, &rest));
                 });
             }
         });
     }
 }
 
+/// Takes each right of `task` away once: the command must fail and say so.
+fn each_is_named(kafka: &Kafka, scene: &Scene, task: Task<'_>, args: &[&str]) {
+    each_is_taken(kafka, scene, task, |lacking, access| {
+        let output = tillgate(scene, &access, args);
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(1), "{args:?} without {lacking:?}: {said}");
+        assert!(said.contains("grant"), "{args:?} without {lacking:?}: {said}");
+        assert!(names(&said, lacking), "{args:?} without {lacking:?}: {said}");
+    });
+}
+
 #[test]
 fn run_names_the_right_that_is_missing() {
     let Some(kafka) = secured_kafka() else { return };
-    let scene = &Scene::new(kafka, PARTITIONS, SETS);
-    let all = needed(Task::Run, &settings_of(scene));
-    let places: Vec<usize> = (0..all.len()).collect();
-    for places in places.chunks(AT_ONCE) {
-        std::thread::scope(|scope| {
-            for &place in places {
-                let (all, lacking) = (&all, &all[place]);
-                scope.spawn(move || {
-                    let rest: Vec<Needed> = all.iter().filter(|right| *right != lacking).cloned().collect();
-                    let sets = user(kafka, &rest).sets();
-                    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
-                    let mut running = scene.start(&sets);
-                    let log = running.log_path().to_owned();
-                    let said = || std::fs::read_to_string(&log).expect("the log");
-                    if matches!(lacking.resource, Resource::TransactionalId(_)) {
-                        // Brokers tell of it only where it is used: the worker says so, and tries again.
-                        eventually(WITHIN, "the missing right", || names(&said(), lacking).then_some(()));
-                        let (status, page) = running.page("/readyz");
-                        assert_eq!(status, 503, "{page}");
-                        eventually(WITHIN, "the reason", || {
-                            names(&running.page("/readyz").1, lacking).then_some(())
-                        });
-                        running.stop();
-                    } else {
-                        let (code, said) = running.ended();
-                        assert_eq!(code, Some(1), "without {lacking:?}: {said}");
-                        assert!(names(&said, lacking), "without {lacking:?}: {said}");
-                    }
-                });
-            }
-        });
-    }
+    let scene = Scene::new(kafka, PARTITIONS, SETS);
+    each_is_taken(kafka, &scene, Task::Run, |lacking, access| {
+        let mut running = access.start(&scene, &[]);
+        if matches!(lacking.resource, Resource::TransactionalId(_)) {
+            // Brokers tell of it only where it is used: the worker says so, and tries again.
+            let log = running.log_path().to_owned();
+            let said = || std::fs::read_to_string(&log).expect("the log");
+            eventually(WITHIN, "the missing right", || names(&said(), lacking).then_some(()));
+            let (status, page) = running.page("/readyz");
+            assert_eq!(status, 503, "{page}");
+            eventually(WITHIN, "the reason", || names(&running.page("/readyz").1, lacking).then_some(()));
+            running.stop();
+        } else {
+            let (code, said) = running.ended();
+            assert_eq!(code, Some(1), "without {lacking:?}: {said}");
+            assert!(names(&said, lacking), "without {lacking:?}: {said}");
+        }
+    });
 }
 
 /// A right that is taken away while a process decides ends nothing for good: it says which, and goes on once it is back.
@@ -123,9 +117,7 @@ fn a_right_that_goes_while_it_decides_is_named_and_it_goes_on_once_it_is_back() 
     let write = Needed { resource: outcomes, right: Right::Write };
     let name = next_user();
     grant(kafka, &name, &all);
-    let sets = Access::user(kafka, &name).sets();
-    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
-    let mut running = scene.start(&sets);
+    let mut running = Access::user(kafka, &name).start(&scene, &[]);
     running.await_ready(PARTITIONS as usize);
     crate::support::acl::revoke(kafka, &name, &write);
     succeed(scene.command(&["load", "--count", "50", "--mistakes", "0"]).output().expect("the binary"));
@@ -258,17 +250,13 @@ fn create_names_the_right_that_is_missing() {
 fn without_the_right_to_see_what_brokers_are_set_to_there_is_a_warning() {
     let Some(kafka) = secured_kafka() else { return };
     let scene = Scene::new(kafka, PARTITIONS, SETS);
-    let sets = user(kafka, &needed(Task::Run, &settings_of(&scene))).sets();
-    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
-    let mut running = scene.start(&sets);
+    let mut running = user(kafka, &needed(Task::Run, &settings_of(&scene))).start(&scene, &[]);
     running.await_ready(PARTITIONS as usize);
     assert!(running.says("grant DescribeConfigs on the cluster"));
     running.stop();
     let cluster = Needed { resource: Resource::Cluster, right: Right::DescribeConfigs };
     let all: Vec<Needed> = needed(Task::Run, &settings_of(&scene)).into_iter().chain([cluster]).collect();
-    let sets = user(kafka, &all).sets();
-    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
-    let mut running = scene.start(&sets);
+    let mut running = user(kafka, &all).start(&scene, &[]);
     running.await_ready(PARTITIONS as usize);
     assert!(!running.says("grant DescribeConfigs on the cluster"));
     running.stop();

@@ -42,17 +42,12 @@ fn a_session_that_the_group_does_not_take_is_the_workers_reason() {
     let scene = Scene::new(kafka, 1, &["kafka.workers=1"]);
     let user = next_user();
     grant(kafka, &user, &needed(Task::Run, &settings_of(&scene)));
-    let mut sets = Access::user(kafka, &user).sets();
-    sets.extend(
-        [
-            "kafka.group_protocol=classic",
-            "kafka.session_timeout=40min",
-            "kafka.librdkafka.max.poll.interval.ms=3600000",
-        ]
-        .map(str::to_owned),
-    );
-    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
-    let mut running = scene.start(&sets);
+    let silent = [
+        "kafka.group_protocol=classic",
+        "kafka.session_timeout=40min",
+        "kafka.librdkafka.max.poll.interval.ms=3600000",
+    ];
+    let mut running = Access::user(kafka, &user).start(&scene, &silent);
     let reason = "kafka.session_timeout is not between the broker's group.min.session.timeout.ms and";
     eventually(WITHIN, "the worker's reason", || {
         let (status, page) = running.page("/readyz");

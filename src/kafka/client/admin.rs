@@ -29,7 +29,7 @@ use super::{
         settings::Settings,
     },
     certificate, clock, config,
-    error::fault,
+    error::{fault, naming},
     events, log as client_log,
     trouble::{Kind, Trouble},
     watermarks,
@@ -392,12 +392,7 @@ impl Admin {
         for element in answer.elements() {
             element.error().map_err(|error| {
                 let found = fault(Operation::Trim, &error);
-                match error.rdkafka_error_code() {
-                    Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                        found.lacking(Resource::Topic(topic.to_owned()), Right::Delete)
-                    }
-                    _ => found,
-                }
+                naming(found, &error, Right::Delete, || Resource::Topic(topic.to_owned()))
             })?;
         }
         Ok(())

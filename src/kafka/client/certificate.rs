@@ -96,6 +96,11 @@ fn of_file(path: &str) -> Option<Vec<CertificateDer<'static>>> {
     Some(CertificateDer::pem_file_iter(path).ok()?.filter_map(Result::ok).collect())
 }
 
+/// No connection is made, whatever the certificate is worth.
+fn refused<T>() -> Result<T, Error> {
+    Err(Error::General("looked at".to_owned()))
+}
+
 /// Looks at a certificate, keeps what is wrong with it, and refuses it in any case.
 #[derive(Debug)]
 struct Witness {
@@ -118,7 +123,7 @@ impl ServerCertVerifier for Witness {
         if let Err(Error::InvalidCertificate(found)) = judged {
             *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         }
-        Err(Error::General("looked at".to_owned()))
+        refused()
     }
 
     fn verify_tls12_signature(
@@ -127,7 +132,7 @@ impl ServerCertVerifier for Witness {
         _certificate: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("looked at".to_owned()))
+        refused()
     }
 
     fn verify_tls13_signature(
@@ -136,7 +141,7 @@ impl ServerCertVerifier for Witness {
         _certificate: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("looked at".to_owned()))
+        refused()
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

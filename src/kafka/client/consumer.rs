@@ -539,7 +539,8 @@ impl GroupConsumer for Member {
 
     fn trouble(&self) -> Option<String> {
         let told = locked(&self.noted().told);
-        let told = told.as_ref().filter(|told| told.of_connections || told.at.elapsed() < TOLD_FOR);
+        // While all brokers are gone the client says so again every few seconds.
+        let told = told.as_ref().filter(|told| told.at.elapsed() < TOLD_FOR);
         told.map(|told| told.text.clone())
     }
 

@@ -2,7 +2,10 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::super::failure::{Fault, FaultClass, Operation};
+use super::super::{
+    failure::{Fault, FaultClass, Operation},
+    rights::{Resource, Right},
+};
 
 /// The fault that an error of the client means.
 pub fn fault(operation: Operation, error: &KafkaError) -> Fault {
@@ -14,6 +17,18 @@ pub fn fault(operation: Operation, error: &KafkaError) -> Fault {
         other => other.to_string(),
     };
     Fault::new(operation, class(error), text)
+}
+
+/// The same fault, with the right that is missing where the error says that one is.
+pub fn naming(found: Fault, error: &KafkaError, right: Right, resource: impl FnOnce() -> Resource) -> Fault {
+    match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed,
+        ) => found.lacking(resource(), right),
+        _ => found,
+    }
 }
 
 /// Whether an error tells of connections alone: the client tries again by itself, and its log says what is wrong.

@@ -24,7 +24,7 @@ use super::{
         settings::Settings,
     },
     clock, config,
-    error::fault,
+    error::{fault, naming},
     headers, log as client_log,
     trouble::Trouble,
 };
@@ -61,12 +61,7 @@ impl ProducerContext for Reports {
         if let Err((error, message)) = result {
             let text = format!("a message to {}: {error}", message.topic());
             let fault = Fault::new(Operation::Produce, FaultClass::Setup, text);
-            let fault = match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                    fault.lacking(Resource::Topic(message.topic().to_owned()), Right::Write)
-                }
-                _ => fault,
-            };
+            let fault = naming(fault, error, Right::Write, || Resource::Topic(message.topic().to_owned()));
             self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
         }
     }

@@ -18,7 +18,7 @@ use super::{
         settings::{Settings, Topics},
     },
     clock, config,
-    error::fault,
+    error::{fault, naming},
     headers, log as client_log, poll,
     producer::WRITER_HEADER,
     unstable, watermarks,
@@ -74,12 +74,7 @@ impl Asker {
             let fault = fault(Operation::Restore, &error);
             let text = format!("the ends of topic {topic} partition {partition}: {}", fault.text);
             let fault = Fault { text, ..fault };
-            match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                    fault.lacking(Resource::Topic(topic.to_owned()), Right::Describe)
-                }
-                _ => fault,
-            }
+            naming(fault, &error, Right::Describe, || Resource::Topic(topic.to_owned()))
         })
     }
 
@@ -127,13 +122,8 @@ impl Asker {
 
     /// The fault that an error about the group's positions means.
     fn of_group(&self, error: &KafkaError) -> Fault {
-        let fault = fault(Operation::Restore, error);
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
-                fault.lacking(Resource::Group(self.group_id.clone()), Right::Describe)
-            }
-            _ => fault,
-        }
+        let found = fault(Operation::Restore, error);
+        naming(found, error, Right::Describe, || Resource::Group(self.group_id.clone()))
     }
 
     /// Whether the group may be seen; where its coordinator does not say within three seconds, as that of the first group

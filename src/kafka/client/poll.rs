@@ -15,7 +15,7 @@ use super::{
         rights::{Resource, Right},
     },
     clock,
-    error::{fault, is_of_connections},
+    error::{fault, is_of_connections, naming},
     journal::Quiet,
 };
 
@@ -42,14 +42,13 @@ pub fn next<'c>(
                 return Err(Fault::new(operation, FaultClass::Setup, text));
             }
             Some(Err(error)) => {
-                let mut fault = fault(operation, &error);
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+                let fault = naming(fault(operation, &error), &error, Right::Read, || {
                     let topic = consumer
                         .assignment()
                         .ok()
                         .and_then(|list| Some(list.elements().first()?.topic().to_owned()));
-                    fault = fault.lacking(Resource::Topic(topic.unwrap_or_default()), Right::Read);
-                }
+                    Resource::Topic(topic.unwrap_or_default())
+                });
                 if fault.class != FaultClass::Retriable {
                     return Err(fault);
                 }

@@ -32,7 +32,7 @@ use super::{
     },
     clock, config,
     consumer::{Lent, Member},
-    error::fault,
+    error::{fault, naming},
     log::Signals,
 };
 use crate::{codec::rulesets, domain::visible::visible, telemetry};
@@ -125,10 +125,8 @@ impl ProducerContext for Noted {
         if let Err((error, message)) = result {
             let class = class_of(error, &self.topics, message.topic(), FaultClass::NeedsAbort);
             let text = format!("a message to {} [{}]: {error}", message.topic(), message.partition());
-            let mut fault = Fault::new(Operation::Flush, class, text);
-            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
-                fault = fault.lacking(Resource::Topic(message.topic().to_owned()), Right::Write);
-            }
+            let topic = || Resource::Topic(message.topic().to_owned());
+            let fault = naming(Fault::new(Operation::Flush, class, text), error, Right::Write, topic);
             let dropped = [Some(RDKafkaErrorCode::PurgeQueue), Some(RDKafkaErrorCode::PurgeInflight)];
             let is_dropped = dropped.contains(&error.rdkafka_error_code());
             let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,6 +135,17 @@ impl ProducerContext for Noted {
             }
             self.failed.store(true, Ordering::Release);
         }
+    }
+}
+
+/// What a call says, or else what brought it about: where the transaction can only be aborted, and that was not the call
+/// itself. A call whose fate is open, or that is made again, stays so whatever went wrong before.
+fn because(found: Fault, cause: Option<Fault>) -> Fault {
+    match cause {
+        Some(cause) if found.class == FaultClass::NeedsAbort && found.operation != Operation::Abort => {
+            Fault { operation: found.operation, ..cause }
+        }
+        _ => found,
     }
 }
 
@@ -222,8 +231,7 @@ impl Producer {
                 let inputs = format!("{} and topic {}", self.topics.pos_events, self.topics.account_events);
                 found.lacking(Resource::Topic(inputs), Right::Read)
             }
-            (_, Some(cause)) => Fault { operation, ..cause },
-            _ => found,
+            (_, cause) => because(found, cause),
         }
     }
 
@@ -422,5 +430,25 @@ impl TransactionalProducer<Member> for Producer {
 
     fn disturbed(&self) -> bool {
         self.spent.load(Ordering::Relaxed) || self.base.context().signals.disturbed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_never_settles_the_fate_of_a_call_that_is_open() {
+        let cause = || Some(Fault::new(Operation::Flush, FaultClass::Setup, "a right is missing"));
+        let class = |operation, class| because(Fault::new(operation, class, "said"), cause()).class;
+        assert_eq!(class(Operation::Commit, FaultClass::NeedsAbort), FaultClass::Setup);
+        assert_eq!(class(Operation::Produce, FaultClass::NeedsAbort), FaultClass::Setup);
+        for operation in [Operation::Commit, Operation::Abort, Operation::Offsets] {
+            assert_eq!(class(operation, FaultClass::Retriable), FaultClass::Retriable, "{operation:?}");
+            assert_eq!(class(operation, FaultClass::Fatal), FaultClass::Fatal, "{operation:?}");
+        }
+        assert_eq!(class(Operation::Abort, FaultClass::NeedsAbort), FaultClass::NeedsAbort);
+        let alone = because(Fault::new(Operation::Commit, FaultClass::NeedsAbort, "said"), None);
+        assert_eq!(alone.text, "said");
     }
 }
