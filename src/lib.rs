@@ -2,7 +2,7 @@
 //!
 //! The core (`domain`, `state`, `checks`, `engine`) is pure and deterministic: records in, effects
 //! out. Formats, Kafka, HTTP and files are shells around it; imports point one way only, which
-//! `tests/architecture.rs` holds.
+//! `tests/it/architecture.rs` holds.
 
 pub mod allocator;
 pub mod app;

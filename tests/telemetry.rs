@@ -1,8 +1,5 @@
 //! Metrics and log lines as they leave the process: documented, asked for by those names alone, and without card data.
 
-#[path = "run/process.rs"]
-#[allow(dead_code, reason = "the tests of the worker use all of it")]
-mod process;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use process::{Running, WITHIN, scene};
+use support::process::{Running, WITHIN, scene};
 use support::stream::{Fed, Published, engine, options};
 use support::{Message, kafka};
 use tillgate::codec::KnownSchemas;

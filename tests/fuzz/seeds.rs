@@ -15,7 +15,7 @@ use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::load::{Encoder, Framing, Generated, MistakeShares, Settings, World};
 use tillgate::pipeline::{Input, OutcomeEncoding, Partition, PartitionOptions};
 
-use super::history::{SETS, history};
+use super::support::history::{SETS, history};
 use super::support::stream::{Published, engine, options};
 
 /// What a target begins with, and words that mean something to it.

@@ -3,9 +3,12 @@
 #![allow(dead_code, unused_imports, reason = "every test binary uses its own part of this module")]
 
 pub mod acl;
+pub mod history;
 pub mod kafka;
+pub mod process;
 pub mod proxy;
 mod records;
+pub mod scene;
 pub mod stream;
 
 use std::fs::File;

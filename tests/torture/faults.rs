@@ -8,9 +8,9 @@ use tillgate::load::draw::Draw;
 
 use crate::cluster::{BROKERS, Cluster};
 use crate::plan::{Fault, Protocol, Round};
-use crate::scene::{Running, Scene};
 use crate::support::eventually;
 use crate::support::proxy::Proxy;
+use crate::support::scene::{Running, Scene};
 
 /// How long it may take until all is decided that was there at the end of a fault: sessions, transactions and brokers'
 /// sessions run out within ten seconds each, and a worker that is built anew again and again pauses up to 15 s.

@@ -12,7 +12,7 @@ use tillgate::domain::account_event::{AccountChange, AccountEvent as Decoded};
 use tillgate::pipeline::{Partition as Pipeline, PartitionOptions, Restore};
 
 use crate::checker::{AccountEvent, Event, Evidence, Outcome, Partition, Standing, Topic};
-use crate::scene::{Scene, WITHIN};
+use crate::support::scene::{Scene, WITHIN};
 use crate::support::stream::{SCHEMAS, engine, options};
 use crate::support::{Record, eventually};
 

@@ -19,7 +19,7 @@ use tillgate::domain::hashing::hash64;
 use tillgate::load::{Encoder, Generated, MistakeShares, Settings, World};
 
 use crate::plan::Round;
-use crate::scene::Scene;
+use crate::support::scene::Scene;
 
 /// Few enough that each has many events, many enough for every partition.
 const ACCOUNTS: u32 = 2_000;

@@ -1,6 +1,6 @@
 //! What is wrong between a client and the brokers, in words that say what to change. A client tells it in log lines of
 //! facility `FAIL` alone: the call that waits for an answer only says that none came. Never says more than the line
-//! does; the texts of librdkafka and OpenSSL that are looked for are held to a real broker by `tests/secured.rs`.
+//! does; the texts of librdkafka and OpenSSL that are looked for are held to a real broker by `tests/it/secured.rs`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,7 +1,7 @@
 //! What is fuzzed: a function for each kind of bytes that come from outside. Each takes any bytes at all and holds more
 //! than that nothing panics: what is read is written and read alike, what is answered is answered once and within bounds.
 //!
-//! The crate of cargo-fuzz (`fuzz/`) and the run on stable (`tests/fuzz.rs`) include this folder by its path, so that the
+//! The crate of cargo-fuzz (`fuzz/`) and the run on stable (`tests/fuzz/main.rs`) include this folder by its path, so that the
 //! two cannot differ. Never draws by chance and never asks a clock: the same bytes do the same.
 #![allow(clippy::missing_panics_doc, clippy::panic, reason = "a panic is how a target says what is wrong")]
 

@@ -1,0 +1,277 @@
+//! The basket checks over real baskets: invoices of the standards' own examples, every basket of two shops, and the same
+//! with one figure changed. What passes and what is refused is said by the data's labels, never by this program.
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use crate::support::stream::{SCHEMAS, Said, answer, engine, options};
+use proptest::prelude::*;
+use tillgate::codec::json::{read_pos_event, write_pos_event};
+use tillgate::domain::decimal::Rounding;
+use tillgate::domain::pos_event::PosEvent;
+use tillgate::domain::{Decimal, Field};
+use tillgate::engine::Engine;
+use tillgate::pipeline::Input;
+use tillgate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
+
+/// Codes of checks 8 to 11.
+const SUMS: [&str; 4] = ["pos.item.gross", "pos.item.unit", "400.102", "pos.total.tax"];
+/// Code of check 12.
+const NO_ITEMS: &str = "pos.items.none";
+
+/// Lines hold amounts of the whole line, accounts open by themselves, and no limit of the form ends the evaluation.
+const REAL: [&str; 6] = [
+    "checks.basket.item_amounts=line",
+    "checks.account.unknown=open",
+    "checks.form.length.items_max=10000",
+    // totals of the web shop can have tenths of a cent, unit prices of invoices ten decimals
+    "checks.form.decimals.enabled=false",
+    "checks.form.quantity.excess_discount=allow",
+    "checks.form.quantity.returns=allow",
+];
+
+fn real(tolerances: [&str; 2]) -> Arc<Engine> {
+    let line = format!("checks.basket.line_tolerance={}", tolerances[0]);
+    let total = format!("checks.basket.total_tolerance={}", tolerances[1]);
+    engine(&[&REAL.map(str::to_owned)[..], &[line, total]].concat())
+}
+
+/// Codes of the answer to an event as it stands in a file; the evaluation must have come to the basket.
+fn codes(engine: &Arc<Engine>, line: &str) -> Vec<&'static str> {
+    let event = read_pos_event(line.as_bytes()).expect("an event");
+    let said = answer(engine, event.account_number.as_deref().expect("an account"), line.as_bytes());
+    let form = said.messages.iter().find(|message| message.code.starts_with("400.0"));
+    assert!(form.is_none(), "the form ends the evaluation: {form:?}");
+    said.codes()
+}
+
+/// Every `agree` is let through by checks 8 to 11, every `disagree` is refused by one of them.
+fn assert_labels_hold(events: &str, labels: &str, tolerances: [&str; 2]) {
+    let Some(shared) = crate::support::shared() else { return };
+    let folder = shared.join("data/invoices");
+    let engine = real(tolerances);
+    let (mut agree, mut disagree) = (0, 0);
+    let pairs =
+        crate::support::read_jsonl(folder.join(events)).zip(crate::support::read_jsonl(folder.join(labels)));
+    for (place, (event, label)) in pairs.enumerate() {
+        let label: serde_json::Value = serde_json::from_str(&label).expect("a label");
+        let codes = codes(&engine, &event);
+        let refused = codes.iter().any(|code| SUMS.contains(code));
+        match label["expected"].as_str() {
+            Some("agree") => {
+                agree += 1;
+                assert!(!refused, "{events} line {}: {codes:?} on {label}", place + 1);
+            }
+            Some("disagree") => {
+                disagree += 1;
+                assert!(refused, "{events} line {}: {codes:?} on {label}", place + 1);
+            }
+            other => panic!("{labels} line {}: {other:?}", place + 1),
+        }
+    }
+    assert!(agree > 20 && disagree > 5, "{agree} agree, {disagree} disagree");
+}
+
+#[test]
+fn invoices_with_exact_line_tax_are_let_through_or_refused_as_labelled() {
+    assert_labels_hold("events_exact.jsonl", "labels.jsonl", ["0.02", "0.01"]);
+}
+
+#[test]
+fn invoices_with_line_tax_in_cents_are_let_through_or_refused_as_labelled() {
+    assert_labels_hold("events_cent.jsonl", "labels.jsonl", ["0.03", "0.05"]);
+}
+
+#[test]
+fn arithmetic_cases_of_the_standard_are_let_through_or_refused_as_labelled() {
+    assert_labels_hold("unit_events.jsonl", "unit_labels.jsonl", ["0.02", "0.01"]);
+}
+
+/// Keeps the outcomes that speak of the basket.
+#[derive(Default)]
+struct BasketMessages {
+    outcomes: u64,
+    found: Vec<String>,
+}
+
+impl CheckSink for BasketMessages {
+    fn outcome(&mut self, value: &[u8]) -> Result<(), ReplayError> {
+        self.outcomes += 1;
+        let text = std::str::from_utf8(value).expect("JSON");
+        // Almost every outcome holds no such code: reading them all would take longer than deciding.
+        let speaks = SUMS.iter().chain([&NO_ITEMS]).any(|code| text.contains(code));
+        if self.found.len() < 5 && (speaks || text.contains("\"code\":\"400.0")) {
+            self.found.push(text.to_owned());
+        }
+        Ok(())
+    }
+
+    fn dead_letter(&mut self, _: Input, line: u64, why: &str) {
+        self.found.push(format!("line {line}: {why}"));
+    }
+
+    fn progress(&mut self, _: u64) {}
+}
+
+/// No message of the form and of checks 8 to 12 on any event of a shop, at a thousandth of the tolerance: prices that the
+/// supermarket's data has by division are rounded to ten decimals.
+fn assert_every_basket_adds_up(file: &str, events: u64) {
+    let Some(shared) = crate::support::shared() else { return };
+    let options = CheckOptions {
+        pos_events: open(&shared.join("data/baskets").join(file)).expect("the file"),
+        account_events: None,
+        partitions: 2,
+        threads: 2,
+        engine: real(["0.00002", "0.01"]),
+        options: options(),
+        schemas: &*SCHEMAS,
+    };
+    let mut sink = BasketMessages::default();
+    let summary = check(options, &mut sink).expect("a run to the end");
+    assert!(sink.found.is_empty(), "{:#?}", sink.found);
+    assert_eq!(summary.records, [events, 0]);
+    // Holds that run out on the way give outcomes of their own.
+    assert!(sink.outcomes >= events, "{}", sink.outcomes);
+}
+
+#[test]
+fn every_basket_of_the_supermarket_adds_up() {
+    assert_every_basket_adds_up("completejourney_events.jsonl.zst", 47_034);
+}
+
+#[test]
+fn every_basket_of_the_web_shop_adds_up() {
+    assert_every_basket_adds_up("uci_online_retail_events.jsonl.zst", 25_900);
+}
+
+/// A spread of real baskets that add up to the cent: of both shops, and invoices whose lines do.
+static BASKETS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let Some(shared) = crate::support::shared() else { return Vec::new() };
+    let data = shared.join("data");
+    let spread = |file: &Path, step: usize, most: usize| {
+        crate::support::read_jsonl(file).step_by(step).take(most).collect::<Vec<_>>()
+    };
+    let mut baskets = spread(&data.join("baskets/completejourney_events.jsonl.zst"), 13, 200);
+    baskets.extend(spread(&data.join("baskets/uci_online_retail_events.jsonl.zst"), 7, 200));
+    baskets.extend(spread(&data.join("invoices/events_exact.jsonl"), 1, usize::MAX));
+    baskets.retain(|line| codes(&STRICT, line).iter().all(|code| !SUMS.contains(code)));
+    baskets
+});
+
+/// Every cent counts, on a line as in a total.
+static STRICT: LazyLock<Arc<Engine>> = LazyLock::new(|| real(["0.0099", "0.01"]));
+
+/// One figure of a basket, and what is done to it.
+#[derive(Clone, Copy, Debug)]
+enum Spoil {
+    Gross,
+    UnitPrice,
+    Tax,
+    Net,
+    TotalAmount,
+    TotalTax,
+    DropLine,
+}
+
+const SPOILS: [Spoil; 7] = [
+    Spoil::Gross,
+    Spoil::UnitPrice,
+    Spoil::Tax,
+    Spoil::Net,
+    Spoil::TotalAmount,
+    Spoil::TotalTax,
+    Spoil::DropLine,
+];
+
+/// Adds `cents` to a figure that is stated.
+fn add(field: &mut Field<'_, Decimal>, cents: i64) -> bool {
+    const CENT: i128 = 10_000;
+    let Some(value) = field.value().and_then(|value| value.quantize(6, Rounding::HalfUp)) else {
+        return false;
+    };
+    let moved = i128::from(value.units()) + i128::from(cents) * CENT;
+    *field = Field::Value(Decimal::new(moved, 6).expect("18 digits"));
+    true
+}
+
+/// Spoils the event; says what the answer must name, or nothing where the figure is not there or does not count.
+fn spoil(
+    event: &mut PosEvent<'_>,
+    what: Spoil,
+    line: usize,
+    cents: i64,
+) -> Option<Vec<(&'static str, String)>> {
+    let gross = ("pos.item.gross", format!("items[{line}].grossAmount"));
+    let unit = ("pos.item.unit", format!("items[{line}].grossAmount"));
+    let total = ("400.102", "totalAmount".to_owned());
+    let tax = ("pos.total.tax", "totalTax".to_owned());
+    let item = event.items.get_mut(line)?;
+    let done = match what {
+        Spoil::Gross => add(&mut item.gross_amount, cents),
+        Spoil::UnitPrice => {
+            // A cent on the price of a thousandth is no cent on the line.
+            let quantity = item.quantity.value()?.exact()?.0.unsigned_abs();
+            quantity >= tillgate::domain::Decimal::new(1, 0)?.exact()?.0.unsigned_abs()
+                && add(&mut item.unit_price, cents)
+        }
+        Spoil::Tax => add(&mut item.tax_amount, cents),
+        Spoil::Net => add(&mut item.net_amount, cents),
+        Spoil::TotalAmount => add(&mut event.total_amount, cents),
+        Spoil::TotalTax => add(&mut event.total_tax, cents),
+        Spoil::DropLine => {
+            let exact = |field: &Field<'_, Decimal>| field.value().and_then(Decimal::exact);
+            let counts =
+                exact(&item.gross_amount)?.0.unsigned_abs() >= Decimal::new(1, 2)?.exact()?.0.unsigned_abs();
+            let taxed =
+                exact(&item.tax_amount)?.0.unsigned_abs() >= Decimal::new(1, 2)?.exact()?.0.unsigned_abs();
+            event.items.remove(line);
+            if !counts || event.items.is_empty() {
+                return None;
+            }
+            return Some(if taxed { vec![total, tax] } else { vec![total] });
+        }
+    };
+    done.then(|| match what {
+        Spoil::Gross => vec![gross, unit, total],
+        Spoil::UnitPrice => vec![gross],
+        Spoil::Tax => vec![unit, tax],
+        Spoil::Net => vec![unit],
+        Spoil::TotalAmount => vec![total],
+        Spoil::TotalTax => vec![tax],
+        Spoil::DropLine => Vec::new(),
+    })
+}
+
+fn named(said: &Said) -> Vec<(&'static str, String)> {
+    let basket = said.messages.iter().filter(|message| SUMS.contains(&message.code));
+    basket.map(|message| (message.code, message.field.clone().expect("a field"))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_figure_changed_by_a_cent_or_more_is_refused_and_named(
+        place in any::<prop::sample::Index>(),
+        line in any::<prop::sample::Index>(),
+        what in prop::sample::select(&SPOILS[..]),
+        cents in prop_oneof![Just(1i64), Just(-1), Just(3), Just(-3), 2i64..100_000, -100_000i64..-2],
+    ) {
+        if BASKETS.is_empty() {
+            return Ok(());
+        }
+        let source = place.get(&BASKETS);
+        let mut event = read_pos_event(source.as_bytes()).expect("an event");
+        let line = line.index(event.items.len());
+        // Half a cent that is missing may hide a cent that is added: two cents cannot hide.
+        let cents = if source.contains("INVX") { cents * 2 } else { cents };
+        let expected = spoil(&mut event, what, line, cents);
+        prop_assume!(expected.is_some(), "the figure is not there or does not count");
+        let mut value = Vec::new();
+        write_pos_event(&event, &mut value);
+        let said = answer(&STRICT, event.account_number.as_deref().unwrap_or_default(), &value);
+        prop_assume!(!said.codes().contains(&"400.003"), "a purchase below zero is not for the basket to say");
+        prop_assert_eq!(Some(named(&said)), expected, "{}", String::from_utf8_lossy(&said.value));
+        prop_assert_eq!(said.verdict.symbol(), "Rejected");
+    }
+}

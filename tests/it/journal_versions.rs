@@ -1,0 +1,124 @@
+//! Journals of every format version that was ever written: each still restores, whole and trimmed, to what it held then.
+//!
+//! `tests/journals/vN.zst` holds the journal of a partition as format N wrote it, `vN.txt` what was in it. A version that
+//! is no longer written cannot be made again: `UPDATE_GOLDEN=1` writes that of the present version alone.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::history::{SETS, history};
+use crate::support::stream::{Published, engine, options};
+use tillgate::codec::journal::{Reader, VERSION, Writer, read_record};
+use tillgate::load::draw::Draw;
+use tillgate::pipeline::{Partition, PartitionOptions, Restore};
+
+fn path(version: u8, kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/journals/v{version}.{kind}"))
+}
+
+fn small() -> PartitionOptions {
+    PartitionOptions {
+        checkpoint_events_per_account: 1,
+        rotation_events_min: 60,
+        journal_record_bytes_max: 8 << 10,
+        ..options()
+    }
+}
+
+/// What an operator would call the state: enough to notice a field that is read wrongly, in words that outlive the code.
+fn described(partition: &Partition) -> String {
+    let state = partition.state();
+    let mut text = format!(
+        "positions {:?}, stream time {}, {} accounts\n",
+        partition.positions(),
+        state.stream_time(),
+        state.accounts().len()
+    );
+    let mut accounts: Vec<_> = state.accounts().iter().collect();
+    accounts.sort_by(|left, right| left.number.cmp(&right.number));
+    for account in accounts {
+        let _ = writeln!(
+            text,
+            "{} revision {} balance {} fees {} limit {} held {} correctable {} {} standing {:05b} {:?} {:?} \
+             holds {:?} recent {:?}",
+            account.number,
+            account.revision,
+            account.balance,
+            account.fees,
+            account.limit,
+            account.held(),
+            account.purchases_correctable,
+            account.withdrawals_correctable,
+            account.standing.0,
+            account.currency,
+            account.country,
+            account.holds().iter().map(|hold| (hold.expires.0, hold.held.to_string())).collect::<Vec<_>>(),
+            account.recent.iter().map(|recent| (recent.time.0, recent.id)).collect::<Vec<_>>(),
+        );
+    }
+    text
+}
+
+/// A journal with several rotations, and records that had to be split.
+fn write(version: u8) {
+    let engine = engine(&SETS);
+    let history = history(&engine, 4, 400, 1);
+    let (mut partition, mut draw) = (Partition::new(engine, 0, small()), Draw::of_slot(4, 9));
+    let (mut journal, mut rest) = (Writer::default(), &history[..]);
+    while !rest.is_empty() {
+        let (batch, after) = rest.split_at((draw.between(1, 40) as usize).min(rest.len()));
+        let mut published = Published::default();
+        batch.iter().for_each(|fed| published.feed(&mut partition, fed));
+        for record in partition.journal("tillgate-till-1-0").records {
+            journal.unsigned(record.len() as u64);
+            journal.0.extend_from_slice(&record);
+        }
+        partition.committed();
+        rest = after;
+    }
+    fs::create_dir_all(path(version, "zst").parent().expect("a folder")).expect("a folder");
+    fs::write(path(version, "zst"), zstd::encode_all(&*journal.0, 19).expect("compressed")).expect("written");
+    fs::write(path(version, "txt"), described(&partition)).expect("written");
+}
+
+fn records(version: u8) -> Vec<Vec<u8>> {
+    let file = fs::File::open(path(version, "zst")).expect("the journal of that version");
+    let bytes = zstd::decode_all(file).expect("compressed by zstd");
+    let (mut reader, mut records) = (Reader::new(&bytes), Vec::new());
+    while !reader.is_empty() {
+        let length = reader.count().expect("a length");
+        records.push(reader.take(length).expect("a record").to_vec());
+    }
+    records
+}
+
+fn restored(records: &[Vec<u8>]) -> Partition {
+    let mut restore = Restore::new(Partition::new(engine(&SETS), 0, small()));
+    for record in records {
+        restore.on_record(record).expect("a record that follows");
+    }
+    restore.finish().expect("a whole journal")
+}
+
+#[test]
+fn journals_of_every_format_version_restore_to_what_they_held() {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        write(VERSION);
+    }
+    for version in 1..=VERSION {
+        let records = records(version);
+        assert!(records.iter().all(|record| record[0] == version), "a journal of version {version}");
+        let expected = fs::read_to_string(path(version, "txt")).expect("what it held");
+        assert_eq!(described(&restored(&records)), expected, "version {version}, whole");
+
+        let heads: Vec<_> = records.iter().map(|record| read_record(record).expect("a head").head).collect();
+        let last_whole = heads.iter().rposition(|head| head.rotation_completes).expect("a complete rotation");
+        let begins = heads[..=last_whole]
+            .iter()
+            .rposition(|head| head.rotation_begins && head.part == 0)
+            .expect("where it begins");
+        assert!(begins > 0, "something before it is cut off");
+        assert_eq!(described(&restored(&records[begins..])), expected, "version {version}, trimmed");
+    }
+}

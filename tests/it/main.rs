@@ -1,0 +1,43 @@
+//! All tests that can share a process, in one binary: linked once, with one broker of each kind for all of them. The name
+//! of a test begins with that of its file: `cargo test --test it proof::`.
+//!
+//! Outside stand those that need a process of their own: `sim` (catches panics by a hook of its own, and keeps processors
+//! busy), `torture` (kills brokers, by the hour if asked), `fuzz` (its allocator counts) and `telemetry` (sets the recorder,
+//! the log and the panic hook of its process).
+
+mod admin;
+mod architecture;
+mod archive;
+mod bad_input;
+mod baskets;
+mod bounds;
+mod codec_avro;
+mod codec_json;
+mod config;
+mod config_checks;
+mod demo;
+mod docker;
+mod docs;
+mod dump;
+mod golden;
+mod harness;
+mod hole;
+mod journal_versions;
+mod load;
+mod load_answers;
+mod load_files;
+mod load_kafka;
+mod proof;
+mod readme;
+mod registry;
+mod repartition;
+mod replay;
+mod replay_kafka;
+mod restore;
+mod run;
+mod secured;
+mod state;
+#[path = "../support/mod.rs"]
+mod support;
+mod topic_files;
+mod vectors;

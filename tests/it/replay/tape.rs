@@ -1,0 +1,311 @@
+//! A partition's recorded topics in memory, written by the pipeline as a worker would: batches, some of them aborted and
+//! done again, transactions that end in markers, dead letters with their headers. Alterations are the tests'.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tillgate::codec::KnownSchemas;
+use tillgate::codec::journal::read_record;
+use tillgate::codec::rulesets::{hash_of, hash_text, write_change};
+use tillgate::config::{Sources, load};
+use tillgate::domain::dead_letter::{
+    ATTEMPT, ERROR_CODE, ERROR_MESSAGE, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC,
+};
+use tillgate::domain::outcome::Outcome;
+use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
+use tillgate::engine::Engine;
+use tillgate::load::draw::Draw;
+use tillgate::pipeline::{InRecord, Input, Output, Partition, PartitionOptions};
+use tillgate::replay::{
+    From, Ground, Kept, Letters, Recorded, ReplayError, Report, Rulebook, Source, VerifyOptions, verify,
+};
+
+use crate::support::stream::{Fed, SCHEMAS, options};
+
+/// A record of any topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rec {
+    pub offset: i64,
+    pub timestamp_millis: i64,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Rec {
+    fn keep(&self, kept: &mut Kept) {
+        let headers = self.headers.iter();
+        kept.set(&TopicRecord {
+            topic: "",
+            partition: 0,
+            offset: self.offset,
+            timestamp_millis: self.timestamp_millis,
+            timestamp_kind: TimestampKind::CreateTime,
+            key: self.key.as_deref(),
+            headers: headers
+                .map(|(name, value)| RecordHeader { name: name.as_bytes(), value: Some(value) })
+                .collect(),
+            value: self.value.as_deref(),
+        });
+    }
+}
+
+/// Everything that was recorded of partition 0.
+#[derive(Clone, Debug, Default)]
+pub struct Tape {
+    pub inputs: [Vec<Rec>; 2],
+    pub starts: [i64; 2],
+    pub outcomes: Vec<Rec>,
+    pub letters: Vec<Rec>,
+    pub journal: Vec<Rec>,
+    /// Once the journal is read up to the first offset, what is before the second is deleted.
+    pub trimmed: Option<(i64, i64)>,
+    pub rulesets: Vec<(String, String)>,
+}
+
+/// An engine and its text.
+pub fn ruleset(sets: &[&str]) -> (Arc<Engine>, String) {
+    let overrides = sets.iter().map(|set| (*set).to_owned()).collect();
+    let settings =
+        load(&Sources { overrides, ..Sources::default() }).unwrap_or_else(|faults| panic!("{faults}"));
+    let text = settings.canonical_text().to_owned();
+    (Arc::new(Engine::new(settings.checks, settings.texts, &text)), text)
+}
+
+/// Writes a tape. It is under way: what a batch made goes to the tape once the batch is committed.
+pub struct Recorder {
+    pub partition: Partition,
+    pub tape: Tape,
+    draw: Draw,
+    options: PartitionOptions,
+    batch: Batch,
+}
+
+#[derive(Default)]
+struct Batch {
+    attempt: u32,
+    outcomes: Vec<(Vec<u8>, Vec<u8>)>,
+    letters: Vec<Rec>,
+}
+
+impl Recorder {
+    /// With small checkpoints, so that a short journal has some.
+    pub fn new((engine, text): &(Arc<Engine>, String), seed: u64, options: PartitionOptions) -> Self {
+        let mut recorder = Self {
+            partition: Partition::new(Arc::clone(engine), 0, options.clone()),
+            tape: Tape::default(),
+            draw: Draw::of_slot(seed, 11),
+            options,
+            batch: Batch::default(),
+        };
+        recorder.keep(text);
+        recorder
+    }
+
+    fn keep(&mut self, text: &str) {
+        self.tape.rulesets.push((hash_text(hash_of(text)), text.to_owned()));
+    }
+
+    /// Another process takes over: another ruleset, perhaps another encoding.
+    pub fn hand_over(&mut self, (engine, text): &(Arc<Engine>, String), options: PartitionOptions) {
+        let mut restore =
+            tillgate::pipeline::Restore::new(Partition::new(Arc::clone(engine), 0, options.clone()));
+        for record in &self.tape.journal {
+            restore.on_record(record.value.as_deref().expect("a value")).expect("a journal");
+        }
+        self.partition = restore.finish().expect("a journal");
+        self.options = options;
+        self.keep(text);
+    }
+
+    /// Decides a part of a history in batches; `failing` is given up at its offset, as after a defect.
+    pub fn record(&mut self, history: &[Fed], failing: Option<(Input, i64)>) {
+        let mut rest = history;
+        while !rest.is_empty() {
+            let (batch, after) = rest.split_at((self.draw.between(1, 30) as usize).min(rest.len()));
+            if self.draw.per_mille(200) {
+                self.decide(batch, failing);
+                self.partition.journal("aborted");
+                self.partition.aborted();
+                self.batch = Batch::default();
+            }
+            self.decide(batch, failing);
+            self.commit();
+            rest = after;
+        }
+        for fed in history {
+            let (offset, key, value) = (fed.offset, fed.key.clone(), fed.value.clone());
+            let headers = vec![("trace".to_owned(), b"\x00t".to_vec())];
+            let timestamp_millis = fed.timestamp_millis;
+            self.tape.inputs[fed.input as usize].push(Rec { offset, timestamp_millis, key, value, headers });
+        }
+    }
+
+    fn decide(&mut self, batch: &[Fed], failing: Option<(Input, i64)>) {
+        for fed in batch {
+            if failing == Some((fed.input, fed.offset)) {
+                self.batch.attempt = 4;
+                self.partition.on_failed_record(&fed.record(), &mut self.batch);
+            } else {
+                self.batch.attempt = 1;
+                let taken = self.partition.on_record(&*SCHEMAS, &fed.record(), &mut self.batch);
+                taken.unwrap_or_else(|interrupt| panic!("{fed:?}: {interrupt}"));
+            }
+        }
+    }
+
+    fn commit(&mut self) {
+        let journal = self.partition.journal("tillgate-test-0");
+        self.partition.committed();
+        let batch = std::mem::take(&mut self.batch);
+        for (key, value) in batch.outcomes {
+            append(&mut self.tape.outcomes, Rec { key: Some(key), value: Some(value), ..Rec::default() });
+        }
+        for letter in batch.letters {
+            append(&mut self.tape.letters, letter);
+        }
+        for record in journal.records {
+            append(&mut self.tape.journal, Rec { value: Some(record), ..Rec::default() });
+        }
+        if let Some(change) = journal.ruleset_change {
+            self.tape.rulesets.push(write_change(0, &change));
+        }
+        for topic in [&mut self.tape.outcomes, &mut self.tape.letters, &mut self.tape.journal] {
+            // The marker of the transaction takes an offset.
+            if let Some(last) = topic.last_mut() {
+                last.timestamp_millis = -1;
+            }
+        }
+    }
+}
+
+fn append(topic: &mut Vec<Rec>, record: Rec) {
+    let next = topic.last().map_or(0, |last| last.offset + if last.timestamp_millis == -1 { 2 } else { 1 });
+    topic.push(Rec { offset: next, ..record });
+}
+
+impl Output for Batch {
+    fn outcome(&mut self, _outcome: &Outcome<'_>, key: &[u8], value: &[u8]) {
+        self.outcomes.push((key.to_vec(), value.to_vec()));
+    }
+
+    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+        let topic = &options().topics[record.input as usize];
+        let numbers = [record.partition.to_string(), record.offset.to_string(), self.attempt.to_string()];
+        let [partition, offset, attempt] = numbers;
+        let own = [
+            ("trace", "\x00t"),
+            (ERROR_CODE, code),
+            (ERROR_MESSAGE, message),
+            (SOURCE_TOPIC, topic),
+            (SOURCE_PARTITION, &partition),
+            (SOURCE_OFFSET, &offset),
+            (ATTEMPT, &attempt),
+        ];
+        let headers = own.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let (key, value) = (record.key.map(<[u8]>::to_vec), record.value.map(<[u8]>::to_vec));
+        self.letters.push(Rec { key, value, headers: headers.into(), ..Rec::default() });
+    }
+}
+
+/// Records, and where reading fails once because those before a later offset are deleted meanwhile.
+struct Reading {
+    records: std::vec::IntoIter<Rec>,
+    trimmed: Option<(i64, i64)>,
+}
+
+impl Source for Reading {
+    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
+        let next = self.records.as_slice().first();
+        if let (Some((at, _)), Some(next)) = (self.trimmed, next)
+            && next.offset >= at
+        {
+            return Err(ReplayError::Recorded("records were deleted".to_owned()));
+        }
+        Ok(self.records.next().map(|rec| rec.keep(record)).is_some())
+    }
+
+    fn begin_anew(&mut self) -> Result<bool, ReplayError> {
+        let Some((_, start)) = self.trimmed.take() else { return Ok(false) };
+        while self.records.as_slice().first().is_some_and(|next| next.offset < start) {
+            self.records.next();
+        }
+        Ok(true)
+    }
+}
+
+fn source(records: Vec<Rec>) -> Box<dyn Source> {
+    Box::new(Reading { records: records.into_iter(), trimmed: None })
+}
+
+impl Tape {
+    /// What a replay of it finds.
+    pub fn verify(&self, from: From) -> Report {
+        let mut rulebook = Rulebook::default();
+        for (key, value) in &self.rulesets {
+            rulebook.add_record(key.as_bytes(), Some(value.as_bytes()));
+        }
+        let topics = options().topics;
+        let (mut letters, mut kept) = (Letters::default(), Kept::default());
+        for letter in &self.letters {
+            letter.keep(&mut kept);
+            letters.add(0, &kept, &topics, |partition| partition == 0).expect("few letters");
+        }
+        let progress = AtomicU64::new(0);
+        let schemas = KnownSchemas::new().expect("schemas");
+        verify(VerifyOptions {
+            partitions: vec![0],
+            threads: 2,
+            from,
+            ground: Ground {
+                topics,
+                outcomes_topic: "pos.outcomes".to_owned(),
+                letters_topic: "pos.dead-letters".to_owned(),
+                rulebook: &rulebook,
+                schemas: &schemas,
+                progress: &progress,
+                division: options().division(),
+                table_seed: options().table_seed,
+            },
+            letters,
+            open: &|_| Ok(self.open()),
+        })
+    }
+
+    fn open(&self) -> Recorded {
+        let inputs = self.inputs.clone();
+        Recorded {
+            inputs: Box::new(move |positions| {
+                let from = |input: usize| {
+                    let records: Vec<Rec> =
+                        inputs[input].iter().filter(|rec| rec.offset >= positions[input]).cloned().collect();
+                    source(records)
+                };
+                Ok([from(0), from(1)])
+            }),
+            starts: self.starts,
+            outcomes: source(self.outcomes.clone()),
+            settled: i64::MAX,
+            journal: Some(Box::new(Reading {
+                records: self.journal.clone().into_iter(),
+                trimmed: self.trimmed,
+            })),
+            group: None,
+        }
+    }
+
+    /// Positions after each transaction of the journal, and whether a rotation is complete with it.
+    pub fn transactions(&self) -> Vec<([i64; 2], bool, bool)> {
+        let heads = self
+            .journal
+            .iter()
+            .map(|rec| read_record(rec.value.as_deref().expect("a value")).expect("a record").head);
+        let heads = heads.filter(|head| head.part + 1 == head.parts);
+        heads
+            .map(|head| {
+                let positions = head.positions.map(|position| position.unwrap_or(0));
+                (positions, head.rotation_begins, head.rotation_completes)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,118 @@
+//! Settings and topics of one test of the worker on a real Kafka, and a process of it in a thread.
+//! Never knows what is decided: the test hands the deciders in.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tillgate::kafka::decider::Deciders;
+use tillgate::kafka::failure::Fault;
+use tillgate::kafka::health::{Health, PartitionHealth};
+use tillgate::kafka::settings::{Settings, Topics};
+use tillgate::kafka::{client::Cluster, run, topics};
+
+use super::{Kafka, eventually};
+
+/// How long anything may take on a machine that is busy with a build.
+pub const WITHIN: Duration = Duration::from_secs(120);
+
+/// Topics and group of one test.
+pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
+    let name = kafka.topic("run");
+    let settings = Settings {
+        bootstrap_servers: kafka.bootstrap().to_owned(),
+        group_id: name.clone(),
+        transactional_id_prefix: name.clone(),
+        topics: named(&name),
+        ..Settings::default()
+    };
+    let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
+    let big = &[("max.message.bytes", "8388608")];
+    for topic in [&settings.topics.pos_events, &settings.topics.account_events] {
+        kafka.create_topic(topic, partitions as i32, big);
+    }
+    let layout = topics::Layout { partitions, replication: 0, retention: [None; 4], times: None };
+    // One broker may not have heard yet of the topics that another one shows.
+    let rows = eventually(WITHIN, "every broker to show the inputs", || {
+        let rows = topics::plan(cluster.admin(), &settings, layout).ok()?;
+        let inputs = [&settings.topics.pos_events, &settings.topics.account_events];
+        let is_made =
+            |row: &topics::Row| row.action == topics::Action::Create && inputs.contains(&&row.topic);
+        (!rows.iter().any(is_made)).then_some(rows)
+    });
+    topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");
+    eventually(WITHIN, "the topics to be as planned", || topics::verify(cluster.admin(), &settings).ok());
+    settings
+}
+
+/// The topics of the group of this name.
+pub fn named(name: &str) -> Topics {
+    Topics {
+        pos_events: format!("{name}.events"),
+        account_events: format!("{name}.accounts"),
+        pos_outcomes: format!("{name}.outcomes"),
+        dead_letters: format!("{name}.dead"),
+        journal: format!("{name}.journal"),
+        rulesets: format!("{name}.rulesets"),
+    }
+}
+
+/// A running process, in a thread; it ends when dropped.
+pub struct Running {
+    pub health: Arc<Health>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<(), Fault>>>,
+}
+
+impl Running {
+    /// Starts one that decides by `deciders`.
+    pub fn start<D: Deciders>(settings: &Settings, deciders: Arc<D>) -> Self {
+        let health = Arc::new(Health::new(settings.workers));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (settings, its_health, its_stop) = (settings.clone(), Arc::clone(&health), Arc::clone(&stop));
+        let thread =
+            std::thread::spawn(move || run(settings, "of a test", |_| deciders, its_health, &its_stop));
+        Running { health, stop, thread: Some(thread) }
+    }
+
+    /// Asks it to stop, after which it must end well.
+    pub fn stop(mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.thread.take().expect("stopped once").join().expect("no panic").expect("a start");
+    }
+
+    /// The partitions that it decides.
+    pub fn active(&self) -> Vec<i32> {
+        let partitions = self.health.partitions().into_iter();
+        let active = partitions.filter(|(_, health)| *health == PartitionHealth::Active);
+        active.map(|(number, _)| number).collect()
+    }
+
+    /// Waits until it decides on so many partitions, and has no other.
+    pub fn await_active(&self, count: usize) -> Vec<i32> {
+        eventually(WITHIN, &format!("{count} active partitions"), || {
+            let active = self.active();
+            (active.len() == count && self.health.partitions().len() == count).then_some(active)
+        })
+    }
+
+    /// Waits until a partition stands still for a reason with this part.
+    pub fn await_blocked(&self, partition: i32, part: &str) {
+        eventually(WITHIN, &format!("partition {partition} to be blocked: {part}"), || {
+            match self.health.partitions().get(&partition)? {
+                PartitionHealth::Blocked(text) if text.contains(part) => Some(()),
+                _ => None,
+            }
+        });
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
