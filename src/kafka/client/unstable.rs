@@ -6,7 +6,7 @@ use std::{ffi::CString, time::Duration};
 use rdkafka::{
     TopicPartitionList,
     bindings::{
-        rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new,
+        rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new, rd_kafka_AdminOptions_set_request_timeout,
         rd_kafka_AdminOptions_set_require_stable_offsets, rd_kafka_ListConsumerGroupOffsets,
         rd_kafka_ListConsumerGroupOffsets_destroy, rd_kafka_ListConsumerGroupOffsets_new,
         rd_kafka_ListConsumerGroupOffsets_result_groups, rd_kafka_admin_op_t, rd_kafka_error_code,
@@ -18,6 +18,11 @@ use rdkafka::{
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     types::RDKafkaRespErr,
 };
+
+/// The longest that the client may take over a question. One that it gives up itself while it looks for the coordinator is
+/// answered again when that is found, out of memory that was freed (librdkafka 2.12.1: `rd_kafka_admin_coord_request` and
+/// `rd_kafka_coord_req_fail` both let go of it). So whoever asks gives up instead.
+const NEVER_MILLIS: i32 = 3_600_000;
 
 /// Asks the group's coordinator whether any of the positions in `list` are held.
 ///
@@ -42,6 +47,7 @@ pub fn is_held<C: ClientContext>(
         if !refused.is_null() {
             rd_kafka_error_destroy(refused);
         }
+        rd_kafka_AdminOptions_set_request_timeout(options, NEVER_MILLIS, std::ptr::null_mut(), 0);
         let mut asked = rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), list.ptr());
         let queue = rd_kafka_queue_new(client.native_ptr());
         rd_kafka_ListConsumerGroupOffsets(client.native_ptr(), &raw mut asked, 1, options, queue);
