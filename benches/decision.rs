@@ -19,7 +19,7 @@ use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::record::RecordTime;
 use tillgate::engine::{Engine, Record};
 use tillgate::load::World;
-use tillgate::pipeline::{Input, OutcomeEncoding, Partition};
+use tillgate::pos::{Input, OutcomeEncoding, Partition};
 
 /// As in the binary.
 #[global_allocator]

@@ -11,7 +11,7 @@ use support::Feed;
 use tillgate::codec::avro::{self, POS_EVENT_SCHEMA};
 use tillgate::codec::journal::read_record;
 use tillgate::domain::pos_event::PosEvent;
-use tillgate::pipeline::{OutcomeEncoding, Restore};
+use tillgate::pos::{OutcomeEncoding, Restore};
 
 /// As in the binary.
 #[global_allocator]
@@ -39,7 +39,7 @@ fn main() {
     let bytes: usize = journal.iter().map(Vec::len).sum();
     let counts = journal.iter().filter_map(|record| read_record(record).ok());
     let (changes, states) = counts
-        .fold((0, 0), |(changes, states), record| (changes + record.changes.0, states + record.accounts));
+        .fold((0, 0), |(changes, states), record| (changes + record.changes.0, states + record.entries));
     println!("{} records of {bytes} bytes: {changes} changes, {states} full states", journal.len());
     let mut nanos = Vec::new();
     for _ in 0..number("RUNS", 10) {

@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use support::Feed;
 use tillgate::codec::json;
-use tillgate::pipeline::OutcomeEncoding;
+use tillgate::pos::OutcomeEncoding;
 
 struct Counting;
 
@@ -44,7 +44,7 @@ fn main() {
         feed.give(&mut partition, &made);
         partition.committed();
     }
-    let per_account = |partition: &tillgate::pipeline::Partition| {
+    let per_account = |partition: &tillgate::pos::Partition| {
         (LIVE.load(Ordering::Relaxed) - before) as u64 / partition.state().accounts().len() as u64
     };
     println!("{} accounts", partition.state().accounts().len());

@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod kafka;
 pub mod load;
 pub mod pipeline;
+pub mod pos;
 pub mod registry;
 pub mod replay;
 pub mod state;

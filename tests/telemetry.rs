@@ -13,10 +13,11 @@ use support::stream::{Fed, Published, engine, options};
 use support::{Message, kafka};
 use tillgate::codec::KnownSchemas;
 use tillgate::config::Secret;
+use tillgate::domain::flow::{InputPartition, Unit};
 use tillgate::domain::partitioner::Partitioner;
-use tillgate::kafka::partitions::Partitions;
 use tillgate::kafka::settings::Settings;
-use tillgate::pipeline::{Partition, PartitionOptions};
+use tillgate::kafka::units::Units;
+use tillgate::pos::{FLOW, Partition, PartitionOptions, Setup};
 use tillgate::telemetry::exporter::Exporter;
 use tillgate::telemetry::log::{Format, on_panic, subscriber};
 use tillgate::telemetry::{self, PartitionState, RebuildReason, RestoredFrom, TransactionResult};
@@ -36,6 +37,9 @@ fn names_in(text: &str) -> BTreeSet<String> {
     words.map(str::to_owned).collect()
 }
 
+const UNIT: Unit = Unit { flow: &FLOW, partition: 3 };
+const INPUT: InputPartition = InputPartition { unit: UNIT, input: 0 };
+
 /// Every metric once, with one value for each label.
 fn count_everything() {
     telemetry::events("Accepted", 3);
@@ -46,17 +50,17 @@ fn count_everything() {
     telemetry::batch(7_000);
     telemetry::consumer_queue(1, 20_000, 6_400_000);
     telemetry::producer_queue_full();
-    telemetry::held(3, 12);
+    telemetry::held(UNIT, 12);
     telemetry::lost_input("account_events", 3);
-    telemetry::consumer_lag("pos_events", 3, 17);
-    telemetry::open_transaction_age("pos_events", 3, Duration::from_secs(75));
-    telemetry::accounts(3, 1_000_000);
+    telemetry::consumer_lag(INPUT, 17);
+    telemetry::open_transaction_age(INPUT, Duration::from_secs(75));
+    telemetry::entries(UNIT, 1_000_000);
     telemetry::partitions(PartitionState::Active, 4);
-    telemetry::restored(RestoredFrom::Standby, 1_000_000, Duration::from_millis(640));
+    telemetry::restored(&FLOW, RestoredFrom::Standby, 1_000_000, Duration::from_millis(640));
     telemetry::restore_records(70);
     telemetry::misplaced_records("pos_events", 2);
-    telemetry::standby_lag(4, 12);
-    telemetry::standby_accounts(4, 1_000_000);
+    telemetry::standby_lag(UNIT, 12);
+    telemetry::standby_entries(UNIT, 1_000_000);
     telemetry::worker_rebuild(RebuildReason::Fenced);
     telemetry::producer_rebuilds(1);
     telemetry::build_info("0123");
@@ -291,17 +295,17 @@ fn bad_events_from_kafka_leave_nothing_private_in_the_log_lines() {
     let lines = all_lines();
     let settings = scene(kafka, 1);
     kafka.produce(
-        &settings.topics.pos_events,
+        settings.topics.pos_events(),
         bad_events().into_iter().map(|event| Message::new(ACCOUNT, event)),
     );
     let options = PartitionOptions {
-        topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
+        topics: [settings.topics.pos_events().to_owned(), settings.topics.account_events().to_owned()],
         ..options()
     };
     let schemas = KnownSchemas::new().expect("the contract's schemas");
-    let deciders = Arc::new(Partitions::new(engine::<&str>(&[]), options, Arc::new(schemas)));
+    let deciders = Arc::new(Units::of(Setup::new(engine::<&str>(&[]), options, Arc::new(schemas))));
     let running = Running::start(&settings, deciders);
-    kafka.await_committed(&settings.topics.pos_outcomes, bad_events().len(), WITHIN);
+    kafka.await_committed(settings.topics.pos_outcomes(), bad_events().len(), WITHIN);
     running.stop();
     let text = lines.text();
     assert!(text.contains("assigned"), "the worker's lines are not captured: {text}");
@@ -323,12 +327,12 @@ fn an_open_transaction_of_a_sender_is_counted_told_and_over_when_it_ends() {
     let settings = Settings { client, ..scene(kafka, 2) };
     let exporter = Exporter::install("0123").expect("the only one of this process");
     let options = PartitionOptions {
-        topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
+        topics: [settings.topics.pos_events().to_owned(), settings.topics.account_events().to_owned()],
         input_partitions: 2,
         ..options()
     };
     let schemas = KnownSchemas::new().expect("the contract's schemas");
-    let deciders = Arc::new(Partitions::new(engine::<&str>(&[]), options, Arc::new(schemas)));
+    let deciders = Arc::new(Units::of(Setup::new(engine::<&str>(&[]), options, Arc::new(schemas))));
     let running = Running::start(&settings, deciders);
     running.await_active(2);
     let home = |key: &String| Partitioner::Murmur2.is_home(key.as_bytes(), PARTITION, 2);
@@ -341,11 +345,11 @@ fn an_open_transaction_of_a_sender_is_counted_told_and_over_when_it_ends() {
         .expect("a producer");
     sender.init_transactions(WITHIN).expect("its id");
     sender.begin_transaction().expect("a transaction");
-    let record = BaseRecord::to(&settings.topics.pos_events).partition(PARTITION).key(&key).payload("{}");
+    let record = BaseRecord::to(settings.topics.pos_events()).partition(PARTITION).key(&key).payload("{}");
     sender.send(record).expect("room");
     sender.flush(WITHIN).expect("written");
     // Of somebody else, and ready to be decided.
-    kafka.produce(&settings.topics.pos_events, [Message::new(key.as_str(), "{}").on(PARTITION)]);
+    kafka.produce(settings.topics.pos_events(), [Message::new(key.as_str(), "{}").on(PARTITION)]);
     let lag = |page: &str| gauge(page, "tillgate_consumer_lag_records", PARTITION);
     let age = |page: &str| gauge(page, "tillgate_open_transaction_age_seconds", PARTITION);
     support::eventually(WITHIN, "the transaction to be seen", || {
@@ -354,10 +358,10 @@ fn an_open_transaction_of_a_sender_is_counted_told_and_over_when_it_ends() {
     });
     let held = running.health.all_held_back();
     let [held] = &held[..] else { panic!("{held:?}") };
-    assert_eq!((held.at.partition, held.offset), (PARTITION, 0));
-    assert_eq!(kafka.read_committed(&settings.topics.pos_outcomes).len(), 0, "it holds back the other one");
+    assert_eq!((held.at.unit.partition, held.offset), (PARTITION, 0));
+    assert_eq!(kafka.read_committed(settings.topics.pos_outcomes()).len(), 0, "it holds back the other one");
     sender.abort_transaction(WITHIN).expect("its end");
-    kafka.await_committed(&settings.topics.pos_outcomes, 1, WITHIN);
+    kafka.await_committed(settings.topics.pos_outcomes(), 1, WITHIN);
     support::eventually(WITHIN, "the figures to be as before", || {
         let page = exporter.render();
         (lag(&page) == Some(0.0) && age(&page) == Some(0.0)).then_some(())

@@ -11,7 +11,8 @@ use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::record::RecordTime;
 use tillgate::engine::Engine;
 use tillgate::load::{Content, Generated, MistakeShares, Settings as LoadSettings, World};
-use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
+use tillgate::pipeline::{InRecord, Outbound, Output};
+use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions, Pos};
 
 /// A record of the run: which input, key, value, time.
 pub struct Made {
@@ -98,10 +99,10 @@ pub struct Feed {
     pub bytes: u64,
 }
 
-impl Output for Feed {
-    fn outcome(&mut self, _outcome: &Outcome<'_>, _key: &[u8], value: &[u8]) {
+impl Output<Pos> for Feed {
+    fn send(&mut self, _outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
         self.outcomes += 1;
-        self.bytes += value.len() as u64;
+        self.bytes += outbound.value.map_or(0, <[u8]>::len) as u64;
     }
 
     fn dead_letter(&mut self, _record: &InRecord<'_>, code: &'static str, message: &str) {
@@ -121,7 +122,7 @@ impl Feed {
         let offset = self.offsets[made.input as usize];
         self.offsets[made.input as usize] += 1;
         let record = InRecord {
-            input: made.input,
+            input: made.input as usize,
             partition: 0,
             offset,
             timestamp_millis: made.timestamp_millis,

@@ -6,7 +6,7 @@ use crate::cli::{CheckArgs, Common, Format};
 use crate::codec::KnownSchemas;
 use crate::codec::avro::{Codec, Container, POS_OUTCOME_SCHEMA};
 use crate::domain::visible::{visible, visible_json};
-use crate::pipeline::{Input, OutcomeEncoding, PartitionOptions};
+use crate::pos::{Input, OutcomeEncoding, PartitionOptions};
 use crate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
 use indicatif::ProgressBar;
 use std::io::{IsTerminal, Write};

@@ -73,7 +73,7 @@ impl Watch {
         sent: Arc<Sent>,
         warm_up: Micros,
     ) -> Result<Self, Fault> {
-        let (events, outcomes) = (settings.topics.pos_events.clone(), &settings.topics.pos_outcomes);
+        let (events, outcomes) = (settings.topics.pos_events().to_owned(), settings.topics.pos_outcomes());
         let follower =
             Follower::open_at_end(settings, &[(&events, partitions[0]), (outcomes, partitions[1])])?;
         let its = Arc::clone(&sent);

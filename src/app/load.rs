@@ -7,8 +7,8 @@ use crate::config::Settings;
 use crate::domain::Micros;
 use crate::domain::record::RecordHeader;
 use crate::kafka::client::{Cluster, EventProducer};
+use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::Fault;
-use crate::kafka::rights::{self, Task};
 use crate::kafka::settings::Settings as ClusterSettings;
 use crate::load::latency::SENT_HEADER;
 use crate::load::{LoadArgs, LoadError, Sink, SinkError, load};
@@ -63,8 +63,7 @@ impl KafkaSink {
     fn new(settings: &Settings, answers: bool) -> Result<Self, SinkError> {
         let cluster = Arc::new(ClusterSettings::from(settings));
         let [inputs @ .., outcomes] =
-            [&cluster.topics.pos_events, &cluster.topics.account_events, &cluster.topics.pos_outcomes]
-                .map(String::as_str);
+            [cluster.topics.pos_events(), cluster.topics.account_events(), cluster.topics.pos_outcomes()];
         let client = Cluster::new(Arc::clone(&cluster)).map_err(broker)?;
         rights::verify(&client, &cluster, Task::Load(answers)).map_err(broker)?;
         let there = client.admin().topics(&[inputs[0], inputs[1], outcomes], false).map_err(broker)?;
@@ -86,7 +85,7 @@ impl KafkaSink {
 
 impl Sink for KafkaSink {
     fn account_event(&mut self, key: &[u8], value: &[u8], time: Micros) -> Result<(), SinkError> {
-        let topic = &self.cluster.topics.account_events;
+        let topic = self.cluster.topics.account_events();
         self.producer.send(topic, Some(key), value, millis(time)).map_err(broker)
     }
 
@@ -96,7 +95,7 @@ impl Sink for KafkaSink {
         let sent = sent.as_ref().filter(|_| key.is_some());
         let header =
             sent.map(|sent| RecordHeader { name: SENT_HEADER.as_bytes(), value: Some(sent.as_bytes()) });
-        let topic = &self.cluster.topics.pos_events;
+        let topic = self.cluster.topics.pos_events();
         self.producer.send_with(topic, key, value, millis(time), header).map_err(broker)
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 mod bar;
 mod check;
+mod cluster;
 mod config;
 mod health;
 mod latency;

@@ -4,10 +4,11 @@
 use super::{AppError, bar::bar, run::options, strays, topics};
 use crate::cli::{Common, RepartitionArgs};
 use crate::codec::KnownSchemas;
-use crate::kafka::partitions::Partitions;
-use crate::kafka::repartition::{Passed, Progress, Repartition, Request, Stray, Written};
+use crate::kafka::cluster::repartition::{Passed, Progress, Repartition, Request, Stray, Written};
 use crate::kafka::settings::{Settings, Topics};
-use crate::pipeline::OutcomeEncoding;
+use crate::kafka::units::Units;
+use crate::pipeline::Deciders;
+use crate::pos::{FLOW, OutcomeEncoding, Setup};
 use indicatif::ProgressBar;
 use std::io::Write;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 pub(super) fn run(args: &RepartitionArgs, common: &Common) -> Result<(), AppError> {
     let settings = &super::settings(common)?;
     let request = Request {
+        flow: &FLOW,
         to: args.partitions,
         wait: Duration::from_secs(args.wait),
         transaction_timeout: Duration::from_secs(args.transaction_timeout),
@@ -34,18 +36,20 @@ pub(super) fn run(args: &RepartitionArgs, common: &Common) -> Result<(), AppErro
     let schemas = Arc::new(KnownSchemas::new().map_err(AppError::Start)?);
     let engine = super::engine(settings);
     // Nothing is decided or published: how outcomes are encoded does not matter.
-    let partitions =
-        |count| Partitions::new(engine, options(settings, OutcomeEncoding::Json, count), schemas);
+    let deciders = |count| -> Arc<dyn Deciders> {
+        let options = options(settings, OutcomeEncoding::Json, count);
+        Arc::new(Units::of(Setup::new(engine, options, schemas)))
+    };
     let (begun, mut show, mut list) = (Instant::now(), Show::new(), strays::List::new(&args.misplaced));
     let (progress, listed) =
         (&mut |progress| show.progress(progress), &mut |stray: &Stray<'_>| list.add(stray));
     if args.dry_run {
-        let passed = repartition.check(partitions, listed, progress);
+        let passed = repartition.check(deciders, listed, progress);
         list.finish()?;
         tell_passed(&mut talk, &passed?, &cluster.topics, "would be")?;
         return Ok(writeln!(talk, "{due} things to do; nothing was changed")?);
     }
-    let written = repartition.carry_out(partitions, listed, progress);
+    let written = repartition.carry_out(deciders, listed, progress);
     list.finish()?;
     let written = written?;
     show.bar.finish_and_clear();
@@ -70,7 +74,7 @@ fn tell_passed(
     verb: &str,
 ) -> Result<(), AppError> {
     for Passed { at, begin, end } in passed {
-        let (topic, partition) = (topics.input(at.input), at.partition);
+        let (topic, partition) = (topics.input(*at), at.unit.partition);
         writeln!(
             talk,
             "topic {topic} partition {partition}: the records from offset {begin} up to {end} {verb} passed over"
@@ -80,13 +84,13 @@ fn tell_passed(
 }
 
 fn tell(talk: &mut impl Write, written: &Written, took: Duration) -> Result<(), AppError> {
-    let Written { accounts, moved, dropped, records, bytes, .. } = written;
+    let Written { entries, moved, dropped, records, bytes, .. } = written;
     if *dropped > 0 {
         writeln!(talk, "{dropped} accounts that were named are left out")?;
     }
     Ok(writeln!(
         talk,
-        "{accounts} accounts, {moved} of them on another partition than before, in {records} journal records of {} KiB \
+        "{entries} accounts, {moved} of them on another partition than before, in {records} journal records of {} KiB \
          together, within {:.1?}: start tillgate, then the senders",
         bytes >> 10,
         took

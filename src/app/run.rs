@@ -11,8 +11,9 @@ use crate::gateway::{
 };
 use crate::kafka::health::{Health, PartitionHealth, StandbyHealth, WorkerHealth};
 use crate::kafka::held_back::HeldBack;
-use crate::kafka::partitions::Partitions;
-use crate::pipeline::{OutcomeEncoding, PartitionOptions};
+use crate::kafka::units::Units;
+use crate::pipeline::Deciders;
+use crate::pos::{OutcomeEncoding, PartitionOptions, Setup};
 use crate::registry::{Auth, ClientOptions, Registry, RegistryOptions};
 use crate::telemetry::exporter::Exporter;
 use crate::telemetry::{self, PartitionState, log};
@@ -86,11 +87,13 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     }
     let its_stop = Arc::clone(&stop);
     let work = move || {
-        let deciders = |count| {
-            let partitions = Partitions::new(engine, options(&settings, encoding, count), schemas);
-            Arc::new(partitions.asking_for_unknown_ids(settings.registry.unknown_ids_max))
+        let (cluster, ruleset) = ((&settings).into(), settings.canonical_text().to_owned());
+        let flows = move |counts: &[u32]| -> Vec<Arc<dyn Deciders>> {
+            let options = options(&settings, encoding, counts.first().copied().unwrap_or(0));
+            let setup = Setup::new(engine, options, schemas);
+            vec![Arc::new(Units::of(setup.asking_for_unknown_ids(settings.registry.unknown_ids_max)))]
         };
-        crate::kafka::run((&settings).into(), settings.canonical_text(), deciders, health, &its_stop)
+        crate::kafka::run(cluster, &ruleset, Box::new(flows), health, &its_stop)
     };
     let result = until_stopped(&stop, work)?;
     stop.store(true, Ordering::Release);
@@ -290,10 +293,10 @@ fn held_up(held: &HeldBack) -> Option<String> {
     let HeldBack { at, offset, time } = held;
     (*time >= HELD_UP_TOLD_AFTER).then(|| {
         format!(
-            "partition {}: a sender's transaction has been open since offset {offset} of {} for {} s or more, and \
+            "{}: a sender's transaction has been open since offset {offset} of {} for {} s or more, and \
              nothing behind it is decided before it ends: see docs/operations.md, A sender that does not commit",
-            at.partition,
-            at.input.name(),
+            at.unit,
+            at.name(),
             time.as_secs()
         )
     })
@@ -320,12 +323,12 @@ impl AdminSource for Source {
             }
         });
         let trouble = self.registry.as_ref().and_then(|registry| registry.trouble());
-        let partitions = self.health.partitions().into_iter().map(|(number, partition)| {
+        let partitions = self.health.partitions().into_iter().map(|(unit, partition)| {
             let partition = match partition {
-                PartitionHealth::Restoring { done, of, accounts } => PartitionStanding::Restoring {
+                PartitionHealth::Restoring { done, of, entries } => PartitionStanding::Restoring {
                     done: done.try_into().unwrap_or(0),
                     of: of.try_into().unwrap_or(0),
-                    accounts: accounts as u64,
+                    entries: entries as u64,
                 },
                 PartitionHealth::Active => PartitionStanding::Active,
                 PartitionHealth::Blocked(why) => PartitionStanding::Blocked(match &trouble {
@@ -333,12 +336,12 @@ impl AdminSource for Source {
                     None => why,
                 }),
             };
-            (number, partition)
+            (unit, partition)
         });
-        let standby = self.health.copies().into_iter().map(|(number, copy)| {
-            let StandbyHealth { warm, lag, accounts, refused } = copy;
+        let standby = self.health.copies().into_iter().map(|(unit, copy)| {
+            let StandbyHealth { warm, lag, entries, refused } = copy;
             let lag = lag.and_then(|lag| lag.try_into().ok());
-            (number, CopyStanding { warm, lag, accounts: accounts as u64, refused })
+            (unit, CopyStanding { warm, lag, entries: entries as u64, refused })
         });
         Standing {
             starting: self.health.start_step(),

@@ -2,9 +2,9 @@
 //! writes, and the one by which it drops. Account numbers and balances are in it, so only its owner may read it.
 
 use super::AppError;
+use crate::kafka::cluster::repartition::{Dropped, Stray};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
-use crate::kafka::repartition::{Dropped, Stray};
-use crate::state::{Account, Hold};
+use crate::state::{Account, Hold, PartitionState};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::fs::{File, OpenOptions};
@@ -88,8 +88,14 @@ impl<'a> List<'a> {
     }
 }
 
+/// The account that is the entry.
+fn account<'a>(stray: &Stray<'a>) -> Option<&'a Account> {
+    stray.state.downcast_ref::<PartitionState>()?.accounts().at(stray.slot)
+}
+
 fn line<'a>(stray: &Stray<'a>) -> Result<Line<'a>, std::io::Error> {
-    let Account { number, currency, limit, balance, fees, revision, .. } = stray.account;
+    let account = account(stray).ok_or_else(|| std::io::Error::other("it is no account"))?;
+    let Account { number, currency, limit, balance, fees, revision, .. } = account;
     let number_of =
         |amount: &dyn ToString| Ok::<_, std::io::Error>(RawValue::from_string(amount.to_string())?);
     let hold = |hold: &Hold| {
@@ -109,7 +115,7 @@ fn line<'a>(stray: &Stray<'a>) -> Result<Line<'a>, std::io::Error> {
         balance: number_of(balance)?,
         fees: number_of(fees)?,
         revision: *revision,
-        holds: stray.account.holds().iter().map(hold).collect::<Result<_, _>>()?,
+        holds: account.holds().iter().map(hold).collect::<Result<_, _>>()?,
     })
 }
 
@@ -154,7 +160,10 @@ mod tests {
             partitioner: Partitioner::Murmur2,
             fits_other: true,
         };
-        let [here, there] = [3, 1].map(|partition| Stray { account: &account, at: at(partition) });
+        let mut state = PartitionState::new(crate::domain::hashing::Seed([0, 0]));
+        state.set(account);
+        let stray = |partition| Stray { key: "47\"11", at: at(partition), state: &state, slot: 0 };
+        let [here, there] = [3, 1].map(stray);
         let mut list = List::new(&path);
         list.add(&here).expect("a line");
         list.finish().expect("a file");

@@ -3,11 +3,11 @@
 use super::AppError;
 use crate::cli::{Common, RecordTimes, TopicsCommand};
 use crate::domain::visible::visible;
-use crate::kafka::brokers;
 use crate::kafka::client::Cluster;
-use crate::kafka::input_times;
-use crate::kafka::rights::{self, Task};
-use crate::kafka::topics::{self, Action, Layout, Row, Times, apply, plan};
+use crate::kafka::cluster::brokers;
+use crate::kafka::cluster::input_times;
+use crate::kafka::cluster::rights::{self, Task};
+use crate::kafka::cluster::topics::{self, Action, Layout, Row, Times, apply, plan};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -22,16 +22,17 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
     let settings = super::settings(common)?;
     let cluster_settings = Arc::new((&settings).into());
     let cluster = Cluster::new(Arc::clone(&cluster_settings))?;
-    let retention = &settings.topics.retention;
-    let layout = Layout {
+    let (topics, retention) = (&settings.topics, &settings.topics.retention);
+    let kept = [
+        (&topics.pos_events, retention.pos_events),
+        (&topics.account_events, retention.account_events),
+        (&topics.pos_outcomes, retention.pos_outcomes),
+        (&topics.dead_letters, retention.dead_letters),
+    ];
+    let layout = &Layout {
         partitions: settings.topics.partitions as usize,
         replication: settings.topics.replication_factor.map_or(-1, |copies| copies as i32),
-        retention: [
-            retention.pos_events,
-            retention.account_events,
-            retention.pos_outcomes,
-            retention.dead_letters,
-        ],
+        retention: kept.into_iter().filter_map(|(name, time)| Some((name.clone(), time?))).collect(),
         times: times.map(|times| match times {
             RecordTimes::Broker => Times::Broker,
             RecordTimes::Producer => Times::Producer,

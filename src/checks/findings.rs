@@ -1,6 +1,7 @@
 //! What checks find: findings, their effect on the outcome, and how they combine.
 
 use super::catalogue::Check;
+use crate::domain::code::Code;
 use crate::domain::enums::{ActionCode, MessageType, Verdict};
 use crate::domain::limits;
 
@@ -44,8 +45,8 @@ pub struct Rule {
 pub struct Finding {
     /// Which check.
     pub check: Check,
-    /// Place of the code among the check's codes.
-    pub code: u8,
+    /// The code for machines.
+    pub code: Code,
     /// What it does to the outcome.
     pub effect: Effect,
     /// Kind of message.
@@ -67,7 +68,7 @@ impl Finding {
         let entry = check.entry();
         let kind = if effect == Effect::Note { MessageType::NotificationMessage } else { entry.kind };
         let action = if effect == Effect::Note { ActionCode::Unavailable } else { entry.action };
-        Self { check, code: 0, effect, kind, action, message, field: None }
+        Self { check, code: entry.codes[0].clone(), effect, kind, action, message, field: None }
     }
 
     /// With the field at fault.
@@ -77,10 +78,10 @@ impl Finding {
         self
     }
 
-    /// With another of the check's codes.
+    /// With another of the check's codes, by its place.
     #[must_use]
-    pub fn coded(mut self, place: u8) -> Self {
-        self.code = place;
+    pub fn coded(mut self, place: usize) -> Self {
+        self.code = self.check.entry().codes[place].clone();
         self
     }
 
@@ -89,13 +90,6 @@ impl Finding {
     pub fn asking(mut self, action: ActionCode) -> Self {
         self.action = action;
         self
-    }
-
-    /// The code for machines.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        let codes = self.check.entry().codes;
-        codes.get(usize::from(self.code)).unwrap_or(&codes[0])
     }
 }
 

@@ -115,7 +115,7 @@ struct Form<'p> {
 }
 
 impl Form<'_> {
-    fn find(&mut self, check: Check, code: u8, field: &str, message: String) {
+    fn find(&mut self, check: Check, code: usize, field: &str, message: String) {
         self.findings.add(Finding::new(check, Effect::NotEvaluated, message).coded(code).at(field));
     }
 
@@ -275,7 +275,7 @@ impl Form<'_> {
                 };
                 self.find(
                     Check::Decimals,
-                    u8::from(too_large),
+                    usize::from(too_large),
                     &field,
                     format!("{field} {} {what}", excerpt(token)),
                 );

@@ -6,6 +6,7 @@ use super::avro;
 use crate::domain::decimal::Decimal;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 use std::fmt;
 
 /// The bytes before an Avro datum that say which schema it has; none before JSON.
@@ -27,9 +28,24 @@ pub struct Place<'a> {
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
-    /// Next offset of the other input.
-    pub other: i64,
+    /// Next offsets of other inputs, by topic.
+    pub positions: SmallVec<[(&'a str, i64); 2]>,
 }
+
+impl Place<'_> {
+    /// Next offset of the input whose topic this is. The only one there is counts whatever its name: a name that was
+    /// altered then shows as what it is.
+    #[must_use]
+    pub fn position(&self, topic: &str) -> Option<i64> {
+        match &self.positions[..] {
+            [(_, position)] => Some(*position),
+            all => all.iter().find(|(name, _)| *name == topic).map(|(_, position)| *position),
+        }
+    }
+}
+
+/// Positions that an outcome can name: as many as a flow has inputs.
+pub(super) const POSITIONS_MAX: usize = 16;
 
 /// The framing of an outcome's value: nothing for JSON. None where it is neither.
 #[must_use]
@@ -54,13 +70,20 @@ pub fn place(value: &[u8]) -> Option<Place<'_>> {
 /// Looks for the source from the end: as a key it stands there once, because within a text its quotes are escaped.
 fn place_in_json(value: &str) -> Option<Place<'_>> {
     const SOURCE: &str = ",\"source\":{\"topic\":\"";
-    const POSITIONS: &str = ",\"positions\":{\"";
+    const POSITIONS: &str = ",\"positions\":{";
     let source = &value[value.rfind(SOURCE)? + SOURCE.len()..];
     let (topic, source) = source.split_once('"')?;
     let partition = number(source.strip_prefix(",\"partition\":")?)?;
     let offset = number(after(source, ",\"offset\":")?)?;
-    let (_, position) = after(source, POSITIONS)?.split_once("\":")?;
-    Some(Place { topic, partition: i32::try_from(partition).ok()?, offset, other: number(position)? })
+    let mut left = after(source, POSITIONS)?;
+    let mut positions = SmallVec::new();
+    while let Some(name) = left.strip_prefix('"').filter(|_| positions.len() < POSITIONS_MAX) {
+        let (topic, value) = name.split_once("\":")?;
+        positions.push((topic, number(value)?));
+        left = value.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        left = left.strip_prefix(',').unwrap_or(left);
+    }
+    Some(Place { topic, partition: i32::try_from(partition).ok()?, offset, positions })
 }
 
 fn after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {

@@ -74,7 +74,7 @@ fn heading(pick: &Pick, (place, count): (usize, usize), verdict: Verdict, paint:
 
 /// The first check that gives this code.
 fn check_of(code: &str) -> Option<Check> {
-    Check::ALL.iter().copied().find(|check| check.entry().codes.contains(&code))
+    Check::ALL.iter().copied().find(|check| check.entry().codes.iter().any(|known| known.as_str() == code))
 }
 
 fn origin(event: &PosEvent<'_>) -> String {

@@ -84,7 +84,7 @@ impl Feed<'_> {
             value.clear();
             self.encoder.account_event(&event, &mut value)?;
             let at = millis(self.world.accounts().opened_at());
-            producer.send(&self.topics.account_events, Some(event.account.as_bytes()), &value, at)?;
+            producer.send(self.topics.account_events(), Some(event.account.as_bytes()), &value, at)?;
             self.progress.account_events.fetch_add(1, Ordering::Relaxed);
         }
         producer.flush()?;
@@ -112,7 +112,7 @@ impl Feed<'_> {
                 Generated::Account { event, .. } => {
                     self.encoder.account_event(&event, value)?;
                     let key = Some(event.account.as_bytes());
-                    producer.send(&self.topics.account_events, key, value, clock::millis())?;
+                    producer.send(self.topics.account_events(), key, value, clock::millis())?;
                 }
                 Generated::Pos(record) => {
                     if sent == self.burst {
@@ -130,7 +130,7 @@ impl Feed<'_> {
                     self.progress.letters_due.fetch_add(u64::from(unreadable || !keyed), Ordering::Relaxed);
                     self.progress.sent.fetch_add(1, Ordering::Relaxed);
                     sent += 1;
-                    producer.send(&self.topics.pos_events, record.key.as_deref(), value, clock::millis())?;
+                    producer.send(self.topics.pos_events(), record.key.as_deref(), value, clock::millis())?;
                 }
             }
         }

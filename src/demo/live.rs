@@ -76,7 +76,7 @@ impl<'a> Live<'a> {
     pub(super) fn new(notes: Notes, screen: Screen, show: Show<'a>) -> Result<Self, AppError> {
         let topics = &show.settings.topics;
         let followed =
-            [(&*topics.pos_outcomes, PARTITIONS), (&*topics.journal, PARTITIONS), (&*topics.dead_letters, 1)];
+            [(topics.pos_outcomes(), PARTITIONS), (topics.journal(), PARTITIONS), (topics.dead_letters(), 1)];
         let follower = Follower::open(show.settings, &followed)?;
         let tally = Tally::new(topics.clone(), PARTITIONS);
         Ok(Self { show, notes, screen, follower, tally, drawn: None })

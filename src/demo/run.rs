@@ -13,10 +13,11 @@ use crate::domain::Micros;
 use crate::gateway::{Bounds, Listener, admin};
 use crate::kafka::client::{Embedded, EventProducer};
 use crate::kafka::health::Health;
-use crate::kafka::partitions::Partitions;
 use crate::kafka::settings::{GroupProtocol, Settings};
+use crate::kafka::units::Units;
 use crate::load::{self, Encoder, MistakeShares, World};
-use crate::pipeline::{OutcomeEncoding, PartitionOptions};
+use crate::pipeline::Deciders;
+use crate::pos::{OutcomeEncoding, PartitionOptions, Setup};
 use crate::telemetry::exporter::Exporter;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,16 +58,20 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
     let names = &settings.topics;
     // Goes last: every client is gone by then.
     let broker = Embedded::start(&[
-        (&names.pos_events, PARTITIONS),
-        (&names.account_events, PARTITIONS),
-        (&names.pos_outcomes, PARTITIONS),
-        (&names.journal, PARTITIONS),
-        (&names.dead_letters, 1),
+        (names.pos_events(), PARTITIONS),
+        (names.account_events(), PARTITIONS),
+        (names.pos_outcomes(), PARTITIONS),
+        (names.journal(), PARTITIONS),
+        (names.dead_letters(), 1),
         (&names.rulesets, 1),
     ])?;
     let settings = on_mock(settings, broker.bootstrap_servers()?);
     let schemas = Arc::new(schemas()?);
-    let deciders = |count| Arc::new(Partitions::new(engine, options(&config, count), schemas));
+    let made = options(&config, 0);
+    let flows = move |counts: &[u32]| -> Vec<Arc<dyn Deciders>> {
+        let options = PartitionOptions { input_partitions: counts.first().copied().unwrap_or(0), ..made };
+        vec![Arc::new(Units::of(Setup::new(engine, options, schemas)))]
+    };
     let world = World::new(world(args)?);
     let progress = Progress::default();
     let result = std::thread::scope(|scope| {
@@ -74,8 +79,8 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         let (of_workers, of_health) = (settings.clone(), Arc::clone(&health));
         let (shared_stop, stop, progress, world) = (&stop, &*stop, &progress, &world);
         let ruleset = config.canonical_text();
-        let workers =
-            scope.spawn(move || crate::kafka::run(of_workers, ruleset, deciders, of_health, shared_stop));
+        let workers = scope
+            .spawn(move || crate::kafka::run(of_workers, ruleset, Box::new(flows), of_health, shared_stop));
         let of_feed = &settings;
         let feeder = scope.spawn(move || feed(args, world, progress, of_feed, &went, stop));
         let show = Show {

@@ -44,7 +44,7 @@ fn names(code: &str) -> String {
     let named: Vec<String> = Check::ALL
         .iter()
         .map(|check| check.entry())
-        .filter(|entry| entry.codes.contains(&code))
+        .filter(|entry| entry.codes.iter().any(|known| known.as_str() == code))
         .map(|entry| format!("{} ({})", entry.name, entry.number))
         .collect();
     named.join(", ")

@@ -7,7 +7,7 @@ use crate::codec::journal;
 use crate::domain::enums::Verdict;
 use crate::kafka::client::Followed;
 use crate::kafka::settings::Topics;
-use crate::pipeline::Input;
+use crate::pos::Input;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -55,9 +55,9 @@ impl Tally {
     /// # Errors
     /// A record that says nothing readable: a defect of tillgate.
     pub(super) fn take(&mut self, record: Followed<'_>, now: Instant, now_millis: i64) -> Result<(), String> {
-        if record.topic == self.topics.pos_outcomes {
+        if record.topic == self.topics.pos_outcomes() {
             self.answer(Answer::read(record.value)?, now, now_millis);
-        } else if record.topic == self.topics.dead_letters {
+        } else if record.topic == self.topics.dead_letters() {
             self.dead_letters += 1;
         } else {
             let head = journal::read_record(record.value).map_err(|fault| fault.to_string())?.head;

@@ -4,12 +4,14 @@
 
 pub mod account_event;
 pub mod amount;
+pub mod code;
 pub mod cut;
 pub mod dead_letter;
 pub mod decimal;
 pub mod enums;
 pub mod event_time;
 pub mod field;
+pub mod flow;
 pub mod hashing;
 pub mod ids;
 pub mod limits;

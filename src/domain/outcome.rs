@@ -1,5 +1,6 @@
 //! An outcome: what was decided on one POS event, and why.
 
+use super::code::Code;
 use super::cut::cut_to;
 use super::enums::{ActionCode, EventType, MessageType, Verdict};
 use super::ids::TransactionId;
@@ -87,7 +88,7 @@ pub struct Message {
     /// What kind of message.
     pub kind: MessageType,
     /// A code for machines that never changes.
-    pub code: &'static str,
+    pub code: Code,
     /// For the merchant: what was expected, what was found, where.
     pub message: String,
     /// For the customer, in the event's conversation language.

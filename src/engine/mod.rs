@@ -160,8 +160,8 @@ impl Engine {
             .into_iter()
             .map(|finding| Message {
                 kind: finding.kind,
-                code: finding.code(),
-                customer_message: self.texts.of(finding.code(), language),
+                customer_message: self.texts.of(finding.code.as_str(), language),
+                code: finding.code,
                 message: cut(finding.message, limits::MESSAGE_CHARS_MAX),
                 action: finding.action,
                 field: finding.field.map(|field| cut(field, limits::ID_CHARS_MAX)),

@@ -186,12 +186,11 @@ impl Engine {
 
     /// A stored message, as it was said.
     fn recall(&self, stored: &StoredMessage, language: Language) -> Option<Message> {
-        let code = *Check::from_number(stored.check)?.entry().codes.get(usize::from(stored.code))?;
         Some(Message {
             kind: *MessageType::ALL.get(usize::from(stored.kind))?,
-            code,
+            code: stored.code.clone(),
             message: stored.message.to_string(),
-            customer_message: self.texts.of(code, language),
+            customer_message: self.texts.of(stored.code.as_str(), language),
             action: *ActionCode::ALL.get(usize::from(stored.action))?,
             field: stored.field.as_deref().map(str::to_owned),
         })
@@ -310,8 +309,7 @@ impl Judged<'_, '_> {
 
 fn stored(finding: &Finding) -> StoredMessage {
     StoredMessage {
-        check: finding.check.entry().number,
-        code: finding.code,
+        code: finding.code.clone(),
         kind: finding.kind as u8,
         action: finding.action as u8,
         message: finding.message.as_str().into(),

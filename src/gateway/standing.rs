@@ -1,6 +1,7 @@
 //! How a process stands, as the health pages tell it: worker by worker, partition by partition. Knows no Kafka: `app`
 //! fills it in.
 
+use crate::domain::flow::Unit;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,8 +30,8 @@ pub enum PartitionStanding {
         done: u64,
         /// There were at the start; 0: not known yet.
         of: u64,
-        /// Accounts so far.
-        accounts: u64,
+        /// Entries so far.
+        entries: u64,
     },
     /// Deciding.
     Active,
@@ -45,8 +46,8 @@ pub struct CopyStanding {
     pub warm: bool,
     /// Journal offsets that are not folded yet; none: not known yet.
     pub lag: Option<u64>,
-    /// Accounts so far.
-    pub accounts: u64,
+    /// Entries so far.
+    pub entries: u64,
     /// Why there is none at present.
     pub refused: Option<String>,
 }
@@ -60,10 +61,10 @@ pub struct Standing {
     pub stopping: bool,
     /// Its workers, by number.
     pub workers: Vec<WorkerStanding>,
-    /// Its partitions, by number.
-    pub partitions: BTreeMap<i32, PartitionStanding>,
-    /// Copies of other processes' partitions, by number; empty where none are kept.
-    pub standby: BTreeMap<i32, CopyStanding>,
+    /// Its partitions, of all flows.
+    pub partitions: BTreeMap<Unit, PartitionStanding>,
+    /// Copies of other processes' partitions; empty where none are kept.
+    pub standby: BTreeMap<Unit, CopyStanding>,
     /// What somebody else holds up, though this process does all that it is to do; a sentence each.
     pub held_up: Vec<String>,
     /// What goes wrong though everything is decided; the process is ready all the same.
@@ -121,17 +122,17 @@ impl Standing {
                 WorkerStanding::Stopped => reasons.push(format!("worker {number} has ended")),
             }
         }
-        for (number, partition) in &self.partitions {
+        for (unit, partition) in &self.partitions {
             match partition {
                 PartitionStanding::Active => {}
                 PartitionStanding::Restoring { of: 0, .. } => {
-                    reasons.push(format!("partition {number} is restoring"));
+                    reasons.push(format!("{unit} is restoring"));
                 }
                 PartitionStanding::Restoring { done, of, .. } => {
-                    reasons.push(format!("partition {number} is restoring: {done} of {of} journal offsets"));
+                    reasons.push(format!("{unit} is restoring: {done} of {of} journal offsets"));
                 }
                 PartitionStanding::Blocked(why) => {
-                    reasons.push(format!("partition {number} is blocked: {why}"));
+                    reasons.push(format!("{unit} is blocked: {why}"));
                 }
             }
         }
@@ -162,28 +163,36 @@ impl Standing {
 
     /// The partitions, for a page.
     pub(super) fn partitions_json(&self) -> Value {
-        let row = |(number, partition): (&i32, &PartitionStanding)| match partition {
-            PartitionStanding::Restoring { done, of, accounts } => json!({
-                "partition": number, "state": "restoring", "done": done, "of": of, "accounts": accounts,
-            }),
-            PartitionStanding::Active => json!({ "partition": number, "state": "active" }),
-            PartitionStanding::Blocked(why) => {
-                json!({ "partition": number, "state": "blocked", "reason": why })
+        let row = |(unit, partition): (&Unit, &PartitionStanding)| {
+            let mut row = json!({ "flow": unit.flow.name, "partition": unit.partition });
+            match partition {
+                PartitionStanding::Restoring { done, of, entries } => {
+                    row["state"] = "restoring".into();
+                    (row["done"], row["of"]) = ((*done).into(), (*of).into());
+                    row[unit.flow.entries] = (*entries).into();
+                }
+                PartitionStanding::Active => row["state"] = "active".into(),
+                PartitionStanding::Blocked(why) => {
+                    (row["state"], row["reason"]) = ("blocked".into(), why.as_str().into());
+                }
             }
+            row
         };
         self.partitions.iter().map(row).collect()
     }
 
     /// The copies, for a page.
     pub(super) fn standby_json(&self) -> Value {
-        let row = |(number, copy): (&i32, &CopyStanding)| {
-            let CopyStanding { warm, lag, accounts, refused } = copy;
+        let row = |(unit, copy): (&Unit, &CopyStanding)| {
+            let CopyStanding { warm, lag, entries, refused } = copy;
             let state = match (refused, warm) {
                 (Some(_), _) => "refused",
                 (None, true) => "warm",
                 (None, false) => "catching up",
             };
-            let mut row = json!({ "partition": number, "state": state, "lag": lag, "accounts": accounts });
+            let mut row =
+                json!({ "flow": unit.flow.name, "partition": unit.partition, "state": state, "lag": lag });
+            row[unit.flow.entries] = (*entries).into();
             if let Some(refused) = refused {
                 row["reason"] = refused.as_str().into();
             }

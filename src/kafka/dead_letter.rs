@@ -2,7 +2,6 @@
 //! not fit into the topic is left out and said so; what is left when everything is left out always fits.
 
 use super::{
-    decider::InRecord,
     failure::Fault,
     port::{Broker, GroupConsumer, Header, InboundRecord, Kept, TransactionalProducer},
     settings::Topics,
@@ -11,8 +10,9 @@ use crate::domain::dead_letter::{
     ATTEMPT, ERROR_CODE, ERROR_MESSAGE, HEADER_FRAMING_BYTES, HEADERS_BYTES, KEY_BYTES, SOURCE_OFFSET,
     SOURCE_PARTITION, SOURCE_TOPIC, VALUE_BYTES, header_bytes,
 };
+use crate::pipeline::InRecord;
 
-/// A key is at most an account's number; a longer one makes room for the value.
+/// A key is an id; a longer one makes room for the value.
 const KEY_BYTES_MAX: usize = 1 << 10;
 
 /// How large a dead letter may be.
@@ -44,7 +44,7 @@ pub fn send<B: Broker>(
     let partition = record.partition.to_string();
     let offset = record.offset.to_string();
     let attempt = verdict.attempt.to_string();
-    let topic = topics.input(record.input);
+    let topic = topics.input(lent.source());
     let said = [
         (ERROR_CODE, verdict.code),
         (ERROR_MESSAGE, verdict.message),

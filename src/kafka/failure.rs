@@ -6,7 +6,8 @@
 
 use thiserror::Error;
 
-use super::rights::{Needed, Resource, Right};
+use super::cluster::rights::{Needed, Resource, Right};
+use crate::domain::flow::{Flow, Topics};
 
 /// What the worker was doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,16 +43,45 @@ pub enum Operation {
 }
 
 /// Which topic a message is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Destination {
-    /// The outcomes.
-    Outcomes,
-    /// The dead letters.
-    DeadLetters,
-    /// The journal.
-    Journal,
+    /// An output of a flow, by its place.
+    Output(&'static Flow, usize),
+    /// The dead letters of a flow.
+    DeadLetters(&'static Flow),
+    /// The journal of a flow.
+    Journal(&'static Flow),
     /// The rulesets.
     Rulesets,
+}
+
+impl Destination {
+    /// Which one `topic` is.
+    #[must_use]
+    pub fn of(topics: &Topics, topic: &str) -> Self {
+        let of_flow = topics.flows.iter().find_map(|of| {
+            if *topic == of.dead_letters {
+                return Some(Self::DeadLetters(of.flow));
+            }
+            if *topic == of.journal {
+                return Some(Self::Journal(of.flow));
+            }
+            let output = of.outputs.iter().position(|name| name == topic)?;
+            Some(Self::Output(of.flow, output))
+        });
+        of_flow.unwrap_or(Self::Rulesets)
+    }
+
+    /// Its topic.
+    #[must_use]
+    pub fn topic(self, topics: &Topics) -> &str {
+        match self {
+            Self::Output(flow, output) => &topics.of(flow).outputs[output],
+            Self::DeadLetters(flow) => &topics.of(flow).dead_letters,
+            Self::Journal(flow) => &topics.of(flow).journal,
+            Self::Rulesets => &topics.rulesets,
+        }
+    }
 }
 
 /// What an error means, whatever its code.
@@ -175,7 +205,7 @@ mod tests {
     #[test]
     fn failed_delivery_aborts_the_batch() {
         check(Operation::Flush, FaultClass::NeedsAbort, Answer::Abort);
-        check(Operation::Produce, FaultClass::TooLarge(Destination::Outcomes), Answer::Abort);
+        check(Operation::Produce, FaultClass::TooLarge(Destination::Rulesets), Answer::Abort);
         check(Operation::Commit, FaultClass::NeedsAbort, Answer::Abort);
     }
 

@@ -2,6 +2,7 @@
 //! whoever asks; no part of a decision.
 
 use super::held_back::HeldBack;
+use crate::domain::flow::Unit;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -10,7 +11,7 @@ use std::{
     },
 };
 
-/// Where a partition stands.
+/// Where a unit stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartitionHealth {
     /// Its journal is being read.
@@ -19,8 +20,8 @@ pub enum PartitionHealth {
         done: i64,
         /// Journal offsets there are, as of the start.
         of: i64,
-        /// Accounts so far.
-        accounts: usize,
+        /// Entries so far.
+        entries: usize,
     },
     /// Deciding.
     Active,
@@ -35,8 +36,8 @@ pub struct StandbyHealth {
     pub warm: bool,
     /// Journal offsets that are not folded yet; none: not known yet.
     pub lag: Option<i64>,
-    /// Accounts so far.
-    pub accounts: usize,
+    /// Entries so far.
+    pub entries: usize,
     /// Why there is none at present.
     pub refused: Option<String>,
 }
@@ -61,14 +62,14 @@ struct Inner {
     workers: Vec<WorkerHealth>,
     /// By worker.
     trouble: BTreeMap<usize, String>,
-    partitions: BTreeMap<i32, (usize, PartitionHealth)>,
+    partitions: BTreeMap<Unit, (usize, PartitionHealth)>,
     /// Why partitions stand still whose batches fail again and again, whatever else they are doing.
-    stuck: BTreeMap<i32, String>,
-    standby: BTreeMap<i32, StandbyHealth>,
+    stuck: BTreeMap<Unit, String>,
+    standby: BTreeMap<Unit, StandbyHealth>,
     /// By worker.
     held_back: BTreeMap<usize, Vec<HeldBack>>,
     /// What goes wrong on a partition though it is decided, with its worker.
-    warnings: BTreeMap<i32, (usize, Vec<String>)>,
+    warnings: BTreeMap<Unit, (usize, Vec<String>)>,
 }
 
 /// Shared by all workers.
@@ -137,34 +138,32 @@ impl Health {
         }
     }
 
-    /// Notes where a partition of `worker` stands.
-    pub fn partition(&self, worker: usize, partition: i32, health: PartitionHealth) {
-        self.lock().partitions.insert(partition, (worker, health));
+    /// Notes where a unit of `worker` stands.
+    pub fn partition(&self, worker: usize, unit: Unit, health: PartitionHealth) {
+        self.lock().partitions.insert(unit, (worker, health));
     }
 
-    /// Notes that batches of a partition fail again and again, and why; `None`: one has passed. Says whether that is new.
-    pub fn stuck(&self, partition: i32, why: Option<String>) -> bool {
+    /// Notes that batches of a unit fail again and again, and why; `None`: one has passed. Says whether that is new.
+    pub fn stuck(&self, unit: Unit, why: Option<String>) -> bool {
         let mut inner = self.lock();
         match why {
-            Some(why) => inner.stuck.insert(partition, why).is_none(),
-            None => inner.stuck.remove(&partition).is_some(),
+            Some(why) => inner.stuck.insert(unit, why).is_none(),
+            None => inner.stuck.remove(&unit).is_some(),
         }
     }
 
     /// Notes how far a restore is.
-    pub fn restoring(&self, partition: i32, done: i64, of: i64, accounts: usize) {
-        if let Some((_, health @ PartitionHealth::Restoring { .. })) =
-            self.lock().partitions.get_mut(&partition)
-        {
-            *health = PartitionHealth::Restoring { done, of, accounts };
+    pub fn restoring(&self, unit: Unit, done: i64, of: i64, entries: usize) {
+        if let Some((_, health @ PartitionHealth::Restoring { .. })) = self.lock().partitions.get_mut(&unit) {
+            *health = PartitionHealth::Restoring { done, of, entries };
         }
     }
 
     /// Notes what goes wrong on the partitions of `worker` though they are decided, all of it.
-    pub fn warn(&self, worker: usize, found: BTreeMap<i32, Vec<String>>) {
+    pub fn warn(&self, worker: usize, found: BTreeMap<Unit, Vec<String>>) {
         let warnings = &mut self.lock().warnings;
         warnings.retain(|_, (owner, _)| *owner != worker);
-        warnings.extend(found.into_iter().map(|(partition, texts)| (partition, (worker, texts))));
+        warnings.extend(found.into_iter().map(|(unit, texts)| (unit, (worker, texts))));
     }
 
     /// What goes wrong on partitions though they are decided, by partition.
@@ -174,7 +173,7 @@ impl Health {
     }
 
     /// Notes where the copies of other processes' partitions stand, all of them.
-    pub fn standby(&self, copies: BTreeMap<i32, StandbyHealth>) {
+    pub fn standby(&self, copies: BTreeMap<Unit, StandbyHealth>) {
         self.lock().standby = copies;
     }
 
@@ -191,16 +190,16 @@ impl Health {
 
     /// The copies of other processes' partitions.
     #[must_use]
-    pub fn copies(&self) -> BTreeMap<i32, StandbyHealth> {
+    pub fn copies(&self) -> BTreeMap<Unit, StandbyHealth> {
         self.lock().standby.clone()
     }
 
     /// Forgets a partition that `worker` has let go; one that another worker has by now stays.
-    pub fn forget(&self, worker: usize, partition: i32) {
+    pub fn forget(&self, worker: usize, unit: Unit) {
         let mut inner = self.lock();
-        if inner.partitions.get(&partition).is_some_and(|(owner, _)| *owner == worker) {
-            inner.partitions.remove(&partition);
-            inner.stuck.remove(&partition);
+        if inner.partitions.get(&unit).is_some_and(|(owner, _)| *owner == worker) {
+            inner.partitions.remove(&unit);
+            inner.stuck.remove(&unit);
         }
     }
 
@@ -222,19 +221,21 @@ impl Health {
     /// All partitions of this process. One that is stuck is blocked, though it is tried again and again; so is one whose
     /// worker gets nothing of its brokers.
     #[must_use]
-    pub fn partitions(&self) -> BTreeMap<i32, PartitionHealth> {
+    pub fn partitions(&self) -> BTreeMap<Unit, PartitionHealth> {
         let inner = self.lock();
-        let shown =
-            |(at, (worker, health)): (&i32, &(usize, PartitionHealth))| match (health, inner.stuck.get(at)) {
-                (PartitionHealth::Active, None) if inner.trouble.contains_key(worker) => {
-                    let why = format!("worker {worker} gets nothing of its brokers");
-                    (*at, PartitionHealth::Blocked(why))
-                }
-                (PartitionHealth::Active | PartitionHealth::Restoring { .. }, Some(why)) => {
-                    (*at, PartitionHealth::Blocked(why.clone()))
-                }
-                _ => (*at, health.clone()),
-            };
+        let shown = |(at, (worker, health)): (&Unit, &(usize, PartitionHealth))| match (
+            health,
+            inner.stuck.get(at),
+        ) {
+            (PartitionHealth::Active, None) if inner.trouble.contains_key(worker) => {
+                let why = format!("worker {worker} gets nothing of its brokers");
+                (*at, PartitionHealth::Blocked(why))
+            }
+            (PartitionHealth::Active | PartitionHealth::Restoring { .. }, Some(why)) => {
+                (*at, PartitionHealth::Blocked(why.clone()))
+            }
+            _ => (*at, health.clone()),
+        };
         inner.partitions.iter().map(shown).collect()
     }
 

@@ -3,13 +3,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::port::{InputReach, TopicPartition};
+use super::port::{InputPartition, InputReach};
 
 /// Where an input stands still behind a transaction that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldBack {
     /// Which input partition.
-    pub at: TopicPartition,
+    pub at: InputPartition,
     /// The offset at which the oldest open transaction begins.
     pub offset: i64,
     /// For how long it has been seen there.
@@ -20,12 +20,12 @@ pub struct HeldBack {
 #[derive(Debug, Default)]
 pub struct Watch {
     /// Stable ends below the end, and since when they stand there.
-    since: BTreeMap<TopicPartition, (i64, Duration)>,
+    since: BTreeMap<InputPartition, (i64, Duration)>,
 }
 
 impl Watch {
     /// Takes in how far inputs reach at `now`, and forgets all others; what of them is held back.
-    pub fn look(&mut self, reaches: &[(TopicPartition, InputReach)], now: Duration) -> Vec<HeldBack> {
+    pub fn look(&mut self, reaches: &[(InputPartition, InputReach)], now: Duration) -> Vec<HeldBack> {
         let mut since = BTreeMap::new();
         let mut held = Vec::new();
         for (at, reach) in reaches.iter().filter(|(_, reach)| reach.stable < reach.end) {
@@ -44,10 +44,13 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::port::Input;
+    use crate::domain::flow::{Flow, Unit};
+
+    static FLOW: Flow =
+        Flow { name: "two", key: "key", entries: "keys", inputs: &["events", "rules"], outputs: &[] };
 
     fn look(watch: &mut Watch, stable: i64, end: i64, now: u64) -> Vec<(i64, u64)> {
-        let at = TopicPartition { input: Input::PosEvents, partition: 3 };
+        let at = InputPartition { unit: Unit { flow: &FLOW, partition: 3 }, input: 0 };
         let reach = InputReach { stable, end, ..InputReach::default() };
         let held = watch.look(&[(at, reach)], Duration::from_secs(now));
         held.iter().map(|held| (held.offset, held.time.as_secs())).collect()

@@ -24,85 +24,83 @@
 //!
 //! - **Nothing is begun that cannot work.** `start` looks at rights, topics, brokers and limits first.
 //!
-//! Reading order: `start`, `port` (what is asked of a cluster), `decider` (what is asked of the state), `worker` (the loop),
-//! `batch`, `decide`, `transaction`, `rebalance`, `restore`, `settle` (what it must end first), `standby` (what shortens
-//! it), `failure` (what is done when it goes wrong), `supervise`.
+//! Several flows share the workers, their members, producers and transactions. A unit is one partition of one flow; nothing
+//! here knows what a flow is of.
+//!
+//! Reading order: `port` (what is asked of a cluster), `worker` (the loop: gather, merge, decide, commit), `transaction`,
+//! `takeover` (how a unit comes from one process to another), `failure` (what is done when it goes wrong), `supervise`;
+//! `units` (what a flow brings along), `cluster` (what is looked at before).
 //! Only `client` names the client library.
 
-mod batch;
-pub mod brokers;
 pub mod client;
+pub mod cluster;
 pub mod dead_letter;
-mod decide;
-pub mod decider;
-pub mod descriptors;
 pub mod failure;
 pub mod health;
 pub mod held_back;
-pub mod input_times;
-pub mod layout;
-mod lost_input;
 mod misplaced;
-pub mod partitions;
 pub mod port;
-mod progress;
-mod rebalance;
-pub mod repartition;
-mod restore;
-pub mod rights;
-pub mod rulesets;
 pub mod settings;
-mod settle;
-pub mod standby;
-mod start;
 mod supervise;
 pub mod suspect;
-pub mod topics;
+mod takeover;
 mod transaction;
+pub mod units;
 mod waits;
 pub mod worker;
 
 use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
+pub use self::cluster::start::Flows;
 use self::{
-    decider::Deciders, failure::Fault, health::Health, layout::Layout, port::Broker, port::MessageLimits,
-    settings::Settings, standby::Following, start::Start, suspect::Suspects, worker::Shared,
+    cluster::{
+        layout::Layout,
+        start::{self, Start},
+    },
+    failure::Fault,
+    health::Health,
+    port::Broker,
+    settings::Settings,
+    suspect::Suspects,
+    takeover::standby::Following,
+    worker::Shared,
 };
+use crate::pipeline::Deciders;
 
 /// Looks at rights, topics and brokers, keeps `ruleset` for replays, then decides until `stop` is set and every worker has
-/// left the group. `deciders` is told how many partitions the inputs have.
+/// left the group.
 ///
 /// # Errors
 /// The cluster cannot be reached, refuses, or is not set up as it must be. After the start nothing is an
-/// error: workers are built anew, and `health` says so.
-pub fn run<D: Deciders>(
+/// error: workers are rebuilt, and `health` says so.
+pub fn run(
     settings: Settings,
     ruleset: &str,
-    deciders: impl FnOnce(u32) -> Arc<D>,
+    flows: Flows,
     health: Arc<Health>,
     stop: &Arc<AtomicBool>,
 ) -> Result<(), Fault> {
     let settings = Arc::new(settings);
-    match start::start(&settings, ruleset, deciders, &health, stop)? {
-        Start::Ready(cluster, deciders) => run_on(Arc::new(cluster), settings, deciders, health, stop),
+    match start::start(&settings, ruleset, flows, &health, stop)? {
+        Start::Ready(cluster, flows) => run_on(Arc::new(cluster), settings, flows, health, stop),
         Start::Stopped => {}
     }
     Ok(())
 }
 
 /// As [`run`], on any broker and without looking at how it is set up.
-pub fn run_on<B: Broker, D: Deciders>(
+pub fn run_on<B: Broker>(
     broker: Arc<B>,
     settings: Arc<Settings>,
-    deciders: Arc<D>,
+    flows: Vec<Arc<dyn Deciders>>,
     health: Arc<Health>,
     stop: &AtomicBool,
 ) {
     let suspects = Arc::new(Suspects::new(settings.failures_per_record_max));
-    let layout = Arc::new(Layout::new(deciders.division()));
-    let limits = Arc::new(Mutex::new(MessageLimits::UNKNOWN));
-    let standby = Arc::default();
-    let shared = Shared { broker, deciders, settings, health, suspects, layout, limits, standby };
+    let divisions = flows.iter().map(|deciders| (deciders.flow(), deciders.division()));
+    let layout = Arc::new(Layout::new(divisions));
+    let (limits, standby) = (Arc::new(Mutex::default()), Arc::default());
+    let shared = Shared { broker, flows: flows.into(), settings, health, suspects, layout, limits, standby };
     shared.learn_limits();
     let following = Following::start(&shared);
     supervise::supervise(&shared, stop);

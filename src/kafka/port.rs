@@ -4,22 +4,14 @@
 //! nothing here names a client library, reads a clock or starts a thread by itself: time and threads come from
 //! [`Broker`] too. Every call says whether it may block and what its faults mean.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-pub use super::decider::{Input, RulesetChange};
-use super::failure::Fault;
-
-/// Where records stand: an input topic and its partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TopicPartition {
-    /// Which input topic.
-    pub input: Input,
-    /// Partition number, from 0.
-    pub partition: i32,
-}
-
-/// The next offset to read of the two inputs of a partition, indexed by [`Input`] as a number; `None`: from the start.
-pub type Positions = [Option<i64>; 2];
+use super::failure::{Destination, Fault};
+pub use crate::{
+    codec::rulesets::RulesetChange,
+    domain::flow::{Flow, InputPartition, Positions, Unit},
+    pipeline::{Header, Outbound},
+};
 
 /// How far an input partition was last known to reach, and what of it was delivered, as offsets of the next record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,15 +40,15 @@ impl InputReach {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// These partitions are now ours: answer with [`GroupConsumer::assign`].
-    Assigned(Vec<TopicPartition>),
+    Assigned(Vec<InputPartition>),
     /// These partitions go away: answer with [`GroupConsumer::unassign`].
-    Revoked(Vec<TopicPartition>),
+    Revoked(Vec<InputPartition>),
 }
 
 /// A record as it came, lent by the consumer.
 pub trait InboundRecord {
     /// Topic and partition of the record.
-    fn source(&self) -> TopicPartition;
+    fn source(&self) -> InputPartition;
     /// Offset in its partition.
     fn offset(&self) -> i64;
     /// Record time in milliseconds since 1970; -1 where the record has none.
@@ -106,42 +98,42 @@ pub trait GroupConsumer {
     ///
     /// # Errors
     /// [`Fault`] of operation `Rebalance`.
-    fn assign(&self, partitions: &[TopicPartition]) -> Result<(), Fault>;
+    fn assign(&self, partitions: &[InputPartition]) -> Result<(), Fault>;
 
     /// Lets go of `partitions`; their records are not delivered any more.
     ///
     /// # Errors
     /// [`Fault`] of operation `Rebalance`.
-    fn unassign(&self, partitions: &[TopicPartition]) -> Result<(), Fault>;
+    fn unassign(&self, partitions: &[InputPartition]) -> Result<(), Fault>;
 
-    /// Stops delivery of both inputs of a partition.
+    /// Stops delivery of all inputs of a unit.
     ///
     /// # Errors
     /// [`Fault`] of operation `Seek`.
-    fn pause(&self, partition: i32) -> Result<(), Fault>;
+    fn pause(&self, unit: Unit) -> Result<(), Fault>;
 
-    /// Starts delivery of both inputs of a partition at `positions`; also moves a running one back there.
+    /// Starts delivery of all inputs of a unit at `positions`; also moves a running one back there.
     ///
     /// # Errors
     /// [`Fault`] of operation `Seek`.
-    fn resume(&self, partition: i32, positions: Positions) -> Result<(), Fault>;
+    fn resume(&self, unit: Unit, positions: &Positions) -> Result<(), Fault>;
 
-    /// Stops delivery of one input of a partition. What was delivered counts as read.
+    /// Stops delivery of one input of a unit. What was delivered counts as read.
     ///
     /// # Errors
     /// [`Fault`] of operation `Seek`.
-    fn pause_input(&self, at: TopicPartition) -> Result<(), Fault>;
+    fn pause_input(&self, at: InputPartition) -> Result<(), Fault>;
 
     /// Goes on with the delivery of one input after [`Self::pause_input`], where it stopped.
     ///
     /// # Errors
     /// [`Fault`] of operation `Seek`.
-    fn resume_input(&self, at: TopicPartition) -> Result<(), Fault>;
+    fn resume_input(&self, at: InputPartition) -> Result<(), Fault>;
 
     /// How many offsets the broker is known to have of this input behind the last record that was delivered, as far as
     /// that can be told without asking; markers of transactions, which are never delivered, count too. `None`: not
     /// fetched yet. Cheap.
-    fn behind(&self, at: TopicPartition) -> Option<i64>;
+    fn behind(&self, at: InputPartition) -> Option<i64>;
 
     /// Takes a record out of the client's memory, to hold it beyond this batch.
     fn detach(record: Self::Record<'_>) -> Self::Record<'static>;
@@ -158,7 +150,7 @@ pub trait GroupConsumer {
     fn membership(&self) -> Result<Self::Membership, Fault>;
 
     /// How far each input partition that is read was last known to reach, for metrics; new values only.
-    fn take_ends(&self) -> Vec<(TopicPartition, InputReach)>;
+    fn take_ends(&self) -> Vec<(InputPartition, InputReach)>;
 
     /// What the client holds of records that are not delivered yet, as of a few seconds ago; none: not known.
     fn queue(&self) -> Option<Queue> {
@@ -174,15 +166,6 @@ pub trait GroupConsumer {
     fn leave(self);
 }
 
-/// A header of a dead letter or a journal record.
-#[derive(Clone, Copy, Debug)]
-pub struct Header<'a> {
-    /// Name, ASCII.
-    pub name: &'static str,
-    /// Value bytes.
-    pub value: &'a [u8],
-}
-
 /// What of a record goes with its dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
@@ -194,18 +177,16 @@ pub struct Kept {
     pub value_bytes: Option<usize>,
 }
 
-/// The largest message that each topic takes, in bytes of key, value and headers; `usize::MAX` where that is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageLimits {
-    /// Outcomes.
-    pub outcomes: usize,
-    /// Dead letters.
-    pub dead_letters: usize,
-}
+/// The largest message that topics take, in bytes of key, value and headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessageLimits(pub BTreeMap<Destination, usize>);
 
 impl MessageLimits {
-    /// Nothing is known.
-    pub const UNKNOWN: Self = Self { outcomes: usize::MAX, dead_letters: usize::MAX };
+    /// That of one topic; `usize::MAX` where it is not known.
+    #[must_use]
+    pub fn of(&self, destination: Destination) -> usize {
+        self.0.get(&destination).copied().unwrap_or(usize::MAX)
+    }
 }
 
 /// A producer with a transactional id: between `begin` and the end of `commit` or `abort`, all or nothing.
@@ -216,11 +197,11 @@ pub trait TransactionalProducer<C: GroupConsumer> {
     /// [`Fault`] of operation `Begin`.
     fn begin(&self) -> Result<(), Fault>;
 
-    /// Queues an outcome on `partition`; blocks while the queue is full.
+    /// Queues a message of a decision of `unit`; blocks while the queue is full.
     ///
     /// # Errors
     /// [`Fault`] of operation `Produce`.
-    fn outcome(&self, partition: i32, key: &[u8], value: &[u8]) -> Result<(), Fault>;
+    fn send(&self, unit: Unit, outbound: &Outbound<'_>) -> Result<(), Fault>;
 
     /// Queues a dead letter: what is `kept` of `record`, and `headers` behind its own, of which
     /// those with such a name are [`renamed`](crate::domain::dead_letter::renamed), so that nobody takes them for ours.
@@ -229,24 +210,24 @@ pub trait TransactionalProducer<C: GroupConsumer> {
     /// [`Fault`] of operation `Produce`.
     fn dead_letter(&self, record: &C::Record<'_>, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault>;
 
-    /// Queues a journal record of `partition`, with the writer's id in a header.
+    /// Queues a journal record of `unit`, with the writer's id in a header.
     ///
     /// # Errors
     /// [`Fault`] of operation `Produce`.
-    fn journal(&self, partition: i32, record: &[u8]) -> Result<(), Fault>;
+    fn journal(&self, unit: Unit, record: &[u8]) -> Result<(), Fault>;
 
-    /// Queues the note that `partition` is decided by another ruleset from certain positions on: a record on the
-    /// rulesets topic. A partition has few of them, one at its very first batch.
+    /// Queues the note that `unit` is decided by another ruleset from certain positions on: a record on the
+    /// rulesets topic. A unit has few of them, one at its very first batch.
     ///
     /// # Errors
     /// [`Fault`] of operation `Produce`.
-    fn ruleset_change(&self, partition: i32, change: &RulesetChange) -> Result<(), Fault>;
+    fn ruleset_change(&self, unit: Unit, change: &RulesetChange) -> Result<(), Fault>;
 
     /// Makes the consumed positions part of the transaction.
     ///
     /// # Errors
     /// [`Fault`] of operation `Offsets`.
-    fn offsets(&self, positions: &[(TopicPartition, i64)], membership: &C::Membership) -> Result<(), Fault>;
+    fn offsets(&self, positions: &[(InputPartition, i64)], membership: &C::Membership) -> Result<(), Fault>;
 
     /// Waits until the broker has acknowledged everything queued.
     ///
@@ -291,7 +272,7 @@ pub struct InputEnds {
     pub end: i64,
 }
 
-/// Reads one partition of the journal, committed records only, outside the group.
+/// Reads the journal of one unit, committed records only, outside the group.
 pub trait JournalReader {
     /// Asks the broker how far the partition reaches.
     ///
@@ -317,25 +298,24 @@ pub trait JournalReader {
     /// [`Fault`] of operation `Restore`.
     fn open_writer(&mut self, offset: i64) -> Result<Option<String>, Fault>;
 
-    /// From where on a transaction that has not ended holds back the outcomes of this partition number; none where none
-    /// does.
+    /// Which output of this unit is held back by a transaction that has not ended, and from where on; none where none is.
     ///
     /// # Errors
     /// [`Fault`] of operation `Restore`.
-    fn open_outcomes(&mut self) -> Result<Option<i64>, Fault>;
+    fn open_output(&mut self) -> Result<Option<(usize, i64)>, Fault>;
 
-    /// The group's committed positions of this partition number's inputs, once no transaction holds any; none where one
+    /// The group's committed positions of this unit's inputs, once no transaction holds any; none where one
     /// did for as long as `within`.
     ///
     /// # Errors
     /// [`Fault`] of operation `Restore`.
     fn committed(&mut self, within: Duration) -> Result<Option<Positions>, Fault>;
 
-    /// Asks the brokers how far this partition number's inputs reach, indexed by [`Input`] as a number.
+    /// Asks the brokers how far this unit's inputs reach, in the order of the flow.
     ///
     /// # Errors
     /// [`Fault`] of operation `Restore`.
-    fn input_ends(&mut self) -> Result<[InputEnds; 2], Fault>;
+    fn input_ends(&mut self) -> Result<Vec<InputEnds>, Fault>;
 }
 
 /// What [`JournalFollower::next`] found.
@@ -343,36 +323,36 @@ pub trait JournalReader {
 pub enum Followed {
     /// A record, which was handed over.
     Record,
-    /// All that is committed of this partition so far was handed over.
-    End(i32),
+    /// All that is committed of this unit so far was handed over.
+    End(Unit),
     /// Nothing in time.
     Nothing,
 }
 
-/// Follows any number of journal partitions at once, committed records only, outside the group. Says nothing for certain
+/// Follows the journals of any number of units at once, committed records only, outside the group. Says nothing for certain
 /// of where they end: that is for a [`JournalReader`].
 pub trait JournalFollower {
-    /// Follows `partition` too, from `offset` on; one that is followed already is moved there. `None`, or an offset that
+    /// Follows `unit` too, from `offset` on; one that is followed already is moved there. `None`, or an offset that
     /// is not there any more: from the first record that is.
     ///
     /// # Errors
     /// [`Fault`] of operation `Restore`.
-    fn follow(&mut self, partition: i32, offset: Option<i64>) -> Result<(), Fault>;
+    fn follow(&mut self, unit: Unit, offset: Option<i64>) -> Result<(), Fault>;
 
-    /// Follows `partition` no longer.
+    /// Follows `unit` no longer.
     ///
     /// # Errors
     /// [`Fault`] of operation `Restore`.
-    fn leave(&mut self, partition: i32) -> Result<(), Fault>;
+    fn leave(&mut self, unit: Unit) -> Result<(), Fault>;
 
-    /// Hands partition, offset and bytes of the next record of any of them to `each`, waiting for one up to `timeout`.
+    /// Hands unit, offset and bytes of the next record of any of them to `each`, waiting for one up to `timeout`.
     ///
     /// # Errors
     /// [`Fault`] of operation `Restore`.
-    fn next(&mut self, timeout: Duration, each: &mut dyn FnMut(i32, i64, &[u8])) -> Result<Followed, Fault>;
+    fn next(&mut self, timeout: Duration, each: &mut dyn FnMut(Unit, i64, &[u8])) -> Result<Followed, Fault>;
 
-    /// Where a followed partition ended when it was last fetched; `None`: not fetched yet. Asks nobody.
-    fn end(&self, partition: i32) -> Option<i64>;
+    /// Where a followed journal ended when it was last fetched; `None`: not fetched yet. Asks nobody.
+    fn end(&self, unit: Unit) -> Option<i64>;
 }
 
 /// A cluster: makes members, producers and journal readers, and has the time and the threads.
@@ -398,11 +378,11 @@ pub trait Broker: Send + Sync + 'static {
     /// [`Fault`] of operation `Init`.
     fn producer(&self, transactional_id: &str) -> Result<Self::Producer, Fault>;
 
-    /// A reader of journal partition `partition`.
+    /// A reader of the journal of `unit`.
     ///
     /// # Errors
     /// [`Fault`] of operation `Restore`.
-    fn journal(&self, partition: i32) -> Result<Self::Journal, Fault>;
+    fn journal(&self, unit: Unit) -> Result<Self::Journal, Fault>;
 
     /// A follower of journals; it follows nothing yet.
     ///
@@ -415,25 +395,25 @@ pub trait Broker: Send + Sync + 'static {
     /// # Errors
     /// [`Fault`] of operation `Check`.
     fn message_limits(&self) -> Result<MessageLimits, Fault> {
-        Ok(MessageLimits::UNKNOWN)
+        Ok(MessageLimits::default())
     }
 
-    /// How many partitions the larger of the two inputs has now; 0: the broker cannot tell.
+    /// How many partitions the largest input of a flow has now; 0: the broker cannot tell.
     ///
     /// # Errors
     /// [`Fault`] of operation `Check`.
-    fn input_partitions(&self) -> Result<u32, Fault> {
+    fn input_partitions(&self, _flow: &'static Flow) -> Result<u32, Fault> {
         Ok(0)
     }
 
-    /// Where the next record of journal partition `partition` will stand, at least.
+    /// Where the next record of the journal of `unit` will stand, at least.
     ///
     /// # Errors
     /// [`Fault`] of operation `Trim`.
-    fn journal_end(&self, partition: i32) -> Result<i64, Fault>;
+    fn journal_end(&self, unit: Unit) -> Result<i64, Fault>;
 
-    /// Deletes the records of journal partition `partition` before offset `before`. Does not wait for it.
-    fn trim_journal(&self, partition: i32, before: i64);
+    /// Deletes the records of the journal of `unit` before offset `before`. Does not wait for it.
+    fn trim_journal(&self, unit: Unit, before: i64);
 
     /// Time since some fixed moment. Never goes back.
     fn now(&self) -> Duration;

@@ -2,65 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::failure::Destination;
 pub use crate::config::{GroupProtocol, OnLostInput};
-use crate::{
-    config::{self, Secret},
-    domain::partitioner::Partitioner,
-    pipeline::Input,
-};
-
-/// Names of the topics.
-#[derive(Clone, Debug)]
-pub struct Topics {
-    /// Input: point-of-sale events.
-    pub pos_events: String,
-    /// Input: account events.
-    pub account_events: String,
-    /// Output: outcomes.
-    pub pos_outcomes: String,
-    /// Output: records that could not be read.
-    pub dead_letters: String,
-    /// The state journal.
-    pub journal: String,
-    /// The rulesets that decided, by hash, and from where on each of them did.
-    pub rulesets: String,
-}
-
-impl Topics {
-    /// The name of an input.
-    #[must_use]
-    pub fn input(&self, input: Input) -> &str {
-        match input {
-            Input::PosEvents => &self.pos_events,
-            Input::AccountEvents => &self.account_events,
-        }
-    }
-
-    /// Which output `topic` is, of the four that workers write to.
-    #[must_use]
-    pub fn destination(&self, topic: &str) -> Destination {
-        match topic {
-            topic if topic == self.pos_outcomes => Destination::Outcomes,
-            topic if topic == self.dead_letters => Destination::DeadLetters,
-            topic if topic == self.rulesets => Destination::Rulesets,
-            _ => Destination::Journal,
-        }
-    }
-}
-
-impl Default for Topics {
-    fn default() -> Self {
-        Self {
-            pos_events: "pos.events".into(),
-            account_events: "account.events".into(),
-            pos_outcomes: "pos.outcomes".into(),
-            dead_letters: "pos.dead-letters".into(),
-            journal: "tillgate.journal".into(),
-            rulesets: "tillgate.rulesets".into(),
-        }
-    }
-}
+pub use crate::domain::flow::{FlowTopics, Topics};
+use crate::{config::Secret, domain::partitioner::Partitioner};
 
 /// When a batch is full. Whatever comes first; an empty local queue ends it before.
 #[derive(Clone, Copy, Debug)]
@@ -177,60 +121,4 @@ impl Settings {
         let protocol = self.client.get("security.protocol").map(Secret::expose);
         protocol.is_some_and(|protocol| protocol.to_ascii_lowercase().ends_with("ssl"))
     }
-}
-
-impl From<&config::Settings> for Settings {
-    fn from(all: &config::Settings) -> Self {
-        let (kafka, topics) = (&all.kafka, &all.topics);
-        Self {
-            bootstrap_servers: kafka.bootstrap_servers.clone(),
-            group_id: kafka.group_id.clone(),
-            group_protocol: kafka.group_protocol,
-            instance: kafka.group_instance_id.clone().unwrap_or_else(host_and_process),
-            static_membership: kafka.group_instance_id.is_some(),
-            transactional_id_prefix: kafka.transactional_id_prefix.clone(),
-            workers: kafka.workers,
-            topics: Topics {
-                pos_events: topics.pos_events.clone(),
-                account_events: topics.account_events.clone(),
-                pos_outcomes: topics.pos_outcomes.clone(),
-                dead_letters: topics.dead_letters.clone(),
-                journal: topics.journal.clone(),
-                rulesets: topics.rulesets.clone(),
-            },
-            partitioner: topics.partitioner,
-            batch: BatchLimits {
-                events: kafka.batch_events_max,
-                bytes: kafka.batch_bytes_max,
-                time: kafka.batch_time_max,
-            },
-            message_bytes_max: kafka.message_bytes_max,
-            journal_record_bytes_max: all.journal.record_bytes_max,
-            consumer_queue_bytes_max: kafka.consumer_queue_bytes_max,
-            producer_queue_bytes_max: kafka.producer_queue_bytes_max,
-            transaction_timeout: kafka.transaction_timeout,
-            socket_timeout: kafka.socket_timeout,
-            session_timeout: kafka.session_timeout,
-            restores_at_once: kafka.restores_at_once,
-            standby: kafka.standby,
-            stuck_after: kafka.stuck_after,
-            failures_per_record_max: kafka.failures_per_record_max,
-            on_lost_input: kafka.on_lost_input,
-            check_topic_configs: true,
-            client: kafka.librdkafka.clone(),
-        }
-    }
-}
-
-/// A name that no other process of the group has, for one that was given none.
-fn host_and_process() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .ok()
-        .or_else(|| std::env::var("HOSTNAME").ok())
-        .unwrap_or_default();
-    let host = match host.trim() {
-        "" => "host",
-        name => name,
-    };
-    format!("{host}-{}", std::process::id())
 }

@@ -10,7 +10,6 @@ use std::{
 };
 
 use super::{
-    decider::Deciders,
     failure::{Fault, FaultClass},
     health::WorkerHealth,
     port::Broker,
@@ -28,7 +27,7 @@ const SAID_AGAIN_AFTER: Duration = Duration::from_secs(300);
 const STEP: Duration = Duration::from_millis(50);
 
 /// Runs all workers until `stop`; returns when the last has left the group.
-pub fn supervise<B: Broker, D: Deciders>(shared: &Shared<B, D>, stop: &AtomicBool) {
+pub fn supervise<B: Broker>(shared: &Shared<B>, stop: &AtomicBool) {
     let ending = Arc::new(AtomicBool::new(false));
     // Held by every worker as long as it lives.
     let alive = Arc::new(());
@@ -51,7 +50,7 @@ pub fn supervise<B: Broker, D: Deciders>(shared: &Shared<B, D>, stop: &AtomicBoo
 }
 
 /// The lives of one worker.
-fn live<B: Broker, D: Deciders>(shared: &Shared<B, D>, number: usize, stop: &AtomicBool) {
+fn live<B: Broker>(shared: &Shared<B>, number: usize, stop: &AtomicBool) {
     let mut pause = PAUSE_MIN;
     let mut said = Said::default();
     while !stop.load(Ordering::Acquire) {
@@ -69,7 +68,7 @@ fn live<B: Broker, D: Deciders>(shared: &Shared<B, D>, number: usize, stop: &Ato
         }
         let level =
             if said.is_new(&text, shared.broker.now()) { log::Level::Error } else { log::Level::Debug };
-        log::log!(level, "worker {number}: {text}: building it anew in {pause:?}");
+        log::log!(level, "worker {number}: {text}: rebuilt in {pause:?}");
         telemetry::worker_rebuild(reason);
         shared.health.worker(number, WorkerHealth::Rebuilding(text));
         let until = shared.broker.now() + pause;

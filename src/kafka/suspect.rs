@@ -14,25 +14,25 @@ use std::{
     },
 };
 
-use super::port::{Positions, TopicPartition};
+use crate::domain::flow::{InputPartition, Positions, Unit};
 
 /// From so many failures in a row at the same place on, batches are halved whatever the reason is.
 const FAILURES_BEFORE_HALVING: u32 = 3;
-/// After so many failures in a row at the same place a partition is reported as blocked.
+/// After so many failures in a row at the same place a unit is reported as blocked.
 pub const FAILURES_BEFORE_BLOCKED: u32 = 5;
 
-/// A batch of one partition that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A batch of one unit that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
-    /// The partition.
-    pub partition: i32,
+    /// The unit.
+    pub unit: Unit,
     /// Its positions before the batch.
     pub from: Positions,
     /// Its positions as the batch would have left them.
     pub until: Positions,
 }
 
-/// A partition whose last batch failed, or in which one failed that is not passed yet.
+/// A unit whose last batch failed, or in which one failed that is not passed yet.
 #[derive(Clone, Debug)]
 struct Trouble {
     from: Positions,
@@ -43,7 +43,7 @@ struct Trouble {
     events_max: usize,
 }
 
-/// What is suspected, by record and by partition: as many partitions as fail, and a few records of each.
+/// What is suspected, by record and by unit: as many units as fail, and a few records of each.
 #[derive(Debug)]
 pub struct Suspects {
     any: AtomicBool,
@@ -53,8 +53,8 @@ pub struct Suspects {
 
 #[derive(Debug, Default)]
 struct Known {
-    records: BTreeMap<(TopicPartition, i64), u32>,
-    partitions: BTreeMap<i32, Trouble>,
+    records: BTreeMap<(InputPartition, i64), u32>,
+    units: BTreeMap<Unit, Trouble>,
 }
 
 impl Suspects {
@@ -69,7 +69,7 @@ impl Suspects {
     }
 
     fn look_again(&self, known: &Known) {
-        let any = !known.records.is_empty() || !known.partitions.is_empty();
+        let any = !known.records.is_empty() || !known.units.is_empty();
         self.any.store(any, Ordering::Relaxed);
     }
 
@@ -80,7 +80,7 @@ impl Suspects {
     }
 
     /// Counts a failure of a record; how many there are now.
-    pub fn count(&self, at: TopicPartition, offset: i64) -> u32 {
+    pub fn count(&self, at: InputPartition, offset: i64) -> u32 {
         let mut known = self.lock();
         let count = known.records.entry((at, offset)).or_default();
         *count += 1;
@@ -90,7 +90,7 @@ impl Suspects {
     }
 
     /// Condemns a record at once: another try would fail alike. Once more for one that is condemned already counts on.
-    pub fn condemn(&self, at: TopicPartition, offset: i64) {
+    pub fn condemn(&self, at: InputPartition, offset: i64) {
         let mut known = self.lock();
         let count = known.records.entry((at, offset)).or_default();
         *count = (*count + 1).max(self.limit);
@@ -99,7 +99,7 @@ impl Suspects {
 
     /// The failures of a record, where they condemn it.
     #[must_use]
-    pub fn condemned(&self, at: TopicPartition, offset: i64) -> Option<u32> {
+    pub fn condemned(&self, at: InputPartition, offset: i64) -> Option<u32> {
         self.lock().records.get(&(at, offset)).copied().filter(|count| *count >= self.limit)
     }
 
@@ -111,16 +111,17 @@ impl Suspects {
 
     /// Notes a batch of `events` records that failed; `halve`: one of its records is at fault, nobody knows which. Says how
     /// often batches failed that began there.
-    pub fn failed(&self, batch: Failed, events: usize, halve: bool) -> u32 {
+    pub fn failed(&self, batch: &Failed, events: usize, halve: bool) -> u32 {
         let mut known = self.lock();
-        let Failed { partition, from, until } = batch;
-        let fresh = Trouble { from, until, failures: 0, events_max: usize::MAX };
-        let trouble = known.partitions.entry(partition).or_insert(fresh);
-        if trouble.from != from {
-            (trouble.from, trouble.failures) = (from, 0);
+        let Failed { unit, from, until } = batch;
+        let fresh =
+            || Trouble { from: from.clone(), until: until.clone(), failures: 0, events_max: usize::MAX };
+        let trouble = known.units.entry(*unit).or_insert_with(fresh);
+        if trouble.from != *from {
+            (trouble.from, trouble.failures) = (from.clone(), 0);
         }
         trouble.failures = trouble.failures.saturating_add(1);
-        trouble.until = std::array::from_fn(|input| trouble.until[input].max(until[input]));
+        trouble.until = trouble.until.later(until);
         if halve || trouble.failures >= FAILURES_BEFORE_HALVING {
             trouble.events_max = (events / 2).max(1);
         }
@@ -129,44 +130,42 @@ impl Suspects {
         failures
     }
 
-    /// How many records may be taken at once by who decides these partitions; none: as many as usual.
+    /// How many records may be taken at once by who decides these units; none: as many as usual.
     #[must_use]
-    pub fn events_max(&self, partitions: impl Iterator<Item = i32>) -> Option<usize> {
+    pub fn events_max(&self, units: impl Iterator<Item = Unit>) -> Option<usize> {
         let known = self.lock();
-        let of = |partition: i32| known.partitions.get(&partition).map(|trouble| trouble.events_max);
-        partitions.filter_map(of).min().filter(|most| *most < usize::MAX)
+        let of = |unit: Unit| known.units.get(&unit).map(|trouble| trouble.events_max);
+        units.filter_map(of).min().filter(|most| *most < usize::MAX)
     }
 
-    /// A batch is committed and leaves a partition at `positions`: forgets what is passed. Where it was but a part of the
+    /// A batch is committed and leaves a unit at `positions`: forgets what is passed. Where it was but a part of the
     /// one that failed, the next may be twice as large; where a condemned record was passed, the fault is found.
-    pub fn passed(&self, partition: i32, positions: Positions) {
+    pub fn passed(&self, unit: Unit, positions: &Positions) {
         let mut known = self.lock();
         let before = known.records.len();
         known.records.retain(|(at, offset), _| {
-            at.partition != partition
-                || positions[at.input as usize].is_none_or(|position| *offset >= position)
+            at.unit != unit || positions[at.input].is_none_or(|position| *offset >= position)
         });
         if known.records.len() < before {
-            known.partitions.clear();
-        } else if let Some(trouble) = known.partitions.get_mut(&partition) {
-            let is_passed =
-                (0..).zip(trouble.until).all(|(input, until): (usize, _)| positions[input] >= until);
-            (trouble.from, trouble.failures) = (positions, 0);
+            known.units.clear();
+        } else if let Some(trouble) = known.units.get_mut(&unit) {
+            let is_passed = positions.iter().zip(trouble.until.iter()).all(|(now, until)| now >= until);
+            (trouble.from, trouble.failures) = (positions.clone(), 0);
             trouble.events_max = trouble.events_max.saturating_mul(2);
             if is_passed {
-                known.partitions.remove(&partition);
+                known.units.remove(&unit);
             }
         }
         self.look_again(&known);
     }
 
-    /// A partition comes (again) with its state at `positions`: what failed elsewhere in it is somebody else's past. Says
+    /// A unit comes (again) with its state at `positions`: what failed elsewhere in it is somebody else's past. Says
     /// whether it failed here.
-    pub fn restored(&self, partition: i32, positions: Positions) -> bool {
+    pub fn restored(&self, unit: Unit, positions: &Positions) -> bool {
         let mut known = self.lock();
-        let here = known.partitions.get(&partition).is_some_and(|trouble| trouble.from == positions);
+        let here = known.units.get(&unit).is_some_and(|trouble| trouble.from == *positions);
         if !here {
-            known.partitions.remove(&partition);
+            known.units.remove(&unit);
             self.look_again(&known);
         }
         here
@@ -175,12 +174,21 @@ impl Suspects {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::port::Input, *};
+    use super::*;
+    use crate::domain::flow::Flow;
 
-    const EVENTS: TopicPartition = TopicPartition { input: Input::PosEvents, partition: 2 };
+    static FLOW: Flow =
+        Flow { name: "two", key: "key", entries: "keys", inputs: &["events", "rules"], outputs: &[] };
+    const ONE: Unit = Unit { flow: &FLOW, partition: 1 };
+    const TWO: Unit = Unit { flow: &FLOW, partition: 2 };
+    const EVENTS: InputPartition = InputPartition { unit: TWO, input: 0 };
+
+    fn at(offset: i64) -> Positions {
+        [Some(offset), None].into()
+    }
 
     fn batch(from: i64, until: i64) -> Failed {
-        Failed { partition: 2, from: [Some(from), None], until: [Some(until), None] }
+        Failed { unit: TWO, from: at(from), until: at(until) }
     }
 
     #[test]
@@ -195,9 +203,9 @@ mod tests {
         assert_eq!(suspects.count(EVENTS, 7), 3);
         assert_eq!(suspects.condemned(EVENTS, 7), Some(3));
         assert_eq!(suspects.condemned(EVENTS, 8), None);
-        suspects.passed(2, [Some(8), None]);
+        suspects.passed(TWO, &at(8));
         assert!(suspects.any());
-        suspects.passed(2, [Some(9), None]);
+        suspects.passed(TWO, &at(9));
         assert!(!suspects.any());
     }
 
@@ -214,18 +222,18 @@ mod tests {
     /// One record of so many cannot be delivered, and nobody knows which: after how many tries it is taken alone.
     fn tries_until_alone(events: i64, poison: i64) -> u32 {
         let suspects = Suspects::new(3);
-        let (mut at, mut tries) = (0_i64, 0_u32);
+        let (mut next, mut tries) = (0_i64, 0_u32);
         loop {
             tries += 1;
-            let most = suspects.events_max([2].into_iter()).map_or(i64::MAX, |most| most as i64);
-            let end = events.min(at.saturating_add(most));
-            if !(at..end).contains(&poison) {
-                suspects.passed(2, [Some(end), None]);
-                at = end;
-            } else if end - at == 1 {
+            let most = suspects.events_max([TWO].into_iter()).map_or(i64::MAX, |most| most as i64);
+            let end = events.min(next.saturating_add(most));
+            if !(next..end).contains(&poison) {
+                suspects.passed(TWO, &at(end));
+                next = end;
+            } else if end - next == 1 {
                 return tries;
             } else {
-                suspects.failed(batch(at, end), (end - at) as usize, true);
+                suspects.failed(&batch(next, end), (end - next) as usize, true);
             }
         }
     }
@@ -240,31 +248,35 @@ mod tests {
     #[test]
     fn a_batch_is_taken_whole_again_once_the_failed_one_is_passed() {
         let suspects = Suspects::new(3);
-        suspects.failed(batch(10, 30), 20, true);
-        assert_eq!(suspects.events_max([1, 2].into_iter()), Some(10));
-        assert_eq!(suspects.events_max([1].into_iter()), None, "another worker's partitions are none of it");
-        suspects.passed(2, [Some(20), None]);
-        assert_eq!(suspects.events_max([2].into_iter()), Some(20));
-        suspects.passed(2, [Some(30), None]);
-        assert_eq!(suspects.events_max([2].into_iter()), None);
+        suspects.failed(&batch(10, 30), 20, true);
+        assert_eq!(suspects.events_max([ONE, TWO].into_iter()), Some(10));
+        assert_eq!(
+            suspects.events_max([ONE].into_iter()),
+            None,
+            "another worker's partitions are none of it"
+        );
+        suspects.passed(TWO, &at(20));
+        assert_eq!(suspects.events_max([TWO].into_iter()), Some(20));
+        suspects.passed(TWO, &at(30));
+        assert_eq!(suspects.events_max([TWO].into_iter()), None);
         assert!(!suspects.any());
     }
 
     #[test]
     fn counts_failures_at_the_same_place_and_begins_anew_at_another() {
         let suspects = Suspects::new(3);
-        assert_eq!(suspects.failed(batch(10, 30), 20, false), 1);
-        assert_eq!(suspects.failed(batch(10, 12), 2, false), 2);
-        assert_eq!(suspects.events_max([2].into_iter()), None);
-        assert_eq!(suspects.failed(batch(10, 30), 20, false), 3);
+        assert_eq!(suspects.failed(&batch(10, 30), 20, false), 1);
+        assert_eq!(suspects.failed(&batch(10, 12), 2, false), 2);
+        assert_eq!(suspects.events_max([TWO].into_iter()), None);
+        assert_eq!(suspects.failed(&batch(10, 30), 20, false), 3);
         assert_eq!(
-            suspects.events_max([2].into_iter()),
+            suspects.events_max([TWO].into_iter()),
             Some(10),
             "the third time it is halved all the same"
         );
-        assert!(suspects.restored(2, [Some(10), None]), "it comes back where it failed");
-        assert_eq!(suspects.failed(batch(11, 30), 19, false), 1);
-        assert!(!suspects.restored(2, [Some(30), None]), "somebody else has passed it");
+        assert!(suspects.restored(TWO, &at(10)), "it comes back where it failed");
+        assert_eq!(suspects.failed(&batch(11, 30), 19, false), 1);
+        assert!(!suspects.restored(TWO, &at(30)), "somebody else has passed it");
         assert!(!suspects.any());
     }
 }

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     failure::{Answer, Fault, FaultClass, answer},
-    port::{Broker, GroupConsumer, TopicPartition, TransactionalProducer},
+    port::{Broker, GroupConsumer, InputPartition, TransactionalProducer},
 };
 
 /// First wait before the same call is made again; it doubles up to [`AGAIN_MAX`].
@@ -87,7 +87,7 @@ impl<B: Broker> Transactions<B> {
     pub fn finish(
         &mut self,
         consumer: &B::Consumer,
-        positions: &[(TopicPartition, i64)],
+        positions: &[(InputPartition, i64)],
         flush_first: bool,
     ) -> Result<End, Fault> {
         let flushed = if flush_first { self.producer.flush() } else { Ok(()) };
@@ -112,7 +112,7 @@ impl<B: Broker> Transactions<B> {
     fn give_positions(
         &self,
         consumer: &B::Consumer,
-        positions: &[(TopicPartition, i64)],
+        positions: &[(InputPartition, i64)],
     ) -> Result<(), Fault> {
         let given = again(&*self.broker, self.patience, || {
             let membership = consumer.membership()?;

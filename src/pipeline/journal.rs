@@ -1,13 +1,14 @@
-//! The journal of a partition while it runs: the batch's facts, and the checkpoint rotation.
+//! The journal of a unit while it runs: the batch's changes, and the checkpoint rotation.
 //!
-//! A rotation writes every account's full state once, a slice per transaction, in proportion to what
+//! A rotation writes every entry of the state as a whole once, a slice per transaction, in proportion to what
 //! is consumed; when it is complete, nothing before its beginning is needed for a restore.
 
-use super::PartitionOptions;
-use crate::codec::journal::{Head, Writer, write_account, write_change, write_record};
+use super::layout::Division;
+use super::model::State;
+use super::partition::PartitionSettings;
+use crate::codec::journal::{Head, Writer, write_record};
 use crate::codec::rulesets::RulesetChange;
-use crate::domain::partitioner::Partitioner;
-use crate::state::{Change, PartitionState};
+use crate::domain::flow::{Flow, Positions};
 
 /// Pieces whose memory is kept from batch to batch.
 const SPARE_PIECES: usize = 2;
@@ -22,11 +23,11 @@ pub struct JournalBatch {
     /// Whether a checkpoint rotation is complete with them.
     pub rotation_completes: bool,
     /// The batch was decided by another ruleset than the journal's last one: to be noted in the batch's transaction.
-    /// Account events leave no outcome that would name their ruleset, and the journal is trimmed.
+    /// Not every record leaves an answer that would name its ruleset, and the journal is trimmed.
     pub ruleset_change: Option<RulesetChange>,
 }
 
-/// Facts of a batch, encoded, in pieces below the record limit.
+/// Changes of a batch, encoded, in pieces below the record limit.
 #[derive(Debug, Default)]
 struct Piece {
     count: usize,
@@ -45,11 +46,11 @@ pub(super) struct Rotation {
 /// What a partition writes down of the batch at hand.
 #[derive(Debug)]
 pub(super) struct Journal {
-    events_per_account: u32,
-    rotation_events_min: u64,
+    flow: &'static Flow,
+    records_per_entry: u32,
+    rotation_records_min: u64,
     record_bytes_max: usize,
-    input_partitions: u32,
-    partitioner: Partitioner,
+    division: Division,
     pieces: Vec<Piece>,
     /// Memory of earlier batches' pieces, at most [`SPARE_PIECES`].
     spare: Vec<Vec<u8>>,
@@ -67,14 +68,14 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn new(options: &PartitionOptions) -> Self {
-        let rotation_events_min = u64::from(options.rotation_events_min);
+    pub(super) fn new(flow: &'static Flow, settings: &PartitionSettings) -> Self {
+        let rotation_records_min = u64::from(settings.rotation_records_min);
         Self {
-            events_per_account: options.checkpoint_events_per_account.max(1),
-            rotation_events_min,
-            record_bytes_max: options.journal_record_bytes_max,
-            input_partitions: options.input_partitions,
-            partitioner: options.partitioner,
+            flow,
+            records_per_entry: settings.checkpoint_records_per_entry.max(1),
+            rotation_records_min,
+            record_bytes_max: settings.journal_record_bytes_max,
+            division: settings.division,
             pieces: Vec::new(),
             spare: Vec::new(),
             consumed: 0,
@@ -82,7 +83,7 @@ impl Journal {
             sequence: 0,
             ruleset: None,
             ruleset_after: None,
-            rotation: Rotation { consumed: rotation_events_min, ..Rotation::default() },
+            rotation: Rotation { consumed: rotation_records_min, ..Rotation::default() },
             rotation_after: None,
         }
     }
@@ -95,14 +96,14 @@ impl Journal {
         self.outcomes += 1;
     }
 
-    pub(super) fn change(&mut self, change: &Change<'_>) {
+    pub(super) fn change<S: State>(&mut self, change: &S::Change<'_>) {
         let full = self.pieces.last().is_none_or(|piece| piece.bytes.0.len() >= self.piece_bytes_max());
         if full {
             let bytes = Writer(self.spare.pop().unwrap_or_default());
             self.pieces.push(Piece { count: 0, bytes });
         }
         if let Some(piece) = self.pieces.last_mut() {
-            write_change(&mut piece.bytes, change);
+            S::write_change(change, &mut piece.bytes);
             piece.count += 1;
         }
     }
@@ -115,17 +116,17 @@ impl Journal {
     pub(super) fn rotation_begins(&self) -> bool {
         self.consumed > 0
             && self.rotation.cursor.is_none()
-            && self.rotation.consumed + self.consumed >= self.rotation_events_min
+            && self.rotation.consumed + self.consumed >= self.rotation_records_min
     }
 
     /// `positions`: before and after the batch.
-    pub(super) fn finish(
+    pub(super) fn finish<S: State>(
         &mut self,
         partition: i32,
         ruleset: u128,
         writer: &str,
-        [before, positions]: [[Option<i64>; 2]; 2],
-        state: &PartitionState,
+        [before, positions]: [&Positions; 2],
+        state: &S,
     ) -> JournalBatch {
         if self.consumed == 0 {
             return JournalBatch::default();
@@ -137,24 +138,25 @@ impl Journal {
             rotation = Rotation { number: rotation.number + 1, cursor: Some(0), consumed: self.consumed };
         }
         let slices = self.slices(&mut rotation, state);
-        let rotation_completes =
-            rotation.cursor.is_some_and(|cursor| cursor as usize >= state.accounts().len());
+        let rotation_completes = rotation.cursor.is_some_and(|cursor| cursor as usize >= state.entries());
         if rotation_completes {
             rotation.cursor = None;
         }
         let parts = self.pieces.len().max(1) + slices.len();
+        let Division { partitioner, partitions } = self.division;
         let mut head = Head {
+            flow: self.flow.name.to_owned(),
             partition,
-            partitions: self.input_partitions,
+            partitions,
             // Among a number that is not known no key was judged.
-            partitioner: (self.input_partitions > 0).then_some(self.partitioner),
+            partitioner: (partitions > 0).then_some(partitioner),
             ruleset,
             sequence: self.sequence + 1,
             part: 0,
             parts: parts as u32,
             writer: writer.to_owned(),
             stream_time: state.stream_time(),
-            positions,
+            positions: positions.clone(),
             consumed: self.consumed,
             outcomes: self.outcomes,
             rotation: rotation.number,
@@ -166,30 +168,30 @@ impl Journal {
         let empty = Piece::default();
         let changes = self.pieces.iter().map(|piece| (piece, &empty));
         let changes = changes.chain(self.pieces.is_empty().then_some((&empty, &empty)));
-        for (changes, accounts) in changes.chain(slices.iter().map(|slice| (&empty, slice))) {
-            let (facts, full) = ((changes.count, &*changes.bytes.0), (accounts.count, &*accounts.bytes.0));
-            records.push(write_record(&head, facts, full));
+        for (changes, entries) in changes.chain(slices.iter().map(|slice| (&empty, slice))) {
+            let (changes, entries) = ((changes.count, &*changes.bytes.0), (entries.count, &*entries.bytes.0));
+            records.push(write_record(&head, changes, entries));
             head.part += 1;
         }
         self.rotation_after = Some(rotation);
         self.ruleset_after = Some(ruleset);
         let changed = self.ruleset != Some(ruleset);
-        let ruleset_change = changed.then_some(RulesetChange { ruleset, positions: before });
+        let ruleset_change = changed.then_some(RulesetChange { ruleset, positions: before.clone() });
         JournalBatch { records, rotation_begins, rotation_completes, ruleset_change }
     }
 
     /// The full states that are due, in pieces below the record limit; moves the cursor.
-    fn slices(&self, rotation: &mut Rotation, state: &PartitionState) -> Vec<Piece> {
+    fn slices<S: State>(&self, rotation: &mut Rotation, state: &S) -> Vec<Piece> {
         let Some(cursor) = rotation.cursor else { return Vec::new() };
-        let due = (self.consumed.div_ceil(u64::from(self.events_per_account))).max(1);
-        let end = u64::from(cursor).saturating_add(due).min(state.accounts().len() as u64) as u32;
+        let due = (self.consumed.div_ceil(u64::from(self.records_per_entry))).max(1);
+        let end = u64::from(cursor).saturating_add(due).min(state.entries() as u64) as u32;
         let mut slices: Vec<Piece> = Vec::new();
-        for account in (cursor..end).filter_map(|slot| state.accounts().at(slot)) {
+        for slot in cursor..end {
             if slices.last().is_none_or(|slice| slice.bytes.0.len() >= self.piece_bytes_max()) {
                 slices.push(Piece::default());
             }
             if let Some(slice) = slices.last_mut() {
-                write_account(&mut slice.bytes, account);
+                state.write_entry(slot, &mut slice.bytes);
                 slice.count += 1;
             }
         }

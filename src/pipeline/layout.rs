@@ -2,17 +2,18 @@
 //! partitioner, and to another among more, or by another.
 //!
 //! A journal says how many partitions the inputs had when it was written, and by what keys were divided up. A state that
-//! was written for another number is never decided on: part of its accounts are written to elsewhere by now. What a
-//! journal of an earlier release does not say, its accounts do.
+//! was written for another number is never decided on: part of its entries are written to elsewhere by now. What a
+//! journal of an earlier release does not say, its entries do.
 
+use super::model::{Model, State};
 use super::restore::RestoreFault;
-use crate::codec::journal::{Head, JournalFault, read_account, read_change, read_record};
+use crate::codec::journal::{Head, read_record};
+use crate::domain::flow::Unit;
 use crate::domain::partitioner::Partitioner;
-use crate::state::PartitionState;
 use std::fmt;
 
 /// By what keys belong on partitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Division {
     /// How senders divide keys up.
     pub partitioner: Partitioner,
@@ -41,7 +42,7 @@ impl Division {
     }
 }
 
-/// A record, or an account, whose key belongs on another partition than the one it stands on.
+/// A record, or an entry of a state, whose key belongs on another partition than the one it stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Misplaced {
     /// Where it stands.
@@ -104,49 +105,49 @@ impl fmt::Display for Misplaced {
 pub enum LayoutFault {
     /// The journal says so.
     #[error(
-        "the journal of partition {partition} was written for inputs of {written} partitions, and they have {now}: {}",
-        remedy(*written, *now)
+        "the journal of {unit} was written for inputs of {written} partitions, and they have {now}: {}",
+        remedy(*unit, *written, *now)
     )]
     Written {
-        /// The partition.
-        partition: i32,
+        /// The unit.
+        unit: Unit,
         /// How many partitions the inputs had when the journal was written.
         written: u32,
         /// How many they have as far as this process knows.
         now: u32,
     },
-    /// Its accounts say so: the journal is of format version 1.
+    /// Its entries say so: the journal is of format version 1.
     #[error(
-        "the journal of partition {partition} has {accounts} accounts that belong to other partitions, now that the \
-         inputs have {now}: {}",
-        remedy(0, *now)
+        "the journal of {unit} has {found} {} that belong to other partitions, now that the inputs have {now}: {}",
+        unit.flow.entries,
+        remedy(*unit, 0, *now)
     )]
     Strangers {
-        /// The partition.
-        partition: i32,
-        /// How many such accounts were found.
-        accounts: usize,
+        /// The unit.
+        unit: Unit,
+        /// How many such entries were found.
+        found: usize,
         /// How many partitions the inputs have as far as this process knows.
         now: u32,
     },
-    /// Its accounts stand where the other partitioner puts them.
+    /// Its entries stand where the other partitioner puts them.
     #[error(
-        "the journal of partition {partition} has {accounts} accounts that do not belong there by topics.partitioner = \
-         \"{}\"{}: set topics.partitioner = \"{}\" if the senders do so too; else `tillgate topics repartition \
-         --partitions {now}` lists those accounts, and drops what you name (see \"Keys on the wrong partition\" in \
-         docs/operations.md)",
+        "the journal of {unit} has {found} {} that do not belong there by topics.partitioner = \"{}\"{}: set \
+         topics.partitioner = \"{}\" if the senders do so too; otherwise `tillgate topics repartition --partitions {now}` \
+         lists them, and drops what you name (see \"Keys on the wrong partition\" in docs/operations.md)",
+        unit.flow.entries,
         partitioner.name(),
         written_by(*partitioner, *said),
         partitioner.other().name()
     )]
     Divided {
-        /// The partition.
-        partition: i32,
-        /// How many such accounts were found.
-        accounts: usize,
+        /// The unit.
+        unit: Unit,
+        /// How many such entries were found.
+        found: usize,
         /// The setting.
         partitioner: Partitioner,
-        /// Whether the journal says that it was written by the other one; else most of its accounts do.
+        /// Whether the journal says that it was written by the other one; otherwise most of its entries do.
         said: bool,
         /// How many partitions the inputs have.
         now: u32,
@@ -158,11 +159,11 @@ fn written_by(partitioner: Partitioner, said: bool) -> String {
     if said {
         format!(", and was written with \"{other}\"")
     } else {
-        format!(", and more of its accounts do by \"{other}\"")
+        format!(", and more of them do by \"{other}\"")
     }
 }
 
-fn remedy(written: u32, now: u32) -> String {
+fn remedy(unit: Unit, written: u32, now: u32) -> String {
     if written > now {
         return format!(
             "a process that was started before the inputs grew must be started again; inputs that were made anew must \
@@ -170,105 +171,99 @@ fn remedy(written: u32, now: u32) -> String {
         );
     }
     format!(
-        "the accounts must follow their keys before anything is decided: stop the senders and every tillgate, then \
-         `tillgate topics repartition --partitions {now}` (see \"More partitions\" in docs/operations.md)"
+        "the {} must follow their keys before anything is decided: stop the senders and every tillgate, then \
+         `tillgate topics repartition --partitions {now}` (see \"More partitions\" in docs/operations.md)",
+        unit.flow.entries
     )
 }
 
 /// Holds two numbers of partitions against each other; 0: not known.
-pub(super) fn same(partition: i32, written: u32, now: u32) -> Result<(), LayoutFault> {
+pub(super) fn same(unit: Unit, written: u32, now: u32) -> Result<(), LayoutFault> {
     if written == 0 || now == 0 || written == now {
         return Ok(());
     }
-    Err(LayoutFault::Written { partition, written, now })
+    Err(LayoutFault::Written { unit, written, now })
 }
 
-/// Whether the state that a journal ended with is of as many partitions as there are now, and how many of its accounts
+/// Whether the state that a journal ended with is of as many partitions as there are now, and how many of its entries
 /// stand elsewhere than their keys all the same.
-pub(super) fn strangers(last: &Head, state: &PartitionState, now: Division) -> Result<usize, LayoutFault> {
-    same(last.partition, last.partitions, now.partitions)?;
+pub(super) fn strangers(
+    unit: Unit,
+    last: &Head,
+    state: &impl State,
+    now: Division,
+) -> Result<usize, LayoutFault> {
+    same(unit, last.partitions, now.partitions)?;
     let found = strange(last, state, now);
     // Format version 1: nobody knows of how many partitions it is.
     if found > 0 && last.partitions == 0 {
-        return Err(LayoutFault::Strangers {
-            partition: last.partition,
-            accounts: found,
-            now: now.partitions,
-        });
+        return Err(LayoutFault::Strangers { unit, found, now: now.partitions });
     }
     Ok(found)
 }
 
-/// Whether such a state may be decided on: not where its accounts are divided up by the other partitioner. Single ones
-/// that stand elsewhere do no harm, since no event reaches them.
-pub(super) fn holds(last: &Head, state: &PartitionState, now: Division) -> Result<usize, LayoutFault> {
-    same(last.partition, last.partitions, now.partitions)?;
-    let accounts = strange(last, state, now);
-    let other = now.partitioner.other();
-    let by_other = || strange(last, state, Division { partitioner: other, ..now }) < accounts;
-    if accounts > 0 && last.partitioner.map_or_else(by_other, |written| written == other) {
-        return Err(LayoutFault::Divided {
-            partition: last.partition,
-            accounts,
-            partitioner: now.partitioner,
-            said: last.partitioner.is_some(),
-            now: now.partitions,
-        });
+/// Whether such a state may be decided on: not where its entries are divided up by the other partitioner. Single ones
+/// that stand elsewhere do no harm, since no record reaches them.
+pub(super) fn holds(
+    unit: Unit,
+    last: &Head,
+    state: &impl State,
+    now: Division,
+) -> Result<usize, LayoutFault> {
+    same(unit, last.partitions, now.partitions)?;
+    let found = strange(last, state, now);
+    let Division { partitioner, partitions: now_partitions } = now;
+    let other = partitioner.other();
+    let by_other = || strange(last, state, Division { partitioner: other, ..now }) < found;
+    if found > 0 && last.partitioner.map_or_else(by_other, |written| written == other) {
+        let said = last.partitioner.is_some();
+        return Err(LayoutFault::Divided { unit, found, partitioner, said, now: now_partitions });
     }
-    strangers(last, state, now)
+    strangers(unit, last, state, now)
 }
 
-/// How many accounts are looked at where the journal says that keys were judged as they are now: none can have come to stand
+/// How many entries are looked at where the journal says that keys were judged as they are now: none can have come to stand
 /// elsewhere since, and looking at a million would cost a restore what they all fold in.
 const LOOKED_AT: usize = 4_096;
 
-/// How many accounts of a state do not belong on its partition; at least so many where they were judged like this.
-fn strange(last: &Head, state: &PartitionState, now: Division) -> usize {
-    let accounts = state.accounts();
+/// How many entries of a state do not belong on its partition; at least so many where they were judged like this.
+fn strange(last: &Head, state: &impl State, now: Division) -> usize {
+    let entries = state.entries();
     let judged = last.partitioner == Some(now.partitioner);
-    let step = if judged { accounts.len().div_ceil(LOOKED_AT).max(1) } else { 1 };
-    let slots = (0..accounts.len() as u32).step_by(step);
-    let numbers = slots.filter_map(|slot| accounts.at(slot)).map(|account| account.number.as_str());
-    count(last.partition, numbers, now)
+    let step = if judged { entries.div_ceil(LOOKED_AT).max(1) } else { 1 };
+    let keys = (0..entries as u32).step_by(step).filter_map(|slot| state.key(slot));
+    count(last.partition, keys, now)
 }
 
-fn count<'a>(partition: i32, numbers: impl Iterator<Item = &'a str>, now: Division) -> usize {
+fn count<'a>(partition: i32, keys: impl Iterator<Item = &'a str>, now: Division) -> usize {
     if now.partitions == 0 {
         return 0;
     }
-    let strange = |number: &&str| !now.partitioner.is_home(number.as_bytes(), partition, now.partitions);
-    numbers.filter(strange).count()
+    let strange = |key: &&str| !now.partitioner.is_home(key.as_bytes(), partition, now.partitions);
+    keys.filter(strange).count()
 }
 
 /// Looks at one record of a journal alone, at its last one before anything is restored: whether it was written for as many
-/// partitions as there are now, and with accounts where the partitioner puts them.
+/// partitions as there are now, and with entries where the partitioner puts them.
 ///
 /// # Errors
-/// [`RestoreFault::Layout`] where it was not; [`RestoreFault::Journal`] where it cannot be read.
-pub fn check_record(bytes: &[u8], now: Division) -> Result<(), RestoreFault> {
+/// [`RestoreFault::Layout`] where it was not; [`RestoreFault::Fold`] where it cannot be read.
+pub fn check_record<M: Model>(bytes: &[u8], now: Division) -> Result<(), RestoreFault> {
     let record = read_record(bytes)?;
     let Head { partition, partitions, partitioner, .. } = record.head;
-    same(partition, partitions, now.partitions)?;
+    let unit = Unit { flow: M::FLOW, partition };
+    same(unit, partitions, now.partitions)?;
     let by_other = partitioner == Some(now.partitioner.other());
     if partitions != 0 && !by_other {
         return Ok(());
     }
     let (changes, mut input) = record.changes;
-    let changed = (0..changes).map(|_| Ok(read_change(&mut input)?.account.into()));
-    let mut numbers = changed.collect::<Result<Vec<String>, JournalFault>>()?;
-    for _ in 0..record.accounts {
-        numbers.push(read_account(&mut input)?.number.into());
-    }
-    match count(partition, numbers.iter().map(String::as_str), now) {
+    let keys = M::State::keys(changes, record.entries, &mut input)?;
+    let Division { partitioner, partitions: now_partitions } = now;
+    let now = now_partitions;
+    match count(partition, keys.iter().map(String::as_str), Division { partitioner, partitions: now }) {
         0 => Ok(()),
-        accounts if by_other => Err(LayoutFault::Divided {
-            partition,
-            accounts,
-            partitioner: now.partitioner,
-            said: true,
-            now: now.partitions,
-        }
-        .into()),
-        accounts => Err(LayoutFault::Strangers { partition, accounts, now: now.partitions }.into()),
+        found if by_other => Err(LayoutFault::Divided { unit, found, partitioner, said: true, now }.into()),
+        found => Err(LayoutFault::Strangers { unit, found, now }.into()),
     }
 }

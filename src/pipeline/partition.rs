@@ -1,67 +1,42 @@
-//! A partition's records, one after another: what is decided is applied, encoded and journalled.
+//! A unit's records, one after another: what is decided is applied and journalled, and can be put back until it is kept.
 
 use super::journal::{Journal, JournalBatch};
-use super::layout::Division;
-use super::{InRecord, Input, OutcomeEncoding, Output};
+use super::layout::{Division, Misplaced};
+use super::model::{Effects, Keyed, Model, State};
+use super::{InRecord, Output};
+use crate::codec::SchemaRef;
 use crate::codec::journal::Head;
-use crate::codec::{self, DecodeError, SchemaRef, Schemas};
 use crate::domain::Micros;
 use crate::domain::cut::cut_to;
-use crate::domain::enums::Verdict;
-use crate::domain::hashing::{Seed, hash64};
+use crate::domain::flow::{Flow, Positions, Unit};
 use crate::domain::limits;
-use crate::domain::outcome::{Outcome, Source};
-use crate::domain::partitioner::Partitioner;
-use crate::engine::{Decision, Engine, Record, Unavailable};
-use crate::state::{PartitionState, StateFault};
-use std::sync::Arc;
 
-/// What a partition needs to know besides the engine.
-#[derive(Clone, Debug)]
-pub struct PartitionOptions {
-    /// Names of the input topics (POS events, account events), as outcomes give them.
-    pub topics: [String; 2],
-    /// How outcomes are encoded.
-    pub encoding: OutcomeEncoding,
-    /// One account's full state goes into the journal per so many consumed records.
-    pub checkpoint_events_per_account: u32,
-    /// Records from the beginning of one checkpoint rotation to that of the next, at least: with few accounts one would
-    /// else begin with every transaction, and each asks the broker for an offset.
-    pub rotation_events_min: u32,
+/// What a unit needs to know besides its model.
+#[derive(Clone, Copy, Debug)]
+pub struct PartitionSettings {
+    /// One entry goes into the journal as a whole per so many consumed records.
+    pub checkpoint_records_per_entry: u32,
+    /// Records from the beginning of one checkpoint rotation to that of the next, at least: with few entries one would
+    /// otherwise begin with every transaction, and each asks the broker for an offset.
+    pub rotation_records_min: u32,
     /// Longest journal record, bytes.
     pub journal_record_bytes_max: usize,
-    /// How many partitions the inputs have, as the journal says it; 0: not known, and no key is judged.
-    pub input_partitions: u32,
-    /// How senders divide keys up among them. A record whose key belongs elsewhere is not decided.
-    pub partitioner: Partitioner,
-    /// For the account table alone; nothing that comes out depends on it.
-    pub table_seed: Seed,
+    /// How senders divide keys up, as the journal says it. A record whose key belongs elsewhere is not decided.
+    pub division: Division,
 }
 
-impl PartitionOptions {
-    /// By what keys belong on partitions.
-    #[must_use]
-    pub fn division(&self) -> Division {
-        Division { partitioner: self.partitioner, partitions: self.input_partitions }
-    }
-}
-
-/// One input partition: its state, what the batch has changed, and where its inputs stand.
+/// One unit: its model, its state, what the batch has changed, and where its inputs stand.
 #[derive(Debug)]
-pub struct Partition {
-    engine: Arc<Engine>,
+pub struct Partition<M: Model> {
+    model: M,
     partition: i32,
-    options: PartitionOptions,
-    pub(super) state: PartitionState,
+    settings: PartitionSettings,
+    pub(super) state: M::State,
     pub(super) journal: Journal,
-    /// Next offset per input, as the outcome's `positions` gives it: that of one input for outcomes of the other.
-    next: [Vec<(String, i64)>; 2],
-    /// Next offset per input; none where nothing was read yet.
-    pub(super) positions: [Option<i64>; 2],
-    committed_positions: [Option<i64>; 2],
-    /// Accounts that stand elsewhere than their keys, as of the restore: no event reaches them.
+    positions: Positions,
+    committed_positions: Positions,
+    /// Entries that stand elsewhere than their keys, as of the restore: no record reaches them.
     pub(super) strangers: usize,
-    encoded: Vec<u8>,
 }
 
 /// Why a record was not taken in. Nothing was changed by it.
@@ -72,26 +47,22 @@ pub enum Interrupt {
     NeedsSchema(SchemaRef),
     /// The state and the program disagree: the state must be dropped and restored.
     #[error("the state of the partition is broken: {0}")]
-    State(#[from] StateFault),
+    State(String),
 }
 
-impl Partition {
-    /// A partition with nothing in it.
+impl<M: Model> Partition<M> {
+    /// A unit with nothing in its state.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, partition: i32, options: PartitionOptions) -> Self {
-        let next = options.topics.each_ref().map(|topic| vec![(topic.clone(), 0)]);
-        let (journal, options_seed) = (Journal::new(&options), options.table_seed);
+    pub fn of(model: M, partition: i32, settings: PartitionSettings) -> Self {
         Self {
-            engine,
+            state: model.empty(),
+            journal: Journal::new(M::FLOW, &settings),
+            model,
             partition,
-            options,
-            state: PartitionState::new(options_seed),
-            journal,
-            next,
-            positions: [None; 2],
-            committed_positions: [None; 2],
+            settings,
+            positions: Positions::none(M::FLOW),
+            committed_positions: Positions::none(M::FLOW),
             strangers: 0,
-            encoded: Vec::new(),
         }
     }
 
@@ -101,41 +72,45 @@ impl Partition {
         self.state.keep();
     }
 
+    /// What decides, to be changed between batches.
+    pub fn model_mut(&mut self) -> &mut M {
+        &mut self.model
+    }
+
     /// The state, to look at.
     #[must_use]
-    pub fn state(&self) -> &PartitionState {
+    pub fn state(&self) -> &M::State {
         &self.state
     }
 
-    /// Next offset per input (POS events, account events); none where nothing was read yet.
+    /// Next offset per input; none where nothing was read yet.
     #[must_use]
-    pub fn positions(&self) -> [Option<i64>; 2] {
-        self.positions
+    pub fn positions(&self) -> &Positions {
+        &self.positions
     }
 
-    /// Takes a record in: its outcomes and dead letters go to `out`, its facts into state and journal.
+    /// Which unit it is.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        Unit { flow: M::FLOW, partition: self.partition }
+    }
+
+    /// Takes a record in: what it leads to goes to `out`, what it changes into state and journal.
     ///
     /// # Errors
     /// [`Interrupt`]; the record then counts as not read.
-    pub fn on_record(
+    pub fn on_record<'o>(
         &mut self,
-        schemas: &dyn Schemas,
+        outside: impl Into<M::Outside<'o>>,
         record: &InRecord<'_>,
-        out: &mut dyn Output,
+        out: &mut dyn Output<M>,
     ) -> Result<(), Interrupt> {
-        match key_of(record) {
+        match key_of(M::FLOW, record) {
             Err((code, why)) => dead_letter(out, record, code, &why),
             Ok(key) => {
-                let misplaced = self.options.division().misplaced(key.as_bytes(), self.partition);
-                match (record.input, &misplaced) {
-                    (Input::PosEvents, _) => {
-                        self.pos_event(schemas, record, key, misplaced.is_some(), out)?
-                    }
-                    (Input::AccountEvents, None) => self.account_event(schemas, record, key, out)?,
-                    (Input::AccountEvents, Some(misplaced)) => {
-                        dead_letter(out, record, UNAVAILABLE, &misplaced.to_string());
-                    }
-                }
+                let misplaced = self.settings.division.misplaced(key.as_bytes(), self.partition);
+                let (model, keyed, mut effects) = self.parts(record, key, misplaced.as_ref(), out);
+                model.decide(outside.into(), &keyed, &mut effects)?;
                 if let Some(misplaced) = misplaced {
                     out.misplaced(record, &misplaced);
                 }
@@ -145,25 +120,39 @@ impl Partition {
         Ok(())
     }
 
-    /// Gives up on a record on which the program failed again and again: dead letter, and NotEvaluated 500.
-    pub fn on_failed_record(&mut self, record: &InRecord<'_>, out: &mut dyn Output) {
+    /// Gives up on a record on which the program failed again and again: a dead letter, and the answer that the flow has
+    /// for it.
+    pub fn on_failed_record(&mut self, record: &InRecord<'_>, out: &mut dyn Output<M>) {
         out.dead_letter(record, "500", "the record could not be judged because of an internal error");
-        if let (Ok(key), Input::PosEvents) = (key_of(record), record.input) {
-            let (engine, at, mut effects) = self.parts(record, key);
-            effects.publish_unjudged(engine.failed(&at, digest_of(record)), out);
+        if let Ok(key) = key_of(M::FLOW, record) {
+            let (model, keyed, mut effects) = self.parts(record, key, None, out);
+            model.give_up(&keyed, &mut effects);
         }
         self.read(record);
     }
 
-    /// Decides by another ruleset from the next record on; call it between batches.
-    pub fn decide_by(&mut self, engine: Arc<Engine>) {
-        self.engine = engine;
+    /// What decides, the record at hand, and what it may change: borrows of different fields.
+    fn parts<'p>(
+        &'p mut self,
+        record: &'p InRecord<'p>,
+        key: &'p str,
+        misplaced: Option<&'p Misplaced>,
+        out: &'p mut dyn Output<M>,
+    ) -> (&'p mut M, Keyed<'p>, Effects<'p, M>) {
+        let unit = self.unit();
+        let Self { model, state, journal, positions, .. } = self;
+        (model, Keyed { unit, record, key, misplaced, positions }, Effects { state, journal, out, record })
+    }
+
+    fn read(&mut self, record: &InRecord<'_>) {
+        self.positions[record.input] = Some(record.offset + 1);
+        self.journal.count_consumed();
     }
 
     /// The batch's journal records. `writer` is the producer's transactional id. Empty where nothing was read.
     pub fn journal(&mut self, writer: &str) -> JournalBatch {
-        let positions = [self.committed_positions, self.positions];
-        self.journal.finish(self.partition, self.engine.ruleset_hash(), writer, positions, &self.state)
+        let positions = [&self.committed_positions, &self.positions];
+        self.journal.finish(self.partition, self.model.ruleset(), writer, positions, &self.state)
     }
 
     /// Whether the next [`Partition::journal`] begins a checkpoint rotation: the end offset of the
@@ -177,36 +166,36 @@ impl Partition {
     pub fn committed(&mut self) {
         self.state.keep();
         self.journal.committed();
-        self.committed_positions = self.positions;
+        self.committed_positions.clone_from(&self.positions);
     }
 
     /// The batch is aborted: puts everything back.
     pub fn aborted(&mut self) {
         self.state.undo();
         self.journal.aborted();
-        self.set_positions(self.committed_positions);
+        self.positions.clone_from(&self.committed_positions);
     }
 
     /// By what keys belong on partitions.
     #[must_use]
     pub fn division(&self) -> Division {
-        self.options.division()
+        self.settings.division
     }
 
     /// Judges keys by this from the next record on; call it between batches.
-    pub fn divide_by(&mut self, Division { partitioner, partitions }: Division) {
-        (self.options.partitioner, self.options.input_partitions) = (partitioner, partitions);
+    pub fn divide_by(&mut self, division: Division) {
+        self.settings.division = division;
     }
 
-    /// Accounts that stood elsewhere than their keys when the state was restored, at least: no event reaches them.
+    /// Entries that stood elsewhere than their keys when the state was restored, at least: no record reaches them.
     #[must_use]
     pub fn strangers(&self) -> usize {
         self.strangers
     }
 
     /// A state with nothing in it.
-    pub(super) fn nothing(&self) -> PartitionState {
-        PartitionState::new(self.options.table_seed)
+    pub(super) fn nothing(&self) -> M::State {
+        self.model.empty()
     }
 
     /// Numbers of the last committed transaction in the journal and of its last checkpoint rotation; 0: none yet.
@@ -226,135 +215,33 @@ impl Partition {
         self.journal.sequence = last.sequence;
         self.journal.ruleset = Some(last.ruleset).filter(|ruleset| *ruleset != 0);
         self.journal.rotation.number = last.rotation;
-        self.set_positions(last.positions);
-        self.committed_positions = last.positions;
+        self.positions = last.positions.clone().with_later_inputs(M::FLOW);
+        self.committed_positions.clone_from(&self.positions);
         self.state.keep();
-    }
-
-    pub(super) fn set_positions(&mut self, positions: [Option<i64>; 2]) {
-        self.positions = positions;
-        for (next, position) in self.next.iter_mut().zip(positions) {
-            next[0].1 = position.unwrap_or(0);
-        }
-    }
-
-    fn read(&mut self, record: &InRecord<'_>) {
-        let place = record.input as usize;
-        self.positions[place] = Some(record.offset + 1);
-        self.next[place][0].1 = record.offset + 1;
-        self.journal.count_consumed();
-    }
-
-    /// The engine, the record at hand, and what it may change: three borrows of different fields.
-    fn parts<'p>(&'p mut self, record: &InRecord<'_>, key: &'p str) -> (&'p Engine, Record<'p>, Effects<'p>) {
-        let Self { engine, options, state, journal, next, encoded, .. } = self;
-        let source = Source {
-            topic: &options.topics[record.input as usize],
-            partition: record.partition,
-            offset: record.offset,
-            timestamp_millis: record.timestamp_millis,
-        };
-        let at = Record { source, key, time: record.time, positions: &next[record.input.other() as usize] };
-        (engine, at, Effects { state, journal, encoding: &options.encoding, encoded })
-    }
-
-    fn pos_event(
-        &mut self,
-        schemas: &dyn Schemas,
-        record: &InRecord<'_>,
-        key: &str,
-        is_misplaced: bool,
-        out: &mut dyn Output,
-    ) -> Result<(), Interrupt> {
-        let decoded = codec::decode_pos_event(schemas, record.value.unwrap_or_default(), record.schema_guid);
-        let (engine, at, mut effects) = self.parts(record, key);
-        let event = match decoded {
-            Ok(event) => event,
-            Err(DecodeError::NeedsSchema(schema)) => return Err(Interrupt::NeedsSchema(schema)),
-            Err(DecodeError::Fault { code, message, field }) => {
-                dead_letter(out, record, code, &message);
-                let outcome = engine.undecodable(&at, digest_of(record), &message, field.as_deref());
-                effects.publish_unjudged(outcome, out);
-                return Ok(());
-            }
-        };
-        if is_misplaced {
-            effects.publish_unjudged(engine.unavailable(&event, &at, Unavailable::Elsewhere), out);
-            return Ok(());
-        }
-        let sound = match engine.read(&event, &at) {
-            Ok(sound) => sound,
-            Err(outcome) => {
-                effects.publish_unjudged(outcome, out);
-                return Ok(());
-            }
-        };
-        if !engine.has_room(effects.state, &sound) {
-            effects.publish_unjudged(engine.unavailable(&event, &at, Unavailable::NoRoom), out);
-            return Ok(());
-        }
-        let now = engine.time_with(effects.state, &sound, &at);
-        let mut decision = engine.decide(effects.state, &sound, &at, now);
-        // What cannot be evaluated moves no time; whether it can does not hang on the holds that run out.
-        let evaluated = decision.outcome.as_ref().is_some_and(|own| own.verdict != Verdict::NotEvaluated);
-        if evaluated && effects.advance(engine, &at, || Engine::digest(&event), now, out)? {
-            decision = engine.decide(effects.state, &sound, &at, now);
-        }
-        effects.carry_out(decision, out)?;
-        Ok(())
-    }
-
-    fn account_event(
-        &mut self,
-        schemas: &dyn Schemas,
-        record: &InRecord<'_>,
-        key: &str,
-        out: &mut dyn Output,
-    ) -> Result<(), Interrupt> {
-        let decoded =
-            codec::decode_account_event(schemas, record.value.unwrap_or_default(), record.schema_guid);
-        let (engine, at, mut effects) = self.parts(record, key);
-        let event = match decoded {
-            Ok(event) => event,
-            Err(DecodeError::NeedsSchema(schema)) => return Err(Interrupt::NeedsSchema(schema)),
-            Err(DecodeError::Fault { code, message, .. }) => {
-                dead_letter(out, record, code, &message);
-                return Ok(());
-            }
-        };
-        let now = engine.time_with_account_event(effects.state, &event, &at);
-        let mut applied = engine.apply_account_event(effects.state, &event, &at);
-        // Only what applies moves time: neither a dead letter nor an event that was applied before.
-        let applies = applied.as_ref().is_ok_and(|decision| decision.change.is_some());
-        if applies && effects.advance(engine, &at, || hash64(event.id.as_bytes()), now, out)? {
-            applied = engine.apply_account_event(effects.state, &event, &at);
-        }
-        match applied {
-            Ok(decision) => effects.carry_out(decision, out)?,
-            Err(refusal) => dead_letter(out, record, refusal.code, &refusal.message),
-        }
-        Ok(())
     }
 }
 
 /// A dead letter whose words are bounded: names out of a writer's schema can be of any length.
-fn dead_letter(out: &mut dyn Output, record: &InRecord<'_>, code: &'static str, message: &str) {
+pub(super) fn dead_letter<M: Model>(
+    out: &mut dyn Output<M>,
+    record: &InRecord<'_>,
+    code: &'static str,
+    message: &str,
+) {
     out.dead_letter(record, code, &cut_to(message, limits::DEAD_LETTER_MESSAGE_CHARS_MAX));
 }
 
-/// Code of the dead letter of an account event whose account is not here.
-const UNAVAILABLE: &str = "pos.state.unavailable";
-
-/// The key as text: the account. Without it a record has no account and no outcome.
-fn key_of<'r>(record: &InRecord<'r>) -> Result<&'r str, (&'static str, String)> {
+/// The key as text. Without it a record is of nobody and has no answer.
+fn key_of<'r>(flow: &Flow, record: &InRecord<'r>) -> Result<&'r str, (&'static str, String)> {
+    let what = flow.key;
     let Some(key) = record.key else {
-        return Err(("400.001", "the record has no key, which is the account it is for".to_owned()));
+        return Err(("400.001", format!("the record has no key, which is the {what} it is for")));
     };
     let Ok(key) = str::from_utf8(key) else {
         return Err(("400.001", "the record's key is not UTF-8".to_owned()));
     };
     if key.trim().is_empty() {
-        return Err(("400.001", "the record's key, the account it is for, is blank".to_owned()));
+        return Err(("400.001", format!("the record's key, the {what} it is for, is blank")));
     }
     if key.chars().count() > limits::ID_CHARS_MAX {
         return Err((
@@ -363,85 +250,4 @@ fn key_of<'r>(record: &InRecord<'r>) -> Result<&'r str, (&'static str, String)> 
         ));
     }
     Ok(key)
-}
-
-/// Digest of a record's bytes, for ids that no event's content is behind.
-fn digest_of(record: &InRecord<'_>) -> u64 {
-    hash64(record.value.unwrap_or_default())
-}
-
-/// What a record may change.
-struct Effects<'p> {
-    state: &'p mut PartitionState,
-    journal: &'p mut Journal,
-    encoding: &'p OutcomeEncoding,
-    encoded: &'p mut Vec<u8>,
-}
-
-impl Effects<'_> {
-    /// Lets stream time go on to `now`, and the holds run out that have until then; whether one did. `digest` is of what
-    /// moves it.
-    fn advance(
-        &mut self,
-        engine: &Engine,
-        at: &Record<'_>,
-        digest: impl FnOnce() -> u64,
-        now: Micros,
-        out: &mut dyn Output,
-    ) -> Result<bool, StateFault> {
-        self.state.advance(now);
-        if self.state.expired_hold(now).is_none() {
-            return Ok(false);
-        }
-        let digest = digest();
-        for ordinal in 1..=limits::EXPIRIES_PER_INPUT_MAX as u32 {
-            let Some(ended) = engine.expire(self.state, at, digest, ordinal, now) else {
-                break;
-            };
-            self.carry_out(ended, out)?;
-        }
-        Ok(true)
-    }
-
-    /// Applies a decision, writes its facts into the journal and its outcome to `out`.
-    fn carry_out(&mut self, decision: Decision<'_>, out: &mut dyn Output) -> Result<(), StateFault> {
-        if let Some(change) = &decision.change {
-            self.state.apply(&change.account, &change.facts)?;
-            self.journal.change(change);
-        }
-        if let Some(outcome) = &decision.outcome {
-            self.publish(outcome, out);
-        }
-        Ok(())
-    }
-
-    /// An outcome without a decision still says which state of the account it leaves alone.
-    fn publish_unjudged(&mut self, mut outcome: Outcome<'_>, out: &mut dyn Output) {
-        let account = self.state.accounts().get(&outcome.account_number);
-        outcome.account_revision = account.map_or(0, |account| account.revision);
-        self.publish(&outcome, out);
-    }
-
-    /// Encodes an outcome into what its topic surely takes.
-    fn publish(&mut self, outcome: &Outcome<'_>, out: &mut dyn Output) {
-        self.encode(outcome);
-        if self.encoded.len() > limits::OUTCOME_BYTES_MAX {
-            let mut outcome = outcome.clone();
-            outcome.shorten();
-            self.encode(&outcome);
-        }
-        out.outcome(outcome, outcome.account_number.as_bytes(), self.encoded);
-        self.journal.count_outcome();
-    }
-
-    fn encode(&mut self, outcome: &Outcome<'_>) {
-        self.encoded.clear();
-        match self.encoding {
-            OutcomeEncoding::Json => codec::json::write_outcome(outcome, self.encoded),
-            OutcomeEncoding::Avro(framing) => {
-                self.encoded.extend_from_slice(framing);
-                codec::avro::write_outcome(outcome, self.encoded);
-            }
-        }
-    }
 }

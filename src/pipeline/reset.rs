@@ -1,11 +1,10 @@
-//! A partition's state written anew as a whole: a checkpoint rotation that makes void what its journal held before.
+//! A unit's state written anew as a whole: a checkpoint rotation that makes void what its journal held before.
 //!
 //! Each record is a transaction of its own for whoever restores, so that nothing needs to be counted before the first
 //! one is written; the state counts only with the last one, which completes the rotation. All of them belong into one
 //! transaction of the broker.
 
-use crate::codec::journal::{Head, Writer, write_account, write_record};
-use crate::state::Account;
+use crate::codec::journal::{Head, Writer, write_record};
 
 /// Writes one partition's journal records; holds one at a time.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ pub struct Reset {
 
 impl Reset {
     /// Goes on after `last`, whose number, writer, stream time, positions, ruleset and numbers of partitions, transaction
-    /// and rotation count; all others do not. A record is closed once it has `piece_bytes_max` bytes: one account more is
+    /// and rotation count; all others do not. A record is closed once it has `piece_bytes_max` bytes: one entry more is
     /// far smaller than the room above it should be.
     #[must_use]
     pub fn after(last: Head, piece_bytes_max: usize) -> Self {
@@ -37,9 +36,9 @@ impl Reset {
         Self { head, piece: Writer::default(), count: 0, piece_bytes_max }
     }
 
-    /// Adds an account of the new state; gives out a record where one is full.
-    pub fn add(&mut self, account: &Account) -> Option<Vec<u8>> {
-        write_account(&mut self.piece, account);
+    /// Adds an entry of the new state, which `write` appends; gives out a record where one is full.
+    pub fn add(&mut self, write: impl FnOnce(&mut Writer)) -> Option<Vec<u8>> {
+        write(&mut self.piece);
         self.count += 1;
         (self.piece.0.len() >= self.piece_bytes_max).then(|| self.record())
     }

@@ -1,32 +1,32 @@
-//! Restore: the state of a partition out of its journal, record by record.
+//! Restore: the state of a unit out of its journal, record by record.
 //!
-//! A full state sets; facts apply to accounts that are set; a reset makes void what came before. Reading may begin
+//! An entry sets; changes apply to entries that are set; a reset makes void what came before. Reading may begin
 //! anywhere before the beginning of a complete rotation, and every gap, foreign record or torn transaction is a refusal:
 //! deciding on from a wrong state is worse than not deciding.
 
 use super::layout::{self, Division, LayoutFault};
+use super::model::{FoldFault, Model, State};
 use super::partition::Partition;
-use crate::codec::journal::{Head, JournalFault, read_account, read_change_into, read_record};
-use crate::state::{AT_ONCE, Change, PartitionState, StateFault};
+use crate::codec::journal::{Head, JournalFault, read_record};
+use crate::domain::flow::Unit;
 
 /// Why a journal does not give a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreFault {
-    /// A record cannot be read.
+    /// A record cannot be read, or does not fit the state.
     #[error(transparent)]
-    Journal(#[from] JournalFault),
-    /// A fact does not fit the state.
-    #[error("the journal does not fit together: {0}")]
-    State(#[from] StateFault),
-    /// A record of another partition.
+    Fold(#[from] FoldFault),
+    /// A record of another unit.
     #[error(
-        "the journal of partition {expected} holds a record of partition {found}: the topic was written by something else, or its partitions were changed"
+        "the journal of {expected} holds a record of {flow} partition {partition}: the topic was written by something else, or its partitions were changed"
     )]
     Foreign {
-        /// This partition.
-        expected: i32,
-        /// The record's.
-        found: i32,
+        /// This unit.
+        expected: Unit,
+        /// The record's flow.
+        flow: String,
+        /// The record's partition.
+        partition: i32,
     },
     /// A transaction is missing, torn or there twice.
     #[error(
@@ -55,13 +55,19 @@ pub enum RestoreFault {
     },
 }
 
+impl From<JournalFault> for RestoreFault {
+    fn from(fault: JournalFault) -> Self {
+        Self::Fold(fault.into())
+    }
+}
+
 /// Follows a journal into a [`Partition`] that has nothing in it yet.
 #[derive(Debug)]
-pub struct Restore {
-    partition: Partition,
+pub struct Restore<M: Model> {
+    partition: Partition<M>,
     last: Option<Head>,
     first_sequence: u64,
-    /// Whether every account must be set by now: the journal is there from the first transaction on, or from a reset
+    /// Whether every entry must be set by now: the journal is there from the first transaction on, or from a reset
     /// whose rotation is complete.
     whole: bool,
     /// The rotation whose beginning was seen, until it is complete.
@@ -69,10 +75,10 @@ pub struct Restore {
     complete: bool,
 }
 
-impl Restore {
+impl<M: Model> Restore<M> {
     /// Restores into this partition.
     #[must_use]
-    pub fn new(partition: Partition) -> Self {
+    pub fn new(partition: Partition<M>) -> Self {
         Self { partition, last: None, first_sequence: 0, whole: false, begun: None, complete: false }
     }
 
@@ -88,10 +94,10 @@ impl Restore {
         self.complete && self.last.as_ref().is_some_and(|last| last.part + 1 == last.parts)
     }
 
-    /// Accounts restored so far.
+    /// Entries restored so far.
     #[must_use]
-    pub fn accounts(&self) -> usize {
-        self.partition.state().accounts().len()
+    pub fn entries(&self) -> usize {
+        self.partition.state().entries()
     }
 
     /// Takes the next record of the journal.
@@ -107,30 +113,13 @@ impl Restore {
             self.begun = record.head.rotation_begins.then_some(record.head.rotation);
             (self.whole, self.complete) = (false, false);
         }
-        let whole = self.whole;
         let state = &mut self.partition.state;
-        let (mut left, mut input) = record.changes;
-        let mut changes = vec![Change::default(); left.min(AT_ONCE)];
-        while left > 0 {
-            changes.truncate(left);
-            for change in &mut changes {
-                read_change_into(&mut input, change)?;
-            }
-            left -= changes.len();
-            // An account that is not set yet comes with the rotation, unless the journal is whole.
-            state.apply_all(&changes, !whole)?;
-        }
-        let mut left = record.accounts;
-        let mut accounts = Vec::with_capacity(left.min(AT_ONCE));
-        while left > 0 {
-            for _ in 0..left.min(AT_ONCE) {
-                accounts.push(read_account(&mut input)?);
-            }
-            left -= accounts.len();
-            state.set_all(&mut accounts);
-        }
+        let (changes, mut input) = record.changes;
+        // An entry that is not set yet comes with the rotation, unless the journal is whole.
+        state.fold_changes(changes, &mut input, !self.whole)?;
+        state.fold_entries(record.entries, &mut input)?;
         if !input.is_empty() {
-            return Err(JournalFault::Damaged("bytes follow after the last account").into());
+            return Err(JournalFault::Damaged("bytes follow after the last entry").into());
         }
         state.advance(record.head.stream_time);
         let head = record.head;
@@ -142,8 +131,13 @@ impl Restore {
     }
 
     fn follows(&mut self, head: &Head) -> Result<(), RestoreFault> {
-        if head.partition != self.partition.number() {
-            return Err(RestoreFault::Foreign { expected: self.partition.number(), found: head.partition });
+        let expected = Unit { flow: M::FLOW, partition: self.partition.number() };
+        if head.partition != expected.partition
+            || head.flow != M::FLOW.name
+            || head.positions.iter().len() > M::FLOW.inputs.len()
+        {
+            let (flow, partition) = (head.flow.clone(), head.partition);
+            return Err(RestoreFault::Foreign { expected, flow, partition });
         }
         let follows = match &self.last {
             None => head.part == 0,
@@ -153,7 +147,7 @@ impl Restore {
             Some(last) => last.sequence.checked_add(1) == Some(head.sequence) && head.part == 0,
         };
         if let Some(last) = self.last.as_ref().filter(|_| !head.resets) {
-            layout::same(head.partition, last.partitions, head.partitions)?;
+            layout::same(expected, last.partitions, head.partitions)?;
         }
         if !follows || head.part >= head.parts {
             let last = self.last.as_ref();
@@ -174,27 +168,27 @@ impl Restore {
         Ok(())
     }
 
-    /// The partition as the journal has it, to be decided on.
+    /// The unit as the journal has it, to be decided on.
     ///
     /// # Errors
     /// [`RestoreFault::Incomplete`] or [`RestoreFault::Gap`] where the journal does not reach, [`RestoreFault::Layout`]
     /// where it was written for another number of partitions than the inputs have, or by another partitioner.
-    pub fn finish(self) -> Result<Partition, RestoreFault> {
+    pub fn finish(self) -> Result<Partition<M>, RestoreFault> {
         self.finish_if(layout::holds)
     }
 
-    /// The partition as the journal has it, whichever of its accounts stand elsewhere than their keys.
+    /// The unit as the journal has it, whichever of its entries stand elsewhere than their keys.
     ///
     /// # Errors
     /// As [`Self::finish`], but for the partitioner.
-    pub fn finish_as_it_is(self) -> Result<Partition, RestoreFault> {
+    pub fn finish_as_it_is(self) -> Result<Partition<M>, RestoreFault> {
         self.finish_if(layout::strangers)
     }
 
     fn finish_if(
         self,
-        holds: impl FnOnce(&Head, &PartitionState, Division) -> Result<usize, LayoutFault>,
-    ) -> Result<Partition, RestoreFault> {
+        holds: impl FnOnce(Unit, &Head, &M::State, Division) -> Result<usize, LayoutFault>,
+    ) -> Result<Partition<M>, RestoreFault> {
         let Self { mut partition, last, first_sequence, whole, complete, .. } = self;
         let Some(last) = last else { return Ok(partition) };
         if !whole && !complete {
@@ -209,7 +203,8 @@ impl Restore {
                 part: last.parts,
             });
         }
-        partition.strangers = holds(&last, partition.state(), partition.division())?;
+        let unit = Unit { flow: M::FLOW, partition: last.partition };
+        partition.strangers = holds(unit, &last, partition.state(), partition.division())?;
         partition.resume_after(&last);
         Ok(partition)
     }

@@ -7,7 +7,7 @@ use super::summary::Summary;
 use super::workers::{Answers, Worker};
 use crate::codec::Schemas;
 use crate::engine::Engine;
-use crate::pipeline::{Input, PartitionOptions};
+use crate::pos::{Input, PartitionOptions};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 

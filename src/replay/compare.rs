@@ -7,7 +7,8 @@ use super::report::{Difference, FieldDifference, PartitionReport};
 use super::source::{Feed, Kept};
 use crate::codec::{avro, json, recorded};
 use crate::domain::outcome::Outcome;
-use crate::pipeline::{InRecord, Input, Output};
+use crate::pipeline::{InRecord, Outbound, Output};
+use crate::pos::{Input, Pos};
 
 /// The record that an outcome says it is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +64,8 @@ impl Outcomes {
         let place = self.feed.head().and_then(Kept::value).and_then(recorded::place);
         self.named = place.filter(|place| place.partition == self.partition).and_then(|place| {
             let input = Input::ALL.into_iter().find(|input| self.topics[*input as usize] == place.topic)?;
-            Some(Named { input, offset: place.offset, other: place.other })
+            let other = place.position(&self.topics[input.other() as usize])?;
+            Some(Named { input, offset: place.offset, other })
         });
     }
 }
@@ -289,8 +291,9 @@ impl Compare<'_> {
     }
 }
 
-impl Output for Compare<'_> {
-    fn outcome(&mut self, outcome: &Outcome<'_>, key: &[u8], value: &[u8]) {
+impl Output<Pos> for Compare<'_> {
+    fn send(&mut self, outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
+        let (key, value) = (outbound.key, outbound.value.unwrap_or_default());
         // A fault is met again by `finish`.
         let readable = self.pass_stale().is_ok();
         let recorded = self.outcomes.head().filter(|_| readable && self.is_next());

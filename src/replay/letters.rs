@@ -6,7 +6,7 @@ use super::source::Kept;
 use crate::codec::{NoSchema, schema_of};
 use crate::domain::dead_letter::{ATTEMPT, KEY_BYTES, LEFT_OUT, SAID, VALUE_BYTES, header_bytes, renamed};
 use crate::domain::hashing::hash128;
-use crate::pipeline::Input;
+use crate::pos::Input;
 use std::collections::BTreeMap;
 
 /// Dead letters that are held at most, about 300 bytes each.

@@ -8,7 +8,8 @@ use crate::codec::json::{peek_account_event, peek_pos_event};
 use crate::domain::Micros;
 use crate::domain::record::RecordTime;
 use crate::engine::Files;
-use crate::pipeline::{Division, Input};
+use crate::pipeline::Division;
+use crate::pos::Input;
 use std::collections::VecDeque;
 
 /// A record of a chunk: where its bytes are, and where it would stand in Kafka.

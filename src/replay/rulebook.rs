@@ -4,6 +4,7 @@
 use crate::codec::rulesets::{RulesetChange, RulesetRecord, hash_of, hash_text, read_ruleset_record};
 use crate::config::read_ruleset;
 use crate::engine::Engine;
+use crate::pos::{FLOW, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,14 +28,25 @@ impl Rulebook {
         let key = String::from_utf8_lossy(key);
         match read_ruleset_record(&key, value) {
             Ok(RulesetRecord::Ruleset(_, text)) => self.add_ruleset(text),
-            Ok(RulesetRecord::Change(partition, change)) => {
+            Ok(RulesetRecord::Change { flow, .. }) if flow != FLOW.name => {}
+            Ok(RulesetRecord::Change { change, .. })
+                if change.positions.iter().len() != FLOW.inputs.len() =>
+            {
+                self.unreadable(format!("{key} has not a position for each input"));
+            }
+            Ok(RulesetRecord::Change { partition, change, .. }) => {
                 let changes = self.changes.entry(partition).or_default();
                 changes.retain(|known| known.positions != change.positions);
                 changes.push(change);
-                changes.sort_by_key(|change| change.positions);
+                changes.sort_by_key(|change| Input::offsets(&change.positions));
             }
-            Err(why) if self.unreadable.len() < UNREADABLE_TOLD => self.unreadable.push(why),
-            Err(_) => {}
+            Err(why) => self.unreadable(why),
+        }
+    }
+
+    fn unreadable(&mut self, why: String) {
+        if self.unreadable.len() < UNREADABLE_TOLD {
+            self.unreadable.push(why);
         }
     }
 

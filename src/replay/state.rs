@@ -2,12 +2,12 @@
 
 use super::report::PartitionReport;
 use super::walk::shown;
-use crate::pipeline::Partition;
+use crate::pos::{Input, Partition};
 use crate::state::Account;
 
 /// Compares the two; what differs becomes a problem of the report, the first account with its first field.
 pub fn compare_states(replayed: &Partition, journal: &Partition, report: &mut PartitionReport) {
-    let positions = [replayed, journal].map(|side| side.positions().map(|position| position.unwrap_or(0)));
+    let positions = [replayed, journal].map(|side| Input::offsets(side.positions()));
     if positions[0] != positions[1] {
         let [replayed, journal] = positions.map(shown);
         report.problem(format!("the journal ends at positions {journal}, the replay at {replayed}"));

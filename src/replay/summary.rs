@@ -1,9 +1,10 @@
 //! Counts of a run by outcome and code, as a table for people.
 
+use crate::domain::code::Code;
 use crate::domain::enums::Verdict;
 use crate::domain::outcome::Outcome;
 use crate::domain::record::RecordTime;
-use crate::pipeline::Input;
+use crate::pos::Input;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -19,9 +20,9 @@ pub struct Summary {
     /// Outcomes by verdict.
     pub outcomes: BTreeMap<Verdict, u64>,
     /// Messages by code.
-    pub messages: BTreeMap<&'static str, u64>,
+    pub messages: BTreeMap<Code, u64>,
     /// Dead letters by code.
-    pub dead_letters: BTreeMap<&'static str, u64>,
+    pub dead_letters: BTreeMap<Code, u64>,
 }
 
 impl Summary {
@@ -42,13 +43,13 @@ impl Summary {
     pub fn count_outcome(&mut self, outcome: &Outcome<'_>) {
         *self.outcomes.entry(outcome.verdict).or_default() += 1;
         for message in &outcome.messages {
-            *self.messages.entry(message.code).or_default() += 1;
+            *self.messages.entry(message.code.clone()).or_default() += 1;
         }
     }
 
     /// Counts a dead letter.
     pub fn count_dead_letter(&mut self, code: &'static str) {
-        *self.dead_letters.entry(code).or_default() += 1;
+        *self.dead_letters.entry(Code::of(code)).or_default() += 1;
     }
 
     /// Adds what another part counted.
@@ -65,7 +66,7 @@ impl Summary {
             [(&mut self.messages, &other.messages), (&mut self.dead_letters, &other.dead_letters)]
         {
             for (code, count) in theirs {
-                *mine.entry(code).or_default() += count;
+                *mine.entry(code.clone()).or_default() += count;
             }
         }
     }

@@ -10,8 +10,10 @@ use super::walk::{Ground, Walk, begins_anew, shown};
 use crate::codec::journal::read_record;
 use crate::codec::recorded;
 use crate::codec::rulesets::RulesetChange;
+use crate::domain::flow::Positions;
 use crate::engine::Engine;
-use crate::pipeline::{Division, OutcomeEncoding, Partition, PartitionOptions, Restore};
+use crate::pipeline::Division;
+use crate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions, Restore};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,7 +43,7 @@ pub struct Recorded {
     /// The journal, where it was recorded.
     pub journal: Option<Box<dyn Source>>,
     /// Positions that the group had committed before and after the journal's end was looked at, where they are known.
-    pub group: Option<[[Option<i64>; 2]; 2]>,
+    pub group: Option<[Positions; 2]>,
 }
 
 /// How to verify.
@@ -140,7 +142,7 @@ fn start<'a>(
         From::Checkpoint => beginning.of_a_checkpoint(journal)?,
     };
     replayed.decide_by(Arc::clone(&engine));
-    let positions = replayed.positions().map(|position| position.unwrap_or(0));
+    let positions = Input::offsets(replayed.positions());
     let mut outcomes = Outcomes::new(outcomes, partition, ground.topics.clone());
     let before = |outcomes: &Outcomes| match outcomes.named() {
         Some(named) => named.offset < positions[named.input as usize],
@@ -176,7 +178,7 @@ fn start<'a>(
 }
 
 fn reached(change: &RulesetChange, positions: [i64; 2]) -> bool {
-    change.positions.iter().zip(positions).all(|(from, position)| from.unwrap_or(0) <= position)
+    Input::offsets(&change.positions).iter().zip(positions).all(|(from, position)| *from <= position)
 }
 
 /// State, engine, the journal with its fold, and whether a transaction ends there.
@@ -223,7 +225,7 @@ impl Beginning<'_> {
         if self.starts != [0, 0] {
             let later = match self.of_a_checkpoint(journal) {
                 Ok((partition, ..)) => {
-                    let positions = partition.positions().map(|position| position.unwrap_or(0));
+                    let positions = Input::offsets(partition.positions());
                     format!("--from checkpoint can verify from positions {} on", shown(positions))
                 }
                 Err(error) => error.to_string(),
@@ -264,7 +266,7 @@ impl Beginning<'_> {
                 continue;
             }
             let Some(head) = begin.last().filter(|_| begin.is_at_a_checkpoint()) else { continue };
-            let positions = head.positions.map(|position| position.unwrap_or(0));
+            let positions = Input::offsets(&head.positions);
             if positions.iter().zip(self.starts).all(|(position, start)| *position >= start) {
                 let ruleset = Some(head.ruleset).filter(|ruleset| *ruleset != 0);
                 let engine = self.engine_or_any(positions, ruleset, feed.head().is_none())?;

@@ -12,10 +12,12 @@ use super::state::compare_states;
 use crate::codec::Schemas;
 use crate::codec::journal::Head;
 use crate::codec::rulesets::{RulesetChange, hash_text};
+use crate::domain::flow::Positions;
 use crate::domain::hashing::Seed;
 use crate::domain::record::RecordTime;
 use crate::engine::Engine;
-use crate::pipeline::{Division, InRecord, Input, Interrupt, Partition, PartitionOptions, Restore};
+use crate::pipeline::{Division, InRecord, Interrupt};
+use crate::pos::{Input, Outside, Partition, PartitionOptions, Restore};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -71,7 +73,7 @@ pub struct Walk<'a> {
     /// The journal, and its fold so far; none where it was not recorded.
     pub journal: Option<(Feed, Restore)>,
     /// Positions that the group had committed before and after the journal's end was looked at.
-    pub group: Option<[[Option<i64>; 2]; 2]>,
+    pub group: Option<[Positions; 2]>,
     /// Whether a transaction of the journal ends where the walk begins.
     pub at_a_transaction: bool,
     /// Whether the journal was trimmed while it was read, and its fold begun anew.
@@ -120,11 +122,11 @@ impl Walk<'_> {
 
     /// The group's positions move in the same transactions as the journal's.
     fn compare_group(&mut self) {
-        let (Some(group), Some(_)) = (self.group, &self.journal) else { return };
-        let [before, after] = group.map(|positions| positions.map(|position| position.unwrap_or(0)));
+        let (Some(group), Some(_)) = (&self.group, &self.journal) else { return };
+        let [before, after] = group.each_ref().map(Input::offsets);
         let end = self.positions;
         // A group that was deleted, or has run out, says nothing.
-        let known = group[1].iter().any(Option::is_some);
+        let known = !group[1].are_none();
         if known && (0..2).any(|input| before[input] > end[input] || end[input] > after[input]) {
             self.report.problem(format!(
                 "torn: the journal ends at positions {}, the group's are {}",
@@ -163,7 +165,7 @@ impl Walk<'_> {
         if head.resets {
             return Err(begins_anew(sequence));
         }
-        let target = head.positions.map(|position| position.unwrap_or(0));
+        let target = Input::offsets(&head.positions);
         if target[0] <= self.positions[0] && target[1] <= self.positions[1] {
             // The journal was begun anew, further back than the walk is.
             self.at_a_transaction = target == self.positions;
@@ -203,7 +205,7 @@ impl Walk<'_> {
     /// Decides everything up to `target`, each part by its ruleset.
     fn walk_to(&mut self, target: [i64; 2]) -> Result<(), ReplayError> {
         while let [change, rest @ ..] = self.changes {
-            let from = change.positions.map(|position| position.unwrap_or(0));
+            let from = Input::offsets(&change.positions);
             // One that stands at the target itself is of what comes after.
             if from[0] > target[0] || from[1] > target[1] || from == target {
                 break;
@@ -229,7 +231,7 @@ impl Walk<'_> {
     fn decide_as_the_journal_says(&mut self, head: &Head) -> Result<(), ReplayError> {
         let here = self.positions;
         while let [change, rest @ ..] = self.changes {
-            if change.positions.iter().zip(here).any(|(from, position)| from.unwrap_or(0) > position) {
+            if Input::offsets(&change.positions).iter().zip(here).any(|(from, position)| *from > position) {
                 break;
             }
             self.changes = rest;
@@ -310,7 +312,7 @@ impl Walk<'_> {
             return Ok(false);
         };
         let record = InRecord {
-            input,
+            input: input as usize,
             partition: self.partition,
             offset: head.offset,
             timestamp_millis: head.timestamp_millis,
@@ -404,7 +406,7 @@ fn decide(
     compare: &mut Compare<'_>,
 ) -> Result<(), ReplayError> {
     for _ in 0..SCHEMA_TRIES {
-        match replayed.on_record(schemas, record, compare) {
+        match replayed.on_record(Outside { schemas }, record, compare) {
             Ok(()) => return Ok(()),
             Err(Interrupt::NeedsSchema(_)) => std::thread::sleep(SCHEMA_PAUSE),
             Err(Interrupt::State(fault)) => {

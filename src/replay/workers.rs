@@ -6,7 +6,8 @@ use crate::codec::Schemas;
 use crate::domain::Micros;
 use crate::domain::outcome::Outcome;
 use crate::engine::Engine;
-use crate::pipeline::{InRecord, Input, Output, Partition, PartitionOptions};
+use crate::pipeline::{InRecord, Outbound, Output};
+use crate::pos::{Input, Outside, Partition, PartitionOptions, Pos};
 use std::sync::Arc;
 
 /// What one worker made of a chunk.
@@ -64,7 +65,7 @@ impl Worker {
             }
             let partition = &mut self.partitions[entry.partition as usize / self.of];
             let record = InRecord {
-                input: entry.input,
+                input: entry.input as usize,
                 partition: entry.partition as i32,
                 offset: entry.offset,
                 timestamp_millis: entry.timestamp_millis,
@@ -76,7 +77,7 @@ impl Worker {
             answers.summary.count_record(entry.input, entry.time);
             let mut collect =
                 Collect { answers: &mut answers, place, line: entry.line, letter: None, answered: false };
-            let taken = partition.on_record(schemas, &record, &mut collect);
+            let taken = partition.on_record(Outside { schemas }, &record, &mut collect);
             if let Some(code) = collect.letter.filter(|_| !collect.answered) {
                 answers.summary.count_unanswered(entry.input, code);
             }
@@ -105,17 +106,17 @@ struct Collect<'w> {
     answered: bool,
 }
 
-impl Output for Collect<'_> {
-    fn outcome(&mut self, outcome: &Outcome<'_>, _key: &[u8], value: &[u8]) {
+impl Output<Pos> for Collect<'_> {
+    fn send(&mut self, outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
         self.answered = true;
         self.answers.summary.count_outcome(outcome);
-        self.answers.bytes.extend_from_slice(value);
+        self.answers.bytes.extend_from_slice(outbound.value.unwrap_or_default());
         self.answers.ends.push((self.place, self.answers.bytes.len()));
     }
 
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
         self.letter = Some(code);
         self.answers.summary.count_dead_letter(code);
-        self.answers.dead_letters.push((record.input, self.line, format!("{code} {message}")));
+        self.answers.dead_letters.push((Input::at(record.input), self.line, format!("{code} {message}")));
     }
 }

@@ -1,6 +1,7 @@
 //! One account as the checks see it. A million of these are in memory: sizes matter.
 
 use super::profile::Profile;
+use crate::domain::code::Code;
 use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
 use crate::domain::hashing::hash64;
 use crate::domain::ids::TransactionId;
@@ -205,13 +206,11 @@ pub struct Answer {
     pub messages: Vec<StoredMessage>,
 }
 
-/// A message as it is kept: what the catalogue knows is left out.
+/// A message as it is kept: without the text for the customer, which the ruleset has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMessage {
-    /// Catalogue number of the check.
-    pub check: u8,
-    /// The message's code, by its place in the check's codes.
-    pub code: u8,
+    /// The code for machines.
+    pub code: Code,
     /// Index of the message type.
     pub kind: u8,
     /// Index of the action code.
@@ -249,7 +248,9 @@ impl Answer {
     /// Bytes of its texts.
     pub(super) fn text_bytes(&self) -> usize {
         let of = |message: &StoredMessage| {
-            message.message.len() + message.field.as_ref().map_or(0, |field| field.len())
+            message.code.heap_bytes()
+                + message.message.len()
+                + message.field.as_ref().map_or(0, |field| field.len())
         };
         self.messages.iter().map(of).sum()
     }

@@ -10,6 +10,7 @@ pub mod log;
 mod log_json;
 
 use crate::domain::enums::Verdict;
+use crate::domain::flow::{Flow, InputPartition, Unit};
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -134,9 +135,9 @@ pub fn events(outcome: &'static str, count: u64) {
     counter!("tillgate_events_total", "outcome" => outcome).increment(count);
 }
 
-/// `count` messages of this code were given. `code` is of the catalogue.
-pub fn messages(code: &'static str, count: u64) {
-    counter!("tillgate_messages_total", "code" => code).increment(count);
+/// `count` messages of this code were given. `code` is of the ruleset.
+pub fn messages(code: impl Into<String>, count: u64) {
+    counter!("tillgate_messages_total", "code" => code.into()).increment(count);
 }
 
 /// `count` records went to the dead letters. `code` is of the catalogue.
@@ -179,11 +180,11 @@ pub fn producer_queue_full() {
     counter!("tillgate_producer_queue_full_total").increment(1);
 }
 
-/// Records of a partition that wait for its other input.
-pub fn held(partition: i32, records: usize) {
+/// Records of a unit that wait for an input.
+pub fn held(unit: Unit, records: usize) {
     // Counts stay far below 2^53.
     #[allow(clippy::cast_precision_loss)]
-    gauge!("tillgate_held_records", "partition" => partition.to_string()).set(records as f64);
+    gauge!("tillgate_held_records", &labels(unit)).set(records as f64);
 }
 
 /// Offsets of an input were passed over because they were deleted before they were decided.
@@ -197,34 +198,42 @@ pub fn misplaced_records(input: &'static str, count: u64) {
 }
 
 /// Records of an input partition that are not decided yet.
-pub fn consumer_lag(input: &'static str, partition: i32, records: i64) {
+pub fn consumer_lag(at: InputPartition, records: i64) {
     // Counts stay far below 2^53.
     #[allow(clippy::cast_precision_loss)]
-    gauge!("tillgate_consumer_lag_records", "input" => input, "partition" => partition.to_string())
-        .set(records as f64);
+    gauge!("tillgate_consumer_lag_records", &input_labels(at)).set(records as f64);
 }
 
 /// How long the stable end of an input has stood at one place below its end; 0: it does not.
-pub fn open_transaction_age(input: &'static str, partition: i32, age: Duration) {
-    let labels = [("input", input.to_owned()), ("partition", partition.to_string())];
-    gauge!("tillgate_open_transaction_age_seconds", &labels).set(age.as_secs_f64());
+pub fn open_transaction_age(at: InputPartition, age: Duration) {
+    gauge!("tillgate_open_transaction_age_seconds", &input_labels(at)).set(age.as_secs_f64());
 }
 
-/// Accounts held for a partition.
-pub fn accounts(partition: i32, count: usize) {
+/// The labels of what is measured of a unit.
+fn labels(unit: Unit) -> [(&'static str, String); 2] {
+    [("flow", unit.flow.name.to_owned()), ("partition", unit.partition.to_string())]
+}
+
+/// The labels of what is measured of an input. Names of inputs are of one flow each.
+fn input_labels(at: InputPartition) -> [(&'static str, String); 2] {
+    [("input", at.name().to_owned()), ("partition", at.unit.partition.to_string())]
+}
+
+/// Entries held for a unit, under the name that its flow has for them.
+pub fn entries(unit: Unit, count: usize) {
     // Counts stay far below 2^53.
     #[allow(clippy::cast_precision_loss)]
-    gauge!("tillgate_accounts", "partition" => partition.to_string()).set(count as f64);
+    gauge!(format!("tillgate_{}", unit.flow.entries), &labels(unit)).set(count as f64);
 }
 
-/// A restore ended well, with so many accounts.
-pub fn restored(from: RestoredFrom, accounts: usize, time: Duration) {
+/// A restore of a flow's unit ended well, with so many entries.
+pub fn restored(flow: &Flow, from: RestoredFrom, entries: usize, time: Duration) {
     let from = match from {
         RestoredFrom::Journal => "journal",
         RestoredFrom::Standby => "standby",
     };
     histogram!("tillgate_restore_duration_seconds", "from" => from).record(time);
-    counter!("tillgate_restore_accounts_total").increment(accounts as u64);
+    counter!(format!("tillgate_restore_{}_total", flow.entries)).increment(entries as u64);
 }
 
 /// Journal records were folded by a restore.
@@ -232,18 +241,18 @@ pub fn restore_records(count: u64) {
     counter!("tillgate_restore_records_total").increment(count);
 }
 
-/// How far the copy of a partition is behind its journal.
-pub fn standby_lag(partition: i32, offsets: i64) {
+/// How far the copy of a unit is behind its journal.
+pub fn standby_lag(unit: Unit, offsets: i64) {
     // Counts stay far below 2^53.
     #[allow(clippy::cast_precision_loss)]
-    gauge!("tillgate_standby_lag_offsets", "partition" => partition.to_string()).set(offsets as f64);
+    gauge!("tillgate_standby_lag_offsets", &labels(unit)).set(offsets as f64);
 }
 
-/// Accounts held in the copy of a partition.
-pub fn standby_accounts(partition: i32, count: usize) {
+/// Entries held in the copy of a unit, under the name that its flow has for them.
+pub fn standby_entries(unit: Unit, count: usize) {
     // Counts stay far below 2^53.
     #[allow(clippy::cast_precision_loss)]
-    gauge!("tillgate_standby_accounts", "partition" => partition.to_string()).set(count as f64);
+    gauge!(format!("tillgate_standby_{}", unit.flow.entries), &labels(unit)).set(count as f64);
 }
 
 /// Partitions of this process in a state.

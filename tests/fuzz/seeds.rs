@@ -13,7 +13,7 @@ use tillgate::codec::rulesets::{RulesetChange, hash_of, hash_text, write_change}
 use tillgate::config::{Sources, load};
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::load::{Encoder, Framing, Generated, MistakeShares, Settings, World};
-use tillgate::pipeline::{Input, OutcomeEncoding, Partition, PartitionOptions};
+use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions};
 
 use super::support::history::{SETS, history};
 use super::support::stream::{Published, engine, options};
@@ -225,7 +225,7 @@ fn accounts() -> Vec<Vec<u8>> {
         let record = read_record(&record).expect("a record of ours");
         let (count, mut input) = record.changes;
         (0..count).for_each(|_| drop(read_change(&mut input).expect("a change")));
-        for _ in 0..record.accounts {
+        for _ in 0..record.entries {
             let mut state = Writer::default();
             write_account(&mut state, &read_account(&mut input).expect("an account"));
             found.push(state.0);
@@ -335,8 +335,8 @@ fn outcomes() -> Vec<Vec<u8>> {
 }
 
 fn ruleset_records() -> Vec<Vec<u8>> {
-    let change = RulesetChange { ruleset: hash_of("checks.a = 1\n"), positions: [Some(7), None] };
-    let (key, value) = write_change(3, &change);
+    let change = RulesetChange { ruleset: hash_of("checks.a = 1\n"), positions: [Some(7), None].into() };
+    let (key, value) = write_change("pos", 3, &change);
     let ruleset = format!("{}\nchecks.a = 1\n", hash_text(hash_of("checks.a = 1\n")));
     vec![format!("{key}\n{value}").into_bytes(), ruleset.into_bytes()]
 }

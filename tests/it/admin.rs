@@ -7,9 +7,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tillgate::domain::flow::Unit;
 use tillgate::gateway::{
     AdminSource, Bounds, CopyStanding, Listener, PartitionStanding, Standing, WorkerStanding, admin,
 };
+use tillgate::pos::FLOW;
+
+fn unit(partition: i32) -> Unit {
+    Unit { flow: &FLOW, partition }
+}
 
 #[derive(Default)]
 struct Source(Mutex<Standing>);
@@ -88,7 +94,10 @@ fn working() -> Standing {
         starting: None,
         stopping: false,
         workers: vec![WorkerStanding::Running(None), WorkerStanding::Running(None)],
-        partitions: BTreeMap::from([(0, PartitionStanding::Active), (3, PartitionStanding::Active)]),
+        partitions: BTreeMap::from([
+            (unit(0), PartitionStanding::Active),
+            (unit(3), PartitionStanding::Active),
+        ]),
         standby: BTreeMap::new(),
         held_up: Vec::new(),
         warnings: Vec::new(),
@@ -109,7 +118,10 @@ fn a_process_that_decides_is_alive_and_ready() {
             "status": "ready",
             "reasons": [],
             "workers": [{ "worker": 0, "state": "running" }, { "worker": 1, "state": "running" }],
-            "partitions": [{ "partition": 0, "state": "active" }, { "partition": 3, "state": "active" }],
+            "partitions": [
+                { "flow": "pos", "partition": 0, "state": "active" },
+                { "flow": "pos", "partition": 3, "state": "active" },
+            ],
         })
     );
     admin.stop();
@@ -148,20 +160,22 @@ fn a_worker_that_gets_nothing_of_its_brokers_says_why() {
 #[test]
 fn a_restore_says_how_far_it_is_and_the_process_stays_alive() {
     let mut standing = working();
-    standing.partitions.insert(3, PartitionStanding::Restoring { done: 1_200, of: 5_000, accounts: 70_000 });
+    standing
+        .partitions
+        .insert(unit(3), PartitionStanding::Restoring { done: 1_200, of: 5_000, entries: 70_000 });
     let admin = Admin::start(standing);
     assert_eq!(admin.ask("GET", "/healthz").status, 200);
     let ready = admin.ask("GET", "/readyz");
     assert_eq!(ready.status, 503);
     let body = ready.json();
-    assert_eq!(body["reasons"][0], "partition 3 is restoring: 1200 of 5000 journal offsets");
+    assert_eq!(body["reasons"][0], "pos partition 3 is restoring: 1200 of 5000 journal offsets");
     assert_eq!(body["partitions"][1]["done"], 1_200);
     assert_eq!(body["partitions"][1]["of"], 5_000);
     assert_eq!(body["partitions"][1]["accounts"], 70_000);
     let mut standing = working();
-    standing.partitions.insert(3, PartitionStanding::Restoring { done: 0, of: 0, accounts: 0 });
+    standing.partitions.insert(unit(3), PartitionStanding::Restoring { done: 0, of: 0, entries: 0 });
     *admin.source.0.lock().expect("no poison") = standing;
-    assert_eq!(admin.ask("GET", "/readyz").json()["reasons"][0], "partition 3 is restoring");
+    assert_eq!(admin.ask("GET", "/readyz").json()["reasons"][0], "pos partition 3 is restoring");
     *admin.source.0.lock().expect("no poison") = working();
     assert_eq!(admin.ask("GET", "/readyz").status, 200);
     admin.stop();
@@ -180,12 +194,12 @@ fn what_a_sender_holds_up_is_told_and_never_makes_a_process_unready() {
 #[test]
 fn copies_of_what_others_decide_are_shown_and_never_make_a_process_unready() {
     let mut standing = working();
-    let warm = CopyStanding { warm: true, lag: Some(3), accounts: 70_000, refused: None };
+    let warm = CopyStanding { warm: true, lag: Some(3), entries: 70_000, refused: None };
     let refused = Some("the journal does not fit together".to_owned());
     standing.standby = BTreeMap::from([
-        (1, warm),
-        (2, CopyStanding::default()),
-        (4, CopyStanding { refused, ..CopyStanding::default() }),
+        (unit(1), warm),
+        (unit(2), CopyStanding::default()),
+        (unit(4), CopyStanding { refused, ..CopyStanding::default() }),
     ]);
     let admin = Admin::start(standing);
     let ready = admin.ask("GET", "/readyz");
@@ -193,10 +207,10 @@ fn copies_of_what_others_decide_are_shown_and_never_make_a_process_unready() {
     assert_eq!(
         ready.json()["standby"],
         serde_json::json!([
-            { "partition": 1, "state": "warm", "lag": 3, "accounts": 70_000 },
-            { "partition": 2, "state": "catching up", "lag": null, "accounts": 0 },
+            { "flow": "pos", "partition": 1, "state": "warm", "lag": 3, "accounts": 70_000 },
+            { "flow": "pos", "partition": 2, "state": "catching up", "lag": null, "accounts": 0 },
             {
-                "partition": 4, "state": "refused", "lag": null, "accounts": 0,
+                "flow": "pos", "partition": 4, "state": "refused", "lag": null, "accounts": 0,
                 "reason": "the journal does not fit together",
             },
         ])
@@ -218,12 +232,12 @@ fn what_goes_wrong_though_all_is_decided_is_told_and_never_makes_a_process_unrea
 fn blocked_partitions_and_workers_under_repair_are_not_ready_but_alive() {
     let mut standing = working();
     standing.workers[1] = WorkerStanding::Rebuilding("the broker is gone".to_owned());
-    standing.partitions.insert(0, PartitionStanding::Blocked("torn".to_owned()));
+    standing.partitions.insert(unit(0), PartitionStanding::Blocked("torn".to_owned()));
     let admin = Admin::start(standing);
     assert_eq!(admin.ask("GET", "/healthz").status, 200);
     let ready = admin.ask("GET", "/readyz");
     assert_eq!(ready.status, 503);
-    let reasons = ["worker 1 is built anew: the broker is gone", "partition 0 is blocked: torn"];
+    let reasons = ["worker 1 is built anew: the broker is gone", "pos partition 0 is blocked: torn"];
     assert_eq!(ready.json()["reasons"], serde_json::json!(reasons));
     admin.stop();
 }
@@ -415,11 +429,11 @@ fn health(address: SocketAddr, flags: &[&str]) -> (Option<i32>, String, String) 
 #[test]
 fn the_health_command_ends_as_the_pages_say() {
     let mut standing = working();
-    standing.partitions.insert(0, PartitionStanding::Blocked("torn".to_owned()));
+    standing.partitions.insert(unit(0), PartitionStanding::Blocked("torn".to_owned()));
     let admin = Admin::start(standing);
     assert_eq!(health(admin.address, &[]), (Some(0), "alive\n".to_owned(), String::new()));
     let (code, _, said) = health(admin.address, &["--ready"]);
-    assert_eq!((code, said.as_str()), (Some(1), "error: not ready: partition 0 is blocked: torn\n"));
+    assert_eq!((code, said.as_str()), (Some(1), "error: not ready: pos partition 0 is blocked: torn\n"));
     let address = admin.address;
     admin.stop();
     let (code, _, said) = health(address, &[]);

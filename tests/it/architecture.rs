@@ -15,26 +15,28 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("state", &["domain"]),
     ("checks", &["domain", "state"]),
-    ("rules", &["domain", "state"]),
-    ("engine", &["domain", "state", "checks", "rules"]),
+    ("engine", &["domain", "state", "checks"]),
     ("codec", &["domain", "state"]),
     ("archive", &["domain", "codec"]),
-    ("pipeline", &["domain", "state", "engine", "codec"]),
+    ("pipeline", &["domain", "codec"]),
+    ("pos", &["domain", "state", "engine", "codec", "pipeline"]),
     ("telemetry", &["domain"]),
-    ("config", &["domain", "checks", "rules", "telemetry"]),
+    ("config", &["domain", "checks", "telemetry"]),
     ("registry", &["domain", "codec", "telemetry", "config"]),
     ("load", &["domain", "codec", "config"]),
-    ("kafka", &["domain", "state", "engine", "codec", "pipeline", "telemetry", "config", "registry"]),
+    ("kafka", &["domain", "codec", "pipeline", "telemetry", "config", "registry"]),
     ("gateway", &["domain", "codec", "telemetry", "config"]),
-    ("replay", &["domain", "state", "rules", "engine", "codec", "archive", "pipeline", "config"]),
-    ("check", &["domain", "state", "rules", "engine", "codec", "pipeline", "config"]),
+    ("replay", &["domain", "state", "engine", "codec", "archive", "pipeline", "pos", "config"]),
 ];
 
 /// What wires the rest together and may import everything.
 const TOP: &[&str] = &["app", "cli", "demo", "main", "lib"];
 
-/// Decides; so the same inputs give the same bytes only while nothing of the outside is in reach.
-const CORE: &[&str] = &["domain", "state", "checks", "rules", "engine"];
+/// Decides, or makes bytes of it; so the same inputs give the same bytes only while nothing of the outside is in reach.
+const CORE: &[&str] = &["domain", "state", "checks", "engine", "codec", "pipeline", "pos"];
+
+/// Moves the records of every flow, and knows none: what is a flow's own is behind `pipeline::Model`.
+const OF_EVERY_FLOW: &[&str] = &["kafka", "pipeline"];
 
 /// Names that no file of the core may hold, with what to do instead.
 const OUTSIDE: &[(&str, &str)] = &[
@@ -88,6 +90,22 @@ fn imports_follow_the_layers() {
 #[test]
 fn the_core_names_nothing_of_the_outside() {
     hold(|file| outside_faults(&file.path, &file.tokens()));
+}
+
+#[test]
+fn what_moves_records_knows_no_flow() {
+    hold(|file| flow_faults(&file.path, &file.tokens()));
+}
+
+#[test]
+fn every_layer_is_there() {
+    for (layer, _) in LAYERS {
+        let paths = [format!("src/{layer}.rs"), format!("src/{layer}")];
+        assert!(
+            paths.iter().any(|path| root().join(path).exists()),
+            "{layer} is gone: take it out of LAYERS"
+        );
+    }
 }
 
 #[test]
@@ -255,6 +273,22 @@ fn outside_faults(path: &str, tokens: &[Token<'_>]) -> Vec<Fault> {
             .push(fault(name.line, format!("the core must not reach std::{}: return an effect", name.text)));
     }
     faults
+}
+
+/// Names of the first flow, in what should serve any. Texts in quotes are no names: tests may use its topics.
+fn flow_faults(path: &str, tokens: &[Token<'_>]) -> Vec<Fault> {
+    if !OF_EVERY_FLOW.contains(&module_path(path)[0]) {
+        return Vec::new();
+    }
+    let names_one = |token: &&Token<'_>| {
+        let name = token.text.to_ascii_lowercase();
+        let of_pos = name == "pos" || name.starts_with("pos_") || name.starts_with("posevent");
+        token.is_name() && (of_pos || name.contains("account"))
+    };
+    let named = tokens.iter().filter(names_one);
+    named
+        .map(|token| fault(token.line, format!("{} is of one flow: put it into its model", token.text)))
+        .collect()
 }
 
 fn fence_faults(path: &str, tokens: &[Token<'_>]) -> Vec<Fault> {
@@ -431,6 +465,15 @@ fn lets_imports_down_the_layers_pass() {
         NOTHING
     );
     assert_eq!(layers("src/app.rs", "use crate::kafka::worker;"), NOTHING);
+}
+
+#[test]
+fn refuses_names_of_one_flow_in_what_serves_any() {
+    let flows = |path: &str, source: &str| lines(flow_faults(path, &tokens(source)));
+    let bad = "fn f(account_number: u8) {}\nlet pos = 1;\nlet position = PosEvents;";
+    assert_eq!(flows("src/pipeline/journal.rs", bad), [1, 2, 3]);
+    assert_eq!(flows("src/kafka/port.rs", "let positions = \"account\"; // its account"), NOTHING);
+    assert_eq!(flows("src/replay/walk.rs", "fn f(account: u8) {}"), NOTHING);
 }
 
 #[test]

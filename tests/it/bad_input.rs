@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tillgate::domain::enums::Verdict;
 use tillgate::domain::visible::is_visible;
 use tillgate::engine::Engine;
-use tillgate::pipeline::{Input, Partition};
+use tillgate::pos::{Input, Partition};
 
 const GOOD: &str = r#"{"accountNumber":"A","eventType":"Purchase","categoryType":"Sales","time":"2025-01-06T12:00:00Z","posId":"P","totalTax":0.20,"totalAmount":1.20,"items":[{"itemId":"1","itemDescription":"Bread","unitCode":"C62","quantity":1,"unitPrice":1.20,"netAmount":1.00,"taxAmount":0.20,"grossAmount":1.20}],"currency":"EUR","countryCode":"DE","conversationLanguage":"DE"}"#;
 
@@ -34,7 +34,7 @@ fn assert_not_evaluated(value: &[u8], messages: &[(&str, Option<&str>)], dead_le
     published.feed(&mut partition, &Fed::pos(0, "A", value));
     let [said] = &published.outcomes[..] else { panic!("{published:?}") };
     let found: Vec<_> =
-        said.messages.iter().map(|message| (message.code, message.field.as_deref())).collect();
+        said.messages.iter().map(|message| (message.code.as_str(), message.field.as_deref())).collect();
     assert_eq!(found, messages, "{:#?}", said.messages);
     assert_eq!((said.verdict, said.posted), (Verdict::NotEvaluated, None));
     for message in &said.messages {
@@ -50,7 +50,7 @@ fn assert_not_evaluated(value: &[u8], messages: &[(&str, Option<&str>)], dead_le
     // The next record is judged as if nothing had been.
     published.feed(&mut partition, &Fed::pos(1, "A", GOOD));
     assert_eq!(published.outcomes[1].verdict, Verdict::Accepted, "{:?}", published.outcomes[1].messages);
-    assert_eq!(partition.positions(), [Some(2), None]);
+    assert_eq!(*partition.positions(), [Some(2), None]);
 }
 
 #[track_caller]
@@ -238,7 +238,7 @@ fn the_largest_real_basket_is_refused_by_its_lines_alone_and_judged_where_it_may
     let unit = engine(&[line[0], "checks.form.length.items_max=1114"]);
     let said = answer(&unit, &key, basket.as_bytes());
     assert_eq!(said.verdict, Verdict::Rejected);
-    let lines = said.messages.iter().filter(|message| message.code == "pos.item.unit").count();
+    let lines = said.messages.iter().filter(|message| message.code.as_str() == "pos.item.unit").count();
     assert_eq!(lines, 20);
     assert!(said.value.len() < 16 << 10, "{}", said.value.len());
 }
@@ -286,7 +286,7 @@ fn a_record_that_the_program_fails_on_is_given_up_with_an_answer_and_a_dead_lett
     let said = &published.outcomes[1];
     assert_eq!((said.verdict, said.codes(), said.posted), (Verdict::NotEvaluated, vec!["500"], None));
     assert_eq!(published.dead_letters[0].1, "500");
-    assert_eq!(partition.positions(), [Some(2), None]);
+    assert_eq!(*partition.positions(), [Some(2), None]);
     let balance = partition.state().accounts().get("A").map(|account| account.balance.to_string());
     assert_eq!(balance.as_deref(), Some("1.20"), "what came before stands");
 }

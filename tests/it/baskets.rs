@@ -11,7 +11,7 @@ use tillgate::domain::decimal::Rounding;
 use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::{Decimal, Field};
 use tillgate::engine::Engine;
-use tillgate::pipeline::Input;
+use tillgate::pos::Input;
 use tillgate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
 
 /// Codes of checks 8 to 11.
@@ -40,7 +40,7 @@ fn real(tolerances: [&str; 2]) -> Arc<Engine> {
 fn codes(engine: &Arc<Engine>, line: &str) -> Vec<&'static str> {
     let event = read_pos_event(line.as_bytes()).expect("an event");
     let said = answer(engine, event.account_number.as_deref().expect("an account"), line.as_bytes());
-    let form = said.messages.iter().find(|message| message.code.starts_with("400.0"));
+    let form = said.messages.iter().find(|message| message.code.as_str().starts_with("400.0"));
     assert!(form.is_none(), "the form ends the evaluation: {form:?}");
     said.codes()
 }
@@ -242,9 +242,9 @@ fn spoil(
     })
 }
 
-fn named(said: &Said) -> Vec<(&'static str, String)> {
-    let basket = said.messages.iter().filter(|message| SUMS.contains(&message.code));
-    basket.map(|message| (message.code, message.field.clone().expect("a field"))).collect()
+fn named(said: &Said) -> Vec<(&str, String)> {
+    let basket = said.messages.iter().filter(|message| SUMS.contains(&message.code.as_str()));
+    basket.map(|message| (message.code.as_str(), message.field.clone().expect("a field"))).collect()
 }
 
 proptest! {

@@ -19,6 +19,7 @@ use tillgate::codec::{
     Answer, DecodeError, KnownSchemas, SchemaRef, Schemas, decode_account_event, decode_pos_event,
     frame_with_fingerprint, frame_with_id,
 };
+use tillgate::domain::code::Code;
 use tillgate::domain::enums::{ActionCode, CountryCode, EventType, MessageType, Verdict};
 use tillgate::domain::ids::TransactionId;
 use tillgate::domain::outcome::{Evidence, Message, Outcome, Source};
@@ -225,7 +226,7 @@ fn outcomes_say_the_same_in_avro_and_in_json() {
         verdict: Verdict::Pending,
         messages: vec![Message {
             kind: MessageType::NotificationMessage,
-            code: "400.102",
+            code: Code::of("400.102"),
             message: "m".repeat(200),
             customer_message: Some("Hei é".into()),
             action: ActionCode::RequiresSsn,

@@ -9,6 +9,7 @@ use tillgate::codec::json::{
     read_account_event, read_pos_event, write_account_event, write_outcome, write_pos_event,
 };
 use tillgate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
+use tillgate::domain::code::Code;
 use tillgate::domain::enums::{ActionCode, Currency, EventType, Language, MessageType, Verdict};
 use tillgate::domain::ids::TransactionId;
 use tillgate::domain::outcome::{Evidence, Message, Outcome, Source};
@@ -262,7 +263,7 @@ fn writes_an_outcome_in_the_contracts_order_and_leaves_nulls_out() {
         verdict: Verdict::Pending,
         messages: vec![Message {
             kind: MessageType::BusinessError,
-            code: "400.102",
+            code: Code::of("400.102"),
             message: "5.10 is not 5.00".into(),
             customer_message: Some(Arc::from("Nei\u{1}")),
             action: ActionCode::AskConsumerToConfirm,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use tillgate::config::{self, Sources};
-use tillgate::kafka::rights::{Needed, Resource, Task, needed};
+use tillgate::kafka::cluster::rights::{Needed, Resource, Task, needed};
 use tillgate::kafka::settings::Settings;
 
 fn root() -> PathBuf {

@@ -17,7 +17,7 @@ use tillgate::checks::Check;
 use tillgate::codec::json::{peek_account_event, peek_pos_event};
 use tillgate::domain::{Amount, Micros};
 use tillgate::engine::Engine;
-use tillgate::pipeline::{Input, Partition};
+use tillgate::pos::{Input, Partition};
 use tillgate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
 
 fn scenarios() -> Vec<PathBuf> {

@@ -3,6 +3,7 @@
 //! `tests/journals/vN.zst` holds the journal of a partition as format N wrote it, `vN.txt` what was in it. A version that
 //! is no longer written cannot be made again: `UPDATE_GOLDEN=1` writes that of the present version alone.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,9 @@ use std::path::{Path, PathBuf};
 use crate::support::history::{SETS, history};
 use crate::support::stream::{Published, engine, options};
 use tillgate::codec::journal::{Reader, VERSION, Writer, read_record};
+use tillgate::domain::code::Code;
 use tillgate::load::draw::Draw;
-use tillgate::pipeline::{Partition, PartitionOptions, Restore};
+use tillgate::pos::{Partition, PartitionOptions, Restore};
 
 fn path(version: u8, kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/journals/v{version}.{kind}"))
@@ -31,7 +33,7 @@ fn described(partition: &Partition) -> String {
     let state = partition.state();
     let mut text = format!(
         "positions {:?}, stream time {}, {} accounts\n",
-        partition.positions(),
+        partition.positions().iter().collect::<Vec<_>>(),
         state.stream_time(),
         state.accounts().len()
     );
@@ -101,16 +103,34 @@ fn restored(records: &[Vec<u8>]) -> Partition {
     restore.finish().expect("a whole journal")
 }
 
+/// The codes of the answers that accounts would give again. They do not stand in the text above: every version held the
+/// same, whatever the messages said.
+fn answers(partition: &Partition) -> BTreeMap<(String, u64), Vec<Code>> {
+    let accounts = partition.state().accounts().iter();
+    let all = accounts.flat_map(|account| {
+        let answers = account.rare.iter().flat_map(|rare| &rare.answers);
+        answers.map(|answer| {
+            let codes = answer.messages.iter().map(|message| message.code.clone());
+            ((account.number.to_string(), answer.id), codes.collect())
+        })
+    });
+    all.collect()
+}
+
 #[test]
 fn journals_of_every_format_version_restore_to_what_they_held() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         write(VERSION);
     }
+    let kept = answers(&restored(&records(VERSION)));
+    assert!(kept.values().flatten().collect::<BTreeSet<_>>().len() > 12, "answers of many kinds");
     for version in 1..=VERSION {
         let records = records(version);
         assert!(records.iter().all(|record| record[0] == version), "a journal of version {version}");
         let expected = fs::read_to_string(path(version, "txt")).expect("what it held");
-        assert_eq!(described(&restored(&records)), expected, "version {version}, whole");
+        let whole = restored(&records);
+        assert_eq!(described(&whole), expected, "version {version}, whole");
+        assert_eq!(answers(&whole), kept, "version {version}, answers");
 
         let heads: Vec<_> = records.iter().map(|record| read_record(record).expect("a head").head).collect();
         let last_whole = heads.iter().rposition(|head| head.rotation_completes).expect("a complete rotation");

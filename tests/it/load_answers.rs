@@ -1,6 +1,7 @@
 //! Generated events before the engine with the default parameters: correct ones are accepted without a word, and
 //! every mistake is answered by the code that it names.
 
+use crate::support::stream::of_the_catalogue;
 use std::collections::BTreeMap;
 use tillgate::codec::{KnownSchemas, decode_pos_event};
 use tillgate::config::{self, Sources};
@@ -87,7 +88,7 @@ fn apply(state: &mut PartitionState, change: Option<Change<'_>>) {
 }
 
 fn answer(outcome: &Outcome<'_>) -> Answer {
-    (outcome.verdict, outcome.messages.iter().map(|message| message.code).collect())
+    (outcome.verdict, outcome.messages.iter().map(|message| of_the_catalogue(&message.code)).collect())
 }
 
 fn answers(settings: Settings, encoder: Encoder) -> Vec<(Option<Mistake>, Option<&'static str>, Answer)> {

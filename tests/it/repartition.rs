@@ -18,7 +18,7 @@ use rdkafka::client::DefaultClientContext;
 use serde_json::Value;
 use tillgate::codec::journal::{Reader, Writer, read_account, read_record, write_account};
 use tillgate::domain::partitioner::Partitioner;
-use tillgate::pipeline::{Partition, PartitionOptions, Restore};
+use tillgate::pos::{Partition, PartitionOptions, Restore};
 
 const FROM: u32 = 4;
 const TO: u32 = 6;

@@ -17,7 +17,7 @@ use tillgate::codec::journal::{Record, read_record, write_record};
 use tillgate::domain::Micros;
 use tillgate::domain::dead_letter::header_bytes;
 use tillgate::domain::partitioner::Partitioner;
-use tillgate::pipeline::{Input, OutcomeEncoding, PartitionOptions};
+use tillgate::pos::{Input, OutcomeEncoding, PartitionOptions};
 use tillgate::replay::{From, Report};
 
 /// What decides later on.
@@ -275,7 +275,7 @@ fn finds_another_value_of_any_field_and_another_key() {
 fn finds_a_stream_time_that_the_inputs_do_not_give() {
     let mut tape = TAPE.clone();
     let last = tape.journal.last_mut().expect("a record").value.as_mut().expect("a value");
-    let Record { mut head, changes: (changes, _), accounts } = read_record(last).expect("a record");
+    let Record { mut head, changes: (changes, _), entries: accounts } = read_record(last).expect("a record");
     let before = write_record(&head, (changes, &[]), (accounts, &[])).len();
     head.stream_time = head.stream_time.plus(Micros(1));
     let bytes = write_record(&head, (changes, &[]), (accounts, &last[before..]));

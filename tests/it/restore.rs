@@ -6,12 +6,14 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crate::run::echo::{Echo, Echoes};
+use crate::run::echo::Echoes;
 use crate::support::process::{self, WITHIN, scene};
 use crate::support::{Kafka, Message, Record, eventually, kafka};
-use tillgate::kafka::decider::{Deciders, Restoring};
 use tillgate::kafka::health::{PartitionHealth, StandbyHealth};
+use tillgate::kafka::port::{Flow, Unit};
 use tillgate::kafka::settings::Settings;
+use tillgate::pipeline::{Decider, Deciders, Folded, Restoring};
+use tillgate::pos::FLOW;
 
 /// What a test knows of the folds of one process, and how it holds them.
 #[derive(Default)]
@@ -49,6 +51,10 @@ impl Folds {
     }
 }
 
+fn unit(partition: i32) -> Unit {
+    Unit { flow: &FLOW, partition }
+}
+
 /// Echoes whose folds are counted.
 struct Counted {
     echoes: Echoes,
@@ -56,23 +62,23 @@ struct Counted {
 }
 
 impl Deciders for Counted {
-    type Decider = Echo;
-    type Restoring = Folding;
+    fn flow(&self) -> &'static Flow {
+        &FLOW
+    }
 
-    fn restoring(&self, partition: i32) -> Folding {
-        Folding { echo: self.echoes.restoring(partition), partition, folds: Arc::clone(&self.folds) }
+    fn restoring(&self, partition: i32) -> Box<dyn Restoring> {
+        let (echo, folds) = (self.echoes.restoring(partition), Arc::clone(&self.folds));
+        Box::new(Folding { echo, partition, folds })
     }
 }
 
 struct Folding {
-    echo: Echo,
+    echo: Box<dyn Restoring>,
     partition: i32,
     folds: Arc<Folds>,
 }
 
 impl Restoring for Folding {
-    type Decider = Echo;
-
     fn on_record(&mut self, record: &[u8]) -> Result<(), String> {
         self.folds.pass_gate(self.partition);
         *self.folds.folded.lock().expect("no poison").entry(self.partition).or_default() += 1;
@@ -83,8 +89,12 @@ impl Restoring for Folding {
         self.echo.writer()
     }
 
-    fn finish(self) -> Result<Echo, String> {
+    fn finish(self: Box<Self>) -> Result<Box<dyn Decider>, String> {
         self.echo.finish()
+    }
+
+    fn finish_as_it_is(self: Box<Self>) -> Result<Box<dyn Folded>, String> {
+        self.echo.finish_as_it_is()
     }
 }
 
@@ -107,7 +117,7 @@ impl Running {
     /// Waits until the copy of a partition is as asked for.
     fn await_copy(&self, partition: i32, what: &str, is: impl Fn(&StandbyHealth) -> bool) {
         eventually(WITHIN, &format!("the copy of partition {partition} to be {what}"), || {
-            self.health.copies().get(&partition).is_some_and(&is).then_some(())
+            self.health.copies().get(&unit(partition)).is_some_and(&is).then_some(())
         });
     }
 }
@@ -142,8 +152,8 @@ impl Neighbours {
         let settings = scene(kafka, 2);
         let second = Settings { instance: "2".into(), standby: 1, ..settings.clone() };
         let one = Running::start(&settings, Arc::default());
-        kafka.produce(&settings.topics.pos_events, events(200));
-        kafka.await_committed(&settings.topics.pos_outcomes, 200, WITHIN);
+        kafka.produce(settings.topics.pos_events(), events(200));
+        kafka.await_committed(settings.topics.pos_outcomes(), 200, WITHIN);
         let two = Running::start(&second, Arc::default());
         let (theirs, ours) = (one.await_active(1)[0], two.await_active(1)[0]);
         Neighbours { settings, one, two, theirs, ours }
@@ -166,7 +176,7 @@ fn assert_each_once(outcomes: &[Record], per_partition: usize) {
 }
 
 fn journal_records(kafka: &Kafka, settings: &Settings, partition: i32) -> usize {
-    let records = kafka.read_committed(&settings.topics.journal);
+    let records = kafka.read_committed(settings.topics.journal());
     records.iter().filter(|record| record.partition == partition).count()
 }
 
@@ -174,9 +184,9 @@ fn journal_records(kafka: &Kafka, settings: &Settings, partition: i32) -> usize 
 fn one_partition_is_decided_while_another_is_still_restored() {
     let Some(kafka) = kafka() else { return };
     let settings = scene(kafka, 2);
-    kafka.produce(&settings.topics.pos_events, events(200));
+    kafka.produce(settings.topics.pos_events(), events(200));
     let running = Running::start(&settings, Arc::default());
-    kafka.await_committed(&settings.topics.pos_outcomes, 200, WITHIN);
+    kafka.await_committed(settings.topics.pos_outcomes(), 200, WITHIN);
     running.stop();
 
     let folds: Arc<Folds> = Arc::default();
@@ -185,13 +195,13 @@ fn one_partition_is_decided_while_another_is_still_restored() {
     eventually(WITHIN, "the restore of partition 1 to begin", || {
         folds.at_gate.load(Ordering::Acquire).then_some(())
     });
-    kafka.produce(&settings.topics.pos_events, events(200));
+    kafka.produce(settings.topics.pos_events(), events(200));
     // What partition 1 has to do waits; partition 0 does not wait for it.
-    kafka.await_committed(&settings.topics.pos_outcomes, 300, WITHIN);
+    kafka.await_committed(settings.topics.pos_outcomes(), 300, WITHIN);
     assert_eq!(running.active(), [0]);
-    assert!(matches!(running.health.partitions().get(&1), Some(PartitionHealth::Restoring { .. })));
+    assert!(matches!(running.health.partitions().get(&unit(1)), Some(PartitionHealth::Restoring { .. })));
     folds.let_go();
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 400, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 400, WITHIN);
     running.stop();
     assert_each_once(&outcomes, 200);
 }
@@ -201,21 +211,21 @@ fn a_warm_copy_spares_the_journal_that_it_has_folded() {
     let Some(kafka) = kafka() else { return };
     let Neighbours { settings, one, two, theirs, ours } = Neighbours::start(kafka);
     let topics = &settings.topics;
-    kafka.produce(&topics.pos_events, events(200));
-    kafka.await_committed(&topics.pos_outcomes, 400, WITHIN);
+    kafka.produce(topics.pos_events(), events(200));
+    kafka.await_committed(topics.pos_outcomes(), 400, WITHIN);
     let written = journal_records(kafka, &settings, theirs);
     two.await_copy(theirs, "up to date", |copy| {
         copy.warm && copy.lag == Some(0) && two.folds.of(theirs) >= written
     });
-    assert!(!two.health.copies().contains_key(&ours), "what is decided here needs no copy");
+    assert!(!two.health.copies().contains_key(&unit(ours)), "what is decided here needs no copy");
     let folded = two.folds.of(theirs);
 
     one.stop();
     two.await_active(2);
     assert_eq!(two.folds.of(theirs), folded, "nothing is read a second time");
     eventually(WITHIN, "no copy of what is decided here", || two.health.copies().is_empty().then_some(()));
-    kafka.produce(&topics.pos_events, events(200));
-    let outcomes = kafka.await_committed(&topics.pos_outcomes, 600, WITHIN);
+    kafka.produce(topics.pos_events(), events(200));
+    let outcomes = kafka.await_committed(topics.pos_outcomes(), 600, WITHIN);
     two.stop();
     assert_each_once(&outcomes, 300);
 }
@@ -227,23 +237,23 @@ fn a_copy_follows_again_what_was_let_go() {
     let second = Settings { instance: "2".into(), ..first.clone() };
     let one = Running::start(&first, Arc::default());
     one.await_active(2);
-    kafka.produce(&first.topics.pos_events, events(200));
-    kafka.await_committed(&first.topics.pos_outcomes, 200, WITHIN);
+    kafka.produce(first.topics.pos_events(), events(200));
+    kafka.await_committed(first.topics.pos_outcomes(), 200, WITHIN);
     // Twice away and back again.
     for round in 1..=2 {
         let two = Running::start(&second, Arc::default());
         let away = two.await_active(1)[0];
-        kafka.produce(&first.topics.pos_events, events(200));
-        kafka.await_committed(&first.topics.pos_outcomes, 200 + round * 400 - 200, WITHIN);
+        kafka.produce(first.topics.pos_events(), events(200));
+        kafka.await_committed(first.topics.pos_outcomes(), 200 + round * 400 - 200, WITHIN);
         let written = journal_records(kafka, &first, away);
         one.await_copy(away, "up to date", |copy| copy.warm && copy.lag == Some(0));
         eventually(WITHIN, "all of it to be folded", || (one.folds.of(away) >= written).then_some(()));
         two.stop();
         one.await_active(2);
-        kafka.produce(&first.topics.pos_events, events(200));
-        kafka.await_committed(&first.topics.pos_outcomes, 200 + round * 400, WITHIN);
+        kafka.produce(first.topics.pos_events(), events(200));
+        kafka.await_committed(first.topics.pos_outcomes(), 200 + round * 400, WITHIN);
     }
-    let outcomes = kafka.read_committed(&first.topics.pos_outcomes);
+    let outcomes = kafka.read_committed(first.topics.pos_outcomes());
     one.stop();
     assert_each_once(&outcomes, 500);
 }
@@ -254,7 +264,7 @@ fn a_copy_is_given_up_where_the_journal_does_not_fit_together_and_the_restore_sa
     let Neighbours { settings, one, two, theirs, .. } = Neighbours::start(kafka);
     two.await_copy(theirs, "warm", |copy| copy.warm);
 
-    kafka.produce(&settings.topics.journal, [Message::new("", "4711 1 1 - - somebody").on(theirs)]);
+    kafka.produce(settings.topics.journal(), [Message::new("", "4711 1 1 - - somebody").on(theirs)]);
     two.await_copy(theirs, "given up", |copy| {
         copy.refused.as_ref().is_some_and(|why| why.contains("record 4711 follows"))
     });

@@ -5,6 +5,7 @@
 mod away;
 mod broker_settings;
 pub mod echo;
+mod flows;
 mod lost_input;
 mod lost_track;
 mod taken_over;
@@ -26,11 +27,16 @@ use rdkafka::{Offset, TopicPartitionList};
 use tillgate::kafka::failure::FaultClass;
 use tillgate::kafka::health::Health;
 use tillgate::kafka::port::{Broker, Change, GroupConsumer};
-use tillgate::kafka::settings::{BatchLimits, GroupProtocol, Settings, Topics};
-use tillgate::kafka::{client::Cluster, run};
+use tillgate::kafka::settings::{BatchLimits, GroupProtocol, Settings};
+use tillgate::kafka::{Flows, client::Cluster, run};
 
 /// Settings of a worker in another process, which a test kills.
 const CHILD: &str = "TILLGATE_TEST_CHILD";
+
+/// For a start, whatever the number of partitions.
+fn flows(echoes: Echoes) -> Flows {
+    Box::new(|_| vec![Arc::new(echoes)])
+}
 
 /// Starts a process of echoes.
 fn start(settings: &Settings, switches: &Arc<Switches>) -> Running {
@@ -71,16 +77,16 @@ fn decides_every_event_once_over_stop_and_start() {
     let Some(kafka) = kafka() else { return };
     let settings = Settings { workers: 2, ..scene(kafka, 4) };
     let switches = Arc::default();
-    kafka.produce(&settings.topics.pos_events, events(4, 2_000));
+    kafka.produce(settings.topics.pos_events(), events(4, 2_000));
     for round in 1..=3 {
         let running = start(&settings, &switches);
-        kafka.produce(&settings.topics.pos_events, events(4, 2_000));
+        kafka.produce(settings.topics.pos_events(), events(4, 2_000));
         running.await_active(4);
-        kafka.await_committed(&settings.topics.pos_outcomes, round * 1_500, WITHIN);
+        kafka.await_committed(settings.topics.pos_outcomes(), round * 1_500, WITHIN);
         running.stop();
     }
     let running = start(&settings, &switches);
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 8_000, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 8_000, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(4, 8_000));
 }
@@ -89,15 +95,15 @@ fn decides_every_event_once_over_stop_and_start() {
 fn largest_batch(kafka: &Kafka, count: usize, batch: BatchLimits) -> u64 {
     let settings = Settings { batch, ..scene(kafka, 1) };
     let switches: Arc<Switches> = Arc::default();
-    kafka.produce(&settings.topics.pos_events, [Message::new("a", "gate").on(0)]);
+    kafka.produce(settings.topics.pos_events(), [Message::new("a", "gate").on(0)]);
     let running = start(&settings, &switches);
     eventually(WITHIN, "the gate", || switches.at_gate.load(Ordering::Acquire).then_some(()));
-    kafka.produce(&settings.topics.pos_events, events(1, count));
+    kafka.produce(settings.topics.pos_events(), events(1, count));
     switches.gate_open.store(true, Ordering::Release);
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, count, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), count, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(1, count));
-    let journal = kafka.read_committed(&settings.topics.journal);
+    let journal = kafka.read_committed(settings.topics.journal());
     let events_so_far = journal.iter().map(|record| {
         let events = record.text().split(' ').nth(1).expect("a count of events");
         events.parse::<u64>().expect("a number")
@@ -126,15 +132,15 @@ fn merges_account_events_by_record_time_and_restores_what_they_changed() {
     let settings = scene(kafka, 1);
     let account = |time| Message::new("a", "account").on(0).at(time);
     let event = |time| Message::new("a", "event").on(0).at(time);
-    kafka.produce(&settings.topics.account_events, [account(1_000), account(3_000)]);
-    kafka.produce(&settings.topics.pos_events, [event(1_000), event(2_000), event(3_000), event(4_000)]);
+    kafka.produce(settings.topics.account_events(), [account(1_000), account(3_000)]);
+    kafka.produce(settings.topics.pos_events(), [event(1_000), event(2_000), event(3_000), event(4_000)]);
     let switches = Arc::default();
     let running = start(&settings, &switches);
-    kafka.await_committed(&settings.topics.pos_outcomes, 4, WITHIN);
+    kafka.await_committed(settings.topics.pos_outcomes(), 4, WITHIN);
     running.stop();
     let running = start(&settings, &switches);
-    kafka.produce(&settings.topics.pos_events, [event(5_000)]);
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 5, WITHIN);
+    kafka.produce(settings.topics.pos_events(), [event(5_000)]);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 5, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(1, 5));
     let last = outcomes.last().map(Record::text);
@@ -149,16 +155,16 @@ fn moves_partitions_from_one_process_to_two_and_back() {
     let switches = Arc::default();
     let one = start(&first, &switches);
     one.await_active(4);
-    kafka.produce(&first.topics.pos_events, events(4, 4_000));
+    kafka.produce(first.topics.pos_events(), events(4, 4_000));
     let two = start(&second, &switches);
     one.await_active(2);
     two.await_active(2);
-    kafka.produce(&first.topics.pos_events, events(4, 4_000));
-    kafka.await_committed(&first.topics.pos_outcomes, 6_000, WITHIN);
-    kafka.produce(&first.topics.pos_events, events(4, 4_000));
+    kafka.produce(first.topics.pos_events(), events(4, 4_000));
+    kafka.await_committed(first.topics.pos_outcomes(), 6_000, WITHIN);
+    kafka.produce(first.topics.pos_events(), events(4, 4_000));
     two.stop();
     one.await_active(4);
-    let outcomes = kafka.await_committed(&first.topics.pos_outcomes, 12_000, WITHIN);
+    let outcomes = kafka.await_committed(first.topics.pos_outcomes(), 12_000, WITHIN);
     one.stop();
     assert_each_once(&outcomes, &even(4, 12_000));
 }
@@ -170,14 +176,14 @@ fn moves_partitions_with_the_classic_protocol_too() {
     let second = Settings { instance: "2".into(), ..first.clone() };
     let switches = Arc::default();
     let one = start(&first, &switches);
-    kafka.produce(&first.topics.pos_events, events(4, 2_000));
+    kafka.produce(first.topics.pos_events(), events(4, 2_000));
     one.await_active(4);
     let two = start(&second, &switches);
     one.await_active(2);
     two.await_active(2);
-    kafka.produce(&first.topics.pos_events, events(4, 2_000));
+    kafka.produce(first.topics.pos_events(), events(4, 2_000));
     one.stop();
-    let outcomes = kafka.await_committed(&first.topics.pos_outcomes, 4_000, WITHIN);
+    let outcomes = kafka.await_committed(first.topics.pos_outcomes(), 4_000, WITHIN);
     two.stop();
     assert_each_once(&outcomes, &even(4, 4_000));
 }
@@ -191,10 +197,10 @@ fn sends_what_cannot_be_read_to_the_dead_letters_and_goes_on() {
     let garbage = Message::new("k", huge.clone()).on(0).header("own", "kept");
     let tombstone = Message { value: None, ..Message::new("t", "").on(0) };
     let event = Message::new("a", "event").on(0);
-    kafka.produce(&settings.topics.pos_events, [event.clone(), garbage, tombstone, event]);
+    kafka.produce(settings.topics.pos_events(), [event.clone(), garbage, tombstone, event]);
     let running = start(&settings, &Arc::default());
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 2, WITHIN);
-    let letters = kafka.await_committed(&settings.topics.dead_letters, 2, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 2, WITHIN);
+    let letters = kafka.await_committed(settings.topics.dead_letters(), 2, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(1, 2));
     let find =
@@ -204,7 +210,7 @@ fn sends_what_cannot_be_read_to_the_dead_letters_and_goes_on() {
     assert_eq!(letter.header("own"), Some("kept"));
     assert_eq!(letter.header("error.code"), Some("400.001"));
     assert_eq!(letter.header("error.message"), Some("cannot be decoded"));
-    assert_eq!(letter.header("source.topic"), Some(settings.topics.pos_events.as_str()));
+    assert_eq!(letter.header("source.topic"), Some(settings.topics.pos_events()));
     assert_eq!(letter.header("source.partition"), Some("0"));
     assert_eq!(letter.header("source.offset"), Some("1"));
     assert_eq!(letter.header("attempt"), Some("1"));
@@ -216,9 +222,9 @@ fn sends_what_cannot_be_read_to_the_dead_letters_and_goes_on() {
 fn cuts_a_dead_letter_that_is_larger_than_may_be_passed_on() {
     let Some(kafka) = kafka() else { return };
     let settings = Settings { message_bytes_max: 100_000, ..scene(kafka, 1) };
-    kafka.produce(&settings.topics.pos_events, [Message::new("k", vec![0_u8; 250_000]).on(0)]);
+    kafka.produce(settings.topics.pos_events(), [Message::new("k", vec![0_u8; 250_000]).on(0)]);
     let running = start(&settings, &Arc::default());
-    let letters = kafka.await_committed(&settings.topics.dead_letters, 1, WITHIN);
+    let letters = kafka.await_committed(settings.topics.dead_letters(), 1, WITHIN);
     running.stop();
     assert_eq!(letters[0].value.as_ref().map(Vec::len), Some(100_000));
     assert_eq!(letters[0].header("value.bytes"), Some("250000"));
@@ -230,20 +236,20 @@ fn holds_only_the_partition_that_waits_for_a_schema() {
     let settings = scene(kafka, 2);
     let on = |partition, value: &str| Message::new("a", value).on(partition);
     kafka.produce(
-        &settings.topics.pos_events,
+        settings.topics.pos_events(),
         [on(0, "event"), on(0, "schema"), on(0, "event"), on(1, "event"), on(1, "event")],
     );
     let switches: Arc<Switches> = Arc::default();
     let running = start(&settings, &switches);
     running.await_blocked(0, "schema");
-    kafka.produce(&settings.topics.pos_events, [on(1, "event")]);
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 4, WITHIN);
+    kafka.produce(settings.topics.pos_events(), [on(1, "event")]);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 4, WITHIN);
     assert_each_once(&outcomes, &[(0, 1), (1, 3)].into());
     switches.registry_up.store(true, Ordering::Release);
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 6, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 6, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &[(0, 3), (1, 3)].into());
-    assert!(kafka.read_committed(&settings.topics.dead_letters).is_empty());
+    assert!(kafka.read_committed(settings.topics.dead_letters()).is_empty());
 }
 
 #[test]
@@ -252,12 +258,12 @@ fn passes_over_a_record_whose_decision_panics_each_time() {
     let settings = scene(kafka, 2);
     let on = |partition, value: &str| Message::new("a", value).on(partition);
     kafka.produce(
-        &settings.topics.pos_events,
+        settings.topics.pos_events(),
         [on(0, "event"), on(0, "panic"), on(0, "event"), on(1, "event"), on(1, "event")],
     );
     let running = start(&settings, &Arc::default());
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 4, WITHIN);
-    let letters = kafka.await_committed(&settings.topics.dead_letters, 1, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 4, WITHIN);
+    let letters = kafka.await_committed(settings.topics.dead_letters(), 1, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(2, 4));
     assert_eq!(letters[0].header("error.code"), Some("500"));
@@ -270,14 +276,12 @@ fn refuses_inputs_of_different_partition_counts_and_a_journal_that_deletes() {
     let settings = scene(kafka, 2);
     let other = kafka.topic("run");
     kafka.create_topic(&other, 3, &[]);
-    let counts = Settings {
-        topics: Topics { account_events: other.clone(), ..settings.topics.clone() },
-        ..settings.clone()
-    };
-    let deleting = Settings { topics: Topics { journal: other, ..settings.topics.clone() }, ..settings };
+    let (mut counts, mut deleting) = (settings.clone(), settings);
+    counts.topics.flows[0].inputs[1].clone_from(&other);
+    deleting.topics.flows[0].journal = other;
     for (settings, part) in [(counts, "must have the same number"), (deleting, "retention.ms")] {
         let health = Arc::new(Health::new(1));
-        let refused = run(settings, "of a test", |_| Arc::new(Echoes::default()), health, &Arc::default());
+        let refused = run(settings, "of a test", flows(Echoes::default()), health, &Arc::default());
         let text = refused.expect_err("a refusal").to_string();
         assert!(text.contains(part), "{text}");
     }
@@ -287,22 +291,22 @@ fn refuses_inputs_of_different_partition_counts_and_a_journal_that_deletes() {
 fn refuses_a_partition_whose_group_offsets_differ_from_the_journal() {
     let Some(kafka) = kafka() else { return };
     let settings = scene(kafka, 2);
-    kafka.produce(&settings.topics.pos_events, events(2, 20));
+    kafka.produce(settings.topics.pos_events(), events(2, 20));
     let switches = Arc::default();
     let running = start(&settings, &switches);
-    kafka.await_committed(&settings.topics.pos_outcomes, 20, WITHIN);
+    kafka.await_committed(settings.topics.pos_outcomes(), 20, WITHIN);
     running.stop();
 
     let meddler: BaseConsumer =
         kafka.client().set("group.id", &settings.group_id).create().expect("a consumer");
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&settings.topics.pos_events, 1, Offset::Offset(3)).expect("an offset");
+    list.add_partition_offset(settings.topics.pos_events(), 1, Offset::Offset(3)).expect("an offset");
     eventually(WITHIN, "the group to be empty", || meddler.commit(&list, CommitMode::Sync).ok());
 
-    kafka.produce(&settings.topics.pos_events, events(2, 20));
+    kafka.produce(settings.topics.pos_events(), events(2, 20));
     let running = start(&settings, &switches);
     running.await_blocked(1, "torn");
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 30, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 30, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &[(0, 20), (1, 10)].into());
 }
@@ -329,11 +333,11 @@ fn takes_over_at_once_from_a_process_killed_within_a_transaction() {
     });
     let mut produced = 0;
     eventually(WITHIN, "the other process to hang", || {
-        kafka.produce(&first.topics.pos_events, events(2, 2));
+        kafka.produce(first.topics.pos_events(), events(2, 2));
         produced += 2;
         hung.try_recv().ok()
     });
-    await_open_transaction(kafka, &first.topics.journal);
+    await_open_transaction(kafka, first.topics.journal());
     child.kill().expect("a kill");
     child.wait().expect("its end");
     reader.join().expect("no panic");
@@ -342,7 +346,7 @@ fn takes_over_at_once_from_a_process_killed_within_a_transaction() {
     // would stay open longer than this test waits.
     let second = Settings { instance: "2".into(), ..first };
     let running = start(&second, &Arc::default());
-    let outcomes = kafka.await_committed(&second.topics.pos_outcomes, produced, WITHIN);
+    let outcomes = kafka.await_committed(second.topics.pos_outcomes(), produced, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(2, produced));
 }
@@ -354,18 +358,18 @@ fn cuts_the_journal_off_behind_complete_rotations_and_restores_from_the_rest() {
     let switches: Arc<Switches> = Arc::default();
     switches.rotate.store(true, Ordering::Release);
     let reader: BaseConsumer = kafka.client().set("group.id", "none").create().expect("a reader");
-    let begin = || reader.fetch_watermarks(&settings.topics.journal, 0, WITHIN).expect("the watermarks").0;
+    let begin = || reader.fetch_watermarks(settings.topics.journal(), 0, WITHIN).expect("the watermarks").0;
     let running = start(&settings, &switches);
     let mut produced = 0;
     eventually(WITHIN, "a journal without its beginning", || {
-        kafka.produce(&settings.topics.pos_events, events(1, 10));
+        kafka.produce(settings.topics.pos_events(), events(1, 10));
         produced += 10;
         (begin() > 0).then_some(())
     });
     running.stop();
     let running = start(&settings, &switches);
-    kafka.produce(&settings.topics.pos_events, events(1, 10));
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, produced + 10, WITHIN);
+    kafka.produce(settings.topics.pos_events(), events(1, 10));
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), produced + 10, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(1, produced + 10));
 }
@@ -375,12 +379,12 @@ fn builds_a_fenced_worker_anew_and_goes_on() {
     let Some(kafka) = kafka() else { return };
     let settings = scene(kafka, 2);
     let running = start(&settings, &Arc::default());
-    kafka.produce(&settings.topics.pos_events, events(2, 100));
-    kafka.await_committed(&settings.topics.pos_outcomes, 100, WITHIN);
+    kafka.produce(settings.topics.pos_events(), events(2, 100));
+    kafka.await_committed(settings.topics.pos_outcomes(), 100, WITHIN);
     let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
     drop(cluster.producer(&settings.transactional_id(0)).expect("a producer of the same id"));
-    kafka.produce(&settings.topics.pos_events, events(2, 100));
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 200, WITHIN);
+    kafka.produce(settings.topics.pos_events(), events(2, 100));
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 200, WITHIN);
     running.await_active(2);
     running.stop();
     assert_each_once(&outcomes, &even(2, 200));
@@ -392,7 +396,7 @@ fn goes_on_where_it_was_when_the_broker_dies_and_comes_back() {
     let settings = Settings { workers: 2, ..scene(&kafka, 4) };
     let running = start(&settings, &Arc::default());
     running.await_active(4);
-    let (events_topic, stop) = (settings.topics.pos_events.clone(), AtomicBool::new(false));
+    let (events_topic, stop) = (settings.topics.pos_events().to_owned(), AtomicBool::new(false));
     let produced = std::thread::scope(|scope| {
         let producing = scope.spawn(|| {
             let mut produced = 0;
@@ -402,15 +406,15 @@ fn goes_on_where_it_was_when_the_broker_dies_and_comes_back() {
             }
             produced
         });
-        kafka.await_committed(&settings.topics.pos_outcomes, 2_000, WITHIN);
+        kafka.await_committed(settings.topics.pos_outcomes(), 2_000, WITHIN);
         kafka.kill_broker(1);
         kafka.start_broker(1);
-        let seen = kafka.read_committed(&settings.topics.pos_outcomes).len();
-        kafka.await_committed(&settings.topics.pos_outcomes, seen + 2_000, WITHIN);
+        let seen = kafka.read_committed(settings.topics.pos_outcomes()).len();
+        kafka.await_committed(settings.topics.pos_outcomes(), seen + 2_000, WITHIN);
         stop.store(true, Ordering::Release);
         producing.join().expect("no panic")
     });
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, produced, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), produced, WITHIN);
     assert_each_once(&outcomes, &even(4, produced));
     // Stops also where nobody can be told.
     kafka.kill_broker(1);
@@ -423,7 +427,8 @@ fn never_lets_a_late_commit_end_a_later_transaction() {
     let Some(kafka) = kafka() else { return };
     let proxy = Proxy::before(kafka.bootstrap());
     let settings = scene(kafka, 1);
-    let (events, outcomes) = (settings.topics.pos_events.clone(), settings.topics.pos_outcomes.clone());
+    let (events, outcomes) =
+        (settings.topics.pos_events().to_owned(), settings.topics.pos_outcomes().to_owned());
     let through = Settings {
         bootstrap_servers: proxy.bootstrap(),
         socket_timeout: Duration::from_secs(60),
@@ -457,7 +462,7 @@ fn never_lets_a_late_commit_end_a_later_transaction() {
     eventually(WITHIN, "the broker's answer to the late commit", || commit.is_answered().then_some(()));
     switches.gate_open.store(true, Ordering::Release);
 
-    kafka.await_committed(&through.topics.dead_letters, 1, WITHIN);
+    kafka.await_committed(through.topics.dead_letters(), 1, WITHIN);
     let outcomes = kafka.read_committed(&outcomes);
     running.stop();
     assert_each_once(&outcomes, &even(1, 3));
@@ -502,13 +507,13 @@ fn never_commits_for_a_member_that_was_put_out_of_the_group_meanwhile() {
         transaction_timeout: Duration::from_secs(60),
         ..second.clone()
     };
-    let (events, outcomes) = (second.topics.pos_events.clone(), second.topics.pos_outcomes.clone());
+    let (events, outcomes) = (second.topics.pos_events().to_owned(), second.topics.pos_outcomes().to_owned());
     let on = |value: &str| Message::new("a", value).on(0);
     let switches: Arc<Switches> = Arc::default();
     let one = start(&first, &switches);
     kafka.produce(&events, [on("event")]);
     kafka.await_committed(&outcomes, 1, WITHIN);
-    let (seen, journaled) = (kafka.ends(&outcomes)[&0], kafka.ends(&second.topics.journal)[&0]);
+    let (seen, journaled) = (kafka.ends(&outcomes)[&0], kafka.ends(second.topics.journal())[&0]);
     kafka.produce_committed(&outcomes.replace("outcomes", "gate"), &events, vec![on("event"), on("gate")]);
     eventually(WITHIN, "the gate", || switches.at_gate.load(Ordering::Acquire).then_some(()));
     eventually(WITHIN, "an outcome of the open transaction", || {
@@ -521,7 +526,7 @@ fn never_commits_for_a_member_that_was_put_out_of_the_group_meanwhile() {
     let two = start(&second, &open);
     two.await_active(1);
     eventually(WITHIN, "the other process to decide", || {
-        (kafka.ends(&second.topics.journal)[&0] > journaled).then_some(())
+        (kafka.ends(second.topics.journal())[&0] > journaled).then_some(())
     });
     proxy.thaw();
     eventually(WITHIN, "the first to hear of it", || proxy.put_out().then_some(()));
@@ -569,6 +574,6 @@ fn worker_of_another_process() {
     };
     let switches: Arc<Switches> = Arc::default();
     switches.hang.store(true, Ordering::Release);
-    let echoes = Arc::new(Echoes { switches });
-    run(settings, "of a test", |_| echoes, Arc::new(Health::new(1)), &Arc::default()).expect("a start");
+    let echoes = flows(Echoes { switches });
+    run(settings, "of a test", echoes, Arc::new(Health::new(1)), &Arc::default()).expect("a start");
 }

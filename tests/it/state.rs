@@ -16,13 +16,13 @@ use tillgate::codec::journal::{
 use tillgate::codec::rulesets::RulesetChange;
 use tillgate::domain::Micros;
 use tillgate::domain::account_event::AccountChange;
+use tillgate::domain::flow::{Positions, Unit};
 use tillgate::domain::ids::TransactionId;
 use tillgate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
-use tillgate::pipeline::{
-    Input, JournalBatch, LayoutFault, Partition, PartitionOptions, Reset, Restore, RestoreFault, check_record,
-};
+use tillgate::pipeline::{JournalBatch, LayoutFault, Reset, RestoreFault, check_record};
+use tillgate::pos::{FLOW, Input, Partition, PartitionOptions, Pos, Restore};
 use tillgate::state::Account;
 
 const WRITER: &str = "tillgate-test-0";
@@ -38,7 +38,7 @@ fn partition(options: PartitionOptions) -> Partition {
 struct Known {
     accounts: BTreeMap<String, Account>,
     stream_time: Micros,
-    positions: [Option<i64>; 2],
+    positions: Positions,
     next_to_expire: Option<(String, TransactionId)>,
 }
 
@@ -62,7 +62,7 @@ fn known(partition: &Partition) -> Known {
             .map(|account| (account.number.to_string(), account.clone()))
             .collect(),
         stream_time: state.stream_time(),
-        positions: partition.positions(),
+        positions: partition.positions().clone(),
         next_to_expire: expiring.map(|(account, id)| (account.number.to_string(), id)),
     }
 }
@@ -270,7 +270,11 @@ proptest! {
         prop_assert!(matches!(restored(&twice, small()), Err(RestoreFault::Gap { .. })), "twice at {}", place);
         let mut torn = Restore::new(Partition::new(ENGINE.clone(), 1, small()));
         let foreign = torn.on_record(&records[place]);
-        prop_assert_eq!(foreign, Err(RestoreFault::Foreign { expected: 1, found: 0 }));
+        prop_assert_eq!(foreign, Err(RestoreFault::Foreign {
+            expected: Unit { flow: &FLOW, partition: 1 },
+            flow: "pos".to_owned(),
+            partition: 0
+        }));
         if let Some(begin) = log.transactions.get(1) {
             let beheaded = restored(&records[*begin..], small());
             prop_assert!(matches!(beheaded, Err(RestoreFault::Incomplete { .. })), "no rotation is left");
@@ -380,11 +384,11 @@ fn rewritten_as(bytes: &[u8], head: impl Fn(Head) -> Head) -> Vec<u8> {
     for _ in 0..count {
         write_change(&mut changes, &read_change(&mut input).expect("a change"));
     }
-    for _ in 0..record.accounts {
+    for _ in 0..record.entries {
         write_account(&mut accounts, &read_account(&mut input).expect("an account"));
     }
     assert!(input.is_empty());
-    write_record(&head(record.head), (count, &changes.0), (record.accounts, &accounts.0))
+    write_record(&head(record.head), (count, &changes.0), (record.entries, &accounts.0))
 }
 
 /// A till whose every line is off, again and again: what the account remembers of it must still fit into a record.
@@ -427,12 +431,39 @@ fn broken_till(number: i64) -> String {
 
 #[test]
 fn counters_at_their_end_are_refused_and_do_not_panic() {
-    let head = |sequence, part, parts| Head { sequence, part, parts, ..Head::default() };
+    let of_pos = Head { flow: FLOW.name.into(), positions: Positions::none(&FLOW), ..Head::default() };
+    let head = |sequence, part, parts| Head { sequence, part, parts, ..of_pos.clone() };
     let record = |head: &Head| write_record(head, (0, &[]), (0, &[]));
     let mut restore = Restore::new(partition(options()));
     restore.on_record(&record(&head(u64::MAX, 0, 1))).expect("the first record may be any");
     let after = restore.on_record(&record(&head(0, 0, 1)));
     assert!(matches!(after, Err(RestoreFault::Gap { .. })), "{after:?}");
+}
+
+/// The record with only the first `inputs` of its positions, as a release wrote it that knew no more inputs.
+fn of_fewer_inputs(bytes: &[u8], inputs: usize) -> Vec<u8> {
+    let record = read_record(bytes).expect("a record");
+    let (changes, mut rest) = record.changes;
+    let positions = record.head.positions.iter().take(inputs).collect();
+    let rest = rest.take(rest.len()).expect("what is left");
+    write_record(&Head { positions, ..record.head }, (changes, rest), (record.entries, &[]))
+}
+
+#[test]
+fn an_input_that_a_flow_got_later_begins_at_its_first_record() {
+    let written = log_of(1, 5);
+    let whole = restored(&written.records, options()).expect("a journal");
+    let fewer: Vec<_> = written.records.iter().map(|record| of_fewer_inputs(record, 1)).collect();
+    let found = restored(&fewer, options()).expect("a journal");
+    assert_eq!(found.positions().iter().collect::<Vec<_>>(), [whole.positions()[0], None]);
+    assert_eq!(found.state().accounts().len(), whole.state().accounts().len());
+    let with_one_more = |record: &Vec<u8>| {
+        let record = read_record(record).expect("a record");
+        let positions = record.head.positions.iter().chain([None]).collect();
+        write_record(&Head { positions, ..record.head }, (0, &[]), (0, &[]))
+    };
+    let more = Restore::new(partition(options())).on_record(&with_one_more(&written.records[0]));
+    assert!(matches!(more, Err(RestoreFault::Foreign { .. })), "{more:?}");
 }
 
 /// A transaction that begins a partition's state anew, with the accounts of `held`, in the place after `log`.
@@ -445,7 +476,7 @@ fn reset_to(held: &Partition, log: &[Vec<u8>]) -> Vec<u8> {
         part: 0,
         parts: 1,
         stream_time: held.state().stream_time(),
-        positions: held.positions(),
+        positions: held.positions().clone(),
         rotation: last.rotation + 1,
         rotation_begins: true,
         rotation_completes: true,
@@ -488,25 +519,29 @@ fn a_change_of_the_ruleset_is_noted_once_with_the_positions_before_the_batch() {
     let first = commit(&mut live, next(), &mut Published::default());
     let change =
         |engine: &Engine, positions| Some(RulesetChange { ruleset: engine.ruleset_hash(), positions });
-    assert_eq!(first.ruleset_change, change(&ENGINE, [None, None]), "the first batch of all");
+    assert_eq!(first.ruleset_change, change(&ENGINE, [None, None].into()), "the first batch of all");
     log.append(first);
     live.decide_by(Arc::clone(&other));
-    let before = live.positions();
+    let before = live.positions().clone();
     for fed in next() {
         Published::default().feed(&mut live, fed);
     }
-    assert_eq!(live.journal(WRITER).ruleset_change, change(&other, before));
+    assert_eq!(live.journal(WRITER).ruleset_change, change(&other, before.clone()));
     live.aborted();
     let second = commit(&mut live, next(), &mut Published::default());
-    assert_eq!(second.ruleset_change, change(&other, before), "an aborted batch has noted nothing");
+    assert_eq!(second.ruleset_change, change(&other, before.clone()), "an aborted batch has noted nothing");
     log.append(second);
     let third = commit(&mut live, &history[60..], &mut Published::default());
     assert_eq!(third.ruleset_change, None);
     log.append(third);
     let mut restored = restored(&log.records, options()).expect("a whole journal");
-    let before = restored.positions();
+    let before = restored.positions().clone();
     let fourth = commit(&mut restored, &history[60..], &mut Published::default());
-    assert_eq!(fourth.ruleset_change, change(&ENGINE, before), "a new owner that decides by another ruleset");
+    assert_eq!(
+        fourth.ruleset_change,
+        change(&ENGINE, before.clone()),
+        "a new owner that decides by another ruleset"
+    );
 }
 
 /// The journal of a partition of inputs that have so many.
@@ -523,11 +558,15 @@ fn a_state_written_anew_counts_only_once_it_is_whole() {
     let log = log_of(1, 1);
     let held = restored(&log_of(1, 2).records, options()).expect("a journal");
     let last = read_record(log.records.last().expect("a journal")).expect("a record").head;
-    let head = Head { stream_time: held.state().stream_time(), positions: held.positions(), ..last };
+    let head = Head { stream_time: held.state().stream_time(), positions: held.positions().clone(), ..last };
     // One account a record.
     let mut reset = Reset::after(head, 1);
-    let mut anew: Vec<_> =
-        held.state().accounts().iter().map(|account| reset.add(account).expect("a full record")).collect();
+    let mut anew: Vec<_> = held
+        .state()
+        .accounts()
+        .iter()
+        .map(|account| reset.add(|out| write_account(out, account)).expect("a full record"))
+        .collect();
     anew.push(reset.finish());
     assert!(anew.len() > 3, "{} records", anew.len());
     let whole = [&log.records[..], &anew].concat();
@@ -571,7 +610,7 @@ fn a_journal_that_does_not_know_its_number_is_held_against_its_accounts() {
     let found = restored(&log.records, PartitionOptions { input_partitions: 3, ..options() }).map(|_| ());
     assert!(matches!(found, Err(RestoreFault::Layout(LayoutFault::Strangers { now: 3, .. }))), "{found:?}");
     let last = log.records.last().expect("a record");
-    let check_record = |record: &[u8], now| check_record(record, of(now).division());
+    let check_record = |record: &[u8], now| check_record::<Pos>(record, of(now).division());
     assert!(check_record(last, 1).is_ok() && check_record(last, 0).is_ok());
     assert!(matches!(check_record(last, 3), Err(RestoreFault::Layout(LayoutFault::Strangers { .. }))));
     let known = log_of(2, 1);

@@ -10,14 +10,14 @@ use std::{
 use tillgate::kafka::{
     failure::{Fault, FaultClass, Operation},
     port::{
-        Broker, Followed, Input, InputEnds, JournalEnds, JournalFollower, JournalReader, MessageLimits,
-        Positions, TopicPartition,
+        Broker, Flow, Followed, InputEnds, JournalEnds, JournalFollower, JournalReader, MessageLimits,
+        Positions, Unit,
     },
 };
 
 use super::{
-    log::{Place, Record, Topic},
-    member::{Member, place_of},
+    log::{Place, Record, Topic, place_of},
+    member::Member,
     planted::{Bug, without_facts},
     producer::{Limits, Producer, WRITER_HEADER},
     world::{Job, Seat, World},
@@ -56,8 +56,8 @@ impl Broker for SimBroker {
         Producer::init(self.seat.clone(), transactional_id, self.limits)
     }
 
-    fn journal(&self, partition: i32) -> Result<Reader, Fault> {
-        Ok(Reader { seat: self.seat.clone(), partition, position: 0, fetched: VecDeque::new() })
+    fn journal(&self, unit: Unit) -> Result<Reader, Fault> {
+        Ok(Reader { seat: self.seat.clone(), unit, position: 0, fetched: VecDeque::new() })
     }
 
     fn follower(&self) -> Result<Follower, Fault> {
@@ -66,22 +66,23 @@ impl Broker for SimBroker {
 
     fn message_limits(&self) -> Result<MessageLimits, Fault> {
         let world = self.seat.world();
-        Ok(if world.tells_limits { world.limits } else { MessageLimits::UNKNOWN })
+        Ok(if world.tells_limits { world.limits.clone() } else { MessageLimits::default() })
     }
 
-    fn input_partitions(&self) -> Result<u32, Fault> {
-        let place = (Topic::PosEvents, 0);
-        let answer = self.seat.request(World::leader(place), ASK_TIMEOUT, |world| world.partitions as u32);
+    fn input_partitions(&self, flow: &'static Flow) -> Result<u32, Fault> {
+        let place = (Topic::Input(flow, 0), 0);
+        let answer = self.seat.request(World::leader(place), ASK_TIMEOUT, |world| world.flows[flow] as u32);
         answer.ok_or_else(|| Fault::new(Operation::Check, FaultClass::Retriable, "no answer to Metadata"))
     }
 
-    fn journal_end(&self, partition: i32) -> Result<i64, Fault> {
-        let place = (Topic::Journal, partition);
+    fn journal_end(&self, unit: Unit) -> Result<i64, Fault> {
+        let place = (Topic::Journal(unit.flow), unit.partition);
         let answer = self.seat.request(World::leader(place), ASK_TIMEOUT, |world| world.log(place).high());
         answer.ok_or_else(|| Fault::new(Operation::Trim, FaultClass::Retriable, "no answer to ListOffsets"))
     }
 
-    fn trim_journal(&self, partition: i32, before: i64) {
+    fn trim_journal(&self, unit: Unit, before: i64) {
+        let place = (Topic::Journal(unit.flow), unit.partition);
         let mut world = self.seat.world();
         let rate = world.rates.trim_lost;
         if world.happens(rate) {
@@ -89,11 +90,11 @@ impl Broker for SimBroker {
         }
         let delay = world.millis(1, 300);
         let before = match world.bug {
-            Some(Bug::TrimTooMuch) => world.log((Topic::Journal, partition)).high(),
+            Some(Bug::TrimTooMuch) => world.log(place).high(),
             _ => before,
         };
-        world.note(self.seat.process.number, "trim", [partition.into(), before]);
-        world.after(delay, move |world| world.log((Topic::Journal, partition)).trim(before));
+        world.note(self.seat.process.number, "trim", [unit.partition.into(), before]);
+        world.after(delay, move |world| world.log(place).trim(before));
     }
 
     fn now(&self) -> Duration {
@@ -110,17 +111,17 @@ impl Broker for SimBroker {
     }
 }
 
-/// Reads one partition of the journal.
+/// Reads the journal of one unit.
 pub struct Reader {
     seat: Seat,
-    partition: i32,
+    unit: Unit,
     position: i64,
     fetched: VecDeque<(i64, Arc<Record>)>,
 }
 
 impl Reader {
     fn place(&self) -> Place {
-        (Topic::Journal, self.partition)
+        (Topic::Journal(self.unit.flow), self.unit.partition)
     }
 
     fn ask<T>(&self, node: usize, serve: impl FnOnce(&mut World) -> T) -> Result<T, Fault> {
@@ -174,28 +175,34 @@ impl JournalReader for Reader {
         })
     }
 
-    fn open_outcomes(&mut self) -> Result<Option<i64>, Fault> {
-        let place = (Topic::Outcomes, self.partition);
-        self.ask(World::leader(place), |world| {
-            let log = world.log(place);
-            (log.stable() < log.high()).then_some(log.stable())
-        })
+    fn open_output(&mut self) -> Result<Option<(usize, i64)>, Fault> {
+        for output in 0..self.unit.flow.outputs.len() {
+            let place = (Topic::Output(self.unit.flow, output), self.unit.partition);
+            let open = self.ask(World::leader(place), |world| {
+                let log = world.log(place);
+                (log.stable() < log.high()).then_some(log.stable())
+            })?;
+            if let Some(open) = open {
+                return Ok(Some((output, open)));
+            }
+        }
+        Ok(None)
     }
 
     fn committed(&mut self, within: Duration) -> Result<Option<Positions>, Fault> {
-        let partition = self.partition;
+        let unit = self.unit;
         let until = self.seat.now() + within;
         loop {
             let positions = self.ask(World::GROUP, |world| match world.bug {
-                Some(Bug::UnstableOffsets) => Some(world.group.positions(partition)),
-                _ => world.group.stable_positions(partition),
+                Some(Bug::UnstableOffsets) => Some(world.group.positions(unit)),
+                _ => world.group.stable_positions(unit),
             })?;
             let mut world = self.seat.world();
             if positions.is_some() {
-                world.waits.remove(&partition);
+                world.waits.remove(&unit);
                 return Ok(positions);
             }
-            world.told_to_wait(partition, &self.seat.process);
+            world.told_to_wait(unit, &self.seat.process);
             if world.now >= until {
                 let text = "offsets of an open transaction";
                 return match world.bug {
@@ -210,79 +217,79 @@ impl JournalReader for Reader {
         }
     }
 
-    fn input_ends(&mut self) -> Result<[InputEnds; 2], Fault> {
-        let ends = |input| {
-            let place = place_of(TopicPartition { input, partition: self.partition });
+    fn input_ends(&mut self) -> Result<Vec<InputEnds>, Fault> {
+        let ends = |at| {
+            let place = place_of(at);
             self.ask(World::leader(place), |world| {
                 let log = world.log(place);
                 InputEnds { start: log.start(), end: log.high() }
             })
         };
-        Ok([ends(Input::PosEvents)?, ends(Input::AccountEvents)?])
+        self.unit.inputs().map(ends).collect()
     }
 }
 
-/// Follows partitions of the journal, each with a reader of its own.
+/// Follows journals, each with a reader of its own.
 pub struct Follower {
     seat: Seat,
     /// With whether its end was told since its last record. The one that is asked next comes first.
     followed: Vec<(Reader, bool)>,
     /// Records that come one late, where that is the mistake.
-    late: BTreeMap<i32, Vec<u8>>,
+    late: BTreeMap<Unit, Vec<u8>>,
 }
 
 /// One record in so many loses its facts, where that is the mistake.
 const FORGETS_EVERY: i64 = 4;
 
 impl JournalFollower for Follower {
-    fn follow(&mut self, partition: i32, offset: Option<i64>) -> Result<(), Fault> {
-        self.leave(partition)?;
+    fn follow(&mut self, unit: Unit, offset: Option<i64>) -> Result<(), Fault> {
+        self.leave(unit)?;
         if offset.is_none() {
-            self.late.remove(&partition);
+            self.late.remove(&unit);
         }
         let position = offset.unwrap_or(0);
-        let reader = Reader { seat: self.seat.clone(), partition, position, fetched: VecDeque::new() };
+        let reader = Reader { seat: self.seat.clone(), unit, position, fetched: VecDeque::new() };
         self.followed.push((reader, false));
         Ok(())
     }
 
-    fn leave(&mut self, partition: i32) -> Result<(), Fault> {
-        self.followed.retain(|(reader, _)| reader.partition != partition);
+    fn leave(&mut self, unit: Unit) -> Result<(), Fault> {
+        self.followed.retain(|(reader, _)| reader.unit != unit);
         Ok(())
     }
 
-    fn next(&mut self, timeout: Duration, each: &mut dyn FnMut(i32, i64, &[u8])) -> Result<Followed, Fault> {
+    fn next(&mut self, timeout: Duration, each: &mut dyn FnMut(Unit, i64, &[u8])) -> Result<Followed, Fault> {
         for at in 0..self.followed.len() {
             let (reader, ended) = &mut self.followed[at];
-            let partition = reader.partition;
+            let unit = reader.unit;
             // What gets no answer is tried again by itself.
             let (sim, late) = (&self.seat.sim, &mut self.late);
             let mut hand_over = |offset: i64, record: &[u8]| {
                 let bug = sim.world().bug;
                 match bug {
                     Some(Bug::StandbyForgets) if offset % FORGETS_EVERY == 0 => {
-                        each(partition, offset, &without_facts(record));
+                        each(unit, offset, &without_facts(unit, record));
                     }
                     Some(Bug::StandbyShort) => {
-                        if let Some(before) = late.insert(partition, record.to_vec()) {
-                            each(partition, offset, &before);
+                        if let Some(before) = late.insert(unit, record.to_vec()) {
+                            each(unit, offset, &before);
                         }
                     }
-                    _ => each(partition, offset, record),
+                    _ => each(unit, offset, record),
                 }
             };
             let Ok(found) = reader.next(&mut hand_over) else { continue };
             let told = std::mem::replace(ended, !found);
             if found || !told {
                 self.followed.rotate_left(at + 1);
-                return Ok(if found { Followed::Record } else { Followed::End(partition) });
+                return Ok(if found { Followed::Record } else { Followed::End(unit) });
             }
         }
         self.seat.sleep(timeout);
         Ok(Followed::Nothing)
     }
 
-    fn end(&self, partition: i32) -> Option<i64> {
-        Some(self.seat.world().log((Topic::Journal, partition)).high())
+    fn end(&self, unit: Unit) -> Option<i64> {
+        Some(self.seat.world().log((Topic::Journal(unit.flow), unit.partition)).high())
     }
 }

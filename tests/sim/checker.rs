@@ -14,20 +14,22 @@ use tillgate::{
     },
     domain::{limits, outcome::Outcome, record::RecordTime},
     engine::Engine,
-    kafka::port::TopicPartition,
-    pipeline::{InRecord, Input, Output, Partition, PartitionOptions, Restore},
+    kafka::port::Unit,
+    pipeline::{InRecord, Outbound, Output},
+    pos::{FLOW, Input, Partition, PartitionOptions, Pos, Restore},
 };
 
 use super::{
-    log::{Record, Topic},
+    log::{Place, Record, Topic},
     plan::Plan,
     planted::is_poison,
+    tally,
     world::World,
 };
 use crate::support::stream::SCHEMAS;
 
 /// A committed record and its offset.
-type Stored = (i64, Arc<Record>);
+pub type Stored = (i64, Arc<Record>);
 
 /// What of an outcome the checks look at.
 #[derive(Debug, Deserialize)]
@@ -59,7 +61,8 @@ impl Said<'_> {
     /// The next offset of each input after this outcome.
     fn after(&self) -> [i64; 2] {
         let own = self.source.offset + 1;
-        let other = self.positions.values().next().copied().unwrap_or(0);
+        let topic = if self.input() == Input::PosEvents { "account.events" } else { "pos.events" };
+        let other = self.positions.get(topic).copied().unwrap_or(0);
         match self.input() {
             Input::PosEvents => [own, other],
             Input::AccountEvents => [other, own],
@@ -85,13 +88,13 @@ struct Published {
     letters: Vec<Letter>,
 }
 
-impl Output for Published {
-    fn outcome(&mut self, _outcome: &Outcome<'_>, key: &[u8], value: &[u8]) {
-        self.outcomes.push((key.to_vec(), value.to_vec()));
+impl Output<Pos> for Published {
+    fn send(&mut self, _outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
+        self.outcomes.push((outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec()));
     }
 
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, _message: &str) {
-        self.letters.push((record.input, record.partition, record.offset, code.to_owned()));
+        self.letters.push((Input::at(record.input), record.partition, record.offset, code.to_owned()));
     }
 }
 
@@ -113,9 +116,9 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen
     let mut expected = Vec::new();
     let mut seen =
         Seen::from([("dead letters", found.len() as u64), ("records given up", given_up.len() as u64)]);
-    for partition in 0..world.partitions {
-        let inputs = [Topic::PosEvents, Topic::AccountEvents].map(|topic| stored(world, topic, partition));
-        let outcomes = stored(world, Topic::Outcomes, partition);
+    for partition in 0..plan.partitions {
+        let inputs = Input::ALL.map(|input| stored(world, (Topic::Input(&FLOW, input as usize), partition)));
+        let outcomes = stored(world, (Topic::Output(&FLOW, 0), partition));
         if inputs.iter().all(Vec::is_empty) && outcomes.is_empty() {
             continue;
         }
@@ -131,11 +134,15 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen
         journal(world, &engines[0], &plan.options, &decided, &mut seen).map_err(broken)?;
     }
     compare_letters(found, expected)?;
+    if let Some(partitions) = plan.tally_partitions {
+        tally::check(world, partitions, &mut seen)?;
+    }
     Ok(seen)
 }
 
-fn stored(world: &World, topic: Topic, partition: i32) -> Vec<Stored> {
-    let log = &world.logs[&(topic, partition)];
+/// What readers of committed records find.
+pub fn stored(world: &World, place: Place) -> Vec<Stored> {
+    let log = &world.logs[&place];
     log.committed(0).map(|(at, record)| (at, Arc::clone(record))).collect()
 }
 
@@ -221,27 +228,32 @@ fn changes(
     partition: i32,
 ) -> Result<Vec<(RulesetChange, Arc<Engine>)>, String> {
     let mut changes: Vec<(RulesetChange, Arc<Engine>)> = Vec::new();
-    for (_, record) in stored(world, Topic::Rulesets, 0) {
-        let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default());
-        let RulesetRecord::Change(of, change) =
-            read_ruleset_record(&key, record.value.as_deref().unwrap_or_default())?
-        else {
-            return Err("a ruleset that nobody kept".to_owned());
-        };
-        if of != partition {
-            continue;
-        }
+    for change in changes_of(world, Unit { flow: &FLOW, partition })? {
         if changes.last().is_some_and(|(last, _)| last.ruleset == change.ruleset) {
             return Err(format!("{change:?} changes nothing"));
         }
         let engine = engines.iter().find(|engine| engine.ruleset_hash() == change.ruleset);
         changes.push((change, Arc::clone(engine.ok_or("a ruleset that nobody has")?)));
     }
-    let first = changes.first().map(|(change, _)| change.positions);
-    match first {
-        Some([None, None]) => Ok(changes),
-        _ => Err(format!("the first note of a ruleset is of {first:?}, not of the beginning")),
+    match changes.first() {
+        Some((change, _)) if change.positions.are_none() => Ok(changes),
+        first => Err(format!("the first note of a ruleset is of {first:?}, not of the beginning")),
     }
+}
+
+/// All that is noted of a unit, in order.
+pub fn changes_of(world: &World, unit: Unit) -> Result<Vec<RulesetChange>, String> {
+    let mut changes = Vec::new();
+    for (_, record) in stored(world, (Topic::Rulesets, 0)) {
+        let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default());
+        match read_ruleset_record(&key, record.value.as_deref().unwrap_or_default())? {
+            RulesetRecord::Change { flow, partition, change } => {
+                changes.extend((flow == unit.flow.name && partition == unit.partition).then_some(change));
+            }
+            RulesetRecord::Ruleset(..) => return Err("a ruleset that nobody kept".to_owned()),
+        }
+    }
+    Ok(changes)
 }
 
 /// Decides the inputs anew in the order that the outcomes record, and compares byte by byte.
@@ -323,7 +335,7 @@ impl Again<'_> {
     /// Goes over to the ruleset that decided the record of `input` at `offset`.
     fn change_until(&mut self, input: Input, offset: i64) -> Result<(), String> {
         while let [(change, engine), later @ ..] = self.changes {
-            let from = change.positions.map(|position| position.unwrap_or(0));
+            let from = Input::offsets(&change.positions);
             if from[input as usize] > offset {
                 break;
             }
@@ -343,7 +355,7 @@ impl Again<'_> {
                 break;
             }
             let record = InRecord {
-                input,
+                input: input as usize,
                 partition: self.partition.number(),
                 offset: *offset,
                 timestamp_millis: record.timestamp_millis,
@@ -379,7 +391,7 @@ fn journal(
     seen: &mut Seen,
 ) -> Result<(), String> {
     let number = decided.number();
-    let log = &world.logs[&(Topic::Journal, number)];
+    let log = &world.logs[&(Topic::Journal(&FLOW), number)];
     let trimmed: Vec<_> = log.committed(0).collect();
     let whole: Vec<_> = log.ever_committed().collect();
     *seen.entry("journal records").or_default() += whole.len() as u64;
@@ -404,8 +416,8 @@ fn journal(
             return Err(format!("{name} does not fold to the state that the inputs give"));
         }
     }
-    let group = Input::ALL.map(|input| world.group.committed(TopicPartition { input, partition: number }));
-    if group != decided.positions() {
+    let group = world.group.positions(Unit { flow: &FLOW, partition: number });
+    if group != *decided.positions() {
         return Err(format!("the group is at {group:?}, the journal at {:?}", decided.positions()));
     }
     Ok(())
@@ -424,8 +436,8 @@ fn accounts(partition: &Partition) -> BTreeMap<String, Vec<u8>> {
 /// The dead letters that were published.
 fn letters(world: &World) -> Result<Vec<Letter>, String> {
     let mut found: Vec<Letter> = Vec::new();
-    for partition in 0..world.partitions {
-        for (_, record) in stored(world, Topic::DeadLetters, partition) {
+    for partition in 0..world.flows[&FLOW] {
+        for (_, record) in stored(world, (Topic::DeadLetters(&FLOW), partition)) {
             let header = |name| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
             let input =
                 if header("source.topic") == "pos.events" { Input::PosEvents } else { Input::AccountEvents };

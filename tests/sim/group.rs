@@ -1,4 +1,4 @@
-//! The group coordinator: members with epochs, ranges that keep the two inputs of a partition together, partitions that
+//! The group coordinator: members with epochs, ranges that keep the inputs of a unit together, partitions that
 //! move only once their former owner has let them go, static names, silent members that are put out, offsets that are
 //! pending until their transaction's marker.
 
@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tillgate::kafka::port::{Input, Positions, TopicPartition};
+use tillgate::kafka::port::{Flow, InputPartition, Positions, Unit};
 
 use super::{transactions::Refusal, world::World};
 
@@ -16,9 +16,9 @@ use super::{transactions::Refusal, world::World};
 pub struct Member {
     instance: Option<String>,
     epoch: i32,
-    target: BTreeSet<TopicPartition>,
+    target: BTreeSet<InputPartition>,
     /// What it was given and has not given back.
-    given: BTreeSet<TopicPartition>,
+    given: BTreeSet<InputPartition>,
     expires: Duration,
     /// In the classic protocol: the rebalance that it has let go of everything for.
     ready: i32,
@@ -38,15 +38,15 @@ pub struct Group {
     pub replaces: bool,
     /// Every rebalance takes everything from everybody first (the classic protocol).
     pub eager: bool,
-    committed: BTreeMap<TopicPartition, i64>,
-    pending: BTreeMap<u64, BTreeMap<TopicPartition, i64>>,
+    committed: BTreeMap<InputPartition, i64>,
+    pending: BTreeMap<u64, BTreeMap<InputPartition, i64>>,
 }
 
 /// Answer to a heartbeat.
 #[derive(Clone, Debug)]
 pub struct Heartbeat {
     pub epoch: i32,
-    pub assignment: BTreeSet<TopicPartition>,
+    pub assignment: BTreeSet<InputPartition>,
 }
 
 impl Group {
@@ -55,9 +55,9 @@ impl Group {
         self.pending.contains_key(&producer)
     }
 
-    /// Partition numbers of which the producer has offsets that wait for their marker.
-    pub fn pending_partitions(&self, producer: u64) -> Vec<i32> {
-        self.pending.get(&producer).into_iter().flatten().map(|(at, _)| at.partition).collect()
+    /// Units of which the producer has offsets that wait for their marker.
+    pub fn pending_units(&self, producer: u64) -> Vec<Unit> {
+        self.pending.get(&producer).into_iter().flatten().map(|(at, _)| at.unit).collect()
     }
 
     /// The marker of a transaction has come.
@@ -68,29 +68,28 @@ impl Group {
         }
     }
 
-    /// Committed offsets of a partition number, whatever transactions hold.
-    pub fn positions(&self, partition: i32) -> Positions {
-        Input::ALL.map(|input| self.committed(TopicPartition { input, partition }))
+    /// Committed offsets of a unit, whatever transactions hold.
+    pub fn positions(&self, unit: Unit) -> Positions {
+        unit.inputs().map(|at| self.committed(at)).collect()
     }
 
-    /// Committed offsets of a partition number; nothing while a transaction holds some.
-    pub fn stable_positions(&self, partition: i32) -> Option<Positions> {
-        let both = Input::ALL.map(|input| TopicPartition { input, partition });
-        let held = self.pending.values().any(|offsets| both.iter().any(|at| offsets.contains_key(at)));
-        (!held).then(|| self.positions(partition))
+    /// Committed offsets of a unit; nothing while a transaction holds some.
+    pub fn stable_positions(&self, unit: Unit) -> Option<Positions> {
+        let held = self.pending.values().any(|offsets| unit.inputs().any(|at| offsets.contains_key(&at)));
+        (!held).then(|| self.positions(unit))
     }
 
     /// The committed offset of one input.
-    pub fn committed(&self, at: TopicPartition) -> Option<i64> {
+    pub fn committed(&self, at: InputPartition) -> Option<i64> {
         self.committed.get(&at).copied()
     }
 
     /// Sets offsets at once: what no transaction should do.
-    pub fn commit_plainly(&mut self, positions: &[(TopicPartition, i64)]) {
+    pub fn commit_plainly(&mut self, positions: &[(InputPartition, i64)]) {
         self.committed.extend(positions.iter().copied());
     }
 
-    fn share(&mut self, partitions: i32) {
+    fn share(&mut self, flows: &BTreeMap<&'static Flow, i32>) {
         self.epoch += 1;
         let mut order: Vec<(Option<String>, u64)> =
             self.members.iter().map(|(id, member)| (member.instance.clone(), *id)).collect();
@@ -98,9 +97,15 @@ impl Group {
         let count = order.len();
         for (place, (_, id)) in order.iter().enumerate() {
             let place = (place + self.turn) % count;
-            let target = (0..partitions)
-                .filter(|partition| *partition as usize * count / partitions.max(1) as usize == place)
-                .flat_map(|partition| Input::ALL.map(|input| TopicPartition { input, partition }));
+            let of_flow = |(flow, partitions): (&&'static Flow, &i32)| {
+                let (flow, partitions) = (*flow, *partitions);
+                (0..partitions)
+                    .filter(move |partition| {
+                        *partition as usize * count / partitions.max(1) as usize == place
+                    })
+                    .flat_map(move |partition| Unit { flow, partition }.inputs())
+            };
+            let target = flows.iter().flat_map(of_flow);
             if let Some(member) = self.members.get_mut(id) {
                 member.target = target.collect();
             }
@@ -129,7 +134,7 @@ impl World {
             return Ok(id);
         }
         self.group.members.insert(id, Member { instance, expires, ..Member::default() });
-        self.group.share(self.partitions);
+        self.group.share(&self.flows);
         self.news = true;
         Ok(id)
     }
@@ -164,7 +169,7 @@ impl World {
 
     fn remove_member(&mut self, id: u64) {
         if self.group.members.remove(&id).is_some() {
-            self.group.share(self.partitions);
+            self.group.share(&self.flows);
             self.news = true;
         }
     }
@@ -184,7 +189,7 @@ impl World {
     /// Shares the partitions anew, each to another member where there are several.
     pub fn turn_assignment(&mut self) {
         self.group.turn += 1;
-        self.group.share(self.partitions);
+        self.group.share(&self.flows);
         self.news = true;
     }
 
@@ -193,7 +198,7 @@ impl World {
     pub fn heartbeat(
         &mut self,
         id: u64,
-        owned: Option<&BTreeSet<TopicPartition>>,
+        owned: Option<&BTreeSet<InputPartition>>,
     ) -> Result<Heartbeat, Refusal> {
         let expires = self.now + self.group.session_timeout;
         let member = self.group.members.get_mut(&id).filter(|member| !member.away);
@@ -211,10 +216,10 @@ impl World {
     }
 
     /// What goes is let go first, then the member has the new epoch, then it gets what nobody has any more.
-    fn share_step_by_step(&mut self, id: u64, owned: Option<&BTreeSet<TopicPartition>>) {
+    fn share_step_by_step(&mut self, id: u64, owned: Option<&BTreeSet<InputPartition>>) {
         let epoch = self.group.epoch;
         let others = self.group.members.iter().filter(|(other, _)| **other != id);
-        let others: BTreeSet<TopicPartition> =
+        let others: BTreeSet<InputPartition> =
             others.flat_map(|(_, member)| member.given.iter().copied()).collect();
         let Some(member) = self.group.members.get_mut(&id) else { return };
         if let Some(owned) = owned {
@@ -229,7 +234,7 @@ impl World {
     }
 
     /// Everybody lets go of everything, then everybody gets what is his.
-    fn share_eagerly(&mut self, id: u64, owned: Option<&BTreeSet<TopicPartition>>) {
+    fn share_eagerly(&mut self, id: u64, owned: Option<&BTreeSet<InputPartition>>) {
         let epoch = self.group.epoch;
         let Some(member) = self.group.members.get_mut(&id) else { return };
         if member.epoch != epoch && owned.is_some_and(BTreeSet::is_empty) {
@@ -254,7 +259,7 @@ impl World {
     }
 
     /// Adds positions to the producer's transaction.
-    pub fn add_pending(&mut self, producer: u64, positions: &[(TopicPartition, i64)]) {
+    pub fn add_pending(&mut self, producer: u64, positions: &[(InputPartition, i64)]) {
         self.group.pending.entry(producer).or_default().extend(positions.iter().copied());
     }
 }

@@ -12,18 +12,24 @@ use tillgate::{
         partitioner::Partitioner,
     },
     load::{Content, Generated, MistakeShares, Settings, World as Shop, draw::Draw},
+    pos::{FLOW, Input},
 };
 
 use super::{
     log::{Place, Record, Topic},
+    tally,
     world::{Sim, World},
 };
+use crate::support::tally::FLOW as TALLY;
+
+const POS_EVENTS: Topic = Topic::Input(&FLOW, Input::PosEvents as usize);
+const ACCOUNT_EVENTS: Topic = Topic::Input(&FLOW, Input::AccountEvents as usize);
 
 /// Header of a record that its sender puts on another partition than its key belongs to.
-const ASTRAY: &str = "astray";
+pub const ASTRAY: &str = "astray";
 
 /// A record to come, and its topic.
-type Coming = (Topic, Record);
+pub type Coming = (Topic, Record);
 
 /// How the input of a run looks.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +48,7 @@ fn account_record(event: &AccountEvent, time: Micros) -> Coming {
     write_account_event(event, &mut value);
     let key = Some(event.account.clone().into_bytes());
     (
-        Topic::AccountEvents,
+        ACCOUNT_EVENTS,
         Record { key, value: Some(value), timestamp_millis: time.0 / 1_000, ..Record::default() },
     )
 }
@@ -84,7 +90,7 @@ fn coming(shape: &Shape) -> Vec<Coming> {
                 let record =
                     Record { key: record.key, value: Some(value), timestamp_millis, ..Record::default() };
                 if draw.per_mille(shape.bad_per_mille) {
-                    coming.push((Topic::PosEvents, worst(&record, &mut draw)));
+                    coming.push((POS_EVENTS, worst(&record, &mut draw)));
                 }
                 meddle(&mut coming, record, &mut draw, &shop);
             }
@@ -121,12 +127,12 @@ fn worst(record: &Record, draw: &mut Draw) -> Record {
 fn meddle(coming: &mut Vec<Coming>, record: Record, draw: &mut Draw, shop: &Shop) {
     let time = record.timestamp_millis;
     match draw.below(40) {
-        0 => coming.push((Topic::PosEvents, Record { key: None, ..record.clone() })),
-        1 => coming.push((Topic::PosEvents, Record { value: None, ..record.clone() })),
-        2 => coming.push((Topic::PosEvents, Record { value: Some(b"{\"no\":".to_vec()), ..record.clone() })),
-        3 => coming.push((Topic::AccountEvents, Record { value: Some(vec![0, 1, 2]), ..record.clone() })),
-        4 => coming.push((Topic::PosEvents, Record { key: Some(vec![0xff, 0xfe]), ..record.clone() })),
-        5 => coming.push((Topic::PosEvents, Record { timestamp_millis: -1, ..record.clone() })),
+        0 => coming.push((POS_EVENTS, Record { key: None, ..record.clone() })),
+        1 => coming.push((POS_EVENTS, Record { value: None, ..record.clone() })),
+        2 => coming.push((POS_EVENTS, Record { value: Some(b"{\"no\":".to_vec()), ..record.clone() })),
+        3 => coming.push((ACCOUNT_EVENTS, Record { value: Some(vec![0, 1, 2]), ..record.clone() })),
+        4 => coming.push((POS_EVENTS, Record { key: Some(vec![0xff, 0xfe]), ..record.clone() })),
+        5 => coming.push((POS_EVENTS, Record { timestamp_millis: -1, ..record.clone() })),
         6..=16 => {
             let account = shop.accounts().at(draw.below(shop.accounts().count())).number();
             let change = change(draw);
@@ -140,7 +146,7 @@ fn meddle(coming: &mut Vec<Coming>, record: Record, draw: &mut Draw, shop: &Shop
         }
         _ => {}
     }
-    coming.push((Topic::PosEvents, record));
+    coming.push((POS_EVENTS, record));
 }
 
 fn change(draw: &mut Draw) -> AccountChange {
@@ -162,7 +168,8 @@ fn change(draw: &mut Draw) -> AccountChange {
 
 /// Where a record goes.
 fn place(world: &mut World, topic: Topic, record: &Record) -> Place {
-    let partitions = world.partitions as u32;
+    let Topic::Input(flow, _) = topic else { panic!("nothing else is fed") };
+    let partitions = world.flows[flow] as u32;
     let partition = match &record.key {
         Some(key) => Partitioner::Murmur2.partition_of(key, partitions),
         None => world.draw.below(partitions),
@@ -171,9 +178,24 @@ fn place(world: &mut World, topic: Topic, record: &Record) -> Place {
     (topic, ((partition + u32::from(astray)) % partitions) as i32)
 }
 
+/// Two lists as one, each in its order.
+fn mixed(one: Vec<Coming>, other: Vec<Coming>, draw: &mut Draw) -> Vec<Coming> {
+    let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());
+    let mut all = Vec::new();
+    while one.peek().is_some() || other.peek().is_some() {
+        let first = other.peek().is_none() || one.peek().is_some() && draw.per_mille(500);
+        all.extend(if first { one.next() } else { other.next() });
+    }
+    all
+}
+
 /// Feeds until nothing is left.
 pub fn feed(sim: &Arc<Sim>, shape: &Shape) {
-    let mut coming = coming(shape).into_iter();
+    let mut all = coming(shape);
+    if sim.world().flows.contains_key(&TALLY) {
+        all = mixed(all, tally::coming(shape), &mut sim.world().draw);
+    }
+    let mut coming = all.into_iter();
     let pause = shape.time * 8 / (coming.len().max(1) as u32);
     let mut answered = Answered::default();
     loop {
@@ -246,11 +268,11 @@ struct Answered {
 impl Answered {
     /// As the account system would: grants or refuses what is Pending.
     fn answer(&mut self, world: &mut World) {
-        let partitions = world.partitions;
+        let partitions = world.flows[&FLOW];
         self.next.resize(partitions as usize, 0);
         for partition in 0..partitions {
             let next = self.next[partition as usize];
-            let log = world.log((Topic::Outcomes, partition));
+            let log = world.log((Topic::Output(&FLOW, 0), partition));
             let found: Vec<(i64, Arc<Record>)> =
                 log.committed(next).map(|(at, record)| (at, Arc::clone(record))).collect();
             for (at, record) in found {

@@ -3,18 +3,46 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tillgate::domain::dead_letter::header_bytes;
+use tillgate::domain::{
+    dead_letter::header_bytes,
+    flow::{Flow, InputPartition},
+};
 
 /// The topics of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
-    PosEvents,
-    AccountEvents,
-    Outcomes,
-    DeadLetters,
-    Journal,
+    /// By its place in the flow, as are outputs.
+    Input(&'static Flow, usize),
+    Output(&'static Flow, usize),
+    DeadLetters(&'static Flow),
+    Journal(&'static Flow),
     /// One partition: which ruleset decided from where on.
     Rulesets,
+}
+
+impl Topic {
+    /// All topics of a flow.
+    pub fn all(flow: &'static Flow) -> impl Iterator<Item = Topic> {
+        let inputs = (0..flow.inputs.len()).map(move |input| Topic::Input(flow, input));
+        let outputs = (0..flow.outputs.len()).map(move |output| Topic::Output(flow, output));
+        inputs.chain(outputs).chain([Topic::DeadLetters(flow), Topic::Journal(flow)])
+    }
+
+    /// By which its partitions are spread over the nodes.
+    pub fn number(self) -> usize {
+        match self {
+            Topic::Input(_, input) => input,
+            Topic::Output(_, output) => 2 + output,
+            Topic::DeadLetters(_) => 3,
+            Topic::Journal(_) => 4,
+            Topic::Rulesets => 5,
+        }
+    }
+}
+
+/// The log that an input is in.
+pub fn place_of(at: InputPartition) -> Place {
+    (Topic::Input(at.unit.flow, at.input), at.unit.partition)
 }
 
 /// A partition of a topic.
@@ -30,7 +58,6 @@ pub struct Record {
 }
 
 impl Record {
-    /// A header's value.
     /// Bytes of its headers.
     pub fn headers_bytes(&self) -> usize {
         self.headers.iter().map(|(name, value)| header_bytes(name.as_bytes(), Some(value))).sum()
@@ -42,6 +69,7 @@ impl Record {
         part(&self.key) + part(&self.value) + self.headers_bytes()
     }
 
+    /// A header's value.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(found, _)| *found == name).map(|(_, value)| &**value)
     }

@@ -18,6 +18,7 @@ mod planted;
 mod producer;
 mod run;
 mod scheduler;
+mod tally;
 mod transactions;
 mod world;
 

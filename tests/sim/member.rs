@@ -10,11 +10,11 @@ use std::{
 
 use tillgate::kafka::{
     failure::{Fault, FaultClass, Operation},
-    port::{Change, GroupConsumer, InboundRecord, Input, InputReach, Positions, TopicPartition},
+    port::{Change, GroupConsumer, InboundRecord, InputPartition, InputReach, Positions, Unit},
 };
 
 use super::{
-    log::{Place, Record, Topic},
+    log::{Record, place_of},
     planted::Bug,
     scheduler::Process,
     transactions::Refusal,
@@ -28,7 +28,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// A record lent to the loop, or taken out.
 pub struct Lent {
-    at: TopicPartition,
+    at: InputPartition,
     offset: i64,
     record: Arc<Record>,
 }
@@ -41,7 +41,7 @@ impl Lent {
 }
 
 impl InboundRecord for Lent {
-    fn source(&self) -> TopicPartition {
+    fn source(&self) -> InputPartition {
         self.at
     }
 
@@ -94,17 +94,8 @@ pub struct Client {
     asked: bool,
     /// Refused for good: the client is of no use any more.
     fatal: bool,
-    owned: BTreeMap<TopicPartition, Reading>,
+    owned: BTreeMap<InputPartition, Reading>,
     buffer: VecDeque<Lent>,
-}
-
-/// The log that an input is in.
-pub fn place_of(at: TopicPartition) -> Place {
-    let topic = match at.input {
-        Input::PosEvents => Topic::PosEvents,
-        Input::AccountEvents => Topic::AccountEvents,
-    };
-    (topic, at.partition)
 }
 
 impl Client {
@@ -113,18 +104,18 @@ impl Client {
         self.asked = true;
     }
 
-    fn owns(&self) -> BTreeSet<TopicPartition> {
+    fn owns(&self) -> BTreeSet<InputPartition> {
         self.owned.keys().copied().collect()
     }
 
     /// What the coordinator's answer asks of the loop.
-    fn follow(&mut self, assignment: &BTreeSet<TopicPartition>, split: bool) {
+    fn follow(&mut self, assignment: &BTreeSet<InputPartition>, split: bool) {
         if self.asked {
             return;
         }
         let gone: Vec<_> = self.owned.keys().filter(|at| !assignment.contains(at)).copied().collect();
         let new: Vec<_> = assignment.iter().filter(|at| !self.owned.contains_key(at)).copied().collect();
-        let (change, list): (fn(Vec<TopicPartition>) -> Change, _) =
+        let (change, list): (fn(Vec<InputPartition>) -> Change, _) =
             if gone.is_empty() { (Change::Assigned, new) } else { (Change::Revoked, gone) };
         match list.len() {
             0 => {}
@@ -202,7 +193,7 @@ impl World {
     }
 
     /// Fetches some records of a partition into the client's memory.
-    fn fetch(&mut self, number: u64, at: TopicPartition) {
+    fn fetch(&mut self, number: u64, at: InputPartition) {
         let place = place_of(at);
         if self.is_down(Self::leader(place)) || self.draw.per_mille(200) {
             return;
@@ -220,7 +211,7 @@ impl World {
 
     fn fetch_all(&mut self, number: u64) {
         let Some(client) = self.clients.get(&number) else { return };
-        let wanted: Vec<TopicPartition> =
+        let wanted: Vec<InputPartition> =
             client.owned.iter().filter(|(_, reading)| !reading.paused).map(|(at, _)| *at).collect();
         let first = self.draw.below(wanted.len().max(1) as u32) as usize;
         for step in 0..wanted.len() {
@@ -265,7 +256,7 @@ impl Member {
     }
 
     /// Changes one partition's reading; what was fetched of it and not delivered is forgotten.
-    fn move_reading(&self, at: TopicPartition, change: impl FnOnce(&mut Reading)) {
+    fn move_reading(&self, at: InputPartition, change: impl FnOnce(&mut Reading)) {
         self.with(|client| {
             client.buffer.retain(|lent| lent.at != at);
             if let Some(reading) = client.owned.get_mut(&at) {
@@ -383,10 +374,10 @@ impl GroupConsumer for Member {
         self.with(|client| client.changes.drain(..).collect()).unwrap_or_default()
     }
 
-    fn assign(&self, partitions: &[TopicPartition]) -> Result<(), Fault> {
+    fn assign(&self, partitions: &[InputPartition]) -> Result<(), Fault> {
         self.seat.note(
             "assigned",
-            [partitions.len() as i64, partitions.first().map_or(-1, |at| at.partition.into())],
+            [partitions.len() as i64, partitions.first().map_or(-1, |at| at.unit.partition.into())],
         );
         self.with(|client| {
             client.asked = !client.changes.is_empty();
@@ -398,10 +389,10 @@ impl GroupConsumer for Member {
         Ok(())
     }
 
-    fn unassign(&self, partitions: &[TopicPartition]) -> Result<(), Fault> {
+    fn unassign(&self, partitions: &[InputPartition]) -> Result<(), Fault> {
         self.seat.note(
             "let go",
-            [partitions.len() as i64, partitions.first().map_or(-1, |at| at.partition.into())],
+            [partitions.len() as i64, partitions.first().map_or(-1, |at| at.unit.partition.into())],
         );
         self.with(|client| {
             client.asked = !client.changes.is_empty();
@@ -412,13 +403,13 @@ impl GroupConsumer for Member {
         Ok(())
     }
 
-    fn pause(&self, partition: i32) -> Result<(), Fault> {
-        Input::ALL.into_iter().try_for_each(|input| self.pause_input(TopicPartition { input, partition }))
+    fn pause(&self, unit: Unit) -> Result<(), Fault> {
+        unit.inputs().try_for_each(|at| self.pause_input(at))
     }
 
-    fn resume(&self, partition: i32, positions: Positions) -> Result<(), Fault> {
-        for (input, position) in Input::ALL.into_iter().zip(positions) {
-            self.move_reading(TopicPartition { input, partition }, |reading| {
+    fn resume(&self, unit: Unit, positions: &Positions) -> Result<(), Fault> {
+        for (at, position) in unit.inputs().zip(positions.iter()) {
+            self.move_reading(at, |reading| {
                 *reading = Reading { paused: false, fetch: position, delivered: position, ..*reading };
             });
         }
@@ -427,7 +418,7 @@ impl GroupConsumer for Member {
         Ok(())
     }
 
-    fn pause_input(&self, at: TopicPartition) -> Result<(), Fault> {
+    fn pause_input(&self, at: InputPartition) -> Result<(), Fault> {
         self.move_reading(at, |reading| {
             reading.paused = true;
             reading.fetch = reading.delivered;
@@ -435,7 +426,7 @@ impl GroupConsumer for Member {
         Ok(())
     }
 
-    fn resume_input(&self, at: TopicPartition) -> Result<(), Fault> {
+    fn resume_input(&self, at: InputPartition) -> Result<(), Fault> {
         self.move_reading(at, |reading| {
             reading.paused = false;
             reading.fetch = reading.delivered;
@@ -443,7 +434,7 @@ impl GroupConsumer for Member {
         Ok(())
     }
 
-    fn behind(&self, at: TopicPartition) -> Option<i64> {
+    fn behind(&self, at: InputPartition) -> Option<i64> {
         let reading = self.with(|client| client.owned.get(&at).copied()).flatten()?;
         Some((reading.high? - reading.delivered.unwrap_or(0)).max(0))
     }
@@ -470,7 +461,7 @@ impl GroupConsumer for Member {
         })
     }
 
-    fn take_ends(&self) -> Vec<(TopicPartition, InputReach)> {
+    fn take_ends(&self) -> Vec<(InputPartition, InputReach)> {
         Vec::new()
     }
 

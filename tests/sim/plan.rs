@@ -1,16 +1,20 @@
 //! What a seed stands for: the size of the cluster, the settings of the worker, the input, and which faults come how
 //! often. Faults are drawn by subset, so that seeds differ in kind and not only in detail.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tillgate::{
     domain::{hashing::Seed, partitioner::Partitioner},
-    kafka::settings::{BatchLimits, Settings},
+    kafka::{
+        port::Flow,
+        settings::{BatchLimits, Settings, Topics},
+    },
     load::draw::Draw,
-    pipeline::{OutcomeEncoding, PartitionOptions},
+    pos::{self, OutcomeEncoding, PartitionOptions},
 };
 
 use super::{input::Shape, world::Rates};
+use crate::support::tally;
 
 /// Outcomes that a cluster with a small limit does not take: those with many messages.
 const LARGE: usize = 1_400;
@@ -39,6 +43,8 @@ pub enum Blow {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
+    /// Partitions of a second flow, where there is one beside the first.
+    pub tally_partitions: Option<i32>,
     /// The test that runs it.
     pub test: &'static str,
     pub partitions: i32,
@@ -146,7 +152,14 @@ impl Plan {
             fault_pause_max: Duration::from_millis(draw.between(200, 5_000).into()),
             faults_for,
             standby: draw.per_mille(300),
+            tally_partitions: draw.per_mille(350).then(|| draw.between(1, 4) as i32),
         }
+    }
+
+    /// The flows, with their numbers of partitions.
+    pub fn flows(&self) -> BTreeMap<&'static Flow, i32> {
+        let tally = self.tally_partitions.map(|partitions| (&tally::FLOW, partitions));
+        [(&pos::FLOW, self.partitions)].into_iter().chain(tally).collect()
     }
 
     /// A run in which nothing goes wrong but that processes crash within transactions, and others take over from them.
@@ -201,8 +214,15 @@ impl Plan {
             batch: self.batch,
             standby: self.standby.into(),
             check_topic_configs: false,
+            topics: self.topics(),
             ..Settings::default()
         }
+    }
+
+    fn topics(&self) -> Topics {
+        let mut topics = Topics::default();
+        topics.flows.extend(self.tally_partitions.map(|_| tally::topics("")));
+        topics
     }
 }
 

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use tillgate::codec::journal::{
     Record, Writer, read_account, read_change, read_record, write_account, write_record,
 };
-use tillgate::kafka::{
-    decider::{Decider, Deciders, Division, InRecord, Interrupted, JournalBatch, Restoring, Sink},
-    partitions::{Live, Partitions, Reading},
+use tillgate::kafka::port::{Flow, Positions, Unit};
+use tillgate::pipeline::{
+    Decider, Deciders, Division, Folded, InRecord, Interrupted, JournalBatch, Model, Restoring, Sink, State,
 };
+use tillgate::pos;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::world::Sim;
+use crate::support::tally;
 
 /// A planted mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,17 +57,25 @@ pub fn is_poison(value: Option<&[u8]>) -> bool {
     xxh3_64(value.unwrap_or_default()).is_multiple_of(POISON_EVERY)
 }
 
-/// A journal record as it is but for its facts.
-pub fn without_facts(record: &[u8]) -> Vec<u8> {
-    let Record { head, changes: (changes, mut rest), accounts } = read_record(record).expect("a record");
-    for _ in 0..changes {
-        read_change(&mut rest).expect("a change");
-    }
+/// A journal record as it is but for its changes.
+pub fn without_facts(unit: Unit, record: &[u8]) -> Vec<u8> {
+    let Record { head, changes: (changes, mut rest), entries } = read_record(record).expect("a record");
     let mut states = Writer::default();
-    for _ in 0..accounts {
-        write_account(&mut states, &read_account(&mut rest).expect("an account"));
+    if *unit.flow == pos::FLOW {
+        for _ in 0..changes {
+            read_change(&mut rest).expect("a change");
+        }
+        for _ in 0..entries {
+            write_account(&mut states, &read_account(&mut rest).expect("an account"));
+        }
+    } else {
+        let mut shops = tally::Tally::default().empty();
+        shops.fold_changes(changes, &mut rest, true).expect("changes");
+        shops = tally::Tally::default().empty();
+        shops.fold_entries(entries, &mut rest).expect("entries");
+        (0..entries as u32).for_each(|slot| shops.write_entry(slot, &mut states));
     }
-    write_record(&head, (0, &[]), (accounts, &states.0))
+    write_record(&head, (0, &[]), (entries, &states.0))
 }
 
 /// What goes wrong around the states of a process.
@@ -78,16 +88,18 @@ pub struct Trouble {
 
 /// The real states, with their trouble.
 pub struct Planted {
-    pub real: Partitions,
+    pub real: Box<dyn Deciders>,
     pub trouble: Trouble,
 }
 
 impl Deciders for Planted {
-    type Decider = PlantedLive;
-    type Restoring = PlantedReading;
+    fn flow(&self) -> &'static Flow {
+        self.real.flow()
+    }
 
-    fn restoring(&self, partition: i32) -> PlantedReading {
-        PlantedReading { real: self.real.restoring(partition), trouble: self.trouble.clone(), last: None }
+    fn restoring(&self, partition: i32) -> Box<dyn Restoring> {
+        let (real, trouble) = (self.real.restoring(partition), self.trouble.clone());
+        Box::new(PlantedReading { real, trouble, last: None })
     }
 
     fn division(&self) -> Division {
@@ -100,14 +112,12 @@ impl Deciders for Planted {
 }
 
 pub struct PlantedReading {
-    real: Reading,
+    real: Box<dyn Restoring>,
     trouble: Trouble,
     last: Option<Vec<u8>>,
 }
 
 impl Restoring for PlantedReading {
-    type Decider = PlantedLive;
-
     fn on_record(&mut self, record: &[u8]) -> Result<(), String> {
         if self.trouble.bug != Some(Bug::RestoreShort) {
             return self.real.on_record(record);
@@ -122,13 +132,17 @@ impl Restoring for PlantedReading {
         self.real.writer()
     }
 
-    fn finish(self) -> Result<PlantedLive, String> {
-        Ok(PlantedLive { real: self.real.finish()?, trouble: self.trouble })
+    fn finish(self: Box<Self>) -> Result<Box<dyn Decider>, String> {
+        Ok(Box::new(PlantedLive { real: self.real.finish()?, trouble: self.trouble }))
+    }
+
+    fn finish_as_it_is(self: Box<Self>) -> Result<Box<dyn Folded>, String> {
+        self.real.finish_as_it_is()
     }
 }
 
 pub struct PlantedLive {
-    real: Live,
+    real: Box<dyn Decider>,
     trouble: Trouble,
 }
 
@@ -179,11 +193,11 @@ impl Decider for PlantedLive {
         self.real.aborted();
     }
 
-    fn positions(&self) -> [Option<i64>; 2] {
+    fn positions(&self) -> Positions {
         self.real.positions()
     }
 
-    fn accounts(&self) -> usize {
-        self.real.accounts()
+    fn entries(&self) -> usize {
+        self.real.entries()
     }
 }

@@ -12,7 +12,9 @@ use tillgate::{
     domain::partitioner::Partitioner,
     kafka::{
         failure::{Destination, Fault, FaultClass, Operation},
-        port::{Header, InboundRecord, Kept, RulesetChange, TopicPartition, TransactionalProducer},
+        port::{
+            Header, InboundRecord, InputPartition, Kept, Outbound, RulesetChange, TransactionalProducer, Unit,
+        },
     },
 };
 
@@ -40,9 +42,9 @@ struct Sending {
     /// What the coordinator was told of in this transaction.
     added: BTreeSet<Place>,
     offsets_added: bool,
-    /// Partitions whose journal it writes, and the positions that it has taken in.
-    decides: BTreeSet<i32>,
-    positions: Vec<(TopicPartition, i64)>,
+    /// Units whose journal it writes, and the positions that it has taken in.
+    decides: BTreeSet<Unit>,
+    positions: Vec<(InputPartition, i64)>,
     /// Number of the next batch; the last one that was numbered is sent again under the same.
     batch: u64,
     failure: Option<Fault>,
@@ -67,12 +69,12 @@ fn fault(operation: Operation, class: FaultClass, text: &str) -> Fault {
 
 /// Where a record is for whose size its topic does not take it.
 fn too_large(world: &World, topic: Topic, record: &Record) -> Option<Destination> {
-    let (destination, most) = match topic {
-        Topic::Outcomes => (Destination::Outcomes, world.limits.outcomes),
-        Topic::DeadLetters => (Destination::DeadLetters, world.limits.dead_letters),
+    let destination = match topic {
+        Topic::Output(flow, output) => Destination::Output(flow, output),
+        Topic::DeadLetters(flow) => Destination::DeadLetters(flow),
         _ => return None,
     };
-    (record.bytes() > most).then_some(destination)
+    (record.bytes() > world.limits.of(destination)).then_some(destination)
 }
 
 fn refused_for_size(operation: Operation, destination: Destination) -> Fault {
@@ -101,6 +103,12 @@ impl Producer {
                 return Err(fault(Operation::Init, FaultClass::Retriable, "no answer to InitProducerId"));
             }
         }
+    }
+
+    /// Where a key belongs among the partitions of a flow.
+    fn home(&self, unit: Unit, key: &[u8]) -> i32 {
+        let partitions = self.seat.world().flows[unit.flow] as u32;
+        Partitioner::Murmur2.partition_of(key, partitions) as i32
     }
 
     fn who(&self) -> Identity {
@@ -153,7 +161,7 @@ impl Producer {
         self.seat.step();
         let now = {
             let mut world = self.seat.world();
-            if world.bug == Some(Bug::PublishOutside) && place.0 == Topic::Outcomes {
+            if world.bug == Some(Bug::PublishOutside) && matches!(place.0, Topic::Output(..)) {
                 world.log(place).append(None, record);
                 return Ok(());
             }
@@ -324,7 +332,7 @@ impl Producer {
         }
     }
 
-    fn commit_offsets(&self, positions: &[(TopicPartition, i64)], member: (u64, i32)) -> Result<(), Fault> {
+    fn commit_offsets(&self, positions: &[(InputPartition, i64)], member: (u64, i32)) -> Result<(), Fault> {
         let who = self.who();
         let begun = self.seat.now();
         self.ask(Operation::Offsets, World::coordinator(&who.id), begun, |world| world.add_offsets(&who))?;
@@ -374,9 +382,16 @@ impl TransactionalProducer<Member> for Producer {
         Ok(())
     }
 
-    fn outcome(&self, partition: i32, key: &[u8], value: &[u8]) -> Result<(), Fault> {
-        let record = Record { key: Some(key.to_vec()), value: Some(value.to_vec()), ..Record::default() };
-        self.queue((Topic::Outcomes, partition), record)
+    fn send(&self, unit: Unit, outbound: &Outbound<'_>) -> Result<(), Fault> {
+        let Outbound { output, partition, key, value, headers } = *outbound;
+        let record = Record {
+            key: Some(key.to_vec()),
+            value: value.map(<[u8]>::to_vec),
+            headers: headers.iter().map(|header| (header.name, header.value.to_vec())).collect(),
+            ..Record::default()
+        };
+        let partition = partition.unwrap_or_else(|| self.home(unit, key));
+        self.queue((Topic::Output(unit.flow, output), partition), record)
     }
 
     fn dead_letter(&self, record: &Lent, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault> {
@@ -395,30 +410,29 @@ impl TransactionalProducer<Member> for Producer {
             }
         }
         letter.headers.extend(headers.iter().map(|header| (header.name, header.value.to_vec())));
-        let partitions = self.seat.world().partitions;
-        let partition =
-            Partitioner::Murmur2.partition_of(record.key().unwrap_or_default(), partitions as u32) as i32;
-        self.queue((Topic::DeadLetters, partition), letter)
+        let unit = record.source().unit;
+        let partition = self.home(unit, record.key().unwrap_or_default());
+        self.queue((Topic::DeadLetters(unit.flow), partition), letter)
     }
 
-    fn journal(&self, partition: i32, record: &[u8]) -> Result<(), Fault> {
+    fn journal(&self, unit: Unit, record: &[u8]) -> Result<(), Fault> {
         let record = Record {
             value: Some(record.to_vec()),
             headers: vec![(WRITER_HEADER, self.who.borrow().id.clone().into_bytes())],
             ..Record::default()
         };
-        self.sending.borrow_mut().decides.insert(partition);
-        self.queue((Topic::Journal, partition), record)
+        self.sending.borrow_mut().decides.insert(unit);
+        self.queue((Topic::Journal(unit.flow), unit.partition), record)
     }
 
-    fn ruleset_change(&self, partition: i32, change: &RulesetChange) -> Result<(), Fault> {
-        let (key, value) = write_change(partition, change);
+    fn ruleset_change(&self, unit: Unit, change: &RulesetChange) -> Result<(), Fault> {
+        let (key, value) = write_change(unit.flow.name, unit.partition, change);
         let record =
             Record { key: Some(key.into_bytes()), value: Some(value.into_bytes()), ..Record::default() };
         self.queue((Topic::Rulesets, 0), record)
     }
 
-    fn offsets(&self, positions: &[(TopicPartition, i64)], membership: &(u64, i32)) -> Result<(), Fault> {
+    fn offsets(&self, positions: &[(InputPartition, i64)], membership: &(u64, i32)) -> Result<(), Fault> {
         self.check(Operation::Offsets)?;
         self.sending.borrow_mut().positions = positions.to_vec();
         let bug = self.seat.world().bug;

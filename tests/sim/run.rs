@@ -14,23 +14,26 @@ use tillgate::{
     engine::Engine,
     kafka::{
         self,
+        failure::Destination,
         health::Health,
-        partitions::Partitions,
-        port::{Input, MessageLimits, TopicPartition},
+        port::{InputPartition, MessageLimits, Unit},
+        units::Units,
     },
+    pipeline::Deciders,
+    pos,
 };
 
 use super::{
     broker::SimBroker,
     checker, input,
-    log::Topic,
+    log::{Log, Place, Topic},
     plan::{Blow, Plan},
     planted::{Bug, Planted, Trouble},
     producer::Limits,
     scheduler::{Process, Scheduler, panics},
     world::{Job, NODES, Seat, Sim, World},
 };
-use crate::support::stream;
+use crate::support::{stream, tally};
 
 /// Once faults have ended, everything must be decided within this.
 const LIVENESS: Duration = Duration::from_secs(180);
@@ -118,10 +121,15 @@ impl Conductor {
             instance: self.plan.named.then_some(instance),
             own_ids: (0..settings.workers).map(|worker| settings.transactional_id(worker)).collect(),
         };
-        let real =
-            Partitions::new(Arc::clone(engine), self.plan.options.clone(), stream::SCHEMAS_SHARED.clone());
+        let setup =
+            pos::Setup::new(Arc::clone(engine), self.plan.options.clone(), stream::SCHEMAS_SHARED.clone());
+        let mut real: Vec<Box<dyn Deciders>> = vec![Box::new(Units::of(setup))];
+        if let Some(partitions) = self.plan.tally_partitions {
+            real.push(Box::new(Units::of(tally::Setup(tally::settings(partitions as u32)))));
+        }
         let trouble = Trouble { sim: Arc::clone(&self.sim), bug: self.bug, poison: self.plan.poison };
-        let deciders = Planted { real, trouble };
+        let planted = |real| -> Arc<dyn Deciders> { Arc::new(Planted { real, trouble: trouble.clone() }) };
+        let flows: Vec<Arc<dyn Deciders>> = real.into_iter().map(planted).collect();
         let running = Running {
             process: Arc::clone(&process),
             stop: Arc::default(),
@@ -131,7 +139,7 @@ impl Conductor {
         let (stop, ended) = (Arc::clone(&running.stop), Arc::clone(&running.ended));
         let health = Arc::clone(&running.health);
         let job = move || {
-            kafka::run_on(Arc::new(broker), settings, Arc::new(deciders), health, &stop);
+            kafka::run_on(Arc::new(broker), settings, flows, health, &stop);
             ended.store(true, Ordering::Relaxed);
         };
         world.spawned.push_back(Job { process: Some(process), job: Box::new(job) });
@@ -331,13 +339,13 @@ impl Conductor {
     }
 }
 
-fn ends(world: &World) -> Vec<(TopicPartition, i64)> {
-    let of = |input, topic: Topic| {
-        world.logs.iter().filter(move |((found, _), _)| *found == topic).map(move |((_, partition), log)| {
-            (TopicPartition { input, partition: *partition }, log.end_of_committed())
-        })
+fn ends(world: &World) -> Vec<(InputPartition, i64)> {
+    let input = |((topic, partition), log): (&Place, &Log)| {
+        let Topic::Input(flow, input) = *topic else { return None };
+        let unit = Unit { flow, partition: *partition };
+        Some((InputPartition { unit, input }, log.end_of_committed()))
     };
-    of(Input::PosEvents, Topic::PosEvents).chain(of(Input::AccountEvents, Topic::AccountEvents)).collect()
+    world.logs.iter().filter_map(input).collect()
 }
 
 fn all_decided(world: &World) -> bool {
@@ -354,16 +362,18 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Report {
 /// Runs a plan, likewise.
 pub fn run_plan(plan: Plan, bug: Option<Bug>) -> Report {
     let seed = plan.seed;
-    let mut world = World::new(seed, plan.partitions);
+    let mut world = World::new(seed, plan.flows());
     world.rates = plan.rates;
     world.bug = bug;
     world.group.session_timeout = plan.session_timeout;
     world.group.replaces = plan.replaces;
     world.group.eager = plan.eager;
-    world.limits = MessageLimits {
-        outcomes: plan.outcome_bytes_max.unwrap_or(usize::MAX),
-        dead_letters: plan.letter_bytes_max.unwrap_or(usize::MAX),
-    };
+    let limits = [
+        (Destination::Output(&pos::FLOW, 0), plan.outcome_bytes_max),
+        (Destination::DeadLetters(&pos::FLOW), plan.letter_bytes_max),
+    ];
+    let limits = limits.into_iter().filter_map(|(destination, most)| Some((destination, most?)));
+    world.limits = MessageLimits(limits.collect());
     world.tells_limits = plan.tells_limits;
     let sim = Sim::new(world);
     let fed = Arc::new(AtomicBool::new(false));

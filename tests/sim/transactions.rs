@@ -129,7 +129,7 @@ impl World {
             found.epoch += 1;
             let producer = found.producer;
             self.fault(0, "transaction timed out");
-            let held = self.group.pending_partitions(producer);
+            let held = self.group.pending_units(producer);
             self.waited_out += u64::from(self.is_waited_for(held.into_iter()));
             self.prepare(id, false);
         }

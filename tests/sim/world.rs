@@ -9,7 +9,7 @@ use std::{
 };
 
 use tillgate::{
-    kafka::port::{MessageLimits, TopicPartition},
+    kafka::port::{Flow, InputPartition, MessageLimits, Unit},
     load::draw::Draw,
 };
 use xxhash_rust::xxh3::Xxh3;
@@ -80,7 +80,8 @@ type Timer = Box<dyn FnOnce(&mut World) + Send>;
 pub struct World {
     pub now: Duration,
     pub draw: Draw,
-    pub partitions: i32,
+    /// How many partitions each flow has.
+    pub flows: BTreeMap<&'static Flow, i32>,
     pub logs: BTreeMap<Place, Log>,
     pub transactional: BTreeMap<String, Transactional>,
     pub group: Group,
@@ -99,19 +100,19 @@ pub struct World {
     pub news: bool,
     /// Transactions that senders of input have open.
     pub senders: u32,
-    /// Largest outcome and largest dead letter that the cluster takes, and whether it says so.
+    /// Largest messages that the cluster takes, and whether it says so.
     pub limits: MessageLimits,
     pub tells_limits: bool,
-    /// Turns so far that decided on a partition in vain, by its number.
-    in_vain: Vec<u64>,
+    /// Turns so far that decided on a unit in vain.
+    in_vain: BTreeMap<Unit, u64>,
     /// How many there had been when a record was delivered that is not passed yet.
-    met: BTreeMap<(TopicPartition, i64), u64>,
+    met: BTreeMap<(InputPartition, i64), u64>,
     /// The most turns that were in vain before a record was passed.
     pub in_vain_max: u64,
     /// How long after the last fault everything was decided.
     pub recovered_after: Duration,
-    /// Restores that were told that their partition's positions are held: whose, and since when.
-    pub waits: BTreeMap<i32, (Arc<Process>, Duration)>,
+    /// Restores that were told that their unit's positions are held: whose, and since when.
+    pub waits: BTreeMap<Unit, (Arc<Process>, Duration)>,
     /// Transactions that timed out with positions that a restore had waited for.
     pub waited_out: u64,
     /// Faults so far, by kind.
@@ -123,16 +124,17 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, partitions: i32) -> Self {
-        let topics =
-            [Topic::PosEvents, Topic::AccountEvents, Topic::Outcomes, Topic::DeadLetters, Topic::Journal];
-        let places =
-            topics.into_iter().flat_map(|topic| (0..partitions).map(move |partition| (topic, partition)));
+    pub fn new(seed: u64, flows: BTreeMap<&'static Flow, i32>) -> Self {
+        let of_flow = |(flow, partitions): (&&'static Flow, &i32)| {
+            let partitions = *partitions;
+            Topic::all(flow).flat_map(move |topic| (0..partitions).map(move |partition| (topic, partition)))
+        };
+        let places = flows.iter().flat_map(of_flow);
         Self {
             now: Duration::from_secs(1),
             draw: Draw::of_slot(seed, 1),
-            partitions,
             logs: places.chain([(Topic::Rulesets, 0)]).map(|place| (place, Log::default())).collect(),
+            flows,
             transactional: BTreeMap::new(),
             group: Group::default(),
             clients: BTreeMap::new(),
@@ -147,9 +149,9 @@ impl World {
             spawned: VecDeque::new(),
             news: false,
             senders: 0,
-            limits: MessageLimits::UNKNOWN,
+            limits: MessageLimits::default(),
             tells_limits: false,
-            in_vain: vec![0; partitions as usize],
+            in_vain: BTreeMap::new(),
             met: BTreeMap::new(),
             in_vain_max: 0,
             recovered_after: Duration::ZERO,
@@ -225,42 +227,42 @@ impl World {
     }
 
     /// A record is delivered to a worker.
-    pub fn met(&mut self, at: TopicPartition, offset: i64) {
-        let before = self.in_vain[at.partition as usize];
+    pub fn met(&mut self, at: InputPartition, offset: i64) {
+        let before = self.in_vain.get(&at.unit).copied().unwrap_or(0);
         self.met.entry((at, offset)).or_insert(before);
     }
 
-    /// A transaction that decided on these partitions was aborted.
-    pub fn was_in_vain(&mut self, partitions: impl Iterator<Item = i32>) {
-        partitions.for_each(|partition| self.in_vain[partition as usize] += 1);
+    /// A transaction that decided on these units was aborted.
+    pub fn was_in_vain(&mut self, units: impl Iterator<Item = Unit>) {
+        units.for_each(|unit| *self.in_vain.entry(unit).or_default() += 1);
     }
 
     /// What lies before these positions is committed.
-    pub fn passed(&mut self, positions: &[(TopicPartition, i64)]) {
+    pub fn passed(&mut self, positions: &[(InputPartition, i64)]) {
         for (at, position) in positions {
-            let now = self.in_vain[at.partition as usize];
+            let now = self.in_vain.get(&at.unit).copied().unwrap_or(0);
             let passed = self.met.extract_if((*at, 0)..(*at, *position), |_, _| true);
             let most = passed.map(|(_, before)| now - before).max();
             self.in_vain_max = self.in_vain_max.max(most.unwrap_or(0));
         }
     }
 
-    /// A restore of `process` is told that its partition's positions are held.
-    pub fn told_to_wait(&mut self, partition: i32, process: &Arc<Process>) {
+    /// A restore of `process` is told that its unit's positions are held.
+    pub fn told_to_wait(&mut self, unit: Unit, process: &Arc<Process>) {
         let since = self.now;
-        match self.waits.get(&partition) {
+        match self.waits.get(&unit) {
             Some((by, _)) if by.number == process.number => return,
-            _ => self.waits.insert(partition, (Arc::clone(process), since)),
+            _ => self.waits.insert(unit, (Arc::clone(process), since)),
         };
-        let journal = self.log((Topic::Journal, partition));
+        let journal = self.log((Topic::Journal(unit.flow), unit.partition));
         if journal.stable() == journal.high() {
             self.fault(process.number, "positions held without a journal record");
         }
     }
 
-    /// Whether a restore that goes on has waited for these partitions' positions for longer than fencing takes.
-    pub fn is_waited_for(&self, partitions: impl Iterator<Item = i32>) -> bool {
-        let waiting = partitions.filter_map(|partition| self.waits.get(&partition));
+    /// Whether a restore that goes on has waited for these units' positions for longer than fencing takes.
+    pub fn is_waited_for(&self, units: impl Iterator<Item = Unit>) -> bool {
+        let waiting = units.filter_map(|unit| self.waits.get(&unit));
         waiting
             .filter(|(process, _)| !process.crashed.load(Ordering::Relaxed))
             .any(|(_, since)| self.now - *since >= FENCED_WITHIN)
@@ -323,7 +325,7 @@ impl World {
 
     /// The node that leads a partition.
     pub fn leader((topic, partition): Place) -> usize {
-        (topic as usize + partition as usize) % NODES
+        (topic.number() + partition as usize) % NODES
     }
 
     /// The node that a transactional id's coordinator is on.

@@ -11,7 +11,7 @@ use rdkafka::bindings::{
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaRespErr;
-use tillgate::kafka::rights::{Needed, Resource, Right};
+use tillgate::kafka::cluster::rights::{Needed, Resource, Right};
 
 use super::Kafka;
 

@@ -12,7 +12,7 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
 use tillgate::load::{Content, Generated, MistakeShares, Settings, World};
-use tillgate::pipeline::{Input, Partition, PartitionOptions};
+use tillgate::pos::{Input, Partition, PartitionOptions};
 
 /// Settings under which a short history sees every way a hold can end, and accounts that open by themselves.
 pub const SETS: [&str; 4] = [

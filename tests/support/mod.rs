@@ -10,6 +10,7 @@ pub mod proxy;
 mod records;
 pub mod scene;
 pub mod stream;
+pub mod tally;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tillgate::kafka::decider::Deciders;
+use tillgate::kafka::cluster::topics;
 use tillgate::kafka::failure::Fault;
 use tillgate::kafka::health::{Health, PartitionHealth};
 use tillgate::kafka::settings::{Settings, Topics};
-use tillgate::kafka::{client::Cluster, run, topics};
+use tillgate::kafka::{client::Cluster, run};
+use tillgate::pipeline::Deciders;
 
 use super::{Kafka, eventually};
 
@@ -29,16 +30,15 @@ pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
     };
     let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
     let big = &[("max.message.bytes", "8388608")];
-    for topic in [&settings.topics.pos_events, &settings.topics.account_events] {
+    for topic in settings.topics.inputs() {
         kafka.create_topic(topic, partitions as i32, big);
     }
-    let layout = topics::Layout { partitions, replication: 0, retention: [None; 4], times: None };
+    let layout = &topics::Layout { partitions, ..topics::Layout::default() };
     // One broker may not have heard yet of the topics that another one shows.
     let rows = eventually(WITHIN, "every broker to show the inputs", || {
         let rows = topics::plan(cluster.admin(), &settings, layout).ok()?;
-        let inputs = [&settings.topics.pos_events, &settings.topics.account_events];
-        let is_made =
-            |row: &topics::Row| row.action == topics::Action::Create && inputs.contains(&&row.topic);
+        let is_input = |topic: &str| settings.topics.inputs().any(|input| input == topic);
+        let is_made = |row: &topics::Row| row.action == topics::Action::Create && is_input(&row.topic);
         (!rows.iter().any(is_made)).then_some(rows)
     });
     topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");
@@ -48,14 +48,13 @@ pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
 
 /// The topics of the group of this name.
 pub fn named(name: &str) -> Topics {
-    Topics {
-        pos_events: format!("{name}.events"),
-        account_events: format!("{name}.accounts"),
-        pos_outcomes: format!("{name}.outcomes"),
-        dead_letters: format!("{name}.dead"),
-        journal: format!("{name}.journal"),
-        rulesets: format!("{name}.rulesets"),
-    }
+    Topics::of_pos(
+        [format!("{name}.events"), format!("{name}.accounts")],
+        format!("{name}.outcomes"),
+        format!("{name}.dead"),
+        format!("{name}.journal"),
+        format!("{name}.rulesets"),
+    )
 }
 
 /// A running process, in a thread; it ends when dropped.
@@ -67,12 +66,18 @@ pub struct Running {
 
 impl Running {
     /// Starts one that decides by `deciders`.
-    pub fn start<D: Deciders>(settings: &Settings, deciders: Arc<D>) -> Self {
+    pub fn start<D: Deciders + 'static>(settings: &Settings, deciders: Arc<D>) -> Self {
+        Self::start_all(settings, vec![deciders])
+    }
+
+    /// The same for several flows, in the order of the settings.
+    pub fn start_all(settings: &Settings, flows: Vec<Arc<dyn Deciders>>) -> Self {
         let health = Arc::new(Health::new(settings.workers));
         let stop = Arc::new(AtomicBool::new(false));
         let (settings, its_health, its_stop) = (settings.clone(), Arc::clone(&health), Arc::clone(&stop));
-        let thread =
-            std::thread::spawn(move || run(settings, "of a test", |_| deciders, its_health, &its_stop));
+        let thread = std::thread::spawn(move || {
+            run(settings, "of a test", Box::new(|_| flows), its_health, &its_stop)
+        });
         Running { health, stop, thread: Some(thread) }
     }
 
@@ -86,7 +91,7 @@ impl Running {
     pub fn active(&self) -> Vec<i32> {
         let partitions = self.health.partitions().into_iter();
         let active = partitions.filter(|(_, health)| *health == PartitionHealth::Active);
-        active.map(|(number, _)| number).collect()
+        active.map(|(unit, _)| unit.partition).collect()
     }
 
     /// Waits until it decides on so many partitions, and has no other.
@@ -100,7 +105,8 @@ impl Running {
     /// Waits until a partition stands still for a reason with this part.
     pub fn await_blocked(&self, partition: i32, part: &str) {
         eventually(WITHIN, &format!("partition {partition} to be blocked: {part}"), || {
-            match self.health.partitions().get(&partition)? {
+            let partitions = self.health.partitions();
+            match partitions.iter().find(|(unit, _)| unit.partition == partition)?.1 {
                 PartitionHealth::Blocked(text) if text.contains(part) => Some(()),
                 _ => None,
             }

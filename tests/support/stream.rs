@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use tillgate::checks::Check;
 use tillgate::codec::KnownSchemas;
 use tillgate::config::{Sources, load};
+use tillgate::domain::code::Code;
 use tillgate::domain::hashing::Seed;
 use tillgate::domain::ids::TransactionId;
 use tillgate::domain::outcome::{Message, Outcome};
@@ -12,7 +14,8 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::{Amount, enums::Verdict};
 use tillgate::engine::Engine;
-use tillgate::pipeline::{InRecord, Input, Misplaced, OutcomeEncoding, Output, Partition, PartitionOptions};
+use tillgate::pipeline::{InRecord, Misplaced, Outbound, Output};
+use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions, Pos};
 
 /// The schemas of the contract; no other is asked for.
 pub static SCHEMAS: LazyLock<KnownSchemas> =
@@ -73,7 +76,7 @@ impl Fed {
 
     pub fn record(&self) -> InRecord<'_> {
         InRecord {
-            input: self.input,
+            input: self.input as usize,
             partition: self.partition,
             offset: self.offset,
             timestamp_millis: self.timestamp_millis,
@@ -103,8 +106,14 @@ pub struct Said {
 
 impl Said {
     pub fn codes(&self) -> Vec<&'static str> {
-        self.messages.iter().map(|message| message.code).collect()
+        self.messages.iter().map(|message| of_the_catalogue(&message.code)).collect()
     }
+}
+
+/// The code's text, for as long as the catalogue stands.
+pub fn of_the_catalogue(code: &Code) -> &'static str {
+    let known = Check::codes().into_iter().find(|known| *known == code.as_str());
+    known.unwrap_or_else(|| panic!("{code} is not in the catalogue"))
 }
 
 /// A dead letter: the record, code and message.
@@ -121,8 +130,9 @@ pub struct Published {
     at: Option<(Input, i64)>,
 }
 
-impl Output for Published {
-    fn outcome(&mut self, outcome: &Outcome<'_>, key: &[u8], value: &[u8]) {
+impl Output<Pos> for Published {
+    fn send(&mut self, outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
+        let (key, value) = (outbound.key, outbound.value.unwrap_or_default());
         assert_eq!(key, outcome.account_number.as_bytes(), "the outcome's key is its account");
         self.outcomes.push(Said {
             source: self.at.expect("a record at hand"),
@@ -139,11 +149,11 @@ impl Output for Published {
     }
 
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
-        self.dead_letters.push(((record.input, record.offset), code, message.to_owned()));
+        self.dead_letters.push(((Input::at(record.input), record.offset), code, message.to_owned()));
     }
 
     fn misplaced(&mut self, record: &InRecord<'_>, misplaced: &Misplaced) {
-        self.misplaced.push((record.input, misplaced.belongs_on, misplaced.fits_other));
+        self.misplaced.push((Input::at(record.input), misplaced.belongs_on, misplaced.fits_other));
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tillgate::codec::{decode_account_event, decode_pos_event};
 use tillgate::domain::account_event::{AccountChange, AccountEvent as Decoded};
-use tillgate::pipeline::{Partition as Pipeline, PartitionOptions, Restore};
+use tillgate::pos::{Partition as Pipeline, PartitionOptions, Restore};
 
 use crate::checker::{AccountEvent, Event, Evidence, Outcome, Partition, Standing, Topic};
 use crate::support::scene::{Scene, WITHIN};
@@ -211,7 +211,7 @@ fn fold(scene: &Scene, partitions: &mut [Partition]) {
     });
     for (restore, partition) in restores.into_iter().zip(partitions) {
         let restored = restore.finish().unwrap_or_else(|fault| panic!("the journal: {fault}"));
-        partition.journal = restored.positions();
+        partition.journal = [0, 1].map(|input| restored.positions()[input]);
         let standing = |account: &tillgate::state::Account| Standing {
             balance: account.balance.ten_thousandths(),
             revision: account.revision,

@@ -9,7 +9,7 @@ use crate::archive::{
 use crate::cli::Common;
 use crate::domain::visible::visible;
 use crate::kafka::client::{Cluster, Dump, Isolation, Span};
-use crate::kafka::rights::{self, Task};
+use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::{Settings, Topics};
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 use std::collections::BTreeMap;
@@ -144,7 +144,7 @@ fn look(
     }
     // The journals first, before a running tillgate trims what is to be exported of them. Of the others the longest, so
     // that no thread is left alone with one at the end.
-    found.spans.sort_by_key(|span| (span.topic != settings.topics.journal, span.begin - span.end));
+    found.spans.sort_by_key(|span| (span.topic != settings.topics.journal(), span.begin - span.end));
     Ok(found)
 }
 
@@ -152,15 +152,15 @@ fn look(
 /// their ends are never before its own: the journal tells of rulesets, dead letters and outcomes, and these of inputs.
 fn in_order<'a>(topics: &'a Topics, wanted: &'a [String]) -> Vec<&'a str> {
     let own = [
-        &topics.journal,
-        &topics.rulesets,
-        &topics.dead_letters,
-        &topics.pos_outcomes,
-        &topics.account_events,
-        &topics.pos_events,
+        topics.journal(),
+        topics.rulesets.as_str(),
+        topics.dead_letters(),
+        topics.pos_outcomes(),
+        topics.account_events(),
+        topics.pos_events(),
     ];
     if wanted.is_empty() {
-        return own.map(String::as_str).into();
+        return own.into();
     }
     let mut names: Vec<&str> = wanted.iter().map(String::as_str).collect();
     names.sort_by_key(|name| (own.iter().position(|topic| topic == name), *name));

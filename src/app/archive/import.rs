@@ -11,7 +11,7 @@ use crate::archive::{Archive, ArchivedPartition, ArchivedTopic};
 use crate::cli::Common;
 use crate::domain::record::TopicRecord;
 use crate::kafka::client::{Cluster, EventProducer, TopicState};
-use crate::kafka::rights::{self, Task};
+use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings;
 use indicatif::{HumanCount, ProgressBar};
 use std::collections::{BTreeMap, BTreeSet};

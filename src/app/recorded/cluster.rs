@@ -7,10 +7,11 @@
 
 use super::{Each, Recording};
 use crate::kafka::client::{self, Dump, Isolation, Span};
+use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
-use crate::kafka::port::Positions;
-use crate::kafka::rights::{self, Task};
+use crate::kafka::port::{Positions, Unit};
 use crate::kafka::settings::Settings;
+use crate::pos::FLOW;
 use crate::replay::{Kept, Recorded, ReplayError, Source};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,20 +46,21 @@ impl Cluster {
         let cluster = Arc::new(client::Cluster::new(Arc::clone(&settings))?);
         rights::verify(&cluster, &settings, Task::Replay)?;
         let names = &settings.topics;
-        let wanted = [&*names.pos_events, &*names.account_events, &*names.pos_outcomes, &*names.journal];
+        let wanted = [names.pos_events(), names.account_events(), names.pos_outcomes(), names.journal()];
         let found = cluster.admin().topics(&wanted, false)?;
         if let Some(missing) = wanted.iter().find(|name| !found.contains_key(**name)) {
             let text =
                 format!("there is no topic {missing}: a replay needs it, see the settings in [topics]");
             return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
         }
-        let count = found[&names.pos_events].partitions;
+        let count = found[names.pos_events()].partitions;
         let all: Vec<i32> = match partitions {
             [] => (0..i32::try_from(count).unwrap_or(i32::MAX)).collect(),
             some => some.iter().copied().map(i32::from).collect(),
         };
         if let Some(beyond) = all.iter().find(|partition| **partition as usize >= count) {
-            let text = format!("topic {} has partitions 0 to {}, not {beyond}", names.pos_events, count - 1);
+            let text =
+                format!("topic {} has partitions 0 to {}, not {beyond}", names.pos_events(), count - 1);
             return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
         }
         let input_partitions = u32::try_from(count).unwrap_or(0);
@@ -73,16 +75,16 @@ impl Cluster {
 
     fn spans_of(&self, partition: i32) -> Result<Spans, Fault> {
         let names = &self.settings.topics;
-        let settled = self.client.ends(&names.pos_outcomes, partition)?.stable;
+        let settled = self.client.ends(names.pos_outcomes(), partition)?.stable;
         let before = self.group(partition)?;
-        let journal = self.settled_span(&names.journal, partition)?;
+        let journal = self.settled_span(names.journal(), partition)?;
         let after = self.group(partition)?;
-        let outcomes = self.settled_span(&names.pos_outcomes, partition)?;
+        let outcomes = self.settled_span(names.pos_outcomes(), partition)?;
         let input = |topic: &str| {
             let ends = self.client.ends(topic, partition)?;
             Ok::<_, Fault>(Span { topic: topic.to_owned(), partition, begin: ends.start, end: ends.stable })
         };
-        let inputs = [input(&names.pos_events)?, input(&names.account_events)?];
+        let inputs = [input(names.pos_events())?, input(names.account_events())?];
         Ok(Spans { partition, inputs, outcomes, settled, journal, group: [before, after] })
     }
 
@@ -110,7 +112,7 @@ impl Cluster {
     fn group(&self, partition: i32) -> Result<Positions, Fault> {
         let mut tries = self.patience();
         loop {
-            match self.client.group_positions(partition) {
+            match self.client.group_positions(Unit { flow: &FLOW, partition }) {
                 Err(fault) if fault.class == FaultClass::Retriable && tries > 0 => {
                     tries -= 1;
                     std::thread::sleep(LOOK_AGAIN);
@@ -178,7 +180,7 @@ impl Recording for Cluster {
             outcomes: source(&self.client, spans.outcomes.clone())?,
             settled: spans.settled,
             journal: Some(journal),
-            group: Some(spans.group),
+            group: Some(spans.group.clone()),
         })
     }
 }

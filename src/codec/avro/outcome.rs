@@ -40,7 +40,7 @@ pub fn write_outcome(outcome: &Outcome<'_>, out: &mut Vec<u8>) {
 
 fn message(message: &Message, out: &mut Vec<u8>) {
     size(message.kind.index(), out);
-    text(message.code, out);
+    text(message.code.as_str(), out);
     text(&message.message, out);
     optional_text(message.customer_message.as_deref(), out);
     size(message.action.index(), out);

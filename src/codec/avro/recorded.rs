@@ -4,8 +4,9 @@
 use super::input::Input;
 use super::skip::no_branch;
 use crate::codec::fault::{Fault, Read};
-use crate::codec::recorded::{FIELDS_MAX, Place, amount, too_many_fields};
+use crate::codec::recorded::{FIELDS_MAX, POSITIONS_MAX, Place, amount, too_many_fields};
 use crate::domain::enums::{ActionCode, EventType, MessageType, Verdict};
+use smallvec::SmallVec;
 
 /// Where the outcome says it comes from; none where the datum is not one of ours.
 pub fn outcome_place(datum: &[u8]) -> Option<Place<'_>> {
@@ -19,14 +20,15 @@ fn read_place<'a>(input: &mut Input<'a, '_>) -> Read<Place<'a>> {
     let offset = input.long()?;
     let _timestamp = input.long()?;
     let _revision = input.long()?;
-    let mut other = None;
-    list(input, |input, _| {
-        input.text()?;
-        other = Some(input.long()?);
+    let mut positions = SmallVec::new();
+    list(input, |input, index| {
+        let position = (input.text()?, input.long()?);
+        if index < POSITIONS_MAX {
+            positions.push(position);
+        }
         Ok(())
     })?;
-    let other = other.ok_or_else(|| Fault::unreadable("no positions"))?;
-    Ok(Place { topic, partition, offset, other })
+    Ok(Place { topic, partition, offset, positions })
 }
 
 /// Every field with its path, as JSON writes its value.

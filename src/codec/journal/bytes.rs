@@ -1,6 +1,6 @@
 //! The small pieces of the journal's bytes: variable-length integers, texts, options.
 
-use super::JournalFault;
+use super::{JournalFault, VERSION};
 
 /// Appends to a buffer.
 #[derive(Debug, Default)]
@@ -63,13 +63,32 @@ impl Writer {
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
+    version: u8,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads these bytes.
+    /// Reads these bytes, written as they are today.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, version: VERSION }
+    }
+
+    /// Reads what follows as bytes of that version.
+    #[must_use]
+    pub fn of_version(self, version: u8) -> Self {
+        Self { version, ..self }
+    }
+
+    /// The version that the bytes are of.
+    #[must_use]
+    pub fn version(&self) -> u8 {
+        self.version
+    }
+
+    /// How many bytes are left.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rest.len()
     }
 
     /// Whether all was read.

@@ -1,13 +1,15 @@
-//! The bytes of the state journal: one record per transaction and partition, split where it grows too long.
+//! The bytes of the state journal: one record per transaction and unit, split where it grows too long.
 //!
-//! A record is a head (whose state, which transaction, positions, stream time, rotation), the facts
-//! of the batch, and a checkpoint slice: the full state of the next accounts of the rotation.
+//! A record is a head (whose state, which transaction, positions, stream time, rotation), the changes
+//! of the batch, and a checkpoint slice: the next entries of the rotation as a whole. What changes and entries are is the
+//! flow's: `facts` and `snapshot` are those of POS events.
 //!
-//! Version 2 is written; whatever was written stays readable. Version 1 knew neither ruleset nor number of partitions
-//! nor `resets`.
+//! Version 3 is written; whatever was written stays readable. Version 2 knew one flow, of two inputs, and kept messages
+//! by the number of their check; version 1 neither ruleset nor number of partitions nor `resets`.
 
 mod bytes;
 mod facts;
+mod numbered;
 mod snapshot;
 
 pub use bytes::{Reader, Writer};
@@ -15,10 +17,14 @@ pub use facts::{read_change, read_change_into, write_change};
 pub use snapshot::{read_account, write_account};
 
 use crate::domain::Micros;
+use crate::domain::flow::Positions;
 use crate::domain::partitioner::Partitioner;
 
 /// The version that is written.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
+/// The flow of versions 1 and 2, and how many inputs it has.
+pub const FIRST_FLOW: &str = "pos";
+const FIRST_FLOW_INPUTS: usize = 2;
 
 /// Why a journal record cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +45,9 @@ pub enum JournalFault {
 /// What stands at the head of every record.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Head {
-    /// The input partition whose state this is.
+    /// The name of the flow whose state this is.
+    pub flow: String,
+    /// The partition whose state this is.
     pub partition: i32,
     /// How many partitions the inputs had when it was written: a key belongs to a partition only among so many. 0: not
     /// known (version 1).
@@ -48,7 +56,7 @@ pub struct Head {
     pub partitioner: Option<Partitioner>,
     /// Hash of the ruleset that decided the batch. 0: not known (version 1).
     pub ruleset: u128,
-    /// Number of the transaction in this partition's journal, from 1, without gaps.
+    /// Number of the transaction in this unit's journal, from 1, without gaps.
     pub sequence: u64,
     /// Part of the transaction's records, from 0.
     pub part: u32,
@@ -58,11 +66,11 @@ pub struct Head {
     pub writer: String,
     /// Stream time after the batch.
     pub stream_time: Micros,
-    /// Next offset per input topic (POS events, account events); none where nothing was ever read.
-    pub positions: [Option<i64>; 2],
+    /// Next offset per input, in the flow's order; none where nothing was ever read.
+    pub positions: Positions,
     /// Input records that the transaction consumed.
     pub consumed: u64,
-    /// Outcomes that the transaction published.
+    /// Answers that the transaction published.
     pub outcomes: u64,
     /// Number of the checkpoint rotation that the slice belongs to.
     pub rotation: u64,
@@ -79,17 +87,19 @@ pub struct Head {
 pub struct Record<'a> {
     /// The head.
     pub head: Head,
-    /// Facts: to be read with [`read_change`], so many.
+    /// So many changes, and where they begin.
     pub changes: (usize, Reader<'a>),
-    /// Full states follow the facts: to be read with [`read_account`], so many.
-    pub accounts: usize,
+    /// So many entries follow the changes.
+    pub entries: usize,
 }
 
-/// Writes a record: head, `changes` (encoded) and `accounts` (encoded).
+/// Writes a record: head, `changes` (encoded) and `entries` (encoded).
 #[must_use]
-pub fn write_record(head: &Head, changes: (usize, &[u8]), accounts: (usize, &[u8])) -> Vec<u8> {
-    let mut out = Writer(Vec::with_capacity(changes.1.len() + accounts.1.len() + head.writer.len() + 64));
+pub fn write_record(head: &Head, changes: (usize, &[u8]), entries: (usize, &[u8])) -> Vec<u8> {
+    let texts = head.flow.len() + head.writer.len();
+    let mut out = Writer(Vec::with_capacity(changes.1.len() + entries.1.len() + texts + 64));
     out.byte(VERSION);
+    out.text(&head.flow);
     out.signed(head.partition.into());
     out.unsigned(head.partitions.into());
     out.wide(head.ruleset);
@@ -98,7 +108,8 @@ pub fn write_record(head: &Head, changes: (usize, &[u8]), accounts: (usize, &[u8
     out.unsigned(head.parts.into());
     out.text(&head.writer);
     out.signed(head.stream_time.0);
-    for position in head.positions {
+    out.unsigned(head.positions.iter().len() as u64);
+    for position in head.positions.iter() {
         out.signed(position.unwrap_or(-1));
     }
     out.unsigned(head.consumed);
@@ -111,9 +122,9 @@ pub fn write_record(head: &Head, changes: (usize, &[u8]), accounts: (usize, &[u8
             | partitioner_bits(head.partitioner),
     );
     out.unsigned(changes.0 as u64);
-    out.unsigned(accounts.0 as u64);
+    out.unsigned(entries.0 as u64);
     out.0.extend_from_slice(changes.1);
-    out.0.extend_from_slice(accounts.1);
+    out.0.extend_from_slice(entries.1);
     out.0
 }
 
@@ -127,12 +138,14 @@ pub fn read_record(bytes: &[u8]) -> Result<Record<'_>, JournalFault> {
     if !(1..=VERSION).contains(&version) {
         return Err(JournalFault::Version(version));
     }
+    let mut input = input.of_version(version);
     let number = |value: u64| {
         u32::try_from(value).map_err(|_| JournalFault::Damaged("a part or partition number is too large"))
     };
+    let flow = if version >= 3 { input.text()? } else { FIRST_FLOW };
     let partition = i32::try_from(input.signed()?)
         .map_err(|_| JournalFault::Damaged("the partition number is too large"))?;
-    let mut head = Head { partition, ..Head::default() };
+    let mut head = Head { flow: flow.to_owned(), partition, ..Head::default() };
     if version >= 2 {
         head.partitions = number(input.unsigned()?)?;
         head.ruleset = input.wide()?;
@@ -142,9 +155,9 @@ pub fn read_record(bytes: &[u8]) -> Result<Record<'_>, JournalFault> {
     head.parts = number(input.unsigned()?)?;
     head.writer = input.text()?.to_owned();
     head.stream_time = Micros(input.signed()?);
-    for position in &mut head.positions {
-        *position = Some(input.signed()?).filter(|offset| *offset >= 0);
-    }
+    let inputs = if version >= 3 { input.count()? } else { FIRST_FLOW_INPUTS };
+    let mut position = || Ok(Some(input.signed()?).filter(|offset| *offset >= 0));
+    head.positions = (0..inputs).map(|_| position()).collect::<Result<_, JournalFault>>()?;
     head.consumed = input.unsigned()?;
     head.outcomes = input.unsigned()?;
     head.rotation = input.unsigned()?;
@@ -155,8 +168,8 @@ pub fn read_record(bytes: &[u8]) -> Result<Record<'_>, JournalFault> {
     head.partitioner =
         Partitioner::ALL.into_iter().find(|known| partitioner_bits(Some(*known)) == flags & 24);
     let changes = input.count()?;
-    let accounts = input.count()?;
-    Ok(Record { head, changes: (changes, input), accounts })
+    let entries = input.count()?;
+    Ok(Record { head, changes: (changes, input), entries })
 }
 
 /// Two bits of the flags: whether keys are judged, and by what. Earlier programs wrote 0 there and pass over them.

@@ -1,7 +1,8 @@
 //! Full account states as bytes, and the pieces that facts share with them.
 
-use super::JournalFault;
 use super::bytes::{Reader, Writer};
+use super::{JournalFault, numbered};
+use crate::domain::code::Code;
 use crate::domain::enums::{CountryCode, Currency, EventType, Language};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
@@ -186,9 +187,9 @@ pub(super) fn write_answer(out: &mut Writer, answer: &Answer) {
     out.long(answer.id);
     out.unsigned(answer.messages.len() as u64);
     for message in &answer.messages {
-        for byte in [message.check, message.code, message.kind, message.action] {
-            out.byte(byte);
-        }
+        out.text(message.code.as_str());
+        out.byte(message.kind);
+        out.byte(message.action);
         out.text(&message.message);
         out.optional_text(message.field.as_deref());
     }
@@ -198,8 +199,7 @@ pub(super) fn read_answer(input: &mut Reader<'_>) -> Result<Answer, JournalFault
     let mut answer = Answer { id: input.long()?, messages: Vec::new() };
     for _ in 0..input.count()? {
         answer.messages.push(StoredMessage {
-            check: input.byte()?,
-            code: input.byte()?,
+            code: read_code(input)?,
             kind: input.byte()?,
             action: input.byte()?,
             message: input.text()?.into(),
@@ -207,6 +207,14 @@ pub(super) fn read_answer(input: &mut Reader<'_>) -> Result<Answer, JournalFault
         });
     }
     Ok(answer)
+}
+
+fn read_code(input: &mut Reader<'_>) -> Result<Code, JournalFault> {
+    if input.version() >= 3 {
+        return input.text().map(Code::of);
+    }
+    let (check, place) = (input.byte()?, input.byte()?);
+    numbered::code(check, place).ok_or(JournalFault::Damaged("a message is of an unknown check"))
 }
 
 pub(super) fn write_hashes(out: &mut Writer, hashes: &[u64]) {

@@ -41,7 +41,7 @@ pub fn write_outcome(outcome: &Outcome<'_>, out: &mut Vec<u8>) {
 fn write_message(message: &Message, out: &mut Vec<u8>) {
     let mut object = Writer::object(out);
     object.text("type", Some(message.kind.symbol()));
-    object.text("code", Some(message.code));
+    object.text("code", Some(message.code.as_str()));
     object.text("message", Some(&message.message));
     object.text("customerFacingMessage", message.customer_message.as_deref());
     object.text("actionCode", Some(message.action.symbol()));

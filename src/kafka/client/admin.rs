@@ -24,8 +24,8 @@ use rdkafka::{
 
 use super::{
     super::{
+        cluster::rights::{Needed, Resource, Right},
         failure::{Fault, FaultClass, Operation},
-        rights::{Needed, Resource, Right},
         settings::Settings,
     },
     certificate, clock, config,

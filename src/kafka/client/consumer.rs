@@ -24,9 +24,9 @@ use rdkafka::{
 
 use super::{
     super::{
+        cluster::rights::{Resource, Right},
         failure::{Fault, FaultClass, Operation},
-        port::{Change, GroupConsumer, InboundRecord, Input, InputReach, Positions, Queue, TopicPartition},
-        rights::{Resource, Right},
+        port::{Change, GroupConsumer, InboundRecord, InputPartition, InputReach, Positions, Queue, Unit},
         settings::{Settings, Topics},
     },
     clock, config,
@@ -35,7 +35,7 @@ use super::{
     trouble::Trouble,
     watermarks,
 };
-use crate::domain::visible::visible;
+use crate::domain::{flow::Flow, visible::visible};
 
 /// How long an error of the consumer counts that may be over, and the same one is not said again in the log.
 const TOLD_FOR: Duration = Duration::from_secs(60);
@@ -48,7 +48,7 @@ pub struct Noted {
     waiting: AtomicBool,
     leaving: AtomicBool,
     changes: Mutex<VecDeque<Change>>,
-    ends: Mutex<Vec<(TopicPartition, InputReach)>>,
+    ends: Mutex<Vec<(InputPartition, InputReach)>>,
     queue: Mutex<Option<Queue>>,
     group_id: String,
     /// Names of the properties of `[kafka.librdkafka]` that are set.
@@ -67,29 +67,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Noted {
-    fn input(&self, topic: &str) -> Option<Input> {
-        if topic == self.topics.pos_events {
-            Some(Input::PosEvents)
-        } else if topic == self.topics.account_events {
-            Some(Input::AccountEvents)
-        } else {
-            None
-        }
-    }
-
-    fn topic(&self, input: Input) -> &str {
-        self.topics.input(input)
-    }
-
-    fn partitions(&self, list: &TopicPartitionList) -> Vec<TopicPartition> {
+    fn partitions(&self, list: &TopicPartitionList) -> Vec<InputPartition> {
         let elements = list.elements();
-        elements
-            .iter()
-            .filter_map(|element| {
-                let input = self.input(element.topic())?;
-                Some(TopicPartition { input, partition: element.partition() })
-            })
-            .collect()
+        let at = elements.iter().map(|element| (element.topic(), element.partition()));
+        at.filter_map(|(topic, partition)| self.topics.input_partition(topic, partition)).collect()
     }
 }
 
@@ -118,13 +99,12 @@ impl ClientContext for Noted {
         let mut queue = Queue::default();
         ends.clear();
         for (name, topic) in &statistics.topics {
-            let Some(input) = self.input(name) else { continue };
             for (partition, found) in &topic.partitions {
+                let Some(at) = self.topics.input_partition(name, *partition) else { break };
                 // All partitions share one queue, and each tells of the whole of it.
                 queue.records = queue.records.max(found.fetchq_cnt.unsigned_abs());
                 queue.bytes = queue.bytes.max(found.fetchq_size);
                 if *partition >= 0 && found.ls_offset >= 0 {
-                    let at = TopicPartition { input, partition: *partition };
                     // What is not delivered yet is in the queue; the end may have been learnt before the stable one.
                     let read = (found.fetchq_cnt == 0 && found.next_offset >= 0).then_some(found.next_offset);
                     let (stable, end) = (found.ls_offset, found.hi_offset.max(found.ls_offset));
@@ -175,9 +155,10 @@ impl Noted {
                 found.lacking(Resource::Group(self.group_id.clone()), Right::Read)
             }
             Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                let of_accounts = words.contains(&self.topics.account_events);
-                let topic = if of_accounts { &self.topics.account_events } else { &self.topics.pos_events };
-                found.lacking(Resource::Topic(topic.clone()), Right::Read)
+                let named = self.topics.inputs().find(|topic| names(&words, topic));
+                let inputs = || self.topics.inputs().collect::<Vec<_>>().join(" or ");
+                let topic = named.map_or_else(inputs, str::to_owned);
+                found.lacking(Resource::Topic(topic), Right::Read)
             }
             Some(RDKafkaErrorCode::InvalidSessionTimeout) => {
                 found.text = format!(
@@ -241,6 +222,12 @@ struct Told {
     said: Instant,
 }
 
+/// Whether words of the client name this topic, and not one whose name it is but a part of.
+fn names(words: &str, topic: &str) -> bool {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    words.split(|letter| !is_part(letter)).any(|word| word == topic || word.trim_end_matches('.') == topic)
+}
+
 fn is_incremental(consumer: &BaseConsumer<Noted>) -> bool {
     matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative)
 }
@@ -248,7 +235,7 @@ fn is_incremental(consumer: &BaseConsumer<Noted>) -> bool {
 /// A record in the client's memory, or taken out of it.
 pub struct Lent<'a> {
     message: Held<'a>,
-    input: Input,
+    at: InputPartition,
 }
 
 /// Where a record's bytes are.
@@ -280,11 +267,8 @@ impl Lent<'_> {
 }
 
 impl InboundRecord for Lent<'_> {
-    fn source(&self) -> TopicPartition {
-        TopicPartition {
-            input: self.input,
-            partition: of_message!(self.message, message => message.partition()),
-        }
+    fn source(&self) -> InputPartition {
+        self.at
     }
 
     fn offset(&self) -> i64 {
@@ -323,8 +307,34 @@ impl InboundRecord for Lent<'_> {
 /// A member of the group.
 pub struct Member {
     consumer: BaseConsumer<Noted>,
-    /// The next offset of each input of a partition, after the last record that was delivered; none: from the start.
-    delivered: RefCell<Vec<[Option<i64>; 2]>>,
+    /// The next offset of each input, after the last record that was delivered; none: from the start.
+    delivered: RefCell<Delivered>,
+}
+
+/// Offsets by flow, input and partition: noted for every record.
+#[derive(Default)]
+struct Delivered(Vec<(&'static Flow, Vec<Vec<Option<i64>>>)>);
+
+impl Delivered {
+    fn place(&mut self, at: InputPartition) -> Option<&mut Option<i64>> {
+        let (flow, partition) = (at.unit.flow, usize::try_from(at.unit.partition).ok()?);
+        let known = match self.0.iter().position(|(known, _)| *known == flow) {
+            Some(known) => known,
+            None => {
+                self.0.push((flow, vec![Vec::new(); flow.inputs.len()]));
+                self.0.len() - 1
+            }
+        };
+        let offsets = self.0[known].1.get_mut(at.input)?;
+        if partition >= offsets.len() {
+            offsets.resize(partition + 1, None);
+        }
+        offsets.get_mut(partition)
+    }
+
+    fn of(&mut self, at: InputPartition) -> Option<i64> {
+        self.place(at).and_then(|place| *place)
+    }
 }
 
 impl Member {
@@ -347,9 +357,8 @@ impl Member {
         let consumer: BaseConsumer<Noted> = config::member(settings, worker)
             .create_with_context(noted)
             .map_err(|error| fault(Operation::Join, &error))?;
-        consumer
-            .subscribe(&[&settings.topics.pos_events, &settings.topics.account_events])
-            .map_err(|error| fault(Operation::Join, &error))?;
+        let inputs: Vec<&str> = settings.topics.inputs().collect();
+        consumer.subscribe(&inputs).map_err(|error| fault(Operation::Join, &error))?;
         Ok(Self { consumer, delivered: RefCell::default() })
     }
 
@@ -357,36 +366,30 @@ impl Member {
         self.consumer.context()
     }
 
-    fn note_delivered(&self, at: TopicPartition, next: Option<i64>) {
-        let Ok(index) = usize::try_from(at.partition) else { return };
-        let mut delivered = self.delivered.borrow_mut();
-        if index >= delivered.len() {
-            delivered.resize(index + 1, [None; 2]);
+    fn note_delivered(&self, at: InputPartition, next: Option<i64>) {
+        if let Some(place) = self.delivered.borrow_mut().place(at) {
+            *place = next;
         }
-        delivered[index][at.input as usize] = next;
     }
 
-    fn list(&self, partitions: &[TopicPartition]) -> TopicPartitionList {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
+    fn topic(&self, at: InputPartition) -> &str {
+        self.noted().topics.input(at)
+    }
+
+    fn list(&self, partitions: impl IntoIterator<Item = InputPartition>) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
         for at in partitions {
-            list.add_partition(self.noted().topic(at.input), at.partition);
+            list.add_partition(self.topic(at), at.unit.partition);
         }
         list
     }
 
-    fn both(&self, partition: i32) -> TopicPartitionList {
-        self.list(&[
-            TopicPartition { input: Input::PosEvents, partition },
-            TopicPartition { input: Input::AccountEvents, partition },
-        ])
-    }
-
     /// One try; `Ok(false)` where the client has not begun to fetch the partition yet.
-    fn try_seek(&self, partition: i32, positions: Positions) -> Result<bool, KafkaError> {
-        let mut list = self.both(partition);
-        for (input, position) in [Input::PosEvents, Input::AccountEvents].into_iter().zip(positions) {
+    fn try_seek(&self, unit: Unit, positions: &Positions) -> Result<bool, KafkaError> {
+        let mut list = self.list(unit.inputs());
+        for (at, position) in unit.inputs().zip(positions.iter()) {
             let offset = position.map_or(Offset::Beginning, Offset::Offset);
-            list.set_partition_offset(self.noted().topic(input), partition, offset)?;
+            list.set_partition_offset(self.topic(at), unit.partition, offset)?;
         }
         let list = self.consumer.seek_partitions(list, SEEK_TIMEOUT)?;
         for element in list.elements() {
@@ -410,12 +413,12 @@ impl GroupConsumer for Member {
         match self.consumer.poll(timeout) {
             None => Ok(None),
             Some(Ok(message)) => {
-                // Only the two inputs are subscribed, so anything else cannot come.
-                let Some(input) = self.noted().input(message.topic()) else { return Ok(None) };
-                let at = TopicPartition { input, partition: message.partition() };
+                // Only inputs are subscribed, so anything else cannot come.
+                let at = self.noted().topics.input_partition(message.topic(), message.partition());
+                let Some(at) = at else { return Ok(None) };
                 self.note_delivered(at, Some(message.offset() + 1));
                 self.noted().answered();
-                Ok(Some(Lent { message: Held::Lent(message), input }))
+                Ok(Some(Lent { message: Held::Lent(message), at }))
             }
             Some(Err(error)) => match self.noted().judge(&error) {
                 Some(fault) => Err(fault),
@@ -434,8 +437,8 @@ impl GroupConsumer for Member {
         changes.drain(..).collect()
     }
 
-    fn assign(&self, partitions: &[TopicPartition]) -> Result<(), Fault> {
-        let mut list = self.list(partitions);
+    fn assign(&self, partitions: &[InputPartition]) -> Result<(), Fault> {
+        let mut list = self.list(partitions.iter().copied());
         list.set_all_offsets(Offset::Beginning)
             .and_then(|()| {
                 if is_incremental(&self.consumer) {
@@ -448,30 +451,29 @@ impl GroupConsumer for Member {
             .map_err(|error| fault(Operation::Rebalance, &error))
     }
 
-    fn unassign(&self, partitions: &[TopicPartition]) -> Result<(), Fault> {
+    fn unassign(&self, partitions: &[InputPartition]) -> Result<(), Fault> {
         if is_incremental(&self.consumer) {
-            self.consumer.incremental_unassign(&self.list(partitions))
+            self.consumer.incremental_unassign(&self.list(partitions.iter().copied()))
         } else {
             self.consumer.unassign()
         }
         .map_err(|error| fault(Operation::Rebalance, &error))
     }
 
-    fn pause(&self, partition: i32) -> Result<(), Fault> {
-        self.consumer.pause(&self.both(partition)).map_err(|error| fault(Operation::Seek, &error))
+    fn pause(&self, unit: Unit) -> Result<(), Fault> {
+        self.consumer.pause(&self.list(unit.inputs())).map_err(|error| fault(Operation::Seek, &error))
     }
 
-    fn resume(&self, partition: i32, positions: Positions) -> Result<(), Fault> {
-        for (input, position) in [Input::PosEvents, Input::AccountEvents].into_iter().zip(positions) {
-            let at = TopicPartition { input, partition };
+    fn resume(&self, unit: Unit, positions: &Positions) -> Result<(), Fault> {
+        for (at, position) in unit.inputs().zip(positions.iter()) {
             self.note_delivered(at, position);
         }
         // Seek only after resume: resuming would go to where the client itself thinks it was.
-        self.consumer.resume(&self.both(partition)).map_err(|error| fault(Operation::Seek, &error))?;
+        self.consumer.resume(&self.list(unit.inputs())).map_err(|error| fault(Operation::Seek, &error))?;
         let begun = clock::now();
-        while !self.try_seek(partition, positions).map_err(|error| fault(Operation::Seek, &error))? {
+        while !self.try_seek(unit, positions).map_err(|error| fault(Operation::Seek, &error))? {
             if begun.elapsed() > SEEK_TIMEOUT {
-                let text = format!("partition {partition} cannot be moved: it is not being fetched");
+                let text = format!("{unit} cannot be moved: it is not being fetched");
                 return Err(Fault::new(Operation::Seek, FaultClass::Fatal, text));
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -479,19 +481,18 @@ impl GroupConsumer for Member {
         Ok(())
     }
 
-    fn pause_input(&self, at: TopicPartition) -> Result<(), Fault> {
-        self.consumer.pause(&self.list(&[at])).map_err(|error| fault(Operation::Seek, &error))
+    fn pause_input(&self, at: InputPartition) -> Result<(), Fault> {
+        self.consumer.pause(&self.list([at])).map_err(|error| fault(Operation::Seek, &error))
     }
 
-    fn resume_input(&self, at: TopicPartition) -> Result<(), Fault> {
-        self.consumer.resume(&self.list(&[at])).map_err(|error| fault(Operation::Seek, &error))
+    fn resume_input(&self, at: InputPartition) -> Result<(), Fault> {
+        self.consumer.resume(&self.list([at])).map_err(|error| fault(Operation::Seek, &error))
     }
 
-    fn behind(&self, at: TopicPartition) -> Option<i64> {
-        let index = usize::try_from(at.partition).ok()?;
-        let delivered = self.delivered.borrow().get(index).copied().unwrap_or_default();
-        let (low, high) = watermarks::last_known(&self.consumer, self.noted().topic(at.input), at.partition)?;
-        let next = delivered[at.input as usize].unwrap_or(low).max(low);
+    fn behind(&self, at: InputPartition) -> Option<i64> {
+        let delivered = self.delivered.borrow_mut().of(at);
+        let (low, high) = watermarks::last_known(&self.consumer, self.topic(at), at.unit.partition)?;
+        let next = delivered.unwrap_or(low).max(low);
         Some((high - next).max(0))
     }
 
@@ -503,7 +504,7 @@ impl GroupConsumer for Member {
             }
             Held::Detached(message, guid) => Held::Detached(message, guid),
         };
-        Lent { message, input: record.input }
+        Lent { message, at: record.at }
     }
 
     fn lend<'a>(record: Lent<'static>) -> Lent<'a> {
@@ -523,12 +524,11 @@ impl GroupConsumer for Member {
         Ok(Arc::new(membership))
     }
 
-    fn take_ends(&self) -> Vec<(TopicPartition, InputReach)> {
+    fn take_ends(&self) -> Vec<(InputPartition, InputReach)> {
         let mut ends = std::mem::take(&mut *locked(&self.noted().ends));
-        let delivered = self.delivered.borrow();
+        let mut delivered = self.delivered.borrow_mut();
         for (at, reach) in &mut ends {
-            let own = usize::try_from(at.partition).ok().and_then(|index| delivered.get(index));
-            reach.delivered = own.and_then(|own| own[at.input as usize]);
+            reach.delivered = delivered.of(*at);
         }
         ends
     }

@@ -3,8 +3,8 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::super::{
+    cluster::rights::{Resource, Right},
     failure::{Fault, FaultClass, Operation},
-    rights::{Resource, Right},
 };
 
 /// The fault that an error of the client means.

@@ -19,8 +19,8 @@ use rdkafka::{
 
 use super::{
     super::{
+        cluster::rights::{Resource, Right},
         failure::{Fault, FaultClass, Operation},
-        rights::{Resource, Right},
         settings::Settings,
     },
     clock, config,

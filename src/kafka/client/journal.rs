@@ -1,5 +1,5 @@
-//! Reads one partition of the journal outside the group, over librdkafka: committed records in order, how far the
-//! partition reaches, who holds an open transaction on it, and the group's committed offsets to compare with.
+//! Reads the journal of one unit outside the group, over librdkafka: committed records in order, how far the
+//! journal reaches, who holds an open transaction on it, and the group's committed offsets to compare with.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,10 +12,10 @@ use rdkafka::{
 
 use super::{
     super::{
+        cluster::rights::{Resource, Right},
         failure::{Fault, Operation},
-        port::{Input, InputEnds, JournalEnds, JournalReader, Positions},
-        rights::{Resource, Right},
-        settings::{Settings, Topics},
+        port::{InputEnds, JournalEnds, JournalReader, Positions, Unit},
+        settings::{FlowTopics, Settings, Topics},
     },
     clock, config,
     error::{fault, naming},
@@ -88,33 +88,41 @@ impl Asker {
     }
 
     /// How far an input partition reaches.
-    fn input_ends(&self, input: Input, partition: i32) -> Result<InputEnds, Fault> {
-        let (start, end) = self.high(&self.uncommitted, self.topics.input(input), partition)?;
+    fn input_ends(&self, topic: &str, partition: i32) -> Result<InputEnds, Fault> {
+        let (start, end) = self.high(&self.uncommitted, topic, partition)?;
         Ok(InputEnds { start, end })
     }
 
-    fn inputs(&self, partition: i32) -> TopicPartitionList {
-        let mut list = TopicPartitionList::with_capacity(2);
-        list.add_partition(&self.topics.pos_events, partition);
-        list.add_partition(&self.topics.account_events, partition);
+    fn inputs(&self, unit: Unit) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(unit.flow.inputs.len());
+        for at in unit.inputs() {
+            list.add_partition(self.topics.input(at), unit.partition);
+        }
         list
     }
 
-    /// The group's committed positions of a partition's inputs. The client asks for stable ones, because it reads
+    /// The group's committed positions of a unit's inputs. The client asks for stable ones, because it reads
     /// committed records only.
-    pub fn positions(&self, partition: i32) -> Result<Positions, Fault> {
-        self.try_positions(partition, ASK_TIMEOUT).map_err(|error| self.of_group(&error))
+    pub fn positions(&self, unit: Unit) -> Result<Positions, Fault> {
+        self.try_positions(unit, ASK_TIMEOUT).map_err(|error| self.of_group(&error))
     }
 
-    /// The same; none where a transaction held some of them as long as `within`.
-    fn positions_within(&self, partition: i32, within: Duration) -> Result<Option<Positions>, Fault> {
-        match self.try_positions(partition, within) {
+    /// Looks for the group's coordinator, so that whoever asks next finds it.
+    pub fn find_group(&self) {
+        for topics in &self.topics.flows {
+            drop(self.positions(Unit { flow: topics.flow, partition: 0 }));
+        }
+    }
+
+    /// The same as [`Self::positions`]; none where a transaction held some of them as long as `within`.
+    fn positions_within(&self, unit: Unit, within: Duration) -> Result<Option<Positions>, Fault> {
+        match self.try_positions(unit, within) {
             Ok(positions) => Ok(Some(positions)),
             Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) => {
-                let list = self.inputs(partition);
+                let list = self.inputs(unit);
                 let held = unstable::is_held(self.committed.client(), &self.group_id, &list, ASK_TIMEOUT)
                     .map_err(|error| fault(Operation::Restore, &error))?;
-                if held { Ok(None) } else { self.positions(partition).map(Some) }
+                if held { Ok(None) } else { self.positions(unit).map(Some) }
             }
             Err(error) => Err(self.of_group(&error)),
         }
@@ -130,6 +138,8 @@ impl Asker {
     /// of a cluster, it is taken to be so, and what is missing shows when it is used.
     pub fn sees_group(&self) -> bool {
         let begun = clock::now();
+        let Some(FlowTopics { flow, .. }) = self.topics.flows.first() else { return true };
+        let any = Unit { flow, partition: 0 };
         let denied = |error: &KafkaError| {
             error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
         };
@@ -140,7 +150,7 @@ impl Asker {
             {
                 return false;
             }
-            match self.uncommitted.committed_offsets(self.inputs(0), Duration::from_millis(200)) {
+            match self.uncommitted.committed_offsets(self.inputs(any), Duration::from_millis(200)) {
                 Ok(_) => return true,
                 Err(error) if denied(&error) => return false,
                 Err(_) => {}
@@ -149,18 +159,14 @@ impl Asker {
         true
     }
 
-    fn try_positions(&self, partition: i32, within: Duration) -> KafkaResult<Positions> {
-        let list = self.committed.committed_offsets(self.inputs(partition), within)?;
-        let mut positions = [None, None];
+    fn try_positions(&self, unit: Unit, within: Duration) -> KafkaResult<Positions> {
+        let list = self.committed.committed_offsets(self.inputs(unit), within)?;
+        let mut positions = Positions::none(unit.flow);
         for element in list.elements() {
             element.error()?;
-            let input = if element.topic() == self.topics.pos_events {
-                Input::PosEvents
-            } else {
-                Input::AccountEvents
-            };
-            if let Offset::Offset(offset) = element.offset() {
-                positions[input as usize] = Some(offset);
+            let at = self.topics.input_partition(element.topic(), element.partition());
+            if let (Some(at), Offset::Offset(offset)) = (at, element.offset()) {
+                positions[at.input] = Some(offset);
             }
         }
         Ok(positions)
@@ -171,24 +177,28 @@ pub(super) fn open(config: rdkafka::ClientConfig) -> Result<BaseConsumer<Quiet>,
     config.create_with_context(Quiet).map_err(|error| fault(Operation::Restore, &error))
 }
 
-/// A reader of one journal partition.
+/// A reader of the journal of one unit.
 pub struct Reader {
     asker: Arc<Asker>,
     records: BaseConsumer<Quiet>,
     settings: Arc<Settings>,
-    partition: i32,
+    unit: Unit,
 }
 
 impl Reader {
     /// Opens a reader; nothing is read yet.
-    pub fn open(asker: Arc<Asker>, settings: Arc<Settings>, partition: i32) -> Result<Self, Fault> {
+    pub fn open(asker: Arc<Asker>, settings: Arc<Settings>, unit: Unit) -> Result<Self, Fault> {
         let records = open(config::journal_reader(&settings))?;
-        Ok(Self { asker, records, settings, partition })
+        Ok(Self { asker, records, settings, unit })
+    }
+
+    fn topics(&self) -> &FlowTopics {
+        self.settings.topics.of(self.unit.flow)
     }
 
     fn assign(&self, consumer: &BaseConsumer<Quiet>, offset: i64) -> Result<(), Fault> {
         let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&self.settings.topics.journal, self.partition, Offset::Offset(offset))
+        list.add_partition_offset(&self.topics().journal, self.unit.partition, Offset::Offset(offset))
             .and_then(|()| consumer.assign(&list))
             .map_err(|error| fault(Operation::Restore, &error))
     }
@@ -196,7 +206,7 @@ impl Reader {
 
 impl JournalReader for Reader {
     fn ends(&mut self) -> Result<JournalEnds, Fault> {
-        self.asker.ends(&self.settings.topics.journal, self.partition)
+        self.asker.ends(&self.topics().journal, self.unit.partition)
     }
 
     fn read_from(&mut self, offset: i64) -> Result<(), Fault> {
@@ -204,7 +214,7 @@ impl JournalReader for Reader {
     }
 
     fn next(&mut self, each: &mut dyn FnMut(i64, &[u8])) -> Result<bool, Fault> {
-        let what = || format!("journal partition {}", self.partition);
+        let what = || format!("the journal of {}", self.unit);
         let Some(message) = poll::next(&self.records, Operation::Restore, what)? else { return Ok(false) };
         each(message.offset(), message.payload().unwrap_or_default());
         Ok(true)
@@ -233,17 +243,22 @@ impl JournalReader for Reader {
         Ok(writer)
     }
 
-    fn open_outcomes(&mut self) -> Result<Option<i64>, Fault> {
-        let ends = self.asker.ends(&self.settings.topics.pos_outcomes, self.partition)?;
-        Ok((ends.stable < ends.high).then_some(ends.stable))
+    fn open_output(&mut self) -> Result<Option<(usize, i64)>, Fault> {
+        for (output, topic) in self.topics().outputs.iter().enumerate() {
+            let ends = self.asker.ends(topic, self.unit.partition)?;
+            if ends.stable < ends.high {
+                return Ok(Some((output, ends.stable)));
+            }
+        }
+        Ok(None)
     }
 
     fn committed(&mut self, within: Duration) -> Result<Option<Positions>, Fault> {
-        self.asker.positions_within(self.partition, within)
+        self.asker.positions_within(self.unit, within)
     }
 
-    fn input_ends(&mut self) -> Result<[InputEnds; 2], Fault> {
-        let ends = |input| self.asker.input_ends(input, self.partition);
-        Ok([ends(Input::PosEvents)?, ends(Input::AccountEvents)?])
+    fn input_ends(&mut self) -> Result<Vec<InputEnds>, Fault> {
+        let ends = |topic| self.asker.input_ends(topic, self.unit.partition);
+        self.topics().input_names().map(ends).collect()
     }
 }

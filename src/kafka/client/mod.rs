@@ -43,10 +43,11 @@ pub use follower::{Followed, Follower};
 use journal::Asker;
 
 use super::{
-    failure::{Fault, FaultClass, Operation},
-    port::{Broker, JournalEnds, MessageLimits},
-    settings::Settings,
+    failure::{Destination, Fault, FaultClass, Operation},
+    port::{Broker, JournalEnds, MessageLimits, Unit},
+    settings::{FlowTopics, Settings},
 };
+use crate::domain::flow::Flow;
 
 /// How long a worker waits for the end of a journal, which it asks for within a transaction: three times this at most.
 const END_WITHIN: Duration = Duration::from_millis(500);
@@ -144,7 +145,7 @@ impl Broker for Cluster {
     fn consumer(&self, worker: usize) -> Result<Self::Consumer, Fault> {
         // Finds the group's coordinator while the member joins, so that the first restore need not wait for it.
         let asker = self.asker()?;
-        self.spawn(format!("asker-{worker}"), Box::new(move || drop(asker.positions(0))));
+        self.spawn(format!("asker-{worker}"), Box::new(move || asker.find_group()));
         consumer::Member::join(&self.settings, worker)
     }
 
@@ -152,61 +153,69 @@ impl Broker for Cluster {
         producer::Producer::init(&self.settings, transactional_id)
     }
 
-    fn journal(&self, partition: i32) -> Result<Self::Journal, Fault> {
-        journal::Reader::open(self.asker()?, Arc::clone(&self.settings), partition)
+    fn journal(&self, unit: Unit) -> Result<Self::Journal, Fault> {
+        journal::Reader::open(self.asker()?, Arc::clone(&self.settings), unit)
     }
 
     fn follower(&self) -> Result<Self::Follower, Fault> {
-        journal_follower::Trail::open(Arc::clone(&self.settings))
+        Ok(journal_follower::Trail::new(Arc::clone(&self.settings)))
     }
 
     fn message_limits(&self) -> Result<MessageLimits, Fault> {
         if !self.settings.check_topic_configs {
-            return Ok(MessageLimits::UNKNOWN);
+            return Ok(MessageLimits::default());
         }
         let topics = &self.settings.topics;
-        let found = self.admin.topics(&[&topics.pos_outcomes, &topics.dead_letters], true)?;
-        let limit = |name: &str| {
-            let limit = found.get(name).and_then(|topic| topic.message_bytes_max());
-            limit.map_or(usize::MAX, |bytes| bytes.saturating_sub(BATCH_FRAMING_BYTES))
+        let of = |FlowTopics { flow, outputs, .. }: &FlowTopics| {
+            let outputs = (0..outputs.len()).map(|output| Destination::Output(flow, output));
+            outputs.chain([Destination::DeadLetters(flow)]).collect::<Vec<_>>()
         };
-        Ok(MessageLimits { outcomes: limit(&topics.pos_outcomes), dead_letters: limit(&topics.dead_letters) })
+        let destinations: Vec<Destination> = topics.flows.iter().flat_map(of).collect();
+        let names: Vec<&str> = destinations.iter().map(|destination| destination.topic(topics)).collect();
+        let found = self.admin.topics(&names, true)?;
+        let limit = |(destination, name): (Destination, &&str)| {
+            let bytes = found.get(*name)?.message_bytes_max()?;
+            Some((destination, bytes.saturating_sub(BATCH_FRAMING_BYTES)))
+        };
+        Ok(MessageLimits(destinations.into_iter().zip(&names).filter_map(limit).collect()))
     }
 
-    fn input_partitions(&self) -> Result<u32, Fault> {
-        let topics = &self.settings.topics;
-        let found = self.admin.topics(&[&topics.pos_events, &topics.account_events], false)?;
+    fn input_partitions(&self, flow: &'static Flow) -> Result<u32, Fault> {
+        let names: Vec<&str> = self.settings.topics.of(flow).input_names().collect();
+        let found = self.admin.topics(&names, false)?;
         let most = found.values().map(|topic| topic.partitions).max().unwrap_or(0);
         Ok(u32::try_from(most).unwrap_or(u32::MAX))
     }
 
-    fn journal_end(&self, partition: i32) -> Result<i64, Fault> {
+    fn journal_end(&self, unit: Unit) -> Result<i64, Fault> {
         let unanswered = || self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
         if unanswered().is_some_and(|since| since.elapsed() < END_PAUSE) {
             let text = format!("the end of a journal was asked for in vain less than {END_PAUSE:?} ago");
             return Err(Fault::new(Operation::Trim, FaultClass::Retriable, text));
         }
-        let end = self.admin.end(&self.settings.topics.journal, partition, Operation::Trim, END_WITHIN);
+        let topic = &self.settings.topics.of(unit.flow).journal;
+        let end = self.admin.end(topic, unit.partition, Operation::Trim, END_WITHIN);
         *unanswered() = end.is_err().then(clock::now);
         end
     }
 
-    fn trim_journal(&self, partition: i32, before: i64) {
-        let admin = Arc::clone(&self.admin);
-        let topic = self.settings.topics.journal.clone();
+    fn trim_journal(&self, unit: Unit, before: i64) {
+        let (admin, partition) = (Arc::clone(&self.admin), unit.partition);
+        let topic = self.settings.topics.of(unit.flow).journal.clone();
         self.spawn(
-            format!("trim-{partition}"),
+            format!("trim-{}-{partition}", unit.flow.name),
             Box::new(move || {
                 // Not cut off now, cut off with a later rotation: more to read, nothing lost. A copy that is away may
                 // end with records that no other has. When it is back it drops them, but not those before the start
                 // of the log; and once it leads, it takes their transactions for open, for ever.
                 match admin.is_whole(&topic, partition) {
                     Ok(false) => ::log::info!(
-                        "journal partition {partition}: a copy is not in sync: cut off behind a later rotation"
+                        "the journal of {unit}: a copy is not in sync: cut off behind a later rotation"
                     ),
                     whole => {
-                        if let Err(error) = whole.and_then(|_| admin.delete_before(&topic, partition, before)) {
-                            ::log::warn!("journal partition {partition}: {error}");
+                        if let Err(error) = whole.and_then(|_| admin.delete_before(&topic, partition, before))
+                        {
+                            ::log::warn!("the journal of {unit}: {error}");
                         }
                     }
                 }

@@ -11,8 +11,8 @@ use rdkafka::{
 
 use super::{
     super::{
+        cluster::rights::{Resource, Right},
         failure::{Fault, FaultClass, Operation},
-        rights::{Resource, Right},
     },
     clock,
     error::{fault, is_of_connections, naming},

@@ -25,9 +25,11 @@ use rdkafka::{
 
 use super::{
     super::{
-        failure::{Fault, FaultClass, Operation},
-        port::{Header, InboundRecord, Kept, RulesetChange, TopicPartition, TransactionalProducer},
-        rights::{Resource, Right},
+        cluster::rights::{Resource, Right},
+        failure::{Destination, Fault, FaultClass, Operation},
+        port::{
+            Header, InboundRecord, InputPartition, Kept, Outbound, RulesetChange, TransactionalProducer, Unit,
+        },
         settings::{Settings, Topics},
     },
     clock, config,
@@ -152,7 +154,7 @@ fn because(found: Fault, cause: Option<Fault>) -> Fault {
 /// The class of an error about one message to `topic`: a size that no try will change, or else `other`.
 fn class_of(error: &KafkaError, topics: &Topics, topic: &str, other: FaultClass) -> FaultClass {
     match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::MessageSizeTooLarge) => FaultClass::TooLarge(topics.destination(topic)),
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => FaultClass::TooLarge(Destination::of(topics, topic)),
         _ => other,
     }
 }
@@ -171,6 +173,10 @@ fn within<T: Send + 'static>(limit: Duration, call: impl FnOnce() -> T + Send + 
         .spawn(run)
         .map_err(|error| fatal(format!("no thread to add the positions by: {error}")))?;
     receiver.recv_timeout(limit).map_err(|_late| fatal(format!("the client gave no answer for {limit:?}")))
+}
+
+fn with_header(headers: OwnedHeaders, header: &Header<'_>) -> OwnedHeaders {
+    headers.insert(KafkaHeader { key: header.name, value: Some(header.value) })
 }
 
 /// A producer with a transactional id.
@@ -228,8 +234,8 @@ impl Producer {
                 found.lacking(Resource::Group(self.group_id.clone()), Right::Read)
             }
             (Some(RDKafkaErrorCode::TopicAuthorizationFailed), None) if operation == Operation::Offsets => {
-                let inputs = format!("{} and topic {}", self.topics.pos_events, self.topics.account_events);
-                found.lacking(Resource::Topic(inputs), Right::Read)
+                let inputs: Vec<&str> = self.topics.inputs().collect();
+                found.lacking(Resource::Topic(inputs.join(" and topic ")), Right::Read)
             }
             (_, cause) => because(found, cause),
         }
@@ -244,7 +250,7 @@ impl Producer {
                 let mut pause = ASK_AGAIN_MIN;
                 while ending.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                     // Not heard of: the client asks by itself.
-                    let _ = self.base.client().fetch_metadata(Some(&self.topics.journal), ASK_AGAIN_MAX);
+                    let _ = self.base.client().fetch_metadata(Some(&self.topics.rulesets), ASK_AGAIN_MAX);
                     pause = (pause * 2).min(ASK_AGAIN_MAX);
                 }
             });
@@ -281,8 +287,8 @@ impl Producer {
         *noted.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Queues a message, waiting while the queue is full. The headers are made anew for every try.
-    fn send(
+    /// Queues a message, waiting while the queue is full. The headers are made again for every try.
+    fn queue(
         &self,
         topic: &str,
         partition: Option<i32>,
@@ -340,8 +346,13 @@ impl TransactionalProducer<Member> for Producer {
         self.base.begin_transaction().map_err(|error| fault(Operation::Begin, &error))
     }
 
-    fn outcome(&self, partition: i32, key: &[u8], value: &[u8]) -> Result<(), Fault> {
-        self.send(&self.topics.pos_outcomes, Some(partition), Some(key), Some(value), || None)
+    fn send(&self, unit: Unit, outbound: &Outbound<'_>) -> Result<(), Fault> {
+        let Outbound { output, partition, key, value, headers } = *outbound;
+        let topic = &self.topics.of(unit.flow).outputs[output];
+        self.queue(topic, partition, Some(key), value, || match headers {
+            [] => None,
+            headers => Some(headers.iter().fold(OwnedHeaders::new(), with_header)),
+        })
     }
 
     fn dead_letter(&self, record: &Lent<'_>, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault> {
@@ -349,35 +360,35 @@ impl TransactionalProducer<Member> for Producer {
         let key = record.key().filter(|_| kept.key);
         let own = if kept.headers { record.headers_for_letter() } else { Ok(None) };
         let own = own.map_err(|error| fault(Operation::Produce, &error))?.unwrap_or_default();
-        let all = headers
-            .iter()
-            .fold(own, |all, header| all.insert(KafkaHeader { key: header.name, value: Some(header.value) }));
-        self.send(&self.topics.dead_letters, None, key, value, || Some(all.clone()))
+        let all = headers.iter().fold(own, with_header);
+        let topic = &self.topics.of(record.source().unit.flow).dead_letters;
+        self.queue(topic, None, key, value, || Some(all.clone()))
     }
 
-    fn journal(&self, partition: i32, record: &[u8]) -> Result<(), Fault> {
+    fn journal(&self, unit: Unit, record: &[u8]) -> Result<(), Fault> {
+        let (topic, partition) = (&self.topics.of(unit.flow).journal, unit.partition);
         let key = partition.to_string();
-        self.send(&self.topics.journal, Some(partition), Some(key.as_bytes()), Some(record), || {
+        self.queue(topic, Some(partition), Some(key.as_bytes()), Some(record), || {
             let writer = KafkaHeader { key: WRITER_HEADER, value: Some(self.transactional_id.as_str()) };
             Some(OwnedHeaders::new_with_capacity(1).insert(writer))
         })
     }
 
-    fn ruleset_change(&self, partition: i32, change: &RulesetChange) -> Result<(), Fault> {
-        let (key, value) = rulesets::write_change(partition, change);
+    fn ruleset_change(&self, unit: Unit, change: &RulesetChange) -> Result<(), Fault> {
+        let (key, value) = rulesets::write_change(unit.flow.name, unit.partition, change);
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
-        self.send(&self.topics.rulesets, Some(0), key, value, || None)
+        self.queue(&self.topics.rulesets, Some(0), key, value, || None)
     }
 
     fn offsets(
         &self,
-        positions: &[(TopicPartition, i64)],
+        positions: &[(InputPartition, i64)],
         membership: &Arc<ConsumerGroupMetadata>,
     ) -> Result<(), Fault> {
         let mut list = TopicPartitionList::with_capacity(positions.len());
         for (at, position) in positions {
-            let topic = self.topics.input(at.input);
-            list.add_partition_offset(topic, at.partition, Offset::Offset(*position))
+            let topic = self.topics.input(*at);
+            list.add_partition_offset(topic, at.unit.partition, Offset::Offset(*position))
                 .map_err(|error| fault(Operation::Offsets, &error))?;
         }
         let (base, membership, timeout) =

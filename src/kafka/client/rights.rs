@@ -19,8 +19,8 @@ use rdkafka::{
 
 use super::{
     super::{
+        cluster::rights::{Allowed, Right},
         failure::{Fault, FaultClass, Operation},
-        rights::{Allowed, Right},
     },
     admin::{Admin, TIMEOUT},
     clock, events,

@@ -12,12 +12,14 @@ use rdkafka::{
 use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
-        port::{Positions, TopicPartition},
+        port::{InputPartition, Positions, Unit},
     },
     Cluster, clock, config,
     error::fault,
     journal::{Quiet, open},
 };
+
+use crate::domain::flow::Flow;
 
 /// How long one question to the cluster may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,12 +38,12 @@ struct Sought {
 }
 
 impl Cluster {
-    /// The last committed record of the first so many journal partitions; none where there is none.
+    /// The last committed record of a flow's first so many journal partitions; none where there is none.
     ///
     /// # Errors
     /// The journals cannot be read.
-    pub fn last_journal_records(&self, partitions: u32) -> Result<Vec<Option<Vec<u8>>>, Fault> {
-        let topic = &self.settings.topics.journal;
+    pub fn last_journal_records(&self, flow: &Flow, partitions: u32) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        let topic = &self.settings.topics.of(flow).journal;
         let consumer = open(config::journal_reader(&self.settings))?;
         let mut sought = Vec::new();
         for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
@@ -73,12 +75,12 @@ impl Cluster {
         Ok(last)
     }
 
-    /// The group's committed positions of a partition's inputs.
+    /// The group's committed positions of a unit's inputs.
     ///
     /// # Errors
     /// The group's coordinator cannot be asked; retriable while a transaction holds offsets.
-    pub fn group_positions(&self, partition: i32) -> Result<Positions, Fault> {
-        self.asker()?.positions(partition)
+    pub fn group_positions(&self, unit: Unit) -> Result<Positions, Fault> {
+        self.asker()?.positions(unit)
     }
 
     /// Whether the group has members: brokers take positions from somebody who is none only while there are none. So
@@ -86,12 +88,12 @@ impl Cluster {
     ///
     /// # Errors
     /// The group's coordinator cannot be asked.
-    pub fn group_has_members(&self, at: TopicPartition, position: i64) -> Result<bool, Fault> {
+    pub fn group_has_members(&self, at: InputPartition, position: i64) -> Result<bool, Fault> {
         let consumer = open(config::journal_reader(&self.settings))?;
         let mut list = TopicPartitionList::with_capacity(1);
         let added = list.add_partition_offset(
-            self.settings.topics.input(at.input),
-            at.partition,
+            self.settings.topics.input(at),
+            at.unit.partition,
             Offset::Offset(position),
         );
         match added.and_then(|()| consumer.commit(&list, CommitMode::Sync)) {
@@ -107,12 +109,12 @@ impl Cluster {
         }
     }
 
-    /// Deletes the records of a journal partition before `before`, and waits for it.
+    /// Deletes the records of the journal of `unit` before `before`, and waits for it.
     ///
     /// # Errors
     /// The broker refuses.
-    pub fn cut_journal(&self, partition: i32, before: i64) -> Result<(), Fault> {
-        self.admin.delete_before(&self.settings.topics.journal, partition, before)
+    pub fn cut_journal(&self, unit: Unit, before: i64) -> Result<(), Fault> {
+        self.admin.delete_before(&self.settings.topics.of(unit.flow).journal, unit.partition, before)
     }
 }
 

@@ -10,7 +10,7 @@ use tillgate::codec::{KnownSchemas, SchemaRef, decode_account_event, decode_pos_
 use tillgate::domain::Field;
 use tillgate::domain::account_event::AccountEvent;
 use tillgate::domain::pos_event::PosEvent;
-use tillgate::pipeline::Input;
+use tillgate::pos::Input;
 
 use super::json::{account_or, key_of, time_of};
 use super::judge::{SCHEMAS, alone, assert_fault};

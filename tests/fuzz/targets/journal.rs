@@ -5,7 +5,8 @@ use tillgate::codec::journal::{
 };
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
-use tillgate::pipeline::{Division, InRecord, Input, Partition, Restore, check_record};
+use tillgate::pipeline::{Division, InRecord, check_record};
+use tillgate::pos::{Input, Partition, Pos, Restore};
 use tillgate::state::{Account, Change};
 
 use super::judge::{Judge, SCHEMAS, new_partition};
@@ -17,7 +18,7 @@ const GOOD: &str = r#"{"accountNumber":"A","eventType":"Purchase","categoryType"
 /// What is read is written and read alike, and from then on to the same bytes.
 pub fn record(bytes: &[u8]) {
     for partitions in [0, 3] {
-        drop(check_record(bytes, Division { partitioner: Partitioner::Murmur2, partitions }));
+        drop(check_record::<Pos>(bytes, Division { partitioner: Partitioner::Murmur2, partitions }));
     }
     let Some(written) = again(bytes) else { return };
     let twice = again(&written).expect("what was written reads");
@@ -28,7 +29,7 @@ pub fn record(bytes: &[u8]) {
 fn again(bytes: &[u8]) -> Option<Vec<u8>> {
     let record = read_record(bytes).ok()?;
     let (count, mut input) = record.changes;
-    let (changes, accounts) = read_all(count, record.accounts, &mut input)?;
+    let (changes, accounts) = read_all(count, record.entries, &mut input)?;
     if !input.is_empty() {
         return None;
     }
@@ -39,7 +40,7 @@ fn again(bytes: &[u8]) -> Option<Vec<u8>> {
     let second = read_record(&written).expect("what was written reads");
     assert_eq!(second.head, record.head);
     let (count, mut input) = second.changes;
-    let read = read_all(count, second.accounts, &mut input).expect("what was written reads");
+    let read = read_all(count, second.entries, &mut input).expect("what was written reads");
     assert_eq!(read, (changes, accounts));
     assert!(input.is_empty());
     Some(written)
@@ -81,7 +82,7 @@ pub fn restore(bytes: &[u8]) {
     let Some(offset) = next_offset(&partition) else { return };
     let value = GOOD.as_bytes();
     let record = InRecord {
-        input: Input::PosEvents,
+        input: Input::PosEvents as usize,
         partition: 0,
         offset,
         timestamp_millis: 1_750_000_000_000,

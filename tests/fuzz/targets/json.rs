@@ -6,7 +6,7 @@ use tillgate::codec::json::{
 };
 use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::{Field, Micros};
-use tillgate::pipeline::Input;
+use tillgate::pos::Input;
 
 use super::judge::{SCHEMAS, alone, assert_fault};
 

@@ -13,7 +13,8 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::visible::is_visible;
 use tillgate::engine::Engine;
-use tillgate::pipeline::{InRecord, Input, OutcomeEncoding, Output, Partition, PartitionOptions};
+use tillgate::pipeline::{InRecord, Outbound, Output};
+use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions, Pos};
 
 /// Bytes of an outcome, far below what any topic takes.
 const OUTCOME_BYTES_MAX: usize = 256 << 10;
@@ -75,8 +76,9 @@ pub struct Judge {
     at: (i64, i64),
 }
 
-impl Output for Judge {
-    fn outcome(&mut self, outcome: &Outcome<'_>, key: &[u8], value: &[u8]) {
+impl Output<Pos> for Judge {
+    fn send(&mut self, outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
+        let (key, value) = (outbound.key, outbound.value.unwrap_or_default());
         assert!(value.len() <= OUTCOME_BYTES_MAX, "an outcome of {} bytes", value.len());
         assert_eq!(key, outcome.account_number.as_bytes());
         assert!(chars(key) <= ID_CHARS_MAX, "an account of {} characters", chars(key));
@@ -91,7 +93,8 @@ impl Output for Judge {
             assert!(message.customer_message.is_some(), "{} has no text for customers", message.code);
         }
         let place = recorded::place(value).expect("an outcome says where it comes from");
-        assert_eq!((place.offset, place.other), self.at);
+        let other = place.positions.first().map(|(_, position)| *position);
+        assert_eq!((place.offset, other), (self.at.0, Some(self.at.1)));
         recorded::fields(value).expect("an outcome reads again");
         if outcome.supersedes.is_some() {
             self.ended += 1;
@@ -110,14 +113,14 @@ impl Output for Judge {
 impl Judge {
     /// Lets the partition take the record in, which must cause what its input owes.
     pub fn feed(partition: &mut Partition, schemas: &KnownSchemas, record: &InRecord<'_>) -> Self {
-        let other = partition.positions()[record.input.other() as usize].unwrap_or(0);
+        let other = partition.positions()[Input::at(record.input).other() as usize].unwrap_or(0);
         let mut judge = Self { at: (record.offset, other), ..Self::default() };
         let key = record.key.and_then(|key| str::from_utf8(key).ok()).unwrap_or_default();
         let has_account = !key.trim().is_empty() && key.chars().count() <= ID_CHARS_MAX;
         if let Err(interrupt) = partition.on_record(schemas, record, &mut judge) {
             panic!("the record stops its partition: {interrupt}");
         }
-        match record.input {
+        match Input::at(record.input) {
             Input::PosEvents => {
                 assert_eq!(judge.own, usize::from(has_account), "a POS event is answered once");
                 assert!(judge.dead_letters <= 1 && (has_account || judge.dead_letters == 1), "{judge:?}");
@@ -145,7 +148,7 @@ pub fn alone(
         let millis =
             time.map(|micros| micros.div_euclid(1_000)).filter(|millis| (0..1 << 42).contains(millis));
         let record = InRecord {
-            input,
+            input: input as usize,
             partition: 0,
             offset: 0,
             timestamp_millis: millis.unwrap_or(NOON),

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use tillgate::codec::json::{peek_account_event, peek_pos_event};
 use tillgate::codec::{decode_account_event, decode_pos_event};
 use tillgate::domain::Micros;
+use tillgate::domain::flow::Positions;
 use tillgate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
 use tillgate::domain::record::RecordTime;
-use tillgate::pipeline::{InRecord, Input, Partition, Restore};
+use tillgate::pipeline::InRecord;
+use tillgate::pos::{Input, Partition, Restore};
 use tillgate::state::Account;
 
 use super::judge::{Judge, SCHEMAS, new_partition};
@@ -36,7 +38,7 @@ pub fn records(bytes: &[u8]) {
         };
         let millis = if does & 0x20 == 0 { time } else { -1 };
         let record = InRecord {
-            input,
+            input: input as usize,
             partition: 0,
             offset: partition.positions()[input as usize].unwrap_or(0),
             timestamp_millis: millis,
@@ -97,12 +99,12 @@ fn commit(partition: &mut Partition) -> Vec<Vec<u8>> {
 }
 
 /// What a partition knows.
-type Known = (BTreeMap<String, Account>, Micros, [Option<i64>; 2]);
+type Known = (BTreeMap<String, Account>, Micros, Positions);
 
 fn known(partition: &Partition) -> Known {
     let accounts = partition.state().accounts().iter();
     let accounts = accounts.map(|account| (account.number.to_string(), account.clone())).collect();
-    (accounts, partition.state().stream_time(), partition.positions())
+    (accounts, partition.state().stream_time(), partition.positions().clone())
 }
 
 /// Both know the same.

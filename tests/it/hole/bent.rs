@@ -8,8 +8,9 @@ use std::time::Duration;
 use tillgate::kafka::client::Cluster;
 use tillgate::kafka::failure::{Fault, FaultClass, Operation};
 use tillgate::kafka::port::{
-    Broker, GroupConsumer, Header, Input, Kept, RulesetChange, TopicPartition, TransactionalProducer,
+    Broker, GroupConsumer, Header, InputPartition, Kept, Outbound, RulesetChange, TransactionalProducer, Unit,
 };
+use tillgate::pos::Input;
 
 type Member = <Cluster as Broker>::Consumer;
 type Inner = <Cluster as Broker>::Producer;
@@ -30,7 +31,7 @@ struct Plan {
     /// By number, from 1.
     aborts: BTreeMap<usize, AbortAt>,
     /// Positions of the open transaction.
-    given: Vec<(TopicPartition, i64)>,
+    given: Vec<(InputPartition, i64)>,
     /// Next offset of the POS events that were committed, by partition.
     committed: BTreeMap<i32, i64>,
 }
@@ -97,20 +98,20 @@ impl Broker for Bent {
         Ok(Producer { inner, conduct: Arc::clone(&self.conduct) })
     }
 
-    fn journal(&self, partition: i32) -> Result<Self::Journal, Fault> {
-        self.cluster.journal(partition)
+    fn journal(&self, unit: Unit) -> Result<Self::Journal, Fault> {
+        self.cluster.journal(unit)
     }
 
     fn follower(&self) -> Result<Self::Follower, Fault> {
         self.cluster.follower()
     }
 
-    fn journal_end(&self, partition: i32) -> Result<i64, Fault> {
-        self.cluster.journal_end(partition)
+    fn journal_end(&self, unit: Unit) -> Result<i64, Fault> {
+        self.cluster.journal_end(unit)
     }
 
-    fn trim_journal(&self, partition: i32, before: i64) {
-        self.cluster.trim_journal(partition, before);
+    fn trim_journal(&self, unit: Unit, before: i64) {
+        self.cluster.trim_journal(unit, before);
     }
 
     fn now(&self) -> Duration {
@@ -141,8 +142,8 @@ impl TransactionalProducer<Member> for Producer {
         Ok(())
     }
 
-    fn outcome(&self, partition: i32, key: &[u8], value: &[u8]) -> Result<(), Fault> {
-        self.inner.outcome(partition, key, value)
+    fn send(&self, unit: Unit, outbound: &Outbound<'_>) -> Result<(), Fault> {
+        self.inner.send(unit, outbound)
     }
 
     fn dead_letter(
@@ -154,17 +155,17 @@ impl TransactionalProducer<Member> for Producer {
         self.inner.dead_letter(record, kept, headers)
     }
 
-    fn journal(&self, partition: i32, record: &[u8]) -> Result<(), Fault> {
-        self.inner.journal(partition, record)
+    fn journal(&self, unit: Unit, record: &[u8]) -> Result<(), Fault> {
+        self.inner.journal(unit, record)
     }
 
-    fn ruleset_change(&self, partition: i32, change: &RulesetChange) -> Result<(), Fault> {
-        self.inner.ruleset_change(partition, change)
+    fn ruleset_change(&self, unit: Unit, change: &RulesetChange) -> Result<(), Fault> {
+        self.inner.ruleset_change(unit, change)
     }
 
     fn offsets(
         &self,
-        positions: &[(TopicPartition, i64)],
+        positions: &[(InputPartition, i64)],
         membership: &<Member as GroupConsumer>::Membership,
     ) -> Result<(), Fault> {
         self.conduct.on_purpose(AbortAt::Offsets)?;
@@ -182,8 +183,8 @@ impl TransactionalProducer<Member> for Producer {
         self.inner.commit()?;
         let mut plan = self.conduct.lock();
         for (at, position) in std::mem::take(&mut plan.given) {
-            if at.input == Input::PosEvents {
-                plan.committed.insert(at.partition, position);
+            if at.input == Input::PosEvents as usize {
+                plan.committed.insert(at.unit.partition, position);
             }
         }
         Ok(())

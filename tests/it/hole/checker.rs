@@ -53,7 +53,7 @@ impl GroupOffsets {
         let mut config = kafka.client();
         config.set("group.id", &settings.group_id).set("isolation.level", "read_committed");
         let client = config.create().expect("a client");
-        GroupOffsets { client, topic: settings.topics.pos_events.clone() }
+        GroupOffsets { client, topic: settings.topics.pos_events().to_owned() }
     }
 
     /// None while a transaction holds some, or the coordinator does not answer. A partition without one has 0.
@@ -89,8 +89,8 @@ fn journaled(record: &Record) -> Journaled {
 
 /// Everything that is wrong, after `produced` events on each partition. All transactions must have ended.
 pub fn findings(kafka: &Kafka, settings: &Settings, group: &GroupOffsets, produced: &[i64]) -> Vec<Finding> {
-    let outcomes = kafka.read_committed(&settings.topics.pos_outcomes);
-    let journal = kafka.read_committed(&settings.topics.journal);
+    let outcomes = kafka.read_committed(settings.topics.pos_outcomes());
+    let journal = kafka.read_committed(settings.topics.journal());
     let offsets = eventually(WITHIN, "the group's offsets", || group.read(produced.len()));
     let mut findings = Vec::new();
     for (partition, &produced) in produced.iter().enumerate() {

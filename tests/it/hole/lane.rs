@@ -10,6 +10,7 @@ use tillgate::kafka::client::Cluster;
 use tillgate::kafka::health::{Health, PartitionHealth};
 use tillgate::kafka::run_on;
 use tillgate::kafka::settings::Settings;
+use tillgate::pipeline::Deciders;
 
 use super::bent::{Bent, Conduct};
 use super::checker::{Finding, GroupOffsets, findings};
@@ -79,7 +80,8 @@ impl<'a> Lane<'a> {
         let health = Arc::new(Health::new(1));
         let stop = Arc::new(AtomicBool::new(false));
         let (its_health, its_stop) = (Arc::clone(&health), Arc::clone(&stop));
-        let work = move || run_on(broker, settings, Arc::new(Echoes::default()), its_health, &its_stop);
+        let flows: Vec<Arc<dyn Deciders>> = vec![Arc::new(Echoes::default())];
+        let work = move || run_on(broker, settings, flows, its_health, &its_stop);
         self.running = Some(Running { health, stop, thread: std::thread::spawn(work) });
         eventually(WITHIN, "every partition to be restored or refused", || {
             let found = self.partitions();
@@ -98,7 +100,8 @@ impl<'a> Lane<'a> {
     }
 
     fn partitions(&self) -> BTreeMap<i32, PartitionHealth> {
-        self.running.as_ref().map(|running| running.health.partitions()).unwrap_or_default()
+        let of_process = self.running.as_ref().map(|running| running.health.partitions()).unwrap_or_default();
+        of_process.into_iter().map(|(unit, health)| (unit.partition, health)).collect()
     }
 
     fn blocked(&self) -> BTreeMap<i32, String> {
@@ -145,7 +148,7 @@ impl<'a> Lane<'a> {
             Message::new("a", "event").on(partition as i32)
         });
         let records: Vec<Message> = records.collect();
-        self.kafka.produce(&self.settings.topics.pos_events, records);
+        self.kafka.produce(self.settings.topics.pos_events(), records);
     }
 
     /// Waits until the worker has committed all events, or refuses a partition.

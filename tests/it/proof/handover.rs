@@ -66,7 +66,7 @@ fn a_crash_is_taken_over_from_warm_copies_and_the_bytes_are_the_same() {
     let outcomes = scene.await_decided(&mut second);
     let log = second.log();
     for partition in others {
-        let taken_over = format!("partition {partition}: restored from the standby's copy");
+        let taken_over = format!("pos partition {partition}: restored from the standby's copy");
         let mut messages = log.iter().filter_map(|line| line["message"].as_str());
         assert!(
             messages.any(|text| text.starts_with(&taken_over)),

@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::support::shared;
-use crate::support::stream::{Published, engine, options};
+use crate::support::stream::{Published, engine, of_the_catalogue, options};
 use std::path::Path;
 use tillgate::codec::{DecodeError, decode_pos_event};
 use tillgate::domain::Micros;
 use tillgate::domain::enums::Verdict;
-use tillgate::pipeline::{InRecord, Input, Interrupt, Partition};
+use tillgate::pipeline::{InRecord, Interrupt};
+use tillgate::pos::{Input, Partition};
 
 /// What a case's record leads to.
 struct Answered {
@@ -49,7 +50,7 @@ fn answered(folder: &Path) -> Answered {
     });
     let timestamp = Micros::parse_rfc3339("2026-11-26T12:37:31Z").unwrap().0 / 1_000;
     let record = InRecord {
-        input: Input::PosEvents,
+        input: Input::PosEvents as usize,
         partition: 0,
         offset: 0,
         timestamp_millis: timestamp,
@@ -72,7 +73,7 @@ fn answered(folder: &Path) -> Answered {
         messages: said
             .messages
             .iter()
-            .map(|message| (message.code, message.field.as_ref().map(ToString::to_string)))
+            .map(|message| (of_the_catalogue(&message.code), message.field.as_ref().map(ToString::to_string)))
             .collect(),
         posted: said.posted.map(|posted| posted.to_string()),
         id: serde_json::from_slice::<serde_json::Value>(&said.value).unwrap()["accountTransactionId"]

@@ -15,7 +15,8 @@ use tillgate::domain::outcome::Outcome;
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
-use tillgate::pipeline::{InRecord, Input, Output, Partition, PartitionOptions};
+use tillgate::pipeline::{InRecord, Outbound, Output};
+use tillgate::pos::{Input, Partition, PartitionOptions, Pos};
 use tillgate::replay::{
     From, Ground, Kept, Letters, Recorded, ReplayError, Report, Rulebook, Source, VerifyOptions, verify,
 };
@@ -108,8 +109,7 @@ impl Recorder {
 
     /// Another process takes over: another ruleset, perhaps another encoding.
     pub fn hand_over(&mut self, (engine, text): &(Arc<Engine>, String), options: PartitionOptions) {
-        let mut restore =
-            tillgate::pipeline::Restore::new(Partition::new(Arc::clone(engine), 0, options.clone()));
+        let mut restore = tillgate::pos::Restore::new(Partition::new(Arc::clone(engine), 0, options.clone()));
         for record in &self.tape.journal {
             restore.on_record(record.value.as_deref().expect("a value")).expect("a journal");
         }
@@ -168,7 +168,7 @@ impl Recorder {
             append(&mut self.tape.journal, Rec { value: Some(record), ..Rec::default() });
         }
         if let Some(change) = journal.ruleset_change {
-            self.tape.rulesets.push(write_change(0, &change));
+            self.tape.rulesets.push(write_change("pos", 0, &change));
         }
         for topic in [&mut self.tape.outcomes, &mut self.tape.letters, &mut self.tape.journal] {
             // The marker of the transaction takes an offset.
@@ -184,8 +184,9 @@ fn append(topic: &mut Vec<Rec>, record: Rec) {
     topic.push(Rec { offset: next, ..record });
 }
 
-impl Output for Batch {
-    fn outcome(&mut self, _outcome: &Outcome<'_>, key: &[u8], value: &[u8]) {
+impl Output<Pos> for Batch {
+    fn send(&mut self, _outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
+        let (key, value) = (outbound.key, outbound.value.unwrap_or_default());
         self.outcomes.push((key.to_vec(), value.to_vec()));
     }
 
@@ -303,7 +304,7 @@ impl Tape {
         let heads = heads.filter(|head| head.part + 1 == head.parts);
         heads
             .map(|head| {
-                let positions = head.positions.map(|position| position.unwrap_or(0));
+                let positions = Input::offsets(&head.positions);
                 (positions, head.rotation_begins, head.rotation_completes)
             })
             .collect()

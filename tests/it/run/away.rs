@@ -19,7 +19,7 @@ fn goes_on_with_two_of_three_brokers_and_loses_nothing() {
     let settings = Settings { workers: 2, ..scene(&kafka, PARTITIONS) };
     let running = start(&settings, &Arc::default());
     running.await_active(PARTITIONS);
-    let (events_topic, stop) = (settings.topics.pos_events.clone(), AtomicBool::new(false));
+    let (events_topic, stop) = (settings.topics.pos_events().to_owned(), AtomicBool::new(false));
     let produced = std::thread::scope(|scope| {
         let producing = scope.spawn(|| {
             let mut produced = 0;
@@ -29,20 +29,20 @@ fn goes_on_with_two_of_three_brokers_and_loses_nothing() {
             }
             produced
         });
-        kafka.await_committed(&settings.topics.pos_outcomes, 1_200, WITHIN);
+        kafka.await_committed(settings.topics.pos_outcomes(), 1_200, WITHIN);
         kafka.kill_broker(2);
-        let seen = kafka.read_committed(&settings.topics.pos_outcomes);
+        let seen = kafka.read_committed(settings.topics.pos_outcomes());
         let goal = |partition: usize| {
             let of = |outcomes: &[Record]| {
                 outcomes.iter().filter(|outcome| outcome.partition == partition as i32).count()
             };
-            of(&kafka.read_committed(&settings.topics.pos_outcomes)) >= of(&seen) + 100
+            of(&kafka.read_committed(settings.topics.pos_outcomes())) >= of(&seen) + 100
         };
         eventually(WITHIN * 2, "every partition to go on", || (0..PARTITIONS).all(goal).then_some(()));
         stop.store(true, Ordering::Release);
         producing.join().expect("no panic")
     });
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, produced, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), produced, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(PARTITIONS, produced));
     let gaps: Vec<i64> = (0..PARTITIONS as i32).map(|partition| longest_gap(&outcomes, partition)).collect();
@@ -56,7 +56,7 @@ fn cuts_no_journal_off_while_a_copy_of_it_is_away() {
     let switches: Arc<Switches> = Arc::default();
     switches.rotate.store(true, Ordering::Release);
     let reader: BaseConsumer = kafka.client().set("group.id", "none").create().expect("a reader");
-    let journal = &settings.topics.journal;
+    let journal = settings.topics.journal();
     let ends = || reader.fetch_watermarks(journal, 0, WITHIN).ok();
     let await_copies = |count: usize| {
         eventually(WITHIN, &format!("{count} copies in sync"), || {
@@ -68,9 +68,9 @@ fn cuts_no_journal_off_while_a_copy_of_it_is_away() {
     let mut produced = 0;
     let mut decide_until = |what: &str, reached: &dyn Fn(i64, i64) -> bool| {
         eventually(WITHIN, what, || {
-            kafka.produce(&settings.topics.pos_events, events(1, 10));
+            kafka.produce(settings.topics.pos_events(), events(1, 10));
             produced += 10;
-            kafka.await_committed(&settings.topics.pos_outcomes, produced, WITHIN);
+            kafka.await_committed(settings.topics.pos_outcomes(), produced, WITHIN);
             let (begin, end) = ends()?;
             reached(begin, end).then_some((begin, end))
         })
@@ -93,9 +93,9 @@ fn waits_for_room_where_the_producer_may_keep_little() {
     let Some(kafka) = kafka() else { return };
     // A batch leads to a hundred times of what fits.
     let settings = Settings { producer_queue_bytes_max: 1_024, ..scene(kafka, 2) };
-    kafka.produce(&settings.topics.pos_events, events(2, 4_000));
+    kafka.produce(settings.topics.pos_events(), events(2, 4_000));
     let running = start(&settings, &Arc::default());
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 4_000, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 4_000, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &even(2, 4_000));
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tillgate::kafka::decider::{
-    Decider, Deciders, InRecord, Input, Interrupted, JournalBatch, Restoring, Sink,
+use tillgate::kafka::port::{Flow, Positions};
+use tillgate::pipeline::{
+    Decider, Deciders, Folded, InRecord, Interrupted, JournalBatch, Outbound, Restoring, Sink,
 };
+use tillgate::pos::{FLOW, Input};
 
 /// How often a record at the gate looks whether it is open.
 const GATE: Duration = Duration::from_millis(2);
@@ -35,15 +37,17 @@ pub struct Echoes {
 }
 
 impl Deciders for Echoes {
-    type Decider = Echo;
-    type Restoring = Echo;
-    fn restoring(&self, partition: i32) -> Echo {
-        Echo {
+    fn flow(&self) -> &'static Flow {
+        &FLOW
+    }
+
+    fn restoring(&self, partition: i32) -> Box<dyn Restoring> {
+        Box::new(Echo {
             partition,
             switches: Arc::clone(&self.switches),
             now: State::default(),
             before: State::default(),
-        }
+        })
     }
 }
 
@@ -81,7 +85,7 @@ impl Decider for Echo {
             }
             Some(b"panic") => panic!("asked to panic"),
             None | Some([0, ..]) => out.dead_letter(record, "400.001", "cannot be decoded"),
-            Some(_) if record.input == Input::AccountEvents => self.now.account_events += 1,
+            Some(_) if record.input == Input::AccountEvents as usize => self.now.account_events += 1,
             Some(text) => {
                 self.now.events += 1;
                 let mut value = format!(
@@ -91,10 +95,16 @@ impl Decider for Echo {
                 if let Some(size) = size_asked_for(text) {
                     value = format!("{value}:{}", "x".repeat(size));
                 }
-                out.outcome(record.key.unwrap_or_default(), value.as_bytes());
+                out.send(&Outbound {
+                    output: 0,
+                    partition: Some(self.partition),
+                    key: record.key.unwrap_or_default(),
+                    value: Some(value.as_bytes()),
+                    headers: &[],
+                });
             }
         }
-        self.now.positions[record.input as usize] = Some(record.offset + 1);
+        self.now.positions[record.input] = Some(record.offset + 1);
         Ok(())
     }
 
@@ -104,7 +114,7 @@ impl Decider for Echo {
 
     fn on_condemned(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) {
         out.dead_letter(record, "500", "the decision failed");
-        self.now.positions[record.input as usize] = Some(record.offset + 1);
+        self.now.positions[record.input] = Some(record.offset + 1);
     }
 
     fn rotation_begins(&self) -> bool {
@@ -144,11 +154,11 @@ impl Decider for Echo {
         self.now = self.before.clone();
     }
 
-    fn positions(&self) -> [Option<i64>; 2] {
-        self.now.positions
+    fn positions(&self) -> Positions {
+        self.now.positions.into()
     }
 
-    fn accounts(&self) -> usize {
+    fn entries(&self) -> usize {
         0
     }
 }
@@ -159,8 +169,6 @@ fn size_asked_for(text: &[u8]) -> Option<usize> {
 }
 
 impl Restoring for Echo {
-    type Decider = Self;
-
     fn on_record(&mut self, journal_record: &[u8]) -> Result<(), String> {
         let text = String::from_utf8_lossy(journal_record);
         let fields: Vec<&str> = text.split(' ').collect();
@@ -185,7 +193,11 @@ impl Restoring for Echo {
         Some(&self.now.writer).filter(|writer| !writer.is_empty()).map(String::as_str)
     }
 
-    fn finish(self) -> Result<Self, String> {
+    fn finish(self: Box<Self>) -> Result<Box<dyn Decider>, String> {
         Ok(self)
+    }
+
+    fn finish_as_it_is(self: Box<Self>) -> Result<Box<dyn Folded>, String> {
+        Err("an echo is not looked at".to_owned())
     }
 }

@@ -19,7 +19,7 @@ fn stops_a_partition_whose_input_was_deleted_until_the_loss_is_accepted() {
         metrics.render().contains(&format!("lost_input_records_total{{input=\"pos_events\"}} {count}\n"))
     };
     let settings = scene(kafka, 2);
-    let (events_topic, outcomes_topic) = (&settings.topics.pos_events, &settings.topics.pos_outcomes);
+    let (events_topic, outcomes_topic) = (settings.topics.pos_events(), settings.topics.pos_outcomes());
     kafka.produce(events_topic, events(2, 20));
     kafka.delete_records(events_topic, 0, 3);
     let switches = Arc::default();
@@ -58,16 +58,16 @@ fn sees_that_retention_has_overtaken_a_running_partition() {
     let running = start(&settings, &switches);
     running.await_active(2);
     kafka.produce(
-        &settings.topics.pos_events,
+        settings.topics.pos_events(),
         [on(0, "event"), on(0, "schema"), on(0, "event"), on(1, "event")],
     );
     running.await_blocked(0, "schema");
-    kafka.produce(&settings.topics.pos_events, [on(0, "event"), on(0, "event")]);
-    kafka.delete_records(&settings.topics.pos_events, 0, 4);
+    kafka.produce(settings.topics.pos_events(), [on(0, "event"), on(0, "event")]);
+    kafka.delete_records(settings.topics.pos_events(), 0, 4);
     switches.registry_up.store(true, Ordering::Release);
     running.await_blocked(0, "begins at offset 4, and the state has read it up to offset 1: the 3 offsets");
-    kafka.produce(&settings.topics.pos_events, [on(1, "event")]);
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 3, WITHIN);
+    kafka.produce(settings.topics.pos_events(), [on(1, "event")]);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 3, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &[(0, 1), (1, 2)].into());
 }
@@ -76,10 +76,10 @@ fn sees_that_retention_has_overtaken_a_running_partition() {
 fn refuses_a_topic_that_ends_before_what_the_state_has_read() {
     let Some(kafka) = kafka() else { return };
     let settings = Settings { socket_timeout: Duration::from_secs(1), ..scene(kafka, 1) };
-    let events_topic = &settings.topics.pos_events;
+    let events_topic = settings.topics.pos_events();
     kafka.produce(events_topic, events(1, 10));
     let running = start(&settings, &Arc::default());
-    kafka.await_committed(&settings.topics.pos_outcomes, 10, WITHIN);
+    kafka.await_committed(settings.topics.pos_outcomes(), 10, WITHIN);
     running.stop();
 
     let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
@@ -94,5 +94,5 @@ fn refuses_a_topic_that_ends_before_what_the_state_has_read() {
         running.await_blocked(0, "ends at offset 3, and the state has read it up to offset 10");
         running.stop();
     }
-    assert_eq!(kafka.read_committed(&settings.topics.pos_outcomes).len(), 10);
+    assert_eq!(kafka.read_committed(settings.topics.pos_outcomes()).len(), 10);
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
 use tillgate::kafka::failure::Fault;
-use tillgate::kafka::port::{InputEnds, JournalEnds, JournalReader, Positions};
+use tillgate::kafka::port::{InputEnds, JournalEnds, JournalReader, Positions, Unit};
 use tillgate::kafka::run_on;
 
 use super::*;
@@ -41,20 +41,20 @@ impl Broker for Brokers {
         self.cluster.producer(transactional_id)
     }
 
-    fn journal(&self, partition: i32) -> Result<Reader, Fault> {
-        Ok(Reader { journal: self.cluster.journal(partition)?, track: Arc::clone(&self.track) })
+    fn journal(&self, unit: Unit) -> Result<Reader, Fault> {
+        Ok(Reader { journal: self.cluster.journal(unit)?, track: Arc::clone(&self.track) })
     }
 
     fn follower(&self) -> Result<Self::Follower, Fault> {
         self.cluster.follower()
     }
 
-    fn journal_end(&self, partition: i32) -> Result<i64, Fault> {
-        self.cluster.journal_end(partition)
+    fn journal_end(&self, unit: Unit) -> Result<i64, Fault> {
+        self.cluster.journal_end(unit)
     }
 
-    fn trim_journal(&self, partition: i32, before: i64) {
-        self.cluster.trim_journal(partition, before);
+    fn trim_journal(&self, unit: Unit, before: i64) {
+        self.cluster.trim_journal(unit, before);
     }
 
     fn now(&self) -> Duration {
@@ -95,15 +95,15 @@ impl JournalReader for Reader {
         self.journal.open_writer(offset)
     }
 
-    fn open_outcomes(&mut self) -> Result<Option<i64>, Fault> {
-        self.journal.open_outcomes()
+    fn open_output(&mut self) -> Result<Option<(usize, i64)>, Fault> {
+        self.journal.open_output()
     }
 
     fn committed(&mut self, within: Duration) -> Result<Option<Positions>, Fault> {
         self.journal.committed(within)
     }
 
-    fn input_ends(&mut self) -> Result<[InputEnds; 2], Fault> {
+    fn input_ends(&mut self) -> Result<Vec<InputEnds>, Fault> {
         self.journal.input_ends()
     }
 }
@@ -113,8 +113,8 @@ fn fences_once_where_a_transaction_never_ends_and_goes_on_when_it_does() {
     let Some(kafka) = kafka() else { return };
     let first = scene(kafka, 1);
     let running = start(&first, &Arc::default());
-    kafka.produce(&first.topics.pos_events, events(1, 10));
-    kafka.await_committed(&first.topics.pos_outcomes, 10, WITHIN);
+    kafka.produce(first.topics.pos_events(), events(1, 10));
+    kafka.await_committed(first.topics.pos_outcomes(), 10, WITHIN);
     running.stop();
 
     let second = Settings {
@@ -130,14 +130,14 @@ fn fences_once_where_a_transaction_never_ends_and_goes_on_when_it_does() {
         let cluster = Cluster::new(Arc::clone(&settings)).expect("a cluster");
         let broker = Arc::new(Brokers { cluster, track: Arc::clone(&track) });
         let (deciders, its_health, stop) = (Arc::new(Echoes::default()), Arc::clone(&health), &stop);
-        scope.spawn(move || run_on(broker, settings, deciders, its_health, stop));
+        scope.spawn(move || run_on(broker, settings, vec![deciders], its_health, stop));
         // It looks every 20 ms: this takes many times `transaction_timeout`.
         eventually(WITHIN, "many looks at the journal", || {
             (track.asked.load(Ordering::Relaxed) >= 300).then_some(())
         });
         track.lost.store(false, Ordering::Release);
-        kafka.produce(&second.topics.pos_events, events(1, 10));
-        let outcomes = kafka.await_committed(&second.topics.pos_outcomes, 20, WITHIN);
+        kafka.produce(second.topics.pos_events(), events(1, 10));
+        let outcomes = kafka.await_committed(second.topics.pos_outcomes(), 20, WITHIN);
         stop.store(true, Ordering::Release);
         assert_each_once(&outcomes, &even(1, 20));
     });

@@ -31,8 +31,8 @@ fn limit(settings: &Settings, topic: &str, bytes: usize) {
 fn running(kafka: &Kafka) -> (Settings, Running) {
     let settings = scene(kafka, 1);
     let running = start(&settings, &Arc::default());
-    kafka.produce(&settings.topics.pos_events, [event()]);
-    kafka.await_committed(&settings.topics.pos_outcomes, 1, WITHIN);
+    kafka.produce(settings.topics.pos_events(), [event()]);
+    kafka.await_committed(settings.topics.pos_outcomes(), 1, WITHIN);
     (settings, running)
 }
 
@@ -57,11 +57,11 @@ fn assert_passed(running: &Running, outcomes: &[Record], letters: &[Record], giv
 fn an_outcome_that_its_topic_does_not_take_is_passed_and_costs_nobody_else_anything() {
     let Some(kafka) = kafka() else { return };
     let (settings, running) = running(kafka);
-    limit(&settings, &settings.topics.pos_outcomes, 100_000);
+    limit(&settings, settings.topics.pos_outcomes(), 100_000);
     let burst = [event(), event(), large(300_000), event(), event(), large(200_000), event(), event()];
-    kafka.produce(&settings.topics.pos_events, burst);
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 7, WITHIN);
-    let letters = kafka.await_committed(&settings.topics.dead_letters, 2, WITHIN);
+    kafka.produce(settings.topics.pos_events(), burst);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 7, WITHIN);
+    let letters = kafka.await_committed(settings.topics.dead_letters(), 2, WITHIN);
     assert_passed(&running, &outcomes, &letters, &["3", "6"]);
     running.stop();
 }
@@ -70,10 +70,10 @@ fn an_outcome_that_its_topic_does_not_take_is_passed_and_costs_nobody_else_anyth
 fn outcomes_that_are_too_large_only_together_are_all_delivered() {
     let Some(kafka) = kafka() else { return };
     let (settings, running) = running(kafka);
-    limit(&settings, &settings.topics.pos_outcomes, 20_000);
-    kafka.produce(&settings.topics.pos_events, (0..60).map(|_| large(5_000)));
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 61, WITHIN);
-    assert_passed(&running, &outcomes, &kafka.read_committed(&settings.topics.dead_letters), &[]);
+    limit(&settings, settings.topics.pos_outcomes(), 20_000);
+    kafka.produce(settings.topics.pos_events(), (0..60).map(|_| large(5_000)));
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 61, WITHIN);
+    assert_passed(&running, &outcomes, &kafka.read_committed(settings.topics.dead_letters()), &[]);
     running.stop();
 }
 
@@ -90,14 +90,14 @@ fn a_dead_letter_leaves_out_what_its_topic_does_not_take() {
         .expect("a producer");
     let bomb = vec![b'h'; 9 << 20];
     let headers = OwnedHeaders::new().insert(Header { key: "bomb", value: Some(&bomb) });
-    let record = BaseRecord::to(&settings.topics.pos_events).partition(0).key("k").payload(&[0_u8, 1]);
+    let record = BaseRecord::to(settings.topics.pos_events()).partition(0).key("k").payload(&[0_u8, 1]);
     producer.send(record.headers(headers)).map_err(|(error, _)| error).expect("queued");
     producer.flush(WITHIN).expect("delivered");
     let forged = Message::new("f", vec![0_u8, 2]).on(0).header("error.code", "forged").header("own", "kept");
-    kafka.produce(&settings.topics.pos_events, [forged, event()]);
+    kafka.produce(settings.topics.pos_events(), [forged, event()]);
 
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 2, WITHIN);
-    let letters = kafka.await_committed(&settings.topics.dead_letters, 2, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 2, WITHIN);
+    let letters = kafka.await_committed(settings.topics.dead_letters(), 2, WITHIN);
     assert_each_once(&outcomes, &BTreeMap::from([(0, 2)]));
     assert_eq!(running.health.workers(), [WorkerHealth::Running]);
     running.stop();
@@ -119,13 +119,13 @@ fn a_partition_whose_batches_fail_again_and_again_is_blocked_until_one_passes() 
     let Some(kafka) = kafka() else { return };
     let (settings, running) = running(kafka);
     // Room for the markers of transactions, and for nothing else.
-    limit(&settings, &settings.topics.journal, 100);
-    kafka.produce(&settings.topics.pos_events, [event(), event()]);
+    limit(&settings, settings.topics.journal(), 100);
+    kafka.produce(settings.topics.pos_events(), [event(), event()]);
     running.await_blocked(0, "tries in a row to go on at 1 / none failed");
-    limit(&settings, &settings.topics.journal, 1_000_000);
+    limit(&settings, settings.topics.journal(), 1_000_000);
     running.await_active(1);
-    let outcomes = kafka.await_committed(&settings.topics.pos_outcomes, 3, WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 3, WITHIN);
     running.stop();
     assert_each_once(&outcomes, &BTreeMap::from([(0, 3)]));
-    assert!(kafka.read_committed(&settings.topics.dead_letters).is_empty());
+    assert!(kafka.read_committed(settings.topics.dead_letters()).is_empty());
 }

@@ -1,6 +1,6 @@
 //! Every way to protect a connection, end to end: events in, outcomes out, verified, with tillgate's own rights alone.
 
-use tillgate::kafka::rights::{Task, needed};
+use tillgate::kafka::cluster::rights::{Task, needed};
 
 use super::access::Access;
 use super::rights::settings_of;

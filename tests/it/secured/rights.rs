@@ -3,7 +3,7 @@
 
 use std::process::Output;
 
-use tillgate::kafka::rights::{Needed, Resource, Right, Task, needed};
+use tillgate::kafka::cluster::rights::{Needed, Resource, Right, Task, needed};
 use tillgate::kafka::settings::{Settings, Topics};
 
 use super::access::{Access, next_user};
@@ -18,14 +18,16 @@ const AT_ONCE: usize = 4;
 
 /// What the binary is told of names, as the library has it.
 pub fn settings_of(scene: &Scene) -> Settings {
-    let [pos_events, account_events, pos_outcomes, dead_letters, journal, rulesets] =
-        scene.topics().map(str::to_owned);
     Settings {
         group_id: scene.group().to_owned(),
         transactional_id_prefix: scene.group().to_owned(),
-        topics: Topics { pos_events, account_events, pos_outcomes, dead_letters, journal, rulesets },
+        topics: topics(scene.topics().map(str::to_owned)),
         ..Settings::default()
     }
+}
+
+fn topics([events, accounts, outcomes, letters, journal, rulesets]: [String; 6]) -> Topics {
+    Topics::of_pos([events, accounts], outcomes, letters, journal, rulesets)
 }
 
 /// A user with these rights and no other.
@@ -190,11 +192,7 @@ fn create_names_the_right_that_is_missing() {
     let keys = ["pos_events", "account_events", "pos_outcomes", "dead_letters", "journal", "rulesets"];
     let all = |prefix: &str| -> Settings {
         let name = |part: &str| format!("{prefix}.{part}");
-        let [pos_events, account_events, pos_outcomes, dead_letters, journal, rulesets] = names.map(name);
-        Settings {
-            topics: Topics { pos_events, account_events, pos_outcomes, dead_letters, journal, rulesets },
-            ..Settings::default()
-        }
+        Settings { topics: topics(names.map(name)), ..Settings::default() }
     };
     let create = |prefix: &str, access: &Access| {
         let mut command = crate::support::scene::binary();

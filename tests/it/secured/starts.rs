@@ -1,6 +1,6 @@
 //! What cannot work is refused at the start, with both numbers; what has to be waited for is said, and ends.
 
-use tillgate::kafka::rights::{Task, needed};
+use tillgate::kafka::cluster::rights::{Task, needed};
 
 use super::access::{Access, next_user};
 use super::rights::settings_of;

@@ -12,9 +12,8 @@ use tillgate::domain::enums::Verdict;
 use tillgate::domain::hashing::Seed;
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::load::draw::Draw;
-use tillgate::pipeline::{
-    Division, Input, LayoutFault, Partition, PartitionOptions, Restore, RestoreFault, check_record,
-};
+use tillgate::pipeline::{Division, LayoutFault, RestoreFault, check_record};
+use tillgate::pos::{Input, Partition, PartitionOptions, Pos, Restore};
 
 const AMONG: u32 = 4;
 
@@ -62,7 +61,7 @@ fn a_key_that_is_not_at_home_is_answered_that_its_state_is_not_here_and_changes_
         let before = known(&Partition::new(ENGINE.clone(), 0, options()));
         let after = known(&partition);
         assert_eq!((after.accounts, after.stream_time), (before.accounts, before.stream_time));
-        assert_eq!(partition.positions(), [Some(1); 2], "it is passed all the same");
+        assert_eq!(*partition.positions(), [Some(1); 2], "it is passed all the same");
 
         let [outcome] = &published.outcomes[..] else { panic!("{published:?}") };
         assert_eq!(
@@ -186,7 +185,7 @@ fn journal_of(numbers: &[String], partitioner: Option<Partitioner>) -> Log {
 
 fn divided(found: Result<Partition, RestoreFault>) -> (usize, bool, String) {
     match found.map(|_| ()) {
-        Err(fault @ RestoreFault::Layout(LayoutFault::Divided { accounts, said, .. })) => {
+        Err(fault @ RestoreFault::Layout(LayoutFault::Divided { found: accounts, said, .. })) => {
             (accounts, said, fault.to_string())
         }
         found => panic!("{found:?}"),
@@ -205,8 +204,11 @@ fn a_state_by_the_other_partitioner_is_refused_with_the_setting_that_fits() {
         assert!(text.contains("topics repartition --partitions 4"), "{text}");
         assert!(restored(&log.records, by(Partitioner::Crc32)).is_ok());
         let last = log.records.last().expect("a record");
-        assert_eq!(check_record(last, by(Partitioner::Murmur2).division()).is_err(), written.is_some());
-        assert_eq!(check_record(last, by(Partitioner::Crc32).division()), Ok(()));
+        assert_eq!(
+            check_record::<Pos>(last, by(Partitioner::Murmur2).division()).is_err(),
+            written.is_some()
+        );
+        assert_eq!(check_record::<Pos>(last, by(Partitioner::Crc32).division()), Ok(()));
     }
     // What an earlier release took in from a sender that was mistaken: as long as it is not the most, it is only told.
     let mixed = |strays: usize| [&murmur2[..], &crc32[..strays]].concat();

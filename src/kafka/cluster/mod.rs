@@ -1,0 +1,12 @@
+//! The cluster as an operator sees it: topics, brokers, rights and limits, looked at before anything is decided, and
+//! changed by commands. Nothing here runs while records are decided.
+
+pub mod brokers;
+pub mod descriptors;
+pub mod input_times;
+pub mod layout;
+pub mod repartition;
+pub mod rights;
+pub mod rulesets;
+pub(super) mod start;
+pub mod topics;

@@ -1,0 +1,25 @@
+//! Keeps what decides where replays find it: the ruleset's text under its hash, acknowledged before the first decision
+//! by it. Never starts without.
+
+use std::sync::atomic::AtomicBool;
+
+use super::super::{client::EventProducer, failure::Fault, settings::Settings};
+use crate::codec::rulesets::{hash_of, hash_text};
+
+/// Writes the ruleset to its topic, once more where it is there already: the topic is compacted. Gives up after
+/// `transaction_timeout`, and once `stop` is set.
+///
+/// # Errors
+/// The cluster did not take it. Nothing must be decided then.
+pub fn keep(settings: &Settings, text: &str, stop: &AtomicBool) -> Result<(), Fault> {
+    let mut producer = EventProducer::new(settings)?;
+    let hash = hash_text(hash_of(text));
+    /// The client then takes the present time.
+    const NOW: i64 = 0;
+    producer.send(&settings.topics.rulesets, Some(hash.as_bytes()), text.as_bytes(), NOW)?;
+    producer.flush_within(settings.transaction_timeout, stop).map_err(|fault| {
+        let topic = &settings.topics.rulesets;
+        let text = format!("the ruleset is not in topic {topic}: {}", fault.text);
+        Fault { text, ..fault }
+    })
+}

@@ -1,0 +1,122 @@
+//! From nothing to where workers may decide. Every step has a bound, says what it waits for, and ends when the process is
+//! asked to; what cannot work is refused, with the reason. Nothing is decided here.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{
+    super::{
+        client::Cluster,
+        failure::{Answer, Fault, answer},
+        health::Health,
+        port::Broker,
+        settings::Settings,
+    },
+    brokers, descriptors, input_times, layout,
+    rights::{self, Task},
+    rulesets, topics,
+};
+use crate::pipeline::Deciders;
+
+/// Wait between two tries of a step.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Makes the states of units, flow by flow in the order of the settings, once it is known how many partitions the inputs of
+/// each have.
+pub type Flows = Box<dyn FnOnce(&[u32]) -> Vec<Arc<dyn Deciders>> + Send>;
+
+/// What a start has come to.
+pub enum Start {
+    /// Workers may decide.
+    Ready(Cluster, Vec<Arc<dyn Deciders>>),
+    /// It was asked to end before.
+    Stopped,
+}
+
+/// Looks at rights, topics and brokers, keeps `ruleset` for replays, and looks whether the state is where the keys are.
+///
+/// # Errors
+/// The cluster cannot be reached, refuses, or is not set up as it must be.
+pub fn start(
+    settings: &Arc<Settings>,
+    ruleset: &str,
+    flows: Flows,
+    health: &Health,
+    stop: &Arc<AtomicBool>,
+) -> Result<Start, Fault> {
+    descriptors::verify(settings, 1, 0)?;
+    let cluster = Cluster::until(Arc::clone(settings), Arc::clone(stop))?;
+    let steps = Steps { cluster: &cluster, settings, health, stop };
+    let started = steps.all(ruleset, flows);
+    health.starting(None);
+    match started {
+        Ok(flows) => Ok(Start::Ready(cluster, flows)),
+        Err(_) if stop.load(Ordering::Acquire) => Ok(Start::Stopped),
+        Err(fault) => Err(fault),
+    }
+}
+
+struct Steps<'a> {
+    cluster: &'a Cluster,
+    settings: &'a Settings,
+    health: &'a Health,
+    stop: &'a AtomicBool,
+}
+
+impl Steps<'_> {
+    fn all(&self, ruleset: &str, flows: Flows) -> Result<Vec<Arc<dyn Deciders>>, Fault> {
+        let Self { cluster, settings, .. } = self;
+        let (admin, topics) = (cluster.admin(), &settings.topics);
+        let connecting = format!("connecting to kafka.bootstrap_servers {}", settings.bootstrap_servers);
+        let brokers = self.step(&connecting, || admin.brokers())?;
+        let looking = "looking at rights, topics and brokers";
+        if settings.check_topic_configs {
+            self.step(looking, || rights::verify(cluster, settings, Task::Run))?;
+        }
+        let partitions = self.step(looking, || topics::verify(admin, settings))?;
+        descriptors::verify(settings, brokers, partitions.iter().sum::<u32>() as usize)?;
+        if settings.check_topic_configs {
+            self.step(looking, || brokers::verify(admin, settings))?;
+            for times in self.step(looking, || input_times::look(admin, settings))? {
+                let level = if times.are_the_senders() { log::Level::Warn } else { log::Level::Info };
+                log::log!(level, "{times}");
+            }
+            for found in self.step(looking, || topics::remarks(admin, settings))? {
+                log::warn!("{found}");
+            }
+        }
+        let keeping = format!("writing the ruleset to topic {}", topics.rulesets);
+        self.step(&keeping, || rulesets::keep(settings, ruleset, self.stop))?;
+        let flows = flows(&partitions);
+        for (deciders, partitions) in flows.iter().zip(partitions) {
+            self.step("looking whether the state is where the keys are", || {
+                layout::verify(cluster, &**deciders, partitions)
+            })?;
+        }
+        Ok(flows)
+    }
+
+    /// Takes a step, again and again for as long as a broker that is away for a moment may take.
+    fn step<T>(&self, what: &str, mut call: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
+        self.health.starting(Some(what.to_owned()));
+        let begun = self.cluster.now();
+        loop {
+            match call() {
+                Err(fault)
+                    if answer(fault.operation, fault.class) == Answer::Again
+                        && self.cluster.now() - begun < self.settings.transaction_timeout
+                        && !self.stop.load(Ordering::Acquire) =>
+                {
+                    log::warn!("{what}: {}: trying again", fault.text);
+                    self.cluster.wait(PAUSE);
+                }
+                other => return other,
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Whether a unit's inputs still hold what its state has to read next. Records that were deleted before they were
+//! decided must not be passed over in silence: a client on its own would go on at the earliest record that is left.
+//!
+//! Only positions before the beginning of the topic or behind its end count. Gaps in between are nobody's loss:
+//! compaction, markers of transactions and aborted records leave them.
+
+use super::super::{
+    port::InputEnds,
+    settings::{OnLostInput, Settings},
+};
+use crate::domain::flow::{Positions, Unit};
+
+/// Where a unit goes on, and what is passed over for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The next offsets to read.
+    pub positions: Positions,
+    /// Offsets that are gone before they were decided, by input; the loss of them was accepted.
+    pub lost: Vec<u64>,
+}
+
+impl Places {
+    /// Nothing is passed over.
+    #[must_use]
+    pub fn at(positions: Positions) -> Self {
+        let lost = vec![0; positions.iter().len()];
+        Self { positions, lost }
+    }
+}
+
+/// Why a unit cannot go on at its positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Misplaced {
+    /// Offsets before the beginning of a topic: records are lost.
+    Lost(String),
+    /// Offsets behind the end of a topic. A broker that has just come back may not know better yet.
+    BehindTheEnd(String),
+}
+
+/// Where `unit` goes on, whose state has read up to `positions`.
+///
+/// # Errors
+/// [`Misplaced`], in words that say which offsets and what to do.
+pub fn places(
+    unit: Unit,
+    positions: Positions,
+    ends: &[InputEnds],
+    settings: &Settings,
+) -> Result<Places, Misplaced> {
+    let topics = settings.topics.of(unit.flow);
+    let nothing_read = positions.are_none();
+    let mut places = Places::at(positions);
+    for (input, (topic, ends)) in topics.inputs.iter().zip(ends).enumerate() {
+        let Some(position) = places.positions[input] else {
+            if ends.start > 0 && !nothing_read {
+                log::warn!(
+                    "{unit}: nothing of topic '{topic}' was read yet, and it begins at offset {}: what stood before was \
+                     not decided",
+                    ends.start
+                );
+            }
+            continue;
+        };
+        if position > ends.end {
+            return Err(Misplaced::BehindTheEnd(format!(
+                "{unit}: topic '{topic}' ends at offset {}, and the state has read it up to offset {position}: the topic \
+                 was created again, or its end is lost; bring it back, or start over with other names for \
+                 kafka.group_id and for the topics of journal and outputs",
+                ends.end
+            )));
+        }
+        if position >= ends.start {
+            continue;
+        }
+        let text = format!(
+            "{unit}: input is lost: topic '{topic}' begins at offset {}, and the state has read it up to offset \
+             {position}: the {} offsets from {position} to {} were deleted before they were decided",
+            ends.start,
+            ends.start - position,
+            ends.start - 1
+        );
+        match settings.on_lost_input {
+            OnLostInput::Stop => {
+                return Err(Misplaced::Lost(format!(
+                    "{text}; send again as new records what is to be found elsewhere, and accept the loss by \
+                     kafka.on_lost_input = \"skip\""
+                )));
+            }
+            OnLostInput::Skip => {
+                log::error!("{text}; passed over, as kafka.on_lost_input = \"skip\" says");
+                places.positions[input] = Some(ends.start);
+                places.lost[input] = (ends.start - position).unsigned_abs();
+            }
+        }
+    }
+    Ok(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::flow::{Flow, FlowTopics, Topics};
+
+    static FLOW: Flow =
+        Flow { name: "two", key: "key", entries: "keys", inputs: &["events", "rules"], outputs: &[] };
+    const ENDS: [InputEnds; 2] = [InputEnds { start: 10, end: 20 }, InputEnds { start: 0, end: 5 }];
+
+    fn found(positions: [Option<i64>; 2], on_lost_input: OnLostInput) -> Result<Places, Misplaced> {
+        let topics = FlowTopics {
+            flow: &FLOW,
+            inputs: vec!["the.events".to_owned(), "the.rules".to_owned()],
+            outputs: Vec::new(),
+            dead_letters: String::new(),
+            journal: String::new(),
+        };
+        let topics = Topics { flows: vec![topics], rulesets: String::new() };
+        let unit = Unit { flow: &FLOW, partition: 3 };
+        places(unit, positions.into(), &ENDS, &Settings { on_lost_input, topics, ..Settings::default() })
+    }
+
+    #[test]
+    fn goes_on_from_the_beginning_to_the_end_and_wherever_nothing_was_read() {
+        for positions in [[Some(10), Some(0)], [Some(20), Some(5)], [None, Some(5)], [None, None]] {
+            for setting in [OnLostInput::Stop, OnLostInput::Skip] {
+                assert_eq!(found(positions, setting), Ok(Places::at(positions.into())));
+            }
+        }
+    }
+
+    #[test]
+    fn stops_before_the_beginning_and_names_what_is_gone() {
+        let Err(Misplaced::Lost(text)) = found([Some(7), None], OnLostInput::Stop) else { panic!("goes on") };
+        for part in
+            ["two partition 3", "'the.events' begins at offset 10", "3 offsets from 7 to 9", "\"skip\""]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn passes_over_what_is_gone_where_the_loss_is_accepted() {
+        let places = Places { positions: [Some(10), Some(2)].into(), lost: vec![3, 0] };
+        assert_eq!(found([Some(7), Some(2)], OnLostInput::Skip), Ok(places));
+    }
+
+    #[test]
+    fn never_goes_on_behind_the_end() {
+        for setting in [OnLostInput::Stop, OnLostInput::Skip] {
+            let Err(Misplaced::BehindTheEnd(text)) = found([Some(12), Some(6)], setting) else {
+                panic!("goes on")
+            };
+            assert!(text.contains("'the.rules' ends at offset 5") && text.contains("offset 6"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A flow's units as the worker loop sees them, whatever the flow is: what comes of their records, and what it counts as.
+//! Counts of a batch are published once it is committed, so that a batch done again counts once.
+
+use std::time::Duration;
+
+use super::misplaced::Astray;
+use crate::{
+    codec::SchemaRef,
+    domain::code::Code,
+    domain::flow::{Flow, Positions},
+    pipeline::{
+        Blueprint, Counted, Decider, Deciders, Division, Folded, InRecord, Interrupt, Interrupted,
+        JournalBatch, Misplaced, Model, Outbound, Output, Partition, Restore, Restoring, Sink, Surroundings,
+        check_record,
+    },
+    telemetry,
+};
+
+/// Makes the units of one flow.
+pub struct Units<B>(B);
+
+impl<B: Blueprint> Units<B> {
+    /// Out of these parts.
+    #[must_use]
+    pub fn of(blueprint: B) -> Self {
+        Self(blueprint)
+    }
+}
+
+impl<B: Blueprint> Deciders for Units<B> {
+    fn flow(&self) -> &'static Flow {
+        B::Model::FLOW
+    }
+
+    fn restoring(&self, partition: i32) -> Box<dyn Restoring> {
+        let empty = Partition::of(self.0.model(), partition, self.0.settings());
+        Box::new(Reading::<B> { restore: Restore::new(empty), surroundings: self.0.surroundings() })
+    }
+
+    fn division(&self) -> Division {
+        self.0.settings().division
+    }
+
+    fn check_last(&self, record: &[u8]) -> Result<(), String> {
+        check_record::<B::Model>(record, self.division()).map_err(|fault| fault.to_string())
+    }
+}
+
+/// A unit that is read from its journal.
+struct Reading<B: Blueprint> {
+    restore: Restore<B::Model>,
+    surroundings: B::Surroundings,
+}
+
+impl<B: Blueprint> Restoring for Reading<B> {
+    fn on_record(&mut self, record: &[u8]) -> Result<(), String> {
+        self.restore.on_record(record).map_err(|fault| fault.to_string())
+    }
+
+    fn entries(&self) -> usize {
+        self.restore.entries()
+    }
+
+    fn writer(&self) -> Option<&str> {
+        self.restore.last().map(|head| &*head.writer)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Box<dyn Decider>, String> {
+        let Self { restore, surroundings } = *self;
+        let partition = restore.finish().map_err(|fault| fault.to_string())?;
+        Ok(Box::new(Live::<B> {
+            partition,
+            surroundings,
+            waits_for: None,
+            counts: Counts::default(),
+            misplaced: Astray::of(B::Model::FLOW),
+            astray: Astray::of(B::Model::FLOW),
+        }))
+    }
+
+    fn finish_as_it_is(self: Box<Self>) -> Result<Box<dyn Folded>, String> {
+        let partition = self.restore.finish_as_it_is().map_err(|fault| fault.to_string())?;
+        Ok(Box::new(partition))
+    }
+}
+
+/// A unit that decides.
+struct Live<B: Blueprint> {
+    partition: Partition<B::Model>,
+    surroundings: B::Surroundings,
+    /// The schema that the last interrupted record waits for, and the record's input.
+    waits_for: Option<(usize, SchemaRef)>,
+    counts: Counts,
+    /// Misplaced records of the batch, and of all that are committed.
+    misplaced: Astray,
+    astray: Astray,
+}
+
+impl<B: Blueprint> Decider for Live<B> {
+    fn batch_begins(&mut self, now: Duration) {
+        self.surroundings.batch_begins(now);
+    }
+
+    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupted> {
+        let Self { partition, surroundings, waits_for, counts, misplaced, .. } = self;
+        let mut out = Counting { counts, misplaced, sink };
+        let taken =
+            surroundings.with(waits_for.is_some(), |outside| partition.on_record(outside, record, &mut out));
+        if taken.is_ok() {
+            self.waits_for = None;
+        }
+        taken.map_err(|interrupt| match interrupt {
+            Interrupt::NeedsSchema(schema) => {
+                self.waits_for = Some((record.input, schema));
+                Interrupted::NeedsSchema
+            }
+            Interrupt::State(why) => {
+                Interrupted::Broken(format!("the state of the partition is broken: {why}"))
+            }
+        })
+    }
+
+    fn expect(&mut self, record: &InRecord<'_>) {
+        self.surroundings.expect(record);
+    }
+
+    fn can_go_on(&self) -> bool {
+        self.waits_for.is_none_or(|(input, schema)| self.surroundings.has(input, &schema))
+    }
+
+    fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {
+        let Self { partition, counts, misplaced, .. } = self;
+        partition.on_failed_record(record, &mut Counting { counts, misplaced, sink });
+    }
+
+    fn rotation_begins(&self) -> bool {
+        self.partition.rotation_begins()
+    }
+
+    fn journal(&mut self, writer: &str) -> JournalBatch {
+        self.partition.journal(writer)
+    }
+
+    fn committed(&mut self) {
+        self.partition.committed();
+        self.counts.publish();
+        self.astray.take(&mut self.misplaced);
+    }
+
+    fn aborted(&mut self) {
+        self.partition.aborted();
+        self.counts.forget();
+        self.misplaced = Astray::of(B::Model::FLOW);
+    }
+
+    fn positions(&self) -> Positions {
+        self.partition.positions().clone()
+    }
+
+    fn entries(&self) -> usize {
+        Folded::entries(&self.partition)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let Division { partitioner, partitions } = self.partition.division();
+        let strangers = self.partition.strangers();
+        let strangers = (strangers > 0).then(|| {
+            format!(
+                "{}: at least {strangers} of its {} belong on other partitions by topics.partitioner = \"{}\", so \
+                 no event reaches them: `tillgate topics repartition --partitions {partitions} --dry-run` lists them",
+                self.partition.unit(),
+                B::Model::FLOW.entries,
+                partitioner.name()
+            )
+        });
+        self.astray.warning().into_iter().chain(strangers).collect()
+    }
+}
+
+/// What a batch counts as. The lists stay as short as the flow's names.
+#[derive(Default)]
+struct Counts {
+    answers: Vec<(&'static str, u64)>,
+    messages: Vec<(Code, u64)>,
+    dead_letters: Vec<(&'static str, u64)>,
+}
+
+fn count<T: PartialEq>(counts: &mut Vec<(T, u64)>, name: T) {
+    match counts.iter_mut().find(|(found, _)| *found == name) {
+        Some((_, count)) => *count += 1,
+        None => counts.push((name, 1)),
+    }
+}
+
+impl Counts {
+    fn publish(&mut self) {
+        self.answers.drain(..).for_each(|(name, count)| telemetry::events(name, count));
+        self.messages.drain(..).for_each(|(code, count)| telemetry::messages(code.to_string(), count));
+        self.dead_letters.drain(..).for_each(|(code, count)| telemetry::dead_letters(code, count));
+    }
+
+    fn forget(&mut self) {
+        self.answers.clear();
+        self.messages.clear();
+        self.dead_letters.clear();
+    }
+}
+
+/// Counts on the way to the sink.
+struct Counting<'a> {
+    counts: &'a mut Counts,
+    misplaced: &'a mut Astray,
+    sink: &'a mut dyn Sink,
+}
+
+impl<M: Model> Output<M> for Counting<'_> {
+    fn send(&mut self, decided: &M::Decided<'_>, outbound: &Outbound<'_>) {
+        M::counts(decided, &mut |counted| match counted {
+            Counted::Answer(name) => count(&mut self.counts.answers, name),
+            Counted::Message(code) => count(&mut self.counts.messages, code),
+        });
+        self.sink.send(outbound);
+    }
+
+    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+        count(&mut self.counts.dead_letters, code);
+        self.sink.dead_letter(record, code, message);
+    }
+
+    fn misplaced(&mut self, record: &InRecord<'_>, misplaced: &Misplaced) {
+        self.misplaced.add(record.input, record.offset, misplaced);
+    }
+}

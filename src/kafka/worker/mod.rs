@@ -1,0 +1,494 @@
+//! The loop: gather, decide, commit; again. One thread, one member of the group, one producer, the state of its units.
+//!
+//! It names no client library, no topic format and no clock. A turn either commits a batch whole, or leaves state and
+//! positions as they were before it; where that is not certain it returns the fault, and the caller builds a new
+//! worker from the journal.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+mod decide;
+mod gather;
+mod lane;
+mod merge;
+mod slots;
+
+use self::{
+    decide::{Decided, Held, decide, left},
+    gather::gather,
+    lane::Largest,
+    merge::Lanes,
+    slots::Slots,
+};
+use super::{
+    cluster::layout::Layout,
+    failure::{Destination, Fault, FaultClass},
+    health::{Health, WorkerHealth},
+    held_back,
+    misplaced::Warnings,
+    port::{Broker, GroupConsumer, InboundRecord, MessageLimits},
+    settings::{BatchLimits, Settings},
+    suspect::{FAILURES_BEFORE_BLOCKED, Suspects},
+    takeover::{restore::Restores, standby::Standby},
+    transaction::{End, Transactions},
+    waits::{Told, Waits},
+};
+use crate::{
+    domain::flow::Flow,
+    pipeline::Deciders,
+    telemetry::{self, TransactionResult},
+};
+
+/// How long a turn waits for a first record.
+const IDLE: Duration = Duration::from_millis(20);
+/// The same while a unit waits for a schema: a registry answers within milliseconds.
+const IDLE_FOR_SCHEMA: Duration = Duration::from_millis(1);
+/// How often gauges are written.
+const GAUGES_EVERY: Duration = Duration::from_secs(1);
+/// Wait after an abort; it doubles with every further one up to the second.
+const ABORT_PAUSE_MIN: Duration = Duration::from_millis(10);
+const ABORT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// A message below this is hardly what a topic refuses for its size: it was one of many in a request.
+const SUSPICIOUS_BYTES: usize = 64 << 10;
+
+/// What every worker of the process shares.
+pub struct Shared<B: Broker> {
+    /// The cluster.
+    pub broker: Arc<B>,
+    /// Makes the states of units, by flow.
+    pub flows: Arc<[Arc<dyn Deciders>]>,
+    /// Settings.
+    pub settings: Arc<Settings>,
+    /// Health pages.
+    pub health: Arc<Health>,
+    /// Records under suspicion.
+    pub suspects: Arc<Suspects>,
+    /// Copies of what others decide.
+    pub standby: Arc<Standby>,
+    /// Whether keys are still where they were at the start.
+    pub layout: Arc<Layout>,
+    /// What the output topics take at most, as it was said last.
+    pub limits: Arc<Mutex<Arc<MessageLimits>>>,
+}
+
+impl<B: Broker> Shared<B> {
+    /// What makes the states of a flow's units.
+    ///
+    /// # Panics
+    /// The flow is none of this process.
+    pub fn deciders(&self, flow: &Flow) -> &dyn Deciders {
+        let found = self.flows.iter().find(|deciders| deciders.flow() == flow);
+        &**found.unwrap_or_else(|| panic!("flow {flow:?} is not decided here"))
+    }
+
+    fn limits(&self) -> Arc<MessageLimits> {
+        Arc::clone(&self.limits.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks what the output topics take: at the start, and when one of them took less than it was known to.
+    pub(super) fn learn_limits(&self) {
+        match self.broker.message_limits() {
+            Ok(limits) => {
+                *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+            }
+            Err(fault) => log::warn!("what topics take at most cannot be asked: {fault}"),
+        }
+    }
+}
+
+impl<B: Broker> Clone for Shared<B> {
+    fn clone(&self) -> Self {
+        Self {
+            broker: Arc::clone(&self.broker),
+            flows: Arc::clone(&self.flows),
+            settings: Arc::clone(&self.settings),
+            health: Arc::clone(&self.health),
+            suspects: Arc::clone(&self.suspects),
+            standby: Arc::clone(&self.standby),
+            layout: Arc::clone(&self.layout),
+            limits: Arc::clone(&self.limits),
+        }
+    }
+}
+
+/// One worker.
+pub struct Worker<B: Broker> {
+    number: usize,
+    shared: Shared<B>,
+    transactions: Transactions<B>,
+    slots: Slots<Detached<B>>,
+    restores: Restores<B>,
+    lanes: Lanes,
+    /// Memory of the last batch's list of records.
+    spare: Vec<Detached<B>>,
+    aborts: u32,
+    gauges_at: Duration,
+    open_transactions: held_back::Watch,
+    warnings: Warnings,
+    waits: Waits,
+    /// Something is out of reach, and that was said.
+    told: bool,
+    /// Whether the group has given it a place.
+    joined: bool,
+    /// Last, so that it leaves the group after everything else is dropped.
+    consumer: B::Consumer,
+}
+
+/// A record that is held beyond its batch.
+type Detached<B> = <<B as Broker>::Consumer as GroupConsumer>::Record<'static>;
+
+impl<B: Broker> Worker<B> {
+    /// Settles what an earlier life left open, then joins the group.
+    ///
+    /// # Errors
+    /// The cluster cannot be reached or refuses.
+    pub fn start(shared: Shared<B>, number: usize) -> Result<Self, Fault> {
+        let transactions = Transactions::start(
+            Arc::clone(&shared.broker),
+            shared.settings.transactional_id(number),
+            shared.settings.transaction_timeout,
+        )?;
+        let consumer = shared.broker.consumer(number)?;
+        let restores = Restores::new(shared.clone(), transactions.writer());
+        Ok(Self {
+            number,
+            transactions,
+            slots: Slots::new(number, Arc::clone(&shared.health)),
+            restores,
+            lanes: Lanes::default(),
+            spare: Vec::new(),
+            aborts: 0,
+            gauges_at: Duration::ZERO,
+            open_transactions: held_back::Watch::default(),
+            warnings: Warnings::default(),
+            waits: Waits::default(),
+            told: false,
+            joined: false,
+            consumer,
+            shared,
+        })
+    }
+
+    /// Works until `stop`, then leaves the group.
+    ///
+    /// # Errors
+    /// State or place are lost: build a new worker.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<(), Fault> {
+        while !stop.load(Ordering::Acquire) {
+            self.turn()?;
+        }
+        log::info!("worker {}: leaving the group", self.number);
+        self.shared.health.forget_all(self.number);
+        self.consumer.leave();
+        Ok(())
+    }
+
+    /// One turn: whatever is due between transactions, then at most one batch.
+    ///
+    /// # Errors
+    /// State or place are lost: build a new worker.
+    pub fn turn(&mut self) -> Result<(), Fault> {
+        self.shared.health.turned(self.number);
+        self.between()?;
+        if !self.make_ready()? {
+            return Ok(());
+        }
+        let limits = self.limits();
+        let held = self.slots.take_held();
+        let spare = std::mem::take(&mut self.spare);
+        let idle = if self.slots.waiting().next().is_some() { IDLE_FOR_SCHEMA } else { IDLE };
+        let (records, idle) =
+            gather(&*self.shared.broker, &self.consumer, held, spare, &limits, idle, &mut self.lanes)?;
+        let layout = &self.shared.layout;
+        for flow in self.shared.flows.iter().map(|deciders| deciders.flow()) {
+            let own = || records.iter().filter(|record| record.source().unit.flow == flow);
+            if !own().all(|record| layout.is_home(record.source().unit, record.key()))
+                && let Err(fault) = layout.look(flow, &*self.shared.broker, self.shared.broker.now())
+            {
+                drop(records);
+                return self.put_back(fault);
+            }
+        }
+        if records.is_empty() {
+            return Ok(());
+        }
+        if self.slots.actives().any(|unit| layout.grown(unit.flow).is_some()) {
+            // Noticed just now: the rest of the batch comes again once those are paused.
+            drop(records);
+            return self.move_back();
+        }
+        telemetry::batch(records.len());
+        let begun = self.shared.broker.now();
+        self.transactions.begin()?;
+        let decided = decide(
+            &records,
+            idle,
+            &self.lanes,
+            &mut self.slots,
+            &self.consumer,
+            &self.transactions,
+            &self.shared,
+        );
+        let (held, spare) = left::<B>(&mut self.slots, &decided, records);
+        self.spare = spare;
+        let end = self.end(&decided).inspect_err(|fault| self.failed(&decided, fault))?;
+        telemetry::transaction_duration(self.shared.broker.now() - begun);
+        match end {
+            End::Committed => self.committed(&decided, held),
+            End::Aborted(fault) => {
+                self.failed(&decided, &fault);
+                self.aborted(&decided, &fault)
+            }
+        }
+    }
+
+    /// The batch that was gathered cannot be decided now: it comes again. Out of reach: state is kept.
+    fn put_back(&mut self, fault: Fault) -> Result<(), Fault> {
+        if fault.class != FaultClass::Retriable {
+            return Err(fault);
+        }
+        self.out_of_reach(&fault);
+        self.move_back()?;
+        self.shared.broker.wait(ABORT_PAUSE_MAX);
+        Ok(())
+    }
+
+    /// The batch that was gathered is read again.
+    fn move_back(&mut self) -> Result<(), Fault> {
+        for lane in self.lanes.lanes() {
+            self.slots.abort(&self.consumer, lane.unit)?;
+        }
+        Ok(())
+    }
+
+    fn between(&mut self) -> Result<(), Fault> {
+        if !self.joined && self.consumer.membership().is_ok() {
+            self.joined = true;
+            self.shared.health.worker(self.number, WorkerHealth::Running);
+        }
+        if self.consumer.changes_waiting() {
+            self.slots.answer(&self.consumer, &mut self.restores)?;
+            self.shared.layout.owns(self.slots.units(), &*self.shared.broker);
+        }
+        for deciders in &*self.shared.flows {
+            if let Some(why) = self.shared.layout.grown(deciders.flow()) {
+                self.slots.refuse_all(&self.consumer, deciders.flow(), why)?;
+            }
+        }
+        while let Some(restored) = self.restores.take() {
+            let (unit, state) = (restored.unit, restored.result.as_ref().ok());
+            if let Some((decider, _)) = state
+                && !self.shared.suspects.restored(unit, &decider.positions())
+            {
+                // What it failed at here, if it did, somebody else has passed.
+                self.shared.health.stuck(unit, None);
+            }
+            self.slots.restored(&self.consumer, restored)?;
+        }
+        self.slots.wake(&self.consumer)?;
+        let now = self.shared.broker.now();
+        if now >= self.gauges_at {
+            self.gauges_at = now + GAUGES_EVERY;
+            self.gauges();
+            self.shared.health.trouble(self.number, self.consumer.trouble());
+            self.tell_of_waits();
+            let warnings = self.slots.each().map(|(unit, decider)| (unit, decider.warnings()));
+            let found = warnings.filter(|(_, warnings)| !warnings.is_empty()).collect();
+            self.warnings.tell(self.number, now, found, &self.shared.health);
+        }
+        Ok(())
+    }
+
+    fn tell_of_waits(&mut self) {
+        for told in self.waits.look(self.slots.waiting()) {
+            match told {
+                Told::Waits(unit) => log::warn!(
+                    "{unit}: waits for a schema: the schema registry does not answer; /readyz says more"
+                ),
+                // One that was let go meanwhile goes on elsewhere.
+                Told::GoesOn(unit) if self.slots.active(unit).is_some() => {
+                    log::info!("{unit}: goes on, its schema is there");
+                }
+                Told::GoesOn(_) => {}
+            }
+        }
+    }
+
+    /// Says that something is out of reach: once, until a batch has passed.
+    fn out_of_reach(&mut self, fault: &Fault) {
+        let level = if self.told { log::Level::Debug } else { log::Level::Warn };
+        self.told = true;
+        log::log!(level, "worker {}: {fault}: keeping state, trying again", self.number);
+    }
+
+    /// Replaces a spent producer. Out of reach: what is held is kept, and the next turn tries again.
+    fn make_ready(&mut self) -> Result<bool, Fault> {
+        match self.transactions.ready() {
+            Ok(()) => {
+                telemetry::producer_rebuilds(self.transactions.take_rebuilds());
+                Ok(true)
+            }
+            Err(fault) if fault.class == FaultClass::Retriable => {
+                self.out_of_reach(&fault);
+                self.shared.broker.wait(ABORT_PAUSE_MAX);
+                Ok(false)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn limits(&self) -> BatchLimits {
+        let mut limits = self.shared.settings.batch;
+        if self.shared.suspects.any()
+            && let Some(most) = self.shared.suspects.events_max(self.slots.actives())
+        {
+            limits.events = limits.events.min(most);
+        }
+        limits
+    }
+
+    fn end(&mut self, decided: &Decided) -> Result<End, Fault> {
+        if let Some(fault) = &decided.fault {
+            self.transactions.abort_because(fault)?;
+            return Ok(End::Aborted(fault.clone()));
+        }
+        if decided.positions.is_empty() {
+            // Nothing was consumed and nothing produced: the client ends it without asking the broker.
+            self.transactions.abort()?;
+            return Ok(End::Committed);
+        }
+        // Positions of a unit can hold up its next owner: the journal must name us there before we send any.
+        let flush_first = !decided.claimed.is_empty();
+        self.transactions.finish(&self.consumer, &decided.positions, flush_first)
+    }
+
+    fn committed(&mut self, decided: &Decided, mut held: Held<B>) -> Result<(), Fault> {
+        if !decided.positions.is_empty() {
+            telemetry::transaction(TransactionResult::Committed);
+            self.aborts = 0;
+            if std::mem::take(&mut self.told) {
+                log::info!("worker {}: goes on", self.number);
+            }
+        }
+        for lane in self.lanes.lanes() {
+            if let Some(decider) = self.slots.active(lane.unit) {
+                decider.committed();
+            }
+        }
+        for unit in &decided.claimed {
+            self.slots.claimed(*unit);
+        }
+        for rotation in &decided.rotations {
+            self.slots.trim(&*self.shared.broker, rotation);
+        }
+        if self.shared.suspects.any() {
+            self.passed(decided);
+        }
+        let now = self.shared.broker.now();
+        for lane in self.lanes.lanes() {
+            if decided.waiting.contains(&lane.unit) {
+                self.slots.wait_for_schema(&self.consumer, lane.unit)?;
+                continue;
+            }
+            let own = held.iter_mut().find(|(unit, _)| *unit == lane.unit);
+            let own = own.map(|(_, held)| std::mem::take(held)).unwrap_or_default();
+            let missing = decided.behind.iter().find(|(unit, _)| *unit == lane.unit);
+            let missing = missing.map_or(&[][..], |(_, missing)| missing);
+            self.slots.hold(&self.consumer, lane.unit, missing, own, now)?;
+        }
+        Ok(())
+    }
+
+    /// What failed before may be passed now.
+    fn passed(&mut self, decided: &Decided) {
+        for tried in decided.tried.iter().filter(|tried| tried.from != tried.until) {
+            self.shared.suspects.passed(tried.unit, &tried.until);
+            if self.shared.health.stuck(tried.unit, None) {
+                log::info!("{}: goes on at {}", tried.unit, tried.until.words(tried.unit.flow));
+            }
+        }
+    }
+
+    /// Remembers a batch that failed, by whatever the worker's next life can do better.
+    fn failed(&self, decided: &Decided, fault: &Fault) {
+        let mut halve = false;
+        if let FaultClass::TooLarge(destination) = fault.class {
+            match culprit(decided, destination) {
+                // One that was not even sent is condemned by now.
+                _ if decided.fault.is_some() => {}
+                Some(largest) => self.shared.suspects.condemn(largest.at, largest.offset),
+                None => halve = true,
+            }
+            self.shared.learn_limits();
+        }
+        for tried in &decided.tried {
+            let failures = self.shared.suspects.failed(tried, decided.events, halve);
+            if failures < FAILURES_BEFORE_BLOCKED {
+                continue;
+            }
+            let at = tried.from.words(tried.unit.flow);
+            let why = format!("{failures} tries in a row to go on at {at} failed, the last one: {fault}");
+            if self.shared.health.stuck(tried.unit, Some(why)) {
+                log::error!("{}: stands still at {at}: {fault}", tried.unit);
+            }
+        }
+    }
+
+    fn aborted(&mut self, decided: &Decided, fault: &Fault) -> Result<(), Fault> {
+        telemetry::transaction(TransactionResult::Aborted);
+        let pause = (ABORT_PAUSE_MIN * 2_u32.pow(self.aborts.min(10))).min(ABORT_PAUSE_MAX);
+        self.aborts += 1;
+        // From there on the unit is told to stand still, until it goes on.
+        let level = if self.aborts > FAILURES_BEFORE_BLOCKED { log::Level::Debug } else { log::Level::Warn };
+        log::log!(level, "worker {}: aborted, the batch is done again in {pause:?}: {fault}", self.number);
+        for lane in self.lanes.lanes() {
+            if decided.broken.contains(&lane.unit) {
+                self.consumer.pause(lane.unit)?;
+                self.slots.restore(lane.unit, &mut self.restores);
+            } else {
+                self.slots.abort(&self.consumer, lane.unit)?;
+            }
+        }
+        self.shared.broker.wait(pause);
+        Ok(())
+    }
+
+    fn gauges(&mut self) {
+        let ends = self.consumer.take_ends();
+        let mut own = Vec::with_capacity(ends.len());
+        for (unit, decider) in self.slots.each() {
+            telemetry::entries(unit, decider.entries());
+            let positions = decider.positions();
+            for (at, reach) in ends.iter().filter(|(at, _)| at.unit == unit) {
+                let position = positions[at.input].unwrap_or(0);
+                telemetry::consumer_lag(*at, reach.lag(position));
+                own.push((*at, *reach));
+            }
+        }
+        if !ends.is_empty() {
+            let held = self.open_transactions.look(&own, self.shared.broker.now());
+            for (at, _) in &own {
+                let age = held.iter().find(|held| held.at == *at).map_or(Duration::ZERO, |held| held.time);
+                telemetry::open_transaction_age(*at, age);
+            }
+            self.shared.health.held_back(self.number, held);
+        }
+        for (unit, held) in self.slots.held() {
+            telemetry::held(unit, held);
+        }
+        if let Some(queue) = self.consumer.queue() {
+            telemetry::consumer_queue(self.number, queue.records, queue.bytes);
+        }
+    }
+}
+
+/// The record whose message its topic did not take, where it can be told.
+fn culprit(decided: &Decided, destination: Destination) -> Option<Largest> {
+    let largest = decided.largest.to(destination);
+    largest.filter(|largest| decided.events == 1 || largest.bytes >= SUSPICIOUS_BYTES)
+}

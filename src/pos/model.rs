@@ -1,0 +1,302 @@
+//! What is done with the records of this flow: decode, decide, encode. Judges nothing itself: that is the engine.
+
+use super::{FLOW, Input, PartitionOptions};
+use crate::codec::{self, DecodeError, Schemas};
+use crate::domain::Micros;
+use crate::domain::enums::Verdict;
+use crate::domain::flow::Flow;
+use crate::domain::hashing::hash64;
+use crate::domain::limits;
+use crate::domain::outcome::{Outcome, Source};
+use crate::engine::{Decision, Engine, Record, Unavailable};
+use crate::pipeline::{self, Effects, Interrupt, Keyed, Model, Outbound, Partition};
+use crate::state::PartitionState;
+use std::sync::Arc;
+
+/// How outcomes are encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutcomeEncoding {
+    /// JSON as the public contract writes it.
+    Json,
+    /// Avro by the contract's schema, behind these bytes (registry prefix, single-object header, or nothing).
+    Avro(Vec<u8>),
+}
+
+/// What decisions take from outside the partition.
+#[derive(Clone, Copy)]
+pub struct Outside<'a> {
+    /// Writers' schemas.
+    pub schemas: &'a dyn Schemas,
+}
+
+impl<'a, S: Schemas> From<&'a S> for Outside<'a> {
+    fn from(schemas: &'a S) -> Self {
+        Self { schemas }
+    }
+}
+
+impl<'a> From<&'a dyn Schemas> for Outside<'a> {
+    fn from(schemas: &'a dyn Schemas) -> Self {
+        Self { schemas }
+    }
+}
+
+/// The model of this flow.
+#[derive(Debug)]
+pub struct Pos {
+    engine: Arc<Engine>,
+    options: PartitionOptions,
+    /// Next offset per input, as the outcome's `positions` gives it: that of one input for outcomes of the other.
+    next: [Vec<(String, i64)>; 2],
+    encoded: Vec<u8>,
+}
+
+impl Pos {
+    /// Decides by this engine.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, options: PartitionOptions) -> Self {
+        let next = options.topics.each_ref().map(|topic| vec![(topic.clone(), 0)]);
+        Self { engine, options, next, encoded: Vec::new() }
+    }
+
+    /// Engine, the record at hand, and what writes outcomes: borrows of different fields.
+    fn parts<'p>(&'p mut self, keyed: &Keyed<'p>) -> (&'p Engine, Record<'p>, Publisher<'p>) {
+        let Self { engine, options, next, encoded } = self;
+        let record = keyed.record;
+        for input in Input::ALL {
+            next[input as usize][0].1 = keyed.positions[input as usize].unwrap_or(0);
+        }
+        let source = Source {
+            topic: &options.topics[record.input],
+            partition: record.partition,
+            offset: record.offset,
+            timestamp_millis: record.timestamp_millis,
+        };
+        let positions = &next[Input::at(record.input).other() as usize];
+        let at = Record { source, key: keyed.key, time: record.time, positions };
+        (engine, at, Publisher { encoding: &options.encoding, encoded, partition: keyed.unit.partition })
+    }
+
+    fn pos_event(
+        &mut self,
+        Outside { schemas }: Outside<'_>,
+        keyed: &Keyed<'_>,
+        effects: &mut Effects<'_, Self>,
+    ) -> Result<(), Interrupt> {
+        let record = keyed.record;
+        let decoded = codec::decode_pos_event(schemas, record.value.unwrap_or_default(), record.schema_guid);
+        let (engine, at, mut publisher) = self.parts(keyed);
+        let event = match decoded {
+            Ok(event) => event,
+            Err(DecodeError::NeedsSchema(schema)) => return Err(Interrupt::NeedsSchema(schema)),
+            Err(DecodeError::Fault { code, message, field }) => {
+                effects.dead_letter(code, &message);
+                let outcome = engine.undecodable(&at, digest_of(keyed), &message, field.as_deref());
+                publisher.publish_unjudged(outcome, effects);
+                return Ok(());
+            }
+        };
+        if keyed.misplaced.is_some() {
+            publisher.publish_unjudged(engine.unavailable(&event, &at, Unavailable::Elsewhere), effects);
+            return Ok(());
+        }
+        let sound = match engine.read(&event, &at) {
+            Ok(sound) => sound,
+            Err(outcome) => {
+                publisher.publish_unjudged(outcome, effects);
+                return Ok(());
+            }
+        };
+        if !engine.has_room(effects.state(), &sound) {
+            publisher.publish_unjudged(engine.unavailable(&event, &at, Unavailable::NoRoom), effects);
+            return Ok(());
+        }
+        let now = engine.time_with(effects.state(), &sound, &at);
+        let mut decision = engine.decide(effects.state(), &sound, &at, now);
+        // What cannot be evaluated moves no time; whether it can does not hang on the holds that run out.
+        let evaluated = decision.outcome.as_ref().is_some_and(|own| own.verdict != Verdict::NotEvaluated);
+        if evaluated && publisher.advance(engine, &at, || Engine::digest(&event), now, effects)? {
+            decision = engine.decide(effects.state(), &sound, &at, now);
+        }
+        publisher.carry_out(decision, effects)
+    }
+
+    fn account_event(
+        &mut self,
+        Outside { schemas }: Outside<'_>,
+        keyed: &Keyed<'_>,
+        effects: &mut Effects<'_, Self>,
+    ) -> Result<(), Interrupt> {
+        let record = keyed.record;
+        let decoded =
+            codec::decode_account_event(schemas, record.value.unwrap_or_default(), record.schema_guid);
+        let (engine, at, mut publisher) = self.parts(keyed);
+        let event = match decoded {
+            Ok(event) => event,
+            Err(DecodeError::NeedsSchema(schema)) => return Err(Interrupt::NeedsSchema(schema)),
+            Err(DecodeError::Fault { code, message, .. }) => {
+                effects.dead_letter(code, &message);
+                return Ok(());
+            }
+        };
+        let now = engine.time_with_account_event(effects.state(), &event, &at);
+        let mut applied = engine.apply_account_event(effects.state(), &event, &at);
+        // Only what applies moves time: neither a dead letter nor an event that was applied before.
+        let applies = applied.as_ref().is_ok_and(|decision| decision.change.is_some());
+        if applies && publisher.advance(engine, &at, || hash64(event.id.as_bytes()), now, effects)? {
+            applied = engine.apply_account_event(effects.state(), &event, &at);
+        }
+        match applied {
+            Ok(decision) => publisher.carry_out(decision, effects)?,
+            Err(refusal) => effects.dead_letter(refusal.code, &refusal.message),
+        }
+        Ok(())
+    }
+}
+
+impl Model for Pos {
+    const FLOW: &'static Flow = &FLOW;
+    type State = PartitionState;
+    type Outside<'a> = Outside<'a>;
+    type Decided<'a> = Outcome<'a>;
+
+    fn empty(&self) -> PartitionState {
+        PartitionState::new(self.options.table_seed)
+    }
+
+    fn ruleset(&self) -> u128 {
+        self.engine.ruleset_hash()
+    }
+
+    fn decide(
+        &mut self,
+        outside: Outside<'_>,
+        keyed: &Keyed<'_>,
+        effects: &mut Effects<'_, Self>,
+    ) -> Result<(), Interrupt> {
+        match (Input::at(keyed.record.input), keyed.misplaced) {
+            (Input::PosEvents, _) => self.pos_event(outside, keyed, effects),
+            (Input::AccountEvents, None) => self.account_event(outside, keyed, effects),
+            (Input::AccountEvents, Some(misplaced)) => {
+                effects.dead_letter(UNAVAILABLE, &misplaced.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    fn give_up(&mut self, keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) {
+        if Input::at(keyed.record.input) == Input::PosEvents {
+            let (engine, at, mut publisher) = self.parts(keyed);
+            publisher.publish_unjudged(engine.failed(&at, digest_of(keyed)), effects);
+        }
+    }
+
+    fn counts(outcome: &Outcome<'_>, count: &mut dyn FnMut(pipeline::Counted)) {
+        count(pipeline::Counted::Answer(outcome.verdict.symbol()));
+        for message in &outcome.messages {
+            count(pipeline::Counted::Message(message.code.clone()));
+        }
+    }
+}
+
+impl Partition<Pos> {
+    /// A partition with nothing in it.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, partition: i32, options: PartitionOptions) -> Self {
+        let settings = options.settings();
+        Self::of(Pos::new(engine, options), partition, settings)
+    }
+
+    /// Decides by another ruleset from the next record on; call it between batches.
+    pub fn decide_by(&mut self, engine: Arc<Engine>) {
+        self.model_mut().engine = engine;
+    }
+}
+
+/// Code of the dead letter of an account event whose account is not here.
+const UNAVAILABLE: &str = "pos.state.unavailable";
+
+/// Digest of a record's bytes, for ids that no event's content is behind.
+fn digest_of(keyed: &Keyed<'_>) -> u64 {
+    hash64(keyed.record.value.unwrap_or_default())
+}
+
+/// Makes outcomes of decisions.
+struct Publisher<'p> {
+    encoding: &'p OutcomeEncoding,
+    encoded: &'p mut Vec<u8>,
+    partition: i32,
+}
+
+impl Publisher<'_> {
+    /// Lets stream time go on to `now`, and the holds run out that have until then; whether one did. `digest` is of what
+    /// moves it.
+    fn advance(
+        &mut self,
+        engine: &Engine,
+        at: &Record<'_>,
+        digest: impl FnOnce() -> u64,
+        now: Micros,
+        effects: &mut Effects<'_, Pos>,
+    ) -> Result<bool, Interrupt> {
+        effects.advance(now);
+        if effects.state().expired_hold(now).is_none() {
+            return Ok(false);
+        }
+        let digest = digest();
+        for ordinal in 1..=limits::EXPIRIES_PER_INPUT_MAX as u32 {
+            let Some(ended) = engine.expire(effects.state(), at, digest, ordinal, now) else {
+                break;
+            };
+            self.carry_out(ended, effects)?;
+        }
+        Ok(true)
+    }
+
+    /// Makes a decision's changes, and publishes its outcome.
+    fn carry_out(&mut self, decision: Decision<'_>, effects: &mut Effects<'_, Pos>) -> Result<(), Interrupt> {
+        if let Some(change) = &decision.change {
+            effects.change(change)?;
+        }
+        if let Some(outcome) = &decision.outcome {
+            self.publish(outcome, effects);
+        }
+        Ok(())
+    }
+
+    /// An outcome without a decision still says which state of the account it leaves alone.
+    fn publish_unjudged(&mut self, mut outcome: Outcome<'_>, effects: &mut Effects<'_, Pos>) {
+        let account = effects.state().accounts().get(&outcome.account_number);
+        outcome.account_revision = account.map_or(0, |account| account.revision);
+        self.publish(&outcome, effects);
+    }
+
+    /// Encodes an outcome into what its topic surely takes.
+    fn publish(&mut self, outcome: &Outcome<'_>, effects: &mut Effects<'_, Pos>) {
+        self.encode(outcome);
+        if self.encoded.len() > limits::OUTCOME_BYTES_MAX {
+            let mut outcome = outcome.clone();
+            outcome.shorten();
+            self.encode(&outcome);
+        }
+        let outbound = Outbound {
+            output: 0,
+            partition: Some(self.partition),
+            key: outcome.account_number.as_bytes(),
+            value: Some(self.encoded),
+            headers: &[],
+        };
+        effects.send(outcome, &outbound);
+    }
+
+    fn encode(&mut self, outcome: &Outcome<'_>) {
+        self.encoded.clear();
+        match self.encoding {
+            OutcomeEncoding::Json => codec::json::write_outcome(outcome, self.encoded),
+            OutcomeEncoding::Avro(framing) => {
+                self.encoded.extend_from_slice(framing);
+                codec::avro::write_outcome(outcome, self.encoded);
+            }
+        }
+    }
+}

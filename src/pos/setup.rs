@@ -1,0 +1,142 @@
+//! What the partitions of this flow are made of, and where live ones get their schemas.
+
+use super::{Input, OutcomeEncoding, Outside, Pos};
+use crate::codec::{Answer, SchemaRef, Schemas, Sparing, UnknownIds, schema_of};
+use crate::domain::hashing::Seed;
+use crate::domain::partitioner::Partitioner;
+use crate::engine::Engine;
+use crate::pipeline::{Blueprint, Division, InRecord, PartitionSettings, Surroundings};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a partition needs to know besides the engine.
+#[derive(Clone, Debug)]
+pub struct PartitionOptions {
+    /// Names of the input topics (POS events, account events), as outcomes give them.
+    pub topics: [String; 2],
+    /// How outcomes are encoded.
+    pub encoding: OutcomeEncoding,
+    /// One account's full state goes into the journal per so many consumed records.
+    pub checkpoint_events_per_account: u32,
+    /// Records from the beginning of one checkpoint rotation to that of the next, at least.
+    pub rotation_events_min: u32,
+    /// Longest journal record, bytes.
+    pub journal_record_bytes_max: usize,
+    /// How many partitions the inputs have, as the journal says it; 0: not known, and no key is judged.
+    pub input_partitions: u32,
+    /// How senders divide keys up among them. A record whose key belongs elsewhere is not decided.
+    pub partitioner: Partitioner,
+    /// For the account table alone; nothing that comes out depends on it.
+    pub table_seed: Seed,
+}
+
+impl PartitionOptions {
+    /// By what keys belong on partitions.
+    #[must_use]
+    pub fn division(&self) -> Division {
+        Division { partitioner: self.partitioner, partitions: self.input_partitions }
+    }
+
+    /// What every flow needs of it.
+    #[must_use]
+    pub fn settings(&self) -> PartitionSettings {
+        PartitionSettings {
+            checkpoint_records_per_entry: self.checkpoint_events_per_account,
+            rotation_records_min: self.rotation_events_min,
+            journal_record_bytes_max: self.journal_record_bytes_max,
+            division: self.division(),
+        }
+    }
+}
+
+/// Makes the parts of partitions.
+pub struct Setup {
+    engine: Arc<Engine>,
+    options: PartitionOptions,
+    schemas: Arc<dyn Schemas + Send + Sync>,
+    unknown_ids_max: usize,
+}
+
+impl Setup {
+    /// With this engine, these options, and the schemas that are known.
+    #[must_use]
+    pub fn new(
+        engine: Arc<Engine>,
+        options: PartitionOptions,
+        schemas: Arc<dyn Schemas + Send + Sync>,
+    ) -> Self {
+        Self { engine, options, schemas, unknown_ids_max: usize::MAX }
+    }
+
+    /// With a bound on how many unknown schema ids a partition asks for within a minute.
+    #[must_use]
+    pub fn asking_for_unknown_ids(mut self, most: usize) -> Self {
+        self.unknown_ids_max = most;
+        self
+    }
+}
+
+impl Blueprint for Setup {
+    type Model = Pos;
+    type Surroundings = LiveSchemas;
+
+    fn model(&self) -> Pos {
+        Pos::new(Arc::clone(&self.engine), self.options.clone())
+    }
+
+    fn settings(&self) -> PartitionSettings {
+        self.options.settings()
+    }
+
+    fn surroundings(&self) -> LiveSchemas {
+        LiveSchemas {
+            schemas: Arc::clone(&self.schemas),
+            unknown: UnknownIds::new(self.unknown_ids_max),
+            now: Duration::ZERO,
+        }
+    }
+}
+
+/// The schemas of a live partition, which asks for no more unknown ones than it may.
+pub struct LiveSchemas {
+    schemas: Arc<dyn Schemas + Send + Sync>,
+    /// Ids that nobody knew, of late.
+    unknown: UnknownIds,
+    /// The time of the batch.
+    now: Duration,
+}
+
+impl Surroundings<Pos> for LiveSchemas {
+    fn batch_begins(&mut self, now: Duration) {
+        self.now = now;
+        self.unknown.forget(now);
+    }
+
+    fn with<T>(&mut self, after_a_wait: bool, decide: impl FnOnce(Outside<'_>) -> T) -> T {
+        // Only after a wait can an id have turned out to be unknown.
+        if after_a_wait || !self.unknown.is_empty() {
+            let sparing = Sparing::new(&*self.schemas, &mut self.unknown, self.now);
+            return decide(Outside { schemas: &sparing });
+        }
+        decide(Outside { schemas: &*self.schemas })
+    }
+
+    fn expect(&mut self, record: &InRecord<'_>) {
+        let Some(schema) = schema_of(record.value.unwrap_or_default(), record.schema_guid) else { return };
+        let schemas = Sparing::new(&*self.schemas, &mut self.unknown, self.now);
+        // Asking is all that is wanted.
+        let _ = is_answered(&schemas, record.input, &schema);
+    }
+
+    fn has(&self, input: usize, schema: &SchemaRef) -> bool {
+        is_answered(&*self.schemas, input, schema)
+    }
+}
+
+/// Whether it is known what a schema is, or that there is none; asks for it where it is not.
+fn is_answered(schemas: &dyn Schemas, input: usize, schema: &SchemaRef) -> bool {
+    match Input::at(input) {
+        Input::PosEvents => !matches!(schemas.pos_event(schema), Answer::Waiting),
+        Input::AccountEvents => !matches!(schemas.account_event(schema), Answer::Waiting),
+    }
+}

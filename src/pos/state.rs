@@ -1,0 +1,93 @@
+//! The accounts of a partition as the state of a unit, and their bytes in the journal.
+
+use crate::codec::journal::{
+    JournalFault, Reader, Writer, read_account, read_change, read_change_into, write_account, write_change,
+};
+use crate::domain::Micros;
+use crate::pipeline::{FoldFault, State};
+use crate::state::{AT_ONCE, Change, PartitionState};
+
+impl State for PartitionState {
+    type Change<'a> = Change<'a>;
+
+    fn stream_time(&self) -> Micros {
+        self.stream_time()
+    }
+
+    fn advance(&mut self, time: Micros) {
+        self.advance(time);
+    }
+
+    fn entries(&self) -> usize {
+        self.accounts().len()
+    }
+
+    fn key(&self, slot: u32) -> Option<&str> {
+        Some(self.accounts().at(slot)?.number.as_str())
+    }
+
+    fn apply(&mut self, change: &Change<'_>) -> Result<(), String> {
+        self.apply(&change.account, &change.facts).map_err(|fault| fault.to_string())
+    }
+
+    fn keep(&mut self) {
+        self.keep();
+    }
+
+    fn undo(&mut self) {
+        self.undo();
+    }
+
+    fn write_change(change: &Change<'_>, out: &mut Writer) {
+        write_change(out, change);
+    }
+
+    fn write_entry(&self, slot: u32, out: &mut Writer) {
+        if let Some(account) = self.accounts().at(slot) {
+            write_account(out, account);
+        }
+    }
+
+    fn fold_changes(
+        &mut self,
+        count: usize,
+        input: &mut Reader<'_>,
+        pass_over: bool,
+    ) -> Result<(), FoldFault> {
+        let mut left = count;
+        let mut changes = vec![Change::default(); left.min(AT_ONCE)];
+        while left > 0 {
+            changes.truncate(left);
+            for change in &mut changes {
+                read_change_into(input, change)?;
+            }
+            left -= changes.len();
+            self.apply_all(&changes, pass_over).map_err(|fault| FoldFault::State(fault.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn fold_entries(&mut self, count: usize, input: &mut Reader<'_>) -> Result<(), JournalFault> {
+        let mut left = count;
+        let mut accounts = Vec::with_capacity(left.min(AT_ONCE));
+        while left > 0 {
+            for _ in 0..left.min(AT_ONCE) {
+                accounts.push(read_account(input)?);
+            }
+            left -= accounts.len();
+            self.set_all(&mut accounts);
+        }
+        Ok(())
+    }
+
+    fn keys(changes: usize, entries: usize, input: &mut Reader<'_>) -> Result<Vec<String>, JournalFault> {
+        let mut keys = Vec::new();
+        for _ in 0..changes {
+            keys.push(read_change(input)?.account.into());
+        }
+        for _ in 0..entries {
+            keys.push(read_account(input)?.number.into());
+        }
+        Ok(keys)
+    }
+}

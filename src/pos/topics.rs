@@ -1,0 +1,68 @@
+//! The topics of this flow by name: for whoever knows it.
+
+use super::FLOW;
+use crate::domain::flow::{FlowTopics, Topics};
+
+impl Topics {
+    /// The topics of this flow alone, and the rulesets'.
+    #[must_use]
+    pub fn of_pos(
+        [pos_events, account_events]: [String; 2],
+        pos_outcomes: String,
+        dead_letters: String,
+        journal: String,
+        rulesets: String,
+    ) -> Self {
+        let flow = FlowTopics {
+            flow: &FLOW,
+            inputs: vec![pos_events, account_events],
+            outputs: vec![pos_outcomes],
+            dead_letters,
+            journal,
+        };
+        Self { flows: vec![flow], rulesets }
+    }
+
+    /// Input: POS events.
+    #[must_use]
+    pub fn pos_events(&self) -> &str {
+        &self.of(&FLOW).inputs[0]
+    }
+
+    /// Input: account events.
+    #[must_use]
+    pub fn account_events(&self) -> &str {
+        &self.of(&FLOW).inputs[1]
+    }
+
+    /// Output: outcomes.
+    #[must_use]
+    pub fn pos_outcomes(&self) -> &str {
+        &self.of(&FLOW).outputs[0]
+    }
+
+    /// Output: records that could not be used.
+    #[must_use]
+    pub fn dead_letters(&self) -> &str {
+        &self.of(&FLOW).dead_letters
+    }
+
+    /// The state journal.
+    #[must_use]
+    pub fn journal(&self) -> &str {
+        &self.of(&FLOW).journal
+    }
+}
+
+/// This flow's, by the names that they have where none are set.
+impl Default for Topics {
+    fn default() -> Self {
+        Self::of_pos(
+            ["pos.events".into(), "account.events".into()],
+            "pos.outcomes".into(),
+            "pos.dead-letters".into(),
+            "tillgate.journal".into(),
+            "tillgate.rulesets".into(),
+        )
+    }
+}

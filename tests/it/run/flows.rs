@@ -1,0 +1,125 @@
+//! Two flows in one process on a real Kafka: other inputs, another key, other partitions, the same workers and
+//! transactions. Nothing of `kafka/` or `pipeline/` knows the second one.
+
+use super::*;
+use crate::support::tally::{self, FLOW, SALES, TALLIES};
+use tillgate::codec::journal::read_record;
+use tillgate::domain::hashing::hash64;
+use tillgate::kafka::cluster::topics;
+use tillgate::kafka::units::Units;
+use tillgate::pipeline::Deciders;
+
+const PARTITIONS: u32 = 3;
+
+/// The topics of two flows, of which the second has its own number of partitions.
+fn two(kafka: &Kafka) -> Settings {
+    let mut settings = scene(kafka, 2);
+    let topics = tally::topics(&format!("{}.", settings.group_id));
+    for topic in &topics.inputs {
+        kafka.create_topic(topic, PARTITIONS as i32, &[]);
+    }
+    settings.topics.flows.push(topics);
+    let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
+    let layout = &topics::Layout { partitions: PARTITIONS as usize, ..topics::Layout::default() };
+    eventually(WITHIN, "the topics of both flows", || {
+        let counts = topics::plan(cluster.admin(), &settings, layout)
+            .and_then(|rows| topics::apply(cluster.admin(), &settings, layout, &rows))
+            .and_then(|()| topics::verify(cluster.admin(), &settings));
+        counts.is_ok_and(|counts| counts == [2, PARTITIONS]).then_some(())
+    });
+    settings
+}
+
+fn start_both(settings: &Settings) -> Running {
+    let tallies = Units::of(tally::Setup(tally::settings(PARTITIONS)));
+    let flows: Vec<Arc<dyn Deciders>> = vec![Arc::new(Echoes::default()), Arc::new(tallies)];
+    Running::start_all(settings, flows)
+}
+
+/// Records of the second flow where their keys belong, one input after the other.
+fn feed(kafka: &Kafka, settings: &Settings, from: usize, count: usize) {
+    let division = tally::settings(PARTITIONS).division;
+    for (input, topic) in settings.topics.of(&FLOW).inputs.iter().enumerate() {
+        let records = (from..from + count).filter(|number| number % 3 == input).map(|number| {
+            let shop = format!("shop-{}", number % 7);
+            let partition = division.partitioner.partition_of(shop.as_bytes(), PARTITIONS) as i32;
+            let value = if number % 50 == 0 { "no".to_owned() } else { format!("ok {number}") };
+            Message::new(shop, value).on(partition)
+        });
+        kafka.produce(topic, records.collect::<Vec<_>>());
+    }
+}
+
+/// Each sale that counts has one tally, in the order of the offsets, and each says what its shop was made of up to the
+/// positions that it names.
+fn assert_tallied(kafka: &Kafka, settings: &Settings, tallies: &[Record]) {
+    let topics = settings.topics.of(&FLOW);
+    let mut inputs = BTreeMap::new();
+    for (input, topic) in topics.inputs.iter().enumerate() {
+        for record in kafka.read_committed(topic) {
+            inputs.entry((record.partition, input)).or_insert_with(Vec::new).push(record);
+        }
+    }
+    for partition in 0..PARTITIONS as i32 {
+        let of = |input| inputs.get(&(partition, input)).map_or(&[][..], Vec::as_slice);
+        let counts = |record: &&Record| record.text().starts_with("ok");
+        let sales: Vec<i64> = of(SALES).iter().filter(counts).map(|record| record.offset).collect();
+        let own: Vec<&Record> = tallies.iter().filter(|tally| tally.partition == partition).collect();
+        let tallied: Vec<i64> = own.iter().map(|tally| number(tally.text().split(' ').next())).collect();
+        assert_eq!(tallied, sales, "partition {partition}");
+        for tally in own {
+            let mut words = tally.text().split(' ').skip(1);
+            let positions = [(); 3].map(|()| number(words.next()));
+            let shop = tally.key.as_deref().expect("a shop");
+            for (input, position) in positions.into_iter().enumerate() {
+                // The sale itself is of it.
+                let until = position + i64::from(input == SALES);
+                let made = of(input).iter().filter(counts).filter(|record| record.offset < until);
+                let made = made.filter(|record| record.key.as_deref() == Some(shop));
+                let chain = made.fold(0_u64, |chain, record| {
+                    let link = hash64(record.text().as_bytes());
+                    hash64(&[chain.to_le_bytes(), link.to_le_bytes()].concat())
+                });
+                assert_eq!(
+                    words.next(),
+                    Some(&*format!("{chain:016x}")),
+                    "{} of input {input}",
+                    tally.text()
+                );
+            }
+        }
+    }
+}
+
+fn number(word: Option<&str>) -> i64 {
+    word.and_then(|word| word.parse().ok()).expect("a number")
+}
+
+#[test]
+fn two_flows_share_workers_and_transactions_and_each_keeps_its_own_promises() {
+    let Some(kafka) = kafka() else { return };
+    let settings = Settings { workers: 2, ..two(kafka) };
+    let outputs = settings.topics.of(&FLOW).outputs.clone();
+    feed(kafka, &settings, 0, 600);
+    kafka.produce(settings.topics.pos_events(), events(2, 200));
+    let first = start_both(&settings);
+    let second = start_both(&Settings { instance: "2".into(), standby: 1, ..settings.clone() });
+    let sales_of = |count: usize| (0..count).filter(|n| n % 3 == SALES && n % 50 != 0).count();
+    kafka.await_committed(&outputs[TALLIES], sales_of(600), WITHIN);
+    kafka.await_committed(settings.topics.pos_outcomes(), 200, WITHIN);
+    // What the first one has is taken over, of both flows.
+    first.stop();
+    second.await_active(2 + PARTITIONS as usize);
+    feed(kafka, &settings, 600, 600);
+    kafka.produce(settings.topics.pos_events(), events(2, 200));
+    let tallies = kafka.await_committed(&outputs[TALLIES], sales_of(1_200), WITHIN);
+    let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 400, WITHIN);
+    second.stop();
+    assert_each_once(&outcomes, &even(2, 400));
+    assert_tallied(kafka, &settings, &tallies);
+    let letters = kafka.read_committed(&settings.topics.of(&FLOW).dead_letters);
+    assert_eq!(letters.len(), 24, "one in fifty records says no");
+    let journal = kafka.read_committed(&settings.topics.of(&FLOW).journal);
+    let head = read_record(journal[0].value.as_deref().expect("a record")).expect("a record").head;
+    assert_eq!((head.flow.as_str(), head.positions.iter().len()), ("tally", 3));
+}

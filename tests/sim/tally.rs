@@ -1,0 +1,245 @@
+//! The second flow of a run: what is fed into it, and whether what it left keeps the promises. It has three inputs,
+//! another key and other partitions than the first, in the same workers and transactions.
+
+use std::collections::BTreeSet;
+
+use tillgate::{
+    domain::record::RecordTime,
+    kafka::port::Unit,
+    load::draw::Draw,
+    pipeline::{InRecord, Outbound, Output, Partition, Restore},
+};
+
+use super::{
+    checker::{Seen, Stored, changes_of, stored},
+    input::{ASTRAY, Coming, Shape},
+    log::{Record, Topic, place_of},
+    world::World,
+};
+use crate::support::tally::{self, ECHOES, FLOW, SALES, TALLIES, Tally};
+
+/// All that comes of it.
+pub fn coming(shape: &Shape) -> Vec<Coming> {
+    let mut draw = Draw::of_slot(shape.seed, 9);
+    let mut time = 1_790_000_000_000;
+    (0..shape.events * 2)
+        .map(|number| {
+            let input = draw.below(3) as usize;
+            time += i64::from(draw.below(3));
+            let shop = format!("shop-{}", draw.below(5));
+            let mut record = Record {
+                key: Some(shop.into_bytes()),
+                value: Some(format!("ok {number}").into_bytes()),
+                // Now and then a sender's clock goes back.
+                timestamp_millis: if draw.per_mille(50) { time - 20 } else { time },
+                ..Record::default()
+            };
+            match draw.below(60) {
+                0 => record.key = None,
+                1 => record.value = None,
+                2 => record.value = Some(b"no".to_vec()),
+                3 => record.headers.push((ASTRAY, Vec::new())),
+                4 => record.timestamp_millis = -1,
+                _ => {}
+            }
+            (Topic::Input(&FLOW, input), record)
+        })
+        .collect()
+}
+
+/// A message that was sent: output, key, value, headers.
+type Sent = (usize, Vec<u8>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>);
+
+/// What a unit sends when it is decided again.
+#[derive(Default)]
+struct Published {
+    sent: Vec<Sent>,
+    letters: Vec<(usize, i32, i64, String)>,
+}
+
+impl Output<Tally> for Published {
+    fn send(&mut self, _: &tally::Said, outbound: &Outbound<'_>) {
+        let headers = outbound.headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec()));
+        let value = outbound.value.map(<[u8]>::to_vec);
+        self.sent.push((outbound.output, outbound.key.to_vec(), value, headers.collect()));
+    }
+
+    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, _message: &str) {
+        self.letters.push((record.input, record.partition, record.offset, code.to_owned()));
+    }
+}
+
+/// Checks every unit.
+///
+/// # Errors
+/// The first promise that is broken.
+pub fn check(world: &World, partitions: i32, seen: &mut Seen) -> Result<(), String> {
+    let found = letters(world, partitions)?;
+    let given_up: BTreeSet<(usize, i32, i64)> = found
+        .iter()
+        .filter(|(.., code)| code == "500")
+        .map(|(input, partition, offset, _)| (*input, *partition, *offset))
+        .collect();
+    let mut expected = Vec::new();
+    for partition in 0..partitions {
+        let unit = Unit { flow: &FLOW, partition };
+        let broken = |text: String| format!("{unit}: {text}");
+        let mut again = Again::of(world, unit, partitions, &given_up);
+        if again.inputs.iter().all(Vec::is_empty) {
+            continue;
+        }
+        again.same_bytes(world, seen).map_err(broken)?;
+        again.journal(world).map_err(broken)?;
+        let changes = changes_of(world, unit)?;
+        if changes.len() != 1 || !changes[0].positions.are_none() || changes[0].ruleset != tally::RULESET {
+            return Err(broken(format!("its ruleset is noted as {changes:?}")));
+        }
+        expected.extend(again.published.letters);
+    }
+    *seen.entry("dead letters of a second flow").or_default() += found.len() as u64;
+    expected.sort();
+    if found == expected { Ok(()) } else { Err(format!("dead letters {found:?}, expected {expected:?}")) }
+}
+
+fn letters(world: &World, partitions: i32) -> Result<Vec<(usize, i32, i64, String)>, String> {
+    let mut found = Vec::new();
+    for partition in 0..partitions {
+        for (_, record) in stored(world, (Topic::DeadLetters(&FLOW), partition)) {
+            let header = |name| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
+            let topic = header("source.topic");
+            let input = FLOW.inputs.iter().position(|name| *name == topic).ok_or("a letter of no input")?;
+            let number = |name| header(name).parse::<i64>().map_err(|error| format!("{name}: {error}"));
+            let (partition, offset) = (number("source.partition")? as i32, number("source.offset")?);
+            found.push((input, partition, offset, header("error.code")));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+struct Again<'a> {
+    unit: Unit,
+    partitions: u32,
+    decided: Partition<Tally>,
+    published: Published,
+    inputs: Vec<Vec<Stored>>,
+    next: Vec<usize>,
+    given_up: &'a BTreeSet<(usize, i32, i64)>,
+}
+
+impl<'a> Again<'a> {
+    fn of(world: &World, unit: Unit, partitions: i32, given_up: &'a BTreeSet<(usize, i32, i64)>) -> Self {
+        let partitions = partitions as u32;
+        Self {
+            unit,
+            partitions,
+            decided: tally::unit(unit.partition, tally::settings(partitions)),
+            published: Published::default(),
+            inputs: unit.inputs().map(|at| stored(world, place_of(at))).collect(),
+            next: vec![0; FLOW.inputs.len()],
+            given_up,
+        }
+    }
+
+    fn feed_until(&mut self, input: usize, until: i64) -> Result<(), String> {
+        while let Some((offset, record)) = self.inputs[input].get(self.next[input]) {
+            if *offset >= until {
+                break;
+            }
+            let in_record = InRecord {
+                input: input as usize,
+                partition: self.unit.partition,
+                offset: *offset,
+                timestamp_millis: record.timestamp_millis,
+                time: RecordTime::of_millis(record.timestamp_millis),
+                key: record.key.as_deref(),
+                value: record.value.as_deref(),
+                schema_guid: None,
+            };
+            self.next[input] += 1;
+            if self.given_up.contains(&(input, self.unit.partition, *offset)) {
+                self.decided.on_failed_record(&in_record, &mut self.published);
+            } else {
+                let taken = self.decided.on_record((), &in_record, &mut self.published);
+                taken.map_err(|interrupt| format!("input {input} offset {offset}: {interrupt}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides the inputs again, in the order that the messages record, and compares byte by byte.
+    fn same_bytes(&mut self, world: &World, seen: &mut Seen) -> Result<(), String> {
+        let outputs = [TALLIES, ECHOES]
+            .map(|output| stored(world, (Topic::Output(&FLOW, output), self.unit.partition)));
+        *seen.entry("messages of a second flow").or_default() +=
+            outputs.iter().map(Vec::len).sum::<usize>() as u64;
+        for (at, record) in &outputs[TALLIES] {
+            let text = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default()).into_owned();
+            let mut words = text.split(' ');
+            let number = |word: Option<&str>| word.and_then(|word| word.parse::<i64>().ok());
+            let offset = number(words.next()).ok_or_else(|| format!("the tally at {at} has no offset"))?;
+            let positions: Vec<Option<i64>> = (0..FLOW.inputs.len()).map(|_| number(words.next())).collect();
+            if let Some(positions) = positions.iter().copied().collect::<Option<Vec<i64>>>() {
+                for (input, position) in positions.into_iter().enumerate().rev() {
+                    self.feed_until(input, position)?;
+                }
+            }
+            self.feed_until(SALES, offset + 1)?;
+        }
+        for input in (0..FLOW.inputs.len()).rev() {
+            self.feed_until(input, i64::MAX)?;
+        }
+        for (output, found) in outputs.iter().enumerate() {
+            let expected: Vec<&Sent> =
+                self.published.sent.iter().filter(|(own, ..)| *own == output).collect();
+            let found: Vec<Sent> = found
+                .iter()
+                .map(|(_, record)| {
+                    let headers = record.headers.iter();
+                    let headers = headers.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+                    (output, record.key.clone().unwrap_or_default(), record.value.clone(), headers)
+                })
+                .collect();
+            // Messages of records that say nothing of the order may come in another.
+            let same = match output {
+                TALLIES => found.iter().eq(expected.iter().copied()),
+                _ => found.len() == expected.len() && expected.iter().all(|message| found.contains(message)),
+            };
+            if !same {
+                return Err(format!("output {output} is {found:?}\nand its inputs give {expected:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The journal folds to the state that the inputs give, and ends where the group is.
+    fn journal(&self, world: &World) -> Result<(), String> {
+        let log = &world.logs[&(Topic::Journal(&FLOW), self.unit.partition)];
+        for records in [log.committed(0).collect::<Vec<_>>(), log.ever_committed().collect()] {
+            let empty = tally::unit(self.unit.partition, tally::settings(self.partitions));
+            let mut restore = Restore::new(empty);
+            for (at, record) in records {
+                let value = record.value.as_deref().unwrap_or_default();
+                restore.on_record(value).map_err(|fault| format!("journal at {at}: {fault}"))?;
+            }
+            let folded = restore.finish().map_err(|fault| format!("journal: {fault}"))?;
+            if folded.positions() != self.decided.positions()
+                || folded.state().all() != self.decided.state().all()
+            {
+                return Err(format!(
+                    "the journal gives {:?} {:?}, the inputs {:?} {:?}",
+                    folded.positions(),
+                    folded.state().all(),
+                    self.decided.positions(),
+                    self.decided.state().all()
+                ));
+            }
+        }
+        let group = world.group.positions(self.unit);
+        if group == *self.decided.positions() {
+            Ok(())
+        } else {
+            Err(format!("the group is at {group:?}, the inputs end at {:?}", self.decided.positions()))
+        }
+    }
+}
