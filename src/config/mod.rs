@@ -4,6 +4,7 @@
 mod checks;
 mod document;
 mod fault;
+mod later;
 mod layers;
 mod librdkafka;
 mod nearest;
@@ -28,6 +29,7 @@ pub use settings::{
     OutputFormat, OutputSettings, RegistryAuth, RegistrySettings, TopicRetention, TopicSettings,
 };
 
+use later::with_later;
 use reader::Reader;
 use schema::{Schema, Tree, is_secret};
 use value::Value;
@@ -134,9 +136,7 @@ fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
 }
 
 fn ruleset(reader: &Reader) -> String {
-    let deciding = |key: &str| key.starts_with("checks.") || key.starts_with("texts.") && key != texts::DIR;
-    let lines = reader.canonical.iter().filter(|(key, _)| deciding(key));
-    lines.map(|(key, value)| format!("{key} = {value}\n")).collect()
+    with_later(|later| later.text(&reader.canonical))
 }
 
 fn rows(tree: &Tree) -> Vec<Row> {

@@ -288,7 +288,8 @@ fn pattern(key: &str) -> Option<String> {
     Some(pattern_of_rule(&format!("{OVERRIDDEN}.{rest}")))
 }
 
-fn pattern_of_rule(key: &str) -> String {
+/// The key with `*` for the name of a window's rule.
+pub fn pattern_of_rule(key: &str) -> String {
     let below = key.strip_prefix(RULES).and_then(|rest| rest.strip_prefix('.'));
     match below {
         None => key.to_owned(),

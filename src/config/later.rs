@@ -1,0 +1,143 @@
+//! What came to the catalogue after the first release, and what held before: so a ruleset that an earlier release kept is
+//! read as it was meant, and the text of a configuration that uses nothing new, which its hash is of, stays as it was.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::fault::{Faults, Origin};
+use super::layers::{Spelling, entries};
+use super::schema::{RULES, Schema, Tree, pattern_of_rule};
+use super::texts;
+use crate::checks::Check;
+use crate::checks::catalogue::{FIRST, MEANINGS};
+use crate::domain::enums::Language;
+
+/// What a ruleset of today has that one of the first release had not.
+#[derive(Clone, Copy, Debug)]
+pub struct Later<'a> {
+    /// Parameters, and what held before there were such: the value as the text of a ruleset spells it. `*` stands for the
+    /// name of a window's rule. What switches a new check on was `false`.
+    pub parameters: &'a [(&'a str, &'a str)],
+    /// Checks, each with its codes that no earlier one has.
+    pub checks: &'a [(&'a str, Vec<&'static str>)],
+    /// The releases with which the meaning of checks changed, [`MEANINGS`].
+    pub meanings: &'a [&'a str],
+}
+
+/// The parameters that came later. A line is added here with each, and never altered.
+const PARAMETERS: &[(&str, &str)] = &[];
+
+/// Takes what is later than the first release.
+pub fn with_later<T>(take: impl FnOnce(&Later<'_>) -> T) -> T {
+    let first: Vec<&str> = codes(|since| since == FIRST);
+    let is_new = |code: &&str| !first.contains(code);
+    let later = Check::ALL.iter().map(|check| check.entry()).filter(|entry| entry.since != FIRST);
+    let checks: Vec<(&str, Vec<&str>)> = later
+        .map(|entry| (entry.name, entry.codes.iter().map(|code| code.as_str()).filter(is_new).collect()))
+        .collect();
+    take(&Later { parameters: PARAMETERS, checks: &checks, meanings: MEANINGS })
+}
+
+fn codes(of: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let entries = Check::ALL.iter().map(|check| check.entry()).filter(|entry| of(entry.since));
+    entries.flat_map(|entry| entry.codes).map(|code| code.as_str()).collect()
+}
+
+/// What the line with the version of the catalogue begins with; a ruleset without it is of the first one.
+pub const CATALOGUE: &str = "catalogue";
+
+impl Later<'_> {
+    /// The text of a ruleset: a line for each of `canonical` that decides, without those that say what held before.
+    pub fn text(&self, canonical: &BTreeMap<String, String>) -> String {
+        let is_as_before = |key: &str, value: &str| {
+            let pattern = pattern_of_rule(key);
+            self.parameters.iter().any(|(later, before)| *later == pattern && *before == value)
+        };
+        let deciding =
+            |key: &str| key.starts_with("checks.") || key.starts_with("texts.") && key != texts::DIR;
+        let mut lines: Vec<(&String, &String)> =
+            canonical.iter().filter(|(key, value)| deciding(key) && !is_as_before(key, value)).collect();
+        let keys: Vec<&str> = lines.iter().map(|(key, _)| key.as_str()).collect();
+        let unused: Vec<&str> = self.unused_codes(&keys).collect();
+        lines.retain(|(key, _)| text_of(key).is_none_or(|(_, code)| !unused.contains(&code)));
+        let version = self.meanings.len();
+        let head = if version > 1 { format!("{CATALOGUE} = {version}\n") } else { String::new() };
+        lines.into_iter().fold(head, |text, (key, value)| text + key + " = " + value + "\n")
+    }
+
+    /// Codes of later checks that nothing of a ruleset with these keys switches on.
+    fn unused_codes<'a>(&'a self, keys: &'a [&str]) -> impl Iterator<Item = &'static str> + 'a {
+        let is_used = |name: &str| {
+            let switch = format!(".{name}.enabled");
+            keys.iter().any(|key| key.starts_with("checks.") && key.ends_with(&switch))
+        };
+        let unused = self.checks.iter().filter(move |(name, _)| !is_used(name));
+        unused.flat_map(|(_, codes)| codes.iter().copied())
+    }
+
+    /// Adds to the tree of a kept ruleset what held when it was kept.
+    pub fn complete(&self, schema: &Schema, tree: &mut Tree, faults: &mut Faults) {
+        let names = |key: &String| key.strip_prefix(RULES)?.split('.').nth(1).map(str::to_owned);
+        let mut rules: Vec<String> = tree.keys().filter_map(names).collect();
+        rules.dedup();
+        for (pattern, before) in self.parameters {
+            let keys = match pattern.contains('*') {
+                true => rules.iter().map(|rule| pattern.replace('*', rule)).collect(),
+                false => vec![(*pattern).to_owned()],
+            };
+            for key in keys.into_iter().filter(|key| !tree.contains_key(key)).collect::<Vec<_>>() {
+                let found = entries(schema, key, before, &Origin::Default, Spelling::Toml);
+                schema.merge(tree, found, faults);
+            }
+        }
+    }
+
+    /// Adds the texts that a kept ruleset with these keys could do without; nobody will read them.
+    pub fn complete_texts(&self, keys: &[&str], texts: &mut BTreeMap<(Language, String), String>) {
+        for code in self.unused_codes(keys) {
+            for language in Language::SPOKEN {
+                texts.entry((language, code.to_owned())).or_insert_with(|| code.to_owned());
+            }
+        }
+    }
+
+    /// What to do with a ruleset of this version of the catalogue; nothing where it is this program's.
+    pub fn other_release(&self, version: usize) -> Option<String> {
+        let known = self.meanings.len();
+        let from = version.checked_sub(1).and_then(|place| self.meanings.get(place));
+        match (from, self.meanings.get(version)) {
+            (Some(_), None) => None,
+            (Some(from), Some(until)) => Some(format!(
+                "replay with a release from {from} on that is older than {until}: checks mean something else since"
+            )),
+            (None, _) => Some(format!(
+                "replay with the release that kept it: this one is older and knows versions up to {known}"
+            )),
+        }
+    }
+}
+
+/// Language symbol and code of `texts.EN.pos.item.gross`.
+pub fn text_of(key: &str) -> Option<(&str, &str)> {
+    key.strip_prefix("texts.")?.split_once('.')
+}
+
+/// A place in a kept ruleset.
+pub fn line(path: &Arc<std::path::Path>, line: usize) -> Origin {
+    Origin::File { path: Arc::clone(path), line, column: 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_switches_a_later_check_on_was_off() {
+        with_later(|later| {
+            for (name, _) in later.checks {
+                let switch = (&*format!("checks.{name}.enabled"), "false");
+                assert!(later.parameters.contains(&switch), "{name} has no line in PARAMETERS");
+            }
+        });
+    }
+}
