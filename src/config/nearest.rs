@@ -16,26 +16,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 
 /// Edits (insert, delete, replace, swap neighbours) that turn `left` into `right`, without regard to case.
 fn distance(left: &str, right: &str) -> usize {
-    let left: Vec<char> = left.to_lowercase().chars().collect();
-    let right: Vec<char> = right.to_lowercase().chars().collect();
-    let mut older: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=right.len()).collect();
-    for row in 0..left.len() {
-        let mut current = vec![row + 1];
-        for column in 0..right.len() {
-            let same = left[row] == right[column];
-            let replaced = above[column] + usize::from(!same);
-            let mut best = replaced.min(above[column + 1] + 1).min(current[column] + 1);
-            let swapped =
-                row > 0 && column > 0 && left[row] == right[column - 1] && left[row - 1] == right[column];
-            if swapped {
-                best = best.min(older[column - 1] + 1);
-            }
-            current.push(best);
-        }
-        older = std::mem::replace(&mut above, current);
-    }
-    above[right.len()]
+    strsim::osa_distance(&left.to_lowercase(), &right.to_lowercase())
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ pub struct Update {
 pub struct Resolve {
     /// `transactionId` of the Pending outcome.
     pub transaction_id: String,
-    /// Whether the step was finished (else refused).
+    /// Whether the step was finished (otherwise refused).
     pub granted: bool,
 }
 

@@ -1,19 +1,16 @@
 //! Decimals: exact from the wire to the outcome.
 //!
-//! [`Decimal`] is a number as a record carries it, [`Exact`] is what basket arithmetic runs on: an
-//! integer count of 10^-18, wide enough that a product of two contract decimals is exact up to 10^20 major units,
-//! far more than an amount can be. Nothing here rounds silently and nothing is binary floating point.
+//! [`Decimal`] is a number as a record, a parameter or a text carries it: a `rust_decimal` within the contract's 18 digits.
+//! Sums and products are [`Exact`]. Nothing here rounds silently, and nothing is binary floating point.
 
+use super::exact::{EXACT_SCALE, Exact};
 pub use super::rounding::{Rounding, divide_rounded};
 use std::fmt;
 
 /// The most significant digits a [`Decimal`] holds: the precision of every decimal in the contract.
 pub const DIGITS_MAX: u32 = 18;
 
-/// Decimals behind the point of an [`Exact`].
-pub const EXACT_SCALE: u8 = 18;
-
-const POWERS: [i128; 39] = {
+pub(super) const POWERS: [i128; 39] = {
     let mut powers = [1i128; 39];
     let mut exponent = 1;
     while exponent < 39 {
@@ -26,11 +23,8 @@ const POWERS: [i128; 39] = {
 /// A decimal of at most 18 significant digits: `units` x 10^-`scale`.
 ///
 /// Two decimals are equal where their values are: 1.5 equals 1.50.
-#[derive(Clone, Copy, Debug)]
-pub struct Decimal {
-    units: i64,
-    scale: u8,
-}
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Decimal(rust_decimal::Decimal);
 
 /// Why a number token is no [`Decimal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +39,7 @@ pub enum NumberFault {
 
 impl Decimal {
     /// Zero.
-    pub const ZERO: Self = Self { units: 0, scale: 0 };
+    pub const ZERO: Self = Self(rust_decimal::Decimal::ZERO);
 
     /// `units` x 10^-`scale`; nothing where that has more than 18 digits or decimals.
     #[must_use]
@@ -54,7 +48,12 @@ impl Decimal {
         {
             return None;
         }
-        Some(Self { units: units as i64, scale })
+        Some(Self::of(units as i64, scale))
+    }
+
+    /// `units` of at most 18 digits, and as many decimals at most.
+    fn of(units: i64, scale: u8) -> Self {
+        Self(rust_decimal::Decimal::new(units, scale.into()))
     }
 
     /// Reads a number token as JSON writes it (`-12.50`, `1e3`), exactly.
@@ -87,19 +86,20 @@ impl Decimal {
         }
         let scale = point.map_or(0, |point| bytes.len() - 1 - point);
         let complete = !bytes.is_empty() && (point.is_none() || scale > 0);
-        complete.then_some(Self { units: if negative { -units } else { units }, scale: scale as u8 })
+        complete.then(|| Self::of(if negative { -units } else { units }, scale as u8))
     }
 
     /// The value x 10^`scale`.
     #[must_use]
     pub fn units(self) -> i64 {
-        self.units
+        // 18 digits are less than 2^63.
+        self.0.mantissa() as i64
     }
 
     /// Digits behind the point, as written.
     #[must_use]
     pub fn scale(self) -> u8 {
-        self.scale
+        self.0.scale() as u8
     }
 
     /// Digits behind the point that matter: 1.500 has one.
@@ -111,7 +111,7 @@ impl Decimal {
     /// Units and scale without zeros at the end of the fraction: the same for equal values.
     #[must_use]
     pub fn normalised(self) -> (i64, u8) {
-        let (mut units, mut scale) = (self.units, self.scale);
+        let (mut units, mut scale) = (self.units(), self.scale());
         // Avro pads to its scale: four zeros at once are the rule there.
         while scale >= 4 && units % 10_000 == 0 {
             units /= 10_000;
@@ -127,8 +127,7 @@ impl Decimal {
     /// The same value in 10^-18, for arithmetic.
     #[must_use]
     pub fn exact(self) -> Option<Exact> {
-        let (units, scale) =
-            if self.scale <= EXACT_SCALE { (self.units, self.scale) } else { self.normalised() };
+        let (units, scale) = (self.units(), self.scale());
         (scale <= EXACT_SCALE).then(|| Exact(i128::from(units) * POWERS[usize::from(EXACT_SCALE - scale)]))
     }
 
@@ -136,12 +135,12 @@ impl Decimal {
     /// nothing where the result has more than 18 digits.
     #[must_use]
     pub fn quantize(self, scale: u8, rounding: Rounding) -> Option<Self> {
-        let units = i128::from(self.units);
-        let units = if scale >= self.scale {
-            let power = POWERS.get(usize::from(scale - self.scale))?;
+        let (units, had) = (i128::from(self.units()), self.scale());
+        let units = if scale >= had {
+            let power = POWERS.get(usize::from(scale - had))?;
             units.checked_mul(*power)?
         } else {
-            divide_rounded(units, POWERS[usize::from(self.scale - scale)], rounding)
+            divide_rounded(units, POWERS[usize::from(had - scale)], rounding)
         };
         Self::new(units, scale)
     }
@@ -149,28 +148,32 @@ impl Decimal {
     /// Whether the value is below zero.
     #[must_use]
     pub fn is_negative(self) -> bool {
-        self.units < 0
+        self.units() < 0
     }
 
     /// Whether the value is zero.
     #[must_use]
     pub fn is_zero(self) -> bool {
-        self.units == 0
+        self.0.is_zero()
     }
 }
 
-impl PartialEq for Decimal {
-    fn eq(&self, other: &Self) -> bool {
-        self.normalised() == other.normalised()
+impl From<Decimal> for rust_decimal::Decimal {
+    fn from(decimal: Decimal) -> Self {
+        decimal.0
     }
 }
 
-impl Eq for Decimal {}
+impl fmt::Debug for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
 
 /// Written with at least two decimals and no further zeros: `12.50`, `0.125`.
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_units(f, i128::from(self.units), self.scale)
+        write_units(f, self.0.mantissa(), self.scale())
     }
 }
 
@@ -268,88 +271,6 @@ fn digit_run(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// A count of 10^-18 of the major unit: the type basket arithmetic runs on.
-///
-/// Holds sums and products of contract decimals exactly; every operation that could leave the
-/// range says so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Exact(pub i128);
-
-impl Exact {
-    /// Zero.
-    pub const ZERO: Self = Self(0);
-
-    /// Sum; nothing on overflow.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Option<Self> {
-        self.0.checked_add(other.0).map(Self)
-    }
-
-    /// Difference; nothing on overflow.
-    #[must_use]
-    pub fn minus(self, other: Self) -> Option<Self> {
-        self.0.checked_sub(other.0).map(Self)
-    }
-
-    /// The exact product of two wire decimals; nothing where it has more than 18 decimals or overflows.
-    #[must_use]
-    pub fn product(a: Decimal, b: Decimal) -> Option<Self> {
-        let scale = a.scale() + b.scale();
-        let (a, b, scale) = if scale <= EXACT_SCALE {
-            (a.units(), b.units(), scale)
-        } else {
-            let ((a, a_scale), (b, b_scale)) = (a.normalised(), b.normalised());
-            (a, b, a_scale + b_scale)
-        };
-        let power = POWERS[usize::from(EXACT_SCALE.checked_sub(scale)?)];
-        (i128::from(a) * i128::from(b)).checked_mul(power).map(Self)
-    }
-
-    /// `self` x `numerator` / `denominator`, rounded to `decimals` (at most 18) behind the point;
-    /// nothing on overflow or a denominator of zero.
-    #[must_use]
-    pub fn scaled(
-        self,
-        numerator: Self,
-        denominator: Self,
-        decimals: u8,
-        rounding: Rounding,
-    ) -> Option<Self> {
-        if denominator.0 == 0 || decimals > EXACT_SCALE {
-            return None;
-        }
-        let common = gcd(numerator.0.unsigned_abs(), denominator.0.unsigned_abs()) as i128;
-        let (mut numerator, mut denominator) = (numerator.0 / common, denominator.0 / common);
-        if denominator < 0 {
-            (numerator, denominator) = (-numerator, -denominator);
-        }
-        let unit = POWERS[usize::from(EXACT_SCALE - decimals)];
-        let quotient =
-            divide_rounded(self.0.checked_mul(numerator)?, denominator.checked_mul(unit)?, rounding);
-        quotient.checked_mul(unit).map(Self)
-    }
-
-    /// Distance from zero.
-    #[must_use]
-    pub fn abs(self) -> Self {
-        Self(self.0.abs())
-    }
-}
-
-fn gcd(mut a: u128, mut b: u128) -> u128 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a.max(1)
-}
-
-/// Written as a [`Decimal`] is.
-impl fmt::Display for Exact {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_units(f, self.0, EXACT_SCALE)
-    }
-}
-
 /// Writes `units` x 10^-`scale` with at least two decimals and no further zeros.
 pub(super) fn write_units(f: &mut fmt::Formatter<'_>, units: i128, scale: u8) -> fmt::Result {
     let power = POWERS[usize::from(scale)].unsigned_abs();
@@ -419,27 +340,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn scales_by_a_fraction_without_losing_range() {
-        let exact = |token: &str| Decimal::parse(token).unwrap().exact().unwrap();
-        let big = exact("999999999999.999999");
-        assert_eq!(big.scaled(exact("5"), exact("5"), 18, Rounding::HalfUp), Some(big));
-        let third = exact("1").scaled(exact("-1"), exact("-3"), 4, Rounding::HalfUp).unwrap();
-        assert_eq!(third.to_string(), "0.3333");
-        assert_eq!(exact("1").scaled(exact("1"), Exact::ZERO, 4, Rounding::HalfUp), None);
-    }
-
     proptest! {
         #[test]
         fn printing_and_reading_give_the_same_value(units in -999_999_999_999_999_999i64..1_000_000_000_000_000_000, scale in 0u8..=16) {
             let decimal = Decimal::new(i128::from(units), scale).unwrap();
             prop_assert_eq!(Decimal::parse(&decimal.to_string()).unwrap(), decimal);
-        }
-
-        #[test]
-        fn products_are_exact(a in -999_999_999_999i64..1_000_000_000_000, b in -999_999_999_999i64..1_000_000_000_000) {
-            let product = Exact::product(Decimal::new(a.into(), 6).unwrap(), Decimal::new(b.into(), 6).unwrap()).unwrap();
-            prop_assert_eq!(product.0, i128::from(a) * i128::from(b) * 1_000_000);
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod dead_letter;
 pub mod decimal;
 pub mod enums;
 pub mod event_time;
+pub mod exact;
 pub mod field;
 pub mod flow;
 pub mod hashing;
@@ -23,6 +24,7 @@ pub mod rounding;
 pub mod visible;
 
 pub use amount::Amount;
-pub use decimal::{Decimal, Exact};
+pub use decimal::Decimal;
 pub use event_time::Micros;
+pub use exact::Exact;
 pub use field::Field;

@@ -30,7 +30,7 @@ impl TimestampKind {
 }
 
 /// Headers of a record that are written to a file and read back: more than a broker with default limits takes in a
-/// record that is not compressed. A file of a few hundred kilobytes could else ask for gigabytes.
+/// record that is not compressed. A file of a few hundred kilobytes could otherwise ask for gigabytes.
 pub const HEADERS_MAX: usize = 1_000_000;
 
 /// What is known of when a record was written: what the time of its event is held against, and how far it may move the

@@ -19,7 +19,7 @@ pub enum Rounding {
     Floor,
     /// Towards plus infinity.
     Ceiling,
-    /// Away from zero where the last digit kept would be 0 or 5, else towards zero.
+    /// Away from zero where the last digit kept would be 0 or 5, otherwise towards zero.
     ZeroFiveUp,
 }
 
