@@ -44,7 +44,7 @@ unsafe impl GlobalAlloc for Allocator {
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let (block, align) = (block.cast(), layout.align());
-        // SAFETY: the caller's promise that the block is ours; else as above.
+        // SAFETY: the caller's promise that the block is ours; otherwise as above.
         let block = unsafe {
             if plain(size, align) { mi_realloc(block, size) } else { mi_realloc_aligned(block, size, align) }
         };

@@ -118,7 +118,14 @@ fn the_names_in_the_code_are_those_documented() {
         in_code.extend(names_in(&std::fs::read_to_string(path).expect("a file")));
     }
     let documented: BTreeSet<String> = documented().into_keys().collect();
-    assert_eq!(in_code, documented);
+    // A name that ends in the middle goes on with what the flow calls its entries.
+    let (begun, whole): (BTreeSet<String>, BTreeSet<String>) =
+        in_code.into_iter().partition(|name| name.ends_with('_'));
+    assert_eq!(whole, documented);
+    for name in begun {
+        let of_pos = format!("{name}{}", FLOW.entries);
+        assert!(documented.iter().any(|documented| documented.starts_with(&of_pos)), "{of_pos}");
+    }
 }
 
 #[test]

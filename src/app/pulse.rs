@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "an Instant can be had in no other way; nothing waits")]
-    fn a_worker_hangs_that_neither_goes_round_nor_is_built_anew() {
+    fn a_worker_hangs_that_neither_goes_round_nor_is_rebuilt() {
         let pulse = Pulse::new(Duration::from_secs(60));
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);

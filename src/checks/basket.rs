@@ -103,7 +103,7 @@ fn no_items(context: &Context<'_>, findings: &mut Findings) {
 struct Line {
     /// unitPrice x quantity - discount.
     expected_gross: Option<Exact>,
-    /// grossAmount as stated, else as expected.
+    /// grossAmount as stated, otherwise as expected.
     gross: Option<Exact>,
     /// Tax of the whole line.
     tax: Option<Exact>,

@@ -1,4 +1,4 @@
-//! How many unknown schema ids one partition may ask for: records of six bytes with an id each would else keep the
+//! How many unknown schema ids one partition may ask for: records of six bytes with an id each would otherwise keep the
 //! registry, and everybody who waits for it, as busy as their sender likes. Pure: the time is passed in.
 
 use super::SchemaRef;

@@ -13,7 +13,7 @@ pub enum WorkerStanding {
     Starting(Option<String>),
     /// In its loop, and why nothing comes of its brokers, if nothing does.
     Running(Option<String>),
-    /// Given up for now, and why; it is built anew by itself.
+    /// Given up for now, and why; it is rebuilt by itself.
     Rebuilding(String),
     /// Has not gone round its loop for so long: it hangs in a call.
     Hanging(Duration),
@@ -114,7 +114,7 @@ impl Standing {
                     reasons.push(format!("worker {number} cannot join the group: {why}"));
                 }
                 WorkerStanding::Rebuilding(why) => {
-                    reasons.push(format!("worker {number} is built anew: {why}"));
+                    reasons.push(format!("worker {number} is rebuilt: {why}"));
                 }
                 WorkerStanding::Hanging(time) => {
                     reasons.push(format!("worker {number} hangs: it has not moved for {} s", time.as_secs()));

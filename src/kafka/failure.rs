@@ -108,7 +108,7 @@ pub enum Answer {
     Again,
     /// Abort, undo the batch, seek back.
     Abort,
-    /// Drop consumer, producer and state, and build the worker anew: the journal has the truth.
+    /// Drop consumer, producer and state, and rebuild the worker: the journal has the truth.
     Rebuild,
 }
 

@@ -49,7 +49,7 @@ pub enum WorkerHealth {
     Starting,
     /// In its loop.
     Running,
-    /// Given up for now, and why; built anew after a pause.
+    /// Given up for now, and why; rebuilt after a pause.
     Rebuilding(String),
     /// Ended.
     Stopped,

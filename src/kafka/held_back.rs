@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(look(&mut watch, 10, 90, 10), [(10, 5)]);
         assert_eq!(look(&mut watch, 12, 95, 15), [(12, 0)], "another transaction");
         assert_eq!(look(&mut watch, 96, 96, 20), []);
-        assert_eq!(look(&mut watch, 96, 97, 25), [(96, 0)], "begins anew");
+        assert_eq!(look(&mut watch, 96, 97, 25), [(96, 0)], "starts over");
         assert_eq!(watch.look(&[], Duration::from_secs(30)), [], "somebody else's by now");
         assert_eq!(look(&mut watch, 96, 97, 35), [(96, 0)]);
     }

@@ -5,7 +5,7 @@
 //! - **One transaction** holds the outcomes, the dead letters, the journal record of the state and the input
 //!   positions of a batch. A reader of committed records sees all of it or nothing, so state, outcomes and positions
 //!   move together.
-//! - **The state is the fold of the journal.** Undone in memory after an abort, folded anew after anything worse; a
+//! - **The state is the fold of the journal.** Undone in memory after an abort, folded again after anything worse; a
 //!   worker whose transaction's fate is open throws its state away and reads the truth.
 //! - **One owner.** The positions go with the member's present epoch in the group: a transaction of a member that was
 //!   put out of the group is refused, by the broker, and by us where its client has forgotten its place (a transaction
@@ -13,16 +13,16 @@
 //!   writer that the journal names) and compares journal and group before it decides anything; where they differ it
 //!   refuses.
 //! - **No account without its state.** Where the inputs grow, keys move away from the state of their accounts. It is
-//!   noticed before the first event of such a key is decided, and nothing more is decided (`layout`) until the state
-//!   has followed (`repartition`). A record whose key belongs on another partition for any other reason is never
+//!   noticed before the first event of such a key is decided, and nothing more is decided (`cluster::layout`) until the
+//!   state has followed (`cluster::repartition`). A record whose key belongs on another partition for any other reason is never
 //!   decided: it is answered that the state is not here, and `misplaced` says whose fault it is.
 //! - **No late request.** The protocol has a hole: a commit that was sent twice can end a later transaction. A
 //!   producer that saw any disturbance never begins another transaction (`client::log`, `transaction`).
-//! - **Nothing is skipped.** Input that was deleted before it was decided stops its partition (`lost_input`). A record
+//! - **Nothing is skipped.** Input that was deleted before it was decided stops its partition (`takeover::lost_input`). A record
 //!   that cannot be read goes to the dead letters in the same transaction; one that waits for the registry stops its
 //!   own partition only; a decision that panics is tried again and then passed over as a dead letter.
 //!
-//! - **Nothing is begun that cannot work.** `start` looks at rights, topics, brokers and limits first.
+//! - **Nothing is begun that cannot work.** `cluster::start` looks at rights, topics, brokers and limits first.
 //!
 //! Several flows share the workers, their members, producers and transactions. A unit is one partition of one flow; nothing
 //! here knows what a flow is of.
@@ -31,6 +31,12 @@
 //! `takeover` (how a unit comes from one process to another), `failure` (what is done when it goes wrong), `supervise`;
 //! `units` (what a flow brings along), `cluster` (what is looked at before).
 //! Only `client` names the client library.
+//!
+//! Words of this folder: a *unit* is one partition of one flow. Its *slot* holds what a worker has of it: inputs, state,
+//! and the records that wait; its *lane* is its records of one batch. A slot is *claimed* once the last committed record of
+//! the unit's journal is this worker's own. A producer is *spent* once something disturbed it: it is replaced before the
+//! next transaction. A record is *held* while another input is waited for. One is *suspect* while its batch fails, and
+//! *condemned* once it failed as often as it may: it is passed over as a dead letter.
 
 pub mod client;
 pub mod cluster;

@@ -143,7 +143,7 @@ pub trait GroupConsumer {
     where
         Self: 'a;
 
-    /// The membership as of now. Taken anew for every transaction: a stale one is refused.
+    /// The membership as of now. Taken again for every transaction: a stale one is refused.
     ///
     /// # Errors
     /// [`Fault`] of operation `Offsets`.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::telemetry::{self, RebuildReason};
 
-/// Wait before a worker is built anew; it doubles up to [`PAUSE_MAX`] and begins again after [`GOOD_LIFE`].
+/// Wait before a worker is rebuilt; it doubles up to [`PAUSE_MAX`] and begins again after [`GOOD_LIFE`].
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 const GOOD_LIFE: Duration = Duration::from_secs(60);
@@ -80,7 +80,7 @@ fn live<B: Broker>(shared: &Shared<B>, number: usize, stop: &AtomicBool) {
     shared.health.worker(number, WorkerHealth::Stopped);
 }
 
-/// Why a worker was built anew the last time, as the log says it.
+/// Why a worker was rebuilt the last time, as the log says it.
 #[derive(Default)]
 struct Said {
     text: String,

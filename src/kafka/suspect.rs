@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_failures_at_the_same_place_and_begins_anew_at_another() {
+    fn counts_failures_at_the_same_place_and_starts_over_at_another() {
         let suspects = Suspects::new(3);
         assert_eq!(suspects.failed(&batch(10, 30), 20, false), 1);
         assert_eq!(suspects.failed(&batch(10, 12), 2, false), 2);

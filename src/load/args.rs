@@ -64,7 +64,7 @@ pub struct LoadArgs {
     /// Format of the records.
     #[arg(long, value_enum, default_value_t = Format::Json)]
     pub format: Format,
-    /// Registered schema of POS events: Avro records get the registry's prefix with this id, else the
+    /// Registered schema of POS events: Avro records get the registry's prefix with this id, otherwise the
     /// single-object prefix.
     #[arg(long, value_name = "ID")]
     pub schema_id: Option<u32>,

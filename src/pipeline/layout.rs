@@ -166,7 +166,7 @@ fn written_by(partitioner: Partitioner, said: bool) -> String {
 fn remedy(unit: Unit, written: u32, now: u32) -> String {
     if written > now {
         return format!(
-            "a process that was started before the inputs grew must be started again; inputs that were made anew must \
+            "a process that was started before the inputs grew must be started again; inputs that were recreated must \
              have {written} partitions"
         );
     }

@@ -1,4 +1,4 @@
-//! A unit's state written anew as a whole: a checkpoint rotation that makes void what its journal held before.
+//! A unit's state rewritten as a whole: a checkpoint rotation that makes void what its journal held before.
 //!
 //! Each record is a transaction of its own for whoever restores, so that nothing needs to be counted before the first
 //! one is written; the state counts only with the last one, which completes the rotation. All of them belong into one

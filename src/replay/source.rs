@@ -74,7 +74,7 @@ pub trait Source {
     ///
     /// # Errors
     /// [`ReplayError`] where it cannot be asked.
-    fn begin_anew(&mut self) -> Result<bool, ReplayError> {
+    fn start_over(&mut self) -> Result<bool, ReplayError> {
         Ok(false)
     }
 }
@@ -93,7 +93,7 @@ impl Feed {
     /// [`ReplayError`] where it cannot be read.
     pub fn new(source: Box<dyn Source>) -> Result<Self, ReplayError> {
         let mut feed = Self { source, head: Kept::default(), there: false };
-        feed.advance_or_begin_anew()?;
+        feed.advance_or_start_over()?;
         Ok(feed)
     }
 
@@ -102,10 +102,10 @@ impl Feed {
     ///
     /// # Errors
     /// [`ReplayError`] where it cannot be read.
-    pub fn advance_or_begin_anew(&mut self) -> Result<bool, ReplayError> {
+    pub fn advance_or_start_over(&mut self) -> Result<bool, ReplayError> {
         match self.advance() {
             Ok(()) => Ok(false),
-            Err(error) if !self.source.begin_anew()? => Err(error),
+            Err(error) if !self.source.start_over()? => Err(error),
             Err(_) => self.advance().map(|()| true),
         }
     }

@@ -73,7 +73,7 @@ fn first_field(journal: &Account, replayed: &Account) -> String {
 mod tests {
     use super::*;
     use crate::domain::Amount;
-    use crate::state::Profile;
+    use crate::state::MasterData;
     use std::sync::Arc;
 
     fn check(change: impl FnOnce(&mut Account), expected: &str) {
@@ -88,7 +88,10 @@ mod tests {
     fn names_the_first_field_that_differs_with_both_values() {
         check(|account| account.balance = Amount::ZERO, "balance: journal 1004.89, replayed 0.00");
         check(|account| account.revision = 7, "revision: journal 0, replayed 7");
-        let profile = Profile::new(Default::default(), [0, 0], Some("P-1".into()));
-        check(|account| account.profile = Some(Arc::new(profile)), "profile: journal None, replayed Some(");
+        let master_data = MasterData::new(Default::default(), [0, 0], Some("P-1".into()));
+        check(
+            |account| account.master_data = Some(Arc::new(master_data)),
+            "master_data: journal None, replayed Some(",
+        );
     }
 }

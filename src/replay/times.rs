@@ -32,7 +32,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// Stream time begins at `now`, else with the first line that says when it is of.
+    /// Stream time begins at `now`, otherwise with the first line that says when it is of.
     #[must_use]
     pub fn new(files: Files, now: Option<Micros>) -> Self {
         Self { files, now }

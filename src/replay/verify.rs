@@ -6,7 +6,7 @@ use super::compare::Outcomes;
 use super::letters::Letters;
 use super::report::{PartitionReport, Report};
 use super::source::{Feed, Source};
-use super::walk::{Ground, Walk, begins_anew, shown};
+use super::walk::{Ground, Walk, shown, starts_over};
 use crate::codec::journal::read_record;
 use crate::codec::recorded;
 use crate::codec::rulesets::RulesetChange;
@@ -170,7 +170,7 @@ fn start<'a>(
         journal,
         group,
         at_a_transaction,
-        began_anew: false,
+        started_over: false,
         report,
         since: [0; 2],
     };
@@ -240,7 +240,7 @@ impl Beginning<'_> {
             Some(record.head)
         });
         if let Some(first) = first.as_ref().filter(|first| first.resets) {
-            return Err(begins_anew(first.sequence));
+            return Err(starts_over(first.sequence));
         }
         let whole = first.is_some_and(|first| first.sequence == 1);
         let nothing_decided = journal.as_ref().is_some_and(|journal| journal.head().is_none());
@@ -261,7 +261,7 @@ impl Beginning<'_> {
                     ReplayError::Recorded(format!("journal at offset {}: {fault}", record.offset))
                 })?;
             }
-            if feed.advance_or_begin_anew()? {
+            if feed.advance_or_start_over()? {
                 [begin, fold] = [Restore::new(self.empty(&any)), Restore::new(self.empty(&any))];
                 continue;
             }

@@ -76,8 +76,8 @@ pub struct Walk<'a> {
     pub group: Option<[Positions; 2]>,
     /// Whether a transaction of the journal ends where the walk begins.
     pub at_a_transaction: bool,
-    /// Whether the journal was trimmed while it was read, and its fold begun anew.
-    pub began_anew: bool,
+    /// Whether the journal was trimmed while it was read, and its fold started over.
+    pub started_over: bool,
     /// What is found.
     pub report: PartitionReport,
     /// Records and recorded outcomes since the last transaction.
@@ -107,10 +107,10 @@ impl Walk<'_> {
         if let Some((_, fold)) = self.journal.take() {
             let whole = fold.last().is_some();
             match fold.finish() {
-                Ok(journal) if whole || !self.began_anew => {
+                Ok(journal) if whole || !self.started_over => {
                     compare_states(&self.replayed, &journal, &mut self.report)
                 }
-                Err(fault) if !self.began_anew => self.report.problem(format!("the journal: {fault}")),
+                Err(fault) if !self.started_over => self.report.problem(format!("the journal: {fault}")),
                 _ => {
                     let note = "the journal was trimmed meanwhile: the state at the end was not compared";
                     self.report.note = Some(note.to_owned());
@@ -143,14 +143,14 @@ impl Walk<'_> {
             if let Err(fault) = fold.on_record(record.value().unwrap_or_default()) {
                 return stop(format!("journal at offset {}: {fault}", record.offset));
             }
-            if feed.advance_or_begin_anew()? {
+            if feed.advance_or_start_over()? {
                 // The state that is replayed is not the fold's: it goes on, and the fold is whole again after a rotation.
                 *fold = Restore::new(Partition::new(
                     Arc::clone(&self.engine),
                     self.partition,
                     self.options.clone(),
                 ));
-                (self.at_a_transaction, self.began_anew) = (false, true);
+                (self.at_a_transaction, self.started_over) = (false, true);
                 continue;
             }
             if let Some(head) = fold.last().filter(|head| head.part + 1 == head.parts) {
@@ -163,11 +163,11 @@ impl Walk<'_> {
     fn transaction(&mut self, head: &Head) -> Result<(), ReplayError> {
         let sequence = head.sequence;
         if head.resets {
-            return Err(begins_anew(sequence));
+            return Err(starts_over(sequence));
         }
         let target = Input::offsets(&head.positions);
         if target[0] <= self.positions[0] && target[1] <= self.positions[1] {
-            // The journal was begun anew, further back than the walk is.
+            // The journal was started over, further back than the walk is.
             self.at_a_transaction = target == self.positions;
             self.since = [0; 2];
             return Ok(());
@@ -418,9 +418,9 @@ fn decide(
 }
 
 /// What came before a reset of the state cannot lead to what came after it.
-pub fn begins_anew(sequence: u64) -> ReplayError {
+pub fn starts_over(sequence: u64) -> ReplayError {
     ReplayError::Recorded(format!(
-        "its state begins anew with transaction {sequence} of the journal (topics repartition): what comes after can be \
+        "its state starts over with transaction {sequence} of the journal (topics repartition): what comes after can be \
          verified once a checkpoint rotation is complete, with --from checkpoint"
     ))
 }

@@ -1,6 +1,6 @@
 //! One account as the checks see it. A million of these are in memory: sizes matter.
 
-use super::profile::Profile;
+use super::master_data::MasterData;
 use crate::domain::code::Code;
 use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
 use crate::domain::hashing::hash64;
@@ -84,7 +84,7 @@ pub struct Account {
     /// The last evaluated events, in the order they were decided.
     pub recent: VecDeque<Recent>,
     /// What the account system told; shared with the copy that undo keeps.
-    pub profile: Option<Arc<Profile>>,
+    pub master_data: Option<Arc<MasterData>>,
     /// What few accounts have at a time.
     pub rare: Option<Box<Rare>>,
 }
@@ -278,7 +278,7 @@ impl Account {
             currency,
             country,
             recent: VecDeque::new(),
-            profile: None,
+            master_data: None,
             rare: None,
         }
     }
@@ -310,7 +310,7 @@ impl Account {
     /// Whether an account event with this id hash was applied lately.
     #[must_use]
     pub fn has_applied(&self, id: u64) -> bool {
-        self.profile.as_ref().is_some_and(|profile| profile.event_ids().contains(&id))
+        self.master_data.as_ref().is_some_and(|master_data| master_data.event_ids().contains(&id))
     }
 
     /// The remembered event with this id hash.
@@ -325,8 +325,8 @@ impl Account {
         self.rare.as_ref()?.answers.iter().rev().find(|answer| answer.id == id)
     }
 
-    pub(super) fn profile_mut(&mut self) -> &mut Profile {
-        Arc::make_mut(self.profile.get_or_insert_default())
+    pub(super) fn master_data_mut(&mut self) -> &mut MasterData {
+        Arc::make_mut(self.master_data.get_or_insert_default())
     }
 
     pub(super) fn rare_mut(&mut self) -> &mut Rare {

@@ -3,12 +3,12 @@
 use crate::domain::limits;
 use smallvec::SmallVec;
 
-/// Hashes that stand in the profile itself: a chip and the ids of a few account events.
+/// Hashes that stand in the master data itself: a chip and the ids of a few account events.
 const INLINE: usize = 4;
 
 /// What the account system told, which decisions seldom look at.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Profile {
+pub struct MasterData {
     /// Registered chips, blocked chips, event ids.
     hashes: SmallVec<[u64; INLINE]>,
     /// Where the chips, and where the blocked chips, end among them.
@@ -17,7 +17,7 @@ pub struct Profile {
     pub party_id: Option<Box<str>>,
 }
 
-impl Profile {
+impl MasterData {
     /// Of hashes one after another: of the registered chips and of the blocked chips, each sorted, up to these ends, and of
     /// the last account events' ids, oldest first.
     ///
@@ -79,27 +79,27 @@ mod tests {
 
     #[test]
     fn each_list_changes_without_the_others() {
-        let mut profile = Profile::default();
-        profile.remember_event(9);
-        profile.set_blocked_chips(&[5, 6]);
-        profile.set_chips(&[1, 2, 3]);
-        assert_eq!((profile.chips(), profile.blocked_chips()), (&[1, 2, 3][..], &[5, 6][..]));
-        profile.set_chips(&[4]);
-        profile.remember_event(10);
-        profile.set_blocked_chips(&[7]);
-        assert_eq!((profile.chips(), profile.blocked_chips()), (&[4][..], &[7][..]));
-        profile.set_chips(&[]);
-        profile.set_blocked_chips(&[]);
-        assert_eq!((profile.chips(), profile.blocked_chips()), (&[][..], &[][..]));
-        assert_eq!(profile.event_ids(), [9, 10]);
+        let mut master_data = MasterData::default();
+        master_data.remember_event(9);
+        master_data.set_blocked_chips(&[5, 6]);
+        master_data.set_chips(&[1, 2, 3]);
+        assert_eq!((master_data.chips(), master_data.blocked_chips()), (&[1, 2, 3][..], &[5, 6][..]));
+        master_data.set_chips(&[4]);
+        master_data.remember_event(10);
+        master_data.set_blocked_chips(&[7]);
+        assert_eq!((master_data.chips(), master_data.blocked_chips()), (&[4][..], &[7][..]));
+        master_data.set_chips(&[]);
+        master_data.set_blocked_chips(&[]);
+        assert_eq!((master_data.chips(), master_data.blocked_chips()), (&[][..], &[][..]));
+        assert_eq!(master_data.event_ids(), [9, 10]);
     }
 
     #[test]
     fn the_last_event_ids_are_remembered_and_no_more() {
-        let (mut profile, ids) = (Profile::default(), limits::ACCOUNT_EVENT_IDS_MAX as u64);
-        profile.set_chips(&[1, 2]);
-        (0..ids + 5).for_each(|id| profile.remember_event(id));
-        assert_eq!(profile.event_ids(), (5..ids + 5).collect::<Vec<_>>());
-        assert_eq!(profile.chips(), [1, 2]);
+        let (mut master_data, ids) = (MasterData::default(), limits::ACCOUNT_EVENT_IDS_MAX as u64);
+        master_data.set_chips(&[1, 2]);
+        (0..ids + 5).for_each(|id| master_data.remember_event(id));
+        assert_eq!(master_data.event_ids(), (5..ids + 5).collect::<Vec<_>>());
+        assert_eq!(master_data.chips(), [1, 2]);
     }
 }

@@ -6,11 +6,11 @@
 mod account;
 mod accounts;
 mod fact;
+mod master_data;
 mod partition;
-mod profile;
 
 pub use account::{Account, Answer, Hold, Rare, Recent, RecentFlags, Standing, StoredMessage, id_hash};
 pub use accounts::{AT_ONCE, Accounts};
 pub use fact::{Booking, Change, Fact, Patch};
+pub use master_data::MasterData;
 pub use partition::{PartitionState, StateFault};
-pub use profile::Profile;

@@ -242,7 +242,7 @@ fn apply_fact(
         }
         Fact::AccountEventApplied { id } => {
             account.revision = account.revision.saturating_add(1);
-            account.profile_mut().remember_event(*id);
+            account.master_data_mut().remember_event(*id);
         }
         Fact::Paid(amount) => {
             account.balance = account.balance.saturating_minus(*amount);
@@ -318,12 +318,12 @@ fn apply_patch(account: &mut Account, patch: &Patch) {
         account.country = patch.country;
     }
     if let Some(party_id) = &patch.party_id {
-        account.profile_mut().party_id = Some(party_id.clone());
+        account.master_data_mut().party_id = Some(party_id.clone());
     }
     if let Some(chips) = &patch.chips {
-        account.profile_mut().set_chips(chips);
+        account.master_data_mut().set_chips(chips);
     }
     if let Some(chips) = &patch.blocked_chips {
-        account.profile_mut().set_blocked_chips(chips);
+        account.master_data_mut().set_blocked_chips(chips);
     }
 }

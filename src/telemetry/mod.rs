@@ -24,7 +24,7 @@ pub enum TransactionResult {
     Aborted,
 }
 
-/// Why a worker was built anew.
+/// Why a worker was rebuilt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RebuildReason {
     /// Another producer or member took its place.
@@ -96,7 +96,7 @@ pub fn describe() {
         "Journal offsets that a copy has not folded, by partition"
     );
     describe_gauge!("tillgate_standby_accounts", "Accounts held in copies of other processes' partitions");
-    describe_counter!("tillgate_worker_rebuilds_total", "Workers built anew, by reason");
+    describe_counter!("tillgate_worker_rebuilds_total", "Workers rebuilt, by reason");
     describe_counter!(
         "tillgate_producer_rebuilds_total",
         "Producers replaced because requests may have been under way twice"
@@ -265,7 +265,7 @@ pub fn partitions(state: PartitionState, count: u32) {
     gauge!("tillgate_partitions", "state" => state).set(f64::from(count));
 }
 
-/// A worker was built anew.
+/// A worker was rebuilt.
 pub fn worker_rebuild(reason: RebuildReason) {
     let reason = match reason {
         RebuildReason::Fenced => "fenced",

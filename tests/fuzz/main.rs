@@ -121,7 +121,7 @@ impl Crashes {
 }
 
 /// Runs `executions` inputs of a target, or its share of `TILLGATE_FUZZ_SECONDS`.
-#[allow(clippy::disallowed_methods, reason = "a long run ends by the clock, and begins anew by it")]
+#[allow(clippy::disallowed_methods, reason = "a long run ends by the clock, and starts over by it")]
 fn fuzz(name: &str, executions: u64) {
     let target = named(name);
     if let Some(path) = std::env::var_os("TILLGATE_FUZZ_INPUT") {

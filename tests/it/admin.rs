@@ -237,7 +237,7 @@ fn blocked_partitions_and_workers_under_repair_are_not_ready_but_alive() {
     assert_eq!(admin.ask("GET", "/healthz").status, 200);
     let ready = admin.ask("GET", "/readyz");
     assert_eq!(ready.status, 503);
-    let reasons = ["worker 1 is built anew: the broker is gone", "pos partition 0 is blocked: torn"];
+    let reasons = ["worker 1 is rebuilt: the broker is gone", "pos partition 0 is blocked: torn"];
     assert_eq!(ready.json()["reasons"], serde_json::json!(reasons));
     admin.stop();
 }

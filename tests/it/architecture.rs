@@ -46,6 +46,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("hyper", "the core knows no HTTP: return an effect"),
     ("ureq", "the core knows no HTTP: take the answer as an input"),
     ("tracing", "the core does not log: return a fact that the shell logs"),
+    ("log", "the core does not log: return a fact that the shell logs"),
     ("metrics", "the core does not count: return a fact that the shell counts"),
     ("rand", "a decision is not random"),
     ("rand_chacha", "a decision is not random"),

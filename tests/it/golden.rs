@@ -1,5 +1,5 @@
 //! Scenarios as data: each folder of `tests/golden` holds events, what they are to show (`about.txt`), and every answer as
-//! an analyst reads it (`expected.txt`). `UPDATE_GOLDEN=1` writes the answers anew; a reviewer reads the difference.
+//! an analyst reads it (`expected.txt`). `UPDATE_GOLDEN=1` rewrites the answers; a reviewer reads the difference.
 //!
 //! `events.jsonl` and `account_events.jsonl` are event files as `tillgate check` takes them, merged by their times; `sets.txt`
 //! holds `KEY=VALUE` lines. Beyond what `check` knows, an event may say `recordTime` (when its record was written, or
@@ -270,7 +270,7 @@ fn every_scenario_gives_the_answers_that_are_expected() {
             differing.push(first_difference(&file, &story.text));
         }
     }
-    assert!(differing.is_empty(), "{}\nUPDATE_GOLDEN=1 writes them anew", differing.join("\n"));
+    assert!(differing.is_empty(), "{}\nUPDATE_GOLDEN=1 rewrites them", differing.join("\n"));
 }
 
 fn first_difference(file: &Path, text: &str) -> String {

@@ -33,6 +33,7 @@ mod registry;
 mod repartition;
 mod replay;
 mod replay_kafka;
+mod replay_releases;
 mod restore;
 mod run;
 mod secured;

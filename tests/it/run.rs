@@ -375,7 +375,7 @@ fn cuts_the_journal_off_behind_complete_rotations_and_restores_from_the_rest() {
 }
 
 #[test]
-fn builds_a_fenced_worker_anew_and_goes_on() {
+fn rebuilds_a_fenced_worker_and_goes_on() {
     let Some(kafka) = kafka() else { return };
     let settings = scene(kafka, 2);
     let running = start(&settings, &Arc::default());

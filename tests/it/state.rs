@@ -554,7 +554,7 @@ fn log_of(partitions: u32, seed: u64) -> Log {
 }
 
 #[test]
-fn a_state_written_anew_counts_only_once_it_is_whole() {
+fn a_state_rewritten_counts_only_once_it_is_whole() {
     let log = log_of(1, 1);
     let held = restored(&log_of(1, 2).records, options()).expect("a journal");
     let last = read_record(log.records.last().expect("a journal")).expect("a record").head;

@@ -1,5 +1,5 @@
 //! Holds the promises over what a run left in its topics. It reads committed records and the group's offsets as any
-//! reader would, and decides the same inputs anew in the order that the outcomes record; it knows nothing of workers.
+//! reader would, and decides the same inputs again in the order that the outcomes record; it knows nothing of workers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -81,7 +81,7 @@ fn amount(text: Option<&serde_json::value::RawValue>) -> Option<i128> {
 /// A dead letter by what it is about: input, partition, offset, code.
 type Letter = (Input, i32, i64, String);
 
-/// What a partition published when it was decided anew.
+/// What a partition published when it was decided again.
 #[derive(Default)]
 struct Published {
     outcomes: Vec<(Vec<u8>, Vec<u8>)>,
@@ -256,7 +256,7 @@ pub fn changes_of(world: &World, unit: Unit) -> Result<Vec<RulesetChange>, Strin
     Ok(changes)
 }
 
-/// Decides the inputs anew in the order that the outcomes record, and compares byte by byte.
+/// Decides the inputs again in the order that the outcomes record, and compares byte by byte.
 fn same_bytes(
     changes: &[(RulesetChange, Arc<Engine>)],
     plan: &Plan,

@@ -186,7 +186,7 @@ impl World {
         }
     }
 
-    /// Shares the partitions anew, each to another member where there are several.
+    /// Shares the partitions out again, each to another member where there are several.
     pub fn turn_assignment(&mut self) {
         self.group.turn += 1;
         self.group.share(&self.flows);

@@ -1,5 +1,5 @@
 //! Runs the real worker loop on a simulated Kafka, seed after seed, with faults of every kind, and holds the promises over
-//! what is left in the topics: exactly one outcome for every event, the same bytes as deciding anew, a journal that folds
+//! what is left in the topics: exactly one outcome for every event, the same bytes as deciding again, a journal that folds
 //! to the state, nothing left undecided. Needs no Kafka and no clock.
 //!
 //! `TILLGATE_SIM_SEED` is the first seed, `TILLGATE_SIM_SEEDS` how many.

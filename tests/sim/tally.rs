@@ -147,7 +147,7 @@ impl<'a> Again<'a> {
                 break;
             }
             let in_record = InRecord {
-                input: input as usize,
+                input,
                 partition: self.unit.partition,
                 offset: *offset,
                 timestamp_millis: record.timestamp_millis,

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Brokers must name themselves `127.0.0.1`, as those of `tests/kafka` do; in their answers the proxy's ports take the
-//! place of theirs. A killed broker may come back under its port: the proxy connects anew for every client.
+//! place of theirs. A killed broker may come back under its port: the proxy connects again for every client.
 
 mod connection;
 

@@ -217,7 +217,7 @@ impl Kafka {
         });
         let end = |partition| {
             eventually(ANSWER_WITHIN * 3, &format!("the end of {topic}"), || {
-                // The client goes by the leader it was told of, even where that was killed since: it is told anew.
+                // The client goes by the leader it was told of, even where that was killed since: it is told again.
                 client.fetch_metadata(Some(topic), ASK_AGAIN).ok()?;
                 let (_, end) = client.fetch_watermarks(topic, partition, ASK_AGAIN).ok()?;
                 Some((partition, end))

@@ -13,7 +13,7 @@ use crate::support::proxy::Proxy;
 use crate::support::scene::{Running, Scene};
 
 /// How long it may take until all is decided that was there at the end of a fault: sessions, transactions and brokers'
-/// sessions run out within ten seconds each, and a worker that is built anew again and again pauses up to 15 s.
+/// sessions run out within ten seconds each, and a worker that is rebuilt again and again pauses up to 15 s.
 const CALM_WITHIN: Duration = Duration::from_secs(240);
 /// How long a member may be silent, in both protocols (`tests/kafka/kafka.sh` for the brokers' side).
 const SESSION: Duration = Duration::from_secs(6);

@@ -56,7 +56,7 @@ order, keys, headers, times (as producers' times) and values are as they were.
 Offsets are Kafka's: they are the same where the export has no gaps and the topic begins at the same offset, as for \
 a fresh topic and inputs that were exported from offset 0 and written without transactions. Topics written in \
 transactions (outcomes, journal) have gaps where markers stood: their offsets move, and so does what names them, \
-such as the ids of outcomes that are decided anew. --dry-run says beforehand which offsets move.
+such as the ids of outcomes that are decided again. --dry-run says beforehand which offsets move.
 
 Killed halfway, it leaves topics that hold a part: delete them, create them again and import again. Restoring a \
 cluster is more than importing topics: see docs/archive.md.

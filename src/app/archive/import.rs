@@ -127,7 +127,7 @@ fn look<'a>(
     };
     if there.partitions < source.partitions as usize {
         problems.push(format!(
-            "topic {target} has {} partitions, the export {}: create it anew with as many",
+            "topic {target} has {} partitions, the export {}: recreate it with as many",
             there.partitions, source.partitions
         ));
         return Ok(Vec::new());

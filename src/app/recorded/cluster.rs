@@ -148,7 +148,7 @@ impl Recording for Cluster {
         let partitions = partitions
             .ok_or_else(|| ReplayError::Recorded(format!("there is no topic {topic}: a replay needs it")))?;
         let mut record = Kept::default();
-        // One client for all partitions: each would else find the cluster anew.
+        // One client for all partitions: each would otherwise find the cluster again.
         let mut dump = self.client.dump(Isolation::Committed).map_err(told)?;
         for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
             dump.read(self.settled_span(topic, partition).map_err(told)?).map_err(told)?;
@@ -165,7 +165,7 @@ impl Recording for Cluster {
         let (client, inputs) = (Arc::clone(&self.client), spans.inputs.clone());
         let starts = spans.inputs.each_ref().map(|span| span.begin);
         let mut journal = source(&self.client, spans.journal.clone())?;
-        journal.begin_anew()?;
+        journal.start_over()?;
         let open_inputs = move |positions: [i64; 2]| {
             let [pos_events, account_events] = inputs;
             let from = |span: Span, position: i64| {
@@ -212,7 +212,7 @@ impl Source for TopicPartition {
         Ok(found.is_some())
     }
 
-    fn begin_anew(&mut self) -> Result<bool, ReplayError> {
+    fn start_over(&mut self) -> Result<bool, ReplayError> {
         let start = self.client.ends(&self.span.topic, self.span.partition).map_err(told)?.start;
         if start <= self.span.begin {
             return Ok(false);

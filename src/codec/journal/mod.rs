@@ -78,7 +78,7 @@ pub struct Head {
     pub rotation_begins: bool,
     /// Whether the rotation is complete with this transaction.
     pub rotation_completes: bool,
-    /// Whether the state begins anew with this transaction: nothing that was folded before holds. It begins a rotation.
+    /// Whether the state starts over with this transaction: nothing that was folded before holds. It begins a rotation.
     pub resets: bool,
 }
 

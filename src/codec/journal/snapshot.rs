@@ -6,7 +6,7 @@ use crate::domain::code::Code;
 use crate::domain::enums::{CountryCode, Currency, EventType, Language};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
-use crate::state::{Account, Answer, Hold, Profile, Rare, Recent, RecentFlags, Standing, StoredMessage};
+use crate::state::{Account, Answer, Hold, MasterData, Rare, Recent, RecentFlags, Standing, StoredMessage};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,9 +34,9 @@ pub fn write_account(out: &mut Writer, account: &Account) {
         write_recent(out, recent, before);
         before = recent.time;
     }
-    out.byte(account.profile.is_some().into());
-    if let Some(profile) = &account.profile {
-        write_profile(out, profile);
+    out.byte(account.master_data.is_some().into());
+    if let Some(master_data) = &account.master_data {
+        write_master_data(out, master_data);
     }
     out.byte(account.rare.is_some().into());
     if let Some(rare) = &account.rare {
@@ -75,7 +75,7 @@ pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
         account.recent.push_back(recent);
     }
     if input.byte()? != 0 {
-        account.profile = Some(Arc::new(read_profile(input)?));
+        account.master_data = Some(Arc::new(read_master_data(input)?));
     }
     if input.byte()? != 0 {
         account.rare = Some(Box::new(read_rare(input)?));
@@ -83,14 +83,14 @@ pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
     Ok(account)
 }
 
-fn write_profile(out: &mut Writer, profile: &Profile) {
-    write_hashes(out, profile.chips());
-    write_hashes(out, profile.blocked_chips());
-    write_hashes(out, profile.event_ids());
-    out.optional_text(profile.party_id.as_deref());
+fn write_master_data(out: &mut Writer, master_data: &MasterData) {
+    write_hashes(out, master_data.chips());
+    write_hashes(out, master_data.blocked_chips());
+    write_hashes(out, master_data.event_ids());
+    out.optional_text(master_data.party_id.as_deref());
 }
 
-fn read_profile(input: &mut Reader<'_>) -> Result<Profile, JournalFault> {
+fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> {
     let mut hashes = SmallVec::new();
     let mut ends = [0; 3];
     for end in &mut ends {
@@ -102,7 +102,7 @@ fn read_profile(input: &mut Reader<'_>) -> Result<Profile, JournalFault> {
         *end = hashes.len();
     }
     let party_id = input.optional_text()?.map(Box::from);
-    Ok(Profile::new(hashes, [ends[0], ends[1]], party_id))
+    Ok(MasterData::new(hashes, [ends[0], ends[1]], party_id))
 }
 
 fn write_rare(out: &mut Writer, rare: &Rare) {

@@ -57,7 +57,7 @@ fn class(error: &KafkaError) -> FaultClass {
         KafkaError::Transaction(inner) => by_code(inner.code()),
         KafkaError::MessageConsumptionFatal(code) if is_fenced(*code) => FaultClass::Fenced,
         KafkaError::MessageConsumptionFatal(_) => FaultClass::Fatal,
-        // Fetching of that partition has ended for good. The worker is built anew, and its restore says what is lost.
+        // Fetching of that partition has ended for good. The worker is rebuilt, and its restore says what is lost.
         KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) => FaultClass::Fatal,
         // The consumer goes on by itself after everything else it reports.
         KafkaError::MessageConsumption(code) if needs_a_person(*code) => FaultClass::Setup,

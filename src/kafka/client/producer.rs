@@ -140,7 +140,7 @@ impl ProducerContext for Noted {
     }
 }
 
-/// What a call says, or else what brought it about: where the transaction can only be aborted, and that was not the call
+/// What a call says, or what brought it about: where the transaction can only be aborted, and that was not the call
 /// itself. A call whose fate is open, or that is made again, stays so whatever went wrong before.
 fn because(found: Fault, cause: Option<Fault>) -> Fault {
     match cause {
@@ -151,7 +151,7 @@ fn because(found: Fault, cause: Option<Fault>) -> Fault {
     }
 }
 
-/// The class of an error about one message to `topic`: a size that no try will change, or else `other`.
+/// The class of an error about one message to `topic`: a size that no try will change, otherwise `other`.
 fn class_of(error: &KafkaError, topics: &Topics, topic: &str, other: FaultClass) -> FaultClass {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => FaultClass::TooLarge(Destination::of(topics, topic)),
@@ -159,7 +159,7 @@ fn class_of(error: &KafkaError, topics: &Topics, topic: &str, other: FaultClass)
     }
 }
 
-/// What `call` gives, if it does so within `limit`; else the call is left to itself. The client's call that adds
+/// What `call` gives, if it does so within `limit`; otherwise the call is left to itself. The client's call that adds
 /// positions can hang for as long as all brokers that are left stay as they are, once the group's coordinator is gone
 /// (librdkafka issues 5456 and 5511): it keeps its thread and its client until it returns, and what it then still
 /// sends is fenced by the next producer of the id.

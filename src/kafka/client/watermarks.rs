@@ -15,7 +15,7 @@ const FIRST_TRY: Duration = Duration::from_millis(500);
 /// First offset and end offset, asked of the partition's leader. Waits a little longer than twice `timeout` at most.
 ///
 /// The client goes by the leader that it was told last, for as long as its metadata lives (15 minutes), even once that
-/// broker is gone: then it waits for it, or calls the partition unknown. So it is told anew, and asked once more.
+/// broker is gone: then it waits for it, or calls the partition unknown. So it is told again, and asked once more.
 pub fn ask<C: ClientContext>(
     client: &Client<C>,
     topic: &str,

@@ -1,5 +1,5 @@
 //! The cluster as an operator sees it: topics, brokers, rights and limits, looked at before anything is decided, and
-//! changed by commands. Nothing here runs while records are decided.
+//! changed by commands. While records are decided, `layout` alone looks on, whether the inputs have grown.
 
 pub mod brokers;
 pub mod descriptors;

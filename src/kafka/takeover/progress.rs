@@ -50,7 +50,7 @@ impl<'a, B: Broker> Progress<'a, B> {
     }
 
     /// It begins with nothing after all.
-    pub fn begins_anew(&mut self) {
+    pub fn starts_over(&mut self) {
         self.source = RestoredFrom::Journal;
     }
 

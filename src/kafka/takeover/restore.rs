@@ -216,7 +216,7 @@ fn restore<B: Broker>(
             Err(RestoreError::Refused(why)) if copied => {
                 log::warn!("{why}: the standby's copy is dropped, and the whole journal read");
                 (warm, copied) = (cold(), false);
-                progress.begins_anew();
+                progress.starts_over();
             }
             Err(RestoreError::Fault(fault)) if answer(fault.operation, fault.class) == Answer::Again => {
                 log::warn!("{unit}: {fault}: trying again in {pause:?}");
@@ -279,7 +279,7 @@ impl<B: Broker> Restore<'_, '_, '_, B> {
                 ends.high
             );
             *self.warm = Warm::cold(self.deciders.restoring(self.unit.partition));
-            self.progress.begins_anew();
+            self.progress.starts_over();
         }
         let from = self.warm.next.unwrap_or(ends.start);
         self.warm.next = Some(from);
@@ -322,7 +322,7 @@ impl<B: Broker> Restore<'_, '_, '_, B> {
             return Ok(RestoreError::Refused(text));
         }
         *self.warm = Warm::cold(self.deciders.restoring(self.unit.partition));
-        self.progress.begins_anew();
+        self.progress.starts_over();
         let text = format!("{text}: it was trimmed while it was read");
         Ok(Fault::new(Operation::Restore, FaultClass::Retriable, text).into())
     }

@@ -86,7 +86,7 @@ pub fn write_file(name: &str, bytes: &[u8]) -> PathBuf {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     }
-    // Made anew: some file systems put on the disk at once what replaces a file's content.
+    // Recreated: some file systems put on the disk at once what replaces a file's content.
     drop(fs::remove_file(&path));
     fs::write(&path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     path

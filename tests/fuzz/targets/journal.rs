@@ -25,7 +25,7 @@ pub fn record(bytes: &[u8]) {
     assert_eq!(written, twice, "the same record gives the same bytes");
 }
 
-/// The record written anew, of what was read from it; it must read back as the same.
+/// The record rewritten, of what was read from it; it must read back as the same.
 fn again(bytes: &[u8]) -> Option<Vec<u8>> {
     let record = read_record(bytes).ok()?;
     let (count, mut input) = record.changes;

@@ -191,7 +191,7 @@ impl Output<Pos> for Batch {
     }
 
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
-        let topic = &options().topics[record.input as usize];
+        let topic = &options().topics[record.input];
         let numbers = [record.partition.to_string(), record.offset.to_string(), self.attempt.to_string()];
         let [partition, offset, attempt] = numbers;
         let own = [
@@ -226,7 +226,7 @@ impl Source for Reading {
         Ok(self.records.next().map(|rec| rec.keep(record)).is_some())
     }
 
-    fn begin_anew(&mut self) -> Result<bool, ReplayError> {
+    fn start_over(&mut self) -> Result<bool, ReplayError> {
         let Some((_, start)) = self.trimmed.take() else { return Ok(false) };
         while self.records.as_slice().first().is_some_and(|next| next.offset < start) {
             self.records.next();

@@ -85,7 +85,7 @@ fn refuses_a_topic_that_ends_before_what_the_state_has_read() {
     let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
     // A deleted topic takes its group's offsets along, and goes away some time after the answer.
     cluster.admin().delete(&[events_topic]).expect("a deletion");
-    eventually(WITHIN, "the topic to be made anew", || {
+    eventually(WITHIN, "the topic to be recreated", || {
         cluster.admin().create(events_topic, 1, 0, &BTreeMap::new()).ok()
     });
     kafka.produce(events_topic, events(1, 3));

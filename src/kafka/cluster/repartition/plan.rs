@@ -53,14 +53,14 @@ pub struct Plan {
     pub from: Option<u32>,
     /// How many partitions there shall be.
     pub to: u32,
-    /// Whether accounts are dropped, for which the state is written anew though its partitions stay as they are.
+    /// Whether accounts are dropped, for which the state is rewritten though its partitions stay as they are.
     pub drops: bool,
     /// What is shown and done, one row for each topic and one for the state.
     pub rows: Vec<Row>,
 }
 
 impl Plan {
-    /// Whether the state has to be written anew.
+    /// Whether the state has to be rewritten.
     #[must_use]
     pub fn moves(&self) -> bool {
         self.from.is_some_and(|from| from != self.to || self.drops)
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn grows_what_follows_first_and_the_inputs_last_then_writes_the_state_anew() {
+    fn grows_what_follows_first_and_the_inputs_last_then_rewrites_the_state() {
         let plan = planned(&found([4, 4], vec![head(0, 4, 1), None, head(2, 4, 1), None]), 6);
         assert_eq!(plan.from, Some(4));
         assert_eq!(
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_fewer_partitions_an_input_made_anew_and_journals_that_differ() {
+    fn refuses_fewer_partitions_an_input_recreated_and_journals_that_differ() {
         let refused = |found: &Found, to| plan(&topics(), found, to, false).expect_err("a refusal");
         let of_four = found([4, 4], vec![head(0, 4, 1)]);
         assert!(refused(&of_four, 3).contains("Kafka cannot take partitions away"));
