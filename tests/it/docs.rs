@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::support::promise::Promise;
 use tillgate::config::{self, Sources};
 use tillgate::kafka::cluster::rights::{Needed, Resource, Task, needed};
 use tillgate::kafka::settings::Settings;
@@ -15,8 +16,10 @@ fn root() -> PathBuf {
 /// Path from the top and text of every page.
 fn pages() -> Vec<(PathBuf, String)> {
     let mut paths = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
-    let entries = std::fs::read_dir(root().join("docs")).expect("a folder of pages");
-    paths.extend(entries.map(|entry| entry.expect("an entry").path()));
+    for folder in ["docs", "docs/decisions"] {
+        let entries = std::fs::read_dir(root().join(folder)).expect("a folder of pages");
+        paths.extend(entries.map(|entry| entry.expect("an entry").path()));
+    }
     paths.retain(|path| path.extension().is_some_and(|kind| kind == "md"));
     paths.sort();
     let read = |path: PathBuf| {
@@ -31,6 +34,16 @@ fn pages() -> Vec<(PathBuf, String)> {
 fn quoted(text: &str) -> Vec<&str> {
     let outside = text.split("```").step_by(2);
     outside.flat_map(|part| part.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn the_page_of_promises_has_each_by_its_id() {
+    let page = std::fs::read_to_string(root().join("docs/reliability.md")).expect("the page");
+    let rows = page.lines().filter(|line| line.starts_with("| P")).filter_map(|line| line.split(' ').nth(1));
+    assert!(
+        rows.eq(Promise::ALL.map(Promise::id)),
+        "docs/reliability.md and tests/support/promise.rs differ"
+    );
 }
 
 #[test]

@@ -26,6 +26,7 @@ use super::{
     tally,
     world::World,
 };
+use crate::support::promise::Promise;
 use crate::support::stream::SCHEMAS;
 
 /// A committed record and its offset.
@@ -123,17 +124,20 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen
             continue;
         }
         *seen.entry("outcomes").or_default() += outcomes.len() as u64;
-        let broken = |text: String| format!("partition {partition}: {text}");
-        each_once_and_in_order(partition, &inputs, &outcomes, &mut seen).map_err(broken)?;
-        balances(&inputs, &outcomes, &mut seen).map_err(broken)?;
-        let changes = changes(world, engines, partition).map_err(broken)?;
+        let broken = |promise: Promise| {
+            move |text: String| promise.broken(format_args!("partition {partition}: {text}"))
+        };
+        each_once_and_in_order(partition, &inputs, &outcomes, &mut seen).map_err(broken(Promise::Once))?;
+        balances(&inputs, &outcomes, &mut seen).map_err(broken(Promise::Money))?;
+        let changes = changes(world, engines, partition).map_err(broken(Promise::SameBytes))?;
         *seen.entry("changes of ruleset").or_default() += changes.len() as u64 - 1;
-        let (decided, letters) =
-            same_bytes(&changes, plan, &given_up, partition, &inputs, &outcomes).map_err(broken)?;
+        let (decided, letters) = same_bytes(&changes, plan, &given_up, partition, &inputs, &outcomes)
+            .map_err(broken(Promise::SameBytes))?;
         expected.extend(letters);
-        journal(world, &engines[0], &plan.options, &decided, &mut seen).map_err(broken)?;
+        journal(world, &engines[0], &plan.options, &decided, &mut seen).map_err(broken(Promise::Journal))?;
+        positions(world, &decided).map_err(broken(Promise::Positions))?;
     }
-    compare_letters(found, expected)?;
+    compare_letters(found, expected).map_err(|text| Promise::DeadLetters.broken(text))?;
     if let Some(partitions) = plan.tally_partitions {
         tally::check(world, partitions, &mut seen)?;
     }
@@ -381,8 +385,7 @@ impl Again<'_> {
     }
 }
 
-/// The journal, from where it begins now and from its very beginning, folds to the state that the inputs give, and ends
-/// where the group is.
+/// The journal, from where it begins now and from its very beginning, folds to the state that the inputs give.
 fn journal(
     world: &World,
     engine: &Arc<Engine>,
@@ -416,11 +419,16 @@ fn journal(
             return Err(format!("{name} does not fold to the state that the inputs give"));
         }
     }
-    let group = world.group.positions(Unit { flow: &FLOW, partition: number });
-    if group != *decided.positions() {
-        return Err(format!("the group is at {group:?}, the journal at {:?}", decided.positions()));
-    }
     Ok(())
+}
+
+/// The group is where the inputs were decided up to.
+fn positions(world: &World, decided: &Partition) -> Result<(), String> {
+    let group = world.group.positions(Unit { flow: &FLOW, partition: decided.number() });
+    if group == *decided.positions() {
+        return Ok(());
+    }
+    Err(format!("the group is at {group:?}, the journal at {:?}", decided.positions()))
 }
 
 fn accounts(partition: &Partition) -> BTreeMap<String, Vec<u8>> {

@@ -16,6 +16,7 @@ use super::{
     log::{Record, Topic, place_of},
     world::World,
 };
+use crate::support::promise::Promise;
 use crate::support::tally::{self, ECHOES, FLOW, SALES, TALLIES, Tally};
 
 /// All that comes of it.
@@ -83,22 +84,25 @@ pub fn check(world: &World, partitions: i32, seen: &mut Seen) -> Result<(), Stri
     let mut expected = Vec::new();
     for partition in 0..partitions {
         let unit = Unit { flow: &FLOW, partition };
-        let broken = |text: String| format!("{unit}: {text}");
+        let broken = |promise: Promise| move |text: String| promise.broken(format_args!("{unit}: {text}"));
         let mut again = Again::of(world, unit, partitions, &given_up);
         if again.inputs.iter().all(Vec::is_empty) {
             continue;
         }
-        again.same_bytes(world, seen).map_err(broken)?;
-        again.journal(world).map_err(broken)?;
+        again.same_bytes(world, seen).map_err(broken(Promise::SameBytes))?;
+        again.journal(world).map_err(broken(Promise::Journal))?;
         let changes = changes_of(world, unit)?;
         if changes.len() != 1 || !changes[0].positions.are_none() || changes[0].ruleset != tally::RULESET {
-            return Err(broken(format!("its ruleset is noted as {changes:?}")));
+            return Err(broken(Promise::SameBytes)(format!("its ruleset is noted as {changes:?}")));
         }
         expected.extend(again.published.letters);
     }
     *seen.entry("dead letters of a second flow").or_default() += found.len() as u64;
     expected.sort();
-    if found == expected { Ok(()) } else { Err(format!("dead letters {found:?}, expected {expected:?}")) }
+    if found == expected {
+        return Ok(());
+    }
+    Err(Promise::DeadLetters.broken(format_args!("dead letters {found:?}, expected {expected:?}")))
 }
 
 fn letters(world: &World, partitions: i32) -> Result<Vec<(usize, i32, i64, String)>, String> {

@@ -6,6 +6,7 @@ pub mod acl;
 pub mod history;
 pub mod kafka;
 pub mod process;
+pub mod promise;
 pub mod proxy;
 mod records;
 pub mod scene;

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::promise::Promise;
+
 /// How many faults are told one by one.
 const TOLD: usize = 20;
 
@@ -112,24 +114,24 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    fn fault(&mut self, text: impl FnOnce() -> String) {
+    fn fault(&mut self, promise: Promise, text: impl FnOnce() -> String) {
         self.wrong += 1;
         if self.faults.len() < TOLD {
-            self.faults.push(text());
+            self.faults.push(promise.broken(text()));
         }
     }
 
-    fn expect(&mut self, holds: bool, text: impl FnOnce() -> String) {
+    fn expect(&mut self, promise: Promise, holds: bool, text: impl FnOnce() -> String) {
         if !holds {
-            self.fault(text);
+            self.fault(promise, text);
         }
     }
 
     /// `found` times of something that must be there `due` times.
-    fn count(&mut self, found: u64, due: u64, what: impl FnOnce() -> String) {
+    fn count(&mut self, promise: Promise, found: u64, due: u64, what: impl FnOnce() -> String) {
         self.duplicates += found.saturating_sub(due);
         self.losses += due.saturating_sub(found);
-        self.expect(found == due, || format!("{}: {found} times, not {due}", what()));
+        self.expect(promise, found == due, || format!("{}: {found} times, not {due}", what()));
     }
 }
 
@@ -137,7 +139,7 @@ impl Judgement {
 pub fn judge(evidence: &Evidence) -> Judgement {
     let mut judgement = Judgement::default();
     for topic in &evidence.open {
-        judgement.fault(|| format!("{topic}: a transaction is open"));
+        judgement.fault(Promise::Positions, || format!("{topic}: a transaction is open"));
     }
     let mut dead: BTreeMap<(Topic, i32, i64), u64> = BTreeMap::new();
     for source in &evidence.dead_letters {
@@ -152,7 +154,9 @@ pub fn judge(evidence: &Evidence) -> Judgement {
     }
     for (source, count) in dead {
         judgement.duplicates += count;
-        judgement.fault(|| format!("{source:?}: {count} dead letters that nothing calls for"));
+        judgement.fault(Promise::DeadLetters, || {
+            format!("{source:?}: {count} dead letters that nothing calls for")
+        });
     }
     judgement
 }
@@ -163,7 +167,7 @@ fn judge_positions(number: i32, partition: &Partition, judgement: &mut Judgement
     for (place, end) in ends.into_iter().enumerate() {
         let (group, journal) = (partition.group[place], partition.journal[place]);
         let topic = [Topic::Events, Topic::AccountEvents][place];
-        judgement.expect(group == journal && group.unwrap_or(0) == end, || {
+        judgement.expect(Promise::Positions, group == journal && group.unwrap_or(0) == end, || {
             format!("{topic:?} {number}: group at {group:?}, journal at {journal:?}, end at {end}")
         });
     }
@@ -192,16 +196,18 @@ fn judge_sources(
         let account = match event {
             Some(Event::Sound(account) | Event::Undecodable(account)) if source == number => account,
             _ => {
-                judgement.fault(|| format!("outcome {} is of no event: {:?}", outcome.id, outcome.source));
+                judgement.fault(Promise::Once, || {
+                    format!("outcome {} is of no event: {:?}", outcome.id, outcome.source)
+                });
                 continue;
             }
         };
         if outcome.supersedes.is_none() {
             own[offset as usize] += 1;
-            judgement.expect(*account == outcome.account, || {
+            judgement.expect(Promise::Once, *account == outcome.account, || {
                 format!("outcome {} is for another account than its event", outcome.id)
             });
-            judgement.expect(last < offset, || {
+            judgement.expect(Promise::Once, last < offset, || {
                 format!("outcome {} of offset {offset} comes after that of {last}", outcome.id)
             });
             last = offset;
@@ -213,9 +219,11 @@ fn judge_sources(
             Event::Undecodable(_) => (1, 1),
             Event::Keyless => (0, 1),
         };
-        judgement.count(found, outcomes, || format!("outcome of event {number}:{offset}"));
+        judgement.count(Promise::Once, found, outcomes, || format!("outcome of event {number}:{offset}"));
         let found = dead.remove(&(Topic::Events, number, offset)).unwrap_or(0);
-        judgement.count(found, letters, || format!("dead letter of event {number}:{offset}"));
+        judgement.count(Promise::DeadLetters, found, letters, || {
+            format!("dead letter of event {number}:{offset}")
+        });
     }
     for (offset, event) in (0_i64..).zip(&partition.account_events) {
         let outcomes = resolved.remove(&offset).unwrap_or(0);
@@ -225,12 +233,13 @@ fn judge_sources(
             AccountEvent::Unreadable => (letters + 2 * outcomes, 1),
             AccountEvent::Resolve => (outcomes + letters, 1),
         };
-        judgement.count(found, due, || format!("answer to account event {number}:{offset}"));
+        judgement.count(Promise::Once, found, due, || format!("answer to account event {number}:{offset}"));
     }
     for (offset, count) in resolved {
         judgement.duplicates += count;
-        judgement
-            .fault(|| format!("{count} outcomes of account event {number}:{offset}, which is not there"));
+        judgement.fault(Promise::Once, || {
+            format!("{count} outcomes of account event {number}:{offset}, which is not there")
+        });
     }
 }
 
@@ -240,11 +249,13 @@ fn judge_succession(number: i32, partition: &Partition, judgement: &mut Judgemen
     let mut pending: BTreeMap<&str, &str> = BTreeMap::new();
     for outcome in &partition.outcomes {
         let first = ids.insert(outcome.id.as_str());
-        judgement.expect(first, || format!("partition {number}: outcome {} is there again", outcome.id));
+        judgement.expect(Promise::Once, first, || {
+            format!("partition {number}: outcome {} is there again", outcome.id)
+        });
         if let Some(superseded) = &outcome.supersedes {
             judgement.superseding += 1;
             let account = pending.remove(superseded.as_str());
-            judgement.expect(account == Some(outcome.account.as_str()), || {
+            judgement.expect(Promise::Once, account == Some(outcome.account.as_str()), || {
                 format!("outcome {} supersedes {superseded}, which is not pending", outcome.id)
             });
         }
@@ -266,17 +277,19 @@ fn judge_money(number: i32, partition: &Partition, judgement: &mut Judgement) {
         }
         let Some(balance) = outcome.balance else {
             let posts_nothing = outcome.posted.is_none();
-            judgement.expect(posts_nothing, || format!("outcome {} posts without a balance", outcome.id));
+            judgement.expect(Promise::Money, posts_nothing, || {
+                format!("outcome {} posts without a balance", outcome.id)
+            });
             continue;
         };
         let standing = ledger.entry(outcome.account.as_str()).or_default();
         standing.balance += outcome.posted.unwrap_or(0);
         let (expected, before) = (standing.balance, standing.revision);
-        judgement.expect(balance == expected, || {
+        judgement.expect(Promise::Money, balance == expected, || {
             format!("outcome {} of {number}: balance {balance}, posted and paid give {expected}", outcome.id)
         });
         let steps = outcome.revision - before;
-        judgement.expect((0..=1).contains(&steps), || {
+        judgement.expect(Promise::Money, (0..=1).contains(&steps), || {
             format!("outcome {} of {number}: revision {} after {before}", outcome.id, outcome.revision)
         });
         *standing = Standing { balance, revision: outcome.revision };
@@ -287,12 +300,14 @@ fn judge_money(number: i32, partition: &Partition, judgement: &mut Judgement) {
     judgement.accounts += ledger.len() as u64;
     for (account, standing) in &ledger {
         let found = partition.state.get(*account);
-        judgement.expect(found == Some(standing), || {
+        judgement.expect(Promise::Journal, found == Some(standing), || {
             format!("an account of partition {number}: the journal gives {found:?}, the topics {standing:?}")
         });
     }
     let more = partition.state.len().abs_diff(ledger.len());
-    judgement.expect(more == 0, || format!("partition {number}: {more} accounts that no topic knows"));
+    judgement.expect(Promise::Journal, more == 0, || {
+        format!("partition {number}: {more} accounts that no topic knows")
+    });
 }
 
 /// The offset of the account event that an outcome answers.
