@@ -2,7 +2,6 @@
 //! read as it was meant, and the text of a configuration that uses nothing new, which its hash is of, stays as it was.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::fault::{Faults, Origin};
 use super::layers::{Spelling, entries};
@@ -10,43 +9,40 @@ use super::schema::{RULES, Schema, Tree, pattern_of_rule};
 use super::texts;
 use crate::checks::Check;
 use crate::checks::catalogue::{FIRST, MEANINGS};
+use crate::domain::code::Code;
 use crate::domain::enums::Language;
 
 /// What a ruleset of today has that one of the first release had not.
-#[derive(Clone, Copy, Debug)]
-pub struct Later<'a> {
+#[derive(Clone, Debug)]
+pub struct Later {
     /// Parameters, and what held before there were such: the value as the text of a ruleset spells it. `*` stands for the
     /// name of a window's rule. What switches a new check on was `false`.
-    pub parameters: &'a [(&'a str, &'a str)],
+    pub parameters: &'static [(&'static str, &'static str)],
     /// Checks, each with its codes that no earlier one has.
-    pub checks: &'a [(&'a str, Vec<&'static str>)],
+    pub checks: Vec<(&'static str, Vec<&'static str>)>,
     /// The releases with which the meaning of checks changed, [`MEANINGS`].
-    pub meanings: &'a [&'a str],
+    pub meanings: &'static [&'static str],
 }
 
 /// The parameters that came later. A line is added here with each, and never altered.
 const PARAMETERS: &[(&str, &str)] = &[];
 
-/// Takes what is later than the first release.
-pub fn with_later<T>(take: impl FnOnce(&Later<'_>) -> T) -> T {
-    let first: Vec<&str> = codes(|since| since == FIRST);
-    let is_new = |code: &&str| !first.contains(code);
-    let later = Check::ALL.iter().map(|check| check.entry()).filter(|entry| entry.since != FIRST);
-    let checks: Vec<(&str, Vec<&str>)> = later
-        .map(|entry| (entry.name, entry.codes.iter().map(|code| code.as_str()).filter(is_new).collect()))
-        .collect();
-    take(&Later { parameters: PARAMETERS, checks: &checks, meanings: MEANINGS })
-}
-
-fn codes(of: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    let entries = Check::ALL.iter().map(|check| check.entry()).filter(|entry| of(entry.since));
-    entries.flat_map(|entry| entry.codes).map(|code| code.as_str()).collect()
-}
-
 /// What the line with the version of the catalogue begins with; a ruleset without it is of the first one.
 pub const CATALOGUE: &str = "catalogue";
 
-impl Later<'_> {
+impl Later {
+    /// What this program has.
+    pub fn of_this_program() -> Self {
+        let entries = Check::ALL.iter().map(|check| check.entry());
+        let (first, later): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.since == FIRST);
+        let is_new = |code: &&Code| first.iter().all(|entry| !entry.codes.contains(code));
+        let checks = later.iter().map(|entry| {
+            let codes = entry.codes.iter().filter(is_new).map(Code::as_str);
+            (entry.name, codes.collect())
+        });
+        Self { parameters: PARAMETERS, checks: checks.collect(), meanings: MEANINGS }
+    }
+
     /// The text of a ruleset: a line for each of `canonical` that decides, without those that say what held before.
     pub fn text(&self, canonical: &BTreeMap<String, String>) -> String {
         let is_as_before = |key: &str, value: &str| {
@@ -122,22 +118,17 @@ pub fn text_of(key: &str) -> Option<(&str, &str)> {
     key.strip_prefix("texts.")?.split_once('.')
 }
 
-/// A place in a kept ruleset.
-pub fn line(path: &Arc<std::path::Path>, line: usize) -> Origin {
-    Origin::File { path: Arc::clone(path), line, column: 1 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_switches_a_later_check_on_was_off() {
-        with_later(|later| {
-            for (name, _) in later.checks {
-                let switch = (&*format!("checks.{name}.enabled"), "false");
-                assert!(later.parameters.contains(&switch), "{name} has no line in PARAMETERS");
-            }
-        });
+        let later = Later::of_this_program();
+        for (name, _) in &later.checks {
+            let switch = format!("checks.{name}.enabled");
+            let is_off = |parameter: &(&str, &str)| *parameter == (&*switch, "false");
+            assert!(later.parameters.iter().any(is_off), "{name} has no line in PARAMETERS");
+        }
     }
 }

@@ -29,7 +29,7 @@ pub use settings::{
     OutputFormat, OutputSettings, RegistryAuth, RegistrySettings, TopicRetention, TopicSettings,
 };
 
-use later::with_later;
+use later::Later;
 use reader::Reader;
 use schema::{Schema, Tree, is_secret};
 use value::Value;
@@ -136,7 +136,7 @@ fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
 }
 
 fn ruleset(reader: &Reader) -> String {
-    with_later(|later| later.text(&reader.canonical))
+    Later::of_this_program().text(&reader.canonical)
 }
 
 fn rows(tree: &Tree) -> Vec<Row> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::fault::{Faults, Origin};
-use super::later::{CATALOGUE, Later, line, text_of, with_later};
+use super::later::{CATALOGUE, Later, text_of};
 use super::layers::{Spelling, entries};
 use super::reader::Reader;
 use super::schema::{Schema, Tree};
@@ -33,17 +33,18 @@ const OTHER_VERSION: &str = "another version of tillgate kept this ruleset: repl
 /// Every line that this program does not know or reads otherwise, and every parameter that is missing and had no meaning
 /// before it was there; a ruleset of a release in which checks meant something else.
 pub fn read_ruleset(name: &str, text: &str) -> Result<Ruleset, Faults> {
-    with_later(|later| read(name, text, later))
+    read(name, text, &Later::of_this_program())
 }
 
-fn read(name: &str, text: &str, later: &Later<'_>) -> Result<Ruleset, Faults> {
+fn read(name: &str, text: &str, later: &Later) -> Result<Ruleset, Faults> {
     let path: Arc<Path> = Arc::from(Path::new(name));
     let mut faults = Faults::default();
     let (schema, _defaults) = Schema::embedded(&mut faults);
+    let place = |line| Origin::File { path: Arc::clone(&path), line, column: 1 };
     let (mut tree, mut texts, mut canonical) = (Tree::new(), BTreeMap::new(), BTreeMap::new());
     let mut version = 1;
     for (number, text) in (1..).zip(text.lines()) {
-        let origin = line(&path, number);
+        let origin = place(number);
         match text.split_once(" = ") {
             Some((CATALOGUE, raw)) if number == 1 => version = raw.parse().unwrap_or(0),
             Some((key, raw)) if key.starts_with("checks.") => {
@@ -64,7 +65,7 @@ fn read(name: &str, text: &str, later: &Later<'_>) -> Result<Ruleset, Faults> {
         let problem = format!("is of version {version} of the catalogue");
         // Whatever else is found in it says less.
         let mut faults = Faults::default();
-        faults.add(&line(&path, 1), "", problem, remedy);
+        faults.add(&place(1), "", problem, remedy);
         return Err(faults);
     }
     later.complete(&schema, &mut tree, &mut faults);
@@ -72,7 +73,7 @@ fn read(name: &str, text: &str, later: &Later<'_>) -> Result<Ruleset, Faults> {
     let mut reader = Reader::of_ruleset(&tree, &environment, faults, OTHER_VERSION);
     let checks = checks::read(&mut reader, &tree);
     let mut faults = reader.faults;
-    let origin = line(&path, 1);
+    let origin = place(1);
     canonical.append(&mut reader.canonical);
     let again = later.text(&canonical);
     if faults.0.is_empty() && again != text {
@@ -113,9 +114,9 @@ mod tests {
         ("checks.velocity.windows.rules.*.count", "7"),
     ];
 
-    fn since_then(take: impl FnOnce(&Later<'_>)) {
-        let checks = [("correction.original", vec!["pos.correction"])];
-        take(&Later { parameters: PARAMETERS, checks: &checks, meanings: &["0.1"] });
+    fn since_then() -> Later {
+        let checks = vec![("correction.original", vec!["pos.correction"])];
+        Later { parameters: PARAMETERS, checks, meanings: &["0.1"] }
     }
 
     fn settings(overrides: &[&str]) -> Settings {
@@ -124,7 +125,7 @@ mod tests {
     }
 
     /// The text of these settings, as `later` writes it.
-    fn text(settings: &Settings, later: &Later<'_>) -> String {
+    fn text(settings: &Settings, later: &Later) -> String {
         let lines = settings.canonical_text().lines().map(|line| line.split_once(" = ").expect("a line"));
         later.text(&lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
     }
@@ -134,35 +135,33 @@ mod tests {
 
     #[test]
     fn what_came_later_is_read_as_what_held_before_and_stands_in_no_text_until_it_is_used() {
-        since_then(|later| {
-            let unchanged = settings(UNUSED);
-            let kept = text(&unchanged, later);
-            assert!(!kept.contains("correction.original") && !kept.contains("pos.correction"), "{kept}");
-            assert!(!kept.contains("account_hour.count"), "{kept}");
-            let found = read("kept", &kept, later).expect("a ruleset");
-            assert_eq!(found.checks, unchanged.checks);
-            let today =
-                with_later(|today| read("kept", &kept, today)).expect_err("it lacks what it must say");
-            assert!(today.to_string().contains("is not in the ruleset"), "{today}");
-            for used in [
-                "checks.correction.original.enabled=true",
-                "checks.correction.original.outcome=pending",
-                "checks.override.SE.correction.original.enabled=true",
-                "checks.velocity.windows.rules.account_hour.count=8",
-            ] {
-                let settings = settings(&[UNUSED, &[used]].concat());
-                let kept = text(&settings, later);
-                let is_on = used.ends_with("enabled=true");
-                assert_eq!(kept.contains("texts.EN.pos.correction"), is_on, "{used}");
-                assert_eq!(read("kept", &kept, later).expect(used).checks, settings.checks, "{used}");
-            }
-        });
+        let later = &since_then();
+        let unchanged = settings(UNUSED);
+        let kept = text(&unchanged, later);
+        assert!(!kept.contains("correction.original") && !kept.contains("pos.correction"), "{kept}");
+        assert!(!kept.contains("account_hour.count"), "{kept}");
+        let found = read("kept", &kept, later).expect("a ruleset");
+        assert_eq!(found.checks, unchanged.checks);
+        let today = read("kept", &kept, &Later::of_this_program()).expect_err("it lacks what it must say");
+        assert!(today.to_string().contains("is not in the ruleset"), "{today}");
+        for used in [
+            "checks.correction.original.enabled=true",
+            "checks.correction.original.outcome=pending",
+            "checks.override.SE.correction.original.enabled=true",
+            "checks.velocity.windows.rules.account_hour.count=8",
+        ] {
+            let settings = settings(&[UNUSED, &[used]].concat());
+            let kept = text(&settings, later);
+            let is_on = used.ends_with("enabled=true");
+            assert_eq!(kept.contains("texts.EN.pos.correction"), is_on, "{used}");
+            assert_eq!(read("kept", &kept, later).expect(used).checks, settings.checks, "{used}");
+        }
     }
 
     #[test]
     fn a_ruleset_under_which_checks_meant_something_else_names_the_release_to_use() {
-        let of = |meanings: &[&str], kept: &str| {
-            let later = Later { parameters: &[], checks: &[], meanings };
+        let of = |meanings: &'static [&str], kept: &str| {
+            let later = Later { parameters: &[], checks: Vec::new(), meanings };
             read("kept", kept, &later).map(|_| ()).map_err(|faults| faults.to_string())
         };
         let first = settings(&[]).canonical_text().to_owned();

@@ -6,8 +6,10 @@ use std::time::Duration;
 use super::misplaced::Astray;
 use crate::{
     codec::SchemaRef,
-    domain::code::Code,
-    domain::flow::{Flow, Positions},
+    domain::{
+        code::Code,
+        flow::{Flow, Positions},
+    },
     pipeline::{
         Blueprint, Counted, Decider, Deciders, Division, Folded, InRecord, Interrupt, Interrupted,
         JournalBatch, Misplaced, Model, Outbound, Output, Partition, Restore, Restoring, Sink, Surroundings,
@@ -195,7 +197,7 @@ fn count<T: PartialEq>(counts: &mut Vec<(T, u64)>, name: T) {
 impl Counts {
     fn publish(&mut self) {
         self.answers.drain(..).for_each(|(name, count)| telemetry::events(name, count));
-        self.messages.drain(..).for_each(|(code, count)| telemetry::messages(code.to_string(), count));
+        self.messages.drain(..).for_each(|(code, count)| telemetry::messages(code.as_str(), count));
         self.dead_letters.drain(..).for_each(|(code, count)| telemetry::dead_letters(code, count));
     }
 

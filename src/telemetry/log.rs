@@ -1,7 +1,7 @@
 //! Log lines: for people or for machines, on standard error, librdkafka's among them.
 //!
-//! Never writes what a record holds, and never a character that a terminal obeys or that begins another line. Libraries are held to warnings whatever the level, because what they say below
-//! that is not ours to vouch for; a panic is told by its place and its fixed text alone, because a formatted one may
+//! Never writes what a record holds, and never a character that a terminal obeys or that begins another line. Libraries
+//! are held to warnings whatever the level, because what they say below that is not ours to vouch for; a panic is told by its place and its fixed text alone, because a formatted one may
 //! quote the data it failed on.
 
 use super::log_json::{BRIDGED, JsonLines};
