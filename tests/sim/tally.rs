@@ -131,6 +131,12 @@ struct Again<'a> {
     given_up: &'a BTreeSet<(usize, i32, i64)>,
 }
 
+/// Key and value of a message, for people.
+fn told((_, key, value, _): &Sent) -> String {
+    let value = value.as_deref().unwrap_or_default();
+    format!("{}: {}", String::from_utf8_lossy(key), String::from_utf8_lossy(value))
+}
+
 impl<'a> Again<'a> {
     fn of(world: &World, unit: Unit, partitions: i32, given_up: &'a BTreeSet<(usize, i32, i64)>) -> Self {
         let partitions = partitions as u32;
@@ -210,7 +216,14 @@ impl<'a> Again<'a> {
                 _ => found.len() == expected.len() && expected.iter().all(|message| found.contains(message)),
             };
             if !same {
-                return Err(format!("output {output} is {found:?}\nand its inputs give {expected:?}"));
+                let found = found.iter().map(told).collect::<Vec<_>>();
+                let expected = expected.into_iter().map(told).collect::<Vec<_>>();
+                let first = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+                return Err(format!(
+                    "output {output} has {} messages, its inputs give {}; first difference {first:?}",
+                    found.len(),
+                    expected.len()
+                ));
             }
         }
         Ok(())
