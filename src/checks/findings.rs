@@ -57,6 +57,8 @@ pub struct Finding {
     pub message: String,
     /// Field at fault.
     pub field: Option<String>,
+    /// Text for analysts and support: the figures compared.
+    pub detail: Option<String>,
 }
 
 impl Finding {
@@ -68,13 +70,20 @@ impl Finding {
         let entry = check.entry();
         let kind = if effect == Effect::Note { MessageType::NotificationMessage } else { entry.kind };
         let action = if effect == Effect::Note { ActionCode::Unavailable } else { entry.action };
-        Self { check, code: entry.codes[0].clone(), effect, kind, action, message, field: None }
+        Self { check, code: entry.codes[0].clone(), effect, kind, action, message, field: None, detail: None }
     }
 
     /// With the field at fault.
     #[must_use]
     pub fn at(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+
+    /// With a detail for analysts and support.
+    #[must_use]
+    pub fn detailed(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
         self
     }
 

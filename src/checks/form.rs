@@ -150,6 +150,7 @@ impl Form<'_> {
             ("posId", &event.pos_id, id_max),
             ("posName", &event.pos_name, text_max),
             ("accountTransactionId", &event.account_transaction_id, id_max),
+            ("correctsTransactionId", &event.corrects_transaction_id, id_max),
         ] {
             self.text_length(text, max, || field.to_owned());
         }

@@ -23,6 +23,7 @@ pub(super) struct LooseAccountEvent<'a> {
     pub(super) default: Option<LooseDefault>,
     pub(super) close: Option<LooseClose<'a>>,
     pub(super) update: Option<LooseUpdate<'a>>,
+    pub(super) idempotency_key: Option<Text<'a>>,
     pub(super) created_at: Field<'a, Micros>,
 }
 
@@ -31,6 +32,7 @@ pub(super) struct LooseAccountEvent<'a> {
 pub(super) struct LoosePayment<'a> {
     pub(super) amount: Option<i64>,
     pub(super) status: Option<Text<'a>>,
+    pub(super) reverses: Option<Text<'a>>,
 }
 
 /// Payloads `cashAdvance` and `limit`.
@@ -129,6 +131,7 @@ impl LooseAccountEvent<'_> {
             account: text(self.account, "account")?,
             change,
             created_at,
+            idempotency_key: owned(self.idempotency_key),
         })
     }
 
@@ -179,6 +182,7 @@ fn payment(payment: Option<LoosePayment<'_>>) -> Read<AccountChange> {
     Ok(AccountChange::Payment {
         amount: payment.amount.ok_or_else(|| Fault::missing("payment.amount"))?,
         status: text(payment.status, "payment.status")?,
+        reverses: owned(payment.reverses),
     })
 }
 

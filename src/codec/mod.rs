@@ -5,6 +5,7 @@
 
 mod account_event;
 pub mod avro;
+mod bounded;
 mod decode;
 mod encoding;
 mod fault;
@@ -16,6 +17,7 @@ pub mod rulesets;
 mod schemas;
 mod unknown_ids;
 
+pub use bounded::write_bounded;
 pub use decode::{decode_account_event, decode_pos_event, schema_of};
 pub use encoding::foreign_encoding;
 pub use framing::{SCHEMA_ID_HEADER, SchemaRef, frame_with_fingerprint, frame_with_id, guid_of_header};

@@ -2,7 +2,7 @@
 //! explain a difference. Never reads them as decisions: a replay decides for itself. Never goes deeper than an outcome can
 //! be, nor holds more of it, whoever wrote it.
 
-use super::avro;
+use super::avro::{self, OutcomeLayout};
 use crate::domain::decimal::Decimal;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -55,6 +55,15 @@ pub fn framing(value: &[u8]) -> Option<Framing<'_>> {
         [0, ..] => value.get(..CONFLUENT_BYTES),
         [0xc3, 0x01, ..] => value.get(..SINGLE_OBJECT_BYTES),
         _ => None,
+    }
+}
+
+/// How an outcome's value is written: its framing, and the layout behind it, which JSON has none of.
+#[must_use]
+pub fn form(value: &[u8]) -> Option<(Framing<'_>, Option<OutcomeLayout>)> {
+    match framing(value)? {
+        [] => Some((&[], None)),
+        framing => Some((framing, Some(avro::outcome_layout(&value[framing.len()..])?))),
     }
 }
 

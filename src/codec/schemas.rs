@@ -1,6 +1,8 @@
 //! Where a decoder asks for a writer's schema. What is behind it (a registry, a list) is not known here.
 
-use super::avro::{self, ACCOUNT_EVENT_SCHEMA, AccountEventPlan, POS_EVENT_SCHEMA, PosEventPlan};
+use super::avro::{
+    self, ACCOUNT_EVENT_SCHEMA, AccountEventPlan, FIRST_SCHEMAS, POS_EVENT_SCHEMA, PosEventPlan,
+};
 use super::framing::SchemaRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,16 +63,19 @@ pub struct KnownSchemas {
 }
 
 impl KnownSchemas {
-    /// Our own schemas.
+    /// Our own schemas, and their first versions.
     ///
     /// # Errors
     /// Where they are no schemas: a fault of the build.
     pub fn new() -> Result<Self, String> {
         let mut known = Self::default();
-        known
-            .add_pos_event(SchemaRef::Fingerprint(avro::fingerprint(POS_EVENT_SCHEMA)?), POS_EVENT_SCHEMA)?;
-        let fingerprint = avro::fingerprint(ACCOUNT_EVENT_SCHEMA)?;
-        known.add_account_event(SchemaRef::Fingerprint(fingerprint), ACCOUNT_EVENT_SCHEMA)?;
+        let [first_pos_event, first_account_event, _] = FIRST_SCHEMAS;
+        for schema in [first_pos_event, POS_EVENT_SCHEMA] {
+            known.add_pos_event(SchemaRef::Fingerprint(avro::fingerprint(schema)?), schema)?;
+        }
+        for schema in [first_account_event, ACCOUNT_EVENT_SCHEMA] {
+            known.add_account_event(SchemaRef::Fingerprint(avro::fingerprint(schema)?), schema)?;
+        }
         Ok(known)
     }
 

@@ -14,6 +14,8 @@ pub struct AccountEvent {
     pub change: AccountChange,
     /// When it was created at the sender; nothing where a JSON event does not say.
     pub created_at: Option<Micros>,
+    /// Key of the request that made it: the same key and content of an account applies once.
+    pub idempotency_key: Option<String>,
 }
 
 /// What changed. Amounts are in minor units, as the contract has them.
@@ -25,6 +27,8 @@ pub enum AccountChange {
         amount: i64,
         /// `success`, `failed` or `reversed`.
         status: String,
+        /// Id of the payment event that is reversed; nothing: the newest success of this amount that is not reversed yet.
+        reverses: Option<String>,
     },
     /// A flag set or cleared.
     Flag {

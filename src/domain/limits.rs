@@ -33,7 +33,7 @@ pub const ACCOUNTS_PER_PARTITION_MAX: usize = 64_000_000;
 /// The smallest bound that a journal record may be given, bytes: twice the largest account, of 64 KiB of answers, 20 KiB
 /// of events, and as much again of holds, flags and chips.
 pub const JOURNAL_RECORD_BYTES_MIN: usize = 256 << 10;
-/// Message of an outcome, characters (contract: 4096).
+/// Message of an outcome, and its detail, characters (contract: 4096).
 pub const MESSAGE_CHARS_MAX: usize = 4096;
 /// Messages that one check reports for one event; the last says how many more there were.
 pub const MESSAGES_PER_CHECK_MAX: usize = 20;
@@ -45,7 +45,7 @@ pub const OUTCOME_BYTES_MAX: usize = 256 << 10;
 /// Messages that a shortened outcome keeps, the first ones in catalogue order.
 pub const SHORTENED_MESSAGES_MAX: usize = 100;
 
-/// Characters of a message in a shortened outcome: with up to 6 bytes each in JSON, 100 messages with their fields are
+/// Characters of a message and its detail together in a shortened outcome: with up to 6 bytes each in JSON, 100 messages with their fields are
 /// under 200 KiB.
 pub const SHORTENED_MESSAGE_CHARS_MAX: usize = 200;
 

@@ -47,6 +47,10 @@ pub struct Outcome<'a> {
     pub available_after: Option<Amount>,
     /// The Pending outcome that this one replaces.
     pub supersedes: Option<TransactionId>,
+    /// The outcome whose event this correction or cancel was found to be of.
+    pub corrects: Option<TransactionId>,
+    /// The first outcome, of which this one is the answer again.
+    pub repeats: Option<TransactionId>,
     /// The input record that caused it.
     pub source: Source<'a>,
     /// How many inputs the account's state has applied.
@@ -67,14 +71,20 @@ impl Outcome<'_> {
     }
 
     /// Gives up the length of messages, which alone can make an outcome too large for its topic: the first
-    /// [`limits::SHORTENED_MESSAGES_MAX`] stay, each cut, and the customer's text only on the first. Codes, fields and
-    /// everything else stay as they are.
+    /// [`limits::SHORTENED_MESSAGES_MAX`] stay, each cut with its detail to [`limits::SHORTENED_MESSAGE_CHARS_MAX`], and
+    /// the customer's text only on the first. Codes, fields and everything else stay as they are.
     pub fn shorten(&mut self) {
         self.messages.truncate(limits::SHORTENED_MESSAGES_MAX);
         for (place, message) in self.messages.iter_mut().enumerate() {
             if let Cow::Owned(cut) = cut_to(&message.message, limits::SHORTENED_MESSAGE_CHARS_MAX) {
                 message.message = cut;
             }
+            let left = limits::SHORTENED_MESSAGE_CHARS_MAX - message.message.chars().count();
+            message.detail =
+                message.detail.take().filter(|_| left > 0).map(|detail| match cut_to(&detail, left) {
+                    Cow::Owned(cut) => cut,
+                    Cow::Borrowed(_) => detail,
+                });
             if place > 0 {
                 message.customer_message = None;
             }
@@ -89,7 +99,7 @@ pub struct Message {
     pub kind: MessageType,
     /// A code for machines that never changes.
     pub code: Code,
-    /// For the merchant: what was expected, what was found, where.
+    /// For the merchant: what to mend at the till, never why an account is refused.
     pub message: String,
     /// For the customer, in the event's conversation language.
     pub customer_message: Option<std::sync::Arc<str>>,
@@ -97,6 +107,8 @@ pub struct Message {
     pub action: ActionCode,
     /// The field at fault, such as `items[2].grossAmount`.
     pub field: Option<String>,
+    /// For analysts and support: the figures compared. Never shown to merchant or customer.
+    pub detail: Option<String>,
 }
 
 /// A fact from outside the partition.

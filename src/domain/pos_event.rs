@@ -40,6 +40,8 @@ pub struct PosEvent<'a> {
     pub country_code: Field<'a, CountryCode>,
     /// Language the consumer is spoken to in.
     pub conversation_language: Field<'a, Language>,
+    /// accountTransactionId of the earlier event that this one corrects or cancels.
+    pub corrects_transaction_id: Option<Text<'a>>,
 }
 
 /// One line of the basket. Amounts are in major units.

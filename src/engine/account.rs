@@ -121,7 +121,7 @@ impl Engine {
         mut facts: SmallVec<[Fact; 3]>,
     ) -> Result<Decision<'a>, Refusal> {
         match &event.change {
-            AccountChange::Payment { amount, status } => {
+            AccountChange::Payment { amount, status, .. } => {
                 let amount = positive("payment.amount", *amount)?;
                 match status.as_str() {
                     "success" => facts.push(Fact::Paid(in_range(account, amount.negated())?.negated())),

@@ -146,6 +146,8 @@ impl Engine {
             balance_after: None,
             available_after: None,
             supersedes: None,
+            corrects: None,
+            repeats: None,
             source: record.source,
             account_revision: 0,
             positions: record.positions,
@@ -165,6 +167,7 @@ impl Engine {
                 message: cut(finding.message, limits::MESSAGE_CHARS_MAX),
                 action: finding.action,
                 field: finding.field.map(|field| cut(field, limits::ID_CHARS_MAX)),
+                detail: finding.detail.map(|detail| cut(detail, limits::MESSAGE_CHARS_MAX)),
             })
             .collect()
     }

@@ -193,6 +193,7 @@ impl Engine {
             customer_message: self.texts.of(stored.code.as_str(), language),
             action: *ActionCode::ALL.get(usize::from(stored.action))?,
             field: stored.field.as_deref().map(str::to_owned),
+            detail: None,
         })
     }
 

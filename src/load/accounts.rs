@@ -195,6 +195,7 @@ impl Accounts {
                 account: account.number(),
                 change,
                 created_at: Some(self.opened_at),
+                idempotency_key: None,
             })
             .collect()
     }
@@ -211,8 +212,9 @@ impl Accounts {
         AccountEvent {
             id: event_id(self.seed, account.index, 1_000 + slot),
             account: account.number(),
-            change: AccountChange::Payment { amount, status: "success".to_owned() },
+            change: AccountChange::Payment { amount, status: "success".to_owned(), reverses: None },
             created_at: Some(time),
+            idempotency_key: None,
         }
     }
 }

@@ -273,12 +273,15 @@ impl Publisher<'_> {
 
     /// Encodes an outcome into what its topic surely takes.
     fn publish(&mut self, outcome: &Outcome<'_>, effects: &mut Effects<'_, Pos>) {
-        self.encode(outcome);
-        if self.encoded.len() > limits::OUTCOME_BYTES_MAX {
-            let mut outcome = outcome.clone();
-            outcome.shorten();
-            self.encode(&outcome);
-        }
+        self.encoded.clear();
+        let encoding = self.encoding;
+        codec::write_bounded(outcome, self.encoded, |outcome, out| match encoding {
+            OutcomeEncoding::Json => codec::json::write_outcome(outcome, out),
+            OutcomeEncoding::Avro(framing) => {
+                out.extend_from_slice(framing);
+                codec::avro::write_outcome(outcome, out);
+            }
+        });
         let outbound = Outbound {
             output: 0,
             partition: Some(self.partition),
@@ -287,16 +290,5 @@ impl Publisher<'_> {
             headers: &[],
         };
         effects.send(outcome, &outbound);
-    }
-
-    fn encode(&mut self, outcome: &Outcome<'_>) {
-        self.encoded.clear();
-        match self.encoding {
-            OutcomeEncoding::Json => codec::json::write_outcome(outcome, self.encoded),
-            OutcomeEncoding::Avro(framing) => {
-                self.encoded.extend_from_slice(framing);
-                codec::avro::write_outcome(outcome, self.encoded);
-            }
-        }
     }
 }

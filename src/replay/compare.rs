@@ -5,7 +5,7 @@ use super::ReplayError;
 use super::letters::Letter;
 use super::report::{Difference, FieldDifference, PartitionReport};
 use super::source::{Feed, Kept};
-use crate::codec::{avro, json, recorded};
+use crate::codec::{avro, json, recorded, write_bounded};
 use crate::domain::outcome::Outcome;
 use crate::pipeline::{InRecord, Outbound, Output};
 use crate::pos::{Input, Pos};
@@ -339,18 +339,24 @@ impl Output<Pos> for Compare<'_> {
     }
 }
 
-/// The outcome in the encoding of `recorded`; none where `value` is in that one already, or it has none.
+/// The outcome in the encoding of `recorded`, and by the version of the schema that it has; none where `value` is in that one
+/// already, or it has none.
 fn encoded_as(recorded: &[u8], outcome: &Outcome<'_>, value: &[u8]) -> Option<Vec<u8>> {
-    let wanted = recorded::framing(recorded)?;
-    if recorded::framing(value) == Some(wanted) {
+    if recorded == value {
         return None;
     }
-    let mut encoded = wanted.to_vec();
-    if wanted.is_empty() {
-        json::write_outcome(outcome, &mut encoded);
-    } else {
-        avro::write_outcome(outcome, &mut encoded);
+    let (framing, layout) = recorded::form(recorded)?;
+    if recorded::form(value) == Some((framing, layout)) {
+        return None;
     }
+    let mut encoded = Vec::with_capacity(value.len());
+    write_bounded(outcome, &mut encoded, |outcome, out| {
+        out.extend_from_slice(framing);
+        match layout {
+            None => json::write_outcome(outcome, out),
+            Some(layout) => avro::write_outcome_as(layout, outcome, out),
+        }
+    });
     Some(encoded)
 }
 

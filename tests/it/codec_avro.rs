@@ -11,8 +11,9 @@ use evolved::Draw;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tillgate::codec::avro::{
-    ACCOUNT_EVENT_SCHEMA, AccountEventPlan, POS_EVENT_SCHEMA, POS_OUTCOME_SCHEMA, PosEventPlan, fingerprint,
-    write_account_event, write_outcome, write_pos_event,
+    ACCOUNT_EVENT_SCHEMA, AccountEventPlan, FIRST_SCHEMAS, OutcomeLayout, POS_EVENT_SCHEMA,
+    POS_OUTCOME_SCHEMA, PosEventPlan, fingerprint, outcome_fields, outcome_layout, outcome_place,
+    write_account_event, write_outcome, write_outcome_as, write_pos_event,
 };
 use tillgate::codec::json::{self, read_account_event, read_pos_event};
 use tillgate::codec::{
@@ -32,7 +33,8 @@ const EVENT: &str = r#"{"accountNumber":"A1","eventType":"Purchase","categoryTyp
     {"itemId":"i","itemDescription":"d","unitCode":"C62","quantity":1,"unitPrice":163.640001,
     "netAmount":163.64,"taxAmount":0,"discount":-0.5,"grossAmount":163.64},
     {"itemId":"j","itemDescription":"e","unitCode":"KGM","quantity":-0.125,"unitPrice":9}],
-    "currency":"EUR","accountTransactionId":"t","countryCode":"BE","conversationLanguage":"NL"}"#;
+    "currency":"EUR","accountTransactionId":"t","countryCode":"BE","conversationLanguage":"NL",
+    "correctsTransactionId":"s"}"#;
 
 fn datum(event: &PosEvent<'_>) -> Vec<u8> {
     let mut out = Vec::new();
@@ -149,7 +151,8 @@ fn account_events_pass_through_avro_unchanged() {
     let ours = Schema::parse_str(ACCOUNT_EVENT_SCHEMA).unwrap();
     let plan = AccountEventPlan::compile(ACCOUNT_EVENT_SCHEMA).unwrap();
     for payload in [
-        r#""eventType":"payment","payment":{"amount":50000,"status":"success"}"#,
+        r#""eventType":"payment","payment":{"amount":50000,"status":"success"},"idempotencyKey":"k""#,
+        r#""eventType":"payment","payment":{"amount":1,"status":"reversed","reverses":"e0"}"#,
         r#""eventType":"cash_advance","cashAdvance":{"amount":-1}"#,
         r#""eventType":"limit","limit":{"amount":5}"#,
         r#""eventType":"flag","flag":{"name":"stopped","set":true,"transactionId":"t"}"#,
@@ -231,23 +234,28 @@ fn outcomes_say_the_same_in_avro_and_in_json() {
             customer_message: Some("Hei é".into()),
             action: ActionCode::RequiresSsn,
             field: Some("items[2].grossAmount".into()),
+            detail: Some("5.10 > 5.00".into()),
         }],
         currency: Some("EUR"),
         posted_amount: Amount::new(-50_001),
         balance_after: Amount::new(1_234_567_800),
         available_after: Some(Amount::ZERO),
         supersedes: Some(TransactionId(2)),
+        corrects: Some(TransactionId(3)),
+        repeats: Some(TransactionId(4)),
         source: Source { topic: "pos.events", partition: 3, offset: 1 << 40, timestamp_millis: 1_500 },
         account_revision: 9,
         positions: &positions,
         evidence: vec![Evidence { fact: "f".into(), value: "v".into() }],
         ruleset: "r",
     };
+    let message = Message { detail: None, ..full.messages[0].clone() };
+    let first = Outcome { messages: vec![message], corrects: None, repeats: None, ..full.clone() };
     let bare = Outcome {
         account_transaction_id: None,
         event_time: None,
         verdict: Verdict::NotEvaluated,
-        messages: vec![Message { customer_message: None, field: None, ..full.messages[0].clone() }],
+        messages: vec![Message { customer_message: None, field: None, ..first.messages[0].clone() }],
         currency: None,
         posted_amount: None,
         balance_after: None,
@@ -255,14 +263,71 @@ fn outcomes_say_the_same_in_avro_and_in_json() {
         supersedes: None,
         positions: &[],
         evidence: Vec::new(),
-        ..full.clone()
+        ..first.clone()
     };
-    for outcome in [full, bare] {
+    let empty = Outcome { messages: Vec::new(), ..bare.clone() };
+    let [_, _, first_schema] = FIRST_SCHEMAS.map(|schema| Schema::parse_str(schema).unwrap());
+    for outcome in [&full, &first, &bare, &empty] {
         let (mut avro, mut text) = (Vec::new(), Vec::new());
-        write_outcome(&outcome, &mut avro);
-        json::write_outcome(&outcome, &mut text);
+        write_outcome(outcome, &mut avro);
+        json::write_outcome(outcome, &mut text);
         assert_eq!(plain(&reference(&ours, &avro, None)), serde_json::from_slice::<Json>(&text).unwrap());
+        assert_eq!(outcome_layout(&avro), Some(OutcomeLayout::LATEST));
+
+        // As its first version: without what came later, and told from the latest by the bytes alone.
+        let (mut earlier, mut text) = (Vec::new(), Vec::new());
+        write_outcome_as(OutcomeLayout::First, outcome, &mut earlier);
+        json::write_outcome(if *outcome == full { &first } else { outcome }, &mut text);
+        let value = reference(&first_schema, &earlier, None);
+        assert_eq!(plain(&value), serde_json::from_slice::<Json>(&text).unwrap());
+        assert_eq!(outcome_layout(&earlier), Some(OutcomeLayout::First));
+        let places = [&avro, &earlier].map(|datum| outcome_place(datum).unwrap());
+        assert_eq!(places[0], places[1]);
+        assert_eq!((places[0].topic, places[0].offset), ("pos.events", 1 << 40));
+        let mut fields = [Vec::new(), Vec::new()];
+        for (datum, fields) in [&avro, &earlier].into_iter().zip(&mut fields) {
+            outcome_fields(datum, fields).unwrap();
+        }
+        let later = ["riskCheckMessages[0].detail", "corrects", "repeats"];
+        let [mut all, without] = fields;
+        assert_eq!(all.len() - without.len(), if *outcome == full { later.len() } else { 0 });
+        all.retain(|(name, _)| !later.contains(&&**name));
+        assert_eq!(all, without);
     }
+}
+
+#[test]
+fn events_of_the_first_schemas_are_read_by_their_fingerprints() {
+    let known = KnownSchemas::new().unwrap();
+    let [pos_event, account_event, _] = FIRST_SCHEMAS;
+    let of = |schema| SchemaRef::Fingerprint(fingerprint(schema).unwrap());
+    for (schema, latest) in [(pos_event, POS_EVENT_SCHEMA), (account_event, ACCOUNT_EVENT_SCHEMA)] {
+        assert_ne!(of(schema), of(latest));
+    }
+    let text = r#"{"accountNumber":"a","eventType":"Info","time":"2022-01-01T00:00:00Z","currency":"EUR",
+        "countryCode":"DE","conversationLanguage":"EN","correctsTransactionId":"t"}"#;
+    let mut event = read_pos_event(text.as_bytes()).unwrap();
+    let Answer::Known(plan) = known.pos_event(&of(POS_EVENT_SCHEMA)) else { panic!("ours is not known") };
+    assert_eq!(plan.read(&datum(&event)).unwrap(), event);
+    let (ours, first) = (Schema::parse_str(POS_EVENT_SCHEMA).unwrap(), Schema::parse_str(pos_event).unwrap());
+    let earlier = reference(&ours, &datum(&event), Some(&first));
+    let earlier = reference_datum(&serde_json::from_str(pos_event).unwrap(), earlier);
+    event.corrects_transaction_id = None;
+    let Answer::Known(plan) = known.pos_event(&of(pos_event)) else { panic!("the first is not known") };
+    assert_eq!(plan.read(&earlier).unwrap(), event);
+    let event = read_account_event(
+        br#"{"id":"e","account":"a","eventType":"close","createdAt":"2022-01-01T00:00:00Z"}"#,
+    );
+    let (event, mut out) = (event.unwrap(), Vec::new());
+    write_account_event(&event, &mut out).unwrap();
+    let ours = Schema::parse_str(ACCOUNT_EVENT_SCHEMA).unwrap();
+    let first = Schema::parse_str(account_event).unwrap();
+    let earlier = reference(&ours, &out, Some(&first));
+    let earlier = reference_datum(&serde_json::from_str(account_event).unwrap(), earlier);
+    let Answer::Known(plan) = known.account_event(&of(account_event)) else {
+        panic!("the first is not known")
+    };
+    assert_eq!(plan.read(&earlier).unwrap(), event);
 }
 
 #[test]
@@ -427,8 +492,8 @@ fn around_items() -> (Vec<u8>, Vec<u8>) {
     event.items.clear();
     let without = datum(&event);
     event.account_number = Some("other".into());
-    // Behind the items: their end, two enums, a text, an enum.
-    let after = without.len() - 6;
+    // Behind the items: their end, an enum, two texts, two enums.
+    let after = without.len() - 9;
     (without[..after - 1].to_vec(), without[after - 1..].to_vec())
 }
 

@@ -167,7 +167,11 @@ fn reads_every_kind_of_account_event() {
     for (payload, change) in [
         (
             r#""eventType":"payment","payment":{"amount":50000,"status":"success"},"flag":null"#,
-            AccountChange::Payment { amount: 50_000, status: "success".into() },
+            AccountChange::Payment { amount: 50_000, status: "success".into(), reverses: None },
+        ),
+        (
+            r#""eventType":"payment","payment":{"amount":1,"status":"reversed","reverses":"e0"}"#,
+            AccountChange::Payment { amount: 1, status: "reversed".into(), reverses: Some("e0".into()) },
         ),
         (
             r#""eventType":"cash_advance","cashAdvance":{"amount":-1e2}"#,
@@ -198,12 +202,22 @@ fn reads_every_kind_of_account_event() {
             })),
         ),
     ] {
-        for (time, created_at) in
-            [("", None), (r#","createdAt":"1970-01-01T00:00:01.000Z""#, Some(Micros(1_000_000)))]
-        {
-            let text = format!(r#"{{"id":"e","account":"a",{payload}{time}}}"#);
-            let event =
-                AccountEvent { id: "e".into(), account: "a".into(), change: change.clone(), created_at };
+        for (more, created_at, key) in [
+            ("", None, None),
+            (
+                r#","createdAt":"1970-01-01T00:00:01.000Z","idempotencyKey":"k""#,
+                Some(Micros(1_000_000)),
+                Some("k".to_owned()),
+            ),
+        ] {
+            let text = format!(r#"{{"id":"e","account":"a",{payload}{more}}}"#);
+            let event = AccountEvent {
+                id: "e".into(),
+                account: "a".into(),
+                change: change.clone(),
+                created_at,
+                idempotency_key: key,
+            };
             assert_eq!(read_account_event(text.as_bytes()).unwrap(), event);
             let mut written = Vec::new();
             write_account_event(&event, &mut written);
@@ -268,12 +282,15 @@ fn writes_an_outcome_in_the_contracts_order_and_leaves_nulls_out() {
             customer_message: Some(Arc::from("Nei\u{1}")),
             action: ActionCode::AskConsumerToConfirm,
             field: Some("totalAmount".into()),
+            detail: Some("5.10 - 5.00 = 0.10".into()),
         }],
         currency: Some("EUR"),
         posted_amount: Amount::new(-50_001),
         balance_after: Amount::new(100_000),
         available_after: Some(Amount::ZERO),
         supersedes: Some(TransactionId(2)),
+        corrects: Some(TransactionId(3)),
+        repeats: Some(TransactionId(4)),
         source: Source { topic: "pos.events", partition: 3, offset: 42, timestamp_millis: 1_500 },
         account_revision: 9,
         positions: &positions,
@@ -288,9 +305,11 @@ fn writes_an_outcome_in_the_contracts_order_and_leaves_nulls_out() {
             + r#""accountTransactionId":"t","eventType":"Purchase","eventTime":"1970-01-01T00:00:01.500Z","#
             + r#""eventAdded":true,"outcome":"Pending","riskCheckMessages":[{"type":"BusinessError","#
             + r#""code":"400.102","message":"5.10 is not 5.00","customerFacingMessage":"Nei\u0001","#
-            + r#""actionCode":"AskConsumerToConfirm","fieldReference":"totalAmount"}],"currency":"EUR","#
+            + r#""actionCode":"AskConsumerToConfirm","fieldReference":"totalAmount","detail":"5.10 - 5.00 = 0.10"}],"#
+            + r#""currency":"EUR","#
             + r#""postedAmount":-5.0001,"balanceAfter":10.00,"availableAfter":0.00,"#
-            + r#""supersedes":"txn_00000000000000000000000002","source":{"topic":"pos.events","partition":3,"#
+            + r#""supersedes":"txn_00000000000000000000000002","corrects":"txn_00000000000000000000000003","#
+            + r#""repeats":"txn_00000000000000000000000004","source":{"topic":"pos.events","partition":3,"#
             + r#""offset":42,"timestamp":1500},"accountRevision":9,"positions":{"account.events":7},"#
             + r#""evidence":[{"fact":"f","value":"v"}],"ruleset":"r"}"#
     );
@@ -298,9 +317,10 @@ fn writes_an_outcome_in_the_contracts_order_and_leaves_nulls_out() {
     outcome.event_time = None;
     outcome.messages[0].customer_message = None;
     outcome.messages[0].field = None;
+    outcome.messages[0].detail = None;
     outcome.currency = None;
     (outcome.posted_amount, outcome.balance_after, outcome.available_after) = (None, None, None);
-    outcome.supersedes = None;
+    (outcome.supersedes, outcome.corrects, outcome.repeats) = (None, None, None);
     outcome.positions = &[];
     outcome.evidence.clear();
     let mut out = Vec::new();

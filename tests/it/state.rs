@@ -362,8 +362,8 @@ fn payments(history: &[Fed], published: &Published) -> BTreeMap<String, i64> {
             continue;
         }
         let minor = match event.change {
-            AccountChange::Payment { amount, status } if status == "success" => amount,
-            AccountChange::Payment { amount, status } if status == "reversed" => -amount,
+            AccountChange::Payment { amount, status, .. } if status == "success" => amount,
+            AccountChange::Payment { amount, status, .. } if status == "reversed" => -amount,
             AccountChange::CashAdvance { amount } => -amount,
             _ => 0,
         };

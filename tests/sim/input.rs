@@ -141,6 +141,7 @@ fn meddle(coming: &mut Vec<Coming>, record: Record, draw: &mut Draw, shop: &Shop
                 account,
                 change,
                 created_at: Some(Micros(time * 1_000)),
+                idempotency_key: None,
             };
             coming.push(account_record(&event, Micros(time * 1_000)));
         }
@@ -152,7 +153,7 @@ fn meddle(coming: &mut Vec<Coming>, record: Record, draw: &mut Draw, shop: &Shop
 fn change(draw: &mut Draw) -> AccountChange {
     let amount = i64::from(draw.between(1, 40_000));
     let on = draw.per_mille(500);
-    let payment = |status: &str| AccountChange::Payment { amount, status: status.to_owned() };
+    let payment = |status: &str| AccountChange::Payment { amount, status: status.to_owned(), reverses: None };
     match draw.below(12) {
         0 | 1 => payment("success"),
         2 => payment("reversed"),
@@ -291,6 +292,7 @@ impl Answered {
                     account: account.into_owned(),
                     change: AccountChange::Update(Box::new(Update { resolve, ..Update::default() })),
                     created_at: None,
+                    idempotency_key: None,
                 };
                 let (topic, record) = account_record(&event, Micros(0));
                 let place = place(world, topic, &record);

@@ -130,7 +130,8 @@ impl History {
         };
         self.account_events += 1;
         let id = format!("acc_evt_meddle_{}", self.account_events);
-        self.account_event(&AccountEvent { id, account, change, created_at: Some(time) }, time);
+        let event = AccountEvent { id, account, change, created_at: Some(time), idempotency_key: None };
+        self.account_event(&event, time);
     }
 
     /// Interest, commission, corrections and the like: one amount without a basket, which is a message and no more.
@@ -162,7 +163,8 @@ impl History {
 
     fn change(&mut self) -> AccountChange {
         let amount = i64::from(self.draw.between(1, 50_000));
-        let status = |status: &str| AccountChange::Payment { amount, status: status.to_owned() };
+        let status =
+            |status: &str| AccountChange::Payment { amount, status: status.to_owned(), reverses: None };
         let on = self.draw.per_mille(400);
         match self.draw.below(100) {
             0..15 => status("success"),
@@ -177,7 +179,7 @@ impl History {
             }
             75..85 => AccountChange::Default { satisfied: !on },
             85..86 => AccountChange::Close { reason: None },
-            86..90 => AccountChange::Payment { amount: -1, status: "success".to_owned() },
+            86..90 => AccountChange::Payment { amount: -1, status: "success".to_owned(), reverses: None },
             _ => AccountChange::Update(Box::new(Update {
                 ssn_known: Some(on),
                 nfc_ids: Some(vec![format!("chip-{amount}"), "chip".to_owned()]),

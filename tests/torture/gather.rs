@@ -100,7 +100,7 @@ fn account_event(record: &Record, seen: &mut BTreeSet<String>) -> AccountEvent {
         return AccountEvent::Repeated;
     }
     let minor = match &change {
-        AccountChange::Payment { amount, status } => match status.as_str() {
+        AccountChange::Payment { amount, status, .. } => match status.as_str() {
             "success" => -amount,
             "reversed" => *amount,
             _ => 0,

@@ -220,6 +220,7 @@ impl Customers {
                     ..Update::default()
                 })),
                 created_at: Some(time.plus(ANSWER_AFTER)),
+                idempotency_key: None,
             };
             self.sender.account_event(&event, time.plus(ANSWER_AFTER));
             answered += 1;

@@ -32,6 +32,7 @@ record! {
         Default(RecordPlan<DefaultField>) = default, "default", true, payload;
         Close(RecordPlan<CloseField>) = close, "close", true, payload;
         Update(RecordPlan<UpdateField>) = update, "update", true, payload;
+        IdempotencyKey(TextLeaf) = idempotency_key, "idempotencyKey", true, text;
         CreatedAt(TimeLeaf) = created_at, "createdAt", false,
             |schema: &WriterSchema, writer: &Use| compile::slot(schema, writer, compile::time);
     }
@@ -42,6 +43,7 @@ record! {
     PaymentField fills LoosePayment<'a>, "Payment" {
         Amount(LongLeaf) = amount, "amount", false, long;
         Status(TextLeaf) = status, "status", false, text;
+        Reverses(TextLeaf) = reverses, "reverses", true, text;
     }
 }
 
@@ -142,14 +144,16 @@ pub fn write_account_event(event: &AccountEvent, out: &mut Vec<u8>) -> Result<()
             write_change(&event.change, out)?;
         }
     }
+    write::optional_text(event.idempotency_key.as_deref(), out);
     write::required_time("createdAt", event.created_at, out)
 }
 
 fn write_change(change: &AccountChange, out: &mut Vec<u8>) -> Result<(), Unwritable> {
     match change {
-        AccountChange::Payment { amount, status } => {
+        AccountChange::Payment { amount, status, reverses } => {
             write::long(*amount, out);
             write::text(status, out);
+            write::optional_text(reverses.as_deref(), out);
         }
         AccountChange::CashAdvance { amount } | AccountChange::Limit { amount } => write::long(*amount, out),
         AccountChange::Flag { name, set, transaction_id } => {

@@ -23,9 +23,9 @@ mod write;
 pub use account_event::write_account_event;
 pub use container::{Codec, Container};
 pub use container_reader::{ContainerFault, ContainerReader};
-pub use outcome::write_outcome;
+pub use outcome::{OutcomeLayout, write_outcome, write_outcome_as};
 pub use pos_event::write_pos_event;
-pub use recorded::{outcome_fields, outcome_place};
+pub use recorded::{outcome_fields, outcome_layout, outcome_place};
 pub use topic_record::{TopicRecordLayout, take_topic_record, write_topic_record};
 pub use write::Unwritable;
 
@@ -48,6 +48,13 @@ pub const POS_EVENT_SCHEMA: &str = include_str!("../../../schemas/pos_event.avsc
 pub const ACCOUNT_EVENT_SCHEMA: &str = include_str!("../../../schemas/account_event.avsc");
 /// Our schema of outcomes; what a registry gets.
 pub const POS_OUTCOME_SCHEMA: &str = include_str!("../../../schemas/pos_outcome.avsc");
+
+/// The first versions of the three, in the same order: what releases before `correctsTransactionId` and `detail` wrote.
+pub const FIRST_SCHEMAS: [&str; 3] = [
+    include_str!("../../../schemas/pos_event_1.avsc"),
+    include_str!("../../../schemas/account_event_1.avsc"),
+    include_str!("../../../schemas/pos_outcome_1.avsc"),
+];
 
 /// Our schema of archived records.
 pub const TOPIC_RECORD_SCHEMA: &str = include_str!("../../../schemas/topic_record.avsc");

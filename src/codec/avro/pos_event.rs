@@ -39,6 +39,7 @@ record! {
             compile::slot(schema, writer, symbol)
         };
         AccountTransactionId(TextLeaf) = account_transaction_id, "accountTransactionId", true, text;
+        CorrectsTransactionId(TextLeaf) = corrects_transaction_id, "correctsTransactionId", true, text;
         CountryCode(SymbolLeaf<CountryCode>) = country_code, "countryCode", false,
             |schema: &WriterSchema, writer: &Use| {
                 let symbol = compile::symbol("CountryCode", CountryCode::from_symbol, CountryCode::Unrecognized);
@@ -141,6 +142,7 @@ pub fn write_pos_event(event: &PosEvent<'_>, out: &mut Vec<u8>) -> Result<(), Un
     write::list(&event.items, out, write_item)?;
     write::required_symbol("currency", &event.currency, Currency::index, out)?;
     write::optional_text(event.account_transaction_id.as_deref(), out);
+    write::optional_text(event.corrects_transaction_id.as_deref(), out);
     write::required_symbol("countryCode", &event.country_code, CountryCode::index, out)?;
     write::required_symbol("conversationLanguage", &event.conversation_language, Language::index, out)
 }

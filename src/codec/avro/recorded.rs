@@ -1,21 +1,40 @@
-//! Outcomes of ours read from Avro, in the order of our own schema: their place for a replay, and all fields for an
-//! explanation. What another schema wrote is not read.
+//! Outcomes of ours read from Avro, in the order of our own schema or of its first version: their place for a replay, and
+//! all fields for an explanation. Which of the two wrote a datum is told by which reads the whole of it. What another schema
+//! wrote is not read.
 
 use super::input::Input;
+use super::outcome::OutcomeLayout;
 use super::skip::no_branch;
 use crate::codec::fault::{Fault, Read};
 use crate::codec::recorded::{FIELDS_MAX, POSITIONS_MAX, Place, amount, too_many_fields};
 use crate::domain::enums::{ActionCode, EventType, MessageType, Verdict};
 use smallvec::SmallVec;
 
-/// Where the outcome says it comes from; none where the datum is not one of ours.
-pub fn outcome_place(datum: &[u8]) -> Option<Place<'_>> {
-    read_place(&mut Input::new(datum, &[])).ok()
+/// The layouts, the latest first.
+const LAYOUTS: [OutcomeLayout; 2] = [OutcomeLayout::Second, OutcomeLayout::First];
+
+/// The layout of the datum; none where it is not one of ours.
+#[must_use]
+pub fn outcome_layout(datum: &[u8]) -> Option<OutcomeLayout> {
+    LAYOUTS
+        .into_iter()
+        .find(|layout| read_fields(&mut Input::new(datum, &[]), *layout, &mut Fields(None)).is_ok())
 }
 
-fn read_place<'a>(input: &mut Input<'a, '_>) -> Read<Place<'a>> {
-    before_source(input, &mut Fields(None))?;
-    let topic = input.text()?;
+/// Where the outcome says it comes from; none where the datum is not one of ours. What is broken behind the place does not
+/// matter.
+#[must_use]
+pub fn outcome_place(datum: &[u8]) -> Option<Place<'_>> {
+    let place = |layout| read_place(&mut Input::new(datum, &[]), layout).ok();
+    match outcome_layout(datum) {
+        Some(layout) => place(layout),
+        None => LAYOUTS.into_iter().find_map(place),
+    }
+}
+
+fn read_place<'a>(input: &mut Input<'a, '_>, layout: OutcomeLayout) -> Read<Place<'a>> {
+    before_source(input, layout, &mut Fields(None))?;
+    let topic = named(input.text()?)?;
     let partition = i32::try_from(input.long()?).map_err(|_| Fault::unreadable("no partition number"))?;
     let offset = input.long()?;
     let _timestamp = input.long()?;
@@ -36,7 +55,9 @@ fn read_place<'a>(input: &mut Input<'a, '_>) -> Read<Place<'a>> {
 /// # Errors
 /// The datum is not one of our schema: why.
 pub fn outcome_fields(datum: &[u8], found: &mut Vec<(String, String)>) -> Result<(), String> {
-    read_fields(&mut Input::new(datum, &[]), &mut Fields(Some(found))).map_err(|fault| fault.to_text())?;
+    let layout = outcome_layout(datum).unwrap_or(OutcomeLayout::LATEST);
+    let mut fields = Fields(Some(found));
+    read_fields(&mut Input::new(datum, &[]), layout, &mut fields).map_err(|fault| fault.to_text())?;
     if found.len() > FIELDS_MAX { Err(too_many_fields()) } else { Ok(()) }
 }
 
@@ -73,9 +94,10 @@ impl From<&'static str> for Path {
     }
 }
 
-fn read_fields(input: &mut Input<'_, '_>, fields: &mut Fields<'_>) -> Read<()> {
-    before_source(input, fields)?;
-    text(input, fields, "source.topic".into())?;
+fn read_fields(input: &mut Input<'_, '_>, layout: OutcomeLayout, fields: &mut Fields<'_>) -> Read<()> {
+    before_source(input, layout, fields)?;
+    let topic = named(input.text()?)?;
+    fields.put("source.topic", || quoted(topic));
     for name in ["source.partition", "source.offset", "source.timestamp", "accountRevision"] {
         let number = input.long()?;
         fields.put(name, || number.to_string());
@@ -93,7 +115,13 @@ fn read_fields(input: &mut Input<'_, '_>, fields: &mut Fields<'_>) -> Read<()> {
     input.end()
 }
 
-fn before_source(input: &mut Input<'_, '_>, fields: &mut Fields<'_>) -> Read<()> {
+/// A topic has a name: the branch of a null, read as another layout has it, is none.
+fn named(topic: &str) -> Read<&str> {
+    if topic.is_empty() { Err(Fault::unreadable("a topic without a name")) } else { Ok(topic) }
+}
+
+fn before_source(input: &mut Input<'_, '_>, layout: OutcomeLayout, fields: &mut Fields<'_>) -> Read<()> {
+    let is_first = layout == OutcomeLayout::First;
     text(input, fields, "transactionId".into())?;
     text(input, fields, "accountNumber".into())?;
     optional_text(input, fields, "accountTransactionId".into())?;
@@ -112,7 +140,8 @@ fn before_source(input: &mut Input<'_, '_>, fields: &mut Fields<'_>) -> Read<()>
         text(input, fields, path("message"))?;
         optional_text(input, fields, path("customerFacingMessage"))?;
         symbol(input, fields, path("actionCode"), ActionCode::ALL, ActionCode::symbol)?;
-        optional_text(input, fields, path("fieldReference"))
+        optional_text(input, fields, path("fieldReference"))?;
+        if is_first { Ok(()) } else { optional_text(input, fields, path("detail")) }
     })?;
     optional_text(input, fields, "currency".into())?;
     for name in ["postedAmount", "balanceAfter", "availableAfter"] {
@@ -121,7 +150,8 @@ fn before_source(input: &mut Input<'_, '_>, fields: &mut Fields<'_>) -> Read<()>
             fields.put(name, || amount(units));
         }
     }
-    optional_text(input, fields, "supersedes".into())
+    let others: &[&str] = if is_first { &["supersedes"] } else { &["supersedes", "corrects", "repeats"] };
+    others.iter().try_for_each(|name| optional_text(input, fields, (*name).into()))
 }
 
 fn some(input: &mut Input<'_, '_>) -> Read<bool> {

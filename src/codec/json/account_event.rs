@@ -64,6 +64,7 @@ fn event<'a>(reader: &mut Reader<'a>) -> Read<LooseAccountEvent<'a>> {
         8 "close" => close = payload(reader, close)?,
         9 "update" => update = payload(reader, update)?,
         10 "createdAt" => created_at = time(reader)?,
+        11 "idempotencyKey" => idempotency_key = text(reader)?,
     })
 }
 
@@ -72,6 +73,7 @@ fn payment<'a>(reader: &mut Reader<'a>) -> Read<LoosePayment<'a>> {
     members!(reader into payment {
         0 "amount" => amount = minor_units(reader)?,
         1 "status" => status = text(reader)?,
+        2 "reverses" => reverses = text(reader)?,
     })
 }
 
@@ -159,9 +161,10 @@ pub fn write_account_event(event: &AccountEvent, out: &mut Vec<u8>) {
     object.text("account", Some(&event.account));
     object.text("eventType", Some(event.change.event_type().symbol()));
     match &event.change {
-        AccountChange::Payment { amount, status } => object.nested("payment", |payment| {
+        AccountChange::Payment { amount, status, reverses } => object.nested("payment", |payment| {
             payment.integer("amount", *amount);
             payment.text("status", Some(status));
+            payment.text("reverses", reverses.as_deref());
         }),
         AccountChange::CashAdvance { amount } => {
             object.nested("cashAdvance", |payload| payload.integer("amount", *amount));
@@ -182,6 +185,7 @@ pub fn write_account_event(event: &AccountEvent, out: &mut Vec<u8>) {
         }
         AccountChange::Update(update) => object.nested("update", |payload| write_update(update, payload)),
     }
+    object.text("idempotencyKey", event.idempotency_key.as_deref());
     object.time("createdAt", event.created_at);
     object.end();
 }

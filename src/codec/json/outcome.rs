@@ -22,8 +22,12 @@ pub fn write_outcome(outcome: &Outcome<'_>, out: &mut Vec<u8>) {
     object.amount("postedAmount", outcome.posted_amount);
     object.amount("balanceAfter", outcome.balance_after);
     object.amount("availableAfter", outcome.available_after);
-    if let Some(superseded) = outcome.supersedes {
-        object.text("supersedes", str::from_utf8(&superseded.text()).ok());
+    for (name, other) in
+        [("supersedes", outcome.supersedes), ("corrects", outcome.corrects), ("repeats", outcome.repeats)]
+    {
+        if let Some(id) = other {
+            object.text(name, str::from_utf8(&id.text()).ok());
+        }
     }
     object.nested("source", |source| {
         source.text("topic", Some(outcome.source.topic));
@@ -46,6 +50,7 @@ fn write_message(message: &Message, out: &mut Vec<u8>) {
     object.text("customerFacingMessage", message.customer_message.as_deref());
     object.text("actionCode", Some(message.action.symbol()));
     object.text("fieldReference", message.field.as_deref());
+    object.text("detail", message.detail.as_deref());
     object.end();
 }
 

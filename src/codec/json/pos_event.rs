@@ -61,6 +61,7 @@ fn member<'a>(event: &mut PosEvent<'a>, seen: &mut Seen, reader: &mut Reader<'a>
         "conversationLanguage" => {
             take!(13, conversation_language, symbol(reader, Language::from_symbol, Language::Unrecognized)?)
         }
+        "correctsTransactionId" => take!(14, corrects_transaction_id, text(reader)?),
         _ => reader.skip()?,
     }
     Ok(())
@@ -127,6 +128,7 @@ pub fn write_pos_event(event: &PosEvent<'_>, out: &mut Vec<u8>) {
     object.list("items", &event.items, write_item);
     object.symbol("currency", &event.currency, Currency::symbol);
     object.text("accountTransactionId", event.account_transaction_id.as_deref());
+    object.text("correctsTransactionId", event.corrects_transaction_id.as_deref());
     object.symbol("countryCode", &event.country_code, CountryCode::symbol);
     object.symbol("conversationLanguage", &event.conversation_language, Language::symbol);
     object.end();

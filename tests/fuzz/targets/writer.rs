@@ -34,6 +34,7 @@ const EVENT: &[&str] = &[
     "totalAmount",
     "items",
     "accountTransactionId",
+    "correctsTransactionId",
 ];
 const EVENT_REQUIRED: usize = 6;
 const ITEM: &[&str] = &[
@@ -165,7 +166,8 @@ impl Maker<'_> {
             "totalTax" => self.optional_decimal(&mut event.total_tax, datum),
             "totalAmount" => self.optional_decimal(&mut event.total_amount, datum),
             "items" => self.items(&mut event.items, datum),
-            _ => self.optional_text(&mut event.account_transaction_id, datum),
+            "accountTransactionId" => self.optional_text(&mut event.account_transaction_id, datum),
+            _ => self.optional_text(&mut event.corrects_transaction_id, datum),
         }
     }
 

@@ -200,8 +200,8 @@ fn a_null_where_an_account_event_must_say_something_is_missing_as_in_json() {
         1,
     );
     let plan = AccountEventPlan::compile(&nullable).unwrap();
-    // id, account, type; a payment of no amount and a status; six payloads that are null; a time.
-    let datum = [&[2, b'e', 2, b'a', 2, 2, 0, 2, b's'][..], &[0; 6], &[0]].concat();
+    // id, account, type; a payment of no amount, a status and nothing reversed; six payloads and a key that are null; a time.
+    let datum = [&[2, b'e', 2, b'a', 2, 2, 0, 2, b's', 0][..], &[0; 7], &[0]].concat();
     let (code, field, message) = refused(plan.read(&datum));
     assert_eq!((code, field.as_str()), ("400.002", "payment.amount"), "{message}");
 }

@@ -31,6 +31,7 @@ pub fn event(value: &Value) -> PosEvent<'static> {
         account_transaction_id: text(value, "accountTransactionId"),
         country_code: symbol(value, "countryCode", CountryCode::from_symbol),
         conversation_language: symbol(value, "conversationLanguage", Language::from_symbol),
+        corrects_transaction_id: text(value, "correctsTransactionId"),
     }
 }
 

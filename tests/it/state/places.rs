@@ -33,7 +33,8 @@ fn at_home_by(partitioner: Partitioner) -> impl Iterator<Item = String> {
 /// Opens an account.
 fn opens(account: &str, offset: i64) -> Fed {
     let (id, change) = (format!("evt-{offset}"), AccountChange::Limit { amount: 50_000 });
-    let event = AccountEvent { id, account: account.to_owned(), change, created_at: None };
+    let event =
+        AccountEvent { id, account: account.to_owned(), change, created_at: None, idempotency_key: None };
     let mut value = Vec::new();
     write_account_event(&event, &mut value);
     Fed { input: Input::AccountEvents, ..Fed::pos(offset, account, value) }
