@@ -43,15 +43,25 @@ pub enum UnknownAccount {
     Open,
 }
 
-/// What a flag does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a flag does, the weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FlagEffect {
-    /// Refuses.
-    Block,
-    /// Asks the consumer to identify.
-    Review,
     /// Nothing.
     Ignore,
+    /// A message only.
+    Note,
+    /// Asks the consumer to identify.
+    Review,
+    /// Refuses.
+    Block,
+}
+
+impl Parameters {
+    /// What a flag of this name does.
+    #[must_use]
+    pub fn flag_effect(&self, name: &str) -> FlagEffect {
+        *self.flags.get(name).unwrap_or(&self.unlisted_flag)
+    }
 }
 
 /// Checks 23 to 28 and 30.
@@ -103,10 +113,11 @@ fn flags(account: &Account, parameters: &Parameters, findings: &mut Findings) {
             let message = format!("the account is flagged \"{}\", which {what}", visible(flag));
             Finding::new(Check::AccountFlag, effect, message).at("accountNumber")
         };
-        match parameters.flags.get(&**flag).unwrap_or(&parameters.unlisted_flag) {
+        match parameters.flag_effect(flag) {
             FlagEffect::Block => findings.add(finding(Effect::Reject, "blocks it")),
             FlagEffect::Review => findings
                 .add(finding(Effect::Pending, "asks for a review").asking(ActionCode::AskConsumerToIdentify)),
+            FlagEffect::Note => findings.add(finding(Effect::Note, "has no effect")),
             FlagEffect::Ignore => {}
         }
     }

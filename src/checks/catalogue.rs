@@ -9,9 +9,12 @@ use crate::domain::enums::{ActionCode, MessageType};
 /// The first release.
 pub const FIRST: &str = "0.1";
 
+/// The second release: reasons are withheld from the merchant, and texts are worded anew.
+pub const SECOND: &str = "0.2";
+
 /// The releases with which the catalogue changed what an existing check means, so that the same ruleset decides otherwise;
 /// the first one stands for the catalogue as it began. Its version counts from 1.
-pub const MEANINGS: &[&str] = &[FIRST];
+pub const MEANINGS: &[&str] = &[FIRST, SECOND];
 
 /// One entry of the catalogue.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ catalogue! {
     /// totalAmount is not the sum of the gross amounts.
     TotalAmount = 10 since FIRST "basket.total_amount" ["400.102"] BusinessError Unavailable;
     /// totalTax is not the sum of the taxes.
-    TotalTax = 11 since FIRST "basket.total_tax" ["pos.total.tax"] BusinessError Unavailable;
+    TotalTax = 11 since FIRST "basket.total_tax" ["pos.total.tax", "pos.tax.unchecked"] BusinessError Unavailable;
     /// Totals without items.
     ItemsNone = 12 since FIRST "basket.items_none" ["pos.items.none"] NotificationMessage Unavailable;
     /// The category does not go with the type.
@@ -133,14 +136,21 @@ catalogue! {
     /// A withdrawal above its cap.
     WithdrawalCap = 42 since FIRST "velocity.withdrawal_cap" ["pos.withdrawal.cap"] BusinessError OfferSecurePaymentMethods;
     /// A correction without original, or above it.
-    Correction = 44 since FIRST "correction.original" ["pos.correction"] BusinessError Unavailable;
-    /// The end of a Pending outcome: granted, refused, run out.
-    Pending = 200 since FIRST "pending" ["pos.pending.granted", "pos.pending.refused", "pos.pending.expired"] NotificationMessage Unavailable;
+    Correction = 44 since FIRST "correction.original" ["pos.correction", "pos.correction.unlinked"] BusinessError Unavailable;
+    /// The end of a Pending outcome: granted, refused, run out, taken back.
+    Pending = 200 since FIRST "pending" ["pos.pending.granted", "pos.pending.refused", "pos.pending.expired", "pos.pending.corrected"] NotificationMessage Unavailable;
     /// The program failed on this record, again and again.
     Failed = 201 since FIRST "failed" ["500"] TechnicalError Unavailable;
 }
 
 impl Check {
+    /// Whether the merchant learns no reason: standing, flags, limits, windows, chips and suspicions are between the
+    /// customer and the account's keeper. [`super::Finding::new`] sees to it.
+    #[must_use]
+    pub fn withholds_reason(self) -> bool {
+        matches!(self.entry().number, 24..=32 | 35 | 36 | 39..=43 | 46)
+    }
+
     /// Every code that an outcome can carry, each once, in catalogue order.
     #[must_use]
     pub fn codes() -> Vec<&'static str> {

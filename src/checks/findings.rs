@@ -53,7 +53,7 @@ pub struct Finding {
     pub kind: MessageType,
     /// What can be done.
     pub action: ActionCode,
-    /// Text for the merchant.
+    /// Text for the merchant: what to mend at the till, never why an account is refused.
     pub message: String,
     /// Field at fault.
     pub field: Option<String>,
@@ -64,19 +64,28 @@ pub struct Finding {
 impl Finding {
     /// A finding as the catalogue has it: first code, usual kind and action.
     ///
-    /// A [`Effect::Note`] is a notification whatever the check usually is.
+    /// A [`Effect::Note`] is a notification whatever the check usually is. `told` is what was found: the merchant's text,
+    /// or the detail where the check [withholds its reason](Check::withholds_reason) from the merchant, who then reads one
+    /// neutral sentence and the account as the field at fault.
     #[must_use]
-    pub fn new(check: Check, effect: Effect, message: String) -> Self {
+    pub fn new(check: Check, effect: Effect, told: String) -> Self {
         let entry = check.entry();
         let kind = if effect == Effect::Note { MessageType::NotificationMessage } else { entry.kind };
         let action = if effect == Effect::Note { ActionCode::Unavailable } else { entry.action };
-        Self { check, code: entry.codes[0].clone(), effect, kind, action, message, field: None, detail: None }
+        let code = entry.codes[0].clone();
+        let (message, field, detail) = match check.withholds_reason() {
+            true => (neutral(effect).to_owned(), Some(ACCOUNT.to_owned()), Some(told)),
+            false => (told, None, None),
+        };
+        Self { check, code, effect, kind, action, message, field, detail }
     }
 
-    /// With the field at fault.
+    /// With the field at fault, unless that would give away what the merchant does not learn.
     #[must_use]
     pub fn at(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        if !self.check.withholds_reason() {
+            self.field = Some(field.into());
+        }
         self
     }
 
@@ -113,10 +122,17 @@ impl Findings {
         if same < limits::MESSAGES_PER_CHECK_MAX {
             self.0.push(finding);
         } else if let Some(last) = self.0.iter_mut().rev().find(|other| other.check == finding.check) {
-            if !last.message.ends_with(MORE) {
-                last.message.push_str(MORE);
-            }
             last.effect = last.effect.max(finding.effect);
+            let told = match &mut last.detail {
+                Some(detail) if last.check.withholds_reason() => {
+                    neutral(last.effect).clone_into(&mut last.message);
+                    detail
+                }
+                _ => &mut last.message,
+            };
+            if !told.ends_with(MORE) {
+                told.push_str(MORE);
+            }
         }
     }
 
@@ -147,3 +163,49 @@ impl Findings {
 }
 
 const MORE: &str = "; further lines have the same fault";
+
+/// The field at fault where a reason is withheld.
+const ACCOUNT: &str = "accountNumber";
+
+/// What the merchant reads where the reason is withheld: the same for all such checks, so that it tells none from another.
+fn neutral(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Note => "for information only: nothing needs to be done at the till",
+        Effect::Pending => "nothing is booked before the customer has taken the step that actionCode names",
+        Effect::Reject | Effect::NotEvaluated => {
+            "this cannot be booked to the account: actionCode says what the customer can do"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_that_withhold_their_reason_differ_in_nothing_that_the_merchant_reads() {
+        let confidential = Check::ALL.iter().filter(|check| check.withholds_reason());
+        assert!(confidential.clone().count() >= 11);
+        for effect in [Effect::Note, Effect::Pending, Effect::Reject] {
+            for check in confidential.clone() {
+                let finding = Finding::new(*check, effect, "500.01 > 500".to_owned()).at("totalAmount");
+                assert_eq!(finding.message, neutral(effect), "{check:?}");
+                assert_eq!(finding.field.as_deref(), Some("accountNumber"), "{check:?}");
+                assert_eq!(finding.detail.as_deref(), Some("500.01 > 500"), "{check:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_counted_only_stands_in_the_detail_of_what_is_withheld() {
+        let mut findings = Findings::default();
+        for number in 0..=limits::MESSAGES_PER_CHECK_MAX {
+            let effect =
+                if number < limits::MESSAGES_PER_CHECK_MAX { Effect::Pending } else { Effect::Reject };
+            findings.add(Finding::new(Check::Velocity, effect, format!("window {number}")));
+        }
+        let last = findings.into_vec().pop().expect("the last");
+        assert_eq!((last.effect, &*last.message), (Effect::Reject, neutral(Effect::Reject)));
+        assert_eq!(last.detail, Some(format!("window {}{MORE}", limits::MESSAGES_PER_CHECK_MAX - 1)));
+    }
+}

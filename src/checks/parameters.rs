@@ -97,6 +97,13 @@ impl Parameters {
         &self.sets[usize::from(self.by_country_and_currency[country.index()][currency.index()])]
     }
 
+    /// What a flag of this name does at the most, whatever the event.
+    #[must_use]
+    pub fn strongest_flag_effect(&self, name: &str) -> account::FlagEffect {
+        let effects = self.sets.iter().map(|set| set.account.flag_effect(name));
+        effects.max().unwrap_or(account::FlagEffect::Ignore)
+    }
+
     /// How long events must be remembered: the longest window of any set, and a local day, as they are seen by an event
     /// that comes as late as it may.
     #[must_use]

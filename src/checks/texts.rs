@@ -1,14 +1,38 @@
 //! What the customer reads: one text for each code and conversation language.
 
 use super::catalogue::Check;
-use crate::domain::enums::Language;
+use crate::domain::enums::{CountryCode, Language};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The customer texts. Complete: a code without a text in some language cannot be built.
 #[derive(Clone, Debug)]
 pub struct Texts {
-    by_code: BTreeMap<&'static str, [Arc<str>; Language::SPOKEN.len()]>,
+    by_code: BTreeMap<&'static str, Spoken>,
+}
+
+/// One text in every language.
+#[derive(Clone, Debug)]
+struct Spoken {
+    texts: [Arc<str>; Language::SPOKEN.len()],
+    /// German as it is written in Switzerland, where `ß` is none of the letters.
+    swiss_german: Arc<str>,
+}
+
+impl Spoken {
+    fn new(texts: [Arc<str>; Language::SPOKEN.len()]) -> Self {
+        let german = &texts[place(Language::De).unwrap_or_default()];
+        let swiss_german = match german.contains(['ß', 'ẞ']) {
+            true => german.replace('ß', "ss").replace('ẞ', "SS").into(),
+            false => Arc::clone(german),
+        };
+        Self { texts, swiss_german }
+    }
+}
+
+/// Place of a language among those that are spoken (obsolete ones included).
+fn place(language: Language) -> Option<usize> {
+    Language::SPOKEN.iter().position(|spoken| *spoken == language.spoken())
 }
 
 /// What is wrong with a set of texts.
@@ -57,26 +81,28 @@ impl Texts {
         }
         let mut by_code = BTreeMap::new();
         for code in codes {
-            by_code.insert(
-                code,
-                Language::SPOKEN.map(|language| {
-                    texts.get(&(language, code.to_owned())).map_or_else(
-                        || {
-                            faults.push(TextFault::Missing { code, language });
-                            Arc::from("")
-                        },
-                        |text| Arc::from(text.as_str()),
-                    )
-                }),
-            );
+            let spoken = Language::SPOKEN.map(|language| {
+                texts.get(&(language, code.to_owned())).map_or_else(
+                    || {
+                        faults.push(TextFault::Missing { code, language });
+                        Arc::from("")
+                    },
+                    |text| Arc::from(text.as_str()),
+                )
+            });
+            by_code.insert(code, Spoken::new(spoken));
         }
         if faults.is_empty() { Ok(Self { by_code }) } else { Err(faults) }
     }
 
-    /// The text for a code in a conversation language (obsolete ones included).
+    /// The text for a code in a conversation language (obsolete ones included), as it is written in the country.
     #[must_use]
-    pub fn of(&self, code: &str, language: Language) -> Option<Arc<str>> {
-        let place = Language::SPOKEN.iter().position(|spoken| *spoken == language.spoken())?;
-        self.by_code.get(code).map(|texts| texts[place].clone())
+    pub fn of(&self, code: &str, language: Language, country: Option<CountryCode>) -> Option<Arc<str>> {
+        let place = place(language)?;
+        let spoken = self.by_code.get(code)?;
+        Some(match (language.spoken(), country) {
+            (Language::De, Some(CountryCode::Ch)) => Arc::clone(&spoken.swiss_german),
+            _ => Arc::clone(&spoken.texts[place]),
+        })
     }
 }

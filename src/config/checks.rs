@@ -209,8 +209,12 @@ fn sense(reader: &mut Reader) -> sense::Parameters {
 
 fn account(reader: &mut Reader) -> account::Parameters {
     let unknown = [("reject", UnknownAccount::Reject), ("open", UnknownAccount::Open)];
-    let effects =
-        [("block", FlagEffect::Block), ("review", FlagEffect::Review), ("ignore", FlagEffect::Ignore)];
+    let effects = [
+        ("block", FlagEffect::Block),
+        ("review", FlagEffect::Review),
+        ("note", FlagEffect::Note),
+        ("ignore", FlagEffect::Ignore),
+    ];
     let names = reader.open("checks.account.flag.names");
     let mut flags = std::collections::BTreeMap::new();
     for (name, _) in names {

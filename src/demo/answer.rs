@@ -28,6 +28,7 @@ pub(super) struct Message {
     pub(super) code: String,
     pub(super) message: String,
     pub(super) customer_facing_message: Option<String>,
+    pub(super) detail: Option<String>,
     pub(super) action_code: String,
     pub(super) field_reference: Option<String>,
 }

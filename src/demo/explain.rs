@@ -223,9 +223,12 @@ fn readers(pick: &Pick, event: &PosEvent<'_>, settings: &Settings, paint: Paint,
     let language = event.conversation_language.value().unwrap_or(Language::En).spoken();
     for message in &pick.answer.risk_check_messages {
         text("merchant", &format!("{}: {}", message.code, message.message), paint, lines);
+        if let Some(detail) = &message.detail {
+            text("analyst", detail, paint, lines);
+        }
         if let Some(customer) = &message.customer_facing_message {
             text("customer", &format!("{}: {customer}", language.symbol()), paint, lines);
-            let english = settings.texts.of(&message.code, Language::En);
+            let english = settings.texts.of(&message.code, Language::En, None);
             if let (Some(english), true) = (english, language != Language::En) {
                 for line in wrapped(&format!("({english})"), WIDTH - INDENT) {
                     lines.push(paint.dim(&format!("{:INDENT$}{line}", "")));

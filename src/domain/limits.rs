@@ -22,7 +22,7 @@ pub const ANSWERS_BYTES_MAX: usize = 64 << 10;
 pub const ACCOUNT_EVENT_IDS_MAX: usize = 32;
 /// Open holds per account; the check's parameter (default 5) stays below it.
 pub const HOLDS_MAX: usize = 64;
-/// Flags by name per account; a further one is dead-lettered.
+/// Flags by name per account; a further one is dead-lettered, unless it blocks and one of the others does not.
 pub const FLAGS_MAX: usize = 16;
 /// Chips registered and chips blocked per account, each.
 pub const CHIPS_MAX: usize = 32;

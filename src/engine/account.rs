@@ -2,6 +2,7 @@
 
 use super::pending::{End, applied};
 use super::{Decision, Engine, Record, change};
+use crate::checks::account::FlagEffect;
 use crate::checks::time::{reach, span};
 use crate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
 use crate::domain::enums::{CountryCode, Currency};
@@ -153,12 +154,45 @@ impl Engine {
                 facts.push(Fact::StandingSet { bit: Standing::DEFAULT, on: !satisfied });
             }
             AccountChange::Close { .. } => facts.push(Fact::StandingSet { bit: Standing::CLOSED, on: true }),
-            AccountChange::Flag { name, set, .. } => facts.extend(flag(account, name, *set)?),
+            AccountChange::Flag { name, set, .. } => self.flag(account, name, *set, &mut facts)?,
             AccountChange::Update(update) => {
                 return self.update(account, update, (event, record), now, facts);
             }
         }
         Ok(Decision { outcome: None, change: change(Cow::Borrowed(event.account.as_str()), facts) })
+    }
+
+    /// The facts of a flag. A blocking one always finds room: where the account has as many as it may, the weakest goes.
+    fn flag(
+        &self,
+        account: &Account,
+        name: &str,
+        on: bool,
+        facts: &mut SmallVec<[Fact; 3]>,
+    ) -> Result<(), Refusal> {
+        if !fits(name) {
+            return refuse(INVALID, "flag.name is blank or longer than 100 characters");
+        }
+        if let Some(bit) = Standing::of_flag(name) {
+            facts.push(Fact::StandingSet { bit, on });
+            return Ok(());
+        }
+        let flags = account.flags();
+        if on && flags.len() >= limits::FLAGS_MAX && !flags.iter().any(|flag| **flag == *name) {
+            let effect = |name: &str| self.parameters.strongest_flag_effect(name);
+            let weakest = flags.iter().min_by_key(|flag| effect(flag));
+            match weakest
+                .filter(|weakest| effect(name) == FlagEffect::Block && effect(weakest) < FlagEffect::Block)
+            {
+                Some(weakest) => facts.push(Fact::FlagSet { name: weakest.clone(), on: false }),
+                None => {
+                    let most = limits::FLAGS_MAX;
+                    return refuse(INVALID, format!("the account has {most} flags: clear one first"));
+                }
+            }
+        }
+        facts.push(Fact::FlagSet { name: name.into(), on });
+        Ok(())
     }
 
     fn update<'a>(
@@ -211,20 +245,6 @@ fn in_range(account: &Account, amount: Amount) -> Result<Amount, Refusal> {
         Some(_) => Ok(amount),
         None => refuse(INVALID, "the balance would leave 18 digits"),
     }
-}
-
-fn flag(account: &Account, name: &str, on: bool) -> Result<Option<Fact>, Refusal> {
-    if !fits(name) {
-        return refuse(INVALID, "flag.name is blank or longer than 100 characters");
-    }
-    if let Some(bit) = Standing::of_flag(name) {
-        return Ok(Some(Fact::StandingSet { bit, on }));
-    }
-    if on && account.flags().len() >= limits::FLAGS_MAX && !account.flags().iter().any(|flag| **flag == *name)
-    {
-        return refuse(INVALID, format!("the account has {} flags: clear one first", limits::FLAGS_MAX));
-    }
-    Ok(Some(Fact::FlagSet { name: name.into(), on }))
 }
 
 fn patch(update: &Update) -> Result<Patch, Refusal> {

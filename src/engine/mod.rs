@@ -121,7 +121,7 @@ impl Engine {
     }
 
     fn not_evaluated<'a>(&'a self, record: &Record<'a>, digest: u64, findings: Vec<Finding>) -> Outcome<'a> {
-        let messages = self.messages(findings, Language::En);
+        let messages = self.messages(findings, Language::En, None);
         self.outcome(record, record.transaction_id(digest, 0), Verdict::NotEvaluated, messages)
     }
 
@@ -156,13 +156,18 @@ impl Engine {
         }
     }
 
-    /// Findings as messages, with the customer's text.
-    fn messages(&self, findings: Vec<Finding>, language: Language) -> Vec<Message> {
+    /// Findings as messages, with the customer's text as it is read in the country.
+    fn messages(
+        &self,
+        findings: Vec<Finding>,
+        language: Language,
+        country: Option<CountryCode>,
+    ) -> Vec<Message> {
         findings
             .into_iter()
             .map(|finding| Message {
                 kind: finding.kind,
-                customer_message: self.texts.of(finding.code.as_str(), language),
+                customer_message: self.texts.of(finding.code.as_str(), language, country),
                 code: finding.code,
                 message: cut(finding.message, limits::MESSAGE_CHARS_MAX),
                 action: finding.action,

@@ -50,7 +50,8 @@ impl Engine {
         let accepted = end == End::Granted && !closed && account.balance.plus(hold.posts).is_some();
         let verdict = if accepted { Verdict::Accepted } else { Verdict::Rejected };
         let finding = if end == End::Granted && !accepted { no_longer(closed) } else { ending(end, hold) };
-        let mut outcome = self.outcome(record, id, verdict, self.messages(vec![finding], hold.language));
+        let mut outcome =
+            self.outcome(record, id, verdict, self.messages(vec![finding], hold.language, account.country));
         outcome.account_number = Cow::Owned(account.number.to_string());
         outcome.account_transaction_id =
             hold.account_transaction_id.as_deref().map(|id| Cow::Owned(id.to_owned()));

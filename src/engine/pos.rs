@@ -17,49 +17,47 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// Why an account's state is not here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unavailable {
-    /// Its key belongs on another partition.
-    Elsewhere,
+    /// Its key belongs on another partition: which one, and by what.
+    Elsewhere(String),
     /// It is unknown, and no further account opens by itself.
     NoRoom,
 }
 
-impl Unavailable {
-    /// For the merchant: nothing of partitions and bounds.
-    const fn message(self) -> &'static str {
-        match self {
-            Self::Elsewhere => {
-                "the account's state is not here: the sender put the record on another partition than its key belongs to"
-            }
-            Self::NoRoom => {
-                "the account is unknown, and no further account is opened by itself: an account event must open it"
-            }
-        }
-    }
-}
-
 impl Engine {
-    /// Check 22: the answer to an event whose account's state is not here. Nothing changes, no time passes.
+    /// Check 22: the answer to an event whose account's state is not here. Nothing changes, no time passes. Partitions and
+    /// bounds are told in the detail alone.
     #[must_use]
     pub fn unavailable<'a>(
         &'a self,
         event: &'a PosEvent<'a>,
         record: &Record<'a>,
-        why: Unavailable,
+        why: &Unavailable,
     ) -> Outcome<'a> {
-        let message = why.message().to_owned();
+        let message = "the account's state is not available: nothing at the till can mend that".to_owned();
+        let detail = match why {
+            Unavailable::Elsewhere(misplaced) => misplaced.clone(),
+            Unavailable::NoRoom => format!(
+                "the account is unknown, and the partition has {} accounts, beyond which none opens by itself: an account \
+                 event must open it",
+                self.accounts_max(event)
+            ),
+        };
         let finding = Finding::new(Check::StateUnavailable, Effect::NotEvaluated, message);
-        self.unjudged(event, record, vec![finding.at("accountNumber")])
+        self.unjudged(event, record, vec![finding.at("accountNumber").detailed(detail)])
+    }
+
+    /// Accounts that a partition may have, those apart that account events open.
+    fn accounts_max(&self, event: &PosEvent<'_>) -> usize {
+        self.parameters_of(event).account.open_max.min(limits::ACCOUNTS_PER_PARTITION_MAX)
     }
 
     /// Whether the account of the event is there, or one may open by itself, or none ever does so.
     #[must_use]
     pub fn has_room(&self, state: &PartitionState, event: &SoundEvent<'_>) -> bool {
-        let parameters = &self.parameters_of(event.event).account;
-        let most = parameters.open_max.min(limits::ACCOUNTS_PER_PARTITION_MAX);
-        parameters.unknown == UnknownAccount::Reject
-            || state.accounts().len() < most
+        self.parameters_of(event.event).account.unknown == UnknownAccount::Reject
+            || state.accounts().len() < self.accounts_max(event.event)
             || state.accounts().slot(event.account_number).is_some()
     }
 
@@ -70,7 +68,7 @@ impl Engine {
         findings: Vec<Finding>,
     ) -> Outcome<'a> {
         let language = event.conversation_language.value().unwrap_or(Language::En);
-        let messages = self.messages(findings, language);
+        let messages = self.messages(findings, language, event.country_code.value());
         let id = record.transaction_id(Digest::of(event).content, 0);
         let mut outcome = self.outcome(record, id, Verdict::NotEvaluated, messages);
         describe(&mut outcome, event);
@@ -167,12 +165,16 @@ impl Engine {
             account.filter(|_| first.flags.has_answer()).and_then(|account| account.answer(first.id));
         let mut messages: Vec<Message> = stored
             .map(|answer| {
-                answer.messages.iter().filter_map(|message| self.recall(message, event.language)).collect()
+                answer
+                    .messages
+                    .iter()
+                    .filter_map(|message| self.recall(message, event.language, Some(event.country)))
+                    .collect()
             })
             .unwrap_or_default();
         let mut note = repeat::same(first);
         note.action = messages.iter().map(|message| message.action).max().unwrap_or(ActionCode::Unavailable);
-        messages.extend(self.messages(vec![note], event.language));
+        messages.extend(self.messages(vec![note], event.language, Some(event.country)));
         let id = record.transaction_id(digest.content, 0);
         let mut outcome = self.outcome(record, id, first.flags.verdict(), messages);
         describe(&mut outcome, event.event);
@@ -185,12 +187,17 @@ impl Engine {
     }
 
     /// A stored message, as it was said.
-    fn recall(&self, stored: &StoredMessage, language: Language) -> Option<Message> {
+    fn recall(
+        &self,
+        stored: &StoredMessage,
+        language: Language,
+        country: Option<CountryCode>,
+    ) -> Option<Message> {
         Some(Message {
             kind: *MessageType::ALL.get(usize::from(stored.kind))?,
             code: stored.code.clone(),
             message: stored.message.to_string(),
-            customer_message: self.texts.of(stored.code.as_str(), language),
+            customer_message: self.texts.of(stored.code.as_str(), language, country),
             action: *ActionCode::ALL.get(usize::from(stored.action))?,
             field: stored.field.as_deref().map(str::to_owned),
             detail: None,
@@ -212,7 +219,8 @@ impl Engine {
         if keeps {
             judged.remember(verdict, &findings, self.memory, &mut facts);
         }
-        let mut outcome = self.outcome(record, id, verdict, self.messages(findings, event.language));
+        let mut outcome =
+            self.outcome(record, id, verdict, self.messages(findings, event.language, Some(event.country)));
         describe(&mut outcome, event.event);
         let (mut balance, mut available) = (account.balance, account.available());
         if verdict == Verdict::Accepted

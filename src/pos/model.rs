@@ -96,8 +96,9 @@ impl Pos {
                 return Ok(());
             }
         };
-        if keyed.misplaced.is_some() {
-            publisher.publish_unjudged(engine.unavailable(&event, &at, Unavailable::Elsewhere), effects);
+        if let Some(misplaced) = &keyed.misplaced {
+            let why = Unavailable::Elsewhere(misplaced.to_string());
+            publisher.publish_unjudged(engine.unavailable(&event, &at, &why), effects);
             return Ok(());
         }
         let sound = match engine.read(&event, &at) {
@@ -108,7 +109,7 @@ impl Pos {
             }
         };
         if !engine.has_room(effects.state(), &sound) {
-            publisher.publish_unjudged(engine.unavailable(&event, &at, Unavailable::NoRoom), effects);
+            publisher.publish_unjudged(engine.unavailable(&event, &at, &Unavailable::NoRoom), effects);
             return Ok(());
         }
         let now = engine.time_with(effects.state(), &sound, &at);

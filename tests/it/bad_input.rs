@@ -331,6 +331,7 @@ proptest! {
         for message in published.outcomes.iter().flat_map(|outcome| &outcome.messages) {
             assert_visible(&message.message);
             assert_visible(message.field.as_deref().unwrap_or_default());
+            assert_visible(message.detail.as_deref().unwrap_or_default());
         }
         for (_, _, why) in &published.dead_letters {
             assert_visible(why);
@@ -357,6 +358,7 @@ proptest! {
         published.feed(&mut partition, &Fed::pos(0, "A", GOOD));
         for message in published.outcomes.iter().flat_map(|outcome| &outcome.messages) {
             assert_visible(&message.message);
+            assert_visible(message.detail.as_deref().unwrap_or_default());
         }
         for (_, _, why) in &published.dead_letters {
             assert_visible(why);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use tillgate::checks::account::UnknownAccount;
+use tillgate::checks::catalogue::MEANINGS;
 use tillgate::checks::{Check, Effect, ParameterSet};
 use tillgate::config::{self, Faults, Settings, Sources, read_ruleset};
 use tillgate::domain::enums::{CountryCode, Currency, Language};
@@ -162,7 +163,8 @@ fn canonical_text_depends_on_values_and_not_on_their_spelling() {
     ] {
         assert_ne!(text(&[other]), defaults, "{other}");
     }
-    let lines: Vec<&str> = defaults.lines().collect();
+    let mut lines: Vec<&str> = defaults.lines().collect();
+    assert_eq!(lines.remove(0), format!("catalogue = {}", MEANINGS.len()));
     assert!(lines.is_sorted() && lines.contains(&"checks.basket.line_tolerance = 0.02"));
     assert!(lines.iter().any(|line| line.starts_with("texts.SV.pos.item.gross = ")));
     assert!(lines.iter().all(|line| line.starts_with("checks.") || line.starts_with("texts.")));
@@ -182,11 +184,11 @@ fn texts_are_complete_and_can_be_replaced_by_language() {
     let folder = english(|text| text.replace("\"500\" = \"", "\"500\" = \"Oh dear. "));
     let settings = set(&[&format!("texts.dir={}", folder.path().display())]).unwrap();
     let defaults = set(&[]).unwrap();
-    assert!(settings.texts.of("500", Language::En).unwrap().starts_with("Oh dear. "));
-    assert_eq!(settings.texts.of("500", Language::Se), defaults.texts.of("500", Language::Sv));
+    assert!(settings.texts.of("500", Language::En, None).unwrap().starts_with("Oh dear. "));
+    assert_eq!(settings.texts.of("500", Language::Se, None), defaults.texts.of("500", Language::Sv, None));
     assert_ne!(settings.canonical_text(), defaults.canonical_text());
     for code in Check::codes() {
-        assert!(defaults.texts.of(code, Language::Fi).is_some(), "{code}");
+        assert!(defaults.texts.of(code, Language::Fi, None).is_some(), "{code}");
     }
 }
 
@@ -250,7 +252,7 @@ fn a_kept_ruleset_that_this_program_would_read_otherwise_is_refused() {
             "is read otherwise than it was written",
         ),
         (text.replace(&format!("{gross}\n"), ""), "no text for code pos.item.gross"),
-        (format!("kafka.workers = 4\n{text}"), "is no line of a ruleset"),
+        (format!("{text}kafka.workers = 4\n"), "is no line of a ruleset"),
         (format!("{text}texts.XX.pos.item.gross = \"a\"\n"), "is no text of a language"),
     ] {
         let refused = read_ruleset("kept", &altered).unwrap_err().to_string();

@@ -8,6 +8,7 @@
 mod admin;
 mod architecture;
 mod archive;
+mod audiences;
 mod bad_input;
 mod baskets;
 mod bounds;

@@ -412,11 +412,13 @@ fn the_account_of_a_broken_till_fits_into_a_journal_record() {
     assert!(published.outcomes.iter().all(|said| said.messages.len() > 40));
     let longest = log.records.iter().map(Vec::len).max();
     assert!(longest <= Some(most), "{longest:?} bytes of {most}");
-    // The last answers are still there, word for word.
+    // The last answers are still there, word for word but for what only analysts read.
     let again = Fed { offset: 100, ..Fed::pos(0, "A", broken_till(99)) };
     published.feed(&mut live, &again);
     let (first, repeat) = (&published.outcomes[99], &published.outcomes[100]);
-    assert_eq!(repeat.messages[..first.messages.len()], first.messages[..]);
+    let mut told = first.messages.clone();
+    told.iter_mut().for_each(|message| message.detail = None);
+    assert_eq!(repeat.messages[..told.len()], told[..]);
     assert_eq!(repeat.codes().last(), Some(&"pos.idempotency.repeat"));
 }
 
