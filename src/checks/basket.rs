@@ -1,23 +1,36 @@
-//! Group basket (checks 8-12): do the lines add up to the totals? All arithmetic is exact.
+//! Group basket (checks 8-12): do the lines add up to the totals? All arithmetic is exact, and what a difference may be
+//! follows from the figures: one that is stated with some decimals stands for all values that round to it.
+//!
+//! Written once, for any [`Number`]: receipts as they are run on machine words and allocate nothing, the rest on numbers
+//! without a bound.
+
+mod line;
+mod tax;
+mod totals;
 
 use super::Context;
-use super::catalogue::Check;
-use super::findings::{Effect, Finding, Findings, Rule};
-use crate::domain::decimal::Rounding;
-use crate::domain::pos_event::PosItem;
-use crate::domain::{Decimal, Exact, Field};
+use super::findings::{Findings, Rule};
+use crate::domain::pos_event::PosEvent;
+use crate::domain::{Decimal, Exact, Field, Number, Wide};
+use line::Line;
+use std::fmt;
+use totals::Sums;
 
 /// `checks.basket`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameters {
     /// `item_amounts`: what netAmount and taxAmount of a line are.
     pub item_amounts: ItemAmounts,
-    /// `line_tolerance`: a line may differ by up to this much.
-    pub line_tolerance: Exact,
+    /// `line_tolerance`: what a line may differ by, in checks 8 and 9.
+    pub line_tolerance: Tolerance,
     /// `total_tolerance`: a total that differs by this much or more fails.
-    pub total_tolerance: Exact,
+    pub total_tolerance: Tolerance,
+    /// `tax_tolerance`: what totalTax may differ by.
+    pub tax_tolerance: Tolerance,
     /// `discount_tax`: what a discount does to the tax of its line.
     pub discount_tax: DiscountTax,
+    /// `tax_above_total`: whether totalTax may be above totalAmount.
+    pub tax_above_total_allowed: bool,
     /// `item_gross`
     pub item_gross: Rule,
     /// `item_unit`
@@ -26,6 +39,8 @@ pub struct Parameters {
     pub total_amount: Rule,
     /// `total_tax`
     pub total_tax: Rule,
+    /// `tax_unchecked`
+    pub tax_unchecked: Rule,
     /// `items_none`
     pub items_none: Rule,
 }
@@ -42,191 +57,121 @@ pub enum ItemAmounts {
 /// What a discount does to the tax of its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiscountTax {
-    /// Nothing: the tax is taken as stated.
-    None,
+    /// Either of the two, but the same on the whole receipt.
+    Either,
     /// The tax shrinks with the amount: tax x gross / undiscounted amount.
     Scaled,
+    /// Nothing: the tax is taken as stated.
+    None,
 }
 
-/// Decimals that a scaled tax is rounded to, half up.
-const SCALED_TAX_DECIMALS: u8 = 6;
+/// What a sum may differ by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tolerance {
+    /// What rounding can explain.
+    Rounding,
+    /// A fixed amount, in major units.
+    Amount(Exact),
+}
+
+/// What a total may not differ by where rounding decides: a whole cent.
+const CENT: Exact = Exact::of_cents(1);
+/// What a line may differ by where a figure of it needs rounding.
+const TWO_CENTS: Exact = Exact::of_cents(2);
+/// Half a unit of what is charged.
+const HALF_CENT: Exact = Exact(CENT.0 / 2);
 
 /// Checks 8 to 12.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let parameters = &context.parameters.basket;
     let event = context.event.event;
     if event.items.is_empty() {
-        no_items(context, findings);
+        totals::no_items(event, parameters, findings);
         return;
     }
-    let mut gross_sum = Some(Exact::ZERO);
-    let mut tax_sum = Some(Exact::ZERO);
-    let mut taxes_stated = true;
+    let mut found = Findings::default();
+    if judge::<Exact>(event, parameters, &mut found).is_none() {
+        found = judge_wide(event, parameters);
+    }
+    for finding in found.into_vec() {
+        findings.add(finding);
+    }
+}
+
+/// The same for a receipt that has a figure too long for machine words.
+#[cold]
+fn judge_wide(event: &PosEvent<'_>, parameters: &Parameters) -> Findings {
+    let mut found = Findings::default();
+    let fits = judge::<Wide>(event, parameters, &mut found);
+    debug_assert!(fits.is_some(), "there is room for every figure");
+    found
+}
+
+/// Checks 8 to 11; nothing where a figure does not fit.
+fn judge<N: Number>(event: &PosEvent<'_>, parameters: &Parameters, found: &mut Findings) -> Option<()> {
+    let mut sums = Sums::<N>::new();
     for (place, item) in event.items.iter().enumerate() {
-        let line = Line::of(item, parameters);
+        let line = Line::of(item)?;
         if parameters.item_gross.enabled {
-            item_gross(place, item, &line, parameters, findings);
+            line.check_gross(place, item, parameters, found);
         }
         if parameters.item_unit.enabled {
-            item_unit(place, item, &line, parameters, findings);
+            line.check_unit(place, item, parameters, found);
         }
-        gross_sum = gross_sum.zip(line.gross).and_then(|(sum, gross)| sum.plus(gross));
-        taxes_stated &= !item.tax_amount.is_absent();
-        tax_sum = tax_sum.zip(line.tax).and_then(|(sum, tax)| sum.plus(tax));
+        sums.add(place, &line, parameters.item_amounts);
     }
     if parameters.total_amount.enabled {
-        let what = Total { check: Check::TotalAmount, field: "totalAmount", of: "grossAmount of the lines" };
-        what.compare(&event.total_amount, gross_sum, parameters.total_amount.effect, parameters, findings);
+        sums.check_amount(event, parameters, found)?;
     }
-    if parameters.total_tax.enabled && taxes_stated {
-        let of = match parameters.item_amounts {
-            ItemAmounts::Unit => "taxAmount x quantity of the lines",
-            ItemAmounts::Line => "taxAmount of the lines",
-        };
-        let what = Total { check: Check::TotalTax, field: "totalTax", of };
-        what.compare(&event.total_tax, tax_sum, parameters.total_tax.effect, parameters, findings);
+    if parameters.total_tax.enabled {
+        sums.check_tax(event, parameters, found)?;
     }
+    Some(())
 }
 
-/// Check 12: totals, but nothing to add up.
-fn no_items(context: &Context<'_>, findings: &mut Findings) {
-    let rule = context.parameters.basket.items_none;
-    let event = context.event.event;
-    let stated = |total: &Field<'_, Decimal>| total.value().is_some_and(|total| !total.is_zero());
-    if rule.enabled && (stated(&event.total_amount) || stated(&event.total_tax)) {
-        let message = "the event has totals but no items to hold them against".to_owned();
-        findings.add(Finding::new(Check::ItemsNone, rule.effect, message).at("items"));
-    }
-}
-
-/// The amounts of a line; none where one is out of range.
-struct Line {
-    /// unitPrice x quantity - discount.
-    expected_gross: Option<Exact>,
-    /// grossAmount as stated, otherwise as expected.
-    gross: Option<Exact>,
-    /// Tax of the whole line.
-    tax: Option<Exact>,
-}
-
-impl Line {
-    fn of(item: &PosItem<'_>, parameters: &Parameters) -> Self {
-        let quantity = item.quantity.value().unwrap_or(Decimal::ZERO);
-        let price = item.unit_price.value().unwrap_or(Decimal::ZERO);
-        let discount = item.discount.value().map_or(Some(Exact::ZERO), Decimal::exact);
-        let full = Exact::product(price, quantity);
-        let expected_gross = full.zip(discount).and_then(|(full, discount)| full.minus(discount));
-        let gross = item.gross_amount.value().map_or(expected_gross, Decimal::exact);
-        let stated_tax = item.tax_amount.value().unwrap_or(Decimal::ZERO);
-        let tax = match parameters.item_amounts {
-            ItemAmounts::Unit => Exact::product(stated_tax, quantity),
-            ItemAmounts::Line => stated_tax.exact(),
-        };
-        let discounted = item.discount.value().is_some_and(|discount| !discount.is_zero());
-        let tax = match (parameters.discount_tax, full, expected_gross) {
-            (DiscountTax::Scaled, Some(full), Some(gross)) if discounted && full != Exact::ZERO => {
-                tax.and_then(|tax| tax.scaled(gross, full, SCALED_TAX_DECIMALS, Rounding::HalfUp))
-            }
-            _ => tax,
-        };
-        Self { expected_gross, gross, tax }
+/// Whether two sums that differ by `difference` agree: by at most `surely`, which rounding always explains, or by what
+/// `allowed` says, which takes longer.
+#[inline]
+fn agree<N: Number>(
+    difference: &N,
+    tolerance: Tolerance,
+    surely: Exact,
+    allowed: impl FnOnce() -> N,
+) -> bool {
+    match tolerance {
+        Tolerance::Amount(amount) => *difference <= N::amount(amount),
+        Tolerance::Rounding => *difference <= N::amount(surely) || *difference <= allowed(),
     }
 }
 
-/// Check 8: grossAmount = unitPrice x quantity - discount.
-fn item_gross(
-    place: usize,
-    item: &PosItem<'_>,
-    line: &Line,
-    parameters: &Parameters,
-    findings: &mut Findings,
-) {
-    let Some(stated) = item.gross_amount.value() else { return };
-    let difference = line.gross.zip(line.expected_gross).and_then(|(found, expected)| found.minus(expected));
-    if difference.is_some_and(|difference| difference.abs() <= parameters.line_tolerance) {
-        return;
+/// A figure that may be absent, which counts as 0.
+fn stated(figure: &Field<'_, Decimal>) -> Decimal {
+    figure.value().unwrap_or(Decimal::ZERO)
+}
+
+/// A number with at most twelve decimals, as many as a product of two prices has; the rest is cut off.
+fn short(number: &impl fmt::Display) -> String {
+    let mut text = number.to_string();
+    if let Some(point) = text.find('.') {
+        text.truncate(point + 13);
     }
-    let (quantity, price) = (plain(&item.quantity), plain(&item.unit_price));
-    let discount = item.discount.value().unwrap_or(Decimal::ZERO);
-    let message = match (line.expected_gross, difference) {
-        (Some(expected), Some(difference)) => format!(
-            "line {}: grossAmount is {stated}, expected {expected} (unitPrice {price} x quantity {quantity} - discount {discount}), difference {difference}",
-            place + 1
-        ),
-        _ => format!(
-            "line {}: grossAmount is {stated}, but unitPrice {price} x quantity {quantity} is out of range",
-            place + 1
-        ),
-    };
-    findings.add(
-        Finding::new(Check::ItemGross, parameters.item_gross.effect, message)
-            .at(format!("items[{place}].grossAmount")),
-    );
+    text
 }
 
-/// Check 9: unitPrice = netAmount + taxAmount of one item, or grossAmount = both of the line.
-fn item_unit(
-    place: usize,
-    item: &PosItem<'_>,
-    line: &Line,
-    parameters: &Parameters,
-    findings: &mut Findings,
-) {
-    let (Some(net), Some(tax)) = (item.net_amount.value(), item.tax_amount.value()) else { return };
-    let (field, found) = match parameters.item_amounts {
-        ItemAmounts::Unit => ("unitPrice", item.unit_price.value().and_then(Decimal::exact)),
-        ItemAmounts::Line => ("grossAmount", line.gross),
-    };
-    let expected = net.exact().zip(tax.exact()).and_then(|(net, tax)| net.plus(tax));
-    let difference = found.zip(expected).and_then(|(found, expected)| found.minus(expected));
-    if difference.is_some_and(|difference| difference.abs() <= parameters.line_tolerance) {
-        return;
+/// Expected and found, as merchants read it.
+struct Compared<'a, N: Number> {
+    found: &'a N,
+    expected: &'a N,
+    /// What `expected` is made of.
+    made_of: &'a str,
+}
+
+impl<N: Number> Compared<'_, N> {
+    fn write(&self, what: &str, allowed: impl fmt::Display) -> String {
+        let (found, expected) = (short(self.found), short(self.expected));
+        let (made_of, difference) = (self.made_of, short(&self.found.minus(self.expected)));
+        format!(
+            "{what} is {found}, expected {expected} ({made_of}), difference {difference}, allowed {allowed}"
+        )
     }
-    let message = match (found, expected, difference) {
-        (Some(found), Some(expected), Some(difference)) => format!(
-            "line {}: {field} is {found}, expected {expected} (netAmount {net} + taxAmount {tax}), difference {difference}",
-            place + 1
-        ),
-        _ => format!("line {}: {field} is out of range (netAmount {net}, taxAmount {tax})", place + 1),
-    };
-    findings.add(
-        Finding::new(Check::ItemUnit, parameters.item_unit.effect, message)
-            .at(format!("items[{place}].{field}")),
-    );
-}
-
-/// Checks 10 and 11: a total against the sum of its lines.
-struct Total {
-    check: Check,
-    field: &'static str,
-    of: &'static str,
-}
-
-impl Total {
-    fn compare(
-        &self,
-        stated: &Field<'_, Decimal>,
-        sum: Option<Exact>,
-        effect: Effect,
-        parameters: &Parameters,
-        findings: &mut Findings,
-    ) {
-        let Some(stated) = stated.value() else { return };
-        let difference = stated.exact().zip(sum).and_then(|(stated, sum)| stated.minus(sum));
-        if difference.is_some_and(|difference| difference.abs() < parameters.total_tolerance) {
-            return;
-        }
-        let (field, of) = (self.field, self.of);
-        let message = match (sum, difference) {
-            (Some(sum), Some(difference)) => {
-                format!("{field} is {stated}, expected {sum} (sum of {of}), difference {difference}")
-            }
-            _ => format!("{field} is {stated}, but the sum of {of} is out of range"),
-        };
-        findings.add(Finding::new(self.check, effect, message).at(field));
-    }
-}
-
-fn plain(number: &Field<'_, Decimal>) -> Decimal {
-    number.value().unwrap_or(Decimal::ZERO)
 }

@@ -10,8 +10,7 @@ use crate::domain::enums::{ActionCode, CategoryType, CountryCode, Currency, Even
 use crate::domain::pos_event::{PosEvent, PosItem, Text};
 use crate::domain::record::RecordTime;
 use crate::domain::visible::excerpt;
-use crate::domain::{Amount, Decimal, Exact, Field, limits};
-use std::fmt::Display;
+use crate::domain::{Amount, Decimal, Exact, Field, Number, Wide, limits};
 
 /// `checks.form`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +31,9 @@ pub struct Parameters {
     pub decimals: bool,
     /// `decimals.totals`
     pub total_decimals: u8,
-    /// `decimals.items`
+    /// `decimals.charged`, of gross amounts and discounts.
+    pub charged_decimals: u8,
+    /// `decimals.items`, of all else of a line.
     pub item_decimals: u8,
     /// `quantity.enabled`
     pub quantity: bool,
@@ -181,18 +182,19 @@ impl Form<'_> {
             }
             self.text_length(text, max, || format!("items[{line}].{name}"));
         }
-        for (name, number, required) in [
-            ("quantity", &item.quantity, true),
-            ("unitPrice", &item.unit_price, true),
-            ("netAmount", &item.net_amount, false),
-            ("taxAmount", &item.tax_amount, false),
-            ("discount", &item.discount, false),
-            ("grossAmount", &item.gross_amount, false),
+        let (items, charged) = (self.parameters.item_decimals, self.parameters.charged_decimals);
+        for (name, number, required, decimals) in [
+            ("quantity", &item.quantity, true, items),
+            ("unitPrice", &item.unit_price, true, items),
+            ("netAmount", &item.net_amount, false, items),
+            ("taxAmount", &item.tax_amount, false, items),
+            ("discount", &item.discount, false, charged),
+            ("grossAmount", &item.gross_amount, false, charged),
         ] {
             if required && number.is_absent() {
                 self.missing(&format!("items[{line}].{name}"));
             }
-            self.number(number, self.parameters.item_decimals, || format!("items[{line}].{name}"));
+            self.number(number, decimals, || format!("items[{line}].{name}"));
         }
         if self.parameters.quantity {
             self.quantity(line, item, event_type);
@@ -304,19 +306,19 @@ impl Form<'_> {
         let fault = match (event_type, &sound.event.total_amount) {
             (EventType::Info | EventType::Unrecognized, _) => None,
             (_, Field::Absent) => Some(format!("totalAmount is missing, which eventType {event_type} needs")),
-            (EventType::Withdrawal | EventType::WithdrawalCorrection, _)
-                if sound.total.is_negative() || sound.total.is_zero() =>
-            {
+            (
+                EventType::Withdrawal
+                | EventType::WithdrawalCorrection
+                | EventType::WithdrawalCommission
+                | EventType::Interest,
+                _,
+            ) if sound.total.is_negative() || sound.total.is_zero() => {
                 Some(format!("totalAmount {} is not above 0, as eventType {event_type} needs", sound.total))
             }
-            (EventType::Purchase | EventType::WithdrawalCommission | EventType::Interest, _)
-                if sound.total.is_negative() =>
-            {
-                Some(format!(
-                    "totalAmount {} is below 0, which eventType {event_type} cannot be",
-                    sound.total
-                ))
-            }
+            (EventType::Purchase, _) if sound.total.is_negative() => Some(format!(
+                "totalAmount {} is below 0, which eventType {event_type} cannot be",
+                sound.total
+            )),
             _ => None,
         };
         if let Some(message) = fault {
@@ -345,34 +347,35 @@ impl Form<'_> {
             self.find(Check::Quantity, 0, &format!("items[{line}].quantity"), message);
         }
         let Some(discount) = item.discount.value().filter(|discount| !discount.is_zero()) else { return };
-        let field = format!("items[{line}].discount");
-        let (Some(full), Some(cut)) = (Exact::product(price, quantity), discount.exact()) else {
-            self.find(
-                Check::Decimals,
-                1,
-                &field,
-                format!("line {}: unitPrice x quantity is out of range", line + 1),
-            );
-            return;
-        };
         if self.parameters.excess_discount_allowed {
             return;
         }
-        if (cut.0 < 0) != (full.0 < 0) && full != Exact::ZERO {
-            self.find(
-                Check::Quantity,
-                0,
-                &field,
-                wrong_discount(line, "has another sign than its line", discount, full),
-            );
-        } else if cut.abs() > full.abs() {
-            self.find(Check::Quantity, 0, &field, wrong_discount(line, "is above its line", discount, full));
+        let judged = discount_fault::<Exact>(price, quantity, discount)
+            .or_else(|| discount_fault::<Wide>(price, quantity, discount));
+        if let Some(Some((what, full))) = judged {
+            let message =
+                format!("line {}: discount {discount} {what} (unitPrice x quantity = {full})", line + 1);
+            self.find(Check::Quantity, 0, &format!("items[{line}].discount"), message);
         }
     }
 }
 
-fn wrong_discount(line: usize, what: &str, discount: impl Display, full: Exact) -> String {
-    format!("line {}: discount {discount} {what} (unitPrice x quantity = {full})", line + 1)
+/// What is wrong with a discount other than 0, if anything, and the amount of its line; nothing where a figure does not fit.
+fn discount_fault<N: Number>(
+    price: Decimal,
+    quantity: Decimal,
+    discount: Decimal,
+) -> Option<Option<(&'static str, String)>> {
+    let full = N::product(N::figure(price)?, N::figure(quantity)?);
+    let (cut, nothing) = (N::of(N::figure(discount)?), N::zero());
+    let what = if full != nothing && (cut < nothing) != (full < nothing) {
+        "has another sign than its line"
+    } else if cut.abs() > full.abs() {
+        "is above its line"
+    } else {
+        return Some(None);
+    };
+    Some(Some((what, full.to_string())))
 }
 
 /// The symbols that a sender may use.

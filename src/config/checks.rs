@@ -7,11 +7,12 @@ use super::reader::Reader;
 use super::schema::{OVERRIDDEN, OVERRIDE, RULES, Tree};
 use super::value::Entry;
 use crate::checks::account::{FlagEffect, UnknownAccount};
+use crate::checks::basket::Tolerance;
 use crate::checks::parameters::SymbolSet;
 use crate::checks::{Effect, ParameterSet, Parameters, PerCurrency, Rule};
 use crate::checks::{account, basket, correction, form, identity, limit, repeat, sense, time, velocity};
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
-use crate::domain::{Decimal, Exact, Micros, limits};
+use crate::domain::{Decimal, Micros, limits};
 
 /// Decimals of the contract's amounts of an item.
 const ITEM_SCALE: u8 = 6;
@@ -22,6 +23,9 @@ const AMOUNT_SCALE: u8 = 4;
 /// A window can only count what is remembered; the rest of [`limits::RECENT_EVENTS_MAX`] is room for refused events.
 const VELOCITY_COUNT_MAX: usize = 500;
 const _: () = assert!(VELOCITY_COUNT_MAX < limits::RECENT_EVENTS_MAX);
+
+/// What a check does that a setting can lift.
+const REFUSE_OR_ALLOW: [(&str, bool); 2] = [("refuse", false), ("allow", true)];
 
 const ZERO: Micros = Micros(0);
 const SECOND: Micros = Micros(1_000_000);
@@ -144,7 +148,6 @@ fn set(reader: &mut Reader) -> ParameterSet {
 }
 
 fn form(reader: &mut Reader) -> form::Parameters {
-    let refusals = [("refuse", false), ("allow", true)];
     form::Parameters {
         required: reader.flag("checks.form.required.enabled"),
         ask_to_reenter: reader.flag("checks.form.required.ask_to_reenter"),
@@ -154,26 +157,34 @@ fn form(reader: &mut Reader) -> form::Parameters {
         items_max: count(reader, "checks.form.length.items_max", 0, limits::ITEMS_MAX),
         decimals: reader.flag("checks.form.decimals.enabled"),
         total_decimals: reader.integer("checks.form.decimals.totals", 0..=AMOUNT_SCALE),
+        charged_decimals: reader.integer("checks.form.decimals.charged", 0..=ITEM_DECIMALS_MAX),
         item_decimals: reader.integer("checks.form.decimals.items", 0..=ITEM_DECIMALS_MAX),
         quantity: reader.flag("checks.form.quantity.enabled"),
         returns_allowed: reader
             .choice("checks.form.quantity.returns", &[("allow", true), ("corrections_only", false)]),
-        excess_discount_allowed: reader.choice("checks.form.quantity.excess_discount", &refusals),
+        excess_discount_allowed: reader.choice("checks.form.quantity.excess_discount", &REFUSE_OR_ALLOW),
     }
 }
 
 fn basket(reader: &mut Reader) -> basket::Parameters {
-    let taxes = [("none", basket::DiscountTax::None), ("scaled", basket::DiscountTax::Scaled)];
+    let taxes = [
+        ("either", basket::DiscountTax::Either),
+        ("scaled", basket::DiscountTax::Scaled),
+        ("none", basket::DiscountTax::None),
+    ];
     let item_amounts = [("unit", basket::ItemAmounts::Unit), ("line", basket::ItemAmounts::Line)];
     basket::Parameters {
         item_amounts: reader.choice("checks.basket.item_amounts", &item_amounts),
         line_tolerance: tolerance(reader, "checks.basket.line_tolerance", 0),
         total_tolerance: tolerance(reader, "checks.basket.total_tolerance", 1),
+        tax_tolerance: tolerance(reader, "checks.basket.tax_tolerance", 0),
         discount_tax: reader.choice("checks.basket.discount_tax", &taxes),
+        tax_above_total_allowed: reader.choice("checks.basket.tax_above_total", &REFUSE_OR_ALLOW),
         item_gross: rule(reader, "checks.basket.item_gross"),
         item_unit: rule(reader, "checks.basket.item_unit"),
         total_amount: rule(reader, "checks.basket.total_amount"),
         total_tax: rule(reader, "checks.basket.total_tax"),
+        tax_unchecked: rule(reader, "checks.basket.tax_unchecked"),
         items_none: rule(reader, "checks.basket.items_none"),
     }
 }
@@ -299,11 +310,12 @@ fn amounts(reader: &mut Reader, path: &str) -> PerCurrency {
     amounts
 }
 
-/// An amount from `millionths` of the major unit to 1000 of it.
-fn tolerance(reader: &mut Reader, key: &str, millionths: i128) -> Exact {
+/// What rounding explains, or an amount from `millionths` of the major unit to 1000 of it.
+fn tolerance(reader: &mut Reader, key: &str, millionths: i128) -> Tolerance {
     let bound = |units: i128| Decimal::new(units, ITEM_SCALE).unwrap_or(Decimal::ZERO);
     let range = bound(millionths)..=bound(1_000_000_000);
-    reader.decimal(key, range, ITEM_SCALE).exact().unwrap_or_default()
+    let amount = reader.decimal_or(key, "rounding", range, ITEM_SCALE);
+    amount.map_or(Tolerance::Rounding, |amount| Tolerance::Amount(amount.exact().unwrap_or_default()))
 }
 
 fn count(reader: &mut Reader, key: &str, least: u32, most: usize) -> usize {

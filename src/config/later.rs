@@ -25,7 +25,14 @@ pub struct Later {
 }
 
 /// The parameters that came later. A line is added here with each, and never altered.
-const PARAMETERS: &[(&str, &str)] = &[];
+const PARAMETERS: &[(&str, &str)] = &[
+    // With 0.2.
+    ("checks.basket.tax_above_total", "\"allow\""),
+    ("checks.basket.tax_tolerance", "0.01"),
+    ("checks.basket.tax_unchecked.enabled", "false"),
+    ("checks.basket.tax_unchecked.outcome", "\"note\""),
+    ("checks.form.decimals.charged", "6"),
+];
 
 /// What the line with the version of the catalogue begins with; a ruleset without it is of the first one.
 pub const CATALOGUE: &str = "catalogue";

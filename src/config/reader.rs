@@ -155,6 +155,25 @@ impl<'a> Reader<'a> {
         value
     }
 
+    /// An exact number as [`Self::decimal`] reads it, or nothing where `word` stands in its place.
+    pub fn decimal_or(
+        &mut self,
+        key: &str,
+        word: &str,
+        range: RangeInclusive<Decimal>,
+        decimals: u8,
+    ) -> Option<Decimal> {
+        if !matches!(self.tree.get(key).map(|entry| &entry.leaf.value), Some(Value::Text(_))) {
+            return Some(self.decimal(key, range, decimals));
+        }
+        let text = self.text(key);
+        if text != word {
+            let remedy = format!("write \"{word}\", or an amount without quotes, such as 0.02");
+            self.refuse(key, format!("is {text:?}, which is no amount"), remedy);
+        }
+        None
+    }
+
     /// An amount of money, not negative.
     pub fn amount(&mut self, key: &str) -> Amount {
         let range = Decimal::ZERO..=Decimal::new(99_999_999_999_999, 0).unwrap_or(Decimal::ZERO);

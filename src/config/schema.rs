@@ -62,6 +62,10 @@ pub const OPEN_MAPS: &[OpenMap] = &[
     open("checks.velocity.withdrawal_cap.day", Shape::Decimal, Names::Symbols),
 ];
 
+/// Settings that take an amount as well as the word that stands for their default.
+pub const TOLERANCES: &[&str] =
+    &["checks.basket.line_tolerance", "checks.basket.tax_tolerance", "checks.basket.total_tolerance"];
+
 /// Its sections have free names (written `*` in patterns) and all the same keys: those of the default ones.
 pub const RULES: &str = "checks.velocity.windows.rules";
 
@@ -108,7 +112,9 @@ impl Schema {
                     continue;
                 }
                 if open_map(&pattern).is_none() {
-                    shapes.insert(pattern, entry.leaf.value.shape());
+                    let is_tolerance = TOLERANCES.contains(&pattern.as_str());
+                    let shape = if is_tolerance { Shape::Tolerance } else { entry.leaf.value.shape() };
+                    shapes.insert(pattern, shape);
                 }
                 let leaf = Leaf { value: entry.leaf.value, origin: Origin::Default };
                 let key = entry.key;
@@ -333,7 +339,7 @@ mod tests {
             ("checks.override", "section"),
             ("checks.override.SE", "section"),
             ("checks.override.SE.basket", "section"),
-            ("checks.override.SE.basket.line_tolerance", "setting: a number"),
+            ("checks.override.SE.basket.line_tolerance", "setting: an amount or \"rounding\""),
             ("checks.override.SE.velocity.windows.rules.mine.amount.EUR", "open: a number"),
             ("checks.override.SE.override.NO.basket.line_tolerance", "unknown"),
             ("checks.override.SE.workers", "unknown"),

@@ -64,6 +64,8 @@ pub enum Shape {
     Section,
     /// Any of text, number and flag.
     Scalar,
+    /// A number, or a word in its place.
+    Tolerance,
     Foreign(&'static str),
 }
 
@@ -75,6 +77,7 @@ impl Shape {
             Self::Scalar => {
                 matches!(given, Self::Text | Self::Integer | Self::Decimal | Self::Flag)
             }
+            Self::Tolerance => matches!(given, Self::Text | Self::Integer | Self::Decimal),
             Self::Foreign(_) => false,
             Self::Text | Self::Integer | Self::Flag | Self::List | Self::Section => self == given,
         }
@@ -90,6 +93,7 @@ impl Shape {
             Self::List => "a list",
             Self::Section => "a section",
             Self::Scalar => "a text, a number, true or false",
+            Self::Tolerance => "an amount or \"rounding\"",
             Self::Foreign(name) => name,
         }
     }
@@ -103,6 +107,7 @@ impl Shape {
             Self::Flag => "write true or false without quotes",
             Self::List => "write a list, such as [\"a\", \"b\"]",
             Self::Section => "set one of its keys",
+            Self::Tolerance => "write \"rounding\", or an amount without quotes, such as 0.02",
             Self::Scalar | Self::Foreign(_) => "write a text in quotes, a number, true or false",
         }
     }

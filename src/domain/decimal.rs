@@ -40,6 +40,8 @@ pub enum NumberFault {
 impl Decimal {
     /// Zero.
     pub const ZERO: Self = Self(rust_decimal::Decimal::ZERO);
+    /// One.
+    pub const ONE: Self = Self(rust_decimal::Decimal::ONE);
 
     /// `units` x 10^-`scale`; nothing where that has more than 18 digits or decimals.
     #[must_use]
@@ -149,6 +151,12 @@ impl Decimal {
     #[must_use]
     pub fn is_negative(self) -> bool {
         self.units() < 0
+    }
+
+    /// Whether this value is further from zero than the other, nearer, or as far.
+    #[must_use]
+    pub fn abs_cmp(self, other: Self) -> std::cmp::Ordering {
+        self.0.abs().cmp(&other.0.abs())
     }
 
     /// Whether the value is zero.
@@ -275,8 +283,18 @@ fn digit_run(bytes: &[u8]) -> usize {
 pub(super) fn write_units(f: &mut fmt::Formatter<'_>, units: i128, scale: u8) -> fmt::Result {
     let power = POWERS[usize::from(scale)].unsigned_abs();
     let magnitude = units.unsigned_abs();
-    let (whole, mut fraction) = (magnitude / power, magnitude % power);
-    let sign = if units < 0 { "-" } else { "" };
+    write_parts(f, units < 0, magnitude / power, magnitude % power, scale)
+}
+
+/// Writes what stands in front of the point and, with `scale` digits, behind it, as [`write_units`] does.
+pub(super) fn write_parts(
+    f: &mut fmt::Formatter<'_>,
+    negative: bool,
+    whole: impl fmt::Display,
+    mut fraction: u128,
+    scale: u8,
+) -> fmt::Result {
+    let sign = if negative { "-" } else { "" };
     if scale < 2 {
         fraction *= POWERS[usize::from(2 - scale)].unsigned_abs();
     }

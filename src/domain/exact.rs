@@ -2,7 +2,7 @@
 //! exact up to 10^20 major units, far more than an amount can be. A product of `rust_decimal` rounds silently past 96
 //! bits; nothing here does.
 
-use super::decimal::{Decimal, POWERS, Rounding, divide_rounded, write_units};
+use super::decimal::{Decimal, POWERS, write_units};
 use std::fmt;
 
 /// Decimals behind the point of an [`Exact`].
@@ -18,6 +18,12 @@ pub struct Exact(pub i128);
 impl Exact {
     /// Zero.
     pub const ZERO: Self = Self(0);
+
+    /// So many hundredths of the major unit.
+    #[must_use]
+    pub const fn of_cents(cents: u32) -> Self {
+        Self(cents as i128 * POWERS[16])
+    }
 
     /// Sum; nothing on overflow.
     #[must_use]
@@ -45,42 +51,11 @@ impl Exact {
         (i128::from(a) * i128::from(b)).checked_mul(power).map(Self)
     }
 
-    /// `self` x `numerator` / `denominator`, rounded to `decimals` (at most 18) behind the point;
-    /// nothing on overflow or a denominator of zero.
-    #[must_use]
-    pub fn scaled(
-        self,
-        numerator: Self,
-        denominator: Self,
-        decimals: u8,
-        rounding: Rounding,
-    ) -> Option<Self> {
-        if denominator.0 == 0 || decimals > EXACT_SCALE {
-            return None;
-        }
-        let common = gcd(numerator.0.unsigned_abs(), denominator.0.unsigned_abs()) as i128;
-        let (mut numerator, mut denominator) = (numerator.0 / common, denominator.0 / common);
-        if denominator < 0 {
-            (numerator, denominator) = (-numerator, -denominator);
-        }
-        let unit = POWERS[usize::from(EXACT_SCALE - decimals)];
-        let quotient =
-            divide_rounded(self.0.checked_mul(numerator)?, denominator.checked_mul(unit)?, rounding);
-        quotient.checked_mul(unit).map(Self)
-    }
-
     /// Distance from zero.
     #[must_use]
     pub fn abs(self) -> Self {
         Self(self.0.abs())
     }
-}
-
-fn gcd(mut a: u128, mut b: u128) -> u128 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a.max(1)
 }
 
 /// Written as a [`Decimal`] is.
@@ -95,16 +70,6 @@ mod tests {
     use super::*;
     use num_bigint::BigInt;
     use proptest::prelude::*;
-
-    #[test]
-    fn scales_by_a_fraction_without_losing_range() {
-        let exact = |token: &str| Decimal::parse(token).unwrap().exact().unwrap();
-        let big = exact("999999999999.999999");
-        assert_eq!(big.scaled(exact("5"), exact("5"), 18, Rounding::HalfUp), Some(big));
-        let third = exact("1").scaled(exact("-1"), exact("-3"), 4, Rounding::HalfUp).unwrap();
-        assert_eq!(third.to_string(), "0.3333");
-        assert_eq!(exact("1").scaled(exact("1"), Exact::ZERO, 4, Rounding::HalfUp), None);
-    }
 
     const FIGURES: std::ops::Range<i64> = -999_999_999_999_999_999..1_000_000_000_000_000_000;
 

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use tillgate::checks::account::UnknownAccount;
+use tillgate::checks::basket::{DiscountTax, Tolerance};
 use tillgate::checks::catalogue::MEANINGS;
 use tillgate::checks::{Check, Effect, ParameterSet};
 use tillgate::config::{self, Faults, Settings, Sources, read_ruleset};
 use tillgate::domain::enums::{CountryCode, Currency, Language};
-use tillgate::domain::{Amount, Decimal, Exact, Micros};
+use tillgate::domain::{Amount, Decimal, Micros};
 
 fn load(checks: &str) -> Result<Settings, Faults> {
     let folder = tempfile::tempdir().unwrap();
@@ -29,11 +30,11 @@ fn set(overrides: &[&str]) -> Result<Settings, Faults> {
     config::load(&Sources { overrides, ..Sources::default() })
 }
 
-fn exact(token: &str) -> Exact {
-    Decimal::parse(token).unwrap().exact().unwrap()
+fn amount(token: &str) -> Tolerance {
+    Tolerance::Amount(Decimal::parse(token).unwrap().exact().unwrap())
 }
 
-fn tolerance(settings: &Settings, country: CountryCode, currency: Currency) -> Exact {
+fn tolerance(settings: &Settings, country: CountryCode, currency: Currency) -> Tolerance {
     settings.checks.of(country, currency).basket.line_tolerance
 }
 
@@ -41,8 +42,12 @@ fn tolerance(settings: &Settings, country: CountryCode, currency: Currency) -> E
 fn defaults_are_those_of_the_catalogue() {
     let settings = set(&[]).unwrap();
     let base: &ParameterSet = settings.checks.of(CountryCode::Unrecognized, Currency::Unrecognized);
-    assert_eq!(base.basket.line_tolerance, exact("0.02"));
-    assert_eq!(base.basket.total_tolerance, exact("0.01"));
+    let basket = &base.basket;
+    for tolerance in [basket.line_tolerance, basket.tax_tolerance, basket.total_tolerance] {
+        assert_eq!(tolerance, Tolerance::Rounding);
+    }
+    assert_eq!((basket.discount_tax, basket.tax_above_total_allowed), (DiscountTax::Either, false));
+    assert_eq!((base.form.total_decimals, base.form.charged_decimals, base.form.item_decimals), (2, 4, 6));
     assert_eq!(base.account.unknown, UnknownAccount::Reject);
     assert_eq!(base.limit.holds_max, 5);
     assert_eq!(base.limit.first_cap.get(Currency::Sek), Amount::from_minor(1_000_000));
@@ -61,7 +66,7 @@ fn defaults_are_those_of_the_catalogue() {
 fn takes_amounts_exactly() {
     let settings = set(&["checks.basket.line_tolerance=0.100001", "checks.limit.default.EUR=0.3"]).unwrap();
     let base = settings.checks.of(CountryCode::Fi, Currency::Eur);
-    assert_eq!(base.basket.line_tolerance, exact("0.100001"));
+    assert_eq!(base.basket.line_tolerance, amount("0.100001"));
     assert_eq!(base.limit.default.get(Currency::Eur), Amount::new(3_000));
 }
 
@@ -74,12 +79,12 @@ fn overrides_win_by_currency_then_country_then_both() {
          [checks.override.NO.identity.ssn]\nabove = { NOK = 2000 }\n",
     )
     .unwrap();
-    assert_eq!(tolerance(&settings, CountryCode::Se, Currency::Sek), exact("0.02"));
-    assert_eq!(tolerance(&settings, CountryCode::At, Currency::Eur), exact("0.03"));
-    assert_eq!(tolerance(&settings, CountryCode::Fi, Currency::Eur), exact("0.04"));
-    assert_eq!(tolerance(&settings, CountryCode::Fi, Currency::Unrecognized), exact("0.04"));
-    assert_eq!(tolerance(&settings, CountryCode::De, Currency::Eur), exact("0.05"));
-    assert_eq!(tolerance(&settings, CountryCode::De, Currency::Sek), exact("0.02"));
+    assert_eq!(tolerance(&settings, CountryCode::Se, Currency::Sek), Tolerance::Rounding);
+    assert_eq!(tolerance(&settings, CountryCode::At, Currency::Eur), amount("0.03"));
+    assert_eq!(tolerance(&settings, CountryCode::Fi, Currency::Eur), amount("0.04"));
+    assert_eq!(tolerance(&settings, CountryCode::Fi, Currency::Unrecognized), amount("0.04"));
+    assert_eq!(tolerance(&settings, CountryCode::De, Currency::Eur), amount("0.05"));
+    assert_eq!(tolerance(&settings, CountryCode::De, Currency::Sek), Tolerance::Rounding);
     let above = |country| settings.checks.of(country, Currency::Nok).identity.above.get(Currency::Nok);
     assert_eq!(above(CountryCode::No), Amount::from_minor(200_000));
     assert_eq!(above(CountryCode::Se), Amount::from_minor(500_000));
@@ -104,6 +109,7 @@ fn reports_every_kind_of_fault_once_with_its_own_place() {
     insta::assert_snapshot!(faults(
         r#"[checks.basket]
 line_tolerance = 0.0000001
+tax_tolerance = "rounded"
 total_tolerance = 0
 item_amounts = "lines"
 
@@ -134,6 +140,7 @@ span = "32d"
 
 [checks.override.SE.basket]
 total_tolerance = 5000.5
+tax_tolerance = true
 line_tolerence = 0.02
 
 [checks.override.US.basket]
@@ -150,12 +157,13 @@ fn canonical_text_depends_on_values_and_not_on_their_spelling() {
     let text = |overrides: &[&str]| set(overrides).unwrap().canonical_text().to_owned();
     let defaults = text(&[]);
     let same = [
-        "checks.basket.line_tolerance=0.0200",
+        "checks.basket.line_tolerance=\"rounding\"",
         "checks.repeat.near_duplicate.within=120s",
         "checks.limit.default.EUR=5000.00",
         "kafka.workers=7",
     ];
     assert_eq!(text(&same), defaults);
+    assert_eq!(text(&["checks.basket.line_tolerance=0.0200"]), text(&["checks.basket.line_tolerance=0.02"]));
     for other in [
         "checks.basket.line_tolerance=0.021",
         "checks.override.SE.limit.holds.open_max=5",
@@ -165,7 +173,7 @@ fn canonical_text_depends_on_values_and_not_on_their_spelling() {
     }
     let mut lines: Vec<&str> = defaults.lines().collect();
     assert_eq!(lines.remove(0), format!("catalogue = {}", MEANINGS.len()));
-    assert!(lines.is_sorted() && lines.contains(&"checks.basket.line_tolerance = 0.02"));
+    assert!(lines.is_sorted() && lines.contains(&"checks.basket.line_tolerance = \"rounding\""));
     assert!(lines.iter().any(|line| line.starts_with("texts.SV.pos.item.gross = ")));
     assert!(lines.iter().all(|line| line.starts_with("checks.") || line.starts_with("texts.")));
 }

@@ -30,6 +30,7 @@ mod load_files;
 mod load_kafka;
 mod proof;
 mod readme;
+mod receipts;
 mod registry;
 mod repartition;
 mod replay;

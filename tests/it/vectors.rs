@@ -259,10 +259,10 @@ fn tax_of_real_invoices_is_taxable_times_rate_rounded_half_up() {
     for VatVector { taxable, rate_percent, half_up, source } in &vectors {
         let [taxable, rate, expected] =
             [taxable, rate_percent, half_up].map(|text| Decimal::parse(text).unwrap());
-        let hundred = Decimal::new(100, 0).and_then(Decimal::exact).unwrap();
-        let one = Decimal::new(1, 0).and_then(Decimal::exact).unwrap();
-        let tax = Exact::product(taxable, rate).and_then(|tax| tax.scaled(one, hundred, 2, Rounding::HalfUp));
-        assert_eq!(tax, expected.exact(), "{taxable} x {rate} % in {source}");
+        let cent = Exact::of_cents(1).0;
+        let tax =
+            Exact::product(taxable, rate).map(|tax| divide_rounded(tax.0, 100 * cent, Rounding::HalfUp));
+        assert_eq!(tax.map(|tax| Exact(tax * cent)), expected.exact(), "{taxable} x {rate} % in {source}");
     }
     assert_eq!(vectors.len(), 300);
 }
