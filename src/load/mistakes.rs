@@ -140,7 +140,11 @@ impl Mistake {
                 let by = if free { 1 } else { *draw.one_of(&[-1, 1]) };
                 shift(&mut event.total_amount, by, 2);
             }
-            Self::TotalTax => shift(&mut event.total_tax, cents, 2),
+            Self::TotalTax => {
+                // Half a cent a line and half a cent for the total is what rounding can explain.
+                let lines = i64::try_from(event.items.len()).unwrap_or(i64::MAX / 1_000);
+                shift(&mut event.total_tax, cents + lines, 2);
+            }
             Self::NoItems => event.items.clear(),
             Self::OddCategory => event.category_type = Field::Value(CategoryType::Payout),
             Self::CountryCurrency => cross_the_border(event),
@@ -181,7 +185,11 @@ impl Mistake {
                 shift(&mut item.gross_amount, cents, 2);
                 shift(&mut event.total_amount, cents, 2);
             }
-            Self::UnitPrice => shift(&mut item.net_amount, cents, 2),
+            Self::UnitPrice => {
+                // Less than a tenth of a kilogram makes little of what a whole one is off by.
+                let per_kilogram = if in_units(&item.quantity, 3).abs() < 1_000 { 20 } else { 1 };
+                shift(&mut item.net_amount, cents * per_kilogram, 2);
+            }
             _ => {}
         }
     }
@@ -194,7 +202,7 @@ pub fn undecodable_bytes(account_number: &str) -> Vec<u8> {
 }
 
 /// Adds `units` x 10^-`scale` (at most six) to an amount.
-fn shift(amount: &mut Field<'_, Decimal>, units: i64, scale: u8) {
+pub(super) fn shift(amount: &mut Field<'_, Decimal>, units: i64, scale: u8) {
     if let Some(shifted) = in_units(amount, 6).checked_add(units * 10i64.pow(6 - u32::from(scale))) {
         let (units, scale) = decimal(shifted, 6).normalised();
         *amount = Field::Value(decimal(units, scale));
