@@ -6,6 +6,7 @@ use super::mistakes::Mistake;
 use super::settings::{
     ACCOUNTS_MAX, LINES_MAX, MistakeShares, START, Settings, SettingsFault, TERMINALS_MAX,
 };
+use super::till::Till;
 use crate::config::units;
 use crate::domain::Micros;
 use clap::{Args, ValueEnum};
@@ -51,6 +52,12 @@ pub struct LoadArgs {
     /// Lines of a basket on average.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=i64::from(LINES_MAX)))]
     pub lines: u32,
+    /// Where tills round to the cent. All are right: what differs is what rounding has to explain.
+    ///
+    /// Other than with `exact`, receipts have deposits too, tax is stated to six decimals or in cents, and a
+    /// discount lowers the tax of its line or does not, as the till of each receipt has it.
+    #[arg(long, value_enum, default_value_t = Till::Exact)]
+    pub rounding: Till,
     /// Chooses the run: the same seed gives the same events.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -155,6 +162,7 @@ impl LoadArgs {
             accounts: self.accounts,
             terminals: self.terminals,
             lines: self.lines,
+            till: self.rounding,
             start: self.start.unwrap_or(START),
             step,
             mistakes: self.mistakes.clone(),

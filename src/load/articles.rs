@@ -19,6 +19,10 @@ pub enum Shop {
     Hardware,
 }
 
+/// The deposit on a bottle, which is brought back as often as it is paid.
+pub const DEPOSIT: Article =
+    Article { id: "DEP-0025", name: "Deposit", euro_cents: 25, measure: Measure::Piece, vat: Vat::Standard };
+
 /// How an article is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {

@@ -21,6 +21,7 @@ pub mod run;
 pub mod settings;
 pub mod sink;
 pub mod terminals;
+pub mod till;
 
 pub use args::LoadArgs;
 pub use encode::{EncodeError, Encoder, Framing};
@@ -29,3 +30,4 @@ pub use mistakes::Mistake;
 pub use run::{LoadError, Report, load, send};
 pub use settings::{MistakeShares, Settings, SettingsFault};
 pub use sink::{Sink, SinkError};
+pub use till::{Slip, Till};

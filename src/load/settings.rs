@@ -2,6 +2,7 @@
 
 use super::country::COUNTRIES;
 use super::mistakes::Mistake;
+use super::till::Till;
 use crate::domain::Micros;
 use crate::domain::enums::CountryCode;
 use thiserror::Error;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub terminals: u32,
     /// Lines of a basket on average.
     pub lines: u32,
+    /// How tills round.
+    pub till: Till,
     /// Lines with a discount, per mille.
     pub discounts: u16,
     /// Lines that are returned goods, per mille.
@@ -131,6 +134,7 @@ impl Default for Settings {
             troubled_accounts: 5,
             terminals: 2_700,
             lines: 4,
+            till: Till::Exact,
             discounts: 80,
             returns: 10,
             start: START,

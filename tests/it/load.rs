@@ -1,19 +1,26 @@
 //! What the load generator promises: the same settings give the same events, correct events add up,
 //! and every mistake that is asked for comes.
 
+use crate::support::stream::{answer, engine};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tillgate::codec::json::write_pos_event;
 use tillgate::codec::{KnownSchemas, decode_account_event, decode_pos_event};
 use tillgate::domain::account_event::AccountChange;
 use tillgate::domain::decimal::Decimal;
-use tillgate::domain::enums::EventType;
+use tillgate::domain::enums::{CountryCode, Currency, EventType, Language};
 use tillgate::domain::exact::{EXACT_SCALE, Exact};
-use tillgate::domain::pos_event::PosEvent;
+use tillgate::domain::pos_event::{PosEvent, PosItem};
 use tillgate::domain::{Field, Micros};
+use tillgate::engine::Engine;
 use tillgate::load::accounts::Standing;
+use tillgate::load::basket::Basket;
 use tillgate::load::country::{currency, languages};
+use tillgate::load::draw::Draw;
+use tillgate::load::terminals::Terminals;
 use tillgate::load::{
-    Content, Encoder, Framing, Generated, Mistake, MistakeShares, PosRecord, Settings, World,
+    Content, Encoder, Framing, Generated, Mistake, MistakeShares, PosRecord, Settings, Slip, Till, World,
 };
 
 /// A cent, as [`Exact`] counts.
@@ -284,6 +291,105 @@ proptest! {
             prop_assert_eq!(account.currency(), currency(country));
             let chip = event.nfc_id.clone().unwrap();
             prop_assert!((0..account.chips()).any(|known| account.chip(known) == chip));
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------ ways of rounding
+
+fn german_receipts(till: Till, lines: u32) -> impl Iterator<Item = (PosEvent<'static>, Draw)> {
+    let settings = Settings { till, lines, ..Settings::default() };
+    let terminals = Terminals::new(540);
+    (0..120u64).filter_map(move |slot| {
+        let mut draw = Draw::of_slot(7 + u64::from(lines), slot);
+        let terminal = terminals.draw(CountryCode::De, &mut draw);
+        let mut event = PosEvent {
+            account_number: Some("A".into()),
+            event_type: Field::Value(EventType::Purchase),
+            time: Field::Value(settings.start),
+            currency: Field::Value(Currency::Eur),
+            country_code: Field::Value(CountryCode::De),
+            conversation_language: Field::Value(Language::De),
+            ..PosEvent::default()
+        };
+        Basket::of_lines(lines, terminal, &settings, &mut draw).fill(&mut event);
+        (!event.items.is_empty()).then_some((event, draw))
+    })
+}
+
+/// Codes of checks 1 to 12 under the default parameters.
+fn basket_codes(engine: &Arc<Engine>, event: &PosEvent<'_>) -> Vec<&'static str> {
+    let mut value = Vec::new();
+    write_pos_event(event, &mut value);
+    let codes = answer(engine, "A", &value).codes();
+    let of_form_or_basket = |code: &&str| {
+        code.starts_with("400.") || ["pos.item.gross", "pos.item.unit", "pos.total.tax"].contains(code)
+    };
+    codes.into_iter().filter(of_form_or_basket).collect()
+}
+
+/// Twice what rounding can explain of the total tax, in whole cents: half a cent for each line and the total, and for
+/// each of its items where their tax is in cents.
+fn inexplicable_cents(event: &PosEvent<'_>) -> i64 {
+    let items = event.items.iter().map(|item| {
+        let cents = item.tax_amount.value().expect("a tax").decimals() <= 2;
+        let quantity = exact(&item.quantity).0.abs() / exact(&Field::Value(Decimal::ONE)).0 + 1;
+        1 + if cents { i64::try_from(quantity).expect("few") } else { 0 }
+    });
+    2 + items.sum::<i64>()
+}
+
+#[test]
+fn receipts_of_every_way_of_rounding_pass_and_what_no_rounding_explains_is_refused() {
+    let engine = engine(&["checks.account.unknown=open"]);
+    for till in Till::ROUNDING {
+        let (mut rates, mut deposits, mut weights, mut returns, mut discounts) = (0, 0, 0, 0, 0);
+        for lines in [1, 3, 10, 20, 40] {
+            for (event, mut draw) in german_receipts(till, lines) {
+                let right = basket_codes(&engine, &event);
+                assert!(right.is_empty(), "{till:?}: {right:?} on {event:?}");
+                let items = &event.items;
+                let id = |id: &str| items.iter().any(|item| item.item_id.as_deref() == Some(id));
+                deposits += u32::from(id("DEP-0025"));
+                weights += u32::from(items.iter().any(|item| item.unit_code.as_deref() == Some("KGM")));
+                returns += u32::from(items.iter().any(|item| item.quantity.value().unwrap().is_negative()));
+                discounts += u32::from(items.iter().any(|item| !item.discount.is_absent()));
+                let rate = |item: &PosItem<'_>| {
+                    let (tax, net) = (exact(&item.tax_amount).0, exact(&item.net_amount).0);
+                    tax * 100 / net.max(1) > 10
+                };
+                rates += u32::from(items.iter().any(rate) && !items.iter().all(rate));
+                // Whole cents of a line, of the total and of the tax; lines of four decimals may explain one of the total.
+                let least = if till == Till::Total { 2 } else { 1 };
+                for (slip, cents, code) in [
+                    (Slip::Line, 5, "pos.item.gross"),
+                    (Slip::Total, least, "400.102"),
+                    (Slip::Total, -least, "400.102"),
+                    (Slip::Tax, inexplicable_cents(&event), "pos.total.tax"),
+                    (Slip::Tax, -inexplicable_cents(&event), "pos.total.tax"),
+                ] {
+                    let mut event = event.clone();
+                    slip.make(&mut event, cents, &mut draw);
+                    if event.total_amount.value().unwrap().is_negative() {
+                        continue;
+                    }
+                    // The tax that a discount may have lowered or not is two right ones.
+                    if slip == Slip::Tax && items.iter().any(|item| !item.discount.is_absent()) {
+                        continue;
+                    }
+                    let wrong = basket_codes(&engine, &event);
+                    assert!(wrong.contains(&code), "{till:?} off by {cents}: {wrong:?} on {event:?}");
+                }
+            }
+        }
+        for (what, seen) in [
+            ("two rates", rates),
+            ("deposits", deposits),
+            ("weights", weights),
+            ("returns", returns),
+            ("discounts", discounts),
+        ] {
+            assert!(seen > 10, "{what}: {seen} with {till:?}");
         }
     }
 }
