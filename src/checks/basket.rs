@@ -65,6 +65,18 @@ pub enum DiscountTax {
     None,
 }
 
+impl DiscountTax {
+    /// What sums of taxes a total tax may be: of taxes as stated (`false`), and as discounts lower them (`true`).
+    fn ways(self, is_discounted: bool) -> &'static [bool] {
+        match self {
+            _ if !is_discounted => &[false],
+            Self::Either => &[false, true],
+            Self::Scaled => &[true],
+            Self::None => &[false],
+        }
+    }
+}
+
 /// What a sum may differ by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tolerance {

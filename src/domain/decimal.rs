@@ -299,7 +299,7 @@ pub(super) fn write_parts(
         fraction *= POWERS[usize::from(2 - scale)].unsigned_abs();
     }
     let mut width = usize::from(scale.max(2));
-    while width > 2 && fraction % 10 == 0 {
+    while width > 2 && fraction.is_multiple_of(10) {
         fraction /= 10;
         width -= 1;
     }

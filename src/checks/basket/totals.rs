@@ -81,7 +81,8 @@ impl<N: Number> Sums<N> {
         let tax = N::of(N::figure(total_tax)?);
         let (nothing, amount) = (N::zero(), N::of(N::figure(stated(&event.total_amount))?));
         let is_within = (nothing <= tax && tax <= amount) || (amount <= tax && tax <= nothing);
-        if !is_within && !(self.charges && self.returns) {
+        let is_mixed = self.charges && self.returns;
+        if !(is_within || is_mixed) {
             against_amount(event, parameters, found);
         }
         match self.untaxed {
@@ -114,60 +115,73 @@ impl<N: Number> Sums<N> {
         parameters: &Parameters,
         found: &mut Findings,
     ) -> Option<()> {
-        let sum = |amounts, scaled| TaxSum::<N>::of(&event.items, amounts, scaled);
-        let ways: &[bool] = match parameters.discount_tax {
-            _ if !self.discounted => &[false],
-            DiscountTax::Either => &[false, true],
-            DiscountTax::Scaled => &[true],
-            DiscountTax::None => &[false],
-        };
+        let ways = parameters.discount_tax.ways(self.discounted);
         let mut sums = Vec::new();
         for scaled in ways {
-            let sum = sum(parameters.item_amounts, *scaled)?;
+            let sum = TaxSum::<N>::of(&event.items, parameters.item_amounts, *scaled)?;
             if sum.makes(total, parameters.tax_tolerance) {
                 return Some(());
             }
-            sums.push(sum);
+            sums.push((sum, *scaled));
         }
-        let of = match parameters.item_amounts {
-            ItemAmounts::Unit => "sum of taxAmount x quantity of the lines",
-            ItemAmounts::Line => "sum of taxAmount of the lines",
-        };
-        let mut message = String::new();
-        for (sum, scaled) in sums.iter().zip(ways) {
-            let made_of = if *scaled { format!("{of}, lowered by the discounts") } else { of.to_owned() };
-            let allowed = sum.allowed(parameters.tax_tolerance);
-            match message.is_empty() {
-                true => {
-                    let compared = Compared { found: total, expected: sum.value(), made_of: &made_of };
-                    message = compared.write("totalTax", allowed);
-                }
-                false => {
-                    let _ = write!(
-                        message,
-                        "; lowered by the discounts expected {}, difference {}, allowed {allowed}",
-                        short(sum.value()),
-                        short(&total.minus(sum.value()))
-                    );
-                }
-            }
-        }
-        let other_amounts = match parameters.item_amounts {
-            ItemAmounts::Unit => (ItemAmounts::Line, "line"),
-            ItemAmounts::Line => (ItemAmounts::Unit, "unit"),
-        };
-        let fits = |amounts, scaled| {
-            sum(amounts, scaled).is_some_and(|sum| sum.makes(total, parameters.tax_tolerance))
-        };
-        if ways.len() == 1 && self.discounted && fits(parameters.item_amounts, !ways[0]) {
-            let other = if ways[0] { "none" } else { "scaled" };
-            let _ = write!(message, "; it fits with checks.basket.discount_tax = {other}");
-        } else if ways.iter().any(|scaled| fits(other_amounts.0, *scaled)) {
-            let _ = write!(message, "; it fits with checks.basket.item_amounts = {}", other_amounts.1);
+        let mut message = wrong_tax(total, &sums, parameters);
+        if let Some(setting) = self.fitting_setting(event, total, ways, parameters) {
+            let _ = write!(message, "; it fits with checks.basket.{setting}");
         }
         found.add(Finding::new(Check::TotalTax, parameters.total_tax.effect, message).at("totalTax"));
         Some(())
     }
+
+    /// The setting under which `total` would be the sum of the taxes, where `ways` are those that it was held against.
+    fn fitting_setting(
+        &self,
+        event: &PosEvent<'_>,
+        total: &N,
+        ways: &[bool],
+        parameters: &Parameters,
+    ) -> Option<&'static str> {
+        let fits = |amounts, scaled| {
+            let sum = TaxSum::<N>::of(&event.items, amounts, scaled);
+            sum.is_some_and(|sum| sum.makes(total, parameters.tax_tolerance))
+        };
+        match ways {
+            [false] if self.discounted && fits(parameters.item_amounts, true) => {
+                return Some("discount_tax = scaled");
+            }
+            [true] if fits(parameters.item_amounts, false) => return Some("discount_tax = none"),
+            _ => {}
+        }
+        let (other, setting) = match parameters.item_amounts {
+            ItemAmounts::Unit => (ItemAmounts::Line, "item_amounts = line"),
+            ItemAmounts::Line => (ItemAmounts::Unit, "item_amounts = unit"),
+        };
+        ways.iter().any(|scaled| fits(other, *scaled)).then_some(setting)
+    }
+}
+
+/// What merchants read of a totalTax that is none of `sums`, each with whether discounts lower it.
+fn wrong_tax<N: Number>(total: &N, sums: &[(TaxSum<N>, bool)], parameters: &Parameters) -> String {
+    let of = match parameters.item_amounts {
+        ItemAmounts::Unit => "sum of taxAmount x quantity of the lines",
+        ItemAmounts::Line => "sum of taxAmount of the lines",
+    };
+    let mut message = String::new();
+    for (sum, scaled) in sums {
+        let (expected, allowed) = (sum.value(), sum.allowed(parameters.tax_tolerance));
+        if message.is_empty() {
+            let made_of = if *scaled { format!("{of}, lowered by the discounts") } else { of.to_owned() };
+            message =
+                Compared { found: total, expected, made_of: &made_of }.write("totalTax", short(&allowed));
+        } else {
+            let (difference, expected) = (short(&total.minus(expected)), short(expected));
+            let _ = write!(
+                message,
+                "; lowered by the discounts expected {expected}, difference {difference}, allowed {}",
+                short(&allowed)
+            );
+        }
+    }
+    message
 }
 
 /// Check 11: totalTax has the sign of totalAmount and is not above it.
