@@ -1,0 +1,224 @@
+"""Decides events and account events one after another."""
+from decimal import Decimal
+
+import basket
+import corrections
+import repeats
+import standing
+from account import ZERO, Account, Entry
+from account_event import Dead, plan, remember, repeated
+from event import form, undecodable
+from messages import Message, note, outcome_of, reported
+
+NOTHING = "Unavailable"
+
+
+class Outcome:
+    def __init__(self, line, txn, e, outcome, messages):
+        self.line, self.txn, self.event, self.outcome, self.messages = line, txn, e, outcome, messages
+        self.posted = self.balance = self.available = None
+        self.supersedes = self.corrects = self.repeats = None
+
+
+class Engine:
+    def __init__(self, s, emit):
+        self.s, self.emit = s, emit
+        self.now, self.accounts, self.open = 0, {}, []
+
+    # Time
+
+    def advance(self, to, line):
+        if to > self.now:
+            self.now = to
+        ended = [(a, h) for a, h in self.open if h.deadline <= self.now]
+        for account, entry in sorted(ended, key=lambda pair: pair[1].deadline):
+            self.end(account, entry, [note(100, "pos.pending.expired")], line)
+
+    # POS events
+
+    def event(self, line, e, may_move):
+        if e.fault:
+            self.emit(Outcome(line, self.txn(line), e, "NotEvaluated", [undecodable()]))
+            return
+        found = form(e, self.s)
+        if found:
+            self.emit(Outcome(line, self.txn(line), e, "NotEvaluated", reported(found)))
+            return
+        e.settle(self.s)
+        if e.key not in self.accounts and self.s.open and len(self.accounts) >= self.s.open_max:
+            unavailable = Message(22, "N", "TechnicalError", "pos.state.unavailable", NOTHING, "accountNumber")
+            self.emit(Outcome(line, self.txn(line), e, "NotEvaluated", [unavailable]))
+            return
+        self.advance(e.time if may_move else self.now, line)
+        account = self.accounts.get(e.key)
+        if account is None and self.s.open:
+            account = self.accounts[e.key] = Account(e.key)
+            account.opens_itself = True
+        self.decide(line, e, account)
+
+    def txn(self, line):
+        return f"txn_{line:012}"
+
+    def decide(self, line, e, account):
+        s, txn = self.s, self.txn(line)
+        known = repeats.first(account, e, self.now, s) if account is not None else None
+        if known and s.same.on and repeats.same(e, known, s):
+            o = Outcome(line, txn, e, known.outcome, reported(repeats.answer(known)))
+            o.repeats, o.corrects = known.txn, known.corrects
+            if isinstance(known, Entry):
+                known.repeats.add(txn)
+            self.balances(o, account)
+            self.emit(o)
+            return
+        found, original = self.checks(e, account, known)
+        outcome, messages = outcome_of(found), reported(found)
+        o = Outcome(line, txn, e, outcome, messages)
+        o.corrects = original.txn if original else None
+        ended = self.apply(o, account, known, original) if account is not None else None
+        self.balances(o, account)
+        self.emit(o)
+        if ended is not None:
+            self.end(account, ended, [note(100, "pos.pending.corrected")], line)
+
+    def checks(self, e, account, known):
+        s, now = self.s, self.now
+        found = basket.judge(e, s) + standing.sense(e, account, s) + standing.late(e, now, s)
+        if known and s.conflict.on:
+            found.append(repeats.conflict(s))
+        if account is None:
+            found.append(Message(23, "R", "BusinessError", "pos.account.unknown", NOTHING, "accountNumber"))
+            return found + corrections.judge(None, e, now, s).messages, None
+        duplicate = repeats.near_duplicate(account, e, now, s)
+        if duplicate:
+            found.append(duplicate)
+        if e.charges:
+            found += standing.standing(account, s) + standing.limit(account, e.currency, e.amount, s)
+            found += standing.first_purchase(account, e, s) + standing.ssn(account, e, s)
+            found += standing.velocity(account, e, now, s) + standing.withdrawals(account, e, now, s)
+        finding = corrections.judge(account, e, now, s)
+        found += finding.messages
+        if not e.bookkeeping:
+            found += standing.holds(account, found, s)
+        return found, finding.original
+
+    def apply(self, o, account, known, original):
+        """What the outcome changes. Says which Pending event has nothing left by it."""
+        e, s = o.event, self.s
+        entry = None
+        if o.outcome in ("Accepted", "Pending"):
+            entry = Entry(e, o.txn, self.now, repeats.key_of(e, s), o.outcome, o.messages, o.corrects)
+            account.entries.append(entry)
+            if e.takes_back:
+                corrections.reserve(account, entry, original)
+            if e.amount or o.outcome == "Pending":
+                account.currency = account.currency or e.currency
+        elif not known and e.number is not None:
+            anchor = max(e.time, self.now)
+            account.refused.append(repeats.Refused(e, o.txn, anchor, repeats.key_of(e, s), o.messages))
+            account.refused = account.refused[-s.refused_max:] if s.refused_max else []
+        if e.charges:
+            account.attempts.append(standing.Attempt(e, entry))
+        if o.outcome == "Pending":
+            entry.deadline = self.now + s.hold_time
+            self.open.append((account, entry))
+        elif o.outcome == "Accepted":
+            o.posted, ended = self.book(account, entry)
+            return ended
+        return None
+
+    def book(self, account, entry):
+        e = entry.event
+        if e.takes_back:
+            return corrections.book(account, entry)
+        account.book(entry.counted, entry.counted if entry.kind == "fee" else ZERO)
+        if e.type != "Info":
+            corrections.original_booked(account, entry)
+        if e.charges and e.type != "Withdrawal" and entry.counted:
+            account.bought = True
+        return entry.counted, None
+
+    # Second outcomes
+
+    def end(self, account, entry, messages, line):
+        """A Pending event comes to nothing."""
+        self.close(account, entry, "Rejected", messages)
+        if entry.reserved:
+            corrections.release(account, entry)
+        entry.left = ZERO
+        account.free_currency()
+        self.supersede(account, entry, None, line)
+
+    def close(self, account, entry, outcome, messages):
+        entry.outcome, entry.messages = outcome, messages
+        self.open = [(a, h) for a, h in self.open if h is not entry]
+
+    def supersede(self, account, entry, posted, line):
+        self.second = getattr(self, "second", 0) + 1
+        o = Outcome(line, f"txn_second_{self.second:06}", entry.event, entry.outcome, entry.messages)
+        o.posted, o.supersedes, o.corrects = posted, entry.txn, entry.corrects
+        self.balances(o, account)
+        self.emit(o)
+
+    def resolve(self, account, entry, granted, line):
+        if not granted:
+            self.end(account, entry, [note(100, "pos.pending.refused")], line)
+            return
+        reasons = self.judge_again(account, entry) if self.s.rejudge else []
+        if any(m.effect in "RP" for m in reasons):
+            self.end(account, entry, reported(reasons), line)
+            return
+        self.close(account, entry, "Accepted", [note(100, "pos.pending.granted")])
+        posted, ended = self.book(account, entry)
+        if posted and not account.currency:
+            account.currency = entry.event.currency
+        self.supersede(account, entry, posted, line)
+        if ended is not None:
+            self.end(account, ended, [note(100, "pos.pending.corrected")], line)
+
+    def judge_again(self, account, entry):
+        e, s = entry.event, self.s
+        if e.charges:
+            return standing.standing(account, s, blocking_only=True) + standing.limit(
+                account, e.currency, entry.counted, s, own_hold=entry.counted)
+        original = entry.reserved and entry.reserved[0]
+        if original and original.outcome == "Rejected" and s.original.on:
+            return corrections.refuse(original, s).messages
+        return []
+
+    def balances(self, o, account):
+        if account is not None:
+            o.balance = account.balance
+            o.available = account.available(o.event.currency, self.s)
+        if o.posted is not None and not o.posted:
+            o.posted = None
+
+    # Account events
+
+    def account_event(self, line, ae, may_move):
+        """Raises Dead with what does not apply; the rest is applied all the same."""
+        if ae.fault:
+            raise Dead(ae.fault)
+        if not may_move:
+            raise Dead("further ahead than time may move")
+        at = self.now if ae.time is None else max(self.now, ae.time)
+        account = self.accounts.get(ae.account) or Account(ae.account)
+        if repeated(account, ae, at, self.s):
+            return
+        changes, faults = plan(account, ae, at, self.s)
+        resolve = ae.payload.get("resolve") if ae.type == "update" else None
+        entry = None
+        if resolve is not None:
+            entry = next((h for h in account.holds() if resolve["transactionId"] in h.repeats), None)
+            if entry is None or entry.deadline <= at:
+                faults.append("resolve names nothing that waits")
+                entry = None
+        if changes or entry is not None:
+            self.accounts[ae.account] = account
+            self.advance(at, line)
+            for change in changes:
+                change()
+            if entry is not None:
+                self.resolve(account, entry, resolve["granted"], line)
+            remember(account, ae, at)
+        if faults:
+            raise Dead("; ".join(faults))
