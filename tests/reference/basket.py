@@ -33,12 +33,12 @@ def judge(e, s):
     lines = [Line(item) for item in e.items]
     if not lines:
         return empty(e, s)
-    found = []
+    found, stated = [], "grossAmount" if s.per_line else "unitPrice"
     for i, line in enumerate(lines):
         if s.item_gross.on and line.stated is not None and abs(line.stated - line.exact) > allowed_gross(line, s):
             found.append(message(8, s.item_gross.outcome, "pos.item.gross", NOTHING, f"items[{i}].grossAmount"))
         if s.item_unit.on and line.net is not None and line.tax is not None and not unit_fits(line, s):
-            found.append(message(9, s.item_unit.outcome, "pos.item.unit", NOTHING, f"items[{i}].unitPrice"))
+            found.append(message(9, s.item_unit.outcome, "pos.item.unit", NOTHING, f"items[{i}].{stated}"))
     if s.total_amount.on and e.total is not None:
         tolerance = CENT if s.total_tolerance is None else s.total_tolerance
         if abs(e.total - sum(line.gross for line in lines)) >= tolerance:

@@ -23,16 +23,16 @@ class Outcome:
 class Engine:
     def __init__(self, s, emit):
         self.s, self.emit = s, emit
-        self.now, self.accounts, self.open = 0, {}, []
+        self.now, self.accounts, self.open, self.second = 0, {}, [], 0
 
     # Time
 
-    def advance(self, to, line):
+    def advance(self, to):
         if to > self.now:
             self.now = to
         ended = [(a, h) for a, h in self.open if h.deadline <= self.now]
         for account, entry in sorted(ended, key=lambda pair: pair[1].deadline):
-            self.end(account, entry, [note(100, "pos.pending.expired")], line)
+            self.end(account, entry, [note(100, "pos.pending.expired")])
 
     # POS events
 
@@ -49,7 +49,7 @@ class Engine:
             unavailable = Message(22, "N", "TechnicalError", "pos.state.unavailable", NOTHING, "accountNumber")
             self.emit(Outcome(line, self.txn(line), e, "NotEvaluated", [unavailable]))
             return
-        self.advance(e.time if may_move else self.now, line)
+        self.advance(e.time if may_move else self.now)
         account = self.accounts.get(e.key)
         if account is None and self.s.open:
             account = self.accounts[e.key] = Account(e.key)
@@ -78,7 +78,7 @@ class Engine:
         self.balances(o, account)
         self.emit(o)
         if ended is not None:
-            self.end(account, ended, [note(100, "pos.pending.corrected")], line)
+            self.end(account, ended, [note(100, "pos.pending.corrected")])
 
     def checks(self, e, account, known):
         s, now = self.s, self.now
@@ -107,6 +107,7 @@ class Engine:
         entry = None
         if o.outcome in ("Accepted", "Pending"):
             entry = Entry(e, o.txn, self.now, repeats.key_of(e, s), o.outcome, o.messages, o.corrects)
+            entry.line = o.line
             account.entries.append(entry)
             if e.takes_back:
                 corrections.reserve(account, entry, original)
@@ -139,41 +140,41 @@ class Engine:
 
     # Second outcomes
 
-    def end(self, account, entry, messages, line):
+    def end(self, account, entry, messages):
         """A Pending event comes to nothing."""
         self.close(account, entry, "Rejected", messages)
         if entry.reserved:
             corrections.release(account, entry)
         entry.left = ZERO
         account.free_currency()
-        self.supersede(account, entry, None, line)
+        self.supersede(account, entry, None)
 
     def close(self, account, entry, outcome, messages):
         entry.outcome, entry.messages = outcome, messages
         self.open = [(a, h) for a, h in self.open if h is not entry]
 
-    def supersede(self, account, entry, posted, line):
-        self.second = getattr(self, "second", 0) + 1
-        o = Outcome(line, f"txn_second_{self.second:06}", entry.event, entry.outcome, entry.messages)
+    def supersede(self, account, entry, posted):
+        self.second += 1
+        o = Outcome(entry.line, f"txn_second_{self.second:06}", entry.event, entry.outcome, entry.messages)
         o.posted, o.supersedes, o.corrects = posted, entry.txn, entry.corrects
         self.balances(o, account)
         self.emit(o)
 
-    def resolve(self, account, entry, granted, line):
+    def resolve(self, account, entry, granted):
         if not granted:
-            self.end(account, entry, [note(100, "pos.pending.refused")], line)
+            self.end(account, entry, [note(100, "pos.pending.refused")])
             return
         reasons = self.judge_again(account, entry) if self.s.rejudge else []
         if any(m.effect in "RP" for m in reasons):
-            self.end(account, entry, reported(reasons), line)
+            self.end(account, entry, reported(reasons))
             return
         self.close(account, entry, "Accepted", [note(100, "pos.pending.granted")])
         posted, ended = self.book(account, entry)
         if posted and not account.currency:
             account.currency = entry.event.currency
-        self.supersede(account, entry, posted, line)
+        self.supersede(account, entry, posted)
         if ended is not None:
-            self.end(account, ended, [note(100, "pos.pending.corrected")], line)
+            self.end(account, ended, [note(100, "pos.pending.corrected")])
 
     def judge_again(self, account, entry):
         e, s = entry.event, self.s
@@ -194,7 +195,7 @@ class Engine:
 
     # Account events
 
-    def account_event(self, line, ae, may_move):
+    def account_event(self, ae, may_move):
         """Raises Dead with what does not apply; the rest is applied all the same."""
         if ae.fault:
             raise Dead(ae.fault)
@@ -214,11 +215,11 @@ class Engine:
                 entry = None
         if changes or entry is not None:
             self.accounts[ae.account] = account
-            self.advance(at, line)
+            self.advance(at)
             for change in changes:
                 change()
             if entry is not None:
-                self.resolve(account, entry, resolve["granted"], line)
+                self.resolve(account, entry, resolve["granted"])
             remember(account, ae, at)
         if faults:
             raise Dead("; ".join(faults))

@@ -20,7 +20,8 @@ def read_lines(path):
 
 
 def run(event_lines, account_lines, changes=()):
-    """Outcomes in order, and the dead letters as (file, line, reason, lost). Lines are (number from 0, text)."""
+    """Outcomes in order, and the dead letters as (file, line, reason, lost). Lines are (number from 0, text);
+    an outcome knows the place of its event among them, so blank lines do not count."""
     s = Settings(changes)
     outcomes, dead = [], []
     engine = Engine(s, outcomes.append)
@@ -39,10 +40,10 @@ def run(event_lines, account_lines, changes=()):
             elif not e.key:
                 dead.append(("events", line, "no account", True))
             if e.key:
-                engine.event(line, e, moves)
+                engine.event(i, e, moves)
         else:
             try:
-                engine.account_event(account_lines[i][0], accounts[i], moves)
+                engine.account_event(accounts[i], moves)
             except Dead as error:
                 dead.append(("account events", account_lines[i][0], str(error), accounts[i].lost))
     return outcomes, dead

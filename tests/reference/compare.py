@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""compare.py BINARY [--seeds A-B | --seconds N] [--events N]: the same generated events through both; every outcome must agree."""
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from decimal import Decimal
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import generate
+import reference
+
+PLACEHOLDER = re.compile(r"\{\{txn:@(\d+)\}\}")
+DEAD = re.compile(r"^(account events|events) line (\d+): dead letter", re.M)
+LONG = 600
+
+
+class Side:
+    """What one of the two says: outcomes by key in order, and dead letters."""
+
+    def __init__(self, records, dead):
+        self.records, self.dead = {}, dead
+        lines, seen = {}, {}
+        for record in records:
+            first = record.pop("supersedes")
+            line = lines.get(first) if first else record["line"]
+            lines.setdefault(record["transactionId"], line)
+            seen[line, bool(first)] = nth = seen.get((line, bool(first)), 0) + 1
+            self.records[line, bool(first), nth] = record
+        self.ids = {line: record["transactionId"] for (line, second, _), record in self.records.items() if not second}
+        for record in self.records.values():
+            del record["transactionId"], record["line"]
+            for name in "corrects", "repeats":
+                record[name] = lines.get(record[name])
+
+
+def of_reference(events, accounts, changes):
+    outcomes, dead = reference.run(events, accounts, changes)
+    records = [{
+        "line": o.line, "transactionId": o.txn, "supersedes": o.supersedes, "outcome": o.outcome,
+        "eventType": o.event.type if o.event.type in reference.TYPES else "Unrecognized",
+        "eventAdded": o.outcome in ("Accepted", "Pending"),
+        "messages": [spoken(m.type, m.code, m.action, m.field) for m in o.messages],
+        "postedAmount": o.posted, "balanceAfter": o.balance, "availableAfter": o.available,
+        "corrects": o.corrects, "repeats": o.repeats} for o in outcomes]
+    return Side(records, {(file, line + 1) for file, line, *_ in dead})
+
+
+def of_binary(binary, events, accounts, changes):
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {name: Path(folder, f"{name}.jsonl") for name in ("events", "account-events", "output")}
+        for name, lines in ("events", events), ("account-events", accounts):
+            paths[name].write_text("".join(line + "\n" for _, line in lines), encoding="utf-8")
+        command = [binary, "check"] + [part for name, path in paths.items() for part in (f"--{name}", str(path))]
+        run = subprocess.run(command + [part for c in changes for part in ("--set", c)], capture_output=True, text=True)
+        if run.returncode not in (0, 3):
+            sys.exit(f"exit code {run.returncode}: {run.stderr.strip()}")
+        with open(paths["output"], encoding="utf-8") as lines:
+            records = [record(json.loads(line, parse_float=Decimal, parse_int=Decimal)) for line in lines]
+    return Side(records, {(file, int(line)) for file, line in DEAD.findall(run.stderr)})
+
+
+def record(o):
+    return {
+        "line": int(o["source"]["offset"]), "transactionId": o["transactionId"], "supersedes": o.get("supersedes"),
+        "outcome": o["outcome"], "eventType": o["eventType"], "eventAdded": o["eventAdded"],
+        "messages": [spoken(m["type"], m["code"], m["actionCode"], m.get("fieldReference"))
+                     for m in o["riskCheckMessages"]],
+        "postedAmount": o.get("postedAmount"), "balanceAfter": o.get("balanceAfter"),
+        "availableAfter": o.get("availableAfter"), "corrects": o.get("corrects"), "repeats": o.get("repeats")}
+
+
+def spoken(kind, code, action, field):
+    """A message without its texts. The field of 400.001 and the action of a repeat are not laid down."""
+    return (kind, code, "" if code == "pos.idempotency.repeat" else action, field if code != "400.001" else None)
+
+
+def numbered(lines):
+    return list(enumerate(lines))
+
+
+def both(binary, events, accounts, changes):
+    """Ids are learnt in a first pass without the lines that name them, as the cases' runner does it."""
+    event_lines = numbered(events)
+    ids = {}
+    if any("{{txn:" in line for line in accounts):
+        first = [(n, line) for n, line in numbered(accounts) if "{{txn:" not in line]
+        ids = of_binary(binary, event_lines, first, changes).ids
+
+    def named(line_id):
+        return [(n, PLACEHOLDER.sub(lambda m: line_id(int(m[1]) - 1), line)) for n, line in numbered(accounts)]
+    ours = of_reference(event_lines, named(lambda line: f"txn_{line:012}"), changes)
+    theirs = of_binary(binary, event_lines, named(lambda line: ids.get(line, "txn_none")), changes)
+    return ours, theirs
+
+
+def differences(ours, theirs):
+    """One entry for each outcome or dead letter that differs: (line or file and line, what, ours, theirs)."""
+    found = []
+    for key in sorted(ours.records.keys() | theirs.records.keys()):
+        a, b = ours.records.get(key), theirs.records.get(key)
+        if a != b:
+            names = [n for n in (a or b) if not (a and b) or a[n] != b[n]]
+            found.append((key, ", ".join(names) if a and b else "is there or not", a, b))
+    for file, line in sorted(ours.dead ^ theirs.dead):
+        found.append(((file, line), "dead letter", (file, line) in ours.dead, (file, line) in theirs.dead))
+    if not found and list(ours.records) != list(theirs.records):
+        at = next(i for i, (a, b) in enumerate(zip(ours.records, theirs.records)) if a != b)
+        found.append((list(ours.records)[at], "order of outcomes", list(ours.records)[at:at + 4],
+                      list(theirs.records)[at:at + 4]))
+    return found
+
+
+def minimised(binary, events, accounts, changes, what):
+    """Drops lines while a difference of the same kind stays."""
+    events, accounts = numbered(events), list(accounts)
+    deadline = time.monotonic() + 60
+
+    def still():
+        return any(d[1] == what for d in differences(*both(binary, *renumbered(events, accounts), changes)))
+    for lines in accounts, events, accounts:
+        size = max(1, len(lines) // 2)
+        while size:
+            i = 0
+            while i < len(lines) and time.monotonic() < deadline:
+                dropped = lines[i:i + size]
+                del lines[i:i + size]
+                if not still():
+                    lines[i:i] = dropped
+                    i += size
+            size //= 2
+    return renumbered(events, accounts)
+
+
+def renumbered(events, accounts):
+    """Of (number, line) the lines; what account events name by number follows, or names nothing where it is gone."""
+    places = {number: place for place, (number, _) in enumerate(events)}
+
+    def named(found):
+        place = places.get(int(found[1]) - 1)
+        return "txn_none" if place is None else f"{{{{txn:@{place + 1}}}}}"
+    return [line for _, line in events], [PLACEHOLDER.sub(named, line) for line in accounts]
+
+
+def shown(changes, events, accounts, found):
+    print(f"settings: {' '.join(changes) or 'none'}")
+    for name, lines in ("account event", accounts), ("event", events):
+        for n, line in numbered(lines):
+            print(f"{name} {n + 1}: {line[:LONG]}{'...' if len(line) > LONG else ''}")
+    for key, what, a, b in found[:3]:
+        print(f"differs at {where(key)}: {what}")
+        for name, side in ("reference", a), ("binary   ", b):
+            print(f"  {name}: {plain(side, b if side is a else a)}")
+
+
+def where(key):
+    return f"{key[0]} line {key[1]}" if isinstance(key[0], str) else (
+        f"events line {key[0] + 1}" + (", superseding" if key[1] else "") + (f", number {key[2]}" if key[2] > 1 else ""))
+
+
+def plain(value, other):
+    """Of two outcomes what differs, and always the codes."""
+    if not isinstance(value, dict):
+        return str(value)
+    if isinstance(other, dict):
+        value = {k: v for k, v in value.items() if v != other[k] or k in ("outcome", "messages")}
+    messages = "; ".join(" ".join(str(x) for x in m[1:] if x) for m in value["messages"])
+    return ", ".join(f"{k} {v}" for k, v in value.items() if k != "messages") + f" [{messages}]"
+
+
+def sequence_of(file, key):
+    """The sequence in which the difference lies, alone: its events and account events."""
+    of_accounts, line = key[0] == "account events", key[1] - 1 if isinstance(key[0], str) else key[0]
+    for _, events, accounts in file.sequences:
+        count = len(accounts if of_accounts else events)
+        if line < count:
+            return list(events), list(accounts)
+        line -= count
+    raise AssertionError("no such line")
+
+
+def known_settings(binary):
+    def takes(change):
+        return not subprocess.run([binary, "check", "--events", "/dev/null", "--set", change], capture_output=True).returncode
+    return {change for group in generate.CHOICES for change in group if takes(change)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("binary")
+    parser.add_argument("--seeds", default="1-20", help="one file of sequences for each seed, A-B or one number")
+    parser.add_argument("--seconds", type=float, help="in place of --seeds: from the first seed on, for as long")
+    parser.add_argument("--events", type=int, default=2000, help="events a file, at least")
+    parser.add_argument("--show", type=int, default=5, help="differences that are minimised and printed")
+    parser.add_argument("--set", action="append", help="these settings in place of those of the seed")
+    a = parser.parse_args()
+    binary = str(Path(a.binary).resolve())
+    known = known_settings(binary)
+    for change in sorted({c for group in generate.CHOICES for c in group} - known):
+        print(f"left out, the binary does not know it: {change}")
+    first, _, last = a.seeds.partition("-")
+    seed, last = int(first), int(last or first)
+    began, sequences, events, differing, kinds = time.monotonic(), 0, 0, 0, {}
+    while seed <= last if a.seconds is None else time.monotonic() - began < a.seconds:
+        file = generate.File(seed, a.events)
+        changes = [c for c in file.settings if c in known] if a.set is None else a.set
+        found = differences(*both(binary, file.events, file.account_events, changes))
+        sequences, events, differing = sequences + len(file.sequences), events + len(file.events), differing + len(found)
+        for key, what, ours, theirs in roots(file, found):
+            kind = (what, codes(ours), codes(theirs))
+            kinds[kind] = kinds.get(kind, 0) + 1
+            if kinds[kind] == 1 and len(kinds) <= a.show:
+                tell(binary, seed, file, changes, key, what)
+        seed += 1
+    if kinds:
+        print("\nfirst differences of an account, by kind:")
+    for (what, ours, theirs), count in sorted(kinds.items(), key=lambda item: -item[1])[:40]:
+        print(f"{count:6} x {what}: reference {ours}, binary {theirs}")
+    print(f"{sequences} sequences, {events} events, {differing} differences")
+    return 1 if differing else 0
+
+
+def roots(file, found):
+    """The first difference of each account: later ones may follow from it."""
+    seen, kept = set(), []
+    for difference in found:
+        key = difference[0]
+        lines = file.account_events if key[0] == "account events" else file.events
+        name = re.search(r'"account(?:Number)?": "([^"]*)"', lines[key[1] - 1 if isinstance(key[0], str) else key[0]])
+        if name is None or name[1] not in seen:
+            kept.append(difference)
+            seen.add(name and name[1])
+    return kept
+
+
+def codes(side):
+    if not isinstance(side, dict):
+        return str(side)[:60]
+    return " ".join([side["outcome"]] + [m[1] for m in side["messages"]])
+
+
+def tell(binary, seed, file, changes, key, what):
+    print(f"\nseed {seed}")
+    alone = sequence_of(file, key)
+    if any(d[1] == what for d in differences(*both(binary, *alone, changes))):
+        events, accounts = minimised(binary, *alone, changes, what)
+        found = [d for d in differences(*both(binary, events, accounts, changes)) if d[1] == what]
+        shown(changes, events, accounts, found)
+    else:
+        found = [d for d in differences(*both(binary, file.events, file.account_events, changes)) if d[0] == key]
+        print("only within its file; the sequence alone agrees")
+        shown(changes, [], [], found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

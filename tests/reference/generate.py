@@ -1,0 +1,575 @@
+#!/usr/bin/env python3
+"""Seeded sequences of events, biased to the edges: `generate.py SEED FOLDER` writes one file of them."""
+import json
+import random
+import sys
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import moments
+from moments import DAY, HOUR
+
+MINUTE, SECOND = 60 * 10**6, 10**6
+CENT = Decimal("0.01")
+MARKETS = {"DE": ("EUR", "DE"), "FI": ("EUR", "FI"), "NO": ("NOK", "NO"), "SE": ("SEK", "SV"), "DK": ("DKK", "DA"),
+           "CH": ("CHF", "DE"), "NL": ("EUR", "NL"), "AT": ("EUR", "DE"), "BE": ("EUR", "FR")}
+BASE = moments.parse("2026-01-05T08:00:00Z")
+
+# Each file has one of each group; most often none.
+CHOICES = (
+    ("checks.basket.item_amounts=line",),
+    ("checks.basket.discount_tax=scaled", "checks.basket.discount_tax=none"),
+    ("checks.basket.tax_above_total=allow",),
+    ("checks.basket.tax_tolerance=0.05", "checks.basket.line_tolerance=0.03", "checks.basket.total_tolerance=0.05"),
+    ("checks.form.quantity.excess_discount=allow",),
+    ("checks.pending.hold_time=1h", "checks.pending.hold_time=96h"),
+    ("checks.pending.rejudge=false",),
+    ("checks.correction.unlinked=note", "checks.correction.unlinked=reject"),
+    ("checks.correction.cancel=book",),
+    ("checks.repeat.scope=terminal_day",),
+    ("checks.repeat.retry_within=10min",),
+    ("checks.repeat.refused_max=2",),
+    ("checks.repeat.remember=100h",),
+    ("checks.repeat.near_duplicate.enabled=false",),
+    ("checks.time.late.older_than=24h",),
+    ("checks.account.unknown=open",),
+    ("checks.account.flag.unlisted=review", "checks.account.flag.unlisted=ignore", "checks.account.flag.unlisted=block"),
+    ("checks.limit.first_amount.enabled=false",),
+    ("checks.limit.holds.open_max=2",),
+    ("checks.velocity.windows.enabled=false", "checks.velocity.windows.rules.account_hour.count=3"),
+    ("checks.identity.ssn.enabled=false",),
+)
+
+
+def settings(rng):
+    return [rng.choice(group) for group in CHOICES if rng.random() < 0.15]
+
+
+def dump(value):
+    """JSON with decimals as they are."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)}: {dump(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(dump, value)) + "]"
+    return json.dumps(value)
+
+
+class Sequence:
+    """Events of a few accounts. Lines of account events name events of this sequence as {{txn:@N}}, from 1."""
+
+    def __init__(self, rng, name, base, changes):
+        self.rng, self.name, self.now = rng, name, base
+        self.per_line = "checks.basket.item_amounts=line" in changes
+        self.retry = 10 * MINUTE if "checks.repeat.retry_within=10min" in changes else HOUR
+        self.old = DAY if "checks.time.late.older_than=24h" in changes else 72 * HOUR
+        self.hold = next((int(c.split("=")[1][:-1]) * HOUR for c in changes if "hold_time" in c), DAY)
+        self.events, self.account_events, self.sent, self.told = [], [], [], []
+        self.numbers, self.latest = 0, base
+        self.country = rng.choice(list(MARKETS))
+        self.accounts = [f"{name}-{i}" for i in range(rng.choice((1, 2, 2, 3)))]
+        self.focus = rng.choice(("mixed", "mixed", "mixed", "basket", "correction", "velocity", "withdrawal", "pending", "repeat"))
+        for account in self.accounts:
+            if rng.random() < 0.95:
+                limit = rng.choice((100000, 500000, 5000000, 5000000, 50000000))
+                self.tell(account, "limit", {"amount": limit})
+            if rng.random() < 0.3:
+                self.tell(account, "update", {"ssnKnown": True})
+        if rng.random() < 0.7:
+            self.tell(f"{name}-tick", "limit", {"amount": 5000000})
+        self.raised = []
+        self.ticker()
+
+    # Lines
+
+    def send(self, event, at=None):
+        event = dict(event, time=stamp(self.now if at is None else at))
+        self.events.append(dump(event))
+        self.sent.append(event)
+        self.latest = max(self.latest, self.now if at is None or at - self.now > 1000 * DAY else at)
+        return event
+
+    def tell(self, account, kind, payload, at=None, **more):
+        self.numbers += 1
+        name = {"cash_advance": "cashAdvance"}.get(kind, kind)
+        event = {"id": f"e{self.numbers}-{self.name}", "account": account, "eventType": kind, name: payload,
+                 "createdAt": stamp(self.now if at is None else at)} | more
+        self.account_events.append(dump(event))
+        self.told.append(event)
+        return event
+
+    def ticker(self):
+        """Two lines of others, so that time may move far."""
+        for till in "Y", "Z":
+            self.send(self.sale(f"{self.name}-tick", Decimal(1), terminal=f"{till}{self.name}"))
+
+    def number(self):
+        self.numbers += 1
+        return f"N{self.numbers}"
+
+    # Events
+
+    def sale(self, account, total, kind="Purchase", terminal=None, **more):
+        rng = self.rng
+        country = self.country if rng.random() < 0.94 else rng.choice(list(MARKETS))
+        currency, language = MARKETS[country if rng.random() < 0.98 else rng.choice(list(MARKETS))]
+        event = {
+            "accountNumber": account, "eventType": kind, "currency": currency, "countryCode": country,
+            "conversationLanguage": language if rng.random() < 0.95 else rng.choice(("EN", "FR", "DK", "SE", "FI")),
+            "totalAmount": total}
+        if rng.random() < 0.95:
+            event["accountTransactionId"] = self.number()
+        event["posId"] = terminal or rng.choice(("P1", "P1", "P1", "P2", "P3", " P1 ", " ", None))
+        event["nfcId"] = rng.choice(("C1", "C1", "C2", None, ""))
+        return event | more
+
+    def amount(self, kind="Purchase"):
+        rng = self.rng
+        edges = (1, 5, 10, 25, 100)
+        if kind == "Withdrawal":
+            edges += (500, 500, 400, 1000, 5000, 4000, 250)
+        elif rng.random() < 0.25:
+            edges = (1000, 10000, 7500, 500, 5000, 990, 3334, 2500)
+        return max(CENT, Decimal(rng.choice(edges)) + rng.choice((0, 0, CENT, -CENT, Decimal("0.5"))))
+
+    def step(self):
+        rng = self.rng
+        weights = {"purchase": 5, "receipt": 3, "withdrawal": 3, "correction": 5, "bookkeeping": 1, "again": 3, "twin": 2,
+                   "account": 5, "resolve": 3, "move": 3, "late": 2, "faulty": 1, "burst": 1, "midnight": 0.5, "far": 0.2,
+                   "waiting": 4}
+        more = {"basket": {"receipt": 30}, "correction": {"correction": 15}, "velocity": {"burst": 6, "late": 4, "move": 6},
+                "withdrawal": {"withdrawal": 12, "midnight": 4}, "pending": {"waiting": 25, "resolve": 5, "account": 6},
+                "repeat": {"again": 14, "twin": 8}, "mixed": {}}[self.focus]
+        weights |= more
+        self.now += rng.choice((0, SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR))
+        while self.raised and rng.random() < 0.3:
+            account, flag = self.raised.pop()
+            kind, payload = ("flag", {"name": flag, "set": False}) if flag else ("default", {"satisfied": True})
+            self.tell(account, kind, payload)
+        getattr(self, rng.choices(list(weights), weights.values())[0])()
+
+    def purchase(self):
+        self.send(self.sale(self.account_name(), self.amount(), **self.category()))
+
+    def category(self):
+        return self.rng.choice(({}, {}, {"categoryType": "Sales"}, {"categoryType": "Payout"}))
+
+    def account_name(self):
+        return self.rng.choice(self.accounts) if self.rng.random() < 0.98 else f"{self.name}-unknown"
+
+    def withdrawal(self):
+        self.send(self.sale(self.account_name(), self.amount("Withdrawal"), "Withdrawal"))
+
+    def bookkeeping(self):
+        kind = self.rng.choice(("Interest", "WithdrawalCommission", "Info"))
+        total = None if kind == "Info" and self.rng.random() < 0.7 else self.amount()
+        at = self.now - self.rng.choice((0, 0, 80 * HOUR, 90 * DAY, 90 * DAY + 1, 91 * DAY))
+        self.send(self.sale(self.account_name(), total, kind), at)
+
+    def receipt(self):
+        rng = self.rng
+        event = self.sale(self.account_name(), None, rng.choice(("Purchase",) * 8 + ("Withdrawal", "Correction")))
+        self.send(event | basket(rng, self.per_line, event["eventType"] == "Correction"))
+
+    def correction(self):
+        rng = self.rng
+        sales = [e for e in self.sent[-25:] if e["eventType"] in ("Purchase", "Withdrawal", "Interest", "Correction")
+                 and isinstance(e.get("totalAmount"), Decimal) and e["totalAmount"]]
+        if not sales:
+            return self.purchase()
+        sale = rng.choice(sales)
+        total = abs(sale["totalAmount"])
+        part = rng.choice((total, total, total / 2, total / 4, total + CENT, total - CENT, total * 2, total * 3 / 4))
+        part = max(CENT, part.quantize(CENT))
+        kind = rng.choice(("Correction",) * 4 + ("PurchaseCancel",) * 2 + ("WithdrawalCorrection", "WithdrawalCancel"))
+        event = self.sale(sale["accountNumber"], part)
+        event |= {"posId": sale.get("posId") if rng.random() < 0.7 else event["posId"], "currency": sale["currency"],
+                  "countryCode": sale["countryCode"]}
+        if kind.endswith("Cancel"):
+            event |= {"eventType": kind.removesuffix("Cancel"), "categoryType": "Cancel"}
+        else:
+            event["eventType"] = kind
+        if kind == "Correction":
+            event["totalAmount"] = -part if rng.random() < 0.93 else part
+        how = rng.random()
+        if how < 0.35:
+            event["correctsTransactionId"] = sale.get("accountTransactionId", "")
+        elif how < 0.55 and "accountTransactionId" in sale:
+            event["accountTransactionId"] = sale["accountTransactionId"]
+        elif how < 0.6:
+            event["correctsTransactionId"] = "nothing"
+        self.send(event, self.now - rng.choice((0,) * 9 + (80 * HOUR, 5 * DAY)))
+
+    def again(self):
+        """The same number, with the same content or another."""
+        rng = self.rng
+        if not self.sent:
+            return self.purchase()
+        old = rng.choice(self.sent[-12:])
+        event, at = dict(old), moments.parse(old["time"]) if isinstance(old["time"], str) else None
+        if at is None:
+            return self.purchase()
+        change = rng.random()
+        if change < 0.15:
+            event["conversationLanguage"] = "EN"
+        elif change < 0.3 and isinstance(event.get("totalAmount"), Decimal):
+            event["totalAmount"] += rng.choice((CENT, -CENT, event["totalAmount"]))
+        elif change < 0.35:
+            event["nfcId"] = "C9"
+        elif change < 0.4:
+            event["categoryType"] = rng.choice(("Sales", "Cancel", None))
+        elif change < 0.45:
+            event["eventType"] = rng.choice(("Purchase", "Withdrawal", "Correction", "Interest"))
+        shift = rng.choice((0, 0, 0, 4 * SECOND, self.retry, self.retry + 1, -self.retry, -self.retry - 1, 2 * self.retry))
+        self.send(event, min(at + shift, max(self.now, at)) if rng.random() < 0.7 else at + shift)
+
+    def twin(self):
+        """A near duplicate, or nearly one."""
+        rng = self.rng
+        sales = [e for e in self.sent[-6:] if moments.parse(str(e["time"]))]
+        if not sales:
+            return self.purchase()
+        event = dict(rng.choice(sales))
+        at = moments.parse(event["time"])
+        event["accountTransactionId"] = rng.choice((self.number(), self.number(), None, ""))
+        if rng.random() < 0.15:
+            event["nfcId"] = rng.choice(("C1", "C2", None))
+        if rng.random() < 0.1:
+            event["posId"] = rng.choice(("P1", "P2", None))
+        if rng.random() < 0.1 and isinstance(event.get("totalAmount"), Decimal):
+            event["totalAmount"] += CENT
+        away = rng.choice((0, SECOND, 2 * MINUTE - 1, 2 * MINUTE, 2 * MINUTE + 1))
+        self.send(event, at + rng.choice((away, away, -away)))
+
+    def burst(self):
+        rng = self.rng
+        account, pos, chip = self.account_name(), rng.choice(("P1", "P2", None)), rng.choice(("C1", None))
+        gap = rng.choice((SECOND, 10 * SECOND, 12 * SECOND, MINUTE, 10 * MINUTE, 20 * MINUTE))
+        start = self.now
+        times = [start + i * gap for i in range(rng.randrange(3, 13))]
+        if rng.random() < 0.3:
+            rng.shuffle(times)
+        amount = self.amount() if rng.random() < 0.6 else Decimal(rng.choice((990, 1000, 2500, 7500)))
+        for i, at in enumerate(times):
+            self.send(self.sale(account, amount + i * CENT) | {"posId": pos, "nfcId": chip}, at)
+        self.now = max(times)
+
+    def midnight(self):
+        """Withdrawals round a local midnight."""
+        rng = self.rng
+        country = rng.choice(list(MARKETS))
+        day = self.now - self.now % DAY + DAY
+        while moments.local_day(day, country) == moments.local_day(day - 1, country):
+            day -= HOUR
+        if day < self.now:
+            day += DAY
+        account = self.account_name()
+        for away in sorted(rng.choices((-HOUR, -MINUTE, -1, 0, 1, MINUTE, HOUR), k=rng.randrange(2, 5))):
+            event = self.sale(account, self.amount("Withdrawal"), "Withdrawal")
+            if rng.random() < 0.5:
+                event["countryCode"], event["currency"] = country, MARKETS[country][0]
+            self.send(event, day + away)
+        self.now = day + HOUR
+
+    def late_by(self):
+        edge = self.old
+        return self.rng.choice((edge, edge, edge + 1, edge - 1, edge + 8 * HOUR, 5 * DAY, HOUR, MINUTE, 10 * MINUTE))
+
+    def late(self):
+        event = self.sale(self.account_name(), self.amount(), self.rng.choice(("Purchase", "Purchase", "Withdrawal")))
+        self.send(event, self.latest - self.late_by())
+
+    def move(self):
+        """On to an edge of something that was sent before."""
+        rng = self.rng
+        known = [moments.parse(e["time"]) for e in self.sent[-6:] if isinstance(e["time"], str) and moments.parse(e["time"])]
+        start = rng.choice(known) if known and rng.random() < 0.6 else self.latest
+        spans = (MINUTE, 10 * MINUTE, HOUR, HOUR, DAY, DAY, self.hold, self.old, 97 * HOUR)
+        if rng.random() < 0.1:
+            spans = (35 * DAY, 90 * DAY, 8 * DAY)
+        to = start + rng.choice(spans) + rng.choice((0, 0, 1, -1, SECOND))
+        if to > self.now and to < self.now + 400 * DAY:
+            jump, self.now = to - self.now, to
+            if jump > 20 * HOUR and rng.random() < 0.9:
+                self.ticker()
+
+    def far(self):
+        """A clock that is decades ahead."""
+        at = self.now + 50 * 365 * DAY
+        if self.rng.random() < 0.5:
+            self.send(self.sale(self.account_name(), self.amount()), at)
+        else:
+            self.tell(self.rng.choice(self.accounts), "flag", {"name": "stopped", "set": True}, at)
+
+    def faulty(self):
+        rng = self.rng
+        event = self.sale(self.account_name(), self.amount()) | basket(rng, self.per_line, False)
+        if not event["items"]:
+            return self.send(event)
+        item = rng.choice(event["items"])
+        fault = rng.choice((
+            lambda: event.update(currency=rng.choice((None, "", "USD", "eur"))),
+            lambda: event.update(countryCode=rng.choice((None, " ", "XX"))),
+            lambda: event.update(conversationLanguage=rng.choice((None, "ZZ", "no"))),
+            lambda: event.update(eventType=rng.choice((None, "Refund", "Unrecognized"))),
+            lambda: event.update(categoryType="Other"),
+            lambda: event.update(totalAmount=rng.choice((None, Decimal("-1"), Decimal("1.234"), "5", Decimal("1.100")))),
+            lambda: event.update(totalTax=Decimal("0.001")),
+            lambda: event.update(eventType="Withdrawal", totalAmount=Decimal(0)),
+            lambda: event.update(eventType="Interest", totalAmount=Decimal("-1")),
+            lambda: event.update(posName="x" * rng.choice((4096, 4097))),
+            lambda: event.update(accountTransactionId="y" * rng.choice((100, 101))),
+            lambda: item.update(quantity=rng.choice((Decimal(0), None, Decimal("1.1234567")))),
+            lambda: item.update(unitPrice=rng.choice((None, Decimal("1.1234567")))),
+            lambda: item.update(itemId=rng.choice(("", None, " "))),
+            lambda: item.update(itemDescription=None),
+            lambda: item.update(discount=rng.choice((Decimal("-0.01"), Decimal(100000), Decimal("0.12345")))),
+            lambda: item.update(grossAmount=Decimal("1.00001")),
+            lambda: item.update(grossAmount=True),
+        ))
+        fault()
+        if rng.random() < 0.3:
+            rng.choice((lambda: event.update(currency=None), lambda: item.update(unitCode=""),
+                        lambda: event.update(totalAmount=Decimal("-3.333"))))()
+        self.send(event, self.now + rng.choice((0, 0, 2 * HOUR)))
+
+    # Account events
+
+    def account(self):
+        rng = self.rng
+        account = rng.choice(self.accounts)
+        kind = rng.choice(("limit", "flag", "flag", "flag", "payment", "payment", "default", "cash", "update", "again", "close"))
+        at = self.now - rng.choice((0, 0, 0, 0, 1, SECOND, HOUR))
+        if kind == "limit":
+            self.tell(account, "limit", {"amount": rng.choice((0, 50000, 100000) + (5000000,) * 5)}, at)
+        elif kind == "flag":
+            flag = rng.choice(("stopped", "dunning", "chargeback", "blocked", "review", "fraud", "vip"))
+            raised = rng.random() < 0.6
+            self.tell(account, "flag", {"name": flag, "set": raised}, at)
+            self.raised += [(account, flag)] * raised
+        elif kind == "payment":
+            payments = [e for e in self.told if e["eventType"] == "payment" and e["account"] == account]
+            if payments and rng.random() < 0.45:
+                paid = rng.choice(payments)
+                payload = {"amount": paid["payment"]["amount"] + rng.choice((0, 0, 0, 1)), "status": "reversed"}
+                if rng.random() < 0.6:
+                    payload["reverses"] = paid["id"]
+            else:
+                payload = {"amount": rng.choice((100, 500, 2500, 10000, 100000)),
+                           "status": rng.choice(("success", "success", "success", "failed"))}
+            more = {"idempotencyKey": rng.choice(("k1", "k2"))} if rng.random() < 0.15 else {}
+            self.tell(account, "payment", payload, at, **more)
+        elif kind == "default":
+            self.tell(account, "default", rng.choice(({}, {"satisfied": False}, {"satisfied": True})), at)
+            self.raised.append((account, None))
+        elif kind == "cash":
+            self.tell(account, "cash_advance", {"amount": rng.choice((100, 5000, 50000))}, at)
+        elif kind == "update":
+            patch = rng.choice(({"ssnKnown": True}, {"ssnKnown": False}, {"partyId": "p"},
+                                {"currency": rng.choice(("EUR", "SEK", "NOK"))}))
+            self.tell(account, "update", dict(patch), at)
+        elif kind == "again":
+            old = dict(rng.choice(self.told))
+            if rng.random() < 0.3:
+                old["createdAt"] = stamp(self.now)
+            if rng.random() < 0.25 and old["eventType"] == "payment":
+                old["payment"] = dict(old["payment"], amount=old["payment"]["amount"] + 100)
+            self.account_events.append(dump(old))
+        elif rng.random() < 0.1:
+            self.tell(account, "close", {}, at)
+
+    def waiting(self):
+        """An event that is likely to wait; then, often, something happens to it, and it is resolved."""
+        rng = self.rng
+        account, how = rng.choice(self.accounts), rng.choice(("late", "first", "twin", "unlinked", "review", "review"))
+        event, at = self.sale(account, self.amount(), rng.choice(("Purchase", "Purchase", "Withdrawal"))), self.now
+        event |= {"countryCode": self.country, "currency": MARKETS[self.country][0], "posId": rng.choice(("P1", "P2"))}
+        if how == "late":
+            at = self.latest - self.old - rng.choice((1, HOUR, 2 * DAY))
+        elif how == "first":
+            event |= {"eventType": "Purchase", "totalAmount": Decimal(rng.choice((1500, 12000)))}
+        elif how == "twin":
+            self.send(event)
+            event, at = dict(event, accountTransactionId=self.number()), at + MINUTE
+        elif how == "unlinked":
+            event |= {"eventType": "Correction", "totalAmount": -self.amount(), "posId": "P9"}
+        else:
+            self.tell(account, "flag", {"name": "review", "set": True})
+            self.now += SECOND
+            at = self.now
+        self.send(event, at)
+        line = len(self.sent)
+        if how == "review":
+            self.now += SECOND
+            self.tell(account, "flag", {"name": "review", "set": False})
+        for _ in range(rng.choice((0, 0, 1, 1, 2))):
+            self.now += rng.choice((SECOND, 10 * MINUTE))
+            self.meanwhile(account, line)
+        self.now += rng.choice((SECOND, 10 * MINUTE))
+        if rng.random() < 0.85:
+            self.resolve(line)
+
+    def meanwhile(self, account, line):
+        """What changes while an event waits: it is cancelled in part or sent again, or its account changes."""
+        rng, sent = self.rng, self.sent[line - 1]
+        total = abs(sent["totalAmount"])
+        what = rng.choice(("cancel", "cancel", "late cancel", "again", "limit", "flag", "resolve", "step"))
+        if what.endswith("cancel") and "accountTransactionId" in sent:
+            kind = rng.choice(("Correction", sent["eventType"] if sent["eventType"] != "Correction" else "Purchase"))
+            part = max(CENT, rounded(total / rng.choice((1, 1, 2, 4))))
+            event = dict(sent, eventType=kind, accountTransactionId=self.number(), posId=rng.choice(("P1", "P8")),
+                         totalAmount=-part if kind == "Correction" else part, correctsTransactionId=sent["accountTransactionId"])
+            if kind != "Correction":
+                event["categoryType"] = "Cancel"
+            self.send(event, self.now - (self.old + HOUR if what == "late cancel" else 0))
+            if what == "late cancel" and rng.random() < 0.7:
+                self.resolve(len(self.sent))
+        elif what == "again":
+            self.send(sent, moments.parse(sent["time"]))
+        elif what == "limit":
+            self.tell(account, "limit", {"amount": rng.choice((0, int(total * 100), 100000))})
+        elif what == "flag":
+            flag = rng.choice(("stopped", "chargeback", "blocked", "vip", "review"))
+            self.tell(account, "flag", {"name": flag, "set": True})
+            self.raised.append((account, flag))
+        elif what == "resolve":
+            self.resolve(line)
+        else:
+            self.step()
+
+    def resolve(self, line=None):
+        rng = self.rng
+        line = line or len(self.sent) - min(int(rng.expovariate(0.4)), len(self.sent) - 1)
+        sent = self.sent[line - 1]
+        at = moments.parse(str(sent["time"])) or self.now
+        account = sent["accountNumber"] if rng.random() < 0.95 else rng.choice(self.accounts)
+        payload = {"resolve": {"transactionId": f"{{{{txn:@{line}}}}}" if rng.random() < 0.97 else "txn_nothing",
+                               "granted": rng.random() < 0.75}}
+        if rng.random() < 0.1:
+            payload["ssnKnown"] = True
+        edge = at + self.hold + rng.choice((-1, 0, 1, SECOND))
+        when = edge if edge > self.now and rng.random() < 0.3 else self.now
+        self.now = max(when, self.now)
+        self.tell(account, "update", payload, when)
+        if rng.random() < 0.15:
+            self.tell(account, "update", dict(payload), when + rng.choice((0, SECOND)))
+
+
+def stamp(at):
+    text = moments.text(at)
+    return text if text else "2100-01-01T00:00:00Z"
+
+
+def rounded(value, how=ROUND_HALF_UP, places=2):
+    return value.quantize(Decimal(1).scaleb(-places), how)
+
+
+def basket(rng, per_line, negative):
+    """A receipt, rounded in one of several ways, sometimes wrong by little."""
+    how = rng.choice((ROUND_HALF_UP, ROUND_HALF_EVEN))
+    tax_places, price_places = rng.choice((2, 2, 3, 4, 6)), rng.choice((2, 2, 2, 3, 4))
+    items, total, tax_total = [], Decimal(0), Decimal(0)
+    discounted = rng.choice(("stated", "scaled"))
+    for i in range(rng.choice((1, 1, 2, 3, 5, 10))):
+        rate = Decimal(rng.choice(("0", "0.07", "0.19", "0.25", "0.24")))
+        price = rounded(Decimal(rng.randrange(1, 20000)) / 100 * rng.choice((1, 1, Decimal("0.01"), Decimal("0.1"))), how, price_places)
+        price = max(price, Decimal(1).scaleb(-price_places))
+        quantity = rng.choice((Decimal(1), Decimal(1), Decimal(2), Decimal(3), Decimal(12), Decimal(300),
+                               Decimal(rng.randrange(1, 3000)) / 1000))
+        if rng.random() < 0.08 or negative:
+            quantity = -quantity
+        line = price * quantity
+        discount = rng.choice((None, None, None, Decimal("0.00"), rounded(line / 10, how), rounded(line / 2, how), rounded(line, how)))
+        if discount is not None and abs(discount) > abs(line):
+            discount = None
+        gross = rounded(line - (discount or 0), how, rng.choice((2, 2, 2, 4)))
+        if places(price) <= 2 and quantity == quantity.to_integral_value():
+            gross = line - (discount or 0)
+        pieces = quantity if per_line else Decimal(1)
+        unit = price * pieces
+        tax = rounded(unit * rate / (1 + rate), how, tax_places)
+        net = rounded(unit, how, max(tax_places, price_places)) - tax
+        item = {"itemId": str(i + 1), "itemDescription": "x", "unitCode": "C62", "quantity": quantity, "unitPrice": price}
+        if rng.random() < 0.9:
+            item |= {"netAmount": net, "taxAmount": tax}
+        if discount is not None:
+            item["discount"] = discount
+        if rng.random() < 0.93:
+            item["grossAmount"] = gross
+        items.append(item)
+        total += item.get("grossAmount", line - (discount or 0))
+        summed = tax if per_line else tax * quantity
+        if discounted == "scaled" and discount and line:
+            summed *= (line - discount) / line
+        tax_total += rounded(summed, how) if rng.random() < 0.5 else summed
+    found = {"items": items, "totalAmount": rounded(total, how)}
+    if rng.random() < 0.9:
+        found["totalTax"] = rounded(tax_total, how)
+    if not negative:
+        found["totalAmount"] = abs(found["totalAmount"])
+    spoil(rng, found)
+    return found
+
+
+def spoil(rng, found):
+    if rng.random() < 0.5:
+        return
+    off = Decimal(rng.choice(("0.01", "-0.01", "0.02", "-0.02", "0.03", "0.005", "-0.005", "0.0001", "0.1")))
+    item = rng.choice(found["items"])
+    where = rng.choice(("totalAmount", "totalTax", "totalTax", "grossAmount", "taxAmount", "netAmount", "unitPrice"))
+    record = found if where.startswith("total") else item
+    if where not in record:
+        return
+    if where.startswith("total"):
+        off = rounded(off)
+    record[where] += off * rng.choice((1, 1, 2, 3))
+    if rng.random() < 0.03:
+        record[where] = -record[where]
+    if found["totalAmount"] < 0 and item["quantity"] > 0:
+        found["totalAmount"] = abs(found["totalAmount"])
+
+
+def places(value):
+    return max(0, -value.normalize().as_tuple().exponent)
+
+
+class File:
+    """Many sequences one after another; `spans` says which lines are whose."""
+
+    def __init__(self, seed, events):
+        rng = random.Random(seed)
+        self.seed, self.settings = seed, settings(rng)
+        self.events, self.account_events, self.sequences = [], [], []
+        base = BASE
+        while len(self.events) < events:
+            sequence = Sequence(rng, f"S{seed}-{len(self.sequences)}", base, self.settings)
+            for _ in range(rng.choice((8, 15, 30, 60))):
+                sequence.step()
+            shift = len(self.events)
+            self.sequences.append((sequence.name, sequence.events, sequence.account_events))
+            self.events += sequence.events
+            self.account_events += [moved(line, shift) for line in sequence.account_events]
+            base = max(sequence.latest, sequence.now) + rng.choice((HOUR, 2 * DAY, 10 * DAY))
+
+
+def moved(line, shift):
+    """The same account event, where `shift` lines of events stand before its own."""
+    before, mark, rest = line.partition("{{txn:@")
+    if not mark:
+        return line
+    number, _, after = rest.partition("}}")
+    return f"{before}{mark}{int(number) + shift}}}}}{after}"
+
+
+def main(seed, folder):
+    file, folder = File(int(seed), 2000), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, lines in (("events.jsonl", file.events), ("account_events.jsonl", file.account_events),
+                        ("settings.txt", file.settings)):
+        (folder / name).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]) if len(sys.argv) == 3 else __doc__)
