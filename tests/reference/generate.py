@@ -138,10 +138,10 @@ class Sequence:
         rng = self.rng
         weights = {"purchase": 5, "receipt": 3, "withdrawal": 3, "correction": 5, "bookkeeping": 1, "again": 3, "twin": 2,
                    "account": 5, "resolve": 3, "move": 3, "late": 2, "faulty": 1, "burst": 1, "midnight": 0.5, "far": 0.2,
-                   "waiting": 4}
-        more = {"basket": {"receipt": 30}, "correction": {"correction": 15}, "velocity": {"burst": 6, "late": 4, "move": 6},
+                   "waiting": 4, "refusals": 0.5, "rest": 0.7}
+        more = {"basket": {"receipt": 30}, "correction": {"correction": 15, "rest": 4}, "velocity": {"burst": 6, "late": 4, "move": 6},
                 "withdrawal": {"withdrawal": 12, "midnight": 4}, "pending": {"waiting": 25, "resolve": 5, "account": 6},
-                "repeat": {"again": 14, "twin": 8}, "mixed": {}}[self.focus]
+                "repeat": {"again": 14, "twin": 8, "refusals": 4}, "mixed": {}}[self.focus]
         weights |= more
         self.now += rng.choice((0, SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR))
         while self.raised and rng.random() < 0.3:
@@ -202,6 +202,27 @@ class Sequence:
             event["correctsTransactionId"] = "nothing"
         self.send(event, self.now - rng.choice((0,) * 9 + (80 * HOUR, 5 * DAY)))
 
+    def rest(self):
+        """Part of one sale is taken back by name, then what is left of it without a name, beside other sales at the till."""
+        rng, account = self.rng, self.rng.choice(self.accounts)
+        total = Decimal(rng.choice((10, 40, 100)))
+        part = max(CENT, rounded(total / rng.choice((2, 4))))
+        kind = rng.choice(("Purchase", "Purchase", "Withdrawal"))
+        amounts = [total, rng.choice((total - part, total, total * 2)), rng.choice((total - part, total * 2))]
+        rng.shuffle(amounts)
+        sales = []
+        for amount in amounts:
+            sales.append(self.sale(account, amount, kind) | {"posId": "P5", "accountTransactionId": self.number()})
+            self.send(sales[-1])
+            self.now += 3 * MINUTE
+        named = rng.choice(sales)
+        back = dict(named, eventType="Correction", totalAmount=-part, correctsTransactionId=named["accountTransactionId"])
+        self.send(dict(back, accountTransactionId=self.number()))
+        del back["correctsTransactionId"]
+        for amount in rng.sample((named["totalAmount"] - part, total, part, total - part), 2):
+            self.now += 3 * MINUTE
+            self.send(dict(back, totalAmount=-max(CENT, amount), accountTransactionId=self.number()))
+
     def again(self):
         """The same number, with the same content or another."""
         rng = self.rng
@@ -255,6 +276,16 @@ class Sequence:
         for i, at in enumerate(times):
             self.send(self.sale(account, amount + i * CENT) | {"posId": pos, "nfcId": chip}, at)
         self.now = max(times)
+
+    def refusals(self):
+        """Refused attempts, of which the first ones are sent again: as many as are remembered, or one more."""
+        account = self.rng.choice(self.accounts)
+        sales = [self.sale(account, Decimal(9000000 + i)) for i in range(self.rng.choice((1, 2, 3, 4)))]
+        for event in sales:
+            self.send(event)
+            self.now += SECOND
+        for event in sales[:2]:
+            self.send(event)
 
     def midnight(self):
         """Withdrawals round a local midnight."""
@@ -404,6 +435,10 @@ class Sequence:
         if how == "review":
             self.now += SECOND
             self.tell(account, "flag", {"name": "review", "set": False})
+        if rng.random() < 0.1:
+            self.now += rng.choice((self.hold, self.old, 72 * HOUR)) + rng.choice((-SECOND, 0, 1, SECOND))
+            self.ticker()
+            self.send(event, at)
         for _ in range(rng.choice((0, 0, 1, 1, 2))):
             self.now += rng.choice((SECOND, 10 * MINUTE))
             self.meanwhile(account, line)
