@@ -16,14 +16,16 @@ import reference
 
 PLACEHOLDER = re.compile(r"\{\{txn:@(\d+)\}\}")
 DEAD = re.compile(r"^(account events|events) line (\d+): dead letter", re.M)
+# The binary tells so many dead letters by line, then how many more there are.
+FURTHER = re.compile(r"^(\d+) further dead letters?", re.M)
 LONG = 600
 
 
 class Side:
     """What one of the two says: outcomes by key in order, and dead letters."""
 
-    def __init__(self, records, dead):
-        self.records, self.dead = {}, dead
+    def __init__(self, records, dead, further=0):
+        self.records, self.dead, self.further = {}, dead, further
         lines, seen = {}, {}
         for record in records:
             first = record.pop("supersedes")
@@ -44,7 +46,7 @@ def of_reference(events, accounts, changes):
         "line": o.line, "transactionId": o.txn, "supersedes": o.supersedes, "outcome": o.outcome,
         "eventType": o.event.type if o.event.type in reference.TYPES else "Unrecognized",
         "eventAdded": o.outcome in ("Accepted", "Pending"),
-        "messages": [spoken(m.type, m.code, m.action, m.field) for m in o.messages],
+        "messages": placed(spoken(m.type, m.code, m.action, m.field) for m in o.messages),
         "postedAmount": o.posted, "balanceAfter": o.balance, "availableAfter": o.available,
         "corrects": o.corrects, "repeats": o.repeats} for o in outcomes]
     return Side(records, {(file, line + 1) for file, line, *_ in dead})
@@ -61,15 +63,17 @@ def of_binary(binary, events, accounts, changes):
             sys.exit(f"exit code {run.returncode}: {run.stderr.strip()}")
         with open(paths["output"], encoding="utf-8") as lines:
             records = [record(json.loads(line, parse_float=Decimal, parse_int=Decimal)) for line in lines]
-    return Side(records, {(file, int(line)) for file, line in DEAD.findall(run.stderr)})
+    further = FURTHER.search(run.stderr)
+    dead = {(file, int(line)) for file, line in DEAD.findall(run.stderr)}
+    return Side(records, dead, int(further[1]) if further else 0)
 
 
 def record(o):
     return {
         "line": int(o["source"]["offset"]), "transactionId": o["transactionId"], "supersedes": o.get("supersedes"),
         "outcome": o["outcome"], "eventType": o["eventType"], "eventAdded": o["eventAdded"],
-        "messages": [spoken(m["type"], m["code"], m["actionCode"], m.get("fieldReference"))
-                     for m in o["riskCheckMessages"]],
+        "messages": placed(spoken(m["type"], m["code"], m["actionCode"], m.get("fieldReference"))
+                           for m in o["riskCheckMessages"]),
         "postedAmount": o.get("postedAmount"), "balanceAfter": o.get("balanceAfter"),
         "availableAfter": o.get("availableAfter"), "corrects": o.get("corrects"), "repeats": o.get("repeats")}
 
@@ -77,6 +81,11 @@ def record(o):
 def spoken(kind, code, action, field):
     """A message without its texts. The field of 400.001 and the action of a repeat are not laid down."""
     return (kind, code, "" if code == "pos.idempotency.repeat" else action, field if code != "400.001" else None)
+
+
+def placed(messages):
+    """The place of a repeat's own message is not laid down: it goes last."""
+    return sorted(messages, key=lambda m: m[1] == "pos.idempotency.repeat")
 
 
 def numbered(lines):
@@ -98,17 +107,20 @@ def both(binary, events, accounts, changes):
     return ours, theirs
 
 
-def differences(ours, theirs):
+def differences(ours, theirs, records=True):
     """One entry for each outcome or dead letter that differs: (line or file and line, what, ours, theirs)."""
     found = []
-    for key in sorted(ours.records.keys() | theirs.records.keys()):
+    for key in sorted(ours.records.keys() | theirs.records.keys()) if records else ():
         a, b = ours.records.get(key), theirs.records.get(key)
         if a != b:
             names = [n for n in (a or b) if not (a and b) or a[n] != b[n]]
             found.append((key, ", ".join(names) if a and b else "is there or not", a, b))
-    for file, line in sorted(ours.dead ^ theirs.dead):
+    ours_all, theirs_all = (len(side.dead) + side.further for side in (ours, theirs))
+    if ours_all != theirs_all and theirs.further:
+        found.append((("all", 0), "number of dead letters", ours_all, theirs_all))
+    for file, line in sorted(theirs.dead - ours.dead if theirs.further else ours.dead ^ theirs.dead):
         found.append(((file, line), "dead letter", (file, line) in ours.dead, (file, line) in theirs.dead))
-    if not found and list(ours.records) != list(theirs.records):
+    if records and not found and list(ours.records) != list(theirs.records):
         at = next(i for i, (a, b) in enumerate(zip(ours.records, theirs.records)) if a != b)
         found.append((list(ours.records)[at], "order of outcomes", list(ours.records)[at:at + 4],
                       list(theirs.records)[at:at + 4]))
@@ -174,6 +186,8 @@ def plain(value, other):
 
 def sequence_of(file, key):
     """The sequence in which the difference lies, alone: its events and account events."""
+    if key[0] == "all":
+        return list(file.events), list(file.account_events)
     of_accounts, line = key[0] == "account events", key[1] - 1 if isinstance(key[0], str) else key[0]
     for _, events, accounts in file.sequences:
         count = len(accounts if of_accounts else events)
@@ -209,9 +223,10 @@ def main():
         file = generate.File(seed, a.events)
         changes = [c for c in file.settings if c in known] if a.set is None else a.set
         found = differences(*both(binary, file.events, file.account_events, changes))
+        found = one_by_one(binary, file, changes, found)
         sequences, events, differing = sequences + len(file.sequences), events + len(file.events), differing + len(found)
         for key, what, ours, theirs in roots(file, found):
-            kind = (what, codes(ours), codes(theirs))
+            kind = (what, *apart(ours, theirs))
             kinds[kind] = kinds.get(kind, 0) + 1
             if kinds[kind] == 1 and len(kinds) <= a.show:
                 tell(binary, seed, file, changes, key, what)
@@ -224,17 +239,43 @@ def main():
     return 1 if differing else 0
 
 
+def one_by_one(binary, file, changes, found):
+    """Where only the number of dead letters differs, which they are: told by the sequences alone."""
+    if not any(what == "number of dead letters" for _, what, *_ in found):
+        return found
+    shift, more = {"events": 0, "account events": 0}, []
+    for _, events, accounts in file.sequences:
+        alone = differences(*both(binary, events, accounts, changes), records=False)
+        for (name, line), what, a, b in alone if all(d[0][0] in shift for d in alone) else ():
+            more.append(((name, line + shift[name]), what, a, b))
+        shift["events"] += len(events)
+        shift["account events"] += len(accounts)
+    return [d for d in found if d[1] != "number of dead letters" or not more] + more
+
+
 def roots(file, found):
     """The first difference of each account: later ones may follow from it."""
     seen, kept = set(), []
     for difference in found:
         key = difference[0]
         lines = file.account_events if key[0] == "account events" else file.events
-        name = re.search(r'"account(?:Number)?": "([^"]*)"', lines[key[1] - 1 if isinstance(key[0], str) else key[0]])
-        if name is None or name[1] not in seen:
+        name = key[0] != "all" and re.search(r'"account(?:Number)?": "([^"]*)"', lines[key[1] - 1 if isinstance(key[0], str) else key[0]])
+        if not name or name[1] not in seen:
             kept.append(difference)
             seen.add(name and name[1])
     return kept
+
+
+def apart(ours, theirs):
+    """What tells a kind of difference: the outcomes, and the messages that only one of the two has."""
+    if not (isinstance(ours, dict) and isinstance(theirs, dict)):
+        return codes(ours), codes(theirs)
+    sides = []
+    for one, other in (ours, theirs), (theirs, ours):
+        rest = list(other["messages"])
+        only = [m for m in one["messages"] if m not in rest or rest.remove(m)]
+        sides.append(" ".join([one["outcome"]] + [f"{m[1]} ({m[2]})" if m[2] else m[1] for m in only]))
+    return tuple(sides)
 
 
 def codes(side):

@@ -52,7 +52,7 @@ def judge(account, e, now, s):
         return named(account, e, found, s)
     if e.amount > whole(account, e):
         return refuse(None, s)
-    return Finding(None, [message(44, s.unlinked, "pos.correction.unlinked", NOTHING, "totalAmount")])
+    return Finding(None, [message(44, s.unlinked, "pos.correction.unlinked", NOTHING, "correctsTransactionId")])
 
 
 def named(account, e, o, s):
