@@ -32,7 +32,7 @@ def sense(e, account, s):
 def late(e, now, s):
     age = now - e.time
     if e.bookkeeping:
-        old = e.number is not None and age > s.originals
+        old = age > s.originals
     else:
         old = s.late.on and age > s.older_than or age > s.remember
     return [message(18, s.late.outcome, "pos.time.late", CONFIRM, "time")] if old else []
