@@ -138,7 +138,8 @@ class Sequence:
         rng = self.rng
         weights = {"purchase": 5, "receipt": 3, "withdrawal": 3, "correction": 5, "bookkeeping": 1, "again": 3, "twin": 2,
                    "account": 5, "resolve": 3, "move": 3, "late": 2, "faulty": 1, "burst": 1, "midnight": 0.5, "far": 0.2,
-                   "waiting": 4, "refusals": 0.5, "rest": 0.7}
+                   "waiting": 4, "refusals": 0.5, "rest": 0.7,
+                   "reversal": 0.5, "freed": 0.4}
         more = {"basket": {"receipt": 30}, "correction": {"correction": 15, "rest": 4}, "velocity": {"burst": 6, "late": 4, "move": 6},
                 "withdrawal": {"withdrawal": 12, "midnight": 4}, "pending": {"waiting": 25, "resolve": 5, "account": 6},
                 "repeat": {"again": 14, "twin": 8, "refusals": 4}, "mixed": {}}[self.focus]
@@ -445,6 +446,54 @@ class Sequence:
         self.now += rng.choice((SECOND, 10 * MINUTE))
         if rng.random() < 0.85:
             self.resolve(line)
+        if rng.random() < 0.2 and event["totalAmount"] > 0:
+            self.now += MINUTE
+            back = dict(event, eventType="Correction", totalAmount=-event["totalAmount"], posId="P9", categoryType=None)
+            self.send(dict(back, accountTransactionId=self.number()))
+
+    def reversal(self):
+        """Fees, payments of one amount, and reversals by name or without."""
+        rng, account = self.rng, self.rng.choice(self.accounts)
+        amount = rng.choice((500, 1000))
+        self.send(self.sale(account, Decimal(rng.choice((5, 7, 10, 20))), "Interest") | self.home())
+        paid = []
+        for _ in range(rng.choice((2, 2, 3))):
+            self.now += SECOND
+            paid.append(self.tell(account, "payment", {"amount": amount, "status": "success"}))
+        for _ in range(rng.choice((1, 2, 3))):
+            self.now += SECOND
+            named = {"reverses": rng.choice(paid)["id"]} if rng.random() < 0.5 else {}
+            self.tell(account, "payment", {"amount": amount, "status": "reversed"} | named)
+            self.send(self.sale(account, Decimal(1)) | self.home())
+        if rng.random() < 0.3:
+            self.send(self.sale(account, -Decimal(5), "Correction") | self.home())
+
+    def freed(self):
+        """A new account whose first event waits in one currency and comes to nothing; then another currency."""
+        rng = self.rng
+        account = f"{self.name}-new{self.number()}"
+        self.tell(account, "limit", {"amount": 50000000})
+        self.now += SECOND
+        self.send(self.sale(account, Decimal(12000)) | {"currency": "EUR", "countryCode": "DE"})
+        line = len(self.sent)
+        for _ in range(rng.choice((1, 2))):
+            self.now += MINUTE
+            what = rng.choice(("resolve", "currency", "cancel", "other", "other"))
+            if what == "resolve":
+                self.resolve(line)
+            elif what == "currency":
+                self.tell(account, "update", {"currency": rng.choice(("SEK", "EUR"))})
+            elif what == "cancel":
+                sale = self.sent[line - 1]
+                self.send(dict(sale, categoryType="Cancel", accountTransactionId=self.number(),
+                               correctsTransactionId=sale.get("accountTransactionId", "")))
+            else:
+                self.send(self.sale(account, Decimal(10)) | {"currency": "SEK", "countryCode": "SE"})
+        self.now += SECOND
+        self.send(self.sale(account, Decimal(11)) | {"currency": "SEK", "countryCode": "SE"})
+
+    def home(self):
+        return {"countryCode": self.country, "currency": MARKETS[self.country][0]}
 
     def meanwhile(self, account, line):
         """What changes while an event waits: it is cancelled in part or sent again, or its account changes."""
