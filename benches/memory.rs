@@ -54,8 +54,8 @@ fn main() {
         partition.committed();
     }
     println!("{:>6} bytes an account with {events} events", per_account(&partition));
-    println!(
-        "{:>6} bytes of that are the remembered events themselves",
-        events * std::mem::size_of::<tillgate::state::Recent>() as u64
-    );
+    let packed = |account: &tillgate::state::Account| account.recent.bytes().len() as u64;
+    let accounts = partition.state().accounts();
+    let packed = accounts.iter().map(packed).sum::<u64>() / accounts.len() as u64;
+    println!("{packed:>6} bytes of that are the remembered events themselves");
 }

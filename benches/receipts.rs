@@ -3,7 +3,7 @@
 
 use tillgate::checks::basket::{self, DiscountTax, Tolerance};
 use tillgate::checks::form::{self, Envelope};
-use tillgate::checks::{Context, Effect, Findings, ParameterSet};
+use tillgate::checks::{Content, Context, Effect, Findings, Known, ParameterSet};
 use tillgate::config::{Sources, load};
 use tillgate::domain::enums::{CountryCode, Currency, EventType, Language};
 use tillgate::domain::pos_event::PosEvent;
@@ -13,6 +13,7 @@ use tillgate::load::basket::Basket;
 use tillgate::load::draw::Draw;
 use tillgate::load::terminals::Terminals;
 use tillgate::load::{Settings, Slip, Till};
+use tillgate::state::Place;
 
 /// Receipts of each way of rounding and number of lines.
 const RECEIPTS: u64 = 1_000;
@@ -107,7 +108,10 @@ fn passes(event: &PosEvent<'_>, parameters: &ParameterSet) -> bool {
     let envelope = Envelope { key: "A", time: RecordTime::of_millis(TIME.0 / 1_000) };
     let Ok(sound) = form::check(event, envelope, parameters) else { return false };
     let mut findings = Findings::default();
-    basket::check(&Context { event: &sound, account: None, parameters, now: TIME }, &mut findings);
+    let known =
+        Known { event: &sound, content: Content::of(event), place: Place { partition: 0, offset: 0 } };
+    let context = Context { known: &known, account: None, recent: &[], parameters, now: TIME };
+    basket::check(&context, &mut findings);
     findings.effect() == Effect::Note
 }
 

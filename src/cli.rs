@@ -1,5 +1,6 @@
 //! The command line: commands, flags and their help. Runs nothing.
 
+use crate::domain::Micros;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -69,6 +70,9 @@ configuration is wrong.")]
     /// Create and check the topics, give them more partitions, or move them to and from files
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// Mend the state of a partition
+    #[command(subcommand)]
+    State(StateCommand),
     /// Decide on the events of files, and print the outcomes
     Check(CheckArgs),
     /// Decide again on what was recorded, and compare every outcome byte by byte
@@ -214,6 +218,47 @@ Examples:
 
 Exit codes: 0 done, or nothing to do; 1 refused or failed; 2 the command line or the configuration is wrong.")]
     Repartition(RepartitionArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// Set the stream time of a partition back, after a wrong clock has moved it ahead
+    #[command(after_help = "\
+Writes a record to topics.ticks, which the process that decides the partition reads as any other input: what it does \
+is recorded, and a replay does it too. Each open hold keeps the time that it had left. Time can be set ahead no further \
+than to the broker's: a record that asks for more goes to the dead letters, and does nothing. See \"Stream time ran \
+ahead\" in docs/operations.md.
+
+Examples:
+  tillgate state set-time --config /etc/tillgate --partition 3 --to 2026-01-31T12:00:00Z --dry-run
+  tillgate state set-time --config /etc/tillgate --partition 3 --to 2026-01-31T12:00:00Z
+
+Exit codes: 0 done, 1 refused, failed, or not decided within --wait, 2 the command line or the configuration is wrong.")]
+    SetTime(SetTimeArgs),
+}
+
+/// `tillgate state set-time`
+#[derive(Args, Debug)]
+pub struct SetTimeArgs {
+    /// The partition
+    #[arg(long, value_name = "N")]
+    pub partition: u16,
+    /// The time, as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub to: Micros,
+    /// Who does it, and why: told in the log, and kept with the record
+    #[arg(long, value_name = "TEXT", default_value = "an operator")]
+    pub by: String,
+    /// Only print where the partition's time stands
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long the process that decides the partition may take to do it
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    pub wait: u64,
+}
+
+fn time(text: &str) -> Result<Micros, String> {
+    Micros::parse_rfc3339(text).ok_or_else(|| "give a time as 2026-01-31T12:00:00Z".to_owned())
 }
 
 /// Whose times the records of an input have.

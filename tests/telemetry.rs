@@ -45,6 +45,7 @@ fn count_everything() {
     telemetry::events("Accepted", 3);
     telemetry::messages("pos.item.gross", 2);
     telemetry::dead_letters("400.001", 1);
+    telemetry::tick();
     telemetry::transaction(TransactionResult::Committed);
     telemetry::transaction_duration(Duration::from_millis(13));
     telemetry::batch(7_000);
@@ -305,10 +306,7 @@ fn bad_events_from_kafka_leave_nothing_private_in_the_log_lines() {
         settings.topics.pos_events(),
         bad_events().into_iter().map(|event| Message::new(ACCOUNT, event)),
     );
-    let options = PartitionOptions {
-        topics: [settings.topics.pos_events().to_owned(), settings.topics.account_events().to_owned()],
-        ..options()
-    };
+    let options = PartitionOptions { topics: inputs(&settings), ..options() };
     let schemas = KnownSchemas::new().expect("the contract's schemas");
     let deciders = Arc::new(Units::of(Setup::new(engine::<&str>(&[]), options, Arc::new(schemas))));
     let running = Running::start(&settings, deciders);
@@ -317,6 +315,12 @@ fn bad_events_from_kafka_leave_nothing_private_in_the_log_lines() {
     let text = lines.text();
     assert!(text.contains("assigned"), "the worker's lines are not captured: {text}");
     assert_nothing_private(&text);
+}
+
+/// The names of the inputs.
+fn inputs(settings: &Settings) -> [String; 3] {
+    let topics = &settings.topics;
+    [topics.pos_events(), topics.account_events(), topics.pos_ticks()].map(str::to_owned)
 }
 
 /// The value of a gauge of an input's partition on the page.
@@ -333,11 +337,7 @@ fn an_open_transaction_of_a_sender_is_counted_told_and_over_when_it_ends() {
     let client = [("statistics.interval.ms".to_owned(), Secret::new("200"))].into();
     let settings = Settings { client, ..scene(kafka, 2) };
     let exporter = Exporter::install("0123").expect("the only one of this process");
-    let options = PartitionOptions {
-        topics: [settings.topics.pos_events().to_owned(), settings.topics.account_events().to_owned()],
-        input_partitions: 2,
-        ..options()
-    };
+    let options = PartitionOptions { topics: inputs(&settings), input_partitions: 2, ..options() };
     let schemas = KnownSchemas::new().expect("the contract's schemas");
     let deciders = Arc::new(Units::of(Setup::new(engine::<&str>(&[]), options, Arc::new(schemas))));
     let running = Running::start(&settings, deciders);

@@ -79,7 +79,7 @@ pub fn engine() -> Arc<Engine> {
 /// An empty partition.
 pub fn partition(engine: &Arc<Engine>, encoding: OutcomeEncoding) -> Partition {
     let options = PartitionOptions {
-        topics: ["pos.events".to_owned(), "account.events".to_owned()],
+        topics: ["pos.events", "account.events", "tillgate.ticks"].map(str::to_owned),
         encoding,
         checkpoint_events_per_account: 2,
         rotation_events_min: 100_000,

@@ -35,7 +35,7 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         engine: super::engine(&settings),
         options: PartitionOptions {
-            topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
+            topics: settings.topics.pos_inputs(),
             encoding: match args.format {
                 Format::Json => OutcomeEncoding::Json,
                 Format::Avro => OutcomeEncoding::Avro(Vec::new()),
@@ -166,6 +166,7 @@ impl CheckSink for Sink {
             let what = match input {
                 Input::PosEvents => "events",
                 Input::AccountEvents => "account events",
+                Input::Ticks => "ticks",
             };
             self.bar.suspend(|| {
                 let _ = writeln!(std::io::stderr(), "{what} line {line}: dead letter: {}", visible(why));

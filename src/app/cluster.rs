@@ -15,7 +15,7 @@ impl From<&config::Settings> for Settings {
             transactional_id_prefix: kafka.transactional_id_prefix.clone(),
             workers: kafka.workers,
             topics: Topics::of_pos(
-                [topics.pos_events.clone(), topics.account_events.clone()],
+                topics.pos_inputs(),
                 topics.pos_outcomes.clone(),
                 topics.dead_letters.clone(),
                 topics.journal.clone(),
@@ -39,6 +39,7 @@ impl From<&config::Settings> for Settings {
             stuck_after: kafka.stuck_after,
             failures_per_record_max: kafka.failures_per_record_max,
             on_lost_input: kafka.on_lost_input,
+            ticks: kafka.ticks,
             check_topic_configs: true,
             client: kafka.librdkafka.clone(),
         }

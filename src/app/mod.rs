@@ -13,6 +13,7 @@ mod recorded;
 mod repartition;
 mod replay;
 pub(crate) mod run;
+mod state;
 mod strays;
 mod topics;
 
@@ -126,6 +127,7 @@ fn command(cli: &Cli) -> Result<(), AppError> {
         Command::Run => run::run(&cli.common),
         Command::Health { ready } => health::run(*ready, &cli.common),
         Command::Topics(command) => topics::run(command, &cli.common),
+        Command::State(command) => state::run(command, &cli.common),
         Command::Check(args) => check::run(args, &cli.common),
         Command::Replay(args) => replay::run(args, &cli.common),
         Command::Load(args) => load::run(args, &cli.common),

@@ -34,7 +34,7 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
     };
     let begun = Instant::now();
     let names = &settings.topics;
-    let inputs = [names.pos_events.clone(), names.account_events.clone()];
+    let inputs = names.pos_inputs();
     let recording: Box<dyn Recording> = match &args.files {
         Some(folder) => Box::new(Files::open(folder, names, &args.partition)?),
         None => Box::new(Cluster::look(Arc::new((&settings).into()), &args.partition)?),

@@ -151,7 +151,7 @@ pub(crate) fn options(
     input_partitions: u32,
 ) -> PartitionOptions {
     PartitionOptions {
-        topics: [settings.topics.pos_events.clone(), settings.topics.account_events.clone()],
+        topics: settings.topics.pos_inputs(),
         encoding,
         checkpoint_events_per_account: settings.journal.checkpoint_events_per_account,
         rotation_events_min: settings.journal.rotation_events_min,

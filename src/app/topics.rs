@@ -26,6 +26,7 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
     let kept = [
         (&topics.pos_events, retention.pos_events),
         (&topics.account_events, retention.account_events),
+        (&topics.ticks, retention.ticks),
         (&topics.pos_outcomes, retention.pos_outcomes),
         (&topics.dead_letters, retention.dead_letters),
     ];

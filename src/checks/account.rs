@@ -71,6 +71,20 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         unknown(parameters, findings);
         return;
     };
+    if context.event().charges() {
+        standing(account, parameters, findings);
+        flags(account, parameters, findings);
+    }
+}
+
+/// Whether an event of an unknown account is refused.
+#[must_use]
+pub fn refuses_unknown(parameters: &Parameters) -> bool {
+    parameters.unknown == UnknownAccount::Reject
+}
+
+/// Checks 24 to 27 and 30.
+pub fn standing(account: &Account, parameters: &Parameters, findings: &mut Findings) {
     for (check, rule, bit, text) in [
         (Check::AccountStopped, parameters.stopped, Standing::STOPPED, "the account is stopped"),
         (Check::AccountDunning, parameters.dunning, Standing::DUNNING, "the account is in dunning"),
@@ -88,13 +102,9 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             "a chargeback is open on the account",
         ),
     ] {
-        let bookkeeping = check == Check::Chargeback && context.event.is_bookkeeping();
-        if rule.enabled && account.standing.has(bit) && !bookkeeping {
+        if rule.enabled && account.standing.has(bit) {
             findings.add(Finding::new(check, rule.effect, text.to_owned()).at("accountNumber"));
         }
-    }
-    if parameters.flag {
-        flags(account, parameters, findings);
     }
 }
 
@@ -106,12 +116,19 @@ fn unknown(parameters: &Parameters, findings: &mut Findings) {
     }
 }
 
+/// Check 26 by itself, for a grant that nothing else is asked of.
+#[must_use]
+pub fn closed() -> Finding {
+    let detail = "the account is closed".to_owned();
+    Finding::new(Check::AccountClosed, Effect::Reject, detail).at("accountNumber")
+}
+
 /// Check 28.
 fn flags(account: &Account, parameters: &Parameters, findings: &mut Findings) {
-    for flag in account.flags() {
+    for flag in account.flags().iter().filter(|_| parameters.flag) {
         let finding = |effect, what| {
-            let message = format!("the account is flagged \"{}\", which {what}", visible(flag));
-            Finding::new(Check::AccountFlag, effect, message).at("accountNumber")
+            let detail = format!("the account is flagged \"{}\", which {what}", visible(flag));
+            Finding::new(Check::AccountFlag, effect, detail).at("accountNumber")
         };
         match parameters.flag_effect(flag) {
             FlagEffect::Block => findings.add(finding(Effect::Reject, "blocks it")),
@@ -121,4 +138,14 @@ fn flags(account: &Account, parameters: &Parameters, findings: &mut Findings) {
             FlagEffect::Ignore => {}
         }
     }
+}
+
+/// Check 28 for a grant: what asks for a review does not stop it.
+pub fn blocking_flags(account: &Account, parameters: &Parameters, findings: &mut Findings) {
+    let mut all = Findings::default();
+    flags(account, parameters, &mut all);
+    all.into_vec()
+        .into_iter()
+        .filter(|found| found.effect == Effect::Reject)
+        .for_each(|found| findings.add(found));
 }

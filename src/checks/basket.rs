@@ -96,7 +96,7 @@ const HALF_CENT: Exact = Exact(CENT.0 / 2);
 /// Checks 8 to 12.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let parameters = &context.parameters.basket;
-    let event = context.event.event;
+    let event = context.event().event;
     if event.items.is_empty() {
         totals::no_items(event, parameters, findings);
         return;

@@ -151,6 +151,12 @@ impl Check {
         matches!(self.entry().number, 24..=32 | 35 | 36 | 39..=43 | 46)
     }
 
+    /// The first check that has this code.
+    #[must_use]
+    pub fn of_code(code: &Code) -> Option<Self> {
+        Self::ALL.iter().copied().find(|check| check.entry().codes.contains(code))
+    }
+
     /// Every code that an outcome can carry, each once, in catalogue order.
     #[must_use]
     pub fn codes() -> Vec<&'static str> {

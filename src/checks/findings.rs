@@ -66,26 +66,24 @@ impl Finding {
     ///
     /// A [`Effect::Note`] is a notification whatever the check usually is. `told` is what was found: the merchant's text,
     /// or the detail where the check [withholds its reason](Check::withholds_reason) from the merchant, who then reads one
-    /// neutral sentence and the account as the field at fault.
+    /// neutral sentence.
     #[must_use]
     pub fn new(check: Check, effect: Effect, told: String) -> Self {
         let entry = check.entry();
         let kind = if effect == Effect::Note { MessageType::NotificationMessage } else { entry.kind };
         let action = if effect == Effect::Note { ActionCode::Unavailable } else { entry.action };
         let code = entry.codes[0].clone();
-        let (message, field, detail) = match check.withholds_reason() {
-            true => (neutral(effect).to_owned(), Some(ACCOUNT.to_owned()), Some(told)),
-            false => (told, None, None),
+        let (message, detail) = match check.withholds_reason() {
+            true => (neutral(effect).to_owned(), Some(told)),
+            false => (told, None),
         };
-        Self { check, code, effect, kind, action, message, field, detail }
+        Self { check, code, effect, kind, action, message, field: None, detail }
     }
 
-    /// With the field at fault, unless that would give away what the merchant does not learn.
+    /// With the field at fault.
     #[must_use]
     pub fn at(mut self, field: impl Into<String>) -> Self {
-        if !self.check.withholds_reason() {
-            self.field = Some(field.into());
-        }
+        self.field = Some(field.into());
         self
     }
 
@@ -164,9 +162,6 @@ impl Findings {
 
 const MORE: &str = "; further lines have the same fault";
 
-/// The field at fault where a reason is withheld.
-const ACCOUNT: &str = "accountNumber";
-
 /// What the merchant reads where the reason is withheld: the same for all such checks, so that it tells none from another.
 fn neutral(effect: Effect) -> &'static str {
     match effect {
@@ -190,7 +185,7 @@ mod tests {
             for check in confidential.clone() {
                 let finding = Finding::new(*check, effect, "500.01 > 500".to_owned()).at("totalAmount");
                 assert_eq!(finding.message, neutral(effect), "{check:?}");
-                assert_eq!(finding.field.as_deref(), Some("accountNumber"), "{check:?}");
+                assert_eq!(finding.field.as_deref(), Some("totalAmount"), "{check:?}");
                 assert_eq!(finding.detail.as_deref(), Some("500.01 > 500"), "{check:?}");
             }
         }

@@ -69,9 +69,7 @@ pub fn check<'a>(
         form.item(line, item, event.event_type.value());
     }
     let sound = sound(event, envelope, parameters);
-    if let Some(sound) = &sound {
-        form.total(sound);
-    }
+    form.total(event);
     let time = sound.as_ref().map(|sound| sound.time);
     if let Some(finding) = time::check_future(time, envelope.time, &parameters.time) {
         form.findings.add(finding);
@@ -165,9 +163,9 @@ impl Form<'_> {
             );
         }
         let decimals = self.parameters.total_decimals;
+        self.number(&event.total_tax, decimals, || "totalTax".to_owned());
         self.number(&event.total_amount, decimals, || "totalAmount".to_owned());
         self.amount("totalAmount", &event.total_amount);
-        self.number(&event.total_tax, decimals, || "totalTax".to_owned());
     }
 
     fn item(&mut self, line: usize, item: &PosItem<'_>, event_type: Option<EventType>) {
@@ -301,24 +299,32 @@ impl Form<'_> {
         }
     }
 
-    fn total(&mut self, sound: &SoundEvent<'_>) {
-        let event_type = sound.event_type;
-        let fault = match (event_type, &sound.event.total_amount) {
+    /// Check 6, whatever else is wrong with the event.
+    fn total(&mut self, event: &PosEvent<'_>) {
+        let Some(event_type) = event.event_type.value() else { return };
+        let total = match &event.total_amount {
+            Field::Absent => None,
+            Field::Value(total) => match Amount::from_decimal(*total) {
+                Some(total) => Some(total),
+                None => return,
+            },
+            Field::Invalid(_) => return,
+        };
+        let fault = match (event_type, total) {
             (EventType::Info | EventType::Unrecognized, _) => None,
-            (_, Field::Absent) => Some(format!("totalAmount is missing, which eventType {event_type} needs")),
+            (_, None) => Some(format!("totalAmount is missing, which eventType {event_type} needs")),
             (
                 EventType::Withdrawal
                 | EventType::WithdrawalCorrection
                 | EventType::WithdrawalCommission
                 | EventType::Interest,
-                _,
-            ) if sound.total.is_negative() || sound.total.is_zero() => {
-                Some(format!("totalAmount {} is not above 0, as eventType {event_type} needs", sound.total))
+                Some(total),
+            ) if total <= Amount::ZERO => {
+                Some(format!("totalAmount {total} is not above 0, as eventType {event_type} needs"))
             }
-            (EventType::Purchase, _) if sound.total.is_negative() => Some(format!(
-                "totalAmount {} is below 0, which eventType {event_type} cannot be",
-                sound.total
-            )),
+            (EventType::Purchase, Some(total)) if total.is_negative() => {
+                Some(format!("totalAmount {total} is below 0, which eventType {event_type} cannot be"))
+            }
             _ => None,
         };
         if let Some(message) = fault {

@@ -19,8 +19,8 @@ pub struct Parameters {
 
 /// Check 33.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
-    let (event, parameters) = (context.event, &context.parameters.identity);
-    if !parameters.ssn.enabled || !event.spends() || !parameters.countries.has(event.country.index()) {
+    let (event, parameters) = (context.event(), &context.parameters.identity);
+    if !parameters.ssn.enabled || !parameters.countries.has(event.country.index()) {
         return;
     }
     let known = context.account.is_some_and(|account| account.standing.has(Standing::SSN_KNOWN));

@@ -4,6 +4,8 @@ use super::Context;
 use super::catalogue::Check;
 use super::findings::{Effect, Finding, Findings, Rule};
 use super::parameters::PerCurrency;
+use crate::domain::amount::AMOUNT_SCALE;
+use crate::domain::decimal::write_units;
 use crate::domain::enums::EventType;
 use crate::domain::{Amount, limits};
 use crate::state::{Account, Standing};
@@ -25,70 +27,76 @@ pub struct Parameters {
     pub holds_max: usize,
 }
 
-/// Checks 29, 31 and 32.
+/// Checks 29 and 31, of an event that charges.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
-    let event = context.event;
-    if event.is_bookkeeping() {
-        return;
-    }
+    let event = context.event();
     let parameters = &context.parameters.limit;
-    let spends = event.spends() || (event.event_type == EventType::Correction && event.total > Amount::ZERO);
-    if parameters.exceeded.enabled && spends && !event.total.is_zero() {
-        exceeded(context, parameters, findings);
-    }
-    if parameters.first_amount.enabled && event.counts_as() == EventType::Purchase {
+    let opening = parameters.default.get(event.currency).unwrap_or_default();
+    let opened = Account::opened("", opening, None, None);
+    exceeded(context.account.unwrap_or(&opened), event.total, parameters, findings);
+    if parameters.first_amount.enabled && event.event_type != EventType::Withdrawal {
         first_amount(context, parameters, findings);
     }
-    let open = context.account.map_or(0, |account| account.holds().len());
-    if parameters.holds.enabled && open >= parameters.holds_max {
+}
+
+/// Check 32: an event that would wait, and open holds that leave it no room. The bound of holds holds whatever the parameters
+/// say.
+pub fn check_holds(account: &Account, parameters: &Parameters, bookkeeping: bool, findings: &mut Findings) {
+    let open = account.holds().len();
+    if findings.effect() != Effect::Pending {
+        return;
+    }
+    if parameters.holds.enabled && !bookkeeping && open >= parameters.holds_max {
         findings.add(holds(open, parameters.holds_max, parameters.holds.effect));
     }
-}
-
-/// Check 32.
-fn holds(open: usize, most: usize, effect: Effect) -> Finding {
-    let message = format!("the account has {open} open holds, at most {most} are allowed");
-    Finding::new(Check::Holds, effect, message).at("accountNumber")
-}
-
-/// Refuses an event that would be Pending and has no room for its hold, whatever the parameters say and whatever its type.
-pub fn refuse_past_bound(account: &Account, findings: &mut Findings) {
-    let open = account.holds().len();
     if findings.effect() == Effect::Pending && open >= limits::HOLDS_MAX {
         findings.add(holds(open, limits::HOLDS_MAX, Effect::Reject));
     }
 }
 
-/// Check 29: balance + holds + amount > limit.
-fn exceeded(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
-    let total = context.event.total;
-    let opening = parameters.default.get(context.event.currency).unwrap_or_default();
-    let opened = Account::opened("", opening, None, None);
-    let account = context.account.unwrap_or(&opened);
-    let available = account.available();
-    if total <= available {
+fn holds(open: usize, most: usize, effect: Effect) -> Finding {
+    let detail = format!("the account has {open} open holds, at most {most} are allowed");
+    Finding::new(Check::Holds, effect, detail).at("accountNumber")
+}
+
+/// Check 29: (balance - fees) + holds + amount > limit.
+pub fn exceeded(account: &Account, amount: Amount, parameters: &Parameters, findings: &mut Findings) {
+    let available = account.available_units();
+    let above = i128::from(amount.ten_thousandths()) - available;
+    if !parameters.exceeded.enabled || amount <= Amount::ZERO || above <= 0 {
         return;
     }
-    let message = format!(
-        "totalAmount {total} is {} above the {available} available (limit {} - used {} - held {})",
-        total.saturating_minus(available),
+    let shown = |units: i128| Money(units).to_string();
+    let detail = format!(
+        "{amount} is {} above the {} available (limit {} - used {} - held {})",
+        shown(above),
+        shown(available),
         account.limit,
         account.balance.saturating_minus(account.fees),
-        account.held()
+        shown(account.held_units())
     );
-    findings.add(Finding::new(Check::LimitExceeded, parameters.exceeded.effect, message).at("totalAmount"));
+    findings.add(Finding::new(Check::LimitExceeded, parameters.exceeded.effect, detail).at("totalAmount"));
+}
+
+/// Ten-thousandths, however many, written as an [`Amount`] is.
+struct Money(i128);
+
+impl std::fmt::Display for Money {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write_units(f, self.0, AMOUNT_SCALE)
+    }
 }
 
 /// Check 31.
 fn first_amount(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
-    let total = context.event.total;
+    let total = context.event().total;
     let purchased = context.account.is_some_and(|account| account.standing.has(Standing::PURCHASED));
     if let Some(cap) =
-        parameters.first_cap.get(context.event.currency).filter(|cap| !purchased && total > *cap)
+        parameters.first_cap.get(context.event().currency).filter(|cap| !purchased && total > *cap)
     {
-        let message =
+        let detail =
             format!("the first purchase of the account is {total}, above the cap of {cap} for a first one");
         findings
-            .add(Finding::new(Check::FirstAmount, parameters.first_amount.effect, message).at("totalAmount"));
+            .add(Finding::new(Check::FirstAmount, parameters.first_amount.effect, detail).at("totalAmount"));
     }
 }

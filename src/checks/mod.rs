@@ -6,6 +6,7 @@
 pub mod account;
 pub mod basket;
 pub mod catalogue;
+pub mod content;
 pub mod correction;
 pub mod findings;
 pub mod form;
@@ -15,44 +16,59 @@ pub mod parameters;
 pub mod repeat;
 pub mod sense;
 pub mod sound;
+pub mod summaries;
 pub mod texts;
 pub mod time;
 pub mod velocity;
 
 pub use catalogue::Check;
+pub use content::{Content, Known};
 pub use findings::{Effect, Finding, Findings, Rule};
 pub use parameters::{ParameterSet, Parameters, PerCurrency};
 pub use sound::SoundEvent;
+pub use summaries::summary;
 pub use texts::Texts;
 
 use crate::domain::Micros;
-use crate::state::Account;
+use crate::state::{Account, Remembered};
 
 /// What a check may look at.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// The event, its form found sound.
-    pub event: &'a SoundEvent<'a>,
+    /// The event, its form found sound, and what it is told apart by.
+    pub known: &'a Known<'a, 'a>,
     /// The account as it is before the event; none where it is unknown.
     pub account: Option<&'a Account>,
+    /// The account's [`Account::recent`].
+    pub recent: &'a [Remembered],
     /// The parameters for the event's country and currency.
     pub parameters: &'a ParameterSet,
     /// The partition's stream time, this event included.
     pub now: Micros,
 }
 
-/// Runs every check after form and repeat, in catalogue order.
+impl<'a> Context<'a> {
+    /// The event.
+    #[must_use]
+    pub fn event(&self) -> &'a SoundEvent<'a> {
+        self.known.event
+    }
+}
+
+/// Runs every check after form but for corrections (44) and open holds (32), which look at what these find.
 #[must_use]
-pub fn run_all(context: &Context<'_>, digest: repeat::Digest) -> Findings {
+pub fn run_all(context: &Context<'_>, repeat: &repeat::Repeat) -> Findings {
     let mut findings = Findings::default();
     basket::check(context, &mut findings);
     sense::check(context, &mut findings);
     time::check_late(context, &mut findings);
-    repeat::check(context, digest, &mut findings);
+    repeat::check(context, repeat, &mut findings);
     account::check(context, &mut findings);
-    limit::check(context, &mut findings);
-    identity::check(context, &mut findings);
-    velocity::check(context, &mut findings);
-    correction::check(context, &mut findings);
-    findings.in_catalogue_order()
+    let is_unknown = context.account.is_none() && account::refuses_unknown(&context.parameters.account);
+    if !is_unknown && context.event().charges() {
+        limit::check(context, &mut findings);
+        identity::check(context, &mut findings);
+        velocity::check(context, &mut findings);
+    }
+    findings
 }

@@ -29,6 +29,8 @@ pub struct ParameterSet {
     pub correction: correction::Parameters,
     /// `checks.pending.hold_time`: how long a Pending event may stay so, in stream time.
     pub hold_time: Micros,
+    /// `checks.pending.rejudge`: whether a grant is judged by what holds then.
+    pub rejudge: bool,
 }
 
 /// An amount for each currency that has one.
@@ -63,6 +65,21 @@ impl SymbolSet {
     pub fn has(self, index: usize) -> bool {
         self.0 >> index & 1 == 1
     }
+}
+
+/// How long an account remembers what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memories {
+    /// Events that were accepted or wait.
+    pub events: Micros,
+    /// Those that corrections may still take of, and book-keeping.
+    pub originals: Micros,
+    /// Refused events, where windows count them.
+    pub attempts: Option<Micros>,
+    /// Refused events, for their repeats.
+    pub refused: Micros,
+    /// Account events.
+    pub account_events: Micros,
 }
 
 const COUNTRIES: usize = CountryCode::ALL.len();
@@ -104,14 +121,22 @@ impl Parameters {
         effects.max().unwrap_or(account::FlagEffect::Ignore)
     }
 
-    /// How long events must be remembered: the longest window of any set, and a local day, as they are seen by an event
-    /// that comes as late as it may.
+    /// How long events must be remembered: for repeats, and for the longest window of any set and a local day as they are
+    /// seen by an event that comes as late as it may.
     #[must_use]
-    pub fn memory(&self) -> Micros {
-        self.sets
-            .iter()
-            .map(|set| set.velocity.memory().max(set.repeat.near_duplicate_within).plus(set.time.older_than))
-            .max()
-            .unwrap_or_default()
+    pub fn memory(&self) -> Memories {
+        let most = |of: &dyn Fn(&ParameterSet) -> Micros| self.sets.iter().map(of).max().unwrap_or_default();
+        let events = most(&|set| {
+            let windows = set.velocity.memory().max(set.repeat.near_duplicate_within);
+            windows.plus(set.time.older_than).max(set.repeat.remember)
+        });
+        let attempts = |set: &ParameterSet| Some(set.velocity.attempts_memory()?.plus(set.time.older_than));
+        Memories {
+            events,
+            originals: most(&|set| set.correction.originals).max(events),
+            attempts: self.sets.iter().filter_map(attempts).max(),
+            refused: most(&|set| set.repeat.remember),
+            account_events: most(&|set| set.repeat.account_events),
+        }
     }
 }

@@ -46,8 +46,8 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
 
 /// Check 13.
 fn category(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
-    let event_type = context.event.event_type;
-    let Some(category) = context.event.category else { return };
+    let event_type = context.event().event_type;
+    let Some(category) = context.event().category else { return };
     if parameters.categories[event_type.index()].is_some_and(|usual| !usual.has(category.index())) {
         let message = format!("categoryType {category} does not go with eventType {event_type}");
         findings.add(Finding::new(Check::Category, parameters.category.effect, message).at("categoryType"));
@@ -56,7 +56,7 @@ fn category(context: &Context<'_>, parameters: &Parameters, findings: &mut Findi
 
 /// Check 14.
 fn currency_country(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
-    let (country, currency) = (context.event.country, context.event.currency);
+    let (country, currency) = (context.event().country, context.event().currency);
     let Some(usual) = parameters.currency_of[country.index()].filter(|usual| *usual != currency) else {
         return;
     };
@@ -68,7 +68,7 @@ fn currency_country(context: &Context<'_>, parameters: &Parameters, findings: &m
 
 /// Check 15.
 fn currency_account(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
-    let currency = context.event.currency;
+    let currency = context.event().currency;
     if let Some(own) = context.account.and_then(|account| account.currency).filter(|own| *own != currency) {
         let message = format!("currency {currency} is not the currency of the account, which is {own}");
         findings.add(
@@ -79,7 +79,7 @@ fn currency_account(context: &Context<'_>, parameters: &Parameters, findings: &m
 
 /// Check 16.
 fn language(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
-    let (country, language) = (context.event.country, context.event.language);
+    let (country, language) = (context.event().country, context.event().language);
     let spoken = language.spoken();
     let effect = parameters.language.effect;
     let field = "conversationLanguage";

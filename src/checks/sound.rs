@@ -30,13 +30,30 @@ pub struct SoundEvent<'a> {
 }
 
 impl SoundEvent<'_> {
-    /// Purchases and withdrawals: what uses the limit and counts in windows.
+    /// Purchases, withdrawals and positive corrections: what uses the limit and counts in windows.
     #[must_use]
-    pub fn spends(&self) -> bool {
-        matches!(self.event_type, EventType::Purchase | EventType::Withdrawal) && !self.takes_back
+    pub fn charges(&self) -> bool {
+        use EventType::{Correction, Purchase, Withdrawal};
+        matches!(self.event_type, Purchase | Withdrawal | Correction) && !self.gives_back()
     }
 
-    /// The type that the event counts as among the account's events: a cancelled purchase is no purchase.
+    /// Cancels, negative corrections and corrections of withdrawals: money back to the customer.
+    #[must_use]
+    pub fn gives_back(&self) -> bool {
+        match self.event_type {
+            EventType::WithdrawalCorrection => true,
+            EventType::Correction => self.total.is_negative(),
+            _ => self.takes_back,
+        }
+    }
+
+    /// How much is given back, above zero.
+    #[must_use]
+    pub fn given_back(&self) -> Amount {
+        if self.total.is_negative() { self.total.negated() } else { self.total }
+    }
+
+    /// The type that journals before version 4 have an event under: a cancelled purchase is no purchase.
     #[must_use]
     pub fn counts_as(&self) -> EventType {
         match self.event_type {
@@ -46,7 +63,7 @@ impl SoundEvent<'_> {
         }
     }
 
-    /// Interest, commission and info are book-keeping: checks 29 to 43 do not look at them (check 45).
+    /// Interest, commission and info are book-keeping: checks 18, 21 and 24 to 43 do not look at them (check 45).
     #[must_use]
     pub fn is_bookkeeping(&self) -> bool {
         matches!(self.event_type, EventType::Info | EventType::Interest | EventType::WithdrawalCommission)
@@ -57,7 +74,7 @@ impl SoundEvent<'_> {
     pub fn posts(&self) -> Option<Amount> {
         match self.event_type {
             EventType::Info | EventType::Unrecognized => None,
-            EventType::Purchase if self.total.is_zero() => None,
+            _ if self.total.is_zero() => None,
             EventType::WithdrawalCorrection => Some(self.total.negated()),
             _ if self.takes_back => Some(self.total.negated()),
             _ => Some(self.total),

@@ -1,11 +1,13 @@
 //! Group time (checks 17, 18): events from the future, and events that come too late. How far an event may move stream
-//! time.
+//! time, and which local day a time falls on.
 
 use super::Context;
 use super::catalogue::Check;
 use super::findings::{Effect, Finding, Findings, Rule};
 use crate::domain::Micros;
+use crate::domain::enums::CountryCode;
 use crate::domain::record::RecordTime;
+use jiff::tz::TimeZone;
 
 /// `checks.time`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,16 +62,36 @@ pub fn check_future(time: Option<Micros>, record: RecordTime, parameters: &Param
 /// Check 18: the event lies further back than accepted.
 pub fn check_late(context: &Context<'_>, findings: &mut Findings) {
     let parameters = &context.parameters.time;
-    let event = context.event;
-    if parameters.late.enabled && event.time < context.now.minus(parameters.older_than) {
-        let message = format!(
-            "time {} is more than {} before the newest event of the partition ({})",
-            event.time,
-            span(parameters.older_than),
-            context.now
-        );
-        findings.add(Finding::new(Check::Late, parameters.late.effect, message).at("time"));
+    let event = context.event();
+    let (now, bookkeeping) = (context.now, event.is_bookkeeping());
+    let remembered = match bookkeeping {
+        false => context.parameters.repeat.remember,
+        true => context.parameters.correction.originals.max(context.parameters.repeat.remember),
+    };
+    let is_late = parameters.late.enabled && !bookkeeping && event.time < now.minus(parameters.older_than);
+    // Whether it was booked before cannot be told: it waits at least, whatever the parameters say.
+    let is_forgotten = event.time < now.minus(remembered);
+    if !is_late && !is_forgotten {
+        return;
     }
+    let (allowed, effect) = match (is_late, is_forgotten) {
+        (true, false) => (parameters.older_than, parameters.late.effect),
+        (true, true) => (parameters.older_than, parameters.late.effect.max(Effect::Pending)),
+        (false, _) => (remembered, Effect::Pending),
+    };
+    let message = format!(
+        "time {} is more than {} before the newest event of the partition ({now})",
+        event.time,
+        span(allowed),
+    );
+    let finding = Finding::new(Check::Late, effect, message).at("time");
+    findings.add(match is_forgotten {
+        false => finding,
+        true => finding.detailed(format!(
+            "events are remembered for {}: that this one was booked before cannot be ruled out",
+            span(remembered)
+        )),
+    });
 }
 
 /// A span as a person says it: `72 h`, `2 min`.
@@ -83,4 +105,31 @@ pub fn span(span: Micros) -> String {
         }
     }
     format!("{} us", span.0)
+}
+
+/// The calendar day in a country's capital, as a count that differs from day to day.
+#[must_use]
+pub fn local_day(country: CountryCode, time: Micros) -> Option<(i16, i16)> {
+    let zone = time_zone(country)?;
+    let local = jiff::Timestamp::from_microsecond(time.0).ok()?.to_zoned(zone).date();
+    Some((local.year(), local.day_of_year()))
+}
+
+/// The time zone of a country, from the tz database that is built in.
+fn time_zone(country: CountryCode) -> Option<TimeZone> {
+    let name = match country {
+        CountryCode::No => "Europe/Oslo",
+        CountryCode::Se => "Europe/Stockholm",
+        CountryCode::Fi => "Europe/Helsinki",
+        CountryCode::Dk => "Europe/Copenhagen",
+        CountryCode::De => "Europe/Berlin",
+        CountryCode::At => "Europe/Vienna",
+        CountryCode::Ch => "Europe/Zurich",
+        CountryCode::Nl => "Europe/Amsterdam",
+        CountryCode::Be => "Europe/Brussels",
+        CountryCode::Unrecognized => return None,
+    };
+    static BUNDLED: std::sync::LazyLock<jiff::tz::TimeZoneDatabase> =
+        std::sync::LazyLock::new(jiff::tz::TimeZoneDatabase::bundled);
+    BUNDLED.get(name).ok()
 }

@@ -4,7 +4,7 @@ use super::fault::Fault;
 use super::framing::{Framed, SchemaRef, recognise};
 use super::{Answer, DecodeError, Schemas, json};
 use crate::domain::account_event::AccountEvent;
-use crate::domain::pos_event::PosEvent;
+use crate::domain::pos_event::{PosEvent, Readable};
 
 /// Reads a record's value as POS event, whatever its framing; `guid` is that of the record's
 /// [`super::SCHEMA_ID_HEADER`] header.
@@ -19,6 +19,15 @@ pub fn decode_pos_event<'a>(
     match recognise(value, guid)? {
         Framed::Json(text) => json::read_pos_event(text),
         Framed::Behind(schema, datum) => answered(schemas.pos_event(&schema), schema)?.read(datum),
+    }
+}
+
+/// What can be read of a value that cannot be decoded as POS event.
+#[must_use]
+pub fn readable(value: &[u8], guid: Option<[u8; 16]>) -> Readable {
+    match recognise(value, guid) {
+        Ok(Framed::Json(text)) => json::read_readable(text),
+        _ => Readable::default(),
     }
 }
 

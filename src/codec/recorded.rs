@@ -33,14 +33,21 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Next offset of the input whose topic this is. The only one there is counts whatever its name: a name that was
-    /// altered then shows as what it is.
+    /// Next offset of the input whose topic this is. The only one there is besides `optional` counts whatever its name: a
+    /// name that was altered then shows as what it is.
     #[must_use]
-    pub fn position(&self, topic: &str) -> Option<i64> {
-        match &self.positions[..] {
-            [(_, position)] => Some(*position),
-            all => all.iter().find(|(name, _)| *name == topic).map(|(_, position)| *position),
+    pub fn position(&self, topic: &str, optional: &str) -> Option<i64> {
+        let mut others = self.positions.iter().filter(|(name, _)| *name != optional);
+        match (others.next(), others.next()) {
+            (Some((_, position)), None) => Some(*position),
+            _ => self.position_of(topic),
         }
+    }
+
+    /// Next offset of the input whose topic this is, where it is named.
+    #[must_use]
+    pub fn position_of(&self, topic: &str) -> Option<i64> {
+        self.positions.iter().find(|(name, _)| *name == topic).map(|(_, position)| *position)
     }
 }
 

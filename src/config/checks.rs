@@ -20,9 +20,10 @@ const ITEM_SCALE: u8 = 6;
 const ITEM_DECIMALS_MAX: u8 = 12;
 /// Decimals of the contract's totals.
 const AMOUNT_SCALE: u8 = 4;
-/// A window can only count what is remembered; the rest of [`limits::RECENT_EVENTS_MAX`] is room for refused events.
+/// A window can only count what is remembered.
 const VELOCITY_COUNT_MAX: usize = 500;
-const _: () = assert!(VELOCITY_COUNT_MAX < limits::RECENT_EVENTS_MAX);
+const _: () =
+    assert!(VELOCITY_COUNT_MAX < limits::REMEMBERED_MAX && VELOCITY_COUNT_MAX < limits::ATTEMPTS_MAX);
 
 /// What a check does that a setting can lift.
 const REFUSE_OR_ALLOW: [(&str, bool); 2] = [("refuse", false), ("allow", true)];
@@ -116,6 +117,16 @@ fn set(reader: &mut Reader) -> ParameterSet {
             near_duplicate: rule(reader, "checks.repeat.near_duplicate"),
             near_duplicate_within: reader
                 .span("checks.repeat.near_duplicate.within", ZERO..=limits::WINDOW_MAX),
+            remember: reader
+                .span("checks.repeat.remember", ZERO..=YEAR)
+                .max(reader.span("checks.time.late.older_than", ZERO..=YEAR)),
+            retry_within: reader.span("checks.repeat.retry_within", ZERO..=limits::WINDOW_MAX),
+            scope: reader.choice(
+                "checks.repeat.scope",
+                &[("account", repeat::Scope::Account), ("terminal_day", repeat::Scope::TerminalDay)],
+            ),
+            refused_max: count(reader, "checks.repeat.refused_max", 0, limits::REFUSED_MAX),
+            account_events: reader.span("checks.repeat.account_events", SECOND..=YEAR),
         },
         account: account(reader),
         limit: limit::Parameters {
@@ -142,8 +153,14 @@ fn set(reader: &mut Reader) -> ParameterSet {
             original: rule(reader, "checks.correction.original"),
             cancel_takes_back: reader
                 .choice("checks.correction.cancel", &[("take_back", true), ("book", false)]),
+            unlinked: reader.choice(
+                "checks.correction.unlinked",
+                &[("pending", Effect::Pending), ("note", Effect::Note), ("reject", Effect::Reject)],
+            ),
+            originals: reader.span("checks.correction.originals", ZERO..=YEAR),
         },
         hold_time: reader.span("checks.pending.hold_time", SECOND..=YEAR),
+        rejudge: reader.flag("checks.pending.rejudge"),
     }
 }
 

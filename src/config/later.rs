@@ -32,6 +32,14 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("checks.basket.tax_unchecked.enabled", "false"),
     ("checks.basket.tax_unchecked.outcome", "\"note\""),
     ("checks.form.decimals.charged", "6"),
+    ("checks.correction.originals", "\"90d\""),
+    ("checks.correction.unlinked", "\"note\""),
+    ("checks.pending.rejudge", "false"),
+    ("checks.repeat.account_events", "\"35d\""),
+    ("checks.repeat.refused_max", "64"),
+    ("checks.repeat.remember", "\"72h\""),
+    ("checks.repeat.retry_within", "\"1h\""),
+    ("checks.repeat.scope", "\"account\""),
 ];
 
 /// What the line with the version of the catalogue begins with; a ruleset without it is of the first one.

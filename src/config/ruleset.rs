@@ -105,6 +105,7 @@ fn customer_text(key: &str, raw: &str, origin: &Origin) -> Option<((Language, St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::catalogue::MEANINGS;
     use crate::config::{Settings, Sources, load};
 
     /// A release that came before corrections were checked and before rules had a count.
@@ -124,10 +125,15 @@ mod tests {
         load(&Sources { overrides, ..Sources::default() }).expect("settings")
     }
 
-    /// The text of these settings, as `later` writes it.
+    /// The text of these settings, as `later` writes it, which knows nothing of what this program leaves out.
     fn text(settings: &Settings, later: &Later) -> String {
         let lines = settings.canonical_text().lines().map(|line| line.split_once(" = ").expect("a line"));
-        later.text(&lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        let mut lines: BTreeMap<String, String> = lines.map(owned).collect();
+        for (key, before) in Later::of_this_program().parameters {
+            lines.entry((*key).to_owned()).or_insert_with(|| (*before).to_owned());
+        }
+        later.text(&lines)
     }
 
     const UNUSED: &[&str] =
@@ -138,12 +144,13 @@ mod tests {
         let later = &since_then();
         let unchanged = settings(UNUSED);
         let kept = text(&unchanged, later);
-        assert!(!kept.contains("correction.original") && !kept.contains("pos.correction"), "{kept}");
+        assert!(!kept.contains("correction.original.") && !kept.contains("pos.correction"), "{kept}");
         assert!(!kept.contains("account_hour.count"), "{kept}");
         let found = read("kept", &kept, later).expect("a ruleset");
         assert_eq!(found.checks, unchanged.checks);
-        let today = Later { meanings: later.meanings, ..Later::of_this_program() };
-        let today = read("kept", &kept, &today).expect_err("it lacks what it must say");
+        let of_today = format!("{CATALOGUE} = {}\n{kept}", MEANINGS.len());
+        let today =
+            read("kept", &of_today, &Later::of_this_program()).expect_err("it lacks what it must say");
         assert!(today.to_string().contains("is not in the ruleset"), "{today}");
         for used in [
             "checks.correction.original.enabled=true",
@@ -161,11 +168,12 @@ mod tests {
 
     #[test]
     fn a_ruleset_under_which_checks_meant_something_else_names_the_release_to_use() {
-        let later = |meanings| Later { parameters: &[], checks: Vec::new(), meanings };
         let of = |meanings: &'static [&str], kept: &str| {
-            read("kept", kept, &later(meanings)).map(|_| ()).map_err(|faults| faults.to_string())
+            let later = Later { parameters: &[], checks: Vec::new(), meanings };
+            read("kept", kept, &later).map(|_| ()).map_err(|faults| faults.to_string())
         };
-        let first = text(&settings(&[]), &later(&["0.1"]));
+        let later = Later { parameters: &[], checks: Vec::new(), meanings: &["0.1"] };
+        let first = text(&settings(&[]), &later);
         let second = format!("catalogue = 2\n{first}");
         assert_eq!(of(&["0.1"], &first), Ok(()));
         assert_eq!(of(&["0.1", "0.4"], &second), Ok(()));

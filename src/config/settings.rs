@@ -105,6 +105,8 @@ pub struct KafkaSettings {
     pub failures_per_record_max: u32,
     /// What is done about input that was deleted before it was decided.
     pub on_lost_input: OnLostInput,
+    /// Whether ticks are written, so that holds run out on partitions where nothing comes.
+    pub ticks: bool,
     /// The largest message read or written.
     pub message_bytes_max: usize,
     /// Bytes of records that a worker's consumer keeps ahead.
@@ -122,6 +124,8 @@ pub struct TopicSettings {
     pub pos_events: String,
     /// Account events, in.
     pub account_events: String,
+    /// Ticks, in: tillgate's own.
+    pub ticks: String,
     /// Outcomes, out.
     pub pos_outcomes: String,
     /// What could not be read or judged, out.
@@ -140,6 +144,14 @@ pub struct TopicSettings {
     pub retention: TopicRetention,
 }
 
+impl TopicSettings {
+    /// The inputs of POS events' flow, in its order.
+    #[must_use]
+    pub fn pos_inputs(&self) -> [String; 3] {
+        [&self.pos_events, &self.account_events, &self.ticks].map(String::clone)
+    }
+}
+
 /// `[topics.retention]`: how long `topics create` lets records live; none: for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicRetention {
@@ -147,6 +159,8 @@ pub struct TopicRetention {
     pub pos_events: Option<Duration>,
     /// Of the topic of that name.
     pub account_events: Option<Duration>,
+    /// Of the topic of that name.
+    pub ticks: Option<Duration>,
     /// Of the topic of that name.
     pub pos_outcomes: Option<Duration>,
     /// Of the topic of that name.
@@ -270,6 +284,7 @@ pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
         standby: count(reader, "kafka.standby", 0..=1),
         failures_per_record_max: reader.integer("kafka.failures_per_record_max", 1..=100),
         on_lost_input: reader.choice("kafka.on_lost_input", &on_lost_input),
+        ticks: reader.flag("kafka.ticks"),
         // librdkafka takes up to 1,000,000,000.
         message_bytes_max: reader.bytes("kafka.message_bytes_max", 1 << 10..=900 << 20),
         // librdkafka takes up to 2,097,151 kB.
@@ -313,6 +328,7 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
     let settings = TopicSettings {
         pos_events: topic(reader, "topics.pos_events"),
         account_events: topic(reader, "topics.account_events"),
+        ticks: topic(reader, "topics.ticks"),
         pos_outcomes: topic(reader, "topics.pos_outcomes"),
         dead_letters: topic(reader, "topics.dead_letters"),
         journal: topic(reader, "topics.journal"),
@@ -326,6 +342,7 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
         retention: TopicRetention {
             pos_events: retention(reader, "topics.retention.pos_events"),
             account_events: retention(reader, "topics.retention.account_events"),
+            ticks: retention(reader, "topics.retention.ticks"),
             pos_outcomes: retention(reader, "topics.retention.pos_outcomes"),
             dead_letters: retention(reader, "topics.retention.dead_letters"),
         },
@@ -333,6 +350,7 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
     let names = [
         ("topics.pos_events", &settings.pos_events),
         ("topics.account_events", &settings.account_events),
+        ("topics.ticks", &settings.ticks),
         ("topics.pos_outcomes", &settings.pos_outcomes),
         ("topics.dead_letters", &settings.dead_letters),
         ("topics.journal", &settings.journal),

@@ -60,6 +60,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
     let broker = Embedded::start(&[
         (names.pos_events(), PARTITIONS),
         (names.account_events(), PARTITIONS),
+        (names.pos_ticks(), PARTITIONS),
         (names.pos_outcomes(), PARTITIONS),
         (names.journal(), PARTITIONS),
         (names.dead_letters(), 1),

@@ -280,7 +280,7 @@ fn digit_run(bytes: &[u8]) -> usize {
 }
 
 /// Writes `units` x 10^-`scale` with at least two decimals and no further zeros.
-pub(super) fn write_units(f: &mut fmt::Formatter<'_>, units: i128, scale: u8) -> fmt::Result {
+pub(crate) fn write_units(f: &mut fmt::Formatter<'_>, units: i128, scale: u8) -> fmt::Result {
     let power = POWERS[usize::from(scale)].unsigned_abs();
     let magnitude = units.unsigned_abs();
     write_parts(f, units < 0, magnitude / power, magnitude % power, scale)

@@ -17,6 +17,7 @@ use std::fmt;
 ///     entries: "customers",
 ///     inputs: &["orders", "customers"],
 ///     outputs: &["answers"],
+///     ticks: None,
 /// };
 /// ```
 pub struct Flow {
@@ -32,6 +33,9 @@ pub struct Flow {
     pub inputs: &'static [&'static str],
     /// Its outputs besides dead letters and journal, by their names in settings.
     pub outputs: &'static [&'static str],
+    /// Which of the inputs is that of its ticks, by which time passes where nothing else comes: it is written by whoever
+    /// decides, and its keys are partitions' numbers. None where time passes by the records of others alone.
+    pub ticks: Option<usize>,
 }
 
 impl PartialEq for Flow {
@@ -109,6 +113,12 @@ impl InputPartition {
     #[must_use]
     pub fn name(self) -> &'static str {
         self.unit.flow.inputs[self.input]
+    }
+
+    /// Whether it is that of the flow's ticks, whose keys are partitions' numbers.
+    #[must_use]
+    pub fn is_of_ticks(self) -> bool {
+        self.unit.flow.ticks == Some(self.input)
     }
 }
 
@@ -220,6 +230,22 @@ impl FlowTopics {
 
     fn all(&self) -> impl Iterator<Item = &String> {
         self.inputs.iter().chain(&self.outputs).chain([&self.journal, &self.dead_letters])
+    }
+
+    /// The inputs that others write.
+    pub fn inputs_of_others(&self) -> impl Iterator<Item = &str> {
+        let own = self.flow.ticks;
+        self.inputs
+            .iter()
+            .enumerate()
+            .filter(move |(input, _)| own != Some(*input))
+            .map(|(_, name)| name.as_str())
+    }
+
+    /// The input of its ticks, where there is one.
+    #[must_use]
+    pub fn ticks(&self) -> Option<&str> {
+        Some(self.inputs[self.flow.ticks?].as_str())
     }
 
     /// The inputs' names.

@@ -9,17 +9,23 @@ pub const TEXT_CHARS_MAX: usize = 4096;
 /// Lines of a basket that will ever be decoded; what a check accepts is a parameter below this. The
 /// largest real basket known to us has 1,114.
 pub const ITEMS_MAX: usize = 10_000;
-/// Events remembered per account, for windows and repeats. At 40 bytes each a hot account costs at most 20 KiB.
-pub const RECENT_EVENTS_MAX: usize = 512;
-/// Events kept per account for repeats however old they are: a terminal retries its last few.
-pub const RECENT_EVENTS_MIN: usize = 16;
-/// First answers with messages kept per account; a repeat of an older one gets its outcome without them.
+/// Events remembered per account for windows and repeats, and as many older ones that corrections may take of: some 50
+/// bytes each, so that a hot account costs at most 50 KiB. What is pushed out at this bound is known to be forgotten.
+pub const REMEMBERED_MAX: usize = 512;
+/// Refused events remembered per account for windows of attempts, at 48 bytes each.
+pub const ATTEMPTS_MAX: usize = 512;
+/// Answers kept per account for repeats of accepted and Pending events; an older repeat is answered without messages.
 pub const ANSWERS_MAX: usize = 64;
-/// Bytes of their texts: a till whose every line is off gives answers of 10 KB, and an account's full state must fit
-/// into half a journal record.
-pub const ANSWERS_BYTES_MAX: usize = 64 << 10;
-/// Ids of account events remembered per account: the same id applies once within the last 32.
-pub const ACCOUNT_EVENT_IDS_MAX: usize = 32;
+/// Refused events kept per account for their repeats; the parameter `checks.repeat.refused_max` stays within.
+pub const REFUSED_MAX: usize = 64;
+/// Messages kept of an answer.
+pub const STORED_MESSAGES_MAX: usize = 8;
+/// Repeats of a Pending event by whose outcomes it can be resolved, the last ones.
+pub const HOLD_REPEATS_MAX: usize = 16;
+/// Account events remembered per account, at most some 50 bytes each; what is pushed out is known to be forgotten.
+pub const ACCOUNT_EVENTS_MAX: usize = 512;
+/// Things of which an account knows when they last changed: limit, default, patched fields and flags.
+pub const MARKS_MAX: usize = 64;
 /// Open holds per account; the check's parameter (default 5) stays below it.
 pub const HOLDS_MAX: usize = 64;
 /// Flags by name per account; a further one is dead-lettered, unless it blocks and one of the others does not.
@@ -30,10 +36,10 @@ pub const CHIPS_MAX: usize = 32;
 pub const EXPIRIES_PER_INPUT_MAX: usize = 64;
 /// Accounts of one partition; an account past it is answered `pos.state.unavailable`.
 pub const ACCOUNTS_PER_PARTITION_MAX: usize = 64_000_000;
-/// The smallest bound that a journal record may be given, bytes: twice the largest account, of 64 KiB of answers, 20 KiB
-/// of events, and as much again of holds, flags and chips.
-pub const JOURNAL_RECORD_BYTES_MIN: usize = 256 << 10;
-/// Message of an outcome, and its detail, characters (contract: 4096).
+/// The smallest bound that a journal record may be given, bytes: twice the largest account, of 60 KiB of events, 24 KiB of
+/// attempts, 64 KiB of answers and refused events, 25 KiB of account events, 20 KiB of holds.
+pub const JOURNAL_RECORD_BYTES_MIN: usize = 400 << 10;
+/// Message of an outcome, characters (contract: 4096).
 pub const MESSAGE_CHARS_MAX: usize = 4096;
 /// Messages that one check reports for one event; the last says how many more there were.
 pub const MESSAGES_PER_CHECK_MAX: usize = 20;
@@ -59,7 +65,6 @@ pub const FILE_LINES_AHEAD_MAX: usize = 100;
 /// A local day can have 25 hours where a clock is set back.
 pub const LOCAL_DAY_MAX: Micros = Micros(25 * 3_600 * 1_000_000);
 
-const _: () = assert!(RECENT_EVENTS_MIN <= RECENT_EVENTS_MAX);
 // One customer text of the contract's length, in four bytes a character and escaped, comes on top of the messages.
 const _: () = assert!(
     SHORTENED_MESSAGES_MAX * (6 * SHORTENED_MESSAGE_CHARS_MAX + 6 * ID_CHARS_MAX + 256) + 6 * TEXT_CHARS_MAX

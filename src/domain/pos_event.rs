@@ -44,6 +44,19 @@ pub struct PosEvent<'a> {
     pub corrects_transaction_id: Option<Text<'a>>,
 }
 
+/// What could be read of an event that cannot be decoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readable {
+    /// The sender's id of the transaction.
+    pub account_transaction_id: Option<String>,
+    /// What happened.
+    pub event_type: Option<EventType>,
+    /// When it happened at the till.
+    pub time: Option<Micros>,
+    /// Language the consumer is spoken to in.
+    pub language: Option<Language>,
+}
+
 /// One line of the basket. Amounts are in major units.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PosItem<'a> {

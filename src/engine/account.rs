@@ -1,18 +1,17 @@
 //! Account events: limit, payment, flag, default, close, cash advance, update.
 
-use super::pending::{End, applied};
 use super::{Decision, Engine, Record, change};
+use crate::checks::Parameters;
 use crate::checks::account::FlagEffect;
 use crate::checks::time::{reach, span};
-use crate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
-use crate::domain::enums::{CountryCode, Currency};
-use crate::domain::hashing::hash64;
-use crate::domain::ids::TransactionId;
+use crate::domain::account_event::{AccountChange, AccountEvent};
+use crate::domain::hashing::digest64;
 use crate::domain::record::RecordTime;
 use crate::domain::visible::excerpt;
 use crate::domain::{Amount, Micros, limits};
-use crate::state::{Account, Fact, PartitionState, Patch, Standing, id_hash};
-use smallvec::SmallVec;
+use crate::state::{
+    Account, AppliedEvent, Fact, Facts, Mark, PartitionState, Payment, Standing, Thing, id_hash, old_id_hash,
+};
 use std::borrow::Cow;
 
 /// Why an account event is not applied: it becomes a dead letter with this code and message.
@@ -24,11 +23,11 @@ pub struct Refusal {
     pub message: String,
 }
 
-fn refuse<T>(code: &'static str, message: impl Into<String>) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(code: &'static str, message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal { code, message: message.into() })
 }
 
-const INVALID: &str = "400.003";
+pub(super) const INVALID: &str = "400.003";
 
 impl Engine {
     /// Applies an account event. The first one opens the account; the same id applies once.
@@ -50,9 +49,12 @@ impl Engine {
         if !fits(&event.account) {
             return refuse(INVALID, "account is blank or longer than 100 characters");
         }
-        let id = id_hash(Some(&event.id));
         let known = state.accounts().get(&event.account);
-        if known.is_some_and(|account| account.has_applied(id)) {
+        let now = self.time_with_account_event(state, event, record);
+        let applied = applied(event, record, now);
+        if let Some(account) = known
+            && self.was_applied(account, event, &applied)?
+        {
             return Ok(Decision::default());
         }
         if known.is_none() && state.accounts().len() >= limits::ACCOUNTS_PER_PARTITION_MAX {
@@ -66,14 +68,55 @@ impl Engine {
                 &opened
             }
         };
-        let mut facts = SmallVec::new();
+        let mut facts = Facts::new();
         if known.is_none() {
             facts.push(Fact::Opened { limit: Amount::ZERO, currency: None, country: None });
         }
-        facts.extend(applied(id));
         self.refuse_ahead(event, record)?;
-        let now = self.time_with_account_event(state, event, record);
-        self.change_account(account, event, record, now, facts)
+        self.change_account(account, event, record, (now, applied), facts)
+    }
+
+    /// Whether the event was applied before, by its id or its idempotency key.
+    fn was_applied(
+        &self,
+        account: &Account,
+        event: &AccountEvent,
+        applied: &AppliedEvent,
+    ) -> Result<bool, Refusal> {
+        let keep_from = applied.seen.minus(self.base().repeat.account_events);
+        let events = account.master_data.iter().flat_map(|master_data| master_data.events.iter());
+        for before in events.filter(|before| before.seen >= keep_from) {
+            let same_id = match before.content {
+                0 => before.id == old_id_hash(Some(&event.id)),
+                _ => before.id == applied.id,
+            };
+            let same_key = applied.key != 0 && before.key == applied.key;
+            let same_content = before.content == applied.content && (!same_id || before.key == applied.key);
+            match (same_id || same_key, before.content == 0 || same_content) {
+                (false, _) => {}
+                (true, true) => return Ok(true),
+                (true, false) => {
+                    let what = if same_id { "id" } else { "idempotencyKey" };
+                    return refuse(
+                        "400.100",
+                        format!(
+                            "an event of other content was applied under this {what}: give it one of its own"
+                        ),
+                    );
+                }
+            }
+        }
+        match (account.forgot().account_events, event.created_at) {
+            (Some(forgot), Some(created)) if created <= forgot => refuse(
+                "pos.state.unavailable",
+                format!(
+                    "the account remembers its last {} events, not those up to {forgot}: that this one was applied \
+                     before cannot be ruled out",
+                    limits::ACCOUNT_EVENTS_MAX
+                ),
+            ),
+            _ => Ok(false),
+        }
     }
 
     /// The stream time with this event, as far as it may move it. An event that does not say when it was created moves
@@ -118,15 +161,29 @@ impl Engine {
         account: &Account,
         event: &'a AccountEvent,
         record: &Record<'a>,
-        now: Micros,
-        mut facts: SmallVec<[Fact; 3]>,
+        (now, mut applied): (Micros, AppliedEvent),
+        mut facts: Facts,
     ) -> Result<Decision<'a>, Refusal> {
+        let mut changes = Facts::new();
+        let created = event.created_at;
         match &event.change {
-            AccountChange::Payment { amount, status, .. } => {
+            AccountChange::Payment { amount, status, reverses } => {
                 let amount = positive("payment.amount", *amount)?;
                 match status.as_str() {
-                    "success" => facts.push(Fact::Paid(in_range(account, amount.negated())?.negated())),
-                    "reversed" => facts.push(Fact::Paid(in_range(account, amount)?.negated())),
+                    "success" => {
+                        in_range(account, amount.negated())?;
+                        let fees = amount.min(account.fees);
+                        applied.payment = Some(Payment { amount, fees, reversed: false });
+                        changes.push(Fact::PaidSplit { amount, fees });
+                    }
+                    "reversed" => {
+                        in_range(account, amount)?;
+                        let keep_from = applied.seen.minus(self.base().repeat.account_events);
+                        let (id, payment) = reversed(account, amount, reverses.as_deref(), keep_from)?;
+                        changes.push(Fact::PaymentReversed(id));
+                        let (amount, fees) = (payment.amount.negated(), payment.fees.negated());
+                        changes.push(Fact::PaidSplit { amount, fees });
+                    }
                     "failed" => {}
                     other => {
                         return refuse(
@@ -141,94 +198,156 @@ impl Engine {
             }
             AccountChange::CashAdvance { amount } => {
                 let amount = positive("cashAdvance.amount", *amount)?;
-                facts.push(Fact::CashAdvanced(in_range(account, amount)?));
+                in_range(account, amount)?;
+                changes.push(Fact::CashAdvanced(amount));
             }
             AccountChange::Limit { amount } if *amount < 0 => {
                 return refuse(INVALID, format!("limit.amount {amount} is below 0"));
             }
             // A limit past 18 digits is none: no balance gets there.
             AccountChange::Limit { amount } => {
-                facts.push(Fact::LimitSet(Amount::from_minor(*amount).unwrap_or(Amount::MAX)));
-            }
-            AccountChange::Default { satisfied } => {
-                facts.push(Fact::StandingSet { bit: Standing::DEFAULT, on: !satisfied });
-            }
-            AccountChange::Close { .. } => facts.push(Fact::StandingSet { bit: Standing::CLOSED, on: true }),
-            AccountChange::Flag { name, set, .. } => self.flag(account, name, *set, &mut facts)?,
-            AccountChange::Update(update) => {
-                return self.update(account, update, (event, record), now, facts);
-            }
-        }
-        Ok(Decision { outcome: None, change: change(Cow::Borrowed(event.account.as_str()), facts) })
-    }
-
-    /// The facts of a flag. A blocking one always finds room: where the account has as many as it may, the weakest goes.
-    fn flag(
-        &self,
-        account: &Account,
-        name: &str,
-        on: bool,
-        facts: &mut SmallVec<[Fact; 3]>,
-    ) -> Result<(), Refusal> {
-        if !fits(name) {
-            return refuse(INVALID, "flag.name is blank or longer than 100 characters");
-        }
-        if let Some(bit) = Standing::of_flag(name) {
-            facts.push(Fact::StandingSet { bit, on });
-            return Ok(());
-        }
-        let flags = account.flags();
-        if on && flags.len() >= limits::FLAGS_MAX && !flags.iter().any(|flag| **flag == *name) {
-            let effect = |name: &str| self.parameters.strongest_flag_effect(name);
-            let weakest = flags.iter().min_by_key(|flag| effect(flag));
-            match weakest
-                .filter(|weakest| effect(name) == FlagEffect::Block && effect(weakest) < FlagEffect::Block)
-            {
-                Some(weakest) => facts.push(Fact::FlagSet { name: weakest.clone(), on: false }),
-                None => {
-                    let most = limits::FLAGS_MAX;
-                    return refuse(INVALID, format!("the account has {most} flags: clear one first"));
+                mark(account, Thing::LIMIT, "limit", created, &mut changes)?;
+                changes.push(Fact::LimitSet(Amount::from_minor(*amount).unwrap_or(Amount::MAX)));
+                if account.standing.has(Standing::DEFAULT_LIMIT) {
+                    changes.push(Fact::StandingSet { bit: Standing::DEFAULT_LIMIT, on: false });
                 }
             }
+            AccountChange::Default { satisfied } => {
+                mark(account, Thing::DEFAULT, "default", created, &mut changes)?;
+                changes.push(Fact::StandingSet { bit: Standing::DEFAULT, on: !satisfied });
+            }
+            AccountChange::Close { .. } => {
+                changes.push(Fact::StandingSet { bit: Standing::CLOSED, on: true });
+            }
+            AccountChange::Flag { name, set, .. } => {
+                flag(account, name, *set, created, &self.parameters, &mut changes)?;
+            }
+            AccountChange::Update(update) => {
+                return self.update(account, update, (event, record), (now, applied), facts);
+            }
         }
-        facts.push(Fact::FlagSet { name: name.into(), on });
-        Ok(())
+        facts.push(self.remembering(applied));
+        facts.extend(changes);
+        let change = change(Cow::Borrowed(event.account.as_str()), facts);
+        Ok(Decision { change, ..Decision::default() })
     }
 
-    fn update<'a>(
-        &'a self,
-        account: &Account,
-        update: &Update,
-        (event, record): (&'a AccountEvent, &Record<'a>),
-        now: Micros,
-        mut facts: SmallVec<[Fact; 3]>,
-    ) -> Result<Decision<'a>, Refusal> {
-        let patch = patch(update)?;
-        if patch != Patch::default() {
-            facts.push(Fact::Patched(Box::new(patch)));
-        }
-        if let Some(on) = update.ssn_known {
-            facts.push(Fact::StandingSet { bit: Standing::SSN_KNOWN, on });
-        }
-        let Some(Resolve { transaction_id, granted }) = &update.resolve else {
-            return Ok(Decision {
-                outcome: None,
-                change: change(Cow::Borrowed(event.account.as_str()), facts),
-            });
-        };
-        let hold = TransactionId::parse(transaction_id)
-            .and_then(|id| account.holds().iter().find(|hold| hold.transaction_id == id))
-            .filter(|hold| hold.expires > now);
-        let Some(hold) = hold else {
-            return refuse(
-                INVALID,
-                "update.resolve.transactionId names no open Pending outcome of the account: it was resolved or ran out before",
-            );
-        };
-        let end = if *granted { End::Granted } else { End::Refused };
-        let id = record.transaction_id(hash64(event.id.as_bytes()), 0);
-        Ok(self.end_pending(record, account, hold, end, id, facts))
+    pub(super) fn remembering(&self, event: AppliedEvent) -> Fact {
+        Fact::AccountEventApplied { event, keep_from: event.seen.minus(self.memory.account_events) }
     }
+}
+
+/// What is remembered of an account event. Its time is its own: what order it came in among ticks, of which no outcome
+/// tells, must not be found in the state.
+fn applied(event: &AccountEvent, record: &Record<'_>, now: Micros) -> AppliedEvent {
+    let written = match record.time {
+        RecordTime::Written(written) => written,
+        _ => now,
+    };
+    AppliedEvent {
+        id: id_hash(Some(&event.id)),
+        key: id_hash(event.idempotency_key.as_deref()),
+        content: content(&event.change),
+        seen: event.created_at.unwrap_or(written),
+        payment: None,
+    }
+}
+
+impl Refusal {
+    /// Both, in one: the first one's code.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self { code: self.code, message: format!("{}; {}", self.message, other.message) }
+    }
+}
+
+/// Notes when a thing changed, unless it changed by something that was created later.
+pub(super) fn mark(
+    account: &Account,
+    thing: Thing,
+    what: &str,
+    created: Option<Micros>,
+    facts: &mut Facts,
+) -> Result<(), Refusal> {
+    let Some(created) = created else { return Ok(()) };
+    let last = account.master_data.as_ref().and_then(|master_data| master_data.mark(thing));
+    if let Some(last) = last.filter(|last| *last > created) {
+        return refuse(
+            INVALID,
+            format!("{what} of {created} is older than what was applied last, which was created {last}"),
+        );
+    }
+    facts.push(Fact::Marked(Mark { thing, created }));
+    Ok(())
+}
+
+/// The payment that a reversal undoes: the one it names, or the newest of its amount.
+fn reversed(
+    account: &Account,
+    amount: Amount,
+    reverses: Option<&str>,
+    keep_from: Micros,
+) -> Result<(u64, Payment), Refusal> {
+    let events = account.master_data.iter().flat_map(|master_data| master_data.events.iter());
+    let mut payments: Vec<(u64, Payment)> = events
+        .filter(|event| event.seen >= keep_from)
+        .filter_map(|event| event.payment.map(|payment| (event.id, payment)))
+        .filter(|(_, payment)| !payment.reversed)
+        .collect();
+    payments.reverse();
+    let Some(name) = reverses else {
+        let newest = payments.into_iter().find(|(_, payment)| payment.amount == amount);
+        let nothing = format!("no payment of {amount} is known that was not reversed");
+        return newest.ok_or(Refusal { code: INVALID, message: nothing });
+    };
+    let id = id_hash(Some(name));
+    match payments.into_iter().find(|(event, _)| *event == id) {
+        Some((_, payment)) if payment.amount != amount => refuse(
+            INVALID,
+            format!("payment.reverses names a payment of {}, not of {amount}", payment.amount),
+        ),
+        Some(found) => Ok(found),
+        None => refuse(INVALID, "payment.reverses names no payment that is known and was not reversed"),
+    }
+}
+
+/// Digest of what an account event changes, field by field: the same whatever format it came in.
+fn content(change: &AccountChange) -> u64 {
+    let mut bytes = vec![change.event_type() as u8];
+    let text = |bytes: &mut Vec<u8>, text: Option<&str>| {
+        bytes.extend_from_slice(&text.map_or(u32::MAX, |text| text.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
+    };
+    match change {
+        AccountChange::Payment { amount, status, reverses } => {
+            bytes.extend_from_slice(&amount.to_le_bytes());
+            text(&mut bytes, Some(status));
+            text(&mut bytes, reverses.as_deref());
+        }
+        AccountChange::CashAdvance { amount } | AccountChange::Limit { amount } => {
+            bytes.extend_from_slice(&amount.to_le_bytes());
+        }
+        AccountChange::Flag { name, set, transaction_id } => {
+            text(&mut bytes, Some(name));
+            bytes.push((*set).into());
+            text(&mut bytes, transaction_id.as_deref());
+        }
+        AccountChange::Default { satisfied } => bytes.push((*satisfied).into()),
+        AccountChange::Close { reason } => text(&mut bytes, reason.as_deref()),
+        AccountChange::Update(update) => {
+            for field in [&update.party_id, &update.currency, &update.country_code] {
+                text(&mut bytes, field.as_deref());
+            }
+            bytes.push(update.ssn_known.map_or(2, u8::from));
+            for ids in [&update.nfc_ids, &update.blocked_nfc_ids] {
+                let count = ids.as_ref().map_or(u32::MAX, |ids| ids.len() as u32);
+                bytes.extend_from_slice(&count.to_le_bytes());
+                ids.iter().flatten().for_each(|id| text(&mut bytes, Some(id)));
+            }
+            text(&mut bytes, update.resolve.as_ref().map(|resolve| resolve.transaction_id.as_str()));
+            bytes.push(update.resolve.as_ref().map_or(2, |resolve| resolve.granted.into()));
+        }
+    }
+    digest64(&bytes).max(1)
 }
 
 fn positive(field: &str, minor: i64) -> Result<Amount, Refusal> {
@@ -239,60 +358,45 @@ fn positive(field: &str, minor: i64) -> Result<Amount, Refusal> {
     }
 }
 
-/// The same amount, if the balance can change by it within 18 digits.
-fn in_range(account: &Account, amount: Amount) -> Result<Amount, Refusal> {
+/// Refuses where the balance cannot change by this within 18 digits.
+fn in_range(account: &Account, amount: Amount) -> Result<(), Refusal> {
     match account.balance.plus(amount) {
-        Some(_) => Ok(amount),
+        Some(_) => Ok(()),
         None => refuse(INVALID, "the balance would leave 18 digits"),
     }
 }
 
-fn patch(update: &Update) -> Result<Patch, Refusal> {
-    if update.party_id.as_deref().is_some_and(|id| !fits(id)) {
-        return refuse(INVALID, "update.partyId is blank or longer than 100 characters");
+fn flag(
+    account: &Account,
+    name: &str,
+    on: bool,
+    created: Option<Micros>,
+    parameters: &Parameters,
+    facts: &mut Facts,
+) -> Result<(), Refusal> {
+    if !fits(name) {
+        return refuse(INVALID, "flag.name is blank or longer than 100 characters");
     }
-    Ok(Patch {
-        party_id: update.party_id.as_deref().map(Box::from),
-        currency: symbol("update.currency", update.currency.as_deref(), |text| {
-            Currency::from_symbol(text).filter(|currency| *currency != Currency::Unrecognized)
-        })?,
-        country: symbol("update.countryCode", update.country_code.as_deref(), |text| {
-            CountryCode::from_symbol(text).filter(|country| *country != CountryCode::Unrecognized)
-        })?,
-        chips: chips("update.nfcIds", update.nfc_ids.as_deref())?,
-        blocked_chips: chips("update.blockedNfcIds", update.blocked_nfc_ids.as_deref())?,
-    })
-}
-
-fn symbol<T>(
-    field: &str,
-    text: Option<&str>,
-    read: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, Refusal> {
-    match text {
-        None => Ok(None),
-        Some(text) => match read(text) {
-            Some(value) => Ok(Some(value)),
-            None => refuse("400.004", format!("{field} \"{}\" is unknown", excerpt(text))),
-        },
+    mark(account, Thing::flag(name), "the flag", created, facts)?;
+    if let Some(bit) = Standing::of_flag(name) {
+        facts.push(Fact::StandingSet { bit, on });
+        return Ok(());
     }
-}
-
-fn chips(field: &str, ids: Option<&[String]>) -> Result<Option<Vec<u64>>, Refusal> {
-    let Some(ids) = ids else { return Ok(None) };
-    if ids.len() > limits::CHIPS_MAX {
-        return refuse(
-            INVALID,
-            format!("{field} has {} chips, at most {} are kept", ids.len(), limits::CHIPS_MAX),
-        );
+    let flags = account.flags();
+    if on && flags.len() >= limits::FLAGS_MAX && !flags.iter().any(|flag| **flag == *name) {
+        // A flag that blocks always finds room: it takes that of one that does not.
+        let blocks = |name: &str| parameters.strongest_flag_effect(name) == FlagEffect::Block;
+        let weaker = flags.iter().find(|flag| !blocks(flag)).filter(|_| blocks(name));
+        let Some(weaker) = weaker else {
+            return refuse(INVALID, format!("the account has {} flags: clear one first", limits::FLAGS_MAX));
+        };
+        facts.push(Fact::FlagSet { name: weaker.clone(), on: false });
     }
-    let mut hashes: Vec<u64> = ids.iter().map(|id| id_hash(Some(id))).collect();
-    hashes.sort_unstable();
-    hashes.dedup();
-    Ok(Some(hashes))
+    facts.push(Fact::FlagSet { name: name.into(), on });
+    Ok(())
 }
 
 /// Whether a text can be kept as an id.
-fn fits(id: &str) -> bool {
+pub(super) fn fits(id: &str) -> bool {
     !id.trim().is_empty() && id.chars().count() <= limits::ID_CHARS_MAX
 }

@@ -5,24 +5,27 @@
 //! in `run`, `check`, `demo`, the tests and the benches.
 
 mod account;
+mod judged;
 mod pending;
 mod pos;
+mod repeated;
+mod update;
 
 pub use crate::checks::time::Files;
 pub use account::Refusal;
 pub use pos::Unavailable;
 
+use crate::checks::parameters::Memories;
 use crate::checks::{Check, Effect, Finding, ParameterSet, Parameters, Texts};
 use crate::domain::cut::cut_to;
 use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
 use crate::domain::hashing::hash128;
 use crate::domain::ids::TransactionId;
+use crate::domain::limits;
 use crate::domain::outcome::{Message, Outcome, Source};
-use crate::domain::pos_event::PosEvent;
+use crate::domain::pos_event::{PosEvent, Readable};
 use crate::domain::record::RecordTime;
-use crate::domain::{Micros, limits};
-use crate::state::Change;
-use smallvec::SmallVec;
+use crate::state::{Change, Facts, Place};
 use std::borrow::Cow;
 
 /// Everything that decides, besides the state: parameters and texts.
@@ -32,7 +35,7 @@ pub struct Engine {
     texts: Texts,
     ruleset_hash: u128,
     ruleset: String,
-    memory: Micros,
+    memory: Memories,
 }
 
 /// The record at hand: where it stands and what stands beside it.
@@ -49,6 +52,11 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
+    /// Where it stands, as accounts remember it.
+    fn place(&self) -> Place {
+        Place { partition: self.source.partition, offset: self.source.offset }
+    }
+
     fn transaction_id(&self, digest: u64, ordinal: u32) -> TransactionId {
         TransactionId::derive(self.source.topic, self.source.partition, self.source.offset, digest, ordinal)
     }
@@ -59,8 +67,12 @@ impl Record<'_> {
 pub struct Decision<'a> {
     /// What to publish.
     pub outcome: Option<Outcome<'a>>,
+    /// What to publish next: the second outcome of a Pending event of which a correction has taken all.
+    pub ended: Option<Box<Outcome<'a>>>,
     /// What to change.
     pub change: Option<Change<'a>>,
+    /// Why a part of an account event is not applied, while the rest is.
+    pub refusal: Option<Refusal>,
 }
 
 impl Engine {
@@ -95,14 +107,14 @@ impl Engine {
         self.parameters.of(CountryCode::Unrecognized, Currency::Unrecognized)
     }
 
-    /// The answer to a record that could not be decoded; `digest` is that of its bytes.
+    /// The answer to a record that could not be decoded but for what is `readable`; `digest` is that of its bytes.
     #[must_use]
     pub fn undecodable<'a>(
         &'a self,
         record: &Record<'a>,
         digest: u64,
-        why: &str,
-        field: Option<&str>,
+        (why, field): (&str, Option<&str>),
+        readable: Readable,
     ) -> Outcome<'a> {
         let mut finding = Finding::new(
             Check::Undecodable,
@@ -110,18 +122,31 @@ impl Engine {
             format!("the record cannot be decoded: {why}"),
         );
         finding.field = field.map(str::to_owned);
-        self.not_evaluated(record, digest, vec![finding])
+        let language = readable.language.unwrap_or(Language::En);
+        let mut outcome = self.not_evaluated(record, digest, vec![finding], language);
+        let id = readable.account_transaction_id;
+        outcome.account_transaction_id = id.map(|id| Cow::Owned(cut(id, limits::ID_CHARS_MAX)));
+        outcome.event_type = readable.event_type.unwrap_or(EventType::Unrecognized);
+        outcome.event_time = readable.time;
+        outcome
     }
 
     /// The answer to a record on which the program failed again and again.
     #[must_use]
     pub fn failed<'a>(&'a self, record: &Record<'a>, digest: u64) -> Outcome<'a> {
         let message = "the event could not be judged because of an internal error".to_owned();
-        self.not_evaluated(record, digest, vec![Finding::new(Check::Failed, Effect::NotEvaluated, message)])
+        let finding = Finding::new(Check::Failed, Effect::NotEvaluated, message);
+        self.not_evaluated(record, digest, vec![finding], Language::En)
     }
 
-    fn not_evaluated<'a>(&'a self, record: &Record<'a>, digest: u64, findings: Vec<Finding>) -> Outcome<'a> {
-        let messages = self.messages(findings, Language::En, None);
+    fn not_evaluated<'a>(
+        &'a self,
+        record: &Record<'a>,
+        digest: u64,
+        findings: Vec<Finding>,
+        language: Language,
+    ) -> Outcome<'a> {
+        let messages = self.messages(findings, language, None);
         self.outcome(record, record.transaction_id(digest, 0), Verdict::NotEvaluated, messages)
     }
 
@@ -197,6 +222,6 @@ fn describe<'a>(outcome: &mut Outcome<'a>, event: &'a PosEvent<'a>) {
 }
 
 /// A change of one account.
-fn change<'a>(account: Cow<'a, str>, facts: SmallVec<[crate::state::Fact; 3]>) -> Option<Change<'a>> {
+fn change<'a>(account: Cow<'a, str>, facts: Facts) -> Option<Change<'a>> {
     (!facts.is_empty()).then_some(Change { account, facts })
 }

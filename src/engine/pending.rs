@@ -1,13 +1,18 @@
-//! The end of a Pending outcome: granted, refused, or run out. Each gives a second outcome that supersedes the first.
+//! The end of a Pending outcome: granted, refused, run out, or taken back by corrections. Each gives a second outcome that
+//! supersedes the first.
 
-use super::pos::uses_limit;
+use super::judged::stored;
+use super::pos::{uses_limit, with_its_limit};
 use super::{Decision, Engine, Record, change};
-use crate::checks::{Check, Effect, Finding};
-use crate::domain::Micros;
-use crate::domain::enums::{EventType, MessageType, Verdict};
+use crate::checks::{Check, Effect, Finding, Findings, ParameterSet, account, correction, limit};
+use crate::domain::enums::{CountryCode, EventType, MessageType, Verdict};
 use crate::domain::ids::TransactionId;
-use crate::state::{Account, Booking, Fact, Hold, PartitionState, Standing};
-use smallvec::{SmallVec, smallvec};
+use crate::domain::outcome::Outcome;
+use crate::domain::{Amount, Micros, limits};
+use crate::state::{
+    Account, Answer, AnswerOf, Booking, Correctable, Fact, Facts, Hold, PartitionState, Place, Remembered,
+    Standing, Taking,
+};
 use std::borrow::Cow;
 
 /// How a Pending outcome ends.
@@ -16,6 +21,54 @@ pub(super) enum End {
     Granted,
     Refused,
     Expired,
+    /// Corrections took all of it.
+    Corrected,
+}
+
+/// What an outcome tells of its account, as decisions change it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct After {
+    pub(super) balance: Amount,
+    /// In ten-thousandths, however many.
+    pub(super) available: i128,
+    pub(super) revision: i64,
+}
+
+impl After {
+    pub(super) fn of(account: &Account) -> Self {
+        let (balance, available, revision) = (account.balance, account.available_units(), account.revision);
+        Self { balance, available, revision }
+    }
+
+    /// Money is charged.
+    pub(super) fn book(&mut self, event_type: EventType, amount: Amount) {
+        self.balance = self.balance.saturating_plus(amount);
+        if uses_limit(event_type) {
+            self.available -= i128::from(amount.ten_thousandths());
+        }
+    }
+
+    /// Money is given back; what was a fee frees no limit.
+    pub(super) fn give_back(&mut self, taking: &Taking, account: &Account) -> Fact {
+        let fees = taking.of_sums.fees.min(account.fees);
+        self.balance = self.balance.saturating_minus(taking.amount);
+        self.available += i128::from(taking.amount.saturating_minus(fees).ten_thousandths());
+        Fact::GaveBack { amount: taking.amount, fees }
+    }
+
+    /// Says it in an outcome; nothing of what does not fit the contract.
+    pub(super) fn tell(self, outcome: &mut Outcome<'_>) {
+        outcome.balance_after = Some(self.balance);
+        outcome.available_after = i64::try_from(self.available).ok().and_then(Amount::new);
+        outcome.account_revision = self.revision;
+    }
+}
+
+/// What a correction takes of a Pending event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    pub(super) place: Place,
+    pub(super) by: Amount,
 }
 
 impl Engine {
@@ -32,26 +85,119 @@ impl Engine {
     ) -> Option<Decision<'a>> {
         let (account, transaction_id) = state.expired_hold(now)?;
         let hold = account.holds().iter().find(|hold| hold.transaction_id == transaction_id)?;
-        let id = record.transaction_id(digest, ordinal);
-        Some(self.end_pending(record, account, hold, End::Expired, id, SmallVec::new()))
+        Some(self.end_pending(record, account, hold, End::Expired, (digest, ordinal), Facts::new()))
     }
 
-    /// Ends a hold; `facts` come before its own.
+    /// Ends a hold; `facts` come before its own. `id` is the digest and the ordinal of the outcome's id.
     pub(super) fn end_pending<'a>(
         &'a self,
         record: &Record<'a>,
         account: &Account,
         hold: &Hold,
         end: End,
-        id: TransactionId,
-        mut facts: SmallVec<[Fact; 3]>,
+        id: (u64, u32),
+        mut facts: Facts,
     ) -> Decision<'a> {
-        let closed = account.standing.has(Standing::CLOSED);
-        let accepted = end == End::Granted && !closed && account.balance.plus(hold.posts).is_some();
+        let parameters = self.parameters.of(hold.country, hold.currency);
+        let inputs = facts.iter().filter(|fact| matches!(fact, Fact::AccountEventApplied { .. })).count();
+        let limited = with_its_limit(account, hold.currency, parameters);
+        let mut after = After::of(&limited);
+        after.revision += inputs as i64;
+        let recent: Vec<Remembered> = account.recent.iter().collect();
+        let original = hold.taking.and_then(|taking| original(account, &recent, &taking));
+        let reasons = match end {
+            End::Granted => rejudge(&limited, hold, original, parameters),
+            _ => Vec::new(),
+        };
+        let accepted = end == End::Granted && reasons.is_empty();
         let verdict = if accepted { Verdict::Accepted } else { Verdict::Rejected };
-        let finding = if end == End::Granted && !accepted { no_longer(closed) } else { ending(end, hold) };
+        let findings = if reasons.is_empty() { vec![ending(end, hold)] } else { reasons };
+        after.available += i128::from(hold.held.ten_thousandths());
+        let place = hold.place;
+        facts.push(Fact::HoldEnded { transaction_id: hold.transaction_id, granted: accepted });
+        facts.push(Fact::Answered(Box::new(Answer {
+            of: AnswerOf::Place(place),
+            messages: stored(&findings),
+        })));
+        let (mut posted, mut ended) = (None, None);
+        match hold.taking {
+            Some(taking) if accepted => {
+                let waits = original.filter(|original| original.verdict == Verdict::Pending);
+                if let Some(original) = waits {
+                    let taken = Taken { place: original.place, by: taking.amount };
+                    ended = self.shrink_pending(record, account, taken, id.0, &mut after, &mut facts);
+                } else {
+                    // What was reserved of a Pending original was not of the account's sums.
+                    let mut taking = taking;
+                    if taking.of_sums.sum().is_zero() {
+                        let of_sums = correction::of_sums(hold.event_type, taking.amount, account, original);
+                        facts.push(Fact::Taken(Taking { original: None, of_sums, ..taking }));
+                        taking.of_sums = of_sums;
+                    }
+                    posted = Some(taking.amount.negated());
+                    facts.push(after.give_back(&taking, account));
+                }
+            }
+            Some(taking) => facts.push(Fact::GivenBack(taking)),
+            None if accepted && books(hold) => {
+                after.book(hold.event_type, hold.posts);
+                posted = Some(hold.posts);
+                facts.push(Fact::Booked(Booking { event_type: hold.event_type, amount: hold.posts }));
+                reserve_of_sums(account, hold, &mut facts);
+            }
+            None => {}
+        }
+        free_currency(account, posted.is_some(), &mut facts);
+        let transaction_id = record.transaction_id(id.0, id.1);
+        let mut outcome = self.second(record, account, hold, (transaction_id, verdict), findings);
+        outcome.posted_amount = posted;
+        outcome.corrects = hold.taking.and_then(|taking| taking.corrects);
+        after.tell(&mut outcome);
+        let change = change(Cow::Owned(account.number.to_string()), facts);
+        Decision { outcome: Some(outcome), ended, change, refusal: None }
+    }
+
+    /// A correction takes some of a Pending event; where that leaves nothing, the event's second outcome.
+    pub(super) fn shrink_pending<'a>(
+        &'a self,
+        record: &Record<'a>,
+        account: &Account,
+        taken: Taken,
+        digest: u64,
+        after: &mut After,
+        facts: &mut Facts,
+    ) -> Option<Box<Outcome<'a>>> {
+        let hold = account.holds().iter().find(|hold| hold.place == taken.place)?;
+        let by = taken.by.min(hold.posts);
+        let transaction_id = hold.transaction_id;
+        facts.push(Fact::HoldShrunk { transaction_id, by });
+        after.available += i128::from(by.min(hold.held).ten_thousandths());
+        if by < hold.posts {
+            return None;
+        }
+        let findings = vec![ending(End::Corrected, hold)];
+        facts.push(Fact::HoldEnded { transaction_id, granted: false });
+        let (of, messages) = (AnswerOf::Place(hold.place), stored(&findings));
+        facts.push(Fact::Answered(Box::new(Answer { of, messages })));
+        free_currency(account, false, facts);
+        // Beyond the ordinals of the holds that one input may run out.
+        let id = record.transaction_id(digest, limits::EXPIRIES_PER_INPUT_MAX as u32 + 1);
+        let mut outcome = self.second(record, account, hold, (id, Verdict::Rejected), findings);
+        after.tell(&mut outcome);
+        Some(Box::new(outcome))
+    }
+
+    /// The second outcome of a Pending event, without what it changes.
+    fn second<'a>(
+        &'a self,
+        record: &Record<'a>,
+        account: &Account,
+        hold: &Hold,
+        (id, verdict): (TransactionId, Verdict),
+        findings: Vec<Finding>,
+    ) -> Outcome<'a> {
         let mut outcome =
-            self.outcome(record, id, verdict, self.messages(vec![finding], hold.language, account.country));
+            self.outcome(record, id, verdict, self.messages(findings, hold.language, country_of(hold)));
         outcome.account_number = Cow::Owned(account.number.to_string());
         outcome.account_transaction_id =
             hold.account_transaction_id.as_deref().map(|id| Cow::Owned(id.to_owned()));
@@ -59,25 +205,77 @@ impl Engine {
         outcome.event_time = Some(hold.event_time);
         outcome.currency = Some(hold.currency.symbol());
         outcome.supersedes = Some(hold.transaction_id);
-        let inputs =
-            facts.iter().filter(|fact| matches!(fact, Fact::AccountEventApplied { .. })).count() as i64;
-        outcome.account_revision = account.revision + inputs;
-        let (mut balance, mut available) = (account.balance, account.available().saturating_plus(hold.held));
-        facts.push(Fact::HoldEnded { transaction_id: hold.transaction_id, granted: accepted });
-        let books =
-            !matches!(hold.event_type, EventType::Info | EventType::Unrecognized) && !hold.posts.is_zero();
-        if accepted && books {
-            balance = balance.saturating_plus(hold.posts);
-            if uses_limit(hold.event_type) {
-                available = available.saturating_minus(hold.posts);
-            }
-            outcome.posted_amount = Some(hold.posts);
-            facts.push(Fact::Booked(Booking { event_type: hold.event_type, amount: hold.posts }));
-        }
-        outcome.balance_after = Some(balance);
-        outcome.available_after = Some(available);
-        Decision { outcome: Some(outcome), change: change(Cow::Owned(account.number.to_string()), facts) }
+        outcome
     }
+}
+
+/// Where the event happened, for the customer's text.
+fn country_of(hold: &Hold) -> Option<CountryCode> {
+    Some(hold.country).filter(|country| *country != CountryCode::Unrecognized)
+}
+
+fn books(hold: &Hold) -> bool {
+    !matches!(hold.event_type, EventType::Info | EventType::Unrecognized) && !hold.posts.is_zero()
+}
+
+/// Corrections that wait for this event reserve of the account's sums, now that it is booked.
+fn reserve_of_sums(account: &Account, hold: &Hold, facts: &mut Facts) {
+    for waiting in account.holds() {
+        let taking = waiting.taking.filter(|taking| taking.original == Some(hold.place));
+        let Some(taking) = taking.filter(|taking| taking.of_sums.sum().is_zero()) else { continue };
+        let booked = Correctable::of(hold.event_type, taking.amount.min(hold.posts));
+        facts.push(Fact::Reserved { transaction_id: waiting.transaction_id, of_sums: booked });
+    }
+}
+
+/// Where holds alone fixed the account's currency, it goes with the last of them.
+fn free_currency(account: &Account, booked: bool, facts: &mut Facts) {
+    if account.standing.has(Standing::CURRENCY_HELD) && account.holds().len() == 1 && !booked {
+        facts.push(Fact::CurrencySet(None));
+    }
+}
+
+fn original(account: &Account, recent: &[Remembered], taking: &Taking) -> Option<Remembered> {
+    let place = taking.original?;
+    recent.iter().copied().chain(account.older()).find(|event| event.place == place)
+}
+
+/// Why a grant fails by what holds now; nothing where it does not.
+fn rejudge(
+    account: &Account,
+    hold: &Hold,
+    original: Option<Remembered>,
+    parameters: &ParameterSet,
+) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    let charges = hold.taking.is_none() && uses_limit(hold.event_type) && hold.posts > Amount::ZERO;
+    if parameters.rejudge && charges {
+        account::standing(account, &parameters.account, &mut findings);
+        account::blocking_flags(account, &parameters.account, &mut findings);
+        let mut without = account.clone();
+        if let Some(rare) = &mut without.rare {
+            rare.holds.retain(|open| open.transaction_id != hold.transaction_id);
+        }
+        limit::exceeded(&without, hold.posts, &parameters.limit, &mut findings);
+    } else if charges && account.standing.has(Standing::CLOSED) {
+        findings.add(account::closed());
+    }
+    if let Some(taking) = hold.taking.filter(|_| parameters.rejudge) {
+        correction::recheck(
+            &taking,
+            original,
+            account,
+            (hold.event_type, &parameters.correction),
+            &mut findings,
+        );
+    }
+    if account.balance.plus(hold.posts).is_none() {
+        let detail = "the balance would leave 18 digits".to_owned();
+        findings.add(Finding::new(Check::LimitExceeded, Effect::Reject, detail).at("totalAmount"));
+    }
+    let mut reasons = findings.in_catalogue_order().into_vec();
+    reasons.retain(|finding| finding.effect >= Effect::Reject);
+    reasons
 }
 
 /// What a second outcome says.
@@ -95,26 +293,11 @@ fn ending(end: End, hold: &Hold) -> Finding {
             Effect::Reject,
             format!("the step that was asked for was not finished by {}: nothing is booked", hold.expires),
         ),
+        End::Corrected => {
+            (3, Effect::Reject, "corrections have taken all of it back: nothing is booked".to_owned())
+        }
     };
     let mut finding = Finding::new(Check::Pending, effect, message).coded(place);
-    if effect == Effect::Reject {
-        finding.kind = MessageType::BusinessError;
-    }
+    finding.kind = MessageType::NotificationMessage;
     finding
-}
-
-/// A granted event that cannot be booked any more.
-fn no_longer(closed: bool) -> Finding {
-    if closed {
-        let message = "the step was finished, but the account has been closed since".to_owned();
-        Finding::new(Check::AccountClosed, Effect::Reject, message).at("accountNumber")
-    } else {
-        let message = "the step was finished, but the balance would leave 18 digits".to_owned();
-        Finding::new(Check::LimitExceeded, Effect::Reject, message).at("totalAmount")
-    }
-}
-
-/// No facts yet but that an account event was applied.
-pub(super) fn applied(id: u64) -> SmallVec<[Fact; 3]> {
-    smallvec![Fact::AccountEventApplied { id }]
 }

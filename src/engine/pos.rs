@@ -1,18 +1,21 @@
 //! POS events: form, repeat, checks, and what follows from their findings.
 
+use super::judged::Judged;
+use super::pending::{After, Taken};
 use super::{Decision, Engine, Record, change, describe};
 use crate::checks::account::UnknownAccount;
+use crate::checks::correction::{self, Corrected, Ledger};
 use crate::checks::form::{self, Envelope};
-use crate::checks::repeat::{self, Digest, Repeat};
-use crate::checks::time::reach;
-use crate::checks::{Check, Context, Effect, Finding, Findings, ParameterSet, SoundEvent};
-use crate::domain::enums::{ActionCode, CountryCode, Currency, EventType, Language, MessageType, Verdict};
-use crate::domain::outcome::{Message, Outcome};
-use crate::domain::pos_event::PosEvent;
-use crate::domain::{Amount, Micros, limits};
-use crate::state::{
-    Account, Answer, Booking, Fact, Hold, PartitionState, Recent, RecentFlags, StoredMessage, id_hash,
+use crate::checks::repeat::{self, Repeat};
+use crate::checks::time::{reach, span};
+use crate::checks::{
+    Check, Content, Context, Effect, Finding, Findings, Known, ParameterSet, SoundEvent, limit,
 };
+use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
+use crate::domain::outcome::Outcome;
+use crate::domain::pos_event::PosEvent;
+use crate::domain::{Micros, limits};
+use crate::state::{Account, Booking, Fact, Facts, PartitionState, Remembered, Standing};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -69,7 +72,7 @@ impl Engine {
     ) -> Outcome<'a> {
         let language = event.conversation_language.value().unwrap_or(Language::En);
         let messages = self.messages(findings, language, event.country_code.value());
-        let id = record.transaction_id(Digest::of(event).content, 0);
+        let id = record.transaction_id(Self::digest(event), 0);
         let mut outcome = self.outcome(record, id, Verdict::NotEvaluated, messages);
         describe(&mut outcome, event);
         outcome
@@ -93,7 +96,7 @@ impl Engine {
     /// What ids are made of besides a record's place: the content, the same whatever format it came in.
     #[must_use]
     pub fn digest(event: &PosEvent<'_>) -> u64 {
-        Digest::of(event).content
+        Content::of(event).digest(event)
     }
 
     /// The stream time with this event, as far as it may move it: the `now` to decide it at.
@@ -114,29 +117,48 @@ impl Engine {
         record: &Record<'a>,
         now: Micros,
     ) -> Decision<'a> {
-        let digest = Digest::of(event.event);
+        let known = Known { event, content: Content::of(event.event), place: record.place() };
         let parameters = self.parameters_of(event.event);
         let account = state.accounts().get(event.account_number);
-        if parameters.repeat.same
-            && let Repeat::Same(first) = repeat::find(event, digest, account)
-        {
-            return Decision {
-                outcome: Some(self.repeated(event, record, digest, account, first)),
-                change: None,
-            };
+        let recent: SmallVec<[Remembered; 8]> =
+            account.map(|account| account.recent.iter().collect()).unwrap_or_default();
+        let repeat =
+            account.map_or(Repeat::New, |account| repeat::find(&known, account, &recent, now, parameters));
+        if let Some(account) = account {
+            match &repeat {
+                Repeat::Same(first) if parameters.repeat.same => {
+                    return self.repeated(&known, record, account, first);
+                }
+                Repeat::New => {
+                    if let Some(finding) = forgotten(&known, account, parameters) {
+                        let mut outcome = self.unjudged(event.event, record, vec![finding]);
+                        outcome.account_revision = account.revision;
+                        return Decision { outcome: Some(outcome), ..Decision::default() };
+                    }
+                }
+                _ => {}
+            }
         }
-        let context = Context { event, account, parameters, now };
-        let mut findings = crate::checks::run_all(&context, digest);
-        let before = account.map_or_else(|| opening(event, parameters), Cow::Borrowed);
+        let before = match account {
+            Some(account) => with_its_limit(account, event.currency, parameters),
+            None => opening(event, parameters),
+        };
+        let own = account.map(|_| &*before);
+        let context = Context { known: &known, account: own, recent: &recent, parameters, now };
+        let mut findings = crate::checks::run_all(&context, &repeat);
         self.refuse_overflow(event, &before, &mut findings);
-        crate::checks::limit::refuse_past_bound(&before, &mut findings);
+        let ledger = own.map(|account| Ledger { account, recent: &recent, now });
+        let corrected =
+            correction::check(&known, ledger, &parameters.correction, record.source.topic, &mut findings);
+        limit::check_holds(&before, &parameters.limit, event.is_bookkeeping(), &mut findings);
         let verdict = findings.effect().verdict();
-        let known = account.is_some() || parameters.account.unknown == UnknownAccount::Open;
-        let judged = Judged { event, record, digest, now, account: &before, is_new: account.is_none() };
-        self.conclude(judged, verdict, findings, known && verdict != Verdict::NotEvaluated)
+        let keeps = account.is_some() || parameters.account.unknown == UnknownAccount::Open;
+        let judged = Judged { known, record, now, account: &before, is_new: account.is_none(), parameters };
+        let keeps = keeps && verdict != Verdict::NotEvaluated;
+        self.conclude(judged, verdict, findings, &corrected, keeps)
     }
 
-    fn parameters_of(&self, event: &PosEvent<'_>) -> &ParameterSet {
+    pub(super) fn parameters_of(&self, event: &PosEvent<'_>) -> &ParameterSet {
         let country = event.country_code.value().unwrap_or(CountryCode::Unrecognized);
         let currency = event.currency.value().unwrap_or(Currency::Unrecognized);
         self.parameters.of(country, currency)
@@ -152,178 +174,109 @@ impl Engine {
         }
     }
 
-    /// The first answer again; nothing is booked, nothing changes.
-    fn repeated<'a>(
-        &'a self,
-        event: &SoundEvent<'a>,
-        record: &Record<'a>,
-        digest: Digest,
-        account: Option<&Account>,
-        first: &Recent,
-    ) -> Outcome<'a> {
-        let stored =
-            account.filter(|_| first.flags.has_answer()).and_then(|account| account.answer(first.id));
-        let mut messages: Vec<Message> = stored
-            .map(|answer| {
-                answer
-                    .messages
-                    .iter()
-                    .filter_map(|message| self.recall(message, event.language, Some(event.country)))
-                    .collect()
-            })
-            .unwrap_or_default();
-        let mut note = repeat::same(first);
-        note.action = messages.iter().map(|message| message.action).max().unwrap_or(ActionCode::Unavailable);
-        messages.extend(self.messages(vec![note], event.language, Some(event.country)));
-        let id = record.transaction_id(digest.content, 0);
-        let mut outcome = self.outcome(record, id, first.flags.verdict(), messages);
-        describe(&mut outcome, event.event);
-        if let Some(account) = account {
-            outcome.balance_after = Some(account.balance);
-            outcome.available_after = Some(account.available());
-            outcome.account_revision = account.revision;
-        }
-        outcome
-    }
-
-    /// A stored message, as it was said.
-    fn recall(
-        &self,
-        stored: &StoredMessage,
-        language: Language,
-        country: Option<CountryCode>,
-    ) -> Option<Message> {
-        Some(Message {
-            kind: *MessageType::ALL.get(usize::from(stored.kind))?,
-            code: stored.code.clone(),
-            message: stored.message.to_string(),
-            customer_message: self.texts.of(stored.code.as_str(), language, country),
-            action: *ActionCode::ALL.get(usize::from(stored.action))?,
-            field: stored.field.as_deref().map(str::to_owned),
-            detail: None,
-        })
-    }
-
     /// The outcome and the facts that follow from a verdict. `keeps`: whether the account remembers the event.
     fn conclude<'a>(
         &'a self,
         judged: Judged<'_, 'a>,
         verdict: Verdict,
         findings: Findings,
+        corrected: &Corrected,
         keeps: bool,
     ) -> Decision<'a> {
-        let Judged { event, record, digest, account, .. } = judged;
-        let id = record.transaction_id(digest.content, 0);
+        let Judged { known, record, account, .. } = judged;
+        let event = known.event;
+        let id = record.transaction_id(known.content.digest(event.event), 0);
         let findings = findings.in_catalogue_order().into_vec();
-        let mut facts = SmallVec::new();
+        let mut facts = Facts::new();
         if keeps {
-            judged.remember(verdict, &findings, self.memory, &mut facts);
+            let original = corrected.original.map(|original| original.place);
+            judged.remember(verdict, &findings, (self.memory, original), &mut facts);
         }
         let mut outcome =
             self.outcome(record, id, verdict, self.messages(findings, event.language, Some(event.country)));
         describe(&mut outcome, event.event);
-        let (mut balance, mut available) = (account.balance, account.available());
-        if verdict == Verdict::Accepted
-            && let Some(amount) = event.posts()
-        {
-            balance = balance.saturating_plus(amount);
-            if !event.is_bookkeeping() {
-                available = available.saturating_minus(amount);
-            }
-            outcome.posted_amount = Some(amount);
-            facts.push(Fact::Booked(Booking { event_type: event.event_type, amount }));
+        outcome.corrects = corrected.taking.and_then(|taking| taking.corrects);
+        let mut after = After::of(account);
+        after.revision += 1;
+        let mut ended = None;
+        let is_counted = verdict == Verdict::Accepted || verdict == Verdict::Pending;
+        if is_counted && event.posts().is_some() {
+            judged.fix_currency(&mut facts);
         }
-        if verdict == Verdict::Pending {
-            let hold = judged.hold(id, self.parameters_of(event.event).hold_time);
-            available = available.saturating_minus(hold.held);
-            facts.push(Fact::HoldPlaced(Box::new(hold)));
+        match (verdict, corrected.taking) {
+            (Verdict::Accepted, Some(taking)) => {
+                facts.push(Fact::Taken(taking));
+                let waits = corrected.original.filter(|original| original.verdict == Verdict::Pending);
+                if let Some(original) = waits {
+                    let taken = Taken { place: original.place, by: taking.amount };
+                    let digest = known.content.digest(event.event);
+                    ended = self.shrink_pending(record, account, taken, digest, &mut after, &mut facts);
+                } else {
+                    outcome.posted_amount = Some(taking.amount.negated());
+                    facts.push(after.give_back(&taking, account));
+                }
+            }
+            (Verdict::Accepted, None) => {
+                if let Some(amount) = event.posts() {
+                    after.book(event.event_type, amount);
+                    outcome.posted_amount = Some(amount);
+                    facts.push(Fact::Booked(Booking { event_type: event.event_type, amount }));
+                }
+            }
+            (Verdict::Pending, taking) => {
+                let hold = judged.hold(id, taking);
+                after.available -= i128::from(hold.held.ten_thousandths());
+                facts.extend(taking.map(Fact::Taken));
+                facts.push(Fact::HoldPlaced(Box::new(hold)));
+            }
+            _ => {}
         }
         if keeps {
-            outcome.balance_after = Some(balance);
-            outcome.available_after = Some(available);
-            outcome.account_revision = account.revision + 1;
+            after.tell(&mut outcome);
         }
-        Decision { outcome: Some(outcome), change: change(Cow::Borrowed(event.account_number), facts) }
+        let change = change(Cow::Owned(event.account_number.to_owned()), facts);
+        Decision { outcome: Some(outcome), ended, change, refusal: None }
     }
 }
 
-/// An account as it would open by itself.
+/// Check 22: the account has forgotten events at its bound, and this one may be one of them.
+fn forgotten(known: &Known<'_, '_>, account: &Account, parameters: &ParameterSet) -> Option<Finding> {
+    let forgot = account.forgot().events?;
+    let retry = if known.content.id == 0 { Micros(0) } else { parameters.repeat.retry_within };
+    if known.event.time > forgot.plus(retry) {
+        return None;
+    }
+    let message = "what the account remembers does not reach back to this event".to_owned();
+    let detail = format!(
+        "the account's events up to {forgot} were forgotten at the bound of {}; a retry may be {} later",
+        limits::REMEMBERED_MAX,
+        span(retry)
+    );
+    let finding = Finding::new(Check::StateUnavailable, Effect::NotEvaluated, message);
+    Some(finding.at("time").detailed(detail))
+}
+
+/// An account as it would open by itself: its currency is fixed by the first event that books or holds.
 fn opening<'s>(event: &SoundEvent<'_>, parameters: &ParameterSet) -> Cow<'s, Account> {
     let limit = parameters.limit.default.get(event.currency).unwrap_or_default();
-    Cow::Owned(Account::opened(event.account_number, limit, Some(event.currency), Some(event.country)))
+    let mut account = Account::opened(event.account_number, limit, None, Some(event.country));
+    account.standing = account.standing.with(Standing::DEFAULT_LIMIT, true);
+    Cow::Owned(account)
 }
 
-/// An event with its verdict still to be carried out.
-#[derive(Clone, Copy)]
-struct Judged<'e, 'a> {
-    event: &'e SoundEvent<'a>,
-    record: &'e Record<'a>,
-    digest: Digest,
-    now: Micros,
-    account: &'e Account,
-    is_new: bool,
-}
-
-impl Judged<'_, '_> {
-    /// The facts by which the account remembers the event, and opens if it was unknown.
-    fn remember(
-        &self,
-        verdict: Verdict,
-        findings: &[Finding],
-        memory: Micros,
-        facts: &mut SmallVec<[Fact; 3]>,
-    ) {
-        let (event, raw) = (self.event, self.event.event);
-        if self.is_new {
-            let Account { limit, currency, country, .. } = *self.account;
-            facts.push(Fact::Opened { limit, currency, country });
-        }
-        // A conflicting event does not take the id over: the first answer under it stands.
-        let conflict = findings.iter().any(|finding| finding.check == Check::RepeatConflict);
-        let id = if conflict { 0 } else { id_hash(raw.account_transaction_id.as_deref()) };
-        let has_answer = id != 0 && !findings.is_empty();
-        let recent = Recent {
-            time: event.time,
-            amount: event.total,
-            id,
-            content: self.digest.content as u32,
-            terminal: repeat::short_hash(raw.pos_id.as_deref()),
-            chip: repeat::short_hash(raw.nfc_id.as_deref()),
-            flags: RecentFlags::new(event.counts_as(), verdict, has_answer, self.digest.basket as u32),
-        };
-        facts.push(Fact::Evaluated { recent, keep_from: self.now.minus(memory) });
-        if has_answer {
-            let messages = findings.iter().map(stored).collect();
-            facts.push(Fact::Answered(Box::new(Answer { id, messages })));
-        }
+/// An account with the limit that an event in this currency is judged by: where the account opened by itself and has no
+/// currency yet, the default of that one.
+pub(super) fn with_its_limit<'s>(
+    account: &'s Account,
+    currency: Currency,
+    parameters: &ParameterSet,
+) -> Cow<'s, Account> {
+    if account.currency.is_some() || !account.standing.has(Standing::DEFAULT_LIMIT) {
+        return Cow::Borrowed(account);
     }
-
-    /// The hold of a Pending event.
-    fn hold(&self, transaction_id: crate::domain::ids::TransactionId, hold_time: Micros) -> Hold {
-        let event = self.event;
-        let posts = event.posts().unwrap_or_default();
-        Hold {
-            transaction_id,
-            account_transaction_id: event.event.account_transaction_id.as_deref().map(Box::from),
-            event_type: event.event_type,
-            event_time: event.time,
-            currency: event.currency,
-            language: event.language,
-            held: if event.is_bookkeeping() { Amount::ZERO } else { posts.max(Amount::ZERO) },
-            posts,
-            expires: self.now.plus(hold_time),
-        }
-    }
-}
-
-fn stored(finding: &Finding) -> StoredMessage {
-    StoredMessage {
-        code: finding.code.clone(),
-        kind: finding.kind as u8,
-        action: finding.action as u8,
-        message: finding.message.as_str().into(),
-        field: finding.field.as_deref().map(Box::from),
-    }
+    let mut account = account.clone();
+    account.limit = parameters.limit.default.get(currency).unwrap_or_default();
+    Cow::Owned(account)
 }
 
 /// Whether an event type's booking uses the limit.

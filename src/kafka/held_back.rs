@@ -46,8 +46,14 @@ mod tests {
     use super::*;
     use crate::domain::flow::{Flow, Unit};
 
-    static FLOW: Flow =
-        Flow { name: "two", key: "key", entries: "keys", inputs: &["events", "rules"], outputs: &[] };
+    static FLOW: Flow = Flow {
+        name: "two",
+        key: "key",
+        entries: "keys",
+        inputs: &["events", "rules"],
+        outputs: &[],
+        ticks: None,
+    };
 
     fn look(watch: &mut Watch, stable: i64, end: i64, now: u64) -> Vec<(i64, u64)> {
         let at = InputPartition { unit: Unit { flow: &FLOW, partition: 3 }, input: 0 };

@@ -101,8 +101,14 @@ mod tests {
     use super::*;
     use crate::domain::partitioner::Partitioner;
 
-    static FLOW: Flow =
-        Flow { name: "two", key: "key", entries: "keys", inputs: &["events", "rules"], outputs: &[] };
+    static FLOW: Flow = Flow {
+        name: "two",
+        key: "key",
+        entries: "keys",
+        inputs: &["events", "rules"],
+        outputs: &[],
+        ticks: None,
+    };
 
     fn misplaced(fits_other: bool) -> Misplaced {
         Misplaced { stands_on: 3, belongs_on: 5, partitioner: Partitioner::Murmur2, fits_other }

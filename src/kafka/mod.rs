@@ -32,6 +32,9 @@
 //! `units` (what a flow brings along), `cluster` (what is looked at before).
 //! Only `client` names the client library.
 //!
+//! Time passes by records alone. A flow that has something wait for it has an input of *ticks*, which workers write
+//! (`worker::ticks`): at most where nothing else comes, and read as any other input, so a replay reads them too.
+//!
 //! Words of this folder: a *unit* is one partition of one flow. Its *slot* holds what a worker has of it: inputs, state,
 //! and the records that wait; its *lane* is its records of one batch. A slot is *claimed* once the last committed record of
 //! the unit's journal is this worker's own. A producer is *spent* once something disturbed it: it is replaced before the
@@ -88,7 +91,10 @@ pub fn run(
 ) -> Result<(), Fault> {
     let settings = Arc::new(settings);
     match start::start(&settings, ruleset, flows, &health, stop)? {
-        Start::Ready(cluster, flows) => run_on(Arc::new(cluster), settings, flows, health, stop),
+        Start::Ready { cluster, flows, ticks } => {
+            let settings = Arc::new(Settings { ticks, ..Settings::clone(&settings) });
+            run_on(Arc::new(cluster), settings, flows, health, stop);
+        }
         Start::Stopped => {}
     }
     Ok(())

@@ -53,6 +53,10 @@ pub trait InboundRecord {
     fn offset(&self) -> i64;
     /// Record time in milliseconds since 1970; -1 where the record has none.
     fn timestamp_millis(&self) -> i64;
+    /// When its broker appended it, in milliseconds since 1970; none where its time is its sender's.
+    fn appended_millis(&self) -> Option<i64> {
+        None
+    }
     /// Key bytes.
     fn key(&self) -> Option<&[u8]>;
     /// Value bytes; `None` is a tombstone.
@@ -414,6 +418,17 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Deletes the records of the journal of `unit` before offset `before`. Does not wait for it.
     fn trim_journal(&self, unit: Unit, before: i64);
+
+    /// Appends a tick to the flow's input of ticks, on the partition of `unit`. Does not wait for it: one that is lost is
+    /// written again.
+    ///
+    /// # Errors
+    /// [`Fault`] of operation `Produce`: of this one, or of an earlier one.
+    fn tick(&self, unit: Unit, value: &[u8]) -> Result<(), Fault>;
+
+    /// What time it is by this machine, in milliseconds since 1970. Says when to ask the brokers, by [`Self::tick`];
+    /// nothing is decided by it.
+    fn wall_millis(&self) -> i64;
 
     /// Time since some fixed moment. Never goes back.
     fn now(&self) -> Duration;

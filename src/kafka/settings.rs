@@ -71,6 +71,8 @@ pub struct Settings {
     pub failures_per_record_max: u32,
     /// What is done about input that was deleted before it was decided.
     pub on_lost_input: OnLostInput,
+    /// Write ticks, so that time passes on partitions where nothing comes.
+    pub ticks: bool,
     /// Check cleanup and retention of topics at start; off for the embedded broker, which cannot tell.
     pub check_topic_configs: bool,
     /// Settings passed to librdkafka as they are (SASL, TLS, ...).
@@ -102,6 +104,7 @@ impl Default for Settings {
             stuck_after: Duration::from_millis(500),
             failures_per_record_max: 3,
             on_lost_input: OnLostInput::Stop,
+            ticks: true,
             check_topic_configs: true,
             client: BTreeMap::new(),
         }

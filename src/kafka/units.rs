@@ -12,8 +12,8 @@ use crate::{
     },
     pipeline::{
         Blueprint, Counted, Decider, Deciders, Division, Folded, InRecord, Interrupt, Interrupted,
-        JournalBatch, Misplaced, Model, Outbound, Output, Partition, Restore, Restoring, Sink, Surroundings,
-        check_record,
+        JournalBatch, Misplaced, Model, NextTick, Outbound, Output, Partition, Restore, Restoring, Sink,
+        Surroundings, check_record,
     },
     telemetry,
 };
@@ -77,6 +77,7 @@ impl<B: Blueprint> Restoring for Reading<B> {
             counts: Counts::default(),
             misplaced: Astray::of(B::Model::FLOW),
             astray: Astray::of(B::Model::FLOW),
+            said: Vec::new(),
         }))
     }
 
@@ -96,6 +97,8 @@ struct Live<B: Blueprint> {
     /// Misplaced records of the batch, and of all that are committed.
     misplaced: Astray,
     astray: Astray,
+    /// What records of the batch did that people should know.
+    said: Vec<String>,
 }
 
 impl<B: Blueprint> Decider for Live<B> {
@@ -104,8 +107,8 @@ impl<B: Blueprint> Decider for Live<B> {
     }
 
     fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupted> {
-        let Self { partition, surroundings, waits_for, counts, misplaced, .. } = self;
-        let mut out = Counting { counts, misplaced, sink };
+        let Self { partition, surroundings, waits_for, counts, misplaced, said, .. } = self;
+        let mut out = Counting { counts, misplaced, said, sink };
         let taken =
             surroundings.with(waits_for.is_some(), |outside| partition.on_record(outside, record, &mut out));
         if taken.is_ok() {
@@ -122,6 +125,14 @@ impl<B: Blueprint> Decider for Live<B> {
         })
     }
 
+    fn read_at(&mut self, appended: Option<i64>) {
+        self.partition.read_at(appended);
+    }
+
+    fn next_tick(&self) -> Option<NextTick> {
+        self.partition.next_tick()
+    }
+
     fn expect(&mut self, record: &InRecord<'_>) {
         self.surroundings.expect(record);
     }
@@ -131,8 +142,8 @@ impl<B: Blueprint> Decider for Live<B> {
     }
 
     fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {
-        let Self { partition, counts, misplaced, .. } = self;
-        partition.on_failed_record(record, &mut Counting { counts, misplaced, sink });
+        let Self { partition, counts, misplaced, said, .. } = self;
+        partition.on_failed_record(record, &mut Counting { counts, misplaced, said, sink });
     }
 
     fn rotation_begins(&self) -> bool {
@@ -147,11 +158,15 @@ impl<B: Blueprint> Decider for Live<B> {
         self.partition.committed();
         self.counts.publish();
         self.astray.take(&mut self.misplaced);
+        for what in self.said.drain(..) {
+            log::warn!("{}: {what}", self.partition.unit());
+        }
     }
 
     fn aborted(&mut self) {
         self.partition.aborted();
         self.counts.forget();
+        self.said.clear();
         self.misplaced = Astray::of(B::Model::FLOW);
     }
 
@@ -212,6 +227,7 @@ impl Counts {
 struct Counting<'a> {
     counts: &'a mut Counts,
     misplaced: &'a mut Astray,
+    said: &'a mut Vec<String>,
     sink: &'a mut dyn Sink,
 }
 
@@ -231,5 +247,10 @@ impl<M: Model> Output<M> for Counting<'_> {
 
     fn misplaced(&mut self, record: &InRecord<'_>, misplaced: &Misplaced) {
         self.misplaced.add(record.input, record.offset, misplaced);
+    }
+
+    fn said(&mut self, record: &InRecord<'_>, what: &str) {
+        let input = M::FLOW.inputs[record.input];
+        self.said.push(format!("{what} ({input} offset {})", record.offset));
     }
 }

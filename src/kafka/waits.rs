@@ -41,6 +41,7 @@ mod tests {
         entries: "keys",
         inputs: &["events", "rules"],
         outputs: &[],
+        ticks: None,
     };
 
     fn at(partition: i32) -> Unit {

@@ -60,6 +60,16 @@ pub enum Interrupted {
     Broken(String),
 }
 
+/// A tick that is worth writing: something waits for a unit's time to pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextTick {
+    /// From which time of the brokers on, in milliseconds; none where nobody knows how much has passed, which the next
+    /// tick itself makes known.
+    pub due_millis: Option<i64>,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
 /// The state of one unit, which decides its records.
 pub trait Decider: Send {
     /// Records come at `now`, which runs on from any start. Nothing is decided by it, but how much is asked for is bounded
@@ -71,6 +81,15 @@ pub trait Decider: Send {
     /// # Errors
     /// [`Interrupted`]: the record counts as not read.
     fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupted>;
+
+    /// The record that was decided last was appended at this time of its broker, in milliseconds; none where it has
+    /// another's time.
+    fn read_at(&mut self, _appended: Option<i64>) {}
+
+    /// The tick that is due next; none where nothing waits for time to pass. Call it between batches.
+    fn next_tick(&self) -> Option<NextTick> {
+        None
+    }
 
     /// Asks for what it takes to read a record that comes later: the one before it waits for its schema.
     fn expect(&mut self, _record: &InRecord<'_>) {}

@@ -43,6 +43,16 @@ pub(super) struct Rotation {
     pub(super) consumed: u64,
 }
 
+/// How far a batch has read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Read<'p> {
+    /// Next offsets before it, and after it.
+    pub(super) before: &'p Positions,
+    pub(super) positions: &'p Positions,
+    /// When the last record was appended, where that is known.
+    pub(super) appended: Option<i64>,
+}
+
 /// What a partition writes down of the batch at hand.
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -119,13 +129,12 @@ impl Journal {
             && self.rotation.consumed + self.consumed >= self.rotation_records_min
     }
 
-    /// `positions`: before and after the batch.
     pub(super) fn finish<S: State>(
         &mut self,
         partition: i32,
         ruleset: u128,
         writer: &str,
-        [before, positions]: [&Positions; 2],
+        Read { before, positions, appended }: Read<'_>,
         state: &S,
     ) -> JournalBatch {
         if self.consumed == 0 {
@@ -157,6 +166,7 @@ impl Journal {
             writer: writer.to_owned(),
             stream_time: state.stream_time(),
             positions: positions.clone(),
+            appended,
             consumed: self.consumed,
             outcomes: self.outcomes,
             rotation: rotation.number,

@@ -12,7 +12,7 @@ mod partition;
 mod reset;
 mod restore;
 
-pub use decider::{Decider, Deciders, Folded, Header, Interrupted, Outbound, Restoring, Sink};
+pub use decider::{Decider, Deciders, Folded, Header, Interrupted, NextTick, Outbound, Restoring, Sink};
 pub use journal::JournalBatch;
 pub use layout::{Division, LayoutFault, Misplaced, check_record, mend};
 pub use model::{Blueprint, Counted, Effects, FoldFault, Keyed, Model, State, Surroundings};
@@ -51,4 +51,6 @@ pub trait Output<M: Model> {
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str);
     /// The record stood elsewhere than its key belongs, and was answered so: to be counted and told.
     fn misplaced(&mut self, _record: &InRecord<'_>, _misplaced: &Misplaced) {}
+    /// What the record did that people should know: to be told once it is committed.
+    fn said(&mut self, _record: &InRecord<'_>, _what: &str) {}
 }

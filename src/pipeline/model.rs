@@ -106,10 +106,16 @@ pub trait State: fmt::Debug + Send + 'static {
     /// What happens to one entry.
     type Change<'a>: fmt::Debug;
 
-    /// The unit's time: it only goes on.
+    /// The unit's time: it only goes on, unless an operator sets it back.
     fn stream_time(&self) -> Micros;
     /// Lets time go on to `time`, if that is later.
     fn advance(&mut self, time: Micros);
+    /// Sets time, back as well.
+    fn set_time(&mut self, time: Micros);
+    /// At which time something happens by time alone; none where nothing waits for it.
+    fn next_due(&self) -> Option<Micros> {
+        None
+    }
 
     /// How many entries there are.
     fn entries(&self) -> usize;
@@ -183,6 +189,16 @@ impl<M: Model> Effects<'_, M> {
     /// Lets the unit's time go on.
     pub fn advance(&mut self, time: Micros) {
         self.state.advance(time);
+    }
+
+    /// Sets the unit's time, back as well: what an operator asks for.
+    pub fn set_time(&mut self, time: Micros) {
+        self.state.set_time(time);
+    }
+
+    /// Tells people what was done by this record, once it is committed.
+    pub fn say(&mut self, what: &str) {
+        self.out.said(self.record, what);
     }
 
     /// Makes a change, and writes it into the journal.

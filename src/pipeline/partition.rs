@@ -1,11 +1,13 @@
 //! A unit's records, one after another: what is decided is applied and journalled, and can be put back until it is kept.
 
-use super::journal::{Journal, JournalBatch};
+use super::decider::NextTick;
+use super::journal::{Journal, JournalBatch, Read};
 use super::layout::{Division, Misplaced};
 use super::model::{Effects, Keyed, Model, State};
 use super::{InRecord, Output};
 use crate::codec::SchemaRef;
 use crate::codec::journal::Head;
+use crate::codec::tick::{Passed, Tick, write_tick};
 use crate::domain::Micros;
 use crate::domain::cut::cut_to;
 use crate::domain::flow::{Flow, Positions, Unit};
@@ -35,6 +37,10 @@ pub struct Partition<M: Model> {
     pub(super) journal: Journal,
     positions: Positions,
     committed_positions: Positions,
+    /// When the last record was appended by its broker's time in milliseconds, now and as of the last commit; none where
+    /// that is not known.
+    appended: Option<i64>,
+    committed_appended: Option<i64>,
     /// Entries that stand elsewhere than their keys, as of the restore: no record reaches them.
     pub(super) strangers: usize,
 }
@@ -62,6 +68,8 @@ impl<M: Model> Partition<M> {
             settings,
             positions: Positions::none(M::FLOW),
             committed_positions: Positions::none(M::FLOW),
+            appended: None,
+            committed_appended: None,
             strangers: 0,
         }
     }
@@ -108,7 +116,11 @@ impl<M: Model> Partition<M> {
         match key_of(M::FLOW, record) {
             Err((code, why)) => dead_letter(out, record, code, &why),
             Ok(key) => {
-                let misplaced = self.settings.division.misplaced(key.as_bytes(), self.partition);
+                // A tick's key is the number of its partition.
+                let of_others = M::FLOW.ticks != Some(record.input);
+                let division = Some(self.settings.division).filter(|_| of_others);
+                let misplaced =
+                    division.and_then(|division| division.misplaced(key.as_bytes(), self.partition));
                 let (model, keyed, mut effects) = self.parts(record, key, misplaced.as_ref(), out);
                 model.decide(outside.into(), &keyed, &mut effects)?;
                 if let Some(misplaced) = misplaced {
@@ -151,8 +163,9 @@ impl<M: Model> Partition<M> {
 
     /// The batch's journal records. `writer` is the producer's transactional id. Empty where nothing was read.
     pub fn journal(&mut self, writer: &str) -> JournalBatch {
-        let positions = [&self.committed_positions, &self.positions];
-        self.journal.finish(self.partition, self.model.ruleset(), writer, positions, &self.state)
+        let (before, positions, appended) = (&self.committed_positions, &self.positions, self.appended);
+        let read = Read { before, positions, appended };
+        self.journal.finish(self.partition, self.model.ruleset(), writer, read, &self.state)
     }
 
     /// Whether the next [`Partition::journal`] begins a checkpoint rotation: the end offset of the
@@ -167,6 +180,7 @@ impl<M: Model> Partition<M> {
         self.state.keep();
         self.journal.committed();
         self.committed_positions.clone_from(&self.positions);
+        self.committed_appended = self.appended;
     }
 
     /// The batch is aborted: puts everything back.
@@ -174,6 +188,25 @@ impl<M: Model> Partition<M> {
         self.state.undo();
         self.journal.aborted();
         self.positions.clone_from(&self.committed_positions);
+        self.appended = self.committed_appended;
+    }
+
+    /// The record that was decided last was appended at this time of its broker, in milliseconds; none where it has
+    /// another's time.
+    pub fn read_at(&mut self, appended: Option<i64>) {
+        self.appended = appended.map(|millis| self.appended.map_or(millis, |last| last.max(millis)));
+    }
+
+    /// The tick that is due next, as of the last commit; none where nothing waits for time to pass.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<NextTick> {
+        M::FLOW.ticks?;
+        let due = self.state.next_due()?;
+        let stream_time = self.state.stream_time();
+        let passed = Passed { stream_time, last_record: self.appended.map(Micros::from_millis) };
+        // Brokers' times are in whole milliseconds.
+        let due_millis = passed.reaches_from(due).map(|from| from.plus(Micros(999)).0.div_euclid(1_000));
+        Some(NextTick { due_millis, value: write_tick(&Tick::Passed(passed)) })
     }
 
     /// By what keys belong on partitions.
@@ -217,6 +250,7 @@ impl<M: Model> Partition<M> {
         self.journal.rotation.number = last.rotation;
         self.positions = last.positions.clone().with_later_inputs(M::FLOW);
         self.committed_positions.clone_from(&self.positions);
+        (self.appended, self.committed_appended) = (last.appended, last.appended);
         self.state.keep();
     }
 }
@@ -233,7 +267,7 @@ pub(super) fn dead_letter<M: Model>(
 
 /// The key as text. Without it a record is of nobody and has no answer.
 fn key_of<'r>(flow: &Flow, record: &InRecord<'r>) -> Result<&'r str, (&'static str, String)> {
-    let what = flow.key;
+    let what = if flow.ticks == Some(record.input) { "partition" } else { flow.key };
     let Some(key) = record.key else {
         return Err(("400.001", format!("the record has no key, which is the {what} it is for")));
     };

@@ -121,7 +121,8 @@ impl<M: Model> Restore<M> {
         if !input.is_empty() {
             return Err(JournalFault::Damaged("bytes follow after the last entry").into());
         }
-        state.advance(record.head.stream_time);
+        // Back as well: an operator can have set it.
+        state.set_time(record.head.stream_time);
         let head = record.head;
         if head.rotation_completes && head.part + 1 == head.parts && self.begun == Some(head.rotation) {
             (self.complete, self.whole) = (true, true);

@@ -3,13 +3,17 @@
 use crate::codec::journal::FIRST_FLOW;
 use crate::domain::flow::{Flow, Positions};
 
-/// POS events, judged by account events.
+/// How many inputs it has.
+pub const INPUTS: usize = 3;
+
+/// POS events, judged by account events; ticks, so that time passes where neither comes.
 pub static FLOW: Flow = Flow {
     name: FIRST_FLOW,
     key: "account",
     entries: "accounts",
-    inputs: &["pos_events", "account_events"],
+    inputs: &["pos_events", "account_events", "ticks"],
     outputs: &["pos_outcomes"],
+    ticks: Some(Input::Ticks as usize),
 };
 
 /// Which input topic a record came from; as a number its place in the flow.
@@ -19,11 +23,13 @@ pub enum Input {
     PosEvents,
     /// Account events.
     AccountEvents,
+    /// Ticks.
+    Ticks,
 }
 
 impl Input {
-    /// Both, in the order of positions.
-    pub const ALL: [Self; 2] = [Self::PosEvents, Self::AccountEvents];
+    /// All, in the order of positions.
+    pub const ALL: [Self; INPUTS] = [Self::PosEvents, Self::AccountEvents, Self::Ticks];
 
     /// The input at this place of the flow.
     #[must_use]
@@ -39,16 +45,16 @@ impl Input {
 
     /// Next offsets, 0 where nothing was read yet.
     #[must_use]
-    pub fn offsets(positions: &Positions) -> [i64; 2] {
-        Self::ALL.map(|input| positions[input as usize].unwrap_or(0))
+    pub fn offsets(positions: &Positions) -> [i64; INPUTS] {
+        let mut offsets = [0; INPUTS];
+        for (offset, position) in offsets.iter_mut().zip(positions.iter()) {
+            *offset = position.unwrap_or(0);
+        }
+        offsets
     }
 
-    /// The other input of the same partition.
-    #[must_use]
-    pub fn other(self) -> Self {
-        match self {
-            Self::PosEvents => Self::AccountEvents,
-            Self::AccountEvents => Self::PosEvents,
-        }
+    /// The other inputs of the same partition, in the order of positions.
+    pub fn others(self) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |input| *input != self)
     }
 }

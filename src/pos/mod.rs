@@ -1,4 +1,5 @@
-//! The flow of POS events: purchases and withdrawals judged by account events, both keyed by account. What is here makes a
+//! The flow of POS events: purchases and withdrawals judged by account events, both keyed by account; holds run out by
+//! ticks where neither comes. What is here makes a
 //! [`crate::pipeline::Model`] of engine, state and codecs; it does no I/O and judges nothing itself.
 
 mod input;
@@ -7,11 +8,11 @@ mod setup;
 mod state;
 mod topics;
 
-pub use input::{FLOW, Input};
+pub use input::{FLOW, INPUTS, Input};
 pub use model::{OutcomeEncoding, Outside, Pos};
 pub use setup::{LiveSchemas, PartitionOptions, Setup};
 
-/// A partition of POS events and account events.
+/// A partition of POS events, account events and ticks.
 pub type Partition = crate::pipeline::Partition<Pos>;
 /// The same while it is read from its journal.
 pub type Restore = crate::pipeline::Restore<Pos>;

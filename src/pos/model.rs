@@ -1,6 +1,7 @@
 //! What is done with the records of this flow: decode, decide, encode. Judges nothing itself: that is the engine.
 
-use super::{FLOW, Input, PartitionOptions};
+use super::{FLOW, INPUTS, Input, PartitionOptions};
+use crate::codec::tick::{Tick, read_tick};
 use crate::codec::{self, DecodeError, Schemas};
 use crate::domain::Micros;
 use crate::domain::enums::Verdict;
@@ -8,9 +9,12 @@ use crate::domain::flow::Flow;
 use crate::domain::hashing::hash64;
 use crate::domain::limits;
 use crate::domain::outcome::{Outcome, Source};
+use crate::domain::record::RecordTime;
 use crate::engine::{Decision, Engine, Record, Unavailable};
 use crate::pipeline::{self, Effects, Interrupt, Keyed, Model, Outbound, Partition};
-use crate::state::PartitionState;
+use crate::state::{Change, Fact, PartitionState};
+use smallvec::smallvec;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How outcomes are encoded.
@@ -46,8 +50,8 @@ impl<'a> From<&'a dyn Schemas> for Outside<'a> {
 pub struct Pos {
     engine: Arc<Engine>,
     options: PartitionOptions,
-    /// Next offset per input, as the outcome's `positions` gives it: that of one input for outcomes of the other.
-    next: [Vec<(String, i64)>; 2],
+    /// Next offsets as the outcome's `positions` gives them: for outcomes of each input those of the others.
+    next: [Vec<(String, i64)>; INPUTS],
     encoded: Vec<u8>,
 }
 
@@ -55,7 +59,8 @@ impl Pos {
     /// Decides by this engine.
     #[must_use]
     pub fn new(engine: Arc<Engine>, options: PartitionOptions) -> Self {
-        let next = options.topics.each_ref().map(|topic| vec![(topic.clone(), 0)]);
+        let topic = |input: Input| (options.topics[input as usize].clone(), 0);
+        let next = Input::ALL.map(|input| input.others().map(topic).collect());
         Self { engine, options, next, encoded: Vec::new() }
     }
 
@@ -63,16 +68,20 @@ impl Pos {
     fn parts<'p>(&'p mut self, keyed: &Keyed<'p>) -> (&'p Engine, Record<'p>, Publisher<'p>) {
         let Self { engine, options, next, encoded } = self;
         let record = keyed.record;
-        for input in Input::ALL {
-            next[input as usize][0].1 = keyed.positions[input as usize].unwrap_or(0);
+        let input = Input::at(record.input);
+        let others = &mut next[record.input];
+        for (other, next) in input.others().zip(others.iter_mut()) {
+            next.1 = keyed.positions[other as usize].unwrap_or(0);
         }
+        // Ticks, which come last, are named once there are any: outcomes are then as they were before there were ticks.
+        let ticked = input == Input::Ticks || keyed.positions[Input::Ticks as usize].is_some();
+        let positions = &others[..others.len() - usize::from(!ticked)];
         let source = Source {
             topic: &options.topics[record.input],
             partition: record.partition,
             offset: record.offset,
             timestamp_millis: record.timestamp_millis,
         };
-        let positions = &next[Input::at(record.input).other() as usize];
         let at = Record { source, key: keyed.key, time: record.time, positions };
         (engine, at, Publisher { encoding: &options.encoding, encoded, partition: keyed.unit.partition })
     }
@@ -91,7 +100,9 @@ impl Pos {
             Err(DecodeError::NeedsSchema(schema)) => return Err(Interrupt::NeedsSchema(schema)),
             Err(DecodeError::Fault { code, message, field }) => {
                 effects.dead_letter(code, &message);
-                let outcome = engine.undecodable(&at, digest_of(keyed), &message, field.as_deref());
+                let readable = codec::readable(record.value.unwrap_or_default(), record.schema_guid);
+                let why = (&*message, field.as_deref());
+                let outcome = engine.undecodable(&at, digest_of(keyed), why, readable);
                 publisher.publish_unjudged(outcome, effects);
                 return Ok(());
             }
@@ -147,12 +158,82 @@ impl Pos {
         if applies && publisher.advance(engine, &at, || hash64(event.id.as_bytes()), now, effects)? {
             applied = engine.apply_account_event(effects.state(), &event, &at);
         }
-        match applied {
-            Ok(decision) => publisher.carry_out(decision, effects)?,
-            Err(refusal) => effects.dead_letter(refusal.code, &refusal.message),
+        let refusal = match applied {
+            Ok(mut decision) => {
+                let refusal = decision.refusal.take();
+                publisher.carry_out(decision, effects)?;
+                refusal
+            }
+            Err(refusal) => Some(refusal),
+        };
+        if let Some(refusal) = refusal {
+            effects.dead_letter(refusal.code, &refusal.message);
         }
         Ok(())
     }
+}
+
+/// Ticks: time passes where nothing else comes, and an operator sets it.
+impl Pos {
+    fn tick(&mut self, keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
+        let (tick, written) = match read(keyed) {
+            Ok(read) => read,
+            Err(why) => {
+                effects.dead_letter("400.001", &why);
+                return Ok(());
+            }
+        };
+        let (engine, at, mut publisher) = self.parts(keyed);
+        let before = effects.state().stream_time();
+        let (to, by) = match tick {
+            Tick::Passed(passed) => (passed.reaches(written), None),
+            Tick::SetTime { to, by } => (to, Some(by)),
+        };
+        let Some(by) = by else {
+            publisher.advance(engine, &at, || digest_of(keyed), to.max(before), effects)?;
+            return Ok(());
+        };
+        if to > before && to > written {
+            let why = format!(
+                "it sets stream time to {to}: that is later than {before}, where it stands, and than {written}, when it was \
+                 written"
+            );
+            effects.dead_letter("400.003", &why);
+            return Ok(());
+        }
+        let moved = if to < before { set_back(before, to, effects)? } else { 0 };
+        publisher.advance(engine, &at, || digest_of(keyed), to, effects)?;
+        effects.say(&format!(
+            "stream time is set from {before} to {to}, and {moved} open holds with it, as {by:?} asked for"
+        ));
+        Ok(())
+    }
+}
+
+/// What a tick says, and when it was written.
+fn read(keyed: &Keyed<'_>) -> Result<(Tick, Micros), String> {
+    let own = keyed.unit.partition.to_string();
+    if keyed.key != own {
+        return Err(format!("its key is not {own}, the number of the partition that it stands on"));
+    }
+    let RecordTime::Written(written) = keyed.record.time else {
+        return Err("it says nothing of when it was written".to_owned());
+    };
+    Ok((read_tick(keyed.record.value.unwrap_or_default())?, written))
+}
+
+/// Sets stream time back, and every open hold with it: each has as long to go as it had. How many there are.
+fn set_back(before: Micros, to: Micros, effects: &mut Effects<'_, Pos>) -> Result<usize, Interrupt> {
+    let by = before.minus(to);
+    let holds = effects.state().open_holds().filter_map(|(account, id)| {
+        let hold = account.holds().iter().find(|hold| hold.transaction_id == id)?;
+        let facts = smallvec![Fact::HoldMoved { transaction_id: id, expires: hold.expires.minus(by) }];
+        Some(Change { account: Cow::Owned(account.number.to_string()), facts })
+    });
+    let changes: Vec<Change<'static>> = holds.collect();
+    effects.set_time(to);
+    changes.iter().try_for_each(|change| effects.change(change))?;
+    Ok(changes.len())
 }
 
 impl Model for Pos {
@@ -182,6 +263,7 @@ impl Model for Pos {
                 effects.dead_letter(UNAVAILABLE, &misplaced.to_string());
                 Ok(())
             }
+            (Input::Ticks, _) => self.tick(keyed, effects),
         }
     }
 
@@ -259,7 +341,7 @@ impl Publisher<'_> {
         if let Some(change) = &decision.change {
             effects.change(change)?;
         }
-        if let Some(outcome) = &decision.outcome {
+        for outcome in decision.outcome.iter().chain(decision.ended.as_deref()) {
             self.publish(outcome, effects);
         }
         Ok(())

@@ -12,8 +12,8 @@ use std::time::Duration;
 /// What a partition needs to know besides the engine.
 #[derive(Clone, Debug)]
 pub struct PartitionOptions {
-    /// Names of the input topics (POS events, account events), as outcomes give them.
-    pub topics: [String; 2],
+    /// Names of the input topics (POS events, account events, ticks), as outcomes give them.
+    pub topics: [String; 3],
     /// How outcomes are encoded.
     pub encoding: OutcomeEncoding,
     /// One account's full state goes into the journal per so many consumed records.
@@ -138,5 +138,6 @@ fn is_answered(schemas: &dyn Schemas, input: usize, schema: &SchemaRef) -> bool 
     match Input::at(input) {
         Input::PosEvents => !matches!(schemas.pos_event(schema), Answer::Waiting),
         Input::AccountEvents => !matches!(schemas.account_event(schema), Answer::Waiting),
+        Input::Ticks => true,
     }
 }

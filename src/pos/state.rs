@@ -18,6 +18,14 @@ impl State for PartitionState {
         self.advance(time);
     }
 
+    fn set_time(&mut self, time: Micros) {
+        self.set_stream_time(time);
+    }
+
+    fn next_due(&self) -> Option<Micros> {
+        self.next_expiry()
+    }
+
     fn entries(&self) -> usize {
         self.accounts().len()
     }

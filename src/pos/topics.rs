@@ -1,13 +1,13 @@
 //! The topics of this flow by name: for whoever knows it.
 
-use super::FLOW;
+use super::{FLOW, INPUTS, Input};
 use crate::domain::flow::{FlowTopics, Topics};
 
 impl Topics {
-    /// The topics of this flow alone, and the rulesets'.
+    /// The topics of this flow alone, and the rulesets'. Inputs in their order: POS events, account events, ticks.
     #[must_use]
     pub fn of_pos(
-        [pos_events, account_events]: [String; 2],
+        inputs: [String; INPUTS],
         pos_outcomes: String,
         dead_letters: String,
         journal: String,
@@ -15,7 +15,7 @@ impl Topics {
     ) -> Self {
         let flow = FlowTopics {
             flow: &FLOW,
-            inputs: vec![pos_events, account_events],
+            inputs: inputs.into(),
             outputs: vec![pos_outcomes],
             dead_letters,
             journal,
@@ -26,13 +26,19 @@ impl Topics {
     /// Input: POS events.
     #[must_use]
     pub fn pos_events(&self) -> &str {
-        &self.of(&FLOW).inputs[0]
+        &self.of(&FLOW).inputs[Input::PosEvents as usize]
     }
 
     /// Input: account events.
     #[must_use]
     pub fn account_events(&self) -> &str {
-        &self.of(&FLOW).inputs[1]
+        &self.of(&FLOW).inputs[Input::AccountEvents as usize]
+    }
+
+    /// Input: ticks, which tillgate writes itself.
+    #[must_use]
+    pub fn pos_ticks(&self) -> &str {
+        &self.of(&FLOW).inputs[Input::Ticks as usize]
     }
 
     /// Output: outcomes.
@@ -58,7 +64,7 @@ impl Topics {
 impl Default for Topics {
     fn default() -> Self {
         Self::of_pos(
-            ["pos.events".into(), "account.events".into()],
+            ["pos.events".into(), "account.events".into(), "tillgate.ticks".into()],
             "pos.outcomes".into(),
             "pos.dead-letters".into(),
             "tillgate.journal".into(),

@@ -8,7 +8,7 @@ use super::source::{Feed, Kept};
 use crate::codec::{avro, json, recorded, write_bounded};
 use crate::domain::outcome::Outcome;
 use crate::pipeline::{InRecord, Outbound, Output};
-use crate::pos::{Input, Pos};
+use crate::pos::{INPUTS, Input, Pos};
 
 /// The record that an outcome says it is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,22 +17,22 @@ pub struct Named {
     pub input: Input,
     /// Its offset.
     pub offset: i64,
-    /// Next offset of the other input.
-    pub other: i64,
+    /// Next offset of each input before it.
+    pub before: [i64; INPUTS],
 }
 
 /// The recorded outcomes of a partition.
 pub struct Outcomes {
     feed: Feed,
     partition: i32,
-    topics: [String; 2],
+    topics: [String; INPUTS],
     named: Option<Named>,
 }
 
 impl Outcomes {
     /// Those of `feed`, from its head on.
     #[must_use]
-    pub fn new(feed: Feed, partition: i32, topics: [String; 2]) -> Self {
+    pub fn new(feed: Feed, partition: i32, topics: [String; INPUTS]) -> Self {
         let mut outcomes = Self { feed, partition, topics, named: None };
         outcomes.look();
         outcomes
@@ -64,8 +64,17 @@ impl Outcomes {
         let place = self.feed.head().and_then(Kept::value).and_then(recorded::place);
         self.named = place.filter(|place| place.partition == self.partition).and_then(|place| {
             let input = Input::ALL.into_iter().find(|input| self.topics[*input as usize] == place.topic)?;
-            let other = place.position(&self.topics[input.other() as usize])?;
-            Some(Named { input, offset: place.offset, other })
+            let mut before = [0; INPUTS];
+            before[input as usize] = place.offset;
+            for other in input.others() {
+                let topic = &self.topics[other as usize];
+                before[other as usize] = match other {
+                    // An outcome names them once there are any.
+                    Input::Ticks => place.position_of(topic).unwrap_or(0),
+                    _ => place.position(topic, &self.topics[Input::Ticks as usize])?,
+                };
+            }
+            Some(Named { input, offset: place.offset, before })
         });
     }
 }
@@ -76,7 +85,7 @@ pub struct Around<'a> {
     /// The partition.
     pub partition: i32,
     /// The inputs' topics.
-    pub topics: &'a [String; 2],
+    pub topics: &'a [String; INPUTS],
     /// The outcomes' topic.
     pub outcomes_topic: &'a str,
     /// The dead letters' topic.
@@ -126,8 +135,8 @@ pub struct Compare<'a> {
     pub letter: Option<Letter>,
     /// Where differences go.
     pub report: &'a mut PartitionReport,
-    /// Next offset of the other input as of the replay.
-    pub other: i64,
+    /// Next offset of each input as of the replay, before this record.
+    pub reached: [i64; INPUTS],
     /// Replayed outcomes from the first on that is not as recorded.
     pub late: Vec<Encoded>,
     /// Recorded outcomes that were met and passed over.
@@ -172,8 +181,7 @@ impl Compare<'_> {
     /// Passes over recorded outcomes of records that were decided before.
     fn pass_stale(&mut self) -> Result<(), ReplayError> {
         while let Some(named) = self.outcomes.named() {
-            let reached = if named.input == self.input { self.record.offset } else { self.other };
-            if named.offset >= reached {
+            if named.offset >= self.reached[named.input as usize] {
                 break;
             }
             let at = self.outcomes.head().map(|head| self.around.outcome(head.offset));

@@ -6,7 +6,7 @@ use super::source::Kept;
 use crate::codec::{NoSchema, schema_of};
 use crate::domain::dead_letter::{ATTEMPT, KEY_BYTES, LEFT_OUT, SAID, VALUE_BYTES, header_bytes, renamed};
 use crate::domain::hashing::hash128;
-use crate::pos::Input;
+use crate::pos::{INPUTS, Input};
 use std::collections::BTreeMap;
 
 /// Dead letters that are held at most, about 300 bytes each.
@@ -37,7 +37,7 @@ impl Letter {
     ///
     /// # Errors
     /// It is no dead letter of these inputs: why.
-    pub fn read(partition: i32, record: &Kept, topics: &[String; 2]) -> Result<(Of, Self), String> {
+    pub fn read(partition: i32, record: &Kept, topics: &[String; INPUTS]) -> Result<(Of, Self), String> {
         let find = |name: &str| record.headers.iter().rposition(|(header, _)| header == name.as_bytes());
         let begin = find(SAID[0]).ok_or_else(|| format!("it has no header {}", SAID[0]))?;
         let mut found: [String; 6] = Default::default();
@@ -184,7 +184,7 @@ impl Letters {
         &mut self,
         partition: i32,
         record: &Kept,
-        topics: &[String; 2],
+        topics: &[String; INPUTS],
         wanted: impl Fn(i32) -> bool,
     ) -> Result<(), String> {
         let here = format!("dead letter at partition {partition} offset {}", record.offset);

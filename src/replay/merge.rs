@@ -97,7 +97,8 @@ impl Side {
             };
             let peek = match self.input {
                 Input::PosEvents => peek_pos_event(&line.bytes),
-                Input::AccountEvents => peek_account_event(&line.bytes),
+                // Files have no ticks.
+                Input::AccountEvents | Input::Ticks => peek_account_event(&line.bytes),
             };
             (line.number, line.time, line.neighbours) = (number, peek.time, None);
             line.account.clear();

@@ -1,6 +1,7 @@
 //! What a verification found: counts, the first difference of each partition, and what else does not fit. For people as
 //! text, for programs as JSON.
 
+use crate::pos::INPUTS;
 use serde::Serialize;
 use std::fmt;
 
@@ -105,10 +106,10 @@ impl fmt::Display for Difference {
 pub struct PartitionReport {
     /// Its number.
     pub partition: i32,
-    /// Positions (POS events, account events) from which it was decided again.
-    pub from: [i64; 2],
+    /// Positions (POS events, account events, ticks) from which it was decided again.
+    pub from: [i64; INPUTS],
     /// Positions up to which it was.
-    pub to: [i64; 2],
+    pub to: [i64; INPUTS],
     /// Input records that were decided.
     pub records: u64,
     /// Outcomes.

@@ -4,7 +4,7 @@
 use crate::codec::rulesets::{RulesetChange, RulesetRecord, hash_of, hash_text, read_ruleset_record};
 use crate::config::read_ruleset;
 use crate::engine::Engine;
-use crate::pos::{FLOW, Input};
+use crate::pos::{FLOW, INPUTS, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ pub struct Rulebook {
     unreadable: Vec<String>,
 }
 
+/// How many positions a change has: ticks came later than the others.
+const POSITIONS: std::ops::RangeInclusive<usize> = INPUTS - 1..=INPUTS;
 /// Records that say nothing are told up to so many.
 const UNREADABLE_TOLD: usize = 3;
 
@@ -30,11 +32,12 @@ impl Rulebook {
             Ok(RulesetRecord::Ruleset(_, text)) => self.add_ruleset(text),
             Ok(RulesetRecord::Change { flow, .. }) if flow != FLOW.name => {}
             Ok(RulesetRecord::Change { change, .. })
-                if change.positions.iter().len() != FLOW.inputs.len() =>
+                if !POSITIONS.contains(&change.positions.iter().len()) =>
             {
                 self.unreadable(format!("{key} has not a position for each input"));
             }
-            Ok(RulesetRecord::Change { partition, change, .. }) => {
+            Ok(RulesetRecord::Change { partition, mut change, .. }) => {
+                change.positions = change.positions.with_later_inputs(&FLOW);
                 let changes = self.changes.entry(partition).or_default();
                 changes.retain(|known| known.positions != change.positions);
                 changes.push(change);

@@ -88,7 +88,8 @@ mod tests {
     fn names_the_first_field_that_differs_with_both_values() {
         check(|account| account.balance = Amount::ZERO, "balance: journal 1004.89, replayed 0.00");
         check(|account| account.revision = 7, "revision: journal 0, replayed 7");
-        let master_data = MasterData::new(Default::default(), [0, 0], Some("P-1".into()));
+        let mut master_data = MasterData::default();
+        master_data.party_id = Some("P-1".into());
         check(
             |account| account.master_data = Some(Arc::new(master_data)),
             "master_data: journal None, replayed Some(",

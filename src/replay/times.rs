@@ -50,11 +50,11 @@ impl Times {
         self.now.is_some_and(|now| time > now.plus(self.files.ahead))
     }
 
-    /// Where a line that lies far ahead is merged, and whether it may move stream time. One that is denied does not hold
-    /// up the lines behind it.
+    /// Where a line that lies far ahead is merged, and whether it may move stream time. One that is denied, and by none
+    /// confirmed, does not hold up the lines behind it.
     #[must_use]
     pub fn of_far(&self, time: Micros, neighbours: Neighbours) -> (Micros, RecordTime) {
-        let merged = self.now.filter(|_| neighbours.denied).unwrap_or(time);
+        let merged = self.now.filter(|_| neighbours.denied && !neighbours.confirmed).unwrap_or(time);
         (merged, if neighbours.confirmed { RecordTime::Line } else { RecordTime::LineFarAhead })
     }
 

@@ -13,7 +13,7 @@ use crate::codec::rulesets::RulesetChange;
 use crate::domain::flow::Positions;
 use crate::engine::Engine;
 use crate::pipeline::Division;
-use crate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions, Restore};
+use crate::pos::{INPUTS, Input, OutcomeEncoding, Partition, PartitionOptions, Restore};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,15 +27,15 @@ pub enum From {
     Checkpoint,
 }
 
-/// Opens POS events and account events, each from an offset on.
-pub type OpenInputs = Box<dyn FnOnce([i64; 2]) -> Result<[Box<dyn Source>; 2], ReplayError>>;
+/// Opens the inputs, each from an offset on.
+pub type OpenInputs = Box<dyn FnOnce([i64; INPUTS]) -> Result<[Box<dyn Source>; INPUTS], ReplayError>>;
 
 /// What was recorded of one partition.
 pub struct Recorded {
-    /// Opens POS events and account events, each from an offset on.
+    /// Opens the inputs, each from an offset on.
     pub inputs: OpenInputs,
     /// Offsets from which the inputs are there: before them, records were deleted.
-    pub starts: [i64; 2],
+    pub starts: [i64; INPUTS],
     /// Outcomes; they reach at least as far as the journal.
     pub outcomes: Box<dyn Source>,
     /// Outcomes below this offset belong to transactions that the journal has.
@@ -107,7 +107,7 @@ struct Beginning<'a> {
     partition: i32,
     changes: &'a [RulesetChange],
     options: PartitionOptions,
-    starts: [i64; 2],
+    starts: [i64; INPUTS],
 }
 
 fn start<'a>(
@@ -147,14 +147,14 @@ fn start<'a>(
     let before = |outcomes: &Outcomes| match outcomes.named() {
         Some(named) => named.offset < positions[named.input as usize],
         // One that cannot be read is told only where it may belong to what is verified.
-        None => positions != [0, 0],
+        None => positions != [0; INPUTS],
     };
     while from == From::Checkpoint && outcomes.head().is_some() && before(&outcomes) {
         outcomes.advance()?;
     }
     let report = PartitionReport { partition, from: positions, ..PartitionReport::default() };
-    let [pos_events, account_events] = inputs(positions)?;
-    let inputs = [Feed::new(pos_events)?, Feed::new(account_events)?];
+    let [pos_events, account_events, ticks] = inputs(positions)?;
+    let inputs = [Feed::new(pos_events)?, Feed::new(account_events)?, Feed::new(ticks)?];
     let changes = &changes[changes.iter().take_while(|change| reached(change, positions)).count()..];
     let walk = Walk {
         ground,
@@ -177,7 +177,7 @@ fn start<'a>(
     Ok((walk, settled))
 }
 
-fn reached(change: &RulesetChange, positions: [i64; 2]) -> bool {
+fn reached(change: &RulesetChange, positions: [i64; INPUTS]) -> bool {
     Input::offsets(&change.positions).iter().zip(positions).all(|(from, position)| *from <= position)
 }
 
@@ -190,7 +190,7 @@ impl Beginning<'_> {
     }
 
     /// The engine that decided from `positions` on: that of the last change up to there, or the one that `known`.
-    fn engine(&self, positions: [i64; 2], known: Option<u128>) -> Result<Arc<Engine>, ReplayError> {
+    fn engine(&self, positions: [i64; INPUTS], known: Option<u128>) -> Result<Arc<Engine>, ReplayError> {
         let change = self.changes.iter().take_while(|change| reached(change, positions)).last();
         let Some(ruleset) = change.map(|change| change.ruleset).or(known) else {
             return Err(ReplayError::Recorded(format!(
@@ -211,7 +211,7 @@ impl Beginning<'_> {
     /// The same; where nothing is decided, nothing needs the right one.
     fn engine_or_any(
         &self,
-        positions: [i64; 2],
+        positions: [i64; INPUTS],
         known: Option<u128>,
         nothing_decided: bool,
     ) -> Result<Arc<Engine>, ReplayError> {
@@ -222,7 +222,7 @@ impl Beginning<'_> {
     }
 
     fn of_everything(&self, journal: Option<Feed>) -> Result<Begun, ReplayError> {
-        if self.starts != [0, 0] {
+        if self.starts != [0; INPUTS] {
             let later = match self.of_a_checkpoint(journal) {
                 Ok((partition, ..)) => {
                     let positions = Input::offsets(partition.positions());
@@ -231,7 +231,7 @@ impl Beginning<'_> {
                 Err(error) => error.to_string(),
             };
             return Err(ReplayError::Recorded(format!(
-                "its inputs begin at offsets {} (POS events, account events), what was before is deleted: {later}",
+                "its inputs begin at offsets {} (POS events, account events, ticks if any), what was before is deleted: {later}",
                 shown(self.starts)
             )));
         }
@@ -244,7 +244,7 @@ impl Beginning<'_> {
         }
         let whole = first.is_some_and(|first| first.sequence == 1);
         let nothing_decided = journal.as_ref().is_some_and(|journal| journal.head().is_none());
-        let engine = self.engine_or_any([0, 0], None, nothing_decided)?;
+        let engine = self.engine_or_any([0; INPUTS], None, nothing_decided)?;
         let fold = Restore::new(self.empty(&engine));
         Ok((self.empty(&engine), Arc::clone(&engine), journal.map(|feed| (feed, fold)), whole))
     }

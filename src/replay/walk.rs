@@ -1,6 +1,6 @@
-//! One partition decided again. The order of its two inputs is that of the recorded positions: each outcome says how far
-//! the other input was, each journal record how far both were, and each change of the ruleset too. Between two such
-//! places the order makes no difference to anything that was recorded.
+//! One partition decided again. The order of its inputs is that of the recorded positions: each outcome says how far
+//! the others were, each journal record how far all were, and each change of the ruleset too. Between two such places
+//! they are merged by their times, as a batch is.
 
 use super::ReplayError;
 use super::compare::{Around, Compare, Named, Outcomes, UNEXPECTED};
@@ -17,7 +17,7 @@ use crate::domain::hashing::Seed;
 use crate::domain::record::RecordTime;
 use crate::engine::Engine;
 use crate::pipeline::{Division, InRecord, Interrupt};
-use crate::pos::{Input, Outside, Partition, PartitionOptions, Restore};
+use crate::pos::{INPUTS, Input, Outside, Partition, PartitionOptions, Restore};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -31,7 +31,7 @@ const SCHEMA_PAUSE: Duration = Duration::from_millis(10);
 /// What a walk needs to know, the same for all partitions.
 pub struct Ground<'a> {
     /// Topics of the inputs.
-    pub topics: [String; 2],
+    pub topics: [String; INPUTS],
     /// Topic of the outcomes.
     pub outcomes_topic: String,
     /// Topic of the dead letters.
@@ -59,13 +59,13 @@ pub struct Walk<'a> {
     /// Decides again.
     pub replayed: Partition,
     /// Next offsets as of the replay.
-    pub positions: [i64; 2],
+    pub positions: [i64; INPUTS],
     /// The engine that decides now.
     pub engine: Arc<Engine>,
     /// Changes of the ruleset that are yet to come.
     pub changes: &'a [RulesetChange],
     /// The inputs.
-    pub inputs: [Feed; 2],
+    pub inputs: [Feed; INPUTS],
     /// The recorded outcomes.
     pub outcomes: Outcomes,
     /// The recorded dead letters.
@@ -96,7 +96,7 @@ impl Walk<'_> {
     /// Why it cannot go on; the report says what was found until then.
     pub fn run(&mut self, settled: i64) -> Result<(), ReplayError> {
         if self.journal.is_none() {
-            self.walk_to([i64::MAX; 2])?;
+            self.walk_to([i64::MAX; INPUTS])?;
         }
         while let Some(head) = self.next_transaction()? {
             self.transaction(&head)?;
@@ -127,7 +127,7 @@ impl Walk<'_> {
         let end = self.positions;
         // A group that was deleted, or has run out, says nothing.
         let known = !group[1].are_none();
-        if known && (0..2).any(|input| before[input] > end[input] || end[input] > after[input]) {
+        if known && (0..INPUTS).any(|input| before[input] > end[input] || end[input] > after[input]) {
             self.report.problem(format!(
                 "torn: the journal ends at positions {}, the group's are {}",
                 shown(end),
@@ -166,7 +166,7 @@ impl Walk<'_> {
             return Err(starts_over(sequence));
         }
         let target = Input::offsets(&head.positions);
-        if target[0] <= self.positions[0] && target[1] <= self.positions[1] {
+        if (0..INPUTS).all(|input| target[input] <= self.positions[input]) {
             // The journal was started over, further back than the walk is.
             self.at_a_transaction = target == self.positions;
             self.since = [0; 2];
@@ -203,11 +203,11 @@ impl Walk<'_> {
     }
 
     /// Decides everything up to `target`, each part by its ruleset.
-    fn walk_to(&mut self, target: [i64; 2]) -> Result<(), ReplayError> {
+    fn walk_to(&mut self, target: [i64; INPUTS]) -> Result<(), ReplayError> {
         while let [change, rest @ ..] = self.changes {
             let from = Input::offsets(&change.positions);
             // One that stands at the target itself is of what comes after.
-            if from[0] > target[0] || from[1] > target[1] || from == target {
+            if (0..INPUTS).any(|input| from[input] > target[input]) || from == target {
                 break;
             }
             self.advance_to(from)?;
@@ -253,7 +253,7 @@ impl Walk<'_> {
         self.decide_by(head.ruleset)
     }
 
-    fn advance_to(&mut self, target: [i64; 2]) -> Result<(), ReplayError> {
+    fn advance_to(&mut self, target: [i64; INPUTS]) -> Result<(), ReplayError> {
         while self.outcomes.head().is_some() {
             match self.outcomes.named() {
                 Some(named) if named.offset >= target[named.input as usize] => break,
@@ -267,23 +267,37 @@ impl Walk<'_> {
             }
         }
         // What led to no outcome.
-        for input in [Input::AccountEvents, Input::PosEvents] {
-            while self.decide_next(input, target)? {}
+        self.decide_until(target)
+    }
+
+    /// Decides what stands before `target`, merged by time; of the same time, that of a later input comes first.
+    fn decide_until(&mut self, target: [i64; INPUTS]) -> Result<(), ReplayError> {
+        loop {
+            let mut first: Option<(Input, i64)> = None;
+            for input in Input::ALL {
+                let head = self.inputs[input as usize].head();
+                let head = head.filter(|head| head.offset < target[input as usize]);
+                if let Some(head) = head
+                    && first.is_none_or(|(_, least)| head.timestamp_millis <= least)
+                {
+                    first = Some((input, head.timestamp_millis));
+                }
+            }
+            let Some((input, _)) = first else { return Ok(()) };
+            self.decide_next(input, target)?;
         }
-        Ok(())
     }
 
     /// Decides the record that the next outcome is of, and before it whatever came before it.
-    fn decide_named(&mut self, named: Named, target: [i64; 2]) -> Result<(), ReplayError> {
-        let (own, other) = (named.input as usize, named.input.other() as usize);
+    fn decide_named(&mut self, named: Named, target: [i64; INPUTS]) -> Result<(), ReplayError> {
+        let own = named.input as usize;
         if named.offset < self.positions[own] {
             return self.pass_unexpected(named, UNEXPECTED);
         }
-        let mut before = target;
+        let mut before = named.before;
+        before.iter_mut().zip(target).for_each(|(before, target)| *before = target.min(*before));
         before[own] = named.offset;
-        before[other] = named.other.min(target[other]);
-        while self.decide_next(named.input.other(), before)? {}
-        while self.decide_next(named.input, before)? {}
+        self.decide_until(before)?;
         let head = self.inputs[own].head().map(|head| head.offset);
         if head != Some(named.offset) {
             return self
@@ -306,7 +320,7 @@ impl Walk<'_> {
     }
 
     /// Decides the next record of an input, if it stands before `target`; false where it does not, or there is none.
-    fn decide_next(&mut self, input: Input, target: [i64; 2]) -> Result<bool, ReplayError> {
+    fn decide_next(&mut self, input: Input, target: [i64; INPUTS]) -> Result<bool, ReplayError> {
         let feed = &mut self.inputs[input as usize];
         let Some(head) = feed.head().filter(|head| head.offset < target[input as usize]) else {
             return Ok(false);
@@ -332,7 +346,7 @@ impl Walk<'_> {
             outcomes: &mut self.outcomes,
             letter,
             report: &mut self.report,
-            other: self.positions[input.other() as usize],
+            reached: self.positions,
             late: Vec::new(),
             passed: 0,
         };
@@ -426,6 +440,8 @@ pub fn starts_over(sequence: u64) -> ReplayError {
 }
 
 /// Positions as people read them.
-pub fn shown([pos, account]: [i64; 2]) -> String {
-    format!("{pos} / {account}")
+pub fn shown([pos, account, ticks]: [i64; INPUTS]) -> String {
+    // Where there are no ticks they are not worth a number.
+    let ticks = if ticks == 0 { String::new() } else { format!(" / {ticks}") };
+    format!("{pos} / {account}{ticks}")
 }

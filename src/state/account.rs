@@ -1,11 +1,11 @@
 //! One account as the checks see it. A million of these are in memory: sizes matter.
 
+use super::hold::Hold;
 use super::master_data::MasterData;
+use super::memory::Memory;
+use super::remembered::{Place, Remembered};
 use crate::domain::code::Code;
-use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
-use crate::domain::hashing::hash64;
-use crate::domain::ids::TransactionId;
-use crate::domain::limits;
+use crate::domain::enums::{CountryCode, Currency, EventType};
 use crate::domain::{Amount, Micros};
 use compact_str::CompactString;
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Standing facts of an account, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing(pub u8);
+pub struct Standing(pub u16);
 
 impl Standing {
     /// Flag `stopped`.
@@ -31,6 +31,10 @@ impl Standing {
     pub const PURCHASED: Self = Self(32);
     /// The social security number is known.
     pub const SSN_KNOWN: Self = Self(64);
+    /// The currency was fixed by a hold, and nothing was booked in it yet: it goes with the last hold.
+    pub const CURRENCY_HELD: Self = Self(128);
+    /// The account opened by itself and no limit was set: its limit is the default of its currency.
+    pub const DEFAULT_LIMIT: Self = Self(256);
 
     /// Whether all bits of `other` are set.
     #[must_use]
@@ -67,10 +71,8 @@ pub struct Account {
     pub fees: Amount,
     /// The limit; 0 until one is set.
     pub limit: Amount,
-    /// Accepted purchases that no correction has taken back yet.
-    pub purchases_correctable: Amount,
-    /// Accepted withdrawals that no correction has taken back yet.
-    pub withdrawals_correctable: Amount,
+    /// What corrections may still take, in sum.
+    pub correctable: Correctable,
     /// How many inputs this state has applied.
     pub revision: i64,
     /// The batch that last changed it: whether undo has it as it was before.
@@ -81,8 +83,8 @@ pub struct Account {
     pub currency: Option<Currency>,
     /// Country, where known.
     pub country: Option<CountryCode>,
-    /// The last evaluated events, in the order they were decided.
-    pub recent: VecDeque<Recent>,
+    /// Events that were accepted or are Pending, and those that were Pending, in the order they were decided.
+    pub recent: Memory,
     /// What the account system told; shared with the copy that undo keeps.
     pub master_data: Option<Arc<MasterData>>,
     /// What few accounts have at a time.
@@ -90,6 +92,58 @@ pub struct Account {
 }
 
 const _: () = assert!(size_of::<Account>() <= 128);
+
+/// What was booked and no correction has taken back yet, by what it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Correctable {
+    /// Purchases, and positive corrections.
+    pub purchases: Amount,
+    /// Withdrawals.
+    pub withdrawals: Amount,
+    /// Interest and commission.
+    pub fees: Amount,
+}
+
+impl Correctable {
+    /// What an event of this type adds when it is booked.
+    #[must_use]
+    pub fn of(event_type: EventType, amount: Amount) -> Self {
+        let mut sums = Self::default();
+        match event_type {
+            EventType::Purchase | EventType::Correction => sums.purchases = amount,
+            EventType::Withdrawal => sums.withdrawals = amount,
+            EventType::WithdrawalCommission | EventType::Interest => sums.fees = amount,
+            EventType::WithdrawalCorrection | EventType::Info | EventType::Unrecognized => {}
+        }
+        sums
+    }
+
+    /// With another's amounts added.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.with(other, Amount::saturating_plus)
+    }
+
+    /// Without another's amounts, none below zero.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        self.with(other, |own, other| own.saturating_minus(other).max(Amount::ZERO))
+    }
+
+    fn with(self, other: Self, with: impl Fn(Amount, Amount) -> Amount) -> Self {
+        Self {
+            purchases: with(self.purchases, other.purchases),
+            withdrawals: with(self.withdrawals, other.withdrawals),
+            fees: with(self.fees, other.fees),
+        }
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn sum(self) -> Amount {
+        self.purchases.saturating_plus(self.withdrawals).saturating_plus(self.fees)
+    }
+}
 
 /// Number of a batch. No part of what an account is: all are equal.
 #[derive(Clone, Copy, Default)]
@@ -115,98 +169,76 @@ pub struct Rare {
     pub holds: Vec<Hold>,
     /// Flags by name, sorted, without those that are [`Standing`] bits.
     pub flags: Vec<Box<str>>,
-    /// First answers that were more than a plain Accepted, oldest first.
+    /// Messages of answers to events of [`Account::recent`], oldest first.
     pub answers: VecDeque<Answer>,
+    /// Sales that are too old for windows and repeats, and that corrections may still name or take of.
+    pub originals: Memory,
+    /// Book-keeping that is too old for [`Account::recent`].
+    pub book_keeping: Memory,
+    /// The last refused events with an id, oldest first.
+    pub refused: VecDeque<Refused>,
+    /// Refused events, for the windows that count attempts, in the order they were decided.
+    pub attempts: VecDeque<Attempt>,
+    /// Up to when memories were cut at their bounds.
+    pub forgot: Forgot,
 }
 
-/// One evaluated event, for windows and repeats: 40 bytes.
+/// Up to when an account's memories were cut at their bounds; nothing where they never were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgot {
+    /// The latest time of an event that was pushed out of [`Account::recent`].
+    pub events: Option<Micros>,
+    /// The latest time of one that was pushed out of [`Rare::attempts`].
+    pub attempts: Option<Micros>,
+    /// When the latest account event that was pushed out was seen.
+    pub account_events: Option<Micros>,
+}
+
+/// A refused event, as windows of attempts count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recent {
-    /// Event time.
+pub struct Attempt {
+    /// When it happened.
     pub time: Micros,
+    /// The later of that and the stream time at which it was decided.
+    pub seen: Micros,
     /// totalAmount.
     pub amount: Amount,
-    /// Hash of accountTransactionId; 0: it had none.
-    pub id: u64,
-    /// Digest of the whole event.
-    pub content: u32,
-    /// Hash of the terminal's id; 0: none.
-    pub terminal: u32,
-    /// Hash of the chip's id; 0: none.
-    pub chip: u32,
-    /// What kind of event, what was answered, and 24 bits of the basket's digest.
-    pub flags: RecentFlags,
+    /// [`super::id_hash`] of the terminal; 0: none.
+    pub terminal: u64,
+    /// [`super::id_hash`] of the chip; 0: none.
+    pub chip: u64,
+    /// The currency.
+    pub currency: Currency,
 }
 
-/// Kind and answer of a [`Recent`] event, packed: bits 0-2 event type, 3-4 verdict, 5 accepted, 6 has an answer, 8-31 basket digest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecentFlags(pub u32);
-
-impl RecentFlags {
-    const ACCEPTED: u32 = 1 << 5;
-    const ANSWER: u32 = 1 << 6;
-
-    /// Packs; `basket` keeps its upper 24 bits.
-    #[must_use]
-    pub fn new(event_type: EventType, verdict: Verdict, has_answer: bool, basket: u32) -> Self {
-        let accepted = if verdict == Verdict::Accepted { Self::ACCEPTED } else { 0 };
-        let answer = if has_answer { Self::ANSWER } else { 0 };
-        Self((basket & 0xffff_ff00) | event_type as u32 | (verdict as u32) << 3 | accepted | answer)
-    }
-
-    /// The event's type.
-    #[must_use]
-    pub fn event_type(self) -> EventType {
-        EventType::ALL[(self.0 & 7) as usize]
-    }
-
-    /// The first answer.
-    #[must_use]
-    pub fn verdict(self) -> Verdict {
-        Verdict::ALL[(self.0 >> 3 & 3) as usize]
-    }
-
-    /// Whether it was accepted, at once or when a Pending was granted.
-    #[must_use]
-    pub fn accepted(self) -> bool {
-        self.0 & Self::ACCEPTED != 0
-    }
-
-    /// Whether the first answer had messages, kept in [`Rare::answers`].
-    #[must_use]
-    pub fn has_answer(self) -> bool {
-        self.0 & Self::ANSWER != 0
-    }
-
-    /// 24 bits of the basket's digest.
-    #[must_use]
-    pub fn basket(self) -> u32 {
-        self.0 & 0xffff_ff00
-    }
-
-    /// The same, accepted: a Pending that was granted.
-    #[must_use]
-    pub fn granted(self) -> Self {
-        Self(self.0 | Self::ACCEPTED)
-    }
+/// A refused event, for its repeats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The event.
+    pub event: Remembered,
+    /// What was answered.
+    pub messages: Box<[StoredMessage]>,
 }
 
-/// Hash of an accountTransactionId; 0 where there is none.
-#[must_use]
-pub fn id_hash(id: Option<&str>) -> u64 {
-    id.map_or(0, |id| hash64(id.as_bytes()).max(1))
-}
-
-/// The messages of a first answer.
+/// What was answered to an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Hash of accountTransactionId.
-    pub id: u64,
+    /// Which event.
+    pub of: AnswerOf,
     /// What was said.
-    pub messages: Vec<StoredMessage>,
+    pub messages: Box<[StoredMessage]>,
 }
 
-/// A message as it is kept: without the text for the customer, which the ruleset has.
+/// Which event an answer is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerOf {
+    /// The one of this place.
+    Place(Place),
+    /// The one with this [`super::old_id_hash`]: an old journal kept no place.
+    OldId(u64),
+}
+
+/// A message as it is kept: what machines read, without the texts, whose figures would be large and soon untrue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMessage {
     /// The code for machines.
@@ -215,45 +247,8 @@ pub struct StoredMessage {
     pub kind: u8,
     /// Index of the action code.
     pub action: u8,
-    /// Text for the merchant.
-    pub message: Box<str>,
     /// The field at fault.
     pub field: Option<Box<str>>,
-}
-
-/// An amount held for a Pending event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// The Pending outcome.
-    pub transaction_id: TransactionId,
-    /// The event's accountTransactionId.
-    pub account_transaction_id: Option<Box<str>>,
-    /// The event's type.
-    pub event_type: EventType,
-    /// The event's time.
-    pub event_time: Micros,
-    /// The event's currency.
-    pub currency: Currency,
-    /// The event's conversation language.
-    pub language: Language,
-    /// What is held on the limit, never below zero.
-    pub held: Amount,
-    /// What is booked when it is granted, signed.
-    pub posts: Amount,
-    /// Stream time at which it runs out.
-    pub expires: Micros,
-}
-
-impl Answer {
-    /// Bytes of its texts.
-    pub(super) fn text_bytes(&self) -> usize {
-        let of = |message: &StoredMessage| {
-            message.code.heap_bytes()
-                + message.message.len()
-                + message.field.as_ref().map_or(0, |field| field.len())
-        };
-        self.messages.iter().map(of).sum()
-    }
 }
 
 impl Account {
@@ -270,29 +265,41 @@ impl Account {
             balance: Amount::ZERO,
             fees: Amount::ZERO,
             limit,
-            purchases_correctable: Amount::ZERO,
-            withdrawals_correctable: Amount::ZERO,
+            correctable: Correctable::default(),
             revision: 0,
             touched: Touched::default(),
             standing: Standing::default(),
             currency,
             country,
-            recent: VecDeque::new(),
+            recent: Memory::default(),
             master_data: None,
             rare: None,
         }
     }
 
-    /// Limit - balance on the limit - open holds.
+    /// Limit - balance on the limit - open holds, in ten-thousandths; exact, whatever the amounts are.
     #[must_use]
-    pub fn available(&self) -> Amount {
-        self.limit.saturating_minus(self.balance.saturating_minus(self.fees)).saturating_minus(self.held())
+    pub fn available_units(&self) -> i128 {
+        let units = |amount: Amount| i128::from(amount.ten_thousandths());
+        units(self.limit) - (units(self.balance) - units(self.fees)) - self.held_units()
+    }
+
+    /// [`Account::available_units`] as an amount; none where that leaves 18 digits.
+    #[must_use]
+    pub fn available(&self) -> Option<Amount> {
+        i64::try_from(self.available_units()).ok().and_then(Amount::new)
     }
 
     /// Sum of the open holds, kept within 18 digits.
     #[must_use]
     pub fn held(&self) -> Amount {
         self.holds().iter().fold(Amount::ZERO, |sum, hold| sum.saturating_plus(hold.held))
+    }
+
+    /// Sum of the open holds, in ten-thousandths.
+    #[must_use]
+    pub fn held_units(&self) -> i128 {
+        self.holds().iter().map(|hold| i128::from(hold.held.ten_thousandths())).sum()
     }
 
     /// Open holds, oldest first.
@@ -307,22 +314,31 @@ impl Account {
         self.rare.as_ref().map_or(&[], |rare| &rare.flags)
     }
 
-    /// Whether an account event with this id hash was applied lately.
-    #[must_use]
-    pub fn has_applied(&self, id: u64) -> bool {
-        self.master_data.as_ref().is_some_and(|master_data| master_data.event_ids().contains(&id))
+    /// Book-keeping older than [`Account::recent`] goes back.
+    pub fn older_book_keeping(&self) -> impl Iterator<Item = Remembered> {
+        self.rare.iter().flat_map(|rare| rare.book_keeping.iter())
     }
 
-    /// The remembered event with this id hash.
-    #[must_use]
-    pub fn remembered(&self, id: u64) -> Option<&Recent> {
-        self.recent.iter().rev().find(|recent| recent.id == id)
+    /// All events older than [`Account::recent`] goes back.
+    pub fn older(&self) -> impl Iterator<Item = Remembered> {
+        self.rare.iter().flat_map(|rare| rare.originals.iter().chain(rare.book_keeping.iter()))
     }
 
-    /// The messages of the first answer to the event with this id hash.
+    /// Up to when its memories were cut at their bounds.
     #[must_use]
-    pub fn answer(&self, id: u64) -> Option<&Answer> {
-        self.rare.as_ref()?.answers.iter().rev().find(|answer| answer.id == id)
+    pub fn forgot(&self) -> Forgot {
+        self.rare.as_ref().map_or_else(Forgot::default, |rare| rare.forgot)
+    }
+
+    /// What was answered to a remembered event, as it stands now; `old_id` is its id's [`super::old_id_hash`].
+    #[must_use]
+    pub fn answer(&self, event: &Remembered) -> &[StoredMessage] {
+        let of = match event.is_of_old_journal() {
+            false => AnswerOf::Place(event.place),
+            true => AnswerOf::OldId(event.id),
+        };
+        let answers = self.rare.iter().flat_map(|rare| rare.answers.iter().rev());
+        answers.into_iter().find(|answer| answer.of == of).map_or(&[], |answer| &answer.messages)
     }
 
     pub(super) fn master_data_mut(&mut self) -> &mut MasterData {
@@ -331,20 +347,5 @@ impl Account {
 
     pub(super) fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
-    }
-
-    /// Remembers an event and forgets what is older than `keep_from`, within the bounds.
-    pub(super) fn remember(&mut self, recent: Recent, keep_from: Micros) {
-        while self.recent.len() >= limits::RECENT_EVENTS_MAX
-            || (self.recent.len() >= limits::RECENT_EVENTS_MIN
-                && self.recent.front().is_some_and(|oldest| oldest.time < keep_from))
-        {
-            self.recent.pop_front();
-        }
-        if self.recent.len() == self.recent.capacity() {
-            // Room for 2, 4, 8, 12, 16, then a quarter more: most accounts have few.
-            self.recent.reserve_exact((self.recent.len() / 4).max(self.recent.len().clamp(2, 4)));
-        }
-        self.recent.push_back(recent);
     }
 }

@@ -1,6 +1,11 @@
 //! Facts: what a decision changes, in the smallest typed steps. The journal is a list of these.
 
-use super::account::{Answer, Hold, Recent, Standing};
+use super::account::{Answer, Attempt, Correctable, Refused, Standing};
+use super::applied::AppliedEvent;
+use super::hold::{Hold, Taking};
+use super::master_data::Mark;
+use super::memory::Keep;
+use super::remembered::Remembered;
 use crate::domain::enums::{CountryCode, Currency, EventType};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
@@ -13,8 +18,11 @@ pub struct Change<'a> {
     /// The account's number.
     pub account: Cow<'a, str>,
     /// What happened, in order.
-    pub facts: SmallVec<[Fact; 3]>,
+    pub facts: Facts,
 }
+
+/// What happened, in order.
+pub type Facts = SmallVec<[Fact; 3]>;
 
 /// One fact about one account.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,18 +37,70 @@ pub enum Fact {
         country: Option<CountryCode>,
     },
     /// A POS event was evaluated; counts as an applied input.
-    Evaluated {
-        /// What is remembered of it.
-        recent: Recent,
-        /// Events before this time may be forgotten.
+    Evaluated,
+    /// An event that was accepted or waits is remembered.
+    Remembered(Box<RememberedFact>),
+    /// An event that would have charged was refused: windows of attempts count it.
+    Attempted {
+        /// What they count.
+        attempt: Attempt,
+        /// Attempts that were seen before this may be forgotten.
         keep_from: Micros,
     },
-    /// The first answer was more than a plain Accepted.
+    /// An event with an id was refused: its repeats are answered alike.
+    Refused {
+        /// Event and answer.
+        refused: Box<Refused>,
+        /// Those that were seen before this may be forgotten.
+        keep_from: Micros,
+        /// How many are kept.
+        most: usize,
+    },
+    /// What is answered to repeats of a remembered event from now on.
     Answered(Box<Answer>),
-    /// Money was booked.
+    /// Money was charged. Before version 4 of the journal also: given back, below zero.
     Booked(Booking),
+    /// Money was given back.
+    GaveBack {
+        /// By how much the balance falls.
+        amount: Amount,
+        /// By how much the fees among it fall.
+        fees: Amount,
+    },
+    /// A correction takes, or reserves, what it takes back.
+    Taken(Taking),
+    /// A Pending correction gives back what it reserved.
+    GivenBack(Taking),
+    /// The original of a Pending correction was granted: what it reserved is of the account's sums from now on.
+    Reserved {
+        /// The correction's Pending outcome.
+        transaction_id: TransactionId,
+        /// What it reserves of the sums.
+        of_sums: Correctable,
+    },
     /// A Pending event holds an amount.
     HoldPlaced(Box<Hold>),
+    /// A correction took some of a Pending event.
+    HoldShrunk {
+        /// The Pending outcome.
+        transaction_id: TransactionId,
+        /// How much it took.
+        by: Amount,
+    },
+    /// A Pending event was repeated.
+    HoldRepeated {
+        /// The Pending outcome.
+        transaction_id: TransactionId,
+        /// The outcome of the repeat.
+        repeat: TransactionId,
+    },
+    /// An operator set stream time back, and the hold runs out so much earlier.
+    HoldMoved {
+        /// The Pending outcome.
+        transaction_id: TransactionId,
+        /// Stream time at which it runs out from now on.
+        expires: Micros,
+    },
     /// A hold is no more.
     HoldEnded {
         /// The Pending outcome.
@@ -48,13 +108,26 @@ pub enum Fact {
         /// Whether its step was finished, so that the event counts as accepted.
         granted: bool,
     },
+    /// The currency was fixed by an event, or is free again.
+    CurrencySet(Option<Currency>),
     /// An account event was applied; counts as an applied input.
     AccountEventApplied {
-        /// Hash of its id.
-        id: u64,
+        /// What is remembered of it.
+        event: AppliedEvent,
+        /// Those that were seen before this may be forgotten.
+        keep_from: Micros,
     },
-    /// Money was paid (below zero: a payment was taken back). Pays fees first.
+    /// As journals before version 4 have a payment (below zero: taken back): fees are paid first.
     Paid(Amount),
+    /// Money was paid (below zero: a payment was taken back).
+    PaidSplit {
+        /// By how much the balance falls.
+        amount: Amount,
+        /// By how much the fees among it fall.
+        fees: Amount,
+    },
+    /// The payment of the account event with this id hash was taken back.
+    PaymentReversed(u64),
     /// Cash was paid out outside of a till.
     CashAdvanced(Amount),
     /// A new limit.
@@ -75,6 +148,17 @@ pub enum Fact {
     },
     /// Master data was patched.
     Patched(Box<Patch>),
+    /// Something of the account was told, by what was created then.
+    Marked(Mark),
+}
+
+/// An event that is remembered, and what may be forgotten with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RememberedFact {
+    /// The event.
+    pub event: Remembered,
+    /// From when on events are kept.
+    pub keep: Keep,
 }
 
 /// Money that an event books.
@@ -99,4 +183,6 @@ pub struct Patch {
     pub chips: Option<Vec<u64>>,
     /// Hashes of the blocked chips, sorted; replaces the list.
     pub blocked_chips: Option<Vec<u64>>,
+    /// Whether chips are hashed as journals before version 4 have them.
+    pub old_hashes: bool,
 }

@@ -5,12 +5,27 @@
 
 mod account;
 mod accounts;
+mod applied;
 mod fact;
+mod hold;
 mod master_data;
+mod memory;
+mod packed;
 mod partition;
+mod remember;
+mod remembered;
 
-pub use account::{Account, Answer, Hold, Rare, Recent, RecentFlags, Standing, StoredMessage, id_hash};
+pub use account::{
+    Account, Answer, AnswerOf, Attempt, Correctable, Forgot, Rare, Refused, Standing, StoredMessage,
+};
 pub use accounts::{AT_ONCE, Accounts};
-pub use fact::{Booking, Change, Fact, Patch};
-pub use master_data::MasterData;
+pub use applied::{AppliedEvent, AppliedEvents, Payment};
+pub use fact::{Booking, Change, Fact, Facts, Patch, RememberedFact};
+pub use hold::{Hold, Taking};
+pub use master_data::{Mark, MasterData, Thing};
+pub use memory::{Events, Keep, Memory};
 pub use partition::{PartitionState, StateFault};
+pub use remember::attempt;
+pub use remembered::{
+    Kind, Place, Remembered, content_digest, id_hash, old_id_hash, old_short_hash, trimmed,
+};

@@ -1,8 +1,10 @@
 //! One partition's state: accounts, stream time, holds by the time they run out; apply and undo.
 
-use super::account::{Account, Answer, Standing, Touched};
+use super::account::{Account, Correctable, Standing, Touched};
 use super::accounts::{Accounts, Sought};
 use super::fact::{Booking, Change, Fact, Patch};
+use super::hold::Hold;
+use super::remembered::Place;
 use crate::domain::enums::EventType;
 use crate::domain::hashing::Seed;
 use crate::domain::ids::TransactionId;
@@ -16,8 +18,15 @@ use std::collections::BTreeSet;
 pub struct PartitionState {
     accounts: Accounts,
     stream_time: Micros,
-    holds_by_expiry: BTreeSet<(Micros, TransactionId, u32)>,
+    holds_by_expiry: BTreeSet<Expiry>,
     undo: Undo,
+}
+
+/// A hold by when it runs out: of those of one time, the one that was decided first comes first.
+type Expiry = (Micros, Place, u32, TransactionId);
+
+fn expiry(hold: &Hold, slot: u32) -> Expiry {
+    (hold.expires, hold.place, slot, hold.transaction_id)
 }
 
 /// What a batch changed, as it was before.
@@ -67,10 +76,27 @@ impl PartitionState {
         self.stream_time = self.stream_time.max(time);
     }
 
+    /// Sets stream time, back as well: what an operator asks for, and what a journal says.
+    pub fn set_stream_time(&mut self, time: Micros) {
+        self.stream_time = time;
+    }
+
+    /// When the hold that runs out first does so.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Micros> {
+        self.holds_by_expiry.first().map(|(expires, ..)| *expires)
+    }
+
+    /// Every open hold by its account and its Pending outcome, in the order in which they run out.
+    pub fn open_holds(&self) -> impl Iterator<Item = (&Account, TransactionId)> {
+        let holds = self.holds_by_expiry.iter();
+        holds.filter_map(|(_, _, slot, transaction_id)| Some((self.accounts.at(*slot)?, *transaction_id)))
+    }
+
     /// The hold that runs out first, if it has run out at `now`: its account and its Pending outcome.
     #[must_use]
     pub fn expired_hold(&self, now: Micros) -> Option<(&Account, TransactionId)> {
-        let (expires, transaction_id, slot) = self.holds_by_expiry.first()?;
+        let (expires, _, slot, transaction_id) = self.holds_by_expiry.first()?;
         if *expires > now {
             return None;
         }
@@ -93,8 +119,7 @@ impl PartitionState {
     }
 
     fn set_at(&mut self, sought: Sought, account: Account) {
-        let expiries: SmallVec<[_; 1]> =
-            account.holds().iter().map(|hold| (hold.expires, hold.transaction_id)).collect();
+        let expiries: SmallVec<[_; 1]> = account.holds().iter().map(|hold| expiry(hold, 0)).collect();
         let slot = match sought.slot {
             Some(slot) => {
                 self.forget_expiries(slot);
@@ -103,7 +128,8 @@ impl PartitionState {
             }
             None => self.accounts.put_sought(account, sought),
         };
-        self.holds_by_expiry.extend(expiries.into_iter().map(|(expires, id)| (expires, id, slot)));
+        self.holds_by_expiry
+            .extend(expiries.into_iter().map(|(expires, place, _, id)| (expires, place, slot, id)));
     }
 
     /// Carries out the facts of one account, with the account as it was kept for [`PartitionState::undo`].
@@ -169,8 +195,7 @@ impl PartitionState {
         }
         for (slot, account) in std::mem::take(&mut self.undo.accounts) {
             self.forget_expiries(slot);
-            self.holds_by_expiry
-                .extend(account.holds().iter().map(|hold| (hold.expires, hold.transaction_id, slot)));
+            self.holds_by_expiry.extend(account.holds().iter().map(|hold| expiry(hold, slot)));
             if let Some(place) = self.accounts.at_mut(slot) {
                 *place = account;
             }
@@ -195,7 +220,7 @@ impl PartitionState {
     fn forget_expiries(&mut self, slot: u32) {
         if let Some(account) = self.accounts.at(slot) {
             for hold in account.holds() {
-                self.holds_by_expiry.remove(&(hold.expires, hold.transaction_id, slot));
+                self.holds_by_expiry.remove(&expiry(hold, slot));
             }
         }
     }
@@ -205,28 +230,89 @@ fn apply_fact(
     account: &mut Account,
     fact: &Fact,
     slot: u32,
-    expiries: &mut BTreeSet<(Micros, TransactionId, u32)>,
+    expiries: &mut BTreeSet<Expiry>,
 ) -> Result<(), StateFault> {
     match fact {
         Fact::Opened { .. } => {}
-        Fact::Evaluated { recent, keep_from } => {
-            account.revision = account.revision.saturating_add(1);
-            account.remember(*recent, *keep_from);
+        Fact::Evaluated => account.revision = account.revision.saturating_add(1),
+        Fact::Remembered(remembered) => account.remember(remembered),
+        Fact::Attempted { attempt, keep_from } => account.remember_attempt(*attempt, *keep_from),
+        Fact::Refused { refused, keep_from, most } => account.remember_refused(refused, *keep_from, *most),
+        Fact::Answered(answer) => account.remember_answer(answer),
+        Fact::Booked(booking) => book(account, *booking),
+        Fact::GaveBack { amount, fees } => {
+            account.balance = account.balance.saturating_minus(*amount);
+            account.fees = account.fees.saturating_minus(*fees).max(Amount::ZERO);
         }
-        Fact::Answered(answer) => {
-            let answers = &mut account.rare_mut().answers;
-            answers.push_back((**answer).clone());
-            let mut bytes: usize = answers.iter().map(Answer::text_bytes).sum();
-            while answers.len() > limits::ANSWERS_MAX
-                || (bytes > limits::ANSWERS_BYTES_MAX && answers.len() > 1)
-            {
-                bytes -= answers.pop_front().map_or(0, |oldest| oldest.text_bytes());
+        Fact::Taken(taking) => account.take(taking),
+        Fact::GivenBack(taking) => account.give_back(taking),
+        Fact::Reserved { .. }
+        | Fact::HoldPlaced(_)
+        | Fact::HoldShrunk { .. }
+        | Fact::HoldRepeated { .. }
+        | Fact::HoldMoved { .. }
+        | Fact::HoldEnded { .. } => apply_hold_fact(account, fact, slot, expiries)?,
+        Fact::CurrencySet(currency) => {
+            account.currency = *currency;
+            account.standing = account.standing.with(Standing::CURRENCY_HELD, currency.is_some());
+        }
+        Fact::AccountEventApplied { event, keep_from } => {
+            account.revision = account.revision.saturating_add(1);
+            account.remember_account_event(event, *keep_from);
+        }
+        Fact::Paid(amount) => {
+            let fees = (*amount).min(account.fees).max(Amount::ZERO);
+            pay(account, *amount, fees);
+        }
+        Fact::PaidSplit { amount, fees } => pay(account, *amount, *fees),
+        Fact::PaymentReversed(id) => account.master_data_mut().events.reverse(*id),
+        Fact::CashAdvanced(amount) => account.balance = account.balance.saturating_plus(*amount),
+        Fact::LimitSet(limit) => account.limit = *limit,
+        Fact::StandingSet { bit, on } => account.standing = account.standing.with(*bit, *on),
+        Fact::FlagSet { name, on } => set_flag(&mut account.rare_mut().flags, name, *on),
+        Fact::Patched(patch) => apply_patch(account, patch),
+        Fact::Marked(mark) => account.master_data_mut().set_mark(mark.thing, mark.created),
+    }
+    Ok(())
+}
+
+/// Of holds, which are kept by the time they run out as well.
+fn apply_hold_fact(
+    account: &mut Account,
+    fact: &Fact,
+    slot: u32,
+    expiries: &mut BTreeSet<Expiry>,
+) -> Result<(), StateFault> {
+    match fact {
+        Fact::Reserved { transaction_id, of_sums } => {
+            account.correctable = account.correctable.minus(*of_sums);
+            if let Some(taking) = &mut hold_mut(account, *transaction_id)?.taking {
+                taking.of_sums = taking.of_sums.plus(*of_sums);
             }
         }
-        Fact::Booked(booking) => book(account, *booking),
         Fact::HoldPlaced(hold) => {
-            expiries.insert((hold.expires, hold.transaction_id, slot));
+            expiries.insert(expiry(hold, slot));
             account.rare_mut().holds.push((**hold).clone());
+        }
+        Fact::HoldShrunk { transaction_id, by } => {
+            let hold = hold_mut(account, *transaction_id)?;
+            hold.posts = hold.posts.saturating_minus(*by).max(Amount::ZERO);
+            hold.held = hold.held.saturating_minus(*by).max(Amount::ZERO);
+            let (counts, place) = (hold.posts, hold.place);
+            account.recent.edit(place, |event| event.counts = counts);
+        }
+        Fact::HoldRepeated { transaction_id, repeat } => {
+            let repeats = &mut hold_mut(account, *transaction_id)?.repeats;
+            if repeats.len() >= limits::HOLD_REPEATS_MAX {
+                repeats.remove(0);
+            }
+            repeats.push(*repeat);
+        }
+        Fact::HoldMoved { transaction_id, expires } => {
+            let hold = hold_mut(account, *transaction_id)?;
+            expiries.remove(&expiry(hold, slot));
+            hold.expires = *expires;
+            expiries.insert(expiry(hold, slot));
         }
         Fact::HoldEnded { transaction_id, granted } => {
             let holds = &mut account.rare_mut().holds;
@@ -235,69 +321,54 @@ fn apply_fact(
                 .position(|hold| hold.transaction_id == *transaction_id)
                 .ok_or(StateFault::NoHold)?;
             let hold = holds.remove(place);
-            expiries.remove(&(hold.expires, hold.transaction_id, slot));
-            if *granted {
-                mark_granted(account, &hold);
-            }
+            expiries.remove(&expiry(&hold, slot));
+            account.end_pending(&hold, *granted);
         }
-        Fact::AccountEventApplied { id } => {
-            account.revision = account.revision.saturating_add(1);
-            account.master_data_mut().remember_event(*id);
-        }
-        Fact::Paid(amount) => {
-            account.balance = account.balance.saturating_minus(*amount);
-            account.fees = account.fees.saturating_minus((*amount).min(account.fees).max(Amount::ZERO));
-        }
-        Fact::CashAdvanced(amount) => account.balance = account.balance.saturating_plus(*amount),
-        Fact::LimitSet(limit) => account.limit = *limit,
-        Fact::StandingSet { bit, on } => account.standing = account.standing.with(*bit, *on),
-        Fact::FlagSet { name, on } => set_flag(&mut account.rare_mut().flags, name, *on),
-        Fact::Patched(patch) => apply_patch(account, patch),
+        _ => {}
     }
     Ok(())
+}
+
+fn hold_mut(account: &mut Account, id: TransactionId) -> Result<&mut Hold, StateFault> {
+    let holds = account.rare_mut().holds.iter_mut();
+    holds.into_iter().find(|hold| hold.transaction_id == id).ok_or(StateFault::NoHold)
+}
+
+fn pay(account: &mut Account, amount: Amount, fees: Amount) {
+    account.balance = account.balance.saturating_minus(amount);
+    account.fees = account.fees.saturating_minus(fees).max(Amount::ZERO);
 }
 
 fn book(account: &mut Account, booking: Booking) {
     let amount = booking.amount;
     account.balance = account.balance.saturating_plus(amount);
+    if amount.is_negative() {
+        book_of_old_journal(&mut account.correctable, booking);
+        return;
+    }
+    account.standing = account.standing.with(Standing::CURRENCY_HELD, false);
+    account.correctable = account.correctable.plus(Correctable::of(booking.event_type, amount));
     match booking.event_type {
-        EventType::Purchase => {
-            if !amount.is_negative() {
-                account.standing = account.standing.with(Standing::PURCHASED, true);
-            }
-            let correctable = &mut account.purchases_correctable;
-            *correctable = correctable.saturating_plus(amount).max(Amount::ZERO);
-        }
-        EventType::Withdrawal | EventType::WithdrawalCorrection => {
-            let correctable = &mut account.withdrawals_correctable;
-            *correctable = correctable.saturating_plus(amount).max(Amount::ZERO);
-        }
-        EventType::Correction if amount.is_negative() => {
-            let (purchases, withdrawals) = (account.purchases_correctable, account.withdrawals_correctable);
-            let from_purchases = amount.negated().min(purchases);
-            account.purchases_correctable = purchases.saturating_minus(from_purchases);
-            let rest = amount.negated().saturating_minus(from_purchases);
-            account.withdrawals_correctable = withdrawals.saturating_minus(rest).max(Amount::ZERO);
+        EventType::Purchase | EventType::Correction => {
+            account.standing = account.standing.with(Standing::PURCHASED, true);
         }
         EventType::WithdrawalCommission | EventType::Interest => {
-            account.fees = account.fees.saturating_plus(amount)
+            account.fees = account.fees.saturating_plus(amount);
         }
-        EventType::Correction | EventType::Info | EventType::Unrecognized => {}
+        _ => {}
     }
 }
 
-/// The event of a granted hold counts as accepted from now on, if it is still remembered.
-fn mark_granted(account: &mut Account, hold: &super::account::Hold) {
-    let pending = account.recent.iter_mut().rev().find(|recent| {
-        recent.time == hold.event_time
-            && recent.flags.event_type() == hold.event_type
-            && recent.flags.verdict() == crate::domain::enums::Verdict::Pending
-            && !recent.flags.accepted()
-            && recent.id == super::account::id_hash(hold.account_transaction_id.as_deref())
-    });
-    if let Some(recent) = pending {
-        recent.flags = recent.flags.granted();
-    }
+/// Journals before version 4 book what is given back below zero.
+fn book_of_old_journal(correctable: &mut Correctable, Booking { event_type, amount }: Booking) {
+    let given_back = amount.negated();
+    let purchases = match event_type {
+        EventType::Purchase => given_back,
+        EventType::Correction => given_back.min(correctable.purchases),
+        _ => Amount::ZERO,
+    };
+    let withdrawals = given_back.saturating_minus(purchases);
+    *correctable = correctable.minus(Correctable { purchases, withdrawals, fees: Amount::ZERO });
 }
 
 fn set_flag(flags: &mut Vec<Box<str>>, name: &str, on: bool) {
@@ -313,12 +384,16 @@ fn set_flag(flags: &mut Vec<Box<str>>, name: &str, on: bool) {
 fn apply_patch(account: &mut Account, patch: &Patch) {
     if patch.currency.is_some() {
         account.currency = patch.currency;
+        account.standing = account.standing.with(Standing::CURRENCY_HELD, false);
     }
     if patch.country.is_some() {
         account.country = patch.country;
     }
     if let Some(party_id) = &patch.party_id {
         account.master_data_mut().party_id = Some(party_id.clone());
+    }
+    if patch.chips.is_some() || patch.blocked_chips.is_some() {
+        account.master_data_mut().old_hashes = patch.old_hashes;
     }
     if let Some(chips) = &patch.chips {
         account.master_data_mut().set_chips(chips);

@@ -81,6 +81,7 @@ pub fn describe() {
         "tillgate_misplaced_records_total",
         "Records not decided because their keys belong on another partition, by input"
     );
+    describe_counter!("tillgate_ticks_total", "Ticks written, so that holds run out where nothing comes");
     describe_gauge!("tillgate_consumer_lag_records", "Records not yet decided, by input and partition");
     describe_gauge!(
         "tillgate_open_transaction_age_seconds",
@@ -124,7 +125,8 @@ pub fn start_at_zero() {
     }
     counter!("tillgate_producer_rebuilds_total").increment(0);
     counter!("tillgate_producer_queue_full_total").increment(0);
-    for input in ["pos_events", "account_events"] {
+    counter!("tillgate_ticks_total").increment(0);
+    for input in ["pos_events", "account_events", "ticks"] {
         lost_input(input, 0);
         misplaced_records(input, 0);
     }
@@ -143,6 +145,11 @@ pub fn messages(code: impl Into<String>, count: u64) {
 /// `count` records went to the dead letters. `code` is of the catalogue.
 pub fn dead_letters(code: &'static str, count: u64) {
     counter!("tillgate_dead_letters_total", "code" => code).increment(count);
+}
+
+/// A tick was written.
+pub fn tick() {
+    counter!("tillgate_ticks_total").increment(1);
 }
 
 /// A transaction ended.

@@ -199,6 +199,7 @@ fuzzed! {
     avro_schema: 500;
     framing: 2_000;
     partition: 500;
+    tick: 1_000;
     journal_record: 2_000;
     journal_account: 2_000;
     restore: 500;

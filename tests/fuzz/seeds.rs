@@ -10,7 +10,9 @@ use tillgate::codec::avro::{
 };
 use tillgate::codec::journal::{Reader, Writer, read_account, read_change, read_record, write_account};
 use tillgate::codec::rulesets::{RulesetChange, hash_of, hash_text, write_change};
+use tillgate::codec::tick::{Passed, Tick, write_tick};
 use tillgate::config::{Sources, load};
+use tillgate::domain::Micros;
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::load::{Encoder, Framing, Generated, MistakeShares, Settings, World};
 use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions};
@@ -35,6 +37,7 @@ pub fn of(target: &str) -> Corpus {
         "avro_schema" => (schemas(), schema_words()),
         "framing" => (framed(), Vec::new()),
         "partition" => (partitions(), json_words()),
+        "tick" => (ticks(), tick_words()),
         "journal_record" => (journals().concat(), Vec::new()),
         "journal_account" => (accounts(), Vec::new()),
         "restore" => (journals().iter().map(|records| behind_lengths(records)).collect(), Vec::new()),
@@ -52,6 +55,19 @@ pub fn of(target: &str) -> Corpus {
     };
     seeds.push(Vec::new());
     Corpus { seeds, words }
+}
+
+fn ticks() -> Vec<Vec<u8>> {
+    let (stream_time, last_record) = (Micros(1_750_000_000_000_000), Some(Micros(1_750_000_000_000_000)));
+    let passed = [None, last_record].map(|last_record| Tick::Passed(Passed { stream_time, last_record }));
+    let set = Tick::SetTime { to: stream_time, by: "an operator".to_owned() };
+    passed.iter().chain([&set]).map(write_tick).collect()
+}
+
+fn tick_words() -> Vec<Vec<u8>> {
+    let words = ["kind", "passed", "setTime", "streamTime", "lastRecordTime", "to", "by"];
+    let times = ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2025-06-15T12:00:00Z"];
+    words.iter().chain(&times).map(|word| word.as_bytes().to_vec()).collect()
 }
 
 fn root() -> &'static Path {

@@ -50,7 +50,7 @@ fn assert_not_evaluated(value: &[u8], messages: &[(&str, Option<&str>)], dead_le
     // The next record is judged as if nothing had been.
     published.feed(&mut partition, &Fed::pos(1, "A", GOOD));
     assert_eq!(published.outcomes[1].verdict, Verdict::Accepted, "{:?}", published.outcomes[1].messages);
-    assert_eq!(*partition.positions(), [Some(2), None]);
+    assert_eq!(*partition.positions(), [Some(2), None, None]);
 }
 
 #[track_caller]
@@ -286,7 +286,7 @@ fn a_record_that_the_program_fails_on_is_given_up_with_an_answer_and_a_dead_lett
     let said = &published.outcomes[1];
     assert_eq!((said.verdict, said.codes(), said.posted), (Verdict::NotEvaluated, vec!["500"], None));
     assert_eq!(published.dead_letters[0].1, "500");
-    assert_eq!(*partition.positions(), [Some(2), None]);
+    assert_eq!(*partition.positions(), [Some(2), None, None]);
     let balance = partition.state().accounts().get("A").map(|account| account.balance.to_string());
     assert_eq!(balance.as_deref(), Some("1.20"), "what came before stands");
 }

@@ -266,34 +266,37 @@ fn outcomes_say_the_same_in_avro_and_in_json() {
         ..first.clone()
     };
     let empty = Outcome { messages: Vec::new(), ..bare.clone() };
-    let [_, _, first_schema] = FIRST_SCHEMAS.map(|schema| Schema::parse_str(schema).unwrap());
     for outcome in [&full, &first, &bare, &empty] {
         let (mut avro, mut text) = (Vec::new(), Vec::new());
         write_outcome(outcome, &mut avro);
         json::write_outcome(outcome, &mut text);
         assert_eq!(plain(&reference(&ours, &avro, None)), serde_json::from_slice::<Json>(&text).unwrap());
         assert_eq!(outcome_layout(&avro), Some(OutcomeLayout::LATEST));
-
-        // As its first version: without what came later, and told from the latest by the bytes alone.
-        let (mut earlier, mut text) = (Vec::new(), Vec::new());
-        write_outcome_as(OutcomeLayout::First, outcome, &mut earlier);
-        json::write_outcome(if *outcome == full { &first } else { outcome }, &mut text);
-        let value = reference(&first_schema, &earlier, None);
-        assert_eq!(plain(&value), serde_json::from_slice::<Json>(&text).unwrap());
-        assert_eq!(outcome_layout(&earlier), Some(OutcomeLayout::First));
-        let places = [&avro, &earlier].map(|datum| outcome_place(datum).unwrap());
-        assert_eq!(places[0], places[1]);
-        assert_eq!((places[0].topic, places[0].offset), ("pos.events", 1 << 40));
-        let mut fields = [Vec::new(), Vec::new()];
-        for (datum, fields) in [&avro, &earlier].into_iter().zip(&mut fields) {
-            outcome_fields(datum, fields).unwrap();
-        }
-        let later = ["riskCheckMessages[0].detail", "corrects", "repeats"];
-        let [mut all, without] = fields;
-        assert_eq!(all.len() - without.len(), if *outcome == full { later.len() } else { 0 });
-        all.retain(|(name, _)| !later.contains(&&**name));
-        assert_eq!(all, without);
+        assert_first_layout(outcome, if *outcome == full { &first } else { outcome }, &avro);
     }
+}
+
+/// By the schema's first version an outcome is as `without` what came later, and the bytes alone tell it from the latest.
+#[track_caller]
+fn assert_first_layout(outcome: &Outcome<'_>, without: &Outcome<'_>, avro: &[u8]) {
+    let [_, _, schema] = FIRST_SCHEMAS.map(|schema| Schema::parse_str(schema).unwrap());
+    let (mut earlier, mut text) = (Vec::new(), Vec::new());
+    write_outcome_as(OutcomeLayout::First, outcome, &mut earlier);
+    json::write_outcome(without, &mut text);
+    assert_eq!(plain(&reference(&schema, &earlier, None)), serde_json::from_slice::<Json>(&text).unwrap());
+    assert_eq!(outcome_layout(&earlier), Some(OutcomeLayout::First));
+    let places = [avro, &earlier].map(|datum| outcome_place(datum).unwrap());
+    assert_eq!(places[0], places[1]);
+    assert_eq!((places[0].topic, places[0].offset), ("pos.events", 1 << 40));
+    let [mut all, fewer] = [avro, &earlier].map(|datum| {
+        let mut fields = Vec::new();
+        outcome_fields(datum, &mut fields).unwrap();
+        fields
+    });
+    let later = ["riskCheckMessages[0].detail", "corrects", "repeats"];
+    assert_eq!(all.len() - fewer.len(), if outcome == without { 0 } else { later.len() });
+    all.retain(|(name, _)| !later.contains(&&**name));
+    assert_eq!(all, fewer);
 }
 
 #[test]

@@ -28,9 +28,11 @@ mod load;
 mod load_answers;
 mod load_files;
 mod load_kafka;
+mod money;
 mod proof;
 mod readme;
 mod receipts;
+mod reference;
 mod registry;
 mod repartition;
 mod replay;
@@ -42,5 +44,6 @@ mod secured;
 mod state;
 #[path = "../support/mod.rs"]
 mod support;
+mod ticks;
 mod topic_files;
 mod vectors;

@@ -11,6 +11,7 @@ mod overload;
 mod registry;
 mod registry_secured;
 mod restarts;
+mod ticks;
 
 use std::collections::BTreeMap;
 

@@ -223,7 +223,7 @@ fn the_state_follows_its_keys_bit_for_bit_and_nothing_is_decided_twice_or_never(
     let june = June::read(&shared, 60_000);
     let [first, second] = halves(&june);
     let mut scene =
-        Scene::new(kafka, FROM, &[OPEN, "journal.record_bytes_max=256KiB", "kafka.restores_at_once=1"]);
+        Scene::new(kafka, FROM, &[OPEN, "journal.record_bytes_max=400KiB", "kafka.restores_at_once=1"]);
     produce(&scene, &first.0, &first.1);
 
     // Not while records wait that would be left behind, nor while somebody decides.
@@ -390,7 +390,7 @@ fn inputs_that_grow_while_it_runs_are_noticed_before_an_event_is_decided_away_fr
     while_a_sender_is_mistaken(kafka, &scene, &mistaken, || {
         await_told(&mut running);
         // Journal and outcomes too, as `topics create` would have it: nothing but the journals' own heads tells then.
-        grow(kafka, &[&scene.journal, &scene.pos_outcomes, &scene.pos_events]);
+        grow(kafka, &[&scene.journal, &scene.pos_outcomes, &scene.ticks, &scene.pos_events]);
         produce(&scene, &moved, &[]);
         grow(kafka, &[&scene.account_events]);
         await_blocked(&mut running, &["had 4 partitions", "topics repartition --partitions"]);

@@ -12,7 +12,7 @@ const SMALL: [&str; 4] = [
     "kafka.batch_events_max=40",
     "journal.checkpoint_events_per_account=1",
     "journal.rotation_events_min=300",
-    "journal.record_bytes_max=256KiB",
+    "journal.record_bytes_max=400KiB",
 ];
 const FIRST: [&str; 1] =
     ["checks.limit.first_amount.cap={ EUR = 60, NOK = 600, SEK = 600, DKK = 500, CHF = 60 }"];

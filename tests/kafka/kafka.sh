@@ -9,7 +9,7 @@
 # Besides it listens on PORT+2 for SASL_SSL (PLAIN and SCRAM-SHA-512), on PORT+3 for TLS with client certificates, and on
 # PORT+4 for TLS with a certificate of its own that has expired. DIR/secrets holds ca.pem, client.pem, client.key (its
 # password: key-secret) and other-ca.pem, who signed nothing. Certificates are for 127.0.0.1, not for localhost; the
-# client's principal is User:CN=tillgate. Users of PLAIN are u00 to u99, with passwords secret-u00 to secret-u99; the user
+# client's principal is User:CN=tillgate. Users of PLAIN are u00 to u149, with passwords secret-u00 to secret-u149; the user
 # of SCRAM is scram, with the password scram-secret.
 #
 #   kafka.sh secrets DIR                certificates and keys of the same kind, in DIR
@@ -31,7 +31,7 @@ registry_version=2.6.13.Final
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${TILLGATE_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tillgate-test}
 heap=${TILLGATE_TEST_KAFKA_HEAP:-768m}
-# A broker of a test lives for a minute: compiled quickly it answers sooner and starts at half the CPU. Benchmarks set "".
+# What a test starts lives for a minute: compiled quickly it answers sooner and starts at half the CPU. Benchmarks set "".
 quick=${TILLGATE_TEST_KAFKA_JAVA--XX:TieredStopAtLevel=1}
 
 unavailable() { echo "kafka.sh: $*" >&2; exit 3; }
@@ -165,7 +165,7 @@ P
 secure() { # I
   local sasl=127.0.0.1:$((port + 2)) tls=127.0.0.1:$((port + 3)) expired=127.0.0.1:$((port + 4)) user users=""
   local all="PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1)),SASL://$sasl,TLS://$tls,EXPIRED://$expired"
-  for user in u{0..9}{0..9}; do users+=" user_$user=\"secret-$user\""; done
+  for user in u{0..9}{0..9} u1{0..4}{0..9}; do users+=" user_$user=\"secret-$user\""; done
   cat >>"$dir/$1.properties" <<P
 listeners=$all
 advertised.listeners=$all
@@ -248,7 +248,8 @@ L
 }
 
 registry_java() {
-  exec java -Xmx384m -XX:+UseSerialGC -XX:-UsePerfData -Djava.io.tmpdir="$dir" \
+  # shellcheck disable=SC2086
+  exec java $quick -Xmx384m -XX:+UseSerialGC -XX:-UsePerfData -Djava.io.tmpdir="$dir" \
     -Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$1" -jar "$cache/registry-$registry_version"/apicurio-registry-app-*-runner.jar
 }
 

@@ -78,11 +78,13 @@ def taxes(e, lines, s):
     wrong = not sign_fits(e, lines, s)
     if any(line.tax is None for line in lines):
         if s.tax_unchecked.on:
-            found.append(message(11, s.tax_unchecked.outcome, "pos.tax.unchecked", NOTHING, "totalTax"))
-    elif lines and not sum_fits(e, lines, s):
-        wrong = True
-    if wrong and s.total_tax.on:
-        found.insert(0, message(11, s.total_tax.outcome, "pos.total.tax", NOTHING, "totalTax"))
+            untaxed = next(place for place, line in enumerate(lines) if line.tax is None)
+            field = f"items[{untaxed}].taxAmount"
+            found.append(message(11, s.tax_unchecked.outcome, "pos.tax.unchecked", NOTHING, field))
+    faults = [wrong, bool(lines) and all(line.tax is not None for line in lines) and not sum_fits(e, lines, s)]
+    if s.total_tax.on:
+        for _ in range(sum(faults)):
+            found.insert(0, message(11, s.total_tax.outcome, "pos.total.tax", NOTHING, "totalTax"))
     return found
 
 

@@ -97,6 +97,35 @@ impl Broker for SimBroker {
         world.after(delay, move |world| world.log(place).trim(before));
     }
 
+    fn tick(&self, unit: Unit, value: &[u8]) -> Result<(), Fault> {
+        let record = Record {
+            key: Some(unit.partition.to_string().into_bytes()),
+            value: Some(value.to_vec()),
+            ..Record::default()
+        };
+        let place = (Topic::Input(unit.flow, unit.flow.ticks.expect("its ticks")), unit.partition);
+        let mut world = self.seat.world();
+        let (rate, delay) = (world.rates.request_lost * 5, world.millis(1, 2_000));
+        if world.happens(rate) {
+            world.fault(self.seat.process.number, "tick lost");
+            return Ok(());
+        }
+        world.note(self.seat.process.number, "tick", [unit.partition.into(), 0]);
+        // Whatever becomes of the process: it may be another one's by then.
+        world.after(delay, move |world| {
+            let timestamp_millis = world.clock_millis();
+            world.log(place).append(None, Record { timestamp_millis, ..record });
+            world.news = true;
+        });
+        Ok(())
+    }
+
+    fn wall_millis(&self) -> i64 {
+        // Machines' clocks are an hour apart.
+        let skew = i64::from(self.seat.process.number % 3) - 1;
+        self.seat.world().clock_millis() + skew * 3_600_000
+    }
+
     fn now(&self) -> Duration {
         self.seat.now()
     }

@@ -16,7 +16,7 @@ use tillgate::{
     engine::Engine,
     kafka::port::Unit,
     pipeline::{InRecord, Outbound, Output},
-    pos::{FLOW, Input, Partition, PartitionOptions, Pos, Restore},
+    pos::{FLOW, INPUTS, Input, Partition, PartitionOptions, Pos, Restore},
 };
 
 use super::{
@@ -56,19 +56,23 @@ struct Source {
 
 impl Said<'_> {
     fn input(&self) -> Input {
-        if self.source.topic == "pos.events" { Input::PosEvents } else { Input::AccountEvents }
+        input_of(&self.source.topic)
     }
 
     /// The next offset of each input after this outcome.
-    fn after(&self) -> [i64; 2] {
-        let own = self.source.offset + 1;
-        let topic = if self.input() == Input::PosEvents { "account.events" } else { "pos.events" };
-        let other = self.positions.get(topic).copied().unwrap_or(0);
-        match self.input() {
-            Input::PosEvents => [own, other],
-            Input::AccountEvents => [other, own],
-        }
+    fn after(&self) -> [i64; INPUTS] {
+        let mut after = TOPICS.map(|topic| self.positions.get(topic).copied().unwrap_or(0));
+        after[self.input() as usize] = self.source.offset + 1;
+        after
     }
+}
+
+/// Topics of the inputs, in the flow's order.
+pub const TOPICS: [&str; INPUTS] = ["pos.events", "account.events", "tillgate.ticks"];
+
+fn input_of(topic: &str) -> Input {
+    let place = TOPICS.iter().position(|known| *known == topic);
+    Input::at(place.unwrap_or_else(|| panic!("{topic} is no input")))
 }
 
 /// Ten-thousandths.
@@ -118,7 +122,13 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen
     let mut seen =
         Seen::from([("dead letters", found.len() as u64), ("records given up", given_up.len() as u64)]);
     for partition in 0..plan.partitions {
-        let inputs = Input::ALL.map(|input| stored(world, (Topic::Input(&FLOW, input as usize), partition)));
+        let mut inputs =
+            Input::ALL.map(|input| stored(world, (Topic::Input(&FLOW, input as usize), partition)));
+        // A tick may have come after the last process had ended.
+        let ticks = Unit { flow: &FLOW, partition }.inputs().nth(Input::Ticks as usize).expect("its ticks");
+        let read = world.group.committed(ticks).unwrap_or(0);
+        inputs[Input::Ticks as usize].retain(|(at, _)| *at < read);
+        *seen.entry("ticks").or_default() += inputs[Input::Ticks as usize].len() as u64;
         let outcomes = stored(world, (Topic::Output(&FLOW, 0), partition));
         if inputs.iter().all(Vec::is_empty) && outcomes.is_empty() {
             continue;
@@ -165,7 +175,7 @@ fn has_account(record: &Record) -> bool {
 /// name the Pending one that they end, which no other does.
 fn each_once_and_in_order(
     partition: i32,
-    inputs: &[Vec<Stored>; 2],
+    inputs: &[Vec<Stored>; INPUTS],
     outcomes: &[Stored],
     seen: &mut Seen,
 ) -> Result<(), String> {
@@ -176,8 +186,12 @@ fn each_once_and_in_order(
         if said.source.partition != partition {
             return Err(format!("the outcome at {at} is of partition {}", said.source.partition));
         }
+        let ticked = said.input() == Input::Ticks;
         match (said.supersedes, &said.source) {
-            (Some(before), _) => ended.push(before),
+            (Some(before), _) => {
+                *seen.entry("holds run out by a tick").or_default() += u64::from(ticked);
+                ended.push(before);
+            }
             (None, source) => own.push(source.offset),
         }
     }
@@ -201,12 +215,12 @@ fn each_once_and_in_order(
 }
 
 /// Between two outcomes of an account with no account event in between, the balance moves by what was posted.
-fn balances(inputs: &[Vec<Stored>; 2], outcomes: &[Stored], seen: &mut Seen) -> Result<(), String> {
+fn balances(inputs: &[Vec<Stored>; INPUTS], outcomes: &[Stored], seen: &mut Seen) -> Result<(), String> {
     let mut last: BTreeMap<String, (i128, i64)> = BTreeMap::new();
     for (at, record) in outcomes {
         let said = said(record)?;
         let Some(balance) = amount(said.balance_after) else { continue };
-        let [_, after] = said.after();
+        let after = said.after()[Input::AccountEvents as usize];
         let before = if said.input() == Input::AccountEvents { after - 1 } else { after };
         let posted = amount(said.posted_amount).unwrap_or(0);
         if let Some((known, since)) = last.get(&said.account_number) {
@@ -266,14 +280,14 @@ fn same_bytes(
     plan: &Plan,
     given_up: &BTreeSet<(Input, i32, i64)>,
     partition: i32,
-    inputs: &[Vec<Stored>; 2],
+    inputs: &[Vec<Stored>; INPUTS],
     outcomes: &[Stored],
 ) -> Result<(Partition, Vec<Letter>), String> {
     let mut again = Again {
         partition: Partition::new(Arc::clone(&changes[0].1), partition, plan.options.clone()),
         published: Published::default(),
         inputs,
-        next: [0; 2],
+        next: [0; INPUTS],
         changes: &changes[1..],
         ruleset: changes[0].1.ruleset().to_owned(),
         given_up,
@@ -290,9 +304,11 @@ fn same_bytes(
                 outcomes[compared].0
             ));
         }
-        // Everything of the other input that it knew, everything of its own before it, then itself.
+        // Everything of the other inputs that it knew, everything of its own before it, then itself.
         until[input as usize] -= 1;
-        again.feed_until(input.other(), until[input.other() as usize])?;
+        for other in input.others() {
+            again.feed_until(other, until[other as usize])?;
+        }
         again.feed_until(input, until[input as usize])?;
         again.feed_until(input, until[input as usize] + 1)?;
         if again.published.outcomes.len() == compared {
@@ -314,7 +330,7 @@ fn same_bytes(
         }
     }
     again.change_until(Input::PosEvents, i64::MAX)?;
-    for input in [Input::AccountEvents, Input::PosEvents] {
+    for input in Input::ALL.into_iter().rev() {
         again.feed_until(input, i64::MAX)?;
     }
     if again.published.outcomes.len() > compared {
@@ -326,8 +342,8 @@ fn same_bytes(
 struct Again<'a> {
     partition: Partition,
     published: Published,
-    inputs: &'a [Vec<Stored>; 2],
-    next: [usize; 2],
+    inputs: &'a [Vec<Stored>; INPUTS],
+    next: [usize; INPUTS],
     /// Changes of the ruleset to come.
     changes: &'a [(RulesetChange, Arc<Engine>)],
     ruleset: String,
@@ -343,8 +359,9 @@ impl Again<'_> {
             if from[input as usize] > offset {
                 break;
             }
-            self.feed_until(Input::AccountEvents, from[1])?;
-            self.feed_until(Input::PosEvents, from[0])?;
+            for input in Input::ALL.into_iter().rev() {
+                self.feed_until(input, from[input as usize])?;
+            }
             self.partition.decide_by(Arc::clone(engine));
             engine.ruleset().clone_into(&mut self.ruleset);
             self.changes = later;
@@ -416,7 +433,19 @@ fn journal(
         if accounts(&folded) != accounts(decided)
             || folded.state().stream_time() != decided.state().stream_time()
         {
-            return Err(format!("{name} does not fold to the state that the inputs give"));
+            let differing = |of: &Partition, from: &Partition| {
+                let known = accounts(from);
+                let differing =
+                    accounts(of).into_iter().find(|(number, bytes)| known.get(number) != Some(bytes));
+                differing.and_then(|(number, _)| {
+                    of.state().accounts().get(&number).map(|found| format!("{found:?}"))
+                })
+            };
+            return Err(format!(
+                "{name} does not fold to the state that the inputs give\n  folded  {:?}\n  decided {:?}",
+                differing(&folded, decided),
+                differing(decided, &folded)
+            ));
         }
     }
     Ok(())
@@ -447,8 +476,7 @@ fn letters(world: &World) -> Result<Vec<Letter>, String> {
     for partition in 0..world.flows[&FLOW] {
         for (_, record) in stored(world, (Topic::DeadLetters(&FLOW), partition)) {
             let header = |name| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
-            let input =
-                if header("source.topic") == "pos.events" { Input::PosEvents } else { Input::AccountEvents };
+            let input = input_of(&header("source.topic"));
             let number = |name| header(name).parse::<i64>().map_err(|error| format!("{name}: {error}"));
             let at = (number("source.partition")? as i32, number("source.offset")?);
             found.push((input, at.0, at.1, header("error.code")));

@@ -23,6 +23,7 @@ use super::{
 use crate::support::tally::FLOW as TALLY;
 
 const POS_EVENTS: Topic = Topic::Input(&FLOW, Input::PosEvents as usize);
+const TICKS: Topic = Topic::Input(&FLOW, Input::Ticks as usize);
 const ACCOUNT_EVENTS: Topic = Topic::Input(&FLOW, Input::AccountEvents as usize);
 
 /// Header of a record that its sender puts on another partition than its key belongs to.
@@ -133,6 +134,7 @@ fn meddle(coming: &mut Vec<Coming>, record: Record, draw: &mut Draw, shop: &Shop
         3 => coming.push((ACCOUNT_EVENTS, Record { value: Some(vec![0, 1, 2]), ..record.clone() })),
         4 => coming.push((POS_EVENTS, Record { key: Some(vec![0xff, 0xfe]), ..record.clone() })),
         5 => coming.push((POS_EVENTS, Record { timestamp_millis: -1, ..record.clone() })),
+        17 => coming.push((TICKS, forged_tick(draw))),
         6..=16 => {
             let account = shop.accounts().at(draw.below(shop.accounts().count())).number();
             let change = change(draw);
@@ -148,6 +150,19 @@ fn meddle(coming: &mut Vec<Coming>, record: Record, draw: &mut Draw, shop: &Shop
         _ => {}
     }
     coming.push((POS_EVENTS, record));
+}
+
+/// A tick that no worker has written: of nonsense, or of a time that is far away.
+fn forged_tick(draw: &mut Draw) -> Record {
+    let (far, first) = ("9999-01-01T00:00:00Z", "1970-01-01T00:00:00Z");
+    let value = match draw.below(4) {
+        0 => "{".to_owned(),
+        1 => format!(r#"{{"kind":"setTime","to":"{far}","by":"a fool"}}"#),
+        2 => format!(r#"{{"kind":"passed","streamTime":"{far}","lastRecordTime":"{first}"}}"#),
+        _ => format!(r#"{{"kind":"passed","streamTime":"{first}","lastRecordTime":"{far}"}}"#),
+    };
+    let key = if draw.per_mille(100) { None } else { Some(draw.below(3).to_string().into_bytes()) };
+    Record { key, value: Some(value.into_bytes()), ..Record::default() }
 }
 
 fn change(draw: &mut Draw) -> AccountChange {
@@ -171,6 +186,10 @@ fn change(draw: &mut Draw) -> AccountChange {
 fn place(world: &mut World, topic: Topic, record: &Record) -> Place {
     let Topic::Input(flow, _) = topic else { panic!("nothing else is fed") };
     let partitions = world.flows[flow] as u32;
+    if topic == TICKS {
+        let number = record.key.as_deref().and_then(|key| str::from_utf8(key).ok()?.parse::<u32>().ok());
+        return (topic, (number.unwrap_or_default() % partitions) as i32);
+    }
     let partition = match &record.key {
         Some(key) => Partitioner::Murmur2.partition_of(key, partitions),
         None => world.draw.below(partitions),
@@ -220,8 +239,14 @@ pub fn feed(sim: &Arc<Sim>, shape: &Shape) {
     }
 }
 
-fn deliver(world: &mut World, batch: Vec<Coming>, transaction: bool) {
+fn deliver(world: &mut World, mut batch: Vec<Coming>, transaction: bool) {
     world.news = true;
+    for (topic, record) in &mut batch {
+        world.is_later_than(record.timestamp_millis);
+        if *topic == TICKS {
+            record.timestamp_millis = world.clock_millis();
+        }
+    }
     if !transaction {
         for (topic, record) in batch {
             let place = place(world, topic, &record);

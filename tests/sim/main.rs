@@ -62,6 +62,7 @@ const FAULTS: &[&str] = &[
     "slow answer",
     "slow marker",
     "stop",
+    "tick lost",
     "transaction timed out",
     "writer fenced by a new owner",
 ];

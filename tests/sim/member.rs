@@ -53,6 +53,10 @@ impl InboundRecord for Lent {
         self.record.timestamp_millis
     }
 
+    fn appended_millis(&self) -> Option<i64> {
+        Some(self.record.timestamp_millis).filter(|millis| *millis >= 0)
+    }
+
     fn key(&self) -> Option<&[u8]> {
         self.record.key.as_deref()
     }
@@ -462,7 +466,22 @@ impl GroupConsumer for Member {
     }
 
     fn take_ends(&self) -> Vec<(InputPartition, InputReach)> {
-        Vec::new()
+        let world = self.seat.world();
+        let Some(client) = world.clients.get(&self.number) else { return Vec::new() };
+        let reach = |(at, reading): (&InputPartition, &Reading)| {
+            let (log, place) = (&world.logs[&place_of(*at)], place_of(*at));
+            let waits = client.buffer.iter().any(|lent| lent.at == *at);
+            let more = log.committed(reading.fetch.unwrap_or(0)).next().is_some();
+            let (stable, delivered) = (log.stable(), reading.delivered);
+            let reach = InputReach {
+                stable,
+                end: reading.high?,
+                delivered,
+                read: (!waits && !more).then_some(stable),
+            };
+            (!reading.paused && !world.is_down(World::leader(place))).then_some((*at, reach))
+        };
+        client.owned.iter().filter_map(reach).collect()
     }
 
     fn leave(mut self) {

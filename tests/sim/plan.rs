@@ -13,7 +13,7 @@ use tillgate::{
     pos::{self, OutcomeEncoding, PartitionOptions},
 };
 
-use super::{input::Shape, world::Rates};
+use super::{checker::TOPICS, input::Shape, world::Rates};
 use crate::support::tally;
 
 /// Outcomes that a cluster with a small limit does not take: those with many messages.
@@ -45,6 +45,8 @@ pub struct Plan {
     pub seed: u64,
     /// Partitions of a second flow, where there is one beside the first.
     pub tally_partitions: Option<i32>,
+    /// How much faster the brokers' clock goes than time does.
+    pub clock_speed: u32,
     /// The test that runs it.
     pub test: &'static str,
     pub partitions: i32,
@@ -131,7 +133,7 @@ impl Plan {
                 time: Duration::from_millis(100),
             },
             options: PartitionOptions {
-                topics: ["pos.events".to_owned(), "account.events".to_owned()],
+                topics: TOPICS.map(str::to_owned),
                 encoding: OutcomeEncoding::Json,
                 checkpoint_events_per_account: draw.between(1, 3),
                 rotation_events_min: draw.between(1, 40),
@@ -153,6 +155,7 @@ impl Plan {
             faults_for,
             standby: draw.per_mille(300),
             tally_partitions: draw.per_mille(350).then(|| draw.between(1, 4) as i32),
+            clock_speed: [1, 100, 1_000, 4_000][draw.below(4) as usize],
         }
     }
 

@@ -9,7 +9,8 @@ use tillgate::codec::journal::{
 };
 use tillgate::kafka::port::{Flow, Positions, Unit};
 use tillgate::pipeline::{
-    Decider, Deciders, Division, Folded, InRecord, Interrupted, JournalBatch, Model, Restoring, Sink, State,
+    Decider, Deciders, Division, Folded, InRecord, Interrupted, JournalBatch, Model, NextTick, Restoring,
+    Sink, State,
 };
 use tillgate::pos;
 use xxhash_rust::xxh3::xxh3_64;
@@ -69,9 +70,9 @@ pub fn without_facts(unit: Unit, record: &[u8]) -> Vec<u8> {
             write_account(&mut states, &read_account(&mut rest).expect("an account"));
         }
     } else {
-        let mut shops = tally::Tally::default().empty();
+        let mut shops = tally::Tally::<tally::Now>::default().empty();
         shops.fold_changes(changes, &mut rest, true).expect("changes");
-        shops = tally::Tally::default().empty();
+        shops = tally::Tally::<tally::Now>::default().empty();
         shops.fold_entries(entries, &mut rest).expect("entries");
         (0..entries as u32).for_each(|slot| shops.write_entry(slot, &mut states));
     }
@@ -159,6 +160,14 @@ impl Decider for PlantedLive {
             return Err(Interrupted::NeedsSchema);
         }
         self.real.on_record(record, sink)
+    }
+
+    fn read_at(&mut self, appended: Option<i64>) {
+        self.real.read_at(appended);
+    }
+
+    fn next_tick(&self) -> Option<NextTick> {
+        self.real.next_tick()
     }
 
     fn expect(&mut self, record: &InRecord<'_>) {

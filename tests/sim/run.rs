@@ -365,6 +365,7 @@ pub fn run_plan(plan: Plan, bug: Option<Bug>) -> Report {
     let mut world = World::new(seed, plan.flows());
     world.rates = plan.rates;
     world.bug = bug;
+    world.clock_speed = plan.clock_speed;
     world.group.session_timeout = plan.session_timeout;
     world.group.replaces = plan.replaces;
     world.group.eager = plan.eager;

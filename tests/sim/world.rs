@@ -87,6 +87,9 @@ pub struct World {
     pub group: Group,
     pub clients: BTreeMap<u64, Client>,
     pub rates: Rates,
+    /// The brokers' clock: what time it was, in milliseconds, and when; and how much faster it goes than time here.
+    clock: (Duration, i64),
+    pub clock_speed: u32,
     pub bug: Option<Bug>,
     /// When each node is back.
     down_until: [Duration; NODES],
@@ -139,6 +142,8 @@ impl World {
             group: Group::default(),
             clients: BTreeMap::new(),
             rates: Rates::default(),
+            clock: (Duration::ZERO, 0),
+            clock_speed: 1,
             bug: None,
             down_until: Default::default(),
             slow_until: Default::default(),
@@ -172,6 +177,19 @@ impl World {
 
     pub fn log(&mut self, place: Place) -> &mut Log {
         self.logs.entry(place).or_default()
+    }
+
+    /// What time it is by the brokers, in milliseconds.
+    pub fn clock_millis(&self) -> i64 {
+        let (at, millis) = self.clock;
+        millis + (self.now.saturating_sub(at) * self.clock_speed).as_millis() as i64
+    }
+
+    /// It is so late at least: a record of then has come.
+    pub fn is_later_than(&mut self, millis: i64) {
+        if millis > self.clock_millis() {
+            self.clock = (self.now, millis);
+        }
     }
 
     /// Does `what` after `delay`, whatever becomes of whoever asked for it.

@@ -49,7 +49,7 @@ pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
 /// The topics of the group of this name.
 pub fn named(name: &str) -> Topics {
     Topics::of_pos(
-        [format!("{name}.events"), format!("{name}.accounts")],
+        [format!("{name}.events"), format!("{name}.accounts"), format!("{name}.ticks")],
         format!("{name}.outcomes"),
         format!("{name}.dead"),
         format!("{name}.journal"),

@@ -26,6 +26,7 @@ pub struct Scene {
     pub kafka: &'static Kafka,
     pub pos_events: String,
     pub account_events: String,
+    pub ticks: String,
     pub pos_outcomes: String,
     pub dead_letters: String,
     pub journal: String,
@@ -72,6 +73,7 @@ impl Scene {
             kafka,
             pos_events,
             account_events,
+            ticks: format!("{name}.ticks"),
             pos_outcomes: format!("{name}.outcomes"),
             dead_letters: format!("{name}.dead"),
             journal: format!("{name}.journal"),
@@ -82,7 +84,7 @@ impl Scene {
             folder: tempfile::tempdir().expect("a folder"),
             started: AtomicUsize::new(0),
         };
-        let retention = ["pos_events", "account_events", "pos_outcomes", "dead_letters"];
+        let retention = ["pos_events", "account_events", "ticks", "pos_outcomes", "dead_letters"];
         let mut create = scene.command(&["topics", "create"]);
         create.args(more).args(["--set", &format!("topics.partitions={partitions}")]);
         for topic in retention {
@@ -112,6 +114,7 @@ impl Scene {
             ("kafka.transactional_id_prefix", &self.group),
             ("topics.pos_events", &self.pos_events),
             ("topics.account_events", &self.account_events),
+            ("topics.ticks", &self.ticks),
             ("topics.pos_outcomes", &self.pos_outcomes),
             ("topics.dead_letters", &self.dead_letters),
             ("topics.journal", &self.journal),
@@ -182,10 +185,11 @@ impl Scene {
     }
 
     /// Its topics.
-    pub fn topics(&self) -> [&str; 6] {
+    pub fn topics(&self) -> [&str; 7] {
         [
             &self.pos_events,
             &self.account_events,
+            &self.ticks,
             &self.pos_outcomes,
             &self.dead_letters,
             &self.journal,

@@ -39,7 +39,7 @@ pub fn engine<S: AsRef<str>>(sets: &[S]) -> Arc<Engine> {
 /// Options of a partition whose checkpoint rotation goes on by one account per two records, as is the default.
 pub fn options() -> PartitionOptions {
     PartitionOptions {
-        topics: ["pos.events".to_owned(), "account.events".to_owned()],
+        topics: ["pos.events", "account.events", "tillgate.ticks"].map(str::to_owned),
         encoding: OutcomeEncoding::Json,
         checkpoint_events_per_account: 2,
         rotation_events_min: 100_000,

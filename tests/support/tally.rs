@@ -2,6 +2,7 @@
 //! of all that came. Nothing of the program knows it.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use tillgate::{
     codec::journal::{JournalFault, Reader, Writer},
@@ -25,7 +26,40 @@ pub static FLOW: Flow = Flow {
     entries: "shops",
     inputs: &["sales", "rates", "closings"],
     outputs: &["tallies", "echoes"],
+    ticks: None,
 };
+/// The same as an earlier release knew it: before there were closings.
+pub static EARLIER: Flow = Flow {
+    name: FLOW.name,
+    key: FLOW.key,
+    entries: FLOW.entries,
+    inputs: &["sales", "rates"],
+    outputs: FLOW.outputs,
+    ticks: None,
+};
+
+/// Which release decides.
+pub trait Release: std::fmt::Debug + Send + Sync + 'static {
+    /// The flow as it knows it.
+    const FLOW: &'static Flow;
+}
+
+/// This one.
+#[derive(Debug, Default)]
+pub struct Now;
+
+impl Release for Now {
+    const FLOW: &'static Flow = &FLOW;
+}
+
+/// An earlier one, which knows two inputs.
+#[derive(Debug, Default)]
+pub struct Earlier;
+
+impl Release for Earlier {
+    const FLOW: &'static Flow = &EARLIER;
+}
+
 /// Places of inputs and outputs.
 pub const SALES: usize = 0;
 pub const TALLIES: usize = 0;
@@ -45,8 +79,35 @@ pub fn topics(prefix: &str) -> FlowTopics {
     }
 }
 
+/// Its topics as the earlier release knows them.
+pub fn earlier_topics(prefix: &str) -> FlowTopics {
+    let FlowTopics { mut inputs, outputs, dead_letters, journal, .. } = topics(prefix);
+    inputs.truncate(EARLIER.inputs.len());
+    FlowTopics { flow: &EARLIER, inputs, outputs, dead_letters, journal }
+}
+
 /// What makes its units.
 pub struct Setup(pub PartitionSettings);
+
+/// The same of the earlier release.
+pub struct EarlierSetup(pub PartitionSettings);
+
+impl Blueprint for EarlierSetup {
+    type Model = Tally<Earlier>;
+    type Surroundings = Nothing;
+
+    fn model(&self) -> Tally<Earlier> {
+        Tally::default()
+    }
+
+    fn settings(&self) -> PartitionSettings {
+        self.0
+    }
+
+    fn surroundings(&self) -> Nothing {
+        Nothing
+    }
+}
 
 /// Settings under which journals turn over often.
 pub fn settings(partitions: u32) -> PartitionSettings {
@@ -83,23 +144,30 @@ impl Blueprint for Setup {
 /// It takes nothing from outside.
 pub struct Nothing;
 
-impl Surroundings<Tally> for Nothing {
+impl<R: Release> Surroundings<Tally<R>> for Nothing {
     fn with<T>(&mut self, _after_a_wait: bool, decide: impl FnOnce(()) -> T) -> T {
         decide(())
     }
 }
 
 /// Decides: a value that begins with "ok" counts.
-#[derive(Debug, Default)]
-pub struct Tally {
+#[derive(Debug)]
+pub struct Tally<R = Now> {
     text: String,
+    release: PhantomData<R>,
+}
+
+impl<R> Default for Tally<R> {
+    fn default() -> Self {
+        Self { text: String::new(), release: PhantomData }
+    }
 }
 
 /// What a message says, for whoever takes it apart.
 pub struct Said;
 
-impl Model for Tally {
-    const FLOW: &'static Flow = &FLOW;
+impl<R: Release> Model for Tally<R> {
+    const FLOW: &'static Flow = R::FLOW;
     type State = Shops;
     type Outside<'a> = ();
     type Decided<'a> = Said;
@@ -264,6 +332,11 @@ impl State for Shops {
     fn advance(&mut self, time: Micros) {
         self.touch();
         self.stream_time = self.stream_time.max(time);
+    }
+
+    fn set_time(&mut self, time: Micros) {
+        self.touch();
+        self.stream_time = time;
     }
 
     fn entries(&self) -> usize {

@@ -40,7 +40,7 @@ const PARTITIONS: u32 = 8;
 const SMALL: [&str; 3] = [
     "journal.checkpoint_events_per_account=1",
     "journal.rotation_events_min=2000",
-    "journal.record_bytes_max=256KiB",
+    "journal.record_bytes_max=400KiB",
 ];
 
 #[test]

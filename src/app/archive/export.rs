@@ -104,9 +104,13 @@ fn look(
     args: &ExportArgs,
     isolation: Isolation,
 ) -> Result<Found, AppError> {
-    let names = in_order(&settings.topics, &args.topic);
+    let mut names = in_order(&settings.topics, &args.topic);
     rights::verify(cluster, settings, Task::Export(&names))?;
     let there = cluster.admin().topics(&names, false)?;
+    if args.topic.is_empty() {
+        // A cluster that was set up before there were ticks may have none.
+        names.retain(|name| *name != settings.topics.pos_ticks() || there.contains_key(*name));
+    }
     let missing: Vec<&str> = names.iter().copied().filter(|name| !there.contains_key(*name)).collect();
     if !missing.is_empty() {
         let text = format!("there is no topic {}: name those that are there by --topic", missing.join(", "));
@@ -158,6 +162,7 @@ fn in_order<'a>(topics: &'a Topics, wanted: &'a [String]) -> Vec<&'a str> {
         topics.pos_outcomes(),
         topics.account_events(),
         topics.pos_events(),
+        topics.pos_ticks(),
     ];
     if wanted.is_empty() {
         return own.into();
@@ -271,6 +276,7 @@ mod tests {
             "pos.outcomes",
             "account.events",
             "pos.events",
+            "tillgate.ticks",
         ];
         assert_eq!(in_order(&topics, &[]), all);
         let wanted = ["pos.events", "pos.outcomes", "other", "pos.outcomes", "tillgate.journal"];

@@ -5,13 +5,13 @@
 //! positions again, the outcomes' end. What was visible before the journal's end was looked at must be in the journal;
 //! what the journal has must be visible up to the outcomes' end, once no transaction is open below it.
 
-use super::{Each, Recording};
+use super::{Each, Nothing, Recording};
 use crate::kafka::client::{self, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::port::{Positions, Unit};
 use crate::kafka::settings::Settings;
-use crate::pos::FLOW;
+use crate::pos::{FLOW, INPUTS};
 use crate::replay::{Kept, Recorded, ReplayError, Source};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,13 +24,15 @@ pub struct Cluster {
     client: Arc<client::Cluster>,
     settings: Arc<Settings>,
     input_partitions: u32,
+    /// How many partitions the topic of ticks has; 0 where it is not there: the cluster may be older than ticks are.
+    tick_partitions: usize,
     spans: Vec<Spans>,
 }
 
 /// How far the topics of one partition reached.
 struct Spans {
     partition: i32,
-    inputs: [Span; 2],
+    inputs: [Span; INPUTS],
     outcomes: Span,
     settled: i64,
     journal: Span,
@@ -47,7 +49,8 @@ impl Cluster {
         rights::verify(&cluster, &settings, Task::Replay)?;
         let names = &settings.topics;
         let wanted = [names.pos_events(), names.account_events(), names.pos_outcomes(), names.journal()];
-        let found = cluster.admin().topics(&wanted, false)?;
+        let looked_at = [&wanted[..], &[names.pos_ticks()]].concat();
+        let found = cluster.admin().topics(&looked_at, false)?;
         if let Some(missing) = wanted.iter().find(|name| !found.contains_key(**name)) {
             let text =
                 format!("there is no topic {missing}: a replay needs it, see the settings in [topics]");
@@ -65,7 +68,8 @@ impl Cluster {
         }
         let input_partitions = u32::try_from(count).unwrap_or(0);
         let spans = Vec::with_capacity(all.len());
-        let mut topics = Self { client: cluster, settings, input_partitions, spans };
+        let tick_partitions = found.get(names.pos_ticks()).map_or(0, |topic| topic.partitions);
+        let mut topics = Self { client: cluster, settings, input_partitions, tick_partitions, spans };
         for partition in all {
             let spans = topics.spans_of(partition)?;
             topics.spans.push(spans);
@@ -84,7 +88,12 @@ impl Cluster {
             let ends = self.client.ends(topic, partition)?;
             Ok::<_, Fault>(Span { topic: topic.to_owned(), partition, begin: ends.start, end: ends.stable })
         };
-        let inputs = [input(names.pos_events())?, input(names.account_events())?];
+        let ticks = if (0..self.tick_partitions).contains(&(partition as usize)) {
+            input(names.pos_ticks())?
+        } else {
+            Span { topic: names.pos_ticks().to_owned(), partition, begin: 0, end: 0 }
+        };
+        let inputs = [input(names.pos_events())?, input(names.account_events())?, ticks];
         Ok(Spans { partition, inputs, outcomes, settled, journal, group: [before, after] })
     }
 
@@ -166,13 +175,17 @@ impl Recording for Cluster {
         let starts = spans.inputs.each_ref().map(|span| span.begin);
         let mut journal = source(&self.client, spans.journal.clone())?;
         journal.start_over()?;
-        let open_inputs = move |positions: [i64; 2]| {
-            let [pos_events, account_events] = inputs;
+        let open_inputs = move |positions: [i64; INPUTS]| {
+            let [pos_events, account_events, ticks] = inputs;
             let from = |span: Span, position: i64| {
+                if span.end == 0 {
+                    return Ok(Box::new(Nothing) as Box<dyn Source>);
+                }
                 let begin = position.clamp(span.begin, span.end.max(span.begin));
                 source(&client, Span { begin, ..span })
             };
-            Ok([from(pos_events, positions[0])?, from(account_events, positions[1])?])
+            let [at_pos, at_account, at_ticks] = positions;
+            Ok([from(pos_events, at_pos)?, from(account_events, at_account)?, from(ticks, at_ticks)?])
         };
         Ok(Recorded {
             inputs: Box::new(open_inputs),

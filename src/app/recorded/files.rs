@@ -1,8 +1,9 @@
 //! An export of the topics (`tillgate topics export`) as a replay reads it.
 
-use super::{Each, Recording};
+use super::{Each, Nothing, Recording};
 use crate::archive::{Archive, ArchiveError, ArchivedPartition, PartitionReader};
 use crate::config::TopicSettings;
+use crate::pos::INPUTS;
 use crate::replay::{Kept, Recorded, ReplayError, Source};
 use std::path::Path;
 use std::sync::Arc;
@@ -66,7 +67,7 @@ impl Recording for Files {
     }
 
     fn input_offsets(&self) -> u64 {
-        let inputs = [&self.topics.pos_events, &self.topics.account_events];
+        let inputs = [&self.topics.pos_events, &self.topics.account_events, &self.topics.ticks];
         let entries =
             inputs.iter().flat_map(|topic| self.partitions.iter().map(|number| self.entry(topic, *number)));
         entries.flatten().map(|entry| entry.records).sum()
@@ -84,9 +85,14 @@ impl Recording for Files {
     }
 
     fn open(&self, partition: i32) -> Result<Recorded, ReplayError> {
-        let names = [&self.topics.pos_events, &self.topics.account_events];
-        let entries = [self.entry(names[0], partition)?.clone(), self.entry(names[1], partition)?.clone()];
-        for (name, entry) in names.iter().zip(&entries) {
+        let names = self.topics.pos_inputs();
+        let [pos_events, account_events, ticks] = &names;
+        // An export from before there were ticks has none.
+        let ticks = self.archive.topic(ticks).map(|_| self.entry(ticks, partition)).transpose()?;
+        let entries =
+            [Some(self.entry(pos_events, partition)?), Some(self.entry(account_events, partition)?), ticks];
+        let entries = entries.map(Option::<&ArchivedPartition>::cloned);
+        for (name, entry) in names.iter().zip(entries.iter().flatten()) {
             if let Some(offset) = entry.left_out.first() {
                 return Err(ReplayError::Recorded(format!(
                     "the export left out {} records of topic {name}, the first at offset {offset}: verify the cluster",
@@ -94,13 +100,14 @@ impl Recording for Files {
                 )));
             }
         }
-        let starts = entries.each_ref().map(|entry| entry.begin);
-        let (archive, names) = (Arc::clone(&self.archive), names.map(String::clone));
-        let open_inputs = move |positions: [i64; 2]| {
-            Ok([
-                source(&archive, &names[0], &entries[0], positions[0])?,
-                source(&archive, &names[1], &entries[1], positions[1])?,
-            ])
+        let starts = entries.each_ref().map(|entry| entry.as_ref().map_or(0, |entry| entry.begin));
+        let archive = Arc::clone(&self.archive);
+        let open_inputs = move |positions: [i64; INPUTS]| {
+            let open = |input: usize| match &entries[input] {
+                Some(entry) => source(&archive, &names[input], entry, positions[input]),
+                None => Ok(Box::new(Nothing) as Box<dyn Source>),
+            };
+            Ok([open(0)?, open(1)?, open(2)?])
         };
         let journal = self.archive.topic(&self.topics.journal);
         let empty = |topic| Ok::<_, ReplayError>(self.entry(topic, partition)?.records == 0);

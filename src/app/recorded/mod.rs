@@ -7,7 +7,7 @@ pub use cluster::Cluster;
 pub use files::Files;
 
 use crate::config::TopicSettings;
-use crate::replay::{Kept, Letters, Recorded, ReplayError, Rulebook};
+use crate::replay::{Kept, Letters, Recorded, ReplayError, Rulebook, Source};
 
 /// Takes a record and the partition it stands in.
 type Each<'e> = dyn FnMut(i32, &Kept) -> Result<(), ReplayError> + 'e;
@@ -36,6 +36,15 @@ pub trait Recording: Sync {
     fn open(&self, partition: i32) -> Result<Recorded, ReplayError>;
 }
 
+/// A topic of which nothing was recorded.
+struct Nothing;
+
+impl Source for Nothing {
+    fn next(&mut self, _record: &mut Kept) -> Result<bool, ReplayError> {
+        Ok(false)
+    }
+}
+
 /// The rulesets and their changes.
 ///
 /// # Errors
@@ -56,7 +65,7 @@ pub fn read_rulesets(
 /// # Errors
 /// As [`Recording::each_of`]; there are too many.
 pub fn read_letters(recording: &dyn Recording, topics: &TopicSettings) -> Result<Letters, ReplayError> {
-    let inputs = [topics.pos_events.clone(), topics.account_events.clone()];
+    let inputs = topics.pos_inputs();
     let (mut letters, wanted) = (Letters::default(), recording.partitions());
     recording.each_of(&topics.dead_letters, &mut |partition, record| {
         let added = letters.add(partition, record, &inputs, |source| wanted.contains(&source));

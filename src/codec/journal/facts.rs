@@ -1,26 +1,48 @@
 //! Facts as bytes: an account's number and what happened to it. A tag never changes its meaning.
 
 use super::bytes::{Reader, Writer};
-use super::{JournalFault, snapshot};
+use super::{JournalFault, old, snapshot};
 use crate::domain::enums::{CountryCode, Currency, EventType};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
-use crate::state::{Booking, Change, Fact, Patch, Standing};
+use crate::state::{
+    Attempt, Booking, Change, Fact, Facts, Keep, Mark, Memory, Patch, RememberedFact, Standing, Thing,
+};
 use std::borrow::Cow;
 
 const OPENED: u8 = 1;
-const EVALUATED: u8 = 2;
-const ANSWERED: u8 = 3;
+const OLD_EVALUATED: u8 = 2;
+const OLD_ANSWERED: u8 = 3;
 const BOOKED: u8 = 4;
-const HOLD_PLACED: u8 = 5;
+const OLD_HOLD_PLACED: u8 = 5;
 const HOLD_ENDED: u8 = 6;
-const ACCOUNT_EVENT_APPLIED: u8 = 7;
+const OLD_ACCOUNT_EVENT_APPLIED: u8 = 7;
 const PAID: u8 = 8;
 const CASH_ADVANCED: u8 = 9;
 const LIMIT_SET: u8 = 10;
-const STANDING_SET: u8 = 11;
+const OLD_STANDING_SET: u8 = 11;
 const FLAG_SET: u8 = 12;
-const PATCHED: u8 = 13;
+const OLD_PATCHED: u8 = 13;
+const EVALUATED: u8 = 14;
+const REMEMBERED: u8 = 15;
+const ATTEMPTED: u8 = 16;
+const REFUSED: u8 = 17;
+const ANSWERED: u8 = 18;
+const GAVE_BACK: u8 = 19;
+const TAKEN: u8 = 20;
+const GIVEN_BACK: u8 = 21;
+const HOLD_PLACED: u8 = 22;
+const HOLD_SHRUNK: u8 = 23;
+const HOLD_REPEATED: u8 = 24;
+const CURRENCY_SET: u8 = 25;
+const ACCOUNT_EVENT_APPLIED: u8 = 26;
+const PAID_SPLIT: u8 = 27;
+const PAYMENT_REVERSED: u8 = 28;
+const MARKED: u8 = 29;
+const STANDING_SET: u8 = 30;
+const RESERVED: u8 = 31;
+const HOLD_MOVED: u8 = 32;
+const PATCHED: u8 = 33;
 
 /// Appends the facts of one account.
 pub fn write_change(out: &mut Writer, change: &Change<'_>) {
@@ -49,7 +71,7 @@ pub fn read_change_into<'a>(input: &mut Reader<'a>, change: &mut Change<'a>) -> 
     change.account = Cow::Borrowed(input.text()?);
     change.facts.clear();
     for _ in 0..input.count()? {
-        change.facts.push(read_fact(input)?);
+        read_fact(input, &mut change.facts)?;
     }
     Ok(())
 }
@@ -57,15 +79,28 @@ pub fn read_change_into<'a>(input: &mut Reader<'a>, change: &mut Change<'a>) -> 
 fn write_fact(out: &mut Writer, fact: &Fact) {
     match fact {
         Fact::Opened { limit, currency, country } => {
-            out.byte(OPENED);
-            out.signed(limit.ten_thousandths());
+            write_amount(out, OPENED, *limit);
             snapshot::write_symbol(out, currency.map(Currency::index));
             snapshot::write_symbol(out, country.map(CountryCode::index));
         }
-        Fact::Evaluated { recent, keep_from } => {
-            out.byte(EVALUATED);
-            snapshot::write_recent(out, recent, Micros(0));
-            out.signed(recent.time.0 - keep_from.0);
+        Fact::Evaluated => out.byte(EVALUATED),
+        Fact::Remembered(remembered) => {
+            let RememberedFact { event, keep } = &**remembered;
+            out.byte(REMEMBERED);
+            snapshot::write_memory(out, &Memory::from_iter([event]));
+            out.signed(event.seen.0.wrapping_sub(keep.all_from.0));
+            out.signed(keep.all_from.0.wrapping_sub(keep.originals_from.0));
+        }
+        Fact::Attempted { attempt, keep_from } => {
+            out.byte(ATTEMPTED);
+            snapshot::write_attempt(out, attempt);
+            out.signed(attempt.seen.0.wrapping_sub(keep_from.0));
+        }
+        Fact::Refused { refused, keep_from, most } => {
+            out.byte(REFUSED);
+            snapshot::write_refused(out, refused);
+            out.signed(refused.event.seen.0.wrapping_sub(keep_from.0));
+            out.unsigned(*most as u64);
         }
         Fact::Answered(answer) => {
             out.byte(ANSWERED);
@@ -76,25 +111,78 @@ fn write_fact(out: &mut Writer, fact: &Fact) {
             out.byte(booking.event_type as u8);
             out.signed(booking.amount.ten_thousandths());
         }
+        Fact::GaveBack { amount, fees } => write_amounts(out, GAVE_BACK, *amount, *fees),
+        Fact::Taken(taking) => {
+            out.byte(TAKEN);
+            snapshot::write_taking(out, taking);
+        }
+        Fact::GivenBack(taking) => {
+            out.byte(GIVEN_BACK);
+            snapshot::write_taking(out, taking);
+        }
+        _ => write_hold_fact(out, fact),
+    }
+}
+
+/// Of holds.
+fn write_hold_fact(out: &mut Writer, fact: &Fact) {
+    match fact {
+        Fact::Reserved { transaction_id, of_sums } => {
+            out.byte(RESERVED);
+            out.wide(transaction_id.0);
+            snapshot::write_correctable(out, of_sums);
+        }
         Fact::HoldPlaced(hold) => {
             out.byte(HOLD_PLACED);
             snapshot::write_hold(out, hold);
+        }
+        Fact::HoldShrunk { transaction_id, by } => {
+            out.byte(HOLD_SHRUNK);
+            out.wide(transaction_id.0);
+            out.signed(by.ten_thousandths());
+        }
+        Fact::HoldRepeated { transaction_id, repeat } => {
+            out.byte(HOLD_REPEATED);
+            out.wide(transaction_id.0);
+            out.wide(repeat.0);
+        }
+        Fact::HoldMoved { transaction_id, expires } => {
+            out.byte(HOLD_MOVED);
+            out.wide(transaction_id.0);
+            out.signed(expires.0);
         }
         Fact::HoldEnded { transaction_id, granted } => {
             out.byte(HOLD_ENDED);
             out.wide(transaction_id.0);
             out.byte((*granted).into());
         }
-        Fact::AccountEventApplied { id } => {
+        _ => write_account_fact(out, fact),
+    }
+}
+
+/// Of the account's standing, and of what the account system told.
+fn write_account_fact(out: &mut Writer, fact: &Fact) {
+    match fact {
+        Fact::CurrencySet(currency) => {
+            out.byte(CURRENCY_SET);
+            snapshot::write_symbol(out, currency.map(Currency::index));
+        }
+        Fact::AccountEventApplied { event, keep_from } => {
             out.byte(ACCOUNT_EVENT_APPLIED);
-            out.long(*id);
+            snapshot::write_applied(out, &[*event].iter().collect());
+            out.signed(event.seen.0.wrapping_sub(keep_from.0));
         }
         Fact::Paid(amount) => write_amount(out, PAID, *amount),
+        Fact::PaidSplit { amount, fees } => write_amounts(out, PAID_SPLIT, *amount, *fees),
+        Fact::PaymentReversed(id) => {
+            out.byte(PAYMENT_REVERSED);
+            out.long(*id);
+        }
         Fact::CashAdvanced(amount) => write_amount(out, CASH_ADVANCED, *amount),
         Fact::LimitSet(amount) => write_amount(out, LIMIT_SET, *amount),
         Fact::StandingSet { bit, on } => {
             out.byte(STANDING_SET);
-            out.byte(bit.0);
+            out.unsigned(bit.0.into());
             out.byte((*on).into());
         }
         Fact::FlagSet { name, on } => {
@@ -103,10 +191,21 @@ fn write_fact(out: &mut Writer, fact: &Fact) {
             out.byte((*on).into());
         }
         Fact::Patched(patch) => {
-            out.byte(PATCHED);
+            out.byte(if patch.old_hashes { OLD_PATCHED } else { PATCHED });
             write_patch(out, patch);
         }
+        Fact::Marked(mark) => {
+            out.byte(MARKED);
+            out.unsigned(mark.thing.0);
+            out.signed(mark.created.0);
+        }
+        _ => unreachable!("written by those above"),
     }
+}
+
+fn write_amounts(out: &mut Writer, tag: u8, amount: Amount, fees: Amount) {
+    write_amount(out, tag, amount);
+    out.signed(fees.ten_thousandths());
 }
 
 fn write_amount(out: &mut Writer, tag: u8, amount: Amount) {
@@ -126,43 +225,111 @@ fn write_patch(out: &mut Writer, patch: &Patch) {
     }
 }
 
-fn read_fact(input: &mut Reader<'_>) -> Result<Fact, JournalFault> {
-    Ok(match input.byte()? {
+/// Adds the next fact; what an old one stands for may be several.
+fn read_fact(input: &mut Reader<'_>, facts: &mut Facts) -> Result<(), JournalFault> {
+    let fact = match input.byte()? {
         OPENED => Fact::Opened {
             limit: snapshot::read_amount(input)?,
             currency: snapshot::read_symbol(input, Currency::ALL)?,
             country: snapshot::read_symbol(input, CountryCode::ALL)?,
         },
-        EVALUATED => {
-            let recent = snapshot::read_recent(input, Micros(0))?;
-            let keep_from = Micros(recent.time.0.wrapping_sub(input.signed()?));
-            Fact::Evaluated { recent, keep_from }
+        OLD_EVALUATED => return old::read_evaluated(input, facts),
+        EVALUATED => Fact::Evaluated,
+        REMEMBERED => {
+            let memory = snapshot::read_memory(input)?;
+            let event = memory.iter().next().ok_or(JournalFault::Damaged("no event is remembered"))?;
+            let all_from = before(event.seen, input)?;
+            let originals_from = before(all_from, input)?;
+            Fact::Remembered(Box::new(RememberedFact { event, keep: Keep { all_from, originals_from } }))
         }
+        ATTEMPTED => {
+            let attempt: Attempt = snapshot::read_attempt(input)?;
+            Fact::Attempted { attempt, keep_from: before(attempt.seen, input)? }
+        }
+        REFUSED => {
+            let refused = Box::new(snapshot::read_refused(input)?);
+            let keep_from = before(refused.event.seen, input)?;
+            Fact::Refused {
+                refused,
+                keep_from,
+                most: usize::try_from(input.unsigned()?).unwrap_or(usize::MAX),
+            }
+        }
+        OLD_ANSWERED => Fact::Answered(Box::new(old::read_answer(input)?)),
         ANSWERED => Fact::Answered(Box::new(snapshot::read_answer(input)?)),
         BOOKED => Fact::Booked(Booking {
             event_type: snapshot::read_index(input, EventType::ALL)?,
             amount: snapshot::read_amount(input)?,
         }),
+        GAVE_BACK => {
+            Fact::GaveBack { amount: snapshot::read_amount(input)?, fees: snapshot::read_amount(input)? }
+        }
+        TAKEN => Fact::Taken(snapshot::read_taking(input)?),
+        GIVEN_BACK => Fact::GivenBack(snapshot::read_taking(input)?),
+        RESERVED => Fact::Reserved {
+            transaction_id: TransactionId(input.wide()?),
+            of_sums: snapshot::read_correctable(input)?,
+        },
+        OLD_HOLD_PLACED => Fact::HoldPlaced(Box::new(old::read_hold(input)?)),
         HOLD_PLACED => Fact::HoldPlaced(Box::new(snapshot::read_hold(input)?)),
+        HOLD_SHRUNK => Fact::HoldShrunk {
+            transaction_id: TransactionId(input.wide()?),
+            by: snapshot::read_amount(input)?,
+        },
+        HOLD_REPEATED => Fact::HoldRepeated {
+            transaction_id: TransactionId(input.wide()?),
+            repeat: TransactionId(input.wide()?),
+        },
+        tag => read_account_fact(tag, input)?,
+    };
+    facts.push(fact);
+    Ok(())
+}
+
+/// A fact of the account's standing, or of what the account system told.
+fn read_account_fact(tag: u8, input: &mut Reader<'_>) -> Result<Fact, JournalFault> {
+    Ok(match tag {
+        HOLD_MOVED => {
+            Fact::HoldMoved { transaction_id: TransactionId(input.wide()?), expires: Micros(input.signed()?) }
+        }
         HOLD_ENDED => {
             Fact::HoldEnded { transaction_id: TransactionId(input.wide()?), granted: input.byte()? != 0 }
         }
-        ACCOUNT_EVENT_APPLIED => Fact::AccountEventApplied { id: input.long()? },
+        CURRENCY_SET => Fact::CurrencySet(snapshot::read_symbol(input, Currency::ALL)?),
+        OLD_ACCOUNT_EVENT_APPLIED => old::applied(input.long()?),
+        ACCOUNT_EVENT_APPLIED => {
+            let events = snapshot::read_applied(input)?;
+            let event = events.iter().next().ok_or(JournalFault::Damaged("no account event was applied"))?;
+            Fact::AccountEventApplied { event, keep_from: before(event.seen, input)? }
+        }
         PAID => Fact::Paid(snapshot::read_amount(input)?),
+        PAID_SPLIT => {
+            Fact::PaidSplit { amount: snapshot::read_amount(input)?, fees: snapshot::read_amount(input)? }
+        }
+        PAYMENT_REVERSED => Fact::PaymentReversed(input.long()?),
         CASH_ADVANCED => Fact::CashAdvanced(snapshot::read_amount(input)?),
         LIMIT_SET => Fact::LimitSet(snapshot::read_amount(input)?),
-        STANDING_SET => Fact::StandingSet { bit: Standing(input.byte()?), on: input.byte()? != 0 },
+        OLD_STANDING_SET => Fact::StandingSet { bit: Standing(input.byte()?.into()), on: input.byte()? != 0 },
+        STANDING_SET => Fact::StandingSet { bit: snapshot::read_standing(input)?, on: input.byte()? != 0 },
         FLAG_SET => Fact::FlagSet { name: input.text()?.into(), on: input.byte()? != 0 },
-        PATCHED => Fact::Patched(Box::new(read_patch(input)?)),
+        OLD_PATCHED => Fact::Patched(Box::new(read_patch(input, true)?)),
+        PATCHED => Fact::Patched(Box::new(read_patch(input, false)?)),
+        MARKED => Fact::Marked(Mark { thing: Thing(input.unsigned()?), created: Micros(input.signed()?) }),
         _ => return Err(JournalFault::Damaged("an unknown fact")),
     })
 }
 
-fn read_patch(input: &mut Reader<'_>) -> Result<Patch, JournalFault> {
+/// A time, by how long it lies before another.
+fn before(time: Micros, input: &mut Reader<'_>) -> Result<Micros, JournalFault> {
+    Ok(Micros(time.0.wrapping_sub(input.signed()?)))
+}
+
+fn read_patch(input: &mut Reader<'_>, old_hashes: bool) -> Result<Patch, JournalFault> {
     let mut patch = Patch {
         party_id: input.optional_text()?.map(Box::from),
         currency: snapshot::read_symbol(input, Currency::ALL)?,
         country: snapshot::read_symbol(input, CountryCode::ALL)?,
+        old_hashes,
         ..Patch::default()
     };
     for chips in [&mut patch.chips, &mut patch.blocked_chips] {

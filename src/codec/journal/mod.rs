@@ -4,12 +4,14 @@
 //! of the batch, and a checkpoint slice: the next entries of the rotation as a whole. What changes and entries are is the
 //! flow's: `facts` and `snapshot` are those of POS events.
 //!
-//! Version 3 is written; whatever was written stays readable. Version 2 knew one flow, of two inputs, and kept messages
-//! by the number of their check; version 1 neither ruleset nor number of partitions nor `resets`.
+//! Version 4 is written; whatever was written stays readable (`old`). Version 3 kept less of an event, and did not know when
+//! a unit's last record was appended; version 2 knew one flow, of two inputs, and kept messages by the number of their
+//! check; version 1 neither ruleset nor number of partitions nor `resets`.
 
 mod bytes;
 mod facts;
 mod numbered;
+mod old;
 mod snapshot;
 
 pub use bytes::{Reader, Writer};
@@ -21,7 +23,7 @@ use crate::domain::flow::Positions;
 use crate::domain::partitioner::Partitioner;
 
 /// The version that is written.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 /// The flow of versions 1 and 2, and how many inputs it has.
 pub const FIRST_FLOW: &str = "pos";
 const FIRST_FLOW_INPUTS: usize = 2;
@@ -68,6 +70,9 @@ pub struct Head {
     pub stream_time: Micros,
     /// Next offset per input, in the flow's order; none where nothing was ever read.
     pub positions: Positions,
+    /// When the last record read was appended, by its broker's time in milliseconds; none where that is not known
+    /// (version 3 and before).
+    pub appended: Option<i64>,
     /// Input records that the transaction consumed.
     pub consumed: u64,
     /// Answers that the transaction published.
@@ -112,6 +117,7 @@ pub fn write_record(head: &Head, changes: (usize, &[u8]), entries: (usize, &[u8]
     for position in head.positions.iter() {
         out.signed(position.unwrap_or(-1));
     }
+    out.signed(head.appended.unwrap_or(-1));
     out.unsigned(head.consumed);
     out.unsigned(head.outcomes);
     out.unsigned(head.rotation);
@@ -158,6 +164,9 @@ pub fn read_record(bytes: &[u8]) -> Result<Record<'_>, JournalFault> {
     let inputs = if version >= 3 { input.count()? } else { FIRST_FLOW_INPUTS };
     let mut position = || Ok(Some(input.signed()?).filter(|offset| *offset >= 0));
     head.positions = (0..inputs).map(|_| position()).collect::<Result<_, JournalFault>>()?;
+    if version >= 4 {
+        head.appended = Some(input.signed()?).filter(|millis| *millis >= 0);
+    }
     head.consumed = input.unsigned()?;
     head.outcomes = input.unsigned()?;
     head.rotation = input.unsigned()?;

@@ -1,39 +1,30 @@
-//! Full account states as bytes, and the pieces that facts share with them.
+//! Full account states as bytes, and the pieces that facts share with them, as version 4 has them.
 
 use super::bytes::{Reader, Writer};
-use super::{JournalFault, numbered};
+use super::{JournalFault, old};
 use crate::domain::code::Code;
 use crate::domain::enums::{CountryCode, Currency, EventType, Language};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
-use crate::state::{Account, Answer, Hold, MasterData, Rare, Recent, RecentFlags, Standing, StoredMessage};
+use crate::state::{
+    Account, Answer, AnswerOf, AppliedEvents, Attempt, Correctable, Forgot, Hold, Mark, MasterData, Memory,
+    Place, Rare, Refused, Standing, StoredMessage, Taking, Thing,
+};
 use smallvec::SmallVec;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Appends an account's full state.
 pub fn write_account(out: &mut Writer, account: &Account) {
     out.text(&account.number);
-    for amount in [
-        account.balance,
-        account.fees,
-        account.limit,
-        account.held(),
-        account.purchases_correctable,
-        account.withdrawals_correctable,
-    ] {
+    for amount in [account.balance, account.fees, account.limit] {
         out.signed(amount.ten_thousandths());
     }
+    write_correctable(out, &account.correctable);
     out.signed(account.revision);
-    out.byte(account.standing.0);
+    out.unsigned(account.standing.0.into());
     write_symbol(out, account.currency.map(Currency::index));
     write_symbol(out, account.country.map(CountryCode::index));
-    out.unsigned(account.recent.len() as u64);
-    let mut before = Micros(0);
-    for recent in &account.recent {
-        write_recent(out, recent, before);
-        before = recent.time;
-    }
+    write_memory(out, &account.recent);
     out.byte(account.master_data.is_some().into());
     if let Some(master_data) = &account.master_data {
         write_master_data(out, master_data);
@@ -49,31 +40,19 @@ pub fn write_account(out: &mut Writer, account: &Account) {
 /// # Errors
 /// [`JournalFault`] where the bytes are damaged.
 pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
+    if input.version() < 4 {
+        return old::read_account(input);
+    }
     let mut account = Account::opened(input.text()?, Amount::ZERO, None, None);
-    // Follows from the holds.
-    let mut held = Amount::ZERO;
-    for amount in [
-        &mut account.balance,
-        &mut account.fees,
-        &mut account.limit,
-        &mut held,
-        &mut account.purchases_correctable,
-        &mut account.withdrawals_correctable,
-    ] {
+    for amount in [&mut account.balance, &mut account.fees, &mut account.limit] {
         *amount = read_amount(input)?;
     }
+    account.correctable = read_correctable(input)?;
     account.revision = input.signed()?;
-    account.standing = Standing(input.byte()?);
+    account.standing = read_standing(input)?;
     account.currency = read_symbol(input, Currency::ALL)?;
     account.country = read_symbol(input, CountryCode::ALL)?;
-    let count = input.count()?;
-    account.recent = VecDeque::with_capacity(count);
-    let mut before = Micros(0);
-    for _ in 0..count {
-        let recent = read_recent(input, before)?;
-        before = recent.time;
-        account.recent.push_back(recent);
-    }
+    account.recent = read_memory(input)?;
     if input.byte()? != 0 {
         account.master_data = Some(Arc::new(read_master_data(input)?));
     }
@@ -83,16 +62,36 @@ pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
     Ok(account)
 }
 
+pub(super) fn write_correctable(out: &mut Writer, correctable: &Correctable) {
+    for amount in [correctable.purchases, correctable.withdrawals, correctable.fees] {
+        out.signed(amount.ten_thousandths());
+    }
+}
+
+pub(super) fn read_correctable(input: &mut Reader<'_>) -> Result<Correctable, JournalFault> {
+    Ok(Correctable {
+        purchases: read_amount(input)?,
+        withdrawals: read_amount(input)?,
+        fees: read_amount(input)?,
+    })
+}
+
 fn write_master_data(out: &mut Writer, master_data: &MasterData) {
     write_hashes(out, master_data.chips());
     write_hashes(out, master_data.blocked_chips());
-    write_hashes(out, master_data.event_ids());
+    out.byte(master_data.old_hashes.into());
+    write_applied(out, &master_data.events);
+    out.unsigned(master_data.marks.len() as u64);
+    for mark in &master_data.marks {
+        out.unsigned(mark.thing.0);
+        out.signed(mark.created.0);
+    }
     out.optional_text(master_data.party_id.as_deref());
 }
 
 fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> {
     let mut hashes = SmallVec::new();
-    let mut ends = [0; 3];
+    let mut ends = [0; 2];
     for end in &mut ends {
         let count = input.count()?;
         hashes.reserve_exact(count);
@@ -101,22 +100,38 @@ fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> 
         }
         *end = hashes.len();
     }
-    let party_id = input.optional_text()?.map(Box::from);
-    Ok(MasterData::new(hashes, [ends[0], ends[1]], party_id))
+    let mut master_data = MasterData::new(hashes, ends[0]);
+    master_data.old_hashes = input.byte()? != 0;
+    master_data.events = read_applied(input)?;
+    let marks = input.count()?;
+    master_data.marks.reserve_exact(marks);
+    for _ in 0..marks {
+        let mark = Mark { thing: Thing(input.unsigned()?), created: Micros(input.signed()?) };
+        master_data.marks.push(mark);
+    }
+    master_data.party_id = input.optional_text()?.map(Box::from);
+    Ok(master_data)
 }
 
 fn write_rare(out: &mut Writer, rare: &Rare) {
     out.unsigned(rare.holds.len() as u64);
-    for hold in &rare.holds {
-        write_hold(out, hold);
-    }
+    rare.holds.iter().for_each(|hold| write_hold(out, hold));
     out.unsigned(rare.flags.len() as u64);
-    for flag in &rare.flags {
-        out.text(flag);
-    }
+    rare.flags.iter().for_each(|flag| out.text(flag));
     out.unsigned(rare.answers.len() as u64);
-    for answer in &rare.answers {
-        write_answer(out, answer);
+    rare.answers.iter().for_each(|answer| write_answer(out, answer));
+    write_memory(out, &rare.originals);
+    write_memory(out, &rare.book_keeping);
+    out.unsigned(rare.refused.len() as u64);
+    rare.refused.iter().for_each(|refused| write_refused(out, refused));
+    out.unsigned(rare.attempts.len() as u64);
+    rare.attempts.iter().for_each(|attempt| write_attempt(out, attempt));
+    let Forgot { events, attempts, account_events } = rare.forgot;
+    for time in [events, attempts, account_events] {
+        out.byte(time.is_some().into());
+        if let Some(time) = time {
+            out.signed(time.0);
+        }
     }
 }
 
@@ -131,90 +146,196 @@ fn read_rare(input: &mut Reader<'_>) -> Result<Rare, JournalFault> {
     for _ in 0..input.count()? {
         rare.answers.push_back(read_answer(input)?);
     }
+    rare.originals = read_memory(input)?;
+    rare.book_keeping = read_memory(input)?;
+    for _ in 0..input.count()? {
+        rare.refused.push_back(read_refused(input)?);
+    }
+    for _ in 0..input.count()? {
+        rare.attempts.push_back(read_attempt(input)?);
+    }
+    let mut time = || (input.byte()? != 0).then(|| input.signed().map(Micros)).transpose();
+    rare.forgot = Forgot { events: time()?, attempts: time()?, account_events: time()? };
     Ok(rare)
 }
 
-/// One remembered event; its time as the distance to the one `before`.
-pub(super) fn write_recent(out: &mut Writer, recent: &Recent, before: Micros) {
-    out.signed(recent.time.0.wrapping_sub(before.0));
-    out.signed(recent.amount.ten_thousandths());
-    out.long(recent.id);
-    out.word(recent.content);
-    out.word(recent.terminal);
-    out.word(recent.chip);
-    out.word(recent.flags.0);
+/// Remembered events, packed as they are in memory.
+pub(super) fn write_memory(out: &mut Writer, memory: &Memory) {
+    out.unsigned(memory.bytes().len() as u64);
+    out.0.extend_from_slice(memory.bytes());
 }
 
-pub(super) fn read_recent(input: &mut Reader<'_>, before: Micros) -> Result<Recent, JournalFault> {
-    Ok(Recent {
-        time: Micros(before.0.wrapping_add(input.signed()?)),
+pub(super) fn read_memory(input: &mut Reader<'_>) -> Result<Memory, JournalFault> {
+    let length = input.count()?;
+    Memory::of_bytes(input.take(length)?).ok_or(JournalFault::Damaged("remembered events do not unpack"))
+}
+
+pub(super) fn write_applied(out: &mut Writer, events: &AppliedEvents) {
+    out.unsigned(events.bytes().len() as u64);
+    out.0.extend_from_slice(events.bytes());
+}
+
+pub(super) fn read_applied(input: &mut Reader<'_>) -> Result<AppliedEvents, JournalFault> {
+    let length = input.count()?;
+    AppliedEvents::of_bytes(input.take(length)?)
+        .ok_or(JournalFault::Damaged("applied account events do not unpack"))
+}
+
+pub(super) fn write_attempt(out: &mut Writer, attempt: &Attempt) {
+    out.signed(attempt.time.0);
+    out.signed(attempt.seen.0.wrapping_sub(attempt.time.0));
+    out.signed(attempt.amount.ten_thousandths());
+    out.long(attempt.terminal);
+    out.long(attempt.chip);
+    out.byte(attempt.currency as u8);
+}
+
+pub(super) fn read_attempt(input: &mut Reader<'_>) -> Result<Attempt, JournalFault> {
+    let time = input.signed()?;
+    Ok(Attempt {
+        time: Micros(time),
+        seen: Micros(time.wrapping_add(input.signed()?)),
         amount: read_amount(input)?,
-        id: input.long()?,
-        content: input.word()?,
-        terminal: input.word()?,
-        chip: input.word()?,
-        flags: RecentFlags(input.word()?),
+        terminal: input.long()?,
+        chip: input.long()?,
+        currency: read_index(input, Currency::ALL)?,
+    })
+}
+
+pub(super) fn write_refused(out: &mut Writer, refused: &Refused) {
+    write_memory(out, &Memory::from_iter([&refused.event]));
+    write_messages(out, &refused.messages);
+}
+
+pub(super) fn read_refused(input: &mut Reader<'_>) -> Result<Refused, JournalFault> {
+    let event = read_memory(input)?.iter().next();
+    let event = event.ok_or(JournalFault::Damaged("a refused event is missing"))?;
+    Ok(Refused { event, messages: read_messages(input)? })
+}
+
+pub(super) fn write_place(out: &mut Writer, place: Place) {
+    out.signed(place.partition.into());
+    out.signed(place.offset);
+}
+
+pub(super) fn read_place(input: &mut Reader<'_>) -> Result<Place, JournalFault> {
+    let partition = i32::try_from(input.signed()?);
+    let partition = partition.map_err(|_| JournalFault::Damaged("a partition number is too large"))?;
+    Ok(Place { partition, offset: input.signed()? })
+}
+
+pub(super) fn write_taking(out: &mut Writer, taking: &Taking) {
+    out.byte(u8::from(taking.original.is_some()) | u8::from(taking.corrects.is_some()) << 1);
+    if let Some(place) = taking.original {
+        write_place(out, place);
+    }
+    if let Some(id) = taking.corrects {
+        out.wide(id.0);
+    }
+    out.signed(taking.amount.ten_thousandths());
+    write_correctable(out, &taking.of_sums);
+}
+
+pub(super) fn read_taking(input: &mut Reader<'_>) -> Result<Taking, JournalFault> {
+    let there = input.byte()?;
+    Ok(Taking {
+        original: (there & 1 != 0).then(|| read_place(input)).transpose()?,
+        corrects: (there & 2 != 0).then(|| input.wide()).transpose()?.map(TransactionId),
+        amount: read_amount(input)?,
+        of_sums: read_correctable(input)?,
     })
 }
 
 pub(super) fn write_hold(out: &mut Writer, hold: &Hold) {
     out.wide(hold.transaction_id.0);
+    write_place(out, hold.place);
     out.optional_text(hold.account_transaction_id.as_deref());
     out.byte(hold.event_type as u8);
     out.signed(hold.event_time.0);
     out.byte(hold.currency as u8);
+    out.byte(hold.country as u8);
     out.byte(hold.language as u8);
     out.signed(hold.held.ten_thousandths());
     out.signed(hold.posts.ten_thousandths());
+    out.byte(hold.taking.is_some().into());
+    if let Some(taking) = &hold.taking {
+        write_taking(out, taking);
+    }
     out.signed(hold.expires.0);
+    out.unsigned(hold.repeats.len() as u64);
+    hold.repeats.iter().for_each(|repeat| out.wide(repeat.0));
 }
 
 pub(super) fn read_hold(input: &mut Reader<'_>) -> Result<Hold, JournalFault> {
     Ok(Hold {
         transaction_id: TransactionId(input.wide()?),
+        place: read_place(input)?,
         account_transaction_id: input.optional_text()?.map(Box::from),
         event_type: read_index(input, EventType::ALL)?,
         event_time: Micros(input.signed()?),
         currency: read_index(input, Currency::ALL)?,
+        country: read_index(input, CountryCode::ALL)?,
         language: read_index(input, Language::ALL)?,
         held: read_amount(input)?,
         posts: read_amount(input)?,
+        taking: if input.byte()? != 0 { Some(read_taking(input)?) } else { None },
         expires: Micros(input.signed()?),
+        repeats: {
+            let count = input.count()?;
+            (0..count).map(|_| input.wide().map(TransactionId)).collect::<Result<_, _>>()?
+        },
     })
 }
 
 pub(super) fn write_answer(out: &mut Writer, answer: &Answer) {
-    out.long(answer.id);
-    out.unsigned(answer.messages.len() as u64);
-    for message in &answer.messages {
+    match answer.of {
+        AnswerOf::Place(place) => {
+            out.byte(0);
+            write_place(out, place);
+        }
+        AnswerOf::OldId(id) => {
+            out.byte(1);
+            out.long(id);
+        }
+    }
+    write_messages(out, &answer.messages);
+}
+
+pub(super) fn read_answer(input: &mut Reader<'_>) -> Result<Answer, JournalFault> {
+    let of = match input.byte()? {
+        0 => AnswerOf::Place(read_place(input)?),
+        1 => AnswerOf::OldId(input.long()?),
+        _ => return Err(JournalFault::Damaged("an answer is to nothing that is known")),
+    };
+    Ok(Answer { of, messages: read_messages(input)? })
+}
+
+fn write_messages(out: &mut Writer, messages: &[StoredMessage]) {
+    out.unsigned(messages.len() as u64);
+    for message in messages {
         out.text(message.code.as_str());
         out.byte(message.kind);
         out.byte(message.action);
-        out.text(&message.message);
         out.optional_text(message.field.as_deref());
     }
 }
 
-pub(super) fn read_answer(input: &mut Reader<'_>) -> Result<Answer, JournalFault> {
-    let mut answer = Answer { id: input.long()?, messages: Vec::new() };
-    for _ in 0..input.count()? {
-        answer.messages.push(StoredMessage {
-            code: read_code(input)?,
+fn read_messages(input: &mut Reader<'_>) -> Result<Box<[StoredMessage]>, JournalFault> {
+    let count = input.count()?;
+    let mut message = || {
+        Ok(StoredMessage {
+            code: Code::of(input.text()?),
             kind: input.byte()?,
             action: input.byte()?,
-            message: input.text()?.into(),
             field: input.optional_text()?.map(Box::from),
-        });
-    }
-    Ok(answer)
+        })
+    };
+    (0..count).map(|_| message()).collect()
 }
 
-fn read_code(input: &mut Reader<'_>) -> Result<Code, JournalFault> {
-    if input.version() >= 3 {
-        return input.text().map(Code::of);
-    }
-    let (check, place) = (input.byte()?, input.byte()?);
-    numbered::code(check, place).ok_or(JournalFault::Damaged("a message is of an unknown check"))
+pub(super) fn read_standing(input: &mut Reader<'_>) -> Result<Standing, JournalFault> {
+    let bits = u16::try_from(input.unsigned()?);
+    bits.map(Standing).map_err(|_| JournalFault::Damaged("unknown standing facts"))
 }
 
 pub(super) fn write_hashes(out: &mut Writer, hashes: &[u64]) {

@@ -7,6 +7,7 @@ mod account_event;
 mod outcome;
 mod peek;
 mod pos_event;
+mod readable;
 mod reader;
 mod write;
 
@@ -14,6 +15,7 @@ pub use account_event::{read_account_event, write_account_event};
 pub use outcome::write_outcome;
 pub use peek::{Peek, peek_account_event, peek_pos_event};
 pub use pos_event::{read_pos_event, write_pos_event};
+pub use readable::read_readable;
 
 use super::fault::{Fault, Read};
 use crate::domain::pos_event::Text;

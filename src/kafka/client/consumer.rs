@@ -14,7 +14,7 @@ use std::{
 };
 
 use rdkafka::{
-    ClientContext, Message, Offset, Statistics, TopicPartitionList,
+    ClientContext, Message, Offset, Statistics, Timestamp, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
@@ -277,6 +277,13 @@ impl InboundRecord for Lent<'_> {
 
     fn timestamp_millis(&self) -> i64 {
         of_message!(self.message, message => message.timestamp().to_millis().unwrap_or(-1))
+    }
+
+    fn appended_millis(&self) -> Option<i64> {
+        match of_message!(self.message, message => message.timestamp()) {
+            Timestamp::LogAppendTime(millis) => Some(millis),
+            Timestamp::CreateTime(_) | Timestamp::NotAvailable => None,
+        }
     }
 
     fn key(&self) -> Option<&[u8]> {

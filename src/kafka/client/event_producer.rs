@@ -1,5 +1,5 @@
-//! A plain idempotent producer, for generated load and for records that are imported: never for what tillgate decides,
-//! which is transactional.
+//! A plain idempotent producer, for generated load, for records that are imported, and for ticks: never for what tillgate
+//! decides, which is transactional.
 
 use std::{
     sync::{
@@ -134,6 +134,18 @@ impl EventProducer {
             record.headers = Some(made);
         }
         self.queue(record)
+    }
+
+    /// Queues a record for a partition, whose number is its key, at the broker's time or now; first looks at what came back
+    /// of earlier ones. Waits while the queue is full.
+    ///
+    /// # Errors
+    /// The record cannot be queued, or an earlier one did not arrive.
+    pub fn send_to(&mut self, topic: &str, partition: i32, value: &[u8]) -> Result<(), Fault> {
+        self.base.poll(Duration::ZERO);
+        self.failure()?;
+        let key = partition.to_string();
+        self.queue(BaseRecord::to(topic).partition(partition).key(key.as_bytes()).payload(value))
     }
 
     fn queue(&mut self, mut record: BaseRecord<'_, [u8], [u8]>) -> Result<(), Fault> {

@@ -63,6 +63,8 @@ pub struct Cluster {
     settings: Arc<Settings>,
     admin: Arc<Admin>,
     asker: OnceLock<Arc<Asker>>,
+    /// Writes ticks; made with the first one.
+    ticks: Mutex<Option<EventProducer>>,
     /// When the end of a journal was last asked for in vain.
     unanswered: Mutex<Option<Instant>>,
     begun: Instant,
@@ -92,6 +94,7 @@ impl Cluster {
             settings,
             admin,
             asker: OnceLock::new(),
+            ticks: Mutex::default(),
             unanswered: Mutex::default(),
             begun: clock::now(),
         })
@@ -221,6 +224,23 @@ impl Broker for Cluster {
                 }
             }),
         );
+    }
+
+    fn tick(&self, unit: Unit, value: &[u8]) -> Result<(), Fault> {
+        let Some(topic) = self.settings.topics.of(unit.flow).ticks() else { return Ok(()) };
+        let mut ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut producer = match ticks.take() {
+            Some(made) => made,
+            None => EventProducer::new(&self.settings)?,
+        };
+        // One that has failed may have failed for good: the next tick makes another.
+        producer.send_to(topic, unit.partition, value)?;
+        *ticks = Some(producer);
+        Ok(())
+    }
+
+    fn wall_millis(&self) -> i64 {
+        clock::wall_millis()
     }
 
     fn now(&self) -> Duration {

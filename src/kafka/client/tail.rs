@@ -43,10 +43,23 @@ impl Cluster {
     /// # Errors
     /// The journals cannot be read.
     pub fn last_journal_records(&self, flow: &Flow, partitions: u32) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        let all: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX)).collect();
+        self.last_records_of(flow, &all)
+    }
+
+    /// The same of one journal partition.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn last_journal_record(&self, unit: Unit) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.last_records_of(unit.flow, &[unit.partition])?.pop().flatten())
+    }
+
+    fn last_records_of(&self, flow: &Flow, partitions: &[i32]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
         let topic = &self.settings.topics.of(flow).journal;
         let consumer = open(config::journal_reader(&self.settings))?;
         let mut sought = Vec::new();
-        for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+        for &partition in partitions {
             let watermarks = consumer.fetch_watermarks(topic, partition, ASK_TIMEOUT);
             let (start, stable) = watermarks.map_err(|error| {
                 let fault = fault(Operation::Check, &error);
@@ -56,19 +69,18 @@ impl Cluster {
             sought.push(Sought { partition, start, stable, back: BACK });
         }
         let mut last: Vec<Option<Vec<u8>>> = vec![None; sought.len()];
+        let place_of = |partition: i32| partitions.iter().position(|known| *known == partition);
         sought.retain(|journal| journal.start < journal.stable);
         while !sought.is_empty() {
             let from = |journal: &Sought| (journal.stable - journal.back).max(journal.start);
             let starts = sought.iter().map(|journal| (journal.partition, from(journal)));
             read_to_ends(&consumer, topic, starts, &mut |partition, record| {
-                let place = usize::try_from(partition).ok().and_then(|place| last.get_mut(place));
-                if let Some(place) = place {
-                    *place = Some(record.to_vec());
+                if let Some(place) = place_of(partition) {
+                    last[place] = Some(record.to_vec());
                 }
             })?;
-            let found = |journal: &Sought| {
-                usize::try_from(journal.partition).is_ok_and(|place| last[place].is_some())
-            };
+            let found =
+                |journal: &Sought| place_of(journal.partition).is_some_and(|place| last[place].is_some());
             sought.retain(|journal| !found(journal) && from(journal) > journal.start);
             sought.iter_mut().for_each(|journal| journal.back = journal.back.saturating_mul(8));
         }

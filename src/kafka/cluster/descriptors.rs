@@ -15,8 +15,8 @@ const OF_WORKER_FOR_EACH_BROKER: usize = 5;
 /// Of a partition that is restored: a reader of its own.
 const OF_RESTORE: usize = 9;
 const OF_RESTORE_FOR_EACH_BROKER: usize = 2;
-/// Of what comes and goes: requests to the admin listener, files.
-const SPARE: usize = 16;
+/// Of what comes and goes: requests to the admin listener, files; and of the client that writes ticks, once there was one.
+const SPARE: usize = 24;
 
 /// How many descriptors a process needs, with as many partitions restored at once as there may be.
 #[must_use]

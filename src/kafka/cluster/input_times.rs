@@ -21,6 +21,12 @@ pub struct InputTimes {
 }
 
 impl InputTimes {
+    /// Whether it is an input of ticks.
+    #[must_use]
+    pub fn is_of_ticks(&self, settings: &Settings) -> bool {
+        settings.topics.flows.iter().any(|topics| topics.ticks() == Some(&self.topic))
+    }
+
     /// Whether senders say when it is.
     #[must_use]
     pub fn are_the_senders(&self) -> bool {

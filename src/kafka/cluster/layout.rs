@@ -164,8 +164,14 @@ mod tests {
     use super::*;
     use crate::domain::partitioner::Partitioner;
 
-    static FLOW: Flow =
-        Flow { name: "two", key: "key", entries: "keys", inputs: &["events", "rules"], outputs: &[] };
+    static FLOW: Flow = Flow {
+        name: "two",
+        key: "key",
+        entries: "keys",
+        inputs: &["events", "rules"],
+        outputs: &[],
+        ticks: None,
+    };
 
     fn layout(partitions: u32) -> Layout {
         Layout::new([(&FLOW, Division { partitioner: Partitioner::Murmur2, partitions })])

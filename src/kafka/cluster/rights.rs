@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, fmt};
 use super::super::{
     client::Cluster,
     failure::{Fault, FaultClass, Operation},
-    settings::Settings,
+    settings::{FlowTopics, Settings},
 };
 
 /// What a right is on.
@@ -127,6 +127,8 @@ pub enum Task<'a> {
     Replay,
     /// `load`; with the answers read.
     Load(bool),
+    /// `state set-time`
+    SetTime,
 }
 
 /// All that `task` needs.
@@ -135,6 +137,8 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
     use Right as R;
     let topics = &settings.topics;
     let inputs: Vec<&str> = topics.inputs().collect();
+    let of_others: Vec<&str> = topics.flows.iter().flat_map(FlowTopics::inputs_of_others).collect();
+    let ticks: Vec<&str> = topics.flows.iter().filter_map(FlowTopics::ticks).collect();
     let outputs: Vec<&str> = topics.flows.iter().flat_map(|of| &of.outputs).map(String::as_str).collect();
     let letters = topics.flows.iter().map(|of| of.dead_letters.as_str());
     let written: Vec<&str> =
@@ -152,7 +156,8 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
     let every = || inputs.iter().chain(&written).chain(&journal).copied().collect::<Vec<_>>();
     match task {
         Task::Run => {
-            on(&inputs, &[R::Read, R::DescribeConfigs]);
+            on(&of_others, &[R::Read, R::DescribeConfigs]);
+            on(&ticks, &[R::Read, R::Write, R::DescribeConfigs]);
             on(&written, &[R::Write, R::DescribeConfigs]);
             on(&journal, &[R::Read, R::Write, R::Delete, R::DescribeConfigs]);
             all.extend([
@@ -181,11 +186,16 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
             all.push(Needed { resource: group(), right: R::Describe });
         }
         Task::Load(answers) => {
-            on(&inputs, &[R::Write]);
+            on(&of_others, &[R::Write]);
             if answers {
-                on(&inputs[..1], &[R::Read]);
+                on(&of_others[..1], &[R::Read]);
                 on(&outputs, &[R::Read]);
             }
+        }
+        Task::SetTime => {
+            on(&ticks, &[R::Read, R::Write]);
+            on(&journal, &[R::Read]);
+            all.push(Needed { resource: group(), right: R::Describe });
         }
     }
     all

@@ -32,8 +32,15 @@ pub type Flows = Box<dyn FnOnce(&[u32]) -> Vec<Arc<dyn Deciders>> + Send>;
 
 /// What a start has come to.
 pub enum Start {
-    /// Workers may decide.
-    Ready(Cluster, Vec<Arc<dyn Deciders>>),
+    /// Workers may decide, and write ticks where that is of use.
+    Ready {
+        /// Whose topics.
+        cluster: Cluster,
+        /// Makes the states of units.
+        flows: Vec<Arc<dyn Deciders>>,
+        /// Whether ticks are written.
+        ticks: bool,
+    },
     /// It was asked to end before.
     Stopped,
 }
@@ -55,7 +62,7 @@ pub fn start(
     let started = steps.all(ruleset, flows);
     health.starting(None);
     match started {
-        Ok(flows) => Ok(Start::Ready(cluster, flows)),
+        Ok((flows, ticks)) => Ok(Start::Ready { cluster, flows, ticks }),
         Err(_) if stop.load(Ordering::Acquire) => Ok(Start::Stopped),
         Err(fault) => Err(fault),
     }
@@ -69,7 +76,7 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    fn all(&self, ruleset: &str, flows: Flows) -> Result<Vec<Arc<dyn Deciders>>, Fault> {
+    fn all(&self, ruleset: &str, flows: Flows) -> Result<(Vec<Arc<dyn Deciders>>, bool), Fault> {
         let Self { cluster, settings, .. } = self;
         let (admin, topics) = (cluster.admin(), &settings.topics);
         let connecting = format!("connecting to kafka.bootstrap_servers {}", settings.bootstrap_servers);
@@ -80,11 +87,17 @@ impl Steps<'_> {
         }
         let partitions = self.step(looking, || topics::verify(admin, settings))?;
         descriptors::verify(settings, brokers, partitions.iter().sum::<u32>() as usize)?;
+        // Nothing is known of the topics' times: those that ticks would have might be anything.
+        let mut ticks = settings.ticks && settings.check_topic_configs;
         if settings.check_topic_configs {
             self.step(looking, || brokers::verify(admin, settings))?;
             for times in self.step(looking, || input_times::look(admin, settings))? {
                 let level = if times.are_the_senders() { log::Level::Warn } else { log::Level::Info };
                 log::log!(level, "{times}");
+                if ticks && times.are_the_senders() && times.is_of_ticks(settings) {
+                    log::warn!("no ticks are written: {} does not have its brokers' times", times.topic);
+                    ticks = false;
+                }
             }
             for found in self.step(looking, || topics::remarks(admin, settings))? {
                 log::warn!("{found}");
@@ -98,7 +111,7 @@ impl Steps<'_> {
                 layout::verify(cluster, &**deciders, partitions)
             })?;
         }
-        Ok(flows)
+        Ok((flows, ticks))
     }
 
     /// Takes a step, again and again for as long as a broker that is away for a moment may take.

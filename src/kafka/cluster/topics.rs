@@ -452,9 +452,12 @@ mod tests {
         let letters = [(MAX_MESSAGE, "9000000")];
         let rulesets = [("cleanup.policy", "compact")];
         let own: [&[(&str, &str)]; 6] = [&inputs, &inputs, &[usual], &journal, &letters, &rulesets];
+        let mut topics: Vec<_> = partitions.into_iter().zip(own).collect();
+        // Ticks are as the first input is.
+        topics.insert(2, topics[0]);
         names(&settings)
             .into_iter()
-            .zip(partitions.into_iter().zip(own))
+            .zip(topics)
             .map(|(name, (count, own))| (name.to_owned(), topic(count, own)))
             .collect()
     }
@@ -480,7 +483,7 @@ mod tests {
         );
         check(&cluster([4, 4, 4, 2, 1, 1], "-1"), &["'tillgate.journal' has 2 partitions, fewer than the 4"]);
         check(&cluster([4, 4, 4, 4, 1, 1], "604800000"), &["retention.ms=604800000, it must be -1"]);
-        check(&BTreeMap::new(), &["missing"; 6]);
+        check(&BTreeMap::new(), &["missing"; 7]);
     }
 
     #[test]
@@ -540,14 +543,15 @@ mod tests {
             let due = rows.filter(|row| row.what == TIMESTAMP_TYPE && row.action != Action::Keep);
             due.map(|row| (row.topic, row.should, row.action)).collect()
         };
-        let of_both = |kind: &str, action| {
-            ["pos.events", "account.events"].map(|topic| (topic.to_owned(), kind.to_owned(), action)).to_vec()
+        let of_all = |kind: &str, action| {
+            let inputs = ["pos.events", "account.events", "tillgate.ticks"];
+            inputs.map(|topic| (topic.to_owned(), kind.to_owned(), action)).to_vec()
         };
         let (fresh, right) = (BTreeMap::new(), cluster([4, 4, 4, 4, 1, 1], "-1"));
-        assert_eq!(due(None, &fresh), of_both("LogAppendTime", Action::Create));
-        assert_eq!(due(Some(Times::Producer), &fresh), of_both("CreateTime", Action::Create));
+        assert_eq!(due(None, &fresh), of_all("LogAppendTime", Action::Create));
+        assert_eq!(due(Some(Times::Producer), &fresh), of_all("CreateTime", Action::Create));
         assert_eq!(due(None, &right), []);
-        assert_eq!(due(Some(Times::Broker), &right), of_both("LogAppendTime", Action::Alter));
+        assert_eq!(due(Some(Times::Broker), &right), of_all("LogAppendTime", Action::Alter));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Decided {
     pub behind: Vec<(Unit, PerInput<usize>)>,
     /// Units whose state must not be used again.
     pub broken: Vec<Unit>,
+    /// Units of which records were decided, and the broker's time of the last tick among them.
+    pub came: Vec<(Unit, Option<i64>)>,
     /// What it does to checkpoint rotations.
     pub rotations: Vec<RotationStep>,
     /// What fails if the batch does.
@@ -67,6 +69,8 @@ pub fn decide<B: Broker>(
         decider.batch_begins(now);
         let lane_end = decide_lane::<B>(decider, lane, &ended, records, &mut sink);
         let fault = sink.take_fault();
+        let ticked = lane.last_of(unit.flow.ticks).and_then(|last| records[last as usize].appended_millis());
+        decided.came.push((unit, ticked));
         decided.tried.push(Failed { unit, from, until: decider.positions() });
         match lane_end {
             LaneEnd::Done => {}

@@ -186,7 +186,7 @@ where
             *expected = Some(lent.offset() + 1);
             match decide_record(decider, lent, sink) {
                 Ok(()) if sink.fault.is_some() && !sink.looks_on => return LaneEnd::Done,
-                Ok(()) => {}
+                Ok(()) => decider.read_at(lent.appended_millis()),
                 Err(Interrupted::NeedsSchema) => {
                     // Those behind it are asked for too, or each would be waited for by itself.
                     order.for_each(|index| decider.expect(&in_record(&records[index as usize])));

@@ -29,6 +29,12 @@ impl Lane {
         Merged { lane: self, ended, time_of, heads }
     }
 
+    /// The last record of an input, if it has any.
+    #[must_use]
+    pub fn last_of(&self, input: Option<usize>) -> Option<u32> {
+        self.inputs.get(input?)?.last().copied()
+    }
+
     /// Which inputs have records in it.
     #[must_use]
     pub fn came(&self) -> PerInput<bool> {
@@ -149,10 +155,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    static TWO: Flow =
-        Flow { name: "two", key: "key", entries: "keys", inputs: &["events", "rules"], outputs: &[] };
-    static THREE: Flow =
-        Flow { name: "three", key: "key", entries: "keys", inputs: &["a", "b", "c"], outputs: &[] };
+    static TWO: Flow = Flow {
+        name: "two",
+        key: "key",
+        entries: "keys",
+        inputs: &["events", "rules"],
+        outputs: &[],
+        ticks: None,
+    };
+    static THREE: Flow = Flow {
+        name: "three",
+        key: "key",
+        entries: "keys",
+        inputs: &["a", "b", "c"],
+        outputs: &[],
+        ticks: None,
+    };
     const E: usize = 0;
     const R: usize = 1;
 

@@ -5,6 +5,7 @@
 //! worker from the journal.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -17,6 +18,8 @@ mod gather;
 mod lane;
 mod merge;
 mod slots;
+mod ticks;
+mod waiting;
 
 use self::{
     decide::{Decided, Held, decide, left},
@@ -31,7 +34,7 @@ use super::{
     health::{Health, WorkerHealth},
     held_back,
     misplaced::Warnings,
-    port::{Broker, GroupConsumer, InboundRecord, MessageLimits},
+    port::{Broker, GroupConsumer, InboundRecord, InputPartition, InputReach, MessageLimits},
     settings::{BatchLimits, Settings},
     suspect::{FAILURES_BEFORE_BLOCKED, Suspects},
     takeover::{restore::Restores, standby::Standby},
@@ -50,6 +53,8 @@ const IDLE: Duration = Duration::from_millis(20);
 const IDLE_FOR_SCHEMA: Duration = Duration::from_millis(1);
 /// How often gauges are written.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
+/// So many looks in a row, one whenever gauges are written, find a unit ours in part before that is told.
+const HALF_FOR: u32 = 60;
 /// Wait after an abort; it doubles with every further one up to the second.
 const ABORT_PAUSE_MIN: Duration = Duration::from_millis(10);
 const ABORT_PAUSE_MAX: Duration = Duration::from_secs(1);
@@ -207,7 +212,8 @@ impl<B: Broker> Worker<B> {
         let layout = &self.shared.layout;
         for flow in self.shared.flows.iter().map(|deciders| deciders.flow()) {
             let own = || records.iter().filter(|record| record.source().unit.flow == flow);
-            if !own().all(|record| layout.is_home(record.source().unit, record.key()))
+            let home = |at: InputPartition, key| at.is_of_ticks() || layout.is_home(at.unit, key);
+            if !own().all(|record| home(record.source(), record.key()))
                 && let Err(fault) = layout.look(flow, &*self.shared.broker, self.shared.broker.now())
             {
                 drop(records);
@@ -298,7 +304,8 @@ impl<B: Broker> Worker<B> {
             self.shared.health.trouble(self.number, self.consumer.trouble());
             self.tell_of_waits();
             let warnings = self.slots.each().map(|(unit, decider)| (unit, decider.warnings()));
-            let found = warnings.filter(|(_, warnings)| !warnings.is_empty()).collect();
+            let mut found: BTreeMap<_, _> = warnings.filter(|(_, warnings)| !warnings.is_empty()).collect();
+            found.extend(self.slots.halves(HALF_FOR).into_iter().map(|(unit, why)| (unit, vec![why])));
             self.warnings.tell(self.number, now, found, &self.shared.health);
         }
         Ok(())
@@ -390,6 +397,12 @@ impl<B: Broker> Worker<B> {
             self.passed(decided);
         }
         let now = self.shared.broker.now();
+        for (unit, ticked) in &decided.came {
+            if let Some(ticking) = self.slots.ticking(*unit) {
+                let wall = ticked.map_or(0, |_| self.shared.broker.wall_millis());
+                ticking.came(now, *ticked, wall);
+            }
+        }
         for lane in self.lanes.lanes() {
             if decided.waiting.contains(&lane.unit) {
                 self.slots.wait_for_schema(&self.consumer, lane.unit)?;
@@ -458,6 +471,21 @@ impl<B: Broker> Worker<B> {
         Ok(())
     }
 
+    /// Writes the ticks that are due of units that are read to their ends.
+    fn tick(&mut self, ends: &[(InputPartition, InputReach)]) {
+        let broker = &*self.shared.broker;
+        let now = broker.now();
+        for (unit, value) in self.slots.due_ticks(ends, now, broker.wall_millis()) {
+            match broker.tick(unit, &value) {
+                Ok(()) => telemetry::tick(),
+                Err(fault) => log::warn!("{unit}: no tick could be written: {fault}"),
+            }
+            if let Some(ticking) = self.slots.ticking(unit) {
+                ticking.wrote(now);
+            }
+        }
+    }
+
     fn gauges(&mut self) {
         let ends = self.consumer.take_ends();
         let mut own = Vec::with_capacity(ends.len());
@@ -480,6 +508,9 @@ impl<B: Broker> Worker<B> {
         }
         for (unit, held) in self.slots.held() {
             telemetry::held(unit, held);
+        }
+        if self.shared.settings.ticks {
+            self.tick(&ends);
         }
         if let Some(queue) = self.consumer.queue() {
             telemetry::consumer_queue(self.number, queue.records, queue.bytes);

@@ -12,13 +12,15 @@ use super::{
     super::{
         failure::Fault,
         health::{Health, PartitionHealth},
-        port::{Broker, Change, GroupConsumer, InboundRecord},
+        port::{Broker, Change, GroupConsumer, InboundRecord, InputReach},
         takeover::{
             lost_input::Places,
             restore::{RestoreError, Restored, Restores, Ticket},
         },
     },
     merge::PerInput,
+    ticks::{Ticking, is_read_to_the_end},
+    waiting::Wait,
 };
 use crate::{
     domain::flow::{Flow, InputPartition, Positions, Unit},
@@ -26,14 +28,6 @@ use crate::{
     telemetry,
 };
 
-/// How long a unit waits for an input of which the broker has more, before it decides without: that input may be
-/// out of reach. Counted is only the time in which nothing at all came: while records wait in the client, those of the
-/// missing input are among them.
-const BEHIND_MAX: Duration = Duration::from_secs(1);
-/// The same where a single offset is missing: most likely the marker at the end of a transaction, which never comes.
-const MARKER_MAX: Duration = Duration::from_millis(100);
-/// Wait where something always comes, and for an input that was never fetched: no unit may stand still for ever.
-const BUSY_MAX: Duration = Duration::from_secs(60);
 /// Records held of a unit, at most, while an input is fetched; from here on the delivery of the others is paused.
 const HELD_MAX: usize = 20_000;
 /// Bytes of keys and values of them, likewise.
@@ -69,17 +63,9 @@ struct Slot<R> {
     paused: PerInput<bool>,
     /// The inputs that are waited for.
     awaited: PerInput<Option<Wait>>,
-}
-
-/// A wait for one input.
-#[derive(Clone, Copy, Debug)]
-struct Wait {
-    /// Since when.
-    since: Duration,
-    /// How long of it nothing came.
-    idle: Duration,
-    /// The wait is over: decided without until the input comes.
-    over: bool,
+    ticking: Ticking,
+    /// How often in a row it was found that some inputs are ours, and not all.
+    found_half: u32,
 }
 
 impl<R> Slot<R> {
@@ -94,6 +80,8 @@ impl<R> Slot<R> {
             held: Vec::new(),
             paused: smallvec![false; inputs],
             awaited: smallvec![None; inputs],
+            ticking: Ticking::default(),
+            found_half: 0,
         }
     }
 
@@ -148,6 +136,55 @@ impl<R: InboundRecord> Slots<R> {
             State::Active(decider) | State::Waiting(decider) => Some((*unit, &**decider)),
             _ => None,
         })
+    }
+
+    /// Units that have been found to be ours in part for so many times: each call is one. Others have the rest of their
+    /// inputs, or nobody has.
+    pub fn halves(&mut self, times: u32) -> Vec<(Unit, String)> {
+        let mut halves = Vec::new();
+        for (unit, slot) in &mut self.slots {
+            slot.found_half = if slot.is_whole() { 0 } else { slot.found_half.saturating_add(1) };
+            if slot.found_half < times {
+                continue;
+            }
+            let named = |ours| {
+                let inputs = unit.inputs().filter(|at| slot.inputs[at.input] == ours);
+                inputs.map(InputPartition::name).collect::<Vec<_>>().join(", ")
+            };
+            let why = format!(
+                "{unit}: the group gave {} of it to this worker, and {} to no worker of its kind: a process of an older \
+                 release, which reads fewer inputs, is in the group: see \"Upgrade and rollback\" in docs/operations.md",
+                named(true),
+                named(false)
+            );
+            halves.push((*unit, why));
+        }
+        halves
+    }
+
+    /// What a unit's ticks are judged by.
+    pub fn ticking(&mut self, unit: Unit) -> Option<&mut Ticking> {
+        self.slots.get_mut(&unit).map(|slot| &mut slot.ticking)
+    }
+
+    /// The ticks to write now, of units that are read to the ends of all inputs: as `ends` has them, of just now.
+    pub fn due_ticks(
+        &mut self,
+        ends: &[(InputPartition, InputReach)],
+        now: Duration,
+        wall_millis: i64,
+    ) -> Vec<(Unit, Vec<u8>)> {
+        let mut due = Vec::new();
+        for (unit, slot) in &mut self.slots {
+            let State::Active(decider) = &slot.state else { continue };
+            let Some(next) = decider.next_tick().filter(|_| slot.held.is_empty()) else { continue };
+            let reach = |input| ends.iter().find(|(at, _)| at.unit == *unit && at.input == input);
+            let read = is_read_to_the_end(*unit, decider.positions().iter(), |input| Some(reach(input)?.1));
+            if read && slot.ticking.is_due(&next, now, wall_millis) {
+                due.push((*unit, next.value));
+            }
+        }
+        due
     }
 
     /// How many records are held of each unit.
@@ -345,7 +382,7 @@ impl<R: InboundRecord> Slots<R> {
     ) -> Result<(), Fault> {
         let Some(slot) = self.slots.get_mut(&unit) else { return Ok(()) };
         for input in missing {
-            slot.awaited[*input].get_or_insert(Wait { since: now, idle: Duration::ZERO, over: false });
+            slot.awaited[*input].get_or_insert_with(|| Wait::new(now));
         }
         let bytes: usize = held.iter().map(size).sum();
         let full = |part: usize| held.len() >= HELD_MAX / part || bytes >= HELD_BYTES_MAX / part;
@@ -426,28 +463,6 @@ impl<R: InboundRecord> Slots<R> {
     }
 }
 
-impl Wait {
-    /// Nothing came of the input at `at` for `idle`, though so many offsets are there; none: that is not known.
-    fn goes_on(&mut self, at: InputPartition, missing: Option<i64>, idle: Duration, now: Duration) {
-        self.idle += idle;
-        let most = match missing {
-            Some(1) => MARKER_MAX,
-            Some(_) => BEHIND_MAX,
-            // Its broker has not answered yet: nothing is known of what it has.
-            None => BUSY_MAX,
-        };
-        let over = self.over || self.idle >= most || now >= self.since + BUSY_MAX;
-        if over && !self.over && missing != Some(1) {
-            let missing = match missing {
-                Some(offsets) => format!("{offsets} offsets of {}", at.name()),
-                None => format!("{}, of which nothing is known,", at.name()),
-            };
-            log::warn!("{}: {missing} do not come: deciding without them", at.unit);
-        }
-        self.over = over;
-    }
-}
-
 /// Bytes of key and value.
 fn size<R: InboundRecord>(record: &R) -> usize {
     record.key().map_or(0, <[u8]>::len) + record.value().map_or(0, <[u8]>::len)
@@ -467,126 +482,4 @@ pub struct RotationStep {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-
-    use super::*;
-
-    static FLOW: Flow =
-        Flow { name: "two", key: "key", entries: "keys", inputs: &["events", "rules"], outputs: &[] };
-    const UNIT: Unit = Unit { flow: &FLOW, partition: 0 };
-
-    /// A consumer that notes which inputs are paused.
-    #[derive(Default)]
-    struct Noting {
-        paused: RefCell<Vec<usize>>,
-    }
-
-    /// A record of so many bytes.
-    struct Bytes(usize);
-
-    impl InboundRecord for Bytes {
-        fn source(&self) -> InputPartition {
-            InputPartition { unit: UNIT, input: 0 }
-        }
-        fn offset(&self) -> i64 {
-            0
-        }
-        fn timestamp_millis(&self) -> i64 {
-            0
-        }
-        fn key(&self) -> Option<&[u8]> {
-            None
-        }
-        fn value(&self) -> Option<&[u8]> {
-            Some(&[0; 1 << 20][..self.0])
-        }
-        fn schema_guid(&self) -> Option<[u8; 16]> {
-            None
-        }
-        fn headers_bytes(&self) -> usize {
-            0
-        }
-    }
-
-    impl GroupConsumer for Noting {
-        type Record<'a> = Bytes;
-        type Membership = ();
-
-        fn poll(&self, _: Duration) -> Result<Option<Bytes>, Fault> {
-            Ok(None)
-        }
-        fn changes_waiting(&self) -> bool {
-            false
-        }
-        fn take_changes(&self) -> Vec<Change> {
-            Vec::new()
-        }
-        fn assign(&self, _: &[InputPartition]) -> Result<(), Fault> {
-            Ok(())
-        }
-        fn unassign(&self, _: &[InputPartition]) -> Result<(), Fault> {
-            Ok(())
-        }
-        fn pause(&self, _: Unit) -> Result<(), Fault> {
-            Ok(())
-        }
-        fn resume(&self, _: Unit, _: &Positions) -> Result<(), Fault> {
-            Ok(())
-        }
-        fn pause_input(&self, at: InputPartition) -> Result<(), Fault> {
-            self.paused.borrow_mut().push(at.input);
-            Ok(())
-        }
-        fn resume_input(&self, at: InputPartition) -> Result<(), Fault> {
-            self.paused.borrow_mut().retain(|input| *input != at.input);
-            Ok(())
-        }
-        fn behind(&self, _: InputPartition) -> Option<i64> {
-            Some(3)
-        }
-        fn detach(record: Bytes) -> Bytes {
-            record
-        }
-        fn lend<'a>(record: Bytes) -> Bytes
-        where
-            Self: 'a,
-        {
-            record
-        }
-        fn membership(&self) -> Result<(), Fault> {
-            Ok(())
-        }
-        fn take_ends(&self) -> Vec<(InputPartition, crate::kafka::port::InputReach)> {
-            Vec::new()
-        }
-        fn leave(self) {}
-    }
-
-    /// Holds so many records of so many bytes, time after time; whether delivery is paused then.
-    fn check(steps: &[(usize, usize, bool)]) {
-        let consumer = Noting::default();
-        let mut slots: Slots<Bytes> = Slots::new(0, Arc::new(Health::new(1)));
-        slots.slots.insert(UNIT, Slot::of(&FLOW));
-        for (count, bytes, paused) in steps {
-            let held = (0..*count).map(|_| Bytes(*bytes)).collect();
-            slots.hold(&consumer, UNIT, &[1], held, Duration::ZERO).expect("no fault");
-            let expected: &[usize] = if *paused { &[0] } else { &[] };
-            assert_eq!(*consumer.paused.borrow(), expected, "{count} records of {bytes} bytes");
-        }
-    }
-
-    #[test]
-    fn delivery_stops_while_too_many_records_are_held_and_goes_on_at_half() {
-        let half = HELD_MAX / 2;
-        check(&[(HELD_MAX - 1, 1, false), (HELD_MAX, 1, true), (half, 1, true), (half - 1, 1, false)]);
-        check(&[(HELD_MAX, 1, true), (0, 0, false)]);
-    }
-
-    #[test]
-    fn delivery_stops_while_too_many_bytes_are_held_and_goes_on_at_half() {
-        let most = HELD_BYTES_MAX >> 20;
-        check(&[(most - 1, 1 << 20, false), (most, 1 << 20, true), (most / 2, 1 << 20, true)]);
-        check(&[(most, 1 << 20, true), (most / 2 - 1, 1 << 20, false)]);
-    }
-}
+mod tests;

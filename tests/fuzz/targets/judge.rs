@@ -51,7 +51,7 @@ fn engine(sets: &[&str]) -> Arc<Engine> {
 pub fn new_partition(lenient: bool) -> Partition {
     let encoding = if lenient { OutcomeEncoding::Avro(vec![0, 0, 0, 0, 9]) } else { OutcomeEncoding::Json };
     let options = PartitionOptions {
-        topics: ["pos.events".to_owned(), "account.events".to_owned()],
+        topics: ["pos.events", "account.events", "tillgate.ticks"].map(str::to_owned),
         encoding,
         checkpoint_events_per_account: 1,
         rotation_events_min: 4,
@@ -72,7 +72,7 @@ pub struct Judge {
     pub ended: usize,
     /// Dead letters.
     pub dead_letters: usize,
-    /// Of the record at hand, its position and the next one of the other input.
+    /// Of the record at hand, its position and the next one of the first of the other inputs.
     at: (i64, i64),
 }
 
@@ -113,7 +113,8 @@ impl Output<Pos> for Judge {
 impl Judge {
     /// Lets the partition take the record in, which must cause what its input owes.
     pub fn feed(partition: &mut Partition, schemas: &KnownSchemas, record: &InRecord<'_>) -> Self {
-        let other = partition.positions()[Input::at(record.input).other() as usize].unwrap_or(0);
+        let first = Input::at(record.input).others().next().expect("there are others");
+        let other = partition.positions()[first as usize].unwrap_or(0);
         let mut judge = Self { at: (record.offset, other), ..Self::default() };
         let key = record.key.and_then(|key| str::from_utf8(key).ok()).unwrap_or_default();
         let has_account = !key.trim().is_empty() && key.chars().count() <= ID_CHARS_MAX;
@@ -128,6 +129,10 @@ impl Judge {
             Input::AccountEvents => {
                 assert_eq!(judge.own, 0, "an account event has no outcome of its own");
                 assert!(judge.ended + judge.dead_letters <= 1, "{judge:?}");
+            }
+            Input::Ticks => {
+                assert_eq!(judge.own, 0, "a tick has no outcome of its own");
+                assert!(judge.dead_letters == 0 || judge.dead_letters == 1 && judge.ended == 0, "{judge:?}");
             }
         }
         judge

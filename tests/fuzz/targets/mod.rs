@@ -41,6 +41,7 @@ targets! {
     avro_schema: avro::schema;
     framing: avro::framing;
     partition: partition::records;
+    tick: partition::tick;
     journal_record: journal::record;
     journal_account: journal::account;
     restore: journal::restore;

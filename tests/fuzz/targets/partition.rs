@@ -1,9 +1,10 @@
-//! A partition that takes in one record after another: both inputs, commits, aborts, and at the end a restore.
+//! A partition that takes in one record after another: all inputs, commits, aborts, and at the end a restore.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use tillgate::codec::json::{peek_account_event, peek_pos_event};
+use tillgate::codec::tick::{read_tick, write_tick};
 use tillgate::codec::{decode_account_event, decode_pos_event};
 use tillgate::domain::Micros;
 use tillgate::domain::flow::Positions;
@@ -28,7 +29,11 @@ pub fn records(bytes: &[u8]) {
     let (mut journal, mut committed, mut time) = (Vec::new(), known(&partition), 1_750_000_000_000);
     for _ in 0..RECORDS_MAX {
         let Some((does, value)) = next(&mut rest) else { break };
-        let input = if does & 1 == 0 { Input::PosEvents } else { Input::AccountEvents };
+        let input = match does & 1 {
+            0 => Input::PosEvents,
+            _ if value.starts_with(br#"{"kind":"#) => Input::Ticks,
+            _ => Input::AccountEvents,
+        };
         time += [1_000, 0, 3_600_000, -60_000][usize::from(does >> 6)];
         let account = account_of(input, value);
         let key = match does >> 1 & 3 {
@@ -78,6 +83,7 @@ fn account_of(input: Input, value: &[u8]) -> Option<Cow<'_, str>> {
         (Input::AccountEvents, false) => {
             Some(Cow::Owned(decode_account_event(&*SCHEMAS, value, None).ok()?.account))
         }
+        (Input::Ticks, _) => Some(Cow::Borrowed("0")),
     }
 }
 
@@ -110,4 +116,27 @@ fn known(partition: &Partition) -> Known {
 /// Both know the same.
 pub fn assert_same(left: &Partition, right: &Partition) {
     assert_eq!(known(left), known(right));
+}
+
+/// The value of a tick: it reads as what was written of it, and moves no time past its record's own.
+pub fn tick(bytes: &[u8]) {
+    if let Ok(tick) = read_tick(bytes) {
+        assert_eq!(read_tick(&write_tick(&tick)), Ok(tick), "what was written reads alike");
+    }
+    for millis in [0, 1_750_000_000_000] {
+        let mut partition = new_partition(false);
+        let record = InRecord {
+            input: Input::Ticks as usize,
+            partition: 0,
+            offset: 0,
+            timestamp_millis: millis,
+            time: RecordTime::of_millis(millis),
+            key: Some(b"0"),
+            value: Some(bytes),
+            schema_guid: None,
+        };
+        Judge::feed(&mut partition, &SCHEMAS, &record);
+        let time = partition.state().stream_time();
+        assert!(time <= Micros::from_millis(millis).max(Micros(0)), "{time} is later than its record");
+    }
 }

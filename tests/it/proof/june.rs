@@ -125,9 +125,14 @@ fn past<'a>(accounts: impl Iterator<Item = &'a str>) -> (Vec<String>, usize) {
         }
         match number % 10 {
             0 | 5 => {
-                for day in [7, 14, 21] {
-                    let status =
-                        ["success", "success", "failed", "reversed"][(number / 5 + day as usize) % 4];
+                // What is reversed was paid before.
+                let statuses = [
+                    ["success", "failed", "reversed"],
+                    ["success", "reversed", "success"],
+                    ["success", "success", "reversed"],
+                    ["failed", "success", "reversed"],
+                ];
+                for (day, status) in [7, 14, 21].into_iter().zip(statuses[number / 5 % 4]) {
                     add(day, "payment", &format!("{{\"amount\":30000,\"status\":\"{status}\"}}"));
                 }
             }
@@ -142,7 +147,7 @@ fn past<'a>(accounts: impl Iterator<Item = &'a str>) -> (Vec<String>, usize) {
                 add(9, "default", "{\"satisfied\":false}");
                 add(16, "default", "{\"satisfied\":true}");
             }
-            4 if number % 60 == 4 => add(12, "update", "{\"currency\":\"SEK\"}"),
+            4 if number % 60 == 4 => add(12, "update", "{\"ssnKnown\":true}"),
             6 if number % 30 == 6 => add(5, "cash_advance", "{\"amount\":5000}"),
             7 if number % 500 == 7 => {
                 add(6, "payment", &format!("{{\"amount\":100,{NO_STATUS}}}"));

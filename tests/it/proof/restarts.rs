@@ -21,7 +21,7 @@ const SMALL: [&str; 6] = [
     "kafka.librdkafka.max.partition.fetch.bytes=65536",
     "journal.checkpoint_events_per_account=1",
     "journal.rotation_events_min=3000",
-    "journal.record_bytes_max=256KiB",
+    "journal.record_bytes_max=400KiB",
 ];
 /// A member that is killed comes back to its place at once.
 const STATIC: [&str; 2] = ["kafka.group_protocol=classic", "kafka.group_instance_id=proof"];

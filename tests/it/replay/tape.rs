@@ -16,7 +16,7 @@ use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
 use tillgate::pipeline::{InRecord, Outbound, Output};
-use tillgate::pos::{Input, Partition, PartitionOptions, Pos};
+use tillgate::pos::{INPUTS, Input, Partition, PartitionOptions, Pos};
 use tillgate::replay::{
     From, Ground, Kept, Letters, Recorded, ReplayError, Report, Rulebook, Source, VerifyOptions, verify,
 };
@@ -54,8 +54,8 @@ impl Rec {
 /// Everything that was recorded of partition 0.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
-    pub inputs: [Vec<Rec>; 2],
-    pub starts: [i64; 2],
+    pub inputs: [Vec<Rec>; INPUTS],
+    pub starts: [i64; INPUTS],
     pub outcomes: Vec<Rec>,
     pub letters: Vec<Rec>,
     pub journal: Vec<Rec>,
@@ -282,7 +282,7 @@ impl Tape {
                         inputs[input].iter().filter(|rec| rec.offset >= positions[input]).cloned().collect();
                     source(records)
                 };
-                Ok([from(0), from(1)])
+                Ok([from(0), from(1), from(2)])
             }),
             starts: self.starts,
             outcomes: source(self.outcomes.clone()),
@@ -296,7 +296,7 @@ impl Tape {
     }
 
     /// Positions after each transaction of the journal, and whether a rotation is complete with it.
-    pub fn transactions(&self) -> Vec<([i64; 2], bool, bool)> {
+    pub fn transactions(&self) -> Vec<([i64; INPUTS], bool, bool)> {
         let heads = self
             .journal
             .iter()

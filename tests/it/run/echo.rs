@@ -155,7 +155,9 @@ impl Decider for Echo {
     }
 
     fn positions(&self) -> Positions {
-        self.now.positions.into()
+        // Ticks are none of its business, and of its scenes: none comes.
+        let [pos, account] = self.now.positions;
+        [pos, account, None].into()
     }
 
     fn entries(&self) -> usize {

@@ -4,12 +4,15 @@
 use super::*;
 use crate::support::tally::{self, FLOW, SALES, TALLIES};
 use tillgate::codec::journal::read_record;
+use tillgate::config::GroupProtocol;
 use tillgate::domain::hashing::hash64;
 use tillgate::kafka::cluster::topics;
 use tillgate::kafka::units::Units;
 use tillgate::pipeline::Deciders;
 
 const PARTITIONS: u32 = 3;
+/// How long two releases share a group.
+const MIXED: Duration = Duration::from_secs(8);
 
 /// The topics of two flows, of which the second has its own number of partitions.
 fn two(kafka: &Kafka) -> Settings {
@@ -122,4 +125,68 @@ fn two_flows_share_workers_and_transactions_and_each_keeps_its_own_promises() {
     let journal = kafka.read_committed(&settings.topics.of(&FLOW).journal);
     let head = read_record(journal[0].value.as_deref().expect("a record")).expect("a record").head;
     assert_eq!((head.flow.as_str(), head.positions.iter().len()), ("tally", 3));
+}
+
+/// An earlier release beside this one, which has an input more: each decides what the group gives to it whole. Nothing is
+/// decided twice while they share the group, and once the earlier one is gone nothing is left undecided.
+fn rolls_over_from_a_release_that_knew_fewer_inputs(group_protocol: GroupProtocol) {
+    let Some(kafka) = kafka() else { return };
+    let settings = Settings { group_protocol, ..two(kafka) };
+    let prefix = format!("{}.", settings.group_id);
+    let outputs = settings.topics.of(&FLOW).outputs.clone();
+    let mut earlier = settings.clone();
+    earlier.topics.flows.retain(|topics| topics.flow != &FLOW);
+    earlier.topics.flows.push(tally::earlier_topics(&prefix));
+    let start_earlier = |instance: &str| {
+        let tallies = Units::of(tally::EarlierSetup(tally::settings(PARTITIONS)));
+        let flows: Vec<Arc<dyn Deciders>> = vec![Arc::new(Echoes::default()), Arc::new(tallies)];
+        Running::start_all(&Settings { instance: instance.to_owned(), ..earlier.clone() }, flows)
+    };
+    let sales_of = |count: usize| (0..count).filter(|n| n % 3 == SALES && n % 50 != 0).count();
+    let (one, two) = (start_earlier("1"), start_earlier("2"));
+    feed(kafka, &settings, 0, 300);
+    kafka.await_committed(&outputs[TALLIES], sales_of(300), WITHIN);
+    // One of both is replaced: three inputs beside two.
+    one.stop();
+    let three = start_both(&Settings { instance: "3".into(), ..settings.clone() });
+    feed(kafka, &settings, 300, 300);
+    // Some partitions stand still while they are mixed, whichever the group gives in parts.
+    std::thread::sleep(MIXED);
+    two.stop();
+    three.await_active(2 + PARTITIONS as usize);
+    feed(kafka, &settings, 600, 300);
+    let tallies = kafka.await_committed(&outputs[TALLIES], sales_of(900), WITHIN);
+    three.stop();
+    let offsets: Vec<(i32, i64)> =
+        tallies.iter().map(|tally| (tally.partition, number(tally.text().split(' ').next()))).collect();
+    let mut sales = Vec::new();
+    for record in kafka.read_committed(&settings.topics.of(&FLOW).inputs[SALES]) {
+        sales.extend(record.text().starts_with("ok").then_some((record.partition, record.offset)));
+    }
+    let by_partition = |mut all: Vec<(i32, i64)>| {
+        all.sort_by_key(|(partition, _)| *partition);
+        all
+    };
+    assert_eq!(by_partition(offsets), by_partition(sales), "each sale once, in its order");
+    let heads = kafka.read_committed(&settings.topics.of(&FLOW).journal);
+    let heads = heads.iter().map(|record| {
+        let head = read_record(record.value.as_deref().expect("a record")).expect("a record").head;
+        (record.partition, head.positions.iter().len())
+    });
+    for partition in 0..PARTITIONS as i32 {
+        let inputs: Vec<usize> =
+            heads.clone().filter(|(of, _)| *of == partition).map(|(_, inputs)| inputs).collect();
+        assert!(inputs.is_sorted(), "partition {partition}: nobody goes back to fewer inputs: {inputs:?}");
+        assert_eq!(inputs.last(), Some(&3), "partition {partition}");
+    }
+}
+
+#[test]
+fn an_input_more_rolls_over_in_a_group_of_the_brokers() {
+    rolls_over_from_a_release_that_knew_fewer_inputs(GroupProtocol::Consumer);
+}
+
+#[test]
+fn an_input_more_rolls_over_in_a_group_of_its_own_protocol() {
+    rolls_over_from_a_release_that_knew_fewer_inputs(GroupProtocol::Classic);
 }

@@ -57,6 +57,14 @@ impl Broker for Brokers {
         self.cluster.trim_journal(unit, before);
     }
 
+    fn tick(&self, unit: Unit, value: &[u8]) -> Result<(), Fault> {
+        self.cluster.tick(unit, value)
+    }
+
+    fn wall_millis(&self) -> i64 {
+        self.cluster.wall_millis()
+    }
+
     fn now(&self) -> Duration {
         self.cluster.now()
     }

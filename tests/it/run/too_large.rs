@@ -121,7 +121,8 @@ fn a_partition_whose_batches_fail_again_and_again_is_blocked_until_one_passes() 
     // Room for the markers of transactions, and for nothing else.
     limit(&settings, settings.topics.journal(), 100);
     kafka.produce(settings.topics.pos_events(), [event(), event()]);
-    running.await_blocked(0, "tries in a row to go on at pos_events 1, account_events none failed");
+    running
+        .await_blocked(0, "tries in a row to go on at pos_events 1, account_events none, ticks none failed");
     limit(&settings, settings.topics.journal(), 1_000_000);
     running.await_active(1);
     let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 3, WITHIN);

@@ -93,6 +93,6 @@ impl Access {
 pub fn next_user() -> String {
     static TAKEN: AtomicUsize = AtomicUsize::new(0);
     let number = TAKEN.fetch_add(1, Ordering::Relaxed);
-    assert!(number < 100, "kafka.sh makes no more users");
+    assert!(number < 150, "kafka.sh makes no more users");
     format!("u{number:02}")
 }

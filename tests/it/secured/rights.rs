@@ -26,8 +26,8 @@ pub fn settings_of(scene: &Scene) -> Settings {
     }
 }
 
-fn topics([events, accounts, outcomes, letters, journal, rulesets]: [String; 6]) -> Topics {
-    Topics::of_pos([events, accounts], outcomes, letters, journal, rulesets)
+fn topics([events, accounts, ticks, outcomes, letters, journal, rulesets]: [String; 7]) -> Topics {
+    Topics::of_pos([events, accounts, ticks], outcomes, letters, journal, rulesets)
 }
 
 /// A user with these rights and no other.
@@ -164,6 +164,9 @@ fn the_other_commands_name_the_right_that_is_missing_and_need_no_other() {
         assert!(!told || names(&said, lacking), "{lacking:?}: {said}");
     }
     with_all(Task::Run, &["topics", "check"]);
+    let set_time = ["state", "set-time", "--partition", "0", "--to", "2024-01-01T00:00:00Z", "--dry-run"];
+    each_is_named(kafka, &scene, Task::SetTime, &set_time);
+    with_all(Task::SetTime, &set_time);
     let topics = scene.topics();
     let folder = |name: &str| scene.path(name).to_str().expect("a path in UTF-8").to_owned();
     each_is_named(kafka, &scene, Task::Export(&topics), &["topics", "export", "--to", &folder("not")]);
@@ -188,8 +191,9 @@ fn the_other_commands_name_the_right_that_is_missing_and_need_no_other() {
 #[test]
 fn create_names_the_right_that_is_missing() {
     let Some(kafka) = secured_kafka() else { return };
-    let names = ["events", "accounts", "outcomes", "dead", "journal", "rulesets"];
-    let keys = ["pos_events", "account_events", "pos_outcomes", "dead_letters", "journal", "rulesets"];
+    let names = ["events", "accounts", "ticks", "outcomes", "dead", "journal", "rulesets"];
+    let keys =
+        ["pos_events", "account_events", "ticks", "pos_outcomes", "dead_letters", "journal", "rulesets"];
     let all = |prefix: &str| -> Settings {
         let name = |part: &str| format!("{prefix}.{part}");
         Settings { topics: topics(names.map(name)), ..Settings::default() }
@@ -216,6 +220,7 @@ fn create_names_the_right_that_is_missing() {
         // Inputs that are there, a journal with too few partitions, outcomes that take too little.
         kafka.create_topic(&format!("{prefix}.events"), 2, &[]);
         kafka.create_topic(&format!("{prefix}.accounts"), 2, &[]);
+        kafka.create_topic(&format!("{prefix}.ticks"), 2, &[]);
         kafka.create_topic(&format!("{prefix}.outcomes"), 2, &[("max.message.bytes", "1000")]);
         let journal = [("retention.ms", "-1"), ("retention.bytes", "-1"), ("segment.bytes", "67108864")];
         kafka.create_topic(&format!("{prefix}.journal"), 1, &journal);

@@ -158,10 +158,11 @@ pub fn goes_on(
     partitioner: Partitioner,
 ) -> Vec<Head> {
     let step = greatest_common_divisor(from, to);
-    let stream_time = |of: u32| {
-        let own = (0..).zip(heads).filter(|(partition, _)| partition % step == of % step);
-        own.filter_map(|(_, head)| Some(head.as_ref()?.stream_time)).max().unwrap_or(Micros(0))
+    let own = |of: u32| {
+        let own = (0..).zip(heads).filter(move |(partition, _)| partition % step == of % step);
+        own.filter_map(|(_, head)| head.as_ref())
     };
+    let stream_time = |of: u32| own(of).map(|head| head.stream_time).max().unwrap_or(Micros(0));
     let fresh = || Head { flow: flow.name.to_owned(), positions: Positions::none(flow), ..Head::default() };
     let last = |of: u32| heads.get(of as usize).cloned().flatten().unwrap_or_else(fresh);
     (0..to)
@@ -170,6 +171,7 @@ pub fn goes_on(
             partitions: to,
             partitioner: Some(partitioner),
             stream_time: stream_time(of),
+            appended: own(of).filter_map(|head| head.appended).max(),
             ..last(of)
         })
         .collect()

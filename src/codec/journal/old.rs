@@ -1,0 +1,203 @@
+//! Account states and facts as versions 1 to 3 of the journal have them. They kept no place and no content of an event, 32
+//! bits of most hashes, refused events among the others, and account events without time.
+
+use super::bytes::Reader;
+use super::snapshot::{read_amount, read_index, read_symbol};
+use super::{JournalFault, numbered};
+use crate::domain::code::Code;
+use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
+use crate::domain::ids::TransactionId;
+use crate::domain::{Amount, Micros, limits};
+use crate::state::{
+    Account, Answer, AnswerOf, AppliedEvent, Fact, Facts, Hold, Keep, Kind, MasterData, Place, Refused,
+    Remembered, RememberedFact, Standing, StoredMessage, attempt, old_id_hash,
+};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// An account's full state.
+pub(super) fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
+    let mut account = Account::opened(input.text()?, Amount::ZERO, None, None);
+    // What is held follows from the holds.
+    let [mut held, mut purchases, mut withdrawals] = [Amount::ZERO; 3];
+    for amount in [
+        &mut account.balance,
+        &mut account.fees,
+        &mut account.limit,
+        &mut held,
+        &mut purchases,
+        &mut withdrawals,
+    ] {
+        *amount = read_amount(input)?;
+    }
+    account.correctable_of_old_journal(purchases, withdrawals);
+    account.revision = input.signed()?;
+    account.standing = Standing(input.byte()?.into());
+    account.currency = read_symbol(input, Currency::ALL)?;
+    account.country = read_symbol(input, CountryCode::ALL)?;
+    let count = input.count()?;
+    let mut events = Vec::with_capacity(count);
+    let mut before = Micros(0);
+    for _ in 0..count {
+        let event = read_recent(input, before)?;
+        before = event.time;
+        events.push(event);
+    }
+    if input.byte()? != 0 {
+        account.master_data = Some(Arc::new(read_master_data(input)?));
+    }
+    if input.byte()? != 0 {
+        let rare = account.rare.get_or_insert_default();
+        for _ in 0..input.count()? {
+            rare.holds.push(read_hold(input)?);
+        }
+        for _ in 0..input.count()? {
+            rare.flags.push(input.text()?.into());
+        }
+        for _ in 0..input.count()? {
+            rare.answers.push_back(read_answer(input)?);
+        }
+    }
+    let currency = account.currency.unwrap_or(Currency::Unrecognized);
+    events.iter_mut().for_each(|event| event.kind.currency = currency);
+    account.remember_of_old_journal(&events);
+    Ok(account)
+}
+
+fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> {
+    let mut hashes = SmallVec::new();
+    let mut ends = [0; 2];
+    for end in &mut ends {
+        let count = input.count()?;
+        hashes.reserve_exact(count);
+        for _ in 0..count {
+            hashes.push(input.long()?);
+        }
+        *end = hashes.len();
+    }
+    let mut master_data = MasterData::new(hashes, ends[0]);
+    master_data.old_hashes = true;
+    let events: Vec<AppliedEvent> =
+        super::snapshot::read_hashes(input)?.into_iter().map(applied_event).collect();
+    master_data.events = events.iter().collect();
+    master_data.party_id = input.optional_text()?.map(Box::from);
+    Ok(master_data)
+}
+
+/// It is not known when it was seen: only the bound pushes it out.
+fn applied_event(id: u64) -> AppliedEvent {
+    AppliedEvent { id, key: 0, content: 0, seen: Micros(i64::MAX), payment: None }
+}
+
+pub(super) fn applied(id: u64) -> Fact {
+    Fact::AccountEventApplied { event: applied_event(id), keep_from: Micros(i64::MIN) }
+}
+
+/// A fact that says both that an event was evaluated and what is remembered of it.
+pub(super) fn read_evaluated(input: &mut Reader<'_>, facts: &mut Facts) -> Result<(), JournalFault> {
+    let event = read_recent(input, Micros(0))?;
+    let keep_from = Micros(event.time.0.wrapping_sub(input.signed()?));
+    facts.push(Fact::Evaluated);
+    if event.verdict == Verdict::Rejected {
+        if event.kind.charges() {
+            facts.push(Fact::Attempted { attempt: attempt(&event), keep_from });
+        }
+        if event.id != 0 {
+            let refused = Box::new(Refused { event, messages: Box::default() });
+            facts.push(Fact::Refused { refused, keep_from, most: limits::REFUSED_MAX });
+        }
+    } else {
+        let keep = Keep { all_from: keep_from, originals_from: keep_from };
+        facts.push(Fact::Remembered(Box::new(RememberedFact { event, keep })));
+    }
+    Ok(())
+}
+
+/// One remembered event; its time as the distance to the one `before`.
+fn read_recent(input: &mut Reader<'_>, before: Micros) -> Result<Remembered, JournalFault> {
+    let time = Micros(before.0.wrapping_add(input.signed()?));
+    let amount = read_amount(input)?;
+    let id = input.long()?;
+    let _content = input.word()?;
+    let terminal = input.word()?.into();
+    let chip = input.word()?.into();
+    // Bits 0-2 event type, 3-4 first answer, 5 accepted, 6 has messages, 8-31 of the basket.
+    let flags = input.word()?;
+    let counted_as = EventType::ALL[(flags & 7) as usize];
+    let first = Verdict::ALL[(flags >> 3 & 3) as usize];
+    let accepted = flags & 1 << 5 != 0;
+    let gives_back = counted_as == EventType::WithdrawalCorrection
+        || (counted_as == EventType::Correction && amount.is_negative());
+    let kind = Kind {
+        event_type: counted_as,
+        gives_back,
+        category: None,
+        currency: Currency::Unrecognized,
+        country: CountryCode::Unrecognized,
+    };
+    let is_original = kind.charges() || kind.is_fee();
+    Ok(Remembered {
+        place: Place::of_old_journal(time, id),
+        time,
+        seen: time,
+        amount,
+        counts: amount,
+        left: if is_original { amount } else { Amount::ZERO },
+        id,
+        basket: 0,
+        corrects: 0,
+        terminal,
+        chip,
+        original: None,
+        kind,
+        verdict: if accepted { Verdict::Accepted } else { first },
+        has_messages: flags & 1 << 6 != 0,
+    })
+}
+
+pub(super) fn read_hold(input: &mut Reader<'_>) -> Result<Hold, JournalFault> {
+    let transaction_id = TransactionId(input.wide()?);
+    let account_transaction_id: Option<Box<str>> = input.optional_text()?.map(Box::from);
+    let event_type = read_index(input, EventType::ALL)?;
+    let event_time = Micros(input.signed()?);
+    let place = Place::of_old_journal(event_time, old_id_hash(account_transaction_id.as_deref()));
+    Ok(Hold {
+        transaction_id,
+        place,
+        account_transaction_id,
+        event_type,
+        event_time,
+        currency: read_index(input, Currency::ALL)?,
+        country: CountryCode::Unrecognized,
+        language: read_index(input, Language::ALL)?,
+        held: read_amount(input)?,
+        posts: read_amount(input)?,
+        taking: None,
+        expires: Micros(input.signed()?),
+        repeats: Vec::new(),
+    })
+}
+
+/// An answer with its texts, which are passed over: no repeat has figures.
+pub(super) fn read_answer(input: &mut Reader<'_>) -> Result<Answer, JournalFault> {
+    let of = AnswerOf::OldId(input.long()?);
+    let mut messages = Vec::new();
+    for _ in 0..input.count()? {
+        let code = read_code(input)?;
+        let (kind, action) = (input.byte()?, input.byte()?);
+        input.text()?;
+        let field = input.optional_text()?.map(Box::from);
+        if messages.len() < limits::STORED_MESSAGES_MAX {
+            messages.push(StoredMessage { code, kind, action, field });
+        }
+    }
+    Ok(Answer { of, messages: messages.into() })
+}
+
+fn read_code(input: &mut Reader<'_>) -> Result<Code, JournalFault> {
+    if input.version() >= 3 {
+        return input.text().map(Code::of);
+    }
+    let (check, place) = (input.byte()?, input.byte()?);
+    numbered::code(check, place).ok_or(JournalFault::Damaged("a message is of an unknown check"))
+}

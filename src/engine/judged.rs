@@ -1,0 +1,127 @@
+//! An event with its verdict still to be carried out: what its account remembers of it, reserves and fixes. Judges nothing.
+
+use super::Record;
+use crate::checks::parameters::Memories;
+use crate::checks::{Check, Finding, Known, ParameterSet};
+use crate::domain::enums::Verdict;
+use crate::domain::ids::TransactionId;
+use crate::domain::{Amount, Micros, limits};
+use crate::state::{
+    Account, Answer, AnswerOf, Fact, Facts, Hold, Keep, Place, Refused, Remembered, RememberedFact, Standing,
+    StoredMessage, Taking, attempt,
+};
+
+/// An event with its verdict still to be carried out.
+#[derive(Clone, Copy)]
+pub(super) struct Judged<'e, 'a> {
+    pub(super) known: Known<'e, 'a>,
+    pub(super) record: &'e Record<'a>,
+    pub(super) now: Micros,
+    pub(super) account: &'e Account,
+    pub(super) is_new: bool,
+    pub(super) parameters: &'e ParameterSet,
+}
+
+impl Judged<'_, '_> {
+    /// The facts by which the account remembers the event, and opens if it was unknown.
+    pub(super) fn remember(
+        &self,
+        verdict: Verdict,
+        findings: &[Finding],
+        (memory, original): (Memories, Option<Place>),
+        facts: &mut Facts,
+    ) {
+        let Known { event, content, place } = self.known;
+        if self.is_new {
+            facts.push(Fact::Opened { limit: Amount::ZERO, currency: None, country: self.account.country });
+            facts.push(Fact::StandingSet { bit: Standing::DEFAULT_LIMIT, on: true });
+        }
+        facts.push(Fact::Evaluated);
+        let kind = self.known.kind();
+        let seen = event.time.max(self.now);
+        let remembered = Remembered {
+            place,
+            time: event.time,
+            seen,
+            amount: event.total,
+            counts: event.total,
+            left: if kind.charges() || kind.is_fee() { event.total } else { Amount::ZERO },
+            id: content.id,
+            basket: content.basket,
+            corrects: content.corrects,
+            terminal: content.terminal,
+            chip: content.chip,
+            original,
+            kind,
+            verdict,
+            has_messages: false,
+        };
+        if verdict == Verdict::Rejected {
+            if let Some(kept) = memory.attempts.filter(|_| kind.charges()) {
+                let keep_from = self.now.minus(kept);
+                facts.push(Fact::Attempted { attempt: attempt(&remembered), keep_from });
+            }
+            // A conflicting event does not take the id over: the first answer under it stands.
+            let conflict = findings.iter().any(|finding| finding.check == Check::RepeatConflict);
+            if content.id != 0 && !conflict {
+                let refused = Box::new(Refused { event: remembered, messages: stored(findings) });
+                let (keep_from, most) = (self.now.minus(memory.refused), self.parameters.repeat.refused_max);
+                facts.push(Fact::Refused { refused, keep_from, most });
+            }
+        } else if content.id != 0 || kind.charges() || event.posts().is_some() {
+            let keep = Keep {
+                all_from: self.now.minus(memory.events),
+                originals_from: self.now.minus(memory.originals),
+            };
+            facts.push(Fact::Remembered(Box::new(RememberedFact { event: remembered, keep })));
+            if !findings.is_empty() && content.id != 0 {
+                let of = AnswerOf::Place(place);
+                facts.push(Fact::Answered(Box::new(Answer { of, messages: stored(findings) })));
+            }
+        }
+    }
+
+    /// The facts that fix the account's currency, where this event is the first that books or holds.
+    pub(super) fn fix_currency(&self, facts: &mut Facts) {
+        if self.account.currency.is_some() {
+            return;
+        }
+        let currency = self.known.event.currency;
+        facts.push(Fact::CurrencySet(Some(currency)));
+        if self.account.standing.has(Standing::DEFAULT_LIMIT) {
+            facts.push(Fact::LimitSet(self.account.limit));
+        }
+    }
+
+    /// The hold of a Pending event.
+    pub(super) fn hold(&self, transaction_id: TransactionId, taking: Option<Taking>) -> Hold {
+        let event = self.known.event;
+        let posts = event.posts().unwrap_or_default();
+        Hold {
+            transaction_id,
+            place: self.known.place,
+            account_transaction_id: event.event.account_transaction_id.as_deref().map(Box::from),
+            event_type: event.event_type,
+            event_time: event.time,
+            currency: event.currency,
+            country: event.country,
+            language: event.language,
+            held: if event.is_bookkeeping() { Amount::ZERO } else { posts.max(Amount::ZERO) },
+            posts,
+            taking,
+            expires: self.now.plus(self.parameters.hold_time),
+            repeats: Vec::new(),
+        }
+    }
+}
+
+/// What is kept of an answer for repeats.
+pub(super) fn stored(findings: &[Finding]) -> Box<[StoredMessage]> {
+    let stored = |finding: &Finding| StoredMessage {
+        code: finding.code.clone(),
+        kind: finding.kind as u8,
+        action: finding.action as u8,
+        field: finding.field.as_deref().map(Box::from),
+    };
+    findings.iter().take(limits::STORED_MESSAGES_MAX).map(stored).collect()
+}

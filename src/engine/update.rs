@@ -1,0 +1,178 @@
+//! `update` account events: a patch of what the account system knows, and the end of a Pending outcome. Each part applies by
+//! itself; what does not is told.
+
+use super::account::{INVALID, Refusal, fits, mark, refuse};
+use super::pending::End;
+use super::{Decision, Engine, Record, change};
+use crate::domain::account_event::{AccountEvent, Resolve, Update};
+use crate::domain::enums::{CountryCode, Currency};
+use crate::domain::hashing::hash64;
+use crate::domain::ids::TransactionId;
+use crate::domain::visible::excerpt;
+use crate::domain::{Micros, limits};
+use crate::state::{Account, AppliedEvent, Fact, Facts, Hold, Patch, Standing, Thing, id_hash};
+use std::borrow::Cow;
+
+impl Engine {
+    /// Applies what of an update can be; what cannot is told.
+    pub(super) fn update<'a>(
+        &'a self,
+        account: &Account,
+        update: &Update,
+        (event, record): (&'a AccountEvent, &Record<'a>),
+        (now, applied): (Micros, AppliedEvent),
+        mut facts: Facts,
+    ) -> Result<Decision<'a>, Refusal> {
+        let (changes, mut refusal) = self.patch(account, update, event.created_at)?;
+        let hold = update.resolve.as_ref().map(|resolve| (open_hold(account, resolve, now), resolve.granted));
+        let hold = match hold {
+            Some((Ok(hold), granted)) => Some((hold, granted)),
+            Some((Err(unresolved), _)) => {
+                refusal = Some(refusal.map_or(unresolved.clone(), |stale: Refusal| stale.and(&unresolved)));
+                None
+            }
+            None => None,
+        };
+        match refusal {
+            Some(refusal) if changes.is_empty() && hold.is_none() => return Err(refusal),
+            _ => {}
+        }
+        facts.push(self.remembering(applied));
+        facts.extend(changes);
+        let Some((hold, granted)) = hold else {
+            let change = change(Cow::Borrowed(event.account.as_str()), facts);
+            return Ok(Decision { change, refusal, ..Decision::default() });
+        };
+        let end = if granted { End::Granted } else { End::Refused };
+        let id = (hash64(event.id.as_bytes()), 0);
+        let decision = self.end_pending(record, account, hold, end, id, facts);
+        Ok(Decision { refusal, ..decision })
+    }
+
+    /// The facts of a patch, each field by itself: what is older than the last of its own does not apply. What makes no sense
+    /// refuses the whole update.
+    fn patch(
+        &self,
+        account: &Account,
+        update: &Update,
+        created: Option<Micros>,
+    ) -> Result<(Facts, Option<Refusal>), Refusal> {
+        let mut patch = read_patch(update)?;
+        let mut facts = Facts::new();
+        let mut refusal = None;
+        let mut applies = |there: bool, thing: Thing, what: &str| {
+            there
+                && match mark(account, thing, what, created, &mut facts) {
+                    Ok(()) => true,
+                    Err(stale) => {
+                        refusal =
+                            Some(refusal.take().map_or(stale.clone(), |before: Refusal| before.and(&stale)));
+                        false
+                    }
+                }
+        };
+        if !applies(patch.party_id.is_some(), Thing::PARTY, "update.partyId") {
+            patch.party_id = None;
+        }
+        if !applies(patch.country.is_some(), Thing::COUNTRY, "update.countryCode") {
+            patch.country = None;
+        }
+        if !applies(patch.chips.is_some(), Thing::CHIPS, "update.nfcIds") {
+            patch.chips = None;
+        }
+        if !applies(patch.blocked_chips.is_some(), Thing::BLOCKED_CHIPS, "update.blockedNfcIds") {
+            patch.blocked_chips = None;
+        }
+        let ssn =
+            update.ssn_known.filter(|_| applies(update.ssn_known.is_some(), Thing::SSN, "update.ssnKnown"));
+        let blocks = patch.currency.and_then(|currency| change_of_currency(account, currency));
+        if blocks.is_some() || !applies(patch.currency.is_some(), Thing::CURRENCY, "update.currency") {
+            patch.currency = None;
+        }
+        if let Some(blocks) = blocks {
+            refusal = Some(refusal.map_or(blocks.clone(), |before: Refusal| before.and(&blocks)));
+        }
+        if let Some(currency) = patch.currency.filter(|_| account.standing.has(Standing::DEFAULT_LIMIT)) {
+            let country = account.country.unwrap_or(CountryCode::Unrecognized);
+            let limit = self.parameters.of(country, currency).limit.default.get(currency);
+            facts.push(Fact::LimitSet(limit.unwrap_or_default()));
+        }
+        if patch != Patch::default() {
+            facts.push(Fact::Patched(Box::new(patch)));
+        }
+        facts.extend(ssn.map(|on| Fact::StandingSet { bit: Standing::SSN_KNOWN, on }));
+        Ok((facts, refusal))
+    }
+}
+
+/// The hold that is to be resolved.
+fn open_hold<'s>(account: &'s Account, resolve: &Resolve, now: Micros) -> Result<&'s Hold, Refusal> {
+    TransactionId::parse(&resolve.transaction_id)
+        .and_then(|id| account.holds().iter().find(|hold| hold.answers_to(id)))
+        .filter(|hold| hold.expires > now)
+        .ok_or_else(|| Refusal {
+            code: INVALID,
+            message: "update.resolve.transactionId names no open Pending outcome of the account: it was resolved or ran \
+                      out before"
+                .to_owned(),
+        })
+}
+
+/// Why the account's currency cannot become this one.
+fn change_of_currency(account: &Account, currency: Currency) -> Option<Refusal> {
+    let own = account.currency.filter(|own| *own != currency)?;
+    let is_empty = account.balance.is_zero() && account.fees.is_zero() && account.holds().is_empty();
+    (!is_empty).then(|| Refusal {
+        code: INVALID,
+        message: format!(
+            "update.currency {currency} would change the {own} of an account that has a balance, fees or holds: they \
+             must be 0"
+        ),
+    })
+}
+
+fn read_patch(update: &Update) -> Result<Patch, Refusal> {
+    if update.party_id.as_deref().is_some_and(|id| !fits(id)) {
+        return refuse(INVALID, "update.partyId is blank or longer than 100 characters");
+    }
+    Ok(Patch {
+        party_id: update.party_id.as_deref().map(Box::from),
+        currency: symbol("update.currency", update.currency.as_deref(), |text| {
+            Currency::from_symbol(text).filter(|currency| *currency != Currency::Unrecognized)
+        })?,
+        country: symbol("update.countryCode", update.country_code.as_deref(), |text| {
+            CountryCode::from_symbol(text).filter(|country| *country != CountryCode::Unrecognized)
+        })?,
+        chips: chips("update.nfcIds", update.nfc_ids.as_deref())?,
+        blocked_chips: chips("update.blockedNfcIds", update.blocked_nfc_ids.as_deref())?,
+        old_hashes: false,
+    })
+}
+
+fn symbol<T>(
+    field: &str,
+    text: Option<&str>,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Refusal> {
+    match text {
+        None => Ok(None),
+        Some(text) => match read(text) {
+            Some(value) => Ok(Some(value)),
+            None => refuse("400.004", format!("{field} \"{}\" is unknown", excerpt(text))),
+        },
+    }
+}
+
+fn chips(field: &str, ids: Option<&[String]>) -> Result<Option<Vec<u64>>, Refusal> {
+    let Some(ids) = ids else { return Ok(None) };
+    if ids.len() > limits::CHIPS_MAX {
+        return refuse(
+            INVALID,
+            format!("{field} has {} chips, at most {} are kept", ids.len(), limits::CHIPS_MAX),
+        );
+    }
+    let mut hashes: Vec<u64> = ids.iter().map(|id| id_hash(Some(id))).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    Ok(Some(hashes))
+}

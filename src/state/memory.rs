@@ -1,0 +1,374 @@
+//! The events that an account remembers, packed: a million accounts have ten each. Keeps what it is given, in the order it
+//! was given; what is forgotten when is told with every event.
+//!
+//! The bytes are those of the journal too (version 4): a head with what entries have in common (place, time, the hashes of
+//! chips and terminals), then the entries, each with its distance to the head.
+
+use super::packed::{Input, signed};
+use super::remembered::{Kind, Place, Remembered};
+use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Verdict};
+use crate::domain::{Amount, Micros, limits};
+
+/// Packed events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory(Vec<u8>);
+
+/// From when on events are kept; each is measured by its [`Remembered::seen`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// All of them.
+    pub all_from: Micros,
+    /// Those that corrections may still take of, and book-keeping.
+    pub originals_from: Micros,
+}
+
+/// Hashes that the head may hold: what an entry points to with four bits, besides none and one of its own.
+const SHARED_MAX: usize = 14;
+const OWN: u8 = 15;
+/// What stands before the shared hashes: number of entries, time, partition, offset, number of hashes.
+const HEAD: usize = 2 + 8 + 4 + 8 + 1;
+
+const GIVES_BACK: u32 = 1 << 3;
+const CATEGORY: u32 = 4;
+const CURRENCY: u32 = 8;
+const COUNTRY: u32 = 11;
+const VERDICT: u32 = 15;
+const HAS_MESSAGES: u32 = 1 << 17;
+const WHOLE_SECONDS: u32 = 1 << 18;
+const SEEN_LATER: u32 = 1 << 19;
+const WHOLE_CENTS: u32 = 1 << 20;
+const ALL_IS_LEFT: u32 = 1 << 21;
+const NONE_IS_LEFT: u32 = 1 << 22;
+const COUNTS_LESS: u32 = 1 << 23;
+const ELSEWHERE: u32 = 1 << 24;
+const CORRECTS: u32 = 1 << 25;
+const NO_ID: u32 = 1 << 26;
+const HAS_ORIGINAL: u32 = 1 << 27;
+
+impl Memory {
+    /// The events, in the order they were remembered.
+    #[must_use]
+    pub fn iter(&self) -> Events<'_> {
+        let head = Head::of(&self.0);
+        Events {
+            left: head.count,
+            shared: head.shared(&self.0),
+            entries: Input(&self.0[head.end(&self.0)..]),
+            head,
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        usize::from(Head::of(&self.0).count)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Remembers one more.
+    pub fn push(&mut self, event: &Remembered) {
+        let mut head = Head::of(&self.0);
+        if self.0.is_empty() {
+            head = Head {
+                count: 0,
+                time: event.time.0,
+                partition: event.place.partition,
+                offset: event.place.offset,
+            };
+            self.0 = vec![0; HEAD];
+        }
+        head.count = head.count.saturating_add(1);
+        let [chip, terminal] = [event.chip, event.terminal].map(|hash| self.share(hash));
+        let mut entry = Vec::with_capacity(64);
+        write(&mut entry, event, &head, chip, terminal);
+        if self.0.len() + entry.len() > self.0.capacity() {
+            self.0.reserve_exact(entry.len() + self.0.len() / 8);
+        }
+        self.0.extend_from_slice(&entry);
+        head.write(&mut self.0);
+    }
+
+    /// Changes the event of this place, the newest where an old journal left several; whether there was one.
+    pub(super) fn edit(&mut self, place: Place, edit: impl FnOnce(&mut Remembered)) -> bool {
+        let mut events: Vec<Remembered> = self.iter().collect();
+        let Some(event) = events.iter_mut().rev().find(|event| event.place == place) else { return false };
+        edit(event);
+        *self = events.iter().collect();
+        true
+    }
+
+    /// Takes out what need not be kept any more (Pending events are), at once for several where there are several; and the
+    /// oldest where there are more than `most`.
+    pub(super) fn forget(&mut self, keep: Micros, most: usize) -> Vec<Remembered> {
+        let count = self.len();
+        let due = |event: &Remembered| event.seen < keep && event.verdict != Verdict::Pending;
+        // Packing anew costs as much as all entries: worth it for an eighth of them, and never for one in a few.
+        let some = (count / 8).max(4);
+        if count <= most && self.iter().take(some).filter(due).count() < some {
+            return Vec::new();
+        }
+        let mut past_bound = count.saturating_sub(most);
+        let mut forgotten = Vec::new();
+        let mut kept = Self::default();
+        for event in self.iter() {
+            if due(&event) {
+                past_bound = past_bound.saturating_sub(1);
+                forgotten.push(event);
+            } else if past_bound > 0 && event.verdict != Verdict::Pending {
+                past_bound -= 1;
+                forgotten.push(event);
+            } else {
+                kept.push(&event);
+            }
+        }
+        *self = kept;
+        forgotten
+    }
+
+    /// The place of a hash among the shared ones, put there where there is room.
+    fn share(&mut self, hash: u64) -> u8 {
+        if hash == 0 {
+            return 0;
+        }
+        let count = usize::from(self.0[HEAD - 1]);
+        let known = (0..count).find(|place| long(&self.0, HEAD + 8 * place) == hash);
+        match known {
+            Some(place) => place as u8 + 1,
+            None if count < SHARED_MAX => {
+                let end = HEAD + 8 * count;
+                self.0.reserve_exact(8);
+                self.0.splice(end..end, hash.to_le_bytes());
+                self.0[HEAD - 1] += 1;
+                count as u8 + 1
+            }
+            None => OWN,
+        }
+    }
+
+    /// The bytes, as a journal keeps them.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Out of the bytes of a journal; none where they are damaged.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.is_empty() {
+            return Some(Self::default());
+        }
+        let shared = usize::from(*bytes.get(HEAD - 1)?);
+        if bytes.len() < HEAD + 8 * shared || shared > SHARED_MAX {
+            return None;
+        }
+        let memory = Self(bytes.to_vec());
+        let mut events = memory.iter();
+        let count = events.by_ref().count();
+        (count == memory.len() && count > 0 && events.entries.0.is_empty()).then_some(memory)
+    }
+}
+
+impl<'a> FromIterator<&'a Remembered> for Memory {
+    fn from_iter<T: IntoIterator<Item = &'a Remembered>>(events: T) -> Self {
+        let mut memory = Self::default();
+        events.into_iter().for_each(|event| memory.push(event));
+        memory
+    }
+}
+
+/// What entries have in common.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    count: u16,
+    time: i64,
+    partition: i32,
+    offset: i64,
+}
+
+impl Head {
+    fn of(bytes: &[u8]) -> Self {
+        if bytes.len() < HEAD {
+            return Self::default();
+        }
+        Self {
+            count: u16::from_le_bytes([bytes[0], bytes[1]]),
+            time: long(bytes, 2) as i64,
+            partition: i32::from_le_bytes([bytes[10], bytes[11], bytes[12], bytes[13]]),
+            offset: long(bytes, 14) as i64,
+        }
+    }
+
+    fn write(self, bytes: &mut [u8]) {
+        bytes[..2].copy_from_slice(&self.count.to_le_bytes());
+        bytes[2..10].copy_from_slice(&self.time.to_le_bytes());
+        bytes[10..14].copy_from_slice(&self.partition.to_le_bytes());
+        bytes[14..22].copy_from_slice(&self.offset.to_le_bytes());
+    }
+
+    fn shared(self, bytes: &[u8]) -> &[u8] {
+        if bytes.is_empty() { &[] } else { &bytes[HEAD..self.end(bytes)] }
+    }
+
+    fn end(self, bytes: &[u8]) -> usize {
+        if bytes.is_empty() { 0 } else { HEAD + 8 * usize::from(bytes[HEAD - 1]) }
+    }
+}
+
+fn long(bytes: &[u8], at: usize) -> u64 {
+    bytes[at..].first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk))
+}
+
+/// The events of a [`Memory`].
+#[derive(Clone, Debug)]
+pub struct Events<'a> {
+    left: u16,
+    head: Head,
+    shared: &'a [u8],
+    entries: Input<'a>,
+}
+
+impl Iterator for Events<'_> {
+    type Item = Remembered;
+
+    fn next(&mut self) -> Option<Remembered> {
+        self.left = self.left.checked_sub(1)?;
+        let event = read(&mut self.entries, &self.head, self.shared);
+        if event.is_none() {
+            self.left = 0;
+        }
+        event
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(usize::from(self.left)))
+    }
+}
+
+fn write(out: &mut Vec<u8>, event: &Remembered, head: &Head, chip: u8, terminal: u8) {
+    const SECOND: i64 = 1_000_000;
+    const CENT: i64 = 100;
+    let kind = event.kind;
+    let time = event.time.0.wrapping_sub(head.time);
+    let amounts = [event.amount, event.counts, event.left].map(Amount::ten_thousandths);
+    let mut flags = kind.event_type as u32
+        | kind.category.map_or(0, |category| category as u32 + 1) << CATEGORY
+        | (kind.currency as u32) << CURRENCY
+        | (kind.country as u32) << COUNTRY
+        | (event.verdict as u32) << VERDICT;
+    for (flag, on) in [
+        (GIVES_BACK, kind.gives_back),
+        (HAS_MESSAGES, event.has_messages),
+        (WHOLE_SECONDS, time % SECOND == 0),
+        (SEEN_LATER, event.seen != event.time),
+        (WHOLE_CENTS, amounts.iter().all(|amount| amount % CENT == 0)),
+        (ALL_IS_LEFT, event.left == event.amount),
+        (NONE_IS_LEFT, event.left.is_zero()),
+        (COUNTS_LESS, event.counts != event.amount),
+        (ELSEWHERE, event.place.partition != head.partition),
+        (CORRECTS, event.corrects != 0),
+        (NO_ID, event.id == 0),
+        (HAS_ORIGINAL, event.original.is_some()),
+    ] {
+        flags |= if on { flag } else { 0 };
+    }
+    out.extend_from_slice(&flags.to_le_bytes());
+    out.push(chip | terminal << 4);
+    signed(out, if flags & WHOLE_SECONDS != 0 { time / SECOND } else { time });
+    if flags & SEEN_LATER != 0 {
+        signed(out, event.seen.0.wrapping_sub(event.time.0));
+    }
+    if flags & ELSEWHERE != 0 {
+        signed(out, event.place.partition.into());
+    }
+    signed(out, event.place.offset.wrapping_sub(head.offset));
+    let unit = if flags & WHOLE_CENTS != 0 { CENT } else { 1 };
+    signed(out, amounts[0] / unit);
+    if flags & COUNTS_LESS != 0 {
+        signed(out, amounts[1] / unit);
+    }
+    if flags & (ALL_IS_LEFT | NONE_IS_LEFT) == 0 {
+        signed(out, amounts[2] / unit);
+    }
+    if let Some(original) = event.original {
+        signed(out, original.partition.into());
+        signed(out, original.offset);
+    }
+    out.extend_from_slice(&event.basket.to_le_bytes());
+    for (hash, there) in [
+        (event.id, flags & NO_ID == 0),
+        (event.corrects, flags & CORRECTS != 0),
+        (event.chip, chip == OWN),
+        (event.terminal, terminal == OWN),
+    ] {
+        if there {
+            out.extend_from_slice(&hash.to_le_bytes());
+        }
+    }
+}
+
+fn read(input: &mut Input<'_>, head: &Head, shared: &[u8]) -> Option<Remembered> {
+    let flags = input.word()?;
+    let keys = input.byte()?;
+    let time = input.signed()?.checked_mul(if flags & WHOLE_SECONDS != 0 { 1_000_000 } else { 1 })?;
+    let time = head.time.wrapping_add(time);
+    let seen = if flags & SEEN_LATER != 0 { time.wrapping_add(input.signed()?) } else { time };
+    let partition =
+        if flags & ELSEWHERE != 0 { i32::try_from(input.signed()?).ok()? } else { head.partition };
+    let offset = head.offset.wrapping_add(input.signed()?);
+    let unit = if flags & WHOLE_CENTS != 0 { 100 } else { 1 };
+    let mut number = || Amount::new(input.signed()?.checked_mul(unit)?);
+    let amount = number()?;
+    let counts = if flags & COUNTS_LESS != 0 { number()? } else { amount };
+    let left = match flags & (ALL_IS_LEFT | NONE_IS_LEFT) {
+        0 => number()?,
+        ALL_IS_LEFT => amount,
+        _ => Amount::ZERO,
+    };
+    let original = if flags & HAS_ORIGINAL != 0 {
+        Some(Place { partition: i32::try_from(input.signed()?).ok()?, offset: input.signed()? })
+    } else {
+        None
+    };
+    let basket = input.long()?;
+    let id = if flags & NO_ID == 0 { input.long()? } else { 0 };
+    let corrects = if flags & CORRECTS != 0 { input.long()? } else { 0 };
+    let mut hash = |key: u8| match key {
+        0 => Some(0),
+        OWN => input.long(),
+        place => Some(u64::from_le_bytes(*shared.get(8 * usize::from(place - 1)..)?.first_chunk()?)),
+    };
+    let (chip, terminal) = (hash(keys & 15)?, hash(keys >> 4)?);
+    let at = |from: u32, bits: u32| (flags >> from & ((1 << bits) - 1)) as usize;
+    Some(Remembered {
+        place: Place { partition, offset },
+        time: Micros(time),
+        seen: Micros(seen),
+        amount,
+        counts,
+        left,
+        id,
+        basket,
+        corrects,
+        terminal,
+        chip,
+        original,
+        kind: Kind {
+            event_type: *EventType::ALL.get(at(0, 3))?,
+            gives_back: flags & GIVES_BACK != 0,
+            category: at(CATEGORY, 4).checked_sub(1).and_then(|place| CategoryType::ALL.get(place)).copied(),
+            currency: *Currency::ALL.get(at(CURRENCY, 3))?,
+            country: *CountryCode::ALL.get(at(COUNTRY, 4))?,
+        },
+        verdict: *Verdict::ALL.get(at(VERDICT, 2))?,
+        has_messages: flags & HAS_MESSAGES != 0,
+    })
+}
+
+const _: () = assert!(limits::REMEMBERED_MAX < u16::MAX as usize);
+const _: () = assert!(EventType::ALL.len() <= 8 && CategoryType::ALL.len() < 16 && Currency::ALL.len() <= 8);
+const _: () = assert!(CountryCode::ALL.len() <= 16 && Verdict::ALL.len() <= 4);
