@@ -163,7 +163,7 @@ impl Findings {
 const MORE: &str = "; further lines have the same fault";
 
 /// What the merchant reads where the reason is withheld: the same for all such checks, so that it tells none from another.
-fn neutral(effect: Effect) -> &'static str {
+pub(super) fn neutral(effect: Effect) -> &'static str {
     match effect {
         Effect::Note => "for information only: nothing needs to be done at the till",
         Effect::Pending => "nothing is booked before the customer has taken the step that actionCode names",

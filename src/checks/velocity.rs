@@ -269,3 +269,30 @@ fn withdrawal_cap(context: &Context<'_>, parameters: &Parameters, findings: &mut
         findings.add(Finding::new(Check::WithdrawalCap, effect, detail).at("totalAmount"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entries() -> impl Strategy<Value = Vec<(i64, i64)>> {
+        prop::collection::vec((0i64..60, 0i64..1_000), 1..30)
+    }
+
+    proptest! {
+        /// Every window that ends at some event, the event at hand within it: the most of them all.
+        #[test]
+        fn the_fullest_window_is_that_of_a_naive_model(all in entries(), span in 1i64..40) {
+            let entry = |(time, units): (i64, i64)| Entry { time: Micros(time), amount: Amount::new(units).unwrap() };
+            let (own, others) = all.split_first().expect("one at least");
+            let near = |(time, _): &&(i64, i64)| *time > own.0 - span && *time < own.0 + span;
+            let others: SmallVec<[Entry; 16]> = others.iter().filter(near).copied().map(entry).collect();
+            let found = fullest(others, entry(*own), Micros(span));
+            let windows = all.iter().map(|(end, _)| *end).filter(|end| (*end - span < own.0) && own.0 <= *end);
+            let held = |end: i64| all.iter().filter(move |(time, _)| *time > end - span && *time <= end);
+            let count = windows.clone().map(|end| held(end).count()).max();
+            let sum = windows.map(|end| held(end).map(|(_, units)| *units).sum::<i64>()).max();
+            prop_assert_eq!((Some(found.count), Some(found.sum.ten_thousandths())), (count, sum));
+        }
+    }
+}

@@ -38,6 +38,17 @@ pub struct Flow {
     pub ticks: Option<usize>,
 }
 
+/// A flow of two inputs, for the tests of what moves records.
+#[cfg(test)]
+pub(crate) static TWO: Flow = Flow {
+    name: "two",
+    key: "key",
+    entries: "keys",
+    inputs: &["events", "rules"],
+    outputs: &[],
+    ticks: None,
+};
+
 impl PartialEq for Flow {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self, other) || self.name == other.name

@@ -4,6 +4,7 @@
 use super::judged::stored;
 use super::pos::{uses_limit, with_its_limit};
 use super::{Decision, Engine, Record, change};
+use crate::checks::summaries::of_code;
 use crate::checks::{Check, Effect, Finding, Findings, ParameterSet, account, correction, limit};
 use crate::domain::enums::{CountryCode, EventType, MessageType, Verdict};
 use crate::domain::ids::TransactionId;
@@ -281,21 +282,17 @@ fn rejudge(
 /// What a second outcome says.
 fn ending(end: End, hold: &Hold) -> Finding {
     // The outcome it was asked for by is named by `supersedes`; in the text it would differ from run to run.
-    let (place, effect, message) = match end {
-        End::Granted => {
-            (0, Effect::Note, "the step that was asked for is finished: the event is accepted".to_owned())
+    let (place, effect) = match end {
+        End::Granted => (0, Effect::Note),
+        End::Refused => (1, Effect::Reject),
+        End::Expired => (2, Effect::Reject),
+        End::Corrected => (3, Effect::Reject),
+    };
+    let message = match end {
+        End::Expired => {
+            format!("the step that was asked for was not finished by {}: nothing is booked", hold.expires)
         }
-        End::Refused => {
-            (1, Effect::Reject, "the step that was asked for is refused: nothing is booked".to_owned())
-        }
-        End::Expired => (
-            2,
-            Effect::Reject,
-            format!("the step that was asked for was not finished by {}: nothing is booked", hold.expires),
-        ),
-        End::Corrected => {
-            (3, Effect::Reject, "corrections have taken all of it back: nothing is booked".to_owned())
-        }
+        _ => of_code(Check::Pending.entry().codes[place].as_str()).unwrap_or_default().to_owned(),
     };
     let mut finding = Finding::new(Check::Pending, effect, message).coded(place);
     finding.kind = MessageType::NotificationMessage;

@@ -234,14 +234,15 @@ impl Engine {
         if keeps {
             after.tell(&mut outcome);
         }
-        let change = change(Cow::Owned(event.account_number.to_owned()), facts);
+        let change = change(Cow::Borrowed(event.account_number), facts);
         Decision { outcome: Some(outcome), ended, change, refusal: None }
     }
 }
 
 /// Check 22: the account has forgotten events at its bound, and this one may be one of them.
 fn forgotten(known: &Known<'_, '_>, account: &Account, parameters: &ParameterSet) -> Option<Finding> {
-    let forgot = account.forgot().events?;
+    let forgot = account.forgot();
+    let forgot = forgot.events.max(forgot.book_keeping.filter(|_| known.event.is_bookkeeping()))?;
     let retry = if known.content.id == 0 { Micros(0) } else { parameters.repeat.retry_within };
     if known.event.time > forgot.plus(retry) {
         return None;

@@ -50,18 +50,20 @@ impl Engine {
         if let Some(hold) = hold.filter(|_| first.verdict == Verdict::Pending) {
             facts.push(Fact::HoldRepeated { transaction_id: hold.transaction_id, repeat: id });
         }
-        let change = change(Cow::Owned(event.account_number.to_owned()), facts);
+        let change = change(Cow::Borrowed(event.account_number), facts);
         Decision { outcome: Some(outcome), change, ..Decision::default() }
     }
 
     /// A stored message: what machines read, as it was, with a text that has no figures.
     fn recall(&self, stored: &StoredMessage, language: Language, country: CountryCode) -> Option<Message> {
+        let kind = *MessageType::ALL.get(usize::from(stored.kind))?;
+        let action = *ActionCode::ALL.get(usize::from(stored.action))?;
         Some(Message {
-            kind: *MessageType::ALL.get(usize::from(stored.kind))?,
+            kind,
             code: stored.code.clone(),
-            message: summary(stored.code.as_str()).to_owned(),
+            message: summary(stored.code.as_str(), kind, action).to_owned(),
             customer_message: self.texts.of(stored.code.as_str(), language, Some(country)),
-            action: *ActionCode::ALL.get(usize::from(stored.action))?,
+            action,
             field: stored.field.as_deref().map(str::to_owned),
             detail: None,
         })

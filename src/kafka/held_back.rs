@@ -44,16 +44,8 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::flow::{Flow, Unit};
-
-    static FLOW: Flow = Flow {
-        name: "two",
-        key: "key",
-        entries: "keys",
-        inputs: &["events", "rules"],
-        outputs: &[],
-        ticks: None,
-    };
+    use crate::domain::flow::TWO as FLOW;
+    use crate::domain::flow::Unit;
 
     fn look(watch: &mut Watch, stable: i64, end: i64, now: u64) -> Vec<(i64, u64)> {
         let at = InputPartition { unit: Unit { flow: &FLOW, partition: 3 }, input: 0 };

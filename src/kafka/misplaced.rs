@@ -99,16 +99,8 @@ impl Warnings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::flow::TWO as FLOW;
     use crate::domain::partitioner::Partitioner;
-
-    static FLOW: Flow = Flow {
-        name: "two",
-        key: "key",
-        entries: "keys",
-        inputs: &["events", "rules"],
-        outputs: &[],
-        ticks: None,
-    };
 
     fn misplaced(fits_other: bool) -> Misplaced {
         Misplaced { stands_on: 3, belongs_on: 5, partitioner: Partitioner::Murmur2, fits_other }

@@ -175,16 +175,8 @@ impl Suspects {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::flow::Flow;
+    use crate::domain::flow::TWO as FLOW;
 
-    static FLOW: Flow = Flow {
-        name: "two",
-        key: "key",
-        entries: "keys",
-        inputs: &["events", "rules"],
-        outputs: &[],
-        ticks: None,
-    };
     const ONE: Unit = Unit { flow: &FLOW, partition: 1 };
     const TWO: Unit = Unit { flow: &FLOW, partition: 2 };
     const EVENTS: InputPartition = InputPartition { unit: TWO, input: 0 };

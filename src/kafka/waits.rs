@@ -34,15 +34,7 @@ impl Waits {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    static FLOW: crate::domain::flow::Flow = crate::domain::flow::Flow {
-        name: "two",
-        key: "key",
-        entries: "keys",
-        inputs: &["events", "rules"],
-        outputs: &[],
-        ticks: None,
-    };
+    use crate::domain::flow::TWO as FLOW;
 
     fn at(partition: i32) -> Unit {
         Unit { flow: &FLOW, partition }

@@ -188,6 +188,8 @@ pub struct Rare {
 pub struct Forgot {
     /// The latest time of an event that was pushed out of [`Account::recent`].
     pub events: Option<Micros>,
+    /// The latest time of book-keeping that was pushed out of [`Rare::book_keeping`].
+    pub book_keeping: Option<Micros>,
     /// The latest time of one that was pushed out of [`Rare::attempts`].
     pub attempts: Option<Micros>,
     /// When the latest account event that was pushed out was seen.

@@ -4,10 +4,11 @@
 //! The bytes are those of the journal too (version 4): a head with what entries have in common (place, time, the hashes of
 //! chips and terminals), then the entries, each with its distance to the head.
 
-use super::packed::{Input, signed};
+use super::packed::{Bytes, Input, signed};
 use super::remembered::{Kind, Place, Remembered};
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Verdict};
 use crate::domain::{Amount, Micros, limits};
+use smallvec::SmallVec;
 
 /// Packed events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl Memory {
         }
         head.count = head.count.saturating_add(1);
         let [chip, terminal] = [event.chip, event.terminal].map(|hash| self.share(hash));
-        let mut entry = Vec::with_capacity(64);
+        let mut entry = SmallVec::<[u8; 128]>::new();
         write(&mut entry, event, &head, chip, terminal);
         if self.0.len() + entry.len() > self.0.capacity() {
             self.0.reserve_exact(entry.len() + self.0.len() / 8);
@@ -249,7 +250,7 @@ impl Iterator for Events<'_> {
     }
 }
 
-fn write(out: &mut Vec<u8>, event: &Remembered, head: &Head, chip: u8, terminal: u8) {
+fn write(out: &mut impl Bytes, event: &Remembered, head: &Head, chip: u8, terminal: u8) {
     const SECOND: i64 = 1_000_000;
     const CENT: i64 = 100;
     let kind = event.kind;
@@ -276,8 +277,8 @@ fn write(out: &mut Vec<u8>, event: &Remembered, head: &Head, chip: u8, terminal:
     ] {
         flags |= if on { flag } else { 0 };
     }
-    out.extend_from_slice(&flags.to_le_bytes());
-    out.push(chip | terminal << 4);
+    out.all(&flags.to_le_bytes());
+    out.all(&[chip | terminal << 4]);
     signed(out, if flags & WHOLE_SECONDS != 0 { time / SECOND } else { time });
     if flags & SEEN_LATER != 0 {
         signed(out, event.seen.0.wrapping_sub(event.time.0));
@@ -298,7 +299,7 @@ fn write(out: &mut Vec<u8>, event: &Remembered, head: &Head, chip: u8, terminal:
         signed(out, original.partition.into());
         signed(out, original.offset);
     }
-    out.extend_from_slice(&event.basket.to_le_bytes());
+    out.all(&event.basket.to_le_bytes());
     for (hash, there) in [
         (event.id, flags & NO_ID == 0),
         (event.corrects, flags & CORRECTS != 0),
@@ -306,7 +307,7 @@ fn write(out: &mut Vec<u8>, event: &Remembered, head: &Head, chip: u8, terminal:
         (event.terminal, terminal == OWN),
     ] {
         if there {
-            out.extend_from_slice(&hash.to_le_bytes());
+            out.all(&hash.to_le_bytes());
         }
     }
 }
@@ -372,3 +373,6 @@ fn read(input: &mut Input<'_>, head: &Head, shared: &[u8]) -> Option<Remembered>
 const _: () = assert!(limits::REMEMBERED_MAX < u16::MAX as usize);
 const _: () = assert!(EventType::ALL.len() <= 8 && CategoryType::ALL.len() < 16 && Currency::ALL.len() <= 8);
 const _: () = assert!(CountryCode::ALL.len() <= 16 && Verdict::ALL.len() <= 4);
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,36 @@
 //! Integers of variable length in packed state: 7 bits a byte, lowest first; signed ones zigzag. As the journal writes them.
 
+use smallvec::SmallVec;
+
+/// What bytes are appended to.
+pub(super) trait Bytes {
+    /// Appends these.
+    fn all(&mut self, bytes: &[u8]);
+}
+
+impl Bytes for Vec<u8> {
+    fn all(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+impl<const N: usize> Bytes for SmallVec<[u8; N]> {
+    fn all(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
 /// Appends an unsigned integer.
-pub(super) fn unsigned(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn unsigned(out: &mut impl Bytes, mut value: u64) {
     while value >= 0x80 {
-        out.push(value as u8 | 0x80);
+        out.all(&[value as u8 | 0x80]);
         value >>= 7;
     }
-    out.push(value as u8);
+    out.all(&[value as u8]);
 }
 
 /// Appends a signed integer.
-pub(super) fn signed(out: &mut Vec<u8>, value: i64) {
+pub(super) fn signed(out: &mut impl Bytes, value: i64) {
     unsigned(out, (value << 1 ^ value >> 63) as u64);
 }
 

@@ -15,19 +15,22 @@ impl Account {
     pub(super) fn remember(&mut self, RememberedFact { event, keep }: &RememberedFact) {
         let forgotten = self.recent.forget(keep.all_from, limits::REMEMBERED_MAX - 1);
         if !forgotten.is_empty() {
-            let cut = forgotten.iter().filter(|event| event.seen >= keep.all_from);
-            let cut = cut.map(|event| event.time).max();
             let rare = self.rare_mut();
-            rare.forgot.events = rare.forgot.events.max(cut);
+            rare.forgot.events = rare.forgot.events.max(latest_from(keep.all_from, &forgotten));
             // One of which nothing is left, or which came to nothing, is still found by its id, and nothing else instead.
             let is_found = |event: &&Remembered| event.id != 0 || !event.left.is_zero();
             for event in forgotten.iter().filter(|event| !event.kind.gives_back).filter(is_found) {
-                let older = match event.kind.charges() {
-                    true => &mut rare.originals,
-                    false => &mut rare.book_keeping,
+                // A sale that is pushed out here is looked for in vain, and the account's sum is the measure; a repeat of
+                // book-keeping would be booked again.
+                let (older, forgot) = match event.kind.charges() {
+                    true => (&mut rare.originals, None),
+                    false => (&mut rare.book_keeping, Some(&mut rare.forgot.book_keeping)),
                 };
-                older.forget(keep.originals_from, limits::REMEMBERED_MAX - 1);
+                let pushed_out = older.forget(keep.originals_from, limits::REMEMBERED_MAX - 1);
                 older.push(event);
+                if let Some(forgot) = forgot {
+                    *forgot = (*forgot).max(latest_from(keep.originals_from, &pushed_out));
+                }
             }
             let recent: Vec<Place> = self.recent.iter().map(|event| event.place).collect();
             self.rare_mut().answers.retain(|answer| match answer.of {
@@ -148,6 +151,11 @@ impl Account {
     pub fn correctable_of_old_journal(&mut self, purchases: Amount, withdrawals: Amount) {
         self.correctable = Correctable { purchases, withdrawals, fees: self.fees };
     }
+}
+
+/// The latest time of those that would have had to be kept.
+fn latest_from(keep: Micros, forgotten: &[Remembered]) -> Option<Micros> {
+    forgotten.iter().filter(|event| event.seen >= keep).map(|event| event.time).max()
 }
 
 /// What windows of attempts count of a refused event.

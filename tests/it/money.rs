@@ -138,6 +138,35 @@ fn five_refunds_of_one_sale_take_no_more_than_the_sale() {
 }
 
 #[test]
+fn a_refund_that_waits_for_a_sale_that_waits_reserves_of_the_account_once_that_is_booked() {
+    let mut till = Till::new(&["checks.velocity.windows.enabled=false"]);
+    let sale = till.buy("T", NOON, "2000");
+    let rest = r#","posId":"P1","correctsTransactionId":"T""#;
+    let late = till.send("Correction", "C1", "2026-02-20T12:00:00Z", "-1500", rest).remove(0);
+    assert_eq!((sale.verdict, late.verdict), (Verdict::Pending, Verdict::Pending));
+    till.resolve(&sale, true);
+    let unlinked = till.send("Correction", "C2", NOON, "-1000", r#","posId":"P9""#).remove(0);
+    assert!(unlinked.codes().contains(&"pos.correction"), "{:?}", unlinked.codes());
+    assert_eq!(till.resolve(&late, true)[0].posted.expect("booked").to_string(), "-1500.00");
+    assert_eq!(till.balance(), "500.00");
+}
+
+#[test]
+fn book_keeping_that_an_account_forgot_at_its_bound_is_not_booked_again() {
+    let mut till = Till::new(&QUIET);
+    let hour = |number: i64| minutes_after_noon(number * 60);
+    let count = 2 * limits::REMEMBERED_MAX as i64 + 200;
+    for number in 0..count {
+        let said = till.send("Interest", &format!("I{number}"), &hour(number), "1", "").remove(0);
+        assert_eq!(said.verdict, Verdict::Accepted, "{number}");
+    }
+    let balance = till.balance();
+    let again = till.send("Interest", "I0", &hour(0), "1", "").remove(0);
+    assert_eq!(again.posted, None, "{:?}", again.codes());
+    assert_eq!(till.balance(), balance);
+}
+
+#[test]
 fn a_refused_refund_gives_back_what_it_reserved() {
     let mut till = Till::new(&QUIET);
     till.buy("T", NOON, "100");

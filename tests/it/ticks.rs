@@ -217,6 +217,9 @@ fn setting_time_back_leaves_each_hold_as_long_as_it_had_and_restores_alike() {
     let expected = [at(NINE + HOLD - 10 * MINUTE), at(NINE + HOLD)];
     assert_eq!((unit.stream_time(), unit.expiries()), (at(NINE), expected.to_vec()));
     assert_eq!(unit.published.outcomes.len(), count, "no outcome changes by it");
+    let accounts = unit.partition.state().accounts();
+    let still = accounts.iter().flat_map(|account| account.recent.iter()).map(|event| event.verdict);
+    assert!(still.eq([Verdict::Pending; 2]), "they wait as before, for their repeats too");
     let restored = unit.restored();
     assert_eq!(restored.state().stream_time(), at(NINE));
     assert_eq!(restored.next_tick(), unit.partition.next_tick());

@@ -120,7 +120,23 @@ fn write_fact(out: &mut Writer, fact: &Fact) {
             out.byte(GIVEN_BACK);
             snapshot::write_taking(out, taking);
         }
-        _ => write_hold_fact(out, fact),
+        Fact::Reserved { .. }
+        | Fact::HoldPlaced(_)
+        | Fact::HoldShrunk { .. }
+        | Fact::HoldRepeated { .. }
+        | Fact::HoldMoved { .. }
+        | Fact::HoldEnded { .. } => write_hold_fact(out, fact),
+        Fact::CurrencySet(_)
+        | Fact::AccountEventApplied { .. }
+        | Fact::Paid(_)
+        | Fact::PaidSplit { .. }
+        | Fact::PaymentReversed(_)
+        | Fact::CashAdvanced(_)
+        | Fact::LimitSet(_)
+        | Fact::StandingSet { .. }
+        | Fact::FlagSet { .. }
+        | Fact::Patched(_)
+        | Fact::Marked(_) => write_account_fact(out, fact),
     }
 }
 
@@ -156,7 +172,7 @@ fn write_hold_fact(out: &mut Writer, fact: &Fact) {
             out.wide(transaction_id.0);
             out.byte((*granted).into());
         }
-        _ => write_account_fact(out, fact),
+        _ => {}
     }
 }
 
@@ -199,7 +215,7 @@ fn write_account_fact(out: &mut Writer, fact: &Fact) {
             out.unsigned(mark.thing.0);
             out.signed(mark.created.0);
         }
-        _ => unreachable!("written by those above"),
+        _ => {}
     }
 }
 

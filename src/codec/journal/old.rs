@@ -2,7 +2,7 @@
 //! bits of most hashes, refused events among the others, and account events without time.
 
 use super::bytes::Reader;
-use super::snapshot::{read_amount, read_index, read_symbol};
+use super::snapshot::{read_amount, read_chips, read_hashes, read_index, read_symbol};
 use super::{JournalFault, numbered};
 use crate::domain::code::Code;
 use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
@@ -12,7 +12,6 @@ use crate::state::{
     Account, Answer, AnswerOf, AppliedEvent, Fact, Facts, Hold, Keep, Kind, MasterData, Place, Refused,
     Remembered, RememberedFact, Standing, StoredMessage, attempt, old_id_hash,
 };
-use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// An account's full state.
@@ -65,20 +64,9 @@ pub(super) fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFau
 }
 
 fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> {
-    let mut hashes = SmallVec::new();
-    let mut ends = [0; 2];
-    for end in &mut ends {
-        let count = input.count()?;
-        hashes.reserve_exact(count);
-        for _ in 0..count {
-            hashes.push(input.long()?);
-        }
-        *end = hashes.len();
-    }
-    let mut master_data = MasterData::new(hashes, ends[0]);
+    let mut master_data = read_chips(input)?;
     master_data.old_hashes = true;
-    let events: Vec<AppliedEvent> =
-        super::snapshot::read_hashes(input)?.into_iter().map(applied_event).collect();
+    let events: Vec<AppliedEvent> = read_hashes(input)?.into_iter().map(applied_event).collect();
     master_data.events = events.iter().collect();
     master_data.party_id = input.optional_text()?.map(Box::from);
     Ok(master_data)

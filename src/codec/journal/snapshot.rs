@@ -90,17 +90,7 @@ fn write_master_data(out: &mut Writer, master_data: &MasterData) {
 }
 
 fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> {
-    let mut hashes = SmallVec::new();
-    let mut ends = [0; 2];
-    for end in &mut ends {
-        let count = input.count()?;
-        hashes.reserve_exact(count);
-        for _ in 0..count {
-            hashes.push(input.long()?);
-        }
-        *end = hashes.len();
-    }
-    let mut master_data = MasterData::new(hashes, ends[0]);
+    let mut master_data = read_chips(input)?;
     master_data.old_hashes = input.byte()? != 0;
     master_data.events = read_applied(input)?;
     let marks = input.count()?;
@@ -111,6 +101,21 @@ fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> 
     }
     master_data.party_id = input.optional_text()?.map(Box::from);
     Ok(master_data)
+}
+
+/// Master data of the chips alone: those that are registered, and those that are blocked.
+pub(super) fn read_chips(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> {
+    let mut hashes = SmallVec::new();
+    let mut ends = [0; 2];
+    for end in &mut ends {
+        let count = input.count()?;
+        hashes.reserve_exact(count);
+        for _ in 0..count {
+            hashes.push(input.long()?);
+        }
+        *end = hashes.len();
+    }
+    Ok(MasterData::new(hashes, ends[0]))
 }
 
 fn write_rare(out: &mut Writer, rare: &Rare) {
@@ -126,8 +131,8 @@ fn write_rare(out: &mut Writer, rare: &Rare) {
     rare.refused.iter().for_each(|refused| write_refused(out, refused));
     out.unsigned(rare.attempts.len() as u64);
     rare.attempts.iter().for_each(|attempt| write_attempt(out, attempt));
-    let Forgot { events, attempts, account_events } = rare.forgot;
-    for time in [events, attempts, account_events] {
+    let Forgot { events, book_keeping, attempts, account_events } = rare.forgot;
+    for time in [events, book_keeping, attempts, account_events] {
         out.byte(time.is_some().into());
         if let Some(time) = time {
             out.signed(time.0);
@@ -155,7 +160,8 @@ fn read_rare(input: &mut Reader<'_>) -> Result<Rare, JournalFault> {
         rare.attempts.push_back(read_attempt(input)?);
     }
     let mut time = || (input.byte()? != 0).then(|| input.signed().map(Micros)).transpose();
-    rare.forgot = Forgot { events: time()?, attempts: time()?, account_events: time()? };
+    rare.forgot =
+        Forgot { events: time()?, book_keeping: time()?, attempts: time()?, account_events: time()? };
     Ok(rare)
 }
 

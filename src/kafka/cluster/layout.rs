@@ -162,16 +162,8 @@ pub fn verify(cluster: &Cluster, deciders: &dyn Deciders, partitions: u32) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::flow::TWO as FLOW;
     use crate::domain::partitioner::Partitioner;
-
-    static FLOW: Flow = Flow {
-        name: "two",
-        key: "key",
-        entries: "keys",
-        inputs: &["events", "rules"],
-        outputs: &[],
-        ticks: None,
-    };
 
     fn layout(partitions: u32) -> Layout {
         Layout::new([(&FLOW, Division { partitioner: Partitioner::Murmur2, partitions })])

@@ -99,16 +99,9 @@ pub fn places(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::flow::{Flow, FlowTopics, Topics};
+    use crate::domain::flow::TWO as FLOW;
+    use crate::domain::flow::{FlowTopics, Topics};
 
-    static FLOW: Flow = Flow {
-        name: "two",
-        key: "key",
-        entries: "keys",
-        inputs: &["events", "rules"],
-        outputs: &[],
-        ticks: None,
-    };
     const ENDS: [InputEnds; 2] = [InputEnds { start: 10, end: 20 }, InputEnds { start: 0, end: 5 }];
 
     fn found(positions: [Option<i64>; 2], on_lost_input: OnLostInput) -> Result<Places, Misplaced> {

@@ -153,16 +153,9 @@ fn place_of<'a>(of: &'a mut Vec<(&'static Flow, Vec<u32>)>, unit: Unit) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::flow::TWO;
     use proptest::prelude::*;
 
-    static TWO: Flow = Flow {
-        name: "two",
-        key: "key",
-        entries: "keys",
-        inputs: &["events", "rules"],
-        outputs: &[],
-        ticks: None,
-    };
     static THREE: Flow = Flow {
         name: "three",
         key: "key",

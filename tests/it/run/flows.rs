@@ -11,8 +11,6 @@ use tillgate::kafka::units::Units;
 use tillgate::pipeline::Deciders;
 
 const PARTITIONS: u32 = 3;
-/// How long two releases share a group.
-const MIXED: Duration = Duration::from_secs(8);
 
 /// The topics of two flows, of which the second has its own number of partitions.
 fn two(kafka: &Kafka) -> Settings {
@@ -151,7 +149,9 @@ fn rolls_over_from_a_release_that_knew_fewer_inputs(group_protocol: GroupProtoco
     let three = start_both(&Settings { instance: "3".into(), ..settings.clone() });
     feed(kafka, &settings, 300, 300);
     // Some partitions stand still while they are mixed, whichever the group gives in parts.
-    std::thread::sleep(MIXED);
+    eventually(WITHIN, "the later release to have partitions beside the earlier one", || {
+        (!three.health.partitions().is_empty()).then_some(())
+    });
     two.stop();
     three.await_active(2 + PARTITIONS as usize);
     feed(kafka, &settings, 600, 300);

@@ -3,15 +3,8 @@
 use std::cell::RefCell;
 
 use super::*;
+use crate::domain::flow::TWO as FLOW;
 
-static FLOW: Flow = Flow {
-    name: "two",
-    key: "key",
-    entries: "keys",
-    inputs: &["events", "rules"],
-    outputs: &[],
-    ticks: None,
-};
 const UNIT: Unit = Unit { flow: &FLOW, partition: 0 };
 
 /// A consumer that notes which inputs are paused.
