@@ -22,11 +22,16 @@ impl<const N: usize> Bytes for SmallVec<[u8; N]> {
 
 /// Appends an unsigned integer.
 pub(super) fn unsigned(out: &mut impl Bytes, mut value: u64) {
+    // Put together first: appending byte by byte costs a tenth more of an entry.
+    let mut bytes = [0; 10];
+    let mut length = 0;
     while value >= 0x80 {
-        out.all(&[value as u8 | 0x80]);
+        bytes[length] = value as u8 | 0x80;
         value >>= 7;
+        length += 1;
     }
-    out.all(&[value as u8]);
+    bytes[length] = value as u8;
+    out.all(&bytes[..=length]);
 }
 
 /// Appends a signed integer.
