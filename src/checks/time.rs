@@ -33,6 +33,14 @@ pub struct Files {
     pub lines: usize,
 }
 
+impl Files {
+    /// Whether a line of this time lies too far after `now` to be believed alone.
+    #[must_use]
+    pub fn is_far(&self, time: Micros, now: Micros) -> bool {
+        time > now.plus(self.ahead)
+    }
+}
+
 /// How far an event of this time may move stream time, given what is known of its record; none where not at all.
 #[must_use]
 pub fn reach(time: Micros, record: RecordTime, skew: Micros) -> Option<Micros> {

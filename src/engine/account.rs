@@ -83,9 +83,8 @@ impl Engine {
         event: &AccountEvent,
         applied: &AppliedEvent,
     ) -> Result<bool, Refusal> {
-        let keep_from = applied.seen.minus(self.base().repeat.account_events);
-        let events = account.master_data.iter().flat_map(|master_data| master_data.events.iter());
-        for before in events.filter(|before| before.seen >= keep_from) {
+        let from = self.remembered_from(account, applied.seen);
+        for before in account_events(account).filter(|before| before.seen >= from) {
             let same_id = match before.content {
                 0 => before.id == old_id_hash(Some(&event.id)),
                 _ => before.id == applied.id,
@@ -117,6 +116,14 @@ impl Engine {
             ),
             _ => Ok(false),
         }
+    }
+
+    /// From when on the account events of an account are remembered, given the time of one that comes. They are counted by
+    /// one another's times: what order they came in among ticks, of which no outcome tells, must not decide.
+    fn remembered_from(&self, account: &Account, seen: Micros) -> Micros {
+        // Those of old journals have no time.
+        let times = account_events(account).map(|event| event.seen).filter(|seen| *seen < Micros(i64::MAX));
+        times.fold(seen, Micros::max).minus(self.base().repeat.account_events)
     }
 
     /// The stream time with this event, as far as it may move it. An event that does not say when it was created moves
@@ -178,8 +185,8 @@ impl Engine {
                     }
                     "reversed" => {
                         in_range(account, amount)?;
-                        let keep_from = applied.seen.minus(self.base().repeat.account_events);
-                        let (id, payment) = reversed(account, amount, reverses.as_deref(), keep_from)?;
+                        let from = self.remembered_from(account, applied.seen);
+                        let (id, payment) = reversed(account, amount, reverses.as_deref(), from)?;
                         changes.push(Fact::PaymentReversed(id));
                         let (amount, fees) = (payment.amount.negated(), payment.fees.negated());
                         changes.push(Fact::PaidSplit { amount, fees });
@@ -280,16 +287,20 @@ pub(super) fn mark(
     Ok(())
 }
 
+/// The account events that an account remembers.
+fn account_events(account: &Account) -> impl Iterator<Item = AppliedEvent> {
+    account.master_data.iter().flat_map(|master_data| master_data.events.iter())
+}
+
 /// The payment that a reversal undoes: the one it names, or the newest of its amount.
 fn reversed(
     account: &Account,
     amount: Amount,
     reverses: Option<&str>,
-    keep_from: Micros,
+    from: Micros,
 ) -> Result<(u64, Payment), Refusal> {
-    let events = account.master_data.iter().flat_map(|master_data| master_data.events.iter());
-    let mut payments: Vec<(u64, Payment)> = events
-        .filter(|event| event.seen >= keep_from)
+    let mut payments: Vec<(u64, Payment)> = account_events(account)
+        .filter(|event| event.seen >= from)
         .filter_map(|event| event.payment.map(|payment| (event.id, payment)))
         .filter(|(_, payment)| !payment.reversed)
         .collect();

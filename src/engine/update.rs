@@ -23,7 +23,7 @@ impl Engine {
         (now, applied): (Micros, AppliedEvent),
         mut facts: Facts,
     ) -> Result<Decision<'a>, Refusal> {
-        let (changes, mut refusal) = self.patch(account, update, event.created_at)?;
+        let (changes, mut refusal) = self.patch(account, update, event.created_at, now)?;
         let hold = update.resolve.as_ref().map(|resolve| (open_hold(account, resolve, now), resolve.granted));
         let hold = match hold {
             Some((Ok(hold), granted)) => Some((hold, granted)),
@@ -56,6 +56,7 @@ impl Engine {
         account: &Account,
         update: &Update,
         created: Option<Micros>,
+        now: Micros,
     ) -> Result<(Facts, Option<Refusal>), Refusal> {
         let mut patch = read_patch(update)?;
         let mut facts = Facts::new();
@@ -85,7 +86,7 @@ impl Engine {
         }
         let ssn =
             update.ssn_known.filter(|_| applies(update.ssn_known.is_some(), Thing::SSN, "update.ssnKnown"));
-        let blocks = patch.currency.and_then(|currency| change_of_currency(account, currency));
+        let blocks = patch.currency.and_then(|currency| change_of_currency(account, currency, now));
         if blocks.is_some() || !applies(patch.currency.is_some(), Thing::CURRENCY, "update.currency") {
             patch.currency = None;
         }
@@ -118,10 +119,11 @@ fn open_hold<'s>(account: &'s Account, resolve: &Resolve, now: Micros) -> Result
         })
 }
 
-/// Why the account's currency cannot become this one.
-fn change_of_currency(account: &Account, currency: Currency) -> Option<Refusal> {
+/// Why the account's currency cannot become this one. Holds that run out by the event's own time keep nothing.
+fn change_of_currency(account: &Account, currency: Currency, now: Micros) -> Option<Refusal> {
     let own = account.currency.filter(|own| *own != currency)?;
-    let is_empty = account.balance.is_zero() && account.fees.is_zero() && account.holds().is_empty();
+    let holds = account.holds().iter().any(|hold| hold.expires > now);
+    let is_empty = account.balance.is_zero() && account.fees.is_zero() && !holds;
     (!is_empty).then(|| Refusal {
         code: INVALID,
         message: format!(

@@ -6,7 +6,6 @@ use super::lines::Lines;
 use super::times::{Neighbours, Times};
 use crate::codec::json::{peek_account_event, peek_pos_event};
 use crate::domain::Micros;
-use crate::domain::record::RecordTime;
 use crate::engine::Files;
 use crate::pipeline::Division;
 use crate::pos::Input;
@@ -23,8 +22,10 @@ pub struct Entry {
     pub offset: i64,
     /// Its time, milliseconds.
     pub timestamp_millis: i64,
-    /// Whether its time may move stream time.
-    pub time: RecordTime,
+    /// When it is of; none where its line does not say.
+    pub time: Option<Micros>,
+    /// Whether the lines after it confirm that time: if not, it moves stream time by so much as a line may alone.
+    pub confirmed: bool,
     /// Line number in its file, from 1.
     pub line: u64,
     /// Where its key ends and its value begins in the chunk's bytes; the key is none where it is empty.
@@ -115,32 +116,32 @@ impl Side {
         self.ahead.iter().filter_map(|line| line.time).min()
     }
 
-    /// Where the next line is merged, and whether it may move stream time; none at the end.
-    fn next(&mut self, times: &Times) -> Result<Option<(Micros, RecordTime)>, ReplayError> {
+    /// Where the next line is merged; none at the end.
+    fn next(&mut self, times: &Times) -> Result<Option<Micros>, ReplayError> {
         self.fill(1)?;
         let Some(line) = self.ahead.front() else { return Ok(None) };
-        let Some(time) = line.time else { return Ok(Some((self.last_time, RecordTime::Line))) };
-        if !times.is_far(time) {
-            return Ok(Some((time, RecordTime::Line)));
-        }
+        let Some(time) = line.time else { return Ok(Some(self.last_time)) };
         let neighbours = match line.neighbours {
             Some(neighbours) => neighbours,
-            None => self.look(time, times)?,
+            None => self.look(time, times.files)?,
         };
-        Ok(Some(times.of_far(time, neighbours)))
+        Ok(Some(times.turn(time, neighbours)))
     }
 
-    /// What the lines after the next one say of its time.
-    fn look(&mut self, time: Micros, times: &Times) -> Result<Neighbours, ReplayError> {
-        self.fill(times.files.lines.saturating_add(1))?;
+    /// What the lines after the next one say of its time, up to the first that confirms it.
+    fn look(&mut self, time: Micros, files: Files) -> Result<Neighbours, ReplayError> {
+        self.fill(files.lines.saturating_add(1))?;
         let is_account = self.input == Input::AccountEvents;
         let mut lines = self.ahead.iter_mut();
         let Some(line) = lines.next() else { return Ok(Neighbours::default()) };
         let mut neighbours = Neighbours::default();
-        for after in lines.take(times.files.lines) {
+        for after in lines.take(files.lines) {
             let is_other = is_account || (&after.account, &after.terminal) != (&line.account, &line.terminal);
             if let Some(says) = after.time {
-                neighbours.note(time, says, is_other, times.files.ahead);
+                neighbours.note(time, says, is_other, files.ahead);
+            }
+            if neighbours.confirmed {
+                break;
             }
         }
         line.neighbours = Some(neighbours);
@@ -148,13 +149,13 @@ impl Side {
     }
 
     /// Moves the next line into the chunk.
-    fn take(&mut self, chunk: &mut Chunk, division: Division, time: RecordTime, times: &mut Times) {
+    fn take(&mut self, chunk: &mut Chunk, division: Division, times: &mut Times) {
         let Division { partitioner, partitions } = division;
         let Some(line) = self.ahead.pop_front() else { return };
         let own = line.time.unwrap_or(self.last_time);
-        if time == RecordTime::Line {
+        let neighbours = line.neighbours.unwrap_or_default();
+        if line.time.is_some_and(|time| times.take(time, neighbours)) {
             self.last_time = own;
-            times.move_to(line.time);
         }
         let begin = chunk.bytes.len();
         chunk.bytes.extend_from_slice(line.account.as_bytes());
@@ -167,7 +168,8 @@ impl Side {
             partition,
             offset: *offset,
             timestamp_millis: own.0.div_euclid(1_000),
-            time,
+            time: line.time,
+            confirmed: neighbours.confirmed,
             line: line.number,
             key: (begin, middle),
             value: (middle, chunk.bytes.len()),
@@ -230,13 +232,13 @@ impl Merge {
                 Some(side) => side.next(&self.times)?,
                 None => None,
             };
-            let (side, time) = match (pos, account, &mut self.account_events) {
-                (Some((pos, _)), Some((account, time)), Some(side)) if account <= pos => (side, time),
-                (None, Some((_, time)), Some(side)) => (side, time),
-                (Some((_, time)), ..) => (&mut self.pos_events, time),
+            let side = match (pos, account, &mut self.account_events) {
+                (Some(pos), Some(account), Some(side)) if account <= pos => side,
+                (None, Some(_), Some(side)) => side,
+                (Some(_), ..) => &mut self.pos_events,
                 (None, ..) => break,
             };
-            side.take(&mut chunk, self.division, time, &mut self.times);
+            side.take(&mut chunk, self.division, &mut self.times);
         }
         Ok((!chunk.entries.is_empty()).then_some(chunk))
     }

@@ -3,7 +3,6 @@
 use crate::domain::code::Code;
 use crate::domain::enums::Verdict;
 use crate::domain::outcome::Outcome;
-use crate::domain::record::RecordTime;
 use crate::pos::Input;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,9 +26,9 @@ pub struct Summary {
 
 impl Summary {
     /// Counts a record.
-    pub fn count_record(&mut self, input: Input, time: RecordTime) {
+    pub fn count_record(&mut self, input: Input, is_far_ahead: bool) {
         self.records[input as usize] += 1;
-        self.far_ahead += u64::from(time == RecordTime::LineFarAhead);
+        self.far_ahead += u64::from(is_far_ahead);
     }
 
     /// Counts a record that gave a dead letter of this code and no outcome. An account event that was read and refused is

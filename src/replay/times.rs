@@ -2,10 +2,9 @@
 //! stream time for all others. Knows times and nothing of lines.
 
 use crate::domain::Micros;
-use crate::domain::record::RecordTime;
 use crate::engine::Files;
 
-/// What the lines after a line that lies far ahead say of its time.
+/// What the lines after a line say of its time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Neighbours {
     /// Another till's line, or one of another account, lies near it or later: it may move stream time.
@@ -23,7 +22,9 @@ impl Neighbours {
     }
 }
 
-/// Stream time as the merged lines move it.
+/// Stream time as far as merging knows it: as if every line were evaluated, and all in one partition. Whether a line lies
+/// too far ahead to be believed alone is judged again when its turn comes, by its partition's stream time, which is never
+/// later.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     /// What is believed.
@@ -47,19 +48,21 @@ impl Times {
     /// Whether a line of this time lies so far ahead that those after it are asked.
     #[must_use]
     pub fn is_far(&self, time: Micros) -> bool {
-        self.now.is_some_and(|now| time > now.plus(self.files.ahead))
+        self.now.is_some_and(|now| self.files.is_far(time, now))
     }
 
-    /// Where a line that lies far ahead is merged, and whether it may move stream time. One that is denied, and by none
-    /// confirmed, does not hold up the lines behind it.
+    /// Where a line is merged. One that is denied, and by none confirmed, does not hold up the lines behind it.
     #[must_use]
-    pub fn of_far(&self, time: Micros, neighbours: Neighbours) -> (Micros, RecordTime) {
-        let merged = self.now.filter(|_| neighbours.denied && !neighbours.confirmed).unwrap_or(time);
-        (merged, if neighbours.confirmed { RecordTime::Line } else { RecordTime::LineFarAhead })
+    pub fn turn(&self, time: Micros, neighbours: Neighbours) -> Micros {
+        self.now.filter(|_| self.is_far(time) && neighbours.denied && !neighbours.confirmed).unwrap_or(time)
     }
 
-    /// A line of this time was taken.
-    pub fn move_to(&mut self, time: Option<Micros>) {
-        self.now = self.now.max(time);
+    /// A line was taken; whether it moves stream time.
+    pub fn take(&mut self, time: Micros, neighbours: Neighbours) -> bool {
+        let moves = neighbours.confirmed || !self.is_far(time);
+        if moves {
+            self.now = self.now.max(Some(time));
+        }
+        moves
     }
 }

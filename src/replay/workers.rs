@@ -5,7 +5,8 @@ use super::summary::Summary;
 use crate::codec::Schemas;
 use crate::domain::Micros;
 use crate::domain::outcome::Outcome;
-use crate::engine::Engine;
+use crate::domain::record::RecordTime;
+use crate::engine::{Engine, Files};
 use crate::pipeline::{InRecord, Outbound, Output};
 use crate::pos::{Input, Outside, Partition, PartitionOptions, Pos};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub struct Worker {
     place: usize,
     of: usize,
     partitions: Vec<Partition>,
+    files: Files,
 }
 
 /// Records after which the batch's undo log is dropped.
@@ -52,7 +54,7 @@ impl Worker {
             partition
         };
         let own = (0..partitions).filter(|number| *number as usize % of == place);
-        Self { place, of, partitions: own.map(partition).collect() }
+        Self { place, of, partitions: own.map(partition).collect(), files: engine.files() }
     }
 
     /// Decides the worker's own records of a chunk.
@@ -64,17 +66,22 @@ impl Worker {
                 continue;
             }
             let partition = &mut self.partitions[entry.partition as usize / self.of];
+            // 0 before a line has said when it is of.
+            let now = partition.state().stream_time();
+            let is_far = entry
+                .time
+                .is_some_and(|time| !entry.confirmed && now > Micros(0) && self.files.is_far(time, now));
             let record = InRecord {
                 input: entry.input as usize,
                 partition: entry.partition as i32,
                 offset: entry.offset,
                 timestamp_millis: entry.timestamp_millis,
-                time: entry.time,
+                time: if is_far { RecordTime::LineFarAhead } else { RecordTime::Line },
                 key: chunk.key(entry),
                 value: Some(chunk.value(entry)),
                 schema_guid: None,
             };
-            answers.summary.count_record(entry.input, entry.time);
+            answers.summary.count_record(entry.input, is_far);
             let mut collect =
                 Collect { answers: &mut answers, place, line: entry.line, letter: None, answered: false };
             let taken = partition.on_record(Outside { schemas }, &record, &mut collect);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 use crate::support::stream::{Fed, Published, Said, engine, options};
-use tillgate::domain::enums::Verdict;
+use tillgate::domain::enums::{Currency, Verdict};
 use tillgate::domain::{Micros, limits};
 use tillgate::pos::{Input, Partition};
 
@@ -235,6 +235,45 @@ fn a_hold_that_runs_out_frees_the_currency_and_a_booking_does_not() {
     assert!(said[0].supersedes.is_some(), "the hold ran out first");
     assert_eq!(said[1].verdict, Verdict::Accepted);
     assert!(till.buy("T2", "2026-03-04T12:01:00Z", "1").codes().contains(&"pos.currency.account"));
+}
+
+#[test]
+fn a_hold_that_runs_out_by_then_keeps_no_currency_from_being_changed() {
+    let mut till = Till::new(&[]);
+    let pending = till.buy("T", NOON, "2000");
+    let change = |time: &str| {
+        format!(
+            r#"{{"id":"{time}","account":"A","eventType":"update","update":{{"currency":"SEK"}},"createdAt":"{time}"}}"#
+        )
+    };
+    assert!(till.feed(Input::AccountEvents, change("2026-03-03T11:59:59Z")).is_empty());
+    assert_eq!(till.dead_letters(), 1, "it is still open");
+    let ended = till.feed(Input::AccountEvents, change("2026-03-03T12:00:00Z"));
+    assert_eq!((ended[0].supersedes, till.dead_letters()), (Some(pending.id), 1));
+    let account = till.partition.state().accounts().get("A").expect("the account");
+    assert_eq!(account.currency, Some(Currency::Sek));
+}
+
+#[test]
+fn account_events_are_remembered_by_the_times_of_the_accounts_own() {
+    let mut till = Till::new(&[]);
+    let payment = |id: &str, time: &str| {
+        format!(
+            r#"{{"id":"{id}","account":"A","eventType":"payment","payment":{{"amount":5000,"status":"success"}},"createdAt":"{time}"}}"#
+        )
+    };
+    let balance_after = |till: &mut Till, id: &str, time: &str| {
+        till.feed(Input::AccountEvents, payment(id, time));
+        till.balance()
+    };
+    assert_eq!(balance_after(&mut till, "a", "2026-03-01T08:00:00Z"), "-50.00");
+    // What events of tills, and ticks, make of the time is nothing to it.
+    till.buy("T", "2026-06-01T12:00:00Z", "1");
+    assert_eq!(balance_after(&mut till, "a", "2026-03-01T08:00:00Z"), "-49.00");
+    assert_eq!(balance_after(&mut till, "b", "2026-04-05T08:00:00Z"), "-99.00");
+    assert_eq!(balance_after(&mut till, "a", "2026-03-01T08:00:00Z"), "-99.00", "35 days are within");
+    assert_eq!(balance_after(&mut till, "c", "2026-04-05T08:00:01Z"), "-149.00");
+    assert_eq!(balance_after(&mut till, "a", "2026-03-01T08:00:00Z"), "-199.00", "and a second more is not");
 }
 
 #[test]

@@ -102,11 +102,18 @@ def freeze(value):
     return tuple(freeze(v) for v in value) if isinstance(value, list) else value
 
 
+def clock(account, ae, at):
+    """Account events are remembered by the times of the account's own ones."""
+    own = at if ae.time is None else ae.time
+    return max([own, *(anchor for anchor, _ in account.ids.values())])
+
+
 def repeated(account, ae, at, s):
     """True: applied before. Dead: the id or the key stands for something else."""
+    now = clock(account, ae, at)
     for known, name, content in ((account.ids, ae.id, (ae.content, ae.idempotency)),
                                  (account.keys, ae.idempotency, ae.content)):
-        if name is not None and name in known and at - known[name][0] <= s.account_events:
+        if name is not None and name in known and now - known[name][0] <= s.account_events:
             if known[name][1] != content:
                 raise Dead("other content")
             return True
@@ -114,7 +121,7 @@ def repeated(account, ae, at, s):
 
 
 def remember(account, ae, at):
-    anchor = at if ae.time is None else max(at, ae.time)
+    anchor = at if ae.time is None else ae.time
     account.ids[ae.id] = (anchor, (ae.content, ae.idempotency))
     if ae.idempotency is not None:
         account.keys[ae.idempotency] = (anchor, ae.content)
@@ -164,7 +171,6 @@ class Payment:
     def __init__(self, ae, at, fees):
         self.id, self.amount, self.fees = ae.id, ae.value, fees
         self.time = at if ae.time is None else ae.time
-        self.anchor = max(at, self.time)
         self.reversed = False
 
 
@@ -179,7 +185,8 @@ def payment(account, ae, at, s):
             account.fees -= fees
             account.payments.append(Payment(ae, at, fees))
         return [apply], []
-    known = [p for p in account.payments if not p.reversed and at - p.anchor <= s.account_events]
+    now = clock(account, ae, at)
+    known = [p for p in account.payments if not p.reversed and now - p.time <= s.account_events]
     name = ae.payload.get("reverses")
     fitting = [p for p in known if p.amount == ae.value and name in (None, p.id)]
     if not fitting:

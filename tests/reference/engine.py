@@ -111,7 +111,7 @@ class Engine:
             account.entries.append(entry)
             if e.takes_back:
                 corrections.reserve(account, entry, original)
-            if e.amount or o.outcome == "Pending":
+            if e.amount or o.outcome == "Pending" and e.type != "Info":
                 account.currency = account.currency or e.currency
         elif not known and e.number is not None:
             anchor = max(e.time, self.now)

@@ -123,6 +123,23 @@ fn a_line_far_ahead_moves_time_where_one_of_the_next_ten_confirms_it() {
 }
 
 #[test]
+fn a_line_that_is_not_evaluated_makes_the_next_one_no_more_credible() {
+    let line = |account: &str, time: &str| {
+        with("\"accountNumber\":\"A\"", &format!("\"accountNumber\":\"{account}\"")).replace(NOW, time)
+    };
+    let far = "2025-01-10T12:00:00Z";
+    // What is confirmed moves no time where it is not evaluated: the next one lies as far ahead, and nothing confirms it.
+    let unsound = line("B", far).replace("\"totalAmount\":1", "\"totalAmount\":-1");
+    let lines = [line("A", NOW), unsound, line("C", far), line("A", SOON)];
+    let (_, outcomes, said) =
+        check([lines.join("\n").as_bytes(), b""], &["--set", "checks.account.unknown=open"]);
+    let verdicts: Vec<_> =
+        outcomes.iter().map(|outcome| outcome["outcome"].as_str().expect("text")).collect();
+    assert_eq!(verdicts, ["Accepted", "NotEvaluated", "Accepted", "Accepted"], "{said}");
+    assert!(said.contains("1 line lies far ahead"), "{said}");
+}
+
+#[test]
 fn a_denied_line_is_merged_at_stream_time_and_any_other_waits_for_its_own() {
     let line = |account: &str, terminal: &str, time: &str| {
         with("\"posId\":\"P\"", &format!("\"posId\":\"{terminal}\""))
