@@ -276,7 +276,7 @@ pub(super) fn mark(
     facts: &mut Facts,
 ) -> Result<(), Refusal> {
     let Some(created) = created else { return Ok(()) };
-    let last = account.master_data.as_ref().and_then(|master_data| master_data.mark(thing));
+    let last = account.master_data.as_ref().and_then(|master_data| master_data.marks.of(thing));
     if let Some(last) = last.filter(|last| *last > created) {
         return refuse(
             INVALID,

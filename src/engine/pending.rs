@@ -49,9 +49,20 @@ impl After {
         }
     }
 
-    /// Money is given back; what was a fee frees no limit.
-    pub(super) fn give_back(&mut self, taking: &Taking, account: &Account) -> Fact {
-        let fees = taking.of_sums.fees.min(account.fees);
+    /// Money is given back; what was a fee frees no limit. What it was the original says, otherwise the sums that it is
+    /// taken of.
+    pub(super) fn give_back(
+        &mut self,
+        taking: &Taking,
+        original: Option<Remembered>,
+        account: &Account,
+    ) -> Fact {
+        let fees = match original {
+            Some(original) if original.kind.is_fee() => taking.amount,
+            Some(_) => Amount::ZERO,
+            None => taking.of_sums.fees,
+        };
+        let fees = fees.min(account.fees);
         self.balance = self.balance.saturating_minus(taking.amount);
         self.available += i128::from(taking.amount.saturating_minus(fees).ten_thousandths());
         Fact::GaveBack { amount: taking.amount, fees }
@@ -136,7 +147,7 @@ impl Engine {
                         taking.of_sums = of_sums;
                     }
                     posted = Some(taking.amount.negated());
-                    facts.push(after.give_back(&taking, account));
+                    facts.push(after.give_back(&taking, original, account));
                 }
             }
             Some(taking) => facts.push(Fact::GivenBack(taking)),

@@ -213,7 +213,7 @@ impl Engine {
                     ended = self.shrink_pending(record, account, taken, digest, &mut after, &mut facts);
                 } else {
                     outcome.posted_amount = Some(taking.amount.negated());
-                    facts.push(after.give_back(&taking, account));
+                    facts.push(after.give_back(&taking, corrected.original, account));
                 }
             }
             (Verdict::Accepted, None) => {

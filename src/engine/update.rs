@@ -138,7 +138,7 @@ fn read_patch(update: &Update) -> Result<Patch, Refusal> {
         return refuse(INVALID, "update.partyId is blank or longer than 100 characters");
     }
     Ok(Patch {
-        party_id: update.party_id.as_deref().map(Box::from),
+        party_id: update.party_id.as_deref().map(Into::into),
         currency: symbol("update.currency", update.currency.as_deref(), |text| {
             Currency::from_symbol(text).filter(|currency| *currency != Currency::Unrecognized)
         })?,

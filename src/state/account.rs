@@ -60,7 +60,7 @@ impl Standing {
     }
 }
 
-/// An account: 128 bytes, two lines of the processor's cache.
+/// An account: 120 bytes, two lines of the processor's cache.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Account {
     /// Its number, the record key.
@@ -91,7 +91,7 @@ pub struct Account {
     pub rare: Option<Box<Rare>>,
 }
 
-const _: () = assert!(size_of::<Account>() <= 128);
+const _: () = assert!(size_of::<Account>() <= 120);
 
 /// What was booked and no correction has taken back yet, by what it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,7 +169,7 @@ pub struct Rare {
     pub holds: Vec<Hold>,
     /// Flags by name, sorted, without those that are [`Standing`] bits.
     pub flags: Vec<Box<str>>,
-    /// Messages of answers to events of [`Account::recent`], oldest first.
+    /// Messages of answers to events that repeats are held against, oldest first.
     pub answers: VecDeque<Answer>,
     /// Sales that are too old for windows and repeats, and that corrections may still name or take of.
     pub originals: Memory,

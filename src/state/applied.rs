@@ -1,7 +1,8 @@
 //! The account events that an account has applied lately, packed: so that none applies twice, and a payment can be reversed.
 
-use super::packed::{Input, signed};
+use super::packed::{Bytes, Input, signed};
 use crate::domain::{Amount, Micros};
+use smallvec::SmallVec;
 
 /// An account event that was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,20 +30,22 @@ pub struct Payment {
     pub reversed: bool,
 }
 
-/// Packed, the earliest applied first.
+/// Packed, the earliest applied first; each with its distance in time to the one before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AppliedEvents(Vec<u8>);
+pub struct AppliedEvents(Box<[u8]>);
 
 const HAS_KEY: u8 = 1;
 const HAS_CONTENT: u8 = 2;
 const PAYMENT: u8 = 4;
 const REVERSED: u8 = 8;
+const WHOLE_SECONDS: u8 = 16;
+const SECOND: i64 = 1_000_000;
 
 impl AppliedEvents {
     /// The events.
     pub fn iter(&self) -> impl Iterator<Item = AppliedEvent> {
-        let mut input = Input(&self.0);
-        std::iter::from_fn(move || read(&mut input))
+        let mut entries = Entries::of(&self.0);
+        std::iter::from_fn(move || entries.next())
     }
 
     /// Whether there are none.
@@ -53,27 +56,13 @@ impl AppliedEvents {
 
     /// One more.
     pub(super) fn push(&mut self, event: &AppliedEvent) {
-        let mut flags = 0;
-        for (flag, on) in [
-            (HAS_KEY, event.key != 0),
-            (HAS_CONTENT, event.content != 0),
-            (PAYMENT, event.payment.is_some()),
-            (REVERSED, event.payment.is_some_and(|payment| payment.reversed)),
-        ] {
-            flags |= if on { flag } else { 0 };
-        }
-        self.0.reserve_exact(40);
-        self.0.push(flags);
-        self.0.extend_from_slice(&event.id.to_le_bytes());
-        for hash in [event.key, event.content].into_iter().filter(|hash| *hash != 0) {
-            self.0.extend_from_slice(&hash.to_le_bytes());
-        }
-        signed(&mut self.0, event.seen.0);
-        if let Some(payment) = event.payment {
-            signed(&mut self.0, payment.amount.ten_thousandths());
-            signed(&mut self.0, payment.fees.ten_thousandths());
-        }
-        self.0.shrink_to_fit();
+        let last = self.iter().last().map_or(0, |last| last.seen.0);
+        let mut packed = SmallVec::<[u8; 64]>::new();
+        write(&mut packed, event, last);
+        let mut bytes = std::mem::take(&mut self.0).into_vec();
+        bytes.reserve_exact(packed.len());
+        bytes.extend_from_slice(&packed);
+        self.0 = bytes.into();
     }
 
     /// Takes out what need not be kept from `keep` on, and the oldest where there are more than `most`: when the last of
@@ -90,25 +79,19 @@ impl AppliedEvents {
         // Those of old journals have no time, and cut nothing that is known.
         let cut = kept.clone().take(past_bound).map(|event| event.seen);
         let cut = cut.filter(|seen| *seen < Micros(i64::MAX)).max();
-        let mut left = Self::default();
-        kept.skip(past_bound).for_each(|event| left.push(event));
-        *self = left;
+        *self = kept.skip(past_bound).collect();
         cut
     }
 
     /// Notes that the payment of this event was taken back.
     pub(super) fn reverse(&mut self, id: u64) {
-        let events: Vec<_> = self.iter().collect();
-        let mut changed = Self::default();
-        for mut event in events {
-            if event.id == id
-                && let Some(payment) = &mut event.payment
-            {
+        let mut events: Vec<_> = self.iter().collect();
+        for event in events.iter_mut().filter(|event| event.id == id) {
+            if let Some(payment) = &mut event.payment {
                 payment.reversed = true;
             }
-            changed.push(&event);
         }
-        *self = changed;
+        *self = events.iter().collect();
     }
 
     /// The bytes, as a journal keeps them.
@@ -120,33 +103,73 @@ impl AppliedEvents {
     /// Out of the bytes of a journal; none where they are damaged.
     #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut input = Input(bytes);
-        while !input.0.is_empty() {
-            read(&mut input)?;
+        let mut entries = Entries::of(bytes);
+        while !entries.input.0.is_empty() {
+            entries.next()?;
         }
-        Some(Self(bytes.to_vec()))
+        Some(Self(bytes.into()))
     }
 }
 
 impl<'a> FromIterator<&'a AppliedEvent> for AppliedEvents {
     fn from_iter<T: IntoIterator<Item = &'a AppliedEvent>>(events: T) -> Self {
-        let mut packed = Self::default();
-        events.into_iter().for_each(|event| packed.push(event));
-        packed
+        let mut bytes = Vec::new();
+        events.into_iter().fold(0, |last, event| {
+            write(&mut bytes, event, last);
+            event.seen.0
+        });
+        Self(bytes.into())
     }
 }
 
-fn read(input: &mut Input<'_>) -> Option<AppliedEvent> {
-    let flags = input.byte()?;
-    let id = input.long()?;
-    let key = if flags & HAS_KEY != 0 { input.long()? } else { 0 };
-    let content = if flags & HAS_CONTENT != 0 { input.long()? } else { 0 };
-    let seen = Micros(input.signed()?);
-    let payment = if flags & PAYMENT != 0 {
-        let mut number = || Amount::new(input.signed()?);
-        Some(Payment { amount: number()?, fees: number()?, reversed: flags & REVERSED != 0 })
-    } else {
-        None
-    };
-    Some(AppliedEvent { id, key, content, seen, payment })
+fn write(out: &mut impl Bytes, event: &AppliedEvent, last: i64) {
+    let since = event.seen.0.wrapping_sub(last);
+    let mut flags = 0;
+    for (flag, on) in [
+        (HAS_KEY, event.key != 0),
+        (HAS_CONTENT, event.content != 0),
+        (PAYMENT, event.payment.is_some()),
+        (REVERSED, event.payment.is_some_and(|payment| payment.reversed)),
+        (WHOLE_SECONDS, since % SECOND == 0),
+    ] {
+        flags |= if on { flag } else { 0 };
+    }
+    out.all(&[flags]);
+    out.all(&event.id.to_le_bytes());
+    for hash in [event.key, event.content].into_iter().filter(|hash| *hash != 0) {
+        out.all(&hash.to_le_bytes());
+    }
+    signed(out, if flags & WHOLE_SECONDS != 0 { since / SECOND } else { since });
+    if let Some(payment) = event.payment {
+        signed(out, payment.amount.ten_thousandths());
+        signed(out, payment.fees.ten_thousandths());
+    }
+}
+
+struct Entries<'a> {
+    input: Input<'a>,
+    last: i64,
+}
+
+impl<'a> Entries<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self { input: Input(bytes), last: 0 }
+    }
+
+    fn next(&mut self) -> Option<AppliedEvent> {
+        let input = &mut self.input;
+        let flags = input.byte()?;
+        let id = input.long()?;
+        let key = if flags & HAS_KEY != 0 { input.long()? } else { 0 };
+        let content = if flags & HAS_CONTENT != 0 { input.long()? } else { 0 };
+        let unit = if flags & WHOLE_SECONDS != 0 { SECOND } else { 1 };
+        self.last = self.last.wrapping_add(input.signed()?.checked_mul(unit)?);
+        let payment = if flags & PAYMENT != 0 {
+            let mut number = || Amount::new(input.signed()?);
+            Some(Payment { amount: number()?, fees: number()?, reversed: flags & REVERSED != 0 })
+        } else {
+            None
+        };
+        Some(AppliedEvent { id, key, content, seen: Micros(self.last), payment })
+    }
 }

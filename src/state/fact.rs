@@ -3,12 +3,13 @@
 use super::account::{Answer, Attempt, Correctable, Refused, Standing};
 use super::applied::AppliedEvent;
 use super::hold::{Hold, Taking};
-use super::master_data::Mark;
+use super::marks::Mark;
 use super::memory::Keep;
 use super::remembered::Remembered;
 use crate::domain::enums::{CountryCode, Currency, EventType};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
+use compact_str::CompactString;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -174,7 +175,7 @@ pub struct Booking {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patch {
     /// The person behind the account.
-    pub party_id: Option<Box<str>>,
+    pub party_id: Option<CompactString>,
     /// Currency.
     pub currency: Option<Currency>,
     /// Country.

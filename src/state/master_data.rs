@@ -1,7 +1,8 @@
 //! What the account system told of an account. A million of these are in memory: one block each, for what most have.
 
 use super::applied::AppliedEvents;
-use crate::domain::{Micros, limits};
+use super::marks::Marks;
+use compact_str::CompactString;
 use smallvec::SmallVec;
 
 /// Hashes that stand in the master data itself: most accounts have a chip or two.
@@ -19,47 +20,9 @@ pub struct MasterData {
     /// Account events that were applied.
     pub events: AppliedEvents,
     /// When what was told last of each thing was created, by the thing.
-    pub marks: Vec<Mark>,
+    pub marks: Marks,
     /// The person behind the account.
-    pub party_id: Option<Box<str>>,
-}
-
-/// When the last change of one thing was created: what is older does not change it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// What changed.
-    pub thing: Thing,
-    /// When that was created.
-    pub created: Micros,
-}
-
-/// What account events change, each by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Thing(pub u64);
-
-impl Thing {
-    /// The limit.
-    pub const LIMIT: Self = Self(1);
-    /// The default.
-    pub const DEFAULT: Self = Self(2);
-    /// `update.partyId`
-    pub const PARTY: Self = Self(3);
-    /// `update.currency`
-    pub const CURRENCY: Self = Self(4);
-    /// `update.countryCode`
-    pub const COUNTRY: Self = Self(5);
-    /// `update.ssnKnown`
-    pub const SSN: Self = Self(6);
-    /// `update.nfcIds`
-    pub const CHIPS: Self = Self(7);
-    /// `update.blockedNfcIds`
-    pub const BLOCKED_CHIPS: Self = Self(8);
-
-    /// The flag of this name.
-    #[must_use]
-    pub fn flag(name: &str) -> Self {
-        Self(super::id_hash(Some(name)) | 1 << 63)
-    }
+    pub party_id: Option<CompactString>,
 }
 
 impl MasterData {
@@ -85,12 +48,6 @@ impl MasterData {
         &self.hashes[self.registered as usize..]
     }
 
-    /// When the last change of this thing was created.
-    #[must_use]
-    pub fn mark(&self, thing: Thing) -> Option<Micros> {
-        self.marks.iter().find(|mark| mark.thing == thing).map(|mark| mark.created)
-    }
-
     pub(super) fn set_chips(&mut self, chips: &[u64]) {
         self.hashes = joined([chips, self.blocked_chips()]);
         self.registered = chips.len() as u32;
@@ -98,20 +55,6 @@ impl MasterData {
 
     pub(super) fn set_blocked_chips(&mut self, chips: &[u64]) {
         self.hashes = joined([self.chips(), chips]);
-    }
-
-    pub(super) fn set_mark(&mut self, thing: Thing, created: Micros) {
-        if let Some(mark) = self.marks.iter_mut().find(|mark| mark.thing == thing) {
-            mark.created = mark.created.max(created);
-            return;
-        }
-        if self.marks.len() >= limits::MARKS_MAX
-            && let Some(oldest) = (0..self.marks.len()).min_by_key(|place| self.marks[*place].created)
-        {
-            self.marks.remove(oldest);
-        }
-        self.marks.reserve_exact(1);
-        self.marks.push(Mark { thing, created });
     }
 }
 
@@ -137,17 +80,5 @@ mod tests {
         master_data.set_chips(&[]);
         master_data.set_blocked_chips(&[]);
         assert_eq!((master_data.chips(), master_data.blocked_chips()), (&[][..], &[][..]));
-    }
-
-    #[test]
-    fn a_mark_never_goes_back_and_the_oldest_gives_way() {
-        let mut master_data = MasterData::default();
-        for number in 0..=limits::MARKS_MAX as u64 {
-            master_data.set_mark(Thing(number), Micros(number as i64));
-        }
-        master_data.set_mark(Thing(5), Micros(0));
-        assert_eq!(master_data.mark(Thing(5)), Some(Micros(5)));
-        assert_eq!(master_data.mark(Thing(0)), None);
-        assert_eq!(master_data.marks.len(), limits::MARKS_MAX);
     }
 }

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 /// Packed events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Memory(Vec<u8>);
+pub struct Memory(Box<[u8]>);
 
 /// From when on events are kept; each is measured by its [`Remembered::seen`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,15 +36,17 @@ const COUNTRY: u32 = 11;
 const VERDICT: u32 = 15;
 const HAS_MESSAGES: u32 = 1 << 17;
 const WHOLE_SECONDS: u32 = 1 << 18;
-const SEEN_LATER: u32 = 1 << 19;
-const WHOLE_CENTS: u32 = 1 << 20;
-const ALL_IS_LEFT: u32 = 1 << 21;
-const NONE_IS_LEFT: u32 = 1 << 22;
-const COUNTS_LESS: u32 = 1 << 23;
-const ELSEWHERE: u32 = 1 << 24;
-const CORRECTS: u32 = 1 << 25;
-const NO_ID: u32 = 1 << 26;
-const HAS_ORIGINAL: u32 = 1 << 27;
+const WHOLE_CENTS: u32 = 1 << 19;
+const ALL_IS_LEFT: u32 = 1 << 20;
+const NO_ID: u32 = 1 << 21;
+const SEEN_LATER: u32 = 1 << 22;
+/// A fourth byte of flags follows: those of few events.
+const MORE: u32 = 1 << 23;
+const NONE_IS_LEFT: u32 = 1 << 24;
+const COUNTS_LESS: u32 = 1 << 25;
+const ELSEWHERE: u32 = 1 << 26;
+const CORRECTS: u32 = 1 << 27;
+const HAS_ORIGINAL: u32 = 1 << 28;
 
 impl Memory {
     /// The events, in the order they were remembered.
@@ -73,25 +75,9 @@ impl Memory {
 
     /// Remembers one more.
     pub fn push(&mut self, event: &Remembered) {
-        let mut head = Head::of(&self.0);
-        if self.0.is_empty() {
-            head = Head {
-                count: 0,
-                time: event.time.0,
-                partition: event.place.partition,
-                offset: event.place.offset,
-            };
-            self.0 = vec![0; HEAD];
-        }
-        head.count = head.count.saturating_add(1);
-        let [chip, terminal] = [event.chip, event.terminal].map(|hash| self.share(hash));
-        let mut entry = SmallVec::<[u8; 128]>::new();
-        write(&mut entry, event, &head, chip, terminal);
-        if self.0.len() + entry.len() > self.0.capacity() {
-            self.0.reserve_exact(entry.len() + self.0.len() / 8);
-        }
-        self.0.extend_from_slice(&entry);
-        head.write(&mut self.0);
+        let mut bytes = std::mem::take(&mut self.0).into_vec();
+        append(&mut bytes, event);
+        self.0 = bytes.into();
     }
 
     /// Changes the event of this place, the newest where an old journal left several; whether there was one.
@@ -115,7 +101,7 @@ impl Memory {
         }
         let mut past_bound = count.saturating_sub(most);
         let mut forgotten = Vec::new();
-        let mut kept = Self::default();
+        let mut kept = Vec::with_capacity(self.0.len());
         for event in self.iter() {
             if due(&event) {
                 past_bound = past_bound.saturating_sub(1);
@@ -124,31 +110,11 @@ impl Memory {
                 past_bound -= 1;
                 forgotten.push(event);
             } else {
-                kept.push(&event);
+                append(&mut kept, &event);
             }
         }
-        *self = kept;
+        self.0 = kept.into();
         forgotten
-    }
-
-    /// The place of a hash among the shared ones, put there where there is room.
-    fn share(&mut self, hash: u64) -> u8 {
-        if hash == 0 {
-            return 0;
-        }
-        let count = usize::from(self.0[HEAD - 1]);
-        let known = (0..count).find(|place| long(&self.0, HEAD + 8 * place) == hash);
-        match known {
-            Some(place) => place as u8 + 1,
-            None if count < SHARED_MAX => {
-                let end = HEAD + 8 * count;
-                self.0.reserve_exact(8);
-                self.0.splice(end..end, hash.to_le_bytes());
-                self.0[HEAD - 1] += 1;
-                count as u8 + 1
-            }
-            None => OWN,
-        }
     }
 
     /// The bytes, as a journal keeps them.
@@ -167,7 +133,7 @@ impl Memory {
         if bytes.len() < HEAD + 8 * shared || shared > SHARED_MAX {
             return None;
         }
-        let memory = Self(bytes.to_vec());
+        let memory = Self(bytes.into());
         let mut events = memory.iter();
         let count = events.by_ref().count();
         (count == memory.len() && count > 0 && events.entries.0.is_empty()).then_some(memory)
@@ -176,9 +142,50 @@ impl Memory {
 
 impl<'a> FromIterator<&'a Remembered> for Memory {
     fn from_iter<T: IntoIterator<Item = &'a Remembered>>(events: T) -> Self {
-        let mut memory = Self::default();
-        events.into_iter().for_each(|event| memory.push(event));
-        memory
+        let mut bytes = Vec::new();
+        events.into_iter().for_each(|event| append(&mut bytes, event));
+        Self(bytes.into())
+    }
+}
+
+/// Appends one more event: to nothing, or to what has a head.
+fn append(bytes: &mut Vec<u8>, event: &Remembered) {
+    let mut head = Head::of(bytes);
+    if bytes.is_empty() {
+        head = Head {
+            count: 0,
+            time: event.time.0,
+            partition: event.place.partition,
+            offset: event.place.offset,
+        };
+        bytes.resize(HEAD, 0);
+    }
+    head.count = head.count.saturating_add(1);
+    let [chip, terminal] = [event.chip, event.terminal].map(|hash| share(bytes, hash));
+    let mut entry = SmallVec::<[u8; 128]>::new();
+    write(&mut entry, event, &head, chip, terminal);
+    bytes.reserve_exact(entry.len());
+    bytes.extend_from_slice(&entry);
+    head.write(bytes);
+}
+
+/// The place of a hash among the shared ones, put there where there is room.
+fn share(bytes: &mut Vec<u8>, hash: u64) -> u8 {
+    if hash == 0 {
+        return 0;
+    }
+    let count = usize::from(bytes[HEAD - 1]);
+    let known = (0..count).find(|place| long(bytes, HEAD + 8 * place) == hash);
+    match known {
+        Some(place) => place as u8 + 1,
+        None if count < SHARED_MAX => {
+            let end = HEAD + 8 * count;
+            bytes.reserve_exact(8);
+            bytes.splice(end..end, hash.to_le_bytes());
+            bytes[HEAD - 1] += 1;
+            count as u8 + 1
+        }
+        None => OWN,
     }
 }
 
@@ -277,8 +284,12 @@ fn write(out: &mut impl Bytes, event: &Remembered, head: &Head, chip: u8, termin
     ] {
         flags |= if on { flag } else { 0 };
     }
-    out.all(&flags.to_le_bytes());
+    let [first @ .., last] = (flags | if flags >> 24 == 0 { 0 } else { MORE }).to_le_bytes();
+    out.all(&first);
     out.all(&[chip | terminal << 4]);
+    if last != 0 {
+        out.all(&[last]);
+    }
     signed(out, if flags & WHOLE_SECONDS != 0 { time / SECOND } else { time });
     if flags & SEEN_LATER != 0 {
         signed(out, event.seen.0.wrapping_sub(event.time.0));
@@ -313,8 +324,11 @@ fn write(out: &mut impl Bytes, event: &Remembered, head: &Head, chip: u8, termin
 }
 
 fn read(input: &mut Input<'_>, head: &Head, shared: &[u8]) -> Option<Remembered> {
-    let flags = input.word()?;
-    let keys = input.byte()?;
+    let [first, second, third, keys] = input.array()?;
+    let mut flags = u32::from_le_bytes([first, second, third, 0]);
+    if flags & MORE != 0 {
+        flags |= u32::from(input.byte()?) << 24;
+    }
     let time = input.signed()?.checked_mul(if flags & WHOLE_SECONDS != 0 { 1_000_000 } else { 1 })?;
     let time = head.time.wrapping_add(time);
     let seen = if flags & SEEN_LATER != 0 { time.wrapping_add(input.signed()?) } else { time };

@@ -45,7 +45,7 @@ pub(super) struct Input<'a>(pub(super) &'a [u8]);
 
 impl Input<'_> {
     #[inline]
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*taken)
@@ -54,11 +54,6 @@ impl Input<'_> {
     #[inline]
     pub(super) fn byte(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
-    }
-
-    #[inline]
-    pub(super) fn word(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
     }
 
     #[inline]

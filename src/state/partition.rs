@@ -271,7 +271,7 @@ fn apply_fact(
         Fact::StandingSet { bit, on } => account.standing = account.standing.with(*bit, *on),
         Fact::FlagSet { name, on } => set_flag(&mut account.rare_mut().flags, name, *on),
         Fact::Patched(patch) => apply_patch(account, patch),
-        Fact::Marked(mark) => account.master_data_mut().set_mark(mark.thing, mark.created),
+        Fact::Marked(mark) => account.master_data_mut().marks.set(*mark),
     }
     Ok(())
 }

@@ -32,9 +32,10 @@ impl Account {
                     *forgot = (*forgot).max(latest_from(keep.originals_from, &pushed_out));
                 }
             }
-            let recent: Vec<Place> = self.recent.iter().map(|event| event.place).collect();
+            let kept: Vec<Place> =
+                self.recent.iter().chain(self.older_book_keeping()).map(|event| event.place).collect();
             self.rare_mut().answers.retain(|answer| match answer.of {
-                AnswerOf::Place(place) => recent.contains(&place),
+                AnswerOf::Place(place) => kept.contains(&place),
                 AnswerOf::OldId(_) => true,
             });
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::support::stream::{Fed, Published, Said, engine, options};
 use tillgate::domain::enums::{Currency, Verdict};
-use tillgate::domain::{Micros, limits};
+use tillgate::domain::{Amount, Micros, limits};
 use tillgate::pos::{Input, Partition};
 
 const NOON: &str = "2026-03-02T12:00:00Z";
@@ -164,6 +164,37 @@ fn book_keeping_that_an_account_forgot_at_its_bound_is_not_booked_again() {
     let again = till.send("Interest", "I0", &hour(0), "1", "").remove(0);
     assert_eq!(again.posted, None, "{:?}", again.codes());
     assert_eq!(till.balance(), balance);
+}
+
+#[test]
+fn a_refund_of_a_purchase_frees_the_limit_whatever_others_have_reserved() {
+    let mut till = Till::new(&QUIET);
+    till.send("Interest", "I", NOON, "7", "");
+    let sold = till.buy("T", NOON, "1");
+    // It reserves of purchases first, and the rest of fees.
+    let waits = till.send("Correction", "W", NOON, "-5", "").remove(0);
+    assert_eq!(waits.verdict, Verdict::Pending);
+    let refund = r#","posId":"P1","correctsTransactionId":"T""#;
+    let back = till.send("Correction", "C", NOON, "-1", refund).remove(0);
+    assert_eq!(
+        (back.verdict, back.balance.map(|balance| balance.to_string())),
+        (Verdict::Accepted, Some("7.00".into()))
+    );
+    let one = Amount::from_minor(100).expect("an amount");
+    assert_eq!(back.available, sold.available.and_then(|available| available.plus(one)));
+}
+
+#[test]
+fn a_repeat_of_old_book_keeping_says_what_was_said_first() {
+    let mut till = Till::new(&QUIET);
+    let first = till.send("Interest", "I", NOON, "7", "").remove(0);
+    for day in 30..40 {
+        till.buy(&format!("T{day}"), &minutes_after_noon(day * 24 * 60), "1");
+    }
+    let again = till.send("Interest", "I", NOON, "7", "").remove(0);
+    let codes = again.codes().into_iter().filter(|code| *code != "pos.idempotency.repeat");
+    assert_eq!(codes.collect::<Vec<_>>(), first.codes());
+    assert!(!first.codes().is_empty());
 }
 
 #[test]

@@ -11,6 +11,8 @@ from event import form, undecodable
 from messages import Message, note, outcome_of, reported
 
 NOTHING = "Unavailable"
+# Holds that one input may end.
+AT_ONCE = 64
 
 
 class Outcome:
@@ -31,7 +33,7 @@ class Engine:
         if to > self.now:
             self.now = to
         ended = [(a, h) for a, h in self.open if h.deadline <= self.now]
-        for account, entry in sorted(ended, key=lambda pair: pair[1].deadline):
+        for account, entry in sorted(ended, key=lambda pair: pair[1].deadline)[:AT_ONCE]:
             self.end(account, entry, [note(100, "pos.pending.expired")])
 
     # POS events

@@ -6,7 +6,8 @@ use crate::domain::enums::{CountryCode, Currency, EventType};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
 use crate::state::{
-    Attempt, Booking, Change, Fact, Facts, Keep, Mark, Memory, Patch, RememberedFact, Standing, Thing,
+    AppliedEvents, Attempt, Booking, Change, Fact, Facts, Keep, Mark, Memory, Patch, RememberedFact,
+    Standing, Thing,
 };
 use std::borrow::Cow;
 
@@ -87,7 +88,7 @@ fn write_fact(out: &mut Writer, fact: &Fact) {
         Fact::Remembered(remembered) => {
             let RememberedFact { event, keep } = &**remembered;
             out.byte(REMEMBERED);
-            snapshot::write_memory(out, &Memory::from_iter([event]));
+            snapshot::write_packed(out, Memory::from_iter([event]).bytes());
             out.signed(event.seen.0.wrapping_sub(keep.all_from.0));
             out.signed(keep.all_from.0.wrapping_sub(keep.originals_from.0));
         }
@@ -185,7 +186,7 @@ fn write_account_fact(out: &mut Writer, fact: &Fact) {
         }
         Fact::AccountEventApplied { event, keep_from } => {
             out.byte(ACCOUNT_EVENT_APPLIED);
-            snapshot::write_applied(out, &[*event].iter().collect());
+            snapshot::write_packed(out, AppliedEvents::from_iter([event]).bytes());
             out.signed(event.seen.0.wrapping_sub(keep_from.0));
         }
         Fact::Paid(amount) => write_amount(out, PAID, *amount),
@@ -252,7 +253,7 @@ fn read_fact(input: &mut Reader<'_>, facts: &mut Facts) -> Result<(), JournalFau
         OLD_EVALUATED => return old::read_evaluated(input, facts),
         EVALUATED => Fact::Evaluated,
         REMEMBERED => {
-            let memory = snapshot::read_memory(input)?;
+            let memory = snapshot::read_packed(input, Memory::of_bytes)?;
             let event = memory.iter().next().ok_or(JournalFault::Damaged("no event is remembered"))?;
             let all_from = before(event.seen, input)?;
             let originals_from = before(all_from, input)?;
@@ -314,7 +315,7 @@ fn read_account_fact(tag: u8, input: &mut Reader<'_>) -> Result<Fact, JournalFau
         CURRENCY_SET => Fact::CurrencySet(snapshot::read_symbol(input, Currency::ALL)?),
         OLD_ACCOUNT_EVENT_APPLIED => old::applied(input.long()?),
         ACCOUNT_EVENT_APPLIED => {
-            let events = snapshot::read_applied(input)?;
+            let events = snapshot::read_packed(input, AppliedEvents::of_bytes)?;
             let event = events.iter().next().ok_or(JournalFault::Damaged("no account event was applied"))?;
             Fact::AccountEventApplied { event, keep_from: before(event.seen, input)? }
         }
@@ -342,7 +343,7 @@ fn before(time: Micros, input: &mut Reader<'_>) -> Result<Micros, JournalFault> 
 
 fn read_patch(input: &mut Reader<'_>, old_hashes: bool) -> Result<Patch, JournalFault> {
     let mut patch = Patch {
-        party_id: input.optional_text()?.map(Box::from),
+        party_id: input.optional_text()?.map(Into::into),
         currency: snapshot::read_symbol(input, Currency::ALL)?,
         country: snapshot::read_symbol(input, CountryCode::ALL)?,
         old_hashes,

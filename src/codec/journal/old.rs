@@ -68,7 +68,7 @@ fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> 
     master_data.old_hashes = true;
     let events: Vec<AppliedEvent> = read_hashes(input)?.into_iter().map(applied_event).collect();
     master_data.events = events.iter().collect();
-    master_data.party_id = input.optional_text()?.map(Box::from);
+    master_data.party_id = input.optional_text()?.map(Into::into);
     Ok(master_data)
 }
 

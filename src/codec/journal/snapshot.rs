@@ -7,8 +7,8 @@ use crate::domain::enums::{CountryCode, Currency, EventType, Language};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
 use crate::state::{
-    Account, Answer, AnswerOf, AppliedEvents, Attempt, Correctable, Forgot, Hold, Mark, MasterData, Memory,
-    Place, Rare, Refused, Standing, StoredMessage, Taking, Thing,
+    Account, Answer, AnswerOf, AppliedEvents, Attempt, Correctable, Forgot, Hold, Marks, MasterData, Memory,
+    Place, Rare, Refused, Standing, StoredMessage, Taking,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub fn write_account(out: &mut Writer, account: &Account) {
     out.unsigned(account.standing.0.into());
     write_symbol(out, account.currency.map(Currency::index));
     write_symbol(out, account.country.map(CountryCode::index));
-    write_memory(out, &account.recent);
+    write_packed(out, account.recent.bytes());
     out.byte(account.master_data.is_some().into());
     if let Some(master_data) = &account.master_data {
         write_master_data(out, master_data);
@@ -52,7 +52,7 @@ pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
     account.standing = read_standing(input)?;
     account.currency = read_symbol(input, Currency::ALL)?;
     account.country = read_symbol(input, CountryCode::ALL)?;
-    account.recent = read_memory(input)?;
+    account.recent = read_packed(input, Memory::of_bytes)?;
     if input.byte()? != 0 {
         account.master_data = Some(Arc::new(read_master_data(input)?));
     }
@@ -80,26 +80,17 @@ fn write_master_data(out: &mut Writer, master_data: &MasterData) {
     write_hashes(out, master_data.chips());
     write_hashes(out, master_data.blocked_chips());
     out.byte(master_data.old_hashes.into());
-    write_applied(out, &master_data.events);
-    out.unsigned(master_data.marks.len() as u64);
-    for mark in &master_data.marks {
-        out.unsigned(mark.thing.0);
-        out.signed(mark.created.0);
-    }
+    write_packed(out, master_data.events.bytes());
+    write_packed(out, master_data.marks.bytes());
     out.optional_text(master_data.party_id.as_deref());
 }
 
 fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> {
     let mut master_data = read_chips(input)?;
     master_data.old_hashes = input.byte()? != 0;
-    master_data.events = read_applied(input)?;
-    let marks = input.count()?;
-    master_data.marks.reserve_exact(marks);
-    for _ in 0..marks {
-        let mark = Mark { thing: Thing(input.unsigned()?), created: Micros(input.signed()?) };
-        master_data.marks.push(mark);
-    }
-    master_data.party_id = input.optional_text()?.map(Box::from);
+    master_data.events = read_packed(input, AppliedEvents::of_bytes)?;
+    master_data.marks = read_packed(input, Marks::of_bytes)?;
+    master_data.party_id = input.optional_text()?.map(Into::into);
     Ok(master_data)
 }
 
@@ -125,8 +116,8 @@ fn write_rare(out: &mut Writer, rare: &Rare) {
     rare.flags.iter().for_each(|flag| out.text(flag));
     out.unsigned(rare.answers.len() as u64);
     rare.answers.iter().for_each(|answer| write_answer(out, answer));
-    write_memory(out, &rare.originals);
-    write_memory(out, &rare.book_keeping);
+    write_packed(out, rare.originals.bytes());
+    write_packed(out, rare.book_keeping.bytes());
     out.unsigned(rare.refused.len() as u64);
     rare.refused.iter().for_each(|refused| write_refused(out, refused));
     out.unsigned(rare.attempts.len() as u64);
@@ -151,8 +142,8 @@ fn read_rare(input: &mut Reader<'_>) -> Result<Rare, JournalFault> {
     for _ in 0..input.count()? {
         rare.answers.push_back(read_answer(input)?);
     }
-    rare.originals = read_memory(input)?;
-    rare.book_keeping = read_memory(input)?;
+    rare.originals = read_packed(input, Memory::of_bytes)?;
+    rare.book_keeping = read_packed(input, Memory::of_bytes)?;
     for _ in 0..input.count()? {
         rare.refused.push_back(read_refused(input)?);
     }
@@ -165,26 +156,18 @@ fn read_rare(input: &mut Reader<'_>) -> Result<Rare, JournalFault> {
     Ok(rare)
 }
 
-/// Remembered events, packed as they are in memory.
-pub(super) fn write_memory(out: &mut Writer, memory: &Memory) {
-    out.unsigned(memory.bytes().len() as u64);
-    out.0.extend_from_slice(memory.bytes());
+/// What is packed in memory stands here with the same bytes.
+pub(super) fn write_packed(out: &mut Writer, bytes: &[u8]) {
+    out.unsigned(bytes.len() as u64);
+    out.0.extend_from_slice(bytes);
 }
 
-pub(super) fn read_memory(input: &mut Reader<'_>) -> Result<Memory, JournalFault> {
+pub(super) fn read_packed<T>(
+    input: &mut Reader<'_>,
+    of_bytes: impl Fn(&[u8]) -> Option<T>,
+) -> Result<T, JournalFault> {
     let length = input.count()?;
-    Memory::of_bytes(input.take(length)?).ok_or(JournalFault::Damaged("remembered events do not unpack"))
-}
-
-pub(super) fn write_applied(out: &mut Writer, events: &AppliedEvents) {
-    out.unsigned(events.bytes().len() as u64);
-    out.0.extend_from_slice(events.bytes());
-}
-
-pub(super) fn read_applied(input: &mut Reader<'_>) -> Result<AppliedEvents, JournalFault> {
-    let length = input.count()?;
-    AppliedEvents::of_bytes(input.take(length)?)
-        .ok_or(JournalFault::Damaged("applied account events do not unpack"))
+    of_bytes(input.take(length)?).ok_or(JournalFault::Damaged("what is packed does not unpack"))
 }
 
 pub(super) fn write_attempt(out: &mut Writer, attempt: &Attempt) {
@@ -209,12 +192,12 @@ pub(super) fn read_attempt(input: &mut Reader<'_>) -> Result<Attempt, JournalFau
 }
 
 pub(super) fn write_refused(out: &mut Writer, refused: &Refused) {
-    write_memory(out, &Memory::from_iter([&refused.event]));
+    write_packed(out, Memory::from_iter([&refused.event]).bytes());
     write_messages(out, &refused.messages);
 }
 
 pub(super) fn read_refused(input: &mut Reader<'_>) -> Result<Refused, JournalFault> {
-    let event = read_memory(input)?.iter().next();
+    let event = read_packed(input, Memory::of_bytes)?.iter().next();
     let event = event.ok_or(JournalFault::Damaged("a refused event is missing"))?;
     Ok(Refused { event, messages: read_messages(input)? })
 }
