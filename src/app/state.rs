@@ -42,9 +42,8 @@ fn set_time(args: &SetTimeArgs, common: &Common) -> Result<(), AppError> {
     let before = head(&cluster, partition)?;
     let stands = before.stream_time;
     writeln!(talk, "partition {partition}: stream time is {stands}")?;
-    if args.to > stands && args.to > Micros::from_millis(super::now_millis()) {
-        let text =
-            format!("{} is later than that, and than now: time is not set ahead of the clock", args.to);
+    if args.to > Micros::from_millis(super::now_millis()) {
+        let text = format!("{} is later than now: time is not set ahead of the clock", args.to);
         return Err(AppError::Topics(text));
     }
     if args.dry_run {
@@ -52,7 +51,7 @@ fn set_time(args: &SetTimeArgs, common: &Common) -> Result<(), AppError> {
     }
     let at = cluster.ends(topic, partition)?.high;
     let mut producer = EventProducer::new(&settings)?;
-    let tick = Tick::SetTime { to: args.to, by: args.by.clone() };
+    let tick = Tick::SetTime { to: args.to, stands: Some(stands), by: args.by.clone() };
     producer.send_to(topic, partition, &write_tick(&tick))?;
     producer.flush()?;
     writeln!(talk, "written to topic {topic} partition {partition} at offset {at} or behind it")?;
@@ -61,7 +60,7 @@ fn set_time(args: &SetTimeArgs, common: &Common) -> Result<(), AppError> {
         let after = head(&cluster, partition)?;
         // Read past where it was written, so it was decided.
         if after.positions.iter().nth(Input::Ticks as usize).flatten().is_some_and(|next| next > at) {
-            return told(args.to, stands, after.stream_time, &settings);
+            return told(args.to, stands, &after, &settings);
         }
         std::thread::sleep(LOOK_EVERY);
     }
@@ -72,16 +71,21 @@ fn set_time(args: &SetTimeArgs, common: &Common) -> Result<(), AppError> {
 }
 
 /// Says what came of it. Events that were decided since can have moved time again.
-fn told(to: Micros, before: Micros, after: Micros, settings: &Settings) -> Result<(), AppError> {
-    let changed = (to < before && after < before) || (to >= before && after >= to);
+fn told(to: Micros, before: Micros, after: &Head, settings: &Settings) -> Result<(), AppError> {
+    let mut talk = std::io::stderr();
+    if after.set_back.is_some_and(|back| back.to == to) {
+        return Ok(writeln!(talk, "it was read: the next event of the partition sets stream time to {to}")?);
+    }
+    let stands = after.stream_time;
+    let changed = (to < before && stands < before) || (to >= before && stands >= to);
     if !changed {
         return Err(AppError::Topics(format!(
-            "it was read, and stream time is {after} all the same: topic {} says why, or an event has moved it again \
+            "it was read, and stream time is {stands} all the same: topic {} says why, or an event has moved it again \
              (see \"Stream time ran ahead\" in docs/operations.md)",
             visible(settings.topics.dead_letters())
         )));
     }
-    Ok(writeln!(std::io::stderr(), "stream time is {after} now")?)
+    Ok(writeln!(talk, "stream time is {stands} now")?)
 }
 
 /// The head of a partition's last journal record; of nothing where there is none.

@@ -144,8 +144,5 @@ fn flags(account: &Account, parameters: &Parameters, findings: &mut Findings) {
 pub fn blocking_flags(account: &Account, parameters: &Parameters, findings: &mut Findings) {
     let mut all = Findings::default();
     flags(account, parameters, &mut all);
-    all.into_vec()
-        .into_iter()
-        .filter(|found| found.effect == Effect::Reject)
-        .for_each(|found| findings.add(found));
+    findings.add_all(all, |found| found.effect == Effect::Reject);
 }

@@ -105,9 +105,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     if judge::<Exact>(event, parameters, &mut found).is_none() {
         found = judge_wide(event, parameters);
     }
-    for finding in found.into_vec() {
-        findings.add(finding);
-    }
+    findings.add_all(found, |_| true);
 }
 
 /// The same for a receipt that has a figure too long for machine words.

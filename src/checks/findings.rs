@@ -59,6 +59,8 @@ pub struct Finding {
     pub field: Option<String>,
     /// Text for analysts and support: the figures compared.
     pub detail: Option<String>,
+    /// How many more of its check are counted only, where it is the last one that is listed.
+    further: u32,
 }
 
 impl Finding {
@@ -77,7 +79,7 @@ impl Finding {
             true => (neutral(effect).to_owned(), Some(told)),
             false => (told, None),
         };
-        Self { check, code, effect, kind, action, message, field: None, detail }
+        Self { check, code, effect, kind, action, message, field: None, detail, further: 0 }
     }
 
     /// With the field at fault.
@@ -101,6 +103,19 @@ impl Finding {
         self
     }
 
+    /// Says how many more of its check there were.
+    fn tell_further(&mut self) {
+        let told = match &mut self.detail {
+            _ if self.further == 0 => return,
+            Some(detail) if self.check.withholds_reason() => {
+                neutral(self.effect).clone_into(&mut self.message);
+                detail
+            }
+            _ => &mut self.message,
+        };
+        told.push_str(&format!("; {} more of these are counted only", self.further));
+    }
+
     /// With another action.
     #[must_use]
     pub fn asking(mut self, action: ActionCode) -> Self {
@@ -121,17 +136,13 @@ impl Findings {
             self.0.push(finding);
         } else if let Some(last) = self.0.iter_mut().rev().find(|other| other.check == finding.check) {
             last.effect = last.effect.max(finding.effect);
-            let told = match &mut last.detail {
-                Some(detail) if last.check.withholds_reason() => {
-                    neutral(last.effect).clone_into(&mut last.message);
-                    detail
-                }
-                _ => &mut last.message,
-            };
-            if !told.ends_with(MORE) {
-                told.push_str(MORE);
-            }
+            last.further += 1;
         }
+    }
+
+    /// Adds those of another list that are wanted.
+    pub(super) fn add_all(&mut self, others: Self, wanted: impl Fn(&Finding) -> bool) {
+        others.0.into_iter().filter(wanted).for_each(|finding| self.add(finding));
     }
 
     /// The same, by catalogue number; findings of one check stay in the order they were made.
@@ -153,14 +164,13 @@ impl Findings {
         self.0.is_empty()
     }
 
-    /// What was found.
+    /// What was found. The last one of a check says how many more there were.
     #[must_use]
-    pub fn into_vec(self) -> Vec<Finding> {
+    pub fn into_vec(mut self) -> Vec<Finding> {
+        self.0.iter_mut().for_each(Finding::tell_further);
         self.0
     }
 }
-
-const MORE: &str = "; further lines have the same fault";
 
 /// What the merchant reads where the reason is withheld: the same for all such checks, so that it tells none from another.
 pub(super) fn neutral(effect: Effect) -> &'static str {
@@ -194,13 +204,13 @@ mod tests {
     #[test]
     fn what_is_counted_only_stands_in_the_detail_of_what_is_withheld() {
         let mut findings = Findings::default();
-        for number in 0..=limits::MESSAGES_PER_CHECK_MAX {
+        for number in 0..=limits::MESSAGES_PER_CHECK_MAX + 1 {
             let effect =
                 if number < limits::MESSAGES_PER_CHECK_MAX { Effect::Pending } else { Effect::Reject };
             findings.add(Finding::new(Check::Velocity, effect, format!("window {number}")));
         }
         let last = findings.into_vec().pop().expect("the last");
         assert_eq!((last.effect, &*last.message), (Effect::Reject, neutral(Effect::Reject)));
-        assert_eq!(last.detail, Some(format!("window {}{MORE}", limits::MESSAGES_PER_CHECK_MAX - 1)));
+        assert_eq!(last.detail, Some("window 19; 2 more of these are counted only".to_owned()));
     }
 }

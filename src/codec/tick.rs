@@ -17,6 +17,8 @@ pub enum Tick {
     SetTime {
         /// To here.
         to: Micros,
+        /// Where it stood when it was asked for; none where that was not looked at.
+        stands: Option<Micros>,
         /// Who did it, and why, as they said.
         by: String,
     },
@@ -52,7 +54,7 @@ impl Passed {
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 enum Written {
     Passed { stream_time: String, last_record_time: Option<String> },
-    SetTime { to: String, by: String },
+    SetTime { to: String, stream_time: Option<String>, by: String },
 }
 
 /// The value of a tick's record.
@@ -63,7 +65,11 @@ pub fn write_tick(tick: &Tick) -> Vec<u8> {
             stream_time: stream_time.to_string(),
             last_record_time: last_record.map(|time| time.to_string()),
         },
-        Tick::SetTime { to, by } => Written::SetTime { to: to.to_string(), by: by.clone() },
+        Tick::SetTime { to, stands, by } => Written::SetTime {
+            to: to.to_string(),
+            stream_time: stands.map(|time| time.to_string()),
+            by: by.clone(),
+        },
     };
     serde_json::to_vec(&written).unwrap_or_default()
 }
@@ -85,7 +91,11 @@ pub fn read_tick(value: &[u8]) -> Result<Tick, String> {
             stream_time: time("streamTime", &stream_time)?,
             last_record: last_record_time.map(|text| time("lastRecordTime", &text)).transpose()?,
         }),
-        Written::SetTime { to, by } => Tick::SetTime { to: time("to", &to)?, by },
+        Written::SetTime { to, stream_time, by } => Tick::SetTime {
+            to: time("to", &to)?,
+            stands: stream_time.map(|text| time("streamTime", &text)).transpose()?,
+            by,
+        },
     })
 }
 
@@ -106,7 +116,8 @@ mod tests {
         let ticks = [
             Tick::Passed(Passed { stream_time: Micros(1_790_000_000_123_456), last_record: None }),
             Tick::Passed(passed(5, 7)),
-            Tick::SetTime { to: seconds(1), by: "a \"person\"".to_owned() },
+            Tick::SetTime { to: seconds(1), stands: Some(seconds(2)), by: "a \"person\"".to_owned() },
+            Tick::SetTime { to: seconds(1), stands: None, by: String::new() },
         ];
         for tick in ticks {
             assert_eq!(read_tick(&write_tick(&tick)), Ok(tick));

@@ -22,6 +22,7 @@ pub mod partitioner;
 pub mod pos_event;
 pub mod record;
 pub mod rounding;
+pub mod set_back;
 pub mod visible;
 pub mod wide;
 
@@ -31,4 +32,5 @@ pub use event_time::Micros;
 pub use exact::Exact;
 pub use field::Field;
 pub use number::Number;
+pub use set_back::SetBack;
 pub use wide::Wide;

@@ -159,7 +159,9 @@ impl Engine {
             }
             None => {}
         }
-        free_currency(account, posted.is_some(), &mut facts);
+        if posted.is_none() {
+            free_currency(account, 1 + usize::from(ended.is_some()), &mut facts);
+        }
         let transaction_id = record.transaction_id(id.0, id.1);
         let mut outcome = self.second(record, account, hold, (transaction_id, verdict), findings);
         outcome.posted_amount = posted;
@@ -169,7 +171,7 @@ impl Engine {
         Decision { outcome: Some(outcome), ended, change, refusal: None }
     }
 
-    /// A correction takes some of a Pending event; where that leaves nothing, the event's second outcome.
+    /// A correction takes some of a Pending event; where that leaves nothing, its hold ends with a second outcome.
     pub(super) fn shrink_pending<'a>(
         &'a self,
         record: &Record<'a>,
@@ -191,7 +193,6 @@ impl Engine {
         facts.push(Fact::HoldEnded { transaction_id, granted: false });
         let (of, messages) = (AnswerOf::Place(hold.place), stored(&findings));
         facts.push(Fact::Answered(Box::new(Answer { of, messages })));
-        free_currency(account, false, facts);
         // Beyond the ordinals of the holds that one input may run out.
         let id = record.transaction_id(digest, limits::EXPIRIES_PER_INPUT_MAX as u32 + 1);
         let mut outcome = self.second(record, account, hold, (id, Verdict::Rejected), findings);
@@ -240,9 +241,9 @@ fn reserve_of_sums(account: &Account, hold: &Hold, facts: &mut Facts) {
     }
 }
 
-/// Where holds alone fixed the account's currency, it goes with the last of them.
-fn free_currency(account: &Account, booked: bool, facts: &mut Facts) {
-    if account.standing.has(Standing::CURRENCY_HELD) && account.holds().len() == 1 && !booked {
+/// Where holds alone fixed the account's currency, it goes with the last of them; so many end without a booking.
+pub(super) fn free_currency(account: &Account, ending: usize, facts: &mut Facts) {
+    if account.standing.has(Standing::CURRENCY_HELD) && account.holds().len() == ending {
         facts.push(Fact::CurrencySet(None));
     }
 }

@@ -1,7 +1,7 @@
 //! POS events: form, repeat, checks, and what follows from their findings.
 
 use super::judged::Judged;
-use super::pending::{After, Taken};
+use super::pending::{After, Taken, free_currency};
 use super::{Decision, Engine, Record, change, describe};
 use crate::checks::account::UnknownAccount;
 use crate::checks::correction::{self, Corrected, Ledger};
@@ -211,6 +211,9 @@ impl Engine {
                     let taken = Taken { place: original.place, by: taking.amount };
                     let digest = known.content.digest(event.event);
                     ended = self.shrink_pending(record, account, taken, digest, &mut after, &mut facts);
+                    if ended.is_some() {
+                        free_currency(account, 1, &mut facts);
+                    }
                 } else {
                     outcome.posted_amount = Some(taking.amount.negated());
                     facts.push(after.give_back(&taking, corrected.original, account));

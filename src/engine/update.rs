@@ -123,6 +123,9 @@ fn open_hold<'s>(account: &'s Account, resolve: &Resolve, now: Micros) -> Result
 fn change_of_currency(account: &Account, currency: Currency, now: Micros) -> Option<Refusal> {
     let own = account.currency.filter(|own| *own != currency)?;
     let holds = account.holds().iter().any(|hold| hold.expires > now);
+    if account.standing.has(Standing::CURRENCY_HELD) && !holds {
+        return None;
+    }
     let is_empty = account.balance.is_zero() && account.fees.is_zero() && !holds;
     (!is_empty).then(|| Refusal {
         code: INVALID,

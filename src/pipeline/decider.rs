@@ -192,6 +192,7 @@ where
         self.journalled() == (last.sequence, last.rotation)
             && *self.positions() == last.positions.clone().with_later_inputs(M::FLOW)
             && self.state.stream_time() == last.stream_time
+            && self.state.set_back() == last.set_back
     }
 
     fn entries(&self) -> usize {

@@ -165,6 +165,7 @@ impl Journal {
             parts: parts as u32,
             writer: writer.to_owned(),
             stream_time: state.stream_time(),
+            set_back: state.set_back(),
             positions: positions.clone(),
             appended,
             consumed: self.consumed,

@@ -7,9 +7,9 @@ use super::partition::{Interrupt, PartitionSettings};
 use super::{InRecord, Outbound, Output};
 use crate::codec::SchemaRef;
 use crate::codec::journal::{JournalFault, Reader, Writer};
-use crate::domain::Micros;
 use crate::domain::code::Code;
 use crate::domain::flow::{Flow, Positions, Unit};
+use crate::domain::{Micros, SetBack};
 use std::fmt;
 use std::time::Duration;
 
@@ -112,6 +112,12 @@ pub trait State: fmt::Debug + Send + 'static {
     fn advance(&mut self, time: Micros);
     /// Sets time, back as well.
     fn set_time(&mut self, time: Micros);
+    /// How far time is to be set back.
+    fn set_back(&self) -> Option<SetBack> {
+        None
+    }
+    /// Notes how far time is to be set back, with a record of which an answer tells where it stood among the others.
+    fn note_set_back(&mut self, _set_back: Option<SetBack>) {}
     /// At which time something happens by time alone; none where nothing waits for it.
     fn next_due(&self) -> Option<Micros> {
         None
@@ -194,6 +200,11 @@ impl<M: Model> Effects<'_, M> {
     /// Sets the unit's time, back as well: what an operator asks for.
     pub fn set_time(&mut self, time: Micros) {
         self.state.set_time(time);
+    }
+
+    /// Notes how far the unit's time is to be set back, by a record that comes later.
+    pub fn note_set_back(&mut self, set_back: Option<SetBack>) {
+        self.state.note_set_back(set_back);
     }
 
     /// Tells people what was done by this record, once it is committed.

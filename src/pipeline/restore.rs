@@ -123,6 +123,7 @@ impl<M: Model> Restore<M> {
         }
         // Back as well: an operator can have set it.
         state.set_time(record.head.stream_time);
+        state.note_set_back(record.head.set_back);
         let head = record.head;
         if head.rotation_completes && head.part + 1 == head.parts && self.begun == Some(head.rotation) {
             (self.complete, self.whole) = (true, true);

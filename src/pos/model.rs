@@ -3,13 +3,13 @@
 use super::{FLOW, INPUTS, Input, PartitionOptions};
 use crate::codec::tick::{Tick, read_tick};
 use crate::codec::{self, DecodeError, Schemas};
-use crate::domain::Micros;
 use crate::domain::enums::Verdict;
 use crate::domain::flow::Flow;
 use crate::domain::hashing::hash64;
 use crate::domain::limits;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::RecordTime;
+use crate::domain::{Micros, SetBack};
 use crate::engine::{Decision, Engine, Record, Unavailable};
 use crate::pipeline::{self, Effects, Interrupt, Keyed, Model, Outbound, Partition};
 use crate::state::{Change, Fact, PartitionState};
@@ -123,6 +123,7 @@ impl Pos {
             publisher.publish_unjudged(engine.unavailable(&event, &at, &Unavailable::NoRoom), effects);
             return Ok(());
         }
+        set_back(effects)?;
         let now = engine.time_with(effects.state(), &sound, &at);
         let mut decision = engine.decide(effects.state(), &sound, &at, now);
         // What cannot be evaluated moves no time; whether it can does not hang on the holds that run out.
@@ -185,27 +186,30 @@ impl Pos {
         };
         let (engine, at, mut publisher) = self.parts(keyed);
         let before = effects.state().stream_time();
-        let (to, by) = match tick {
-            Tick::Passed(passed) => (passed.reaches(written), None),
-            Tick::SetTime { to, by } => (to, Some(by)),
+        let (to, stands, by) = match tick {
+            Tick::Passed(passed) => {
+                let to = passed.reaches(written).max(before);
+                publisher.advance(engine, &at, || digest_of(keyed), to, effects)?;
+                return Ok(());
+            }
+            Tick::SetTime { to, stands, by } => (to, stands, by),
         };
-        let Some(by) = by else {
-            publisher.advance(engine, &at, || digest_of(keyed), to.max(before), effects)?;
-            return Ok(());
-        };
-        if to > before && to > written {
-            let why = format!(
-                "it sets stream time to {to}: that is later than {before}, where it stands, and than {written}, when it was \
-                 written"
-            );
+        if to > written {
+            let why =
+                format!("it sets stream time to {to}: that is later than when it was written, {written}");
             effects.dead_letter("400.003", &why);
             return Ok(());
         }
-        let moved = if to < before { set_back(before, to, effects)? } else { 0 };
-        publisher.advance(engine, &at, || digest_of(keyed), to, effects)?;
-        effects.say(&format!(
-            "stream time is set from {before} to {to}, and {moved} open holds with it, as {by:?} asked for"
-        ));
+        // Whether it goes back must not hang on where time stands just now: of account events, no answer tells whether they
+        // moved it before this tick or after.
+        if stands.is_some_and(|stands| stands <= to) {
+            publisher.advance(engine, &at, || digest_of(keyed), to.max(before), effects)?;
+            effects.say(&format!("stream time is {} now, as {by:?} asked for", to.max(before)));
+        } else {
+            let by_at_most = stands.map(|stands| stands.minus(to));
+            effects.note_set_back(Some(SetBack { to, by: by_at_most }));
+            effects.say(&format!("the next event sets stream time back to {to}, as {by:?} asked for"));
+        }
         Ok(())
     }
 }
@@ -222,18 +226,25 @@ fn read(keyed: &Keyed<'_>) -> Result<(Tick, Micros), String> {
     Ok((read_tick(keyed.record.value.unwrap_or_default())?, written))
 }
 
-/// Sets stream time back, and every open hold with it: each has as long to go as it had. How many there are.
-fn set_back(before: Micros, to: Micros, effects: &mut Effects<'_, Pos>) -> Result<usize, Interrupt> {
-    let by = before.minus(to);
+/// Sets stream time back where that was asked for, and every open hold with it: each has as long to go as it had. Only an
+/// event that is judged does: its outcome tells where it stood among the records of other inputs, and a replay finds that again.
+fn set_back(effects: &mut Effects<'_, Pos>) -> Result<(), Interrupt> {
+    let Some(set_back) = effects.state().set_back() else { return Ok(()) };
+    effects.note_set_back(None);
+    let before = effects.state().stream_time();
+    let Some(by) = set_back.of(before) else { return Ok(()) };
     let holds = effects.state().open_holds().filter_map(|(account, id)| {
         let hold = account.holds().iter().find(|hold| hold.transaction_id == id)?;
         let facts = smallvec![Fact::HoldMoved { transaction_id: id, expires: hold.expires.minus(by) }];
         Some(Change { account: Cow::Owned(account.number.to_string()), facts })
     });
     let changes: Vec<Change<'static>> = holds.collect();
+    let to = before.minus(by);
     effects.set_time(to);
     changes.iter().try_for_each(|change| effects.change(change))?;
-    Ok(changes.len())
+    let holds = changes.len();
+    effects.say(&format!("stream time is set back from {before} to {to}, and {holds} open holds with it"));
+    Ok(())
 }
 
 impl Model for Pos {

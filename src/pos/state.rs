@@ -3,7 +3,7 @@
 use crate::codec::journal::{
     JournalFault, Reader, Writer, read_account, read_change, read_change_into, write_account, write_change,
 };
-use crate::domain::Micros;
+use crate::domain::{Micros, SetBack};
 use crate::pipeline::{FoldFault, State};
 use crate::state::{AT_ONCE, Change, PartitionState};
 
@@ -20,6 +20,14 @@ impl State for PartitionState {
 
     fn set_time(&mut self, time: Micros) {
         self.set_stream_time(time);
+    }
+
+    fn set_back(&self) -> Option<SetBack> {
+        self.set_back()
+    }
+
+    fn note_set_back(&mut self, set_back: Option<SetBack>) {
+        self.note_set_back(set_back);
     }
 
     fn next_due(&self) -> Option<Micros> {

@@ -20,6 +20,10 @@ pub fn compare_states(replayed: &Partition, journal: &Partition, report: &mut Pa
             replayed.stream_time()
         ));
     }
+    if replayed.set_back() != journal.set_back() {
+        let [replayed, journal] = [replayed, journal].map(|state| state.set_back());
+        report.problem(format!("the journal sets time back by {journal:?}, the replay by {replayed:?}"));
+    }
     for account in journal.accounts().iter() {
         match replayed.accounts().get(&account.number) {
             Some(same) if same == account => report.accounts += 1,

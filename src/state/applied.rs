@@ -1,8 +1,7 @@
 //! The account events that an account has applied lately, packed: so that none applies twice, and a payment can be reversed.
 
-use super::packed::{Bytes, Input, signed};
+use super::packed::{Bytes, Entry, Input, signed};
 use crate::domain::{Amount, Micros};
-use smallvec::SmallVec;
 
 /// An account event that was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +56,11 @@ impl AppliedEvents {
     /// One more.
     pub(super) fn push(&mut self, event: &AppliedEvent) {
         let last = self.iter().last().map_or(0, |last| last.seen.0);
-        let mut packed = SmallVec::<[u8; 64]>::new();
-        write(&mut packed, event, last);
+        let mut entry = Entry::new();
+        write(&mut entry, event, last);
         let mut bytes = std::mem::take(&mut self.0).into_vec();
-        bytes.reserve_exact(packed.len());
-        bytes.extend_from_slice(&packed);
+        bytes.reserve_exact(entry.bytes().len());
+        bytes.extend_from_slice(entry.bytes());
         self.0 = bytes.into();
     }
 

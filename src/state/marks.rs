@@ -67,7 +67,11 @@ impl Marks {
     }
 
     /// Marks a thing, where it has no later mark. The earliest gives way where there are too many.
-    pub(super) fn set(&mut self, Mark { thing, created }: Mark) {
+    pub(super) fn set(&mut self, mark: Mark) {
+        if self.joins_the_latest(mark) {
+            return;
+        }
+        let Mark { thing, created } = mark;
         let mut marks: SmallVec<[Mark; 8]> = self.iter().collect();
         match marks.iter_mut().find(|mark| mark.thing == thing) {
             Some(mark) if mark.created >= created => return,
@@ -80,6 +84,25 @@ impl Marks {
             }
         }
         *self = marks.into_iter().collect();
+    }
+
+    /// Adds a bit to the marks of the latest time, where that is all there is to do: what one update tells comes thing by thing.
+    fn joins_the_latest(&mut self, Mark { thing, created }: Mark) -> bool {
+        let Some(bit) = thing.bit() else { return false };
+        let mut input = Input(&self.0);
+        let (mut latest, mut told) = (None, 0);
+        while let Some(time) = input.signed() {
+            let at = self.0.len() - input.0.len();
+            let (Some(bits), Some(flags)) = (input.byte(), input.byte()) else { return false };
+            told |= bits;
+            input.0 = input.0.get(8 * usize::from(flags)..).unwrap_or_default();
+            latest = Some((time, at));
+        }
+        match latest {
+            Some((time, at)) if time == created.0 && told & bit == 0 => self.0[at] |= bit,
+            _ => return false,
+        }
+        true
     }
 
     /// The bytes, as a journal keeps them.
@@ -101,7 +124,7 @@ impl FromIterator<Mark> for Marks {
     fn from_iter<T: IntoIterator<Item = Mark>>(marks: T) -> Self {
         let mut marks: SmallVec<[Mark; 8]> = marks.into_iter().collect();
         marks.sort_unstable_by_key(|mark| (mark.created, mark.thing));
-        let mut bytes = SmallVec::<[u8; 64]>::new();
+        let mut bytes = Vec::new();
         for of_a_time in marks.chunk_by(|one, other| one.created == other.created) {
             let bits = of_a_time.iter().filter_map(|mark| mark.thing.bit()).fold(0, |bits, bit| bits | bit);
             let flags = of_a_time.iter().filter(|mark| mark.thing.bit().is_none());
@@ -110,7 +133,7 @@ impl FromIterator<Mark> for Marks {
             bytes.push(flags.clone().count() as u8);
             flags.for_each(|mark| bytes.extend_from_slice(&mark.thing.0.to_le_bytes()));
         }
-        Self(bytes.into_vec().into())
+        Self(bytes.into())
     }
 }
 

@@ -4,7 +4,7 @@
 //! The bytes are those of the journal too (version 4): a head with what entries have in common (place, time, the hashes of
 //! chips and terminals), then the entries, each with its distance to the head.
 
-use super::packed::{Bytes, Input, signed};
+use super::packed::{Bytes, Entry, Input, signed};
 use super::remembered::{Kind, Place, Remembered};
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Verdict};
 use crate::domain::{Amount, Micros, limits};
@@ -96,7 +96,7 @@ impl Memory {
         let due = |event: &Remembered| event.seen < keep && event.verdict != Verdict::Pending;
         // Packing anew costs as much as all entries: worth it for an eighth of them, and never for one in a few.
         let some = (count / 8).max(4);
-        if count <= most && self.iter().take(some).filter(due).count() < some {
+        if count <= most && (count < some || !self.iter().take(some).all(|event| due(&event))) {
             return Vec::new();
         }
         let mut past_bound = count.saturating_sub(most);
@@ -161,29 +161,31 @@ fn append(bytes: &mut Vec<u8>, event: &Remembered) {
         bytes.resize(HEAD, 0);
     }
     head.count = head.count.saturating_add(1);
-    let [chip, terminal] = [event.chip, event.terminal].map(|hash| share(bytes, hash));
-    let mut entry = SmallVec::<[u8; 128]>::new();
+    let mut new = SmallVec::<[u64; 2]>::new();
+    let [chip, terminal] = [event.chip, event.terminal].map(|hash| share(bytes, &mut new, hash));
+    let mut entry = Entry::new();
     write(&mut entry, event, &head, chip, terminal);
-    bytes.reserve_exact(entry.len());
-    bytes.extend_from_slice(&entry);
+    bytes.reserve_exact(8 * new.len() + entry.bytes().len());
+    let end = head.end(bytes);
+    bytes.splice(end..end, new.iter().flat_map(|hash| hash.to_le_bytes()));
+    bytes[HEAD - 1] += new.len() as u8;
+    bytes.extend_from_slice(entry.bytes());
     head.write(bytes);
 }
 
-/// The place of a hash among the shared ones, put there where there is room.
-fn share(bytes: &mut Vec<u8>, hash: u64) -> u8 {
+/// The place of a hash among the shared ones and the new ones, which it comes to where there is room.
+fn share(bytes: &[u8], new: &mut SmallVec<[u64; 2]>, hash: u64) -> u8 {
     if hash == 0 {
         return 0;
     }
     let count = usize::from(bytes[HEAD - 1]);
     let known = (0..count).find(|place| long(bytes, HEAD + 8 * place) == hash);
+    let known = known.or_else(|| new.iter().position(|new| *new == hash).map(|place| count + place));
     match known {
         Some(place) => place as u8 + 1,
-        None if count < SHARED_MAX => {
-            let end = HEAD + 8 * count;
-            bytes.reserve_exact(8);
-            bytes.splice(end..end, hash.to_le_bytes());
-            bytes[HEAD - 1] += 1;
-            count as u8 + 1
+        None if count + new.len() < SHARED_MAX => {
+            new.push(hash);
+            (count + new.len()) as u8
         }
         None => OWN,
     }
@@ -243,6 +245,7 @@ pub struct Events<'a> {
 impl Iterator for Events<'_> {
     type Item = Remembered;
 
+    #[inline]
     fn next(&mut self) -> Option<Remembered> {
         self.left = self.left.checked_sub(1)?;
         let event = read(&mut self.entries, &self.head, self.shared);
@@ -253,11 +256,11 @@ impl Iterator for Events<'_> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(usize::from(self.left)))
+        (usize::from(self.left), Some(usize::from(self.left)))
     }
 }
 
-fn write(out: &mut impl Bytes, event: &Remembered, head: &Head, chip: u8, terminal: u8) {
+fn write(out: &mut Entry, event: &Remembered, head: &Head, chip: u8, terminal: u8) {
     const SECOND: i64 = 1_000_000;
     const CENT: i64 = 100;
     let kind = event.kind;
@@ -323,6 +326,7 @@ fn write(out: &mut impl Bytes, event: &Remembered, head: &Head, chip: u8, termin
     }
 }
 
+#[inline]
 fn read(input: &mut Input<'_>, head: &Head, shared: &[u8]) -> Option<Remembered> {
     let [first, second, third, keys] = input.array()?;
     let mut flags = u32::from_le_bytes([first, second, third, 0]);

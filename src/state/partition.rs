@@ -9,7 +9,7 @@ use crate::domain::enums::EventType;
 use crate::domain::hashing::Seed;
 use crate::domain::ids::TransactionId;
 use crate::domain::limits;
-use crate::domain::{Amount, Micros};
+use crate::domain::{Amount, Micros, SetBack};
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
 
@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 pub struct PartitionState {
     accounts: Accounts,
     stream_time: Micros,
+    set_back: Option<SetBack>,
     holds_by_expiry: BTreeSet<Expiry>,
     undo: Undo,
 }
@@ -35,6 +36,7 @@ struct Undo {
     /// Slots below this were there when the batch began; later ones are new.
     slots: u32,
     stream_time: Micros,
+    set_back: Option<SetBack>,
     /// Accounts as they were before the batch first touched them, with their slots.
     accounts: Vec<(u32, Account)>,
     /// Number of the batch.
@@ -79,6 +81,17 @@ impl PartitionState {
     /// Sets stream time, back as well: what an operator asks for, and what a journal says.
     pub fn set_stream_time(&mut self, time: Micros) {
         self.stream_time = time;
+    }
+
+    /// How far the next event that is judged sets stream time back.
+    #[must_use]
+    pub fn set_back(&self) -> Option<SetBack> {
+        self.set_back
+    }
+
+    /// Notes how far stream time is to be set back.
+    pub fn note_set_back(&mut self, set_back: Option<SetBack>) {
+        self.set_back = set_back;
     }
 
     /// When the hold that runs out first does so.
@@ -183,7 +196,7 @@ impl PartitionState {
     pub fn keep(&mut self) {
         self.undo.accounts.clear();
         self.undo.slots = self.accounts.len() as u32;
-        self.undo.stream_time = self.stream_time;
+        (self.undo.stream_time, self.undo.set_back) = (self.stream_time, self.set_back);
         self.next_batch();
     }
 
@@ -200,7 +213,7 @@ impl PartitionState {
                 *place = account;
             }
         }
-        self.stream_time = self.undo.stream_time;
+        (self.stream_time, self.set_back) = (self.undo.stream_time, self.undo.set_back);
         self.next_batch();
     }
 

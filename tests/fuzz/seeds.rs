@@ -60,7 +60,7 @@ pub fn of(target: &str) -> Corpus {
 fn ticks() -> Vec<Vec<u8>> {
     let (stream_time, last_record) = (Micros(1_750_000_000_000_000), Some(Micros(1_750_000_000_000_000)));
     let passed = [None, last_record].map(|last_record| Tick::Passed(Passed { stream_time, last_record }));
-    let set = Tick::SetTime { to: stream_time, by: "an operator".to_owned() };
+    let set = Tick::SetTime { to: stream_time, stands: Some(stream_time), by: "an operator".to_owned() };
     passed.iter().chain([&set]).map(write_tick).collect()
 }
 

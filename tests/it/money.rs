@@ -308,6 +308,19 @@ fn account_events_are_remembered_by_the_times_of_the_accounts_own() {
 }
 
 #[test]
+fn a_granted_refund_of_a_waiting_sale_frees_the_currency_with_both() {
+    let mut till = Till::new(&[]);
+    let sale = till.buy("T", NOON, "2000");
+    let refund = r#","posId":"P1","categoryType":"Cancel","correctsTransactionId":"T""#;
+    till.buy("moves time", "2026-03-02T13:00:00Z", "0");
+    let refund = till.send("Purchase", "R", "2026-02-20T12:00:00Z", "2000", refund).remove(0);
+    assert_eq!([&sale, &refund].map(|said| said.verdict), [Verdict::Pending; 2]);
+    assert_eq!(till.resolve(&refund, true).len(), 2, "the refund, and the sale that it takes back");
+    let account = till.partition.state().accounts().get("A").expect("the account");
+    assert_eq!((account.currency, account.holds().len()), (None, 0));
+}
+
+#[test]
 fn a_payment_applies_once_whatever_comes_between() {
     let mut till = Till::new(&[]);
     let payment = r#""eventType":"payment","payment":{"amount":5000,"status":"success"}"#;

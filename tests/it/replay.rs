@@ -512,9 +512,10 @@ fn ticked(seed: u64, events: u64) -> Vec<Fed> {
         }
         let stands = Micros::from_millis(latest);
         // Sometimes nothing has come for an hour; now and then somebody sets time back by one.
+        let set = |to, stands| Tick::SetTime { to, stands, by: "a test".to_owned() };
         let (tick, after) = match count / 17 % 5 {
-            0 => (Tick::SetTime { to: stands.minus(Micros(3_600_000_000)), by: "a test".to_owned() }, 1),
-            1 => (Tick::SetTime { to: stands.plus(Micros(3_600_000_000)), by: "a test".to_owned() }, 1),
+            0 => (set(stands.minus(Micros(3_600_000_000)), Some(stands)), 1),
+            1 => (set(stands.minus(Micros(1_800_000_000)), None), 1),
             place => (
                 Tick::Passed(Passed { stream_time: stands, last_record: Some(stands) }),
                 place as i64 * 900_000,

@@ -24,6 +24,15 @@ fn at(millis: i64) -> Micros {
     Micros::from_millis(millis)
 }
 
+/// A purchase that is Pending, made at `millis`.
+fn purchase(account: &str, millis: i64) -> Vec<u8> {
+    let time = at(millis);
+    format!(
+        r#"{{"accountNumber":"{account}","accountTransactionId":"T-{millis}","eventType":"Purchase","categoryType":"Sales","time":"{time}","currency":"EUR","countryCode":"DE","conversationLanguage":"DE","posId":"P1","nfcId":"N1","totalTax":0,"totalAmount":1500.00,"items":[]}}"#
+    )
+    .into_bytes()
+}
+
 /// A partition, what it published, and its journal.
 struct Unit {
     partition: Partition,
@@ -52,11 +61,7 @@ impl Unit {
 
     /// A purchase that is Pending, made at `millis`, and written a minute later.
     fn pends(&mut self, account: &str, millis: i64) {
-        let time = at(millis);
-        let value = format!(
-            r#"{{"accountNumber":"{account}","accountTransactionId":"T-{millis}","eventType":"Purchase","categoryType":"Sales","time":"{time}","currency":"EUR","countryCode":"DE","conversationLanguage":"DE","posId":"P1","nfcId":"N1","totalTax":0,"totalAmount":1500.00,"items":[]}}"#
-        );
-        self.feed(Input::PosEvents, account, value.into_bytes(), millis + MINUTE);
+        self.feed(Input::PosEvents, account, purchase(account, millis), millis + MINUTE);
         assert_eq!(self.published.outcomes.last().map(|said| said.verdict), Some(Verdict::Pending));
     }
 
@@ -71,7 +76,17 @@ impl Unit {
     }
 
     fn set_time(&mut self, to: i64, millis: i64) {
-        self.tick(&Tick::SetTime { to: at(to), by: "a test".to_owned() }, millis);
+        let stands = Some(self.stream_time());
+        self.tick(&Tick::SetTime { to: at(to), stands, by: "a test".to_owned() }, millis);
+    }
+
+    /// An event that is judged and moves nothing: what an operator asked for is done before it.
+    fn next_event(&mut self, millis: i64) {
+        let event = format!(
+            r#"{{"accountNumber":"N","eventType":"Info","time":"{}","currency":"EUR","countryCode":"DE","conversationLanguage":"DE","totalAmount":0}}"#,
+            at(NINE - 60 * MINUTE)
+        );
+        self.feed(Input::PosEvents, "N", event.into_bytes(), millis);
     }
 
     fn commit(&mut self) {
@@ -184,7 +199,7 @@ fn a_tick_moves_time_no_further_than_its_own_and_what_is_none_moves_nothing() {
     let codes: Vec<&str> = unit.letters().iter().map(|(code, _)| *code).collect();
     assert_eq!(codes, ["400.001", "400.001", "400.001", "400.001", "400.003"]);
     assert!(unit.letters()[1].1.contains("the partition it is for, is blank"), "{:?}", unit.letters());
-    assert!(unit.letters()[4].1.contains("later than 2025-01-06T09:00:00Z, where it stands"));
+    assert!(unit.letters()[4].1.contains("later than when it was written, 2025-01-06T09:02:00Z"));
     assert_eq!(unit.published.misplaced, [], "a tick's key is no account's");
     for tick in [passed(far, Some(near)), passed(far, None), passed(near, Some(at(0)))] {
         unit.tick(&tick, NINE + 5 * MINUTE);
@@ -206,19 +221,27 @@ fn setting_time_back_leaves_each_hold_as_long_as_it_had_and_restores_alike() {
     let count = unit.published.outcomes.len();
     // An operator's act that an abort takes back: as if it had never been.
     unit.set_time(NINE, NINE + MINUTE);
+    unit.next_event(NINE + MINUTE);
     assert_eq!(unit.stream_time(), at(NINE));
     unit.partition.journal("aborted");
     unit.partition.aborted();
     unit.next[Input::Ticks as usize] = 0;
+    unit.next[Input::PosEvents as usize] -= 1;
+    unit.published.outcomes.pop();
     assert_eq!(unit.stream_time(), at(NINE + year + 10 * MINUTE));
     assert_eq!(unit.expiries(), [at(NINE + year + HOLD), at(NINE + year + HOLD + 10 * MINUTE)]);
     unit.set_time(NINE, NINE + MINUTE);
     unit.commit();
+    assert_eq!(unit.stream_time(), at(NINE + year + 10 * MINUTE), "the next event does it");
+    unit.partition = unit.restored();
+    unit.next_event(NINE + MINUTE);
+    unit.commit();
     let expected = [at(NINE + HOLD - 10 * MINUTE), at(NINE + HOLD)];
     assert_eq!((unit.stream_time(), unit.expiries()), (at(NINE), expected.to_vec()));
-    assert_eq!(unit.published.outcomes.len(), count, "no outcome changes by it");
+    assert_eq!(unit.published.outcomes.len(), count + 1, "no outcome changes by it");
     let accounts = unit.partition.state().accounts();
-    let still = accounts.iter().flat_map(|account| account.recent.iter()).map(|event| event.verdict);
+    let still = ["A1", "A2"].into_iter().filter_map(|number| accounts.get(number));
+    let still = still.flat_map(|account| account.recent.iter()).map(|event| event.verdict);
     assert!(still.eq([Verdict::Pending; 2]), "they wait as before, for their repeats too");
     let restored = unit.restored();
     assert_eq!(restored.state().stream_time(), at(NINE));
@@ -234,10 +257,39 @@ fn setting_time_back_leaves_each_hold_as_long_as_it_had_and_restores_alike() {
         }),
         NINE + 3 * MINUTE + HOLD,
     );
-    assert_eq!(unit.ended_since(count + 1).len(), 3, "all three have run out");
+    assert_eq!(unit.ended_since(count + 2).len(), 3, "all three have run out");
     unit.commit();
     assert_eq!(unit.restored().state().stream_time(), at(NINE + 2 * MINUTE + HOLD));
     assert_eq!(unit.letters(), []);
+}
+
+#[test]
+fn time_goes_back_alike_whether_an_account_event_moved_it_before_or_after_that_was_asked() {
+    let told = |order: [bool; 3]| {
+        let mut unit = Unit::new();
+        unit.pends("A1", NINE);
+        let stands = Some(unit.stream_time());
+        for account_event in order {
+            if account_event {
+                let event = format!(
+                    r#"{{"id":"e","account":"A1","eventType":"limit","limit":{{"amount":7}},"createdAt":"{}"}}"#,
+                    at(NINE + 9 * MINUTE)
+                );
+                unit.feed(Input::AccountEvents, "A1", event.into_bytes(), NINE + 9 * MINUTE);
+                unit.next[Input::AccountEvents as usize] = 1;
+            } else {
+                let to = at(NINE - HOLD);
+                unit.tick(&Tick::SetTime { to, stands, by: "a test".to_owned() }, NINE + MINUTE);
+            }
+        }
+        unit.next_event(NINE + 9 * MINUTE);
+        (unit.stream_time(), unit.expiries(), unit.letters().len())
+    };
+    // What has passed since it was asked stays passed.
+    let expected = (at(NINE - HOLD + 9 * MINUTE), vec![at(NINE)], 0);
+    assert_eq!(told([true, false, false]), expected);
+    assert_eq!(told([false, true, false]), expected);
+    assert_eq!(told([false, false, true]), expected);
 }
 
 #[test]
@@ -265,16 +317,25 @@ fn what_was_set_is_told_and_by_whom() {
     }
     let mut unit = Unit::new();
     unit.pends("A1", NINE);
-    let tick = Tick::SetTime { to: at(NINE - HOLD), by: "operator \"7\"".to_owned() };
-    let fed =
-        Fed { input: Input::Ticks, timestamp_millis: NINE + MINUTE, ..Fed::pos(0, "0", write_tick(&tick)) };
+    let by = || "operator \"7\"".to_owned();
+    let ticks = [(0, at(NINE)), (1, at(NINE - HOLD))].map(|(offset, to)| {
+        let tick = Tick::SetTime { to, stands: Some(at(NINE)), by: by() };
+        let value = write_tick(&tick);
+        Fed { input: Input::Ticks, timestamp_millis: NINE + MINUTE, ..Fed::pos(offset, "0", value) }
+    });
     let mut heard = Heard::default();
     let schemas = &*crate::support::stream::SCHEMAS;
-    unit.partition.on_record(schemas, &fed.record(), &mut heard).expect("it is read");
+    let event = purchase("A2", NINE);
+    let event = Fed { timestamp_millis: NINE + MINUTE, ..Fed::pos(1, "A2", event) };
+    for fed in ticks.iter().chain([&event]) {
+        unit.partition.on_record(schemas, &fed.record(), &mut heard).expect("it is read");
+    }
     assert_eq!(
         heard.0,
         [
-            r#"stream time is set from 2025-01-06T09:00:00Z to 2025-01-06T08:15:00Z, and 1 open holds with it, as "operator \"7\"" asked for"#
+            r#"stream time is 2025-01-06T09:00:00Z now, as "operator \"7\"" asked for"#,
+            r#"the next event sets stream time back to 2025-01-06T08:15:00Z, as "operator \"7\"" asked for"#,
+            "stream time is set back from 2025-01-06T09:00:00Z to 2025-01-06T08:15:00Z, and 1 open holds with it",
         ]
     );
 }

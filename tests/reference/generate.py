@@ -402,7 +402,7 @@ class Sequence:
             patch = rng.choice(({"ssnKnown": True}, {"ssnKnown": False}, {"partyId": "p"},
                                 {"currency": rng.choice(("EUR", "SEK", "NOK"))}))
             self.tell(account, "update", dict(patch), at)
-        elif kind == "again":
+        elif kind == "again" and self.told:
             old = dict(rng.choice(self.told))
             if rng.random() < 0.3:
                 old["createdAt"] = stamp(self.now)

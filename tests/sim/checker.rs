@@ -109,6 +109,12 @@ pub type Seen = BTreeMap<&'static str, u64>;
 /// Checks everything; what there was.
 ///
 /// # Errors
+/// Whether a tick sets its partition's time, to where it can.
+fn sets_time(tick: &Record, partition: i32) -> bool {
+    let value = String::from_utf8_lossy(tick.value.as_deref().unwrap_or_default());
+    tick.key.as_deref() == Some(partition.to_string().as_bytes()) && value.contains("an operator")
+}
+
 /// The first promise that is broken.
 pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen, String> {
     let found = letters(world)?;
@@ -129,6 +135,9 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen
         let read = world.group.committed(ticks).unwrap_or(0);
         inputs[Input::Ticks as usize].retain(|(at, _)| *at < read);
         *seen.entry("ticks").or_default() += inputs[Input::Ticks as usize].len() as u64;
+        *seen.entry("times set").or_default() +=
+            inputs[Input::Ticks as usize].iter().filter(|(_, tick)| sets_time(tick, partition)).count()
+                as u64;
         let outcomes = stored(world, (Topic::Output(&FLOW, 0), partition));
         if inputs.iter().all(Vec::is_empty) && outcomes.is_empty() {
             continue;

@@ -134,7 +134,7 @@ fn meddle(coming: &mut Vec<Coming>, record: Record, draw: &mut Draw, shop: &Shop
         3 => coming.push((ACCOUNT_EVENTS, Record { value: Some(vec![0, 1, 2]), ..record.clone() })),
         4 => coming.push((POS_EVENTS, Record { key: Some(vec![0xff, 0xfe]), ..record.clone() })),
         5 => coming.push((POS_EVENTS, Record { timestamp_millis: -1, ..record.clone() })),
-        17 => coming.push((TICKS, forged_tick(draw))),
+        17 => coming.push((TICKS, forged_tick(draw, Micros(time * 1_000)))),
         6..=16 => {
             let account = shop.accounts().at(draw.below(shop.accounts().count())).number();
             let change = change(draw);
@@ -152,17 +152,22 @@ fn meddle(coming: &mut Vec<Coming>, record: Record, draw: &mut Draw, shop: &Shop
     coming.push((POS_EVENTS, record));
 }
 
-/// A tick that no worker has written: of nonsense, or of a time that is far away.
-fn forged_tick(draw: &mut Draw) -> Record {
+/// A tick that no worker has written: of nonsense, of a time that is far away, or one by which an operator sets time to
+/// hours before or after `now`.
+fn forged_tick(draw: &mut Draw, now: Micros) -> Record {
     let (far, first) = ("9999-01-01T00:00:00Z", "1970-01-01T00:00:00Z");
-    let value = match draw.below(4) {
+    let hours = Micros(i64::from(draw.between(0, 40)) * 3_600_000_000);
+    let near = if draw.per_mille(500) { now.minus(hours) } else { now.plus(hours) };
+    let value = match draw.below(7) {
         0 => "{".to_owned(),
         1 => format!(r#"{{"kind":"setTime","to":"{far}","by":"a fool"}}"#),
         2 => format!(r#"{{"kind":"passed","streamTime":"{far}","lastRecordTime":"{first}"}}"#),
-        _ => format!(r#"{{"kind":"passed","streamTime":"{first}","lastRecordTime":"{far}"}}"#),
+        3 => format!(r#"{{"kind":"passed","streamTime":"{first}","lastRecordTime":"{far}"}}"#),
+        4 => format!(r#"{{"kind":"setTime","to":"{near}","by":"an operator"}}"#),
+        _ => format!(r#"{{"kind":"setTime","to":"{near}","streamTime":"{now}","by":"an operator"}}"#),
     };
     let key = if draw.per_mille(100) { None } else { Some(draw.below(3).to_string().into_bytes()) };
-    Record { key, value: Some(value.into_bytes()), ..Record::default() }
+    Record { key, value: Some(value.into_bytes()), timestamp_millis: now.0 / 1_000, ..Record::default() }
 }
 
 fn change(draw: &mut Draw) -> AccountChange {

@@ -26,14 +26,16 @@ pub struct Partition {
     pub events: Vec<Event>,
     /// Account events, by offset from 0.
     pub account_events: Vec<AccountEvent>,
+    /// How many ticks there are, the tills' own and those of instances.
+    pub ticks: i64,
     /// Outcomes in the order of the topic.
     pub outcomes: Vec<Outcome>,
     /// The accounts that the journal folds to: balance in ten-thousandths, and revision.
     pub state: BTreeMap<String, Standing>,
-    /// Where the journal ends: next offset of POS events and account events.
-    pub journal: [Option<i64>; 2],
+    /// Where the journal ends: next offset of each input.
+    pub journal: [Option<i64>; 3],
     /// Where the group stands.
-    pub group: [Option<i64>; 2],
+    pub group: [Option<i64>; 3],
 }
 
 /// An input topic.
@@ -41,6 +43,7 @@ pub struct Partition {
 pub enum Topic {
     Events,
     AccountEvents,
+    Ticks,
 }
 
 /// What a POS event must lead to.
@@ -101,6 +104,8 @@ pub struct Judgement {
     pub account_events: u64,
     pub outcomes: u64,
     pub superseding: u64,
+    /// Of these, those of holds that a tick ran out.
+    pub by_ticks: u64,
     pub dead_letters: u64,
     pub accounts: u64,
     /// Outcomes and dead letters that are there more often than once.
@@ -163,10 +168,10 @@ pub fn judge(evidence: &Evidence) -> Judgement {
 
 /// Group, journal and the ends of the inputs are at the same place.
 fn judge_positions(number: i32, partition: &Partition, judgement: &mut Judgement) {
-    let ends = [partition.events.len() as i64, partition.account_events.len() as i64];
+    let ends = [partition.events.len() as i64, partition.account_events.len() as i64, partition.ticks];
     for (place, end) in ends.into_iter().enumerate() {
         let (group, journal) = (partition.group[place], partition.journal[place]);
-        let topic = [Topic::Events, Topic::AccountEvents][place];
+        let topic = [Topic::Events, Topic::AccountEvents, Topic::Ticks][place];
         judgement.expect(Promise::Positions, group == journal && group.unwrap_or(0) == end, || {
             format!("{topic:?} {number}: group at {group:?}, journal at {journal:?}, end at {end}")
         });
@@ -190,6 +195,13 @@ fn judge_sources(
         let (topic, source, offset) = outcome.source;
         if topic == Topic::AccountEvents && source == number {
             *resolved.entry(offset).or_default() += u64::from(!outcome.ran_out);
+            continue;
+        }
+        if topic == Topic::Ticks && source == number {
+            judgement.by_ticks += 1;
+            judgement.expect(Promise::Once, outcome.ran_out && offset < partition.ticks, || {
+                format!("outcome {} is of tick {number}:{offset}, and no end of a hold", outcome.id)
+            });
             continue;
         }
         let event = usize::try_from(offset).ok().and_then(|offset| partition.events.get(offset));

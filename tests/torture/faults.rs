@@ -119,7 +119,7 @@ impl<'r> Run<'r> {
 
     /// Waits until everything is decided that is there now, while every instance lives.
     pub fn await_calm(&mut self) {
-        let topics = [&self.scene.pos_events, &self.scene.account_events];
+        let topics = [&self.scene.pos_events, &self.scene.account_events, &self.scene.ticks];
         let ends = topics.map(|topic| (topic, self.scene.kafka.ends(topic)));
         let logs: Vec<String> =
             self.running().map(|running| running.log_path().display().to_string()).collect();

@@ -41,6 +41,11 @@ pub fn gather(scene: &Scene) -> Evidence {
         assert_eq!(record.offset, partition.account_events.len() as i64, "account events without a gap");
         partition.account_events.push(account_event(&record, &mut seen));
     });
+    scene.kafka.each_committed(&scene.ticks, |record| {
+        let partition = &mut partitions[record.partition as usize];
+        assert_eq!(record.offset, partition.ticks, "ticks without a gap");
+        partition.ticks += 1;
+    });
     scene.kafka.each_committed(&scene.pos_outcomes, |record| {
         partitions[record.partition as usize].outcomes.push(outcome(scene, &record));
     });
@@ -184,6 +189,8 @@ fn reads_amounts_as_they_are_written() {
 fn topic_of(scene: &Scene, name: &str) -> Topic {
     if name == scene.pos_events {
         Topic::Events
+    } else if name == scene.ticks {
+        Topic::Ticks
     } else {
         assert_eq!(name, scene.account_events, "an input topic");
         Topic::AccountEvents
@@ -211,7 +218,7 @@ fn fold(scene: &Scene, partitions: &mut [Partition]) {
     });
     for (restore, partition) in restores.into_iter().zip(partitions) {
         let restored = restore.finish().unwrap_or_else(|fault| panic!("the journal: {fault}"));
-        partition.journal = [0, 1].map(|input| restored.positions()[input]);
+        partition.journal = [0, 1, 2].map(|input| restored.positions()[input]);
         let standing = |account: &tillgate::state::Account| Standing {
             balance: account.balance.ten_thousandths(),
             revision: account.revision,
@@ -225,7 +232,7 @@ fn group(scene: &Scene, partitions: &mut [Partition]) {
     let member = scene.member();
     let committed = eventually(WITHIN, "the group's offsets", || scene.committed(&member, WITHIN));
     for (number, partition) in (0_i32..).zip(partitions) {
-        partition.group = [&scene.pos_events, &scene.account_events].map(|topic| {
+        partition.group = [&scene.pos_events, &scene.account_events, &scene.ticks].map(|topic| {
             let offset = committed.find_partition(topic, number)?.offset().to_raw()?;
             (offset >= 0).then_some(offset)
         });

@@ -13,6 +13,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
+use tillgate::codec::tick::{Passed, Tick, write_tick};
 use tillgate::domain::Micros;
 use tillgate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
 use tillgate::domain::hashing::hash64;
@@ -28,6 +29,10 @@ const MISTAKES: u16 = 100;
 const FLUSH_WITHIN: Duration = Duration::from_secs(120);
 /// How long after the event a customer answers.
 const ANSWER_AFTER: Micros = Micros(300 * 1_000_000);
+/// POS events after which time passes faster than by events alone.
+const TICK_AFTER: u64 = 500;
+/// By how much it does: holds run out by ticks too, and no event is late by it.
+const TICK_REACHES: Micros = Micros(2 * 3_600 * 1_000_000);
 
 /// Load under way.
 pub struct Load {
@@ -94,6 +99,9 @@ fn send(tills: &Sender, world: &World, rate: u32, stop: &AtomicBool) -> u64 {
                 tills.encoder.pos_record(&record, &mut value).expect("a record with a place");
                 tills.send(&tills.pos_events, record.key.as_deref(), &value, record.time);
                 sent += 1;
+                if sent % TICK_AFTER == 0 {
+                    tills.tick(record.time);
+                }
             }
         }
         if stop.load(Ordering::SeqCst) {
@@ -110,6 +118,8 @@ struct Sender {
     encoder: Encoder,
     pos_events: String,
     account_events: String,
+    ticks: String,
+    partitions: u32,
 }
 
 /// The first record that did not arrive.
@@ -143,6 +153,19 @@ impl Sender {
             encoder,
             pos_events: scene.pos_events.clone(),
             account_events: scene.account_events.clone(),
+            ticks: scene.ticks.clone(),
+            partitions: scene.partitions(),
+        }
+    }
+
+    /// Says of every partition that time has passed since `time`, as an instance says it of one where nothing comes.
+    fn tick(&self, time: Micros) {
+        let value = write_tick(&Tick::Passed(Passed { stream_time: time, last_record: Some(time) }));
+        for partition in 0..self.partitions as i32 {
+            let key = partition.to_string();
+            let record = BaseRecord::<[u8], [u8]>::to(&self.ticks).partition(partition).key(key.as_bytes());
+            let written = time.plus(TICK_REACHES).0.div_euclid(1_000);
+            self.give(record.payload(&value).timestamp(written));
         }
     }
 
@@ -156,8 +179,12 @@ impl Sender {
         let mut record =
             BaseRecord::<[u8], [u8]>::to(topic).payload(value).timestamp(time.0.div_euclid(1_000));
         record.key = key;
+        self.give(record);
+    }
+
+    fn give(&self, mut record: BaseRecord<'_, [u8], [u8]>) {
         while let Err((error, refused)) = self.producer.send(record) {
-            assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{topic}: {error}");
+            assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
             record = refused;
             std::thread::park_timeout(Duration::from_millis(20));
         }

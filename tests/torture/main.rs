@@ -139,6 +139,7 @@ fn survive(plan: &Plan, round: &Round, cluster: &Cluster, scene: &Scene, left: O
     let judgement = judge(&evidence);
     assert!(judgement.wrong == 0, "{} faults, the first: {:#?}", judgement.wrong, judgement.faults);
     assert!(judgement.events > 0 && judgement.dead_letters > 0 && judgement.superseding > 0, "{judgement:?}");
+    assert!(judgement.by_ticks > 0, "{judgement:?}");
     let verified = verified(scene);
     let decisions = report::decisions(&evidence);
     let stop = |happened: &faults::Happened| (happened.fault, report::longest_stop(&decisions, happened));

@@ -37,8 +37,9 @@ fn sound() -> Evidence {
             Outcome { account: "unknown".to_owned(), ..outcome("6", 5, None, None, 0, 6) },
         ],
         state: [(A.to_owned(), Standing { balance: 500, revision: 6 })].into(),
-        journal: [Some(6), Some(6)],
-        group: [Some(6), Some(6)],
+        ticks: 0,
+        journal: [Some(6), Some(6), None],
+        group: [Some(6), Some(6), None],
     };
     let letters =
         [(Topic::Events, 1), (Topic::Events, 2), (Topic::AccountEvents, 3), (Topic::AccountEvents, 5)];
@@ -130,6 +131,15 @@ fn finds_an_outcome_of_no_event_or_of_another_account() {
     check("is of no event", 0, 0, |evidence| {
         busy(evidence).outcomes.push(outcome("7", 1, None, None, 6, 6));
     });
+    let of_a_tick = |ran_out| {
+        let source = (Topic::Ticks, 0, 0);
+        Outcome { supersedes: Some("3".to_owned()), ran_out, source, ..outcome("7", 0, None, None, 6, 6) }
+    };
+    check("no end of a hold", 0, 0, |evidence| {
+        busy(evidence).ticks = 1;
+        busy(evidence).outcomes.push(of_a_tick(false));
+    });
+    check("no end of a hold", 0, 0, |evidence| busy(evidence).outcomes.push(of_a_tick(true)));
     check("for another account", 0, 0, |evidence| busy(evidence).outcomes[5].account = "B".to_owned());
 }
 

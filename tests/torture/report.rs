@@ -78,6 +78,7 @@ pub fn page(plan: &Plan, rounds: &[Done]) -> String {
         ("account events", |judgement| judgement.account_events),
         ("outcomes", |judgement| judgement.outcomes),
         ("of these in place of a Pending one", |judgement| judgement.superseding),
+        ("of these by a tick", |judgement| judgement.by_ticks),
         ("dead letters", |judgement| judgement.dead_letters),
         ("accounts, balance by balance", |judgement| judgement.accounts),
         ("**duplicates**", |judgement| judgement.duplicates),

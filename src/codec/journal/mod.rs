@@ -18,9 +18,9 @@ pub use bytes::{Reader, Writer};
 pub use facts::{read_change, read_change_into, write_change};
 pub use snapshot::{read_account, write_account};
 
-use crate::domain::Micros;
 use crate::domain::flow::Positions;
 use crate::domain::partitioner::Partitioner;
+use crate::domain::{Micros, SetBack};
 
 /// The version that is written.
 pub const VERSION: u8 = 4;
@@ -68,6 +68,8 @@ pub struct Head {
     pub writer: String,
     /// Stream time after the batch.
     pub stream_time: Micros,
+    /// How far the next record that is answered sets it back (from version 4 on).
+    pub set_back: Option<SetBack>,
     /// Next offset per input, in the flow's order; none where nothing was ever read.
     pub positions: Positions,
     /// When the last record read was appended, by its broker's time in milliseconds; none where that is not known
@@ -118,6 +120,11 @@ pub fn write_record(head: &Head, changes: (usize, &[u8]), entries: (usize, &[u8]
         out.signed(position.unwrap_or(-1));
     }
     out.signed(head.appended.unwrap_or(-1));
+    out.byte(head.set_back.map_or(0, |back| if back.by.is_none() { 1 } else { 2 }));
+    if let Some(SetBack { to, by }) = head.set_back {
+        out.signed(to.0);
+        by.iter().for_each(|by| out.signed(by.0));
+    }
     out.unsigned(head.consumed);
     out.unsigned(head.outcomes);
     out.unsigned(head.rotation);
@@ -166,6 +173,12 @@ pub fn read_record(bytes: &[u8]) -> Result<Record<'_>, JournalFault> {
     head.positions = (0..inputs).map(|_| position()).collect::<Result<_, JournalFault>>()?;
     if version >= 4 {
         head.appended = Some(input.signed()?).filter(|millis| *millis >= 0);
+        head.set_back = match input.byte()? {
+            0 => None,
+            1 => Some(SetBack { to: Micros(input.signed()?), by: None }),
+            2 => Some(SetBack { to: Micros(input.signed()?), by: Some(Micros(input.signed()?)) }),
+            _ => return Err(JournalFault::Damaged("time is set back in no known way")),
+        };
     }
     head.consumed = input.unsigned()?;
     head.outcomes = input.unsigned()?;

@@ -171,6 +171,7 @@ pub fn goes_on(
             partitions: to,
             partitioner: Some(partitioner),
             stream_time: stream_time(of),
+            set_back: own(of).max_by_key(|head| head.stream_time).and_then(|head| head.set_back),
             appended: own(of).filter_map(|head| head.appended).max(),
             ..last(of)
         })
