@@ -19,6 +19,7 @@ Examples:
   tillgate demo                                       a first look, without any Kafka
   tillgate check --events events.jsonl.zst --summary  what would be decided on a file of events
   tillgate load --rate 1000                           generated events into Kafka, mistakes included
+  tillgate checks show pos.item.gross                 a code: what it means, and what to do about it
   tillgate config show                                every setting, and where it comes from
   tillgate topics check --set kafka.bootstrap_servers=broker:9092
   tillgate run --config /etc/tillgate
@@ -79,6 +80,9 @@ configuration is wrong.")]
     Replay(ReplayArgs),
     /// Generate accounts, terminals and baskets from a seed, into Kafka or files
     Load(Box<crate::load::LoadArgs>),
+    /// Look up a check or a code: what it looks at, what it answers here, and what to do about it
+    #[command(subcommand)]
+    Checks(ChecksCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -86,6 +90,28 @@ configuration is wrong.")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+}
+
+/// `tillgate checks`
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  tillgate checks list
+  tillgate checks show pos.item.gross
+  tillgate checks show 29 --config /etc/tillgate")]
+pub enum ChecksCommand {
+    /// Print every check: its number, what it answers with this configuration, its codes and its title
+    List {
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print all of one check, or of each check that has a code
+    Show {
+        /// A code of an outcome's message, such as pos.item.gross, or a number of the catalogue
+        #[arg(value_name = "CODE|NUMBER")]
+        name: String,
     },
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 mod bar;
 mod check;
+mod checks;
 mod cluster;
 mod config;
 mod health;
@@ -131,6 +132,7 @@ fn command(cli: &Cli) -> Result<(), AppError> {
         Command::Check(args) => check::run(args, &cli.common),
         Command::Replay(args) => replay::run(args, &cli.common),
         Command::Load(args) => load::run(args, &cli.common),
+        Command::Checks(command) => checks::run(command, &cli.common),
         Command::Config(command) => config::run(command, &cli.common),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "tillgate", &mut std::io::stdout());

@@ -74,8 +74,10 @@ pub fn find(
         let from = if book_keeping { originals_from } else { keep_from };
         first.verdict == Verdict::Pending || first.seen >= from
     };
+    let of_refused = |first: &Remembered| first.seen >= keep_from;
     let mut conflict = None;
     let refused = account.rare.iter().flat_map(|rare| rare.refused.iter().rev()).map(|refused| refused.event);
+    let refused = refused.filter(of_refused);
     for first in recent.iter().rev().copied().chain(refused).chain(account.older_book_keeping()) {
         if !known.has_id_of(&first) || !is_here(&first) || !shares_id(known, &first, parameters) {
             continue;

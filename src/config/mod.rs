@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 
 pub use fault::{Fault, Faults, Origin};
 pub use layers::{CONFIG_VARIABLE, Sources};
+pub use nearest::nearest;
 pub use ruleset::{Ruleset, read_ruleset};
 pub use schema::FILES;
 pub use secret::Secret;

@@ -166,7 +166,7 @@ class Engine:
         if not granted:
             self.end(account, entry, [note(100, "pos.pending.refused")])
             return
-        reasons = self.judge_again(account, entry) if self.s.rejudge else []
+        reasons = self.judge_again(account, entry) if self.s.rejudge else self.closed(account, entry)
         if any(m.effect in "RP" for m in reasons):
             self.end(account, entry, reported(reasons))
             return
@@ -177,6 +177,11 @@ class Engine:
         self.supersede(account, entry, posted)
         if ended is not None:
             self.end(account, ended, [note(100, "pos.pending.corrected")])
+
+    def closed(self, account, entry):
+        if not entry.event.charges or not account.closed:
+            return []
+        return [m for m in standing.standing(account, self.s, blocking_only=True) if m.code == "pos.account.closed"]
 
     def judge_again(self, account, entry):
         e, s = entry.event, self.s

@@ -214,7 +214,7 @@ impl Scene {
     /// Where the group stands on both inputs; none where its coordinator does not say within so long.
     pub fn committed(&self, member: &BaseConsumer, within: Duration) -> Option<TopicPartitionList> {
         let mut asked = TopicPartitionList::new();
-        for topic in [&self.pos_events, &self.account_events] {
+        for topic in [&self.pos_events, &self.account_events, &self.ticks] {
             asked.add_partition_range(topic, 0, self.partitions as i32 - 1);
         }
         member.committed_offsets(asked, within).ok()

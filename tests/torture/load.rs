@@ -19,6 +19,7 @@ use tillgate::domain::account_event::{AccountChange, AccountEvent, Resolve, Upda
 use tillgate::domain::hashing::hash64;
 use tillgate::load::{Encoder, Generated, MistakeShares, Settings, World};
 
+use crate::faults::now;
 use crate::plan::Round;
 use crate::support::scene::Scene;
 
@@ -160,12 +161,12 @@ impl Sender {
 
     /// Says of every partition that time has passed since `time`, as an instance says it of one where nothing comes.
     fn tick(&self, time: Micros) {
-        let value = write_tick(&Tick::Passed(Passed { stream_time: time, last_record: Some(time) }));
+        let last_record = Some(Micros::from_millis(now()).minus(TICK_REACHES));
+        let value = write_tick(&Tick::Passed(Passed { stream_time: time, last_record }));
         for partition in 0..self.partitions as i32 {
             let key = partition.to_string();
             let record = BaseRecord::<[u8], [u8]>::to(&self.ticks).partition(partition).key(key.as_bytes());
-            let written = time.plus(TICK_REACHES).0.div_euclid(1_000);
-            self.give(record.payload(&value).timestamp(written));
+            self.give(record.payload(&value));
         }
     }
 

@@ -36,8 +36,9 @@ use support::scene::Scene;
 use tillgate::load::draw::Draw;
 
 const PARTITIONS: u32 = 8;
-/// Rotations, trims and journal records in parts within a round.
-const SMALL: [&str; 3] = [
+/// Rotations, trims, journal records in parts and holds that run out within a round.
+const SMALL: [&str; 4] = [
+    "checks.pending.hold_time=10min",
     "journal.checkpoint_events_per_account=1",
     "journal.rotation_events_min=2000",
     "journal.record_bytes_max=400KiB",
