@@ -19,6 +19,7 @@ Examples:
   tillgate demo                                       a first look, without any Kafka
   tillgate check --events events.jsonl.zst --summary  what would be decided on a file of events
   tillgate load --rate 1000                           generated events into Kafka, mistakes included
+  tillgate explain txn_1j1awwebat42657a2zd8xavtdm     one decision, line by line
   tillgate checks show pos.item.gross                 a code: what it means, and what to do about it
   tillgate config show                                every setting, and where it comes from
   tillgate topics check --set kafka.bootstrap_servers=broker:9092
@@ -80,6 +81,8 @@ configuration is wrong.")]
     Replay(ReplayArgs),
     /// Generate accounts, terminals and baskets from a seed, into Kafka or files
     Load(Box<crate::load::LoadArgs>),
+    /// Explain a decision: its basket, what was expected and found, what each reader was told, what was booked
+    Explain(ExplainArgs),
     /// Look up a check or a code: what it looks at, what it answers here, and what to do about it
     #[command(subcommand)]
     Checks(ChecksCommand),
@@ -91,6 +94,37 @@ configuration is wrong.")]
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// `tillgate explain`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Finds every outcome that has the id, repeats it, supersedes it or corrects it, in the order of the topic, each with its \
+event: in the topics that the settings name, in an export, or in the files of `tillgate check`. Without --account all \
+outcomes are read. It needs to read topics.pos_outcomes and topics.pos_events. Nothing is written.
+
+Examples:
+  tillgate explain txn_1j1awwebat42657a2zd8xavtdm --config /etc/tillgate
+  tillgate explain 4711-0815 --account 40700000000000 --set kafka.bootstrap_servers=broker:9092
+  tillgate explain 4711-0815 --files /backup/today
+  tillgate explain 4711-0815 --outcomes outcomes.jsonl --events events.jsonl
+
+Exit codes: 0 found, 1 not found, or failed, 2 the command line or the configuration is wrong.")]
+pub struct ExplainArgs {
+    /// A transactionId, or an accountTransactionId
+    pub id: String,
+    /// Only outcomes of this account: its partition alone is read
+    #[arg(long, value_name = "NUMBER")]
+    pub account: Option<String>,
+    /// An export of the topics, as `tillgate topics export` writes it, instead of a cluster
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["outcomes", "events"])]
+    pub files: Option<PathBuf>,
+    /// Outcomes of `tillgate check` in JSON Lines, instead of a cluster
+    #[arg(long, value_name = "FILE", requires = "events")]
+    pub outcomes: Option<PathBuf>,
+    /// The events that these are for
+    #[arg(long, value_name = "FILE", requires = "outcomes")]
+    pub events: Option<PathBuf>,
 }
 
 /// `tillgate checks`

@@ -14,6 +14,7 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod engine;
+pub mod explain;
 pub mod gateway;
 pub mod kafka;
 pub mod load;

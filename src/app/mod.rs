@@ -6,6 +6,7 @@ mod check;
 mod checks;
 mod cluster;
 mod config;
+mod explain;
 mod health;
 mod latency;
 mod load;
@@ -132,6 +133,7 @@ fn command(cli: &Cli) -> Result<(), AppError> {
         Command::Check(args) => check::run(args, &cli.common),
         Command::Replay(args) => replay::run(args, &cli.common),
         Command::Load(args) => load::run(args, &cli.common),
+        Command::Explain(args) => explain::run(args, &cli.common),
         Command::Checks(command) => checks::run(command, &cli.common),
         Command::Config(command) => config::run(command, &cli.common),
         Command::Completions { shell } => {

@@ -16,10 +16,13 @@ pub const SECOND: &str = "0.2";
 /// the first one stands for the catalogue as it began. Its version counts from 1.
 pub const MEANINGS: &[&str] = &[FIRST, SECOND];
 
+/// Numbers from here on are no checks: ends of Pending events, and failures.
+pub const NO_CHECK_FROM: u8 = 200;
+
 /// One entry of the catalogue.
 #[derive(Debug)]
 pub struct Entry {
-    /// Number in the catalogue; from 200 on: answers that are no check.
+    /// Number in the catalogue; from [`NO_CHECK_FROM`] on: answers that are no check.
     pub number: u8,
     /// The release that it came with.
     pub since: &'static str,

@@ -4,14 +4,12 @@
 //! process; the outcomes are read back and shown, and a few of them explained line by line. It shows what is there and
 //! decides nothing itself; the embedded broker has no real transactions, so it proves nothing about exactly once.
 
-mod answer;
 mod args;
 mod clock;
 mod explain;
 mod feed;
 mod live;
 mod notes;
-mod paint;
 mod pick;
 mod run;
 mod screen;

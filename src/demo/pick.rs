@@ -1,9 +1,9 @@
 //! Which answers are explained: for every kind the first few are kept, and the most telling of them is chosen.
 
-use super::answer::Answer;
 use crate::codec::{KnownSchemas, decode_pos_event};
 use crate::domain::enums::{Language, Verdict};
 use crate::domain::pos_event::PosEvent;
+use crate::explain::answer::Answer;
 use crate::kafka::client::Follower;
 use crate::kafka::failure::Fault;
 

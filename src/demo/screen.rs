@@ -1,7 +1,7 @@
 //! Standard output as a screen: a frame that is drawn again in place on terminals, and lines that stay. Elsewhere
 //! there are only lines that stay.
 
-use super::paint::Paint;
+use crate::explain::paint::Paint;
 use std::io::{IsTerminal, Write};
 
 /// Lines do not wrap while a frame is drawn, so that a narrow terminal cuts them instead of losing count.

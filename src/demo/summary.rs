@@ -1,10 +1,10 @@
 //! What came of it, by code and check, and what to try next.
 
-use super::paint::{Paint, grouped, wrapped};
 use super::table::{latency, seconds};
 use super::tally::Tally;
 use crate::checks::catalogue::Check;
 use crate::domain::enums::Verdict;
+use crate::explain::paint::{Paint, grouped, wrapped};
 
 /// Characters for the names of checks.
 const NAMES: usize = 64;

@@ -1,8 +1,8 @@
 //! The live table: outcomes, rate and latency; and its one-line form where nothing can be drawn in place.
 
-use super::paint::{Paint, grouped, share};
 use super::tally::Tally;
 use crate::domain::enums::Verdict;
+use crate::explain::paint::{Paint, grouped, share};
 use std::time::Duration;
 
 /// The order of the rows.

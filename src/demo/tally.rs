@@ -1,10 +1,10 @@
 //! What has come back so far: counts, the rate of the last second, and latency from a record's time to the receipt of
 //! its committed outcome.
 
-use super::answer::Answer;
 use super::pick::Picks;
 use crate::codec::journal;
 use crate::domain::enums::Verdict;
+use crate::explain::answer::Answer;
 use crate::kafka::client::Followed;
 use crate::kafka::settings::Topics;
 use crate::pos::Input;

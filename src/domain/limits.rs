@@ -43,6 +43,8 @@ pub const JOURNAL_RECORD_BYTES_MIN: usize = 400 << 10;
 pub const MESSAGE_CHARS_MAX: usize = 4096;
 /// Messages that one check reports for one event; the last says how many more there were.
 pub const MESSAGES_PER_CHECK_MAX: usize = 20;
+/// Outcomes that `tillgate explain` prints of one id.
+pub const EXPLAINED_MAX: usize = 100;
 /// Bytes of an encoded outcome. Where messages are many and long they are shortened until it fits
 /// ([`super::outcome::Outcome::shorten`]), so an outcome is far below the 1 MiB that a topic takes unless it is told
 /// otherwise.

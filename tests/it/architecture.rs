@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pos", &["domain", "state", "engine", "codec", "pipeline"]),
     ("telemetry", &["domain"]),
     ("config", &["domain", "checks", "telemetry"]),
+    ("explain", &["domain", "checks", "codec", "config"]),
     ("registry", &["domain", "codec", "telemetry", "config"]),
     ("load", &["domain", "codec", "config"]),
     ("kafka", &["domain", "codec", "pipeline", "telemetry", "config", "registry"]),

@@ -190,6 +190,7 @@ fn every_command_is_documented_with_the_rights_that_it_needs() {
         ("topics repartition", Task::Repartition),
         ("topics export", Task::Export(&["each"])),
         ("topics import", Task::Import(&["each"])),
+        ("explain", Task::Read(&["pos.events", "pos.outcomes"])),
         ("replay", Task::Replay),
         ("state set-time", Task::SetTime),
         ("load", Task::Load(false)),

@@ -21,6 +21,7 @@ mod demo;
 mod docker;
 mod docs;
 mod dump;
+mod explain;
 mod golden;
 mod harness;
 mod hole;

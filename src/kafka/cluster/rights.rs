@@ -123,6 +123,8 @@ pub enum Task<'a> {
     Export(&'a [&'a str]),
     /// `topics import` into these topics.
     Import(&'a [&'a str]),
+    /// A command that reads these topics, and no more: `explain`.
+    Read(&'a [&'a str]),
     /// `replay` from topics.
     Replay,
     /// `load`; with the answers read.
@@ -180,6 +182,7 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
             on(names, &[R::Read]);
             all.push(Needed { resource: group(), right: R::Describe });
         }
+        Task::Read(names) => on(names, &[R::Read]),
         Task::Import(names) => on(names, &[R::Write, R::DescribeConfigs]),
         Task::Replay => {
             on(&every(), &[R::Read]);

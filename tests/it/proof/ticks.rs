@@ -44,6 +44,7 @@ fn a_hold_runs_out_where_nothing_comes_and_time_is_set_back_and_both_are_replaye
         outcomes.iter().map(|outcome| serde_json::from_str::<Value>(outcome.text()).expect("JSON")).collect();
     assert_eq!(said[0]["outcome"], "Pending", "{said:#?}");
     let ended = &said[1];
+    let first_id = said[0]["transactionId"].as_str().expect("an id");
     assert_eq!(ended["supersedes"], said[0]["transactionId"]);
     assert_eq!(ended["riskCheckMessages"][0]["code"], "pos.pending.expired");
     assert_eq!(ended["source"]["topic"], scene.ticks.as_str());
@@ -67,6 +68,11 @@ fn a_hold_runs_out_where_nothing_comes_and_time_is_set_back_and_both_are_replaye
     second.assert_alive();
     second.stop();
     succeed(scene.command(&["replay", "--verify"]).output().expect("the binary"));
+    let id = ended["transactionId"].as_str().expect("an id");
+    let explained = scene.command(&["explain", id, "--account", &account]).output().expect("the binary");
+    let page = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(explained.status.success() && page.contains("check 31, limit.first_amount"), "{page}");
+    assert!(page.contains(&format!("supersedes {}", first_id)), "{page}");
     let folder = scene.path("export");
     let folder = folder.to_str().expect("a path in UTF-8");
     succeed(scene.command(&["topics", "export", "--to", folder]).output().expect("the binary"));

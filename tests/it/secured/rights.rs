@@ -171,6 +171,8 @@ fn the_other_commands_name_the_right_that_is_missing_and_need_no_other() {
     let folder = |name: &str| scene.path(name).to_str().expect("a path in UTF-8").to_owned();
     each_is_named(kafka, &scene, Task::Export(&topics), &["topics", "export", "--to", &folder("not")]);
     with_all(Task::Export(&topics), &["topics", "export", "--to", &folder("export")]);
+    let explained = [scene.pos_outcomes.as_str(), scene.pos_events.as_str()];
+    each_is_named(kafka, &scene, Task::Read(&explained), &["explain", "txn_none"]);
     each_is_named(kafka, &scene, Task::Replay, &["replay", "--verify"]);
     with_all(Task::Replay, &["replay", "--verify"]);
     let import = ["topics", "import", "--from", &folder("export"), "--append"];

@@ -5,7 +5,7 @@ use crate::domain::visible::{visible, visible_lines};
 
 /// Paints, or leaves as it is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paint(pub(super) bool);
+pub struct Paint(pub bool);
 
 impl Paint {
     fn with(self, code: &str, text: &str) -> String {
@@ -13,32 +13,32 @@ impl Paint {
     }
 
     /// What matters.
-    pub(super) fn bold(self, text: &str) -> String {
+    pub fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
     /// What is there for completeness.
-    pub(super) fn dim(self, text: &str) -> String {
+    pub fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
 
     /// What is wrong.
-    pub(super) fn wrong(self, text: &str) -> String {
+    pub fn wrong(self, text: &str) -> String {
         self.with("31", text)
     }
 
     /// What is right.
-    pub(super) fn right(self, text: &str) -> String {
+    pub fn right(self, text: &str) -> String {
         self.with("32", text)
     }
 
     /// Something to type.
-    pub(super) fn command(self, text: &str) -> String {
+    pub fn command(self, text: &str) -> String {
         self.with("36", text)
     }
 
     /// In the colour of a verdict.
-    pub(super) fn verdict(self, verdict: Verdict, text: &str) -> String {
+    pub fn verdict(self, verdict: Verdict, text: &str) -> String {
         let code = match verdict {
             Verdict::Accepted => "1;32",
             Verdict::Pending => "1;33",
@@ -50,7 +50,7 @@ impl Paint {
 }
 
 /// `21874` as `21,874`.
-pub(super) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -63,13 +63,13 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// `part` of `whole` in per cent with one decimal, such as `91.6 %`.
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub fn share(part: u64, whole: u64) -> String {
     let per_mille = (part * 1_000 + whole / 2).checked_div(whole).unwrap_or(0);
     format!("{}.{} %", per_mille / 10, per_mille % 10)
 }
 
 /// The text, cut to `width` characters.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub fn cut(text: &str, width: usize) -> String {
     let text = &*visible(text);
     if text.chars().count() <= width {
         return text.to_owned();
@@ -78,7 +78,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 }
 
 /// The text in lines of at most `width` characters, broken between words where they allow it.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let text = &*visible_lines(text);
     let mut lines = vec![String::new()];
     let mut used = 0;

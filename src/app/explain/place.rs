@@ -1,0 +1,209 @@
+//! Where outcomes and events are looked for: a cluster, an export of its topics, or the files of `tillgate check`. Writes
+//! nothing and judges nothing.
+
+use crate::app::AppError;
+use crate::archive::{Archive, ArchiveError};
+use crate::codec::json::peek_pos_event;
+use crate::config::TopicSettings;
+use crate::domain::Micros;
+use crate::explain::answer::Answer;
+use crate::kafka::client::{Cluster, Dump, Isolation, Span};
+use crate::kafka::cluster::rights::{self, Task};
+use crate::kafka::settings::Settings as KafkaSettings;
+use crate::replay::{Kept, Lines, ReplayError, open};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Takes an outcome with its partition and offset.
+pub type Each<'e> = dyn FnMut(i32, &Kept) + 'e;
+
+/// Where outcomes and events are.
+pub trait Place {
+    /// Hands over every outcome, of the account's partition alone where one is named and its partition can be told.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn outcomes(&mut self, account: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError>;
+
+    /// The POS event that an outcome is for; none where it is gone.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn event(&mut self, answer: &Answer) -> Result<Option<Kept>, AppError>;
+}
+
+/// The topics of a cluster.
+pub struct OfCluster {
+    cluster: Cluster,
+    topics: TopicSettings,
+    dump: Dump,
+}
+
+impl OfCluster {
+    /// Looks whether the topics may be read.
+    ///
+    /// # Errors
+    /// The cluster cannot be asked, or a right is missing.
+    pub fn new(settings: &crate::config::Settings) -> Result<Self, AppError> {
+        let kafka: Arc<KafkaSettings> = Arc::new(settings.into());
+        let topics = settings.topics.clone();
+        let cluster = Cluster::new(Arc::clone(&kafka))?;
+        rights::verify(&cluster, &kafka, Task::Read(&[&topics.pos_outcomes, &topics.pos_events]))?;
+        let dump = cluster.dump(Isolation::Committed)?;
+        Ok(Self { cluster, topics, dump })
+    }
+
+    fn partitions(&self, topic: &str) -> Result<u32, AppError> {
+        let found = self.cluster.admin().topics(&[topic], false)?;
+        let partitions = found.get(topic).map(|topic| topic.partitions);
+        let missing = || AppError::Topics(format!("there is no topic {topic}: see the settings in [topics]"));
+        Ok(u32::try_from(partitions.ok_or_else(missing)?).unwrap_or(u32::MAX))
+    }
+}
+
+impl Place for OfCluster {
+    fn outcomes(&mut self, account: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
+        let inputs = self.partitions(&self.topics.pos_events)?;
+        let all = 0..self.partitions(&self.topics.pos_outcomes)?;
+        let own = account.map(|account| self.topics.partitioner.partition_of(account.as_bytes(), inputs));
+        let mut record = Kept::default();
+        for partition in all.filter(|partition| own.is_none_or(|own| own == *partition)) {
+            let partition = partition as i32;
+            let topic = &self.topics.pos_outcomes;
+            let ends = self.cluster.ends(topic, partition)?;
+            self.dump.read(Span { topic: topic.clone(), partition, begin: ends.start, end: ends.stable })?;
+            while self.dump.next(|found| record.set(found))?.is_some() {
+                each(partition, &record);
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, answer: &Answer) -> Result<Option<Kept>, AppError> {
+        let (partition, offset) = (answer.source.partition, answer.source.offset);
+        let topic = self.topics.pos_events.clone();
+        let ends = self.cluster.ends(&topic, partition)?;
+        if answer.source.topic != topic || !(ends.start..ends.stable).contains(&offset) {
+            return Ok(None);
+        }
+        let mut record = Kept::default();
+        self.dump.read(Span { topic, partition, begin: offset, end: offset + 1 })?;
+        let found = self.dump.next(|found| record.set(found))?;
+        Ok(found.is_some().then_some(record))
+    }
+}
+
+/// An export of the topics.
+pub struct OfArchive {
+    archive: Archive,
+    topics: TopicSettings,
+}
+
+impl OfArchive {
+    /// Opens an export.
+    ///
+    /// # Errors
+    /// It is not complete, or not there.
+    pub fn open(folder: &Path, topics: &TopicSettings) -> Result<Self, AppError> {
+        Ok(Self { archive: Archive::open(folder).map_err(told)?, topics: topics.clone() })
+    }
+}
+
+impl Place for OfArchive {
+    fn outcomes(&mut self, account: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
+        let topic = &self.topics.pos_outcomes;
+        let inputs = self.archive.topic(&self.topics.pos_events).map_or(0, |topic| topic.files.len());
+        let own = account
+            .filter(|_| inputs > 0)
+            .map(|account| self.topics.partitioner.partition_of(account.as_bytes(), inputs as u32));
+        let files = self.archive.topic(topic).map_or(&[][..], |topic| &topic.files);
+        let mut record = Kept::default();
+        for entry in files.iter().filter(|entry| own.is_none_or(|own| own as i32 == entry.partition)) {
+            let mut reader = self.archive.read(topic, entry).map_err(told)?;
+            while let Some(found) = reader.next().map_err(told)? {
+                record.set(&found);
+                each(entry.partition, &record);
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, answer: &Answer) -> Result<Option<Kept>, AppError> {
+        let topic = &self.topics.pos_events;
+        let files = self.archive.topic(topic).map_or(&[][..], |topic| &topic.files);
+        let entry = files.iter().find(|entry| entry.partition == answer.source.partition);
+        let Some(entry) = entry.filter(|_| answer.source.topic == *topic) else { return Ok(None) };
+        let mut reader = self.archive.read(topic, entry).map_err(told)?;
+        while let Some(found) = reader.next().map_err(told)? {
+            if found.offset == answer.source.offset {
+                let mut record = Kept::default();
+                record.set(&found);
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn told(error: ArchiveError) -> AppError {
+    AppError::Replay(ReplayError::Recorded(error.to_string()))
+}
+
+/// The files of `tillgate check`: its events, and its outcomes in JSON Lines. An event is found by what it says, for several
+/// partitions number their lines anew.
+pub struct OfLines {
+    outcomes: PathBuf,
+    events: PathBuf,
+}
+
+impl OfLines {
+    /// Of these files.
+    pub fn new(outcomes: &Path, events: &Path) -> Self {
+        Self { outcomes: outcomes.to_owned(), events: events.to_owned() }
+    }
+}
+
+impl Place for OfLines {
+    fn outcomes(&mut self, _: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
+        each_line(open(&self.outcomes)?, |record| {
+            each(0, record);
+            true
+        })
+    }
+
+    fn event(&mut self, answer: &Answer) -> Result<Option<Kept>, AppError> {
+        let time = answer.event_time.as_deref().and_then(Micros::parse_rfc3339);
+        let id = answer.account_transaction_id.as_deref().unwrap_or_default();
+        let mut found = None;
+        each_line(open(&self.events)?, |record| {
+            let line = record.value().unwrap_or_default();
+            let peek = peek_pos_event(line);
+            let is_it = peek.account.as_deref().unwrap_or_default()
+                == answer.account_number.as_deref().unwrap_or_default()
+                && peek.time == time
+                && contains(line, id.as_bytes());
+            if is_it {
+                found = Some(record.clone());
+            }
+            !is_it
+        })?;
+        Ok(found)
+    }
+}
+
+/// Hands over the lines of a file as records, as long as `each` goes on.
+fn each_line(mut lines: Lines, mut each: impl FnMut(&Kept) -> bool) -> Result<(), AppError> {
+    let (mut bytes, mut record) = (Vec::new(), Kept::default());
+    while let Some(line) = lines.next(&mut bytes)? {
+        record.set_line(line as i64 - 1, &bytes);
+        if !each(&record) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Whether these bytes stand somewhere in others.
+pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || bytes.windows(part.len()).any(|window| window == part)
+}
