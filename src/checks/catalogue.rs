@@ -134,6 +134,12 @@ catalogue! {
     Holds = 32 since FIRST "limit.holds" ["pos.holds"] BusinessError OfferSecurePaymentMethods;
     /// The social security number is not known and the amount needs it.
     Ssn = 33 since FIRST "identity.ssn" ["pos.identity.ssn"] BusinessError RequiresSsn;
+    /// A purchase or withdrawal at a terminal without a chip.
+    NfcMissing = 34 since SECOND "nfc.missing" ["pos.nfc.missing"] BusinessError AskConsumerToIdentify;
+    /// The chip is none of the account's.
+    NfcUnknown = 35 since SECOND "nfc.unknown" ["pos.nfc.unknown"] BusinessError AskConsumerToIdentify;
+    /// The chip is blocked.
+    NfcBlocked = 36 since SECOND "nfc.blocked" ["pos.nfc.blocked"] BusinessError OfferSecurePaymentMethods;
     /// Too many, or too much, in a sliding window.
     Velocity = 41 since FIRST "velocity.windows" ["pos.velocity"] BusinessError AskConsumerToIdentify;
     /// A withdrawal above its cap.

@@ -12,6 +12,7 @@ pub mod findings;
 pub mod form;
 pub mod identity;
 pub mod limit;
+pub mod nfc;
 pub mod parameters;
 pub mod repeat;
 pub mod sense;
@@ -64,6 +65,7 @@ pub fn run_all(context: &Context<'_>, repeat: &repeat::Repeat) -> Findings {
     time::check_late(context, &mut findings);
     repeat::check(context, repeat, &mut findings);
     account::check(context, &mut findings);
+    nfc::check(context, &mut findings);
     let is_unknown = context.account.is_none() && account::refuses_unknown(&context.parameters.account);
     if !is_unknown && context.event().charges() {
         limit::check(context, &mut findings);

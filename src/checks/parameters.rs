@@ -1,6 +1,6 @@
 //! The parameters of all checks, and their overrides by country and currency.
 
-use super::{account, basket, correction, form, identity, limit, repeat, sense, time, velocity};
+use super::{account, basket, correction, form, identity, limit, nfc, repeat, sense, time, velocity};
 use crate::domain::enums::{CountryCode, Currency};
 use crate::domain::{Amount, Micros};
 
@@ -23,6 +23,8 @@ pub struct ParameterSet {
     pub limit: limit::Parameters,
     /// `checks.identity`
     pub identity: identity::Parameters,
+    /// `checks.nfc`
+    pub nfc: nfc::Parameters,
     /// `checks.velocity`
     pub velocity: velocity::Parameters,
     /// `checks.correction`

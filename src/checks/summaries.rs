@@ -35,6 +35,7 @@ pub fn of_code(code: &str) -> Option<&'static str> {
         "pos.duplicate" => "the same basket came from this terminal shortly before or after",
         "pos.account.unknown" => "the account is unknown",
         "pos.identity.ssn" => "the amount needs a known social security number",
+        "pos.nfc.missing" => "a purchase or withdrawal at a terminal has no nfcId",
         "pos.correction" => "there is no event of which so much could be taken back",
         "pos.correction.unlinked" => "no event is found of which this is to be taken back",
         "pos.pending.granted" => "the step that was asked for is finished: the event is accepted",

@@ -10,7 +10,7 @@ use crate::checks::account::{FlagEffect, UnknownAccount};
 use crate::checks::basket::Tolerance;
 use crate::checks::parameters::SymbolSet;
 use crate::checks::{Effect, ParameterSet, Parameters, PerCurrency, Rule};
-use crate::checks::{account, basket, correction, form, identity, limit, repeat, sense, time, velocity};
+use crate::checks::{account, basket, correction, form, identity, limit, nfc, repeat, sense, time, velocity};
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::{Decimal, Micros, limits};
 
@@ -141,6 +141,11 @@ fn set(reader: &mut Reader) -> ParameterSet {
             ssn: rule(reader, "checks.identity.ssn"),
             countries: symbols(reader, "checks.identity.ssn.countries", COUNTRIES),
             above: amounts(reader, "checks.identity.ssn.above"),
+        },
+        nfc: nfc::Parameters {
+            missing: rule(reader, "checks.nfc.missing"),
+            unknown: rule(reader, "checks.nfc.unknown"),
+            blocked: rule(reader, "checks.nfc.blocked"),
         },
         velocity: velocity::Parameters {
             windows_enabled: reader.flag("checks.velocity.windows.enabled"),

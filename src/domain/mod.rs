@@ -23,6 +23,7 @@ pub mod pos_event;
 pub mod record;
 pub mod rounding;
 pub mod set_back;
+pub mod varint;
 pub mod visible;
 pub mod wide;
 

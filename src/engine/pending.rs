@@ -5,7 +5,7 @@ use super::judged::stored;
 use super::pos::{uses_limit, with_its_limit};
 use super::{Decision, Engine, Record, change};
 use crate::checks::summaries::of_code;
-use crate::checks::{Check, Effect, Finding, Findings, ParameterSet, account, correction, limit};
+use crate::checks::{Check, Effect, Finding, Findings, ParameterSet, account, correction, limit, nfc};
 use crate::domain::enums::{CountryCode, EventType, MessageType, Verdict};
 use crate::domain::ids::TransactionId;
 use crate::domain::outcome::Outcome;
@@ -272,6 +272,11 @@ fn rejudge(
         limit::exceeded(&without, hold.posts, &parameters.limit, &mut findings);
     } else if charges && account.standing.has(Standing::CLOSED) {
         findings.add(account::closed());
+    }
+    if parameters.rejudge {
+        let chip =
+            account.recent.iter().find(|event| event.place == hold.place).map_or(0, |event| event.chip);
+        nfc::blocked_since(account, chip, &parameters.nfc, &mut findings);
     }
     if let Some(taking) = hold.taking.filter(|_| parameters.rejudge) {
         correction::recheck(

@@ -104,7 +104,9 @@ fn the_merchant_learns_no_reason_and_the_analyst_every_one() {
     let twice = ["checks.velocity.windows.rules.account_hour.count=1"];
     let one_hold = ["checks.limit.holds.open_max=1"];
     let refused_first = ["checks.limit.first_amount.outcome=reject"];
-    let rows: [Row<'_>; 14] = [
+    let registered = r#""eventType":"update","update":{"nfcIds":["other"]}"#;
+    let blocked_chip = r#""eventType":"update","update":{"blockedNfcIds":["04"]}"#;
+    let rows: [Row<'_>; 16] = [
         ("pos.account.stopped", &[], vec![LIMIT, Account(&stopped), small()], &["stopped"]),
         ("pos.account.dunning", &[], vec![LIMIT, Account(&dunning), small()], &["dunning"]),
         (
@@ -127,6 +129,8 @@ fn the_merchant_learns_no_reason_and_the_analyst_every_one() {
             vec![LIMIT, Event("Purchase", "1000.01"), Event("Purchase", "1000.02")],
             &["1 open holds"],
         ),
+        ("pos.nfc.unknown", &[], vec![LIMIT, Account(registered), small()], &["none of the 1", "registered"]),
+        ("pos.nfc.blocked", &[], vec![LIMIT, Account(blocked_chip), small()], &["blocked"]),
         ("pos.velocity", &twice, vec![LIMIT, small(), Event("Purchase", "11.00")], &["account_hour"]),
         ("pos.withdrawal.cap", &[], vec![LIMIT, Event("Withdrawal", "500.01")], &["500.01", "500.00"]),
     ];
@@ -148,7 +152,10 @@ fn the_merchant_learns_no_reason_and_the_analyst_every_one() {
             }
             assert!(!message.contains(|letter: char| letter.is_ascii_digit()), "{code}: '{message}'");
             let place = field.as_deref();
-            assert!(matches!(place, None | Some("accountNumber" | "totalAmount")), "{code}: {place:?}");
+            assert!(
+                matches!(place, None | Some("accountNumber" | "totalAmount" | "nfcId")),
+                "{code}: {place:?}"
+            );
             let detail = detail.unwrap_or_else(|| panic!("{code} has no detail"));
             for figure in told {
                 assert!(detail.contains(figure), "{code}: no '{figure}' in '{detail}'");

@@ -364,6 +364,10 @@ proptest! {
         let cents = if source.contains("INVX") { cents * 2 } else { cents };
         let expected = spoil(&mut event, what, line, cents);
         prop_assume!(expected.is_some(), "the figure is not there or does not count");
+        let signs = [&event.total_amount, &event.total_tax].map(|total| {
+            total.value().map_or(0, |total| total.units().signum())
+        });
+        prop_assume!(signs[0] * signs[1] >= 0, "a total that turns its sign is not that of its tax either");
         let mut value = Vec::new();
         write_pos_event(&event, &mut value);
         let said = answer(&STRICT, event.account_number.as_deref().unwrap_or_default(), &value);

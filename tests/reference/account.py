@@ -51,6 +51,7 @@ class Account:
         # What is still correctable in sum.
         self.correctable = dict.fromkeys(KINDS, ZERO)
         self.ids, self.keys = {}, {}
+        self.chips, self.blocked_chips = set(), set()
 
     def holds(self):
         return [entry for entry in self.entries if entry.pending]

@@ -231,3 +231,7 @@ def patch(account, name, value):
         account.currency, account.currency_given = value, True
     elif name == "ssnKnown":
         account.ssn_known = value
+    elif name == "nfcIds":
+        account.chips = {chip.strip() for chip in value}
+    elif name == "blockedNfcIds":
+        account.blocked_chips = {chip.strip() for chip in value}

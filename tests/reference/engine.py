@@ -88,6 +88,7 @@ class Engine:
         if known and s.conflict.on:
             found.append(repeats.conflict(s))
         if account is None:
+            found += standing.chips(None, e, s)
             found.append(Message(23, "R", "BusinessError", "pos.account.unknown", NOTHING, "accountNumber"))
             return found + corrections.judge(None, e, now, s).messages, None
         duplicate = repeats.near_duplicate(account, e, now, s)
@@ -97,6 +98,7 @@ class Engine:
             found += standing.standing(account, s) + standing.limit(account, e.currency, e.amount, s)
             found += standing.first_purchase(account, e, s) + standing.ssn(account, e, s)
             found += standing.velocity(account, e, now, s) + standing.withdrawals(account, e, now, s)
+        found += standing.chips(account, e, s)
         finding = corrections.judge(account, e, now, s)
         found += finding.messages
         if not e.bookkeeping:
@@ -113,7 +115,7 @@ class Engine:
             account.entries.append(entry)
             if e.takes_back:
                 corrections.reserve(account, entry, original)
-            if e.amount or o.outcome == "Pending" and e.type != "Info":
+            if e.amount:
                 account.currency = account.currency or e.currency
         elif not known and e.number is not None:
             anchor = max(e.time, self.now)
@@ -185,13 +187,14 @@ class Engine:
 
     def judge_again(self, account, entry):
         e, s = entry.event, self.s
+        chip = standing.blocked_chip(account, e, s) if not e.bookkeeping else []
         if e.charges:
             return standing.standing(account, s, blocking_only=True) + standing.limit(
-                account, e.currency, entry.counted, s, own_hold=entry.counted)
+                account, e.currency, entry.counted, s, own_hold=entry.counted) + chip
         original = entry.reserved and entry.reserved[0]
         if original and original.outcome == "Rejected" and s.original.on:
-            return corrections.refuse(original, s).messages
-        return []
+            return chip + corrections.refuse(original, s).messages
+        return chip
 
     def balances(self, o, account):
         if account is not None:

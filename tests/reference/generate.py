@@ -39,6 +39,9 @@ CHOICES = (
     ("checks.limit.holds.open_max=2",),
     ("checks.velocity.windows.enabled=false", "checks.velocity.windows.rules.account_hour.count=3"),
     ("checks.identity.ssn.enabled=false",),
+    ("checks.nfc.missing.enabled=true",),
+    ("checks.nfc.unknown.enabled=false",),
+    ("checks.nfc.blocked.enabled=false",),
 )
 
 
@@ -400,7 +403,9 @@ class Sequence:
             self.tell(account, "cash_advance", {"amount": rng.choice((100, 5000, 50000))}, at)
         elif kind == "update":
             patch = rng.choice(({"ssnKnown": True}, {"ssnKnown": False}, {"partyId": "p"},
-                                {"currency": rng.choice(("EUR", "SEK", "NOK"))}))
+                                {"currency": rng.choice(("EUR", "SEK", "NOK"))},
+                                {"nfcIds": rng.choice((["C1", "C2", "C9"], ["C1"], []))},
+                                {"blockedNfcIds": rng.choice((["C2"], [" C1 ", "C9"], []))}))
             self.tell(account, "update", dict(patch), at)
         elif kind == "again" and self.told:
             old = dict(rng.choice(self.told))

@@ -29,7 +29,7 @@ CATALOGUE = {
     "pending.rejudge": True,
 }
 # Checks that the reference leaves out: their keys are taken and change nothing.
-LEFT_OUT = ("nfc.", "pos.", "velocity.fanout.")
+LEFT_OUT = ("nfc.travel.", "nfc.sca.", "pos.", "velocity.fanout.")
 # Tables to which a setting may add a name.
 OPEN = ("limit.default", "limit.first_amount.cap", "identity.ssn.above", "velocity.withdrawal_cap.each",
         "velocity.withdrawal_cap.day", "account.flag.names", "sense.category.usual",
@@ -181,6 +181,10 @@ class Settings:
 
         ssn = tree["identity"]["ssn"]
         self.ssn, self.ssn_countries, self.ssn_above = Check(ssn), ssn["countries"], amounts(ssn["above"])
+
+        nfc = tree["nfc"]
+        self.chip_missing, self.chip_unknown, self.chip_blocked = (
+            Check(nfc[name]) for name in ("missing", "unknown", "blocked"))
 
         windows, cap = tree["velocity"]["windows"], tree["velocity"]["withdrawal_cap"]
         self.windows = [

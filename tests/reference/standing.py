@@ -89,6 +89,26 @@ def ssn(account, e, s):
     return []
 
 
+def chips(account, e, s):
+    """34-36; account is None where it is unknown."""
+    if e.bookkeeping:
+        return []
+    if e.chip is None:
+        missing = s.chip_missing.on and e.type in ("Purchase", "Withdrawal") and e.terminal is not None
+        return [message(34, s.chip_missing.outcome, "pos.nfc.missing", IDENTIFY, "nfcId")] if missing else []
+    found = []
+    if s.chip_unknown.on and account is not None and account.chips and e.chip not in account.chips:
+        found.append(message(35, s.chip_unknown.outcome, "pos.nfc.unknown", IDENTIFY, "nfcId"))
+    return found + blocked_chip(account, e, s)
+
+
+def blocked_chip(account, e, s):
+    """36, for a grant too."""
+    if s.chip_blocked.on and account is not None and e.chip is not None and e.chip in account.blocked_chips:
+        return [message(36, s.chip_blocked.outcome, "pos.nfc.blocked", SECURE, "nfcId")]
+    return []
+
+
 class Attempt:
     """A charge as the windows remember it; entry is its entry where it was accepted or pending at first."""
 

@@ -2,7 +2,9 @@
 //! was given, whatever the file says of itself.
 
 use super::container::{CODEC, Codec, MAGIC, SCHEMA};
+use crate::domain::varint::{self, Broken};
 use flate2::read::DeflateDecoder;
+use smallvec::SmallVec;
 use std::io::{self, BufRead, Read};
 
 /// Entries of a head, and bytes of one: ours have two, and other writers add a few of their own.
@@ -167,16 +169,17 @@ impl<R: BufRead> ContainerReader<R> {
 
     /// A zigzag varint.
     fn long(&mut self) -> Result<i64, ContainerFault> {
-        let mut value = 0u64;
-        for place in 0..10 {
+        let mut bytes = SmallVec::<[u8; 10]>::new();
+        loop {
             let mut byte = [0];
             self.exact(&mut byte)?;
-            value |= u64::from(byte[0] & 0x7f) << (7 * place);
-            if byte[0] < 0x80 {
-                return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
+            bytes.push(byte[0]);
+            match varint::take_signed(&mut &bytes[..]) {
+                Ok(value) => return Ok(value),
+                Err(Broken::Off) => {}
+                Err(Broken::TooLong) => return Err(self.broken("a whole number beyond 64 bits")),
             }
         }
-        Err(self.broken("a whole number beyond 64 bits"))
     }
 
     fn exact(&mut self, bytes: &mut [u8]) -> Result<(), ContainerFault> {

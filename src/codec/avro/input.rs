@@ -2,6 +2,7 @@
 
 use super::skip::Skip;
 use crate::codec::fault::{Fault, Read};
+use crate::domain::varint::{self, Broken};
 
 /// What is left of a datum.
 pub(super) struct Input<'a, 'p> {
@@ -58,32 +59,10 @@ impl<'a, 'p> Input<'a, 'p> {
     /// A zigzag varint.
     #[inline]
     pub(super) fn long(&mut self) -> Read<i64> {
-        if let [byte, rest @ ..] = self.rest
-            && *byte < 0x80
-        {
-            self.rest = rest;
-            return Ok(zigzag(u64::from(*byte)));
-        }
-        self.long_of_many_bytes()
-    }
-
-    fn long_of_many_bytes(&mut self) -> Read<i64> {
-        let mut value = 0u64;
-        for (place, byte) in self.rest.iter().take(10).enumerate() {
-            let bits = u64::from(byte & 0x7f);
-            if place == 9 && bits > 1 {
-                break;
-            }
-            value |= bits << (7 * place);
-            if *byte < 0x80 {
-                self.rest = &self.rest[place + 1..];
-                return Ok(zigzag(value));
-            }
-        }
-        if self.rest.len() < 10 {
-            return Err(self.broken_off(self.rest.len() + 1));
-        }
-        Err(Fault::unreadable("a whole number beyond 64 bits"))
+        varint::take_signed(&mut self.rest).map_err(|broken| match broken {
+            Broken::Off => self.broken_off(self.rest.len() + 1),
+            Broken::TooLong => Fault::unreadable("a whole number beyond 64 bits"),
+        })
     }
 
     /// A zigzag varint that must fit 32 bits.
@@ -156,8 +135,4 @@ impl<'a, 'p> Input<'a, 'p> {
     fn broken_off(&self, needed: usize) -> Box<Fault> {
         Fault::unreadable(format!("the datum breaks off: {needed} bytes needed, {} left", self.rest.len()))
     }
-}
-
-fn zigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
 }

@@ -2,6 +2,7 @@
 
 use super::decimal;
 use crate::domain::decimal::Rounding;
+use crate::domain::varint::Varint;
 use crate::domain::{Amount, Decimal, Field, Micros};
 
 /// Why a value has no place in the schema.
@@ -15,12 +16,7 @@ pub struct Unwritable {
 }
 
 pub(super) fn long(value: i64, out: &mut Vec<u8>) {
-    let mut rest = ((value << 1) ^ (value >> 63)) as u64;
-    while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.push(rest as u8);
+    out.extend_from_slice(Varint::of_signed(value).bytes());
 }
 
 /// A length, an index or a count: none of ours is beyond 63 bits.

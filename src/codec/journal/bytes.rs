@@ -1,6 +1,7 @@
 //! The small pieces of the journal's bytes: variable-length integers, texts, options.
 
 use super::{JournalFault, VERSION};
+use crate::domain::varint::{self, Broken, Varint};
 
 /// Appends to a buffer.
 #[derive(Debug, Default)]
@@ -12,18 +13,14 @@ impl Writer {
         self.0.push(value);
     }
 
-    /// Unsigned, 7 bits a byte, lowest first.
-    pub fn unsigned(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
+    /// Unsigned, of variable length.
+    pub fn unsigned(&mut self, value: u64) {
+        self.0.extend_from_slice(Varint::of(value).bytes());
     }
 
-    /// Signed: zigzag.
+    /// Signed, of variable length.
     pub fn signed(&mut self, value: i64) {
-        self.unsigned((value << 1 ^ value >> 63) as u64);
+        self.0.extend_from_slice(Varint::of_signed(value).bytes());
     }
 
     /// Four bytes as they are: hashes do not get shorter.
@@ -121,15 +118,7 @@ impl<'a> Reader<'a> {
     /// As [`Writer::unsigned`].
     #[inline]
     pub fn unsigned(&mut self) -> Result<u64, JournalFault> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(JournalFault::Damaged("an integer is longer than 10 bytes"))
+        varint::take(&mut self.rest).map_err(damage)
     }
 
     /// A count of things that follow, each at least a byte long.
@@ -142,8 +131,7 @@ impl<'a> Reader<'a> {
     /// As [`Writer::signed`].
     #[inline]
     pub fn signed(&mut self) -> Result<i64, JournalFault> {
-        let value = self.unsigned()?;
-        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+        varint::take_signed(&mut self.rest).map_err(damage)
     }
 
     /// As [`Writer::word`].
@@ -183,4 +171,11 @@ impl<'a> Reader<'a> {
 
 fn text_of(bytes: &[u8]) -> Result<&str, JournalFault> {
     str::from_utf8(bytes).map_err(|_| JournalFault::Damaged("a text is not UTF-8"))
+}
+
+fn damage(broken: Broken) -> JournalFault {
+    match broken {
+        Broken::Off => JournalFault::Truncated,
+        Broken::TooLong => JournalFault::Damaged("an integer is longer than 64 bits"),
+    }
 }

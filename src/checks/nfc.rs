@@ -1,0 +1,71 @@
+//! Group nfc (checks 34, 35 and 36): the chip that the customer paid with. Knows what the account system told of the account's
+//! own chips; what happens across accounts is not its business.
+
+use super::Context;
+use super::catalogue::Check;
+use super::content::Known;
+use super::findings::{Finding, Findings, Rule};
+use crate::domain::enums::EventType;
+use crate::state::{Account, MasterData, old_id_hash};
+
+/// `checks.nfc`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// `missing`: off by default, for the contract does not say how a customer paid.
+    pub missing: Rule,
+    /// `unknown`
+    pub unknown: Rule,
+    /// `blocked`
+    pub blocked: Rule,
+}
+
+/// Checks 34, 35 and 36: for money to the customer too, but not for book-keeping.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    let (known, parameters) = (context.known, &context.parameters.nfc);
+    let event = context.event();
+    if event.is_bookkeeping() {
+        return;
+    }
+    let content = known.content;
+    if content.chip == 0 {
+        let bears_one = matches!(event.event_type, EventType::Purchase | EventType::Withdrawal);
+        if parameters.missing.enabled && bears_one && content.terminal != 0 {
+            let message = format!("a {} at a terminal has no nfcId", event.event_type);
+            findings.add(Finding::new(Check::NfcMissing, parameters.missing.effect, message).at("nfcId"));
+        }
+        return;
+    }
+    let Some(told) = context.account.and_then(|account| account.master_data.as_deref()) else { return };
+    let chip = hash(known, told);
+    if parameters.unknown.enabled && !told.chips().is_empty() && told.chips().binary_search(&chip).is_err() {
+        let count = told.chips().len();
+        let detail = format!("nfcId is none of the {count} that are registered for the account");
+        findings.add(Finding::new(Check::NfcUnknown, parameters.unknown.effect, detail).at("nfcId"));
+    }
+    if parameters.blocked.enabled && told.blocked_chips().binary_search(&chip).is_ok() {
+        findings.add(blocked(parameters));
+    }
+}
+
+/// Check 36 for a grant: the chip may have been blocked since. `chip` is the hash that the account remembers.
+pub fn blocked_since(account: &Account, chip: u64, parameters: &Parameters, findings: &mut Findings) {
+    let told = account.master_data.as_deref().filter(|told| !told.old_hashes && chip != 0);
+    if parameters.blocked.enabled
+        && told.is_some_and(|told| told.blocked_chips().binary_search(&chip).is_ok())
+    {
+        findings.add(blocked(parameters));
+    }
+}
+
+fn blocked(parameters: &Parameters) -> Finding {
+    let detail = "nfcId is blocked for the account".to_owned();
+    Finding::new(Check::NfcBlocked, parameters.blocked.effect, detail).at("nfcId")
+}
+
+/// The chip as the account's list has it: lists that were told before a journal of version 4 hold other hashes.
+fn hash(known: &Known<'_, '_>, told: &MasterData) -> u64 {
+    match told.old_hashes {
+        true => old_id_hash(known.event.event.nfc_id.as_deref()),
+        false => known.content.chip,
+    }
+}
