@@ -3,6 +3,7 @@
 //! read, and two of them do no more than the later one. Reads no clock.
 
 use crate::domain::Micros;
+use crate::domain::visible::visible;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of such a record, at most; ours have about a hundred.
@@ -82,7 +83,8 @@ pub fn read_tick(value: &[u8]) -> Result<Tick, String> {
     if value.len() > BYTES_MAX {
         return Err(format!("it has {} bytes, a tick at most {BYTES_MAX}", value.len()));
     }
-    let written = serde_json::from_slice(value).map_err(|error| format!("it is no tick: {error}"))?;
+    let written = serde_json::from_slice(value)
+        .map_err(|error| format!("it is no tick: {}", visible(&error.to_string())))?;
     let time = |name: &str, text: &str| {
         Micros::parse_rfc3339(text).ok_or_else(|| format!("its {name} is no time as 2026-01-31T12:00:00Z is"))
     };
@@ -130,6 +132,7 @@ mod tests {
             ("", "no tick"),
             ("{}", "kind"),
             (r#"{"kind":"soon"}"#, "soon"),
+            ("{\"kind\":\"se\\u007fTime\"}", "no tick"),
             (r#"{"kind":"passed"}"#, "streamTime"),
             (r#"{"kind":"passed","streamTime":"today"}"#, "its streamTime is no time"),
             (r#"{"kind":"setTime","to":7,"by":""}"#, "no tick"),
@@ -137,6 +140,7 @@ mod tests {
         ] {
             let refused = read_tick(value.as_bytes()).expect_err("no tick");
             assert!(refused.contains(part), "{value}: {refused}");
+            assert!(!refused.contains(char::is_control), "what a terminal obeys: {refused:?}");
         }
     }
 

@@ -128,14 +128,13 @@ impl Side {
         Ok(Some(times.turn(time, neighbours)))
     }
 
-    /// What the lines after the next one say of its time, up to the first that confirms it.
+    /// What the lines after the next one say of its time, up to the first that confirms it: no further is read.
     fn look(&mut self, time: Micros, files: Files) -> Result<Neighbours, ReplayError> {
-        self.fill(files.lines.saturating_add(1))?;
         let is_account = self.input == Input::AccountEvents;
-        let mut lines = self.ahead.iter_mut();
-        let Some(line) = lines.next() else { return Ok(Neighbours::default()) };
         let mut neighbours = Neighbours::default();
-        for after in lines.take(files.lines) {
+        for place in 1..=files.lines {
+            self.fill(place + 1)?;
+            let (Some(line), Some(after)) = (self.ahead.front(), self.ahead.get(place)) else { break };
             let is_other = is_account || (&after.account, &after.terminal) != (&line.account, &line.terminal);
             if let Some(says) = after.time {
                 neighbours.note(time, says, is_other, files.ahead);
@@ -144,7 +143,9 @@ impl Side {
                 break;
             }
         }
-        line.neighbours = Some(neighbours);
+        if let Some(line) = self.ahead.front_mut() {
+            line.neighbours = Some(neighbours);
+        }
         Ok(neighbours)
     }
 

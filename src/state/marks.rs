@@ -90,16 +90,19 @@ impl Marks {
     fn joins_the_latest(&mut self, Mark { thing, created }: Mark) -> bool {
         let Some(bit) = thing.bit() else { return false };
         let mut input = Input(&self.0);
-        let (mut latest, mut told) = (None, 0);
+        let (mut latest, mut told, mut count) = (None, 0, 0);
         while let Some(time) = input.signed() {
             let at = self.0.len() - input.0.len();
             let (Some(bits), Some(flags)) = (input.byte(), input.byte()) else { return false };
             told |= bits;
+            count += bits.count_ones() as usize + usize::from(flags);
             input.0 = input.0.get(8 * usize::from(flags)..).unwrap_or_default();
             latest = Some((time, at));
         }
         match latest {
-            Some((time, at)) if time == created.0 && told & bit == 0 => self.0[at] |= bit,
+            Some((time, at)) if time == created.0 && told & bit == 0 && count < limits::MARKS_MAX => {
+                self.0[at] |= bit;
+            }
             _ => return false,
         }
         true
@@ -200,6 +203,8 @@ mod tests {
         assert_eq!(marks.of(Thing(1 << 63)), None);
         assert_eq!(marks.of(Thing(5 | 1 << 63)), Some(Micros(5)));
         assert_eq!(marks.iter().count(), limits::MARKS_MAX);
+        marks.set(Mark { thing: Thing::LIMIT, created: Micros(limits::MARKS_MAX as i64) });
+        assert_eq!(marks.iter().count(), limits::MARKS_MAX, "one that could join the latest is one more too");
         let bytes = marks.bytes();
         assert_eq!(Marks::of_bytes(&bytes[..bytes.len() - 1]), None);
         assert_eq!(Marks::of_bytes(&[bytes, &bytes[..11]].concat()), None, "not in their order");

@@ -4,6 +4,7 @@
 mod place;
 
 use super::AppError;
+use super::bar::bar;
 use crate::checks::catalogue::NO_CHECK_FROM;
 use crate::cli::{Common, ExplainArgs};
 use crate::codec::{DecodeError, KnownSchemas, Schemas, decode_pos_event};
@@ -13,10 +14,13 @@ use crate::domain::visible::visible;
 use crate::explain::answer::Answer;
 use crate::explain::decision::{check_of, decision, without_event};
 use crate::explain::paint::Paint;
+use indicatif::ProgressBar;
 use place::{OfArchive, OfCluster, OfLines, Place, contains};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+/// Outcomes after which the progress is drawn anew.
+const DRAWN_EVERY: u64 = 4_096;
 /// How often a registry is asked for the schema of an event, and how long it is waited for between.
 const SCHEMA_TRIES: u32 = 100;
 const SCHEMA_PAUSE: Duration = Duration::from_millis(100);
@@ -95,8 +99,13 @@ fn collect(
     ids: &[&str],
     wanted: impl Fn(&Answer) -> bool,
 ) -> Result<(), AppError> {
-    place.outcomes(account, &mut |_, record| {
+    let is_seen = std::io::stderr().is_terminal();
+    let bar = is_seen.then(|| bar(0, "{spinner} {human_pos} outcomes looked at, {elapsed}"));
+    let read = place.outcomes(account, &mut |_, record| {
         found.looked_at += 1;
+        if let Some(bar) = bar.as_ref().filter(|_| found.looked_at % DRAWN_EVERY == 0) {
+            bar.set_position(found.looked_at);
+        }
         let value = record.value().unwrap_or_default();
         if !ids.iter().any(|id| contains(value, id.as_bytes())) {
             return;
@@ -108,7 +117,9 @@ fn collect(
             Ok(answer) => found.left_out += usize::from(wanted(&answer)),
             Err(_) => found.unreadable += 1,
         }
-    })
+    });
+    bar.iter().for_each(ProgressBar::finish_and_clear);
+    read
 }
 
 /// One outcome; that of a hold that ended has the event of the outcome that it supersedes.
