@@ -95,9 +95,11 @@ fn basket(answer: &Answer, event: &PosEvent<'_>, paint: Paint, lines: &mut Vec<S
             &shown(&item.discount),
             &shown(&item.gross_amount),
         ];
-        let at_fault = line_at_fault(place);
-        let expected = line_gross(item).filter(|_| at_fault == Some("grossAmount"));
-        lines.push(marked(row(columns), at_fault.is_some(), expected, paint));
+        let expected = line_at_fault(place).map(|field| match (field, line_gross(item)) {
+            ("grossAmount", Some(expected)) => expected.to_string(),
+            _ => field.to_owned(),
+        });
+        lines.push(marked(row(columns), expected, paint));
     }
     if left_out > 0 {
         lines.push(paint.dim(&format!("       and {left_out} further lines")));
@@ -107,11 +109,17 @@ fn basket(answer: &Answer, event: &PosEvent<'_>, paint: Paint, lines: &mut Vec<S
     let expected = is_the_sum.then(|| sum(&event.items)).flatten();
     lines.push(match wrong.contains(&"totalAmount") {
         false => paint.bold(&total),
-        true => marked(total, true, expected, paint),
+        true => {
+            let expected = expected.map_or_else(|| "totalAmount".to_owned(), |expected| expected.to_string());
+            marked(total, Some(expected), paint)
+        }
     });
     if event.total_tax.value().is_some() {
         let tax = row(["", "of which tax", "", "", "", &shown(&event.total_tax)]);
-        lines.push(if wrong.contains(&"totalTax") { paint.wrong(&tax) } else { paint.dim(&tax) });
+        lines.push(match wrong.contains(&"totalTax") {
+            false => paint.dim(&tax),
+            true => marked(tax, Some("totalTax".to_owned()), paint),
+        });
     }
 }
 
@@ -120,12 +128,11 @@ fn row(columns: [&str; 6]) -> String {
     format!("  {number:>3} {:<32}{quantity:>9}{price:>12}{discount:>10}{gross:>13}", cut(item, 32))
 }
 
-/// A row; where it is at fault in red, with what it should be beside it.
-fn marked(row: String, at_fault: bool, expected: Option<Exact>, paint: Paint) -> String {
-    match (at_fault, expected) {
-        (false, _) => row,
-        (true, Some(expected)) => format!("{}  {}", paint.wrong(&row), paint.right(&format!("≠ {expected}"))),
-        (true, None) => paint.wrong(&row),
+/// A row; where it is at fault in red, with what it should be beside it, or else the field's name.
+fn marked(row: String, expected: Option<String>, paint: Paint) -> String {
+    match expected {
+        None => row,
+        Some(expected) => format!("{}  {}", paint.wrong(&row), paint.right(&format!("≠ {expected}"))),
     }
 }
 

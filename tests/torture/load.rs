@@ -88,7 +88,7 @@ impl Drop for Load {
 #[allow(clippy::disallowed_methods, reason = "a rate is kept against the clock")]
 fn send(tills: &Sender, world: &World, rate: u32, stop: &AtomicBool) -> u64 {
     let began = Instant::now();
-    let mut sent = 0;
+    let mut sent: u64 = 0;
     for generated in world.generate() {
         while (sent as u128) * 1_000_000 >= began.elapsed().as_micros() * u128::from(rate) {
             std::thread::park_timeout(Duration::from_millis(5));
@@ -100,7 +100,7 @@ fn send(tills: &Sender, world: &World, rate: u32, stop: &AtomicBool) -> u64 {
                 tills.encoder.pos_record(&record, &mut value).expect("a record with a place");
                 tills.send(&tills.pos_events, record.key.as_deref(), &value, record.time);
                 sent += 1;
-                if sent % TICK_AFTER == 0 {
+                if sent.is_multiple_of(TICK_AFTER) {
                     tills.tick(record.time);
                 }
             }

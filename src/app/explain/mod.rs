@@ -103,7 +103,7 @@ fn collect(
     let bar = is_seen.then(|| bar(0, "{spinner} {human_pos} outcomes looked at, {elapsed}"));
     let read = place.outcomes(account, &mut |_, record| {
         found.looked_at += 1;
-        if let Some(bar) = bar.as_ref().filter(|_| found.looked_at % DRAWN_EVERY == 0) {
+        if let Some(bar) = bar.as_ref().filter(|_| found.looked_at.is_multiple_of(DRAWN_EVERY)) {
             bar.set_position(found.looked_at);
         }
         let value = record.value().unwrap_or_default();
