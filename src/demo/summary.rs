@@ -69,6 +69,10 @@ pub(super) fn next(paint: Paint) -> Vec<String> {
             ],
         ),
         (
+            "what a code means here, and one decision line by line:",
+            &["tillgate checks show pos.item.gross", "tillgate explain ID --outcomes FILE --events FILE"],
+        ),
+        (
             "other rules, and every setting with where it comes from:",
             &["tillgate demo --set checks.basket.total_tolerance=0.05", "tillgate config show"],
         ),
