@@ -42,8 +42,9 @@ def judge(account, e, now, s):
     if account is None:
         return refuse(None, s)
     known = originals(account, now, s)
-    by_number = next((o for o in known if o.event.number == (e.corrects or e.number)), None) if (
-        e.corrects or e.number) else None
+    of_number = [o for o in known if o.event.number == (e.corrects or e.number)] if e.corrects or e.number else []
+    fitting = [o for o in of_number if e.corrects and may_take(e, o)]
+    by_number = next(iter(fitting + of_number), None)
     if by_number or e.corrects:
         return named(account, e, by_number, s)
     enough = [o for o in known if e.terminal and o.event.terminal == e.terminal and may_take(e, o) and o.left >= e.amount]
