@@ -113,7 +113,7 @@ Exit codes: 0 found, 1 not found, or failed, 2 the command line or the configura
 pub struct ExplainArgs {
     /// A transactionId, or an accountTransactionId
     pub id: String,
-    /// Only outcomes of this account: its partition alone is read
+    /// Only outcomes of this account; of a cluster its partition of today alone is read
     #[arg(long, value_name = "NUMBER")]
     pub account: Option<String>,
     /// An export of the topics, as `tillgate topics export` writes it, instead of a cluster

@@ -45,8 +45,8 @@ pub(super) fn run(command: &ChecksCommand, common: &Common) -> Result<(), AppErr
 fn unknown(name: &str) -> String {
     let codes = Check::codes();
     let meant = nearest(name, codes.into_iter());
-    let meant = meant.map_or_else(String::new, |code| format!("; did you mean {code}?"));
-    format!("no check has the number or code {name:?}{meant} `tillgate checks list` has them all")
+    let meant = meant.map_or_else(String::new, |code| format!(" (did you mean {code}?)"));
+    format!("no check has the number or code {name:?}{meant}: `tillgate checks list` has them all")
 }
 
 /// What the handbook says of one check, or of one end of a Pending event.
@@ -93,7 +93,7 @@ impl Section {
         let value = |rest: &str| {
             let key = format!("checks.{}{rest}", self.check()?.entry().name);
             let row = settings.describe().iter().find(|row| row.key == key)?;
-            Some(row.value.to_string().trim_matches('"').to_owned())
+            Some(row.value.trim_matches('"').to_owned())
         };
         if value(".enabled").as_deref() == Some("false") {
             return "off".to_owned();
@@ -172,9 +172,8 @@ impl Section {
         }
         for code in &self.codes {
             page.push_str(&format!("\nWhat the customer reads ({code}):\n"));
-            let spoken = Language::ALL.iter().filter(|language| language.spoken() == **language);
-            for language in spoken {
-                if let Some(text) = settings.texts.of(code, *language, None) {
+            for language in Language::SPOKEN {
+                if let Some(text) = settings.texts.of(code, language, None) {
                     page.push_str(&format!("  {}  {text}\n", language.symbol()));
                 }
             }

@@ -4,7 +4,8 @@ use super::pick::{Kind, Pick};
 use crate::codec::KnownSchemas;
 use crate::config::Settings;
 use crate::domain::enums::Verdict;
-use crate::explain::decision::{WIDTH, check_of, decision};
+use crate::explain::answer::Message;
+use crate::explain::decision::{WIDTH, decision};
 use crate::explain::paint::Paint;
 
 /// The explanation of a decision, the `place`-th of `count`.
@@ -30,7 +31,7 @@ fn heading(pick: &Pick, (place, count): (usize, usize), verdict: Verdict, paint:
         Kind::OverLimit => "more than the account may spend",
         Kind::Identify => "the customer has to identify first",
     };
-    let check = pick.answer.risk_check_messages.first().and_then(|message| check_of(&message.code));
+    let check = pick.answer.risk_check_messages.first().and_then(Message::check);
     let check = check.map_or_else(String::new, |check| {
         let left = format!("{place}/{count}  {:<9} {title}", verdict.symbol());
         let room = WIDTH.saturating_sub(left.chars().count());

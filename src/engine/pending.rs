@@ -118,7 +118,7 @@ impl Engine {
         let recent: Vec<Remembered> = account.recent.iter().collect();
         let original = hold.taking.and_then(|taking| original(account, &recent, &taking));
         let reasons = match end {
-            End::Granted => rejudge(&limited, hold, original, parameters),
+            End::Granted => rejudge(&limited, hold, (&recent, original), parameters),
             _ => Vec::new(),
         };
         let accepted = end == End::Granted && reasons.is_empty();
@@ -257,7 +257,7 @@ fn original(account: &Account, recent: &[Remembered], taking: &Taking) -> Option
 fn rejudge(
     account: &Account,
     hold: &Hold,
-    original: Option<Remembered>,
+    (recent, original): (&[Remembered], Option<Remembered>),
     parameters: &ParameterSet,
 ) -> Vec<Finding> {
     let mut findings = Findings::default();
@@ -273,10 +273,9 @@ fn rejudge(
     } else if charges && account.standing.has(Standing::CLOSED) {
         findings.add(account::closed());
     }
-    if parameters.rejudge {
-        let chip =
-            account.recent.iter().find(|event| event.place == hold.place).map_or(0, |event| event.chip);
-        nfc::blocked_since(account, chip, &parameters.nfc, &mut findings);
+    let own = recent.iter().find(|event| event.place == hold.place).filter(|_| parameters.rejudge);
+    if let Some(own) = own.filter(|own| own.kind.charges() || own.kind.gives_back) {
+        nfc::blocked_since(account, own.chip, &parameters.nfc, &mut findings);
     }
     if let Some(taking) = hold.taking.filter(|_| parameters.rejudge) {
         correction::recheck(

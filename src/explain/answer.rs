@@ -1,7 +1,9 @@
 //! An outcome as a reader of the topic finds it, in JSON or in Avro with its schema.
 
+use crate::checks::Check;
 use crate::codec::recorded::{fields, framing};
 use crate::domain::Micros;
+use crate::domain::code::Code;
 use crate::domain::enums::Verdict;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -41,6 +43,13 @@ pub struct Message {
     pub detail: Option<String>,
     pub action_code: String,
     pub field_reference: Option<String>,
+}
+
+impl Message {
+    /// The first check that has its code.
+    pub fn check(&self) -> Option<Check> {
+        Check::of_code(&Code::of(&self.code))
+    }
 }
 
 /// The input record that caused it.

@@ -5,11 +5,11 @@
 
 use super::answer::{Answer, Message};
 use super::paint::{Paint, cut, wrapped};
-use crate::checks::catalogue::Check;
 use crate::checks::time::span;
 use crate::config::Settings;
 use crate::domain::enums::{CountryCode, Currency, Language, Verdict};
 use crate::domain::pos_event::{PosEvent, PosItem};
+use crate::domain::visible::visible;
 use crate::domain::{Decimal, Exact, Field, Micros};
 use serde_json::value::RawValue;
 
@@ -29,6 +29,7 @@ pub fn decision(answer: &Answer, event: &PosEvent<'_>, settings: &Settings, pain
     basket(answer, event, paint, &mut lines);
     lines.push(String::new());
     for (label, text) in expected_and_found(answer, event, settings) {
+        let text = visible(&text).into_owned();
         let text = match (label, verdict) {
             ("found", Verdict::Accepted) => paint.right(&text),
             ("found", _) => paint.wrong(&text),
@@ -47,11 +48,6 @@ pub fn without_event(answer: &Answer, settings: &Settings, paint: Paint) -> Vec<
     readers(answer, None, settings, paint, &mut lines);
     ids(answer, None, settings, paint, &mut lines);
     lines
-}
-
-/// The first check that gives this code.
-pub fn check_of(code: &str) -> Option<Check> {
-    Check::ALL.iter().copied().find(|check| check.entry().codes.iter().any(|known| known.as_str() == code))
 }
 
 fn origin(event: &PosEvent<'_>) -> String {
@@ -97,7 +93,7 @@ fn basket(answer: &Answer, event: &PosEvent<'_>, paint: Paint, lines: &mut Vec<S
         ];
         let expected = line_at_fault(place).map(|field| match (field, line_gross(item)) {
             ("grossAmount", Some(expected)) => expected.to_string(),
-            _ => field.to_owned(),
+            _ => visible(field).into_owned(),
         });
         lines.push(marked(row(columns), expected, paint));
     }

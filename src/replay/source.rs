@@ -34,15 +34,6 @@ impl Kept {
         self.headers.extend(headers.map(|header| (header.name.to_vec(), header.value.map(<[u8]>::to_vec))));
     }
 
-    /// Takes over a line of a file: a value, and no more.
-    pub fn set_line(&mut self, offset: i64, value: &[u8]) {
-        (self.offset, self.timestamp_millis) = (offset, -1);
-        self.spare.extend(self.key.take());
-        self.spare.extend(self.value.take());
-        self.value = Some(filled(self.spare.pop(), value));
-        self.headers.clear();
-    }
-
     /// Its key.
     #[must_use]
     pub fn key(&self) -> Option<&[u8]> {

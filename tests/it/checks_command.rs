@@ -72,6 +72,10 @@ fn shows_every_check_of_a_code_with_parameters_and_texts() {
 fn says_which_code_was_meant() {
     let refused = checks(&["show", "pos.item.gros"]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(text(&refused.stderr).contains("did you mean pos.item.gross?"), "{}", text(&refused.stderr));
+    assert!(
+        text(&refused.stderr).contains("(did you mean pos.item.gross?): `tillgate checks list`"),
+        "{}",
+        text(&refused.stderr)
+    );
     assert_eq!(checks(&["show", "99"]).status.code(), Some(2));
 }

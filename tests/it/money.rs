@@ -321,6 +321,33 @@ fn a_granted_refund_of_a_waiting_sale_frees_the_currency_with_both() {
 }
 
 #[test]
+fn a_blocked_chip_is_nothing_to_book_keeping_when_it_is_judged_and_when_it_is_granted() {
+    let mut till = Till::new(&QUIET);
+    till.tell(r#""eventType":"update","update":{"blockedNfcIds":["04"]}"#);
+    till.buy("moves time", "2026-07-01T12:00:00Z", "1");
+    let late = till.send("Interest", "I", NOON, "7", r#","nfcId":"04""#).remove(0);
+    assert_eq!(late.verdict, Verdict::Pending, "{:?}", late.codes());
+    assert_eq!(till.resolve(&late, true)[0].verdict, Verdict::Accepted);
+    let sold = till.send("Purchase", "S", "2026-07-01T12:01:00Z", "7", r#","nfcId":"04""#).remove(0);
+    assert!(sold.codes().contains(&"pos.nfc.blocked"));
+}
+
+#[test]
+fn refused_book_keeping_is_remembered_no_longer_than_any_refused_event() {
+    let mut till = Till::new(&QUIET);
+    till.buy("in euros", NOON, "1");
+    let crowns = |till: &mut Till| {
+        let event = r#"{"accountNumber":"A","eventType":"Interest","time":"2026-03-02T12:00:00Z","totalAmount":7,"currency":"SEK","accountTransactionId":"I","countryCode":"SE","conversationLanguage":"SV"}"#;
+        till.feed(Input::PosEvents, event.to_owned()).remove(0).codes().contains(&"pos.idempotency.repeat")
+    };
+    assert!(!crowns(&mut till) && crowns(&mut till));
+    till.buy("moves time", "2026-03-05T12:00:00Z", "1");
+    assert!(crowns(&mut till), "72 hours are within");
+    till.buy("moves it on", "2026-03-05T12:00:01Z", "2");
+    assert!(!crowns(&mut till), "it is judged anew");
+}
+
+#[test]
 fn a_payment_applies_once_whatever_comes_between() {
     let mut till = Till::new(&[]);
     let payment = r#""eventType":"payment","payment":{"amount":5000,"status":"success"}"#;

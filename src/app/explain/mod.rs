@@ -11,8 +11,8 @@ use crate::codec::{DecodeError, KnownSchemas, Schemas, decode_pos_event};
 use crate::config::Settings;
 use crate::domain::limits;
 use crate::domain::visible::visible;
-use crate::explain::answer::Answer;
-use crate::explain::decision::{check_of, decision, without_event};
+use crate::explain::answer::{Answer, Message};
+use crate::explain::decision::{decision, without_event};
 use crate::explain::paint::Paint;
 use indicatif::ProgressBar;
 use place::{OfArchive, OfCluster, OfLines, Place, contains};
@@ -161,7 +161,7 @@ fn page(
 fn heading(answer: &Answer, paint: Paint) -> String {
     let verdict = answer.verdict();
     let deciding = answer.faults().next().or_else(|| answer.risk_check_messages.first());
-    let why = match deciding.and_then(|message| check_of(&message.code)) {
+    let why = match deciding.and_then(Message::check) {
         Some(check) if check.entry().number < NO_CHECK_FROM => {
             format!("check {}, {}", check.entry().number, check.entry().name)
         }

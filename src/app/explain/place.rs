@@ -6,6 +6,7 @@ use crate::archive::{Archive, ArchiveError};
 use crate::codec::json::peek_pos_event;
 use crate::config::TopicSettings;
 use crate::domain::Micros;
+use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
 use crate::explain::answer::Answer;
 use crate::kafka::client::{Cluster, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
@@ -19,7 +20,7 @@ pub type Each<'e> = dyn FnMut(i32, &Kept) + 'e;
 
 /// Where outcomes and events are.
 pub trait Place {
-    /// Hands over every outcome, of the account's partition alone where one is named and its partition can be told.
+    /// Hands over every outcome; of the account's partition of today alone, where one is named and that is quicker.
     ///
     /// # Errors
     /// They cannot be read.
@@ -82,8 +83,11 @@ impl Place for OfCluster {
     fn event(&mut self, answer: &Answer) -> Result<Option<Kept>, AppError> {
         let (partition, offset) = (answer.source.partition, answer.source.offset);
         let topic = self.topics.pos_events.clone();
+        if answer.source.topic != topic {
+            return Ok(None);
+        }
         let ends = self.cluster.ends(&topic, partition)?;
-        if answer.source.topic != topic || !(ends.start..ends.stable).contains(&offset) {
+        if !(ends.start..ends.stable).contains(&offset) {
             return Ok(None);
         }
         let mut record = Kept::default();
@@ -110,15 +114,11 @@ impl OfArchive {
 }
 
 impl Place for OfArchive {
-    fn outcomes(&mut self, account: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
+    fn outcomes(&mut self, _: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
         let topic = &self.topics.pos_outcomes;
-        let inputs = self.archive.topic(&self.topics.pos_events).map_or(0, |topic| topic.files.len());
-        let own = account
-            .filter(|_| inputs > 0)
-            .map(|account| self.topics.partitioner.partition_of(account.as_bytes(), inputs as u32));
         let files = self.archive.topic(topic).map_or(&[][..], |topic| &topic.files);
         let mut record = Kept::default();
-        for entry in files.iter().filter(|entry| own.is_none_or(|own| own as i32 == entry.partition)) {
+        for entry in files {
             let mut reader = self.archive.read(topic, entry).map_err(told)?;
             while let Some(found) = reader.next().map_err(told)? {
                 record.set(&found);
@@ -195,7 +195,16 @@ impl Place for OfLines {
 fn each_line(mut lines: Lines, mut each: impl FnMut(&Kept) -> bool) -> Result<(), AppError> {
     let (mut bytes, mut record) = (Vec::new(), Kept::default());
     while let Some(line) = lines.next(&mut bytes)? {
-        record.set_line(line as i64 - 1, &bytes);
+        record.set(&TopicRecord {
+            topic: "",
+            partition: 0,
+            offset: line as i64 - 1,
+            timestamp_millis: -1,
+            timestamp_kind: TimestampKind::None,
+            key: None,
+            headers: RecordHeaders::new(),
+            value: Some(&bytes),
+        });
         if !each(&record) {
             break;
         }
