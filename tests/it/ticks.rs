@@ -264,6 +264,19 @@ fn setting_time_back_leaves_each_hold_as_long_as_it_had_and_restores_alike() {
 }
 
 #[test]
+fn what_an_abort_takes_back_sets_no_time_back() {
+    let mut unit = Unit::new();
+    unit.pends("A1", NINE);
+    unit.commit();
+    unit.set_time(NINE - HOLD, NINE + MINUTE);
+    assert!(unit.partition.state().set_back().is_some());
+    unit.partition.journal("aborted");
+    unit.partition.aborted();
+    unit.next_event(NINE + MINUTE);
+    assert_eq!((unit.stream_time(), unit.expiries()), (at(NINE), vec![at(NINE + HOLD)]));
+}
+
+#[test]
 fn time_goes_back_alike_whether_an_account_event_moved_it_before_or_after_that_was_asked() {
     let told = |order: [bool; 3]| {
         let mut unit = Unit::new();
