@@ -32,12 +32,16 @@ pub const HOLDS_MAX: usize = 64;
 pub const FLAGS_MAX: usize = 16;
 /// Chips registered and chips blocked per account, each.
 pub const CHIPS_MAX: usize = 32;
+/// Counters of chips per account, one for each chip and currency, 24 bytes each: what is charged to a further chip has to be
+/// identified each time. The account's own come on top, one a currency.
+pub const COUNTERS_MAX: usize = 256;
 /// Holds that one input may run out; the rest follow with the next inputs, in the same order on every replay.
 pub const EXPIRIES_PER_INPUT_MAX: usize = 64;
 /// Accounts of one partition; an account past it is answered `pos.state.unavailable`.
 pub const ACCOUNTS_PER_PARTITION_MAX: usize = 64_000_000;
 /// The smallest bound that a journal record may be given, bytes: twice the largest account, of 60 KiB of events, 24 KiB of
-/// attempts, 64 KiB of answers and refused events, 25 KiB of account events, 20 KiB of holds.
+/// attempts, 64 KiB of answers and refused events, 25 KiB of account events, 20 KiB of holds, 6 KiB of
+/// counters.
 pub const JOURNAL_RECORD_BYTES_MIN: usize = 400 << 10;
 /// Message of an outcome, characters (contract: 4096).
 pub const MESSAGE_CHARS_MAX: usize = 4096;

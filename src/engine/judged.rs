@@ -109,6 +109,7 @@ impl Judged<'_, '_> {
             held: if event.is_bookkeeping() { Amount::ZERO } else { posts.max(Amount::ZERO) },
             posts,
             taking,
+            asks_to_identify: false,
             expires: self.now.plus(self.parameters.hold_time),
             repeats: Vec::new(),
         }

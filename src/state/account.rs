@@ -1,5 +1,6 @@
 //! One account as the checks see it. A million of these are in memory: sizes matter.
 
+use super::counter::{Counter, Counters};
 use super::hold::Hold;
 use super::master_data::MasterData;
 use super::memory::Memory;
@@ -181,7 +182,12 @@ pub struct Rare {
     pub attempts: VecDeque<Attempt>,
     /// Up to when memories were cut at their bounds.
     pub forgot: Forgot,
+    /// What was charged since customers last identified, by chip and currency.
+    pub counters: Counters,
 }
+
+/// The allocator's next larger block has 320.
+const _: () = assert!(size_of::<Rare>() <= 256);
 
 /// Up to when an account's memories were cut at their bounds; nothing where they never were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -308,6 +314,12 @@ impl Account {
     #[must_use]
     pub fn holds(&self) -> &[Hold] {
         self.rare.as_ref().map_or(&[], |rare| &rare.holds)
+    }
+
+    /// What was charged since customers last identified, by chip and currency.
+    #[must_use]
+    pub fn counters(&self) -> &[Counter] {
+        self.rare.as_ref().map_or(&[], |rare| rare.counters.as_slice())
     }
 
     /// Flags by name, sorted.

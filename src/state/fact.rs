@@ -102,6 +102,20 @@ pub enum Fact {
         /// Stream time at which it runs out from now on.
         expires: Micros,
     },
+    /// A charge counts for its chip until the customer identifies.
+    Counted {
+        /// [`super::id_hash`] of the chip; 0: none.
+        chip: u64,
+        /// The currency.
+        currency: Currency,
+        /// How much.
+        amount: Amount,
+    },
+    /// The customer has identified with the chip of this [`super::id_hash`] (0: without one): its counters start again.
+    Identified {
+        /// The chip.
+        chip: u64,
+    },
     /// A hold is no more.
     HoldEnded {
         /// The Pending outcome.

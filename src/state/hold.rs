@@ -31,6 +31,9 @@ pub struct Hold {
     pub posts: Amount,
     /// What it takes back, where it is a correction.
     pub taking: Option<Taking>,
+    /// Whether its messages asked the customer to identify, so that a grant starts the chip's [`super::Counter`]s again; noted
+    /// where those count alone.
+    pub asks_to_identify: bool,
     /// Stream time at which it runs out.
     pub expires: Micros,
     /// The outcomes of its last repeats, by whose ids it can be resolved as well.

@@ -6,6 +6,7 @@
 mod account;
 mod accounts;
 mod applied;
+mod counter;
 mod fact;
 mod hold;
 mod marks;
@@ -21,6 +22,7 @@ pub use account::{
 };
 pub use accounts::{AT_ONCE, Accounts};
 pub use applied::{AppliedEvent, AppliedEvents, Payment};
+pub use counter::{Counter, Counters};
 pub use fact::{Booking, Change, Fact, Facts, Patch, RememberedFact};
 pub use hold::{Hold, Taking};
 pub use marks::{Mark, Marks, Thing};

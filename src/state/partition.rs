@@ -257,6 +257,10 @@ fn apply_fact(
             account.balance = account.balance.saturating_minus(*amount);
             account.fees = account.fees.saturating_minus(*fees).max(Amount::ZERO);
         }
+        Fact::Counted { chip, currency, amount } => {
+            account.rare_mut().counters.count(*chip, *currency, *amount);
+        }
+        Fact::Identified { chip } => account.rare_mut().counters.start_again(*chip),
         Fact::Taken(taking) => account.take(taking),
         Fact::GivenBack(taking) => account.give_back(taking),
         Fact::Reserved { .. }

@@ -6,7 +6,7 @@ use crate::domain::enums::{CountryCode, Currency, EventType};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
 use crate::state::{
-    AppliedEvents, Attempt, Booking, Change, Fact, Facts, Keep, Mark, Memory, Patch, RememberedFact,
+    AppliedEvents, Attempt, Booking, Change, Fact, Facts, Hold, Keep, Mark, Memory, Patch, RememberedFact,
     Standing, Thing,
 };
 use std::borrow::Cow;
@@ -44,6 +44,10 @@ const STANDING_SET: u8 = 30;
 const RESERVED: u8 = 31;
 const HOLD_MOVED: u8 = 32;
 const PATCHED: u8 = 33;
+const COUNTED: u8 = 34;
+const IDENTIFIED: u8 = 35;
+/// A hold whose messages asked the customer to identify.
+const ASKING_HOLD_PLACED: u8 = 36;
 
 /// Appends the facts of one account.
 pub fn write_change(out: &mut Writer, change: &Change<'_>) {
@@ -113,6 +117,15 @@ fn write_fact(out: &mut Writer, fact: &Fact) {
             out.signed(booking.amount.ten_thousandths());
         }
         Fact::GaveBack { amount, fees } => write_amounts(out, GAVE_BACK, *amount, *fees),
+        Fact::Counted { chip, currency, amount } => {
+            write_amount(out, COUNTED, *amount);
+            out.long(*chip);
+            out.byte(*currency as u8);
+        }
+        Fact::Identified { chip } => {
+            out.byte(IDENTIFIED);
+            out.long(*chip);
+        }
         Fact::Taken(taking) => {
             out.byte(TAKEN);
             snapshot::write_taking(out, taking);
@@ -150,7 +163,7 @@ fn write_hold_fact(out: &mut Writer, fact: &Fact) {
             snapshot::write_correctable(out, of_sums);
         }
         Fact::HoldPlaced(hold) => {
-            out.byte(HOLD_PLACED);
+            out.byte(if hold.asks_to_identify { ASKING_HOLD_PLACED } else { HOLD_PLACED });
             snapshot::write_hold(out, hold);
         }
         Fact::HoldShrunk { transaction_id, by } => {
@@ -289,6 +302,16 @@ fn read_fact(input: &mut Reader<'_>, facts: &mut Facts) -> Result<(), JournalFau
         },
         OLD_HOLD_PLACED => Fact::HoldPlaced(Box::new(old::read_hold(input)?)),
         HOLD_PLACED => Fact::HoldPlaced(Box::new(snapshot::read_hold(input)?)),
+        ASKING_HOLD_PLACED => {
+            let hold = snapshot::read_hold(input)?;
+            Fact::HoldPlaced(Box::new(Hold { asks_to_identify: true, ..hold }))
+        }
+        COUNTED => Fact::Counted {
+            amount: snapshot::read_amount(input)?,
+            chip: input.long()?,
+            currency: snapshot::read_index(input, Currency::ALL)?,
+        },
+        IDENTIFIED => Fact::Identified { chip: input.long()? },
         HOLD_SHRUNK => Fact::HoldShrunk {
             transaction_id: TransactionId(input.wide()?),
             by: snapshot::read_amount(input)?,

@@ -161,6 +161,7 @@ pub(super) fn read_hold(input: &mut Reader<'_>) -> Result<Hold, JournalFault> {
         held: read_amount(input)?,
         posts: read_amount(input)?,
         taking: None,
+        asks_to_identify: false,
         expires: Micros(input.signed()?),
         repeats: Vec::new(),
     })

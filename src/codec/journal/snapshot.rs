@@ -7,11 +7,15 @@ use crate::domain::enums::{CountryCode, Currency, EventType, Language};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
 use crate::state::{
-    Account, Answer, AnswerOf, AppliedEvents, Attempt, Correctable, Forgot, Hold, Marks, MasterData, Memory,
-    Place, Rare, Refused, Standing, StoredMessage, Taking,
+    Account, Answer, AnswerOf, AppliedEvents, Attempt, Correctable, Counter, Counters, Forgot, Hold, Marks,
+    MasterData, Memory, Place, Rare, Refused, Standing, StoredMessage, Taking,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
+
+/// Stands beside an account's standing facts, which are 16, where its counters follow at the end. Written where there are
+/// any: a program that does not know of them takes it for a standing fact that it does not know, and refuses the account.
+const COUNTERS_FOLLOW: u64 = 1 << 16;
 
 /// Appends an account's full state.
 pub fn write_account(out: &mut Writer, account: &Account) {
@@ -21,7 +25,8 @@ pub fn write_account(out: &mut Writer, account: &Account) {
     }
     write_correctable(out, &account.correctable);
     out.signed(account.revision);
-    out.unsigned(account.standing.0.into());
+    let counts = !account.counters().is_empty() || account.holds().iter().any(|hold| hold.asks_to_identify);
+    out.unsigned(u64::from(account.standing.0) | if counts { COUNTERS_FOLLOW } else { 0 });
     write_symbol(out, account.currency.map(Currency::index));
     write_symbol(out, account.country.map(CountryCode::index));
     write_packed(out, account.recent.bytes());
@@ -32,6 +37,9 @@ pub fn write_account(out: &mut Writer, account: &Account) {
     out.byte(account.rare.is_some().into());
     if let Some(rare) = &account.rare {
         write_rare(out, rare);
+        if counts {
+            write_counters(out, rare);
+        }
     }
 }
 
@@ -49,7 +57,8 @@ pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
     }
     account.correctable = read_correctable(input)?;
     account.revision = input.signed()?;
-    account.standing = read_standing(input)?;
+    let standing = input.unsigned()?;
+    account.standing = standing_of(standing & !COUNTERS_FOLLOW)?;
     account.currency = read_symbol(input, Currency::ALL)?;
     account.country = read_symbol(input, CountryCode::ALL)?;
     account.recent = read_packed(input, Memory::of_bytes)?;
@@ -58,6 +67,9 @@ pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
     }
     if input.byte()? != 0 {
         account.rare = Some(Box::new(read_rare(input)?));
+    }
+    if standing & COUNTERS_FOLLOW != 0 {
+        read_counters(input, account.rare.get_or_insert_default())?;
     }
     Ok(account)
 }
@@ -154,6 +166,41 @@ fn read_rare(input: &mut Reader<'_>) -> Result<Rare, JournalFault> {
     rare.forgot =
         Forgot { events: time()?, book_keeping: time()?, attempts: time()?, account_events: time()? };
     Ok(rare)
+}
+
+/// What counts until customers identify, and the places of the holds that ask for it.
+fn write_counters(out: &mut Writer, rare: &Rare) {
+    let counters = rare.counters.as_slice();
+    out.unsigned(counters.len() as u64);
+    for counter in counters {
+        out.long(counter.chip);
+        out.byte(counter.currency as u8);
+        out.signed(counter.sum.ten_thousandths());
+        out.unsigned(counter.number.into());
+    }
+    let asking = || rare.holds.iter().enumerate().filter(|(_, hold)| hold.asks_to_identify);
+    out.unsigned(asking().count() as u64);
+    asking().for_each(|(place, _)| out.unsigned(place as u64));
+}
+
+fn read_counters(input: &mut Reader<'_>, rare: &mut Rare) -> Result<(), JournalFault> {
+    let mut counters = Vec::new();
+    for _ in 0..input.count()? {
+        counters.push(Counter {
+            chip: input.long()?,
+            currency: read_index(input, Currency::ALL)?,
+            sum: read_amount(input)?,
+            number: u32::try_from(input.unsigned()?)
+                .map_err(|_| JournalFault::Damaged("a counter is out of range"))?,
+        });
+    }
+    rare.counters = Counters::of(counters).ok_or(JournalFault::Damaged("counters are out of order"))?;
+    for _ in 0..input.count()? {
+        let place = usize::try_from(input.unsigned()?).unwrap_or(usize::MAX);
+        let hold = rare.holds.get_mut(place);
+        hold.ok_or(JournalFault::Damaged("a hold that asks is missing"))?.asks_to_identify = true;
+    }
+    Ok(())
 }
 
 /// What is packed in memory stands here with the same bytes.
@@ -268,6 +315,7 @@ pub(super) fn read_hold(input: &mut Reader<'_>) -> Result<Hold, JournalFault> {
         held: read_amount(input)?,
         posts: read_amount(input)?,
         taking: if input.byte()? != 0 { Some(read_taking(input)?) } else { None },
+        asks_to_identify: false,
         expires: Micros(input.signed()?),
         repeats: {
             let count = input.count()?;
@@ -323,7 +371,11 @@ fn read_messages(input: &mut Reader<'_>) -> Result<Box<[StoredMessage]>, Journal
 }
 
 pub(super) fn read_standing(input: &mut Reader<'_>) -> Result<Standing, JournalFault> {
-    let bits = u16::try_from(input.unsigned()?);
+    standing_of(input.unsigned()?)
+}
+
+fn standing_of(bits: u64) -> Result<Standing, JournalFault> {
+    let bits = u16::try_from(bits);
     bits.map(Standing).map_err(|_| JournalFault::Damaged("unknown standing facts"))
 }
 
