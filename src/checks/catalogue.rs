@@ -140,6 +140,8 @@ catalogue! {
     NfcUnknown = 35 since SECOND "nfc.unknown" ["pos.nfc.unknown"] BusinessError AskConsumerToIdentify;
     /// The chip is blocked.
     NfcBlocked = 36 since SECOND "nfc.blocked" ["pos.nfc.blocked"] BusinessError OfferSecurePaymentMethods;
+    /// Contactless payments above what goes without strong customer authentication.
+    Sca = 40 since SECOND "nfc.sca" ["pos.sca"] BusinessError AskConsumerToIdentify;
     /// Too many, or too much, in a sliding window.
     Velocity = 41 since FIRST "velocity.windows" ["pos.velocity"] BusinessError AskConsumerToIdentify;
     /// A withdrawal above its cap.

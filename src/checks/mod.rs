@@ -70,6 +70,7 @@ pub fn run_all(context: &Context<'_>, repeat: &repeat::Repeat) -> Findings {
     if !is_unknown && context.event().charges() {
         limit::check(context, &mut findings);
         identity::check(context, &mut findings);
+        nfc::sca::check(context, &mut findings);
         velocity::check(context, &mut findings);
     }
     findings

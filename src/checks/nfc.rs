@@ -1,5 +1,7 @@
-//! Group nfc (checks 34, 35 and 36): the chip that the customer paid with. Knows what the account system told of the account's
-//! own chips; what happens across accounts is not its business.
+//! Group nfc (checks 34, 35, 36 and 40): the chip that the customer paid with. Knows what the account system told of the
+//! account's own chips, and what was charged to them; what happens across accounts is not its business.
+
+pub mod sca;
 
 use super::Context;
 use super::catalogue::Check;
@@ -17,6 +19,8 @@ pub struct Parameters {
     pub unknown: Rule,
     /// `blocked`
     pub blocked: Rule,
+    /// `sca`
+    pub sca: sca::Parameters,
 }
 
 /// Checks 34, 35 and 36: for money to the customer too, but not for book-keeping.

@@ -25,6 +25,9 @@ const VELOCITY_COUNT_MAX: usize = 500;
 const _: () =
     assert!(VELOCITY_COUNT_MAX < limits::REMEMBERED_MAX && VELOCITY_COUNT_MAX < limits::ATTEMPTS_MAX);
 
+/// Payments that may go without identification; the regulation has 5.
+const SCA_NUMBER_MAX: u32 = 1_000;
+
 /// What a check does that a setting can lift.
 const REFUSE_OR_ALLOW: [(&str, bool); 2] = [("refuse", false), ("allow", true)];
 
@@ -142,11 +145,7 @@ fn set(reader: &mut Reader) -> ParameterSet {
             countries: symbols(reader, "checks.identity.ssn.countries", COUNTRIES),
             above: amounts(reader, "checks.identity.ssn.above"),
         },
-        nfc: nfc::Parameters {
-            missing: rule(reader, "checks.nfc.missing"),
-            unknown: rule(reader, "checks.nfc.unknown"),
-            blocked: rule(reader, "checks.nfc.blocked"),
-        },
+        nfc: nfc(reader),
         velocity: velocity::Parameters {
             windows_enabled: reader.flag("checks.velocity.windows.enabled"),
             windows: windows(reader),
@@ -265,6 +264,23 @@ fn account(reader: &mut Reader) -> account::Parameters {
         unlisted_flag: reader.choice("checks.account.flag.unlisted", &effects),
         flags,
         chargeback: rule(reader, "checks.account.chargeback"),
+    }
+}
+
+fn nfc(reader: &mut Reader) -> nfc::Parameters {
+    use nfc::sca::Measure::{Both, Number, Sum};
+    nfc::Parameters {
+        missing: rule(reader, "checks.nfc.missing"),
+        unknown: rule(reader, "checks.nfc.unknown"),
+        blocked: rule(reader, "checks.nfc.blocked"),
+        sca: nfc::sca::Parameters {
+            rule: rule(reader, "checks.nfc.sca"),
+            single: amounts(reader, "checks.nfc.sca.single"),
+            sum: amounts(reader, "checks.nfc.sca.sum"),
+            number: reader.integer("checks.nfc.sca.number", 0..=SCA_NUMBER_MAX),
+            counter: reader
+                .choice("checks.nfc.sca.counter", &[("sum", Sum), ("number", Number), ("both", Both)]),
+        },
     }
 }
 

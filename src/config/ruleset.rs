@@ -122,7 +122,8 @@ mod tests {
 
     fn settings(overrides: &[&str]) -> Settings {
         // What is switched off has no text in a ruleset: these tests know of one such check alone.
-        let overrides = overrides.iter().chain(&["checks.nfc.missing.enabled=true"]);
+        let others = ["checks.nfc.missing.enabled=true", "checks.nfc.sca.enabled=true"];
+        let overrides = overrides.iter().chain(&others);
         let overrides = overrides.map(|line| (*line).to_owned()).collect();
         load(&Sources { overrides, ..Sources::default() }).expect("settings")
     }

@@ -57,6 +57,8 @@ pub const OPEN_MAPS: &[OpenMap] = &[
     open("checks.limit.default", Shape::Decimal, Names::Symbols),
     open("checks.limit.first_amount.cap", Shape::Decimal, Names::Symbols),
     open("checks.identity.ssn.above", Shape::Decimal, Names::Symbols),
+    open("checks.nfc.sca.single", Shape::Decimal, Names::Symbols),
+    open("checks.nfc.sca.sum", Shape::Decimal, Names::Symbols),
     open("checks.velocity.windows.rules.*.amount", Shape::Decimal, Names::Symbols),
     open("checks.velocity.withdrawal_cap.each", Shape::Decimal, Names::Symbols),
     open("checks.velocity.withdrawal_cap.day", Shape::Decimal, Names::Symbols),

@@ -58,6 +58,7 @@ const BUILT_IN: &[&str] = &[
     "pos.pending.expired",
     "pos.pending.granted",
     "pos.pending.refused",
+    "pos.sca",
     "pos.state.unavailable",
     "pos.tax.unchecked",
     "pos.time.late",

@@ -3,7 +3,7 @@
 use super::Record;
 use crate::checks::parameters::Memories;
 use crate::checks::{Check, Finding, Known, ParameterSet};
-use crate::domain::enums::Verdict;
+use crate::domain::enums::{ActionCode, Verdict};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros, limits};
 use crate::state::{
@@ -93,8 +93,29 @@ impl Judged<'_, '_> {
         }
     }
 
+    /// An accepted charge counts for its chip, where check 40 judges it. What is taken back later gives nothing back: what was
+    /// let through without identification counts, not what is left of it.
+    pub(super) fn count(&self, facts: &mut Facts) {
+        let Known { event, content, .. } = self.known;
+        let counts = event.charges() && event.total > Amount::ZERO;
+        if counts && self.parameters.nfc.sca.judges(event.currency) {
+            facts.push(Fact::Counted { chip: content.chip, currency: event.currency, amount: event.total });
+        }
+    }
+
+    /// Whether a grant of the event will be an identification that check 40 looks back to.
+    pub(super) fn asks_to_identify(&self, findings: &[Finding]) -> bool {
+        let asks = |finding: &Finding| finding.action == ActionCode::AskConsumerToIdentify;
+        self.parameters.nfc.sca.rule.enabled && findings.iter().any(asks)
+    }
+
     /// The hold of a Pending event.
-    pub(super) fn hold(&self, transaction_id: TransactionId, taking: Option<Taking>) -> Hold {
+    pub(super) fn hold(
+        &self,
+        transaction_id: TransactionId,
+        taking: Option<Taking>,
+        asks_to_identify: bool,
+    ) -> Hold {
         let event = self.known.event;
         let posts = event.posts().unwrap_or_default();
         Hold {
@@ -109,7 +130,7 @@ impl Judged<'_, '_> {
             held: if event.is_bookkeeping() { Amount::ZERO } else { posts.max(Amount::ZERO) },
             posts,
             taking,
-            asks_to_identify: false,
+            asks_to_identify,
             expires: self.now.plus(self.parameters.hold_time),
             repeats: Vec::new(),
         }

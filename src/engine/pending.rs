@@ -127,6 +127,10 @@ impl Engine {
         after.available += i128::from(hold.held.ten_thousandths());
         let place = hold.place;
         facts.push(Fact::HoldEnded { transaction_id: hold.transaction_id, granted: accepted });
+        if end == End::Granted {
+            let own = recent.iter().find(|event| event.place == place);
+            facts.extend(counted(account, hold, (own, accepted), parameters));
+        }
         facts.push(Fact::Answered(Box::new(Answer {
             of: AnswerOf::Place(place),
             messages: stored(&findings),
@@ -231,6 +235,34 @@ fn books(hold: &Hold) -> bool {
     !matches!(hold.event_type, EventType::Info | EventType::Unrecognized) && !hold.posts.is_zero()
 }
 
+/// What a grant does to the counters of check 40. A step that asked the customer to identify starts those of the chip again,
+/// even where the grant fails by what holds now: the customer was there. Any other one counts once it is accepted, by what is
+/// left of the event.
+fn counted(
+    account: &Account,
+    hold: &Hold,
+    (own, accepted): (Option<&Remembered>, bool),
+    parameters: &ParameterSet,
+) -> Option<Fact> {
+    // Of an event of an old journal another hash of the chip is known: it counts as the account's own.
+    let chip = own.filter(|event| !event.is_of_old_journal()).map_or(0, |event| event.chip);
+    let sca = &parameters.nfc.sca;
+    if hold.asks_to_identify {
+        let counts = account.counters().iter().any(|counter| counter.chip == chip);
+        return (sca.rule.enabled && counts).then_some(Fact::Identified { chip });
+    }
+    (accepted && charges(hold) && sca.judges(hold.currency)).then_some(Fact::Counted {
+        chip,
+        currency: hold.currency,
+        amount: hold.posts,
+    })
+}
+
+/// Whether there is something to charge.
+fn charges(hold: &Hold) -> bool {
+    hold.taking.is_none() && uses_limit(hold.event_type) && hold.posts > Amount::ZERO
+}
+
 /// Corrections that wait for this event reserve of the account's sums, now that it is booked.
 fn reserve_of_sums(account: &Account, hold: &Hold, facts: &mut Facts) {
     for waiting in account.holds() {
@@ -261,7 +293,7 @@ fn rejudge(
     parameters: &ParameterSet,
 ) -> Vec<Finding> {
     let mut findings = Findings::default();
-    let charges = hold.taking.is_none() && uses_limit(hold.event_type) && hold.posts > Amount::ZERO;
+    let charges = charges(hold);
     if parameters.rejudge && charges {
         account::standing(account, &parameters.account, &mut findings);
         account::blocking_flags(account, &parameters.account, &mut findings);

@@ -192,6 +192,7 @@ impl Engine {
             let original = corrected.original.map(|original| original.place);
             judged.remember(verdict, &findings, (self.memory, original), &mut facts);
         }
+        let asks_to_identify = judged.asks_to_identify(&findings);
         let mut outcome =
             self.outcome(record, id, verdict, self.messages(findings, event.language, Some(event.country)));
         describe(&mut outcome, event.event);
@@ -224,10 +225,11 @@ impl Engine {
                     after.book(event.event_type, amount);
                     outcome.posted_amount = Some(amount);
                     facts.push(Fact::Booked(Booking { event_type: event.event_type, amount }));
+                    judged.count(&mut facts);
                 }
             }
             (Verdict::Pending, taking) => {
-                let hold = judged.hold(id, taking);
+                let hold = judged.hold(id, taking, asks_to_identify);
                 after.available -= i128::from(hold.held.ten_thousandths());
                 facts.extend(taking.map(Fact::Taken));
                 facts.push(Fact::HoldPlaced(Box::new(hold)));

@@ -106,7 +106,8 @@ fn the_merchant_learns_no_reason_and_the_analyst_every_one() {
     let refused_first = ["checks.limit.first_amount.outcome=reject"];
     let registered = r#""eventType":"update","update":{"nfcIds":["other"]}"#;
     let blocked_chip = r#""eventType":"update","update":{"blockedNfcIds":["04"]}"#;
-    let rows: [Row<'_>; 16] = [
+    let tapped = ["checks.nfc.sca.enabled=true"];
+    let rows: [Row<'_>; 17] = [
         ("pos.account.stopped", &[], vec![LIMIT, Account(&stopped), small()], &["stopped"]),
         ("pos.account.dunning", &[], vec![LIMIT, Account(&dunning), small()], &["dunning"]),
         (
@@ -131,6 +132,7 @@ fn the_merchant_learns_no_reason_and_the_analyst_every_one() {
         ),
         ("pos.nfc.unknown", &[], vec![LIMIT, Account(registered), small()], &["none of the 1", "registered"]),
         ("pos.nfc.blocked", &[], vec![LIMIT, Account(blocked_chip), small()], &["blocked"]),
+        ("pos.sca", &tapped, vec![LIMIT, Event("Purchase", "50.01")], &["50.01", "50.00"]),
         ("pos.velocity", &twice, vec![LIMIT, small(), Event("Purchase", "11.00")], &["account_hour"]),
         ("pos.withdrawal.cap", &[], vec![LIMIT, Event("Withdrawal", "500.01")], &["500.01", "500.00"]),
     ];

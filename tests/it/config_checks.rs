@@ -5,6 +5,7 @@ use std::path::Path;
 use tillgate::checks::account::UnknownAccount;
 use tillgate::checks::basket::{DiscountTax, Tolerance};
 use tillgate::checks::catalogue::MEANINGS;
+use tillgate::checks::nfc::sca::Measure;
 use tillgate::checks::{Check, Effect, ParameterSet};
 use tillgate::config::{self, Faults, Settings, Sources, read_ruleset};
 use tillgate::domain::enums::{CountryCode, Currency, Language};
@@ -60,6 +61,25 @@ fn defaults_are_those_of_the_catalogue() {
     assert!(!base.identity.countries.has(CountryCode::De.index()));
     let names: Vec<&str> = base.velocity.windows.iter().map(|window| window.name.as_str()).collect();
     assert_eq!(names, ["account_day", "account_hour", "chip_minute", "terminal_minutes"]);
+}
+
+#[test]
+fn contactless_payments_are_judged_in_every_currency_once_that_is_switched_on() {
+    let off = set(&[]).unwrap();
+    assert!(!off.canonical_text().contains("nfc.sca"), "a ruleset that does not use it says nothing of it");
+    assert!(!off.canonical_text().contains("pos.sca"));
+    let on = set(&["checks.nfc.sca.enabled=true", "checks.override.CH.nfc.sca.enabled=false"]).unwrap();
+    let sca = |country, currency| on.checks.of(country, currency).nfc.sca.clone();
+    for currency in Currency::ALL.iter().filter(|currency| **currency != Currency::Unrecognized) {
+        let sca = sca(CountryCode::De, *currency);
+        let (single, sum) = (sca.single.get(*currency).unwrap(), sca.sum.get(*currency).unwrap());
+        assert_eq!(sum.ten_thousandths(), 3 * single.ten_thousandths(), "{currency}");
+        assert!(sca.judges(*currency) && sca.number == 5 && sca.counter == Measure::Sum, "{currency}");
+    }
+    assert!(!sca(CountryCode::Ch, Currency::Chf).judges(Currency::Chf));
+    assert_eq!(sca(CountryCode::Fi, Currency::Eur).single.get(Currency::Eur), Amount::from_minor(5_000));
+    let kept = read_ruleset("kept", on.canonical_text()).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(kept.checks, on.checks);
 }
 
 #[test]
@@ -238,7 +258,8 @@ fn a_kept_ruleset_gives_the_same_parameters_and_texts_again() {
         ],
     ] {
         // A check that is off has no text in a ruleset.
-        let settings = set(&[&overrides[..], &["checks.nfc.missing.enabled=true"]].concat()).unwrap();
+        let on = ["checks.nfc.missing.enabled=true", "checks.nfc.sca.enabled=true"];
+        let settings = set(&[&overrides[..], &on].concat()).unwrap();
         let text = settings.canonical_text();
         let ruleset = read_ruleset("kept", text).unwrap_or_else(|faults| panic!("{faults}"));
         assert_eq!(format!("{:?}", ruleset.checks), format!("{:?}", settings.checks));
