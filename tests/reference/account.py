@@ -20,6 +20,8 @@ class Entry:
         self.left = ZERO if e.takes_back else e.amount
         self.repeats = {txn}
         self.deadline = None
+        # Whether its messages asked the customer to identify.
+        self.asks = False
         # Of a Pending correction: the original, the amount, and what it took of the account's sum.
         self.reserved = None
 
@@ -52,6 +54,8 @@ class Account:
         self.correctable = dict.fromkeys(KINDS, ZERO)
         self.ids, self.keys = {}, {}
         self.chips, self.blocked_chips = set(), set()
+        # Sum and number by chip (None: without one) and currency, since the customer last identified.
+        self.counters = {}
 
     def holds(self):
         return [entry for entry in self.entries if entry.pending]

@@ -19,6 +19,7 @@ DEAD = re.compile(r"^(account events|events) line (\d+): dead letter", re.M)
 # The binary tells so many dead letters by line, then how many more there are.
 FURTHER = re.compile(r"^(\d+) further dead letters?", re.M)
 LONG = 600
+GROUPS = generate.CHOICES + generate.CONTACTLESS
 
 
 class Side:
@@ -200,7 +201,7 @@ def sequence_of(file, key):
 def known_settings(binary):
     def takes(change):
         return not subprocess.run([binary, "check", "--events", "/dev/null", "--set", change], capture_output=True).returncode
-    return {change for group in generate.CHOICES for change in group if takes(change)}
+    return {change for group in GROUPS for change in group if takes(change)}
 
 
 def main():
@@ -214,7 +215,7 @@ def main():
     a = parser.parse_args()
     binary = str(Path(a.binary).resolve())
     known = known_settings(binary)
-    for change in sorted({c for group in generate.CHOICES for c in group} - known):
+    for change in sorted({c for group in GROUPS for c in group} - known):
         print(f"left out, the binary does not know it: {change}")
     first, _, last = a.seeds.partition("-")
     seed, last = int(first), int(last or first)

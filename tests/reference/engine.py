@@ -8,7 +8,7 @@ import standing
 from account import ZERO, Account, Entry
 from account_event import Dead, plan, remember, repeated
 from event import form, undecodable
-from messages import Message, note, outcome_of, reported
+from messages import IDENTIFY, Message, note, outcome_of, reported
 
 NOTHING = "Unavailable"
 # Holds that one input may end.
@@ -97,6 +97,7 @@ class Engine:
         if e.charges:
             found += standing.standing(account, s) + standing.limit(account, e.currency, e.amount, s)
             found += standing.first_purchase(account, e, s) + standing.ssn(account, e, s)
+            found += standing.sca(account, e, s)
             found += standing.velocity(account, e, now, s) + standing.withdrawals(account, e, now, s)
         found += standing.chips(account, e, s)
         finding = corrections.judge(account, e, now, s)
@@ -112,6 +113,7 @@ class Engine:
         if o.outcome in ("Accepted", "Pending"):
             entry = Entry(e, o.txn, self.now, repeats.key_of(e, s), o.outcome, o.messages, o.corrects)
             entry.line = o.line
+            entry.asks = s.sca.on and any(m.action == IDENTIFY for m in o.messages)
             account.entries.append(entry)
             if e.takes_back:
                 corrections.reserve(account, entry, original)
@@ -127,6 +129,7 @@ class Engine:
             entry.deadline = self.now + s.hold_time
             self.open.append((account, entry))
         elif o.outcome == "Accepted":
+            standing.count(account, e, e.amount, s)
             o.posted, ended = self.book(account, entry)
             return ended
         return None
@@ -168,11 +171,15 @@ class Engine:
         if not granted:
             self.end(account, entry, [note(100, "pos.pending.refused")])
             return
+        if entry.asks:
+            standing.identified(account, entry.event, self.s)
         reasons = self.judge_again(account, entry) if self.s.rejudge else self.closed(account, entry)
         if any(m.effect in "RP" for m in reasons):
             self.end(account, entry, reported(reasons))
             return
         self.close(account, entry, "Accepted", [note(100, "pos.pending.granted")])
+        if not entry.asks:
+            standing.count(account, entry.event, entry.counted, self.s)
         posted, ended = self.book(account, entry)
         if posted and not account.currency:
             account.currency = entry.event.currency

@@ -44,9 +44,24 @@ CHOICES = (
     ("checks.nfc.blocked.enabled=false",),
 )
 
+# Where the first is drawn, each of the others is in every second file.
+CONTACTLESS = (
+    ("checks.nfc.sca.enabled=true",),
+    ("checks.nfc.sca.counter=number", "checks.nfc.sca.counter=both"),
+    ("checks.nfc.sca.number=2", "checks.nfc.sca.number=0"),
+    ("checks.nfc.sca.single.EUR=10", "checks.nfc.sca.sum.EUR=40", "checks.nfc.sca.sum.SEK=99.5"),
+    ("checks.nfc.sca.outcome=note", "checks.nfc.sca.outcome=reject", "checks.nfc.sca.outcome=pending"),
+)
+SINGLE = {"EUR": 50, "NOK": 500, "SEK": 500, "DKK": 350, "CHF": 45}
 
-def settings(rng):
-    return [rng.choice(group) for group in CHOICES if rng.random() < 0.15]
+
+def settings(rng, seed):
+    found = [rng.choice(group) for group in CHOICES if rng.random() < 0.15]
+    # Drawn apart, so that the other files of a seed stay what they were.
+    rng = random.Random(f"contactless {seed}")
+    if rng.random() < 0.35:
+        found += [rng.choice(group) for i, group in enumerate(CONTACTLESS) if i == 0 or rng.random() < 0.5]
+    return found
 
 
 def dump(value):
@@ -66,6 +81,7 @@ class Sequence:
     def __init__(self, rng, name, base, changes):
         self.rng, self.name, self.now = rng, name, base
         self.per_line = "checks.basket.item_amounts=line" in changes
+        self.contactless = CONTACTLESS[0][0] in changes
         self.retry = 10 * MINUTE if "checks.repeat.retry_within=10min" in changes else HOUR
         self.old = DAY if "checks.time.late.older_than=24h" in changes else 72 * HOUR
         self.hold = next((int(c.split("=")[1][:-1]) * HOUR for c in changes if "hold_time" in c), DAY)
@@ -147,6 +163,8 @@ class Sequence:
                 "withdrawal": {"withdrawal": 12, "midnight": 4}, "pending": {"waiting": 25, "resolve": 5, "account": 6},
                 "repeat": {"again": 14, "twin": 8, "refusals": 4}, "mixed": {}}[self.focus]
         weights |= more
+        if self.contactless:
+            weights["taps"] = 6
         self.now += rng.choice((0, SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR))
         while self.raised and rng.random() < 0.3:
             account, flag = self.raised.pop()
@@ -280,6 +298,27 @@ class Sequence:
         for i, at in enumerate(times):
             self.send(self.sale(account, amount + i * CENT) | {"posId": pos, "nfcId": chip}, at)
         self.now = max(times)
+
+    def taps(self):
+        """Contactless payments one after another, round the bounds of one and of their sum; some wait and are resolved."""
+        rng, account = self.rng, self.rng.choice(self.accounts)
+        chip, home = rng.choice(("C1", "C2", "C3", None, " C1 ")), self.home()
+        single = Decimal(SINGLE[home["currency"]])
+        for _ in range(rng.choice((1, 2, 4, 6))):
+            amount = rng.choice((single, single, single / 2, single + CENT, single - CENT, CENT))
+            kind = rng.choice(("Purchase",) * 6 + ("Withdrawal", "Correction"))
+            at = self.now - (self.old + HOUR if rng.random() < 0.1 else 0)
+            event = self.sale(account, amount, kind) | home | {"nfcId": chip, "posId": rng.choice(("P1", "P6", "P7"))}
+            if rng.random() < 0.1:
+                event |= {"currency": "EUR", "countryCode": "CH"}
+            self.send(event, at)
+            line, sent = len(self.sent), event
+            self.now += 3 * MINUTE
+            if rng.random() < 0.15 and "accountTransactionId" in sent:
+                back = dict(sent, eventType="Correction", totalAmount=-max(CENT, rounded(amount / rng.choice((1, 2)))))
+                self.send(dict(back, accountTransactionId=self.number(), correctsTransactionId=sent["accountTransactionId"]))
+            if rng.random() < 0.25:
+                self.resolve(line)
 
     def refusals(self):
         """Refused attempts, of which the first ones are sent again: as many as are remembered, or one more."""
@@ -629,7 +668,7 @@ class File:
 
     def __init__(self, seed, events):
         rng = random.Random(seed)
-        self.seed, self.settings = seed, settings(rng)
+        self.seed, self.settings = seed, settings(rng, seed)
         self.events, self.account_events, self.sequences = [], [], []
         base = BASE
         while len(self.events) < events:

@@ -29,10 +29,10 @@ CATALOGUE = {
     "pending.rejudge": True,
 }
 # Checks that the reference leaves out: their keys are taken and change nothing.
-LEFT_OUT = ("nfc.travel.", "nfc.sca.", "pos.", "velocity.fanout.")
+LEFT_OUT = ("nfc.travel.", "pos.", "velocity.fanout.")
 # Tables to which a setting may add a name.
-OPEN = ("limit.default", "limit.first_amount.cap", "identity.ssn.above", "velocity.withdrawal_cap.each",
-        "velocity.withdrawal_cap.day", "account.flag.names", "sense.category.usual",
+OPEN = ("limit.default", "limit.first_amount.cap", "identity.ssn.above", "nfc.sca.single", "nfc.sca.sum",
+        "velocity.withdrawal_cap.each", "velocity.withdrawal_cap.day", "account.flag.names", "sense.category.usual",
         "sense.currency_country.usual", "sense.currency_country.tolerated", "sense.language.usual")
 UNITS = {"us": 1, "ms": 1000, "s": 10**6, "min": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
 CHOICES = {
@@ -43,6 +43,7 @@ CHOICES = {
     "correction.unlinked": ("pending", "note", "reject"),
     "correction.cancel": ("take_back", "book"),
     "account.unknown": ("reject", "open"),
+    "nfc.sca.counter": ("sum", "number", "both"),
     "account.flag.unlisted": ("block", "review", "note", "ignore"),
 }
 
@@ -185,6 +186,8 @@ class Settings:
         nfc = tree["nfc"]
         self.chip_missing, self.chip_unknown, self.chip_blocked = (
             Check(nfc[name]) for name in ("missing", "unknown", "blocked"))
+        self.sca, self.sca_number, self.sca_counter = Check(nfc["sca"]), nfc["sca"]["number"], nfc["sca"]["counter"]
+        self.sca_single, self.sca_sum = amounts(nfc["sca"]["single"]), amounts(nfc["sca"]["sum"])
 
         windows, cap = tree["velocity"]["windows"], tree["velocity"]["withdrawal_cap"]
         self.windows = [

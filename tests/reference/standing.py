@@ -1,4 +1,4 @@
-"""Sense, standing, limit, identity and velocity (checks 13-18, 23-33, 41, 42)."""
+"""Sense, standing, limit, identity, chips and velocity (checks 13-18, 23-36, 40-42)."""
 import moments
 from account import ZERO
 from messages import CONFIRM, IDENTIFY, NOTHING, SECURE, SSN, message, note
@@ -107,6 +107,39 @@ def blocked_chip(account, e, s):
     if s.chip_blocked.on and account is not None and e.chip is not None and e.chip in account.blocked_chips:
         return [message(36, s.chip_blocked.outcome, "pos.nfc.blocked", SECURE, "nfcId")]
     return []
+
+
+def judged_by_sca(e, amount, s):
+    return s.sca.on and e.charges and amount > 0 and (e.currency in s.sca_single or e.currency in s.sca_sum)
+
+
+def sca(account, e, s):
+    """40."""
+    found, amount = [], e.amount
+    if not judged_by_sca(e, amount, s):
+        return found
+    before, _ = account.counters.get((e.chip, e.currency), (ZERO, 0))
+    times = sum(number for (chip, _), (_, number) in account.counters.items() if chip == e.chip)
+    single, most = s.sca_single.get(e.currency), s.sca_sum.get(e.currency)
+    if single is not None and amount > single:
+        found.append("totalAmount")
+    if s.sca_counter in ("sum", "both") and most is not None and before + amount > most:
+        found.append("totalAmount")
+    if s.sca_counter in ("number", "both") and times + 1 > s.sca_number:
+        found.append("nfcId")
+    return [message(40, s.sca.outcome, "pos.sca", IDENTIFY if s.sca.outcome != "note" else NOTHING, field) for field in found]
+
+
+def count(account, e, amount, s):
+    """A charge that was let through without identification."""
+    if judged_by_sca(e, amount, s):
+        total, number = account.counters.get((e.chip, e.currency), (ZERO, 0))
+        account.counters[e.chip, e.currency] = total + amount, number + 1
+
+
+def identified(account, e, s):
+    if s.sca.on:
+        account.counters = {key: counter for key, counter in account.counters.items() if key[0] != e.chip}
 
 
 class Attempt:
