@@ -377,7 +377,7 @@ fn payments(history: &[Fed], published: &Published) -> BTreeMap<String, i64> {
 }
 
 /// A record taken apart and put together again.
-fn rewritten(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn rewritten(bytes: &[u8]) -> Vec<u8> {
     rewritten_as(bytes, |head| head)
 }
 
