@@ -334,8 +334,8 @@ fn an_open_transaction_of_a_sender_is_counted_told_and_over_when_it_ends() {
     use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
     const PARTITION: i32 = 1;
     let Some(kafka) = kafka() else { return };
-    let client = [("statistics.interval.ms".to_owned(), Secret::new("200"))].into();
-    let settings = Settings { client, ..scene(kafka, 2) };
+    let often = ("statistics.interval.ms".to_owned(), Secret::new("200"));
+    let settings = scene(kafka, 2).with(|kafka| kafka.librdkafka = [often].into());
     let exporter = Exporter::install("0123").expect("the only one of this process");
     let options = PartitionOptions { topics: inputs(&settings), input_partitions: 2, ..options() };
     let schemas = KnownSchemas::new().expect("the contract's schemas");
@@ -346,7 +346,7 @@ fn an_open_transaction_of_a_sender_is_counted_told_and_over_when_it_ends() {
     let key = (0..).map(|number| number.to_string()).find(home).expect("a key of that partition");
     let sender: BaseProducer = kafka
         .client()
-        .set("transactional.id", format!("{}-sender", settings.group_id))
+        .set("transactional.id", format!("{}-sender", settings.kafka.group_id))
         .set("transaction.timeout.ms", "300000")
         .create()
         .expect("a producer");

@@ -26,8 +26,8 @@ pub use ruleset::{Ruleset, read_ruleset};
 pub use schema::FILES;
 pub use secret::Secret;
 pub use settings::{
-    AvroFraming, GroupProtocol, JournalSettings, KafkaSettings, LogFormat, LogSettings, OnLostInput,
-    OutputFormat, OutputSettings, RegistryAuth, RegistrySettings, TopicRetention, TopicSettings,
+    AvroFraming, BatchLimits, GroupProtocol, JournalSettings, KafkaSettings, LogFormat, LogSettings,
+    OnLostInput, OutputFormat, OutputSettings, RegistryAuth, RegistrySettings, TopicRetention, TopicSettings,
 };
 
 use later::Later;
@@ -183,5 +183,13 @@ mod tests {
         let unread: Vec<&String> =
             tree.keys().filter(|key| !reader.canonical.contains_key(key.as_str())).collect();
         assert!(unread.is_empty(), "settings without effect: {unread:?}");
+    }
+
+    #[test]
+    fn the_defaults_of_a_type_are_those_of_the_embedded_files() {
+        let settings = load(&Sources::default()).expect("the embedded files");
+        assert_eq!(format!("{:?}", KafkaSettings::default()), format!("{:?}", settings.kafka));
+        assert_eq!(JournalSettings::default(), settings.journal);
+        assert_eq!(settings.kafka.workers, 2, "not what stands for a fault");
     }
 }

@@ -1,4 +1,5 @@
-//! All settings of a run, typed and checked against each other. Built from a merged tree; holds no default of its own.
+//! All settings of a run, typed and checked against each other. Built from a merged tree; holds no default of its own:
+//! those of a type are read of the embedded files.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -6,8 +7,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::fault::Faults;
 use super::librdkafka;
 use super::reader::Reader;
+use super::schema::Schema;
 use super::secret::Secret;
 use crate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
 use crate::domain::partitioner::Partitioner;
@@ -68,38 +71,46 @@ pub enum LogFormat {
     Json,
 }
 
+/// When a transaction ends: whatever comes first; an empty local queue ends it before.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLimits {
+    /// Records. 10,000 a transaction reached twice the rate of 2,000 and still commits within 50 ms.
+    pub events: usize,
+    /// Key and value bytes.
+    pub bytes: usize,
+    /// Time since the first record.
+    pub time: Duration,
+}
+
 /// `[kafka]`
 #[derive(Clone, Debug)]
 pub struct KafkaSettings {
-    /// `host:port`, several with commas.
+    /// Brokers to ask first: `host:port`, several with commas.
     pub bootstrap_servers: String,
     /// The consumer group.
     pub group_id: String,
     /// How the group assigns its partitions.
     pub group_protocol: GroupProtocol,
-    /// The name of this process, for static membership; worker numbers are still to be appended.
+    /// The name of this process, by which it keeps its place in the group over a restart (static membership); worker
+    /// numbers are still to be appended.
     pub group_instance_id: Option<String>,
-    /// Only with [`GroupProtocol::Classic`].
+    /// How long a member may be silent; only with [`GroupProtocol::Classic`].
     pub session_timeout: Duration,
-    /// Threads, at least 1.
+    /// Operating-system threads, each with its own consumer, producer and state; at least 1.
     pub workers: usize,
-    /// Events after which a transaction ends.
-    pub batch_events_max: usize,
-    /// Bytes of input after which a transaction ends.
-    pub batch_bytes_max: usize,
-    /// Time after which a transaction ends.
-    pub batch_time_max: Duration,
+    /// When a transaction ends.
+    pub batch: BatchLimits,
     /// What transactional ids begin with.
     pub transactional_id_prefix: String,
     /// After this the broker aborts a transaction that was left open.
     pub transaction_timeout: Duration,
-    /// Of one request to a broker.
+    /// Of one request to a broker; a commit longer than half of it spends the producer.
     pub socket_timeout: Duration,
-    /// How long an open transaction may hold back what is taken over before its writer is fenced.
+    /// How long an open transaction may hold back what is taken over before its writer counts as dead and is fenced.
     pub stuck_after: Duration,
     /// Partitions restored at the same time, per worker.
     pub restores_at_once: usize,
-    /// Copies kept warm of partitions that other processes decide: 0 or 1.
+    /// Copies kept warm of partitions that other processes decide: 0, or 1 by following their journals.
     pub standby: usize,
     /// How often the decision of one record may fail before the record becomes a dead letter.
     pub failures_per_record_max: u32,
@@ -107,14 +118,20 @@ pub struct KafkaSettings {
     pub on_lost_input: OnLostInput,
     /// Whether ticks are written, so that holds run out on partitions where nothing comes.
     pub ticks: bool,
-    /// The largest message read or written.
+    /// The largest message that is read, and passed on as a dead letter, in bytes.
     pub message_bytes_max: usize,
-    /// Bytes of records that a worker's consumer keeps ahead.
+    /// Bytes of records that a worker's consumer keeps ahead; it fetches no more while they are there.
     pub consumer_queue_bytes_max: usize,
-    /// Bytes of messages that a worker's producer keeps.
+    /// Bytes of messages that a worker's producer keeps; while they are there, what decides waits.
     pub producer_queue_bytes_max: usize,
-    /// Properties to set last, by librdkafka's names.
+    /// Properties passed to librdkafka as they are (SASL, TLS, tuning), by its own names.
     pub librdkafka: BTreeMap<String, Secret>,
+}
+
+impl Default for KafkaSettings {
+    fn default() -> Self {
+        of_defaults(kafka)
+    }
 }
 
 /// `[topics]`
@@ -246,6 +263,12 @@ pub struct JournalSettings {
     pub record_bytes_max: usize,
 }
 
+impl Default for JournalSettings {
+    fn default() -> Self {
+        of_defaults(|reader| journal(reader, usize::MAX))
+    }
+}
+
 /// `[log]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogSettings {
@@ -262,6 +285,12 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const BETWEEN_POLLS_MAX: Duration = Duration::from_secs(300);
 const QUEUE_BYTES: RangeInclusive<u32> = 1 << 20..=2_000 << 20;
 
+/// A section as the embedded defaults have it, in which a test finds no fault.
+fn of_defaults<T>(section: impl FnOnce(&mut Reader) -> T) -> T {
+    let (_, tree) = Schema::embedded(&mut Faults::default());
+    section(&mut Reader::new(&tree, &BTreeMap::new(), Faults::default()))
+}
+
 pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
     let group_protocols = [("consumer", GroupProtocol::Consumer), ("classic", GroupProtocol::Classic)];
     let on_lost_input = [("stop", OnLostInput::Stop), ("skip", OnLostInput::Skip)];
@@ -273,9 +302,11 @@ pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
         group_instance_id: Some(instance).filter(|name| !name.is_empty()),
         session_timeout: reader.duration("kafka.session_timeout", SECOND..=HOUR),
         workers: count(reader, "kafka.workers", 1..=256),
-        batch_events_max: count(reader, "kafka.batch_events_max", 1..=1_000_000),
-        batch_bytes_max: reader.bytes("kafka.batch_bytes_max", 1 << 10..=1 << 30),
-        batch_time_max: reader.duration("kafka.batch_time_max", MILLISECOND..=HOUR),
+        batch: BatchLimits {
+            events: count(reader, "kafka.batch_events_max", 1..=1_000_000),
+            bytes: reader.bytes("kafka.batch_bytes_max", 1 << 10..=1 << 30),
+            time: reader.duration("kafka.batch_time_max", MILLISECOND..=HOUR),
+        },
         transactional_id_prefix: reader.name("kafka.transactional_id_prefix"),
         transaction_timeout: reader.duration("kafka.transaction_timeout", SECOND..=HOUR),
         socket_timeout: reader.duration("kafka.socket_timeout", SECOND..=HOUR),
@@ -308,7 +339,7 @@ pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
         reader.refuse("kafka.session_timeout", problem, remedy);
     }
     let times = ["kafka.batch_time_max", "kafka.transaction_timeout"];
-    if reader.sound(&times) && settings.transaction_timeout < settings.batch_time_max * 2 {
+    if reader.sound(&times) && settings.transaction_timeout < settings.batch.time * 2 {
         let problem = "is less than twice kafka.batch_time_max: transactions would run out while they fill";
         reader.refuse("kafka.transaction_timeout", problem, "raise it, or lower kafka.batch_time_max");
     }

@@ -13,7 +13,7 @@ use crate::domain::Micros;
 use crate::gateway::{Bounds, Listener, admin};
 use crate::kafka::client::{Embedded, EventProducer};
 use crate::kafka::health::Health;
-use crate::kafka::settings::{GroupProtocol, Settings};
+use crate::kafka::settings::{GroupProtocol, KafkaSettings, Settings};
 use crate::kafka::units::Units;
 use crate::load::{self, Encoder, MistakeShares, World};
 use crate::pipeline::Deciders;
@@ -124,18 +124,16 @@ impl From<FeedError> for AppError {
 
 /// The worker's settings for the mock, which answers a fetch that finds nothing only when its time is up.
 fn on_mock(settings: Settings, bootstrap_servers: String) -> Settings {
-    let client = [("fetch.wait.max.ms", "5")];
-    Settings {
+    let kafka = KafkaSettings {
         bootstrap_servers,
         group_protocol: GroupProtocol::Classic,
-        instance: "demo".to_owned(),
-        static_membership: false,
+        group_instance_id: None,
         session_timeout: SESSION,
         workers: WORKERS,
-        check_topic_configs: false,
-        client: client.into_iter().map(|(key, value)| (key.to_owned(), Secret::new(value))).collect(),
-        ..settings
-    }
+        librdkafka: [("fetch.wait.max.ms".to_owned(), Secret::new("5"))].into(),
+        ..settings.kafka
+    };
+    Settings { kafka, instance: "demo".to_owned(), check_topic_configs: false, ..settings }
 }
 
 /// As `run` has them, but for checkpoints: the mock cannot cut off what a complete rotation leaves behind.

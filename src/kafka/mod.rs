@@ -92,7 +92,7 @@ pub fn run(
     let settings = Arc::new(settings);
     match start::start(&settings, ruleset, flows, &health, stop)? {
         Start::Ready { cluster, flows, ticks } => {
-            let settings = Arc::new(Settings { ticks, ..Settings::clone(&settings) });
+            let settings = Arc::new(Settings::clone(&settings).with(|kafka| kafka.ticks = ticks));
             run_on(Arc::new(cluster), settings, flows, health, stop);
         }
         Start::Stopped => {}
@@ -108,7 +108,7 @@ pub fn run_on<B: Broker>(
     health: Arc<Health>,
     stop: &AtomicBool,
 ) {
-    let suspects = Arc::new(Suspects::new(settings.failures_per_record_max));
+    let suspects = Arc::new(Suspects::new(settings.kafka.failures_per_record_max));
     let divisions = flows.iter().map(|deciders| (deciders.flow(), deciders.division()));
     let layout = Arc::new(Layout::new(divisions));
     let (limits, standby) = (Arc::new(Mutex::default()), Arc::default());

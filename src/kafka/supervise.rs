@@ -31,7 +31,7 @@ pub fn supervise<B: Broker>(shared: &Shared<B>, stop: &AtomicBool) {
     let ending = Arc::new(AtomicBool::new(false));
     // Held by every worker as long as it lives.
     let alive = Arc::new(());
-    for number in 0..shared.settings.workers.max(1) {
+    for number in 0..shared.settings.kafka.workers.max(1) {
         let (of_worker, ending, alive) = (shared.clone(), Arc::clone(&ending), Arc::clone(&alive));
         let job = move || {
             // The first local is dropped last.

@@ -66,7 +66,7 @@ fn later_layers_win_and_say_so() {
     let settings = config::load(&sources).unwrap();
     assert_eq!(settings.kafka.workers, 3);
     assert_eq!(settings.kafka.group_id, "123");
-    assert_eq!(settings.kafka.batch_events_max, 9);
+    assert_eq!(settings.kafka.batch.events, 9);
     assert_eq!(settings.kafka.librdkafka["security.protocol"].expose(), "ssl");
     assert_eq!(settings.output.format, OutputFormat::Json);
     assert!(row(&settings, "kafka.workers").1.ends_with("tillgate.toml:2:1"));

@@ -14,8 +14,9 @@ const KEPT: &[(&str, &str)] = &[("retention.ms", "-1")];
 const WITHIN: Duration = Duration::from_secs(60);
 
 fn cluster(kafka: &Kafka) -> Cluster {
-    let bootstrap_servers = kafka.bootstrap().to_owned();
-    Cluster::new(Arc::new(Settings { bootstrap_servers, ..Settings::default() })).expect("a cluster")
+    let bootstrap = kafka.bootstrap().to_owned();
+    let settings = Settings::default().with(|kafka| kafka.bootstrap_servers = bootstrap);
+    Cluster::new(Arc::new(settings)).expect("a cluster")
 }
 
 fn whole(cluster: &Cluster, topic: &str, partition: i32, isolation: Isolation) -> Span {

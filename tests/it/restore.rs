@@ -150,7 +150,7 @@ struct Neighbours {
 impl Neighbours {
     fn start(kafka: &Kafka) -> Self {
         let settings = scene(kafka, 2);
-        let second = Settings { instance: "2".into(), standby: 1, ..settings.clone() };
+        let second = Settings { instance: "2".into(), ..settings.clone() }.with(|kafka| kafka.standby = 1);
         let one = Running::start(&settings, Arc::default());
         kafka.produce(settings.topics.pos_events(), events(200));
         kafka.await_committed(settings.topics.pos_outcomes(), 200, WITHIN);
@@ -233,7 +233,7 @@ fn a_warm_copy_spares_the_journal_that_it_has_folded() {
 #[test]
 fn a_copy_follows_again_what_was_let_go() {
     let Some(kafka) = kafka() else { return };
-    let first = Settings { standby: 1, ..scene(kafka, 2) };
+    let first = scene(kafka, 2).with(|kafka| kafka.standby = 1);
     let second = Settings { instance: "2".into(), ..first.clone() };
     let one = Running::start(&first, Arc::default());
     one.await_active(2);

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::process::{Running, WITHIN, named, scene};
+use crate::support::process::{Running, WITHIN, scene, settings_of};
 use crate::support::proxy::{Cut, Hold, Kind, Proxy};
 use crate::support::{Kafka, Message, Record, eventually, kafka, kafka_cluster};
 use echo::{Echoes, Switches};
@@ -75,7 +75,7 @@ fn even(partitions: usize, count: usize) -> BTreeMap<i32, usize> {
 #[test]
 fn decides_every_event_once_over_stop_and_start() {
     let Some(kafka) = kafka() else { return };
-    let settings = Settings { workers: 2, ..scene(kafka, 4) };
+    let settings = scene(kafka, 4).with(|kafka| kafka.workers = 2);
     let switches = Arc::default();
     kafka.produce(settings.topics.pos_events(), events(4, 2_000));
     for round in 1..=3 {
@@ -93,7 +93,7 @@ fn decides_every_event_once_over_stop_and_start() {
 
 /// The most events that one transaction took in, of `count` that came while it was busy with another.
 fn largest_batch(kafka: &Kafka, count: usize, batch: BatchLimits) -> u64 {
-    let settings = Settings { batch, ..scene(kafka, 1) };
+    let settings = scene(kafka, 1).with(|kafka| kafka.batch = batch);
     let switches: Arc<Switches> = Arc::default();
     kafka.produce(settings.topics.pos_events(), [Message::new("a", "gate").on(0)]);
     let running = start(&settings, &switches);
@@ -172,7 +172,7 @@ fn moves_partitions_from_one_process_to_two_and_back() {
 #[test]
 fn moves_partitions_with_the_classic_protocol_too() {
     let Some(kafka) = kafka() else { return };
-    let first = Settings { group_protocol: GroupProtocol::Classic, ..scene(kafka, 4) };
+    let first = scene(kafka, 4).with(|kafka| kafka.group_protocol = GroupProtocol::Classic);
     let second = Settings { instance: "2".into(), ..first.clone() };
     let switches = Arc::default();
     let one = start(&first, &switches);
@@ -221,7 +221,7 @@ fn sends_what_cannot_be_read_to_the_dead_letters_and_goes_on() {
 #[test]
 fn cuts_a_dead_letter_that_is_larger_than_may_be_passed_on() {
     let Some(kafka) = kafka() else { return };
-    let settings = Settings { message_bytes_max: 100_000, ..scene(kafka, 1) };
+    let settings = scene(kafka, 1).with(|kafka| kafka.message_bytes_max = 100_000);
     kafka.produce(settings.topics.pos_events(), [Message::new("k", vec![0_u8; 250_000]).on(0)]);
     let running = start(&settings, &Arc::default());
     let letters = kafka.await_committed(settings.topics.dead_letters(), 1, WITHIN);
@@ -298,7 +298,7 @@ fn refuses_a_partition_whose_group_offsets_differ_from_the_journal() {
     running.stop();
 
     let meddler: BaseConsumer =
-        kafka.client().set("group.id", &settings.group_id).create().expect("a consumer");
+        kafka.client().set("group.id", &settings.kafka.group_id).create().expect("a consumer");
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(settings.topics.pos_events(), 1, Offset::Offset(3)).expect("an offset");
     eventually(WITHIN, "the group to be empty", || meddler.commit(&list, CommitMode::Sync).ok());
@@ -314,8 +314,8 @@ fn refuses_a_partition_whose_group_offsets_differ_from_the_journal() {
 #[test]
 fn takes_over_at_once_from_a_process_killed_within_a_transaction() {
     let Some(kafka) = kafka() else { return };
-    let first = Settings { group_protocol: GroupProtocol::Classic, ..scene(kafka, 2) };
-    let name = first.group_id.clone();
+    let first = scene(kafka, 2).with(|kafka| kafka.group_protocol = GroupProtocol::Classic);
+    let name = first.kafka.group_id.clone();
     let mut child = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "run::worker_of_another_process", "--nocapture"])
         .env(CHILD, format!("{} {name}", kafka.bootstrap()))
@@ -393,7 +393,7 @@ fn rebuilds_a_fenced_worker_and_goes_on() {
 #[test]
 fn goes_on_where_it_was_when_the_broker_dies_and_comes_back() {
     let Some(kafka) = kafka_cluster(1) else { return };
-    let settings = Settings { workers: 2, ..scene(&kafka, 4) };
+    let settings = scene(&kafka, 4).with(|kafka| kafka.workers = 2);
     let running = start(&settings, &Arc::default());
     running.await_active(4);
     let (events_topic, stop) = (settings.topics.pos_events().to_owned(), AtomicBool::new(false));
@@ -422,6 +422,15 @@ fn goes_on_where_it_was_when_the_broker_dies_and_comes_back() {
 }
 
 /// The hole: a commit whose answer is lost is sent again; the first one arrives late and commits what is open then.
+/// Those of clients that go through `proxy` and give nothing up within a test.
+fn patient(settings: Settings, proxy: &Proxy) -> Settings {
+    settings.with(|kafka| {
+        kafka.bootstrap_servers = proxy.bootstrap();
+        (kafka.socket_timeout, kafka.transaction_timeout) =
+            (Duration::from_secs(60), Duration::from_secs(60));
+    })
+}
+
 #[test]
 fn never_lets_a_late_commit_end_a_later_transaction() {
     let Some(kafka) = kafka() else { return };
@@ -429,12 +438,7 @@ fn never_lets_a_late_commit_end_a_later_transaction() {
     let settings = scene(kafka, 1);
     let (events, outcomes) =
         (settings.topics.pos_events().to_owned(), settings.topics.pos_outcomes().to_owned());
-    let through = Settings {
-        bootstrap_servers: proxy.bootstrap(),
-        socket_timeout: Duration::from_secs(60),
-        transaction_timeout: Duration::from_secs(60),
-        ..settings
-    };
+    let through = patient(settings, &proxy);
     let on = |value: &str| Message::new("a", value).on(0);
     let switches: Arc<Switches> = Arc::default();
     let running = start(&through, &switches);
@@ -476,7 +480,9 @@ fn gives_out_no_membership_without_a_place_in_the_group() {
     let Some(kafka) = kafka() else { return };
     let scene = scene(kafka, 1);
     for group_protocol in [GroupProtocol::Consumer, GroupProtocol::Classic] {
-        let settings = Settings { group_protocol, group_id: kafka.topic("run"), ..scene.clone() };
+        let group_id = kafka.topic("run");
+        let settings =
+            scene.clone().with(|kafka| (kafka.group_protocol, kafka.group_id) = (group_protocol, group_id));
         let cluster = Cluster::new(Arc::new(settings)).expect("a cluster");
         let member = cluster.consumer(0).expect("a member");
         let fault = member.membership().map(drop).expect_err("no place yet");
@@ -499,14 +505,9 @@ fn gives_out_no_membership_without_a_place_in_the_group() {
 fn never_commits_for_a_member_that_was_put_out_of_the_group_meanwhile() {
     let Some(kafka) = kafka() else { return };
     let proxy = Proxy::before(kafka.bootstrap());
-    let second = Settings { group_protocol: GroupProtocol::Classic, instance: "2".into(), ..scene(kafka, 1) };
-    let first = Settings {
-        bootstrap_servers: proxy.bootstrap(),
-        instance: "1".into(),
-        socket_timeout: Duration::from_secs(60),
-        transaction_timeout: Duration::from_secs(60),
-        ..second.clone()
-    };
+    let second = Settings { instance: "2".into(), ..scene(kafka, 1) }
+        .with(|kafka| kafka.group_protocol = GroupProtocol::Classic);
+    let first = Settings { instance: "1".into(), ..patient(second.clone(), &proxy) };
     let (events, outcomes) = (second.topics.pos_events().to_owned(), second.topics.pos_outcomes().to_owned());
     let on = |value: &str| Message::new("a", value).on(0);
     let switches: Arc<Switches> = Arc::default();
@@ -563,15 +564,10 @@ fn await_open_transaction(kafka: &Kafka, topic: &str) {
 fn worker_of_another_process() {
     let Ok(given) = std::env::var(CHILD) else { return };
     let (bootstrap, name) = given.split_once(' ').expect("address and name");
-    let settings = Settings {
-        bootstrap_servers: bootstrap.to_owned(),
-        group_id: name.to_owned(),
-        group_protocol: GroupProtocol::Classic,
-        transactional_id_prefix: name.to_owned(),
-        transaction_timeout: Duration::from_secs(300),
-        topics: named(name),
-        ..Settings::default()
-    };
+    let settings = settings_of(bootstrap, name).with(|kafka| {
+        kafka.group_protocol = GroupProtocol::Classic;
+        kafka.transaction_timeout = Duration::from_secs(300);
+    });
     let switches: Arc<Switches> = Arc::default();
     switches.hang.store(true, Ordering::Release);
     let echoes = flows(Echoes { switches });

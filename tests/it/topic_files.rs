@@ -379,7 +379,8 @@ fn headers_whose_names_are_no_text_come_back_in_every_format() {
     let Some(kafka) = kafka() else { return };
     let source = kafka.topic("files");
     kafka.create_topic(&source, 1, KEPT);
-    let settings = Settings { bootstrap_servers: kafka.bootstrap().to_owned(), ..Settings::default() };
+    let settings =
+        Settings::default().with(|settings| settings.bootstrap_servers = kafka.bootstrap().to_owned());
     let names: [&[u8]; 4] = [b"trace", b"\xff\xfe", b"", b"\xe4\x1b[2J"];
     let headers = names.map(|name| RecordHeader { name, value: Some(b"\xff") });
     let record = TopicRecord {

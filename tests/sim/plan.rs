@@ -7,7 +7,7 @@ use tillgate::{
     domain::{hashing::Seed, partitioner::Partitioner},
     kafka::{
         port::Flow,
-        settings::{BatchLimits, Settings, Topics},
+        settings::{BatchLimits, KafkaSettings, Settings, Topics},
     },
     load::draw::Draw,
     pos::{self, OutcomeEncoding, PartitionOptions},
@@ -210,16 +210,15 @@ impl Plan {
 
     /// The worker's settings under this name.
     pub fn settings(&self, instance: String) -> Settings {
-        Settings {
-            instance,
-            static_membership: self.named,
+        let kafka = KafkaSettings {
+            group_instance_id: self.named.then(|| instance.clone()),
             workers: self.workers,
             batch: self.batch,
             standby: self.standby.into(),
-            check_topic_configs: false,
-            topics: self.topics(),
-            ..Settings::default()
-        }
+            ..KafkaSettings::default()
+        };
+        let topics = self.topics();
+        Settings { kafka, instance, check_topic_configs: false, topics, ..Settings::default() }
     }
 
     fn topics(&self) -> Topics {

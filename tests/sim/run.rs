@@ -117,9 +117,12 @@ impl Conductor {
         let settings = Arc::new(self.plan.settings(instance.clone()));
         let broker = SimBroker {
             seat: Seat { sim: Arc::clone(&self.sim), process: Arc::clone(&process) },
-            limits: Limits { transaction: settings.transaction_timeout, socket: settings.socket_timeout },
+            limits: Limits {
+                transaction: settings.kafka.transaction_timeout,
+                socket: settings.kafka.socket_timeout,
+            },
             instance: self.plan.named.then_some(instance),
-            own_ids: (0..settings.workers).map(|worker| settings.transactional_id(worker)).collect(),
+            own_ids: (0..settings.kafka.workers).map(|worker| settings.transactional_id(worker)).collect(),
         };
         let setup =
             pos::Setup::new(Arc::clone(engine), self.plan.options.clone(), stream::SCHEMAS_SHARED.clone());
@@ -134,7 +137,7 @@ impl Conductor {
             process: Arc::clone(&process),
             stop: Arc::default(),
             ended: Arc::default(),
-            health: Arc::new(Health::new(settings.workers)),
+            health: Arc::new(Health::new(settings.kafka.workers)),
         };
         let (stop, ended) = (Arc::clone(&running.stop), Arc::clone(&running.ended));
         let health = Arc::clone(&running.health);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tillgate::kafka::cluster::topics;
 use tillgate::kafka::failure::Fault;
 use tillgate::kafka::health::{Health, PartitionHealth};
-use tillgate::kafka::settings::{Settings, Topics};
+use tillgate::kafka::settings::{KafkaSettings, Settings, Topics};
 use tillgate::kafka::{client::Cluster, run};
 use tillgate::pipeline::Deciders;
 
@@ -21,13 +21,7 @@ pub const WITHIN: Duration = Duration::from_secs(120);
 /// Topics and group of one test.
 pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
     let name = kafka.topic("run");
-    let settings = Settings {
-        bootstrap_servers: kafka.bootstrap().to_owned(),
-        group_id: name.clone(),
-        transactional_id_prefix: name.clone(),
-        topics: named(&name),
-        ..Settings::default()
-    };
+    let settings = settings_of(kafka.bootstrap(), &name);
     let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
     let big = &[("max.message.bytes", "8388608")];
     for topic in settings.topics.inputs() {
@@ -44,6 +38,18 @@ pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
     topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");
     eventually(WITHIN, "the topics to be as planned", || topics::verify(cluster.admin(), &settings).ok());
     settings
+}
+
+/// The settings of the group of this name: one worker.
+pub fn settings_of(bootstrap: &str, name: &str) -> Settings {
+    let kafka = KafkaSettings {
+        bootstrap_servers: bootstrap.to_owned(),
+        group_id: name.to_owned(),
+        transactional_id_prefix: name.to_owned(),
+        workers: 1,
+        ..KafkaSettings::default()
+    };
+    Settings { kafka, topics: named(name), ..Settings::default() }
 }
 
 /// The topics of the group of this name.
@@ -72,7 +78,7 @@ impl Running {
 
     /// The same for several flows, in the order of the settings.
     pub fn start_all(settings: &Settings, flows: Vec<Arc<dyn Deciders>>) -> Self {
-        let health = Arc::new(Health::new(settings.workers));
+        let health = Arc::new(Health::new(settings.kafka.workers));
         let stop = Arc::new(AtomicBool::new(false));
         let (settings, its_health, its_stop) = (settings.clone(), Arc::clone(&health), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {

@@ -4,7 +4,7 @@
 //!
 //! ```ignore
 //! let proxy = Proxy::before(kafka.bootstrap());            // one port before every broker of the cluster
-//! let settings = Settings { bootstrap_servers: proxy.bootstrap(), ..settings };   // these clients go through it
+//! let settings = settings.with(|kafka| kafka.bootstrap_servers = proxy.bootstrap());   // its clients go through it
 //! proxy.delay(Duration::from_millis(20), Duration::ZERO);  // every request from now on; zeros end it
 //! proxy.freeze(); proxy.thaw();                            // nothing passes in between, connections stay open
 //! proxy.cut();                                             // every connection; clients may connect again at once

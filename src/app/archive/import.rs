@@ -187,7 +187,7 @@ impl<'a> Takes<'a> {
             setting("message.timestamp.after.max.ms").and_then(|millis| millis.parse().ok());
         Self {
             target,
-            bytes_max: bytes_max.unwrap_or(usize::MAX).min(settings.message_bytes_max),
+            bytes_max: bytes_max.unwrap_or(usize::MAX).min(settings.kafka.message_bytes_max),
             // Brokers compare a record's time with now.
             millis_max: now_millis().saturating_add(ahead.unwrap_or(i64::MAX)),
             keys_only: setting("cleanup.policy").is_some_and(|policy| policy.contains("compact")),

@@ -133,7 +133,7 @@ impl Cluster {
 
     /// Looks until the broker has aborted whatever was left open.
     fn patience(&self) -> u128 {
-        3 * self.settings.transaction_timeout.as_millis() / LOOK_AGAIN.as_millis()
+        3 * self.settings.kafka.transaction_timeout.as_millis() / LOOK_AGAIN.as_millis()
     }
 }
 

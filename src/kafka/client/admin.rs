@@ -145,7 +145,7 @@ impl Admin {
             };
             let mut found = fault(operation, &error);
             if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) {
-                let at = &self.settings.bootstrap_servers;
+                let at = &self.settings.kafka.bootstrap_servers;
                 found.text = format!(
                     "what answers at kafka.bootstrap_servers {at} is no broker, but perhaps a controller: give the \
                      address of a broker's listener ({})",
@@ -160,8 +160,8 @@ impl Admin {
             }
             let waited = begun.elapsed();
             let failed = trouble.all();
-            let all_failed = failed.len() >= self.settings.bootstrap_servers.split(',').count();
-            let is_set = |name: &str| self.settings.client.contains_key(name);
+            let all_failed = failed.len() >= self.settings.kafka.bootstrap_servers.split(',').count();
+            let is_set = |name: &str| self.settings.kafka.librdkafka.contains_key(name);
             let needs_a_person = failed.iter().find(|failed| {
                 failed.class() == FaultClass::Setup || (failed.is_suspicious() && waited >= DOUBT)
             });
@@ -182,14 +182,14 @@ impl Admin {
             if waited >= patience {
                 let text = format!(
                     "no answer from kafka.bootstrap_servers {}: {why}",
-                    self.settings.bootstrap_servers
+                    self.settings.kafka.bootstrap_servers
                 );
                 return Err(Fault::new(operation, FaultClass::Retriable, text));
             }
             if waited >= TOLD_AFTER && !std::mem::replace(&mut told, true) {
                 log::warn!(
                     "no answer yet from kafka.bootstrap_servers {}: {why}",
-                    self.settings.bootstrap_servers
+                    self.settings.kafka.bootstrap_servers
                 );
             }
         }

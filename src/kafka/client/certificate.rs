@@ -81,7 +81,7 @@ fn words(found: &CertificateError, host: &str) -> String {
 
 /// The authorities that the settings name; the system's where they name none.
 fn roots(settings: &Settings) -> Option<RootCertStore> {
-    let set = |name: &str| settings.client.get(name).map(Secret::expose);
+    let set = |name: &str| settings.kafka.librdkafka.get(name).map(Secret::expose);
     let certificates = match (set("ssl.ca.pem"), set("ssl.ca.location")) {
         (Some(text), _) => CertificateDer::pem_slice_iter(text.as_bytes()).filter_map(Result::ok).collect(),
         (None, Some(path)) if path != "probe" => of_file(path)?,

@@ -70,7 +70,7 @@ const OVERHEAD_BYTES: usize = 64 << 10;
 /// # Errors
 /// Names the first such key.
 pub fn check_pass_through(settings: &Settings) -> Result<(), Fault> {
-    for key in settings.client.keys() {
+    for key in settings.kafka.librdkafka.keys() {
         if PROTECTED.contains(&key.as_str()) {
             return Err(Fault::new(
                 Operation::Check,
@@ -100,11 +100,11 @@ pub fn refused(settings: &Settings, error: &KafkaError) -> Fault {
     let file = FILES.iter().find(|(name, _)| words.contains(&format!("{name} failed")));
     let text = match file {
         Some((name, remedy)) => {
-            let path = settings.client.get(*name).map_or("", Secret::expose);
+            let path = settings.kafka.librdkafka.get(*name).map_or("", Secret::expose);
             let why = match std::fs::File::open(path) {
                 Err(error) => format!("{path} cannot be read ({error}): {remedy}"),
                 Ok(_) if *name != "ssl.key.location" => format!("{path} cannot be used ({words}): {remedy}"),
-                Ok(_) if settings.client.contains_key("ssl.key.password") => format!(
+                Ok(_) if settings.kafka.librdkafka.contains_key("ssl.key.password") => format!(
                     "the key in {path} cannot be read with ssl.key.password: set the password right, or {remedy} ({words})"
                 ),
                 Ok(_) => format!(
@@ -122,11 +122,11 @@ pub fn refused(settings: &Settings, error: &KafkaError) -> Fault {
 /// disconnects are learnt from the log.
 pub fn base(settings: &Settings) -> ClientConfig {
     let mut config = ClientConfig::new();
-    for (key, value) in &settings.client {
+    for (key, value) in &settings.kafka.librdkafka {
         config.set(key, value.expose());
     }
     config
-        .set("bootstrap.servers", &settings.bootstrap_servers)
+        .set("bootstrap.servers", &settings.kafka.bootstrap_servers)
         .set("client.id", format!("tillgate-{}", settings.instance))
         .set("log.connection.close", "true")
         .set("retry.backoff.ms", "5")
@@ -134,7 +134,7 @@ pub fn base(settings: &Settings) -> ClientConfig {
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "1000")
         .set_log_level(RDKafkaLogLevel::Info);
-    if settings.with_tls() && !settings.client.keys().any(|name| name.starts_with("ssl.ca.")) {
+    if settings.with_tls() && !settings.kafka.librdkafka.keys().any(|name| name.starts_with("ssl.ca.")) {
         // The system's authorities. The OpenSSL that is built in looks for them in a folder that no system has.
         config.set("ssl.ca.location", "probe");
     }
@@ -143,7 +143,7 @@ pub fn base(settings: &Settings) -> ClientConfig {
 
 fn reading(settings: &Settings, queue_bytes_max: usize) -> ClientConfig {
     let mut config = base(settings);
-    let bytes_max = settings.message_bytes_max + OVERHEAD_BYTES;
+    let bytes_max = settings.kafka.message_bytes_max + OVERHEAD_BYTES;
     config
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -154,8 +154,8 @@ fn reading(settings: &Settings, queue_bytes_max: usize) -> ClientConfig {
         .set("queued.max.messages.kbytes", (queue_bytes_max / 1_000).to_string())
         .set("queued.min.messages", CONSUMER_QUEUE_RECORDS_MAX.to_string())
         .set("fetch.queue.backoff.ms", "10")
-        .set("socket.timeout.ms", millis(settings.socket_timeout));
-    if !OF_PARTITION.iter().any(|name| settings.client.contains_key(*name)) {
+        .set("socket.timeout.ms", millis(settings.kafka.socket_timeout));
+    if !OF_PARTITION.iter().any(|name| settings.kafka.librdkafka.contains_key(*name)) {
         config.set(OF_PARTITION[0], bytes_max.to_string());
     }
     config
@@ -163,15 +163,15 @@ fn reading(settings: &Settings, queue_bytes_max: usize) -> ClientConfig {
 
 /// A member of the group.
 pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
-    let mut config = reading(settings, settings.consumer_queue_bytes_max);
+    let mut config = reading(settings, settings.kafka.consumer_queue_bytes_max);
     config
-        .set("group.id", &settings.group_id)
+        .set("group.id", &settings.kafka.group_id)
         // An input that no longer holds what comes next is an error, not a reason to go on elsewhere.
         .set("auto.offset.reset", "error");
-    if !settings.client.contains_key(STATISTICS) {
+    if !settings.kafka.librdkafka.contains_key(STATISTICS) {
         config.set(STATISTICS, "5000");
     }
-    match settings.group_protocol {
+    match settings.kafka.group_protocol {
         GroupProtocol::Consumer => {
             config.set("group.protocol", "consumer").set("group.remote.assignor", "range");
         }
@@ -179,11 +179,11 @@ pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
             config
                 .set("group.protocol", "classic")
                 .set("partition.assignment.strategy", "range")
-                .set("session.timeout.ms", millis(settings.session_timeout))
-                .set("heartbeat.interval.ms", (settings.session_timeout.as_millis() / 4).to_string());
+                .set("session.timeout.ms", millis(settings.kafka.session_timeout))
+                .set("heartbeat.interval.ms", (settings.kafka.session_timeout.as_millis() / 4).to_string());
         }
     }
-    if settings.static_membership {
+    if settings.kafka.group_instance_id.is_some() {
         config.set("group.instance.id", format!("{}-{worker}", settings.instance));
     }
     config
@@ -192,7 +192,7 @@ pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
 /// Reads outside the group, and is told of ends: it has the group's name to ask for its offsets, and never subscribes.
 fn outside(settings: &Settings) -> ClientConfig {
     let mut config = reading(settings, READER_QUEUE_BYTES_MAX);
-    config.set("group.id", &settings.group_id).set("enable.partition.eof", "true");
+    config.set("group.id", &settings.kafka.group_id).set("enable.partition.eof", "true");
     config
 }
 
@@ -212,7 +212,7 @@ pub fn journal_follower(settings: &Settings) -> ClientConfig {
 /// Reads topics as any consumer of committed records would; the group's name is there because the client wants one.
 pub fn follower(settings: &Settings) -> ClientConfig {
     let mut config = reading(settings, READER_QUEUE_BYTES_MAX);
-    config.set("group.id", &settings.group_id);
+    config.set("group.id", &settings.kafka.group_id);
     config
 }
 
@@ -239,11 +239,14 @@ pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
     let mut config = base(settings);
     config
         .set("transactional.id", transactional_id)
-        .set("transaction.timeout.ms", millis(settings.transaction_timeout))
+        .set("transaction.timeout.ms", millis(settings.kafka.transaction_timeout))
         // The client refuses a request time-out above the transaction's.
-        .set("socket.timeout.ms", millis(settings.socket_timeout.min(settings.transaction_timeout)))
+        .set(
+            "socket.timeout.ms",
+            millis(settings.kafka.socket_timeout.min(settings.kafka.transaction_timeout)),
+        )
         .set("delivery.report.only.error", "true")
-        .set("message.max.bytes", (settings.message_bytes_max + OVERHEAD_BYTES).to_string())
+        .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string())
         .set("batch.size", PRODUCED_AT_ONCE_BYTES_MAX.to_string());
     bound(&mut config, settings);
     linger(&mut config, settings, "1");
@@ -254,12 +257,12 @@ pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
 fn bound(config: &mut ClientConfig, settings: &Settings) {
     config
         .set("queue.buffering.max.messages", PRODUCER_QUEUE_RECORDS_MAX.to_string())
-        .set("queue.buffering.max.kbytes", (settings.producer_queue_bytes_max / 1_024).to_string());
+        .set("queue.buffering.max.kbytes", (settings.kafka.producer_queue_bytes_max / 1_024).to_string());
 }
 
 /// How long a producer waits for more before it sends, where nothing else is set.
 fn linger(config: &mut ClientConfig, settings: &Settings, millis: &str) {
-    if !settings.client.contains_key("linger.ms") {
+    if !settings.kafka.librdkafka.contains_key("linger.ms") {
         config.set("linger.ms", millis);
     }
 }
@@ -271,7 +274,7 @@ pub fn event_producer(settings: &Settings) -> ClientConfig {
         .set("enable.idempotence", "true")
         .set("delivery.report.only.error", "true")
         .set("partitioner", settings.partitioner.librdkafka())
-        .set("message.max.bytes", (settings.message_bytes_max + OVERHEAD_BYTES).to_string());
+        .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string());
     bound(&mut config, settings);
     linger(&mut config, settings, "5");
     config
@@ -290,15 +293,19 @@ fn millis(time: std::time::Duration) -> String {
 mod tests {
     use super::*;
 
+    fn passing_through(properties: &[(&str, &str)]) -> Settings {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), Secret::new(*value));
+        Settings::default().with(|kafka| kafka.librdkafka = properties.iter().map(own).collect())
+    }
+
     #[test]
     fn everything_that_a_client_keeps_is_bounded() {
-        let settings = Settings {
-            message_bytes_max: 1_000_000,
-            consumer_queue_bytes_max: 5_000_000,
-            producer_queue_bytes_max: 3 << 20,
-            ..Settings::default()
-        };
-        let largest = (settings.message_bytes_max + OVERHEAD_BYTES).to_string();
+        let settings = Settings::default().with(|kafka| {
+            kafka.message_bytes_max = 1_000_000;
+            kafka.consumer_queue_bytes_max = 5_000_000;
+            kafka.producer_queue_bytes_max = 3 << 20;
+        });
+        let largest = (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string();
         let readers = [
             journal_reader(&settings),
             follower(&settings),
@@ -320,10 +327,8 @@ mod tests {
 
     #[test]
     fn the_systems_authorities_are_trusted_where_no_others_are_named() {
-        let ca = |client: &[(&str, &str)]| {
-            let client =
-                client.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect();
-            base(&Settings { client, ..Settings::default() }).get("ssl.ca.location").map(str::to_owned)
+        let ca = |properties: &[(&str, &str)]| {
+            base(&passing_through(properties)).get("ssl.ca.location").map(str::to_owned)
         };
         assert_eq!(ca(&[]), None);
         assert_eq!(ca(&[("security.protocol", "sasl_plaintext")]), None);
@@ -343,8 +348,7 @@ mod tests {
         for name in
             ["fetch.max.bytes", "queued.min.messages", "queue.buffering.max.kbytes", "auto.offset.reset"]
         {
-            let client = [(name.to_owned(), Secret::new("1"))].into();
-            let fault = check_pass_through(&Settings { client, ..Settings::default() }).expect_err(name);
+            let fault = check_pass_through(&passing_through(&[(name, "1")])).expect_err(name);
             assert!(fault.text.contains(name), "{fault}");
         }
     }
@@ -352,8 +356,7 @@ mod tests {
     #[test]
     fn how_much_of_a_partition_is_fetched_may_be_set_by_either_name() {
         for name in OF_PARTITION {
-            let client = [(name.to_owned(), Secret::new("65536"))].into();
-            let config = member(&Settings { client, ..Settings::default() }, 0);
+            let config = member(&passing_through(&[(name, "65536")]), 0);
             let found = OF_PARTITION.iter().filter_map(|name| config.get(name));
             assert_eq!(found.collect::<Vec<_>>(), ["65536"]);
         }

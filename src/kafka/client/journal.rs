@@ -63,7 +63,7 @@ impl Asker {
             committed: open(config::journal_reader(settings))?,
             uncommitted: open(config::uncommitted_reader(settings))?,
             topics: settings.topics.clone(),
-            group_id: settings.group_id.clone(),
+            group_id: settings.kafka.group_id.clone(),
         })
     }
 

@@ -207,10 +207,10 @@ impl Producer {
         let producer = Self {
             base: Arc::new(base),
             topics: settings.topics.clone(),
-            group_id: settings.group_id.clone(),
+            group_id: settings.kafka.group_id.clone(),
             transactional_id: transactional_id.to_owned(),
-            transaction_timeout: settings.transaction_timeout,
-            end_max: settings.socket_timeout.min(settings.transaction_timeout) / 2,
+            transaction_timeout: settings.kafka.transaction_timeout,
+            end_max: settings.kafka.socket_timeout.min(settings.kafka.transaction_timeout) / 2,
             spent: AtomicBool::new(false),
         };
         let result = producer.init_transactions();

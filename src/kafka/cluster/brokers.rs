@@ -69,10 +69,10 @@ fn faults(found: &Found, settings: &Settings) -> Vec<String> {
         }
     };
     let (at_most, at_least) = (|time, limit| time <= limit, |time, limit| time >= limit);
-    bound(1, TRANSACTION_MAX, "kafka.transaction_timeout", settings.transaction_timeout, at_most);
-    if settings.group_protocol == GroupProtocol::Classic {
-        bound(2, SESSION_MIN, "kafka.session_timeout", settings.session_timeout, at_least);
-        bound(3, SESSION_MAX, "kafka.session_timeout", settings.session_timeout, at_most);
+    bound(1, TRANSACTION_MAX, "kafka.transaction_timeout", settings.kafka.transaction_timeout, at_most);
+    if settings.kafka.group_protocol == GroupProtocol::Classic {
+        bound(2, SESSION_MIN, "kafka.session_timeout", settings.kafka.session_timeout, at_least);
+        bound(3, SESSION_MAX, "kafka.session_timeout", settings.kafka.session_timeout, at_most);
     }
     faults
 }
@@ -89,7 +89,7 @@ mod tests {
 
     fn check(values: [Option<&str>; 4], protocol: GroupProtocol, expected: &[&str]) {
         let found = [(1, values.map(|value| value.map(str::to_owned)))];
-        let settings = Settings { group_protocol: protocol, ..Settings::default() };
+        let settings = Settings::default().with(|kafka| kafka.group_protocol = protocol);
         let faults = faults(&found, &settings);
         assert_eq!(faults.len(), expected.len(), "{faults:?}");
         for (fault, part) in faults.iter().zip(expected) {

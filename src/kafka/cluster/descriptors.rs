@@ -21,8 +21,8 @@ const SPARE: usize = 24;
 /// How many descriptors a process needs, with as many partitions restored at once as there may be.
 #[must_use]
 pub fn needed(settings: &Settings, brokers: usize, partitions: usize) -> usize {
-    let workers = settings.workers.max(1);
-    let restores = partitions.min(workers * settings.restores_at_once);
+    let workers = settings.kafka.workers.max(1);
+    let restores = partitions.min(workers * settings.kafka.restores_at_once);
     OF_PROCESS
         + OF_PROCESS_FOR_EACH_BROKER * brokers
         + workers * (OF_WORKER + OF_WORKER_FOR_EACH_BROKER * brokers)
@@ -44,7 +44,7 @@ pub fn verify(settings: &Settings, brokers: usize, partitions: usize) -> Result<
                 "this process may open {allowed} files and connections, and needs {needed} for workers: {}, brokers: \
                  {brokers}, restores at once: {}: raise the limit (`ulimit -n`, LimitNOFILE= of systemd), or lower \
                  kafka.workers or kafka.restores_at_once",
-                settings.workers, settings.restores_at_once
+                settings.kafka.workers, settings.kafka.restores_at_once
             ),
         )),
         _ => Ok(()),
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn comes_to_what_was_measured_and_grows_with_workers_brokers_and_restores() {
-        let with = |workers| Settings { workers, ..Settings::default() };
+        let with = |workers| Settings::default().with(|kafka| kafka.workers = workers);
         assert_eq!(needed(&with(2), 1, 0), 69 + SPARE);
         assert_eq!(needed(&with(4), 3, 0), 159 + SPARE);
         assert!(needed(&with(2), 1, 4) < needed(&with(2), 1, 8));

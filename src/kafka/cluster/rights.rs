@@ -146,8 +146,8 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
     let written: Vec<&str> =
         outputs.iter().copied().chain(letters).chain([topics.rulesets.as_str()]).collect();
     let journal: Vec<&str> = topics.flows.iter().map(|of| of.journal.as_str()).collect();
-    let group = || Resource::Group(settings.group_id.clone());
-    let transactional_ids = Resource::TransactionalId(format!("{}-", settings.transactional_id_prefix));
+    let group = || Resource::Group(settings.kafka.group_id.clone());
+    let transactional_ids = Resource::TransactionalId(format!("{}-", settings.kafka.transactional_id_prefix));
     let mut all = Vec::new();
     let mut on = |names: &[&str], rights: &[Right]| {
         for name in names {

@@ -17,7 +17,7 @@ pub fn keep(settings: &Settings, text: &str, stop: &AtomicBool) -> Result<(), Fa
     /// The client then takes the present time.
     const NOW: i64 = 0;
     producer.send(&settings.topics.rulesets, Some(hash.as_bytes()), text.as_bytes(), NOW)?;
-    producer.flush_within(settings.transaction_timeout, stop).map_err(|fault| {
+    producer.flush_within(settings.kafka.transaction_timeout, stop).map_err(|fault| {
         let topic = &settings.topics.rulesets;
         let text = format!("the ruleset is not in topic {topic}: {}", fault.text);
         Fault { text, ..fault }

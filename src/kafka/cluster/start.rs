@@ -79,7 +79,8 @@ impl Steps<'_> {
     fn all(&self, ruleset: &str, flows: Flows) -> Result<(Vec<Arc<dyn Deciders>>, bool), Fault> {
         let Self { cluster, settings, .. } = self;
         let (admin, topics) = (cluster.admin(), &settings.topics);
-        let connecting = format!("connecting to kafka.bootstrap_servers {}", settings.bootstrap_servers);
+        let connecting =
+            format!("connecting to kafka.bootstrap_servers {}", settings.kafka.bootstrap_servers);
         let brokers = self.step(&connecting, || admin.brokers())?;
         let looking = "looking at rights, topics and brokers";
         if settings.check_topic_configs {
@@ -88,7 +89,7 @@ impl Steps<'_> {
         let partitions = self.step(looking, || topics::verify(admin, settings))?;
         descriptors::verify(settings, brokers, partitions.iter().sum::<u32>() as usize)?;
         // Nothing is known of the topics' times: those that ticks would have might be anything.
-        let mut ticks = settings.ticks && settings.check_topic_configs;
+        let mut ticks = settings.kafka.ticks && settings.check_topic_configs;
         if settings.check_topic_configs {
             self.step(looking, || brokers::verify(admin, settings))?;
             for times in self.step(looking, || input_times::look(admin, settings))? {
@@ -122,7 +123,7 @@ impl Steps<'_> {
             match call() {
                 Err(fault)
                     if answer(fault.operation, fault.class) == Answer::Again
-                        && self.cluster.now() - begun < self.settings.transaction_timeout
+                        && self.cluster.now() - begun < self.settings.kafka.transaction_timeout
                         && !self.stop.load(Ordering::Acquire) =>
                 {
                     log::warn!("{what}: {}: trying again", fault.text);

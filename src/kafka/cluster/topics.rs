@@ -190,7 +190,7 @@ fn largest_input(settings: &Settings, topics: &FlowTopics, found: &BTreeMap<Stri
         .input_names()
         .filter_map(|name| Some(found.get(name)?.message_bytes_max()? as u64))
         .max()
-        .unwrap_or(settings.message_bytes_max as u64)
+        .unwrap_or(settings.kafka.message_bytes_max as u64)
 }
 
 fn names(settings: &Settings) -> Vec<&str> {

@@ -79,7 +79,7 @@ pub fn places(
             ends.start - position,
             ends.start - 1
         );
-        match settings.on_lost_input {
+        match settings.kafka.on_lost_input {
             OnLostInput::Stop => {
                 return Err(Misplaced::Lost(format!(
                     "{text}; send again as new records what is to be found elsewhere, and accept the loss by \
@@ -114,7 +114,8 @@ mod tests {
         };
         let topics = Topics { flows: vec![topics], rulesets: String::new() };
         let unit = Unit { flow: &FLOW, partition: 3 };
-        places(unit, positions.into(), &ENDS, &Settings { on_lost_input, topics, ..Settings::default() })
+        let settings = Settings { topics, ..Settings::default() };
+        places(unit, positions.into(), &ENDS, &settings.with(|kafka| kafka.on_lost_input = on_lost_input))
     }
 
     #[test]

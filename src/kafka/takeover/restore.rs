@@ -127,7 +127,7 @@ impl<B: Broker> Restores<B> {
     }
 
     fn start_some(&mut self) {
-        while self.running < self.shared.settings.restores_at_once.max(1) && !self.waiting.is_empty() {
+        while self.running < self.shared.settings.kafka.restores_at_once.max(1) && !self.waiting.is_empty() {
             let job = self.waiting.remove(0);
             self.running += 1;
             self.start(job);
@@ -355,7 +355,7 @@ fn places_of<B: Broker>(
             Ok(places) => return Ok(places),
             Err(Misplaced::BehindTheEnd(text)) => {
                 let now = broker.now();
-                if now - *behind_since.get_or_insert(now) >= settings.socket_timeout {
+                if now - *behind_since.get_or_insert(now) >= settings.kafka.socket_timeout {
                     return Err(RestoreError::Refused(text));
                 }
                 broker.wait(ENDS_PAUSE);
@@ -377,7 +377,7 @@ pub fn compare(
         return Err(format!(
             "{unit}: group '{}' has committed offsets ({}) but topic '{}' has no journal to restore the state from: \
              bring the journal back, or delete the group's offsets to decide everything again",
-            settings.group_id,
+            settings.kafka.group_id,
             group.words(unit.flow),
             settings.topics.of(unit.flow).journal
         ));
@@ -388,14 +388,14 @@ pub fn compare(
             (Some(journal), Some(group)) if journal == group => {}
             (Some(_), None) => log::warn!(
                 "{unit}: group '{}' has no committed offset any more; going on where the journal ends",
-                settings.group_id
+                settings.kafka.group_id
             ),
             _ => {
                 return Err(format!(
                     "{unit}: torn: the journal ends at {}, group '{}' at {}: a transaction became visible in part; \
                      compare what the last transactions sent, then set the group's offsets to the journal's",
                     journal.words(unit.flow),
-                    settings.group_id,
+                    settings.kafka.group_id,
                     group.words(unit.flow)
                 ));
             }

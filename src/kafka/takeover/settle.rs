@@ -70,7 +70,7 @@ impl<'a, B: Broker> Settling<'a, B> {
                         held = Some((stable, self.broker.now() + pause));
                     }
                 }
-                _ => held = Some((ends.stable, now + self.settings.stuck_after)),
+                _ => held = Some((ends.stable, now + self.settings.kafka.stuck_after)),
             }
             self.broker.wait(LOOK_AGAIN);
         }
@@ -86,15 +86,15 @@ impl<'a, B: Broker> Settling<'a, B> {
                  though its writer was fenced: if it stays so, the brokers have lost track of it; see 'A transaction that \
                  never ends' in docs/operations.md"
             );
-            return Ok(self.settings.transaction_timeout);
+            return Ok(self.settings.kafka.transaction_timeout);
         }
         let writer = journal.open_writer(stable)?;
         if !self.fence(writer.as_deref(), "an open transaction holds its journal")? {
-            return Ok(self.settings.stuck_after);
+            return Ok(self.settings.kafka.stuck_after);
         }
         // Fenced again, whoever lives under that name would pay for a transaction that is not its own.
         self.open = Some(stable);
-        Ok(self.settings.transaction_timeout)
+        Ok(self.settings.kafka.transaction_timeout)
     }
 
     /// The group's positions, once no transaction holds any; fences the writer of the journal's last record, where it
@@ -110,8 +110,8 @@ impl<'a, B: Broker> Settling<'a, B> {
     ) -> Result<Positions, RestoreError> {
         loop {
             still(wanted)?;
-            let patience = self.settings.transaction_timeout * 2;
-            let asked = again(self.broker, patience, || journal.committed(self.settings.stuck_after))?;
+            let patience = self.settings.kafka.transaction_timeout * 2;
+            let asked = again(self.broker, patience, || journal.committed(self.settings.kafka.stuck_after))?;
             if let Some(positions) = asked {
                 return Ok(positions);
             }
@@ -126,7 +126,7 @@ impl<'a, B: Broker> Settling<'a, B> {
     /// committed records wait for it, deciding does not. `last`: the journal's last writer before us.
     pub fn output(&self, journal: &mut B::Journal, open: (usize, i64), last: &str) {
         let begun = self.broker.now();
-        while self.broker.now() - begun < self.settings.stuck_after {
+        while self.broker.now() - begun < self.settings.kafka.stuck_after {
             self.broker.wait(LOOK_AGAIN);
             if journal.open_output().is_ok_and(|now| now != Some(open)) {
                 return;
@@ -143,7 +143,7 @@ impl<'a, B: Broker> Settling<'a, B> {
         let Some(writer) = writer.filter(|writer| *writer != self.own) else {
             let whose = if writer.is_some() { "our own" } else { "its writer is not known" };
             log::warn!("{unit}: {what}: {whose}: waiting until it ends");
-            self.broker.wait(self.settings.stuck_after);
+            self.broker.wait(self.settings.kafka.stuck_after);
             return Ok(false);
         };
         log::warn!("{unit}: {what}: fencing {writer}");

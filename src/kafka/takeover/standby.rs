@@ -98,7 +98,7 @@ impl Following {
     /// Begins to follow, where the settings ask for it.
     pub fn start<B: Broker>(shared: &Shared<B>) -> Self {
         let following = Self { ending: Arc::default(), alive: Arc::default() };
-        if shared.settings.standby > 0 {
+        if shared.settings.kafka.standby > 0 {
             let (shared, ending) = (shared.clone(), Arc::clone(&following.ending));
             let alive = Arc::clone(&following.alive);
             let broker = Arc::clone(&shared.broker);

@@ -122,7 +122,7 @@ where
         }
         Room::Bytes {
             message_max: self.limits.of(Destination::DeadLetters(self.unit.flow)),
-            value_max: self.settings.message_bytes_max,
+            value_max: self.settings.kafka.message_bytes_max,
         }
     }
 }

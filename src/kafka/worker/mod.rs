@@ -156,7 +156,7 @@ impl<B: Broker> Worker<B> {
         let transactions = Transactions::start(
             Arc::clone(&shared.broker),
             shared.settings.transactional_id(number),
-            shared.settings.transaction_timeout,
+            shared.settings.kafka.transaction_timeout,
         )?;
         let consumer = shared.broker.consumer(number)?;
         let restores = Restores::new(shared.clone(), transactions.writer());
@@ -350,7 +350,7 @@ impl<B: Broker> Worker<B> {
     }
 
     fn limits(&self) -> BatchLimits {
-        let mut limits = self.shared.settings.batch;
+        let mut limits = self.shared.settings.kafka.batch;
         if self.shared.suspects.any()
             && let Some(most) = self.shared.suspects.events_max(self.slots.actives())
         {
@@ -509,7 +509,7 @@ impl<B: Broker> Worker<B> {
         for (unit, held) in self.slots.held() {
             telemetry::held(unit, held);
         }
-        if self.shared.settings.ticks {
+        if self.shared.settings.kafka.ticks {
             self.tick(&ends);
         }
         if let Some(queue) = self.consumer.queue() {

@@ -51,7 +51,7 @@ pub struct GroupOffsets {
 impl GroupOffsets {
     pub fn of(kafka: &Kafka, settings: &Settings) -> Self {
         let mut config = kafka.client();
-        config.set("group.id", &settings.group_id).set("isolation.level", "read_committed");
+        config.set("group.id", &settings.kafka.group_id).set("isolation.level", "read_committed");
         let client = config.create().expect("a client");
         GroupOffsets { client, topic: settings.topics.pos_events().to_owned() }
     }

@@ -55,10 +55,11 @@ impl<'a> Lane<'a> {
     /// Starts a worker, with the defence or without, whose clients give up a request after `socket` and a transaction
     /// after `transaction`.
     pub fn new(kafka: &'a Kafka, defended: bool, [socket, transaction]: [Duration; 2]) -> Self {
-        let direct =
-            Settings { socket_timeout: socket, transaction_timeout: transaction, ..scene(kafka, PARTITIONS) };
         let proxy = Proxy::before(kafka.bootstrap());
-        let settings = Settings { bootstrap_servers: proxy.bootstrap(), ..direct };
+        let settings = scene(kafka, PARTITIONS).with(|kafka| {
+            (kafka.socket_timeout, kafka.transaction_timeout) = (socket, transaction);
+            kafka.bootstrap_servers = proxy.bootstrap();
+        });
         let mut lane = Lane {
             kafka,
             proxy,

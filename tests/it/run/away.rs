@@ -16,7 +16,7 @@ fn longest_gap(outcomes: &[Record], partition: i32) -> i64 {
 fn goes_on_with_two_of_three_brokers_and_loses_nothing() {
     const PARTITIONS: usize = 6;
     let Some(kafka) = kafka_cluster(3) else { return };
-    let settings = Settings { workers: 2, ..scene(&kafka, PARTITIONS) };
+    let settings = scene(&kafka, PARTITIONS).with(|kafka| kafka.workers = 2);
     let running = start(&settings, &Arc::default());
     running.await_active(PARTITIONS);
     let (events_topic, stop) = (settings.topics.pos_events().to_owned(), AtomicBool::new(false));
@@ -92,7 +92,7 @@ fn cuts_no_journal_off_while_a_copy_of_it_is_away() {
 fn waits_for_room_where_the_producer_may_keep_little() {
     let Some(kafka) = kafka() else { return };
     // A batch leads to a hundred times of what fits.
-    let settings = Settings { producer_queue_bytes_max: 1_024, ..scene(kafka, 2) };
+    let settings = scene(kafka, 2).with(|kafka| kafka.producer_queue_bytes_max = 1_024);
     kafka.produce(settings.topics.pos_events(), events(2, 4_000));
     let running = start(&settings, &Arc::default());
     let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 4_000, WITHIN);

@@ -15,7 +15,7 @@ const PARTITIONS: u32 = 3;
 /// The topics of two flows, of which the second has its own number of partitions.
 fn two(kafka: &Kafka) -> Settings {
     let mut settings = scene(kafka, 2);
-    let topics = tally::topics(&format!("{}.", settings.group_id));
+    let topics = tally::topics(&format!("{}.", settings.kafka.group_id));
     for topic in &topics.inputs {
         kafka.create_topic(topic, PARTITIONS as i32, &[]);
     }
@@ -99,12 +99,13 @@ fn number(word: Option<&str>) -> i64 {
 #[test]
 fn two_flows_share_workers_and_transactions_and_each_keeps_its_own_promises() {
     let Some(kafka) = kafka() else { return };
-    let settings = Settings { workers: 2, ..two(kafka) };
+    let settings = two(kafka).with(|kafka| kafka.workers = 2);
     let outputs = settings.topics.of(&FLOW).outputs.clone();
     feed(kafka, &settings, 0, 600);
     kafka.produce(settings.topics.pos_events(), events(2, 200));
     let first = start_both(&settings);
-    let second = start_both(&Settings { instance: "2".into(), standby: 1, ..settings.clone() });
+    let second = Settings { instance: "2".into(), ..settings.clone() };
+    let second = start_both(&second.with(|kafka| kafka.standby = 1));
     let sales_of = |count: usize| (0..count).filter(|n| n % 3 == SALES && n % 50 != 0).count();
     kafka.await_committed(&outputs[TALLIES], sales_of(600), WITHIN);
     kafka.await_committed(settings.topics.pos_outcomes(), 200, WITHIN);
@@ -129,8 +130,8 @@ fn two_flows_share_workers_and_transactions_and_each_keeps_its_own_promises() {
 /// decided twice while they share the group, and once the earlier one is gone nothing is left undecided.
 fn rolls_over_from_a_release_that_knew_fewer_inputs(group_protocol: GroupProtocol) {
     let Some(kafka) = kafka() else { return };
-    let settings = Settings { group_protocol, ..two(kafka) };
-    let prefix = format!("{}.", settings.group_id);
+    let settings = two(kafka).with(|kafka| kafka.group_protocol = group_protocol);
+    let prefix = format!("{}.", settings.kafka.group_id);
     let outputs = settings.topics.of(&FLOW).outputs.clone();
     let mut earlier = settings.clone();
     earlier.topics.flows.retain(|topics| topics.flow != &FLOW);

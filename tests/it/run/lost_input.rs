@@ -36,7 +36,7 @@ fn stops_a_partition_whose_input_was_deleted_until_the_loss_is_accepted() {
     running.stop();
     assert!(counted(0));
 
-    let accepted = Settings { on_lost_input: OnLostInput::Skip, ..settings.clone() };
+    let accepted = settings.clone().with(|kafka| kafka.on_lost_input = OnLostInput::Skip);
     let running = start(&accepted, &switches);
     let outcomes = kafka.await_committed(outcomes_topic, 32, WITHIN);
     running.stop();
@@ -75,7 +75,7 @@ fn sees_that_retention_has_overtaken_a_running_partition() {
 #[test]
 fn refuses_a_topic_that_ends_before_what_the_state_has_read() {
     let Some(kafka) = kafka() else { return };
-    let settings = Settings { socket_timeout: Duration::from_secs(1), ..scene(kafka, 1) };
+    let settings = scene(kafka, 1).with(|kafka| kafka.socket_timeout = Duration::from_secs(1));
     let events_topic = settings.topics.pos_events();
     kafka.produce(events_topic, events(1, 10));
     let running = start(&settings, &Arc::default());
@@ -90,7 +90,8 @@ fn refuses_a_topic_that_ends_before_what_the_state_has_read() {
     });
     kafka.produce(events_topic, events(1, 3));
     for on_lost_input in [OnLostInput::Stop, OnLostInput::Skip] {
-        let running = start(&Settings { on_lost_input, ..settings.clone() }, &Arc::default());
+        let settings = settings.clone().with(|kafka| kafka.on_lost_input = on_lost_input);
+        let running = start(&settings, &Arc::default());
         running.await_blocked(0, "ends at offset 3, and the state has read it up to offset 10");
         running.stop();
     }

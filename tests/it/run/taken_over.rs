@@ -49,7 +49,7 @@ fn fences_a_writer_that_died_between_its_positions_and_its_journal_record() {
     let settings = decided(kafka);
     let dead = undead(kafka, &settings);
     let nobody: BaseConsumer =
-        kafka.client().set("group.id", &settings.group_id).create().expect("a consumer");
+        kafka.client().set("group.id", &settings.kafka.group_id).create().expect("a consumer");
     let membership = nobody.group_metadata().expect("the group's name");
     let mut list = TopicPartitionList::new();
     for partition in 0..2 {

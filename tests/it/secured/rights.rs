@@ -18,12 +18,11 @@ const AT_ONCE: usize = 4;
 
 /// What the binary is told of names, as the library has it.
 pub fn settings_of(scene: &Scene) -> Settings {
-    Settings {
-        group_id: scene.group().to_owned(),
-        transactional_id_prefix: scene.group().to_owned(),
-        topics: topics(scene.topics().map(str::to_owned)),
-        ..Settings::default()
-    }
+    let settings = Settings { topics: topics(scene.topics().map(str::to_owned)), ..Settings::default() };
+    settings.with(|kafka| {
+        kafka.group_id = scene.group().to_owned();
+        kafka.transactional_id_prefix = scene.group().to_owned();
+    })
 }
 
 fn topics([events, accounts, ticks, outcomes, letters, journal, rulesets]: [String; 7]) -> Topics {

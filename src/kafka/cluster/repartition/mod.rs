@@ -136,10 +136,10 @@ impl Repartition {
     /// The cluster cannot be reached, topics are missing, or it cannot be done.
     pub fn plan(settings: &Settings, request: Request) -> Result<Self, Fault> {
         let mut own = settings.clone();
-        (own.instance, own.static_membership) = (INSTANCE.to_owned(), false);
-        (own.workers, own.transaction_timeout) = (1, request.transaction_timeout);
+        (own.instance, own.kafka.group_instance_id) = (INSTANCE.to_owned(), None);
+        (own.kafka.workers, own.kafka.transaction_timeout) = (1, request.transaction_timeout);
         // The member must learn of new partitions soon.
-        let refresh = own.client.entry("topic.metadata.refresh.interval.ms".to_owned());
+        let refresh = own.kafka.librdkafka.entry("topic.metadata.refresh.interval.ms".to_owned());
         refresh.or_insert_with(|| Secret::new("1000".to_owned()));
         let settings = Arc::new(own);
         let cluster = Arc::new(Cluster::new(Arc::clone(&settings))?);
@@ -202,7 +202,7 @@ impl Repartition {
         let mut transactions = Transactions::start(
             Arc::clone(&cluster),
             self.settings.transactional_id(0),
-            self.settings.transaction_timeout,
+            self.settings.kafka.transaction_timeout,
         )
         .map_err(|fault| Fault { text: format!("{}: {SHORTER}", fault.text), ..fault })?;
         self.await_no_members(progress)?;
@@ -283,7 +283,7 @@ impl Repartition {
         let take = &mut |state: &dyn Folded, answer: &mut dyn FnMut() -> Result<(), Fault>| {
             writing.partition(state, answer)
         };
-        let (at_once, all) = (self.settings.restores_at_once, self.found.all(flow));
+        let (at_once, all) = (self.settings.kafka.restores_at_once, self.found.all(flow));
         let mut stay = || owner.stay(&all);
         let written = fold(cluster, deciders, at_once, heads, take, &mut stay, progress)
             .and_then(|()| writing.finish())
@@ -325,7 +325,7 @@ impl Repartition {
             }
             Ok(())
         };
-        let at_once = self.settings.restores_at_once;
+        let at_once = self.settings.kafka.restores_at_once;
         let progress = &mut |read| progress(Progress::Looking { read, of });
         fold(&*self.cluster, deciders, at_once, heads, &mut take, answer, progress)?;
         if strays.kept == 0 {
@@ -418,7 +418,7 @@ impl Repartition {
         refused(&format!(
             "the group '{}' has members: let tillgate decide what there is, stop every process, and run this again (one \
              that was killed, or has a name, counts until its session runs out: --wait waits for that)",
-            self.settings.group_id
+            self.settings.kafka.group_id
         ))
     }
 

@@ -153,11 +153,11 @@ pub fn settle(
                 break;
             }
             let held = cluster.now() - begun;
-            if held >= settings.transaction_timeout * 2 {
+            if held >= settings.kafka.transaction_timeout * 2 {
                 let text = format!("a transaction on journal partition {partition} does not end");
                 return Err(refused(&text));
             }
-            if held >= settings.stuck_after {
+            if held >= settings.kafka.stuck_after {
                 let mut journal = cluster.journal(Unit { flow, partition })?;
                 if let Some(writer) = again(cluster, ASK_FOR, || journal.open_writer(ends.stable))? {
                     log::warn!("partition {partition}: aborting the open transaction of {writer}");
