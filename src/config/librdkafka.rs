@@ -16,10 +16,12 @@ const PROTECTED: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "topics need equal partition counts: `tillgate topics create` makes them"),
     ("auto.commit.enable", "offsets move in the transaction of their outcomes"),
     ("auto.offset.reset", "a group must read its topics from the start or from the journal's positions"),
+    ("batch.size", "a topic refuses the whole of a batch that is larger than one message may be"),
     ("delivery.report.only.error", "every failed message must be reported, and only those"),
     ("enable.auto.commit", "offsets move in the transaction of their outcomes"),
     ("enable.auto.offset.store", "offsets move in the transaction of their outcomes"),
     ("enable.idempotence", "transactions need the idempotent producer"),
+    ("enable.partition.eof", "only what reads up to an end is told of it"),
     (
         "group.remote.assignor",
         "events and accounts of a partition must meet in one worker: only range does that",
@@ -45,6 +47,7 @@ const NAMED: &[(&str, &str)] = &[
     ("group.instance.id", "kafka.group_instance_id"),
     ("group.protocol", "kafka.group_protocol"),
     ("message.max.bytes", "kafka.message_bytes_max"),
+    ("partitioner", "topics.partitioner"),
     ("queue.buffering.max.kbytes", "kafka.producer_queue_bytes_max"),
     ("queued.max.messages.kbytes", "kafka.consumer_queue_bytes_max"),
     ("session.timeout.ms", "kafka.session_timeout"),
@@ -130,17 +133,22 @@ pub fn is_harmless(name: &str) -> bool {
     HARMLESS.contains(&name) || HARMLESS_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
 }
 
+/// What is wrong with setting a property that is not the operator's to set, and what to do instead.
+pub fn refusal(name: &str) -> Option<(String, String)> {
+    let of = |list: &'static [(&str, &'static str)]| list.iter().find(|(denied, _)| *denied == name);
+    if let Some((_, reason)) = of(PROTECTED) {
+        return Some((format!("cannot be set: {reason}"), "delete it".to_owned()));
+    }
+    of(NAMED).map(|(_, own)| ("has a setting of its own".to_owned(), format!("set {own} instead")))
+}
+
 /// The properties to hand over; all of them kept like secrets, as any of them may be one.
 pub fn read(reader: &mut Reader) -> BTreeMap<String, Secret> {
     let mut properties = BTreeMap::new();
     for (name, entry) in reader.open(PATH) {
         let key = format!("{PATH}.{name}");
-        if let Some((_, reason)) = PROTECTED.iter().find(|(denied, _)| *denied == name) {
-            reader.refuse(&key, format!("cannot be set: {reason}"), "delete it");
-            continue;
-        }
-        if let Some((_, own)) = NAMED.iter().find(|(denied, _)| *denied == name) {
-            reader.refuse(&key, "has a setting of its own", format!("set {own} instead"));
+        if let Some((problem, remedy)) = refusal(name) {
+            reader.refuse(&key, problem, remedy);
             continue;
         }
         let value = match &entry.leaf.value {

@@ -6,7 +6,7 @@ mod document;
 mod fault;
 mod later;
 mod layers;
-mod librdkafka;
+pub(crate) mod librdkafka;
 mod nearest;
 mod reader;
 mod ruleset;

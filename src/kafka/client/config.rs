@@ -1,4 +1,4 @@
-//! The settings every client is made with. A setting that the exactly-once promise rests on cannot be overridden.
+//! The settings every client is made with. What is set here is refused in `[kafka.librdkafka]`, or gives way to it.
 
 use rdkafka::{
     config::{ClientConfig, RDKafkaLogLevel},
@@ -7,7 +7,7 @@ use rdkafka::{
 
 use super::{
     super::{
-        failure::{Fault, FaultClass, Operation},
+        failure::{Fault, Operation},
         settings::{GroupProtocol, Settings},
     },
     dump::Isolation,
@@ -15,41 +15,8 @@ use super::{
 };
 use crate::config::Secret;
 
-/// Keys that pass-through settings must not touch, because the promises of the worker depend on them.
-const PROTECTED: &[&str] = &[
-    "bootstrap.servers",
-    "group.id",
-    "group.protocol",
-    "group.remote.assignor",
-    "partition.assignment.strategy",
-    "group.instance.id",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "auto.offset.reset",
-    "isolation.level",
-    "transactional.id",
-    "transaction.timeout.ms",
-    "enable.idempotence",
-    "acks",
-    "request.required.acks",
-    "delivery.report.only.error",
-    "log.connection.close",
-    "log_level",
-    "message.max.bytes",
-    "batch.size",
-    "socket.timeout.ms",
-    "fetch.max.bytes",
-    "queued.max.messages.kbytes",
-    "queued.min.messages",
-    "queue.buffering.max.kbytes",
-    "queue.buffering.max.messages",
-];
-
 /// Two names of one property: how much of one partition is fetched at once.
 const OF_PARTITION: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
-
-/// How often the client tells how far inputs reach, which metrics are made of.
-const STATISTICS: &str = "statistics.interval.ms";
 
 /// Records that a client keeps ahead, however small they are.
 const CONSUMER_QUEUE_RECORDS_MAX: usize = 100_000;
@@ -64,25 +31,6 @@ pub const PRODUCED_AT_ONCE_BYTES_MAX: usize = 512 << 10;
 
 /// Room for headers and framing above the largest value.
 const OVERHEAD_BYTES: usize = 64 << 10;
-
-/// Refuses pass-through settings that would break a promise.
-///
-/// # Errors
-/// Names the first such key.
-pub fn check_pass_through(settings: &Settings) -> Result<(), Fault> {
-    for key in settings.kafka.librdkafka.keys() {
-        if PROTECTED.contains(&key.as_str()) {
-            return Err(Fault::new(
-                Operation::Check,
-                FaultClass::Setup,
-                format!(
-                    "client setting '{key}' is fixed by tillgate: remove it, or use the setting of its own"
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
 
 /// Files of `[kafka.librdkafka]`, and the properties that have to fit them, by what the client says when one does not.
 const FILES: &[(&str, &str)] = &[
@@ -118,6 +66,13 @@ pub fn refused(settings: &Settings, error: &KafkaError) -> Fault {
     Fault { text, ..found }
 }
 
+/// Sets what the operator may set otherwise, unless that is done.
+fn unless_set(config: &mut ClientConfig, name: &str, value: &str) {
+    if config.get(name).is_none() {
+        config.set(name, value);
+    }
+}
+
 /// What all clients share: brokers, pass-through settings, level Info whatever the log facade's level is, because
 /// disconnects are learnt from the log.
 pub fn base(settings: &Settings) -> ClientConfig {
@@ -127,13 +82,13 @@ pub fn base(settings: &Settings) -> ClientConfig {
     }
     config
         .set("bootstrap.servers", &settings.kafka.bootstrap_servers)
-        .set("client.id", format!("tillgate-{}", settings.instance))
         .set("log.connection.close", "true")
-        .set("retry.backoff.ms", "5")
-        .set("retry.backoff.max.ms", "50")
-        .set("reconnect.backoff.ms", "50")
-        .set("reconnect.backoff.max.ms", "1000")
         .set_log_level(RDKafkaLogLevel::Info);
+    unless_set(&mut config, "client.id", &format!("tillgate-{}", settings.instance));
+    unless_set(&mut config, "retry.backoff.ms", "5");
+    unless_set(&mut config, "retry.backoff.max.ms", "50");
+    unless_set(&mut config, "reconnect.backoff.ms", "50");
+    unless_set(&mut config, "reconnect.backoff.max.ms", "1000");
     if settings.with_tls() && !settings.kafka.librdkafka.keys().any(|name| name.starts_with("ssl.ca.")) {
         // The system's authorities. The OpenSSL that is built in looks for them in a folder that no system has.
         config.set("ssl.ca.location", "probe");
@@ -153,11 +108,11 @@ fn reading(settings: &Settings, queue_bytes_max: usize) -> ClientConfig {
         .set("fetch.max.bytes", bytes_max.to_string())
         .set("queued.max.messages.kbytes", (queue_bytes_max / 1_000).to_string())
         .set("queued.min.messages", CONSUMER_QUEUE_RECORDS_MAX.to_string())
-        .set("fetch.queue.backoff.ms", "10")
         .set("socket.timeout.ms", millis(settings.kafka.socket_timeout));
     if !OF_PARTITION.iter().any(|name| settings.kafka.librdkafka.contains_key(*name)) {
         config.set(OF_PARTITION[0], bytes_max.to_string());
     }
+    unless_set(&mut config, "fetch.queue.backoff.ms", "10");
     config
 }
 
@@ -168,9 +123,8 @@ pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
         .set("group.id", &settings.kafka.group_id)
         // An input that no longer holds what comes next is an error, not a reason to go on elsewhere.
         .set("auto.offset.reset", "error");
-    if !settings.kafka.librdkafka.contains_key(STATISTICS) {
-        config.set(STATISTICS, "5000");
-    }
+    // How often the client tells how far inputs reach, which metrics are made of.
+    unless_set(&mut config, "statistics.interval.ms", "5000");
     match settings.kafka.group_protocol {
         GroupProtocol::Consumer => {
             config.set("group.protocol", "consumer").set("group.remote.assignor", "range");
@@ -179,8 +133,8 @@ pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
             config
                 .set("group.protocol", "classic")
                 .set("partition.assignment.strategy", "range")
-                .set("session.timeout.ms", millis(settings.kafka.session_timeout))
-                .set("heartbeat.interval.ms", (settings.kafka.session_timeout.as_millis() / 4).to_string());
+                .set("session.timeout.ms", millis(settings.kafka.session_timeout));
+            unless_set(&mut config, "heartbeat.interval.ms", &millis(settings.kafka.session_timeout / 4));
         }
     }
     if settings.kafka.group_instance_id.is_some() {
@@ -249,7 +203,7 @@ pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
         .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string())
         .set("batch.size", PRODUCED_AT_ONCE_BYTES_MAX.to_string());
     bound(&mut config, settings);
-    linger(&mut config, settings, "1");
+    unless_set(&mut config, "linger.ms", "1");
     config
 }
 
@@ -258,13 +212,6 @@ fn bound(config: &mut ClientConfig, settings: &Settings) {
     config
         .set("queue.buffering.max.messages", PRODUCER_QUEUE_RECORDS_MAX.to_string())
         .set("queue.buffering.max.kbytes", (settings.kafka.producer_queue_bytes_max / 1_024).to_string());
-}
-
-/// How long a producer waits for more before it sends, where nothing else is set.
-fn linger(config: &mut ClientConfig, settings: &Settings, millis: &str) {
-    if !settings.kafka.librdkafka.contains_key("linger.ms") {
-        config.set("linger.ms", millis);
-    }
 }
 
 /// A producer of input records: idempotent, in large batches, by key as the senders do.
@@ -276,7 +223,7 @@ pub fn event_producer(settings: &Settings) -> ClientConfig {
         .set("partitioner", settings.partitioner.librdkafka())
         .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string());
     bound(&mut config, settings);
-    linger(&mut config, settings, "5");
+    unless_set(&mut config, "linger.ms", "5");
     config
 }
 
@@ -292,6 +239,7 @@ fn millis(time: std::time::Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::librdkafka::refusal;
 
     fn passing_through(properties: &[(&str, &str)]) -> Settings {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), Secret::new(*value));
@@ -344,12 +292,33 @@ mod tests {
     }
 
     #[test]
-    fn bounds_cannot_be_lifted_behind_the_settings() {
-        for name in
-            ["fetch.max.bytes", "queued.min.messages", "queue.buffering.max.kbytes", "auto.offset.reset"]
-        {
-            let fault = check_pass_through(&passing_through(&[(name, "1")])).expect_err(name);
-            assert!(fault.text.contains(name), "{fault}");
+    fn what_a_client_sets_the_operator_may_set_or_is_refused() {
+        // These reach ends of their own, and what they need for it is nobody else's.
+        const OF_READERS: [&str; 2] = ["check.crcs", "fetch.wait.max.ms"];
+        let of_all = |settings: &Settings| {
+            let classic = settings.clone().with(|kafka| {
+                kafka.group_protocol = GroupProtocol::Classic;
+                kafka.group_instance_id = Some("1".to_owned());
+            });
+            [
+                member(settings, 0),
+                member(&classic, 0),
+                journal_reader(settings),
+                journal_follower(settings),
+                follower(settings),
+                uncommitted_reader(settings),
+                dump(settings, Isolation::Committed),
+                producer(settings, "id"),
+                event_producer(settings),
+                admin(settings),
+            ]
+        };
+        for (place, config) in of_all(&Settings::default()).iter().enumerate() {
+            for name in config.config_map().keys().filter(|name| !OF_READERS.contains(*name)) {
+                let set = &of_all(&passing_through(&[(name, "theirs")]))[place];
+                let is_theirs = set.get(name) == Some("theirs");
+                assert_ne!(is_theirs, refusal(name).is_some(), "{name}");
+            }
         }
     }
 

@@ -77,9 +77,8 @@ impl EventProducer {
     /// Prepares the client; nothing is connected yet.
     ///
     /// # Errors
-    /// A client setting that is unknown or fixed by tillgate.
+    /// A client setting that is unknown or cannot be used.
     pub fn new(settings: &Settings) -> Result<Self, Fault> {
-        config::check_pass_through(settings)?;
         let base = config::event_producer(settings)
             .create_with_context(Reports::default())
             .map_err(|error| config::refused(settings, &error))?;

@@ -74,7 +74,7 @@ impl Cluster {
     /// Prepares the clients; nothing is connected yet.
     ///
     /// # Errors
-    /// A client setting that is unknown or fixed by tillgate.
+    /// A client setting that is unknown or cannot be used.
     pub fn new(settings: Arc<Settings>) -> Result<Self, Fault> {
         Self::prepared(settings, None)
     }
@@ -88,7 +88,6 @@ impl Cluster {
     }
 
     fn prepared(settings: Arc<Settings>, stop: Option<Arc<AtomicBool>>) -> Result<Self, Fault> {
-        config::check_pass_through(&settings)?;
         let admin = Arc::new(Admin::new(&settings, stop)?);
         Ok(Self {
             settings,
