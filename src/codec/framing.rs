@@ -2,10 +2,11 @@
 
 use super::encoding::{behind_mark, refuse_foreign};
 use super::fault::{Fault, Read};
+use std::ffi::CStr;
 use std::fmt;
 
 /// Header in which Confluent serializers put the schema's GUID.
-pub const SCHEMA_ID_HEADER: &str = "__value_schema_id";
+pub const SCHEMA_ID_HEADER: &CStr = c"__value_schema_id";
 
 /// First byte of the schema header's value.
 const GUID_MAGIC: u8 = 1;
@@ -105,9 +106,10 @@ fn unknown(value: &[u8]) -> Box<Fault> {
             let seen: Vec<String> = value.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
             Fault::unreadable(format!(
                 "neither JSON nor Avro: a value of {} bytes that begins with {}; expected an object in JSON, \
-                 a schema id prefix (00), single-object encoding (c3 01) or a {SCHEMA_ID_HEADER} header",
+                 a schema id prefix (00), single-object encoding (c3 01) or a {} header",
                 value.len(),
-                seen.join(" ")
+                seen.join(" "),
+                SCHEMA_ID_HEADER.to_string_lossy()
             ))
         }
     }

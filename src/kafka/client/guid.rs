@@ -1,16 +1,14 @@
 //! Reads the schema GUID header of a record. Unsafe code is needed here: the safe header iterator of the client
 //! library panics on a header name that is not UTF-8, which anybody who may produce could send.
 
+use crate::codec::{SCHEMA_ID_HEADER, guid_of_header};
 use rdkafka::{
     bindings::{rd_kafka_header_get_last, rd_kafka_headers_t, rd_kafka_message_headers},
     message::BorrowedMessage,
     types::RDKafkaRespErr,
 };
 
-/// Magic byte before the GUID.
-const MAGIC_GUID: u8 = 1;
-
-/// The schema GUID of the header `__value_schema_id`: a magic byte and 16 bytes.
+/// The schema GUID of the header [`SCHEMA_ID_HEADER`].
 pub fn value_schema_guid(message: &BorrowedMessage<'_>) -> Option<[u8; 16]> {
     let mut headers: *mut rd_kafka_headers_t = std::ptr::null_mut();
     let mut value: *const std::ffi::c_void = std::ptr::null();
@@ -23,7 +21,7 @@ pub fn value_schema_guid(message: &BorrowedMessage<'_>) -> Option<[u8; 16]> {
         {
             return None;
         }
-        if rd_kafka_header_get_last(headers, c"__value_schema_id".as_ptr(), &raw mut value, &raw mut length)
+        if rd_kafka_header_get_last(headers, SCHEMA_ID_HEADER.as_ptr(), &raw mut value, &raw mut length)
             != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
             || value.is_null()
         {
@@ -31,8 +29,5 @@ pub fn value_schema_guid(message: &BorrowedMessage<'_>) -> Option<[u8; 16]> {
         }
         std::slice::from_raw_parts(value.cast::<u8>(), length)
     };
-    match bytes {
-        [MAGIC_GUID, guid @ ..] => guid.try_into().ok(),
-        _ => None,
-    }
+    guid_of_header(bytes)
 }
