@@ -20,7 +20,8 @@ use tillgate::kafka::units::Units;
 use tillgate::pos::{FLOW, Partition, PartitionOptions, Setup};
 use tillgate::telemetry::exporter::Exporter;
 use tillgate::telemetry::log::{Format, on_panic, subscriber};
-use tillgate::telemetry::{self, PartitionState, RebuildReason, RestoredFrom, TransactionResult};
+use tillgate::telemetry::standing::PartitionStanding;
+use tillgate::telemetry::{self, RebuildReason, RestoredFrom, TransactionResult};
 use tracing::Level;
 
 fn file(path: &str) -> String {
@@ -56,7 +57,7 @@ fn count_everything() {
     telemetry::consumer_lag(INPUT, 17);
     telemetry::open_transaction_age(INPUT, Duration::from_secs(75));
     telemetry::entries(UNIT, 1_000_000);
-    telemetry::partitions(PartitionState::Active, 4);
+    telemetry::partitions([PartitionStanding::Active, PartitionStanding::Active].iter());
     telemetry::restored(&FLOW, RestoredFrom::Standby, 1_000_000, Duration::from_millis(640));
     telemetry::restore_records(70);
     telemetry::misplaced_records("pos_events", 2);

@@ -1,7 +1,7 @@
 //! Whether the workers' loops go round, and their attempts to begin one: a call into the client that never comes back is
 //! seen by nothing else. Compares counts with those of the look before; knows no worker.
 
-use crate::kafka::health::WorkerHealth;
+use crate::telemetry::standing::WorkerStanding;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,24 +18,25 @@ impl Pulse {
         Self { silent_max, seen: Mutex::default() }
     }
 
-    /// Looks at the workers; for each how long it hangs, if it does.
+    /// Looks at the workers; those that hang are told as hanging, whatever else they say of themselves.
     pub(super) fn look(
         &self,
-        workers: &[WorkerHealth],
+        mut workers: Vec<WorkerStanding>,
         turns: &[u64],
         now: Instant,
-    ) -> Vec<Option<Duration>> {
+    ) -> Vec<WorkerStanding> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.resize(workers.len(), (0, now));
-        let mut hangs = Vec::with_capacity(workers.len());
-        for ((worker, turns), seen) in workers.iter().zip(turns).zip(seen.iter_mut()) {
-            if *worker == WorkerHealth::Stopped || *turns != seen.0 {
+        for ((worker, turns), seen) in workers.iter_mut().zip(turns).zip(seen.iter_mut()) {
+            if *worker == WorkerStanding::Stopped || *turns != seen.0 {
                 *seen = (*turns, now);
             }
             let silent = now.saturating_duration_since(seen.1);
-            hangs.push((silent > self.silent_max).then_some(silent));
+            if silent > self.silent_max {
+                *worker = WorkerStanding::Hanging(silent);
+            }
         }
-        hangs
+        workers
     }
 }
 
@@ -48,17 +49,25 @@ mod tests {
     fn a_worker_hangs_that_neither_goes_round_nor_is_rebuilt() {
         let pulse = Pulse::new(Duration::from_secs(60));
         let begun = Instant::now();
-        let at = |seconds| begun + Duration::from_secs(seconds);
-        let running = [WorkerHealth::Running, WorkerHealth::Running];
-        assert_eq!(pulse.look(&running, &[1, 1], at(0)), [None, None]);
-        assert_eq!(pulse.look(&running, &[1, 2], at(50)), [None, None]);
-        assert_eq!(pulse.look(&running, &[1, 2], at(61)), [Some(Duration::from_secs(61)), None]);
-        let others = [WorkerHealth::Rebuilding("a reason".to_owned()), WorkerHealth::Starting];
-        assert_eq!(pulse.look(&others, &[2, 3], at(70)), [None, None]);
-        assert_eq!(pulse.look(&others, &[3, 4], at(120)), [None, None]);
-        let hang = Some(Duration::from_secs(61));
-        assert_eq!(pulse.look(&others, &[3, 4], at(181)), [hang, hang], "before its loop as in it");
-        let ended = [WorkerHealth::Stopped, WorkerHealth::Running];
-        assert_eq!(pulse.look(&ended, &[3, 5], at(300)), [None, None]);
+        let hang =
+            |workers: &[WorkerStanding; 2], turns: [u64; 2], seconds: u64, expected: [Option<u64>; 2]| {
+                let found = pulse.look(workers.to_vec(), &turns, begun + Duration::from_secs(seconds));
+                let seconds_of = |worker: &WorkerStanding| match worker {
+                    WorkerStanding::Hanging(time) => Some(time.as_secs()),
+                    _ => None,
+                };
+                assert_eq!(found.iter().map(seconds_of).collect::<Vec<_>>(), expected, "after {seconds} s");
+            };
+        let running = [WorkerStanding::Running(None), WorkerStanding::Running(None)];
+        hang(&running, [1, 1], 0, [None, None]);
+        hang(&running, [1, 2], 50, [None, None]);
+        hang(&running, [1, 2], 61, [Some(61), None]);
+        // Before its loop as in it.
+        let others = [WorkerStanding::Rebuilding("a reason".to_owned()), WorkerStanding::Starting(None)];
+        hang(&others, [2, 3], 70, [None, None]);
+        hang(&others, [3, 4], 120, [None, None]);
+        hang(&others, [3, 4], 181, [Some(61), Some(61)]);
+        let ended = [WorkerStanding::Stopped, WorkerStanding::Running(None)];
+        hang(&ended, [3, 5], 300, [None, None]);
     }
 }

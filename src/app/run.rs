@@ -6,17 +6,16 @@ use crate::cli::Common;
 use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id};
 use crate::config::{AvroFraming, LogFormat, OutputFormat, RegistryAuth, Settings};
-use crate::gateway::{
-    AdminSource, Bounds, CopyStanding, Listener, PartitionStanding, Standing, WorkerStanding, admin,
-};
-use crate::kafka::health::{Health, PartitionHealth, StandbyHealth, WorkerHealth};
+use crate::gateway::{AdminSource, Bounds, Listener, Standing, admin};
+use crate::kafka::health::Health;
 use crate::kafka::held_back::HeldBack;
 use crate::kafka::units::Units;
 use crate::pipeline::Deciders;
 use crate::pos::{OutcomeEncoding, PartitionOptions, Setup};
 use crate::registry::{Auth, ClientOptions, Registry, RegistryOptions};
 use crate::telemetry::exporter::Exporter;
-use crate::telemetry::{self, PartitionState, log};
+use crate::telemetry::standing::{PartitionStanding, WorkerStanding};
+use crate::telemetry::{self, log};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
@@ -263,27 +262,10 @@ impl Source {
         Self { exporter, health, pulse, registry, stop }
     }
 
-    /// Counts the partitions by state, whatever the brokers do: what nobody counts would not be missed.
-    fn count_partitions(&self) {
-        let partitions = self.health.partitions();
-        let count = |state: fn(&PartitionHealth) -> bool| {
-            u32::try_from(partitions.values().filter(|health| state(health)).count()).unwrap_or(u32::MAX)
-        };
-        telemetry::partitions(
-            PartitionState::Restoring,
-            count(|health| matches!(health, PartitionHealth::Restoring { .. })),
-        );
-        telemetry::partitions(PartitionState::Active, count(|health| *health == PartitionHealth::Active));
-        telemetry::partitions(
-            PartitionState::Blocked,
-            count(|health| matches!(health, PartitionHealth::Blocked(_))),
-        );
-    }
-
-    /// How long each worker hangs, if it does.
+    /// The workers, with those that hang.
     #[allow(clippy::disallowed_methods, reason = "health of the process; no part of a decision")]
-    fn hangs(&self, workers: &[WorkerHealth]) -> Vec<Option<Duration>> {
-        self.pulse.look(workers, &self.health.turns(), Instant::now())
+    fn workers(&self) -> Vec<WorkerStanding> {
+        self.pulse.look(self.health.workers(), &self.health.turns(), Instant::now())
     }
 }
 
@@ -304,58 +286,33 @@ fn held_up(held: &HeldBack) -> Option<String> {
 
 impl AdminSource for Source {
     fn metrics(&self) -> String {
-        self.count_partitions();
+        // Whatever the brokers do: what nobody counts would not be missed.
+        telemetry::partitions(self.health.partitions().values());
         self.exporter.render()
     }
 
     fn standing(&self) -> Standing {
-        let workers = self.health.workers();
-        let hangs = self.hangs(&workers);
-        let mut troubles = self.health.troubles();
-        let workers = workers.into_iter().zip(hangs).enumerate().map(|(number, (worker, hangs))| {
-            let trouble = troubles.remove(&number);
-            match (worker, hangs) {
-                (_, Some(time)) => WorkerStanding::Hanging(time),
-                (WorkerHealth::Starting, _) => WorkerStanding::Starting(trouble),
-                (WorkerHealth::Running, _) => WorkerStanding::Running(trouble),
-                (WorkerHealth::Rebuilding(why), _) => WorkerStanding::Rebuilding(why),
-                (WorkerHealth::Stopped, _) => WorkerStanding::Stopped,
+        let mut partitions = self.health.partitions();
+        if let Some(trouble) = self.registry.as_ref().and_then(|registry| registry.trouble()) {
+            for partition in partitions.values_mut() {
+                if let PartitionStanding::Blocked(why) = partition {
+                    why.push_str(&format!(" ({trouble})"));
+                }
             }
-        });
-        let trouble = self.registry.as_ref().and_then(|registry| registry.trouble());
-        let partitions = self.health.partitions().into_iter().map(|(unit, partition)| {
-            let partition = match partition {
-                PartitionHealth::Restoring { done, of, entries } => PartitionStanding::Restoring {
-                    done: done.try_into().unwrap_or(0),
-                    of: of.try_into().unwrap_or(0),
-                    entries: entries as u64,
-                },
-                PartitionHealth::Active => PartitionStanding::Active,
-                PartitionHealth::Blocked(why) => PartitionStanding::Blocked(match &trouble {
-                    Some(trouble) => format!("{why} ({trouble})"),
-                    None => why,
-                }),
-            };
-            (unit, partition)
-        });
-        let standby = self.health.copies().into_iter().map(|(unit, copy)| {
-            let StandbyHealth { warm, lag, entries, refused } = copy;
-            let lag = lag.and_then(|lag| lag.try_into().ok());
-            (unit, CopyStanding { warm, lag, entries: entries as u64, refused })
-        });
+        }
         Standing {
             starting: self.health.start_step(),
             stopping: self.stop.load(Ordering::Acquire),
-            workers: workers.collect(),
-            partitions: partitions.collect(),
-            standby: standby.collect(),
+            workers: self.workers(),
+            partitions,
+            standby: self.health.copies(),
             held_up: self.health.all_held_back().iter().filter_map(held_up).collect(),
             warnings: self.health.warnings(),
         }
     }
 
     fn upkeep(&self) {
-        self.hangs(&self.health.workers());
+        self.workers();
         self.exporter.upkeep();
     }
 }

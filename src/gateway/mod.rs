@@ -8,4 +8,4 @@ mod problem;
 mod standing;
 
 pub use admin::{AdminError, AdminSource, Bounds, Listener};
-pub use standing::{CopyStanding, PartitionStanding, Standing, WorkerStanding};
+pub use standing::Standing;

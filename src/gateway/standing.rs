@@ -2,55 +2,9 @@
 //! fills it in.
 
 use crate::domain::flow::Unit;
+use crate::telemetry::standing::{CopyStanding, PartitionStanding, WorkerStanding};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// Where a worker stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WorkerStanding {
-    /// Without a place in the group yet, and what is wrong, if anything.
-    Starting(Option<String>),
-    /// In its loop, and why nothing comes of its brokers, if nothing does.
-    Running(Option<String>),
-    /// Given up for now, and why; it is rebuilt by itself.
-    Rebuilding(String),
-    /// Has not gone round its loop for so long: it hangs in a call.
-    Hanging(Duration),
-    /// Ended; nothing starts it again.
-    Stopped,
-}
-
-/// Where a partition stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PartitionStanding {
-    /// Its journal is read: so many offsets of so many.
-    Restoring {
-        /// Read so far.
-        done: u64,
-        /// There were at the start; 0: not known yet.
-        of: u64,
-        /// Entries so far.
-        entries: u64,
-    },
-    /// Deciding.
-    Active,
-    /// Not deciding, and why.
-    Blocked(String),
-}
-
-/// Where the copy of a partition stands that another process decides.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CopyStanding {
-    /// It has been at the end of its journal.
-    pub warm: bool,
-    /// Journal offsets that are not folded yet; none: not known yet.
-    pub lag: Option<u64>,
-    /// Entries so far.
-    pub entries: u64,
-    /// Why there is none at present.
-    pub refused: Option<String>,
-}
 
 /// How the process stands at this moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,17 +118,15 @@ impl Standing {
     /// The partitions, for a page.
     pub(super) fn partitions_json(&self) -> Value {
         let row = |(unit, partition): (&Unit, &PartitionStanding)| {
-            let mut row = json!({ "flow": unit.flow.name, "partition": unit.partition });
+            let mut row =
+                json!({ "flow": unit.flow.name, "partition": unit.partition, "state": partition.state() });
             match partition {
                 PartitionStanding::Restoring { done, of, entries } => {
-                    row["state"] = "restoring".into();
                     (row["done"], row["of"]) = ((*done).into(), (*of).into());
                     row[unit.flow.entries] = (*entries).into();
                 }
-                PartitionStanding::Active => row["state"] = "active".into(),
-                PartitionStanding::Blocked(why) => {
-                    (row["state"], row["reason"]) = ("blocked".into(), why.as_str().into());
-                }
+                PartitionStanding::Active => {}
+                PartitionStanding::Blocked(why) => row["reason"] = why.as_str().into(),
             }
             row
         };

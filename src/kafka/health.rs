@@ -3,6 +3,7 @@
 
 use super::held_back::HeldBack;
 use crate::domain::flow::Unit;
+use crate::telemetry::standing::{CopyStanding, PartitionStanding, WorkerStanding};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -11,61 +12,17 @@ use std::{
     },
 };
 
-/// Where a unit stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PartitionHealth {
-    /// Its journal is being read.
-    Restoring {
-        /// Journal offsets read.
-        done: i64,
-        /// Journal offsets there are, as of the start.
-        of: i64,
-        /// Entries so far.
-        entries: usize,
-    },
-    /// Deciding.
-    Active,
-    /// Not deciding, and why; goes on by itself (registry) or needs a person (torn).
-    Blocked(String),
-}
-
-/// Where the copy of a partition stands that another process decides.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StandbyHealth {
-    /// It has been at the end of its journal.
-    pub warm: bool,
-    /// Journal offsets that are not folded yet; none: not known yet.
-    pub lag: Option<i64>,
-    /// Entries so far.
-    pub entries: usize,
-    /// Why there is none at present.
-    pub refused: Option<String>,
-}
-
-/// Where a worker stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WorkerHealth {
-    /// Without a place in the group yet.
-    Starting,
-    /// In its loop.
-    Running,
-    /// Given up for now, and why; rebuilt after a pause.
-    Rebuilding(String),
-    /// Ended.
-    Stopped,
-}
-
 #[derive(Debug, Default)]
 struct Inner {
     /// What the start is at, before there are workers.
     starting: Option<String>,
-    workers: Vec<WorkerHealth>,
+    workers: Vec<WorkerStanding>,
     /// By worker.
     trouble: BTreeMap<usize, String>,
-    partitions: BTreeMap<Unit, (usize, PartitionHealth)>,
+    partitions: BTreeMap<Unit, (usize, PartitionStanding)>,
     /// Why partitions stand still whose batches fail again and again, whatever else they are doing.
     stuck: BTreeMap<Unit, String>,
-    standby: BTreeMap<Unit, StandbyHealth>,
+    standby: BTreeMap<Unit, CopyStanding>,
     /// By worker.
     held_back: BTreeMap<usize, Vec<HeldBack>>,
     /// What goes wrong on a partition though it is decided, with its worker.
@@ -84,7 +41,7 @@ impl Health {
     /// For `workers` workers.
     #[must_use]
     pub fn new(workers: usize) -> Self {
-        let inner = Inner { workers: vec![WorkerHealth::Starting; workers], ..Inner::default() };
+        let inner = Inner { workers: vec![WorkerStanding::Starting(None); workers], ..Inner::default() };
         Self { inner: Mutex::new(inner), turns: (0..workers).map(|_| AtomicU64::new(0)).collect() }
     }
 
@@ -125,21 +82,15 @@ impl Health {
         };
     }
 
-    /// Why workers get nothing of their brokers.
-    #[must_use]
-    pub fn troubles(&self) -> BTreeMap<usize, String> {
-        self.lock().trouble.clone()
-    }
-
     /// Notes where a worker stands.
-    pub fn worker(&self, worker: usize, health: WorkerHealth) {
+    pub fn worker(&self, worker: usize, health: WorkerStanding) {
         if let Some(at) = self.lock().workers.get_mut(worker) {
             *at = health;
         }
     }
 
     /// Notes where a unit of `worker` stands.
-    pub fn partition(&self, worker: usize, unit: Unit, health: PartitionHealth) {
+    pub fn partition(&self, worker: usize, unit: Unit, health: PartitionStanding) {
         self.lock().partitions.insert(unit, (worker, health));
     }
 
@@ -154,8 +105,9 @@ impl Health {
 
     /// Notes how far a restore is.
     pub fn restoring(&self, unit: Unit, done: i64, of: i64, entries: usize) {
-        if let Some((_, health @ PartitionHealth::Restoring { .. })) = self.lock().partitions.get_mut(&unit) {
-            *health = PartitionHealth::Restoring { done, of, entries };
+        if let Some((_, health @ PartitionStanding::Restoring { .. })) = self.lock().partitions.get_mut(&unit)
+        {
+            *health = PartitionStanding::Restoring { done: done.max(0), of, entries };
         }
     }
 
@@ -173,7 +125,7 @@ impl Health {
     }
 
     /// Notes where the copies of other processes' partitions stand, all of them.
-    pub fn standby(&self, copies: BTreeMap<Unit, StandbyHealth>) {
+    pub fn standby(&self, copies: BTreeMap<Unit, CopyStanding>) {
         self.lock().standby = copies;
     }
 
@@ -190,7 +142,7 @@ impl Health {
 
     /// The copies of other processes' partitions.
     #[must_use]
-    pub fn copies(&self) -> BTreeMap<Unit, StandbyHealth> {
+    pub fn copies(&self) -> BTreeMap<Unit, CopyStanding> {
         self.lock().standby.clone()
     }
 
@@ -212,27 +164,33 @@ impl Health {
         inner.warnings.retain(|_, (owner, _)| *owner != worker);
     }
 
-    /// All workers, by number.
+    /// All workers, by number, with what keeps them from their brokers.
     #[must_use]
-    pub fn workers(&self) -> Vec<WorkerHealth> {
-        self.lock().workers.clone()
+    pub fn workers(&self) -> Vec<WorkerStanding> {
+        let inner = self.lock();
+        let shown = |(number, worker): (usize, &WorkerStanding)| match worker {
+            WorkerStanding::Starting(_) => WorkerStanding::Starting(inner.trouble.get(&number).cloned()),
+            WorkerStanding::Running(_) => WorkerStanding::Running(inner.trouble.get(&number).cloned()),
+            _ => worker.clone(),
+        };
+        inner.workers.iter().enumerate().map(shown).collect()
     }
 
     /// All partitions of this process. One that is stuck is blocked, though it is tried again and again; so is one whose
     /// worker gets nothing of its brokers.
     #[must_use]
-    pub fn partitions(&self) -> BTreeMap<Unit, PartitionHealth> {
+    pub fn partitions(&self) -> BTreeMap<Unit, PartitionStanding> {
         let inner = self.lock();
-        let shown = |(at, (worker, health)): (&Unit, &(usize, PartitionHealth))| match (
+        let shown = |(at, (worker, health)): (&Unit, &(usize, PartitionStanding))| match (
             health,
             inner.stuck.get(at),
         ) {
-            (PartitionHealth::Active, None) if inner.trouble.contains_key(worker) => {
+            (PartitionStanding::Active, None) if inner.trouble.contains_key(worker) => {
                 let why = format!("worker {worker} gets nothing of its brokers");
-                (*at, PartitionHealth::Blocked(why))
+                (*at, PartitionStanding::Blocked(why))
             }
-            (PartitionHealth::Active | PartitionHealth::Restoring { .. }, Some(why)) => {
-                (*at, PartitionHealth::Blocked(why.clone()))
+            (PartitionStanding::Active | PartitionStanding::Restoring { .. }, Some(why)) => {
+                (*at, PartitionStanding::Blocked(why.clone()))
             }
             _ => (*at, health.clone()),
         };
@@ -245,7 +203,7 @@ impl Health {
         let inner = self.lock();
         let mut counts = vec![0; inner.workers.len()];
         for (worker, health) in inner.partitions.values() {
-            if let (PartitionHealth::Active, Some(count)) = (health, counts.get_mut(*worker)) {
+            if let (PartitionStanding::Active, Some(count)) = (health, counts.get_mut(*worker)) {
                 *count += 1;
             }
         }

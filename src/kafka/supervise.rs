@@ -11,11 +11,10 @@ use std::{
 
 use super::{
     failure::{Fault, FaultClass},
-    health::WorkerHealth,
     port::Broker,
     worker::{Shared, Worker},
 };
-use crate::telemetry::{self, RebuildReason};
+use crate::telemetry::{self, RebuildReason, standing::WorkerStanding};
 
 /// Wait before a worker is rebuilt; it doubles up to [`PAUSE_MAX`] and begins again after [`GOOD_LIFE`].
 const PAUSE_MIN: Duration = Duration::from_millis(200);
@@ -70,14 +69,14 @@ fn live<B: Broker>(shared: &Shared<B>, number: usize, stop: &AtomicBool) {
             if said.is_new(&text, shared.broker.now()) { log::Level::Error } else { log::Level::Debug };
         log::log!(level, "worker {number}: {text}: rebuilt in {pause:?}");
         telemetry::worker_rebuild(reason);
-        shared.health.worker(number, WorkerHealth::Rebuilding(text));
+        shared.health.worker(number, WorkerStanding::Rebuilding(text));
         let until = shared.broker.now() + pause;
         while shared.broker.now() < until && !stop.load(Ordering::Acquire) {
             shared.broker.wait(STEP.min(pause));
         }
         pause = (pause * 2).min(PAUSE_MAX);
     }
-    shared.health.worker(number, WorkerHealth::Stopped);
+    shared.health.worker(number, WorkerStanding::Stopped);
 }
 
 /// Why a worker was rebuilt the last time, as the log says it.

@@ -8,9 +8,11 @@
 pub mod exporter;
 pub mod log;
 mod log_json;
+pub mod standing;
 
 use crate::domain::enums::Verdict;
 use crate::domain::flow::{Flow, InputPartition, Unit};
+use standing::PartitionStanding;
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -42,17 +44,6 @@ pub enum RestoredFrom {
     Journal,
     /// A copy that the standby kept.
     Standby,
-}
-
-/// What a partition is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PartitionState {
-    /// Its journal is read.
-    Restoring,
-    /// Deciding.
-    Active,
-    /// Waiting for the registry or a person.
-    Blocked,
 }
 
 /// Says what each metric is, for the metrics page. Once per process, after the recorder is installed.
@@ -262,14 +253,14 @@ pub fn standby_entries(unit: Unit, count: usize) {
     gauge!(format!("tillgate_standby_{}", unit.flow.entries), &labels(unit)).set(count as f64);
 }
 
-/// Partitions of this process in a state.
-pub fn partitions(state: PartitionState, count: u32) {
-    let state = match state {
-        PartitionState::Restoring => "restoring",
-        PartitionState::Active => "active",
-        PartitionState::Blocked => "blocked",
-    };
-    gauge!("tillgate_partitions", "state" => state).set(f64::from(count));
+/// The partitions of this process.
+pub fn partitions<'a>(all: impl Iterator<Item = &'a PartitionStanding> + Clone) {
+    for state in PartitionStanding::STATES {
+        let count = all.clone().filter(|partition| partition.state() == state).count();
+        // Counts stay far below 2^53.
+        #[allow(clippy::cast_precision_loss)]
+        gauge!("tillgate_partitions", "state" => state).set(count as f64);
+    }
 }
 
 /// A worker was rebuilt.

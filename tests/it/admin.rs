@@ -8,10 +8,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tillgate::domain::flow::Unit;
-use tillgate::gateway::{
-    AdminSource, Bounds, CopyStanding, Listener, PartitionStanding, Standing, WorkerStanding, admin,
-};
+use tillgate::gateway::{AdminSource, Bounds, Listener, Standing, admin};
 use tillgate::pos::FLOW;
+use tillgate::telemetry::standing::{CopyStanding, PartitionStanding, WorkerStanding};
 
 fn unit(partition: i32) -> Unit {
     Unit { flow: &FLOW, partition }

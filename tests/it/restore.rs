@@ -9,11 +9,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use crate::run::echo::Echoes;
 use crate::support::process::{self, WITHIN, scene};
 use crate::support::{Kafka, Message, Record, eventually, kafka};
-use tillgate::kafka::health::{PartitionHealth, StandbyHealth};
 use tillgate::kafka::port::{Flow, Unit};
 use tillgate::kafka::settings::Settings;
 use tillgate::pipeline::{Decider, Deciders, Folded, Restoring};
 use tillgate::pos::FLOW;
+use tillgate::telemetry::standing::{CopyStanding, PartitionStanding};
 
 /// What a test knows of the folds of one process, and how it holds them.
 #[derive(Default)]
@@ -115,7 +115,7 @@ impl Running {
     }
 
     /// Waits until the copy of a partition is as asked for.
-    fn await_copy(&self, partition: i32, what: &str, is: impl Fn(&StandbyHealth) -> bool) {
+    fn await_copy(&self, partition: i32, what: &str, is: impl Fn(&CopyStanding) -> bool) {
         eventually(WITHIN, &format!("the copy of partition {partition} to be {what}"), || {
             self.health.copies().get(&unit(partition)).is_some_and(&is).then_some(())
         });
@@ -199,7 +199,7 @@ fn one_partition_is_decided_while_another_is_still_restored() {
     // What partition 1 has to do waits; partition 0 does not wait for it.
     kafka.await_committed(settings.topics.pos_outcomes(), 300, WITHIN);
     assert_eq!(running.active(), [0]);
-    assert!(matches!(running.health.partitions().get(&unit(1)), Some(PartitionHealth::Restoring { .. })));
+    assert!(matches!(running.health.partitions().get(&unit(1)), Some(PartitionStanding::Restoring { .. })));
     folds.let_go();
     let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 400, WITHIN);
     running.stop();

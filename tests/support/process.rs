@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use tillgate::kafka::cluster::topics;
 use tillgate::kafka::failure::Fault;
-use tillgate::kafka::health::{Health, PartitionHealth};
+use tillgate::kafka::health::Health;
 use tillgate::kafka::settings::{KafkaSettings, Settings, Topics};
 use tillgate::kafka::{client::Cluster, run};
 use tillgate::pipeline::Deciders;
+use tillgate::telemetry::standing::PartitionStanding;
 
 use super::{Kafka, eventually};
 
@@ -96,7 +97,7 @@ impl Running {
     /// The partitions that it decides.
     pub fn active(&self) -> Vec<i32> {
         let partitions = self.health.partitions().into_iter();
-        let active = partitions.filter(|(_, health)| *health == PartitionHealth::Active);
+        let active = partitions.filter(|(_, health)| *health == PartitionStanding::Active);
         active.map(|(unit, _)| unit.partition).collect()
     }
 
@@ -113,7 +114,7 @@ impl Running {
         eventually(WITHIN, &format!("partition {partition} to be blocked: {part}"), || {
             let partitions = self.health.partitions();
             match partitions.iter().find(|(unit, _)| unit.partition == partition)?.1 {
-                PartitionHealth::Blocked(text) if text.contains(part) => Some(()),
+                PartitionStanding::Blocked(text) if text.contains(part) => Some(()),
                 _ => None,
             }
         });

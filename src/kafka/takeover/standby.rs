@@ -17,11 +17,14 @@ use std::{
 
 use super::super::{
     failure::Fault,
-    health::StandbyHealth,
     port::{Broker, Followed, JournalFollower},
     worker::Shared,
 };
-use crate::{domain::flow::Unit, pipeline::Restoring, telemetry};
+use crate::{
+    domain::flow::Unit,
+    pipeline::Restoring,
+    telemetry::{self, standing::CopyStanding},
+};
 
 /// How often it is looked which units are ours, and how far the others are.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -259,11 +262,11 @@ impl<'a, B: Broker> Follow<'a, B> {
                 (_, end) => end.map(|end| (end - copy.warm.next.unwrap_or(0)).max(0)),
             };
             let (warm, entries) = (copy.caught_up, copy.warm.state.entries());
-            told.insert(*unit, StandbyHealth { warm, lag, entries, refused: None });
+            told.insert(*unit, CopyStanding { warm, lag, entries, refused: None });
         }
         for (unit, (why, _)) in &self.refused {
             let refused = Some(why.clone());
-            told.insert(*unit, StandbyHealth { refused, ..StandbyHealth::default() });
+            told.insert(*unit, CopyStanding { refused, ..CopyStanding::default() });
         }
         if now >= self.gauges_at {
             self.gauges_at = now + GAUGES_EVERY;

@@ -31,7 +31,7 @@ use self::{
 use super::{
     cluster::layout::Layout,
     failure::{Destination, Fault, FaultClass},
-    health::{Health, WorkerHealth},
+    health::Health,
     held_back,
     misplaced::Warnings,
     port::{Broker, GroupConsumer, InboundRecord, InputPartition, InputReach, MessageLimits},
@@ -44,7 +44,7 @@ use super::{
 use crate::{
     domain::flow::Flow,
     pipeline::Deciders,
-    telemetry::{self, TransactionResult},
+    telemetry::{self, TransactionResult, standing::WorkerStanding},
 };
 
 /// How long a turn waits for a first record.
@@ -275,7 +275,7 @@ impl<B: Broker> Worker<B> {
     fn between(&mut self) -> Result<(), Fault> {
         if !self.joined && self.consumer.membership().is_ok() {
             self.joined = true;
-            self.shared.health.worker(self.number, WorkerHealth::Running);
+            self.shared.health.worker(self.number, WorkerStanding::Running(None));
         }
         if self.consumer.changes_waiting() {
             self.slots.answer(&self.consumer, &mut self.restores)?;

@@ -11,7 +11,7 @@ use smallvec::smallvec;
 use super::{
     super::{
         failure::Fault,
-        health::{Health, PartitionHealth},
+        health::Health,
         port::{Broker, Change, GroupConsumer, InboundRecord, InputReach},
         takeover::{
             lost_input::Places,
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     domain::flow::{Flow, InputPartition, Positions, Unit},
     pipeline::Decider,
-    telemetry,
+    telemetry::{self, standing::PartitionStanding},
 };
 
 /// Records held of a unit, at most, while an input is fetched; from here on the delivery of the others is paused.
@@ -192,7 +192,7 @@ impl<R: InboundRecord> Slots<R> {
         self.slots.iter().map(|(unit, slot)| (*unit, slot.held.len()))
     }
 
-    fn note(&self, unit: Unit, health: PartitionHealth) {
+    fn note(&self, unit: Unit, health: PartitionStanding) {
         self.health.partition(self.worker, unit, health);
     }
 
@@ -248,7 +248,7 @@ impl<R: InboundRecord> Slots<R> {
 
     /// Drops the state of a unit and asks for it from the journal.
     pub fn restore<B: Broker>(&mut self, unit: Unit, restores: &mut Restores<B>) {
-        self.note(unit, PartitionHealth::Restoring { done: 0, of: 0, entries: 0 });
+        self.note(unit, PartitionStanding::Restoring { done: 0, of: 0, entries: 0 });
         if let Some(slot) = self.slots.get_mut(&unit) {
             let ticket = restores.ask(unit);
             let inputs = std::mem::take(&mut slot.inputs);
@@ -278,14 +278,14 @@ impl<R: InboundRecord> Slots<R> {
                     telemetry::lost_input(at.name(), lost);
                 }
                 log::info!("{unit}: active at {}", positions.words(unit.flow));
-                self.note(unit, PartitionHealth::Active);
+                self.note(unit, PartitionStanding::Active);
             }
             Err(RestoreError::NotWanted) => {}
             Err(RestoreError::Fault(fault)) => return Err(fault),
             Err(error) => {
                 log::error!("{error}");
                 slot.state = State::Refused;
-                self.note(unit, PartitionHealth::Blocked(error.to_string()));
+                self.note(unit, PartitionStanding::Blocked(error.to_string()));
             }
         }
         Ok(())
@@ -303,7 +303,7 @@ impl<R: InboundRecord> Slots<R> {
                 consumer.pause(unit)?;
                 slot.state = State::Waiting(decider);
                 let text = "waiting for a schema: the schema registry has not answered";
-                self.note(unit, PartitionHealth::Blocked(text.to_owned()));
+                self.note(unit, PartitionStanding::Blocked(text.to_owned()));
             }
             other => slot.state = other,
         }
@@ -358,7 +358,7 @@ impl<R: InboundRecord> Slots<R> {
             consumer.pause(*unit)?;
             slot.moved();
             slot.state = State::Refused;
-            self.health.partition(self.worker, *unit, PartitionHealth::Blocked(why.to_owned()));
+            self.health.partition(self.worker, *unit, PartitionStanding::Blocked(why.to_owned()));
         }
         Ok(())
     }
@@ -442,7 +442,7 @@ impl<R: InboundRecord> Slots<R> {
                 consumer.resume(*unit, &decider.positions().later(&slot.starts))?;
                 slot.moved();
                 slot.state = State::Active(decider);
-                self.health.partition(self.worker, *unit, PartitionHealth::Active);
+                self.health.partition(self.worker, *unit, PartitionStanding::Active);
             }
         }
         Ok(())

@@ -7,10 +7,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tillgate::kafka::client::Cluster;
-use tillgate::kafka::health::{Health, PartitionHealth};
+use tillgate::kafka::health::Health;
 use tillgate::kafka::run_on;
 use tillgate::kafka::settings::Settings;
 use tillgate::pipeline::Deciders;
+use tillgate::telemetry::standing::PartitionStanding;
 
 use super::bent::{Bent, Conduct};
 use super::checker::{Finding, GroupOffsets, findings};
@@ -86,7 +87,8 @@ impl<'a> Lane<'a> {
         self.running = Some(Running { health, stop, thread: std::thread::spawn(work) });
         eventually(WITHIN, "every partition to be restored or refused", || {
             let found = self.partitions();
-            let restoring = |health: &PartitionHealth| matches!(health, PartitionHealth::Restoring { .. });
+            let restoring =
+                |health: &PartitionStanding| matches!(health, PartitionStanding::Restoring { .. });
             (found.len() == PARTITIONS && !found.values().any(restoring)).then_some(())
         });
         self.blocked()
@@ -100,14 +102,14 @@ impl<'a> Lane<'a> {
         }
     }
 
-    fn partitions(&self) -> BTreeMap<i32, PartitionHealth> {
+    fn partitions(&self) -> BTreeMap<i32, PartitionStanding> {
         let of_process = self.running.as_ref().map(|running| running.health.partitions()).unwrap_or_default();
         of_process.into_iter().map(|(unit, health)| (unit.partition, health)).collect()
     }
 
     fn blocked(&self) -> BTreeMap<i32, String> {
         let blocked = |(partition, health)| match health {
-            PartitionHealth::Blocked(text) => Some((partition, text)),
+            PartitionStanding::Blocked(text) => Some((partition, text)),
             _ => None,
         };
         self.partitions().into_iter().filter_map(blocked).collect()

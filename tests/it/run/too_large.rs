@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tillgate::kafka::client::Cluster;
-use tillgate::kafka::health::WorkerHealth;
 use tillgate::kafka::settings::Settings;
+use tillgate::telemetry::standing::WorkerStanding;
 
 use super::{assert_each_once, start};
 use crate::support::process::{Running, WITHIN, scene};
@@ -46,7 +46,7 @@ fn large(bytes: usize) -> Message {
 
 /// No worker gave up, and every event but those of `given_up` has its outcome.
 fn assert_passed(running: &Running, outcomes: &[Record], letters: &[Record], given_up: &[&str]) {
-    assert_eq!(running.health.workers(), [WorkerHealth::Running]);
+    assert_eq!(running.health.workers(), [WorkerStanding::Running(None)]);
     let found: Vec<_> = letters.iter().filter_map(|letter| letter.header("source.offset")).collect();
     assert_eq!(found, given_up);
     assert!(letters.iter().all(|letter| letter.header("error.code") == Some("500")));
@@ -99,7 +99,7 @@ fn a_dead_letter_leaves_out_what_its_topic_does_not_take() {
     let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 2, WITHIN);
     let letters = kafka.await_committed(settings.topics.dead_letters(), 2, WITHIN);
     assert_each_once(&outcomes, &BTreeMap::from([(0, 2)]));
-    assert_eq!(running.health.workers(), [WorkerHealth::Running]);
+    assert_eq!(running.health.workers(), [WorkerStanding::Running(None)]);
     running.stop();
     let find =
         |key: &[u8]| letters.iter().find(|letter| letter.key.as_deref() == Some(key)).expect("a letter");
