@@ -35,3 +35,16 @@ fn host_and_process() -> String {
     };
     format!("{host}-{}", std::process::id())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_kafka_part_are_those_of_the_configuration() {
+        let read = Settings::from(&config::load(&config::Sources::default()).expect("the embedded files"));
+        let default = Settings { instance: read.instance.clone(), ..Settings::default() };
+        assert_eq!(format!("{default:?}"), format!("{read:?}"));
+        assert_eq!(default.kafka.workers, 2, "not what stands in for a fault");
+    }
+}

@@ -184,12 +184,4 @@ mod tests {
             tree.keys().filter(|key| !reader.canonical.contains_key(key.as_str())).collect();
         assert!(unread.is_empty(), "settings without effect: {unread:?}");
     }
-
-    #[test]
-    fn the_defaults_of_a_type_are_those_of_the_embedded_files() {
-        let settings = load(&Sources::default()).expect("the embedded files");
-        assert_eq!(format!("{:?}", KafkaSettings::default()), format!("{:?}", settings.kafka));
-        assert_eq!(JournalSettings::default(), settings.journal);
-        assert_eq!(settings.kafka.workers, 2, "not what stands for a fault");
-    }
 }
