@@ -10,8 +10,8 @@ use super::{
         failure::{Fault, Operation},
         settings::{GroupProtocol, Settings},
     },
-    dump::Isolation,
     error::fault,
+    reader::{AtEnd, Isolation},
 };
 use crate::config::Secret;
 
@@ -143,48 +143,24 @@ pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
     config
 }
 
-/// Reads outside the group, and is told of ends: it has the group's name to ask for its offsets, and never subscribes.
-fn outside(settings: &Settings) -> ClientConfig {
+/// Reads outside the group: it has the group's name to ask for its offsets, and never subscribes.
+pub fn reader(settings: &Settings, isolation: Isolation, at_end: AtEnd) -> ClientConfig {
     let mut config = reading(settings, READER_QUEUE_BYTES_MAX);
-    config.set("group.id", &settings.kafka.group_id).set("enable.partition.eof", "true");
     config
-}
-
-/// Reads journals and committed offsets.
-pub fn journal_reader(settings: &Settings) -> ClientConfig {
-    let mut config = outside(settings);
-    // The end is told only by an answer without records, which the broker gives after this time.
-    config.set("fetch.wait.max.ms", "10");
-    config
-}
-
-/// Follows journals as they grow.
-pub fn journal_follower(settings: &Settings) -> ClientConfig {
-    outside(settings)
-}
-
-/// Reads topics as any consumer of committed records would; the group's name is there because the client wants one.
-pub fn follower(settings: &Settings) -> ClientConfig {
-    let mut config = reading(settings, READER_QUEUE_BYTES_MAX);
-    config.set("group.id", &settings.kafka.group_id);
-    config
-}
-
-/// Asks how far partitions reach with open transactions included, and reads those.
-pub fn uncommitted_reader(settings: &Settings) -> ClientConfig {
-    let mut config = journal_reader(settings);
-    config.set("isolation.level", "read_uncommitted");
+        .set("group.id", &settings.kafka.group_id)
+        .set("isolation.level", isolation.name())
+        .set("enable.partition.eof", (at_end != AtEnd::Wait).to_string());
+    if at_end == AtEnd::Stop {
+        // The end is told only by an answer without records, which the broker gives after this time.
+        config.set("fetch.wait.max.ms", "10");
+    }
     config
 }
 
 /// Reads whole partitions. Records that are gone are a fault there, and what is damaged is refused.
 pub fn dump(settings: &Settings, isolation: Isolation) -> ClientConfig {
-    let mut config = outside(settings);
-    config
-        .set("isolation.level", isolation.name())
-        .set("auto.offset.reset", "error")
-        .set("check.crcs", "true")
-        .set("fetch.wait.max.ms", "50");
+    let mut config = reader(settings, isolation, AtEnd::Stop);
+    config.set("auto.offset.reset", "error").set("check.crcs", "true").set("fetch.wait.max.ms", "50");
     config
 }
 
@@ -254,13 +230,8 @@ mod tests {
             kafka.producer_queue_bytes_max = 3 << 20;
         });
         let largest = (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string();
-        let readers = [
-            journal_reader(&settings),
-            follower(&settings),
-            uncommitted_reader(&settings),
-            journal_follower(&settings),
-            dump(&settings, Isolation::Uncommitted),
-        ];
+        let readers =
+            [reader(&settings, Isolation::Committed, AtEnd::Wait), dump(&settings, Isolation::Uncommitted)];
         let readers = readers.iter().map(|reader| (reader, "16777"));
         for (config, kilobytes) in readers.chain([(&member(&settings, 0), "5000")]) {
             assert_eq!(config.get("queued.max.messages.kbytes"), Some(kilobytes));
@@ -303,10 +274,8 @@ mod tests {
             [
                 member(settings, 0),
                 member(&classic, 0),
-                journal_reader(settings),
-                journal_follower(settings),
-                follower(settings),
-                uncommitted_reader(settings),
+                reader(settings, Isolation::Uncommitted, AtEnd::Stop),
+                reader(settings, Isolation::Committed, AtEnd::Wait),
                 dump(settings, Isolation::Committed),
                 producer(settings, "id"),
                 event_producer(settings),

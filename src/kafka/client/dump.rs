@@ -4,53 +4,18 @@
 
 use std::sync::Arc;
 
-use rdkafka::{
-    Message, Offset, Timestamp, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-};
+use rdkafka::{Message, Offset, Timestamp};
 
 use super::{
     super::{
         failure::{Fault, FaultClass, Operation},
-        port::JournalEnds,
         settings::Settings,
     },
-    config,
-    error::fault,
-    headers,
-    journal::{Asker, Quiet},
-    poll,
+    config, headers,
+    journal::Asker,
+    reader::{Isolation, Reader},
 };
 use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
-
-/// Which records are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isolation {
-    /// Those of committed transactions and of none: what every reader of outcomes must see.
-    Committed,
-    /// Those of open and aborted transactions too.
-    Uncommitted,
-}
-
-impl Isolation {
-    /// Kafka's name for it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Committed => "read_committed",
-            Self::Uncommitted => "read_uncommitted",
-        }
-    }
-
-    /// Where a reader of this kind stops.
-    #[must_use]
-    pub const fn end(self, ends: JournalEnds) -> i64 {
-        match self {
-            Self::Committed => ends.stable,
-            Self::Uncommitted => ends.high,
-        }
-    }
-}
 
 /// Offsets of a partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,7 +46,7 @@ pub struct Span {
 /// # }
 /// ```
 pub struct Dump {
-    consumer: BaseConsumer<Quiet>,
+    reader: Reader,
     asker: Arc<Asker>,
     isolation: Isolation,
     span: Span,
@@ -95,11 +60,9 @@ pub struct Dump {
 
 impl Dump {
     pub(super) fn open(settings: &Settings, asker: Arc<Asker>, isolation: Isolation) -> Result<Self, Fault> {
-        let consumer = config::dump(settings, isolation)
-            .create_with_context(Quiet)
-            .map_err(|error| fault(Operation::Consume, &error))?;
+        let reader = Reader::with(&config::dump(settings, isolation), Operation::Consume)?;
         let (span, lost_headers) = (Span::default(), None);
-        Ok(Self { consumer, asker, isolation, span, next: 0, confirmed: false, lost_headers })
+        Ok(Self { reader, asker, isolation, span, next: 0, confirmed: false, lost_headers })
     }
 
     /// Goes to the beginning of a span; the next records are its.
@@ -112,10 +75,7 @@ impl Dump {
     }
 
     fn go_to_next(&self) -> Result<(), Fault> {
-        let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&self.span.topic, self.span.partition, Offset::Offset(self.next))
-            .and_then(|()| self.consumer.assign(&list))
-            .map_err(|error| fault(Operation::Consume, &error))
+        self.reader.read([(self.span.topic.as_str(), self.span.partition, Offset::Offset(self.next))])
     }
 
     /// Hands the next record to `each`; nothing at the end of the span. A record whose headers cannot be read comes without
@@ -127,7 +87,7 @@ impl Dump {
         let Span { topic, partition, end, .. } = &self.span;
         while self.next < *end {
             let what = || format!("topic {topic} partition {partition} from offset {}", self.next);
-            let Some(message) = poll::next(&self.consumer, Operation::Consume, what)? else {
+            let Some(message) = self.reader.next(what)? else {
                 // Offsets up to the end that hold no record: a marker, aborted or compacted records. Unless a leader
                 // that is new did not know yet how far it reaches; one that answers the question does.
                 if self.confirmed {

@@ -3,21 +3,15 @@
 
 use std::time::Duration;
 
-use rdkafka::{
-    Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-    message::BorrowedMessage,
-};
+use rdkafka::{Message, Offset, message::BorrowedMessage};
 
 use super::{
     super::{
-        failure::{Fault, FaultClass, Operation},
+        failure::{Fault, Operation},
         settings::Settings,
     },
-    clock, config,
-    error::fault,
-    headers,
-    journal::Quiet,
+    clock, headers,
+    reader::{AtEnd, Came, Isolation, Reader},
 };
 
 /// How long to wait for one record that must be there.
@@ -47,7 +41,7 @@ impl<'a> Followed<'a> {
 
 /// A reader of topics.
 pub struct Follower {
-    consumer: BaseConsumer<Quiet>,
+    reader: Reader,
 }
 
 impl Follower {
@@ -56,17 +50,9 @@ impl Follower {
     /// # Errors
     /// A client setting that is unknown, or the client cannot be made.
     pub fn open(settings: &Settings, topics: &[(&str, usize)]) -> Result<Self, Fault> {
-        let consumer: BaseConsumer<Quiet> = config::follower(settings)
-            .create_with_context(Quiet)
-            .map_err(|error| fault(Operation::Consume, &error))?;
-        let follower = Self { consumer };
-        let mut list = TopicPartitionList::new();
-        for (topic, partitions) in topics {
-            list.add_partition_range(topic, 0, i32::try_from(*partitions).unwrap_or(i32::MAX) - 1);
-        }
-        list.set_all_offsets(Offset::Beginning).map_err(|error| fault(Operation::Consume, &error))?;
-        follower.assign(&list)?;
-        Ok(follower)
+        let reader = Reader::open(settings, Isolation::Committed, AtEnd::Wait, Operation::Consume)?;
+        reader.read(all(topics).map(|(topic, partition)| (topic, partition, Offset::Beginning)))?;
+        Ok(Self { reader })
     }
 
     /// Follows every partition of `topics` from its end as of now on.
@@ -75,22 +61,13 @@ impl Follower {
     /// As [`Self::open`], or the brokers do not answer.
     pub fn open_at_end(settings: &Settings, topics: &[(&str, usize)]) -> Result<Self, Fault> {
         let follower = Self::open(settings, &[])?;
-        let mut list = TopicPartitionList::new();
-        for (topic, partitions) in topics {
-            for partition in 0..i32::try_from(*partitions).unwrap_or(i32::MAX) {
-                follower
-                    .consumer
-                    .fetch_watermarks(topic, partition, READ_TIMEOUT)
-                    .and_then(|(_, end)| list.add_partition_offset(topic, partition, Offset::Offset(end)))
-                    .map_err(|error| fault(Operation::Consume, &error))?;
-            }
+        let mut places = Vec::new();
+        for (topic, partition) in all(topics) {
+            let (_, end) = follower.reader.ends(topic, partition)?;
+            places.push((topic, partition, Offset::Offset(end)));
         }
-        follower.assign(&list)?;
+        follower.reader.read(places)?;
         Ok(follower)
-    }
-
-    fn assign(&self, list: &TopicPartitionList) -> Result<(), Fault> {
-        self.consumer.assign(list).map_err(|error| fault(Operation::Consume, &error))
     }
 
     /// Hands the next record to `each`; false where none came within `timeout`.
@@ -98,23 +75,15 @@ impl Follower {
     /// # Errors
     /// What the client does not try again by itself.
     pub fn next(&self, timeout: Duration, each: impl FnOnce(Followed<'_>)) -> Result<bool, Fault> {
-        match self.consumer.poll(timeout) {
-            None => Ok(false),
-            Some(Ok(message)) => {
-                each(Followed {
-                    topic: message.topic(),
-                    partition: message.partition(),
-                    offset: message.offset(),
-                    value: message.payload().unwrap_or_default(),
-                    message: &message,
-                });
-                Ok(true)
-            }
-            Some(Err(error)) => {
-                let fault = fault(Operation::Consume, &error);
-                if fault.class == FaultClass::Retriable { Ok(false) } else { Err(fault) }
-            }
-        }
+        let Came::Record(message) = self.reader.poll(timeout)? else { return Ok(false) };
+        each(Followed {
+            topic: message.topic(),
+            partition: message.partition(),
+            offset: message.offset(),
+            value: message.payload().unwrap_or_default(),
+            message: &message,
+        });
+        Ok(true)
     }
 
     /// The value of one record; nothing where it is gone. From then on only this partition is followed.
@@ -122,26 +91,23 @@ impl Follower {
     /// # Errors
     /// What the client does not try again by itself.
     pub fn record_at(&self, topic: &str, partition: i32, offset: i64) -> Result<Option<Vec<u8>>, Fault> {
-        let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(topic, partition, Offset::Offset(offset))
-            .map_err(|error| fault(Operation::Consume, &error))?;
-        self.assign(&list)?;
+        self.reader.read([(topic, partition, Offset::Offset(offset))])?;
         let begun = clock::now();
         while begun.elapsed() < READ_TIMEOUT {
-            match self.consumer.poll(Duration::from_millis(50)) {
-                Some(Ok(message)) if message.topic() == topic && message.partition() == partition => {
-                    let found = (message.offset() == offset).then(|| message.payload().map(<[u8]>::to_vec));
-                    return Ok(found.flatten());
-                }
-                Some(Err(error)) => {
-                    let fault = fault(Operation::Consume, &error);
-                    if fault.class != FaultClass::Retriable {
-                        return Err(fault);
-                    }
-                }
-                _ => {}
+            if let Came::Record(message) = self.reader.poll(Duration::from_millis(50))?
+                && (message.topic(), message.partition()) == (topic, partition)
+            {
+                let found = (message.offset() == offset).then(|| message.payload().map(<[u8]>::to_vec));
+                return Ok(found.flatten());
             }
         }
         Ok(None)
     }
+}
+
+/// Every partition of `topics`.
+fn all<'t>(topics: &[(&'t str, usize)]) -> impl Iterator<Item = (&'t str, i32)> {
+    topics
+        .iter()
+        .flat_map(|(topic, partitions)| (0..).take(*partitions).map(move |partition| (*topic, partition)))
 }

@@ -4,9 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use rdkafka::{
-    ClientContext, Message, Offset, TopicPartitionList,
-    config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    Message, Offset, TopicPartitionList,
+    consumer::Consumer,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
 };
 
@@ -17,11 +16,12 @@ use super::{
         port::{InputEnds, JournalEnds, JournalReader, Positions, Unit},
         settings::{FlowTopics, Settings, Topics},
     },
-    clock, config,
+    clock,
     error::{fault, naming},
-    headers, log as client_log, poll,
+    headers,
     producer::WRITER_HEADER,
-    unstable, watermarks,
+    reader::{AtEnd, Came, Isolation, Reader},
+    unstable,
 };
 
 /// How long a group's coordinator may take to be found and to answer.
@@ -29,29 +29,13 @@ const COORDINATOR_WITHIN: Duration = Duration::from_secs(3);
 /// How long one question to the cluster may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Passes log lines on.
-pub struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        client_log::pass_on(level, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // Its log lines say the same.
-        log::debug!(target: "librdkafka", "{error}: {reason}");
-    }
-}
-
-impl ConsumerContext for Quiet {}
-
 /// Answers questions about offsets, for all readers of the process: a client of its own for each would spend most of
 /// a short restore on finding the group's coordinator.
 pub struct Asker {
     /// Sees what is committed.
-    committed: BaseConsumer<Quiet>,
+    committed: Reader,
     /// Sees open transactions too.
-    uncommitted: BaseConsumer<Quiet>,
+    uncommitted: Reader,
     topics: Topics,
     group_id: String,
 }
@@ -60,36 +44,31 @@ impl Asker {
     /// Prepares the clients; nothing is asked yet.
     pub fn new(settings: &Settings) -> Result<Self, Fault> {
         Ok(Self {
-            committed: open(config::journal_reader(settings))?,
-            uncommitted: open(config::uncommitted_reader(settings))?,
+            committed: open(settings, Isolation::Committed)?,
+            uncommitted: open(settings, Isolation::Uncommitted)?,
             topics: settings.topics.clone(),
             group_id: settings.kafka.group_id.clone(),
         })
     }
 
-    fn high(&self, consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
+    fn high(reader: &Reader, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
         // Handles log lines that wait; these clients are assigned nothing, so no record comes.
-        drop(consumer.poll(Duration::ZERO));
-        watermarks::ask(consumer.client(), topic, partition, ASK_TIMEOUT).map_err(|error| {
-            let fault = fault(Operation::Restore, &error);
-            let text = format!("the ends of topic {topic} partition {partition}: {}", fault.text);
-            let fault = Fault { text, ..fault };
-            naming(fault, &error, Right::Describe, || Resource::Topic(topic.to_owned()))
-        })
+        drop(reader.consumer.poll(Duration::ZERO));
+        reader.ends(topic, partition)
     }
 
     /// How far a partition reaches.
     pub fn ends(&self, topic: &str, partition: i32) -> Result<JournalEnds, Fault> {
         // Asked in this order, an end that moves in between makes `high` the older one: never a false "all stable".
-        let (start, high) = self.high(&self.uncommitted, topic, partition)?;
+        let (start, high) = Self::high(&self.uncommitted, topic, partition)?;
         // Under read_committed the broker answers with the last stable offset.
-        let (_, stable) = self.high(&self.committed, topic, partition)?;
+        let (_, stable) = Self::high(&self.committed, topic, partition)?;
         Ok(JournalEnds { start, stable, high })
     }
 
     /// How far an input partition reaches.
     fn input_ends(&self, topic: &str, partition: i32) -> Result<InputEnds, Fault> {
-        let (start, end) = self.high(&self.uncommitted, topic, partition)?;
+        let (start, end) = Self::high(&self.uncommitted, topic, partition)?;
         Ok(InputEnds { start, end })
     }
 
@@ -120,8 +99,9 @@ impl Asker {
             Ok(positions) => Ok(Some(positions)),
             Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) => {
                 let list = self.inputs(unit);
-                let held = unstable::is_held(self.committed.client(), &self.group_id, &list, ASK_TIMEOUT)
-                    .map_err(|error| fault(Operation::Restore, &error))?;
+                let held =
+                    unstable::is_held(self.committed.consumer.client(), &self.group_id, &list, ASK_TIMEOUT)
+                        .map_err(|error| fault(Operation::Restore, &error))?;
                 if held { Ok(None) } else { self.positions(unit).map(Some) }
             }
             Err(error) => Err(self.of_group(&error)),
@@ -145,12 +125,12 @@ impl Asker {
         };
         while begun.elapsed() < COORDINATOR_WITHIN {
             // The client tells of a coordinator that does not let it look as of an error of its own.
-            if let Some(Err(error)) = self.uncommitted.poll(Duration::from_millis(20))
+            if let Some(Err(error)) = self.uncommitted.consumer.poll(Duration::from_millis(20))
                 && denied(&error)
             {
                 return false;
             }
-            match self.uncommitted.committed_offsets(self.inputs(any), Duration::from_millis(200)) {
+            match self.uncommitted.consumer.committed_offsets(self.inputs(any), Duration::from_millis(200)) {
                 Ok(_) => return true,
                 Err(error) if denied(&error) => return false,
                 Err(_) => {}
@@ -160,7 +140,7 @@ impl Asker {
     }
 
     fn try_positions(&self, unit: Unit, within: Duration) -> KafkaResult<Positions> {
-        let list = self.committed.committed_offsets(self.inputs(unit), within)?;
+        let list = self.committed.consumer.committed_offsets(self.inputs(unit), within)?;
         let mut positions = Positions::none(unit.flow);
         for element in list.elements() {
             element.error()?;
@@ -173,22 +153,22 @@ impl Asker {
     }
 }
 
-pub(super) fn open(config: rdkafka::ClientConfig) -> Result<BaseConsumer<Quiet>, Fault> {
-    config.create_with_context(Quiet).map_err(|error| fault(Operation::Restore, &error))
+fn open(settings: &Settings, isolation: Isolation) -> Result<Reader, Fault> {
+    Reader::open(settings, isolation, AtEnd::Stop, Operation::Restore)
 }
 
-/// A reader of the journal of one unit.
-pub struct Reader {
+/// The journal of one unit, and what stands beside it.
+pub struct Journal {
     asker: Arc<Asker>,
-    records: BaseConsumer<Quiet>,
+    records: Reader,
     settings: Arc<Settings>,
     unit: Unit,
 }
 
-impl Reader {
+impl Journal {
     /// Opens a reader; nothing is read yet.
     pub fn open(asker: Arc<Asker>, settings: Arc<Settings>, unit: Unit) -> Result<Self, Fault> {
-        let records = open(config::journal_reader(&settings))?;
+        let records = open(&settings, Isolation::Committed)?;
         Ok(Self { asker, records, settings, unit })
     }
 
@@ -196,39 +176,36 @@ impl Reader {
         self.settings.topics.of(self.unit.flow)
     }
 
-    fn assign(&self, consumer: &BaseConsumer<Quiet>, offset: i64) -> Result<(), Fault> {
-        let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&self.topics().journal, self.unit.partition, Offset::Offset(offset))
-            .and_then(|()| consumer.assign(&list))
-            .map_err(|error| fault(Operation::Restore, &error))
+    fn read(&self, reader: &Reader, offset: i64) -> Result<(), Fault> {
+        reader.read([(self.topics().journal.as_str(), self.unit.partition, Offset::Offset(offset))])
     }
 }
 
-impl JournalReader for Reader {
+impl JournalReader for Journal {
     fn ends(&mut self) -> Result<JournalEnds, Fault> {
         self.asker.ends(&self.topics().journal, self.unit.partition)
     }
 
     fn read_from(&mut self, offset: i64) -> Result<(), Fault> {
-        self.assign(&self.records, offset)
+        self.read(&self.records, offset)
     }
 
     fn next(&mut self, each: &mut dyn FnMut(i64, &[u8])) -> Result<bool, Fault> {
         let what = || format!("the journal of {}", self.unit);
-        let Some(message) = poll::next(&self.records, Operation::Restore, what)? else { return Ok(false) };
+        let Some(message) = self.records.next(what)? else { return Ok(false) };
         each(message.offset(), message.payload().unwrap_or_default());
         Ok(true)
     }
 
     fn open_writer(&mut self, offset: i64) -> Result<Option<String>, Fault> {
-        let uncommitted = open(config::uncommitted_reader(&self.settings))?;
-        self.assign(&uncommitted, offset)?;
+        let uncommitted = open(&self.settings, Isolation::Uncommitted)?;
+        self.read(&uncommitted, offset)?;
         let begun = clock::now();
         let mut writer = None;
         while begun.elapsed() < ASK_TIMEOUT {
             match uncommitted.poll(Duration::from_millis(100)) {
-                None => {}
-                Some(Ok(message)) => {
+                Ok(Came::Nothing) => {}
+                Ok(Came::Record(message)) => {
                     // Whoever wrote it: a name that is no text is none of ours, and ends nothing.
                     writer = headers::all(&message).ok().and_then(|headers| {
                         let found = headers.iter().find(|header| header.name == WRITER_HEADER.as_bytes())?;
@@ -236,8 +213,8 @@ impl JournalReader for Reader {
                     });
                     break;
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => break,
-                Some(Err(error)) => log::warn!("{}", fault(Operation::Restore, &error)),
+                Ok(Came::End(_)) => break,
+                Err(fault) => log::warn!("{fault}"),
             }
         }
         Ok(writer)

@@ -4,21 +4,15 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use rdkafka::{
-    Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
-};
+use rdkafka::{Message, Offset};
 
 use super::{
     super::{
-        failure::{Fault, FaultClass, Operation},
+        failure::{Fault, Operation},
         port::{Followed, JournalFollower, Unit},
         settings::Settings,
     },
-    config,
-    error::fault,
-    journal::{Quiet, open},
+    reader::{AtEnd, Came, Isolation, Reader},
     watermarks,
 };
 use crate::domain::flow::Flow;
@@ -34,7 +28,7 @@ pub struct Trail {
 struct OfFlow {
     flow: &'static Flow,
     topic: String,
-    consumer: BaseConsumer<Quiet>,
+    reader: Reader,
     followed: BTreeSet<i32>,
 }
 
@@ -49,9 +43,10 @@ impl Trail {
         let known = match known {
             Some(known) => known,
             None => {
-                let consumer = open(config::journal_follower(&self.settings))?;
+                let (isolation, at_end) = (Isolation::Committed, AtEnd::Tell);
+                let reader = Reader::open(&self.settings, isolation, at_end, Operation::Restore)?;
                 let topic = self.settings.topics.of(flow).journal.clone();
-                self.flows.push(OfFlow { flow, topic, consumer, followed: BTreeSet::new() });
+                self.flows.push(OfFlow { flow, topic, reader, followed: BTreeSet::new() });
                 self.flows.len() - 1
             }
         };
@@ -60,38 +55,19 @@ impl Trail {
 }
 
 impl OfFlow {
-    fn one(&self, partition: i32, offset: Offset) -> Result<TopicPartitionList, Fault> {
-        let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&self.topic, partition, offset)
-            .map_err(|error| fault(Operation::Restore, &error))?;
-        Ok(list)
-    }
-
     fn leave(&mut self, partition: i32) -> Result<(), Fault> {
-        if !self.followed.remove(&partition) {
-            return Ok(());
-        }
-        let list = self.one(partition, Offset::Invalid)?;
-        self.consumer.incremental_unassign(&list).map_err(|error| fault(Operation::Restore, &error))
+        if self.followed.remove(&partition) { self.reader.leave(&self.topic, partition) } else { Ok(()) }
     }
 
     fn next(&self, timeout: Duration, each: &mut dyn FnMut(Unit, i64, &[u8])) -> Result<Followed, Fault> {
         let unit = |partition| Unit { flow: self.flow, partition };
-        match self.consumer.poll(timeout) {
-            None => Ok(Followed::Nothing),
-            Some(Ok(message)) => {
+        match self.reader.poll(timeout)? {
+            Came::Nothing => Ok(Followed::Nothing),
+            Came::Record(message) => {
                 each(unit(message.partition()), message.offset(), message.payload().unwrap_or_default());
                 Ok(Followed::Record)
             }
-            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Followed::End(unit(partition))),
-            Some(Err(error)) => {
-                let fault = fault(Operation::Restore, &error);
-                if fault.class != FaultClass::Retriable {
-                    return Err(fault);
-                }
-                log::warn!("standby: {fault}: the client tries again by itself");
-                Ok(Followed::Nothing)
-            }
+            Came::End(partition) => Ok(Followed::End(unit(partition))),
         }
     }
 }
@@ -100,8 +76,7 @@ impl JournalFollower for Trail {
     fn follow(&mut self, unit: Unit, offset: Option<i64>) -> Result<(), Fault> {
         let of = self.of(unit.flow)?;
         of.leave(unit.partition)?;
-        let list = of.one(unit.partition, offset.map_or(Offset::Beginning, Offset::Offset))?;
-        of.consumer.incremental_assign(&list).map_err(|error| fault(Operation::Restore, &error))?;
+        of.reader.add(&of.topic, unit.partition, offset.map_or(Offset::Beginning, Offset::Offset))?;
         of.followed.insert(unit.partition);
         Ok(())
     }
@@ -130,6 +105,6 @@ impl JournalFollower for Trail {
 
     fn end(&self, unit: Unit) -> Option<i64> {
         let of = self.flows.iter().find(|of| of.flow == unit.flow)?;
-        watermarks::last_known(&of.consumer, &of.topic, unit.partition).map(|(_, end)| end)
+        watermarks::last_known(&of.reader.consumer, &of.topic, unit.partition).map(|(_, end)| end)
     }
 }

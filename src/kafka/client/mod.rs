@@ -21,8 +21,8 @@ mod journal_follower;
 mod letter_headers;
 mod log;
 mod place;
-mod poll;
 mod producer;
+mod reader;
 mod rights;
 mod tail;
 mod trouble;
@@ -36,11 +36,12 @@ use std::{
 
 pub use admin::{Admin, MAX_MESSAGE, TopicState};
 pub use config::PRODUCED_AT_ONCE_BYTES_MAX;
-pub use dump::{Dump, Isolation, Span};
+pub use dump::{Dump, Span};
 pub use embedded::Embedded;
 pub use event_producer::EventProducer;
 pub use follower::{Followed, Follower};
 use journal::Asker;
+pub use reader::Isolation;
 
 use super::{
     failure::{Destination, Fault, FaultClass, Operation},
@@ -141,7 +142,7 @@ impl Cluster {
 impl Broker for Cluster {
     type Consumer = consumer::Member;
     type Producer = producer::Producer;
-    type Journal = journal::Reader;
+    type Journal = journal::Journal;
     type Follower = journal_follower::Trail;
 
     fn consumer(&self, worker: usize) -> Result<Self::Consumer, Fault> {
@@ -156,7 +157,7 @@ impl Broker for Cluster {
     }
 
     fn journal(&self, unit: Unit) -> Result<Self::Journal, Fault> {
-        journal::Reader::open(self.asker()?, Arc::clone(&self.settings), unit)
+        journal::Journal::open(self.asker()?, Arc::clone(&self.settings), unit)
     }
 
     fn follower(&self) -> Result<Self::Follower, Fault> {

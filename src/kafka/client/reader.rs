@@ -1,0 +1,244 @@
+//! Reads records outside any group: of one isolation, each partition from its place on, up to its end or on as they come.
+//! Commits nothing, and never says "end" for a time-out.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use rdkafka::{
+    ClientConfig, ClientContext, Message, Offset, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    message::BorrowedMessage,
+};
+
+use super::{
+    super::{
+        cluster::rights::{Resource, Right},
+        failure::{Fault, FaultClass, Operation},
+        port::JournalEnds,
+        settings::Settings,
+    },
+    clock, config,
+    error::{fault, is_of_connections, naming},
+    log as client_log, watermarks,
+};
+
+/// How long the next record may take to arrive before the read is given up.
+const NEXT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a question about ends may take.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which records are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Those of committed transactions and of none: what every reader of outcomes must see.
+    Committed,
+    /// Those of open and aborted transactions too.
+    Uncommitted,
+}
+
+impl Isolation {
+    /// Kafka's name for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Committed => "read_committed",
+            Self::Uncommitted => "read_uncommitted",
+        }
+    }
+
+    /// Where a reader of this kind stops.
+    #[must_use]
+    pub const fn end(self, ends: JournalEnds) -> i64 {
+        match self {
+            Self::Committed => ends.stable,
+            Self::Uncommitted => ends.high,
+        }
+    }
+}
+
+/// What a reader does where a partition ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtEnd {
+    /// It is read no further, and the end is told as soon as may be.
+    Stop,
+    /// It goes on as records come, and tells each time that it has them all.
+    Tell,
+    /// It goes on as records come.
+    Wait,
+}
+
+/// Passes log lines on.
+pub struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        client_log::pass_on(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // Its log lines say the same.
+        log::debug!(target: "librdkafka", "{error}: {reason}");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+/// What came of a reader.
+pub enum Came<'r> {
+    /// The next record of a partition.
+    Record(BorrowedMessage<'r>),
+    /// This partition has no more for now, no stable one under `read_committed`.
+    End(i32),
+    /// Nothing in time, or an error after which the client tries again by itself.
+    Nothing,
+}
+
+/// A reader.
+pub struct Reader {
+    /// For questions besides records.
+    pub(super) consumer: BaseConsumer<Quiet>,
+    operation: Operation,
+}
+
+impl Reader {
+    /// Prepares the client; nothing is connected yet. Its faults are of `operation`.
+    pub fn open(
+        settings: &Settings,
+        isolation: Isolation,
+        at_end: AtEnd,
+        operation: Operation,
+    ) -> Result<Self, Fault> {
+        Self::with(&config::reader(settings, isolation, at_end), operation)
+    }
+
+    /// The same, with a configuration of its own.
+    pub fn with(config: &ClientConfig, operation: Operation) -> Result<Self, Fault> {
+        let consumer = config.create_with_context(Quiet).map_err(|error| fault(operation, &error))?;
+        Ok(Self { consumer, operation })
+    }
+
+    /// First offset and end of a partition, as its leader says now: the stable end under `read_committed`.
+    pub fn ends(&self, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
+        watermarks::ask(self.consumer.client(), topic, partition, ASK_TIMEOUT).map_err(|error| {
+            let fault = fault(self.operation, &error);
+            let text = format!("the ends of topic {topic} partition {partition}: {}", fault.text);
+            let fault = Fault { text, ..fault };
+            naming(fault, &error, Right::Describe, || Resource::Topic(topic.to_owned()))
+        })
+    }
+
+    /// Reads these partitions and no others, each from its place on.
+    pub fn read<'t>(&self, places: impl IntoIterator<Item = (&'t str, i32, Offset)>) -> Result<(), Fault> {
+        self.place(places, |list| self.consumer.assign(list))
+    }
+
+    /// Reads a partition besides, from its place on.
+    pub fn add(&self, topic: &str, partition: i32, from: Offset) -> Result<(), Fault> {
+        self.place([(topic, partition, from)], |list| self.consumer.incremental_assign(list))
+    }
+
+    /// Reads a partition no longer.
+    pub fn leave(&self, topic: &str, partition: i32) -> Result<(), Fault> {
+        self.place([(topic, partition, Offset::Invalid)], |list| self.consumer.incremental_unassign(list))
+    }
+
+    fn place<'t>(
+        &self,
+        places: impl IntoIterator<Item = (&'t str, i32, Offset)>,
+        act: impl FnOnce(&TopicPartitionList) -> KafkaResult<()>,
+    ) -> Result<(), Fault> {
+        let mut list = TopicPartitionList::new();
+        let mut places = places.into_iter();
+        places
+            .try_for_each(|(topic, partition, offset)| list.add_partition_offset(topic, partition, offset))
+            .and_then(|()| act(&list))
+            .map_err(|error| fault(self.operation, &error))
+    }
+
+    /// What comes next, within `timeout`.
+    ///
+    /// # Errors
+    /// What the client does not try again by itself.
+    pub fn poll(&self, timeout: Duration) -> Result<Came<'_>, Fault> {
+        self.try_poll(timeout).map_err(|error| self.fault(&error))
+    }
+
+    /// The same, with the client's error.
+    pub fn try_poll(&self, timeout: Duration) -> KafkaResult<Came<'_>> {
+        match self.consumer.poll(timeout) {
+            None => Ok(Came::Nothing),
+            Some(Ok(message)) => Ok(Came::Record(message)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Came::End(partition)),
+            Some(Err(error)) => {
+                let fault = self.fault(&error);
+                if fault.class != FaultClass::Retriable {
+                    return Err(error);
+                }
+                let level = if is_of_connections(&error) { log::Level::Debug } else { log::Level::Warn };
+                log::log!(level, "{fault}: the client tries again by itself");
+                Ok(Came::Nothing)
+            }
+        }
+    }
+
+    /// The next record of the one partition that is read; none at its end. `what` is read, for the text of a fault.
+    ///
+    /// # Errors
+    /// As [`Self::poll`]; retriable where nothing came in time.
+    pub fn next(&self, what: impl Fn() -> String) -> Result<Option<BorrowedMessage<'_>>, Fault> {
+        let begun = clock::now();
+        while begun.elapsed() < NEXT_TIMEOUT {
+            match self.try_poll(Duration::from_millis(100)) {
+                Ok(Came::Record(message)) => return Ok(Some(message)),
+                Ok(Came::End(_)) => return Ok(None),
+                Ok(Came::Nothing) => {}
+                Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset)) => {
+                    let text = format!("{}: records were deleted that had yet to be read: try again", what());
+                    return Err(Fault::new(self.operation, FaultClass::Setup, text));
+                }
+                Err(error) => return Err(self.fault(&error)),
+            }
+        }
+        Err(self.nothing(&what()))
+    }
+
+    /// That nothing came of `what` in time.
+    fn nothing(&self, what: &str) -> Fault {
+        let text = format!("no record of {what} within {NEXT_TIMEOUT:?}");
+        Fault::new(self.operation, FaultClass::Retriable, text)
+    }
+
+    /// Reads partitions of a topic side by side, each from its place to its end, and hands every record to `each`.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn read_to_ends(
+        &self,
+        topic: &str,
+        places: &[(i32, i64)],
+        mut each: impl FnMut(i32, &[u8]),
+    ) -> Result<(), Fault> {
+        self.read(places.iter().map(|(partition, from)| (topic, *partition, Offset::Offset(*from))))?;
+        let mut open = places.len();
+        let mut heard = clock::now();
+        while open > 0 {
+            match self.poll(Duration::from_millis(100))? {
+                Came::Nothing if heard.elapsed() < NEXT_TIMEOUT => continue,
+                Came::Nothing => return Err(self.nothing(&format!("{open} partitions of topic {topic}"))),
+                Came::Record(message) => each(message.partition(), message.payload().unwrap_or_default()),
+                Came::End(_) => open -= 1,
+            }
+            heard = clock::now();
+        }
+        Ok(())
+    }
+
+    fn fault(&self, error: &KafkaError) -> Fault {
+        naming(fault(self.operation, error), error, Right::Read, || {
+            let list = self.consumer.assignment().unwrap_or_default();
+            let topics: BTreeSet<String> = list.elements().iter().map(|at| at.topic().to_owned()).collect();
+            Resource::Topic(topics.into_iter().collect::<Vec<_>>().join(", "))
+        })
+    }
+}
