@@ -14,6 +14,7 @@ use std::time::Duration;
 use support::{Feed, Made};
 use tillgate::codec::avro::{self, POS_EVENT_SCHEMA, PosEventPlan};
 use tillgate::codec::json;
+use tillgate::domain::ProfileView;
 use tillgate::domain::outcome::Source;
 use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::record::RecordTime;
@@ -135,7 +136,12 @@ fn decide(
             let Ok(sound) = engine.read(&events[place], &record) else {
                 panic!("a generated event is sound")
             };
-            black_box(engine.decide(partition.state(), &sound, &record, sound.time));
+            black_box(engine.decide(
+                partition.state(),
+                &sound,
+                &record,
+                (sound.time, &ProfileView::default()),
+            ));
         });
     });
 }
@@ -152,7 +158,7 @@ fn encode(
     let made = made.iter().find(|made| made.input == Input::PosEvents);
     let record = at(made.unwrap_or_else(|| panic!("there are events")), &positions);
     let Ok(sound) = engine.read(&events[0], &record) else { panic!("a generated event is sound") };
-    let decision = engine.decide(partition.state(), &sound, &record, sound.time);
+    let decision = engine.decide(partition.state(), &sound, &record, (sound.time, &ProfileView::default()));
     let outcome = decision.outcome.unwrap_or_else(|| panic!("a decision has an outcome"));
     let mut bytes = Vec::with_capacity(1024);
     group.bench_function("encode", |bencher| {

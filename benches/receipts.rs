@@ -8,7 +8,7 @@ use tillgate::config::{Sources, load};
 use tillgate::domain::enums::{CountryCode, Currency, EventType, Language};
 use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::record::RecordTime;
-use tillgate::domain::{Decimal, Exact, Field, Micros};
+use tillgate::domain::{Decimal, Exact, Field, Micros, ProfileView};
 use tillgate::load::basket::Basket;
 use tillgate::load::draw::Draw;
 use tillgate::load::terminals::Terminals;
@@ -110,7 +110,8 @@ fn passes(event: &PosEvent<'_>, parameters: &ParameterSet) -> bool {
     let mut findings = Findings::default();
     let known =
         Known { event: &sound, content: Content::of(event), place: Place { partition: 0, offset: 0 } };
-    let context = Context { known: &known, account: None, recent: &[], parameters, now: TIME };
+    let profiles = &ProfileView::default();
+    let context = Context { known: &known, account: None, recent: &[], profiles, parameters, now: TIME };
     basket::check(&context, &mut findings);
     findings.effect() == Effect::Note
 }

@@ -86,6 +86,9 @@ configuration is wrong.")]
     /// Look up a check or a code: what it looks at, what it answers here, and what to do about it
     #[command(subcommand)]
     Checks(ChecksCommand),
+    /// Say what is known of terminals and chips beforehand, and look at what is known of them by now
+    #[command(subcommand)]
+    Profiles(ProfilesCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -149,13 +152,76 @@ pub enum ChecksCommand {
     },
 }
 
+/// `tillgate profiles`
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Profile records say where a terminal stands, that it is out of service, or that a chip is blocked for all accounts. They go \
+to topics.profile_records; decisions know of one within a second or so. A record takes the place of the one before it whole. \
+Needs profiles.enabled.
+
+Examples:
+  tillgate profiles put --terminal T-4711 --country NO --position 59.913868,10.752245
+  tillgate profiles put --terminal T-4711 --disabled
+  tillgate profiles put --chip 04a2c9f1 --blocked
+  tillgate profiles remove --chip 04a2c9f1
+  tillgate profiles get --terminal T-4711
+  tillgate profiles import terminals.jsonl
+
+Exit codes: 0 done, 1 failed, or there is no such profile, 2 the command line or the configuration is wrong.")]
+pub enum ProfilesCommand {
+    /// Write the record of a terminal or a chip
+    Put(ProfilePut),
+    /// Take the record of a terminal or a chip away; what decisions have seen of it stays
+    Remove(ProfileOf),
+    /// Print what is published of a terminal or a chip, as JSON
+    Get(ProfileOf),
+    /// Write the records of a file: JSON Lines with posId, disabled, country, position, or with nfcId, blocked
+    Import {
+        /// The file; - is standard input
+        #[arg(value_name = "FILE|-")]
+        file: PathBuf,
+    },
+}
+
+/// A terminal or a chip.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct ProfileOf {
+    /// A terminal, by its posId
+    #[arg(long, value_name = "POSID")]
+    pub terminal: Option<String>,
+    /// A chip, by its nfcId
+    #[arg(long, value_name = "NFCID")]
+    pub chip: Option<String>,
+}
+
+/// `tillgate profiles put`
+#[derive(Args, Debug)]
+pub struct ProfilePut {
+    #[command(flatten)]
+    pub of: ProfileOf,
+    /// The terminal is out of service
+    #[arg(long, conflicts_with = "chip")]
+    pub disabled: bool,
+    /// The country that the terminal stands in, such as NO
+    #[arg(long, value_name = "CODE", conflicts_with = "chip")]
+    pub country: Option<String>,
+    /// Where the terminal stands: degrees north and east, such as 59.913868,10.752245
+    #[arg(long, value_name = "LAT,LON", conflicts_with = "chip", allow_hyphen_values = true)]
+    pub position: Option<String>,
+    /// The chip is blocked for all accounts
+    #[arg(long, conflicts_with = "terminal")]
+    pub blocked: bool,
+}
+
 /// `tillgate check`
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Reads JSON Lines in UTF-8, plain or zstd. The files are merged by their times (time, createdAt), account events first \
 where equal; outcomes come in the order of the events. Each file should be in the order of its times: where they go \
 back, the files are merged as they stand, while a topic is merged partition by partition. A line that lies far ahead of \
-those around it (checks.time.files) moves no time. Lines that name no account or cannot be read give no outcome; they \
+those around it (checks.time.files) moves no time. With shared profiles (--profile-records, or profiles.enabled) one thread \
+decides, since every line is judged by all before it. Lines that name no account or cannot be read give no outcome; they \
 are told on standard error and counted.
 
 Examples:
@@ -172,6 +238,9 @@ pub struct CheckArgs {
     /// Account events
     #[arg(long, value_name = "FILE")]
     pub account_events: Option<PathBuf>,
+    /// Profile records of terminals and chips, as for `tillgate profiles import`; switches shared profiles on
+    #[arg(long, value_name = "FILE")]
+    pub profile_records: Option<PathBuf>,
     /// Where outcomes go; - is standard output, the default unless --summary is given
     #[arg(long, value_name = "FILE|-")]
     pub output: Option<PathBuf>,

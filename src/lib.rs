@@ -20,6 +20,7 @@ pub mod kafka;
 pub mod load;
 pub mod pipeline;
 pub mod pos;
+pub mod profiles;
 pub mod registry;
 pub mod replay;
 pub mod state;

@@ -18,6 +18,7 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::kafka::settings::Settings;
 use tillgate::kafka::units::Units;
 use tillgate::pos::{FLOW, Partition, PartitionOptions, Setup};
+use tillgate::profiles;
 use tillgate::telemetry::exporter::Exporter;
 use tillgate::telemetry::log::{Format, on_panic, subscriber};
 use tillgate::telemetry::standing::PartitionStanding;
@@ -39,6 +40,7 @@ fn names_in(text: &str) -> BTreeSet<String> {
 }
 
 const UNIT: Unit = Unit { flow: &FLOW, partition: 3 };
+const OF_PROFILES: Unit = Unit { flow: &profiles::FLOW, partition: 1 };
 const INPUT: InputPartition = InputPartition { unit: UNIT, input: 0 };
 
 /// Every metric once, with one value for each label.
@@ -63,6 +65,9 @@ fn count_everything() {
     telemetry::misplaced_records("pos_events", 2);
     telemetry::standby_lag(UNIT, 12);
     telemetry::standby_entries(UNIT, 1_000_000);
+    telemetry::entries(OF_PROFILES, 40_000);
+    telemetry::standby_entries(OF_PROFILES, 40_000);
+    telemetry::restored(&profiles::FLOW, RestoredFrom::Journal, 40_000, Duration::from_millis(90));
     telemetry::worker_rebuild(RebuildReason::Fenced);
     telemetry::producer_rebuilds(1);
     telemetry::build_info("0123");

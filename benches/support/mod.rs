@@ -86,6 +86,7 @@ pub fn partition(engine: &Arc<Engine>, encoding: OutcomeEncoding) -> Partition {
         journal_record_bytes_max: 900 << 10,
         input_partitions: 1,
         partitioner: Partitioner::Murmur2,
+        profiles: None,
         table_seed: Seed([1, 2]),
     };
     Partition::new(engine.clone(), 0, options)

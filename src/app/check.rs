@@ -5,8 +5,11 @@ use super::bar::bar;
 use crate::cli::{CheckArgs, Common, Format};
 use crate::codec::KnownSchemas;
 use crate::codec::avro::{Codec, Container, POS_OUTCOME_SCHEMA};
+use crate::config::Settings;
 use crate::domain::visible::{visible, visible_json};
+use crate::engine::Engine;
 use crate::pos::{Input, OutcomeEncoding, PartitionOptions};
+use crate::profiles::Local;
 use crate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
 use indicatif::ProgressBar;
 use std::io::{IsTerminal, Write};
@@ -28,12 +31,13 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
     };
     let mut sink = Sink::new(to, args.format, &args.events, pos_events.taken())?;
     let schemas = KnownSchemas::new().map_err(AppError::Usage)?;
+    let engine = super::engine(&settings);
     let options = CheckOptions {
         pos_events,
         account_events,
         partitions: args.partitions,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
-        engine: super::engine(&settings),
+        engine: Arc::clone(&engine),
         options: PartitionOptions {
             topics: settings.topics.pos_inputs(),
             encoding: match args.format {
@@ -45,9 +49,11 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
             journal_record_bytes_max: usize::MAX,
             input_partitions: args.partitions,
             partitioner: settings.topics.partitioner,
+            profiles: None,
             table_seed: super::table_seed(),
         },
         schemas: &schemas,
+        profiles: profiles(args, &settings, &engine)?,
     };
     let summary = check(options, &mut sink)?;
     let outcomes_on_stdout = to == Some(Path::new("-"));
@@ -58,6 +64,19 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
         write!(std::io::stdout(), "{summary}")?;
     }
     if summary.lost > 0 { Err(AppError::Lost(summary.lost)) } else { Ok(()) }
+}
+
+/// The shared profiles, where they are switched on, with the reference records of a file.
+fn profiles(args: &CheckArgs, settings: &Settings, engine: &Engine) -> Result<Option<Local>, AppError> {
+    let Some(path) = &args.profile_records else {
+        return Ok(settings.profiles.enabled.then(|| Local::new(engine.terminal_accounts())));
+    };
+    let mut profiles = Local::new(engine.terminal_accounts());
+    super::profiles::each_record(path, |key, record| match record {
+        Some(record) => profiles.list(key, &record),
+        None => Ok(()),
+    })?;
+    Ok(Some(profiles))
 }
 
 /// Bytes that are gathered before they are written.

@@ -83,8 +83,12 @@ impl Section {
 
     /// Its entry in the catalogue; book-keeping (45) is none.
     fn check(&self) -> Option<Check> {
+        let has_first = |check: &&Check| {
+            let first = self.codes.first();
+            first.is_none_or(|first| check.entry().codes.iter().any(|code| code.as_str() == *first))
+        };
         let of_number = |check: &&Check| Some(check.entry().number) == self.number;
-        let own = Check::ALL.iter().find(of_number).copied();
+        let own = Check::ALL.iter().filter(of_number).find(has_first).copied();
         own.or_else(|| Check::of_code(&self.codes.first().map(|code| Code::of(code))?))
     }
 

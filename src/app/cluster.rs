@@ -9,18 +9,33 @@ impl From<&config::Settings> for Settings {
         Self {
             kafka: kafka.clone(),
             instance: kafka.group_instance_id.clone().unwrap_or_else(host_and_process),
-            topics: Topics::of_pos(
-                topics.pos_inputs(),
-                topics.pos_outcomes.clone(),
-                topics.dead_letters.clone(),
-                topics.journal.clone(),
-                topics.rulesets.clone(),
-            ),
+            topics: topics_of(all),
             partitioner: topics.partitioner,
             journal_record_bytes_max: all.journal.record_bytes_max,
             check_topic_configs: true,
         }
     }
+}
+
+/// The topics of the flows that these settings have.
+fn topics_of(settings: &config::Settings) -> Topics {
+    let names = &settings.topics;
+    let mut topics = Topics::of_pos(
+        names.pos_inputs(),
+        names.pos_outcomes.clone(),
+        names.dead_letters.clone(),
+        names.journal.clone(),
+        names.rulesets.clone(),
+    );
+    if settings.profiles.enabled {
+        topics.flows.push(Topics::of_profiles(
+            [names.observations.clone(), names.profile_records.clone()],
+            names.profiles.clone(),
+            names.profile_dead_letters.clone(),
+            names.profile_journal.clone(),
+        ));
+    }
+    topics
 }
 
 /// A name that no other process of the group has, for one that was given none.

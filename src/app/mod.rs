@@ -10,6 +10,7 @@ mod explain;
 mod health;
 mod latency;
 mod load;
+mod profiles;
 mod pulse;
 mod recorded;
 mod repartition;
@@ -135,6 +136,7 @@ fn command(cli: &Cli) -> Result<(), AppError> {
         Command::Load(args) => load::run(args, &cli.common),
         Command::Explain(args) => explain::run(args, &cli.common),
         Command::Checks(command) => checks::run(command, &cli.common),
+        Command::Profiles(command) => profiles::run(command, &cli.common),
         Command::Config(command) => config::run(command, &cli.common),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "tillgate", &mut std::io::stdout());

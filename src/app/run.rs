@@ -6,12 +6,15 @@ use crate::cli::Common;
 use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id};
 use crate::config::{AvroFraming, LogFormat, OutputFormat, RegistryAuth, Settings};
+use crate::engine::Engine;
 use crate::gateway::{AdminSource, Bounds, Listener, Standing, admin};
 use crate::kafka::health::Health;
 use crate::kafka::held_back::HeldBack;
+use crate::kafka::latest::Wanted;
 use crate::kafka::units::Units;
-use crate::pipeline::Deciders;
+use crate::pipeline::{Deciders, Latest};
 use crate::pos::{OutcomeEncoding, PartitionOptions, Setup};
+use crate::profiles::{self, Board};
 use crate::registry::{Auth, ClientOptions, Registry, RegistryOptions};
 use crate::telemetry::exporter::Exporter;
 use crate::telemetry::standing::{PartitionStanding, WorkerStanding};
@@ -87,12 +90,11 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     let its_stop = Arc::clone(&stop);
     let work = move || {
         let (cluster, ruleset) = ((&settings).into(), settings.canonical_text().to_owned());
-        let flows = move |counts: &[u32]| -> Vec<Arc<dyn Deciders>> {
-            let options = options(&settings, encoding, counts.first().copied().unwrap_or(0));
-            let setup = Setup::new(engine, options, schemas);
-            vec![Arc::new(Units::of(setup.asking_for_unknown_ids(settings.registry.unknown_ids_max)))]
-        };
-        crate::kafka::run(cluster, &ruleset, Box::new(flows), health, &its_stop)
+        let board = settings.profiles.enabled.then(Arc::<Board>::default);
+        let latest: Vec<Wanted> = board.iter().map(|board| published(&settings, board)).collect();
+        let parts = Parts { engine, schemas, encoding, board };
+        let flows = move |counts: &[u32]| flows(parts, &settings, counts);
+        crate::kafka::run(cluster, &ruleset, Box::new(flows), &latest, health, &its_stop)
     };
     let result = until_stopped(&stop, work)?;
     stop.store(true, Ordering::Release);
@@ -112,6 +114,35 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
         ),
     }
     Ok(())
+}
+
+/// The topic of shared profiles, read into a board.
+fn published(settings: &Settings, board: &Arc<Board>) -> Wanted {
+    Wanted { topic: settings.topics.profiles.clone(), taker: Arc::clone(board) as Arc<dyn Latest> }
+}
+
+/// What the flow of POS events decides with.
+struct Parts {
+    engine: Arc<Engine>,
+    schemas: Arc<dyn Schemas + Send + Sync>,
+    encoding: OutcomeEncoding,
+    board: Option<Arc<Board>>,
+}
+
+/// Makes the flows, in the order of their topics, given how many partitions the inputs of each have.
+fn flows(parts: Parts, settings: &Settings, counts: &[u32]) -> Vec<Arc<dyn Deciders>> {
+    let Parts { engine, schemas, encoding, board } = parts;
+    let of_profiles = counts.get(1).map(|partitions| {
+        let settings = options(settings, encoding.clone(), *partitions).settings();
+        profiles::Setup { settings, terminal_accounts: engine.terminal_accounts() }
+    });
+    let mut options = options(settings, encoding, counts.first().copied().unwrap_or(0));
+    options.profiles = of_profiles.map(|of_profiles| of_profiles.settings.division);
+    let setup = Setup::new(engine, options, schemas).reading(board);
+    let setup = setup.asking_for_unknown_ids(settings.registry.unknown_ids_max);
+    let mut flows: Vec<Arc<dyn Deciders>> = vec![Arc::new(Units::of(setup))];
+    flows.extend(of_profiles.map(|setup| Arc::new(Units::of(setup)) as Arc<dyn Deciders>));
+    flows
 }
 
 /// What `work` comes to; none where it has not ended [`ENDS_WITHIN`] after everything was to stop. Then it hangs in calls
@@ -157,6 +188,7 @@ pub(crate) fn options(
         journal_record_bytes_max: settings.journal.record_bytes_max,
         input_partitions,
         partitioner: settings.topics.partitioner,
+        profiles: None,
         table_seed: super::table_seed(),
     }
 }

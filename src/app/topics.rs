@@ -29,6 +29,9 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
         (&topics.ticks, retention.ticks),
         (&topics.pos_outcomes, retention.pos_outcomes),
         (&topics.dead_letters, retention.dead_letters),
+        (&topics.observations, retention.observations),
+        (&topics.profile_records, retention.profile_records),
+        (&topics.profile_dead_letters, retention.profile_dead_letters),
     ];
     let layout = &Layout {
         partitions: settings.topics.partitions as usize,

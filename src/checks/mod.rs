@@ -8,6 +8,7 @@ pub mod basket;
 pub mod catalogue;
 pub mod content;
 pub mod correction;
+pub mod fanout;
 pub mod findings;
 pub mod form;
 pub mod identity;
@@ -18,8 +19,10 @@ pub mod repeat;
 pub mod sense;
 pub mod sound;
 pub mod summaries;
+pub mod terminal;
 pub mod texts;
 pub mod time;
+pub mod travel;
 pub mod velocity;
 
 pub use catalogue::Check;
@@ -30,7 +33,7 @@ pub use sound::SoundEvent;
 pub use summaries::summary;
 pub use texts::Texts;
 
-use crate::domain::Micros;
+use crate::domain::{Micros, ProfileView};
 use crate::state::{Account, Remembered};
 
 /// What a check may look at.
@@ -42,6 +45,8 @@ pub struct Context<'a> {
     pub account: Option<&'a Account>,
     /// The account's [`Account::recent`].
     pub recent: &'a [Remembered],
+    /// What is known of its terminal and chip across accounts.
+    pub profiles: &'a ProfileView,
     /// The parameters for the event's country and currency.
     pub parameters: &'a ParameterSet,
     /// The partition's stream time, this event included.
@@ -66,12 +71,17 @@ pub fn run_all(context: &Context<'_>, repeat: &repeat::Repeat) -> Findings {
     repeat::check(context, repeat, &mut findings);
     account::check(context, &mut findings);
     nfc::check(context, &mut findings);
+    terminal::check(context, &mut findings);
+    if !context.event().is_bookkeeping() {
+        travel::check(context, &mut findings);
+    }
     let is_unknown = context.account.is_none() && account::refuses_unknown(&context.parameters.account);
     if !is_unknown && context.event().charges() {
         limit::check(context, &mut findings);
         identity::check(context, &mut findings);
         nfc::sca::check(context, &mut findings);
         velocity::check(context, &mut findings);
+        fanout::check(context, &mut findings);
     }
     findings
 }

@@ -1,5 +1,5 @@
-//! Group nfc (checks 34, 35, 36 and 40): the chip that the customer paid with. Knows what the account system told of the
-//! account's own chips, and what was charged to them; what happens across accounts is not its business.
+//! Group nfc (checks 34, 35, 36 and 40): the chip that the customer paid with, by what the account system told of the account's
+//! own chips, by what was charged to them, and by what the shared profiles know of it. Travel (39) has a file of its own.
 
 pub mod sca;
 
@@ -39,6 +39,17 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         }
         return;
     }
+    if parameters.blocked.enabled {
+        let chip = &context.profiles.chip;
+        let why = match (chip.blocked, chip.of_another) {
+            (true, _) => Some("nfcId is blocked for all accounts"),
+            (false, true) => Some("nfcId is registered for another account"),
+            (false, false) => None,
+        };
+        if let Some(why) = why {
+            findings.add(blocked(parameters, why));
+        }
+    }
     let Some(told) = context.account.and_then(|account| account.master_data.as_deref()) else { return };
     let chip = hash(known, told);
     if parameters.unknown.enabled && !told.chips().is_empty() && told.chips().binary_search(&chip).is_err() {
@@ -47,7 +58,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         findings.add(Finding::new(Check::NfcUnknown, parameters.unknown.effect, detail).at("nfcId"));
     }
     if parameters.blocked.enabled && told.blocked_chips().binary_search(&chip).is_ok() {
-        findings.add(blocked(parameters));
+        findings.add(blocked(parameters, FOR_THE_ACCOUNT));
     }
 }
 
@@ -57,13 +68,14 @@ pub fn blocked_since(account: &Account, chip: u64, parameters: &Parameters, find
     if parameters.blocked.enabled
         && told.is_some_and(|told| told.blocked_chips().binary_search(&chip).is_ok())
     {
-        findings.add(blocked(parameters));
+        findings.add(blocked(parameters, FOR_THE_ACCOUNT));
     }
 }
 
-fn blocked(parameters: &Parameters) -> Finding {
-    let detail = "nfcId is blocked for the account".to_owned();
-    Finding::new(Check::NfcBlocked, parameters.blocked.effect, detail).at("nfcId")
+const FOR_THE_ACCOUNT: &str = "nfcId is blocked for the account";
+
+fn blocked(parameters: &Parameters, why: &str) -> Finding {
+    Finding::new(Check::NfcBlocked, parameters.blocked.effect, why.to_owned()).at("nfcId")
 }
 
 /// The chip as the account's list has it: lists that were told before a journal of version 4 hold other hashes.

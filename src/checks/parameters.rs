@@ -1,6 +1,9 @@
 //! The parameters of all checks, and their overrides by country and currency.
 
-use super::{account, basket, correction, form, identity, limit, nfc, repeat, sense, time, velocity};
+use super::{
+    account, basket, correction, fanout, form, identity, limit, nfc, repeat, sense, terminal, time, travel,
+    velocity,
+};
 use crate::domain::enums::{CountryCode, Currency};
 use crate::domain::{Amount, Micros};
 
@@ -25,6 +28,12 @@ pub struct ParameterSet {
     pub identity: identity::Parameters,
     /// `checks.nfc`
     pub nfc: nfc::Parameters,
+    /// `checks.nfc.travel`
+    pub travel: travel::Parameters,
+    /// `checks.pos`
+    pub terminal: terminal::Parameters,
+    /// `checks.velocity.fanout`
+    pub fanout: fanout::Parameters,
     /// `checks.velocity`
     pub velocity: velocity::Parameters,
     /// `checks.correction`
@@ -116,6 +125,11 @@ impl Parameters {
         &self.sets[usize::from(self.by_country_and_currency[country.index()][currency.index()])]
     }
 
+    /// The most that any set has of something.
+    pub fn most<T: Ord + Default>(&self, of: impl Fn(&ParameterSet) -> T) -> T {
+        self.sets.iter().map(of).max().unwrap_or_default()
+    }
+
     /// What a flag of this name does at the most, whatever the event.
     #[must_use]
     pub fn strongest_flag_effect(&self, name: &str) -> account::FlagEffect {
@@ -127,18 +141,18 @@ impl Parameters {
     /// seen by an event that comes as late as it may.
     #[must_use]
     pub fn memory(&self) -> Memories {
-        let most = |of: &dyn Fn(&ParameterSet) -> Micros| self.sets.iter().map(of).max().unwrap_or_default();
-        let events = most(&|set| {
+        let events = self.most(|set| {
             let windows = set.velocity.memory().max(set.repeat.near_duplicate_within);
+            let windows = windows.max(if set.travel.travel.enabled { set.travel.within } else { Micros(0) });
             windows.plus(set.time.older_than).max(set.repeat.remember)
         });
         let attempts = |set: &ParameterSet| Some(set.velocity.attempts_memory()?.plus(set.time.older_than));
         Memories {
             events,
-            originals: most(&|set| set.correction.originals).max(events),
+            originals: self.most(|set| set.correction.originals).max(events),
             attempts: self.sets.iter().filter_map(attempts).max(),
-            refused: most(&|set| set.repeat.remember),
-            account_events: most(&|set| set.repeat.account_events),
+            refused: self.most(|set| set.repeat.remember),
+            account_events: self.most(|set| set.repeat.account_events),
         }
     }
 }

@@ -102,6 +102,33 @@ fn place_in_json(value: &str) -> Option<Place<'_>> {
     Some(Place { topic, partition: i32::try_from(partition).ok()?, offset, positions })
 }
 
+/// The facts and values of the outcome's evidence; nothing where it has none, or cannot be read.
+#[must_use]
+pub fn evidence(value: &[u8]) -> Vec<(String, String)> {
+    let found = match framing(value) {
+        None => None,
+        Some([]) => str::from_utf8(value).ok().and_then(evidence_in_json),
+        Some(framing) => avro::outcome_evidence(&value[framing.len()..]),
+    };
+    found.unwrap_or_default()
+}
+
+fn evidence_in_json(value: &str) -> Option<Vec<(String, String)>> {
+    #[derive(serde::Deserialize)]
+    struct Fact {
+        fact: String,
+        value: String,
+    }
+    // As for the source: within a text its quotes are escaped.
+    const EVIDENCE: &str = ",\"evidence\":";
+    let list = &value[value.rfind(EVIDENCE)? + EVIDENCE.len()..];
+    if !list.starts_with("[{") {
+        return None;
+    }
+    let facts = serde_json::Deserializer::from_str(list).into_iter::<Vec<Fact>>().next()?.ok()?;
+    Some(facts.into_iter().map(|Fact { fact, value }| (fact, value)).collect())
+}
+
 fn after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
     text.find(mark).map(|at| &text[at + mark.len()..])
 }

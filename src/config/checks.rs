@@ -10,8 +10,12 @@ use crate::checks::account::{FlagEffect, UnknownAccount};
 use crate::checks::basket::Tolerance;
 use crate::checks::parameters::SymbolSet;
 use crate::checks::{Effect, ParameterSet, Parameters, PerCurrency, Rule};
-use crate::checks::{account, basket, correction, form, identity, limit, nfc, repeat, sense, time, velocity};
+use crate::checks::{
+    account, basket, correction, fanout, form, identity, limit, nfc, repeat, sense, terminal, time, travel,
+    velocity,
+};
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
+use crate::domain::rounding::Rounding;
 use crate::domain::{Decimal, Micros, limits};
 
 /// Decimals of the contract's amounts of an item.
@@ -20,6 +24,8 @@ const ITEM_SCALE: u8 = 6;
 const ITEM_DECIMALS_MAX: u8 = 12;
 /// Decimals of the contract's totals.
 const AMOUNT_SCALE: u8 = 4;
+/// Decimals of a rate.
+const RATE_SCALE: u8 = 6;
 /// A window can only count what is remembered.
 const VELOCITY_COUNT_MAX: usize = 500;
 const _: () =
@@ -146,6 +152,9 @@ fn set(reader: &mut Reader) -> ParameterSet {
             above: amounts(reader, "checks.identity.ssn.above"),
         },
         nfc: nfc(reader),
+        travel: travel(reader),
+        terminal: terminal(reader),
+        fanout: fanout(reader),
         velocity: velocity::Parameters {
             windows_enabled: reader.flag("checks.velocity.windows.enabled"),
             windows: windows(reader),
@@ -165,6 +174,53 @@ fn set(reader: &mut Reader) -> ParameterSet {
         },
         hold_time: reader.span("checks.pending.hold_time", SECOND..=YEAR),
         rejudge: reader.flag("checks.pending.rejudge"),
+    }
+}
+
+fn fanout(reader: &mut Reader) -> fanout::Parameters {
+    let mut accounts = |key: &str| count(reader, key, 0, limits::PROFILE_ACCOUNTS_MAX - 1) as u32;
+    let (chip, terminal) =
+        (accounts("checks.velocity.fanout.chip"), accounts("checks.velocity.fanout.terminal"));
+    fanout::Parameters {
+        fanout: rule(reader, "checks.velocity.fanout"),
+        span: reader.span("checks.velocity.fanout.span", SECOND..=limits::WINDOW_MAX),
+        chip,
+        terminal,
+    }
+}
+
+fn travel(reader: &mut Reader) -> travel::Parameters {
+    travel::Parameters {
+        travel: rule(reader, "checks.nfc.travel"),
+        within: reader.span("checks.nfc.travel.within", SECOND..=limits::TRAVEL_MAX),
+        speed: reader.integer("checks.nfc.travel.speed", 1..=100_000),
+        nearby: reader.integer("checks.nfc.travel.nearby", 0..=20_000),
+        abroad: reader.span("checks.nfc.travel.abroad", ZERO..=limits::TRAVEL_MAX),
+    }
+}
+
+fn terminal(reader: &mut Reader) -> terminal::Parameters {
+    let effects = [
+        ("ignore", None),
+        ("note", Some(Effect::Note)),
+        ("pending", Some(Effect::Pending)),
+        ("reject", Some(Effect::Reject)),
+    ];
+    let days = |reader: &mut Reader, key: &str, least: u16| {
+        reader.integer(key, least..=(limits::PROFILE_DAYS_MAX / 2) as u16)
+    };
+    let one = Decimal::new(1, 0).unwrap_or(Decimal::ZERO);
+    let rate = reader.decimal("checks.pos.terminal_fraud.rate", Decimal::ZERO..=one, RATE_SCALE);
+    terminal::Parameters {
+        terminal: rule(reader, "checks.pos.terminal"),
+        unlisted: reader.choice("checks.pos.terminal.unlisted", &effects),
+        name: rule(reader, "checks.pos.terminal_name"),
+        country: rule(reader, "checks.pos.terminal_country"),
+        fraud: rule(reader, "checks.pos.terminal_fraud"),
+        fraud_rate: rate.quantize(RATE_SCALE, Rounding::HalfUp).map_or(0, |rate| rate.units() as u32),
+        fraud_events: reader.integer("checks.pos.terminal_fraud.events", 1..=1_000_000),
+        fraud_days: days(reader, "checks.pos.terminal_fraud.days", 1),
+        fraud_delay: days(reader, "checks.pos.terminal_fraud.delay", 0),
     }
 }
 

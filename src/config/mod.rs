@@ -27,7 +27,8 @@ pub use schema::FILES;
 pub use secret::Secret;
 pub use settings::{
     AvroFraming, BatchLimits, GroupProtocol, JournalSettings, KafkaSettings, LogFormat, LogSettings,
-    OnLostInput, OutputFormat, OutputSettings, RegistryAuth, RegistrySettings, TopicRetention, TopicSettings,
+    OnLostInput, OutputFormat, OutputSettings, ProfileSettings, RegistryAuth, RegistrySettings,
+    TopicRetention, TopicSettings,
 };
 
 use later::Later;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub kafka: KafkaSettings,
     /// Names, and how they are created.
     pub topics: TopicSettings,
+    /// The shared profiles.
+    pub profiles: ProfileSettings,
     /// The schema registry.
     pub registry: RegistrySettings,
     /// How outcomes are written.
@@ -113,6 +116,7 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
 /// The settings; nothing only where faults were found.
 fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
     let topics = settings::topics(reader);
+    let profiles = settings::profiles(reader);
     let registry = settings::registry(reader);
     let kafka = settings::kafka(reader);
     let output = settings::output(reader, &topics, &registry);
@@ -124,6 +128,7 @@ fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
     Some(Settings {
         kafka,
         topics,
+        profiles,
         registry,
         output,
         journal,

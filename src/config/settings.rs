@@ -151,6 +151,16 @@ pub struct TopicSettings {
     pub journal: String,
     /// The rulesets that decided, by hash, and from where on each of them did.
     pub rulesets: String,
+    /// What decisions saw of terminals and chips, in: tillgate's own.
+    pub observations: String,
+    /// Reference records of terminals and chips, in.
+    pub profile_records: String,
+    /// The shared profiles, out.
+    pub profiles: String,
+    /// What could not be read of observations and reference records, out.
+    pub profile_dead_letters: String,
+    /// The journal of the profiles.
+    pub profile_journal: String,
     /// How senders divide keys up among the partitions of the inputs.
     pub partitioner: Partitioner,
     /// For `topics create`.
@@ -182,6 +192,19 @@ pub struct TopicRetention {
     pub pos_outcomes: Option<Duration>,
     /// Of the topic of that name.
     pub dead_letters: Option<Duration>,
+    /// Of the topic of that name.
+    pub observations: Option<Duration>,
+    /// Of the topic of that name.
+    pub profile_records: Option<Duration>,
+    /// Of the topic of that name.
+    pub profile_dead_letters: Option<Duration>,
+}
+
+/// `[profiles]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProfileSettings {
+    /// Whether terminals and chips are known across accounts.
+    pub enabled: bool,
 }
 
 /// `[registry]`
@@ -364,6 +387,11 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
         dead_letters: topic(reader, "topics.dead_letters"),
         journal: topic(reader, "topics.journal"),
         rulesets: topic(reader, "topics.rulesets"),
+        observations: topic(reader, "topics.observations"),
+        profile_records: topic(reader, "topics.profile_records"),
+        profiles: topic(reader, "topics.profiles"),
+        profile_dead_letters: topic(reader, "topics.profile_dead_letters"),
+        profile_journal: topic(reader, "topics.profile_journal"),
         partitioner: reader.choice(
             "topics.partitioner",
             &Partitioner::ALL.map(|partitioner| (partitioner.name(), partitioner)),
@@ -376,6 +404,9 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
             ticks: retention(reader, "topics.retention.ticks"),
             pos_outcomes: retention(reader, "topics.retention.pos_outcomes"),
             dead_letters: retention(reader, "topics.retention.dead_letters"),
+            observations: retention(reader, "topics.retention.observations"),
+            profile_records: retention(reader, "topics.retention.profile_records"),
+            profile_dead_letters: retention(reader, "topics.retention.profile_dead_letters"),
         },
     };
     let names = [
@@ -386,6 +417,11 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
         ("topics.dead_letters", &settings.dead_letters),
         ("topics.journal", &settings.journal),
         ("topics.rulesets", &settings.rulesets),
+        ("topics.observations", &settings.observations),
+        ("topics.profile_records", &settings.profile_records),
+        ("topics.profiles", &settings.profiles),
+        ("topics.profile_dead_letters", &settings.profile_dead_letters),
+        ("topics.profile_journal", &settings.profile_journal),
     ];
     for (index, (key, name)) in names.iter().enumerate() {
         let same = names[..index].iter().find(|(_, earlier)| earlier == name);
@@ -394,6 +430,10 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
         }
     }
     settings
+}
+
+pub(super) fn profiles(reader: &mut Reader) -> ProfileSettings {
+    ProfileSettings { enabled: reader.flag("profiles.enabled") }
 }
 
 pub(super) fn registry(reader: &mut Reader) -> RegistrySettings {

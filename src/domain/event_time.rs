@@ -41,6 +41,13 @@ impl Micros {
         Self(self.0.saturating_sub(span.0))
     }
 
+    /// The day in UTC, counted from 1970.
+    #[must_use]
+    pub fn utc_day(self) -> i32 {
+        // Days of 64 bits of microseconds fit.
+        self.0.div_euclid(DAY) as i32
+    }
+
     /// Reads an RFC 3339 date-time, the whole text and nothing else.
     ///
     /// `t` and `z` may be small; a leap second is read where one can be (23:59:60 UTC) and counts as

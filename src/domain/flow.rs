@@ -17,6 +17,9 @@ use std::fmt;
 ///     entries: "customers",
 ///     inputs: &["orders", "customers"],
 ///     outputs: &["answers"],
+///     latest: &[],
+///     feeds: &[],
+///     own: &[],
 ///     ticks: None,
 /// };
 /// ```
@@ -33,8 +36,15 @@ pub struct Flow {
     pub inputs: &'static [&'static str],
     /// Its outputs besides dead letters and journal, by their names in settings.
     pub outputs: &'static [&'static str],
-    /// Which of the inputs is that of its ticks, by which time passes where nothing else comes: it is written by whoever
-    /// decides, and its keys are partitions' numbers. None where time passes by the records of others alone.
+    /// Which of the outputs hold the latest of each key: their topics are compacted.
+    pub latest: &'static [usize],
+    /// Inputs of other flows that it writes in the same transactions: the flow, and the place among its inputs. As outputs
+    /// of a decision they come after [`Self::outputs`].
+    pub feeds: &'static [(&'static Flow, usize)],
+    /// Which of the inputs are written by whoever decides, this flow or another: their keys are partitions' numbers.
+    pub own: &'static [usize],
+    /// Which of its own inputs is that of its ticks, by which time passes where nothing else comes. None where time passes
+    /// by other records alone.
     pub ticks: Option<usize>,
 }
 
@@ -46,6 +56,9 @@ pub(crate) static TWO: Flow = Flow {
     entries: "keys",
     inputs: &["events", "rules"],
     outputs: &[],
+    latest: &[],
+    feeds: &[],
+    own: &[],
     ticks: None,
 };
 
@@ -126,10 +139,10 @@ impl InputPartition {
         self.unit.flow.inputs[self.input]
     }
 
-    /// Whether it is that of the flow's ticks, whose keys are partitions' numbers.
+    /// Whether it is written by whoever decides: its keys are partitions' numbers.
     #[must_use]
-    pub fn is_of_ticks(self) -> bool {
-        self.unit.flow.ticks == Some(self.input)
+    pub fn is_own(self) -> bool {
+        self.unit.flow.own.contains(&self.input)
     }
 }
 
@@ -245,12 +258,23 @@ impl FlowTopics {
 
     /// The inputs that others write.
     pub fn inputs_of_others(&self) -> impl Iterator<Item = &str> {
-        let own = self.flow.ticks;
-        self.inputs
-            .iter()
-            .enumerate()
-            .filter(move |(input, _)| own != Some(*input))
-            .map(|(_, name)| name.as_str())
+        self.inputs_that(false)
+    }
+
+    /// The inputs that are written by whoever decides.
+    pub fn own_inputs(&self) -> impl Iterator<Item = &str> {
+        self.inputs_that(true)
+    }
+
+    fn inputs_that(&self, are_own: bool) -> impl Iterator<Item = &str> {
+        let own = self.flow.own;
+        let inputs = self.inputs.iter().enumerate();
+        inputs.filter(move |(input, _)| own.contains(input) == are_own).map(|(_, name)| name.as_str())
+    }
+
+    /// The outputs that hold the latest of each key.
+    pub fn latest(&self) -> impl Iterator<Item = &str> {
+        self.flow.latest.iter().map(|output| self.outputs[*output].as_str())
     }
 
     /// The input of its ticks, where there is one.
@@ -285,6 +309,29 @@ impl Topics {
         found.unwrap_or_else(|| panic!("flow {flow:?} has no topics here"))
     }
 
+    /// The topic of what a flow's decisions send, by its place among the flow's outputs and feeds.
+    ///
+    /// # Panics
+    /// There is no such place, or it feeds a flow that is not one of the process.
+    #[must_use]
+    pub fn output(&self, flow: &Flow, output: usize) -> &str {
+        match output.checked_sub(flow.outputs.len()) {
+            None => &self.of(flow).outputs[output],
+            Some(feed) => {
+                let (fed, input) = flow.feeds[feed];
+                &self.of(fed).inputs[input]
+            }
+        }
+    }
+
+    /// What a flow's decisions can send here, by its place among the flow's outputs and feeds: nothing to flows that are
+    /// none of the process.
+    pub fn outputs(&self, flow: &'static Flow) -> impl Iterator<Item = usize> {
+        let is_here = |fed: &Flow| self.flows.iter().any(|topics| topics.flow == fed);
+        let feeds = flow.feeds.iter().enumerate().filter(move |(_, (fed, _))| is_here(fed));
+        (0..flow.outputs.len()).chain(feeds.map(|(feed, _)| flow.outputs.len() + feed))
+    }
+
     /// The topic of an input.
     #[must_use]
     pub fn input(&self, at: InputPartition) -> &str {
@@ -298,6 +345,11 @@ impl Topics {
             let input = topics.inputs.iter().position(|name| name == topic)?;
             Some(InputPartition { unit: Unit { flow: topics.flow, partition }, input })
         })
+    }
+
+    /// The outputs that hold the latest of each key.
+    pub fn latest(&self) -> impl Iterator<Item = &str> {
+        self.flows.iter().flat_map(FlowTopics::latest)
     }
 
     /// The inputs of all flows.

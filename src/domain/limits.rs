@@ -64,6 +64,29 @@ pub const SHORTENED_MESSAGE_CHARS_MAX: usize = 200;
 /// Characters of what a dead letter says about itself, in a header.
 pub const DEAD_LETTER_MESSAGE_CHARS_MAX: usize = 1_000;
 
+/// Bytes of a record of observations; further ones go into another.
+pub const OBSERVATIONS_RECORD_BYTES_MAX: usize = 512 << 10;
+/// Observations of one terminal or chip in a record, so that the last one that fits does not make it too long.
+pub const OBSERVATIONS_OF_KEY_MAX: usize = 500;
+/// Accounts that a profile remembers: those that used the terminal or chip last. A fan-out can ask for fewer.
+pub const PROFILE_ACCOUNTS_MAX: usize = 64;
+/// Accounts that a chip is known to be registered for; of a further one the oldest is forgotten.
+pub const PROFILE_OWNERS_MAX: usize = 8;
+/// Days of which a terminal's events are counted.
+pub const PROFILE_DAYS_MAX: usize = 31;
+/// Events of a terminal that are remembered as confirmed fraud; of a further one the oldest is forgotten.
+pub const PROFILE_FRAUDS_MAX: usize = 256;
+/// How long a terminal or chip is remembered that nobody uses, that no reference record lists and no account has registered.
+pub const PROFILE_MEMORY: Micros = Micros(31 * 86_400 * 1_000_000);
+/// Profiles of one partition; of a further one, the one that was used longest ago is forgotten.
+pub const PROFILES_PER_PARTITION_MAX: usize = 4_000_000;
+/// Profiles that are forgotten for their age with one record of observations; the rest follow with the next.
+pub const PROFILES_FORGOTTEN_AT_ONCE: usize = 256;
+/// How far apart two uses of a chip may be to be compared: in a day one can be anywhere.
+pub const TRAVEL_MAX: Micros = Micros(24 * 3_600 * 1_000_000);
+/// Other terminals whose places one decision looks up.
+pub const PLACES_PER_DECISION_MAX: usize = 8;
+
 /// The longest window of a velocity rule, and how long events are remembered for it: 31 days.
 pub const WINDOW_MAX: Micros = Micros(31 * 86_400 * 1_000_000);
 /// Lines of a file that may be looked at ahead of one, of each file; they are held in memory.

@@ -8,12 +8,15 @@ mod account;
 mod judged;
 mod pending;
 mod pos;
+mod profiles;
 mod repeated;
 mod update;
 
+pub use crate::checks::Content;
 pub use crate::checks::time::Files;
 pub use account::Refusal;
 pub use pos::Unavailable;
+pub use profiles::Sighting;
 
 use crate::checks::parameters::Memories;
 use crate::checks::{Check, Effect, Finding, ParameterSet, Parameters, Texts};

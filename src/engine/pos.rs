@@ -14,7 +14,7 @@ use crate::checks::{
 use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
 use crate::domain::outcome::Outcome;
 use crate::domain::pos_event::PosEvent;
-use crate::domain::{Micros, limits};
+use crate::domain::{Micros, ProfileView, limits};
 use crate::state::{Account, Booking, Fact, Facts, PartitionState, Remembered, Standing};
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -108,14 +108,14 @@ impl Engine {
     }
 
     /// Decides on an event whose form is sound, and whose account [has room](Self::has_room). `now` is the stream time,
-    /// this event included.
+    /// this event included; `profiles` what was answered to [`Self::profile_question`].
     #[must_use]
     pub fn decide<'a>(
         &'a self,
         state: &PartitionState,
         event: &SoundEvent<'a>,
         record: &Record<'a>,
-        now: Micros,
+        (now, profiles): (Micros, &ProfileView),
     ) -> Decision<'a> {
         let known = Known { event, content: Content::of(event.event), place: record.place() };
         let parameters = self.parameters_of(event.event);
@@ -144,7 +144,7 @@ impl Engine {
             None => opening(event, parameters),
         };
         let own = account.map(|_| &*before);
-        let context = Context { known: &known, account: own, recent: &recent, parameters, now };
+        let context = Context { known: &known, account: own, recent: &recent, profiles, parameters, now };
         let mut findings = crate::checks::run_all(&context, &repeat);
         self.refuse_overflow(event, &before, &mut findings);
         let ledger = own.map(|account| Ledger { account, recent: &recent, now });
@@ -155,7 +155,11 @@ impl Engine {
         let keeps = account.is_some() || parameters.account.unknown == UnknownAccount::Open;
         let judged = Judged { known, record, now, account: &before, is_new: account.is_none(), parameters };
         let keeps = keeps && verdict != Verdict::NotEvaluated;
-        self.conclude(judged, verdict, findings, &corrected, keeps)
+        let mut decision = self.conclude(judged, verdict, findings, &corrected, keeps);
+        if let Some(outcome) = &mut decision.outcome {
+            outcome.evidence = profiles.evidence();
+        }
+        decision
     }
 
     pub(super) fn parameters_of(&self, event: &PosEvent<'_>) -> &ParameterSet {

@@ -23,6 +23,8 @@ pub struct Answer {
     pub source: Source,
     pub account_revision: i64,
     pub ruleset: String,
+    #[serde(default)]
+    pub evidence: Vec<Evidence>,
     pub account_number: Option<String>,
     pub account_transaction_id: Option<String>,
     pub event_time: Option<String>,
@@ -43,6 +45,13 @@ pub struct Message {
     pub detail: Option<String>,
     pub action_code: String,
     pub field_reference: Option<String>,
+}
+
+/// What was known from outside the partition.
+#[derive(Debug, Deserialize)]
+pub struct Evidence {
+    pub fact: String,
+    pub value: String,
 }
 
 impl Message {
@@ -96,20 +105,21 @@ impl Answer {
 /// Fields with their paths, as JSON: those that are explained, which nest no deeper than a message.
 fn in_json(fields: &[(String, String)]) -> String {
     let (mut own, mut source) = (Vec::new(), Vec::new());
-    let mut messages: Vec<Vec<String>> = Vec::new();
+    let mut lists = [("riskCheckMessages", Vec::<Vec<String>>::new()), ("evidence", Vec::new())];
     for (path, value) in fields {
         let member = |name: &str| format!("\"{name}\":{value}");
         if let Some(name) = path.strip_prefix("source.") {
             source.push(member(name));
-        } else if let Some((place, name)) =
-            path.strip_prefix("riskCheckMessages[").and_then(|rest| rest.split_once("]."))
+        } else if let Some((list, (place, name))) = lists
+            .iter_mut()
+            .find_map(|(of, list)| Some((list, path.strip_prefix(*of)?.strip_prefix('[')?.split_once("].")?)))
         {
             let place = place.parse::<usize>().unwrap_or(0);
-            if place >= messages.len() {
-                messages.push(Vec::new());
+            if place >= list.len() {
+                list.push(Vec::new());
             }
-            if let Some(message) = messages.last_mut() {
-                message.push(member(name));
+            if let Some(entry) = list.last_mut() {
+                entry.push(member(name));
             }
         } else if let ("eventTime", Ok(micros)) = (path.as_str(), value.parse()) {
             own.push(format!("\"eventTime\":\"{}\"", Micros(micros)));
@@ -117,8 +127,10 @@ fn in_json(fields: &[(String, String)]) -> String {
             own.push(member(path));
         }
     }
-    let messages: Vec<String> = messages.iter().map(|message| format!("{{{}}}", message.join(","))).collect();
     own.push(format!("\"source\":{{{}}}", source.join(",")));
-    own.push(format!("\"riskCheckMessages\":[{}]", messages.join(",")));
+    for (name, list) in &lists {
+        let entries: Vec<String> = list.iter().map(|entry| format!("{{{}}}", entry.join(","))).collect();
+        own.push(format!("\"{name}\":[{}]", entries.join(",")));
+    }
     format!("{{{}}}", own.join(","))
 }

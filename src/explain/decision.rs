@@ -3,7 +3,7 @@
 //! Shows what the outcome says beside the event it is for, and adds the event up once more for people; it judges
 //! nothing.
 
-use super::answer::{Answer, Message};
+use super::answer::{Answer, Evidence, Message};
 use super::paint::{Paint, cut, wrapped};
 use crate::checks::time::span;
 use crate::config::Settings;
@@ -38,6 +38,7 @@ pub fn decision(answer: &Answer, event: &PosEvent<'_>, settings: &Settings, pain
         lines.push(format!("  {}{text}", paint.dim(&format!("{label:<11}"))));
     }
     readers(answer, Some(event), settings, paint, &mut lines);
+    evidence(answer, paint, &mut lines);
     ids(answer, Some(event), settings, paint, &mut lines);
     lines
 }
@@ -46,6 +47,7 @@ pub fn decision(answer: &Answer, event: &PosEvent<'_>, settings: &Settings, pain
 pub fn without_event(answer: &Answer, settings: &Settings, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     readers(answer, None, settings, paint, &mut lines);
+    evidence(answer, paint, &mut lines);
     ids(answer, None, settings, paint, &mut lines);
     lines
 }
@@ -261,6 +263,13 @@ fn readers(
     }
     if answer.risk_check_messages.is_empty() {
         text("action", "none: there is nothing to say", paint, lines);
+    }
+}
+
+/// What was known of terminal and chip across accounts.
+fn evidence(answer: &Answer, paint: Paint, lines: &mut Vec<String>) {
+    for Evidence { fact, value } in &answer.evidence {
+        text("known", &format!("{}: {}", visible(fact), visible(value)), paint, lines);
     }
 }
 

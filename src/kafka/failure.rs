@@ -66,7 +66,7 @@ impl Destination {
             if *topic == of.journal {
                 return Some(Self::Journal(of.flow));
             }
-            let output = of.outputs.iter().position(|name| name == topic)?;
+            let output = topics.outputs(of.flow).find(|output| topics.output(of.flow, *output) == topic)?;
             Some(Self::Output(of.flow, output))
         });
         of_flow.unwrap_or(Self::Rulesets)
@@ -76,7 +76,7 @@ impl Destination {
     #[must_use]
     pub fn topic(self, topics: &Topics) -> &str {
         match self {
-            Self::Output(flow, output) => &topics.of(flow).outputs[output],
+            Self::Output(flow, output) => topics.output(flow, output),
             Self::DeadLetters(flow) => &topics.of(flow).dead_letters,
             Self::Journal(flow) => &topics.of(flow).journal,
             Self::Rulesets => &topics.rulesets,

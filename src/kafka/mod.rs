@@ -47,6 +47,7 @@ pub mod dead_letter;
 pub mod failure;
 pub mod health;
 pub mod held_back;
+pub mod latest;
 mod misplaced;
 pub mod port;
 pub mod settings;
@@ -58,7 +59,10 @@ pub mod units;
 mod waits;
 pub mod worker;
 
-use std::sync::{Arc, Mutex, atomic::AtomicBool};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 pub use self::cluster::start::Flows;
 use self::{
@@ -66,8 +70,9 @@ use self::{
         layout::Layout,
         start::{self, Start},
     },
-    failure::Fault,
+    failure::{Fault, FaultClass, Operation},
     health::Health,
+    latest::{Read, Wanted},
     port::Broker,
     settings::Settings,
     suspect::Suspects,
@@ -76,7 +81,7 @@ use self::{
 };
 use crate::pipeline::Deciders;
 
-/// Looks at rights, topics and brokers, keeps `ruleset` for replays, then decides until `stop` is set and every worker has
+/// Looks at rights, topics and brokers, keeps `ruleset` for replays, reads what `latest` wants, then decides until `stop` is set and every worker has
 /// left the group.
 ///
 /// # Errors
@@ -86,14 +91,30 @@ pub fn run(
     settings: Settings,
     ruleset: &str,
     flows: Flows,
+    latest: &[Wanted],
     health: Arc<Health>,
     stop: &Arc<AtomicBool>,
 ) -> Result<(), Fault> {
     let settings = Arc::new(settings);
-    match start::start(&settings, ruleset, flows, &health, stop)? {
-        Start::Ready { cluster, flows, ticks } => {
+    match start::start(&settings, ruleset, flows, latest, &health, stop)? {
+        Start::Ready { cluster, flows, ticks, latest } => {
             let settings = Arc::new(Settings::clone(&settings).with(|kafka| kafka.ticks = ticks));
+            let ended = Arc::new(AtomicBool::new(false));
+            let follow = |read: Read| read.follow(Arc::clone(&settings), Arc::clone(&ended));
+            let readers: Vec<_> =
+                latest.into_iter().map(follow).collect::<Result<_, _>>().map_err(|error| {
+                    Fault::new(
+                        Operation::Check,
+                        FaultClass::Setup,
+                        format!("a thread cannot be started: {error}"),
+                    )
+                })?;
             run_on(Arc::new(cluster), settings, flows, health, stop);
+            ended.store(true, Ordering::Release);
+            for reader in readers {
+                // One that panicked was told in the log.
+                let _ = reader.join();
+            }
         }
         Start::Stopped => {}
     }

@@ -146,6 +146,10 @@ impl<B: Blueprint> Decider for Live<B> {
         partition.on_failed_record(record, &mut Counting { counts, misplaced, said, sink });
     }
 
+    fn end_batch(&mut self, sink: &mut dyn Sink) {
+        self.partition.end_batch(&mut |outbound| sink.send(outbound));
+    }
+
     fn rotation_begins(&self) -> bool {
         self.partition.rotation_begins()
     }

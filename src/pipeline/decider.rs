@@ -103,6 +103,9 @@ pub trait Decider: Send {
     /// has one.
     fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink);
 
+    /// Sends what is said of all records of the batch together: the batch ends with it.
+    fn end_batch(&mut self, _sink: &mut dyn Sink) {}
+
     /// Whether the next [`Self::journal`] begins a checkpoint rotation.
     fn rotation_begins(&self) -> bool;
 

@@ -43,6 +43,15 @@ pub struct InRecord<'a> {
     pub schema_guid: Option<[u8; 16]>,
 }
 
+/// Takes what a topic of which only the latest record of each key counts says.
+pub trait Latest: Send + Sync {
+    /// A key has this value from now on; none: it is gone.
+    ///
+    /// # Errors
+    /// It cannot be read, in words: what was there before stays.
+    fn set(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), String>;
+}
+
 /// Where results go.
 pub trait Output<M: Model> {
     /// What was decided, and the message that says it.

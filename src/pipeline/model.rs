@@ -44,6 +44,12 @@ pub trait Model: fmt::Debug + Sized + Send + 'static {
     /// Answers a record on which the program failed again and again, where it has an answer. Its dead letter is written.
     fn give_up(&mut self, record: &Keyed<'_>, effects: &mut Effects<'_, Self>);
 
+    /// Sends what is said of all records of a batch together, and forgets it: the batch ends with it.
+    fn end_batch(&mut self, _state: &Self::State, _send: &mut dyn FnMut(&Outbound<'_>)) {}
+
+    /// Forgets what [`Self::end_batch`] would send: the batch is undone.
+    fn drop_batch(&mut self) {}
+
     /// What a decision counts as, for metrics.
     fn counts(_decided: &Self::Decided<'_>, _count: &mut dyn FnMut(Counted)) {}
 }

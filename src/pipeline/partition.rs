@@ -4,7 +4,7 @@ use super::decider::NextTick;
 use super::journal::{Journal, JournalBatch, Read};
 use super::layout::{Division, Misplaced};
 use super::model::{Effects, Keyed, Model, State};
-use super::{InRecord, Output};
+use super::{InRecord, Outbound, Output};
 use crate::codec::SchemaRef;
 use crate::codec::journal::Head;
 use crate::codec::tick::{Passed, Tick, write_tick};
@@ -116,8 +116,8 @@ impl<M: Model> Partition<M> {
         match key_of(M::FLOW, record) {
             Err((code, why)) => dead_letter(out, record, code, &why),
             Ok(key) => {
-                // A tick's key is the number of its partition.
-                let of_others = M::FLOW.ticks != Some(record.input);
+                // The keys of its own inputs are the numbers of partitions.
+                let of_others = !M::FLOW.own.contains(&record.input);
                 let division = Some(self.settings.division).filter(|_| of_others);
                 let misplaced =
                     division.and_then(|division| division.misplaced(key.as_bytes(), self.partition));
@@ -161,6 +161,11 @@ impl<M: Model> Partition<M> {
         self.journal.count_consumed();
     }
 
+    /// What goes out at the end of a batch, before its journal records: what is said of all its records together.
+    pub fn end_batch(&mut self, send: &mut dyn FnMut(&Outbound<'_>)) {
+        self.model.end_batch(&self.state, send);
+    }
+
     /// The batch's journal records. `writer` is the producer's transactional id. Empty where nothing was read.
     pub fn journal(&mut self, writer: &str) -> JournalBatch {
         let (before, positions, appended) = (&self.committed_positions, &self.positions, self.appended);
@@ -185,6 +190,7 @@ impl<M: Model> Partition<M> {
 
     /// The batch is aborted: puts everything back.
     pub fn aborted(&mut self) {
+        self.model.drop_batch();
         self.state.undo();
         self.journal.aborted();
         self.positions.clone_from(&self.committed_positions);
@@ -267,7 +273,7 @@ pub(super) fn dead_letter<M: Model>(
 
 /// The key as text. Without it a record is of nobody and has no answer.
 fn key_of<'r>(flow: &Flow, record: &InRecord<'r>) -> Result<&'r str, (&'static str, String)> {
-    let what = if flow.ticks == Some(record.input) { "partition" } else { flow.key };
+    let what = if flow.own.contains(&record.input) { "partition" } else { flow.key };
     let Some(key) = record.key else {
         return Err(("400.001", format!("the record has no key, which is the {what} it is for")));
     };

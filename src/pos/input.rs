@@ -2,6 +2,7 @@
 
 use crate::codec::journal::FIRST_FLOW;
 use crate::domain::flow::{Flow, Positions};
+use crate::profiles;
 
 /// How many inputs it has.
 pub const INPUTS: usize = 3;
@@ -13,8 +14,14 @@ pub static FLOW: Flow = Flow {
     entries: "accounts",
     inputs: &["pos_events", "account_events", "ticks"],
     outputs: &["pos_outcomes"],
+    latest: &[],
+    feeds: &[(&profiles::FLOW, profiles::OBSERVATIONS)],
+    own: &[Input::Ticks as usize],
     ticks: Some(Input::Ticks as usize),
 };
+
+/// The place of the observations among what decisions send.
+pub const OBSERVATIONS: usize = 1;
 
 /// Which input topic a record came from; as a number its place in the flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

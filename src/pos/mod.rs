@@ -4,12 +4,15 @@
 
 mod input;
 mod model;
+mod outside;
+mod seen;
 mod setup;
 mod state;
 mod topics;
 
 pub use input::{FLOW, INPUTS, Input};
-pub use model::{OutcomeEncoding, Outside, Pos};
+pub use model::{OutcomeEncoding, Pos};
+pub use outside::{Outside, ProfileSource};
 pub use setup::{LiveSchemas, PartitionOptions, Setup};
 
 /// A partition of POS events, account events and ticks.

@@ -1,16 +1,18 @@
 //! What is done with the records of this flow: decode, decide, encode. Judges nothing itself: that is the engine.
 
+use super::outside::Outside;
+use super::seen::{self, Seen};
 use super::{FLOW, INPUTS, Input, PartitionOptions};
 use crate::codec::tick::{Tick, read_tick};
-use crate::codec::{self, DecodeError, Schemas};
+use crate::codec::{self, DecodeError};
 use crate::domain::enums::Verdict;
 use crate::domain::flow::Flow;
 use crate::domain::hashing::hash64;
 use crate::domain::limits;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::RecordTime;
-use crate::domain::{Micros, SetBack};
-use crate::engine::{Decision, Engine, Record, Unavailable};
+use crate::domain::{Micros, ProfileView, SetBack};
+use crate::engine::{Content, Decision, Engine, Record, Unavailable};
 use crate::pipeline::{self, Effects, Interrupt, Keyed, Model, Outbound, Partition};
 use crate::state::{Change, Fact, PartitionState};
 use smallvec::smallvec;
@@ -26,25 +28,6 @@ pub enum OutcomeEncoding {
     Avro(Vec<u8>),
 }
 
-/// What decisions take from outside the partition.
-#[derive(Clone, Copy)]
-pub struct Outside<'a> {
-    /// Writers' schemas.
-    pub schemas: &'a dyn Schemas,
-}
-
-impl<'a, S: Schemas> From<&'a S> for Outside<'a> {
-    fn from(schemas: &'a S) -> Self {
-        Self { schemas }
-    }
-}
-
-impl<'a> From<&'a dyn Schemas> for Outside<'a> {
-    fn from(schemas: &'a dyn Schemas) -> Self {
-        Self { schemas }
-    }
-}
-
 /// The model of this flow.
 #[derive(Debug)]
 pub struct Pos {
@@ -53,6 +36,8 @@ pub struct Pos {
     /// Next offsets as the outcome's `positions` gives them: for outcomes of each input those of the others.
     next: [Vec<(String, i64)>; INPUTS],
     encoded: Vec<u8>,
+    /// What the batch tells the shared profiles, where there are such.
+    seen: Option<Seen>,
 }
 
 impl Pos {
@@ -61,12 +46,13 @@ impl Pos {
     pub fn new(engine: Arc<Engine>, options: PartitionOptions) -> Self {
         let topic = |input: Input| (options.topics[input as usize].clone(), 0);
         let next = Input::ALL.map(|input| input.others().map(topic).collect());
-        Self { engine, options, next, encoded: Vec::new() }
+        let seen = options.profiles.map(Seen::new);
+        Self { engine, options, next, encoded: Vec::new(), seen }
     }
 
     /// Engine, the record at hand, and what writes outcomes: borrows of different fields.
     fn parts<'p>(&'p mut self, keyed: &Keyed<'p>) -> (&'p Engine, Record<'p>, Publisher<'p>) {
-        let Self { engine, options, next, encoded } = self;
+        let Self { engine, options, next, encoded, seen } = self;
         let record = keyed.record;
         let input = Input::at(record.input);
         let others = &mut next[record.input];
@@ -83,12 +69,14 @@ impl Pos {
             timestamp_millis: record.timestamp_millis,
         };
         let at = Record { source, key: keyed.key, time: record.time, positions };
-        (engine, at, Publisher { encoding: &options.encoding, encoded, partition: keyed.unit.partition })
+        let (encoding, partition, seen) = (&options.encoding, keyed.unit.partition, seen.as_mut());
+        let pos_events = options.topics[Input::PosEvents as usize].as_str();
+        (engine, at, Publisher { encoding, encoded, partition, pos_events, seen })
     }
 
     fn pos_event(
         &mut self,
-        Outside { schemas }: Outside<'_>,
+        Outside { schemas, profiles }: Outside<'_>,
         keyed: &Keyed<'_>,
         effects: &mut Effects<'_, Self>,
     ) -> Result<(), Interrupt> {
@@ -125,18 +113,33 @@ impl Pos {
         }
         set_back(effects)?;
         let now = engine.time_with(effects.state(), &sound, &at);
-        let mut decision = engine.decide(effects.state(), &sound, &at, now);
-        // What cannot be evaluated moves no time; whether it can does not hang on the holds that run out.
-        let evaluated = decision.outcome.as_ref().is_some_and(|own| own.verdict != Verdict::NotEvaluated);
-        if evaluated && publisher.advance(engine, &at, || Engine::digest(&event), now, effects)? {
-            decision = engine.decide(effects.state(), &sound, &at, now);
+        if effects.state().expired_hold(now).is_some() {
+            // What cannot be evaluated moves no time; whether it can does not hang on holds that run out nor on profiles.
+            let first = engine.decide(effects.state(), &sound, &at, (now, &ProfileView::default()));
+            if is_evaluated(&first) {
+                publisher.advance(engine, &at, || Engine::digest(&event), now, effects)?;
+            }
         }
-        publisher.carry_out(decision, effects)
+        // Only now, so that a replay finds the outcome that tells what was seen behind those of the holds.
+        let content = profiles.is_some().then(|| Content::of(&event));
+        let question = content.and_then(|content| engine.profile_question(effects.state(), &sound, &content));
+        let view = question.zip(profiles).map(|(question, profiles)| profiles.view(&question));
+        let decision = engine.decide(effects.state(), &sound, &at, (now, &view.unwrap_or_default()));
+        if is_evaluated(&decision) {
+            effects.advance(now);
+        }
+        publisher.carry_out(&decision, effects)?;
+        if let (Some(seen), Some(outcome), Some(content)) = (publisher.seen, &decision.outcome, &content)
+            && let Some(sighting) = engine.sighting(effects.state(), &sound, content, outcome)
+        {
+            seen.used(&sighting);
+        }
+        Ok(())
     }
 
     fn account_event(
         &mut self,
-        Outside { schemas }: Outside<'_>,
+        Outside { schemas, .. }: Outside<'_>,
         keyed: &Keyed<'_>,
         effects: &mut Effects<'_, Self>,
     ) -> Result<(), Interrupt> {
@@ -160,10 +163,15 @@ impl Pos {
             applied = engine.apply_account_event(effects.state(), &event, &at);
         }
         let refusal = match applied {
-            Ok(mut decision) => {
-                let refusal = decision.refusal.take();
-                publisher.carry_out(decision, effects)?;
-                refusal
+            Ok(decision) => {
+                let seen = publisher.seen.take().filter(|_| decision.change.is_some());
+                let seen =
+                    seen.map(|seen| (seen, seen::before(&event, effects.state(), publisher.pos_events)));
+                publisher.carry_out(&decision, effects)?;
+                if let Some((seen, before)) = seen {
+                    seen.applied(&event, decision.outcome.as_ref(), &before, effects.state());
+                }
+                decision.refusal
             }
             Err(refusal) => Some(refusal),
         };
@@ -172,6 +180,11 @@ impl Pos {
         }
         Ok(())
     }
+}
+
+/// Whether an event was evaluated.
+fn is_evaluated(decision: &Decision<'_>) -> bool {
+    decision.outcome.as_ref().is_some_and(|own| own.verdict != Verdict::NotEvaluated)
 }
 
 /// Ticks: time passes where nothing else comes, and an operator sets it.
@@ -285,6 +298,18 @@ impl Model for Pos {
         }
     }
 
+    fn end_batch(&mut self, state: &PartitionState, send: &mut dyn FnMut(&Outbound<'_>)) {
+        if let Some(seen) = &mut self.seen {
+            seen.send(state.stream_time(), send);
+        }
+    }
+
+    fn drop_batch(&mut self) {
+        if let Some(seen) = &mut self.seen {
+            seen.forget();
+        }
+    }
+
     fn counts(outcome: &Outcome<'_>, count: &mut dyn FnMut(pipeline::Counted)) {
         count(pipeline::Counted::Answer(outcome.verdict.symbol()));
         for message in &outcome.messages {
@@ -320,6 +345,10 @@ struct Publisher<'p> {
     encoding: &'p OutcomeEncoding,
     encoded: &'p mut Vec<u8>,
     partition: i32,
+    /// Topic of POS events, of which transaction ids are made.
+    pos_events: &'p str,
+    /// What the batch tells the shared profiles.
+    seen: Option<&'p mut Seen>,
 }
 
 impl Publisher<'_> {
@@ -342,13 +371,17 @@ impl Publisher<'_> {
             let Some(ended) = engine.expire(effects.state(), at, digest, ordinal, now) else {
                 break;
             };
-            self.carry_out(ended, effects)?;
+            self.carry_out(&ended, effects)?;
         }
         Ok(true)
     }
 
     /// Makes a decision's changes, and publishes its outcome.
-    fn carry_out(&mut self, decision: Decision<'_>, effects: &mut Effects<'_, Pos>) -> Result<(), Interrupt> {
+    fn carry_out(
+        &mut self,
+        decision: &Decision<'_>,
+        effects: &mut Effects<'_, Pos>,
+    ) -> Result<(), Interrupt> {
         if let Some(change) = &decision.change {
             effects.change(change)?;
         }

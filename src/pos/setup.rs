@@ -1,11 +1,12 @@
 //! What the partitions of this flow are made of, and where live ones get their schemas.
 
-use super::{Input, OutcomeEncoding, Outside, Pos};
+use super::{Input, OutcomeEncoding, Outside, Pos, ProfileSource};
 use crate::codec::{Answer, SchemaRef, Schemas, Sparing, UnknownIds, schema_of};
 use crate::domain::hashing::Seed;
 use crate::domain::partitioner::Partitioner;
 use crate::engine::Engine;
 use crate::pipeline::{Blueprint, Division, InRecord, PartitionSettings, Surroundings};
+use crate::profiles::Board;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct PartitionOptions {
     pub input_partitions: u32,
     /// How senders divide keys up among them. A record whose key belongs elsewhere is not decided.
     pub partitioner: Partitioner,
+    /// How shared profiles are divided up among their partitions; none: there are none.
+    pub profiles: Option<Division>,
     /// For the account table alone; nothing that comes out depends on it.
     pub table_seed: Seed,
 }
@@ -54,6 +57,7 @@ pub struct Setup {
     engine: Arc<Engine>,
     options: PartitionOptions,
     schemas: Arc<dyn Schemas + Send + Sync>,
+    profiles: Option<Arc<Board>>,
     unknown_ids_max: usize,
 }
 
@@ -65,7 +69,14 @@ impl Setup {
         options: PartitionOptions,
         schemas: Arc<dyn Schemas + Send + Sync>,
     ) -> Self {
-        Self { engine, options, schemas, unknown_ids_max: usize::MAX }
+        Self { engine, options, schemas, profiles: None, unknown_ids_max: usize::MAX }
+    }
+
+    /// With the shared profiles as this process has read them.
+    #[must_use]
+    pub fn reading(mut self, profiles: Option<Arc<Board>>) -> Self {
+        self.profiles = profiles;
+        self
     }
 
     /// With a bound on how many unknown schema ids a partition asks for within a minute.
@@ -91,6 +102,7 @@ impl Blueprint for Setup {
     fn surroundings(&self) -> LiveSchemas {
         LiveSchemas {
             schemas: Arc::clone(&self.schemas),
+            profiles: self.profiles.clone(),
             unknown: UnknownIds::new(self.unknown_ids_max),
             now: Duration::ZERO,
         }
@@ -100,6 +112,7 @@ impl Blueprint for Setup {
 /// The schemas of a live partition, which asks for no more unknown ones than it may.
 pub struct LiveSchemas {
     schemas: Arc<dyn Schemas + Send + Sync>,
+    profiles: Option<Arc<Board>>,
     /// Ids that nobody knew, of late.
     unknown: UnknownIds,
     /// The time of the batch.
@@ -113,12 +126,13 @@ impl Surroundings<Pos> for LiveSchemas {
     }
 
     fn with<T>(&mut self, after_a_wait: bool, decide: impl FnOnce(Outside<'_>) -> T) -> T {
+        let profiles = self.profiles.as_deref().map(|board| board as &dyn ProfileSource);
         // Only after a wait can an id have turned out to be unknown.
         if after_a_wait || !self.unknown.is_empty() {
             let sparing = Sparing::new(&*self.schemas, &mut self.unknown, self.now);
-            return decide(Outside { schemas: &sparing });
+            return decide(Outside { schemas: &sparing, profiles });
         }
-        decide(Outside { schemas: &*self.schemas })
+        decide(Outside { schemas: &*self.schemas, profiles })
     }
 
     fn expect(&mut self, record: &InRecord<'_>) {

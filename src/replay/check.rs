@@ -8,6 +8,7 @@ use super::workers::{Answers, Worker};
 use crate::codec::Schemas;
 use crate::engine::Engine;
 use crate::pos::{Input, PartitionOptions};
+use crate::profiles::{Local, UNDIVIDED};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -32,6 +33,9 @@ pub struct CheckOptions<'a> {
     pub options: PartitionOptions,
     /// The schemas of values that need one.
     pub schemas: &'a (dyn Schemas + Sync),
+    /// The shared profiles as reference records make them, where there are such. What a line is judged by hangs on all lines
+    /// before it then, so one thread decides.
+    pub profiles: Option<Local>,
 }
 
 /// What a run hands out while it goes.
@@ -52,8 +56,19 @@ pub trait CheckSink {
 /// # Errors
 /// [`ReplayError`] where a file cannot be read or written.
 pub fn check(options: CheckOptions<'_>, sink: &mut dyn CheckSink) -> Result<Summary, ReplayError> {
-    let CheckOptions { pos_events, account_events, partitions, threads, engine, options, schemas } = options;
-    let options = PartitionOptions { input_partitions: partitions, ..options };
+    let CheckOptions {
+        pos_events,
+        account_events,
+        partitions,
+        threads,
+        engine,
+        options,
+        schemas,
+        mut profiles,
+    } = options;
+    let division = profiles.as_ref().map(|_| UNDIVIDED);
+    let options = PartitionOptions { input_partitions: partitions, profiles: division, ..options };
+    let threads = if profiles.is_some() { 1 } else { threads };
     let mut merge = Merge::new(pos_events, account_events, options.division(), engine.files())?;
     let begins_at = merge.begins_at();
     let threads = threads.clamp(1, partitions as usize);
@@ -63,6 +78,7 @@ pub fn check(options: CheckOptions<'_>, sink: &mut dyn CheckSink) -> Result<Summ
         let workers: Vec<Channel> = (0..threads)
             .map(|place| {
                 let mut worker = Worker::new((place, threads), partitions, &engine, &options, begins_at);
+                worker.profiles = profiles.take();
                 let (to_worker, inbox) = sync_channel::<Arc<Chunk>>(CHUNKS_WAITING);
                 let (outbox, from_worker) = sync_channel(CHUNKS_WAITING);
                 scope.spawn(move || {

@@ -6,9 +6,12 @@ use super::letters::Letter;
 use super::report::{Difference, FieldDifference, PartitionReport};
 use super::source::{Feed, Kept};
 use crate::codec::{avro, json, recorded, write_bounded};
+use crate::domain::ProfileView;
 use crate::domain::outcome::Outcome;
+use crate::domain::profile_view::ProfileQuestion;
 use crate::pipeline::{InRecord, Outbound, Output};
-use crate::pos::{INPUTS, Input, Pos};
+use crate::pos::{INPUTS, Input, Pos, ProfileSource};
+use std::cell::RefCell;
 
 /// The record that an outcome says it is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,12 @@ impl Outcomes {
         self.named
     }
 
+    /// Whether it is of the record at this offset of an input; one that cannot be read is taken for it.
+    #[must_use]
+    pub fn is_next(&self, (input, offset): (Input, i64)) -> bool {
+        self.head().is_some() && self.named.is_none_or(|named| named.input == input && named.offset == offset)
+    }
+
     /// Passes over it.
     ///
     /// # Errors
@@ -76,6 +85,25 @@ impl Outcomes {
             }
             Some(Named { input, offset: place.offset, before })
         });
+    }
+}
+
+/// What the outcome of a record says of the shared profiles.
+pub struct Told<'a> {
+    /// The recorded outcomes; that of the record comes next.
+    pub outcomes: &'a RefCell<&'a mut Outcomes>,
+    /// The record: its input and offset.
+    pub of: (Input, i64),
+}
+
+impl ProfileSource for Told<'_> {
+    fn view(&self, _question: &ProfileQuestion<'_>) -> ProfileView {
+        let outcomes = self.outcomes.borrow();
+        let value = outcomes.head().filter(|_| outcomes.is_next(self.of)).and_then(Kept::value);
+        let evidence = value.map(recorded::evidence).unwrap_or_default();
+        let facts = evidence.iter().map(|(fact, value)| (&**fact, &**value));
+        // What cannot be read shows as a difference.
+        ProfileView::of_evidence(facts).unwrap_or_default()
     }
 }
 
@@ -129,8 +157,8 @@ pub struct Compare<'a> {
     pub record: &'a Kept,
     /// Its input.
     pub input: Input,
-    /// The recorded outcomes.
-    pub outcomes: &'a mut Outcomes,
+    /// The recorded outcomes, which decisions read their evidence of.
+    pub outcomes: &'a RefCell<&'a mut Outcomes>,
     /// The recorded dead letter of this record.
     pub letter: Option<Letter>,
     /// Where differences go.
@@ -167,11 +195,7 @@ impl Waiting {
 impl Compare<'_> {
     /// Whether the recorded outcome that comes next is of this record; one that cannot be read is taken for it.
     fn is_next(&self) -> bool {
-        self.outcomes.head().is_some()
-            && self
-                .outcomes
-                .named()
-                .is_none_or(|named| named.input == self.input && named.offset == self.record.offset)
+        self.outcomes.borrow().is_next((self.input, self.record.offset))
     }
 
     fn here(&self) -> String {
@@ -180,17 +204,18 @@ impl Compare<'_> {
 
     /// Passes over recorded outcomes of records that were decided before.
     fn pass_stale(&mut self) -> Result<(), ReplayError> {
-        while let Some(named) = self.outcomes.named() {
+        let mut outcomes = self.outcomes.borrow_mut();
+        while let Some(named) = outcomes.named() {
             if named.offset >= self.reached[named.input as usize] {
                 break;
             }
-            let at = self.outcomes.head().map(|head| self.around.outcome(head.offset));
+            let at = outcomes.head().map(|head| self.around.outcome(head.offset));
             let around = self.around;
             self.report.outcomes.unexpected += 1;
             self.report
                 .differs(|| around.difference(UNEXPECTED, at, Some(around.input(named.input, named.offset))));
             self.passed += 1;
-            self.outcomes.advance()?;
+            outcomes.advance()?;
         }
         Ok(())
     }
@@ -203,17 +228,18 @@ impl Compare<'_> {
         self.pass_stale()?;
         let mut recorded = Vec::new();
         while self.is_next() {
-            let readable = self.outcomes.named().is_some();
+            let mut outcomes = self.outcomes.borrow_mut();
+            let readable = outcomes.named().is_some();
             // One that cannot be read may be of a later record.
             if !readable && recorded.len() >= self.late.len() {
                 break;
             }
-            if let Some(head) = self.outcomes.head() {
+            if let Some(head) = outcomes.head() {
                 let (key, value) =
                     (head.key().map(<[u8]>::to_vec), head.value().unwrap_or_default().to_vec());
                 recorded.push(Waiting { offset: head.offset, key, value, readable });
             }
-            self.outcomes.advance()?;
+            outcomes.advance()?;
         }
         self.align(&recorded);
         if let Some(letter) = self.letter.take() {
@@ -304,7 +330,9 @@ impl Output<Pos> for Compare<'_> {
         let (key, value) = (outbound.key, outbound.value.unwrap_or_default());
         // A fault is met again by `finish`.
         let readable = self.pass_stale().is_ok();
-        let recorded = self.outcomes.head().filter(|_| readable && self.is_next());
+        let mut outcomes = self.outcomes.borrow_mut();
+        let here = (self.input, self.record.offset);
+        let recorded = outcomes.head().filter(|_| readable && outcomes.is_next(here));
         let recorded_value = recorded.and_then(Kept::value).unwrap_or_default();
         let encoded = encoded_as(recorded_value, outcome, value);
         let replayed = encoded.as_deref().unwrap_or(value);
@@ -312,7 +340,7 @@ impl Output<Pos> for Compare<'_> {
             && recorded.is_some_and(|head| head.key() == Some(key))
             && recorded_value == replayed;
         // Where it cannot be read on, nothing is the same any more, and `finish` meets the fault again.
-        if same && self.outcomes.advance().is_ok() {
+        if same && outcomes.advance().is_ok() {
             self.report.outcomes.identical += 1;
             self.passed += 1;
         } else {

@@ -132,6 +132,7 @@ fn start<'a>(
         journal_record_bytes_max: usize::MAX,
         input_partitions: if journal.is_some() { 0 } else { partitions },
         partitioner,
+        profiles: None,
         table_seed: ground.table_seed,
     };
     let changes = ground.rulebook.changes(partition);

@@ -3,7 +3,7 @@
 //! they are merged by their times, as a batch is.
 
 use super::ReplayError;
-use super::compare::{Around, Compare, Named, Outcomes, UNEXPECTED};
+use super::compare::{Around, Compare, Named, Outcomes, Told, UNEXPECTED};
 use super::letters::LettersOf;
 use super::report::PartitionReport;
 use super::rulebook::Rulebook;
@@ -18,6 +18,7 @@ use crate::domain::record::RecordTime;
 use crate::engine::Engine;
 use crate::pipeline::{Division, InRecord, Interrupt};
 use crate::pos::{INPUTS, Input, Outside, Partition, PartitionOptions, Restore};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -339,11 +340,14 @@ impl Walk<'_> {
         let failed = letter.as_ref().is_some_and(super::letters::Letter::is_of_a_failure);
         let no_schema = letter.as_ref().and_then(|letter| letter.no_schema(head));
         let schemas: &dyn Schemas = no_schema.as_ref().map_or(self.ground.schemas, |none| none);
+        let outcomes = RefCell::new(&mut self.outcomes);
+        let told = Told { outcomes: &outcomes, of: (input, head.offset) };
+        let outside = Outside { schemas, profiles: Some(&told) };
         let mut compare = Compare {
             around: around(self.ground, self.partition, &self.engine),
             record: head,
             input,
-            outcomes: &mut self.outcomes,
+            outcomes: &outcomes,
             letter,
             report: &mut self.report,
             reached: self.positions,
@@ -353,7 +357,7 @@ impl Walk<'_> {
         if failed {
             self.replayed.on_failed_record(&record, &mut compare);
         } else {
-            decide(&mut self.replayed, schemas, &record, &mut compare)?;
+            decide(&mut self.replayed, outside, &record, &mut compare)?;
         }
         self.since[1] += compare.finish()?;
         self.positions[input as usize] = head.offset + 1;
@@ -415,12 +419,12 @@ fn around<'a>(ground: &'a Ground<'_>, partition: i32, engine: &'a Engine) -> Aro
 /// Decides a record, waiting for its schema if need be.
 fn decide(
     replayed: &mut Partition,
-    schemas: &dyn Schemas,
+    outside: Outside<'_>,
     record: &InRecord<'_>,
     compare: &mut Compare<'_>,
 ) -> Result<(), ReplayError> {
     for _ in 0..SCHEMA_TRIES {
-        match replayed.on_record(Outside { schemas }, record, compare) {
+        match replayed.on_record(outside, record, compare) {
             Ok(()) => return Ok(()),
             Err(Interrupt::NeedsSchema(_)) => std::thread::sleep(SCHEMA_PAUSE),
             Err(Interrupt::State(fault)) => {

@@ -8,7 +8,8 @@ use crate::domain::outcome::Outcome;
 use crate::domain::record::RecordTime;
 use crate::engine::{Engine, Files};
 use crate::pipeline::{InRecord, Outbound, Output};
-use crate::pos::{Input, Outside, Partition, PartitionOptions, Pos};
+use crate::pos::{Input, Outside, Partition, PartitionOptions, Pos, ProfileSource};
+use crate::profiles::Local;
 use std::sync::Arc;
 
 /// What one worker made of a chunk.
@@ -32,6 +33,8 @@ pub struct Worker {
     of: usize,
     partitions: Vec<Partition>,
     files: Files,
+    /// The shared profiles, where there are such and this worker is the only one.
+    pub profiles: Option<Local>,
 }
 
 /// Records after which the batch's undo log is dropped.
@@ -54,7 +57,7 @@ impl Worker {
             partition
         };
         let own = (0..partitions).filter(|number| *number as usize % of == place);
-        Self { place, of, partitions: own.map(partition).collect(), files: engine.files() }
+        Self { place, of, partitions: own.map(partition).collect(), files: engine.files(), profiles: None }
     }
 
     /// Decides the worker's own records of a chunk.
@@ -84,12 +87,19 @@ impl Worker {
             answers.summary.count_record(entry.input, is_far);
             let mut collect =
                 Collect { answers: &mut answers, place, line: entry.line, letter: None, answered: false };
-            let taken = partition.on_record(Outside { schemas }, &record, &mut collect);
+            let board = self.profiles.as_ref().map(|profiles| profiles.board() as &dyn ProfileSource);
+            let taken = partition.on_record(Outside { schemas, profiles: board }, &record, &mut collect);
             if let Some(code) = collect.letter.filter(|_| !collect.answered) {
                 answers.summary.count_unanswered(entry.input, code);
             }
             if let Err(interrupt) = taken {
                 answers.broken = Some((record.partition, interrupt.to_string()));
+                return answers;
+            }
+            if let Some(profiles) = &mut self.profiles
+                && let Err(why) = tell(partition, profiles)
+            {
+                answers.broken = Some((record.partition, why));
                 return answers;
             }
             since_kept += 1;
@@ -101,6 +111,18 @@ impl Worker {
         self.partitions.iter_mut().for_each(Partition::committed);
         answers
     }
+}
+
+/// Tells the shared profiles what was seen.
+fn tell(partition: &mut Partition, profiles: &mut Local) -> Result<(), String> {
+    let mut told = Ok(());
+    partition.end_batch(&mut |outbound| {
+        let observed = profiles.observe(outbound.value.unwrap_or_default());
+        if told.is_ok() {
+            told = observed;
+        }
+    });
+    told
 }
 
 struct Collect<'w> {

@@ -79,15 +79,18 @@ pub fn describe() {
         "How long an open transaction of a sender has held back an input, by input and partition"
     );
     describe_gauge!("tillgate_accounts", "Accounts held, by partition");
+    describe_gauge!("tillgate_profiles", "Shared profiles held, by partition");
     describe_gauge!("tillgate_partitions", "Partitions of this process, by state");
     describe_histogram!("tillgate_restore_duration_seconds", "Restores, by what they began with");
     describe_counter!("tillgate_restore_records_total", "Journal records folded by restores");
     describe_counter!("tillgate_restore_accounts_total", "Accounts brought back by restores");
+    describe_counter!("tillgate_restore_profiles_total", "Shared profiles brought back by restores");
     describe_gauge!(
         "tillgate_standby_lag_offsets",
         "Journal offsets that a copy has not folded, by partition"
     );
     describe_gauge!("tillgate_standby_accounts", "Accounts held in copies of other processes' partitions");
+    describe_gauge!("tillgate_standby_profiles", "Profiles held in copies of other processes' partitions");
     describe_counter!("tillgate_worker_rebuilds_total", "Workers rebuilt, by reason");
     describe_counter!(
         "tillgate_producer_rebuilds_total",

@@ -19,7 +19,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("codec", &["domain", "state"]),
     ("archive", &["domain", "codec"]),
     ("pipeline", &["domain", "codec"]),
-    ("pos", &["domain", "state", "engine", "codec", "pipeline"]),
+    ("profiles", &["domain", "state", "codec", "pipeline"]),
+    ("pos", &["domain", "state", "engine", "codec", "pipeline", "profiles"]),
     ("telemetry", &["domain"]),
     ("config", &["domain", "checks", "telemetry"]),
     ("explain", &["domain", "checks", "codec", "config"]),
@@ -27,14 +28,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("load", &["domain", "codec", "config"]),
     ("kafka", &["domain", "codec", "pipeline", "telemetry", "config", "registry"]),
     ("gateway", &["domain", "codec", "telemetry", "config"]),
-    ("replay", &["domain", "state", "engine", "codec", "archive", "pipeline", "pos", "config"]),
+    ("replay", &["domain", "state", "engine", "codec", "archive", "pipeline", "profiles", "pos", "config"]),
 ];
 
 /// What wires the rest together and may import everything.
 const TOP: &[&str] = &["app", "cli", "demo", "main", "lib"];
 
 /// Decides, or makes bytes of it; so the same inputs give the same bytes only while nothing of the outside is in reach.
-const CORE: &[&str] = &["domain", "state", "checks", "engine", "codec", "pipeline", "pos"];
+const CORE: &[&str] = &["domain", "state", "checks", "engine", "codec", "pipeline", "profiles", "pos"];
 
 /// Moves the records of every flow, and knows none: what is a flow's own is behind `pipeline::Model`.
 const OF_EVERY_FLOW: &[&str] = &["kafka", "pipeline"];

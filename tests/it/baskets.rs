@@ -207,6 +207,7 @@ fn assert_adds_up(file: &str, events: u64, engine: Arc<Engine>) {
         engine,
         options: options(),
         schemas: &*SCHEMAS,
+        profiles: None,
     };
     let mut sink = BasketMessages::default();
     let summary = check(options, &mut sink).expect("a run to the end");

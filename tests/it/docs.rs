@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::promise::Promise;
 use tillgate::config::{self, Sources};
 use tillgate::kafka::cluster::rights::{Needed, Resource, Task, needed};
-use tillgate::kafka::settings::Settings;
+use tillgate::kafka::settings::{Settings, Topics};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -204,6 +204,31 @@ fn every_command_is_documented_with_the_rights_that_it_needs() {
                 other => other.to_string(),
             };
             expected.insert((command.to_owned(), resource, format!("{right:?}")));
+        }
+    }
+    // What the shared profiles need on top.
+    let own = expected.clone();
+    let profiles = Topics::of_profiles(
+        ["tillgate.observations".into(), "profile.records".into()],
+        "tillgate.profiles".into(),
+        "profile.dead-letters".into(),
+        "tillgate.profiles-journal".into(),
+    );
+    let mut settings = settings;
+    settings.topics.flows.push(profiles);
+    let tasks = [
+        ("run with profiles.enabled, besides", Task::Run),
+        ("profiles put`, `remove`, `import", Task::Import(&["profile.records"])),
+        ("profiles get", Task::Read(&["tillgate.profiles"])),
+    ];
+    for (command, task) in tasks {
+        for Needed { resource, right } in needed(task, &settings) {
+            let (resource, right) = (resource.to_string(), format!("{right:?}"));
+            if !own.contains(&("run".to_owned(), resource.clone(), right.clone()))
+                && resource.starts_with("topic")
+            {
+                expected.insert((command.to_owned(), resource, right));
+            }
         }
     }
     let documented = documented_rights();

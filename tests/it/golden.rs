@@ -2,8 +2,8 @@
 //! an analyst reads it (`expected.txt`). `UPDATE_GOLDEN=1` rewrites the answers; a reviewer reads the difference.
 //!
 //! `events.jsonl` and `account_events.jsonl` are event files as `tillgate check` takes them, merged by their times; `sets.txt`
-//! holds `KEY=VALUE` lines. Beyond what `check` knows, an event may say `recordTime` (when its record was written, or
-//! `none`) and `key` (its record's key), and a resolution may name a Pending outcome by `@` and the accountTransactionId.
+//! holds `KEY=VALUE` lines; `profile_records.jsonl` switches shared profiles on. Beyond what `check` knows, an event may say `recordTime` (when its record was written, or
+//! `none`) and `key` (its record's key), and a resolution or a flag may name a Pending or Accepted outcome by `@` and the accountTransactionId.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,7 +17,8 @@ use tillgate::checks::Check;
 use tillgate::codec::json::{peek_account_event, peek_pos_event};
 use tillgate::domain::{Amount, Micros};
 use tillgate::engine::Engine;
-use tillgate::pos::{Input, Partition};
+use tillgate::pos::{Input, Partition, PartitionOptions, ProfileSource};
+use tillgate::profiles::{Local, UNDIVIDED, read_line};
 use tillgate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
 
 fn scenarios() -> Vec<PathBuf> {
@@ -93,8 +94,23 @@ struct Story {
     fed: Option<[Vec<String>; 2]>,
 }
 
+/// The shared profiles, where the scenario has reference records of them.
+fn profiles(scenario: &Path, engine: &Engine) -> Option<Local> {
+    let records = scenario.join("profile_records.jsonl");
+    records.exists().then(|| {
+        let mut profiles = Local::new(engine.terminal_accounts());
+        for line in lines(&records) {
+            let (key, record) = read_line(&line).expect("a record");
+            profiles.list(key, &record.expect("what it says")).expect("profiles");
+        }
+        profiles
+    })
+}
+
 fn tell(scenario: &Path, engine: &Arc<Engine>) -> Story {
-    let mut partition = Partition::new(engine.clone(), 0, options());
+    let mut profiles = profiles(scenario, engine);
+    let options = PartitionOptions { profiles: profiles.as_ref().map(|_| UNDIVIDED), ..options() };
+    let mut partition = Partition::new(engine.clone(), 0, options);
     let mut story = Story { text: String::new(), outcomes: Vec::new(), fed: Some(Default::default()) };
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for about in lines(&scenario.join("about.txt")) {
@@ -114,7 +130,16 @@ fn tell(scenario: &Path, engine: &Arc<Engine>) -> Story {
             ..Fed::pos(line.number as i64 - 1, "", text)
         };
         let mut published = Published::default();
-        published.feed(&mut partition, &fed);
+        published.feed_with(
+            &mut partition,
+            &fed,
+            profiles.as_ref().map(|local| local.board() as &dyn ProfileSource),
+        );
+        if let Some(profiles) = &mut profiles {
+            partition.end_batch(&mut |outbound| {
+                profiles.observe(outbound.value.expect("observations")).expect("profiles");
+            });
+        }
         let what = if line.input == Input::PosEvents { "event" } else { "account event" };
         for said in &published.outcomes {
             let outcome: Value = serde_json::from_slice(&said.value).expect("JSON");
@@ -135,13 +160,16 @@ fn tell(scenario: &Path, engine: &Arc<Engine>) -> Story {
     story
 }
 
-/// The line with `@T-1` replaced by the id of the Pending outcome of T-1.
+/// The line with `@T-1` replaced by the id of the outcome of T-1.
 fn resolved(line: &str, names: &BTreeMap<String, String>) -> String {
     let Some((before, rest)) = line.split_once("\"@") else { return line.to_owned() };
     let (name, after) = rest.split_once('"').expect("the end of the name");
-    let wanted = format!("[Pending outcome of {name}]");
-    let id = names.iter().find(|(_, name)| **name == wanted).map(|(id, _)| id.clone());
-    format!("{before}\"{}\"{after}", id.unwrap_or_else(|| panic!("no {wanted}")))
+    let outcome = |verdict: &str| {
+        let wanted = format!("[{verdict} outcome of {name}]");
+        names.iter().find(|(_, name)| **name == wanted).map(|(id, _)| id.clone())
+    };
+    let id = outcome("Pending").or_else(|| outcome("Accepted"));
+    format!("{before}\"{}\"{after}", id.unwrap_or_else(|| panic!("no outcome of {name}")))
 }
 
 fn remember(names: &mut BTreeMap<String, String>, said: &Said, outcome: &Value, number: usize) {
@@ -200,6 +228,10 @@ fn write_outcome(out: &mut String, said: &Said, outcome: &Value, names: &BTreeMa
             let _ = writeln!(out, "    detail: {detail}");
         }
     }
+    for evidence in outcome["evidence"].as_array().expect("evidence") {
+        let text = |name: &str| evidence[name].as_str().unwrap_or("-");
+        let _ = writeln!(out, "  evidence {}: {}", text("fact"), text("value"));
+    }
 }
 
 fn write_state(out: &mut String, partition: &Partition) {
@@ -253,6 +285,7 @@ fn assert_check_says_the_same(scenario: &Path, engine: &Arc<Engine>, story: &Sto
         engine: engine.clone(),
         options: options(),
         schemas: &*SCHEMAS,
+        profiles: profiles(scenario, engine),
     };
     let mut outcomes = Outcomes::default();
     check(options, &mut outcomes).expect("a run to the end");

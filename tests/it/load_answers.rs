@@ -5,11 +5,11 @@ use crate::support::stream::of_the_catalogue;
 use std::collections::BTreeMap;
 use tillgate::codec::{KnownSchemas, decode_pos_event};
 use tillgate::config::{self, Sources};
-use tillgate::domain::Micros;
 use tillgate::domain::account_event::AccountEvent;
 use tillgate::domain::enums::Verdict;
 use tillgate::domain::outcome::{Outcome, Source};
 use tillgate::domain::record::RecordTime;
+use tillgate::domain::{Micros, ProfileView};
 use tillgate::engine::{Engine, Record};
 use tillgate::load::{Encoder, Generated, Mistake, MistakeShares, PosRecord, Settings, World};
 use tillgate::state::{Change, PartitionState};
@@ -68,7 +68,7 @@ impl Till {
             let Some(decision) = self.engine.expire(&self.state, &ended, 0, 1, now) else { break };
             apply(&mut self.state, decision.change);
         }
-        let decision = self.engine.decide(&self.state, &sound, &record, now);
+        let decision = self.engine.decide(&self.state, &sound, &record, (now, &ProfileView::default()));
         let answer = answer(&decision.outcome.expect("an outcome"));
         apply(&mut self.state, decision.change);
         answer

@@ -32,6 +32,7 @@ mod load_answers;
 mod load_files;
 mod load_kafka;
 mod money;
+mod profiles;
 mod proof;
 mod readme;
 mod receipts;

@@ -99,7 +99,7 @@ class Engine:
             found += standing.first_purchase(account, e, s) + standing.ssn(account, e, s)
             found += standing.sca(account, e, s)
             found += standing.velocity(account, e, now, s) + standing.withdrawals(account, e, now, s)
-        found += standing.chips(account, e, s)
+        found += standing.chips(account, e, s) + standing.travel(account, e, now, s)
         finding = corrections.judge(account, e, now, s)
         found += finding.messages
         if not e.bookkeeping:

@@ -28,8 +28,8 @@ CATALOGUE = {
     "correction.originals": "90d",
     "pending.rejudge": True,
 }
-# Checks that the reference leaves out: their keys are taken and change nothing.
-LEFT_OUT = ("nfc.travel.", "pos.", "velocity.fanout.")
+# What hangs on shared profiles, which the reference leaves out: the keys are taken and change nothing.
+LEFT_OUT = ("nfc.travel.speed", "nfc.travel.nearby", "pos.", "velocity.fanout.")
 # Tables to which a setting may add a name.
 OPEN = ("limit.default", "limit.first_amount.cap", "identity.ssn.above", "nfc.sca.single", "nfc.sca.sum",
         "velocity.withdrawal_cap.each", "velocity.withdrawal_cap.day", "account.flag.names", "sense.category.usual",
@@ -186,6 +186,9 @@ class Settings:
         nfc = tree["nfc"]
         self.chip_missing, self.chip_unknown, self.chip_blocked = (
             Check(nfc[name]) for name in ("missing", "unknown", "blocked"))
+        travel = nfc["travel"]
+        self.travel, self.travel_within, self.abroad = (
+            Check(travel), micros(travel["within"]), micros(travel["abroad"]))
         self.sca, self.sca_number, self.sca_counter = Check(nfc["sca"]), nfc["sca"]["number"], nfc["sca"]["counter"]
         self.sca_single, self.sca_sum = amounts(nfc["sca"]["single"]), amounts(nfc["sca"]["sum"])
 

@@ -142,6 +142,18 @@ def identified(account, e, s):
         account.counters = {key: counter for key, counter in account.counters.items() if key[0] != e.chip}
 
 
+def travel(account, e, now, s):
+    """39 without profiles: from one country to another on one chip in less time than that takes."""
+    if not s.travel.on or e.bookkeeping or e.chip is None or e.terminal is None:
+        return []
+    uses = [a for a in account.attempts
+            if a.counts("accepted") and a.event.chip == e.chip and a.event.terminal not in (None, e.terminal)
+            and abs(a.time - e.time) < s.travel_within and a.time >= now - s.older_than - s.travel_within]
+    if any(a.event.country != e.country and abs(a.time - e.time) < s.abroad for a in uses):
+        return [message(39, s.travel.outcome, "pos.travel", IDENTIFY, "posId")]
+    return []
+
+
 class Attempt:
     """A charge as the windows remember it; entry is its entry where it was accepted or pending at first."""
 

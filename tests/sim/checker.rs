@@ -10,20 +10,21 @@ use serde::Deserialize;
 use tillgate::{
     codec::{
         journal::{Writer, write_account},
+        recorded,
         rulesets::{RulesetChange, RulesetRecord, read_ruleset_record},
     },
-    domain::{limits, outcome::Outcome, record::RecordTime},
+    domain::{ProfileView, limits, outcome::Outcome, profile_view::ProfileQuestion, record::RecordTime},
     engine::Engine,
     kafka::port::Unit,
     pipeline::{InRecord, Outbound, Output},
-    pos::{FLOW, INPUTS, Input, Partition, PartitionOptions, Pos, Restore},
+    pos::{FLOW, INPUTS, Input, Outside, Partition, PartitionOptions, Pos, ProfileSource, Restore},
 };
 
 use super::{
     log::{Place, Record, Topic},
     plan::Plan,
     planted::is_poison,
-    tally,
+    profiles, tally,
     world::World,
 };
 use crate::support::promise::Promise;
@@ -124,7 +125,7 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen
         .filter(|(.., code)| code == "500")
         .map(|(input, partition, offset, _)| (*input, *partition, *offset))
         .collect();
-    let mut expected = Vec::new();
+    let (mut expected, mut observed) = (Vec::new(), Vec::new());
     let mut seen =
         Seen::from([("dead letters", found.len() as u64), ("records given up", given_up.len() as u64)]);
     for partition in 0..plan.partitions {
@@ -150,13 +151,18 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen
         balances(&inputs, &outcomes, &mut seen).map_err(broken(Promise::Money))?;
         let changes = changes(world, engines, partition).map_err(broken(Promise::SameBytes))?;
         *seen.entry("changes of ruleset").or_default() += changes.len() as u64 - 1;
-        let (decided, letters) = same_bytes(&changes, plan, &given_up, partition, &inputs, &outcomes)
+        let (mut decided, letters) = same_bytes(&changes, plan, &given_up, partition, &inputs, &outcomes)
             .map_err(broken(Promise::SameBytes))?;
         expected.extend(letters);
+        observed.extend(profiles::observed(&mut decided));
+        *seen.entry("outcomes with evidence").or_default() += told(&outcomes).len() as u64;
         journal(world, &engines[0], &plan.options, &decided, &mut seen).map_err(broken(Promise::Journal))?;
         positions(world, &decided).map_err(broken(Promise::Positions))?;
     }
     compare_letters(found, expected).map_err(|text| Promise::DeadLetters.broken(text))?;
+    if let Some(partitions) = plan.profile_partitions {
+        profiles::check(world, partitions, observed, &mut seen)?;
+    }
     if let Some(partitions) = plan.tally_partitions {
         tally::check(world, partitions, &mut seen)?;
     }
@@ -301,6 +307,7 @@ fn same_bytes(
         ruleset: changes[0].1.ruleset().to_owned(),
         given_up,
         may_give_up: plan,
+        told: told(outcomes),
     };
     let mut compared = 0;
     while compared < outcomes.len() {
@@ -358,6 +365,28 @@ struct Again<'a> {
     ruleset: String,
     given_up: &'a BTreeSet<(Input, i32, i64)>,
     may_give_up: &'a Plan,
+    /// What the outcomes of POS events say of the shared profiles, by the events' offsets.
+    told: BTreeMap<i64, Told>,
+}
+
+/// What an outcome says of the shared profiles.
+#[derive(Clone, Debug, Default)]
+struct Told(ProfileView);
+
+impl ProfileSource for Told {
+    fn view(&self, _question: &ProfileQuestion<'_>) -> ProfileView {
+        self.0.clone()
+    }
+}
+
+fn told(outcomes: &[Stored]) -> BTreeMap<i64, Told> {
+    let told = |(_, record): &Stored| {
+        let evidence = recorded::evidence(record.value.as_deref()?);
+        let facts = evidence.iter().map(|(fact, value)| (&**fact, &**value));
+        let view = ProfileView::of_evidence(facts).ok().filter(|_| !evidence.is_empty())?;
+        Some((said(record).ok()?.source.offset, Told(view)))
+    };
+    outcomes.iter().filter_map(told).collect()
 }
 
 impl Again<'_> {
@@ -404,7 +433,11 @@ impl Again<'_> {
                 self.partition.on_failed_record(&record, &mut self.published);
                 continue;
             }
-            let taken = self.partition.on_record(&*SCHEMAS, &record, &mut self.published);
+            let told =
+                self.told.get(offset).filter(|_| input == Input::PosEvents).cloned().unwrap_or_default();
+            let profiles = self.may_give_up.profile_partitions.map(|_| &told as &dyn ProfileSource);
+            let outside = Outside { schemas: &*SCHEMAS, profiles };
+            let taken = self.partition.on_record(outside, &record, &mut self.published);
             taken.map_err(|interrupt| format!("{input:?} {offset}: {interrupt}"))?;
         }
         Ok(())

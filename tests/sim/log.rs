@@ -40,6 +40,17 @@ impl Topic {
     }
 }
 
+/// The topic that a flow's decisions send to, by its place among the flow's outputs and feeds.
+pub fn output_of(flow: &'static Flow, output: usize) -> Topic {
+    match output.checked_sub(flow.outputs.len()) {
+        None => Topic::Output(flow, output),
+        Some(feed) => {
+            let (fed, input) = flow.feeds[feed];
+            Topic::Input(fed, input)
+        }
+    }
+}
+
 /// The log that an input is in.
 pub fn place_of(at: InputPartition) -> Place {
     (Topic::Input(at.unit.flow, at.input), at.unit.partition)

@@ -16,6 +16,7 @@ mod member;
 mod plan;
 mod planted;
 mod producer;
+mod profiles;
 mod run;
 mod scheduler;
 mod tally;

@@ -11,9 +11,10 @@ use tillgate::{
     },
     load::draw::Draw,
     pos::{self, OutcomeEncoding, PartitionOptions},
+    profiles::FLOW,
 };
 
-use super::{checker::TOPICS, input::Shape, world::Rates};
+use super::{checker::TOPICS, input::Shape, profiles, world::Rates};
 use crate::support::tally;
 
 /// Outcomes that a cluster with a small limit does not take: those with many messages.
@@ -45,6 +46,8 @@ pub struct Plan {
     pub seed: u64,
     /// Partitions of a second flow, where there is one beside the first.
     pub tally_partitions: Option<i32>,
+    /// Partitions of the shared profiles, where there are such.
+    pub profile_partitions: Option<i32>,
     /// How much faster the brokers' clock goes than time does.
     pub clock_speed: u32,
     /// The test that runs it.
@@ -101,19 +104,7 @@ impl Plan {
             heartbeat_lost: rate(&mut draw, 200),
             slow_marker: rate(&mut draw, 150),
         };
-        let weight = |draw: &mut Draw| if draw.per_mille(400) { 0 } else { draw.between(1, 10) };
-        let weights = [
-            (Blow::Crash, weight(&mut draw)),
-            (Blow::Freeze, weight(&mut draw)),
-            (Blow::Fuse, weight(&mut draw) * 2),
-            (Blow::Replace, weight(&mut draw)),
-            (Blow::Stop, weight(&mut draw)),
-            (Blow::Start, draw.between(2, 10)),
-            (Blow::NodeDown, weight(&mut draw)),
-            (Blow::NodeSlow, weight(&mut draw)),
-            (Blow::Rebalance, weight(&mut draw)),
-            (Blow::Registry, weight(&mut draw) / 2),
-        ];
+        let weights = weights(&mut draw);
         let seconds = |draw: &mut Draw, low, high| Duration::from_secs(draw.between(low, high).into());
         let partitions = draw.between(1, 3) as i32;
         let faults_for = seconds(&mut draw, 6, 25);
@@ -140,6 +131,7 @@ impl Plan {
                 journal_record_bytes_max: draw.between(600, 6_000) as usize,
                 input_partitions: partitions as u32,
                 partitioner: Partitioner::Murmur2,
+                profiles: None,
                 table_seed: Seed([seed, 0]),
             },
             upgrades: draw.per_mille(300),
@@ -156,13 +148,22 @@ impl Plan {
             standby: draw.per_mille(300),
             tally_partitions: draw.per_mille(350).then(|| draw.between(1, 4) as i32),
             clock_speed: [1, 100, 1_000, 4_000][draw.below(4) as usize],
+            profile_partitions: draw.per_mille(350).then(|| draw.between(1, 3) as i32),
         }
+        .with_profiles()
+    }
+
+    fn with_profiles(mut self) -> Self {
+        self.options.profiles =
+            self.profile_partitions.map(|partitions| profiles::settings(partitions).division);
+        self
     }
 
     /// The flows, with their numbers of partitions.
     pub fn flows(&self) -> BTreeMap<&'static Flow, i32> {
         let tally = self.tally_partitions.map(|partitions| (&tally::FLOW, partitions));
-        [(&pos::FLOW, self.partitions)].into_iter().chain(tally).collect()
+        let profiles = self.profile_partitions.map(|partitions| (&FLOW, partitions));
+        [(&pos::FLOW, self.partitions)].into_iter().chain(tally).chain(profiles).collect()
     }
 
     /// A run in which nothing goes wrong but that processes crash within transactions, and others take over from them.
@@ -224,8 +225,26 @@ impl Plan {
     fn topics(&self) -> Topics {
         let mut topics = Topics::default();
         topics.flows.extend(self.tally_partitions.map(|_| tally::topics("")));
+        topics.flows.extend(self.profile_partitions.map(|_| profiles::topics()));
         topics
     }
+}
+
+/// How often each blow comes.
+fn weights(draw: &mut Draw) -> [(Blow, u32); 10] {
+    let weight = |draw: &mut Draw| if draw.per_mille(400) { 0 } else { draw.between(1, 10) };
+    [
+        (Blow::Crash, weight(draw)),
+        (Blow::Freeze, weight(draw)),
+        (Blow::Fuse, weight(draw) * 2),
+        (Blow::Replace, weight(draw)),
+        (Blow::Stop, weight(draw)),
+        (Blow::Start, draw.between(2, 10)),
+        (Blow::NodeDown, weight(draw)),
+        (Blow::NodeSlow, weight(draw)),
+        (Blow::Rebalance, weight(draw)),
+        (Blow::Registry, weight(draw) / 2),
+    ]
 }
 
 fn shape(seed: u64, faults_for: Duration, draw: &mut Draw) -> Shape {

@@ -182,6 +182,10 @@ impl Decider for PlantedLive {
         self.real.on_condemned(record, sink);
     }
 
+    fn end_batch(&mut self, sink: &mut dyn Sink) {
+        self.real.end_batch(sink);
+    }
+
     fn rotation_begins(&self) -> bool {
         self.real.rotation_begins()
     }

@@ -19,7 +19,7 @@ use tillgate::{
 };
 
 use super::{
-    log::{Place, Record, Topic},
+    log::{Place, Record, Topic, output_of},
     member::{Lent, Member, class},
     planted::Bug,
     transactions::{Identity, Refusal},
@@ -391,7 +391,7 @@ impl TransactionalProducer<Member> for Producer {
             ..Record::default()
         };
         let partition = partition.unwrap_or_else(|| self.home(unit, key));
-        self.queue((Topic::Output(unit.flow, output), partition), record)
+        self.queue((output_of(unit.flow, output), partition), record)
     }
 
     fn dead_letter(&self, record: &Lent, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault> {

@@ -21,6 +21,7 @@ use tillgate::{
     },
     pipeline::Deciders,
     pos,
+    profiles::Board,
 };
 
 use super::{
@@ -30,6 +31,7 @@ use super::{
     plan::{Blow, Plan},
     planted::{Bug, Planted, Trouble},
     producer::Limits,
+    profiles,
     scheduler::{Process, Scheduler, panics},
     world::{Job, NODES, Seat, Sim, World},
 };
@@ -41,9 +43,12 @@ const LIVENESS: Duration = Duration::from_secs(180);
 const STOP: Duration = Duration::from_secs(60);
 
 /// Settings under which a short run sees every way a hold can end, and accounts that open by themselves.
-const SETS: [&str; 3] = [
+const SETS: [&str; 5] = [
     "checks.pending.hold_time=45min",
     "checks.limit.holds.open_max=20",
+    // Terminals are many, and two customers at one of them are what profiles tell.
+    "checks.velocity.fanout.terminal=1",
+    "checks.velocity.fanout.outcome=note",
     "checks.override.NL.account.unknown=open",
 ];
 
@@ -126,9 +131,16 @@ impl Conductor {
         };
         let setup =
             pos::Setup::new(Arc::clone(engine), self.plan.options.clone(), stream::SCHEMAS_SHARED.clone());
+        let board = self.plan.profile_partitions.map(|_| Arc::new(Board::default()));
+        let setup = setup.reading(board.clone());
         let mut real: Vec<Box<dyn Deciders>> = vec![Box::new(Units::of(setup))];
         if let Some(partitions) = self.plan.tally_partitions {
             real.push(Box::new(Units::of(tally::Setup(tally::settings(partitions as u32)))));
+        }
+        if let Some(partitions) = self.plan.profile_partitions {
+            let settings = profiles::settings(partitions);
+            let setup = profiles::Setup { settings, terminal_accounts: engine.terminal_accounts() };
+            real.push(Box::new(Units::of(setup)));
         }
         let trouble = Trouble { sim: Arc::clone(&self.sim), bug: self.bug, poison: self.plan.poison };
         let planted = |real| -> Arc<dyn Deciders> { Arc::new(Planted { real, trouble: trouble.clone() }) };
@@ -140,6 +152,11 @@ impl Conductor {
             health: Arc::new(Health::new(settings.kafka.workers)),
         };
         let (stop, ended) = (Arc::clone(&running.stop), Arc::clone(&running.ended));
+        if let Some(board) = board {
+            let (seat, ended) = (broker.seat.clone(), Arc::clone(&ended));
+            let job = move || profiles::follow(&seat, &board, &ended);
+            world.spawned.push_back(Job { process: Some(Arc::clone(&process)), job: Box::new(job) });
+        }
         let health = Arc::clone(&running.health);
         let job = move || {
             kafka::run_on(Arc::new(broker), settings, flows, health, &stop);

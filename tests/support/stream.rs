@@ -15,7 +15,7 @@ use tillgate::domain::record::RecordTime;
 use tillgate::domain::{Amount, enums::Verdict};
 use tillgate::engine::Engine;
 use tillgate::pipeline::{InRecord, Misplaced, Outbound, Output};
-use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions, Pos};
+use tillgate::pos::{Input, OutcomeEncoding, Outside, Partition, PartitionOptions, Pos, ProfileSource};
 
 /// The schemas of the contract; no other is asked for.
 pub static SCHEMAS: LazyLock<KnownSchemas> =
@@ -46,6 +46,7 @@ pub fn options() -> PartitionOptions {
         journal_record_bytes_max: 900 << 10,
         input_partitions: 1,
         partitioner: Partitioner::Murmur2,
+        profiles: None,
         table_seed: Seed([1, 2]),
     }
 }
@@ -168,9 +169,17 @@ impl Published {
     /// # Panics
     /// When the record is not taken in.
     pub fn feed(&mut self, partition: &mut Partition, fed: &Fed) {
+        self.feed_with(partition, fed, None);
+    }
+
+    /// As [`Self::feed`], with shared profiles.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn feed_with(&mut self, partition: &mut Partition, fed: &Fed, profiles: Option<&dyn ProfileSource>) {
         self.at = Some((fed.input, fed.offset));
         partition
-            .on_record(&*SCHEMAS, &fed.record(), self)
+            .on_record(Outside { schemas: &*SCHEMAS, profiles }, &fed.record(), self)
             .unwrap_or_else(|interrupt| panic!("{fed:?}: {interrupt}"));
     }
 }

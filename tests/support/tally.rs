@@ -26,6 +26,9 @@ pub static FLOW: Flow = Flow {
     entries: "shops",
     inputs: &["sales", "rates", "closings"],
     outputs: &["tallies", "echoes"],
+    latest: &[],
+    feeds: &[],
+    own: &[],
     ticks: None,
 };
 /// The same as an earlier release knew it: before there were closings.
@@ -35,6 +38,9 @@ pub static EARLIER: Flow = Flow {
     entries: FLOW.entries,
     inputs: &["sales", "rates"],
     outputs: FLOW.outputs,
+    latest: &[],
+    feeds: &[],
+    own: &[],
     ticks: None,
 };
 

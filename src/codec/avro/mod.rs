@@ -25,7 +25,7 @@ pub use container::{Codec, Container};
 pub use container_reader::{ContainerFault, ContainerReader};
 pub use outcome::{OutcomeLayout, write_outcome, write_outcome_as};
 pub use pos_event::write_pos_event;
-pub use recorded::{outcome_fields, outcome_layout, outcome_place};
+pub use recorded::{outcome_evidence, outcome_fields, outcome_layout, outcome_place};
 pub use topic_record::{TopicRecordLayout, take_topic_record, write_topic_record};
 pub use write::Unwritable;
 

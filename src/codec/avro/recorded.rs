@@ -50,6 +50,28 @@ fn read_place<'a>(input: &mut Input<'a, '_>, layout: OutcomeLayout) -> Read<Plac
     Ok(Place { topic, partition, offset, positions })
 }
 
+/// The facts and values of the outcome's evidence; none where the datum is not one of ours.
+#[must_use]
+pub fn outcome_evidence(datum: &[u8]) -> Option<Vec<(String, String)>> {
+    let layout = outcome_layout(datum)?;
+    let mut input = Input::new(datum, &[]);
+    let mut found = Vec::new();
+    let mut read = || -> Read<()> {
+        before_source(&mut input, layout, &mut Fields(None))?;
+        input.text()?;
+        for _ in ["partition", "offset", "timestamp", "revision"] {
+            input.long()?;
+        }
+        list(&mut input, |input, _| input.text().and_then(|_| input.long()).map(|_| ()))?;
+        list(&mut input, |input, _| {
+            found.push((input.text()?.to_owned(), input.text()?.to_owned()));
+            Ok(())
+        })
+    };
+    read().ok()?;
+    Some(found)
+}
+
 /// Every field with its path, as JSON writes its value.
 ///
 /// # Errors

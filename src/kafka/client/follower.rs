@@ -32,6 +32,18 @@ pub struct Followed<'a> {
 }
 
 impl<'a> Followed<'a> {
+    /// Its key; empty where it has none.
+    #[must_use]
+    pub fn key(&self) -> &'a [u8] {
+        self.message.key().unwrap_or_default()
+    }
+
+    /// Its value; none for a tombstone.
+    #[must_use]
+    pub fn value_or_tombstone(&self) -> Option<&'a [u8]> {
+        self.message.payload()
+    }
+
     /// The value of the first header of this name; none where the headers cannot be read.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
@@ -53,6 +65,18 @@ impl Follower {
         let reader = Reader::open(settings, Isolation::Committed, AtEnd::Wait, Operation::Consume)?;
         reader.read(all(topics).map(|(topic, partition)| (topic, partition, Offset::Beginning)))?;
         Ok(Self { reader })
+    }
+
+    /// Follows the partitions of a topic, each from its offset on.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_from(settings: &Settings, topic: &str, offsets: &[i64]) -> Result<Self, Fault> {
+        let follower = Self::open(settings, &[])?;
+        let places =
+            (0..).zip(offsets).map(|(partition, offset)| (topic, partition, Offset::Offset(*offset)));
+        follower.reader.read(places)?;
+        Ok(follower)
     }
 
     /// Follows every partition of `topics` from its end as of now on.

@@ -169,8 +169,8 @@ impl Broker for Cluster {
             return Ok(MessageLimits::default());
         }
         let topics = &self.settings.topics;
-        let of = |FlowTopics { flow, outputs, .. }: &FlowTopics| {
-            let outputs = (0..outputs.len()).map(|output| Destination::Output(flow, output));
+        let of = |FlowTopics { flow, .. }: &FlowTopics| {
+            let outputs = topics.outputs(flow).map(|output| Destination::Output(flow, output));
             outputs.chain([Destination::DeadLetters(flow)]).collect::<Vec<_>>()
         };
         let destinations: Vec<Destination> = topics.flows.iter().flat_map(of).collect();

@@ -348,7 +348,7 @@ impl TransactionalProducer<Member> for Producer {
 
     fn send(&self, unit: Unit, outbound: &Outbound<'_>) -> Result<(), Fault> {
         let Outbound { output, partition, key, value, headers } = *outbound;
-        let topic = &self.topics.of(unit.flow).outputs[output];
+        let topic = self.topics.output(unit.flow, output);
         self.queue(topic, partition, Some(key), value, || match headers {
             [] => None,
             headers => Some(headers.iter().fold(OwnedHeaders::new(), with_header)),

@@ -140,7 +140,9 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
     let topics = &settings.topics;
     let inputs: Vec<&str> = topics.inputs().collect();
     let of_others: Vec<&str> = topics.flows.iter().flat_map(FlowTopics::inputs_of_others).collect();
+    let own: Vec<&str> = topics.flows.iter().flat_map(FlowTopics::own_inputs).collect();
     let ticks: Vec<&str> = topics.flows.iter().filter_map(FlowTopics::ticks).collect();
+    let latest: Vec<&str> = topics.latest().collect();
     let outputs: Vec<&str> = topics.flows.iter().flat_map(|of| &of.outputs).map(String::as_str).collect();
     let letters = topics.flows.iter().map(|of| of.dead_letters.as_str());
     let written: Vec<&str> =
@@ -159,8 +161,9 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
     match task {
         Task::Run => {
             on(&of_others, &[R::Read, R::DescribeConfigs]);
-            on(&ticks, &[R::Read, R::Write, R::DescribeConfigs]);
+            on(&own, &[R::Read, R::Write, R::DescribeConfigs]);
             on(&written, &[R::Write, R::DescribeConfigs]);
+            on(&latest, &[R::Read]);
             on(&journal, &[R::Read, R::Write, R::Delete, R::DescribeConfigs]);
             all.extend([
                 Needed { resource: group(), right: R::Read },

@@ -14,6 +14,7 @@ use super::{
         client::Cluster,
         failure::{Answer, Fault, answer},
         health::Health,
+        latest::{Read, Wanted},
         port::Broker,
         settings::Settings,
     },
@@ -40,6 +41,8 @@ pub enum Start {
         flows: Vec<Arc<dyn Deciders>>,
         /// Whether ticks are written.
         ticks: bool,
+        /// The topics that were read to their ends.
+        latest: Vec<Read>,
     },
     /// It was asked to end before.
     Stopped,
@@ -53,16 +56,18 @@ pub fn start(
     settings: &Arc<Settings>,
     ruleset: &str,
     flows: Flows,
+    latest: &[Wanted],
     health: &Health,
     stop: &Arc<AtomicBool>,
 ) -> Result<Start, Fault> {
     descriptors::verify(settings, 1, 0)?;
     let cluster = Cluster::until(Arc::clone(settings), Arc::clone(stop))?;
     let steps = Steps { cluster: &cluster, settings, health, stop };
-    let started = steps.all(ruleset, flows);
+    let started =
+        steps.all(ruleset, flows).and_then(|(flows, ticks)| Ok((flows, ticks, steps.read(latest)?)));
     health.starting(None);
     match started {
-        Ok((flows, ticks)) => Ok(Start::Ready { cluster, flows, ticks }),
+        Ok((flows, ticks, latest)) => Ok(Start::Ready { cluster, flows, ticks, latest }),
         Err(_) if stop.load(Ordering::Acquire) => Ok(Start::Stopped),
         Err(fault) => Err(fault),
     }
@@ -113,6 +118,14 @@ impl Steps<'_> {
             })?;
         }
         Ok((flows, ticks))
+    }
+
+    /// Reads topics to their ends: what decisions look up must be there before the first one.
+    fn read(&self, latest: &[Wanted]) -> Result<Vec<Read>, Fault> {
+        let read = |wanted: &Wanted| {
+            self.step(&format!("reading topic {}", wanted.topic), || wanted.read(self.cluster))
+        };
+        latest.iter().map(read).collect()
     }
 
     /// Takes a step, again and again for as long as a broker that is away for a moment may take.

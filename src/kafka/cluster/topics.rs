@@ -171,7 +171,11 @@ fn of_flow<'a>(
     };
     let letter = largest(&topics.dead_letters, largest_input(settings, topics, found));
     let dead_letters = Wanted { partitions: Partitions::Any, ..keyed(&topics.dead_letters, [letter].into()) };
-    let outputs = topics.outputs.iter().map(|name| keyed(name, [largest(name, sent)].into()));
+    let compact = || Some(("cleanup.policy".to_owned(), "compact".to_owned()));
+    let outputs = topics.outputs.iter().enumerate().map(|(output, name)| {
+        let latest = topics.flow.latest.contains(&output).then(compact).flatten();
+        keyed(name, latest.into_iter().chain([largest(name, sent)]).collect())
+    });
     topics.input_names().map(input).chain(outputs).chain([journal, dead_letters]).collect()
 }
 

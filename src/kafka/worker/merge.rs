@@ -162,6 +162,9 @@ mod tests {
         entries: "keys",
         inputs: &["a", "b", "c"],
         outputs: &[],
+        latest: &[],
+        feeds: &[],
+        own: &[],
         ticks: None,
     };
     const E: usize = 0;

@@ -119,6 +119,9 @@ mod tests {
             entries: "keys",
             inputs: &["events", "ticks"],
             outputs: &[],
+            latest: &[],
+            feeds: &[],
+            own: &[1],
             ticks: Some(1),
         };
         let unit = Unit { flow: &FLOW, partition: 0 };

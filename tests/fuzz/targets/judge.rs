@@ -63,6 +63,7 @@ pub fn new_partition(lenient: bool) -> Partition {
         journal_record_bytes_max: tillgate::domain::limits::JOURNAL_RECORD_BYTES_MIN,
         input_partitions: 1,
         partitioner: Partitioner::Murmur2,
+        profiles: None,
         table_seed: Seed([1, 2]),
     };
     Partition::new(Arc::clone(&ENGINES[usize::from(lenient)]), 0, options)

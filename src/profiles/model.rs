@@ -1,0 +1,197 @@
+//! What is done with observations and reference records: each changes profiles, and what a batch has changed of what is
+//! published goes out at its end, a record for each key.
+
+use super::key::Key;
+use super::observation::{OfKey, read};
+use super::profile::Publishing;
+use super::published::Published;
+use super::record::Record;
+use super::state::{Change, ProfilesState, What};
+use super::topics::{FLOW, OBSERVATIONS, PROFILES};
+use crate::domain::flow::Flow;
+use crate::domain::limits;
+use crate::pipeline::{
+    Blueprint, Effects, Interrupt, Keyed, Model, Outbound, PartitionSettings, State, Surroundings,
+};
+use std::collections::BTreeMap;
+
+/// The model of this flow.
+#[derive(Debug)]
+pub struct Profiles {
+    publishing: Publishing,
+    /// The unit's partition.
+    partition: i32,
+    /// What was published of each key that the batch has changed, as it was before.
+    changed: BTreeMap<Key, Option<Published>>,
+}
+
+impl Profiles {
+    /// Publishes of a terminal so many of the accounts that used it last.
+    #[must_use]
+    pub fn new(terminal_accounts: usize) -> Self {
+        Self { publishing: Publishing { terminal_accounts }, partition: 0, changed: BTreeMap::new() }
+    }
+
+    /// Remembers how a profile was, the first time that a batch touches it.
+    fn touch(&mut self, key: Key, state: &ProfilesState) {
+        let publishing = self.publishing;
+        let published = || state.get(key).and_then(|profile| profile.published(publishing));
+        self.changed.entry(key).or_insert_with(published);
+    }
+
+    fn change(&mut self, key: Key, what: What, effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
+        self.touch(key, effects.state());
+        effects.change(&Change { key, what })
+    }
+
+    /// Makes room for a key, and the profile, where there is none yet.
+    fn open(
+        &mut self,
+        key: Key,
+        id: Option<compact_str::CompactString>,
+        effects: &mut Effects<'_, Self>,
+    ) -> Result<(), Interrupt> {
+        if effects.state().get(key).is_some() {
+            return Ok(());
+        }
+        if let Some(oldest) = effects.state().to_forget(true) {
+            self.change(oldest, What::Forgotten, effects)?;
+        }
+        let now = effects.state().stream_time();
+        self.change(key, What::Opened { now, id }, effects)
+    }
+
+    fn observations(&mut self, value: &[u8], effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
+        let (now, keys) = match read(value) {
+            Ok(read) => read,
+            Err(fault) => {
+                effects.dead_letter("400.001", &format!("these are no observations of tillgate: {fault}"));
+                return Ok(());
+            }
+        };
+        effects.advance(now);
+        let now = effects.state().stream_time();
+        for OfKey { key, id, seen } in keys {
+            self.open(key, id, effects)?;
+            for observation in seen {
+                self.change(key, What::Seen { now, observation }, effects)?;
+            }
+        }
+        for _ in 0..limits::PROFILES_FORGOTTEN_AT_ONCE {
+            let Some(oldest) = effects.state().to_forget(false) else { break };
+            self.change(oldest, What::Forgotten, effects)?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
+        let Some(key) = Key::parse(keyed.key) else {
+            let why = "the key is neither pos/ nor nfc/ with 16 hexadecimal digits: write profile records with \
+                       `tillgate profiles put` or `import`";
+            effects.dead_letter("400.003", why);
+            return Ok(());
+        };
+        let record = match keyed.record.value.map(|value| Record::read(key.kind, value)).transpose() {
+            Ok(record) => record,
+            Err(why) => {
+                effects.dead_letter("400.001", &format!("the profile record cannot be read: {why}"));
+                return Ok(());
+            }
+        };
+        if record.is_none() && effects.state().get(key).is_none() {
+            return Ok(());
+        }
+        self.open(key, None, effects)?;
+        self.change(key, What::Listed(record), effects)
+    }
+}
+
+impl Model for Profiles {
+    const FLOW: &'static Flow = &FLOW;
+    type State = ProfilesState;
+    type Outside<'a> = ();
+    type Decided<'a> = ();
+
+    fn empty(&self) -> ProfilesState {
+        ProfilesState::default()
+    }
+
+    fn ruleset(&self) -> u128 {
+        0
+    }
+
+    fn decide(
+        &mut self,
+        (): (),
+        keyed: &Keyed<'_>,
+        effects: &mut Effects<'_, Self>,
+    ) -> Result<(), Interrupt> {
+        if let Some(misplaced) = keyed.misplaced {
+            effects.dead_letter("pos.state.unavailable", &misplaced.to_string());
+            return Ok(());
+        }
+        self.partition = keyed.unit.partition;
+        match keyed.record.input {
+            OBSERVATIONS => self.observations(keyed.record.value.unwrap_or_default(), effects),
+            _ => self.record(keyed, effects),
+        }
+    }
+
+    fn give_up(&mut self, _keyed: &Keyed<'_>, _effects: &mut Effects<'_, Self>) {}
+
+    fn end_batch(&mut self, state: &ProfilesState, send: &mut dyn FnMut(&Outbound<'_>)) {
+        for (key, before) in std::mem::take(&mut self.changed) {
+            let after = state.get(key).and_then(|profile| profile.published(self.publishing));
+            if before == after {
+                continue;
+            }
+            let (text, value) = (key.text(), after.map(|published| published.json()));
+            send(&Outbound {
+                output: PROFILES,
+                partition: Some(self.partition),
+                key: text.as_bytes(),
+                value: value.as_deref().map(str::as_bytes),
+                headers: &[],
+            });
+        }
+    }
+
+    fn drop_batch(&mut self) {
+        self.changed.clear();
+    }
+}
+
+/// Makes the parts of the flow's units.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// How units are journalled and divided up.
+    pub settings: PartitionSettings,
+    /// Accounts of a terminal that are published.
+    pub terminal_accounts: usize,
+}
+
+/// It takes nothing from outside.
+pub struct Nothing;
+
+impl Surroundings<Profiles> for Nothing {
+    fn with<T>(&mut self, _after_a_wait: bool, decide: impl FnOnce(()) -> T) -> T {
+        decide(())
+    }
+}
+
+impl Blueprint for Setup {
+    type Model = Profiles;
+    type Surroundings = Nothing;
+
+    fn model(&self) -> Profiles {
+        Profiles::new(self.terminal_accounts)
+    }
+
+    fn settings(&self) -> PartitionSettings {
+        self.settings
+    }
+
+    fn surroundings(&self) -> Nothing {
+        Nothing
+    }
+}

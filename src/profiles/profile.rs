@@ -1,0 +1,390 @@
+//! One profile as its unit keeps it: what observations and reference records make of it, what is published of it, and its
+//! bytes in the journal.
+
+use super::key::{Key, Kind};
+use super::observation::{Observation, Use};
+use super::published::{Published, PublishedChip, PublishedDay, PublishedTerminal, SeenAccount};
+use super::record::{ChipRecord, Record, TerminalRecord};
+use crate::codec::journal::{JournalFault, Reader, Writer};
+use crate::domain::enums::{CountryCode, Verdict};
+use crate::domain::{Micros, limits};
+use compact_str::CompactString;
+use smallvec::SmallVec;
+
+/// A profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Profile {
+    /// What it is of.
+    pub(super) key: Key,
+    /// The key as text.
+    pub(super) text: CompactString,
+    /// The stream time at which something was seen of it last.
+    pub(super) seen: Micros,
+    /// Its id, for people; terminals alone have one.
+    pub(super) id: Option<CompactString>,
+    body: Body,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Body {
+    Terminal(Terminal),
+    Chip(Chip),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Terminal {
+    record: Option<TerminalRecord>,
+    name: Option<CompactString>,
+    country: Option<CountryCode>,
+    accounts: Accounts,
+    /// Counts by day, the earliest first.
+    days: Vec<Day>,
+    /// Confirmed fraud: the day of the event, and the hash of its transactionId; the oldest first.
+    frauds: Vec<(i32, u64)>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Chip {
+    record: Option<ChipRecord>,
+    /// Hashes of the accounts that it is registered for, in the order they were told.
+    registered: SmallVec<[u64; 1]>,
+    accounts: Accounts,
+}
+
+/// What was answered at a terminal on a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Day {
+    day: i32,
+    accepted: u32,
+    pending: u32,
+    rejected: u32,
+}
+
+impl Day {
+    fn judged(&self) -> u32 {
+        self.accepted.saturating_add(self.pending).saturating_add(self.rejected)
+    }
+}
+
+/// The accounts that used it last, each with its last use, in no order that counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Accounts(SmallVec<[SeenAccount; 1]>);
+
+impl Accounts {
+    fn note(&mut self, seen: SeenAccount) {
+        if let Some(known) = self.0.iter_mut().find(|known| known.account == seen.account) {
+            if seen.time >= known.time {
+                *known = seen;
+            }
+            return;
+        }
+        self.0.push(seen);
+        if self.0.len() > limits::PROFILE_ACCOUNTS_MAX {
+            let oldest = (0..self.0.len()).min_by_key(|place| (self.0[*place].time, self.0[*place].account));
+            self.0.swap_remove(oldest.unwrap_or(0));
+        }
+    }
+
+    /// The latest first, at most so many.
+    fn latest(&self, most: usize) -> Vec<SeenAccount> {
+        let mut all = self.0.to_vec();
+        all.sort_by_key(|seen| (std::cmp::Reverse(seen.time), seen.account));
+        all.truncate(most);
+        all
+    }
+
+    fn write(&self, out: &mut Writer) {
+        out.unsigned(self.0.len() as u64);
+        for seen in &self.0 {
+            out.long(seen.account);
+            out.signed(seen.time.0);
+            out.byte(seen.country.map_or(u8::MAX, |country| country as u8));
+            out.long(seen.terminal);
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, JournalFault> {
+        let mut all = SmallVec::new();
+        for _ in 0..input.count()? {
+            let (account, time) = (input.long()?, Micros(input.signed()?));
+            let country = country(input)?;
+            all.push(SeenAccount { account, time, country, terminal: input.long()? });
+        }
+        Ok(Self(all))
+    }
+}
+
+/// What every unit of the flow publishes alike.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Publishing {
+    /// Accounts of a terminal that are published; 0: nobody asks for them.
+    pub(super) terminal_accounts: usize,
+}
+
+impl Profile {
+    /// Of which nothing was seen yet.
+    pub(super) fn new(key: Key, now: Micros, id: Option<CompactString>) -> Self {
+        let body = match key.kind {
+            Kind::Terminal => Body::Terminal(Terminal::default()),
+            Kind::Chip => Body::Chip(Chip::default()),
+        };
+        Self { key, text: key.text(), seen: now, id, body }
+    }
+
+    /// Whether it stays for as long as nothing takes that back, however long nobody uses it.
+    pub(super) fn stays(&self) -> bool {
+        match &self.body {
+            Body::Terminal(terminal) => terminal.record.is_some(),
+            Body::Chip(chip) => chip.record.is_some() || !chip.registered.is_empty(),
+        }
+    }
+
+    /// Takes in what was seen at a stream time.
+    pub(super) fn observe(&mut self, observation: &Observation, now: Micros) {
+        self.seen = self.seen.max(now);
+        match (&mut self.body, observation) {
+            (Body::Terminal(terminal), Observation::Used(seen)) => terminal.used(seen),
+            (Body::Terminal(terminal), Observation::Fraud { transaction, time, on }) => {
+                terminal.fraud(*transaction, time.utc_day(), *on);
+            }
+            (Body::Chip(chip), Observation::Used(seen)) => chip.used(seen),
+            (Body::Chip(chip), Observation::Registered { account, on }) => chip.registered(*account, *on),
+            // Nobody writes these.
+            (Body::Terminal(_), Observation::Registered { .. })
+            | (Body::Chip(_), Observation::Fraud { .. }) => {}
+        }
+    }
+
+    /// Takes in a reference record, or that there is none any more.
+    pub(super) fn set_record(&mut self, record: Option<Record>) {
+        match (&mut self.body, record) {
+            (Body::Terminal(terminal), Some(Record::Terminal(record))) => {
+                self.id = record.pos_id.as_deref().map(CompactString::from).or(self.id.take());
+                terminal.record = Some(record);
+            }
+            (Body::Chip(chip), Some(Record::Chip(record))) => chip.record = Some(record),
+            (Body::Terminal(terminal), _) => terminal.record = None,
+            (Body::Chip(chip), _) => chip.record = None,
+        }
+    }
+
+    /// Whether decisions elsewhere can learn something of it: nearly all chips are used by one account, and registered for
+    /// none.
+    fn is_public(&self) -> bool {
+        match &self.body {
+            Body::Terminal(_) => true,
+            Body::Chip(chip) => {
+                chip.record.is_some() || !chip.registered.is_empty() || chip.accounts.0.len() > 1
+            }
+        }
+    }
+
+    /// What is published of it; none where there is nothing to say.
+    pub(super) fn published(&self, publishing: Publishing) -> Option<Published> {
+        if !self.is_public() {
+            return None;
+        }
+        Some(match &self.body {
+            Body::Terminal(terminal) => Published::Terminal(PublishedTerminal {
+                pos_id: self.id.as_ref().map(ToString::to_string),
+                record: terminal.record.clone(),
+                name: terminal.name.as_ref().map(ToString::to_string),
+                country: terminal.country,
+                accounts: terminal.accounts.latest(publishing.terminal_accounts),
+                days: terminal.published_days(),
+            }),
+            Body::Chip(chip) => Published::Chip(PublishedChip {
+                record: chip.record.clone(),
+                registered: chip.registered.to_vec(),
+                // One account alone is of no concern to any other.
+                accounts: match chip.accounts.0.len() {
+                    0 | 1 => Vec::new(),
+                    _ => chip.accounts.latest(limits::PROFILE_ACCOUNTS_MAX),
+                },
+            }),
+        })
+    }
+
+    /// Appends it.
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.byte(1 + self.key.kind as u8);
+        out.long(self.key.hash);
+        out.signed(self.seen.0);
+        out.optional_text(self.id.as_deref());
+        match &self.body {
+            Body::Terminal(terminal) => terminal.write(out),
+            Body::Chip(chip) => chip.write(out),
+        }
+    }
+
+    /// Reads one; none where the slot was empty.
+    pub(super) fn read(input: &mut Reader<'_>) -> Result<Option<Self>, JournalFault> {
+        let kind = match input.byte()? {
+            0 => return Ok(None),
+            1 => Kind::Terminal,
+            2 => Kind::Chip,
+            _ => return Err(JournalFault::Damaged("a profile is of no kind")),
+        };
+        let key = Key { kind, hash: input.long()? };
+        let seen = Micros(input.signed()?);
+        let id = input.optional_text()?.map(CompactString::from);
+        let body = match kind {
+            Kind::Terminal => Body::Terminal(Terminal::read(input)?),
+            Kind::Chip => Body::Chip(Chip::read(input)?),
+        };
+        Ok(Some(Self { key, text: key.text(), seen, id, body }))
+    }
+}
+
+impl Terminal {
+    fn used(&mut self, seen: &Use) {
+        if seen.verdict == Verdict::Accepted {
+            self.country = Some(seen.country);
+            if seen.name.is_some() {
+                self.name.clone_from(&seen.name);
+            }
+        }
+        let Use { account, time, .. } = *seen;
+        self.accounts.note(SeenAccount { account, time, country: None, terminal: 0 });
+        self.count(time.utc_day(), seen.verdict, seen.granted);
+    }
+
+    fn count(&mut self, day: i32, verdict: Verdict, granted: bool) {
+        let place = self.days.partition_point(|known| known.day < day);
+        if self.days.get(place).is_none_or(|known| known.day != day) {
+            self.days.insert(place, Day { day, ..Day::default() });
+        }
+        let counts = &mut self.days[place];
+        if granted {
+            counts.pending = counts.pending.saturating_sub(1);
+        }
+        let count = match verdict {
+            Verdict::Accepted => &mut counts.accepted,
+            Verdict::Pending => &mut counts.pending,
+            Verdict::Rejected | Verdict::NotEvaluated => &mut counts.rejected,
+        };
+        *count = count.saturating_add(1);
+        let beyond = self.days.len().saturating_sub(limits::PROFILE_DAYS_MAX);
+        self.days.drain(..beyond);
+    }
+
+    fn fraud(&mut self, transaction: u64, day: i32, on: bool) {
+        self.frauds.retain(|(_, known)| *known != transaction);
+        if on {
+            self.frauds.push((day, transaction));
+            let beyond = self.frauds.len().saturating_sub(limits::PROFILE_FRAUDS_MAX);
+            self.frauds.drain(..beyond);
+        }
+    }
+
+    /// Without fraud nobody asks how many there were.
+    fn published_days(&self) -> Vec<PublishedDay> {
+        if self.frauds.is_empty() {
+            return Vec::new();
+        }
+        let confirmed = |day: i32| self.frauds.iter().filter(|(of, _)| *of == day).count() as u32;
+        let day = |counts: &Day| PublishedDay {
+            day: counts.day,
+            judged: counts.judged(),
+            confirmed: confirmed(counts.day).min(counts.judged()),
+        };
+        self.days.iter().map(day).collect()
+    }
+
+    fn write(&self, out: &mut Writer) {
+        write_record(self.record.clone().map(Record::Terminal), out);
+        out.optional_text(self.name.as_deref());
+        out.byte(self.country.map_or(u8::MAX, |country| country as u8));
+        self.accounts.write(out);
+        out.unsigned(self.days.len() as u64);
+        for Day { day, accepted, pending, rejected } in &self.days {
+            out.signed((*day).into());
+            [accepted, pending, rejected].into_iter().for_each(|count| out.unsigned((*count).into()));
+        }
+        out.unsigned(self.frauds.len() as u64);
+        for (day, transaction) in &self.frauds {
+            out.signed((*day).into());
+            out.long(*transaction);
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, JournalFault> {
+        let record = match read_record(Kind::Terminal, input)? {
+            Some(Record::Terminal(record)) => Some(record),
+            _ => None,
+        };
+        let name = input.optional_text()?.map(CompactString::from);
+        let country = country(input)?;
+        let accounts = Accounts::read(input)?;
+        let day = |input: &mut Reader<'_>| {
+            i32::try_from(input.signed()?).map_err(|_| JournalFault::Damaged("a day is out of range"))
+        };
+        let count = |input: &mut Reader<'_>| {
+            u32::try_from(input.unsigned()?).map_err(|_| JournalFault::Damaged("a count is out of range"))
+        };
+        let mut days = Vec::new();
+        for _ in 0..input.count()? {
+            let day = day(input)?;
+            days.push(Day { day, accepted: count(input)?, pending: count(input)?, rejected: count(input)? });
+        }
+        let mut frauds = Vec::new();
+        for _ in 0..input.count()? {
+            frauds.push((day(input)?, input.long()?));
+        }
+        Ok(Self { record, name, country, accounts, days, frauds })
+    }
+}
+
+impl Chip {
+    fn used(&mut self, seen: &Use) {
+        let Use { account, time, country, terminal, .. } = *seen;
+        self.accounts.note(SeenAccount { account, time, country: Some(country), terminal });
+    }
+
+    fn registered(&mut self, account: u64, on: bool) {
+        self.registered.retain(|known| *known != account);
+        if on {
+            self.registered.push(account);
+            if self.registered.len() > limits::PROFILE_OWNERS_MAX {
+                self.registered.remove(0);
+            }
+        }
+    }
+
+    fn write(&self, out: &mut Writer) {
+        write_record(self.record.clone().map(Record::Chip), out);
+        out.unsigned(self.registered.len() as u64);
+        self.registered.iter().for_each(|account| out.long(*account));
+        self.accounts.write(out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, JournalFault> {
+        let record = match read_record(Kind::Chip, input)? {
+            Some(Record::Chip(record)) => Some(record),
+            _ => None,
+        };
+        let registered = (0..input.count()?).map(|_| input.long()).collect::<Result<_, _>>()?;
+        Ok(Self { record, registered, accounts: Accounts::read(input)? })
+    }
+}
+
+fn country(input: &mut Reader<'_>) -> Result<Option<CountryCode>, JournalFault> {
+    match input.byte()? {
+        u8::MAX => Ok(None),
+        index => {
+            let known = CountryCode::ALL.get(usize::from(index));
+            known.copied().map(Some).ok_or(JournalFault::Damaged("a country is none"))
+        }
+    }
+}
+
+/// A reference record is kept as it came: it is rare, and JSON grows with it.
+pub(super) fn write_record(record: Option<Record>, out: &mut Writer) {
+    out.optional_text(record.map(|record| record.json()).as_deref());
+}
+
+pub(super) fn read_record(kind: Kind, input: &mut Reader<'_>) -> Result<Option<Record>, JournalFault> {
+    let Some(text) = input.optional_text()? else { return Ok(None) };
+    let record = Record::read(kind, text.as_bytes());
+    record.map(Some).map_err(|_| JournalFault::Damaged("a reference record cannot be read"))
+}

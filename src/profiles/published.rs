@@ -1,0 +1,157 @@
+//! What is published of a profile, for every process to read: JSON, one record a key, of which only the latest counts.
+
+use super::record::{ChipRecord, TerminalRecord, country};
+use crate::domain::Micros;
+use crate::domain::enums::CountryCode;
+use serde::{Deserialize, Serialize};
+
+/// A published profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Published {
+    /// Of a terminal.
+    Terminal(PublishedTerminal),
+    /// Of a chip.
+    Chip(PublishedChip),
+}
+
+/// What decisions may read of a terminal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedTerminal {
+    /// Its id, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pos_id: Option<String>,
+    /// Its reference record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<TerminalRecord>,
+    /// The name of the last event that was accepted there and gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The country of the last event that was accepted there.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "country")]
+    pub country: Option<CountryCode>,
+    /// The accounts that used it last, the latest first, as many as a fan-out asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<SeenAccount>,
+    /// Its events by day, the earliest first, where some were confirmed as fraud.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub days: Vec<PublishedDay>,
+}
+
+/// What decisions may read of a chip.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedChip {
+    /// Its reference record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<ChipRecord>,
+    /// The accounts that it is registered for, by the hash of their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "hashes")]
+    pub registered: Vec<u64>,
+    /// The accounts that used it last, the latest first, where they are two or more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<SeenAccount>,
+}
+
+/// An account that used a terminal or chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenAccount {
+    /// The hash of its number.
+    #[serde(with = "hash")]
+    pub account: u64,
+    /// When it did last.
+    #[serde(with = "time")]
+    pub time: Micros,
+    /// Of a chip: in which country.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "country")]
+    pub country: Option<CountryCode>,
+    /// Of a chip: at which terminal, by its hash; 0 where there was none.
+    #[serde(default, skip_serializing_if = "is_zero", with = "hash")]
+    pub terminal: u64,
+}
+
+/// A terminal's events of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedDay {
+    /// Days since 1970, in UTC.
+    pub day: i32,
+    /// How many were judged.
+    pub judged: u32,
+    /// How many of them were confirmed as fraud.
+    pub confirmed: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(hash: &u64) -> bool {
+    *hash == 0
+}
+
+impl Published {
+    /// As the value of a record.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Out of the value of a record.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn read(value: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(value).map_err(|error| error.to_string())
+    }
+}
+
+/// 16 hexadecimal digits: JSON has no integers of 64 bits that every reader keeps.
+mod hash {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub fn serialize<S: Serializer>(hash: &u64, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{hash:016x}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+        let digits = String::deserialize(from)?;
+        u64::from_str_radix(&digits, 16).map_err(|_| Error::custom(format!("{digits:?} is no hash")))
+    }
+}
+
+/// A list of these.
+mod hashes {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(hashes: &[u64], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(hashes.iter().map(|hash| format!("{hash:016x}")))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u64>, D::Error> {
+        let all = Vec::<String>::deserialize(from)?;
+        let hashes = all.iter().map(|digits| {
+            u64::from_str_radix(digits, 16).map_err(|_| Error::custom(format!("{digits:?} is no hash")))
+        });
+        hashes.collect()
+    }
+}
+
+/// RFC 3339.
+mod time {
+    use crate::domain::Micros;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub fn serialize<S: Serializer>(time: &Micros, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(time)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Micros, D::Error> {
+        let text = String::deserialize(from)?;
+        Micros::parse_rfc3339(&text).ok_or_else(|| Error::custom(format!("{text:?} is no time")))
+    }
+}

@@ -1,0 +1,191 @@
+//! Reference records: what operators tell of terminals and chips, as JSON in the topic of profile records.
+
+use super::key::{Key, Kind};
+use crate::domain::enums::CountryCode;
+use crate::domain::profile_view::Position;
+use serde::{Deserialize, Serialize};
+
+/// What a reference record says. A later one takes the place of an earlier one whole; a tombstone takes it away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Of a terminal.
+    Terminal(TerminalRecord),
+    /// Of a chip.
+    Chip(ChipRecord),
+}
+
+/// A terminal's reference record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TerminalRecord {
+    /// Its id, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pos_id: Option<String>,
+    /// Out of service: no event may come from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+    /// The country that it stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "country")]
+    pub country: Option<CountryCode>,
+    /// Where it stands: `59.913868,10.752245`, degrees north and east with at most six decimals.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "position")]
+    pub position: Option<Position>,
+}
+
+/// A chip's reference record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ChipRecord {
+    /// Blocked for all accounts: lost or stolen.
+    pub blocked: bool,
+}
+
+impl Record {
+    /// Out of the value of a record whose key is of this kind.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn read(kind: Kind, value: &[u8]) -> Result<Self, String> {
+        let record = match kind {
+            Kind::Terminal => serde_json::from_slice(value).map(Self::Terminal),
+            Kind::Chip => serde_json::from_slice(value).map(Self::Chip),
+        };
+        record.map_err(|error| error.to_string())
+    }
+
+    /// As the value of a record.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let text = match self {
+            Self::Terminal(record) => serde_json::to_string(record),
+            Self::Chip(record) => serde_json::to_string(record),
+        };
+        text.unwrap_or_default()
+    }
+}
+
+/// A line of a file of reference records: the fields of a record, with the posId or the nfcId that it is of. A line without
+/// other fields takes the record away.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Line {
+    pos_id: Option<String>,
+    nfc_id: Option<String>,
+    disabled: Option<bool>,
+    #[serde(default, with = "country")]
+    country: Option<CountryCode>,
+    #[serde(default, with = "position")]
+    position: Option<Position>,
+    blocked: Option<bool>,
+}
+
+/// Reads a line of a file of reference records: `{"posId": "T-1", "country": "NO"}`, `{"nfcId": "C-1", "blocked": true}`. None
+/// where there is to be no record any more.
+///
+/// # Errors
+/// What is wrong with it, in words. It never tells a chip's number.
+pub fn read_line(line: &str) -> Result<(Key, Option<Record>), String> {
+    let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    match line {
+        Line { pos_id: Some(id), nfc_id: None, disabled, country, position, blocked: None } => {
+            let key = Key::of_terminal(&id).ok_or("posId is blank")?;
+            let is_empty = (disabled, country, position) == (None, None, None);
+            let disabled = disabled.unwrap_or(false);
+            let record = Record::Terminal(TerminalRecord { pos_id: Some(id), disabled, country, position });
+            Ok((key, (!is_empty).then_some(record)))
+        }
+        Line { pos_id: None, nfc_id: Some(id), disabled: None, country: None, position: None, blocked } => {
+            let key = Key::of_chip(&id).ok_or("nfcId is blank")?;
+            Ok((key, blocked.map(|blocked| Record::Chip(ChipRecord { blocked }))))
+        }
+        _ => {
+            Err("a line names a posId, with disabled, country or position, or an nfcId, with blocked"
+                .to_owned())
+        }
+    }
+}
+
+/// By the contract's symbol.
+pub(super) mod country {
+    use super::CountryCode;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[allow(clippy::ref_option, reason = "serde calls it so")]
+    pub fn serialize<S: Serializer>(country: &Option<CountryCode>, to: S) -> Result<S::Ok, S::Error> {
+        match country {
+            Some(country) => to.serialize_str(country.symbol()),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<CountryCode>, D::Error> {
+        let Some(symbol) = Option::<String>::deserialize(from)? else { return Ok(None) };
+        let known = CountryCode::from_symbol(&symbol).filter(|country| *country != CountryCode::Unrecognized);
+        let names = || CountryCode::ALL[1..].iter().map(|country| country.symbol()).collect::<Vec<_>>();
+        let fault = || Error::custom(format!("country {symbol:?} is none of {}", names().join(", ")));
+        known.ok_or_else(fault).map(Some)
+    }
+}
+
+/// As people write it.
+mod position {
+    use super::Position;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[allow(clippy::ref_option, reason = "serde calls it so")]
+    pub fn serialize<S: Serializer>(position: &Option<Position>, to: S) -> Result<S::Ok, S::Error> {
+        match position {
+            Some(position) => to.collect_str(position),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Position>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
+        let position = Position::parse(&text).ok_or_else(|| {
+            Error::custom(format!(
+                "position {text:?} is not of the form 59.913868,10.752245: degrees north, degrees east"
+            ))
+        });
+        position.map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_as_it_is_written() {
+        let record = Record::Terminal(TerminalRecord {
+            pos_id: Some("T-1".to_owned()),
+            disabled: true,
+            country: Some(CountryCode::No),
+            position: Position::parse("59.9,10.7"),
+        });
+        let text = record.json();
+        assert_eq!(
+            text,
+            r#"{"posId":"T-1","disabled":true,"country":"NO","position":"59.900000,10.700000"}"#
+        );
+        assert_eq!(Record::read(Kind::Terminal, text.as_bytes()), Ok(record));
+        let chip = Record::Chip(ChipRecord { blocked: true });
+        assert_eq!(Record::read(Kind::Chip, chip.json().as_bytes()), Ok(chip));
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_record() {
+        for (kind, value, says) in [
+            (Kind::Terminal, r#"{"country":"XX"}"#, "none of NO, SE"),
+            (Kind::Terminal, r#"{"position":"91,0"}"#, "degrees north"),
+            (Kind::Terminal, r#"{"colour":"red"}"#, "colour"),
+            (Kind::Chip, "{}", "blocked"),
+            (Kind::Chip, "", "EOF"),
+        ] {
+            let fault = Record::read(kind, value.as_bytes()).expect_err(value);
+            assert!(fault.contains(says), "{value}: {fault}");
+        }
+    }
+}
