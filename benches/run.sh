@@ -4,6 +4,7 @@
 #
 #   benches/run.sh BOOTSTRAP            such as 127.0.0.1:9092; needs curl, and Linux's /proc
 #
+# PROFILES=1: with shared profiles.
 # In the environment: COUNT=2000000 events over ACCOUNTS=1000000, in FORMAT=avro (or json) in and out, WORKERS=2,
 # PARTITIONS=8, TILLGATE=target/release/tillgate, PORT=9470 for the metrics page.
 # PEER=DIR of a built ../shared/peer-streams measures Kafka Streams after it, on the same broker (THREADS=2).
@@ -19,6 +20,12 @@ trap finish EXIT
 # The generator's account events go to a topic that is not read: every account opens by itself, as the peer's do.
 common=(--set "kafka.bootstrap_servers=$boot" --set "topics.partitions=${PARTITIONS:-8}" --set "topics.pos_events=$name.events"
   --set "topics.pos_outcomes=$name.outcomes" --set "topics.dead_letters=$name.dead" --set "topics.journal=$name.journal")
+if [ -n "${PROFILES:-}" ]; then
+  common+=(--set profiles.enabled=true)
+  for topic in observations profile_records profiles profile_dead_letters profile_journal; do
+    common+=(--set "topics.$topic=$name.$topic")
+  done
+fi
 unread=(--set "topics.account_events=$name.accounts-unread")
 read=(--set "topics.account_events=$name.accounts" --set "kafka.group_id=$name" --set "kafka.transactional_id_prefix=$name")
 "$tillgate" topics create "${common[@]}" "${unread[@]}" >"$scratch/topics" 2>&1

@@ -72,10 +72,7 @@ fn profiles(args: &CheckArgs, settings: &Settings, engine: &Engine) -> Result<Op
         return Ok(settings.profiles.enabled.then(|| Local::new(engine.terminal_accounts())));
     };
     let mut profiles = Local::new(engine.terminal_accounts());
-    super::profiles::each_record(path, |key, record| match record {
-        Some(record) => profiles.list(key, &record),
-        None => Ok(()),
-    })?;
+    super::profiles::each_record(path, |key, record| profiles.list(key, record.as_ref()))?;
     Ok(Some(profiles))
 }
 

@@ -78,8 +78,10 @@ pub const PROFILE_DAYS_MAX: usize = 31;
 pub const PROFILE_FRAUDS_MAX: usize = 256;
 /// How long a terminal or chip is remembered that nobody uses, that no reference record lists and no account has registered.
 pub const PROFILE_MEMORY: Micros = Micros(31 * 86_400 * 1_000_000);
+/// How far ahead of its record's time what decisions saw may move the time of a partition of profiles.
+pub const PROFILE_TIME_AHEAD: Micros = Micros(5 * 60 * 1_000_000);
 /// Profiles of one partition; of a further one, the one that was used longest ago is forgotten.
-pub const PROFILES_PER_PARTITION_MAX: usize = 4_000_000;
+pub const PROFILES_PER_PARTITION_MAX: usize = 1_000_000;
 /// Profiles that are forgotten for their age with one record of observations; the rest follow with the next.
 pub const PROFILES_FORGOTTEN_AT_ONCE: usize = 256;
 /// How far apart two uses of a chip may be to be compared: in a day one can be anywhere.

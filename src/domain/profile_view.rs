@@ -5,6 +5,7 @@ use super::Micros;
 use super::enums::CountryCode;
 use super::outcome::Evidence;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::fmt;
 
 /// What is known of an event's terminal and chip across accounts. What is not known, or says nothing about this event, is
@@ -29,7 +30,7 @@ pub struct ProfileQuestion<'e> {
     /// In which country; none: that is not compared.
     pub country: Option<CountryCode>,
     /// The terminal's name, where the event gives one and it is compared.
-    pub name: Option<&'e str>,
+    pub name: Option<Cow<'e, str>>,
     /// Hash of the terminal's id; 0: none.
     pub terminal: u64,
     /// Hash of the chip's id; 0: none.

@@ -36,6 +36,11 @@ pub struct Sighting<'e> {
     pub terminal_name: Option<Cow<'e, str>>,
 }
 
+/// An id or a name as profiles have it.
+fn text<'a>(text: &'a Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
+    trimmed(text.as_deref()).map(|text| cut_to(text, limits::ID_CHARS_MAX))
+}
+
 impl Engine {
     /// What has to be known of the event's terminal and chip across accounts to decide on it; none for book-keeping, and
     /// where it names neither.
@@ -55,20 +60,17 @@ impl Engine {
         let told = account.and_then(|account| account.master_data.as_deref()).filter(|told| !told.old_hashes);
         let is_own = told.is_some_and(|told| told.chips().binary_search(&content.chip).is_ok());
         let counts = fanout.fanout.enabled && event.charges();
-        let travels = parameters.travel.travel.enabled && content.terminal != 0;
-        let recent: Vec<Remembered> =
-            account.map(|account| account.recent.iter().collect()).unwrap_or_default();
+        let travels = parameters.travel.travel.enabled && content.terminal != 0 && content.chip != 0;
+        let recent: Vec<Remembered> = match account.filter(|_| travels) {
+            Some(account) => account.recent.iter().collect(),
+            None => Vec::new(),
+        };
         let at = travel::At { chip: content.chip, terminal: content.terminal, time: event.time };
         Some(ProfileQuestion {
             account: id_hash(Some(event.account_number)),
             time: event.time,
             country: terminal.country.enabled.then_some(event.country),
-            name: event
-                .event
-                .pos_name
-                .as_deref()
-                .and_then(|name| trimmed(Some(name)))
-                .filter(|_| terminal.name.enabled),
+            name: text(&event.event.pos_name).filter(|_| terminal.name.enabled),
             terminal: content.terminal,
             chip: content.chip,
             owner: parameters.nfc.blocked.enabled && !is_own,
@@ -99,7 +101,7 @@ impl Engine {
     }
 
     /// What the profiles learn of an event: that it used its terminal and its chip. None where it was not judged, was
-    /// answered before, or takes nothing; none of an account that nobody knows, or whoever may write events could use any
+    /// answered before, or takes nothing; none of an account that is not there, or whoever may write events could use any
     /// chip with as many accounts as he likes.
     #[must_use]
     pub fn sighting<'a>(
@@ -114,9 +116,6 @@ impl Engine {
             return None;
         }
         state.accounts().get(event.account_number)?;
-        let text = |text: &'a Option<Cow<'a, str>>| {
-            trimmed(text.as_deref()).map(|text| cut_to(text, limits::ID_CHARS_MAX))
-        };
         Some(Sighting {
             account: id_hash(Some(event.account_number)),
             time: event.time,
@@ -132,8 +131,8 @@ impl Engine {
 
     /// The same of an event whose hold is granted: `account` as it was before.
     #[must_use]
-    pub fn granted_sighting(account: &Account, supersedes: TransactionId) -> Option<Sighting<'static>> {
-        let hold = account.holds().iter().find(|hold| hold.transaction_id == supersedes)?;
+    pub fn granted_sighting(account: &Account, id: TransactionId) -> Option<Sighting<'static>> {
+        let hold = account.holds().iter().find(|hold| hold.answers_to(id))?;
         let event = account.recent.iter().find(|event| event.place == hold.place)?;
         if !event.kind.charges() || event.is_of_old_journal() {
             return None;

@@ -186,7 +186,8 @@ impl Journal {
         }
         self.rotation_after = Some(rotation);
         self.ruleset_after = Some(ruleset);
-        let changed = self.ruleset != Some(ruleset);
+        // A flow without rules has none to note.
+        let changed = ruleset != 0 && self.ruleset != Some(ruleset);
         let ruleset_change = changed.then_some(RulesetChange { ruleset, positions: before.clone() });
         JournalBatch { records, rotation_begins, rotation_completes, ruleset_change }
     }

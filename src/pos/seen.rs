@@ -58,12 +58,13 @@ impl Seen {
         before: &Before,
         state: &PartitionState,
     ) {
-        let account = id_hash(Some(&event.account));
-        let chips = state.accounts().get(&event.account).map(chips_of).unwrap_or_default();
-        let told = [(&before.chips, &chips, false), (&chips, &before.chips, true)];
-        for (of, others, on) in told {
-            for chip in of.iter().filter(|chip| !others.contains(chip)) {
-                if let Some(key) = Key::chip(*chip) {
+        if matches!(&event.change, AccountChange::Update(update) if update.nfc_ids.is_some()) {
+            // All of them, those that were registered before too: profiles may have been off then.
+            let account = id_hash(Some(&event.account));
+            let chips = state.accounts().get(&event.account).map(chips_of).unwrap_or_default();
+            let gone = before.chips.iter().filter(|chip| !chips.contains(chip)).map(|chip| (*chip, false));
+            for (chip, on) in gone.chain(chips.iter().map(|chip| (*chip, true))) {
+                if let Some(key) = Key::chip(chip) {
                     self.observations.add(key, None, Observation::Registered { account, on });
                 }
             }

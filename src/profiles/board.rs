@@ -2,7 +2,7 @@
 //! thread writes it. What a decision has read goes into its outcome, so nothing hangs on how far it was.
 
 use super::key::Key;
-use super::published::{Published, PublishedChip, PublishedTerminal, SeenAccount};
+use super::published::{Published, PublishedChip, PublishedTerminal, SeenAccount, SeenPlace};
 use crate::domain::profile_view::{
     ChipView, FraudCount, LastUse, Listed, Position, ProfileQuestion, ProfileView, TerminalView,
 };
@@ -118,18 +118,26 @@ impl Board {
 
     fn of_chip(&self, chip: &PublishedChip, question: &ProfileQuestion<'_>) -> ChipView {
         let others = || chip.accounts.iter().filter(|seen| seen.account != question.account);
-        let is_near =
-            |seen: &&SeenAccount, span: Micros| seen.time.0.abs_diff(question.time.0) < span.0.unsigned_abs();
-        let last = others().find(|seen| is_near(seen, question.travel)).and_then(|seen| {
-            let position = self.position(seen.terminal);
-            Some(LastUse { time: seen.time, country: seen.country?, terminal: seen.terminal, position })
+        let apart = |time: Micros| time.0.abs_diff(question.time.0);
+        // Of places elsewhere the one that is nearest in time.
+        let places = others().filter_map(|seen| seen.place).filter(|place| {
+            place.terminal != question.terminal && apart(place.time) < question.travel.0.unsigned_abs()
         });
+        let last = places.min_by_key(|place| (apart(place.time), place.time, place.terminal));
+        let last = last.map(|SeenPlace { time, country, terminal }| {
+            let position = self.position(terminal);
+            LastUse { time, country, terminal, position }
+        });
+        // Who is known to have the chip shares it.
+        let counts = |seen: &&SeenAccount| {
+            !chip.registered.contains(&seen.account) && apart(seen.time) < question.span.0.unsigned_abs()
+        };
         ChipView {
             blocked: chip.record.as_ref().is_some_and(|record| record.blocked),
             of_another: question.owner
                 && !chip.registered.is_empty()
                 && !chip.registered.contains(&question.account),
-            other_accounts: others().filter(|seen| is_near(seen, question.span)).count() as u32,
+            other_accounts: others().filter(counts).count() as u32,
             last,
         }
     }
@@ -153,7 +161,7 @@ fn of_terminal(terminal: &PublishedTerminal, question: &ProfileQuestion<'_>) -> 
         other_name: terminal
             .name
             .as_deref()
-            .filter(|name| question.name.is_some_and(|own| own != *name))
+            .filter(|name| question.name.as_deref().is_some_and(|own| own != *name))
             .map(str::to_owned),
         other_country: country.filter(|country| question.country.is_some_and(|own| own != *country)),
         position: record.and_then(|record| record.position),

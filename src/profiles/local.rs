@@ -46,7 +46,7 @@ impl Local {
             journal_record_bytes_max: usize::MAX,
             division: UNDIVIDED,
         };
-        let partition = Partition::of(Profiles::new(terminal_accounts), 0, settings);
+        let partition = Partition::of(Profiles::new(terminal_accounts, UNDIVIDED), 0, settings);
         Self { board: Board::default(), partition, next: [0; 2] }
     }
 
@@ -56,12 +56,13 @@ impl Local {
         &self.board
     }
 
-    /// Takes a reference record in.
+    /// Takes a reference record in, or that there is none any more.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn list(&mut self, key: Key, record: &Record) -> Result<(), String> {
-        self.take(PROFILE_RECORDS, key.text().as_bytes(), record.json().as_bytes())
+    pub fn list(&mut self, key: Key, record: Option<&Record>) -> Result<(), String> {
+        let value = record.map(Record::json);
+        self.take(PROFILE_RECORDS, key.text().as_bytes(), value.as_deref().map(str::as_bytes))
     }
 
     /// Takes in what decisions saw.
@@ -69,10 +70,10 @@ impl Local {
     /// # Errors
     /// The state broke: a defect of the program.
     pub fn observe(&mut self, observations: &[u8]) -> Result<(), String> {
-        self.take(OBSERVATIONS, b"0", observations)
+        self.take(OBSERVATIONS, b"0", Some(observations))
     }
 
-    fn take(&mut self, input: usize, key: &[u8], value: &[u8]) -> Result<(), String> {
+    fn take(&mut self, input: usize, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
         let record = InRecord {
             input,
             partition: 0,
@@ -80,7 +81,7 @@ impl Local {
             timestamp_millis: -1,
             time: RecordTime::Line,
             key: Some(key),
-            value: Some(value),
+            value,
             schema_guid: None,
         };
         self.next[input] += 1;

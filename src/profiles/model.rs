@@ -10,8 +10,10 @@ use super::state::{Change, ProfilesState, What};
 use super::topics::{FLOW, OBSERVATIONS, PROFILES};
 use crate::domain::flow::Flow;
 use crate::domain::limits;
+use crate::domain::record::RecordTime;
 use crate::pipeline::{
-    Blueprint, Effects, Interrupt, Keyed, Model, Outbound, PartitionSettings, State, Surroundings,
+    Blueprint, Division, Effects, InRecord, Interrupt, Keyed, Model, Outbound, PartitionSettings, State,
+    Surroundings,
 };
 use std::collections::BTreeMap;
 
@@ -19,6 +21,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct Profiles {
     publishing: Publishing,
+    /// By what keys belong on partitions.
+    division: Division,
     /// The unit's partition.
     partition: i32,
     /// What was published of each key that the batch has changed, as it was before.
@@ -28,8 +32,13 @@ pub struct Profiles {
 impl Profiles {
     /// Publishes of a terminal so many of the accounts that used it last.
     #[must_use]
-    pub fn new(terminal_accounts: usize) -> Self {
-        Self { publishing: Publishing { terminal_accounts }, partition: 0, changed: BTreeMap::new() }
+    pub fn new(terminal_accounts: usize, division: Division) -> Self {
+        Self {
+            division,
+            publishing: Publishing { terminal_accounts },
+            partition: 0,
+            changed: BTreeMap::new(),
+        }
     }
 
     /// Remembers how a profile was, the first time that a batch touches it.
@@ -44,35 +53,54 @@ impl Profiles {
         effects.change(&Change { key, what })
     }
 
-    /// Makes room for a key, and the profile, where there is none yet.
+    /// Makes room for a key, and the profile, where there is none yet; false where all that is there must stay.
     fn open(
         &mut self,
         key: Key,
         id: Option<compact_str::CompactString>,
         effects: &mut Effects<'_, Self>,
-    ) -> Result<(), Interrupt> {
+    ) -> Result<bool, Interrupt> {
         if effects.state().get(key).is_some() {
-            return Ok(());
+            return Ok(true);
         }
         if let Some(oldest) = effects.state().to_forget(true) {
             self.change(oldest, What::Forgotten, effects)?;
         }
+        if effects.state().len() >= limits::PROFILES_PER_PARTITION_MAX {
+            return Ok(false);
+        }
         let now = effects.state().stream_time();
-        self.change(key, What::Opened { now, id }, effects)
+        self.change(key, What::Opened { now, id }, effects)?;
+        Ok(true)
     }
 
-    fn observations(&mut self, value: &[u8], effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
-        let (now, keys) = match read(value) {
+    fn observations(
+        &mut self,
+        record: &InRecord<'_>,
+        effects: &mut Effects<'_, Self>,
+    ) -> Result<(), Interrupt> {
+        let (now, keys) = match read(record.value.unwrap_or_default()) {
             Ok(read) => read,
             Err(fault) => {
                 effects.dead_letter("400.001", &format!("these are no observations of tillgate: {fault}"));
                 return Ok(());
             }
         };
-        effects.advance(now);
+        // A partition whose time ran ahead must not take that of all profiles along.
+        effects.advance(match record.time {
+            RecordTime::Written(written) => now.min(written.plus(limits::PROFILE_TIME_AHEAD)),
+            _ => now,
+        });
         let now = effects.state().stream_time();
+        let mut elsewhere = 0;
         for OfKey { key, id, seen } in keys {
-            self.open(key, id, effects)?;
+            if self.division.misplaced(key.text().as_bytes(), self.partition).is_some() {
+                elsewhere += 1;
+                continue;
+            }
+            if !self.open(key, id, effects)? {
+                continue;
+            }
             for observation in seen {
                 self.change(key, What::Seen { now, observation }, effects)?;
             }
@@ -80,6 +108,11 @@ impl Profiles {
         for _ in 0..limits::PROFILES_FORGOTTEN_AT_ONCE {
             let Some(oldest) = effects.state().to_forget(false) else { break };
             self.change(oldest, What::Forgotten, effects)?;
+        }
+        if elsewhere > 0 {
+            let why =
+                format!("{elsewhere} of its terminals and chips belong on other partitions: passed over");
+            effects.dead_letter("400.003", &why);
         }
         Ok(())
     }
@@ -98,10 +131,19 @@ impl Profiles {
                 return Ok(());
             }
         };
+        if record.as_ref().is_some_and(|record| !record.is_of(key)) {
+            effects.dead_letter("400.003", "the posId that it tells is not that of its key");
+            return Ok(());
+        }
         if record.is_none() && effects.state().get(key).is_none() {
             return Ok(());
         }
-        self.open(key, None, effects)?;
+        if !self.open(key, None, effects)? {
+            let most = limits::PROFILES_PER_PARTITION_MAX;
+            let why = format!("the partition has {most} profiles that stay, and no room for a further one");
+            effects.dead_letter("pos.state.unavailable", &why);
+            return Ok(());
+        }
         self.change(key, What::Listed(record), effects)
     }
 }
@@ -132,7 +174,7 @@ impl Model for Profiles {
         }
         self.partition = keyed.unit.partition;
         match keyed.record.input {
-            OBSERVATIONS => self.observations(keyed.record.value.unwrap_or_default(), effects),
+            OBSERVATIONS => self.observations(keyed.record, effects),
             _ => self.record(keyed, effects),
         }
     }
@@ -184,7 +226,7 @@ impl Blueprint for Setup {
     type Surroundings = Nothing;
 
     fn model(&self) -> Profiles {
-        Profiles::new(self.terminal_accounts)
+        Profiles::new(self.terminal_accounts, self.settings.division)
     }
 
     fn settings(&self) -> PartitionSettings {

@@ -183,7 +183,7 @@ impl Observation {
                     .get(usize::from(input.byte()?))
                     .ok_or(JournalFault::Damaged("a country is none"))?,
                 terminal: input.long()?,
-                name: input.optional_text()?.map(CompactString::from),
+                name: short(input.optional_text()?)?,
             }),
             REGISTERED => Self::Registered { account: input.long()?, on },
             FRAUD => Self::Fraud { transaction: input.long()?, time: time(input)?, on },
@@ -193,6 +193,16 @@ impl Observation {
 }
 
 const _: () = assert!(Verdict::ALL.len() == 4);
+
+/// A text that whoever wrote it has cut: state and journal must not grow by a longer one.
+fn short(text: Option<&str>) -> Result<Option<CompactString>, JournalFault> {
+    match text {
+        Some(text) if text.chars().count() > limits::ID_CHARS_MAX => {
+            Err(JournalFault::Damaged("a name is too long"))
+        }
+        text => Ok(text.map(CompactString::from)),
+    }
+}
 
 /// What a record says of one key.
 #[derive(Debug, PartialEq, Eq)]
@@ -210,6 +220,9 @@ pub struct OfKey {
 /// # Errors
 /// The bytes are damaged, or of a newer version.
 pub fn read(bytes: &[u8]) -> Result<(Micros, Vec<OfKey>), JournalFault> {
+    if bytes.len() > limits::OBSERVATIONS_RECORD_BYTES_MAX {
+        return Err(JournalFault::Damaged("a record of observations is too long"));
+    }
     let mut input = Reader::new(bytes);
     match input.byte()? {
         VERSION => {}
@@ -228,8 +241,12 @@ pub fn read(bytes: &[u8]) -> Result<(Micros, Vec<OfKey>), JournalFault> {
         if hash == 0 {
             return Err(JournalFault::Damaged("a profile is of nothing"));
         }
-        let id = input.optional_text()?.map(CompactString::from);
-        let seen = (0..input.count()?).map(|_| Observation::read(now, &mut input));
+        let id = short(input.optional_text()?)?;
+        let count = input.count()?;
+        if count > limits::OBSERVATIONS_OF_KEY_MAX {
+            return Err(JournalFault::Damaged("too many observations of one profile"));
+        }
+        let seen = (0..count).map(|_| Observation::read(now, &mut input));
         keys.push(OfKey { key: Key { kind, hash }, id, seen: seen.collect::<Result<_, _>>()? });
     }
     match input.is_empty() {

@@ -3,7 +3,7 @@
 
 use super::key::{Key, Kind};
 use super::observation::{Observation, Use};
-use super::published::{Published, PublishedChip, PublishedDay, PublishedTerminal, SeenAccount};
+use super::published::{Published, PublishedChip, PublishedDay, PublishedTerminal, SeenAccount, SeenPlace};
 use super::record::{ChipRecord, Record, TerminalRecord};
 use crate::codec::journal::{JournalFault, Reader, Writer};
 use crate::domain::enums::{CountryCode, Verdict};
@@ -36,6 +36,8 @@ struct Terminal {
     record: Option<TerminalRecord>,
     name: Option<CompactString>,
     country: Option<CountryCode>,
+    /// When the event happened that told name and country.
+    accepted: Micros,
     accounts: Accounts,
     /// Counts by day, the earliest first.
     days: Vec<Day>,
@@ -73,9 +75,9 @@ struct Accounts(SmallVec<[SeenAccount; 1]>);
 impl Accounts {
     fn note(&mut self, seen: SeenAccount) {
         if let Some(known) = self.0.iter_mut().find(|known| known.account == seen.account) {
-            if seen.time >= known.time {
-                *known = seen;
-            }
+            known.time = known.time.max(seen.time);
+            let is_later = |place: &SeenPlace| known.place.is_none_or(|known| place.time >= known.time);
+            known.place = seen.place.filter(is_later).or(known.place);
             return;
         }
         self.0.push(seen);
@@ -87,6 +89,9 @@ impl Accounts {
 
     /// The latest first, at most so many.
     fn latest(&self, most: usize) -> Vec<SeenAccount> {
+        if most == 0 {
+            return Vec::new();
+        }
         let mut all = self.0.to_vec();
         all.sort_by_key(|seen| (std::cmp::Reverse(seen.time), seen.account));
         all.truncate(most);
@@ -98,8 +103,11 @@ impl Accounts {
         for seen in &self.0 {
             out.long(seen.account);
             out.signed(seen.time.0);
-            out.byte(seen.country.map_or(u8::MAX, |country| country as u8));
-            out.long(seen.terminal);
+            out.byte(seen.place.map_or(u8::MAX, |place| place.country as u8));
+            if let Some(place) = seen.place {
+                out.signed(place.time.0);
+                out.long(place.terminal);
+            }
         }
     }
 
@@ -107,8 +115,13 @@ impl Accounts {
         let mut all = SmallVec::new();
         for _ in 0..input.count()? {
             let (account, time) = (input.long()?, Micros(input.signed()?));
-            let country = country(input)?;
-            all.push(SeenAccount { account, time, country, terminal: input.long()? });
+            let place = match country(input)? {
+                None => None,
+                Some(country) => {
+                    Some(SeenPlace { time: Micros(input.signed()?), country, terminal: input.long()? })
+                }
+            };
+            all.push(SeenAccount { account, time, place });
         }
         Ok(Self(all))
     }
@@ -238,14 +251,16 @@ impl Profile {
 
 impl Terminal {
     fn used(&mut self, seen: &Use) {
-        if seen.verdict == Verdict::Accepted {
+        // One that came late says how it was, not how it is.
+        if seen.verdict == Verdict::Accepted && seen.time >= self.accepted {
+            self.accepted = seen.time;
             self.country = Some(seen.country);
             if seen.name.is_some() {
                 self.name.clone_from(&seen.name);
             }
         }
         let Use { account, time, .. } = *seen;
-        self.accounts.note(SeenAccount { account, time, country: None, terminal: 0 });
+        self.accounts.note(SeenAccount { account, time, place: None });
         self.count(time.utc_day(), seen.verdict, seen.granted);
     }
 
@@ -295,6 +310,7 @@ impl Terminal {
         write_record(self.record.clone().map(Record::Terminal), out);
         out.optional_text(self.name.as_deref());
         out.byte(self.country.map_or(u8::MAX, |country| country as u8));
+        out.signed(self.accepted.0);
         self.accounts.write(out);
         out.unsigned(self.days.len() as u64);
         for Day { day, accepted, pending, rejected } in &self.days {
@@ -315,6 +331,7 @@ impl Terminal {
         };
         let name = input.optional_text()?.map(CompactString::from);
         let country = country(input)?;
+        let accepted = Micros(input.signed()?);
         let accounts = Accounts::read(input)?;
         let day = |input: &mut Reader<'_>| {
             i32::try_from(input.signed()?).map_err(|_| JournalFault::Damaged("a day is out of range"))
@@ -331,14 +348,16 @@ impl Terminal {
         for _ in 0..input.count()? {
             frauds.push((day(input)?, input.long()?));
         }
-        Ok(Self { record, name, country, accounts, days, frauds })
+        Ok(Self { record, name, country, accepted, accounts, days, frauds })
     }
 }
 
 impl Chip {
     fn used(&mut self, seen: &Use) {
         let Use { account, time, country, terminal, .. } = *seen;
-        self.accounts.note(SeenAccount { account, time, country: Some(country), terminal });
+        let stands = matches!(seen.verdict, Verdict::Accepted | Verdict::Pending) && terminal != 0;
+        let place = stands.then_some(SeenPlace { time, country, terminal });
+        self.accounts.note(SeenAccount { account, time, place });
     }
 
     fn registered(&mut self, account: u64, on: bool) {

@@ -61,14 +61,26 @@ pub struct SeenAccount {
     /// The hash of its number.
     #[serde(with = "hash")]
     pub account: u64,
-    /// When it did last.
+    /// When it did last, whatever was answered.
     #[serde(with = "time")]
     pub time: Micros,
-    /// Of a chip: in which country.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "country")]
-    pub country: Option<CountryCode>,
-    /// Of a chip: at which terminal, by its hash; 0 where there was none.
-    #[serde(default, skip_serializing_if = "is_zero", with = "hash")]
+    /// Of a chip: where that was let through, or waits, at a terminal last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<SeenPlace>,
+}
+
+/// Where a chip was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenPlace {
+    /// When.
+    #[serde(with = "time")]
+    pub time: Micros,
+    /// In which country.
+    #[serde(with = "place_country")]
+    pub country: CountryCode,
+    /// At which terminal, by its hash.
+    #[serde(with = "hash")]
     pub terminal: u64,
 }
 
@@ -84,11 +96,6 @@ pub struct PublishedDay {
     pub confirmed: u32,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_zero(hash: &u64) -> bool {
-    *hash == 0
-}
-
 impl Published {
     /// As the value of a record.
     #[must_use]
@@ -102,6 +109,22 @@ impl Published {
     /// What is wrong with it, in words.
     pub fn read(value: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(value).map_err(|error| error.to_string())
+    }
+}
+
+/// By the contract's symbol.
+mod place_country {
+    use crate::domain::enums::CountryCode;
+    use serde::de::Error;
+    use serde::{Deserializer, Serializer};
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub fn serialize<S: Serializer>(country: &CountryCode, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(country.symbol())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<CountryCode, D::Error> {
+        super::country::deserialize(from)?.ok_or_else(|| Error::custom("no country"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::key::{Key, Kind};
 use crate::domain::enums::CountryCode;
+use crate::domain::limits;
 use crate::domain::profile_view::Position;
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +51,24 @@ impl Record {
             Kind::Terminal => serde_json::from_slice(value).map(Self::Terminal),
             Kind::Chip => serde_json::from_slice(value).map(Self::Chip),
         };
-        record.map_err(|error| error.to_string())
+        let record = record.map_err(|error| error.to_string())?;
+        match &record {
+            Self::Terminal(TerminalRecord { pos_id: Some(id), .. })
+                if id.chars().count() > limits::ID_CHARS_MAX =>
+            {
+                Err(format!("posId is longer than {} characters", limits::ID_CHARS_MAX))
+            }
+            _ => Ok(record),
+        }
+    }
+
+    /// Whether a terminal's id that it tells is that of the key.
+    #[must_use]
+    pub fn is_of(&self, key: Key) -> bool {
+        match self {
+            Self::Terminal(TerminalRecord { pos_id: Some(id), .. }) => Key::of_terminal(id) == Some(key),
+            _ => true,
+        }
     }
 
     /// As the value of a record.
@@ -85,10 +103,17 @@ struct Line {
 /// # Errors
 /// What is wrong with it, in words. It never tells a chip's number.
 pub fn read_line(line: &str) -> Result<(Key, Option<Record>), String> {
-    let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let line: Line = serde_json::from_str(line).map_err(|error| match line.contains("nfcId") {
+        // What serde says may repeat the number.
+        true => format!("a line of a chip has nfcId, a text, and blocked: see column {}", error.column()),
+        false => error.to_string(),
+    })?;
     match line {
         Line { pos_id: Some(id), nfc_id: None, disabled, country, position, blocked: None } => {
             let key = Key::of_terminal(&id).ok_or("posId is blank")?;
+            if id.chars().count() > limits::ID_CHARS_MAX {
+                return Err(format!("posId is longer than {} characters", limits::ID_CHARS_MAX));
+            }
             let is_empty = (disabled, country, position) == (None, None, None);
             let disabled = disabled.unwrap_or(false);
             let record = Record::Terminal(TerminalRecord { pos_id: Some(id), disabled, country, position });

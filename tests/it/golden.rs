@@ -101,7 +101,7 @@ fn profiles(scenario: &Path, engine: &Engine) -> Option<Local> {
         let mut profiles = Local::new(engine.terminal_accounts());
         for line in lines(&records) {
             let (key, record) = read_line(&line).expect("a record");
-            profiles.list(key, &record.expect("what it says")).expect("profiles");
+            profiles.list(key, record.as_ref()).expect("profiles");
         }
         profiles
     })

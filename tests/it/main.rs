@@ -32,6 +32,7 @@ mod load_answers;
 mod load_files;
 mod load_kafka;
 mod money;
+mod profile_state;
 mod profiles;
 mod proof;
 mod readme;

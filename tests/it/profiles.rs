@@ -10,16 +10,10 @@ use tillgate::domain::Micros;
 
 const PARTITIONS: u32 = 3;
 
-/// A group with profiles; its topics have names of their own.
+/// A group with profiles.
 fn scene(kafka: &'static Kafka) -> Scene {
-    let name = kafka.topic("profiles");
-    let mut sets: Vec<String> =
-        ["observations", "profile_records", "profiles", "profile_dead_letters", "profile_journal"]
-            .map(|topic| format!("topics.{topic}={name}.{topic}"))
-            .into();
-    sets.extend(["profiles.enabled=true", "checks.account.unknown=open"].map(str::to_owned));
-    sets.extend(["checks.velocity.windows.enabled=false".to_owned()]);
-    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+    let sets =
+        ["profiles.enabled=true", "checks.account.unknown=open", "checks.velocity.windows.enabled=false"];
     Scene::new(kafka, PARTITIONS, &sets)
 }
 
@@ -136,7 +130,7 @@ fn says_what_is_wrong_before_anything_is_written() {
     let import = scene.command(&["profiles", "import"]).arg(&file).output().expect("the binary");
     assert_eq!(import.status.code(), Some(1));
     let said = String::from_utf8_lossy(&import.stderr).into_owned();
-    assert!(said.contains("records.jsonl:3: no profile record") && said.contains("colour"), "{said}");
+    assert!(said.contains("records.jsonl:3: no profile record") && said.contains("column 21"), "{said}");
     let cases: [(&[&str], &str); 4] = [
         (&["put", "--terminal", "T-1", "--country", "XX"], "none of NO"),
         (&["put", "--terminal", "T-1", "--position", "91,0"], "degrees north"),

@@ -115,7 +115,8 @@ pub fn check(
         let broken = |promise: Promise| {
             move |text: String| promise.broken(format_args!("profiles partition {partition}: {text}"))
         };
-        let mut again = Partition::of(Profiles::new(2), partition, settings(partitions));
+        let mut again =
+            Partition::of(Profiles::new(2, settings(partitions).division), partition, settings(partitions));
         let mut letters = Letters::default();
         let given_up = given_up(world, partitions, partition);
         let records = stored(world, (Topic::Input(&FLOW, OBSERVATIONS), partition));
@@ -192,7 +193,11 @@ fn journal(world: &World, partitions: i32, again: &Partition) -> Result<(), Stri
     let log = &world.logs[&(Topic::Journal(&FLOW), again.number())];
     let (trimmed, whole): (Vec<_>, Vec<_>) = (log.committed(0).collect(), log.ever_committed().collect());
     for records in [trimmed, whole] {
-        let empty = Partition::of(Profiles::new(2), again.number(), settings(partitions));
+        let empty = Partition::of(
+            Profiles::new(2, settings(partitions).division),
+            again.number(),
+            settings(partitions),
+        );
         let mut restore = Restore::new(empty);
         for (at, record) in records {
             let value = record.value.as_deref().unwrap_or_default();

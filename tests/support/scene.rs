@@ -21,6 +21,10 @@ const LOG_LINES_SHOWN: usize = 60;
 /// How long a page may take that tells of this moment.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
+/// The topics of shared profiles, by their names in the settings.
+pub const OF_PROFILES: [&str; 5] =
+    ["observations", "profile_records", "profiles", "profile_dead_letters", "profile_journal"];
+
 /// Topics, group and settings of `tillgate run`.
 pub struct Scene {
     pub kafka: &'static Kafka,
@@ -31,6 +35,8 @@ pub struct Scene {
     pub dead_letters: String,
     pub journal: String,
     pub rulesets: String,
+    /// What the topics of shared profiles begin with; they are there with `profiles.enabled`.
+    profiles: String,
     pub partitions: u32,
     group: String,
     sets: Vec<String>,
@@ -78,13 +84,15 @@ impl Scene {
             dead_letters: format!("{name}.dead"),
             journal: format!("{name}.journal"),
             rulesets: format!("{name}.rulesets"),
+            profiles: format!("{name}.profiles"),
             partitions,
             group: name.to_owned(),
             sets: sets.iter().map(|set| (*set).to_owned()).collect(),
             folder: tempfile::tempdir().expect("a folder"),
             started: AtomicUsize::new(0),
         };
-        let retention = ["pos_events", "account_events", "ticks", "pos_outcomes", "dead_letters"];
+        let retention =
+            ["pos_events", "account_events", "ticks", "pos_outcomes", "dead_letters", "observations"];
         let mut create = scene.command(&["topics", "create"]);
         create.args(more).args(["--set", &format!("topics.partitions={partitions}")]);
         for topic in retention {
@@ -125,10 +133,18 @@ impl Scene {
         for (key, value) in own {
             command.args(["--set", &format!("{key}={value}")]);
         }
+        for topic in OF_PROFILES {
+            command.args(["--set", &format!("topics.{topic}={}", self.of_profiles(topic))]);
+        }
         for set in &self.sets {
             command.args(["--set", set]);
         }
         command
+    }
+
+    /// One of the topics of shared profiles, by its name in the settings.
+    pub fn of_profiles(&self, topic: &str) -> String {
+        format!("{}.{topic}", self.profiles)
     }
 
     /// Starts `tillgate run`.
@@ -321,13 +337,13 @@ impl Running {
         ask(&address, path, WITHIN).expect("an answer")
     }
 
-    /// The partitions that it decides at this moment; none where it does not answer.
+    /// The partitions of POS events that it decides at this moment; none where it does not answer.
     pub fn decides(&self) -> Vec<i32> {
         let address = self.log().iter().find_map(|line| Some(line.get("address")?.as_str()?.to_owned()));
         let page = address.and_then(|address| ask(&address, "/readyz", AT_ONCE));
         let page: Value = page.and_then(|(_, body)| serde_json::from_str(&body).ok()).unwrap_or_default();
         let rows = page["partitions"].as_array().map_or(&[][..], Vec::as_slice);
-        let active = rows.iter().filter(|row| row["state"] == "active");
+        let active = rows.iter().filter(|row| row["state"] == "active" && row["flow"] == "pos");
         active.filter_map(|row| i32::try_from(row["partition"].as_i64()?).ok()).collect()
     }
 

@@ -106,6 +106,8 @@ pub struct Judgement {
     pub superseding: u64,
     /// Of these, those of holds that a tick ran out.
     pub by_ticks: u64,
+    /// Uses of terminals that the shared profiles were told of.
+    pub sights: u64,
     pub dead_letters: u64,
     pub accounts: u64,
     /// Outcomes and dead letters that are there more often than once.
@@ -133,7 +135,7 @@ impl Judgement {
     }
 
     /// `found` times of something that must be there `due` times.
-    fn count(&mut self, promise: Promise, found: u64, due: u64, what: impl FnOnce() -> String) {
+    pub fn count(&mut self, promise: Promise, found: u64, due: u64, what: impl FnOnce() -> String) {
         self.duplicates += found.saturating_sub(due);
         self.losses += due.saturating_sub(found);
         self.expect(promise, found == due, || format!("{}: {found} times, not {due}", what()));

@@ -17,6 +17,7 @@ mod load;
 mod plan;
 mod planted;
 mod report;
+mod sights;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -32,12 +33,15 @@ use plan::{Plan, Round, shuffled};
 use report::Done;
 use support::kafka_cluster;
 use support::proxy::Proxy;
-use support::scene::Scene;
+use support::scene::{OF_PROFILES, Scene};
 use tillgate::load::draw::Draw;
 
 const PARTITIONS: u32 = 8;
 /// Rotations, trims, journal records in parts and holds that run out within a round.
-const SMALL: [&str; 4] = [
+const SMALL: [&str; 7] = [
+    "profiles.enabled=true",
+    "checks.velocity.fanout.terminal=5",
+    "checks.velocity.fanout.outcome=note",
     "checks.pending.hold_time=10min",
     "journal.checkpoint_events_per_account=1",
     "journal.rotation_events_min=2000",
@@ -81,6 +85,8 @@ fn kept_where_it_fails(plan: &Plan, round: &Round, cluster: &Cluster, left: Opti
     match catch_unwind(AssertUnwindSafe(|| survive(plan, round, cluster, &scene, left))) {
         Ok(done) => {
             cluster.delete(&scene.topics());
+            let of_profiles = OF_PROFILES.map(|topic| scene.of_profiles(topic));
+            cluster.delete(&of_profiles.each_ref().map(String::as_str));
             done
         }
         Err(panic) => {
@@ -137,10 +143,11 @@ fn survive(plan: &Plan, round: &Round, cluster: &Cluster, scene: &Scene, left: O
     let took = Duration::from_millis((now() - began) as u64);
 
     let evidence = gather(scene);
-    let judgement = judge(&evidence);
+    let mut judgement = judge(&evidence);
+    sights::judge(scene, &mut judgement);
     assert!(judgement.wrong == 0, "{} faults, the first: {:#?}", judgement.wrong, judgement.faults);
     assert!(judgement.events > 0 && judgement.dead_letters > 0 && judgement.superseding > 0, "{judgement:?}");
-    assert!(judgement.by_ticks > 0, "{judgement:?}");
+    assert!(judgement.by_ticks > 0 && judgement.sights > 0, "{judgement:?}");
     let verified = verified(scene);
     let decisions = report::decisions(&evidence);
     let stop = |happened: &faults::Happened| (happened.fault, report::longest_stop(&decisions, happened));

@@ -80,6 +80,7 @@ pub fn page(plan: &Plan, rounds: &[Done]) -> String {
         ("of these in place of a Pending one", |judgement| judgement.superseding),
         ("of these by a tick", |judgement| judgement.by_ticks),
         ("dead letters", |judgement| judgement.dead_letters),
+        ("uses told to profiles", |judgement| judgement.sights),
         ("accounts, balance by balance", |judgement| judgement.accounts),
         ("**duplicates**", |judgement| judgement.duplicates),
         ("**losses**", |judgement| judgement.losses),

@@ -171,12 +171,22 @@ fn of_flow<'a>(
     };
     let letter = largest(&topics.dead_letters, largest_input(settings, topics, found));
     let dead_letters = Wanted { partitions: Partitions::Any, ..keyed(&topics.dead_letters, [letter].into()) };
-    let compact = || Some(("cleanup.policy".to_owned(), "compact".to_owned()));
     let outputs = topics.outputs.iter().enumerate().map(|(output, name)| {
-        let latest = topics.flow.latest.contains(&output).then(compact).flatten();
-        keyed(name, latest.into_iter().chain([largest(name, sent)]).collect())
+        let is_latest = topics.flow.latest.contains(&output);
+        let compact = is_latest.then(|| ("cleanup.policy".to_owned(), "compact".to_owned()));
+        // What is in the segment that is written to is never compacted, and read by each process that starts.
+        let segment = is_latest.then(|| (SEGMENT.to_owned(), JOURNAL_SEGMENT_BYTES.to_string()));
+        let settings = compact.into_iter().chain([largest(name, sent)]).collect();
+        Wanted { advised: segment.into_iter().collect(), ..keyed(name, settings) }
     });
-    topics.input_names().map(input).chain(outputs).chain([journal, dead_letters]).collect()
+    let inputs = topics.inputs.iter().enumerate().map(|(place, name)| {
+        let mut input = input(name);
+        // What other flows send into it at the ends of their batches is as long as what they send elsewhere.
+        let is_fed = topics.flow.own.contains(&place) && topics.flow.ticks != Some(place);
+        input.settings.extend(is_fed.then(|| largest(name, sent)));
+        input
+    });
+    inputs.chain(outputs).chain([journal, dead_letters]).collect()
 }
 
 impl Layout {

@@ -12,7 +12,7 @@ use super::{
     },
     Detached, Shared,
     gather::recycle,
-    lane::{LaneEnd, LargestMessages, Sink, decide_lane},
+    lane::{LaneEnd, LargestMessages, Sink, decide_lane, end_batch},
     merge::{Lane, Lanes, PerInput},
     slots::{RotationStep, Slots},
 };
@@ -68,9 +68,7 @@ pub fn decide<B: Broker>(
         let from = decider.positions();
         decider.batch_begins(now);
         let lane_end = decide_lane::<B>(decider, lane, &ended, records, &mut sink);
-        if !matches!(lane_end, LaneEnd::Broken(_)) {
-            decider.end_batch(&mut sink);
-        }
+        let lane_end = end_batch(decider, lane_end, &mut sink);
         let fault = sink.take_fault();
         let ticked = lane.last_of(unit.flow.ticks).and_then(|last| records[last as usize].appended_millis());
         decided.came.push((unit, ticked));

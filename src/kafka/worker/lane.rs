@@ -205,6 +205,22 @@ where
     }
 }
 
+/// Sends what is said of all records of a lane together. None of them alone is to blame for it.
+pub fn end_batch<B: Broker>(
+    decider: &mut dyn Decider,
+    lane_end: LaneEnd,
+    sink: &mut Sink<'_, '_, B>,
+) -> LaneEnd {
+    if matches!(lane_end, LaneEnd::Broken(_)) {
+        return lane_end;
+    }
+    sink.lent = None;
+    match catch_unwind(AssertUnwindSafe(|| decider.end_batch(sink))) {
+        Ok(()) => lane_end,
+        Err(_panic) => LaneEnd::Broken(broken("the end of the batch panicked")),
+    }
+}
+
 /// One record, or what stands for it where it is condemned.
 fn decide_record<'r, 'c, B: Broker>(
     decider: &mut dyn Decider,
