@@ -66,6 +66,12 @@ impl PerCurrency {
 pub struct SymbolSet(pub u16);
 
 impl SymbolSet {
+    /// Whether no symbol is in it.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Adds the symbol with this index.
     pub fn insert(&mut self, index: usize) {
         self.0 |= 1 << index;
@@ -87,6 +93,8 @@ pub struct Memories {
     pub originals: Micros,
     /// Refused events, where windows count them.
     pub attempts: Option<Micros>,
+    /// Whether any of these windows asks for their kind.
+    pub kinds_of_attempts: bool,
     /// Refused events, for their repeats.
     pub refused: Micros,
     /// Account events.
@@ -151,6 +159,7 @@ impl Parameters {
             events,
             originals: self.most(|set| set.correction.originals).max(events),
             attempts: self.sets.iter().filter_map(attempts).max(),
+            kinds_of_attempts: self.most(|set| set.velocity.asks_for_kinds_of_attempts()),
             refused: self.most(|set| set.repeat.remember),
             account_events: self.most(|set| set.repeat.account_events),
         }

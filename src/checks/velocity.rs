@@ -4,13 +4,15 @@
 
 use super::Context;
 use super::catalogue::Check;
+use super::content::Content;
 use super::findings::{Effect, Finding, Findings, Rule};
-use super::parameters::PerCurrency;
+use super::parameters::{PerCurrency, SymbolSet};
 use super::time::{local_day, span};
-use crate::domain::enums::{ActionCode, EventType};
+use crate::domain::enums::{ActionCode, CategoryType, EventType};
 use crate::domain::{Amount, Micros, limits};
-use crate::state::Remembered;
+use crate::state::{Kind, Remembered};
 use smallvec::SmallVec;
+use std::collections::BTreeMap;
 
 /// `checks.velocity`
 #[derive(Clone, Debug, PartialEq)]
@@ -36,8 +38,12 @@ pub struct Window {
     pub scope: Scope,
     /// Whether refused events count.
     pub of: Counted,
+    /// Which events it is about: those that it judges, and those that it counts.
+    pub filter: Filter,
     /// Its length; an event exactly this old is outside.
     pub span: Micros,
+    /// What is counted.
+    pub distinct: Distinct,
     /// More than this many fail; 0: no bound.
     pub count: usize,
     /// A sum above this fails.
@@ -66,6 +72,51 @@ pub enum Counted {
     Attempts,
 }
 
+/// What a window counts: events, or how many different values they have of something; what has none counts as none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distinct {
+    /// Events.
+    None,
+    /// Chips.
+    Chip,
+    /// Terminals.
+    Terminal,
+    /// Countries.
+    Country,
+    /// Categories.
+    Category,
+}
+
+/// Kinds of events; of a set that is empty, all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Event types.
+    pub event_types: SymbolSet,
+    /// Categories; an event that has none is in no set.
+    pub categories: SymbolSet,
+    /// Countries.
+    pub countries: SymbolSet,
+}
+
+impl Filter {
+    fn takes(&self, kind: Kind) -> bool {
+        let Self { event_types, categories, countries } = *self;
+        let has = |set: SymbolSet, index: Option<usize>| {
+            set.is_empty() || index.is_some_and(|index| set.has(index))
+        };
+        has(event_types, Some(kind.event_type.index()))
+            && has(categories, kind.category.map(CategoryType::index))
+            && has(countries, Some(kind.country.index()))
+    }
+}
+
+impl Window {
+    /// Whether it looks at what kind of event one is.
+    fn asks_for_kinds(&self) -> bool {
+        self.filter != Filter::default() || matches!(self.distinct, Distinct::Country | Distinct::Category)
+    }
+}
+
 impl Parameters {
     /// How long events must be remembered for these windows and a local day.
     #[must_use]
@@ -78,6 +129,13 @@ impl Parameters {
     pub fn attempts_memory(&self) -> Option<Micros> {
         let attempts = self.windows.iter().filter(|window| window.of == Counted::Attempts);
         attempts.map(|window| window.span).max().filter(|_| self.windows_enabled)
+    }
+
+    /// Whether these windows ask for the kind of refused events.
+    #[must_use]
+    pub fn asks_for_kinds_of_attempts(&self) -> bool {
+        let mut attempts = self.windows.iter().filter(|window| window.of == Counted::Attempts);
+        attempts.any(Window::asks_for_kinds) && self.windows_enabled
     }
 }
 
@@ -103,9 +161,12 @@ struct Entry {
     time: Micros,
     /// Where it is of the event's currency.
     amount: Amount,
+    /// What stands for its value, where different values are counted and it has one.
+    value: Option<u64>,
 }
 
-/// The most that any window of the span which contains the event at hand holds, that event included.
+/// The most that any window of the span which contains the event at hand holds, that event included: events, or different
+/// values.
 struct Fullest {
     count: usize,
     sum: Amount,
@@ -119,21 +180,21 @@ fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16
     let is_near = |time: Micros| {
         time >= oldest && time > event.time.minus(window.span) && time < event.time.plus(window.span)
     };
-    let entry = |time: Micros, same_currency: bool, amount: Amount| Entry {
-        time,
-        amount: if same_currency { amount } else { Amount::ZERO },
-    };
-    if match window.scope {
-        Scope::Account => false,
-        Scope::Chip => known.content.chip == 0,
-        Scope::Terminal => known.content.terminal == 0,
-    } {
+    if !window.filter.takes(known.kind())
+        || match window.scope {
+            Scope::Account => false,
+            Scope::Chip => known.content.chip == 0,
+            Scope::Terminal => known.content.terminal == 0,
+        }
+    {
         return None;
     }
+    let takes = |kind: Option<Kind>| kind.is_none_or(|kind| window.filter.takes(kind));
     let counts = |recent: &&Remembered| {
         recent.kind.charges()
             && is_near(recent.time)
             && (recent.stands() || window.of == Counted::Attempts)
+            && takes(kind_of(recent))
             && match window.scope {
                 Scope::Account => true,
                 Scope::Chip => known.is_chip_of(recent),
@@ -144,47 +205,106 @@ fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16
         .recent
         .iter()
         .filter(counts)
-        .map(|recent| {
+        .enumerate()
+        .map(|(place, recent)| {
             let amount = if recent.stands() { recent.counts } else { recent.amount };
-            entry(recent.time, recent.kind.currency == event.currency, amount)
+            let chip = if known.is_chip_of(recent) { known.content.chip } else { recent.chip };
+            let terminal =
+                if known.is_terminal_of(recent) { known.content.terminal } else { recent.terminal };
+            Entry {
+                time: recent.time,
+                amount: if recent.kind.currency == event.currency { amount } else { Amount::ZERO },
+                value: value(window.distinct, chip, terminal, kind_of(recent), place),
+            }
         })
         .collect();
     let rare = context.account.and_then(|account| account.rare.as_ref());
     if let Some(rare) = rare.filter(|_| window.of == Counted::Attempts) {
-        for attempt in rare.attempts.iter().filter(|attempt| is_near(attempt.time)) {
+        let near = rare.attempts.iter().filter(|attempt| is_near(attempt.time));
+        for attempt in near.filter(|attempt| takes(attempt.kind)) {
             let same = match window.scope {
                 Scope::Account => true,
                 Scope::Chip => attempt.chip == known.content.chip,
                 Scope::Terminal => attempt.terminal == known.content.terminal,
             };
             if same {
-                entries.push(entry(attempt.time, attempt.currency == event.currency, attempt.amount));
+                let place = entries.len();
+                entries.push(Entry {
+                    time: attempt.time,
+                    amount: if attempt.currency == event.currency { attempt.amount } else { Amount::ZERO },
+                    value: value(window.distinct, attempt.chip, attempt.terminal, attempt.kind, place),
+                });
             }
         }
     }
     Some(entries)
 }
 
+/// What kind of event one is, as far as an old journal kept it.
+fn kind_of(recent: &Remembered) -> Option<Kind> {
+    (!recent.is_of_old_journal()).then_some(recent.kind)
+}
+
+/// What stands for an event's value: of chips and terminals their hash, of others the symbol's place. The kind of an event
+/// may not have been remembered: it might fit any filter and have any value, so it counts, as another value than all others.
+fn value(distinct: Distinct, chip: u64, terminal: u64, kind: Option<Kind>, place: usize) -> Option<u64> {
+    let of_hash = |hash: u64| (hash != 0).then_some(hash);
+    let of_kind = |index: fn(Kind) -> Option<usize>| match kind {
+        Some(kind) => index(kind).map(|index| index as u64),
+        None => Some(u64::MAX - place as u64),
+    };
+    match distinct {
+        Distinct::None => None,
+        Distinct::Chip => of_hash(chip),
+        Distinct::Terminal => of_hash(terminal),
+        Distinct::Country => of_kind(|kind| Some(kind.country.index())),
+        Distinct::Category => of_kind(|kind| kind.category.map(CategoryType::index)),
+    }
+}
+
+/// The different values in a window, and how many events have each.
+#[derive(Default)]
+struct Values(BTreeMap<u64, usize>);
+
+impl Values {
+    fn add(&mut self, value: u64) {
+        *self.0.entry(value).or_default() += 1;
+    }
+
+    fn take(&mut self, value: u64) {
+        if let Some(events) = self.0.get_mut(&value) {
+            *events -= 1;
+            if *events == 0 {
+                self.0.remove(&value);
+            }
+        }
+    }
+}
+
 /// Slides a window of the span over the entries, along all places where it contains the event at hand. It is open at its old
 /// end.
-fn fullest(mut entries: SmallVec<[Entry; 16]>, event: Entry, span: Micros) -> Fullest {
-    let mut fullest = Fullest { count: 1, sum: event.amount };
+fn fullest(mut entries: SmallVec<[Entry; 16]>, event: Entry, span: Micros, distinct: Distinct) -> Fullest {
+    let count = if distinct == Distinct::None { 1 } else { usize::from(event.value.is_some()) };
+    let mut fullest = Fullest { count, sum: event.amount };
     if entries.is_empty() {
         return fullest;
     }
     entries.push(event);
     entries.sort_unstable_by_key(|entry| entry.time);
-    let (mut begin, mut sum) = (0, 0i128);
+    let (mut begin, mut sum, mut values) = (0, 0i128, Values::default());
     for (end, entry) in entries.iter().enumerate() {
         sum += i128::from(entry.amount.ten_thousandths());
+        entry.value.into_iter().for_each(|value| values.add(value));
         while entries[begin].time <= entry.time.minus(span) {
             sum -= i128::from(entries[begin].amount.ten_thousandths());
+            entries[begin].value.into_iter().for_each(|value| values.take(value));
             begin += 1;
         }
         // Events of one time come in together: only the last of them ends a window.
         let is_last = entries.get(end + 1).is_none_or(|next| next.time > entry.time);
         if is_last && entry.time >= event.time && entries[begin].time <= event.time {
-            fullest.count = fullest.count.max(end + 1 - begin);
+            let count = if distinct == Distinct::None { end + 1 - begin } else { values.0.len() };
+            fullest.count = fullest.count.max(count);
             let sum = sum.min(i128::from(Amount::MAX.ten_thousandths())) as i64;
             fullest.sum = fullest.sum.max(Amount::new(sum).unwrap_or(Amount::MAX));
         }
@@ -205,8 +325,10 @@ fn check_window(context: &Context<'_>, window: &Window, findings: &mut Findings)
     let event = context.event();
     let most = window.amount.get(event.currency);
     let Some(entries) = entries(context, window) else { return };
-    let own = Entry { time: event.time, amount: event.total };
-    let Fullest { count, sum } = fullest(entries, own, window.span);
+    let Content { chip, terminal, .. } = context.known.content;
+    let own_value = value(window.distinct, chip, terminal, Some(context.known.kind()), 0);
+    let own = Entry { time: event.time, amount: event.total, value: own_value };
+    let Fullest { count, sum } = fullest(entries, own, window.span, window.distinct);
     let too_many = window.count > 0 && count > window.count;
     let too_much = most.filter(|most| sum > *most);
     let cut_short = is_cut_short(context, window);
@@ -221,8 +343,15 @@ fn check_window(context: &Context<'_>, window: &Window, findings: &mut Findings)
     let what = if window.of == Counted::Accepted { "accepted or pending events" } else { "attempts" };
     let (length, name) = (span(window.span), &window.name);
     let detail = if too_many {
+        let values = match window.distinct {
+            Distinct::None => "",
+            Distinct::Chip => "chips in ",
+            Distinct::Terminal => "terminals in ",
+            Distinct::Country => "countries in ",
+            Distinct::Category => "categories in ",
+        };
         format!(
-            "{count} {what} {whose} within {length}, at most {} are allowed (window {name})",
+            "{count} {values}{what} {whose} within {length}, at most {} are allowed (window {name})",
             window.count
         )
     } else if let Some(most) = too_much {
@@ -274,25 +403,36 @@ fn withdrawal_cap(context: &Context<'_>, parameters: &Parameters, findings: &mut
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
-    fn entries() -> impl Strategy<Value = Vec<(i64, i64)>> {
-        prop::collection::vec((0i64..60, 0i64..1_000), 1..30)
+    /// Time, amount and value of an event.
+    type Drawn = (i64, i64, Option<u64>);
+
+    fn entries() -> impl Strategy<Value = Vec<Drawn>> {
+        let value = prop::option::of(0u64..6);
+        prop::collection::vec((0i64..60, 0i64..1_000, value), 1..30)
     }
 
     proptest! {
         /// Every window that ends at some event, the event at hand within it: the most of them all.
         #[test]
         fn the_fullest_window_is_that_of_a_naive_model(all in entries(), span in 1i64..40) {
-            let entry = |(time, units): (i64, i64)| Entry { time: Micros(time), amount: Amount::new(units).unwrap() };
+            let entry = |(time, units, value): Drawn| {
+                Entry { time: Micros(time), amount: Amount::new(units).unwrap(), value }
+            };
             let (own, others) = all.split_first().expect("one at least");
-            let near = |(time, _): &&(i64, i64)| *time > own.0 - span && *time < own.0 + span;
+            let near = |(time, ..): &&Drawn| *time > own.0 - span && *time < own.0 + span;
             let others: SmallVec<[Entry; 16]> = others.iter().filter(near).copied().map(entry).collect();
-            let found = fullest(others, entry(*own), Micros(span));
-            let windows = all.iter().map(|(end, _)| *end).filter(|end| (*end - span < own.0) && own.0 <= *end);
-            let held = |end: i64| all.iter().filter(move |(time, _)| *time > end - span && *time <= end);
+            let of = |distinct| fullest(others.clone(), entry(*own), Micros(span), distinct);
+            let windows = all.iter().map(|(end, ..)| *end).filter(|end| (*end - span < own.0) && own.0 <= *end);
+            let held = |end: i64| all.iter().filter(move |(time, ..)| *time > end - span && *time <= end);
             let count = windows.clone().map(|end| held(end).count()).max();
-            let sum = windows.map(|end| held(end).map(|(_, units)| *units).sum::<i64>()).max();
+            let sum = windows.clone().map(|end| held(end).map(|(_, units, _)| *units).sum::<i64>()).max();
+            let values = |end: i64| held(end).filter_map(|(.., value)| *value).collect::<BTreeSet<u64>>().len();
+            let distinct = windows.map(values).max();
+            let (found, found_distinct) = (of(Distinct::None), of(Distinct::Terminal));
             prop_assert_eq!((Some(found.count), Some(found.sum.ten_thousandths())), (count, sum));
+            prop_assert_eq!((Some(found_distinct.count), found_distinct.sum), (distinct, found.sum));
         }
     }
 }

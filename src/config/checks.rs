@@ -378,12 +378,70 @@ fn window(reader: &mut Reader, name: &str) -> Option<velocity::Window> {
         name: name.to_owned(),
         scope: reader.choice(&key("scope"), &scopes),
         of: reader.choice(&key("of"), &counted),
+        filter: filter(reader, name),
         span: reader.span(&key("span"), SECOND..=limits::WINDOW_MAX),
+        distinct: distinct(reader, name),
         count: count(reader, &key("count"), 0, VELOCITY_COUNT_MAX),
         amount: amounts(reader, &key("amount")),
         effect: reader.choice(&key("outcome"), &[("pending", Effect::Pending), ("reject", Effect::Reject)]),
     };
+    if window.distinct != velocity::Distinct::None {
+        refuse_pointless(reader, name, window.count);
+    }
     enabled.then_some(window)
+}
+
+/// A bound on different values that no event can be above.
+fn refuse_pointless(reader: &mut Reader, name: &str, most: usize) {
+    let [distinct, scope, count] =
+        ["distinct", "scope", "count"].map(|part| format!("{RULES}.{name}.{part}"));
+    let (value, of) = (reader.text(&distinct), reader.text(&scope));
+    if !reader.sound(&[&distinct, &scope, &count]) {
+        return;
+    }
+    if value == of {
+        let problem = format!("counts each {value} of events that are all on one {value}");
+        reader.refuse(&distinct, problem, format!("choose another value, or another scope in {scope}"));
+    } else if most == 0 {
+        let remedy = format!("set {count} to the most that are allowed");
+        reader.refuse(&distinct, "counts different values without a bound", remedy);
+    }
+}
+
+/// What a rule counts; one that does not say it counts events.
+fn distinct(reader: &mut Reader, name: &str) -> velocity::Distinct {
+    use velocity::Distinct::{Category, Chip, Country, None, Terminal};
+    let choices = [
+        ("none", None),
+        ("chip", Chip),
+        ("terminal", Terminal),
+        ("country", Country),
+        ("category", Category),
+    ];
+    let key = format!("{RULES}.{name}.distinct");
+    if reader.has(&key) { reader.choice(&key, &choices) } else { None }
+}
+
+/// Which events a rule is about; one that does not say it is about all.
+fn filter(reader: &mut Reader, name: &str) -> velocity::Filter {
+    let [event_types, categories, countries] =
+        ["event_types", "categories", "countries"].map(|part| format!("{RULES}.{name}.{part}"));
+    let mut filter = velocity::Filter::default();
+    if reader.has(&event_types) {
+        // No other types charge.
+        use EventType::{Correction, Purchase, Withdrawal};
+        let charging = [Purchase, Withdrawal, Correction].map(|event_type| (event_type.symbol(), event_type));
+        for event_type in reader.choices(&event_types, &charging) {
+            filter.event_types.insert(event_type.index());
+        }
+    }
+    if reader.has(&categories) {
+        filter.categories = symbols(reader, &categories, CATEGORIES);
+    }
+    if reader.has(&countries) {
+        filter.countries = symbols(reader, &countries, COUNTRIES);
+    }
+    filter
 }
 
 /// `enabled` and `outcome` of a check.

@@ -84,6 +84,10 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("checks.velocity.fanout.outcome", "\"pending\""),
     ("checks.velocity.fanout.span", "\"24h\""),
     ("checks.velocity.fanout.terminal", "0"),
+    ("checks.velocity.windows.rules.*.categories", "[]"),
+    ("checks.velocity.windows.rules.*.countries", "[]"),
+    ("checks.velocity.windows.rules.*.distinct", "\"none\""),
+    ("checks.velocity.windows.rules.*.event_types", "[]"),
 ];
 
 /// What the line with the version of the catalogue begins with; a ruleset without it is of the first one.
@@ -132,19 +136,24 @@ impl Later {
 
     /// Adds to the tree of a kept ruleset what held when it was kept.
     pub fn complete(&self, schema: &Schema, tree: &mut Tree, faults: &mut Faults) {
-        let names = |key: &String| key.strip_prefix(RULES)?.split('.').nth(1).map(str::to_owned);
-        let mut rules: Vec<String> = tree.keys().filter_map(names).collect();
-        rules.dedup();
-        for (pattern, before) in self.parameters {
-            let keys = match pattern.contains('*') {
-                true => rules.iter().map(|rule| pattern.replace('*', rule)).collect(),
-                false => vec![(*pattern).to_owned()],
-            };
-            for key in keys.into_iter().filter(|key| !tree.contains_key(key)).collect::<Vec<_>>() {
+        for (key, before) in self.before(tree.keys()) {
+            if !tree.contains_key(&key) {
                 let found = entries(schema, key, before, &Origin::Default, Spelling::Toml);
                 schema.merge(tree, found, faults);
             }
         }
+    }
+
+    /// What held before there were the later parameters, by key; for each of the rules that `keys` name.
+    pub fn before<'a>(&self, keys: impl Iterator<Item = &'a String>) -> Vec<(String, &'static str)> {
+        let names = |key: &String| key.strip_prefix(RULES)?.split('.').nth(1).map(str::to_owned);
+        let mut rules: Vec<String> = keys.filter_map(names).collect();
+        rules.dedup();
+        let of_pattern = |(pattern, before): &(&str, &'static str)| match pattern.contains('*') {
+            true => rules.iter().map(|rule| (pattern.replace('*', rule), *before)).collect(),
+            false => vec![((*pattern).to_owned(), *before)],
+        };
+        self.parameters.iter().flat_map(of_pattern).collect()
     }
 
     /// Adds the texts that a kept ruleset with these keys could do without; nobody will read them.

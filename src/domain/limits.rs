@@ -39,7 +39,7 @@ pub const COUNTERS_MAX: usize = 256;
 pub const EXPIRIES_PER_INPUT_MAX: usize = 64;
 /// Accounts of one partition; an account past it is answered `pos.state.unavailable`.
 pub const ACCOUNTS_PER_PARTITION_MAX: usize = 64_000_000;
-/// The smallest bound that a journal record may be given, bytes: twice the largest account, of 60 KiB of events, 24 KiB of
+/// The smallest bound that a journal record may be given, bytes: twice the largest account, of 60 KiB of events, 25 KiB of
 /// attempts, 64 KiB of answers and refused events, 25 KiB of account events, 20 KiB of holds, 6 KiB of
 /// counters.
 pub const JOURNAL_RECORD_BYTES_MIN: usize = 400 << 10;

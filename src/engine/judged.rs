@@ -59,7 +59,8 @@ impl Judged<'_, '_> {
         if verdict == Verdict::Rejected {
             if let Some(kept) = memory.attempts.filter(|_| kind.charges()) {
                 let keep_from = self.now.minus(kept);
-                facts.push(Fact::Attempted { attempt: attempt(&remembered), keep_from });
+                let attempt = attempt(&remembered, memory.kinds_of_attempts);
+                facts.push(Fact::Attempted { attempt, keep_from });
             }
             // A conflicting event does not take the id over: the first answer under it stands.
             let conflict = findings.iter().any(|finding| finding.check == Check::RepeatConflict);

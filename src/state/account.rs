@@ -4,7 +4,7 @@ use super::counter::{Counter, Counters};
 use super::hold::Hold;
 use super::master_data::MasterData;
 use super::memory::Memory;
-use super::remembered::{Place, Remembered};
+use super::remembered::{Kind, Place, Remembered};
 use crate::domain::code::Code;
 use crate::domain::enums::{CountryCode, Currency, EventType};
 use crate::domain::{Amount, Micros};
@@ -217,7 +217,12 @@ pub struct Attempt {
     pub chip: u64,
     /// The currency.
     pub currency: Currency,
+    /// What kind of event, where a window asks for more of it than the above.
+    pub kind: Option<Kind>,
 }
+
+/// [`crate::domain::limits::ATTEMPTS_MAX`] counts on this.
+const _: () = assert!(size_of::<Attempt>() == 48);
 
 /// A refused event, for its repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -140,7 +140,7 @@ impl Account {
 
     fn refuse_of_old_journal(&mut self, event: &Remembered) {
         if event.kind.charges() {
-            self.remember_attempt(attempt(event), Micros(i64::MIN));
+            self.remember_attempt(attempt(event, false), Micros(i64::MIN));
         }
         if event.id != 0 {
             let refused = Refused { event: *event, messages: Box::default() };
@@ -159,9 +159,9 @@ fn latest_from(keep: Micros, forgotten: &[Remembered]) -> Option<Micros> {
     forgotten.iter().filter(|event| event.seen >= keep).map(|event| event.time).max()
 }
 
-/// What windows of attempts count of a refused event.
+/// What windows of attempts count of a refused event, and its kind where one of them asks for it.
 #[must_use]
-pub fn attempt(event: &Remembered) -> Attempt {
+pub fn attempt(event: &Remembered, with_kind: bool) -> Attempt {
     Attempt {
         time: event.time,
         seen: event.seen,
@@ -169,6 +169,7 @@ pub fn attempt(event: &Remembered) -> Attempt {
         terminal: event.terminal,
         chip: event.chip,
         currency: event.kind.currency,
+        kind: with_kind.then_some(event.kind),
     }
 }
 

@@ -6,9 +6,10 @@ use tillgate::checks::account::UnknownAccount;
 use tillgate::checks::basket::{DiscountTax, Tolerance};
 use tillgate::checks::catalogue::MEANINGS;
 use tillgate::checks::nfc::sca::Measure;
+use tillgate::checks::velocity::{Distinct, Filter};
 use tillgate::checks::{Check, Effect, ParameterSet};
 use tillgate::config::{self, Faults, Settings, Sources, read_ruleset};
-use tillgate::domain::enums::{CountryCode, Currency, Language};
+use tillgate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
 use tillgate::domain::{Amount, Decimal, Micros};
 
 fn load(checks: &str) -> Result<Settings, Faults> {
@@ -122,6 +123,57 @@ fn takes_further_velocity_rules_and_switches_off_others() {
     let names: Vec<&str> = windows.iter().map(|window| window.name.as_str()).collect();
     assert_eq!(names, ["account_day", "account_hour", "busy", "terminal_minutes"]);
     assert_eq!(windows[2].amount.get(Currency::Eur), Amount::new(15_000));
+}
+
+#[test]
+fn velocity_rules_count_values_and_have_filters_where_they_say_so() {
+    let mine = |rest: &str| {
+        format!(
+            "checks.velocity.windows.rules.mine={{ scope = \"chip\", of = \"attempts\", span = \"1h\", \
+             count = 2, outcome = \"reject\"{rest} }}"
+        )
+    };
+    let rule = |settings: &Settings| {
+        let windows = &settings.checks.of(CountryCode::Fi, Currency::Eur).velocity.windows;
+        windows.iter().find(|window| window.name == "mine").expect("the rule").clone()
+    };
+    let plain = set(&[&mine("")]).unwrap();
+    assert_eq!((rule(&plain).distinct, rule(&plain).filter), (Distinct::None, Filter::default()));
+    assert!(!plain.checks.memory().kinds_of_attempts);
+    let said = r#", distinct = "none", event_types = [], categories = [], countries = []"#;
+    assert_eq!(plain.canonical_text(), set(&[&mine(said)]).unwrap().canonical_text(), "its hash stays");
+    let said = r#", distinct = "terminal", event_types = ["Withdrawal"], categories = ["Payout"], countries = ["SE", "NO"]"#;
+    let told = set(&[&mine(said)]).unwrap();
+    assert!(told.canonical_text().contains("rules.mine.countries = [\"SE\", \"NO\"]"));
+    let Filter { event_types, categories, countries } = rule(&told).filter;
+    assert_eq!(rule(&told).distinct, Distinct::Terminal);
+    assert!(event_types.has(EventType::Withdrawal.index()) && !event_types.has(EventType::Purchase.index()));
+    assert!(categories.has(CategoryType::Payout.index()) && !categories.has(CategoryType::Sales.index()));
+    assert!(countries.has(CountryCode::No.index()) && !countries.has(CountryCode::Fi.index()));
+    for (asks, rest) in [
+        (true, r#", categories = ["Sales"]"#),
+        (true, r#", distinct = "country""#),
+        (false, r#", distinct = "terminal""#),
+        (false, r#", enabled = false, distinct = "country""#),
+    ] {
+        assert_eq!(set(&[&mine(rest)]).unwrap().checks.memory().kinds_of_attempts, asks, "{rest}");
+    }
+    let kept = read_ruleset("kept", told.canonical_text()).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(kept.checks, told.checks);
+}
+
+#[test]
+fn refuses_velocity_rules_that_can_never_fail_and_symbols_that_never_charge() {
+    let text = r#"[checks.velocity.windows.rules]
+chip_minute.distinct = "chip"
+terminal_minutes.distinct = "shop"
+account_hour = { distinct = "terminal", count = 0 }
+account_day = { event_types = ["Interest"], categories = ["Slaes"], countries = ["US"] }
+[checks.override.SE.velocity.windows.rules]
+account_day.distinct = "category"
+account_day.count = 0
+"#;
+    insta::assert_snapshot!(faults(text));
 }
 
 #[test]
@@ -255,6 +307,9 @@ fn a_kept_ruleset_gives_the_same_parameters_and_texts_again() {
             "checks.limit.default.EUR=1234.5",
             "checks.account.flag.names.vip=ignore",
             "checks.velocity.windows.rules.mine={ scope = \"account\", of = \"attempts\", span = \"6h\", count = 4, amount = { EUR = 800 }, outcome = \"pending\" }",
+            "checks.velocity.windows.rules.mine.distinct=terminal",
+            "checks.velocity.windows.rules.chip_minute.countries=[\"SE\"]",
+            "checks.override.SE.velocity.windows.rules.mine.categories=[\"Payout\"]",
         ],
     ] {
         // A check that is off has no text in a ruleset.

@@ -52,3 +52,4 @@ mod support;
 mod ticks;
 mod topic_files;
 mod vectors;
+mod velocity;

@@ -14,9 +14,9 @@ use tillgate::load::draw::Draw;
 use tillgate::load::{Content, Generated, MistakeShares, Settings, World};
 use tillgate::pos::{Input, Partition, PartitionOptions};
 
-/// Settings under which a short history sees every way a hold can end, accounts that open by themselves, and customers who
-/// are asked to identify again and again.
-pub const SETS: [&str; 9] = [
+/// Settings under which a short history sees every way a hold can end, accounts that open by themselves, customers who
+/// are asked to identify again and again, and refused events whose kind is remembered.
+pub const SETS: [&str; 10] = [
     "checks.pending.hold_time=45min",
     "checks.limit.holds.open_max=20",
     "checks.limit.first_amount.cap={ EUR = 50, NOK = 500, SEK = 500, DKK = 400, CHF = 50 }",
@@ -26,6 +26,7 @@ pub const SETS: [&str; 9] = [
     "checks.nfc.sca.number=3",
     "checks.nfc.sca.single={ EUR = 100, NOK = 1000, SEK = 1000, DKK = 700, CHF = 100 }",
     "checks.override.SE.nfc.sca.outcome=note",
+    "checks.velocity.windows.rules.tried={ scope = \"account\", of = \"attempts\", span = \"1h\", distinct = \"category\", count = 3, event_types = [\"Purchase\"], outcome = \"pending\" }",
 ];
 
 /// A history under way: what was fed so far, and a partition each to know the open holds by.

@@ -88,7 +88,7 @@ pub(super) fn read_evaluated(input: &mut Reader<'_>, facts: &mut Facts) -> Resul
     facts.push(Fact::Evaluated);
     if event.verdict == Verdict::Rejected {
         if event.kind.charges() {
-            facts.push(Fact::Attempted { attempt: attempt(&event), keep_from });
+            facts.push(Fact::Attempted { attempt: attempt(&event, false), keep_from });
         }
         if event.id != 0 {
             let refused = Box::new(Refused { event, messages: Box::default() });

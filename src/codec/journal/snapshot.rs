@@ -3,12 +3,12 @@
 use super::bytes::{Reader, Writer};
 use super::{JournalFault, old};
 use crate::domain::code::Code;
-use crate::domain::enums::{CountryCode, Currency, EventType, Language};
+use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
 use crate::state::{
-    Account, Answer, AnswerOf, AppliedEvents, Attempt, Correctable, Counter, Counters, Forgot, Hold, Marks,
-    MasterData, Memory, Place, Rare, Refused, Standing, StoredMessage, Taking,
+    Account, Answer, AnswerOf, AppliedEvents, Attempt, Correctable, Counter, Counters, Forgot, Hold, Kind,
+    Marks, MasterData, Memory, Place, Rare, Refused, Standing, StoredMessage, Taking,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -16,6 +16,10 @@ use std::sync::Arc;
 /// Stands beside an account's standing facts, which are 16, where its counters follow at the end. Written where there are
 /// any: a program that does not know of them takes it for a standing fact that it does not know, and refuses the account.
 const COUNTERS_FOLLOW: u64 = 1 << 16;
+
+/// Stands beside an attempt's currency, where its kind follows. Written where a window asks for it: a program that does not
+/// know of it takes it for a currency that it does not know, and refuses the record.
+const KIND_FOLLOWS: u8 = 1 << 7;
 
 /// Appends an account's full state.
 pub fn write_account(out: &mut Writer, account: &Account) {
@@ -223,19 +227,32 @@ pub(super) fn write_attempt(out: &mut Writer, attempt: &Attempt) {
     out.signed(attempt.amount.ten_thousandths());
     out.long(attempt.terminal);
     out.long(attempt.chip);
-    out.byte(attempt.currency as u8);
+    out.byte(attempt.currency as u8 | if attempt.kind.is_some() { KIND_FOLLOWS } else { 0 });
+    if let Some(kind) = attempt.kind {
+        out.byte(kind.event_type as u8);
+        write_symbol(out, kind.category.map(CategoryType::index));
+        out.byte(kind.country as u8);
+    }
 }
 
 pub(super) fn read_attempt(input: &mut Reader<'_>) -> Result<Attempt, JournalFault> {
     let time = input.signed()?;
-    Ok(Attempt {
-        time: Micros(time),
-        seen: Micros(time.wrapping_add(input.signed()?)),
-        amount: read_amount(input)?,
-        terminal: input.long()?,
-        chip: input.long()?,
-        currency: read_index(input, Currency::ALL)?,
-    })
+    let seen = Micros(time.wrapping_add(input.signed()?));
+    let (amount, terminal, chip) = (read_amount(input)?, input.long()?, input.long()?);
+    let place = input.byte()?;
+    let currency = symbol_at(Currency::ALL, place & !KIND_FOLLOWS)?;
+    let kind = match place & KIND_FOLLOWS {
+        0 => None,
+        _ => Some(Kind {
+            event_type: read_index(input, EventType::ALL)?,
+            // Only what charges is an attempt.
+            gives_back: false,
+            category: read_symbol(input, CategoryType::ALL)?,
+            currency,
+            country: read_index(input, CountryCode::ALL)?,
+        }),
+    };
+    Ok(Attempt { time: Micros(time), seen, amount, terminal, chip, currency, kind })
 }
 
 pub(super) fn write_refused(out: &mut Writer, refused: &Refused) {
