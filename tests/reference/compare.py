@@ -19,7 +19,7 @@ DEAD = re.compile(r"^(account events|events) line (\d+): dead letter", re.M)
 # The binary tells so many dead letters by line, then how many more there are.
 FURTHER = re.compile(r"^(\d+) further dead letters?", re.M)
 LONG = 600
-GROUPS = generate.CHOICES + generate.CONTACTLESS
+GROUPS = generate.CHOICES + generate.CONTACTLESS + generate.DISTINCT_AND_FILTERS
 
 
 class Side:

@@ -52,6 +52,29 @@ CONTACTLESS = (
     ("checks.nfc.sca.single.EUR=10", "checks.nfc.sca.sum.EUR=40", "checks.nfc.sca.sum.SEK=99.5"),
     ("checks.nfc.sca.outcome=note", "checks.nfc.sca.outcome=reject", "checks.nfc.sca.outcome=pending"),
 )
+
+RULES = "checks.velocity.windows.rules"
+PARTS = (".distinct=", ".event_types=", ".categories=", ".countries=")
+# Where one is drawn, all of its settings are in the file, and bursts go over several tills, chips, countries and categories.
+DISTINCT_AND_FILTERS = tuple(tuple(f"{RULES}.{setting}" for setting in group) for group in (
+    ("account_hour.distinct=terminal", "account_hour.count=2"),
+    ("account_hour.distinct=chip", "account_hour.count=1"),
+    ("account_hour.distinct=country", "account_hour.count=1", "account_hour.outcome=reject"),
+    ("account_hour.distinct=category", "account_hour.count=1"),
+    ("account_hour.of=attempts", "account_hour.distinct=country", "account_hour.count=2"),
+    ("terminal_minutes.distinct=chip", "terminal_minutes.count=1"),
+    ("terminal_minutes.distinct=category", "terminal_minutes.count=2"),
+    ("chip_minute.span=30min", "chip_minute.distinct=terminal", "chip_minute.count=1"),
+    ("chip_minute.span=30min", "chip_minute.distinct=country", "chip_minute.count=1", "chip_minute.event_types=[\"Purchase\"]"),
+    ("account_hour.event_types=[\"Withdrawal\"]", "account_hour.count=2"),
+    ("account_day.event_types=[\"Purchase\", \"Correction\"]", "account_day.count=5"),
+    ("account_hour.categories=[\"Sales\", \"Payout\"]", "account_hour.count=2"),
+    ("terminal_minutes.categories=[\"Payout\"]", "terminal_minutes.count=2"),
+    ("account_hour.countries=[\"DE\", \"SE\", \"NO\"]", "account_hour.count=3"),
+    ("account_hour.of=attempts", "account_hour.countries=[\"FI\", \"DK\", \"CH\"]", "account_hour.count=3"),
+    ("account_day.categories=[\"Sales\"]", "account_day.amount.EUR=100", "account_day.amount.SEK=100"),
+    ("account_day.countries=[\"DE\", \"NL\"]", "account_day.distinct=terminal", "account_day.count=2"),
+))
 SINGLE = {"EUR": 50, "NOK": 500, "SEK": 500, "DKK": 350, "CHF": 45}
 
 
@@ -61,6 +84,11 @@ def settings(rng, seed):
     rng = random.Random(f"contactless {seed}")
     if rng.random() < 0.35:
         found += [rng.choice(group) for i, group in enumerate(CONTACTLESS) if i == 0 or rng.random() < 0.5]
+    rng = random.Random(f"distinct {seed}")
+    if rng.random() < 0.35:
+        # One of a rule: two of its own would undo each other.
+        drawn = {group[0].split(".")[4]: group for group in rng.sample(DISTINCT_AND_FILTERS, rng.choice((1, 1, 2, 3)))}
+        found += [setting for group in drawn.values() for setting in group]
     return found
 
 
@@ -82,6 +110,7 @@ class Sequence:
         self.rng, self.name, self.now = rng, name, base
         self.per_line = "checks.basket.item_amounts=line" in changes
         self.contactless = CONTACTLESS[0][0] in changes
+        self.mingled = any(change.startswith(RULES) and part in change for change in changes for part in PARTS)
         self.retry = 10 * MINUTE if "checks.repeat.retry_within=10min" in changes else HOUR
         self.old = DAY if "checks.time.late.older_than=24h" in changes else 72 * HOUR
         self.hold = next((int(c.split("=")[1][:-1]) * HOUR for c in changes if "hold_time" in c), DAY)
@@ -165,6 +194,8 @@ class Sequence:
         weights |= more
         if self.contactless:
             weights["taps"] = 6
+        if self.mingled:
+            weights["mingle"] = 5
         self.now += rng.choice((0, SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR))
         while self.raised and rng.random() < 0.3:
             account, flag = self.raised.pop()
@@ -298,6 +329,25 @@ class Sequence:
         for i, at in enumerate(times):
             self.send(self.sale(account, amount + i * CENT) | {"posId": pos, "nfcId": chip}, at)
         self.now = max(times)
+
+    def mingle(self):
+        """Charges of one account at several tills, on several chips, of several kinds; some are refused, some come late."""
+        rng, account, markets = self.rng, self.rng.choice(self.accounts), list(MARKETS)
+        places = [self.country] + rng.sample(markets, rng.choice((0, 1, 1)))
+        gap = rng.choice((SECOND, MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR))
+        times = [self.now + i * gap for i in range(rng.randrange(2, 9))]
+        if rng.random() < 0.4:
+            rng.shuffle(times)
+        for at in times:
+            amount = rng.choice((self.amount(), Decimal(9), Decimal(9000000)))
+            event = self.sale(account, amount, rng.choice(("Purchase", "Purchase", "Withdrawal", "Correction")))
+            country = rng.choice(places)
+            event |= {"countryCode": country, "currency": MARKETS[country][0],
+                      "categoryType": rng.choice((None, "Sales", "Payout", "Cancel"))}
+            self.send(event, at)
+        self.now = max(times)
+        if rng.random() < 0.4:
+            self.resolve()
 
     def taps(self):
         """Contactless payments one after another, round the bounds of one and of their sum; some wait and are resolved."""

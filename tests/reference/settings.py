@@ -106,6 +106,23 @@ class Check:
         self.outcome = table.get("outcome", "reject")
 
 
+class Window:
+    """A rule of check 41."""
+
+    def __init__(self, rule):
+        self.scope, self.of, self.span, self.outcome = rule["scope"], rule["of"], micros(rule["span"]), rule["outcome"]
+        self.distinct, self.count, self.sums = rule["distinct"], rule["count"], amounts(rule["amount"])
+        if self.distinct not in ("none", "chip", "terminal", "country", "category"):
+            raise Wrong(f"{self.distinct!r} is no value that a window counts")
+        if self.distinct != "none" and (self.count == 0 or self.distinct == self.scope):
+            raise Wrong(f"a window counts each {self.distinct} and can never fail by it")
+        self.event_types, self.categories, self.countries = rule["event_types"], rule["categories"], rule["countries"]
+
+    def takes(self, e):
+        return all(not listed or value in listed for listed, value in (
+            (self.event_types, e.type), (self.categories, e.category), (self.countries, e.country)))
+
+
 def amounts(table):
     return {currency: Decimal(value) for currency, value in table.items()}
 
@@ -193,9 +210,7 @@ class Settings:
         self.sca_single, self.sca_sum = amounts(nfc["sca"]["single"]), amounts(nfc["sca"]["sum"])
 
         windows, cap = tree["velocity"]["windows"], tree["velocity"]["withdrawal_cap"]
-        self.windows = [
-            (name, rule["scope"], rule["of"], micros(rule["span"]), rule["count"], amounts(rule["amount"]), rule["outcome"])
-            for name, rule in windows["rules"].items() if rule["enabled"] and windows["enabled"]]
+        self.windows = [Window(rule) for _, rule in sorted(windows["rules"].items()) if rule["enabled"] and windows["enabled"]]
         self.cap, self.cap_each, self.cap_day = Check(cap), amounts(cap["each"]), amounts(cap["day"])
 
         correction = tree["correction"]

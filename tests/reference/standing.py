@@ -169,25 +169,29 @@ class Attempt:
 
 def velocity(account, e, now, s):
     found = []
-    for name, scope, of, span, count, sums, outcome in s.windows:
-        place = {"account": "", "chip": e.chip, "terminal": e.terminal}[scope]
-        if place is None:
+    for w in s.windows:
+        place = {"account": "", "chip": e.chip, "terminal": e.terminal}[w.scope]
+        if place is None or not w.takes(e):
             continue
         near = [a for a in account.attempts
-                if e.time - span < a.time < e.time + span and a.time >= now - s.older_than - span and a.counts(of)
-                and (scope == "account" or place == (a.event.chip if scope == "chip" else a.event.terminal))]
-        if exceeds(e, near, span, count, sums.get(e.currency), of):
-            found.append(message(41, outcome, "pos.velocity", SECURE if outcome == "reject" else IDENTIFY))
+                if e.time - w.span < a.time < e.time + w.span and a.time >= now - s.older_than - w.span and a.counts(w.of)
+                and w.takes(a.event) and (w.scope == "account" or place == getattr(a.event, w.scope))]
+        if exceeds(e, near, w):
+            found.append(message(41, w.outcome, "pos.velocity", SECURE if w.outcome == "reject" else IDENTIFY))
     return found
 
 
-def exceeds(e, near, span, count, most, of):
+def exceeds(e, near, w):
     """Does any window of the span that contains the event hold too much? It is open at its old end."""
+    most = w.sums.get(e.currency)
     for end in {e.time} | {a.time for a in near if a.time > e.time}:
-        inside = [a for a in near if end - span < a.time <= end]
-        if count and len(inside) + 1 > count:
+        inside = [a for a in near if end - w.span < a.time <= end]
+        counted = [e] + [a.event for a in inside]
+        if w.distinct != "none":
+            counted = {getattr(one, w.distinct) for one in counted} - {None}
+        if w.count and len(counted) > w.count:
             return True
-        if most is not None and e.amount + sum(a.amount(of) for a in inside if a.event.currency == e.currency) > most:
+        if most is not None and e.amount + sum(a.amount(w.of) for a in inside if a.event.currency == e.currency) > most:
             return True
     return False
 
