@@ -136,6 +136,20 @@ fn refused_events_from_before_a_window_asked_count_in_every_filter_and_as_a_valu
 }
 
 #[test]
+fn where_what_was_forgotten_might_fit_the_filter_the_window_fails_and_says_so() {
+    let mut tills = Tills::new(FILTERED);
+    for _ in 0..limits::ATTEMPTS_MAX {
+        assert!(!tills.refused("Purchase", "DE"));
+    }
+    assert_eq!(tills.send("Withdrawal", "AT", "10").verdict, Verdict::Accepted, "all are remembered");
+    assert!(!tills.refused("Purchase", "DE"), "the window is not about it");
+    let said = tills.send("Withdrawal", "AT", "11");
+    let details: Vec<&str> = said.messages.iter().filter_map(|message| message.detail.as_deref()).collect();
+    let forgotten = "events of this account were forgotten: window mine over 1 h cannot be told";
+    assert_eq!((said.verdict, details), (Verdict::Rejected, vec![forgotten]));
+}
+
+#[test]
 fn kinds_come_back_with_a_restore_and_make_no_account_too_large() {
     let mut tills = Tills::new(COUNTRIES);
     for country in ["AT", "DE"] {
