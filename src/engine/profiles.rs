@@ -108,7 +108,7 @@ impl Engine {
         &self,
         state: &PartitionState,
         event: &SoundEvent<'a>,
-        content: &Content,
+        (account, content): (u64, &Content),
         outcome: &Outcome<'_>,
     ) -> Option<Sighting<'a>> {
         let is_new = outcome.verdict != Verdict::NotEvaluated && outcome.repeats.is_none();
@@ -117,7 +117,7 @@ impl Engine {
         }
         state.accounts().get(event.account_number)?;
         Some(Sighting {
-            account: id_hash(Some(event.account_number)),
+            account,
             time: event.time,
             country: event.country,
             verdict: outcome.verdict,

@@ -123,14 +123,16 @@ impl Pos {
         // Only now, so that a replay finds the outcome that tells what was seen behind those of the holds.
         let content = profiles.is_some().then(|| Content::of(&event));
         let question = content.and_then(|content| engine.profile_question(effects.state(), &sound, &content));
+        let account = question.as_ref().map(|question| question.account);
         let view = question.zip(profiles).map(|(question, profiles)| profiles.view(&question));
         let decision = engine.decide(effects.state(), &sound, &at, (now, &view.unwrap_or_default()));
         if is_evaluated(&decision) {
             effects.advance(now);
         }
         publisher.carry_out(&decision, effects)?;
-        if let (Some(seen), Some(outcome), Some(content)) = (publisher.seen, &decision.outcome, &content)
-            && let Some(sighting) = engine.sighting(effects.state(), &sound, content, outcome)
+        if let (Some(seen), Some(outcome), Some(of)) =
+            (publisher.seen, &decision.outcome, account.zip(content.as_ref()))
+            && let Some(sighting) = engine.sighting(effects.state(), &sound, of, outcome)
         {
             seen.used(&sighting);
         }

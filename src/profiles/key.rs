@@ -1,5 +1,6 @@
 //! What a profile is of: a terminal or a chip, by the hash of its id, so that no topic of ours tells a chip's number.
 
+use crate::codec::journal::{JournalFault, Reader};
 use crate::state::id_hash;
 use compact_str::CompactString;
 use std::fmt::Write as _;
@@ -65,6 +66,19 @@ impl Key {
         // Writing into a text does not fail.
         let _ = write!(text, "{:016x}", self.hash);
         text
+    }
+
+    /// Reads one as bytes of ours have it: its kind, and its hash.
+    pub(super) fn read(input: &mut Reader<'_>) -> Result<Self, JournalFault> {
+        let kind = match input.byte()? {
+            0 => Kind::Terminal,
+            1 => Kind::Chip,
+            _ => return Err(JournalFault::Damaged("a profile is of no kind")),
+        };
+        match input.long()? {
+            0 => Err(JournalFault::Damaged("a profile is of nothing")),
+            hash => Ok(Self { kind, hash }),
+        }
     }
 
     /// Out of the key of a record.

@@ -3,8 +3,7 @@
 
 use super::key::Key;
 use super::observation::{OfKey, read};
-use super::profile::Publishing;
-use super::published::Published;
+use super::profile::{Profile, Publishing};
 use super::record::Record;
 use super::state::{Change, ProfilesState, What};
 use super::topics::{FLOW, OBSERVATIONS, PROFILES};
@@ -15,7 +14,6 @@ use crate::pipeline::{
     Blueprint, Division, Effects, InRecord, Interrupt, Keyed, Model, Outbound, PartitionSettings, State,
     Surroundings,
 };
-use std::collections::BTreeMap;
 
 /// The model of this flow.
 #[derive(Debug)]
@@ -25,32 +23,13 @@ pub struct Profiles {
     division: Division,
     /// The unit's partition.
     partition: i32,
-    /// What was published of each key that the batch has changed, as it was before.
-    changed: BTreeMap<Key, Option<Published>>,
 }
 
 impl Profiles {
     /// Publishes of a terminal so many of the accounts that used it last.
     #[must_use]
     pub fn new(terminal_accounts: usize, division: Division) -> Self {
-        Self {
-            division,
-            publishing: Publishing { terminal_accounts },
-            partition: 0,
-            changed: BTreeMap::new(),
-        }
-    }
-
-    /// Remembers how a profile was, the first time that a batch touches it.
-    fn touch(&mut self, key: Key, state: &ProfilesState) {
-        let publishing = self.publishing;
-        let published = || state.get(key).and_then(|profile| profile.published(publishing));
-        self.changed.entry(key).or_insert_with(published);
-    }
-
-    fn change(&mut self, key: Key, what: What, effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
-        self.touch(key, effects.state());
-        effects.change(&Change { key, what })
+        Self { division, publishing: Publishing { terminal_accounts }, partition: 0 }
     }
 
     /// Makes room for a key, and the profile, where there is none yet; false where all that is there must stay.
@@ -64,13 +43,13 @@ impl Profiles {
             return Ok(true);
         }
         if let Some(oldest) = effects.state().to_forget(true) {
-            self.change(oldest, What::Forgotten, effects)?;
+            effects.change(&Change { key: oldest, what: What::Forgotten })?;
         }
         if effects.state().len() >= limits::PROFILES_PER_PARTITION_MAX {
             return Ok(false);
         }
         let now = effects.state().stream_time();
-        self.change(key, What::Opened { now, id }, effects)?;
+        effects.change(&Change { key, what: What::Opened { now, id } })?;
         Ok(true)
     }
 
@@ -102,12 +81,12 @@ impl Profiles {
                 continue;
             }
             for observation in seen {
-                self.change(key, What::Seen { now, observation }, effects)?;
+                effects.change(&Change { key, what: What::Seen { now, observation } })?;
             }
         }
         for _ in 0..limits::PROFILES_FORGOTTEN_AT_ONCE {
             let Some(oldest) = effects.state().to_forget(false) else { break };
-            self.change(oldest, What::Forgotten, effects)?;
+            effects.change(&Change { key: oldest, what: What::Forgotten })?;
         }
         if elsewhere > 0 {
             let why =
@@ -144,7 +123,7 @@ impl Profiles {
             effects.dead_letter("pos.state.unavailable", &why);
             return Ok(());
         }
-        self.change(key, What::Listed(record), effects)
+        effects.change(&Change { key, what: What::Listed(record) })
     }
 }
 
@@ -182,8 +161,14 @@ impl Model for Profiles {
     fn give_up(&mut self, _keyed: &Keyed<'_>, _effects: &mut Effects<'_, Self>) {}
 
     fn end_batch(&mut self, state: &ProfilesState, send: &mut dyn FnMut(&Outbound<'_>)) {
-        for (key, before) in std::mem::take(&mut self.changed) {
-            let after = state.get(key).and_then(|profile| profile.published(self.publishing));
+        for (key, [before, after]) in state.changed() {
+            if let (Some(before), Some(after)) = (before, after)
+                && before.says_the_same_as(after, self.publishing)
+            {
+                continue;
+            }
+            let published = |profile: Option<&Profile>| profile?.published(self.publishing);
+            let (before, after) = (published(before), published(after));
             if before == after {
                 continue;
             }
@@ -196,10 +181,6 @@ impl Model for Profiles {
                 headers: &[],
             });
         }
-    }
-
-    fn drop_batch(&mut self) {
-        self.changed.clear();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What decisions saw of terminals and chips, and its bytes: one record per transaction and partition of this flow, split
 //! where it grows too long. tillgate alone writes and reads these; bytes of a newer version are refused.
 
-use super::key::{Key, Kind};
+use super::key::Key;
 use crate::codec::journal::{JournalFault, Reader, Writer};
 use crate::domain::enums::{CountryCode, Verdict};
 use crate::domain::partitioner::Partitioner;
@@ -232,22 +232,14 @@ pub fn read(bytes: &[u8]) -> Result<(Micros, Vec<OfKey>), JournalFault> {
     let count = input.count()?;
     let mut keys = Vec::with_capacity(count.min(limits::OBSERVATIONS_OF_KEY_MAX));
     for _ in 0..count {
-        let kind = match input.byte()? {
-            0 => Kind::Terminal,
-            1 => Kind::Chip,
-            _ => return Err(JournalFault::Damaged("a profile is of no kind")),
-        };
-        let hash = input.long()?;
-        if hash == 0 {
-            return Err(JournalFault::Damaged("a profile is of nothing"));
-        }
+        let key = Key::read(&mut input)?;
         let id = short(input.optional_text()?)?;
         let count = input.count()?;
         if count > limits::OBSERVATIONS_OF_KEY_MAX {
             return Err(JournalFault::Damaged("too many observations of one profile"));
         }
         let seen = (0..count).map(|_| Observation::read(now, &mut input));
-        keys.push(OfKey { key: Key { kind, hash }, id, seen: seen.collect::<Result<_, _>>()? });
+        keys.push(OfKey { key, id, seen: seen.collect::<Result<_, _>>()? });
     }
     match input.is_empty() {
         true => Ok((now, keys)),
@@ -257,6 +249,7 @@ pub fn read(bytes: &[u8]) -> Result<(Micros, Vec<OfKey>), JournalFault> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::key::Kind;
     use super::*;
     use proptest::prelude::*;
 

@@ -192,6 +192,26 @@ impl Profile {
         }
     }
 
+    /// Whether surely the same is published of both: two profiles of one key.
+    pub(super) fn says_the_same_as(&self, other: &Self, publishing: Publishing) -> bool {
+        match (&self.body, &other.body) {
+            (Body::Terminal(one), Body::Terminal(other_one)) => {
+                self.id == other.id
+                    && (&one.record, &one.name, one.country)
+                        == (&other_one.record, &other_one.name, other_one.country)
+                    && (publishing.terminal_accounts == 0 || one.accounts == other_one.accounts)
+                    && one.frauds == other_one.frauds
+                    && (one.frauds.is_empty() || one.days == other_one.days)
+            }
+            (Body::Chip(one), Body::Chip(other_one)) => {
+                let alone = |chip: &Chip| chip.accounts.0.len() <= 1;
+                (&one.record, &one.registered) == (&other_one.record, &other_one.registered)
+                    && (alone(one) && alone(other_one) || one.accounts == other_one.accounts)
+            }
+            _ => false,
+        }
+    }
+
     /// What is published of it; none where there is nothing to say.
     pub(super) fn published(&self, publishing: Publishing) -> Option<Published> {
         if !self.is_public() {

@@ -79,6 +79,21 @@ impl ProfilesState {
         (is_old || is_full).then(|| self.profiles[*slot as usize].as_ref().map(|profile| profile.key))?
     }
 
+    /// The profiles that the batch has touched, as they were before it and as they are now.
+    pub(super) fn changed(&self) -> BTreeMap<Key, [Option<&Profile>; 2]> {
+        let mut changed: BTreeMap<Key, [Option<&Profile>; 2]> = BTreeMap::new();
+        for (slot, before) in &self.before.slots {
+            let after = self.profiles.get(*slot as usize).and_then(Option::as_deref);
+            for (place, profile) in [before.as_deref(), after].into_iter().enumerate() {
+                if let Some(profile) = profile {
+                    // A key that was forgotten and came again may have been in another slot.
+                    changed.entry(profile.key).or_default()[place] = Some(profile);
+                }
+            }
+        }
+        changed
+    }
+
     /// Puts a profile into a slot, or takes it out; what was there before comes back.
     fn put(&mut self, slot: u32, profile: Option<Box<Profile>>) -> Option<Box<Profile>> {
         let place = slot as usize;
@@ -160,8 +175,7 @@ const LISTED: u8 = 2;
 const FORGOTTEN: u8 = 3;
 
 fn read_change(input: &mut Reader<'_>) -> Result<Change, JournalFault> {
-    let text = input.text()?;
-    let key = Key::parse(text).ok_or(JournalFault::Damaged("a profile's key is none"))?;
+    let key = Key::read(input)?;
     let what = match input.byte()? {
         OPENED => {
             What::Opened { now: Micros(input.signed()?), id: input.optional_text()?.map(CompactString::from) }
@@ -227,7 +241,8 @@ impl State for ProfilesState {
     }
 
     fn write_change(change: &Change, out: &mut Writer) {
-        out.text(&change.key.text());
+        out.byte(change.key.kind as u8);
+        out.long(change.key.hash);
         match &change.what {
             What::Opened { now, id } => {
                 out.byte(OPENED);
