@@ -2,14 +2,12 @@
 
 use super::AppError;
 use crate::cli::{Common, ProfileOf, ProfilePut, ProfilesCommand};
-use crate::domain::enums::CountryCode;
-use crate::domain::profile_view::Position;
 use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
 use crate::domain::visible::visible_json;
 use crate::kafka::client::{Cluster, EventProducer, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings;
-use crate::profiles::{self, ChipRecord, Key, Record, TerminalRecord, read_line};
+use crate::profiles::{self, ChipRecord, Key, Record, TerminalRecord, country_of, position_of, read_line};
 use crate::replay::{ReplayError, open};
 use std::io::Write;
 use std::path::Path;
@@ -55,25 +53,13 @@ fn record(put: &ProfilePut) -> Result<Record, AppError> {
     let Some(terminal) = &of.terminal else {
         return Ok(Record::Chip(ChipRecord { blocked: *blocked }));
     };
-    let country = country.as_deref().map(|symbol| {
-        let known = CountryCode::from_symbol(symbol).filter(|country| *country != CountryCode::Unrecognized);
-        known.ok_or_else(|| {
-            let known: Vec<&str> = CountryCode::ALL[1..].iter().map(|country| country.symbol()).collect();
-            AppError::Usage(format!("--country {symbol} is none of {}", known.join(", ")))
-        })
-    });
-    let position = position.as_deref().map(|text| {
-        Position::parse(text).ok_or_else(|| {
-            AppError::Usage(format!(
-                "--position {text} is not of the form 59.913868,10.752245: degrees north, degrees east"
-            ))
-        })
-    });
+    let country = country.as_deref().map(country_of).transpose().map_err(AppError::Usage)?;
+    let position = position.as_deref().map(position_of).transpose().map_err(AppError::Usage)?;
     Ok(Record::Terminal(TerminalRecord {
         pos_id: Some(terminal.clone()),
         disabled: *disabled,
-        country: country.transpose()?,
-        position: position.transpose()?,
+        country,
+        position,
     }))
 }
 

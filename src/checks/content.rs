@@ -78,8 +78,6 @@ fn number(bytes: &mut Vec<u8>, number: &Field<'_, Decimal>) {
 pub struct Known<'e, 'a> {
     /// The event.
     pub event: &'e SoundEvent<'a>,
-    /// Its content.
-    pub content: Content,
     /// Where its record stands.
     pub place: Place,
 }
@@ -100,7 +98,7 @@ impl Known<'_, '_> {
     /// Whether a remembered event was at this one's terminal; never where either has none.
     #[must_use]
     pub fn is_terminal_of(&self, other: &Remembered) -> bool {
-        self.content.terminal != 0 && self.shares_terminal_with(other)
+        self.event.content.terminal != 0 && self.shares_terminal_with(other)
     }
 
     /// Whether a remembered event was at this one's terminal; none is as none.
@@ -108,7 +106,7 @@ impl Known<'_, '_> {
     pub fn shares_terminal_with(&self, other: &Remembered) -> bool {
         other.terminal
             == match other.is_of_old_journal() {
-                false => self.content.terminal,
+                false => self.event.content.terminal,
                 true => old_short_hash(trimmed(self.event.event.pos_id.as_deref())),
             }
     }
@@ -117,7 +115,7 @@ impl Known<'_, '_> {
     #[must_use]
     pub fn is_chip_of(&self, other: &Remembered) -> bool {
         let chip = match other.is_of_old_journal() {
-            false => self.content.chip,
+            false => self.event.content.chip,
             true => old_short_hash(trimmed(self.event.event.nfc_id.as_deref())),
         };
         other.chip == chip
@@ -126,9 +124,9 @@ impl Known<'_, '_> {
     /// Whether a remembered event has this one's id; never where this one has none.
     #[must_use]
     pub fn has_id_of(&self, other: &Remembered) -> bool {
-        self.content.id != 0
+        self.event.content.id != 0
             && match other.is_of_old_journal() {
-                false => other.id == self.content.id,
+                false => other.id == self.event.content.id,
                 true => other.id == old_id_hash(self.event.event.account_transaction_id.as_deref()),
             }
     }
@@ -136,9 +134,9 @@ impl Known<'_, '_> {
     /// Whether a remembered event is the one that this one names to be corrected.
     #[must_use]
     pub fn names(&self, other: &Remembered) -> bool {
-        self.content.corrects != 0
+        self.event.content.corrects != 0
             && match other.is_of_old_journal() {
-                false => other.id == self.content.corrects,
+                false => other.id == self.event.content.corrects,
                 true => other.id == old_id_hash(self.event.event.corrects_transaction_id.as_deref()),
             }
     }
@@ -153,9 +151,9 @@ impl Known<'_, '_> {
                 && other.kind.currency == kind.currency
                 && other.amount == self.event.total;
         }
-        other.basket == self.content.basket
+        other.basket == self.event.content.basket
             && other.kind == kind
-            && other.corrects == self.content.corrects
+            && other.corrects == self.event.content.corrects
             && other.amount == self.event.total
     }
 }

@@ -203,7 +203,7 @@ fn find(known: &Known<'_, '_>, takes: Takes, ledger: Ledger<'_>, parameters: &Pa
     originals.sort_by_key(|original| std::cmp::Reverse(original.time));
     let named =
         |is_it: &dyn Fn(&Remembered) -> bool| originals.iter().find(|original| is_it(original)).copied();
-    if known.content.corrects != 0 {
+    if known.event.content.corrects != 0 {
         let fitting = named(&|original| known.names(original) && takes.takes(original.kind));
         let named = fitting.or_else(|| named(&|original| known.names(original)));
         return named.map_or(Original::Unknown, Original::Found);

@@ -1,6 +1,7 @@
 //! Group form (checks 2-7, 17): can the event be judged at all? A finding here ends the evaluation.
 
 use super::catalogue::Check;
+use super::content::Content;
 use super::findings::{Effect, Finding, Findings};
 use super::parameters::ParameterSet;
 use super::sound::SoundEvent;
@@ -105,6 +106,7 @@ fn sound<'a>(
         takes_back: parameters.correction.cancel_takes_back
             && category == Some(CategoryType::Cancel)
             && matches!(event_type, EventType::Purchase | EventType::Withdrawal),
+        content: Content::of(event),
     })
 }
 

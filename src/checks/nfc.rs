@@ -30,7 +30,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     if event.is_bookkeeping() {
         return;
     }
-    let content = known.content;
+    let content = known.event.content;
     if content.chip == 0 {
         let bears_one = matches!(event.event_type, EventType::Purchase | EventType::Withdrawal);
         if parameters.missing.enabled && bears_one && content.terminal != 0 {
@@ -82,6 +82,6 @@ fn blocked(parameters: &Parameters, why: &str) -> Finding {
 fn hash(known: &Known<'_, '_>, told: &MasterData) -> u64 {
     match told.old_hashes {
         true => old_id_hash(known.event.event.nfc_id.as_deref()),
-        false => known.content.chip,
+        false => known.event.content.chip,
     }
 }

@@ -64,7 +64,7 @@ pub fn find(
     now: Micros,
     parameters: &super::ParameterSet,
 ) -> Repeat {
-    if known.content.id == 0 {
+    if known.event.content.id == 0 {
         return Repeat::New;
     }
     let keep_from = now.minus(parameters.repeat.remember);
@@ -150,7 +150,7 @@ fn near_duplicate(context: &Context<'_>, parameters: &Parameters, findings: &mut
             && (recent.verdict == Verdict::Pending || recent.seen >= keep_from)
             && recent.amount == known.event.total
             && recent.time.0.abs_diff(known.event.time.0) <= within.0.unsigned_abs()
-            && recent.basket == known.content.basket
+            && recent.basket == known.event.content.basket
             && recent.kind.event_type == kind.event_type
             && recent.kind.gives_back == kind.gives_back
             && recent.kind.currency == kind.currency

@@ -1,5 +1,6 @@
 //! An event whose form is sound: what later checks may rely on without asking again.
 
+use super::content::Content;
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::pos_event::PosEvent;
 use crate::domain::{Amount, Micros};
@@ -27,6 +28,8 @@ pub struct SoundEvent<'a> {
     pub total: Amount,
     /// A purchase or withdrawal of category Cancel: takes an earlier one back.
     pub takes_back: bool,
+    /// What it is told apart by.
+    pub content: Content,
 }
 
 impl SoundEvent<'_> {

@@ -42,7 +42,7 @@ impl Parameters {
 /// Checks 37, 38 and 46: for money to the customer too, but not for book-keeping.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let (parameters, event) = (&context.parameters.terminal, context.event());
-    if event.is_bookkeeping() || context.known.content.terminal == 0 {
+    if event.is_bookkeeping() || context.known.event.content.terminal == 0 {
         return;
     }
     let view = &context.profiles.terminal;

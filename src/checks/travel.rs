@@ -47,8 +47,13 @@ pub struct At {
 
 /// Other terminals at which the account used the chip near `at` in time, the nearest first; each once.
 #[must_use]
-pub fn other_terminals(recent: &[Remembered], at: At, parameters: &Parameters) -> SmallVec<[u64; 2]> {
-    let others = uses(recent, at, parameters).map(|other| (apart(other.time, at.time), other.terminal));
+pub fn other_terminals(
+    recent: impl Iterator<Item = Remembered>,
+    at: At,
+    parameters: &Parameters,
+) -> SmallVec<[u64; 2]> {
+    let others = recent.filter(|other| is_elsewhere(other, at, parameters));
+    let others = others.map(|other| (apart(other.time, at.time), other.terminal));
     let mut found: SmallVec<[(u64, u64); 8]> = others.collect();
     found.sort_unstable();
     let mut terminals = SmallVec::new();
@@ -64,28 +69,21 @@ fn apart(one: Micros, other: Micros) -> u64 {
     one.0.abs_diff(other.0)
 }
 
-/// What was charged to the chip at other terminals near a time. What an old journal remembered has other hashes.
-fn uses<'r>(
-    recent: &'r [Remembered],
-    at: At,
-    parameters: &'r Parameters,
-) -> impl Iterator<Item = &'r Remembered> {
-    let within = parameters.within.0.unsigned_abs();
-    recent.iter().filter(move |other| {
-        other.chip == at.chip
-            && other.terminal != 0
-            && other.terminal != at.terminal
-            && other.kind.charges()
-            && other.stands()
-            && !other.is_of_old_journal()
-            && apart(other.time, at.time) < within
-    })
+/// Whether it was charged to the chip at another terminal near a time. What an old journal remembered has other hashes.
+fn is_elsewhere(other: &Remembered, at: At, parameters: &Parameters) -> bool {
+    other.chip == at.chip
+        && other.terminal != 0
+        && other.terminal != at.terminal
+        && other.kind.charges()
+        && other.stands()
+        && !other.is_of_old_journal()
+        && apart(other.time, at.time) < parameters.within.0.unsigned_abs()
 }
 
 /// Check 39: the nearest use in time that is too far away.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let (parameters, event) = (&context.parameters.travel, context.event());
-    let content = context.known.content;
+    let content = context.known.event.content;
     if !parameters.travel.enabled || content.chip == 0 || content.terminal == 0 {
         return;
     }
@@ -94,7 +92,8 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let at = At { chip: content.chip, terminal: content.terminal, time: event.time };
     // What is kept beyond this would count in some accounts and not in others.
     let oldest = context.now.minus(context.parameters.time.older_than.plus(parameters.within));
-    let own = uses(context.recent, at, parameters).filter(|other| other.time >= oldest);
+    let own = context.recent.iter().filter(|other| is_elsewhere(other, at, parameters));
+    let own = own.filter(|other| other.time >= oldest);
     let own = own.map(|other| Elsewhere {
         time: other.time,
         country: other.kind.country,

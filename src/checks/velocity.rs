@@ -183,8 +183,8 @@ fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16
     if !window.filter.takes(known.kind())
         || match window.scope {
             Scope::Account => false,
-            Scope::Chip => known.content.chip == 0,
-            Scope::Terminal => known.content.terminal == 0,
+            Scope::Chip => known.event.content.chip == 0,
+            Scope::Terminal => known.event.content.terminal == 0,
         }
     {
         return None;
@@ -208,9 +208,9 @@ fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16
         .enumerate()
         .map(|(place, recent)| {
             let amount = if recent.stands() { recent.counts } else { recent.amount };
-            let chip = if known.is_chip_of(recent) { known.content.chip } else { recent.chip };
+            let chip = if known.is_chip_of(recent) { known.event.content.chip } else { recent.chip };
             let terminal =
-                if known.is_terminal_of(recent) { known.content.terminal } else { recent.terminal };
+                if known.is_terminal_of(recent) { known.event.content.terminal } else { recent.terminal };
             Entry {
                 time: recent.time,
                 amount: if recent.kind.currency == event.currency { amount } else { Amount::ZERO },
@@ -224,8 +224,8 @@ fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16
         for attempt in near.filter(|attempt| takes(attempt.kind)) {
             let same = match window.scope {
                 Scope::Account => true,
-                Scope::Chip => attempt.chip == known.content.chip,
-                Scope::Terminal => attempt.terminal == known.content.terminal,
+                Scope::Chip => attempt.chip == known.event.content.chip,
+                Scope::Terminal => attempt.terminal == known.event.content.terminal,
             };
             if same {
                 let place = entries.len();
@@ -325,7 +325,7 @@ fn check_window(context: &Context<'_>, window: &Window, findings: &mut Findings)
     let event = context.event();
     let most = window.amount.get(event.currency);
     let Some(entries) = entries(context, window) else { return };
-    let Content { chip, terminal, .. } = context.known.content;
+    let Content { chip, terminal, .. } = context.known.event.content;
     let own_value = value(window.distinct, chip, terminal, Some(context.known.kind()), 0);
     let own = Entry { time: event.time, amount: event.total, value: own_value };
     let Fullest { count, sum } = fullest(entries, own, window.span, window.distinct);

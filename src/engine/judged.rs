@@ -31,7 +31,8 @@ impl Judged<'_, '_> {
         (memory, original): (Memories, Option<Place>),
         facts: &mut Facts,
     ) {
-        let Known { event, content, place } = self.known;
+        let Known { event, place } = self.known;
+        let content = event.content;
         if self.is_new {
             facts.push(Fact::Opened { limit: Amount::ZERO, currency: None, country: self.account.country });
             facts.push(Fact::StandingSet { bit: Standing::DEFAULT_LIMIT, on: true });
@@ -97,7 +98,8 @@ impl Judged<'_, '_> {
     /// An accepted charge counts for its chip, where check 40 judges it. What is taken back later gives nothing back: what was
     /// let through without identification counts, not what is left of it.
     pub(super) fn count(&self, facts: &mut Facts) {
-        let Known { event, content, .. } = self.known;
+        let event = self.known.event;
+        let content = event.content;
         let counts = event.charges() && event.total > Amount::ZERO;
         if counts && self.parameters.nfc.sca.judges(event.currency) {
             facts.push(Fact::Counted { chip: content.chip, currency: event.currency, amount: event.total });

@@ -12,7 +12,6 @@ mod profiles;
 mod repeated;
 mod update;
 
-pub use crate::checks::Content;
 pub use crate::checks::time::Files;
 pub use account::Refusal;
 pub use pos::Unavailable;

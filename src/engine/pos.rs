@@ -72,7 +72,7 @@ impl Engine {
     ) -> Outcome<'a> {
         let language = event.conversation_language.value().unwrap_or(Language::En);
         let messages = self.messages(findings, language, event.country_code.value());
-        let id = record.transaction_id(Self::digest(event), 0);
+        let id = record.transaction_id(Content::of(event).digest(event), 0);
         let mut outcome = self.outcome(record, id, Verdict::NotEvaluated, messages);
         describe(&mut outcome, event);
         outcome
@@ -93,12 +93,6 @@ impl Engine {
             .map_err(|findings| self.unjudged(event, record, findings.into_vec()))
     }
 
-    /// What ids are made of besides a record's place: the content, the same whatever format it came in.
-    #[must_use]
-    pub fn digest(event: &PosEvent<'_>) -> u64 {
-        Content::of(event).digest(event)
-    }
-
     /// The stream time with this event, as far as it may move it: the `now` to decide it at.
     #[must_use]
     pub fn time_with(&self, state: &PartitionState, event: &SoundEvent<'_>, record: &Record<'_>) -> Micros {
@@ -117,7 +111,7 @@ impl Engine {
         record: &Record<'a>,
         (now, profiles): (Micros, &ProfileView),
     ) -> Decision<'a> {
-        let known = Known { event, content: Content::of(event.event), place: record.place() };
+        let known = Known { event, place: record.place() };
         let parameters = self.parameters_of(event.event);
         let account = state.accounts().get(event.account_number);
         let recent: SmallVec<[Remembered; 8]> =
@@ -189,7 +183,7 @@ impl Engine {
     ) -> Decision<'a> {
         let Judged { known, record, account, .. } = judged;
         let event = known.event;
-        let id = record.transaction_id(known.content.digest(event.event), 0);
+        let id = record.transaction_id(known.event.content.digest(event.event), 0);
         let findings = findings.in_catalogue_order().into_vec();
         let mut facts = Facts::new();
         if keeps {
@@ -214,7 +208,7 @@ impl Engine {
                 let waits = corrected.original.filter(|original| original.verdict == Verdict::Pending);
                 if let Some(original) = waits {
                     let taken = Taken { place: original.place, by: taking.amount };
-                    let digest = known.content.digest(event.event);
+                    let digest = known.event.content.digest(event.event);
                     ended = self.shrink_pending(record, account, taken, digest, &mut after, &mut facts);
                     if ended.is_some() {
                         free_currency(account, 1, &mut facts);
@@ -252,7 +246,7 @@ impl Engine {
 fn forgotten(known: &Known<'_, '_>, account: &Account, parameters: &ParameterSet) -> Option<Finding> {
     let forgot = account.forgot();
     let forgot = forgot.events.max(forgot.book_keeping.filter(|_| known.event.is_bookkeeping()))?;
-    let retry = if known.content.id == 0 { Micros(0) } else { parameters.repeat.retry_within };
+    let retry = if known.event.content.id == 0 { Micros(0) } else { parameters.repeat.retry_within };
     if known.event.time > forgot.plus(retry) {
         return None;
     }

@@ -2,7 +2,7 @@
 //! engine does.
 
 use super::Engine;
-use crate::checks::{Content, SoundEvent, travel};
+use crate::checks::{SoundEvent, travel};
 use crate::domain::Micros;
 use crate::domain::cut::cut_to;
 use crate::domain::enums::{CountryCode, Verdict};
@@ -10,7 +10,7 @@ use crate::domain::ids::TransactionId;
 use crate::domain::limits;
 use crate::domain::outcome::Outcome;
 use crate::domain::profile_view::ProfileQuestion;
-use crate::state::{Account, PartitionState, Remembered, id_hash, trimmed};
+use crate::state::{Account, PartitionState, id_hash, trimmed};
 use std::borrow::Cow;
 
 /// A use of a terminal and a chip: what the profiles of both are made of.
@@ -49,8 +49,8 @@ impl Engine {
         &self,
         state: &PartitionState,
         event: &SoundEvent<'a>,
-        content: &Content,
     ) -> Option<ProfileQuestion<'a>> {
+        let content = &event.content;
         if event.is_bookkeeping() || (content.terminal, content.chip) == (0, 0) {
             return None;
         }
@@ -61,10 +61,7 @@ impl Engine {
         let is_own = told.is_some_and(|told| told.chips().binary_search(&content.chip).is_ok());
         let counts = fanout.fanout.enabled && event.charges();
         let travels = parameters.travel.travel.enabled && content.terminal != 0 && content.chip != 0;
-        let recent: Vec<Remembered> = match account.filter(|_| travels) {
-            Some(account) => account.recent.iter().collect(),
-            None => Vec::new(),
-        };
+        let recent = account.filter(|_| travels).into_iter().flat_map(|account| account.recent.iter());
         let at = travel::At { chip: content.chip, terminal: content.terminal, time: event.time };
         Some(ProfileQuestion {
             account: id_hash(Some(event.account_number)),
@@ -81,10 +78,7 @@ impl Engine {
                 false => (0, 0),
             },
             travel: if travels { parameters.travel.within } else { Micros(0) },
-            others: match travels {
-                true => travel::other_terminals(&recent, at, &parameters.travel),
-                false => Default::default(),
-            },
+            others: travel::other_terminals(recent, at, &parameters.travel),
         })
     }
 
@@ -108,9 +102,10 @@ impl Engine {
         &self,
         state: &PartitionState,
         event: &SoundEvent<'a>,
-        (account, content): (u64, &Content),
+        account: u64,
         outcome: &Outcome<'_>,
     ) -> Option<Sighting<'a>> {
+        let content = &event.content;
         let is_new = outcome.verdict != Verdict::NotEvaluated && outcome.repeats.is_none();
         if !is_new || !event.charges() || (content.terminal, content.chip) == (0, 0) {
             return None;

@@ -34,7 +34,7 @@ impl Engine {
             messages.iter().position(|message| Check::of_code(&message.code) > Some(Check::RepeatSame));
         let place = place.unwrap_or(messages.len());
         messages.splice(place..place, self.messages(vec![note], language, Some(event.country)));
-        let id = record.transaction_id(known.content.digest(event.event), 0);
+        let id = record.transaction_id(known.event.content.digest(event.event), 0);
         let mut outcome = self.outcome(record, id, first.verdict, messages);
         let topic = record.source.topic;
         outcome.repeats = first.transaction_id(topic);

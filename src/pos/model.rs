@@ -12,7 +12,7 @@ use crate::domain::limits;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::RecordTime;
 use crate::domain::{Micros, ProfileView, SetBack};
-use crate::engine::{Content, Decision, Engine, Record, Unavailable};
+use crate::engine::{Decision, Engine, Record, Unavailable};
 use crate::pipeline::{self, Effects, Interrupt, Keyed, Model, Outbound, Partition};
 use crate::state::{Change, Fact, PartitionState};
 use smallvec::smallvec;
@@ -117,12 +117,11 @@ impl Pos {
             // What cannot be evaluated moves no time; whether it can does not hang on holds that run out nor on profiles.
             let first = engine.decide(effects.state(), &sound, &at, (now, &ProfileView::default()));
             if is_evaluated(&first) {
-                publisher.advance(engine, &at, || Engine::digest(&event), now, effects)?;
+                publisher.advance(engine, &at, || sound.content.digest(&event), now, effects)?;
             }
         }
         // Only now, so that a replay finds the outcome that tells what was seen behind those of the holds.
-        let content = profiles.is_some().then(|| Content::of(&event));
-        let question = content.and_then(|content| engine.profile_question(effects.state(), &sound, &content));
+        let question = profiles.and_then(|_| engine.profile_question(effects.state(), &sound));
         let account = question.as_ref().map(|question| question.account);
         let view = question.zip(profiles).map(|(question, profiles)| profiles.view(&question));
         let decision = engine.decide(effects.state(), &sound, &at, (now, &view.unwrap_or_default()));
@@ -130,9 +129,8 @@ impl Pos {
             effects.advance(now);
         }
         publisher.carry_out(&decision, effects)?;
-        if let (Some(seen), Some(outcome), Some(of)) =
-            (publisher.seen, &decision.outcome, account.zip(content.as_ref()))
-            && let Some(sighting) = engine.sighting(effects.state(), &sound, of, outcome)
+        if let (Some(seen), Some(outcome), Some(account)) = (publisher.seen, &decision.outcome, account)
+            && let Some(sighting) = engine.sighting(effects.state(), &sound, account, outcome)
         {
             seen.used(&sighting);
         }

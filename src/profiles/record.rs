@@ -130,6 +130,25 @@ pub fn read_line(line: &str) -> Result<(Key, Option<Record>), String> {
     }
 }
 
+/// A country by the contract's symbol.
+///
+/// # Errors
+/// It is none; which there are.
+pub fn country_of(symbol: &str) -> Result<CountryCode, String> {
+    let known = CountryCode::from_symbol(symbol).filter(|country| *country != CountryCode::Unrecognized);
+    let names = || CountryCode::ALL[1..].iter().map(|country| country.symbol()).collect::<Vec<_>>();
+    known.ok_or_else(|| format!("country {symbol:?} is none of {}", names().join(", ")))
+}
+
+/// A position as people write it.
+///
+/// # Errors
+/// It is none; how one is written.
+pub fn position_of(text: &str) -> Result<Position, String> {
+    let form = "59.913868,10.752245: degrees north, degrees east";
+    Position::parse(text).ok_or_else(|| format!("position {text:?} is not of the form {form}"))
+}
+
 /// By the contract's symbol.
 pub(super) mod country {
     use super::CountryCode;
@@ -146,10 +165,7 @@ pub(super) mod country {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<CountryCode>, D::Error> {
         let Some(symbol) = Option::<String>::deserialize(from)? else { return Ok(None) };
-        let known = CountryCode::from_symbol(&symbol).filter(|country| *country != CountryCode::Unrecognized);
-        let names = || CountryCode::ALL[1..].iter().map(|country| country.symbol()).collect::<Vec<_>>();
-        let fault = || Error::custom(format!("country {symbol:?} is none of {}", names().join(", ")));
-        known.ok_or_else(fault).map(Some)
+        super::country_of(&symbol).map(Some).map_err(Error::custom)
     }
 }
 
@@ -169,12 +185,7 @@ mod position {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Position>, D::Error> {
         let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
-        let position = Position::parse(&text).ok_or_else(|| {
-            Error::custom(format!(
-                "position {text:?} is not of the form 59.913868,10.752245: degrees north, degrees east"
-            ))
-        });
-        position.map(Some)
+        super::position_of(&text).map(Some).map_err(Error::custom)
     }
 }
 

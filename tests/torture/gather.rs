@@ -138,15 +138,15 @@ struct Said<'a> {
 }
 
 #[derive(Deserialize)]
-struct Coded {
-    code: String,
+pub struct Coded {
+    pub code: String,
 }
 
 #[derive(Deserialize)]
-struct Source {
-    topic: String,
-    partition: i32,
-    offset: i64,
+pub struct Source {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
 }
 
 fn outcome(scene: &Scene, record: &Record) -> Outcome {

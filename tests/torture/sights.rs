@@ -11,6 +11,7 @@ use tillgate::profiles::{Kind, Observation, read_observations};
 use tillgate::state::id_hash;
 
 use crate::checker::Judgement;
+use crate::gather::{Coded, Source};
 use crate::support::Record;
 use crate::support::promise::Promise;
 use crate::support::scene::Scene;
@@ -27,18 +28,6 @@ struct Said {
     repeats: Option<String>,
     risk_check_messages: Vec<Coded>,
     source: Source,
-}
-
-#[derive(Deserialize)]
-struct Coded {
-    code: String,
-}
-
-#[derive(Deserialize)]
-struct Source {
-    topic: String,
-    partition: i32,
-    offset: i64,
 }
 
 /// Holds what was told against what was seen.

@@ -59,7 +59,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     if let Some(most) = parameters.single.get(event.currency).filter(|most| total > *most) {
         add("totalAmount", format!("{total} without identification, at most {most} is allowed at a time"));
     }
-    let chip = context.known.content.chip;
+    let chip = context.known.event.content.chip;
     let whose = if chip == 0 { "of this account without a chip" } else { "on this chip" };
     let counters = context.account.map_or(&[][..], Account::counters);
     let (before, number) = counted(counters, chip, event.currency);
