@@ -116,7 +116,7 @@ fn at<'a>(made: &'a Made, positions: &'a [(String, i64)]) -> Record<'a> {
     let timestamp_millis = made.timestamp_millis;
     let source = Source { topic: "pos.events", partition: 0, offset: 7, timestamp_millis };
     let time = RecordTime::of_millis(timestamp_millis);
-    Record { source, key: str::from_utf8(&made.key).unwrap_or_default(), time, positions }
+    Record { source, key: str::from_utf8(&made.key).unwrap_or_default(), time, positions, asked: false }
 }
 
 fn decide(

@@ -50,7 +50,7 @@ start_kafka() { # BROKERS: sets boot
 make_topics() { # NAME: sets common, the settings of a group and topics of this name
   common=(--set "kafka.bootstrap_servers=$boot" --set "topics.partitions=$partitions"
     --set "topics.pos_events=$1.events" --set "topics.account_events=$1.accounts" --set "topics.ticks=$1.ticks"
-    --set "topics.pos_outcomes=$1.outcomes" --set "topics.dead_letters=$1.dead" --set "topics.journal=$1.journal"
+    --set "topics.pos_outcomes=$1.outcomes" --set "topics.account_results=$1.results" --set "topics.dead_letters=$1.dead" --set "topics.journal=$1.journal"
     --set "kafka.group_id=$1" --set "kafka.transactional_id_prefix=$1")
   await 120 "topics to be made" "$tillgate" topics create "${common[@]}"
   await 60 "the topics" "$tillgate" topics check "${common[@]}"

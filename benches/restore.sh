@@ -20,7 +20,7 @@ finish() { [ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$scratch"; 
 trap finish EXIT
 
 common=(--set "kafka.bootstrap_servers=$boot" --set "topics.partitions=$partitions" --set "topics.retention.pos_events=forever")
-for topic in pos_events account_events ticks pos_outcomes dead_letters journal rulesets; do
+for topic in pos_events account_events ticks pos_outcomes account_results dead_letters journal rulesets; do
   common+=(--set "topics.$topic=$name.$topic")
 done
 run=(--set "kafka.group_id=$name" --set "kafka.transactional_id_prefix=$name" --set kafka.group_protocol=classic

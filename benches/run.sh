@@ -19,7 +19,7 @@ trap finish EXIT
 
 # The generator's account events go to a topic that is not read: every account opens by itself, as the peer's do.
 common=(--set "kafka.bootstrap_servers=$boot" --set "topics.partitions=${PARTITIONS:-8}" --set "topics.pos_events=$name.events"
-  --set "topics.pos_outcomes=$name.outcomes" --set "topics.dead_letters=$name.dead" --set "topics.journal=$name.journal")
+  --set "topics.pos_outcomes=$name.outcomes" --set "topics.account_results=$name.results" --set "topics.dead_letters=$name.dead" --set "topics.journal=$name.journal")
 if [ -n "${PROFILES:-}" ]; then
   common+=(--set profiles.enabled=true)
   for topic in observations profile_records profiles profile_dead_letters profile_journal; do
@@ -28,8 +28,10 @@ if [ -n "${PROFILES:-}" ]; then
 fi
 unread=(--set "topics.account_events=$name.accounts-unread")
 read=(--set "topics.account_events=$name.accounts" --set "kafka.group_id=$name" --set "kafka.transactional_id_prefix=$name")
-"$tillgate" topics create "${common[@]}" "${unread[@]}" >"$scratch/topics" 2>&1
-"$tillgate" topics create "${common[@]}" "${read[@]}" >>"$scratch/topics" 2>&1
+for accounts in unread read; do
+  declare -n sets=$accounts
+  "$tillgate" topics create "${common[@]}" "${sets[@]}" >"$scratch/topics" 2>&1 || { tail -3 "$scratch/topics" >&2; exit 1; }
+done
 "$tillgate" load "${common[@]}" "${unread[@]}" --count "$count" --accounts "${ACCOUNTS:-1000000}" --mistakes 0 \
   --format "$format" 2>&1 | grep -E 'POS events'
 

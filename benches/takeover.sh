@@ -17,7 +17,7 @@ finish() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; rm
 trap finish EXIT
 
 common=(--set "kafka.bootstrap_servers=$boot" --set "topics.partitions=$partitions" --set "topics.retention.pos_events=forever")
-for topic in pos_events account_events ticks pos_outcomes dead_letters journal rulesets; do
+for topic in pos_events account_events ticks pos_outcomes account_results dead_letters journal rulesets; do
   common+=(--set "topics.$topic=$name.$topic")
 done
 start() { # NAME PORT

@@ -131,6 +131,7 @@ impl Feed {
             key: Some(&made.key),
             value: Some(&made.value),
             schema_guid: None,
+            request_id: None,
         };
         let schemas = std::mem::take(&mut self.schemas);
         partition.on_record(&schemas, &record, self).unwrap_or_else(|interrupt| panic!("{interrupt}"));

@@ -22,7 +22,7 @@ fn topics_of(settings: &config::Settings) -> Topics {
     let names = &settings.topics;
     let mut topics = Topics::of_pos(
         names.pos_inputs(),
-        names.pos_outcomes.clone(),
+        [names.pos_outcomes.clone(), names.account_results.clone()],
         names.dead_letters.clone(),
         names.journal.clone(),
         names.rulesets.clone(),

@@ -28,6 +28,7 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
         (&topics.account_events, retention.account_events),
         (&topics.ticks, retention.ticks),
         (&topics.pos_outcomes, retention.pos_outcomes),
+        (&topics.account_results, retention.account_results),
         (&topics.dead_letters, retention.dead_letters),
         (&topics.observations, retention.observations),
         (&topics.profile_records, retention.profile_records),

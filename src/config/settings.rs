@@ -145,6 +145,8 @@ pub struct TopicSettings {
     pub ticks: String,
     /// Outcomes, out.
     pub pos_outcomes: String,
+    /// What became of account events whose senders asked, out.
+    pub account_results: String,
     /// What could not be read or judged, out.
     pub dead_letters: String,
     /// The state journal.
@@ -190,6 +192,8 @@ pub struct TopicRetention {
     pub ticks: Option<Duration>,
     /// Of the topic of that name.
     pub pos_outcomes: Option<Duration>,
+    /// Of the topic of that name.
+    pub account_results: Option<Duration>,
     /// Of the topic of that name.
     pub dead_letters: Option<Duration>,
     /// Of the topic of that name.
@@ -384,6 +388,7 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
         account_events: topic(reader, "topics.account_events"),
         ticks: topic(reader, "topics.ticks"),
         pos_outcomes: topic(reader, "topics.pos_outcomes"),
+        account_results: topic(reader, "topics.account_results"),
         dead_letters: topic(reader, "topics.dead_letters"),
         journal: topic(reader, "topics.journal"),
         rulesets: topic(reader, "topics.rulesets"),
@@ -403,6 +408,7 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
             account_events: retention(reader, "topics.retention.account_events"),
             ticks: retention(reader, "topics.retention.ticks"),
             pos_outcomes: retention(reader, "topics.retention.pos_outcomes"),
+            account_results: retention(reader, "topics.retention.account_results"),
             dead_letters: retention(reader, "topics.retention.dead_letters"),
             observations: retention(reader, "topics.retention.observations"),
             profile_records: retention(reader, "topics.retention.profile_records"),
@@ -414,6 +420,7 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
         ("topics.account_events", &settings.account_events),
         ("topics.ticks", &settings.ticks),
         ("topics.pos_outcomes", &settings.pos_outcomes),
+        ("topics.account_results", &settings.account_results),
         ("topics.dead_letters", &settings.dead_letters),
         ("topics.journal", &settings.journal),
         ("topics.rulesets", &settings.rulesets),

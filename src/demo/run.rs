@@ -62,6 +62,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         (names.account_events(), PARTITIONS),
         (names.pos_ticks(), PARTITIONS),
         (names.pos_outcomes(), PARTITIONS),
+        (names.account_results(), PARTITIONS),
         (names.journal(), PARTITIONS),
         (names.dead_letters(), 1),
         (&names.rulesets, 1),

@@ -20,6 +20,7 @@ use std::fmt;
 ///     latest: &[],
 ///     feeds: &[],
 ///     own: &[],
+///     asked: &[],
 ///     ticks: None,
 /// };
 /// ```
@@ -43,6 +44,8 @@ pub struct Flow {
     pub feeds: &'static [(&'static Flow, usize)],
     /// Which of the inputs are written by whoever decides, this flow or another: their keys are partitions' numbers.
     pub own: &'static [usize],
+    /// Inputs whose senders may ask for a reply, by a header of the record (`domain::reply`).
+    pub asked: &'static [usize],
     /// Which of its own inputs is that of its ticks, by which time passes where nothing else comes. None where time passes
     /// by other records alone.
     pub ticks: Option<usize>,
@@ -59,6 +62,7 @@ pub(crate) static TWO: Flow = Flow {
     latest: &[],
     feeds: &[],
     own: &[],
+    asked: &[],
     ticks: None,
 };
 
@@ -143,6 +147,12 @@ impl InputPartition {
     #[must_use]
     pub fn is_own(self) -> bool {
         self.unit.flow.own.contains(&self.input)
+    }
+
+    /// Whether its senders may ask for a reply.
+    #[must_use]
+    pub fn may_ask(self) -> bool {
+        self.unit.flow.asked.contains(&self.input)
     }
 }
 

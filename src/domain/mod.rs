@@ -22,6 +22,7 @@ pub mod partitioner;
 pub mod pos_event;
 pub mod profile_view;
 pub mod record;
+pub mod reply;
 pub mod rounding;
 pub mod set_back;
 pub mod varint;

@@ -1,6 +1,6 @@
 //! Account events: limit, payment, flag, default, close, cash advance, update.
 
-use super::{Decision, Engine, Record, change};
+use super::{Decision, Engine, Record, Repeated, change};
 use crate::checks::Parameters;
 use crate::checks::account::FlagEffect;
 use crate::checks::time::{reach, span};
@@ -53,9 +53,9 @@ impl Engine {
         let now = self.time_with_account_event(state, event, record);
         let applied = applied(event, record, now);
         if let Some(account) = known
-            && self.was_applied(account, event, &applied)?
+            && let Some(repeats) = self.was_applied(account, event, &applied)?
         {
-            return Ok(Decision::default());
+            return Ok(Decision { repeats: Some(repeats), ..Decision::default() });
         }
         if known.is_none() && state.accounts().len() >= limits::ACCOUNTS_PER_PARTITION_MAX {
             return refuse("pos.state.unavailable", "the partition holds as many accounts as it may");
@@ -76,13 +76,13 @@ impl Engine {
         self.change_account(account, event, record, (now, applied), facts)
     }
 
-    /// Whether the event was applied before, by its id or its idempotency key.
+    /// The event as it was applied before, by its id or its idempotency key.
     fn was_applied(
         &self,
         account: &Account,
         event: &AccountEvent,
         applied: &AppliedEvent,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<Option<Repeated>, Refusal> {
         let from = self.remembered_from(account, applied.seen);
         for before in account_events(account).filter(|before| before.seen >= from) {
             let same_id = match before.content {
@@ -93,7 +93,10 @@ impl Engine {
             let same_content = before.content == applied.content && (!same_id || before.key == applied.key);
             match (same_id || same_key, before.content == 0 || same_content) {
                 (false, _) => {}
-                (true, true) => return Ok(true),
+                (true, true) => {
+                    let created = Some(before.seen).filter(|seen| *seen < Micros(i64::MAX));
+                    return Ok(Some(Repeated { created, under_id: same_id }));
+                }
                 (true, false) => {
                     let what = if same_id { "id" } else { "idempotencyKey" };
                     return refuse(
@@ -114,7 +117,7 @@ impl Engine {
                     limits::ACCOUNT_EVENTS_MAX
                 ),
             ),
-            _ => Ok(false),
+            _ => Ok(None),
         }
     }
 
@@ -172,7 +175,7 @@ impl Engine {
         mut facts: Facts,
     ) -> Result<Decision<'a>, Refusal> {
         let mut changes = Facts::new();
-        let created = event.created_at;
+        let created = Created { time: event.created_at, asked: record.asked };
         match &event.change {
             AccountChange::Payment { amount, status, reverses } => {
                 let amount = positive("payment.amount", *amount)?;
@@ -267,16 +270,27 @@ impl Refusal {
     }
 }
 
+/// When an event was created, and whether its sender asked for a reply: it then comes after all that stands before it.
+#[derive(Clone, Copy)]
+pub(super) struct Created {
+    pub(super) time: Option<Micros>,
+    pub(super) asked: bool,
+}
+
 /// Notes when a thing changed, unless it changed by something that was created later.
 pub(super) fn mark(
     account: &Account,
     thing: Thing,
     what: &str,
-    created: Option<Micros>,
+    created: Created,
     facts: &mut Facts,
 ) -> Result<(), Refusal> {
-    let Some(created) = created else { return Ok(()) };
+    let Created { time: Some(created), asked } = created else { return Ok(()) };
     let last = account.master_data.as_ref().and_then(|master_data| master_data.marks.of(thing));
+    if asked {
+        facts.push(Fact::Marked(Mark { thing, created: last.map_or(created, |last| last.max(created)) }));
+        return Ok(());
+    }
     if let Some(last) = last.filter(|last| *last > created) {
         return refuse(
             INVALID,
@@ -381,7 +395,7 @@ fn flag(
     account: &Account,
     name: &str,
     on: bool,
-    created: Option<Micros>,
+    created: Created,
     parameters: &Parameters,
     facts: &mut Facts,
 ) -> Result<(), Refusal> {

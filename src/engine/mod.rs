@@ -23,10 +23,10 @@ use crate::domain::cut::cut_to;
 use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
 use crate::domain::hashing::hash128;
 use crate::domain::ids::TransactionId;
-use crate::domain::limits;
 use crate::domain::outcome::{Message, Outcome, Source};
 use crate::domain::pos_event::{PosEvent, Readable};
 use crate::domain::record::RecordTime;
+use crate::domain::{Micros, limits};
 use crate::state::{Change, Facts, Place};
 use std::borrow::Cow;
 
@@ -51,6 +51,9 @@ pub struct Record<'a> {
     pub time: RecordTime,
     /// Next offset per other input topic of the partition.
     pub positions: &'a [(String, i64)],
+    /// Whether its sender asked for a reply: it then applies as a whole or not at all, and after whatever of its account
+    /// stands before it, since requests of one sender can go by clocks of several gateways.
+    pub asked: bool,
 }
 
 impl Record<'_> {
@@ -75,6 +78,17 @@ pub struct Decision<'a> {
     pub change: Option<Change<'a>>,
     /// Why a part of an account event is not applied, while the rest is.
     pub refusal: Option<Refusal>,
+    /// The account event that was applied before, of which this one is a repeat.
+    pub repeats: Option<Repeated>,
+}
+
+/// An account event that was applied before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// When it was created, or written where it does not say; none where that is not remembered.
+    pub created: Option<Micros>,
+    /// Whether it had the same id: otherwise the same idempotency key.
+    pub under_id: bool,
 }
 
 impl Engine {

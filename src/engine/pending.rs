@@ -172,7 +172,7 @@ impl Engine {
         outcome.corrects = hold.taking.and_then(|taking| taking.corrects);
         after.tell(&mut outcome);
         let change = change(Cow::Owned(account.number.to_string()), facts);
-        Decision { outcome: Some(outcome), ended, change, refusal: None }
+        Decision { outcome: Some(outcome), ended, change, refusal: None, repeats: None }
     }
 
     /// A correction takes some of a Pending event; where that leaves nothing, its hold ends with a second outcome.

@@ -238,7 +238,7 @@ impl Engine {
             after.tell(&mut outcome);
         }
         let change = change(Cow::Borrowed(event.account_number), facts);
-        Decision { outcome: Some(outcome), ended, change, refusal: None }
+        Decision { outcome: Some(outcome), ended, change, refusal: None, repeats: None }
     }
 }
 

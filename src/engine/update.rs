@@ -1,7 +1,7 @@
 //! `update` account events: a patch of what the account system knows, and the end of a Pending outcome. Each part applies by
 //! itself; what does not is told.
 
-use super::account::{INVALID, Refusal, fits, mark, refuse};
+use super::account::{Created, INVALID, Refusal, fits, mark, refuse};
 use super::pending::End;
 use super::{Decision, Engine, Record, change};
 use crate::domain::account_event::{AccountEvent, Resolve, Update};
@@ -14,7 +14,7 @@ use crate::state::{Account, AppliedEvent, Fact, Facts, Hold, Patch, Standing, Th
 use std::borrow::Cow;
 
 impl Engine {
-    /// Applies what of an update can be; what cannot is told.
+    /// Applies what of an update can be; what cannot is told. Where its sender asked for a reply it applies whole or not at all.
     pub(super) fn update<'a>(
         &'a self,
         account: &Account,
@@ -23,7 +23,8 @@ impl Engine {
         (now, applied): (Micros, AppliedEvent),
         mut facts: Facts,
     ) -> Result<Decision<'a>, Refusal> {
-        let (changes, mut refusal) = self.patch(account, update, event.created_at, now)?;
+        let created = Created { time: event.created_at, asked: record.asked };
+        let (changes, mut refusal) = self.patch(account, update, created, now)?;
         let hold = update.resolve.as_ref().map(|resolve| (open_hold(account, resolve, now), resolve.granted));
         let hold = match hold {
             Some((Ok(hold), granted)) => Some((hold, granted)),
@@ -34,7 +35,7 @@ impl Engine {
             None => None,
         };
         match refusal {
-            Some(refusal) if changes.is_empty() && hold.is_none() => return Err(refusal),
+            Some(refusal) if record.asked || changes.is_empty() && hold.is_none() => return Err(refusal),
             _ => {}
         }
         facts.push(self.remembering(applied));
@@ -55,7 +56,7 @@ impl Engine {
         &self,
         account: &Account,
         update: &Update,
-        created: Option<Micros>,
+        created: Created,
         now: Micros,
     ) -> Result<(Facts, Option<Refusal>), Refusal> {
         let mut patch = read_patch(update)?;

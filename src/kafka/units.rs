@@ -244,6 +244,10 @@ impl<M: Model> Output<M> for Counting<'_> {
         self.sink.send(outbound);
     }
 
+    fn reply(&mut self, outbound: &Outbound<'_>) {
+        self.sink.send(outbound);
+    }
+
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
         count(&mut self.counts.dead_letters, code);
         self.sink.dead_letter(record, code, message);

@@ -21,6 +21,7 @@ pub use reset::Reset;
 pub use restore::{Restore, RestoreFault};
 
 use crate::domain::record::RecordTime;
+use crate::domain::reply::REQUEST_ID_CHARS_MAX;
 
 /// An input record as it stands in its topic.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,19 @@ pub struct InRecord<'a> {
     pub value: Option<&'a [u8]>,
     /// The writer's schema, where a header names it by GUID.
     pub schema_guid: Option<[u8; 16]>,
+    /// By which its sender asks for a reply, where a header has one and its input is one of [`Flow::asked`].
+    ///
+    /// [`Flow::asked`]: crate::domain::flow::Flow::asked
+    pub request_id: Option<&'a [u8]>,
+}
+
+impl<'a> InRecord<'a> {
+    /// By which its sender asks for a reply, where that is a text that can be said again.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&'a str> {
+        let id = str::from_utf8(self.request_id?).ok()?;
+        (1..=REQUEST_ID_CHARS_MAX).contains(&id.chars().count()).then_some(id)
+    }
 }
 
 /// Takes what a topic of which only the latest record of each key counts says.
@@ -56,6 +70,8 @@ pub trait Latest: Send + Sync {
 pub trait Output<M: Model> {
     /// What was decided, and the message that says it.
     fn send(&mut self, decided: &M::Decided<'_>, outbound: &Outbound<'_>);
+    /// A message beside what was decided, of a record whose sender asked for it.
+    fn reply(&mut self, _outbound: &Outbound<'_>) {}
     /// A record that goes to the dead letters.
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str);
     /// The record stood elsewhere than its key belongs, and was answered so: to be counted and told.

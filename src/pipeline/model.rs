@@ -228,6 +228,11 @@ impl<M: Model> Effects<'_, M> {
         Ok(())
     }
 
+    /// Sends the reply that the record's sender asked for.
+    pub fn reply(&mut self, outbound: &Outbound<'_>) {
+        self.out.reply(outbound);
+    }
+
     /// Sends what was decided.
     pub fn send(&mut self, decided: &M::Decided<'_>, outbound: &Outbound<'_>) {
         self.out.send(decided, outbound);

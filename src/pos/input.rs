@@ -13,15 +13,18 @@ pub static FLOW: Flow = Flow {
     key: "account",
     entries: "accounts",
     inputs: &["pos_events", "account_events", "ticks"],
-    outputs: &["pos_outcomes"],
+    outputs: &["pos_outcomes", "account_results"],
     latest: &[],
     feeds: &[(&profiles::FLOW, profiles::OBSERVATIONS)],
     own: &[Input::Ticks as usize],
+    asked: &[Input::AccountEvents as usize],
     ticks: Some(Input::Ticks as usize),
 };
 
-/// The place of the observations among what decisions send.
-pub const OBSERVATIONS: usize = 1;
+/// The places of what decisions send.
+pub const OUTCOMES: usize = 0;
+pub const ACCOUNT_RESULTS: usize = 1;
+pub const OBSERVATIONS: usize = 2;
 
 /// Which input topic a record came from; as a number its place in the flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,12 +5,13 @@
 mod input;
 mod model;
 mod outside;
+mod publisher;
 mod seen;
 mod setup;
 mod state;
 mod topics;
 
-pub use input::{FLOW, INPUTS, Input};
+pub use input::{ACCOUNT_RESULTS, FLOW, INPUTS, Input};
 pub use model::{OutcomeEncoding, Pos};
 pub use outside::{Outside, ProfileSource};
 pub use setup::{LiveSchemas, PartitionOptions, Setup};

@@ -1,6 +1,7 @@
 //! What is done with the records of this flow: decode, decide, encode. Judges nothing itself: that is the engine.
 
 use super::outside::Outside;
+use super::publisher::Publisher;
 use super::seen::{self, Seen};
 use super::{FLOW, INPUTS, Input, PartitionOptions};
 use crate::codec::tick::{Tick, read_tick};
@@ -8,7 +9,6 @@ use crate::codec::{self, DecodeError};
 use crate::domain::enums::Verdict;
 use crate::domain::flow::Flow;
 use crate::domain::hashing::hash64;
-use crate::domain::limits;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::RecordTime;
 use crate::domain::{Micros, ProfileView, SetBack};
@@ -68,7 +68,8 @@ impl Pos {
             offset: record.offset,
             timestamp_millis: record.timestamp_millis,
         };
-        let at = Record { source, key: keyed.key, time: record.time, positions };
+        let asked = record.request_id().is_some();
+        let at = Record { source, key: keyed.key, time: record.time, positions, asked };
         let (encoding, partition, seen) = (&options.encoding, keyed.unit.partition, seen.as_mut());
         let pos_events = options.topics[Input::PosEvents as usize].as_str();
         (engine, at, Publisher { encoding, encoded, partition, pos_events, seen })
@@ -152,6 +153,7 @@ impl Pos {
             Err(DecodeError::NeedsSchema(schema)) => return Err(Interrupt::NeedsSchema(schema)),
             Err(DecodeError::Fault { code, message, .. }) => {
                 effects.dead_letter(code, &message);
+                publisher.reply(&at, record, None, Err((code, &message)), effects);
                 return Ok(());
             }
         };
@@ -162,8 +164,10 @@ impl Pos {
         if applies && publisher.advance(engine, &at, || hash64(event.id.as_bytes()), now, effects)? {
             applied = engine.apply_account_event(effects.state(), &event, &at);
         }
+        let mut repeats = None;
         let refusal = match applied {
             Ok(decision) => {
+                repeats = decision.repeats;
                 let seen = publisher.seen.take().filter(|_| decision.change.is_some());
                 let seen =
                     seen.map(|seen| (seen, seen::before(&event, effects.state(), publisher.pos_events)));
@@ -175,9 +179,11 @@ impl Pos {
             }
             Err(refusal) => Some(refusal),
         };
-        if let Some(refusal) = refusal {
+        if let Some(refusal) = &refusal {
             effects.dead_letter(refusal.code, &refusal.message);
         }
+        let fate = refusal.as_ref().map_or(Ok(repeats), |refusal| Err((refusal.code, &*refusal.message)));
+        publisher.reply(&at, record, Some(&event), fate, effects);
         Ok(())
     }
 }
@@ -284,7 +290,10 @@ impl Model for Pos {
             (Input::PosEvents, _) => self.pos_event(outside, keyed, effects),
             (Input::AccountEvents, None) => self.account_event(outside, keyed, effects),
             (Input::AccountEvents, Some(misplaced)) => {
-                effects.dead_letter(UNAVAILABLE, &misplaced.to_string());
+                let why = misplaced.to_string();
+                effects.dead_letter(UNAVAILABLE, &why);
+                let (_, at, mut publisher) = self.parts(keyed);
+                publisher.reply(&at, keyed.record, None, Err((UNAVAILABLE, &why)), effects);
                 Ok(())
             }
             (Input::Ticks, _) => self.tick(keyed, effects),
@@ -292,9 +301,14 @@ impl Model for Pos {
     }
 
     fn give_up(&mut self, keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) {
-        if Input::at(keyed.record.input) == Input::PosEvents {
-            let (engine, at, mut publisher) = self.parts(keyed);
-            publisher.publish_unjudged(engine.failed(&at, digest_of(keyed)), effects);
+        let (engine, at, mut publisher) = self.parts(keyed);
+        match Input::at(keyed.record.input) {
+            Input::PosEvents => publisher.publish_unjudged(engine.failed(&at, digest_of(keyed)), effects),
+            Input::AccountEvents => {
+                let why = ("500", "the event could not be judged because of an internal error");
+                publisher.reply(&at, keyed.record, None, Err(why), effects);
+            }
+            Input::Ticks => {}
         }
     }
 
@@ -338,84 +352,4 @@ const UNAVAILABLE: &str = "pos.state.unavailable";
 /// Digest of a record's bytes, for ids that no event's content is behind.
 fn digest_of(keyed: &Keyed<'_>) -> u64 {
     hash64(keyed.record.value.unwrap_or_default())
-}
-
-/// Makes outcomes of decisions.
-struct Publisher<'p> {
-    encoding: &'p OutcomeEncoding,
-    encoded: &'p mut Vec<u8>,
-    partition: i32,
-    /// Topic of POS events, of which transaction ids are made.
-    pos_events: &'p str,
-    /// What the batch tells the shared profiles.
-    seen: Option<&'p mut Seen>,
-}
-
-impl Publisher<'_> {
-    /// Lets stream time go on to `now`, and the holds run out that have until then; whether one did. `digest` is of what
-    /// moves it.
-    fn advance(
-        &mut self,
-        engine: &Engine,
-        at: &Record<'_>,
-        digest: impl FnOnce() -> u64,
-        now: Micros,
-        effects: &mut Effects<'_, Pos>,
-    ) -> Result<bool, Interrupt> {
-        effects.advance(now);
-        if effects.state().expired_hold(now).is_none() {
-            return Ok(false);
-        }
-        let digest = digest();
-        for ordinal in 1..=limits::EXPIRIES_PER_INPUT_MAX as u32 {
-            let Some(ended) = engine.expire(effects.state(), at, digest, ordinal, now) else {
-                break;
-            };
-            self.carry_out(&ended, effects)?;
-        }
-        Ok(true)
-    }
-
-    /// Makes a decision's changes, and publishes its outcome.
-    fn carry_out(
-        &mut self,
-        decision: &Decision<'_>,
-        effects: &mut Effects<'_, Pos>,
-    ) -> Result<(), Interrupt> {
-        if let Some(change) = &decision.change {
-            effects.change(change)?;
-        }
-        for outcome in decision.outcome.iter().chain(decision.ended.as_deref()) {
-            self.publish(outcome, effects);
-        }
-        Ok(())
-    }
-
-    /// An outcome without a decision still says which state of the account it leaves alone.
-    fn publish_unjudged(&mut self, mut outcome: Outcome<'_>, effects: &mut Effects<'_, Pos>) {
-        let account = effects.state().accounts().get(&outcome.account_number);
-        outcome.account_revision = account.map_or(0, |account| account.revision);
-        self.publish(&outcome, effects);
-    }
-
-    /// Encodes an outcome into what its topic surely takes.
-    fn publish(&mut self, outcome: &Outcome<'_>, effects: &mut Effects<'_, Pos>) {
-        self.encoded.clear();
-        let encoding = self.encoding;
-        codec::write_bounded(outcome, self.encoded, |outcome, out| match encoding {
-            OutcomeEncoding::Json => codec::json::write_outcome(outcome, out),
-            OutcomeEncoding::Avro(framing) => {
-                out.extend_from_slice(framing);
-                codec::avro::write_outcome(outcome, out);
-            }
-        });
-        let outbound = Outbound {
-            output: 0,
-            partition: Some(self.partition),
-            key: outcome.account_number.as_bytes(),
-            value: Some(self.encoded),
-            headers: &[],
-        };
-        effects.send(outcome, &outbound);
-    }
 }

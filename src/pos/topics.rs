@@ -1,14 +1,16 @@
 //! The topics of this flow by name: for whoever knows it.
 
+use super::input::{ACCOUNT_RESULTS, OUTCOMES};
 use super::{FLOW, INPUTS, Input};
 use crate::domain::flow::{FlowTopics, Topics};
 
 impl Topics {
-    /// The topics of this flow alone, and the rulesets'. Inputs in their order: POS events, account events, ticks.
+    /// The topics of this flow alone, and the rulesets'. Inputs in their order: POS events, account events, ticks; outputs:
+    /// outcomes, results of account events.
     #[must_use]
     pub fn of_pos(
         inputs: [String; INPUTS],
-        pos_outcomes: String,
+        [pos_outcomes, account_results]: [String; 2],
         dead_letters: String,
         journal: String,
         rulesets: String,
@@ -16,7 +18,7 @@ impl Topics {
         let flow = FlowTopics {
             flow: &FLOW,
             inputs: inputs.into(),
-            outputs: vec![pos_outcomes],
+            outputs: vec![pos_outcomes, account_results],
             dead_letters,
             journal,
         };
@@ -44,7 +46,13 @@ impl Topics {
     /// Output: outcomes.
     #[must_use]
     pub fn pos_outcomes(&self) -> &str {
-        &self.of(&FLOW).outputs[0]
+        &self.of(&FLOW).outputs[OUTCOMES]
+    }
+
+    /// Output: what became of account events whose senders asked.
+    #[must_use]
+    pub fn account_results(&self) -> &str {
+        &self.of(&FLOW).outputs[ACCOUNT_RESULTS]
     }
 
     /// Output: records that could not be used.
@@ -65,7 +73,7 @@ impl Default for Topics {
     fn default() -> Self {
         Self::of_pos(
             ["pos.events".into(), "account.events".into(), "tillgate.ticks".into()],
-            "pos.outcomes".into(),
+            ["pos.outcomes".into(), "account.results".into()],
             "pos.dead-letters".into(),
             "tillgate.journal".into(),
             "tillgate.rulesets".into(),

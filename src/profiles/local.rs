@@ -83,6 +83,7 @@ impl Local {
             key: Some(key),
             value,
             schema_guid: None,
+            request_id: None,
         };
         self.next[input] += 1;
         let mut letter = Letter::default();

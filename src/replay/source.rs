@@ -4,6 +4,7 @@
 use super::ReplayError;
 use crate::codec::{SCHEMA_ID_HEADER, guid_of_header};
 use crate::domain::record::TopicRecord;
+use crate::domain::reply::REQUEST_ID;
 
 /// A record as it was recorded, its memory kept for the next one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,12 @@ impl Kept {
     pub fn schema_guid(&self) -> Option<[u8; 16]> {
         let header = self.headers.iter().rfind(|(name, _)| name == SCHEMA_ID_HEADER.to_bytes())?;
         guid_of_header(header.1.as_deref()?)
+    }
+
+    /// By which its sender asked for a reply: the last header of that name, as for whoever decided.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&[u8]> {
+        self.headers.iter().rfind(|(name, _)| name == REQUEST_ID.as_bytes())?.1.as_deref()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::domain::hashing::Seed;
 use crate::domain::record::RecordTime;
 use crate::engine::Engine;
 use crate::pipeline::{Division, InRecord, Interrupt};
-use crate::pos::{INPUTS, Input, Outside, Partition, PartitionOptions, Restore};
+use crate::pos::{FLOW, INPUTS, Input, Outside, Partition, PartitionOptions, Restore};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -335,6 +335,7 @@ impl Walk<'_> {
             key: head.key(),
             value: head.value(),
             schema_guid: head.schema_guid(),
+            request_id: head.request_id().filter(|_| FLOW.asked.contains(&(input as usize))),
         };
         let letter = self.letters.remove(&(input, head.offset));
         let failed = letter.as_ref().is_some_and(super::letters::Letter::is_of_a_failure);

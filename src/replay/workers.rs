@@ -83,6 +83,7 @@ impl Worker {
                 key: chunk.key(entry),
                 value: Some(chunk.value(entry)),
                 schema_guid: None,
+                request_id: None,
             };
             answers.summary.count_record(entry.input, is_far);
             let mut collect =

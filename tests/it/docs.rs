@@ -150,8 +150,8 @@ fn documented_rights() -> BTreeSet<(String, String, String)> {
     let page = std::fs::read_to_string(root().join("docs/security.md")).expect("the page");
     let section =
         page.split("\n## ").find(|section| section.starts_with("Permissions\n")).expect("the section");
-    let all = "`pos.events` `account.events` `tillgate.ticks` `pos.outcomes` `pos.dead-letters` `tillgate.journal` \
-               `tillgate.rulesets`";
+    let all = "`pos.events` `account.events` `tillgate.ticks` `pos.outcomes` `account.results` \
+               `pos.dead-letters` `tillgate.journal` `tillgate.rulesets`";
     let mut rights = BTreeSet::new();
     let mut command = String::new();
     for row in section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")).skip(1) {
@@ -165,7 +165,7 @@ fn documented_rights() -> BTreeSet<(String, String, String)> {
             _ => panic!("not two or three cells: {row}"),
         };
         let named = match resource {
-            "all seven topics" => format!("topics {all}"),
+            "all eight topics" => format!("topics {all}"),
             each if each.starts_with("each topic") => "topic `each`".to_owned(),
             other => other.to_owned(),
         };

@@ -77,7 +77,7 @@ impl Till {
 
 fn record_at<'a>(topic: &'a str, key: &'a str, time: Micros, offset: i64) -> Record<'a> {
     let source = Source { topic, partition: 0, offset, timestamp_millis: time.0 / 1_000 };
-    Record { source, key, time: RecordTime::of_millis(time.0 / 1_000), positions: &[] }
+    Record { source, key, time: RecordTime::of_millis(time.0 / 1_000), positions: &[], asked: false }
 }
 
 fn apply(state: &mut PartitionState, change: Option<Change<'_>>) {

@@ -43,6 +43,7 @@ mod repartition;
 mod replay;
 mod replay_kafka;
 mod replay_releases;
+mod replies;
 mod restore;
 mod run;
 mod secured;

@@ -54,6 +54,7 @@ fn feed(
         key: Some(key.as_bytes()),
         value,
         schema_guid: None,
+        request_id: None,
     };
     let mut letters = Letters::default();
     partition.on_record((), &record, &mut letters).expect("a sound state");

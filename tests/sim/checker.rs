@@ -13,11 +13,17 @@ use tillgate::{
         recorded,
         rulesets::{RulesetChange, RulesetRecord, read_ruleset_record},
     },
-    domain::{ProfileView, limits, outcome::Outcome, profile_view::ProfileQuestion, record::RecordTime},
+    domain::{
+        ProfileView, limits, outcome::Outcome, profile_view::ProfileQuestion, record::RecordTime,
+        reply::REQUEST_ID,
+    },
     engine::Engine,
     kafka::port::Unit,
     pipeline::{InRecord, Outbound, Output},
-    pos::{FLOW, INPUTS, Input, Outside, Partition, PartitionOptions, Pos, ProfileSource, Restore},
+    pos::{
+        ACCOUNT_RESULTS, FLOW, INPUTS, Input, Outside, Partition, PartitionOptions, Pos, ProfileSource,
+        Restore,
+    },
 };
 
 use super::{
@@ -91,12 +97,17 @@ type Letter = (Input, i32, i64, String);
 #[derive(Default)]
 struct Published {
     outcomes: Vec<(Vec<u8>, Vec<u8>)>,
+    replies: Vec<(Vec<u8>, Vec<u8>)>,
     letters: Vec<Letter>,
 }
 
 impl Output<Pos> for Published {
     fn send(&mut self, _outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
         self.outcomes.push((outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec()));
+    }
+
+    fn reply(&mut self, outbound: &Outbound<'_>) {
+        self.replies.push((outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec()));
     }
 
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, _message: &str) {
@@ -151,8 +162,12 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen
         balances(&inputs, &outcomes, &mut seen).map_err(broken(Promise::Money))?;
         let changes = changes(world, engines, partition).map_err(broken(Promise::SameBytes))?;
         *seen.entry("changes of ruleset").or_default() += changes.len() as u64 - 1;
-        let (mut decided, letters) = same_bytes(&changes, plan, &given_up, partition, &inputs, &outcomes)
-            .map_err(broken(Promise::SameBytes))?;
+        let (mut decided, Published { letters, replies, .. }) =
+            same_bytes(&changes, plan, &given_up, partition, &inputs, &outcomes)
+                .map_err(broken(Promise::SameBytes))?;
+        let found = stored(world, (Topic::Output(&FLOW, ACCOUNT_RESULTS), partition));
+        *seen.entry("replies").or_default() += found.len() as u64;
+        same_replies(&replies, &found).map_err(broken(Promise::SameBytes))?;
         expected.extend(letters);
         observed.extend(profiles::observed(&mut decided));
         *seen.entry("outcomes with evidence").or_default() += told(&outcomes).len() as u64;
@@ -289,6 +304,24 @@ pub fn changes_of(world: &World, unit: Unit) -> Result<Vec<RulesetChange>, Strin
     Ok(changes)
 }
 
+/// Every account event whose sender asked has one reply, which is what its inputs give.
+fn same_replies(given: &[(Vec<u8>, Vec<u8>)], found: &[Stored]) -> Result<(), String> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    for (place, (key, value)) in given.iter().enumerate() {
+        let Some((at, record)) = found.get(place) else {
+            return Err(format!("a reply is missing at the end: {}", text(value)));
+        };
+        if record.key.as_ref() != Some(key) || record.value.as_ref() != Some(value) {
+            let published = text(record.value.as_deref().unwrap_or_default());
+            return Err(format!("the reply at {at} is {published}, and its inputs give {}", text(value)));
+        }
+    }
+    match found.get(given.len()) {
+        None => Ok(()),
+        Some((at, _)) => Err(format!("the reply at {at} is of no event that asked")),
+    }
+}
+
 /// Decides the inputs again in the order that the outcomes record, and compares byte by byte.
 fn same_bytes(
     changes: &[(RulesetChange, Arc<Engine>)],
@@ -297,7 +330,7 @@ fn same_bytes(
     partition: i32,
     inputs: &[Vec<Stored>; INPUTS],
     outcomes: &[Stored],
-) -> Result<(Partition, Vec<Letter>), String> {
+) -> Result<(Partition, Published), String> {
     let mut again = Again {
         partition: Partition::new(Arc::clone(&changes[0].1), partition, plan.options.clone()),
         published: Published::default(),
@@ -352,7 +385,7 @@ fn same_bytes(
     if again.published.outcomes.len() > compared {
         return Err("outcomes are missing at the end".to_owned());
     }
-    Ok((again.partition, again.published.letters))
+    Ok((again.partition, again.published))
 }
 
 struct Again<'a> {
@@ -422,6 +455,7 @@ impl Again<'_> {
                 key: record.key.as_deref(),
                 value: record.value.as_deref(),
                 schema_guid: None,
+                request_id: record.header(REQUEST_ID).filter(|_| FLOW.asked.contains(&(input as usize))),
             };
             *next += 1;
             if self.given_up.contains(&(input, record.partition, record.offset)) {

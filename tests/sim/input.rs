@@ -10,6 +10,7 @@ use tillgate::{
         Micros,
         account_event::{AccountChange, AccountEvent, Resolve, Update},
         partitioner::Partitioner,
+        reply::REQUEST_ID,
     },
     load::{Content, Generated, MistakeShares, Settings, World as Shop, draw::Draw},
     pos::{FLOW, Input},
@@ -131,21 +132,29 @@ fn meddle(coming: &mut Vec<Coming>, record: Record, draw: &mut Draw, shop: &Shop
         0 => coming.push((POS_EVENTS, Record { key: None, ..record.clone() })),
         1 => coming.push((POS_EVENTS, Record { value: None, ..record.clone() })),
         2 => coming.push((POS_EVENTS, Record { value: Some(b"{\"no\":".to_vec()), ..record.clone() })),
-        3 => coming.push((ACCOUNT_EVENTS, Record { value: Some(vec![0, 1, 2]), ..record.clone() })),
+        3 => {
+            let headers = vec![(REQUEST_ID, b"unreadable".to_vec())];
+            coming.push((ACCOUNT_EVENTS, Record { value: Some(vec![0, 1, 2]), headers, ..record.clone() }));
+        }
         4 => coming.push((POS_EVENTS, Record { key: Some(vec![0xff, 0xfe]), ..record.clone() })),
         5 => coming.push((POS_EVENTS, Record { timestamp_millis: -1, ..record.clone() })),
         17 => coming.push((TICKS, forged_tick(draw, Micros(time * 1_000)))),
         6..=16 => {
             let account = shop.accounts().at(draw.below(shop.accounts().count())).number();
             let change = change(draw);
+            let key = draw.per_mille(300).then(|| format!("key-{}", draw.below(3)));
             let event = AccountEvent {
                 id: format!("acc_evt_{}", coming.len()),
                 account,
                 change,
                 created_at: Some(Micros(time * 1_000)),
-                idempotency_key: None,
+                idempotency_key: key,
             };
-            coming.push(account_record(&event, Micros(time * 1_000)));
+            let (topic, mut record) = account_record(&event, Micros(time * 1_000));
+            if draw.per_mille(600) {
+                record.headers.push((REQUEST_ID, format!("request-{}", coming.len()).into_bytes()));
+            }
+            coming.push((topic, record));
         }
         _ => {}
     }

@@ -69,6 +69,10 @@ impl InboundRecord for Lent {
         None
     }
 
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.record.header(name)
+    }
+
     fn headers_bytes(&self) -> usize {
         self.record.headers_bytes()
     }

@@ -131,6 +131,7 @@ pub fn check(
                 key: record.key.as_deref(),
                 value: record.value.as_deref(),
                 schema_guid: None,
+                request_id: None,
             };
             if given_up.contains(offset) && is_poison(record.value) {
                 again.on_failed_record(&record, &mut Letters::default());

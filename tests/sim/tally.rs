@@ -165,6 +165,7 @@ impl<'a> Again<'a> {
                 key: record.key.as_deref(),
                 value: record.value.as_deref(),
                 schema_guid: None,
+                request_id: None,
             };
             self.next[input] += 1;
             if self.given_up.contains(&(input, self.unit.partition, *offset)) {

@@ -57,7 +57,7 @@ pub fn settings_of(bootstrap: &str, name: &str) -> Settings {
 pub fn named(name: &str) -> Topics {
     Topics::of_pos(
         [format!("{name}.events"), format!("{name}.accounts"), format!("{name}.ticks")],
-        format!("{name}.outcomes"),
+        [format!("{name}.outcomes"), format!("{name}.results")],
         format!("{name}.dead"),
         format!("{name}.journal"),
         format!("{name}.rulesets"),

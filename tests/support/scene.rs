@@ -32,6 +32,7 @@ pub struct Scene {
     pub account_events: String,
     pub ticks: String,
     pub pos_outcomes: String,
+    pub account_results: String,
     pub dead_letters: String,
     pub journal: String,
     pub rulesets: String,
@@ -81,6 +82,7 @@ impl Scene {
             account_events,
             ticks: format!("{name}.ticks"),
             pos_outcomes: format!("{name}.outcomes"),
+            account_results: format!("{name}.results"),
             dead_letters: format!("{name}.dead"),
             journal: format!("{name}.journal"),
             rulesets: format!("{name}.rulesets"),
@@ -91,8 +93,15 @@ impl Scene {
             folder: tempfile::tempdir().expect("a folder"),
             started: AtomicUsize::new(0),
         };
-        let retention =
-            ["pos_events", "account_events", "ticks", "pos_outcomes", "dead_letters", "observations"];
+        let retention = [
+            "pos_events",
+            "account_events",
+            "ticks",
+            "pos_outcomes",
+            "account_results",
+            "dead_letters",
+            "observations",
+        ];
         let mut create = scene.command(&["topics", "create"]);
         create.args(more).args(["--set", &format!("topics.partitions={partitions}")]);
         for topic in retention {
@@ -124,6 +133,7 @@ impl Scene {
             ("topics.account_events", &self.account_events),
             ("topics.ticks", &self.ticks),
             ("topics.pos_outcomes", &self.pos_outcomes),
+            ("topics.account_results", &self.account_results),
             ("topics.dead_letters", &self.dead_letters),
             ("topics.journal", &self.journal),
             ("topics.rulesets", &self.rulesets),
@@ -201,12 +211,13 @@ impl Scene {
     }
 
     /// Its topics.
-    pub fn topics(&self) -> [&str; 7] {
+    pub fn topics(&self) -> [&str; 8] {
         [
             &self.pos_events,
             &self.account_events,
             &self.ticks,
             &self.pos_outcomes,
+            &self.account_results,
             &self.dead_letters,
             &self.journal,
             &self.rulesets,

@@ -85,6 +85,7 @@ impl Fed {
             key: self.key.as_deref(),
             value: self.value.as_deref(),
             schema_guid: None,
+            request_id: None,
         }
     }
 }

@@ -29,6 +29,7 @@ pub static FLOW: Flow = Flow {
     latest: &[],
     feeds: &[],
     own: &[],
+    asked: &[],
     ticks: None,
 };
 /// The same as an earlier release knew it: before there were closings.
@@ -41,6 +42,7 @@ pub static EARLIER: Flow = Flow {
     latest: &[],
     feeds: &[],
     own: &[],
+    asked: &[],
     ticks: None,
 };
 

@@ -9,6 +9,7 @@ mod peek;
 mod pos_event;
 mod readable;
 mod reader;
+mod reply;
 mod write;
 
 pub use account_event::{read_account_event, write_account_event};
@@ -16,6 +17,7 @@ pub use outcome::write_outcome;
 pub use peek::{Peek, peek_account_event, peek_pos_event};
 pub use pos_event::{read_pos_event, write_pos_event};
 pub use readable::read_readable;
+pub use reply::{ReadReply, read_reply, write_reply};
 
 use super::fault::{Fault, Read};
 use crate::domain::pos_event::Text;

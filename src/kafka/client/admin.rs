@@ -432,7 +432,11 @@ fn each(
     results: Vec<Result<String, (String, RDKafkaErrorCode)>>,
 ) -> Result<(), Fault> {
     for result in results {
-        result.map_err(|(name, code)| refused(doing, right, &name, code))?;
+        match result {
+            // Somebody made it since it was looked for: what it is like, whoever made it last has to look at.
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) | Ok(_) => {}
+            Err((name, code)) => return Err(refused(doing, right, &name, code)),
+        }
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ use super::{
     },
     clock, config,
     error::{fault, is_of_connections},
-    guid, letter_headers, log as client_log, place,
+    guid, headers, letter_headers, log as client_log, place,
     trouble::Trouble,
     watermarks,
 };
@@ -299,6 +299,14 @@ impl InboundRecord for Lent<'_> {
             Held::Lent(message) => guid::value_schema_guid(message),
             Held::Detached(_, guid) => *guid,
         }
+    }
+
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        let headers = match &self.message {
+            Held::Lent(message) => message.headers(),
+            Held::Detached(message, _) => message.headers().map(OwnedHeaders::as_borrowed),
+        };
+        headers::of(headers?).filter(|header| header.name == name.as_bytes()).last()?.value
     }
 
     fn headers_bytes(&self) -> usize {

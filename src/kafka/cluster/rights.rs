@@ -195,7 +195,7 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
             on(&of_others, &[R::Write]);
             if answers {
                 on(&of_others[..1], &[R::Read]);
-                on(&outputs, &[R::Read]);
+                on(&outputs[..1], &[R::Read]);
             }
         }
         Task::SetTime => {

@@ -467,8 +467,9 @@ mod tests {
         let rulesets = [("cleanup.policy", "compact")];
         let own: [&[(&str, &str)]; 6] = [&inputs, &inputs, &[usual], &journal, &letters, &rulesets];
         let mut topics: Vec<_> = partitions.into_iter().zip(own).collect();
-        // Ticks are as the first input is.
+        // Ticks are as the first input is, and every output as the first.
         topics.insert(2, topics[0]);
+        topics.insert(4, topics[3]);
         names(&settings)
             .into_iter()
             .zip(topics)
@@ -497,7 +498,7 @@ mod tests {
         );
         check(&cluster([4, 4, 4, 2, 1, 1], "-1"), &["'tillgate.journal' has 2 partitions, fewer than the 4"]);
         check(&cluster([4, 4, 4, 4, 1, 1], "604800000"), &["retention.ms=604800000, it must be -1"]);
-        check(&BTreeMap::new(), &["missing"; 7]);
+        check(&BTreeMap::new(), &["missing"; 8]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{
     merge::{Lane, PerInput},
 };
 use crate::{
-    domain::{flow::Unit, record::RecordTime},
+    domain::{flow::Unit, record::RecordTime, reply::REQUEST_ID},
     pipeline::{Decider, InRecord, Interrupted, Outbound, Sink as DeciderSink},
 };
 
@@ -281,6 +281,7 @@ fn in_record<R: InboundRecord>(lent: &R) -> InRecord<'_> {
         key: lent.key(),
         value: lent.value(),
         schema_guid: lent.schema_guid(),
+        request_id: source.may_ask().then(|| lent.header(REQUEST_ID)).flatten(),
     }
 }
 

@@ -165,6 +165,7 @@ mod tests {
         latest: &[],
         feeds: &[],
         own: &[],
+        asked: &[],
         ticks: None,
     };
     const E: usize = 0;

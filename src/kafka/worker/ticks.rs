@@ -122,6 +122,7 @@ mod tests {
             latest: &[],
             feeds: &[],
             own: &[1],
+            asked: &[],
             ticks: Some(1),
         };
         let unit = Unit { flow: &FLOW, partition: 0 };

@@ -90,6 +90,7 @@ pub fn restore(bytes: &[u8]) {
         key: Some(b"A"),
         value: Some(value),
         schema_guid: None,
+        request_id: None,
     };
     Judge::feed(&mut partition, &SCHEMAS, &record);
     records.extend(partition.journal("fuzz").records);

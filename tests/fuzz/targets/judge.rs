@@ -169,6 +169,7 @@ pub fn alone(
             key: Some(key.as_bytes()),
             value: Some(value),
             schema_guid: guid,
+            request_id: None,
         };
         Judge::feed(&mut partition, schemas, &record);
         let batch = partition.journal("fuzz");

@@ -52,6 +52,7 @@ pub fn records(bytes: &[u8]) {
             key,
             value: Some(value),
             schema_guid: None,
+            request_id: None,
         };
         Judge::feed(&mut partition, &SCHEMAS, &record);
         match does >> 3 & 3 {
@@ -134,6 +135,7 @@ pub fn tick(bytes: &[u8]) {
             key: Some(b"0"),
             value: Some(bytes),
             schema_guid: None,
+            request_id: None,
         };
         Judge::feed(&mut partition, &SCHEMAS, &record);
         let time = partition.state().stream_time();

@@ -58,6 +58,7 @@ fn answered(folder: &Path) -> Answered {
         key: Some(account.as_bytes()),
         value: Some(&value),
         schema_guid: None,
+        request_id: None,
     };
     let engine = engine(&["checks.account.unknown=open"]);
     let mut partition = Partition::new(engine, 0, options());

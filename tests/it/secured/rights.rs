@@ -25,8 +25,8 @@ pub fn settings_of(scene: &Scene) -> Settings {
     })
 }
 
-fn topics([events, accounts, ticks, outcomes, letters, journal, rulesets]: [String; 7]) -> Topics {
-    Topics::of_pos([events, accounts, ticks], outcomes, letters, journal, rulesets)
+fn topics([events, accounts, ticks, outcomes, results, letters, journal, rulesets]: [String; 8]) -> Topics {
+    Topics::of_pos([events, accounts, ticks], [outcomes, results], letters, journal, rulesets)
 }
 
 /// A user with these rights and no other.
@@ -192,9 +192,17 @@ fn the_other_commands_name_the_right_that_is_missing_and_need_no_other() {
 #[test]
 fn create_names_the_right_that_is_missing() {
     let Some(kafka) = secured_kafka() else { return };
-    let names = ["events", "accounts", "ticks", "outcomes", "dead", "journal", "rulesets"];
-    let keys =
-        ["pos_events", "account_events", "ticks", "pos_outcomes", "dead_letters", "journal", "rulesets"];
+    let names = ["events", "accounts", "ticks", "outcomes", "results", "dead", "journal", "rulesets"];
+    let keys = [
+        "pos_events",
+        "account_events",
+        "ticks",
+        "pos_outcomes",
+        "account_results",
+        "dead_letters",
+        "journal",
+        "rulesets",
+    ];
     let all = |prefix: &str| -> Settings {
         let name = |part: &str| format!("{prefix}.{part}");
         Settings { topics: topics(names.map(name)), ..Settings::default() }
@@ -237,7 +245,7 @@ fn create_names_the_right_that_is_missing() {
             None => assert!(output.status.success(), "{said}"),
             Some(right) => {
                 let topic = match right {
-                    Right::Create => "dead",
+                    Right::Create => "results",
                     Right::Alter => "journal",
                     _ => "outcomes",
                 };

@@ -32,6 +32,10 @@ impl InboundRecord for Bytes {
     fn value(&self) -> Option<&[u8]> {
         Some(&[0; 1 << 20][..self.0])
     }
+    fn header(&self, _name: &str) -> Option<&[u8]> {
+        None
+    }
+
     fn schema_guid(&self) -> Option<[u8; 16]> {
         None
     }
