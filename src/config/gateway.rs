@@ -318,11 +318,17 @@ fn jwks_place(reader: &mut Reader, key: &str, text: &str) -> JwksPlace {
     }
 }
 
+/// Whether an API key may be under this name: letters, digits, dots, dashes and underscores, up to 64.
+#[must_use]
+pub fn is_client_name(text: &str) -> bool {
+    let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    (1..=NAME_CHARS_MAX).contains(&text.len()) && text.chars().all(legal)
+}
+
 /// One entry: scopes, and the hash behind them.
 fn api_key(reader: &mut Reader, key: &str, client: &str) -> Option<ApiKey> {
     const REMEDY: &str = "write \"SCOPE[ SCOPE...] blake3:HASH\", as `tillgate gateway key` prints it";
-    let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
-    if client.len() > NAME_CHARS_MAX || !client.chars().all(legal) {
+    if !is_client_name(client) {
         let remedy = format!("use up to {NAME_CHARS_MAX} letters, digits, dots, dashes and underscores");
         reader.refuse(key, "is no name of a client", remedy);
         return None;

@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 pub use fault::{Fault, Faults, Origin};
 pub use gateway::{
     ApiKey, AuthSettings, GatewaySettings, JwksPlace, KEY_HASH, Scope, TlsSettings, TokenSettings,
+    is_client_name,
 };
 pub use layers::{CONFIG_VARIABLE, Sources};
 pub use nearest::nearest;

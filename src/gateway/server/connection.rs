@@ -25,7 +25,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -55,7 +55,6 @@ pub(super) struct Connection {
     pub(super) http: http1::Builder,
     pub(super) routes: TowerToHyperService<Router>,
     pub(super) acceptor: Option<TlsAcceptor>,
-    pub(super) handshakes: Arc<Semaphore>,
     pub(super) times: Times,
     pub(super) peer: Peer,
     pub(super) activity: Arc<Activity>,
@@ -68,13 +67,11 @@ impl Connection {
         let Some(acceptor) = self.acceptor.clone() else {
             return self.exchange(stream).await;
         };
-        let handshakes = Arc::clone(&self.handshakes);
-        let handshake = async {
-            let _place = handshakes.acquire().await;
-            acceptor.accept(stream).await
-        };
-        match timeout(HANDSHAKE_WITHIN, handshake).await {
-            Ok(Ok(stream)) => self.exchange(stream).await,
+        match timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => {
+                self.activity.handshake_ends();
+                self.exchange(stream).await;
+            }
             Ok(Err(_)) | Err(_) => refused(Refusal::Handshake),
         }
     }
@@ -126,7 +123,7 @@ impl Connection {
 async fn too_long(activity: &Activity, times: Times) -> Option<Refusal> {
     loop {
         let (since, within, cause) = match activity.at() {
-            At::Idle(since) => (since, times.idle, None),
+            At::Handshake(since) | At::Idle(since) => (since, times.idle, None),
             At::Headers(since) => (since, times.header, Some(Refusal::SlowHeaders)),
             At::Exchange(since) => (since, times.exchange, Some(Refusal::SlowExchange)),
             At::Closed => return None,

@@ -18,7 +18,7 @@ use hyper::server::conn::http1;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::gate::HANDLER_SLACK;
@@ -35,8 +35,9 @@ pub use connection::Peer;
 pub const HEADERS_BYTES_MAX: usize = 16 << 10;
 /// Headers of a request; more is answered with 431.
 pub const HEADERS_MAX: usize = 64;
-/// Connections that may make TLS at the same time: each takes a processor for a millisecond.
-pub const HANDSHAKES_MAX: usize = 64;
+/// Connections that may make TLS at the same time; for one more the one is closed whose TLS has been under way for longest: an
+/// honest one takes milliseconds.
+pub const HANDSHAKES_MAX: usize = 512;
 /// How long TLS may take to come about.
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How long an answer may take to be read by its client.
@@ -239,7 +240,6 @@ struct Acceptor {
     http: http1::Builder,
     routes: TowerToHyperService<Router>,
     certificates: Option<Arc<Certificates>>,
-    handshakes: Arc<Semaphore>,
     table: Arc<Table>,
     tasks: JoinSet<()>,
     ending: watch::Sender<bool>,
@@ -258,7 +258,6 @@ impl Acceptor {
             http,
             routes: TowerToHyperService::new(routes),
             certificates,
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             table: Arc::new(Table::default()),
             tasks: JoinSet::new(),
             ending: watch::channel(false).0,
@@ -280,14 +279,18 @@ impl Acceptor {
                 return;
             }
         }
+        let is_tls = self.certificates.is_some();
+        if is_tls && self.table.len() >= HANDSHAKES_MAX && self.table.handshakes() >= HANDSHAKES_MAX {
+            self.table.close_longest_handshake();
+            telemetry::http::refused(Refusal::Handshake);
+        }
         // Answers are small and whole.
         let _ = stream.set_nodelay(true);
-        let seat = Table::seat(&self.table);
+        let seat = Table::seat(&self.table, is_tls);
         let connection = Connection {
             http: self.http.clone(),
             routes: self.routes.clone(),
             acceptor: self.certificates.as_ref().map(|certificates| certificates.acceptor()),
-            handshakes: Arc::clone(&self.handshakes),
             times: Times {
                 header: self.bounds.header_timeout,
                 idle: self.bounds.idle_timeout,

@@ -10,7 +10,9 @@ use tokio::time::Instant;
 /// What a connection is at, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At {
-    /// Nothing: it makes TLS, or waits for a request.
+    /// It makes TLS.
+    Handshake(Instant),
+    /// Nothing: it waits for a request.
     Idle(Instant),
     /// It sends the headers of a request.
     Headers(Instant),
@@ -27,6 +29,14 @@ pub(super) struct Activity(Mutex<At>);
 impl Activity {
     pub(super) fn at(&self) -> At {
         *self.lock()
+    }
+
+    /// TLS has come about.
+    pub(super) fn handshake_ends(&self) {
+        let mut at = self.lock();
+        if matches!(*at, At::Handshake(_)) {
+            *at = At::Idle(Instant::now());
+        }
     }
 
     /// The first byte of a request came.
@@ -58,11 +68,11 @@ impl Activity {
     /// Closes the connection, unless a request is under way; whether it did.
     fn close(&self) -> bool {
         let mut at = self.lock();
-        let is_idle = matches!(*at, At::Idle(_) | At::Headers(_));
-        if is_idle {
+        let is_free = !matches!(*at, At::Exchange(_) | At::Closed);
+        if is_free {
             *at = At::Closed;
         }
-        is_idle
+        is_free
     }
 
     fn lock(&self) -> MutexGuard<'_, At> {
@@ -111,9 +121,11 @@ impl Drop for Seat {
 }
 
 impl Table {
-    /// A row for a new connection.
-    pub(super) fn seat(table: &Arc<Self>) -> Seat {
-        let activity = Arc::new(Activity(Mutex::new(At::Idle(Instant::now()))));
+    /// A row for a new connection, which makes TLS at first, or waits for a request at once.
+    pub(super) fn seat(table: &Arc<Self>, is_tls: bool) -> Seat {
+        let now = Instant::now();
+        let activity =
+            Arc::new(Activity(Mutex::new(if is_tls { At::Handshake(now) } else { At::Idle(now) })));
         let mut rows = table.lock();
         let number = rows.next;
         rows.next += 1;
@@ -139,16 +151,34 @@ impl Table {
         (rows.open.len(), busy.count())
     }
 
+    /// How many make TLS.
+    pub(super) fn handshakes(&self) -> usize {
+        self.lock().open.values().filter(|row| matches!(row.activity.at(), At::Handshake(_))).count()
+    }
+
     /// Closes the connection that has gone longest without a request; whether there was one.
     pub(super) fn close_longest_idle(&self) -> bool {
+        self.close_first(|at| match at {
+            At::Handshake(since) | At::Idle(since) | At::Headers(since) => Some(since),
+            At::Exchange(_) | At::Closed => None,
+        })
+    }
+
+    /// Closes the connection whose TLS has been under way for longest.
+    pub(super) fn close_longest_handshake(&self) -> bool {
+        self.close_first(|at| match at {
+            At::Handshake(since) => Some(since),
+            At::Idle(_) | At::Headers(_) | At::Exchange(_) | At::Closed => None,
+        })
+    }
+
+    /// Closes the connection with the earliest time; whether there was one with a time.
+    fn close_first(&self, since: impl Fn(At) -> Option<Instant>) -> bool {
         let mut rows = self.lock();
         loop {
-            let since = |row: &Row| match row.activity.at() {
-                At::Idle(since) | At::Headers(since) => Some(since),
-                At::Exchange(_) | At::Closed => None,
-            };
-            let idle = rows.open.iter().filter_map(|(number, row)| Some((since(row)?, *number)));
-            let Some((_, number)) = idle.min() else {
+            let times =
+                rows.open.iter().filter_map(|(number, row)| Some((since(row.activity.at())?, *number)));
+            let Some((_, number)) = times.min() else {
                 return false;
             };
             // Its request may have come meanwhile: then another one is looked for.
@@ -164,5 +194,41 @@ impl Table {
 
     fn lock(&self) -> MutexGuard<'_, Rows> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_gone_longest_without_a_request_is_closed_first() {
+        let table = Arc::new(Table::default());
+        let seats: Vec<Seat> = (0..4).map(|number| Table::seat(&table, number == 3)).collect();
+        let activity: Vec<Arc<Activity>> = seats.iter().map(Seat::activity).collect();
+        assert!(activity[0].exchange_begins());
+        activity[1].headers_begin();
+        assert_eq!((table.count(), table.handshakes()), ((4, 1), 1));
+        assert!(table.close_longest_handshake() && !table.close_longest_handshake());
+        assert_eq!(activity[3].at(), At::Closed);
+        // The answered one waits since just now, the others since before.
+        activity[0].exchange_ends();
+        for number in [2, 1, 0] {
+            assert!(table.close_longest_idle());
+            assert_eq!(activity[number].at(), At::Closed, "{number}");
+        }
+        assert!(!table.close_longest_idle() && !activity[0].exchange_begins());
+        assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn a_request_under_way_is_never_closed() {
+        let table = Arc::new(Table::default());
+        let seat = Table::seat(&table, false);
+        assert!(seat.activity().exchange_begins());
+        assert!(!table.close_longest_idle());
+        assert_eq!(table.count(), (1, 1));
+        drop(seat);
+        assert_eq!(table.len(), 0);
     }
 }
