@@ -1,5 +1,6 @@
 //! The command line: commands, flags and their help. Runs nothing.
 
+use crate::config::{Scope, is_client_name};
 use crate::domain::Micros;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -89,6 +90,9 @@ configuration is wrong.")]
     /// Say what is known of terminals and chips beforehand, and look at what is known of them by now
     #[command(subcommand)]
     Profiles(ProfilesCommand),
+    /// Let clients send events over HTTP
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -150,6 +154,42 @@ pub enum ChecksCommand {
         #[arg(value_name = "CODE|NUMBER")]
         name: String,
     },
+}
+
+/// `tillgate gateway`
+#[derive(Debug, Subcommand)]
+pub enum GatewayCommand {
+    /// Make an API key: print it, and the line of the settings that lets its holder in
+    #[command(after_help = "\
+The first line of standard output is the key, for the client; it is printed this once and kept nowhere. The second one \
+belongs below [gateway.auth.api_keys]: it holds the key's hash, by which the key cannot be found.
+
+Examples:
+  tillgate gateway key till-7 --scope events:write --scope events:read
+  tillgate gateway key ledger --scope account-events:write
+
+Exit codes: 0 done, 1 failed, 2 the command line is wrong.")]
+    Key(GatewayKeyArgs),
+}
+
+/// `tillgate gateway key`
+#[derive(Args, Debug)]
+pub struct GatewayKeyArgs {
+    /// Whose key it is, for audit lines and rates: up to 64 letters, digits, dots, dashes and underscores
+    #[arg(value_name = "CLIENT", value_parser = client_name)]
+    pub client: String,
+    /// What the client may ask for: events:write, events:read, account-events:write; may be given again
+    #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
+    pub scope: Vec<Scope>,
+}
+
+fn client_name(text: &str) -> Result<String, String> {
+    let name = Some(text.to_owned()).filter(|name| is_client_name(name));
+    name.ok_or_else(|| "use up to 64 letters, digits, dots, dashes and underscores".to_owned())
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    Scope::of_name(text).ok_or_else(|| format!("the scopes are {}", Scope::ALL.map(Scope::name).join(", ")))
 }
 
 /// `tillgate profiles`

@@ -70,6 +70,9 @@ fn count_everything() {
     telemetry::restored(&profiles::FLOW, RestoredFrom::Journal, 40_000, Duration::from_millis(90));
     telemetry::worker_rebuild(RebuildReason::Fenced);
     telemetry::producer_rebuilds(1);
+    telemetry::http::request("/v1/account_events", "POST", 202, Duration::from_millis(21));
+    telemetry::http::connections(40, 3);
+    telemetry::http::refused(telemetry::http::Refusal::Rate);
     telemetry::build_info("0123");
 }
 

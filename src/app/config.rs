@@ -11,7 +11,8 @@ pub(super) fn run(command: &ConfigCommand, common: &Common) -> Result<(), AppErr
     let mut out = std::io::stdout().lock();
     match command {
         ConfigCommand::Check => {
-            if let Some(warning) = settings.registry.warning() {
+            let warnings = [settings.registry.warning(), settings.gateway.warning()];
+            for warning in warnings.into_iter().flatten() {
                 writeln!(std::io::stderr(), "warning: {warning}")?;
             }
             let ruleset = super::engine(&settings);

@@ -7,6 +7,7 @@ mod checks;
 mod cluster;
 mod config;
 mod explain;
+mod gateway_key;
 mod health;
 mod latency;
 mod load;
@@ -20,7 +21,7 @@ mod state;
 mod strays;
 mod topics;
 
-use crate::cli::{Cli, Command, Common};
+use crate::cli::{Cli, Command, Common, GatewayCommand};
 use crate::config::{Faults, Settings, Sources};
 use crate::domain::hashing::Seed;
 use crate::domain::visible::visible_lines;
@@ -137,6 +138,7 @@ fn command(cli: &Cli) -> Result<(), AppError> {
         Command::Explain(args) => explain::run(args, &cli.common),
         Command::Checks(command) => checks::run(command, &cli.common),
         Command::Profiles(command) => profiles::run(command, &cli.common),
+        Command::Gateway(GatewayCommand::Key(args)) => gateway_key::run(args),
         Command::Config(command) => config::run(command, &cli.common),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "tillgate", &mut std::io::stdout());

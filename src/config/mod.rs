@@ -4,6 +4,7 @@
 mod checks;
 mod document;
 mod fault;
+mod gateway;
 mod later;
 mod layers;
 pub(crate) mod librdkafka;
@@ -20,6 +21,10 @@ mod value;
 use std::net::SocketAddr;
 
 pub use fault::{Fault, Faults, Origin};
+pub use gateway::{
+    ApiKey, AuthSettings, GatewaySettings, JwksPlace, KEY_HASH, Scope, TlsSettings, TokenSettings,
+    is_client_name,
+};
 pub use layers::{CONFIG_VARIABLE, Sources};
 pub use nearest::nearest;
 pub use ruleset::{Ruleset, read_ruleset};
@@ -55,6 +60,8 @@ pub struct Settings {
     pub journal: JournalSettings,
     /// Where `/metrics`, `/healthz` and `/readyz` are served; none: nowhere.
     pub admin: Option<SocketAddr>,
+    /// Requests over HTTP, and who may send them.
+    pub gateway: GatewaySettings,
     /// Log lines.
     pub log: LogSettings,
     /// Parameters of the checks, by country and currency.
@@ -122,6 +129,7 @@ fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
     let output = settings::output(reader, &topics, &registry);
     let journal = settings::journal(reader, kafka.message_bytes_max);
     let admin = settings::admin(reader);
+    let gateway = gateway::gateway(reader);
     let log = settings::log(reader);
     let checks = checks::read(reader, tree);
     let texts = texts::read(reader);
@@ -133,6 +141,7 @@ fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
         output,
         journal,
         admin,
+        gateway,
         log,
         checks,
         texts: texts?,

@@ -49,6 +49,7 @@ const fn open(path: &'static str, shape: Shape, names: Names) -> OpenMap {
 /// All tables whose keys are free.
 pub const OPEN_MAPS: &[OpenMap] = &[
     open("kafka.librdkafka", Shape::Scalar, Names::Properties),
+    open("gateway.auth.api_keys", Shape::Text, Names::Words),
     open("checks.sense.category.usual", Shape::List, Names::Symbols),
     open("checks.sense.currency_country.usual", Shape::Text, Names::Symbols),
     open("checks.sense.currency_country.tolerated", Shape::List, Names::Symbols),
@@ -270,7 +271,7 @@ pub fn is_secret(key: &str) -> bool {
     const KEYS: &[&str] = &["registry.password", "registry.token"];
     match key.strip_prefix("kafka.librdkafka.") {
         Some(name) => !librdkafka::is_harmless(name),
-        None => KEYS.contains(&key),
+        None => KEYS.contains(&key) || key.starts_with("gateway.auth.api_keys."),
     }
 }
 

@@ -259,7 +259,7 @@ impl RegistrySettings {
 }
 
 /// The host of an address without its scheme.
-fn host_of(address: &str) -> &str {
+pub(super) fn host_of(address: &str) -> &str {
     let place = address.split('/').next().unwrap_or_default();
     match place.rsplit_once(':') {
         // The colons of an IPv6 address stand within brackets.
@@ -305,15 +305,15 @@ pub struct LogSettings {
     pub level: tracing::Level,
 }
 
-const MILLISECOND: Duration = Duration::from_millis(1);
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 /// What librdkafka has where nothing else is set: a member's session must not be longer.
 const BETWEEN_POLLS_MAX: Duration = Duration::from_secs(300);
 const QUEUE_BYTES: RangeInclusive<u32> = 1 << 20..=2_000 << 20;
 
 /// A section as the embedded defaults have it, in which a test finds no fault.
-fn of_defaults<T>(section: impl FnOnce(&mut Reader) -> T) -> T {
+pub(super) fn of_defaults<T>(section: impl FnOnce(&mut Reader) -> T) -> T {
     let (_, tree) = Schema::embedded(&mut Faults::default());
     section(&mut Reader::new(&tree, &BTreeMap::new(), Faults::default()))
 }
@@ -539,7 +539,7 @@ pub(super) fn log(reader: &mut Reader) -> LogSettings {
     }
 }
 
-fn count(reader: &mut Reader, key: &str, range: RangeInclusive<u32>) -> usize {
+pub(super) fn count(reader: &mut Reader, key: &str, range: RangeInclusive<u32>) -> usize {
     reader.integer(key, range) as usize
 }
 

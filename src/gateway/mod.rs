@@ -1,11 +1,24 @@
-//! HTTP: what an operator and a monitoring system ask of a running tillgate. The only folder that names axum and hyper.
+//! HTTP: what an operator and a monitoring system ask of a running tillgate, and the gateway's server, through whose gate
+//! (`gate.rs`) clients send requests. The only folder that names axum and hyper.
 //!
 //! Never imports the Kafka side: what it shows comes through traits declared here and filled by `app`. Never shows a
 //! record, an account or a setting.
 
 pub mod admin;
+mod audit;
+pub mod auth;
+mod body;
+mod gate;
 mod problem;
+pub mod rate;
+pub mod server;
 mod standing;
+pub mod tls;
 
 pub use admin::{AdminError, AdminSource, Bounds, Listener};
+pub use audit::{REQUEST_ID_CHARS_MAX, RequestId};
+pub use auth::{Authenticator, Client};
+pub use body::BODIES_BYTES_MAX;
+pub use gate::{Gate, HANDLER_SLACK, needing, protect};
+pub use server::{Peer, Server, ServerBounds, ServerError};
 pub use standing::Standing;

@@ -13,6 +13,10 @@ const DURATION_BUCKETS: [f64; 13] =
 /// Upper bounds of [`super::restored`], seconds.
 const RESTORE_BUCKETS: [f64; 12] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 180.0, 600.0];
 
+/// Upper bounds of [`super::http::request`], seconds. An outcome is there within some 50 ms, and `gateway.answer_within` is
+/// 10 s.
+const REQUEST_BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 5.0, 10.0];
+
 /// Upper bounds of [`super::batch`], records; `kafka.batch_events_max` is 10,000 by default.
 const BATCH_BUCKETS: [f64; 8] = [1.0, 10.0, 100.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 100_000.0];
 
@@ -79,5 +83,7 @@ fn recorder() -> PrometheusRecorder {
     let restore = Matcher::Full("tillgate_restore_duration_seconds".to_owned());
     let builder = builder.set_buckets_for_metric(restore, &RESTORE_BUCKETS).unwrap_or_default();
     let builder = builder.set_buckets_for_metric(batch, &BATCH_BUCKETS).unwrap_or_default();
+    let request = Matcher::Full("tillgate_http_request_duration_seconds".to_owned());
+    let builder = builder.set_buckets_for_metric(request, &REQUEST_BUCKETS).unwrap_or_default();
     builder.idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_IDLE_MAX)).build_recorder()
 }

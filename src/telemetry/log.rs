@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 /// Whose lines are written from the level on that is set.
-const OURS: [&str; 2] = ["tillgate", "librdkafka"];
+const OURS: [&str; 3] = ["tillgate", "librdkafka", "audit"];
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 //!
 //! Labels come from closed lists and partition numbers: never an account, a chip or a message text.
 
-// Here and in `exporter` alone; elsewhere clippy bans the macros, so that every name and label stands in one place.
+// In this folder alone; elsewhere clippy bans the macros, so that every name and label stands in one place.
 #![allow(clippy::disallowed_macros)]
 
 pub mod exporter;
+pub mod http;
 pub mod log;
 mod log_json;
 pub mod standing;
@@ -96,6 +97,7 @@ pub fn describe() {
         "tillgate_producer_rebuilds_total",
         "Producers replaced because requests may have been under way twice"
     );
+    http::describe();
     describe_gauge!(
         "tillgate_build_info",
         "Always 1; the version and the ruleset that this process decides by"

@@ -17,6 +17,7 @@ mod codec_avro;
 mod codec_json;
 mod config;
 mod config_checks;
+mod config_gateway;
 mod contactless;
 mod demo;
 mod docker;

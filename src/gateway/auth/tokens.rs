@@ -1,0 +1,112 @@
+//! Access tokens: JWTs that the issuer signed for this audience, and that hold at this time.
+//!
+//! Which algorithm a key is for says the key, never the token alone. Never takes `none` or HMAC, a token without an end, or
+//! one with extensions that it marks as critical.
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Validation, decode, decode_header};
+use serde::Deserialize;
+
+use super::jwks::{Found, JwksError, KeyStore, Refresh};
+use super::signature;
+use super::{Client, NAME_CHARS_MAX, Refused};
+use crate::config::{Scope, TokenSettings};
+use crate::domain::visible::is_visible;
+
+/// Longest token, bytes: headers as a whole may be no longer.
+const TOKEN_BYTES_MAX: usize = 12 << 10;
+
+/// Verifies tokens.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    keys: KeyStore,
+    audience: String,
+    issuer: String,
+    leeway_seconds: u64,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    client_id: Option<String>,
+    azp: Option<String>,
+    sub: Option<String>,
+    scope: Option<Words>,
+    scp: Option<Words>,
+}
+
+/// Scopes, as issuers write them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Words {
+    Text(String),
+    List(Vec<String>),
+}
+
+impl Tokens {
+    pub(super) fn new(settings: &TokenSettings, refresh: Refresh) -> Result<Self, JwksError> {
+        signature::install();
+        Ok(Self {
+            keys: KeyStore::new(settings, refresh)?,
+            audience: settings.audience.clone(),
+            issuer: settings.issuer.clone(),
+            leeway_seconds: settings.leeway.as_secs(),
+        })
+    }
+
+    /// Whose token this is. The time is the process's clock: `jsonwebtoken` asks for it.
+    pub(super) fn client(&self, token: &str) -> Result<Client, Refused> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(Refused::NoToken);
+        }
+        let header = decode_header(token).map_err(|_| Refused::NoToken)?;
+        if header.crit.is_some() {
+            return Err(Refused::NoToken);
+        }
+        let key = match self.keys.find(header.kid.as_deref(), header.alg) {
+            Found::Key(key) => key,
+            Found::OtherAlgorithm => return Err(Refused::NoToken),
+            Found::Unknown => return Err(Refused::UnknownIssuerKey),
+        };
+        let mut validation = Validation::new(header.alg);
+        validation.leeway = self.leeway_seconds;
+        validation.validate_nbf = true;
+        validation.set_audience(&[&self.audience]);
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_required_spec_claims(&["exp", "aud", "iss"]);
+        let claims =
+            decode::<Claims>(token, &key, &validation).map_err(|error| refused(error.kind()))?.claims;
+        client(claims)
+    }
+}
+
+fn client(claims: Claims) -> Result<Client, Refused> {
+    let name = claims.client_id.or(claims.azp).or(claims.sub).ok_or(Refused::Claims)?;
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !name.chars().all(is_visible) {
+        return Err(Refused::Claims);
+    }
+    let mut scopes: Vec<Scope> = Vec::new();
+    for words in [claims.scope, claims.scp].into_iter().flatten() {
+        let words = match words {
+            Words::Text(text) => text.split(' ').filter_map(Scope::of_name).collect::<Vec<_>>(),
+            Words::List(list) => list.iter().filter_map(|word| Scope::of_name(word)).collect(),
+        };
+        scopes.extend(words);
+    }
+    scopes.sort_unstable();
+    scopes.dedup();
+    Ok(Client { name: format!("token:{name}"), scopes })
+}
+
+fn refused(kind: &ErrorKind) -> Refused {
+    match kind {
+        ErrorKind::InvalidSignature => Refused::Signature,
+        ErrorKind::ExpiredSignature => Refused::Expired,
+        ErrorKind::ImmatureSignature => Refused::NotYet,
+        ErrorKind::InvalidAudience => Refused::Audience,
+        ErrorKind::InvalidIssuer => Refused::Issuer,
+        ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => {
+            Refused::Claims
+        }
+        _ => Refused::NoToken,
+    }
+}
