@@ -19,14 +19,14 @@ DEAD = re.compile(r"^(account events|events) line (\d+): dead letter", re.M)
 # The binary tells so many dead letters by line, then how many more there are.
 FURTHER = re.compile(r"^(\d+) further dead letters?", re.M)
 LONG = 600
-GROUPS = generate.CHOICES + generate.CONTACTLESS + generate.DISTINCT_AND_FILTERS
+GROUPS = generate.CHOICES + generate.CONTACTLESS + generate.DISTINCT_AND_FILTERS + generate.PROFILES
 
 
 class Side:
-    """What one of the two says: outcomes by key in order, and dead letters."""
+    """What one of the two says: outcomes by key in order, and dead letters; apart, what it knew of shared profiles."""
 
     def __init__(self, records, dead, further=0):
-        self.records, self.dead, self.further = {}, dead, further
+        self.records, self.dead, self.further, self.known = {}, dead, further, {}
         lines, seen = {}, {}
         for record in records:
             first = record.pop("supersedes")
@@ -34,6 +34,7 @@ class Side:
             lines.setdefault(record["transactionId"], line)
             seen[line, bool(first)] = nth = seen.get((line, bool(first)), 0) + 1
             self.records[line, bool(first), nth] = record
+            self.known[line, bool(first), nth] = record.pop("known")
         self.ids = {line: record["transactionId"] for (line, second, _), record in self.records.items() if not second}
         for record in self.records.values():
             del record["transactionId"], record["line"]
@@ -41,22 +42,23 @@ class Side:
                 record[name] = lines.get(record[name])
 
 
-def of_reference(events, accounts, changes):
-    outcomes, dead = reference.run(events, accounts, changes)
+def of_reference(events, accounts, listed, changes):
+    outcomes, dead = reference.run(events, accounts, changes, listed)
     records = [{
         "line": o.line, "transactionId": o.txn, "supersedes": o.supersedes, "outcome": o.outcome,
         "eventType": o.event.type if o.event.type in reference.TYPES else "Unrecognized",
         "eventAdded": o.outcome in ("Accepted", "Pending"),
         "messages": placed(spoken(m.type, m.code, m.action, m.field) for m in o.messages),
         "postedAmount": o.posted, "balanceAfter": o.balance, "availableAfter": o.available,
-        "corrects": o.corrects, "repeats": o.repeats} for o in outcomes]
+        "corrects": o.corrects, "repeats": o.repeats, "known": o.facts or {}} for o in outcomes]
     return Side(records, {(file, line + 1) for file, line, *_ in dead})
 
 
-def of_binary(binary, events, accounts, changes):
+def of_binary(binary, events, accounts, listed, changes):
+    inputs = {"events": events, "account-events": accounts} | ({} if listed is None else {"profile-records": listed})
     with tempfile.TemporaryDirectory() as folder:
-        paths = {name: Path(folder, f"{name}.jsonl") for name in ("events", "account-events", "output")}
-        for name, lines in ("events", events), ("account-events", accounts):
+        paths = {name: Path(folder, f"{name}.jsonl") for name in (*inputs, "output")}
+        for name, lines in inputs.items():
             paths[name].write_text("".join(line + "\n" for _, line in lines), encoding="utf-8")
         command = [binary, "check"] + [part for name, path in paths.items() for part in (f"--{name}", str(path))]
         run = subprocess.run(command + [part for c in changes for part in ("--set", c)], capture_output=True, text=True)
@@ -76,7 +78,16 @@ def record(o):
         "messages": placed(spoken(m["type"], m["code"], m["actionCode"], m.get("fieldReference"))
                            for m in o["riskCheckMessages"]),
         "postedAmount": o.get("postedAmount"), "balanceAfter": o.get("balanceAfter"),
-        "availableAfter": o.get("availableAfter"), "corrects": o.get("corrects"), "repeats": o.get("repeats")}
+        "availableAfter": o.get("availableAfter"), "corrects": o.get("corrects"), "repeats": o.get("repeats"),
+        "known": [plainly(fact["fact"], fact["value"]) for fact in o["evidence"]]}
+
+
+def plainly(fact, value):
+    """Evidence without the hashes by which it names terminals."""
+    parts = value.split(" ")
+    if fact == "chip.last_use":
+        value = " ".join(parts[:2] + parts[3:])
+    return "position" if fact.startswith("position.") else fact, value
 
 
 def spoken(kind, code, action, field):
@@ -93,18 +104,18 @@ def numbered(lines):
     return list(enumerate(lines))
 
 
-def both(binary, events, accounts, changes):
+def both(binary, events, accounts, listed, changes):
     """Ids are learnt in a first pass without the lines that name them, as the cases' runner does it."""
-    event_lines = numbered(events)
+    event_lines, records = numbered(events), None if listed is None else numbered(listed)
     ids = {}
     if any("{{txn:" in line for line in accounts):
         first = [(n, line) for n, line in numbered(accounts) if "{{txn:" not in line]
-        ids = of_binary(binary, event_lines, first, changes).ids
+        ids = of_binary(binary, event_lines, first, records, changes).ids
 
     def named(line_id):
         return [(n, PLACEHOLDER.sub(lambda m: line_id(int(m[1]) - 1), line)) for n, line in numbered(accounts)]
-    ours = of_reference(event_lines, named(lambda line: f"txn_{line:012}"), changes)
-    theirs = of_binary(binary, event_lines, named(lambda line: ids.get(line, "txn_none")), changes)
+    ours = of_reference(event_lines, named(lambda line: f"txn_{line:012}"), records, changes)
+    theirs = of_binary(binary, event_lines, named(lambda line: ids.get(line, "txn_none")), records, changes)
     return ours, theirs
 
 
@@ -116,6 +127,8 @@ def differences(ours, theirs, records=True):
         if a != b:
             names = [n for n in (a or b) if not (a and b) or a[n] != b[n]]
             found.append((key, ", ".join(names) if a and b else "is there or not", a, b))
+        elif records:
+            found += [(key, "evidence", *sides) for sides in evidence(a, ours.known[key], theirs.known[key])]
     ours_all, theirs_all = (len(side.dead) + side.further for side in (ours, theirs))
     if ours_all != theirs_all and theirs.further:
         found.append((("all", 0), "number of dead letters", ours_all, theirs_all))
@@ -128,14 +141,32 @@ def differences(ours, theirs, records=True):
     return found
 
 
-def minimised(binary, events, accounts, changes, what):
+# Which fact each message needs, by its field.
+NEEDED = {("pos.terminal", "posId"): ("terminal.record",), ("pos.terminal.name", "posName"): ("terminal.name",),
+          ("pos.terminal.country", "countryCode"): ("terminal.country",), ("pos.terminal.fraud", "posId"): ("terminal.fraud",),
+          ("pos.fanout", "nfcId"): ("chip.other_accounts",), ("pos.fanout", "posId"): ("terminal.other_accounts",)}
+
+
+def evidence(outcome, ours, theirs):
+    """What the binary says that it knew must be so, and what a message says must stand there."""
+    for fact, value in theirs:
+        if value not in ours.get(fact, ()):
+            yield f"{fact} {sorted(ours.get(fact, ()))}", f"{fact} {value}"
+    told = {fact for fact, _ in theirs}
+    for _, code, _, field in outcome["messages"] if outcome["repeats"] is None else ():
+        for fact in NEEDED.get((code, field), ()):
+            if fact not in told:
+                yield f"{code} by {fact}", "no such evidence"
+
+
+def minimised(binary, events, accounts, listed, changes, what):
     """Drops lines while a difference of the same kind stays."""
-    events, accounts = numbered(events), list(accounts)
+    events, accounts, listed = numbered(events), list(accounts), None if listed is None else list(listed)
     deadline = time.monotonic() + 60
 
     def still():
-        return any(d[1] == what for d in differences(*both(binary, *renumbered(events, accounts), changes)))
-    for lines in accounts, events, accounts:
+        return any(d[1] == what for d in differences(*both(binary, *renumbered(events, accounts), listed, changes)))
+    for lines in accounts, events, accounts, listed or []:
         size = max(1, len(lines) // 2)
         while size:
             i = 0
@@ -146,7 +177,7 @@ def minimised(binary, events, accounts, changes, what):
                     lines[i:i] = dropped
                     i += size
             size //= 2
-    return renumbered(events, accounts)
+    return *renumbered(events, accounts), listed
 
 
 def renumbered(events, accounts):
@@ -159,9 +190,9 @@ def renumbered(events, accounts):
     return [line for _, line in events], [PLACEHOLDER.sub(named, line) for line in accounts]
 
 
-def shown(changes, events, accounts, found):
-    print(f"settings: {' '.join(changes) or 'none'}")
-    for name, lines in ("account event", accounts), ("event", events):
+def shown(changes, events, accounts, listed, found):
+    print(f"settings: {' '.join(changes) or 'none'}" + (", without profiles" if listed is None else ""))
+    for name, lines in ("profile record", listed or ()), ("account event", accounts), ("event", events):
         for n, line in numbered(lines):
             print(f"{name} {n + 1}: {line[:LONG]}{'...' if len(line) > LONG else ''}")
     for key, what, a, b in found[:3]:
@@ -186,14 +217,14 @@ def plain(value, other):
 
 
 def sequence_of(file, key):
-    """The sequence in which the difference lies, alone: its events and account events."""
+    """The sequence in which the difference lies, alone: its events, account events and profile records."""
     if key[0] == "all":
-        return list(file.events), list(file.account_events)
+        return file.events, file.account_events, file.records
     of_accounts, line = key[0] == "account events", key[1] - 1 if isinstance(key[0], str) else key[0]
-    for _, events, accounts in file.sequences:
+    for _, events, accounts, listed in file.sequences:
         count = len(accounts if of_accounts else events)
         if line < count:
-            return list(events), list(accounts)
+            return events, accounts, listed
         line -= count
     raise AssertionError("no such line")
 
@@ -223,7 +254,7 @@ def main():
     while seed <= last if a.seconds is None else time.monotonic() - began < a.seconds:
         file = generate.File(seed, a.events)
         changes = [c for c in file.settings if c in known] if a.set is None else a.set
-        found = differences(*both(binary, file.events, file.account_events, changes))
+        found = differences(*both(binary, file.events, file.account_events, file.records, changes))
         found = one_by_one(binary, file, changes, found)
         sequences, events, differing = sequences + len(file.sequences), events + len(file.events), differing + len(found)
         for key, what, ours, theirs in roots(file, found):
@@ -245,8 +276,8 @@ def one_by_one(binary, file, changes, found):
     if not any(what == "number of dead letters" for _, what, *_ in found):
         return found
     shift, more = {"events": 0, "account events": 0}, []
-    for _, events, accounts in file.sequences:
-        alone = differences(*both(binary, events, accounts, changes), records=False)
+    for _, events, accounts, listed in file.sequences:
+        alone = differences(*both(binary, events, accounts, listed, changes), records=False)
         for (name, line), what, a, b in alone if all(d[0][0] in shift for d in alone) else ():
             more.append(((name, line + shift[name]), what, a, b))
         shift["events"] += len(events)
@@ -289,13 +320,14 @@ def tell(binary, seed, file, changes, key, what):
     print(f"\nseed {seed}")
     alone = sequence_of(file, key)
     if any(d[1] == what for d in differences(*both(binary, *alone, changes))):
-        events, accounts = minimised(binary, *alone, changes, what)
-        found = [d for d in differences(*both(binary, events, accounts, changes)) if d[1] == what]
-        shown(changes, events, accounts, found)
+        least = minimised(binary, *alone, changes, what)
+        found = [d for d in differences(*both(binary, *least, changes)) if d[1] == what]
+        shown(changes, *least, found)
     else:
-        found = [d for d in differences(*both(binary, file.events, file.account_events, changes)) if d[0] == key]
+        all_lines = file.events, file.account_events, file.records
+        found = [d for d in differences(*both(binary, *all_lines, changes)) if d[0] == key]
         print("only within its file; the sequence alone agrees")
-        shown(changes, [], [], found)
+        shown(changes, [], [], file.records and [], found)
 
 
 if __name__ == "__main__":

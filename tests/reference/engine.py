@@ -3,6 +3,7 @@ from decimal import Decimal
 
 import basket
 import corrections
+import profiles
 import repeats
 import standing
 from account import ZERO, Account, Entry
@@ -20,11 +21,13 @@ class Outcome:
         self.line, self.txn, self.event, self.outcome, self.messages = line, txn, e, outcome, messages
         self.posted = self.balance = self.available = None
         self.supersedes = self.corrects = self.repeats = None
+        # What of shared profiles the decision may have known.
+        self.facts = None
 
 
 class Engine:
-    def __init__(self, s, emit):
-        self.s, self.emit = s, emit
+    def __init__(self, s, emit, shared):
+        self.s, self.emit, self.profiles = s, emit, shared
         self.now, self.accounts, self.open, self.second = 0, {}, [], 0
 
     # Time
@@ -72,9 +75,11 @@ class Engine:
             self.balances(o, account)
             self.emit(o)
             return
-        found, original = self.checks(e, account, known)
+        facts = self.profiles.facts(e, e.key, s)
+        found, original = self.checks(e, account, known, facts)
         outcome, messages = outcome_of(found), reported(found)
         o = Outcome(line, txn, e, outcome, messages)
+        o.facts = facts.told() if self.profiles.on else {}
         o.corrects = original.txn if original else None
         ended = self.apply(o, account, known, original) if account is not None else None
         self.balances(o, account)
@@ -82,13 +87,13 @@ class Engine:
         if ended is not None:
             self.end(account, ended, [note(100, "pos.pending.corrected")])
 
-    def checks(self, e, account, known):
+    def checks(self, e, account, known, facts):
         s, now = self.s, self.now
         found = basket.judge(e, s) + standing.sense(e, account, s) + standing.late(e, now, s)
         if known and s.conflict.on:
             found.append(repeats.conflict(s))
         if account is None:
-            found += standing.chips(None, e, s)
+            found += standing.chips(None, e, s, facts) + standing.travel(None, e, now, s, facts)
             found.append(Message(23, "R", "BusinessError", "pos.account.unknown", NOTHING, "accountNumber"))
             return found + corrections.judge(None, e, now, s).messages, None
         duplicate = repeats.near_duplicate(account, e, now, s)
@@ -99,7 +104,8 @@ class Engine:
             found += standing.first_purchase(account, e, s) + standing.ssn(account, e, s)
             found += standing.sca(account, e, s)
             found += standing.velocity(account, e, now, s) + standing.withdrawals(account, e, now, s)
-        found += standing.chips(account, e, s) + standing.travel(account, e, now, s)
+            found += facts.fanout()
+        found += standing.chips(account, e, s, facts) + standing.travel(account, e, now, s, facts)
         finding = corrections.judge(account, e, now, s)
         found += finding.messages
         if not e.bookkeeping:
@@ -125,6 +131,7 @@ class Engine:
             account.refused = account.refused[-s.refused_max:] if s.refused_max else []
         if e.charges:
             account.attempts.append(standing.Attempt(e, entry))
+            self.profiles.used(e, account.name, entry, self.now)
         if o.outcome == "Pending":
             entry.deadline = self.now + s.hold_time
             self.open.append((account, entry))
@@ -178,6 +185,7 @@ class Engine:
             self.end(account, entry, reported(reasons))
             return
         self.close(account, entry, "Accepted", [note(100, "pos.pending.granted")])
+        self.profiles.granted(entry.event, self.now)
         if not entry.asks:
             standing.count(account, entry.event, entry.counted, self.s)
         posted, ended = self.book(account, entry)
@@ -233,10 +241,21 @@ class Engine:
         if changes or entry is not None:
             self.accounts[ae.account] = account
             self.advance(at)
+            chips = account.chips
             for change in changes:
                 change()
+            self.tell_profiles(account, ae, at, chips)
             if entry is not None:
                 self.resolve(account, entry, resolve["granted"])
             remember(account, ae, at)
         if faults:
             raise Dead("; ".join(faults))
+
+    def tell_profiles(self, account, ae, at, chips_before):
+        """An account event that applied, as far as other accounts are to know of it."""
+        if ae.type == "update" and ae.payload.get("nfcIds") is not None:
+            self.profiles.registered(account.name, chips_before, account.chips, self.now)
+        elif ae.type == "flag" and ae.payload["name"].strip() == "fraud":
+            for entry in account.entries:
+                if entry.txn == ae.payload.get("transactionId") and (entry.pending or at - entry.anchor <= self.s.originals):
+                    self.profiles.confirmed(entry, ae.payload["set"], self.now)

@@ -30,6 +30,7 @@ NUMBERS = ("totalTax", "totalAmount", "quantity", "unitPrice", "netAmount", "tax
 CHARGED = ("discount", "grossAmount")
 TAKES_BACK = ("WithdrawalCorrection",)
 ABOVE_ZERO = ("Withdrawal", "WithdrawalCorrection", "WithdrawalCommission", "Interest")
+NAME_MAX = 100
 BOOKKEEPING = ("Info", "Interest", "WithdrawalCommission")
 
 
@@ -106,6 +107,9 @@ class Event:
         self.country, self.language = raw.get("countryCode"), raw.get("conversationLanguage")
         self.total, self.tax = raw.get("totalAmount"), raw.get("totalTax")
         self.chip = trimmed(raw.get("nfcId"))
+        name = trimmed(raw.get("posName"))
+        # As much as others are told of a terminal's name.
+        self.name = name if name is None or len(name) <= NAME_MAX else name[:NAME_MAX - 1] + "…"
         self.number, self.corrects = trimmed(self.id), trimmed(raw.get("correctsTransactionId"))
 
     def settle(self, s):

@@ -4,11 +4,13 @@ import json
 import random
 import sys
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from math import cos, pi, radians, sin
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import moments
 from moments import DAY, HOUR
+from profiles import EARTH, distance
 
 MINUTE, SECOND = 60 * 10**6, 10**6
 CENT = Decimal("0.01")
@@ -75,6 +77,29 @@ DISTINCT_AND_FILTERS = tuple(tuple(f"{RULES}.{setting}" for setting in group) fo
     ("account_day.categories=[\"Sales\"]", "account_day.amount.EUR=100", "account_day.amount.SEK=100"),
     ("account_day.countries=[\"DE\", \"NL\"]", "account_day.distinct=terminal", "account_day.count=2"),
 ))
+# With profiles, which a file has or has not: each of these is in every third one of them, the first always.
+PROFILES = (
+    ("checks.pos.terminal_fraud.events=1", "checks.pos.terminal_fraud.events=2", "checks.pos.terminal_fraud.events=3"),
+    ("checks.pos.terminal_fraud.rate=0.5", "checks.pos.terminal_fraud.rate=0.34", "checks.pos.terminal_fraud.rate=0"),
+    ("checks.pos.terminal_fraud.days=1", "checks.pos.terminal_fraud.days=2", "checks.pos.terminal_fraud.days=15"),
+    ("checks.pos.terminal_fraud.delay=1", "checks.pos.terminal_fraud.delay=0", "checks.pos.terminal_fraud.delay=15"),
+    ("checks.pos.terminal_fraud.outcome=note", "checks.pos.terminal_fraud.outcome=reject"),
+    ("checks.pos.terminal.unlisted=note", "checks.pos.terminal.unlisted=pending", "checks.pos.terminal.unlisted=reject"),
+    ("checks.pos.terminal.outcome=pending", "checks.pos.terminal.outcome=note", "checks.pos.terminal.enabled=false"),
+    ("checks.pos.terminal_name.outcome=pending", "checks.pos.terminal_name.enabled=false"),
+    ("checks.pos.terminal_country.outcome=note", "checks.pos.terminal_country.outcome=reject",
+     "checks.pos.terminal_country.enabled=false"),
+    ("checks.velocity.fanout.chip=1", "checks.velocity.fanout.chip=3", "checks.velocity.fanout.chip=0"),
+    ("checks.velocity.fanout.terminal=1", "checks.velocity.fanout.terminal=2", "checks.velocity.fanout.terminal=3"),
+    ("checks.velocity.fanout.span=10min", "checks.velocity.fanout.span=1h"),
+    ("checks.velocity.fanout.outcome=note", "checks.velocity.fanout.outcome=reject"),
+    ("checks.nfc.travel.speed=100", "checks.nfc.travel.speed=10"),
+    ("checks.nfc.travel.nearby=0", "checks.nfc.travel.nearby=5"),
+    ("checks.nfc.travel.within=1h", "checks.nfc.travel.within=24h"),
+    ("checks.nfc.travel.abroad=1h", "checks.nfc.travel.abroad=1min"),
+    ("checks.nfc.travel.outcome=note", "checks.nfc.travel.outcome=reject"),
+)
+NAMES = ("Kiosk", "Kiosk", "Kiosk am Tor", " Kiosk ", "kiosk", " ", None)
 SINGLE = {"EUR": 50, "NOK": 500, "SEK": 500, "DKK": 350, "CHF": 45}
 
 
@@ -89,7 +114,15 @@ def settings(rng, seed):
         # One of a rule: two of its own would undo each other.
         drawn = {group[0].split(".")[4]: group for group in rng.sample(DISTINCT_AND_FILTERS, rng.choice((1, 1, 2, 3)))}
         found += [setting for group in drawn.values() for setting in group]
+    rng = random.Random(f"profiles {seed}")
+    if rng.random() < 0.4:
+        found += [rng.choice(group) for i, group in enumerate(PROFILES) if i == 0 or rng.random() < 0.33]
     return found
+
+
+def of(changes, name, default):
+    """The value of a setting."""
+    return next((change.partition("=")[2] for change in changes if change.startswith(f"{name}=")), default)
 
 
 def dump(value):
@@ -117,6 +150,8 @@ class Sequence:
         self.events, self.account_events, self.sent, self.told = [], [], [], []
         self.numbers, self.latest = 0, base
         self.country = rng.choice(list(MARKETS))
+        self.profiles = any(change in PROFILES[0] for change in changes)
+        self.records, self.places, self.changes = [] if self.profiles else None, {}, changes
         self.accounts = [f"{name}-{i}" for i in range(rng.choice((1, 2, 2, 3)))]
         self.focus = rng.choice(("mixed", "mixed", "mixed", "basket", "correction", "velocity", "withdrawal", "pending", "repeat"))
         for account in self.accounts:
@@ -128,13 +163,56 @@ class Sequence:
         if rng.random() < 0.7:
             self.tell(f"{name}-tick", "limit", {"amount": 5000000})
         self.raised = []
+        if self.profiles:
+            self.list()
         self.ticker()
+
+    def list(self):
+        """Profile records, and what else profiles need: more accounts, chips that are registered."""
+        rng = self.rng
+        for i in range(rng.choice((0, 1, 1, 3))):
+            self.accounts.append(f"{self.name}-more{i}")
+            self.tell(self.accounts[-1], "limit", {"amount": 5000000})
+        first = rng.uniform(-60, 60), rng.uniform(-179, 179)
+        for till in TILLS:
+            if rng.random() < 0.3:
+                continue
+            for _ in range(rng.choice((1, 1, 1, 2))):
+                record = {"posId": till if rng.random() < 0.9 else f" {till} "}
+                if rng.random() < 0.12:
+                    record["disabled"] = rng.random() < 0.8
+                if rng.random() < 0.3:
+                    record["country"] = self.country if rng.random() < 0.8 else rng.choice(list(MARKETS))
+                self.places.pop(till, None)
+                if rng.random() < 0.6:
+                    self.places[till] = away(first, rng)
+                    record["position"] = ",".join(map(str, self.places[till]))
+                self.records.append(dump(self.own(record)))
+        for chip in "C2", "C3", "C9":
+            if rng.random() < 0.15:
+                self.records.append(dump(self.own({"nfcId": chip, "blocked": rng.random() < 0.8})))
+        for account in self.accounts:
+            if rng.random() < 0.2:
+                self.tell(account, "update", {"nfcIds": rng.sample(("C1", "C2", "C7", account), 2)})
 
     # Lines
 
+    def own(self, record):
+        """Terminals and chips of this sequence alone: profiles know them across all accounts of a file."""
+        if not self.profiles:
+            return record
+
+        def named(name):
+            return name.replace(name.strip(), f"{name.strip()}@{self.name}") if isinstance(name, str) and name.strip() else name
+        record = record | {key: named(record[key]) for key in ("posId", "nfcId") if key in record}
+        if "update" in record:
+            patch = record["update"]
+            record["update"] = patch | {key: [named(chip) for chip in patch[key]] for key in ("nfcIds", "blockedNfcIds") if key in patch}
+        return record
+
     def send(self, event, at=None):
         event = dict(event, time=stamp(self.now if at is None else at))
-        self.events.append(dump(event))
+        self.events.append(dump(self.own(event)))
         self.sent.append(event)
         self.latest = max(self.latest, self.now if at is None or at - self.now > 1000 * DAY else at)
         return event
@@ -144,7 +222,7 @@ class Sequence:
         name = {"cash_advance": "cashAdvance"}.get(kind, kind)
         event = {"id": f"e{self.numbers}-{self.name}", "account": account, "eventType": kind, name: payload,
                  "createdAt": stamp(self.now if at is None else at)} | more
-        self.account_events.append(dump(event))
+        self.account_events.append(dump(self.own(event)))
         self.told.append(event)
         return event
 
@@ -171,6 +249,11 @@ class Sequence:
             event["accountTransactionId"] = self.number()
         event["posId"] = terminal or rng.choice(("P1", "P1", "P1", "P2", "P3", " P1 ", " ", None))
         event["nfcId"] = rng.choice(("C1", "C1", "C2", None, ""))
+        if self.profiles:
+            if rng.random() < 0.8:
+                event["nfcId"] = rng.choice((account, account, f"{account}-2", None))
+            if rng.random() < 0.15:
+                event["posName"] = rng.choice(NAMES)
         return event | more
 
     def amount(self, kind="Purchase"):
@@ -196,6 +279,8 @@ class Sequence:
             weights["taps"] = 6
         if self.mingled:
             weights["mingle"] = 5
+        if self.profiles:
+            weights |= {"trip": 5, "swarm": 5, "rename": 4, "confirm": 3}
         self.now += rng.choice((0, SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR))
         while self.raised and rng.random() < 0.3:
             account, flag = self.raised.pop()
@@ -370,6 +455,123 @@ class Sequence:
             if rng.random() < 0.25:
                 self.resolve(line)
 
+    def trip(self):
+        """One chip at two terminals, in as much time as it takes or a moment less; with the last one on another account or not."""
+        rng, chip = self.rng, f"trip{self.number()}"
+        accounts = rng.sample(self.accounts, min(2, len(self.accounts)))
+        here, there = rng.sample(TILLS, 2)
+        if rng.random() < 0.8 and len(self.places) > 1:
+            here, there = rng.sample(sorted(self.places), 2)
+        country = self.country if rng.random() < 0.6 else rng.choice(list(MARKETS))
+        takes = unit(of(self.changes, "checks.nfc.travel.abroad", "10min"))
+        if here in self.places and there in self.places:
+            far = distance(self.places[here], self.places[there]) - int(of(self.changes, "checks.nfc.travel.nearby", "50"))
+            takes = int(max(0, far) / int(of(self.changes, "checks.nfc.travel.speed", "900")) * HOUR)
+        within = unit(of(self.changes, "checks.nfc.travel.within", "12h"))
+        takes = min(takes, within) if rng.random() < 0.8 else within
+        takes = max(0, takes + rng.choice((-1, 0, 1, 2, -SECOND, SECOND, -MINUTE, MINUTE)))
+        if rng.random() < 0.3:
+            # The chip becomes known to other accounts only by its second one.
+            for account in rng.sample(self.accounts, min(2, len(self.accounts))):
+                self.send(self.sale(account, Decimal(1)) | self.home() | {"nfcId": chip, "posId": "P6"}, self.now - 13 * HOUR)
+        first = self.sale(accounts[0], self.small()) | self.home() | {"nfcId": chip, "posId": here}
+        second = self.sale(accounts[-1] if rng.random() < 0.4 else accounts[0], self.small()) | {
+            "countryCode": country, "currency": MARKETS[country][0], "nfcId": chip, "posId": there}
+        if rng.random() < 0.3:
+            first["totalAmount"] = rng.choice((Decimal(9000000), Decimal(12000)))
+        if rng.random() < 0.15:
+            second |= {"eventType": "Correction", "totalAmount": -Decimal(1)}
+        for event, at in rng.sample(((first, self.now), (second, self.now + takes)), 2) if rng.random() < 0.3 else (
+                (first, self.now), (second, self.now + takes)):
+            self.send(event, at)
+            if event is first and rng.random() < 0.2:
+                self.resolve(len(self.sent))
+        self.now = max(self.now, moments.parse(self.sent[-1]["time"]), moments.parse(self.sent[-2]["time"]))
+
+    def small(self):
+        return Decimal(self.rng.randrange(1, 2000)) / 100
+
+    def swarm(self):
+        """Several accounts on one chip, or at one terminal, as far apart as counts together or a moment more."""
+        rng, span = self.rng, unit(of(self.changes, "checks.velocity.fanout.span", "24h"))
+        chip = rng.choice(("C1", "C7", "C9", f"swarm{self.number()}"))
+        till = rng.choice(("P7", f"swarm{self.number()}", None, *TILLS))
+        accounts, start = rng.sample(self.accounts, len(self.accounts)), self.now
+        if rng.random() < 0.2:
+            accounts.insert(0, f"{self.name}-unknown")
+        # None at the same time: which of those a terminal still knows is not laid down.
+        times = [start + away for away in rng.sample((0, MINUTE, span // 2, span - 1, span, span + 1, span * 2), len(accounts))]
+        if rng.random() < 0.7:
+            times.sort()
+        for account, at in zip(accounts, times):
+            event = self.sale(account, self.small(), rng.choice(("Purchase",) * 5 + ("Withdrawal", "Correction", "Interest")))
+            event |= self.home() | {"posId": till}
+            event["nfcId"] = chip if rng.random() < 0.8 else event["nfcId"]
+            if rng.random() < 0.2:
+                event["totalAmount"] = Decimal(9000000)
+            self.send(event, at)
+            if rng.random() < 0.1:
+                self.send(event, at)
+            if rng.random() < 0.1:
+                self.tell(account, "update", {"nfcIds": rng.choice(([chip], [chip, "C8"], []))}, max(at, self.now))
+        self.now = max(times)
+
+    def rename(self):
+        """Names and countries of one terminal, of events that are refused, wait, are granted, or come late."""
+        rng, till = self.rng, self.rng.choice(("P7", f"shop{self.number()}", *TILLS))
+        abroad = [country for country, (currency, _) in MARKETS.items() if currency == MARKETS[self.country][0]]
+        for _ in range(rng.choice((2, 3, 4, 6))):
+            account = rng.choice(self.accounts)
+            event = self.sale(account, self.small(), rng.choice(("Purchase",) * 4 + ("Correction",))) | self.home()
+            event |= {"posId": till, "posName": rng.choice(NAMES), "nfcId": rng.choice((account, None))}
+            if rng.random() < 0.3:
+                event["countryCode"] = rng.choice(abroad)
+            if rng.random() < 0.2:
+                event["totalAmount"] = Decimal(rng.choice((9000000, 12000)))
+            elif rng.random() < 0.1:
+                event |= {"eventType": "Correction", "totalAmount": -event["totalAmount"]}
+            self.send(event, self.now - (rng.choice((0, MINUTE, HOUR, self.old + 1)) if rng.random() < 0.3 else 0))
+            self.now += rng.choice((0, SECOND, MINUTE, HOUR))
+            if rng.random() < 0.3:
+                self.resolve(len(self.sent))
+
+    def confirm(self):
+        """Sales at one terminal, some of them fraud; then sales on the days round those on which that counts."""
+        rng, till, lines = self.rng, self.rng.choice(("P7", "P1", f"shop{self.number()}")), []
+        delay, days = (int(of(self.changes, f"checks.pos.terminal_fraud.{name}", "7")) for name in ("delay", "days"))
+        day = self.now - self.now % DAY + DAY
+        for at in sorted(rng.sample((0, 1, HOUR, DAY // 2, DAY - 1), k=rng.choice((1, 2, 3, 4)))):
+            account = rng.choice(self.accounts)
+            event = self.sale(account, self.small()) | self.home() | {"posId": till, "nfcId": account}
+            if rng.random() < 0.2:
+                event["totalAmount"] = Decimal(rng.choice((9000000, 12000)))
+            self.send(event, day + at)
+            lines.append(len(self.sent))
+        self.now = day + DAY
+        for line in rng.sample(lines, rng.randrange(1, len(lines) + 1)):
+            for _ in range(rng.choice((1, 1, 1, 2))):
+                self.flag_fraud(line, rng.random() < 0.85)
+                self.now += SECOND
+        for later in sorted(rng.choices((delay, delay + 1, delay + 1, delay + days, delay + days + 1), k=rng.choice((1, 2, 3)))):
+            at = day + later * DAY + rng.choice((0, -1, HOUR))
+            self.now = max(self.now, at)
+            self.ticker()
+            account = rng.choice(self.accounts)
+            kind = rng.choice(("Purchase",) * 5 + ("Withdrawal", "Interest"))
+            event = self.sale(account, self.small(), kind) | self.home() | {"posId": till, "nfcId": account}
+            if rng.random() < 0.1:
+                event |= {"eventType": "Correction", "totalAmount": -Decimal(1)}
+            self.send(event)
+            if rng.random() < 0.2:
+                self.flag_fraud(rng.choice(lines), False)
+                self.now += SECOND
+
+    def flag_fraud(self, line, on):
+        account = self.sent[line - 1]["accountNumber"]
+        if self.rng.random() < 0.05:
+            account = self.rng.choice(self.accounts)
+        self.tell(account, "flag", {"name": "fraud", "set": on, "transactionId": f"{{{{txn:@{line}}}}}"})
+
     def refusals(self):
         """Refused attempts, of which the first ones are sent again: as many as are remembered, or one more."""
         account = self.rng.choice(self.accounts)
@@ -502,7 +704,7 @@ class Sequence:
                 old["createdAt"] = stamp(self.now)
             if rng.random() < 0.25 and old["eventType"] == "payment":
                 old["payment"] = dict(old["payment"], amount=old["payment"]["amount"] + 100)
-            self.account_events.append(dump(old))
+            self.account_events.append(dump(self.own(old)))
         elif rng.random() < 0.1:
             self.tell(account, "close", {}, at)
 
@@ -635,6 +837,28 @@ class Sequence:
             self.tell(account, "update", dict(payload), when + rng.choice((0, SECOND)))
 
 
+TILLS = ("P1", "P2", "P3", "P4", "P6")
+
+
+def away(first, rng):
+    """A place so many kilometres from the first, some of them round what counts as near; written with some decimals."""
+    far, course = rng.choice((0, 4, 6, 49.9, 50.1, 120, 350, 900, 5000, 12000)), rng.uniform(0, 2 * pi)
+    north = first[0] + far * cos(course) / EARTH * 180 / pi
+    if abs(north) > 89:
+        north = first[0]
+    east = first[1] + far * sin(course) / EARTH * 180 / pi / max(0.1, cos(radians(first[0])))
+    places = rng.choice((6, 6, 6, 3, 0))
+    return tuple(Decimal(f"{degrees:.{places}f}") for degrees in (north, (east + 180) % 360 - 180))
+
+
+def unit(text):
+    """A duration of the settings."""
+    for name, micros in ("min", MINUTE), ("h", HOUR), ("d", DAY):
+        if text.endswith(name):
+            return int(text.removesuffix(name)) * micros
+    raise ValueError(text)
+
+
 def stamp(at):
     text = moments.text(at)
     return text if text else "2100-01-01T00:00:00Z"
@@ -720,13 +944,16 @@ class File:
         rng = random.Random(seed)
         self.seed, self.settings = seed, settings(rng, seed)
         self.events, self.account_events, self.sequences = [], [], []
+        self.records = [] if any(change in PROFILES[0] for change in self.settings) else None
         base = BASE
         while len(self.events) < events:
             sequence = Sequence(rng, f"S{seed}-{len(self.sequences)}", base, self.settings)
             for _ in range(rng.choice((8, 15, 30, 60))):
                 sequence.step()
             shift = len(self.events)
-            self.sequences.append((sequence.name, sequence.events, sequence.account_events))
+            self.sequences.append((sequence.name, sequence.events, sequence.account_events, sequence.records))
+            if sequence.records:
+                self.records += sequence.records
             self.events += sequence.events
             self.account_events += [moved(line, shift) for line in sequence.account_events]
             base = max(sequence.latest, sequence.now) + rng.choice((HOUR, 2 * DAY, 10 * DAY))
@@ -745,7 +972,7 @@ def main(seed, folder):
     file, folder = File(int(seed), 2000), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in (("events.jsonl", file.events), ("account_events.jsonl", file.account_events),
-                        ("settings.txt", file.settings)):
+                        ("profile_records.jsonl", file.records or ()), ("settings.txt", file.settings)):
         (folder / name).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 

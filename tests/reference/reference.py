@@ -11,6 +11,7 @@ import timeline
 from account_event import AccountEvent, Dead
 from engine import Engine
 from event import TYPES, Event
+from profiles import Profiles
 from settings import Settings, Wrong
 
 
@@ -19,12 +20,12 @@ def read_lines(path):
     return [(i, line) for i, line in enumerate(raw.split("\n")) if line.strip()]
 
 
-def run(event_lines, account_lines, changes=()):
+def run(event_lines, account_lines, changes=(), record_lines=None):
     """Outcomes in order, and the dead letters as (file, line, reason, lost). Lines are (number from 0, text);
     an outcome knows the place of its event among them, so blank lines do not count."""
     s = Settings(changes)
     outcomes, dead = [], []
-    engine = Engine(s, outcomes.append)
+    engine = Engine(s, outcomes.append, Profiles(record_lines))
     events = [Event(text) for _, text in event_lines]
     accounts = [AccountEvent(text) for _, text in account_lines]
     event_queue = timeline.Lines([e.time for e in events], [(e.key, getattr(e, "terminal", None)) for e in events], s)
@@ -77,11 +78,13 @@ def main():
     parser.add_argument("command", choices=["check"])
     parser.add_argument("--events", required=True)
     parser.add_argument("--account-events")
+    parser.add_argument("--profile-records", help="switches shared profiles on")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--output", default="-")
     a = parser.parse_args()
     try:
-        outcomes, dead = run(read_lines(a.events), read_lines(a.account_events) if a.account_events else [], a.set)
+        outcomes, dead = run(read_lines(a.events), read_lines(a.account_events) if a.account_events else [], a.set,
+                             read_lines(a.profile_records) if a.profile_records else None)
     except Wrong as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

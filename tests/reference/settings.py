@@ -28,8 +28,6 @@ CATALOGUE = {
     "correction.originals": "90d",
     "pending.rejudge": True,
 }
-# What hangs on shared profiles, which the reference leaves out: the keys are taken and change nothing.
-LEFT_OUT = ("nfc.travel.speed", "nfc.travel.nearby", "pos.", "velocity.fanout.")
 # Tables to which a setting may add a name.
 OPEN = ("limit.default", "limit.first_amount.cap", "identity.ssn.above", "nfc.sca.single", "nfc.sca.sum",
         "velocity.withdrawal_cap.each", "velocity.withdrawal_cap.day", "account.flag.names", "sense.category.usual",
@@ -45,6 +43,7 @@ CHOICES = {
     "account.unknown": ("reject", "open"),
     "nfc.sca.counter": ("sum", "number", "both"),
     "account.flag.unlisted": ("block", "review", "note", "ignore"),
+    "pos.terminal.unlisted": ("reject", "pending", "note", "ignore"),
 }
 
 
@@ -81,8 +80,6 @@ def change(tree, setting):
     if not equals or not key.startswith("checks."):
         raise Wrong(f"{setting!r} is no setting of the checks")
     path = key.removeprefix("checks.")
-    if path.startswith(LEFT_OUT):
-        return
     try:
         value = tomllib.loads(f"v = {text}", parse_float=Decimal)["v"]
     except tomllib.TOMLDecodeError:
@@ -206,8 +203,18 @@ class Settings:
         travel = nfc["travel"]
         self.travel, self.travel_within, self.abroad = (
             Check(travel), micros(travel["within"]), micros(travel["abroad"]))
+        self.speed, self.nearby = (Decimal(travel[name]) for name in ("speed", "nearby"))
         self.sca, self.sca_number, self.sca_counter = Check(nfc["sca"]), nfc["sca"]["number"], nfc["sca"]["counter"]
         self.sca_single, self.sca_sum = amounts(nfc["sca"]["single"]), amounts(nfc["sca"]["sum"])
+
+        pos, fanout = tree["pos"], tree["velocity"]["fanout"]
+        self.terminal, self.unlisted = Check(pos["terminal"]), pos["terminal"]["unlisted"]
+        self.terminal_name, self.terminal_country = Check(pos["terminal_name"]), Check(pos["terminal_country"])
+        fraud = pos["terminal_fraud"]
+        self.fraud, self.fraud_rate, self.fraud_events = Check(fraud), Decimal(fraud["rate"]), fraud["events"]
+        self.fraud_days, self.fraud_delay = fraud["days"], fraud["delay"]
+        self.fanout, self.fanout_span = Check(fanout), micros(fanout["span"])
+        self.fanout_chip, self.fanout_terminal = fanout["chip"], fanout["terminal"]
 
         windows, cap = tree["velocity"]["windows"], tree["velocity"]["withdrawal_cap"]
         self.windows = [Window(rule) for _, rule in sorted(windows["rules"].items()) if rule["enabled"] and windows["enabled"]]

@@ -1,5 +1,6 @@
-"""Sense, standing, limit, identity, chips and velocity (checks 13-18, 23-36, 40-42)."""
+"""Sense, standing, limit, identity, chips and velocity (checks 13-18, 23-36, 39-42)."""
 import moments
+import profiles
 from account import ZERO
 from messages import CONFIRM, IDENTIFY, NOTHING, SECURE, SSN, message, note
 
@@ -89,10 +90,13 @@ def ssn(account, e, s):
     return []
 
 
-def chips(account, e, s):
-    """34-36; account is None where it is unknown."""
-    if e.bookkeeping:
-        return []
+def chips(account, e, s, facts):
+    """34-38 and 46; account is None where it is unknown."""
+    return [] if e.bookkeeping else own_chips(account, e, s) + facts.judge()
+
+
+def own_chips(account, e, s):
+    """34-36 by what the account knows."""
     if e.chip is None:
         missing = s.chip_missing.on and e.type in ("Purchase", "Withdrawal") and e.terminal is not None
         return [message(34, s.chip_missing.outcome, "pos.nfc.missing", IDENTIFY, "nfcId")] if missing else []
@@ -142,15 +146,16 @@ def identified(account, e, s):
         account.counters = {key: counter for key, counter in account.counters.items() if key[0] != e.chip}
 
 
-def travel(account, e, now, s):
-    """39 without profiles: from one country to another on one chip in less time than that takes."""
+def travel(account, e, now, s, facts):
+    """39: from one terminal to another on one chip in less time than that takes."""
     if not s.travel.on or e.bookkeeping or e.chip is None or e.terminal is None:
         return []
-    uses = [a for a in account.attempts
+    uses = [a for a in (account.attempts if account is not None else ())
             if a.counts("accepted") and a.event.chip == e.chip and a.event.terminal not in (None, e.terminal)
             and abs(a.time - e.time) < s.travel_within and a.time >= now - s.older_than - s.travel_within]
-    if any(a.event.country != e.country and abs(a.time - e.time) < s.abroad for a in uses):
-        return [message(39, s.travel.outcome, "pos.travel", IDENTIFY, "posId")]
+    last = facts.elsewhere()
+    if any(profiles.unreachable(facts, use, s) for use in uses + [last] * (last is not None)):
+        return [profiles.said(39, s.travel.outcome, "pos.travel", IDENTIFY, "posId")]
     return []
 
 
