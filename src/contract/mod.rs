@@ -1,16 +1,20 @@
-//! Documents that machines read: JSON Schemas of the records. They come out of the Avro schemas, the limits, the settings and
-//! the words beside them, always in the same bytes; those in `schemas/` are of the default configuration. Reads no file,
-//! serves nothing, checks no record.
+//! Documents that machines read: OpenAPI of the gateway, JSON Schemas of the records, and a page for
+//! people. They come out of the Avro schemas, the limits, the settings and the words beside them, always in the same bytes; those
+//! in `schemas/` are of the default configuration. Reads no file, serves nothing, checks no record.
 
 mod bounds;
 mod fields;
 mod node;
+mod openapi;
 mod others;
+mod page;
 mod records;
 
 pub use bounds::Bounds;
 pub use node::Node;
+pub use openapi::{SCOPES, openapi};
 pub use others::RESULTS;
+pub use page::page;
 
 use crate::codec::avro::{ACCOUNT_EVENT_SCHEMA, POS_EVENT_SCHEMA, POS_OUTCOME_SCHEMA};
 use crate::config::Settings;
@@ -110,11 +114,12 @@ impl Schema {
 #[must_use]
 pub fn files(settings: &Settings) -> Vec<(&'static str, String)> {
     let bounds = Bounds::of(&settings.checks);
+    let documents = [("openapi.json", openapi(&bounds).to_string())];
     let schemas = Schema::ALL.map(|schema| (schema.file(), schema.node(&bounds).to_string()));
     let avro =
         [Schema::PosEvent, Schema::AccountEvent, Schema::PosOutcome].into_iter().filter_map(Schema::avro);
     let avro = avro.map(|(file, text)| (file, text.to_owned()));
-    schemas.into_iter().chain(avro).collect()
+    documents.into_iter().chain(schemas).chain(avro).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! the headers of dead letters. Each says what the code that writes it writes; `tests/contract/validate.py` holds real
 //! records against them.
 
-use super::fields::HASH;
+use super::fields::{HASH, TRANSACTION_ID};
 use super::node::{Node, node};
 use super::records::headed;
 use crate::domain::dead_letter::{
@@ -263,4 +263,9 @@ pub fn dead_letter_headers() -> Node {
 
 fn digits(description: &str) -> Node {
     node!({ "description": (description), "type": "string", "pattern": "^[0-9]+$" })
+}
+
+/// An id of an outcome, where it stands alone.
+pub(super) fn transaction_id(description: &str) -> Node {
+    node!({ "description": (description), "type": "string", "pattern": (TRANSACTION_ID) })
 }
