@@ -1,7 +1,8 @@
-//! Documents that machines read: OpenAPI of the gateway, JSON Schemas of the records, and a page for
+//! Documents that machines read: OpenAPI of the gateway, AsyncAPI of the topics, JSON Schemas of the records, and a page for
 //! people. They come out of the Avro schemas, the limits, the settings and the words beside them, always in the same bytes; those
 //! in `schemas/` are of the default configuration. Reads no file, serves nothing, checks no record.
 
+mod asyncapi;
 mod bounds;
 mod fields;
 mod node;
@@ -10,6 +11,7 @@ mod others;
 mod page;
 mod records;
 
+pub use asyncapi::asyncapi;
 pub use bounds::Bounds;
 pub use node::Node;
 pub use openapi::{SCOPES, openapi};
@@ -18,6 +20,9 @@ pub use page::page;
 
 use crate::codec::avro::{ACCOUNT_EVENT_SCHEMA, POS_EVENT_SCHEMA, POS_OUTCOME_SCHEMA};
 use crate::config::Settings;
+
+/// The topic of results of account events.
+const ACCOUNT_RESULTS: &str = "account.results";
 
 /// A record that has a JSON Schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +119,10 @@ impl Schema {
 #[must_use]
 pub fn files(settings: &Settings) -> Vec<(&'static str, String)> {
     let bounds = Bounds::of(&settings.checks);
-    let documents = [("openapi.json", openapi(&bounds).to_string())];
+    let documents = [
+        ("openapi.json", openapi(&bounds).to_string()),
+        ("asyncapi.json", asyncapi(&settings.kafka, &settings.topics).to_string()),
+    ];
     let schemas = Schema::ALL.map(|schema| (schema.file(), schema.node(&bounds).to_string()));
     let avro =
         [Schema::PosEvent, Schema::AccountEvent, Schema::PosOutcome].into_iter().filter_map(Schema::avro);
