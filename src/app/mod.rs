@@ -6,6 +6,7 @@ mod check;
 mod checks;
 mod cluster;
 mod config;
+mod contract;
 mod explain;
 mod health;
 mod latency;
@@ -138,6 +139,7 @@ fn command(cli: &Cli) -> Result<(), AppError> {
         Command::Checks(command) => checks::run(command, &cli.common),
         Command::Profiles(command) => profiles::run(command, &cli.common),
         Command::Config(command) => config::run(command, &cli.common),
+        Command::Contract(command) => contract::run(command, &cli.common),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "tillgate", &mut std::io::stdout());
             Ok(())

@@ -18,6 +18,7 @@ mod codec_json;
 mod config;
 mod config_checks;
 mod contactless;
+mod contract;
 mod demo;
 mod docker;
 mod docs;
