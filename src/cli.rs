@@ -96,6 +96,9 @@ configuration is wrong.")]
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print or write the documents that machines read: OpenAPI, AsyncAPI, JSON Schemas
+    #[command(subcommand)]
+    Contract(ContractCommand),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -492,5 +495,33 @@ Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong."
         /// Print JSON instead of a table
         #[arg(long)]
         json: bool,
+    },
+}
+
+/// `tillgate contract`
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+The documents are made out of what the program reads and writes, with the names and bounds of the configuration. Those of the \
+default configuration are in the folder schemas of the sources, beside the Avro schemas.
+
+Examples:
+  tillgate contract openapi
+  tillgate contract asyncapi --config /etc/tillgate
+  tillgate contract page > gateway.html
+  tillgate contract schemas build/schemas
+
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.")]
+pub enum ContractCommand {
+    /// Print the OpenAPI document of the HTTP gateway
+    Openapi,
+    /// Print the AsyncAPI document of the topics; it refers to the files that `schemas` writes
+    Asyncapi,
+    /// Print the page of the HTTP gateway for people
+    Page,
+    /// Write all documents and the Avro schemas into a folder, and print their paths
+    Schemas {
+        /// The folder; it is made where it is missing
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
     },
 }

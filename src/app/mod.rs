@@ -6,6 +6,7 @@ mod check;
 mod checks;
 mod cluster;
 mod config;
+mod contract;
 mod explain;
 mod gateway_key;
 mod health;
@@ -140,6 +141,7 @@ fn command(cli: &Cli) -> Result<(), AppError> {
         Command::Profiles(command) => profiles::run(command, &cli.common),
         Command::Gateway(GatewayCommand::Key(args)) => gateway_key::run(args),
         Command::Config(command) => config::run(command, &cli.common),
+        Command::Contract(command) => contract::run(command, &cli.common),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "tillgate", &mut std::io::stdout());
             Ok(())

@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pos", &["domain", "state", "engine", "codec", "pipeline", "profiles"]),
     ("telemetry", &["domain"]),
     ("config", &["domain", "checks", "telemetry"]),
+    ("contract", &["domain", "checks", "codec", "config"]),
     ("explain", &["domain", "checks", "codec", "config"]),
     ("registry", &["domain", "codec", "telemetry", "config"]),
     ("load", &["domain", "codec", "config"]),

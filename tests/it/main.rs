@@ -19,6 +19,7 @@ mod config;
 mod config_checks;
 mod config_gateway;
 mod contactless;
+mod contract;
 mod demo;
 mod docker;
 mod docs;

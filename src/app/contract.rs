@@ -1,0 +1,34 @@
+//! `tillgate contract openapi | asyncapi | page | schemas`: the documents that machines read, by the configuration at hand.
+
+use super::AppError;
+use crate::cli::{Common, ContractCommand};
+use crate::contract;
+use crate::replay::ReplayError;
+use std::io::Write;
+
+pub(super) fn run(command: &ContractCommand, common: &Common) -> Result<(), AppError> {
+    let settings = super::settings(common)?;
+    let mut out = std::io::stdout().lock();
+    match command {
+        ContractCommand::Openapi => {
+            write!(out, "{}", contract::openapi(&contract::Bounds::of(&settings.checks)))?
+        }
+        ContractCommand::Asyncapi => {
+            write!(out, "{}", contract::asyncapi(&settings.kafka, &settings.topics))?
+        }
+        ContractCommand::Page => {
+            let openapi = contract::openapi(&contract::Bounds::of(&settings.checks));
+            write!(out, "{}", contract::page(&openapi))?;
+        }
+        ContractCommand::Schemas { folder } => {
+            for (name, text) in contract::files(&settings) {
+                let path = folder.join(name);
+                std::fs::create_dir_all(folder)
+                    .and_then(|()| std::fs::write(&path, text))
+                    .map_err(|source| ReplayError::File { what: "write", path: path.clone(), source })?;
+                writeln!(out, "{}", path.display())?;
+            }
+        }
+    }
+    Ok(())
+}
