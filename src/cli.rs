@@ -90,9 +90,20 @@ configuration is wrong.")]
     /// Say what is known of terminals and chips beforehand, and look at what is known of them by now
     #[command(subcommand)]
     Profiles(ProfilesCommand),
-    /// Let clients send events over HTTP
-    #[command(subcommand)]
-    Gateway(GatewayCommand),
+    /// Let clients send events over HTTP, each answered once it is decided
+    #[command(after_help = "\
+Every request becomes a record of the topics, and is answered with what was committed of it: any number of gateways can run, \
+beside `tillgate run` or anywhere else. The address, clients, TLS and bounds are [gateway] of the configuration; /docs and \
+/openapi.json say what can be asked.
+
+Examples:
+  tillgate gateway --set gateway.listen=127.0.0.1:8080
+  tillgate gateway --config /etc/tillgate
+  curl localhost:8080/api/v3/customer-account/A-1/event -H 'Content-Type: application/json' -d @event.json
+  tillgate gateway key till-7 --scope events:write
+
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.")]
+    Gateway(GatewayArgs),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -160,6 +171,14 @@ pub enum ChecksCommand {
 }
 
 /// `tillgate gateway`
+#[derive(Args, Debug)]
+pub struct GatewayArgs {
+    /// None: serve.
+    #[command(subcommand)]
+    pub command: Option<GatewayCommand>,
+}
+
+/// `tillgate gateway key`
 #[derive(Debug, Subcommand)]
 pub enum GatewayCommand {
     /// Make an API key: print it, and the line of the settings that lets its holder in

@@ -8,7 +8,7 @@ mod cluster;
 mod config;
 mod contract;
 mod explain;
-mod gateway_key;
+mod gateway;
 mod health;
 mod latency;
 mod load;
@@ -22,7 +22,7 @@ mod state;
 mod strays;
 mod topics;
 
-use crate::cli::{Cli, Command, Common, GatewayCommand};
+use crate::cli::{Cli, Command, Common};
 use crate::config::{Faults, Settings, Sources};
 use crate::domain::hashing::Seed;
 use crate::domain::visible::visible_lines;
@@ -139,7 +139,7 @@ fn command(cli: &Cli) -> Result<(), AppError> {
         Command::Explain(args) => explain::run(args, &cli.common),
         Command::Checks(command) => checks::run(command, &cli.common),
         Command::Profiles(command) => profiles::run(command, &cli.common),
-        Command::Gateway(GatewayCommand::Key(args)) => gateway_key::run(args),
+        Command::Gateway(args) => gateway::run(args, &cli.common),
         Command::Config(command) => config::run(command, &cli.common),
         Command::Contract(command) => contract::run(command, &cli.common),
         Command::Completions { shell } => {

@@ -335,6 +335,7 @@ impl AdminSource for Source {
         Standing {
             starting: self.health.start_step(),
             stopping: self.stop.load(Ordering::Acquire),
+            troubles: Vec::new(),
             workers: self.workers(),
             partitions,
             standby: self.health.copies(),

@@ -4,6 +4,7 @@
 //! then says which field they broke in.
 
 mod account_event;
+pub mod answer;
 pub mod avro;
 mod bounded;
 mod decode;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::secret::Secret;
-use super::settings::{HOUR, MILLISECOND, SECOND, count, host_of, of_defaults};
+use super::settings::{HOUR, MILLISECOND, SECOND, admin, count, host_of, of_defaults};
 
 /// What the hash of an API key begins with in the settings: which hash it is.
 pub const KEY_HASH: &str = "blake3:";
@@ -63,6 +63,8 @@ impl fmt::Display for Scope {
 pub struct GatewaySettings {
     /// Where requests are listened for.
     pub listen: SocketAddr,
+    /// Where metrics and health are shown; none: nowhere.
+    pub admin: Option<SocketAddr>,
     /// How far back transactions can be asked for.
     pub history: Duration,
     /// What they may take in memory, bytes.
@@ -182,6 +184,7 @@ pub(super) fn gateway(reader: &mut Reader) -> GatewaySettings {
     let auth = auth(reader);
     let settings = GatewaySettings {
         listen: listen(reader),
+        admin: admin(reader, "gateway.admin"),
         history: reader.duration("gateway.history", SECOND..=DAY * 366),
         history_bytes_max: reader.bytes("gateway.history_bytes_max", 1 << 20..=2_000 << 20),
         answer_within: reader.duration("gateway.answer_within", MILLISECOND * 10..=HOUR),

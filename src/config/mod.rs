@@ -128,7 +128,7 @@ fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
     let kafka = settings::kafka(reader);
     let output = settings::output(reader, &topics, &registry);
     let journal = settings::journal(reader, kafka.message_bytes_max);
-    let admin = settings::admin(reader);
+    let admin = settings::admin(reader, "admin.listen");
     let gateway = gateway::gateway(reader);
     let log = settings::log(reader);
     let checks = checks::read(reader, tree);

@@ -515,12 +515,12 @@ pub(super) fn journal(reader: &mut Reader, message_bytes_max: usize) -> JournalS
 }
 
 /// Where `/metrics` is served; none: nowhere.
-pub(super) fn admin(reader: &mut Reader) -> Option<SocketAddr> {
-    let text = reader.text("admin.listen");
+pub(super) fn admin(reader: &mut Reader, key: &str) -> Option<SocketAddr> {
+    let text = reader.text(key);
     let address = text.parse().ok();
     if address.is_none() && !text.is_empty() {
         let problem = format!("is {text:?}, which is not an address and port");
-        reader.refuse("admin.listen", problem, "write it as \"127.0.0.1:9464\", or \"\" for off");
+        reader.refuse(key, problem, "write it as \"127.0.0.1:9464\", or \"\" for off");
     }
     address
 }

@@ -232,13 +232,9 @@ fn router(source: Arc<dyn AdminSource>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .fallback(async || Problem {
-            status: StatusCode::NOT_FOUND,
-            detail: "there are /metrics, /healthz and /readyz",
-        })
-        .method_not_allowed_fallback(async || Problem {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            detail: "these pages are only read: use GET or HEAD",
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there are /metrics, /healthz and /readyz"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "these pages are only read: use GET or HEAD")
         })
         .with_state(source)
 }

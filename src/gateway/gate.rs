@@ -245,7 +245,7 @@ fn unread(cause: Refusal) -> Response {
 }
 
 fn problem(status: StatusCode, detail: &'static str) -> Response {
-    Problem { status, detail }.into_response()
+    Problem::new(status, detail).into_response()
 }
 
 /// Whatever comes behind is not to be understood as a request.

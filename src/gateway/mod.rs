@@ -5,12 +5,15 @@
 //! record, an account or a setting.
 
 pub mod admin;
+pub mod api;
 mod audit;
 pub mod auth;
 mod body;
 mod gate;
 mod problem;
 pub mod rate;
+pub mod read_model;
+pub mod records;
 pub mod server;
 mod standing;
 pub mod tls;

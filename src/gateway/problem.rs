@@ -3,12 +3,19 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use std::borrow::Cow;
 
 /// What was wrong with a request.
 pub(super) struct Problem {
     pub(super) status: StatusCode,
     /// What to do instead.
-    pub(super) detail: &'static str,
+    pub(super) detail: Cow<'static, str>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, detail: detail.into() }
+    }
 }
 
 impl IntoResponse for Problem {

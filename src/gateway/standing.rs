@@ -13,6 +13,8 @@ pub struct Standing {
     pub starting: Option<String>,
     /// It was asked to end, and is leaving the group.
     pub stopping: bool,
+    /// Why it cannot do at present what it is there for, besides what workers and partitions say; a sentence each.
+    pub troubles: Vec<String>,
     /// Its workers, by number.
     pub workers: Vec<WorkerStanding>,
     /// Its partitions, of all flows.
@@ -55,6 +57,7 @@ impl Standing {
             reasons.push(format!("the process starts: {step}"));
             return reasons;
         }
+        reasons.extend(self.troubles.iter().cloned());
         for (number, worker) in self.workers.iter().enumerate() {
             match worker {
                 WorkerStanding::Running(None) => {}

@@ -41,6 +41,7 @@
 //! next transaction. A record is *held* while another input is waited for. One is *suspect* while its batch fails, and
 //! *condemned* once it failed as often as it may: it is passed over as a dead letter.
 
+pub mod answers;
 pub mod client;
 pub mod cluster;
 pub mod dead_letter;

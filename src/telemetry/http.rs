@@ -84,6 +84,8 @@ pub(super) fn describe() {
     describe_gauge!("tillgate_http_requests_in_flight", "Requests under way");
     describe_gauge!("tillgate_http_connections", "Connections open");
     describe_counter!("tillgate_http_refused_total", "Connections and requests refused, by cause");
+    describe_gauge!("tillgate_gateway_transactions", "Transactions that can be asked for");
+    describe_gauge!("tillgate_gateway_transactions_bytes", "Memory that they take, roughly");
 }
 
 /// Lets the refusals of a gateway be there with 0. Once per process, where there is a gateway.
@@ -111,6 +113,15 @@ pub fn request(route: &str, method: &'static str, status: u16, time: Duration) {
 /// A connection or a request was refused.
 pub fn refused(cause: Refusal) {
     counter!("tillgate_http_refused_total", "cause" => cause.name()).increment(1);
+}
+
+/// How many transactions can be asked for, and what they take in memory.
+pub fn history(transactions: usize, bytes: usize) {
+    // Counts stay far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    let (transactions, bytes) = (transactions as f64, bytes as f64);
+    gauge!("tillgate_gateway_transactions").set(transactions);
+    gauge!("tillgate_gateway_transactions_bytes").set(bytes);
 }
 
 /// How many connections are open, and on how many of them a request is under way.

@@ -245,7 +245,7 @@ impl Service<Request<Incoming>> for Routes {
         if is_contradictory || !is_open {
             refused(Refusal::Malformed);
             let detail = "a request has either Content-Length or Transfer-Encoding";
-            let problem = Problem { status: StatusCode::BAD_REQUEST, detail };
+            let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
             let response = ([(header::CONNECTION, "close")], problem).into_response();
             return Box::pin(async move { Ok(exchange.of(response)) });
         }

@@ -1,5 +1,7 @@
 //! The settings every client is made with. What is set here is refused in `[kafka.librdkafka]`, or gives way to it.
 
+use std::time::Duration;
+
 use rdkafka::{
     config::{ClientConfig, RDKafkaLogLevel},
     error::KafkaError,
@@ -203,12 +205,26 @@ pub fn event_producer(settings: &Settings) -> ClientConfig {
     config
 }
 
+/// A producer of input records each of which somebody waits for, `within` this time.
+pub fn receipt_producer(settings: &Settings, within: Duration) -> ClientConfig {
+    let mut config = base(settings);
+    config
+        .set("enable.idempotence", "true")
+        .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string())
+        .set("message.timeout.ms", millis(within))
+        .set("socket.timeout.ms", millis(settings.kafka.socket_timeout));
+    bound(&mut config, settings);
+    // What comes while a request is under way goes with the next.
+    unless_set(&mut config, "linger.ms", "0");
+    config
+}
+
 /// Topics, their settings, deleting records.
 pub fn admin(settings: &Settings) -> ClientConfig {
     base(settings)
 }
 
-fn millis(time: std::time::Duration) -> String {
+fn millis(time: Duration) -> String {
     time.as_millis().to_string()
 }
 

@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use rdkafka::{Message, Offset, message::BorrowedMessage};
+use rdkafka::{Message, Offset, TopicPartitionList, consumer::Consumer, message::BorrowedMessage};
 
 use super::{
     super::{
         failure::{Fault, Operation},
         settings::Settings,
     },
-    clock, headers,
+    clock,
+    error::fault,
+    headers,
     reader::{AtEnd, Came, Isolation, Reader},
 };
 
@@ -38,6 +40,12 @@ impl<'a> Followed<'a> {
         self.message.key().unwrap_or_default()
     }
 
+    /// Its time in milliseconds since 1970; -1: none.
+    #[must_use]
+    pub fn timestamp_millis(&self) -> i64 {
+        self.message.timestamp().to_millis().unwrap_or(-1)
+    }
+
     /// Its value; none for a tombstone.
     #[must_use]
     pub fn value_or_tombstone(&self) -> Option<&'a [u8]> {
@@ -49,6 +57,17 @@ impl<'a> Followed<'a> {
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         headers::all(self.message).ok()?.iter().find(|header| header.name == name.as_bytes())?.value
     }
+}
+
+/// What came of a topic that is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A record, which was handed over.
+    Record,
+    /// Of this partition all was read that is there now.
+    End(i32),
+    /// Nothing in time.
+    Nothing,
 }
 
 /// A reader of topics.
@@ -79,6 +98,52 @@ impl Follower {
         Ok(follower)
     }
 
+    /// Follows partitions of one topic, each from its offset on, and tells with [`Self::next_or_end`] where they end.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_telling(settings: &Settings, topic: &str, places: &[(i32, i64)]) -> Result<Self, Fault> {
+        let reader = Reader::open(settings, Isolation::Committed, AtEnd::Tell, Operation::Consume)?;
+        reader.read(places.iter().map(|(partition, offset)| (topic, *partition, Offset::Offset(*offset))))?;
+        Ok(Self { reader })
+    }
+
+    /// Where the records of this time (milliseconds since 1970) and later begin in each of these partitions.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or the brokers do not answer.
+    pub fn places_since(
+        settings: &Settings,
+        topic: &str,
+        partitions: &[i32],
+        millis: i64,
+    ) -> Result<Vec<(i32, i64)>, Fault> {
+        let follower = Self::open(settings, &[])?;
+        let mut list = TopicPartitionList::new();
+        partitions
+            .iter()
+            .try_for_each(|partition| list.add_partition_offset(topic, *partition, Offset::Offset(millis)))
+            .and_then(|()| follower.reader.consumer.offsets_for_times(list, READ_TIMEOUT))
+            .map_err(|error| fault(Operation::Consume, &error))?
+            .elements()
+            .iter()
+            .map(|at| match at.offset() {
+                Offset::Offset(offset) => Ok((at.partition(), offset)),
+                _ => Ok((at.partition(), follower.reader.ends(topic, at.partition())?.1)),
+            })
+            .collect()
+    }
+
+    /// Where each of these partitions ends now.
+    ///
+    /// # Errors
+    /// As [`Self::places_since`].
+    pub fn ends(settings: &Settings, topic: &str, partitions: &[i32]) -> Result<Vec<(i32, i64)>, Fault> {
+        let follower = Self::open(settings, &[])?;
+        let end = |partition: &i32| Ok((*partition, follower.reader.ends(topic, *partition)?.1));
+        partitions.iter().map(end).collect()
+    }
+
     /// Follows every partition of `topics` from its end as of now on.
     ///
     /// # Errors
@@ -99,7 +164,19 @@ impl Follower {
     /// # Errors
     /// What the client does not try again by itself.
     pub fn next(&self, timeout: Duration, each: impl FnOnce(Followed<'_>)) -> Result<bool, Fault> {
-        let Came::Record(message) = self.reader.poll(timeout)? else { return Ok(false) };
+        Ok(self.next_or_end(timeout, each)? == Told::Record)
+    }
+
+    /// The same, telling ends besides where it was opened so.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn next_or_end(&self, timeout: Duration, each: impl FnOnce(Followed<'_>)) -> Result<Told, Fault> {
+        let message = match self.reader.poll(timeout)? {
+            Came::Record(message) => message,
+            Came::End(partition) => return Ok(Told::End(partition)),
+            Came::Nothing => return Ok(Told::Nothing),
+        };
         each(Followed {
             topic: message.topic(),
             partition: message.partition(),
@@ -107,7 +184,7 @@ impl Follower {
             value: message.payload().unwrap_or_default(),
             message: &message,
         });
-        Ok(true)
+        Ok(Told::Record)
     }
 
     /// The value of one record; nothing where it is gone. From then on only this partition is followed.

@@ -23,6 +23,7 @@ mod log;
 mod place;
 mod producer;
 mod reader;
+mod receipts;
 mod rights;
 mod tail;
 mod trouble;
@@ -39,9 +40,10 @@ pub use config::PRODUCED_AT_ONCE_BYTES_MAX;
 pub use dump::{Dump, Span};
 pub use embedded::Embedded;
 pub use event_producer::EventProducer;
-pub use follower::{Followed, Follower};
+pub use follower::{Followed, Follower, Told};
 use journal::Asker;
 pub use reader::Isolation;
+pub use receipts::{NotWritten, OnReceipt, Outgoing, ReceiptProducer};
 
 use super::{
     failure::{Destination, Fault, FaultClass, Operation},

@@ -131,6 +131,13 @@ pub enum Task<'a> {
     Load(bool),
     /// `state set-time`
     SetTime,
+    /// `gateway`: writes inputs, and reads what is said of them.
+    Ask {
+        /// Topics that are written.
+        write: &'a [&'a str],
+        /// Topics that are read.
+        read: &'a [&'a str],
+    },
 }
 
 /// All that `task` needs.
@@ -197,6 +204,10 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
                 on(&of_others[..1], &[R::Read]);
                 on(&outputs[..1], &[R::Read]);
             }
+        }
+        Task::Ask { write, read } => {
+            on(write, &[R::Write]);
+            on(read, &[R::Read]);
         }
         Task::SetTime => {
             on(&ticks, &[R::Read, R::Write]);

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::AppError;
+use crate::app::AppError;
 use crate::cli::GatewayKeyArgs;
 use crate::config::{KEY_HASH, Scope};
 use crate::gateway::auth::{hash_of_key, new_key};

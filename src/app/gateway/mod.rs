@@ -1,0 +1,205 @@
+//! `tillgate gateway`: endpoints over the topics, put together and taken down in order. `key` makes API keys.
+
+mod key;
+mod records;
+
+use super::AppError;
+use super::run::watch_signals;
+use crate::checks::Check;
+use crate::cli::{Common, GatewayArgs, GatewayCommand};
+use crate::config::{LogFormat, Settings};
+use crate::contract::{self, Bounds as ContractBounds};
+use crate::domain::Micros;
+use crate::domain::hashing::Seed;
+use crate::gateway::api::{Api, Documents};
+use crate::gateway::read_model::ReadModel;
+use crate::gateway::{Bounds, Gate, Listener, Server, ServerBounds, admin};
+use crate::kafka::answers::{Following, From, Taker};
+use crate::kafka::client::Cluster;
+use crate::kafka::cluster::rights::{self, Task};
+use crate::kafka::settings::Settings as KafkaSettings;
+use crate::telemetry::exporter::Exporter;
+use crate::telemetry::log;
+use records::{Outcomes, Replies, Topics, Troubles};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often it is looked whether the inputs have more partitions by now.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether the process is to end.
+const STOP_STEP: Duration = Duration::from_millis(50);
+/// How long records under way may take once the process ends.
+const FLUSH_WITHIN: Duration = Duration::from_secs(2);
+
+pub(super) fn run(args: &GatewayArgs, common: &Common) -> Result<(), AppError> {
+    match &args.command {
+        Some(GatewayCommand::Key(args)) => key::run(args),
+        None => serve(common),
+    }
+}
+
+fn serve(common: &Common) -> Result<(), AppError> {
+    let settings = super::settings(common)?;
+    let format = match settings.log.format {
+        LogFormat::Text => log::Format::Text,
+        LogFormat::Json => log::Format::Json,
+    };
+    log::install(format, settings.log.level).map_err(|error| AppError::Start(error.to_string()))?;
+    if let Some(warning) = settings.gateway.warning() {
+        tracing::warn!("{warning}");
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let _signals = watch_signals(Arc::clone(&stop))?;
+    let (ended, ending) = tokio::sync::oneshot::channel::<()>();
+    let kafka: Arc<KafkaSettings> = Arc::new((&settings).into());
+    let endpoints = Endpoints::start(&settings, kafka, &stop)?;
+    let pages = admin_pages(&settings, &endpoints, &stop, ending)?;
+    while !stop.load(Ordering::Acquire) {
+        std::thread::sleep(STOP_STEP);
+    }
+    endpoints.close();
+    tracing::info!("stopped: every request was answered");
+    drop(ended);
+    if let Some(pages) = pages {
+        // A page that panicked has been told in the log.
+        let _ = pages.join();
+    }
+    Ok(())
+}
+
+/// The admin listener, with the pages of this process.
+fn admin_pages(
+    settings: &Settings,
+    endpoints: &Endpoints,
+    stop: &Arc<AtomicBool>,
+    ending: tokio::sync::oneshot::Receiver<()>,
+) -> Result<Option<JoinHandle<()>>, AppError> {
+    let Some(address) = settings.gateway.admin else { return Ok(None) };
+    let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
+    let listener = Listener::bind(address).map_err(|error| start(&error))?;
+    tracing::info!(address = %listener.address(), "metrics and health pages");
+    let exporter = Exporter::install(super::engine(settings).ruleset()).map_err(|error| start(&error))?;
+    let source = records::Pages::new(exporter, endpoints, stop);
+    let shutdown = async move {
+        // Dropping the sender is the signal.
+        let _ = ending.await;
+    };
+    admin::serve(listener, Bounds::default(), Arc::new(source), shutdown)
+        .map(Some)
+        .map_err(|error| start(&error))
+}
+
+/// Everything that serves requests.
+pub(crate) struct Endpoints {
+    address: SocketAddr,
+    served: JoinHandle<()>,
+    closing: tokio::sync::oneshot::Sender<()>,
+    topics: Arc<Topics>,
+    model: Arc<ReadModel>,
+    troubles: Arc<Troubles>,
+    followers: Vec<JoinHandle<()>>,
+    /// That nothing is followed any more: after the last answer.
+    done: Arc<AtomicBool>,
+}
+
+impl Endpoints {
+    /// Looks at rights and topics, begins to read what was answered, and serves. Waits for brokers until `stop`.
+    pub(crate) fn start(
+        settings: &Settings,
+        kafka: Arc<KafkaSettings>,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Self, AppError> {
+        let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
+        let gateway = &settings.gateway;
+        let bounds = ServerBounds::of(gateway);
+        let server =
+            Server::bind(gateway.listen, bounds, gateway.tls.as_ref()).map_err(|error| start(&error))?;
+        let gate = Gate::new(gateway).map_err(|error| start(&error))?;
+        let names = &settings.topics;
+        let inputs = [&*names.pos_events, &names.account_events];
+        let read = [&*names.pos_outcomes, &names.account_results];
+        let cluster = Cluster::until(Arc::clone(&kafka), Arc::clone(stop))?;
+        if kafka.check_topic_configs {
+            rights::verify(&cluster, &kafka, Task::Ask { write: &inputs, read: &read })?;
+        }
+        let (model, troubles) = (
+            Arc::new(ReadModel::new(gateway.history, gateway.history_bytes_max)),
+            Arc::<Troubles>::default(),
+        );
+        let topics = Arc::new(Topics::open(cluster, &kafka, inputs, gateway.answer_within, &troubles)?);
+        let since = super::now_millis()
+            .saturating_sub(i64::try_from(gateway.history.as_millis()).unwrap_or(i64::MAX));
+        let takers: [(&str, From, Arc<dyn Taker>); 2] = [
+            (read[0], From::Time(since), Arc::new(Outcomes::new(&model, &troubles, read[0]))),
+            (read[1], From::End, Arc::new(Replies::new(&model, &troubles, read[1]))),
+        ];
+        let done = Arc::new(AtomicBool::new(false));
+        let mut followers = Vec::new();
+        for (topic, from, taker) in takers {
+            let following = Following::start(Arc::clone(&kafka), topic, from, taker)?;
+            followers.push(following.follow(Arc::clone(&done))?);
+        }
+        let handle = server.handle().clone();
+        let looked_at = Arc::clone(&topics);
+        handle.spawn(async move {
+            let mut ticks = tokio::time::interval(LOOK_EVERY);
+            loop {
+                ticks.tick().await;
+                let topics = Arc::clone(&looked_at);
+                if tokio::task::spawn_blocking(move || topics.look()).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let openapi = contract::openapi(&ContractBounds::of(&settings.checks));
+        let documents = Documents { page: contract::page(&openapi), openapi: openapi.to_string() };
+        let shared = (Arc::clone(&topics) as _, Arc::clone(&model));
+        let api = Api::new(shared, gateway, withheld(), (draw, now));
+        let (closing, closed) = tokio::sync::oneshot::channel::<()>();
+        let shutdown = async move {
+            let _ = closed.await;
+        };
+        let address = server.address();
+        let served = api.serve(server, &gate, documents, shutdown).map_err(|error| start(&error))?;
+        tracing::info!(%address, "requests are served");
+        Ok(Self { address, served, closing, topics, model, troubles, followers, done })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers what is under way, and takes nothing more.
+    pub(crate) fn close(self) {
+        // Dropping the sender is the signal.
+        drop(self.closing);
+        let _ = self.served.join();
+        self.topics.flush(FLUSH_WITHIN);
+        self.done.store(true, Ordering::Release);
+        for follower in self.followers {
+            // One that panicked was told in the log.
+            let _ = follower.join();
+        }
+    }
+}
+
+/// The codes of checks whose reasons merchants do not learn.
+fn withheld() -> BTreeSet<String> {
+    let checks = Check::ALL.iter().filter(|check| check.withholds_reason());
+    checks.flat_map(|check| check.entry().codes).map(|code| code.as_str().to_owned()).collect()
+}
+
+/// 128 bits that nobody outside can know.
+fn draw() -> u128 {
+    let Seed([one, other]) = super::table_seed();
+    u128::from(one) << 64 | u128::from(other)
+}
+
+fn now() -> Micros {
+    Micros::from_millis(super::now_millis())
+}

@@ -1,0 +1,225 @@
+//! The gateway's topics: records go out by a producer with receipts, outcomes and replies come in by followers; and how the
+//! process stands, for its pages.
+
+use super::Endpoints;
+use crate::domain::partitioner::Partitioner;
+use crate::domain::record::RecordHeader;
+use crate::domain::reply::REQUEST_ID;
+use crate::gateway::read_model::ReadModel;
+use crate::gateway::records::{Input, NotWritten, OnWritten, Place, Records};
+use crate::gateway::{AdminSource, Standing};
+use crate::kafka::answers::Taker;
+use crate::kafka::client::{self, Cluster, Followed, Outgoing, ReceiptProducer};
+use crate::kafka::failure::Fault;
+use crate::kafka::settings::Settings;
+use crate::telemetry;
+use crate::telemetry::exporter::Exporter;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What is wrong with topics at present, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Troubles(Mutex<BTreeMap<String, String>>);
+
+impl Troubles {
+    fn set(&self, topic: &str, why: Option<&str>) {
+        let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => troubles.insert(topic.to_owned(), why.to_owned()),
+            None => troubles.remove(topic),
+        };
+    }
+
+    fn all(&self) -> Vec<String> {
+        let troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.iter().map(|(topic, why)| format!("topic {topic}: {why}")).collect()
+    }
+}
+
+/// The inputs, as the gateway writes them.
+pub(super) struct Topics {
+    cluster: Cluster,
+    producer: ReceiptProducer,
+    names: [String; 2],
+    partitions: [AtomicU32; 2],
+    partitioner: Partitioner,
+    troubles: Arc<Troubles>,
+}
+
+impl Topics {
+    /// The inputs of these names (POS events, account events); a record that is not written `within` this time is given up.
+    pub(super) fn open(
+        cluster: Cluster,
+        settings: &Settings,
+        names: [&str; 2],
+        within: Duration,
+        troubles: &Arc<Troubles>,
+    ) -> Result<Self, Fault> {
+        let topics = Self {
+            cluster,
+            producer: ReceiptProducer::new(settings, within)?,
+            names: names.map(str::to_owned),
+            partitions: [AtomicU32::new(0), AtomicU32::new(0)],
+            partitioner: settings.partitioner,
+            troubles: Arc::clone(troubles),
+        };
+        topics.find_partitions()?;
+        Ok(topics)
+    }
+
+    fn find_partitions(&self) -> Result<(), Fault> {
+        let names = self.names.each_ref().map(String::as_str);
+        let found = self.cluster.admin().topics(&names, false)?;
+        for (name, partitions) in names.iter().zip(&self.partitions) {
+            let count = found.get(*name).map_or(0, |topic| topic.partitions);
+            partitions.store(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Release);
+            let missing = (count == 0).then_some("it is missing: create it with `tillgate topics create`");
+            self.troubles.set(name, missing);
+        }
+        Ok(())
+    }
+
+    /// Looks whether there are more partitions. Where brokers do not answer, what was known stays.
+    pub(super) fn look(&self) {
+        if let Err(fault) = self.find_partitions() {
+            tracing::debug!(%fault, "it cannot be seen how many partitions the inputs have");
+        }
+    }
+
+    /// Waits until it is known of all records whether they stand.
+    pub(super) fn flush(&self, within: Duration) {
+        if let Err(fault) = self.producer.flush(within) {
+            tracing::warn!(%fault, "records were under way at the end");
+        }
+    }
+}
+
+impl Records for Topics {
+    fn write(&self, input: Input, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten) {
+        let (name, count) =
+            (&self.names[input as usize], self.partitions[input as usize].load(Ordering::Acquire));
+        if count == 0 {
+            return then(Err(NotWritten::Away(format!("topic {name} has no partitions"))));
+        }
+        let partition = self.partitioner.partition_of(key.as_bytes(), count) as i32;
+        let header =
+            request_id.map(|id| RecordHeader { name: REQUEST_ID.as_bytes(), value: Some(id.as_bytes()) });
+        let outgoing = Outgoing { topic: name, partition, key: key.as_bytes(), value, header };
+        self.producer.send(
+            &outgoing,
+            Box::new(move |written| {
+                then(match written {
+                    Ok(offset) => Ok(Place { input, partition, offset }),
+                    Err(client::NotWritten::Away(why)) => Err(NotWritten::Away(why)),
+                    Err(client::NotWritten::TooLarge) => Err(NotWritten::TooLarge),
+                    Err(client::NotWritten::Unknown(why)) => Err(NotWritten::Unknown(why)),
+                });
+            }),
+        );
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.troubles.all().into_iter().next()
+    }
+}
+
+/// Takes outcomes.
+pub(super) struct Outcomes {
+    model: Arc<ReadModel>,
+    troubles: Arc<Troubles>,
+    topic: String,
+}
+
+impl Outcomes {
+    pub(super) fn new(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
+        Self { model: Arc::clone(model), troubles: Arc::clone(troubles), topic: topic.to_owned() }
+    }
+}
+
+impl Taker for Outcomes {
+    fn take(&self, record: &Followed<'_>) {
+        if let Err(why) = self.model.take_outcome(record.value, record.timestamp_millis()) {
+            passed_over(record, &why);
+        }
+    }
+
+    fn caught_up(&self) {
+        self.model.caught_up();
+        let (transactions, bytes) = self.model.size();
+        tracing::info!(transactions, bytes, "the history of transactions is read");
+    }
+
+    fn trouble(&self, why: Option<&str>) {
+        self.troubles.set(&self.topic, why);
+    }
+}
+
+/// Takes replies to account events.
+pub(super) struct Replies {
+    model: Arc<ReadModel>,
+    troubles: Arc<Troubles>,
+    topic: String,
+}
+
+impl Replies {
+    pub(super) fn new(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
+        Self { model: Arc::clone(model), troubles: Arc::clone(troubles), topic: topic.to_owned() }
+    }
+}
+
+impl Taker for Replies {
+    fn take(&self, record: &Followed<'_>) {
+        if let Err(why) = self.model.take_reply(record.value) {
+            passed_over(record, &why);
+        }
+    }
+
+    fn trouble(&self, why: Option<&str>) {
+        self.troubles.set(&self.topic, why);
+    }
+}
+
+fn passed_over(record: &Followed<'_>, why: &str) {
+    let Followed { topic, partition, offset, .. } = record;
+    tracing::warn!(topic, partition, offset, why, "a record is passed over: it is none of tillgate's");
+}
+
+/// How the process stands.
+pub(super) struct Pages {
+    exporter: Exporter,
+    troubles: Arc<Troubles>,
+    model: Arc<ReadModel>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Pages {
+    pub(super) fn new(exporter: Exporter, endpoints: &Endpoints, stop: &Arc<AtomicBool>) -> Self {
+        let (troubles, model) = (Arc::clone(&endpoints.troubles), Arc::clone(&endpoints.model));
+        Self { exporter, troubles, model, stop: Arc::clone(stop) }
+    }
+}
+
+impl AdminSource for Pages {
+    fn metrics(&self) -> String {
+        let (transactions, bytes) = self.model.size();
+        telemetry::http::history(transactions, bytes);
+        self.exporter.render()
+    }
+
+    fn standing(&self) -> Standing {
+        let is_read = self.model.is_caught_up();
+        let reading = "the history of transactions is still being read: until then requests for one may be answered with 503";
+        Standing {
+            stopping: self.stop.load(Ordering::Acquire),
+            troubles: self.troubles.all(),
+            warnings: (!is_read).then(|| reading.to_owned()).into_iter().collect(),
+            ..Standing::default()
+        }
+    }
+
+    fn upkeep(&self) {
+        self.exporter.upkeep();
+    }
+}

@@ -1,0 +1,141 @@
+//! Account events over HTTP: one request becomes one record, and its answer says that it was applied. A request with an
+//! Idempotency-Key counts once for its account, however often it is sent.
+
+use super::{Api, again_later, problem, unless_json};
+use crate::codec::DecodeError;
+use crate::codec::json::{read_account_event, write_account_event};
+use crate::domain::account_event::AccountEvent;
+use crate::domain::enums::AccountEventType;
+use crate::domain::limits::ID_CHARS_MAX;
+use crate::domain::reply::Fate;
+use crate::gateway::read_model::{Reply, Said};
+use crate::gateway::records::Input;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// Characters of an Idempotency-Key.
+const KEY_CHARS_MAX: usize = 80;
+/// Before the 24 characters of an event's id.
+const PREFIX: &str = "acc_evt_";
+/// Crockford's base 32, as transaction ids have it.
+const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// `POST /v1/account_events`
+pub(super) async fn create(
+    State(api): State<Arc<Api>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Response> {
+    unless_json(&headers)?;
+    let key = idempotency_key(&headers)?;
+    let event = read(&api, &body, key)?;
+    let mut value = Vec::new();
+    write_account_event(&event, &mut value);
+    let request_id = twenty_four((api.draw)());
+    match api.ask(Input::AccountEvents, &event.account, &value, Some(&request_id)).await? {
+        Said::Reply(reply) => answered(event, &reply),
+        Said::Outcome(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer is of another kind")),
+    }
+}
+
+fn answered(mut event: AccountEvent, reply: &Reply) -> Result<Response, Response> {
+    let why = || reply.message.clone().unwrap_or_else(|| "it was refused".to_owned());
+    match (reply.fate, reply.code.as_deref()) {
+        (Fate::Applied | Fate::Repeat, _) => {}
+        (Fate::Conflict, _) => return Err(problem(StatusCode::CONFLICT, why())),
+        (Fate::Refused, Some("500")) => return Err(problem(StatusCode::INTERNAL_SERVER_ERROR, why())),
+        (Fate::Refused, Some("pos.state.unavailable")) => {
+            let detail = "the state of the account is not available at present";
+            return Err(again_later(StatusCode::SERVICE_UNAVAILABLE, detail));
+        }
+        (Fate::Refused, _) => return Err(problem(StatusCode::UNPROCESSABLE_ENTITY, why())),
+    }
+    let Some(id) = &reply.id else {
+        let detail = "an event with this Idempotency-Key was applied that did not come over HTTP";
+        return Err(problem(StatusCode::CONFLICT, detail));
+    };
+    event.id.clone_from(id);
+    event.created_at = reply.created_at.or(event.created_at);
+    event.idempotency_key = None;
+    let mut body = Vec::new();
+    write_account_event(&event, &mut body);
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// The key of the request, if it has one.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Response> {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let Some(key) = keys.next() else { return Ok(None) };
+    let key = key.to_str().ok().map(str::trim).filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
+    match key.filter(|_| keys.next().is_none()) {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => {
+            let detail = "Idempotency-Key is 1 to 80 printable ASCII characters, once";
+            Err(problem(StatusCode::BAD_REQUEST, detail))
+        }
+    }
+}
+
+/// The event of a body. Its id is made of account and key, so that a repeat has the same; without a key it is new.
+fn read(api: &Api, body: &[u8], key: Option<String>) -> Result<AccountEvent, Response> {
+    let bad = |detail: String| problem(StatusCode::BAD_REQUEST, detail);
+    let mut members: Map<String, Value> =
+        serde_json::from_slice(body).map_err(|error| bad(format!("the body is no JSON object: {error}")))?;
+    let account = members.get("account").and_then(Value::as_str).unwrap_or_default();
+    if account.trim().is_empty() || account.chars().count() > ID_CHARS_MAX {
+        return Err(bad(format!("account is a text of 1 to {ID_CHARS_MAX} characters")));
+    }
+    if let Some(payload) = members.get("eventType").and_then(Value::as_str).and_then(payload_of)
+        && !members.get(payload).is_some_and(Value::is_object)
+    {
+        return Err(bad(format!("{payload} is missing: the object of this eventType")));
+    }
+    let id = match &key {
+        Some(key) => of_key(account, key),
+        None => (api.draw)(),
+    };
+    members.insert("id".to_owned(), format!("{PREFIX}{}", twenty_four(id)).into());
+    members.insert("createdAt".to_owned(), (api.now)().to_string().into());
+    members.remove("idempotencyKey");
+    let text = Value::Object(members).to_string();
+    let event = read_account_event(text.as_bytes()).map_err(|error| match error {
+        DecodeError::Fault { message, .. } => bad(message.to_string()),
+        DecodeError::NeedsSchema(_) => bad("the body cannot be read".to_owned()),
+    })?;
+    Ok(AccountEvent { idempotency_key: key, ..event })
+}
+
+/// The object that an event of this type has.
+fn payload_of(event_type: &str) -> Option<&'static str> {
+    Some(match AccountEventType::from_symbol(event_type)? {
+        AccountEventType::Payment => "payment",
+        AccountEventType::Flag => "flag",
+        AccountEventType::CashAdvance => "cashAdvance",
+        AccountEventType::Default => "default",
+        AccountEventType::Close => "close",
+        AccountEventType::Limit => "limit",
+        AccountEventType::Update => "update",
+        AccountEventType::Unrecognized => return None,
+    })
+}
+
+fn of_key(account: &str, key: &str) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    // Its length before it: no two pairs are the same bytes.
+    hasher.update(&(account.len() as u64).to_le_bytes());
+    hasher.update(account.as_bytes());
+    hasher.update(key.as_bytes());
+    let mut bytes = [0; 16];
+    hasher.finalize_xof().fill(&mut bytes);
+    u128::from_le_bytes(bytes)
+}
+
+/// 120 bits as text.
+fn twenty_four(bits: u128) -> String {
+    let letter = |place: usize| char::from(LETTERS[(bits >> (5 * place)) as usize & 31]);
+    (0..24).map(letter).collect()
+}

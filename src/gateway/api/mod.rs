@@ -1,0 +1,167 @@
+//! The endpoints: a request becomes a record, and its committed outcome the answer. Nothing is answered with success before
+//! that is committed, and nothing is decided here.
+
+mod account_event;
+mod body;
+mod pos_event;
+
+use super::gate::{Gate, needing, protect};
+use super::problem::Problem;
+use super::read_model::{ReadModel, Said};
+use super::records::{Input, NotWritten, OnWritten, Records};
+use super::server::{Server, ServerError};
+use crate::config::{GatewaySettings, Scope};
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+pub use body::Disclosure;
+
+/// When a client may come again after the topics could not be reached, seconds.
+const AGAIN_SECONDS: u32 = 1;
+
+/// What the handlers share.
+pub struct Api {
+    records: Arc<dyn Records>,
+    model: Arc<ReadModel>,
+    answer_within: Duration,
+    disclosure: Disclosure,
+    draw: fn() -> u128,
+    now: fn() -> crate::domain::Micros,
+}
+
+/// What is served besides the endpoints.
+#[derive(Clone, Debug)]
+pub struct Documents {
+    /// The OpenAPI document, JSON.
+    pub openapi: String,
+    /// The same as a page, HTML.
+    pub page: String,
+}
+
+impl Api {
+    /// Endpoints over these topics. `withheld`: the codes whose reasons merchants do not learn; `draw`: 128 bits that nobody can
+    /// guess, for ids; `now`: the time of this machine.
+    #[must_use]
+    pub fn new(
+        (records, model): (Arc<dyn Records>, Arc<ReadModel>),
+        settings: &GatewaySettings,
+        withheld: BTreeSet<String>,
+        (draw, now): (fn() -> u128, fn() -> crate::domain::Micros),
+    ) -> Arc<Self> {
+        let disclosure =
+            if settings.disclose { Disclosure::all() } else { Disclosure::withholding(withheld) };
+        Arc::new(Self { records, model, answer_within: settings.answer_within, disclosure, draw, now })
+    }
+
+    /// The routes.
+    #[must_use]
+    fn routes(self: Arc<Self>, documents: Documents) -> Router {
+        let Documents { openapi, page } = documents;
+        let events = "/api/v3/customer-account/{accountNumber}/event";
+        let transaction = format!("{events}/{{transactionId}}");
+        Router::new()
+            .route(events, needing(Scope::EventsWrite, post(pos_event::add)))
+            .route(&transaction, needing(Scope::EventsRead, get(pos_event::latest)))
+            .route("/v1/account_events", needing(Scope::AccountEventsWrite, post(account_event::create)))
+            .with_state(self)
+            .route(
+                "/openapi.json",
+                get(move || async move { ([(header::CONTENT_TYPE, "application/json")], openapi) }),
+            )
+            .route("/docs", get(move || async move { Html(page) }))
+            .fallback(async || {
+                problem(StatusCode::NOT_FOUND, "there is nothing here: /docs says what there is")
+            })
+            .method_not_allowed_fallback(async || {
+                problem(StatusCode::METHOD_NOT_ALLOWED, "this is asked for in another way: /docs says how")
+            })
+    }
+
+    /// Serves the routes behind `gate` until `shutdown` is ready.
+    ///
+    /// # Errors
+    /// [`ServerError::Start`].
+    pub fn serve(
+        self: Arc<Self>,
+        server: Server,
+        gate: &Arc<Gate>,
+        documents: Documents,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<JoinHandle<()>, ServerError> {
+        server.serve(protect(self.routes(documents), gate), shutdown)
+    }
+
+    /// Writes a record and waits for what is said of it.
+    async fn ask(
+        &self,
+        input: Input,
+        key: &str,
+        value: &[u8],
+        request_id: Option<&str>,
+    ) -> Result<Said, Response> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // Where nobody waits any more, the answer is found by whoever asks again.
+        let then: OnWritten = Box::new(move |written| drop(sender.send(written)));
+        self.records.write(input, key, value, request_id, then);
+        let answered = async {
+            let place = match receiver.await {
+                Ok(written) => written?,
+                Err(_) => return Err(NotWritten::Unknown("the producer ended".to_owned())),
+            };
+            Ok(self.model.said_of(place).await)
+        };
+        match tokio::time::timeout(self.answer_within, answered).await {
+            Ok(Ok(said)) => Ok(said),
+            Ok(Err(NotWritten::TooLarge)) => {
+                Err(problem(StatusCode::PAYLOAD_TOO_LARGE, "the record is larger than its topic takes"))
+            }
+            Ok(Err(NotWritten::Away(why))) => {
+                tracing::warn!(%why, "a request could not be written");
+                Err(again_later(StatusCode::SERVICE_UNAVAILABLE, "the topics cannot be written at present"))
+            }
+            Ok(Err(NotWritten::Unknown(why))) => {
+                tracing::warn!(%why, "it is not known whether a request was written");
+                Err(again_later(StatusCode::GATEWAY_TIMEOUT, UNDECIDED))
+            }
+            Err(_) => Err(again_later(StatusCode::GATEWAY_TIMEOUT, UNDECIDED)),
+        }
+    }
+}
+
+/// What is said where it is not known what becomes of a request.
+const UNDECIDED: &str = "there is no decision yet, and what was sent may be decided all the same: send it again with the same \
+                         id or key, and it counts once";
+
+fn problem(status: StatusCode, detail: impl Into<std::borrow::Cow<'static, str>>) -> Response {
+    Problem::new(status, detail).into_response()
+}
+
+fn again_later(status: StatusCode, detail: &'static str) -> Response {
+    let mut response = problem(status, detail);
+    response.headers_mut().insert(header::RETRY_AFTER, AGAIN_SECONDS.into());
+    response
+}
+
+fn json(status: StatusCode, body: &impl serde::Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written"),
+    }
+}
+
+/// That a body is not JSON.
+fn unless_json(headers: &HeaderMap) -> Result<(), Response> {
+    let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = content.split(';').next().unwrap_or_default().trim();
+    match media.eq_ignore_ascii_case("application/json") {
+        true => Ok(()),
+        false => Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is sent as application/json")),
+    }
+}

@@ -1,0 +1,159 @@
+//! POS events over HTTP: sent, decided as any other, answered with their outcome; and asked for again by their transaction's
+//! id. The account of the path is the event's, whatever its body says.
+
+use super::body::{is_failure, is_of_wrong_form};
+use super::{Api, again_later, json, problem, unless_json};
+use crate::codec::answer::Answer;
+use crate::domain::ids::TransactionId;
+use crate::gateway::read_model::{Found, Said};
+use crate::gateway::records::Input;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// The member that the path stands for.
+const ACCOUNT_NUMBER: &str = "accountNumber";
+
+/// `POST .../event`
+pub(super) async fn add(
+    State(api): State<Arc<Api>>,
+    Path(account): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Response> {
+    unless_json(&headers)?;
+    let value = record(&account, &body).ok_or_else(|| {
+        problem(StatusCode::BAD_REQUEST, "the body is no JSON text: it begins as another format does")
+    })?;
+    if account.trim().is_empty() {
+        return Err(problem(StatusCode::NOT_FOUND, "accountNumber is blank"));
+    }
+    match api.ask(Input::PosEvents, &account, &value, None).await? {
+        Said::Outcome(answer) => Ok(answered(&api, &answer)),
+        Said::Reply(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer is of another kind")),
+    }
+}
+
+fn answered(api: &Api, answer: &Answer) -> Response {
+    if is_failure(answer) {
+        return problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the event could not be judged: an internal error",
+        );
+    }
+    if is_of_wrong_form(answer) {
+        return json(StatusCode::BAD_REQUEST, &api.disclosure.messages(answer));
+    }
+    let first = answer.repeats.unwrap_or(answer.transaction_id);
+    json(StatusCode::OK, &api.disclosure.answer(first, answer))
+}
+
+/// `GET .../event/{transactionId}`
+pub(super) async fn latest(
+    State(api): State<Arc<Api>>,
+    Path((account, id)): Path<(String, String)>,
+) -> Response {
+    let found = TransactionId::parse(&id).map_or(Found::Nothing, |id| api.model.latest(&account, id));
+    match found {
+        Found::Latest(first, answer) => json(StatusCode::OK, &api.disclosure.answer(first, &answer)),
+        Found::NotYet => {
+            again_later(StatusCode::SERVICE_UNAVAILABLE, "the history of transactions is still being read")
+        }
+        Found::Nothing => problem(
+            StatusCode::NOT_FOUND,
+            "the account has no such transaction, or it is older than the history that is kept here",
+        ),
+    }
+}
+
+/// The record of a body: its members as they are, with the account of the path in place of any of that name. What is no JSON
+/// object is sent as it is, and answered as any event that cannot be read; none where it could be taken for another format.
+fn record(account: &str, body: &[u8]) -> Option<Vec<u8>> {
+    let Ok(members) = serde_json::from_slice::<Members<'_>>(body) else {
+        let is_text = body.first().is_some_and(|first| *first != 0 && *first != 0xc3);
+        return is_text.then(|| body.to_vec());
+    };
+    let mut value = Vec::with_capacity(body.len() + account.len() + 24);
+    let account = serde_json::Value::from(account).to_string();
+    value.extend_from_slice(format!("{{\"{ACCOUNT_NUMBER}\":{account}").as_bytes());
+    for (name, raw) in members.0.iter().filter(|(name, _)| name != ACCOUNT_NUMBER) {
+        value.push(b',');
+        value.extend_from_slice(serde_json::Value::from(&**name).to_string().as_bytes());
+        value.push(b':');
+        value.extend_from_slice(raw.get().as_bytes());
+    }
+    value.push(b'}');
+    Some(value)
+}
+
+/// The members of an object in their order, each of those whose name comes again too: the decoder answers such.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> serde::Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(object: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((name, raw)) = object.next_entry::<String, &RawValue>()? {
+                    members.push((Cow::Owned(name), raw));
+                }
+                Ok(Members(members))
+            }
+        }
+        object.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(account: &str, body: &str) -> Option<String> {
+        record(account, body.as_bytes()).map(|value| String::from_utf8(value).expect("text"))
+    }
+
+    #[test]
+    fn the_account_is_that_of_the_path_whatever_the_body_says() {
+        let body =
+            r#"{"eventType":"Purchase", "account\u004eumber":"B","totalAmount": 1.10, "accountNumber":null}"#;
+        assert_eq!(
+            text("A\"1", body).as_deref(),
+            Some(r#"{"accountNumber":"A\"1","eventType":"Purchase","totalAmount":1.10}"#)
+        );
+        assert_eq!(text("A", "{}").as_deref(), Some(r#"{"accountNumber":"A"}"#));
+    }
+
+    #[test]
+    fn numbers_and_members_that_come_twice_stay_as_they_were_sent() {
+        let body = r#"{"totalTax":0.1000000000000000055511151231257827,"totalTax":1e2}"#;
+        assert_eq!(
+            text("A", body).as_deref(),
+            Some(r#"{"accountNumber":"A","totalTax":0.1000000000000000055511151231257827,"totalTax":1e2}"#)
+        );
+    }
+
+    #[test]
+    fn what_is_no_object_goes_as_it_is_unless_it_could_be_avro() {
+        for body in ["[]", "{\"a\":", "null", "{} {}", "x"] {
+            assert_eq!(text("A", body).as_deref(), Some(body));
+        }
+        let deep = "[".repeat(100_000);
+        assert_eq!(text("A", &deep), Some(deep.clone()));
+        for body in [&b""[..], b"\0\0\0\0\x01x", b"\xc3\x01x"] {
+            assert_eq!(record("A", body), None, "{body:?}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What the gateway asks of the topics: to write a record and say where it stands. `app` fills it in, so nothing here knows
+//! Kafka.
+
+/// An input topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Input {
+    /// POS events.
+    PosEvents,
+    /// Account events.
+    AccountEvents,
+}
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// In which topic.
+    pub input: Input,
+    /// On which partition.
+    pub partition: i32,
+    /// At which offset.
+    pub offset: i64,
+}
+
+/// Why it is not known where a record stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotWritten {
+    /// It was not written, and will not be.
+    Away(String),
+    /// It was not written: it is larger than its topic takes.
+    TooLarge,
+    /// It may have been written.
+    Unknown(String),
+}
+
+/// Takes the place of a record, or why it is not known; called once, and must not block.
+pub type OnWritten = Box<dyn FnOnce(Result<Place, NotWritten>) + Send + Sync>;
+
+/// The topics.
+pub trait Records: Send + Sync + 'static {
+    /// Writes a record on the partition where its key belongs. `request_id`: asks for a reply.
+    fn write(&self, input: Input, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten);
+    /// Why nothing can be written or read at present, if so.
+    fn trouble(&self) -> Option<String>;
+}

@@ -1,0 +1,161 @@
+//! Follows a topic outside the group and hands each committed record to whoever waits for it, from a time or the end on. One
+//! thread a topic. Decides nothing, and whoever decides does not know of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use super::{
+    client::{Cluster, Followed, Follower, Told},
+    failure::{Fault, FaultClass, Operation},
+    port::Broker as _,
+    settings::Settings,
+};
+
+/// How long one record is waited for, and so how soon it is noticed that the process ends.
+const POLL: Duration = Duration::from_millis(100);
+/// Wait before a reader that failed is made again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is looked whether the topic has more partitions by now.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// Takes what is read of a topic.
+pub trait Taker: Send + Sync {
+    /// A committed record.
+    fn take(&self, record: &Followed<'_>);
+    /// All that was there at the start has been read; called once.
+    fn caught_up(&self) {}
+    /// Why nothing is read at present; none: it is.
+    fn trouble(&self, why: Option<&str>);
+}
+
+/// From where a topic is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Records of this time and later, in milliseconds since 1970.
+    Time(i64),
+    /// What comes from now on.
+    End,
+}
+
+/// A topic that is followed.
+pub struct Following {
+    topic: String,
+    from: From,
+    taker: Arc<dyn Taker>,
+    cluster: Cluster,
+    settings: Arc<Settings>,
+    /// The next offset of each partition that was found.
+    next: BTreeMap<i32, i64>,
+    /// Partitions of which the end was not reached yet.
+    behind: BTreeSet<i32>,
+}
+
+impl Following {
+    /// Looks how many partitions the topic has and where they begin.
+    ///
+    /// # Errors
+    /// It is not there, or the cluster cannot be reached.
+    pub fn start(
+        settings: Arc<Settings>,
+        topic: &str,
+        from: From,
+        taker: Arc<dyn Taker>,
+    ) -> Result<Self, Fault> {
+        let cluster = Cluster::new(Arc::clone(&settings))?;
+        let topic = topic.to_owned();
+        let mut following =
+            Self { topic, from, taker, cluster, settings, next: BTreeMap::new(), behind: BTreeSet::new() };
+        following.find_partitions()?;
+        following.behind = following.next.keys().copied().collect();
+        Ok(following)
+    }
+
+    /// How many partitions it has.
+    #[must_use]
+    pub fn partitions(&self) -> usize {
+        self.next.len()
+    }
+
+    /// Follows it in a thread of its own until `stop`.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn follow(mut self, stop: Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
+        let name = format!("follow {}", self.topic);
+        std::thread::Builder::new().name(name).spawn(move || self.run(&stop))
+    }
+
+    /// Finds partitions that are new: the first ones from where they are to be read, later ones from their beginning.
+    fn find_partitions(&mut self) -> Result<bool, Fault> {
+        let found = self.cluster.admin().topics(&[&self.topic], false)?;
+        let partitions = found.get(&self.topic).map_or(0, |topic| topic.partitions);
+        if partitions == 0 {
+            let text = format!("topic '{}' is missing: create it with `tillgate topics create`", self.topic);
+            return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
+        }
+        let new: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX))
+            .filter(|partition| !self.next.contains_key(partition))
+            .collect();
+        if new.is_empty() {
+            return Ok(false);
+        }
+        let begin = match self.from {
+            _ if !self.next.is_empty() => new.iter().map(|partition| (*partition, 0)).collect(),
+            From::Time(millis) => Follower::places_since(&self.settings, &self.topic, &new, millis)?,
+            From::End => Follower::ends(&self.settings, &self.topic, &new)?,
+        };
+        self.next.extend(begin);
+        Ok(true)
+    }
+
+    fn run(&mut self, stop: &AtomicBool) {
+        let mut told = false;
+        while !stop.load(Ordering::Acquire) {
+            let Err(fault) = self.until_fault(stop, &mut told) else { continue };
+            let level = if told { log::Level::Debug } else { log::Level::Warn };
+            told = true;
+            log::log!(level, "topic {}: {fault}: trying again", self.topic);
+            self.taker.trouble(Some(&fault.text));
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Reads until there are more partitions.
+    fn until_fault(&mut self, stop: &AtomicBool, told: &mut bool) -> Result<(), Fault> {
+        self.find_partitions()?;
+        let places: Vec<(i32, i64)> = self.next.iter().map(|(partition, next)| (*partition, *next)).collect();
+        let follower = Follower::open_telling(&self.settings, &self.topic, &places)?;
+        let mut looked = self.cluster.now();
+        while !stop.load(Ordering::Acquire) {
+            let Self { taker, next, .. } = self;
+            let came = follower.next_or_end(POLL, |record| {
+                taker.take(&record);
+                next.insert(record.partition, record.offset + 1);
+            })?;
+            if came != Told::Nothing && std::mem::take(told) {
+                log::info!("topic {}: goes on", self.topic);
+                self.taker.trouble(None);
+            }
+            if let Told::End(partition) = came
+                && self.behind.remove(&partition)
+                && self.behind.is_empty()
+            {
+                self.taker.caught_up();
+            }
+            if self.cluster.now() - looked >= LOOK_EVERY {
+                looked = self.cluster.now();
+                if self.find_partitions()? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
