@@ -1,6 +1,7 @@
 //! The AsyncAPI document of the topics: what stands in each, by which key, who writes and who reads it. Names are those of the
 //! configuration. Its operations are tillgate's: `receive` is what it reads, `send` what it writes.
 
+use super::fields::HEADER_CHARS_MAX;
 use super::node::{Node, node};
 use super::others::dead_letter_headers;
 use super::{ACCOUNT_RESULTS, Schema};
@@ -176,8 +177,8 @@ impl Channel<'_> {
         let is_request = self.setting == "account_events";
         let headers = is_request.then(|| {
             let header = node!({
-                "description": "An id of the sender's own: what becomes of the event is then told in the results.",
-                "type": "string"
+                "description": "An id of the sender's own: what becomes of the event is then told in the results. A longer one asks for nothing.",
+                "type": "string", "minLength": 1, "maxLength": (HEADER_CHARS_MAX)
             });
             json(node!({ "type": "object", "properties": (Node::object().with(REQUEST_ID, header)) }))
         });

@@ -11,6 +11,8 @@ pub(super) const NOT_BLANK: &str = r"[^\s\u0000-\u001f\u007f-\u009f]";
 pub(super) const TRANSACTION_ID: &str = "^txn_[0-7][0-9a-hjkmnp-tv-z]{25}$";
 /// The id of an account event as the gateway makes it.
 pub(super) const ACCOUNT_EVENT_ID: &str = "^acc_evt_[0-9A-Za-z]{24}$";
+/// Characters of a request's id and of an idempotency key.
+pub(super) const HEADER_CHARS_MAX: usize = 80;
 /// A ruleset's hash.
 pub(super) const RULESET: &str = "^[0-9a-f]{32}$";
 /// A hash of 64 bits.

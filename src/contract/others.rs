@@ -2,7 +2,7 @@
 //! the headers of dead letters. Each says what the code that writes it writes; `tests/contract/validate.py` holds real
 //! records against them.
 
-use super::fields::{HASH, TRANSACTION_ID};
+use super::fields::{HASH, HEADER_CHARS_MAX, TRANSACTION_ID};
 use super::node::{Node, node};
 use super::records::headed;
 use crate::domain::dead_letter::{
@@ -23,21 +23,23 @@ pub fn account_result() -> Node {
     let optional = |description: &str| node!({ "description": (description), "type": ["string", "null"] });
     headed(node!({
         "title": "AccountResult",
-        "description": "What became of an account event whose record had a requestId header. Record key: account.",
+        "description": "What became of an account event whose record had a requestId header. Record key: account. What is not known is left out, or null.",
         "type": "object",
         "properties": {
-            "requestId": { "description": "The header's value.", "type": "string", "minLength": 1 },
+            "requestId": {
+                "description": "The header's value.", "type": "string", "minLength": 1, "maxLength": (HEADER_CHARS_MAX)
+            },
             "result": {
                 "description": "applied: it changed the account. repeat: it was applied before. conflict: its id or idempotencyKey was used with other content. refused: it cannot apply, or cannot be read.",
                 "type": "string", "enum": (RESULTS.to_vec())
             },
-            "id": (optional("Id of the account event; of a repeat that of the event that was applied. null where it could not be read.")),
+            "id": (optional("Id of the account event, where it could be read; of a repeat only where it was applied under this id.")),
             "createdAt": {
-                "description": "createdAt of that event. null where it is not known.",
+                "description": "When the event was created; of a repeat, when the one was that was applied.",
                 "type": ["string", "null"], "format": "date-time"
             },
             "code": (optional("Code of the refusal or the conflict, as in the catalogue of checks.")),
-            "message": (optional("What is wrong, in words.")),
+            "message": (optional("What is wrong, in words.").with("maxLength", DEAD_LETTER_MESSAGE_CHARS_MAX)),
             "source": {
                 "description": "The record of the account event.",
                 "type": "object",
@@ -49,7 +51,7 @@ pub fn account_result() -> Node {
                 "required": ["topic", "partition", "offset"]
             }
         },
-        "required": ["requestId", "result", "id", "createdAt", "code", "message", "source"]
+        "required": ["requestId", "result", "source"]
     }))
 }
 

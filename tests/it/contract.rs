@@ -154,16 +154,17 @@ fn samples_of_accounts(samples: &mut String) {
     for (valid, text) in [
         (
             true,
-            r#"{"requestId":"r-1","result":"applied","id":"acc_evt_4bfe0ca9a48f10cd4583b50c","createdAt":"2025-01-06T09:30:00.125Z","code":null,"message":null,SOURCE}"#,
+            r#"{"requestId":"r-1","result":"applied","id":"acc_evt_4bfe0ca9a48f10cd4583b50c","createdAt":"2025-01-06T09:30:00.125Z",SOURCE}"#,
         ),
         (
             true,
-            r#"{"requestId":"r-2","result":"refused","id":null,"createdAt":null,"code":"400.001","message":"it ends too soon",SOURCE}"#,
+            r#"{"requestId":"r-2","result":"refused","code":"400.001","message":"it ends too soon",SOURCE}"#,
         ),
         (
-            false,
-            r#"{"requestId":"r-3","result":"lost","id":null,"createdAt":null,"code":null,"message":null,SOURCE}"#,
+            true,
+            r#"{"requestId":"r-2","result":"repeat","id":null,"createdAt":null,"code":null,"message":null,SOURCE}"#,
         ),
+        (false, r#"{"requestId":"r-3","result":"lost",SOURCE}"#),
         (false, r#"{"result":"applied",SOURCE}"#),
     ] {
         sample(samples, Schema::AccountResult, valid, &text.replace("SOURCE", source));

@@ -38,14 +38,14 @@ const PROBLEMS: [Problem; 13] = [
         status: 401,
         title: "Unauthorized",
         description: "No token and no key, or one that is not known, has expired, or is for another service.",
-        detail: "the token has expired",
+        detail: "an access token or an API key is needed",
         retry_after: None,
     },
     Problem {
         status: 403,
         title: "Forbidden",
         description: "The caller is known and has not the scope that the operation needs.",
-        detail: "the scope of this operation is missing",
+        detail: "the client has not the scope that this needs",
         retry_after: None,
     },
     Problem {
@@ -59,7 +59,7 @@ const PROBLEMS: [Problem; 13] = [
         status: 408,
         title: "Request Timeout",
         description: "The request did not arrive whole in time. Nothing was decided.",
-        detail: "the body did not arrive in time",
+        detail: "the body took too long",
         retry_after: None,
     },
     Problem {
@@ -73,13 +73,13 @@ const PROBLEMS: [Problem; 13] = [
         status: 413,
         title: "Content Too Large",
         description: "The body is larger than the gateway takes.",
-        detail: "the body is larger than what is taken",
+        detail: "the body is larger than gateway.body_bytes_max",
         retry_after: None,
     },
     Problem {
         status: 415,
         title: "Unsupported Media Type",
-        description: "The body is not application/json.",
+        description: "The body is not application/json, or has a Content-Encoding.",
         detail: "send application/json",
         retry_after: None,
     },
@@ -94,7 +94,7 @@ const PROBLEMS: [Problem; 13] = [
         status: 429,
         title: "Too Many Requests",
         description: "The caller sends more than it may. Nothing was decided.",
-        detail: "more requests than this caller may send",
+        detail: "more requests than gateway.rate_per_client allows",
         retry_after: Some(1),
     },
     Problem {
@@ -108,14 +108,14 @@ const PROBLEMS: [Problem; 13] = [
         status: 503,
         title: "Service Unavailable",
         description: "The gateway is starting or stopping, has too much to do, or does not reach Kafka. A repeat of an event with its id or key is safe.",
-        detail: "Kafka cannot be reached",
+        detail: "too many requests are under way",
         retry_after: Some(1),
     },
     Problem {
         status: 504,
         title: "Gateway Timeout",
         description: "No decision came in time. An event may be decided yet: a repeat with its id or key is safe, and is answered as soon as it is decided.",
-        detail: "no decision within the time that a request may take: send the same request again",
+        detail: "the answer took too long; what was sent may be decided all the same",
         retry_after: Some(1),
     },
 ];
@@ -146,6 +146,17 @@ impl Answers {
         self
     }
 
+    /// The answer of a status may be a problem as well: what is wrong is not the event but the request around it.
+    pub(super) fn or_problem(mut self, status: u16) -> Self {
+        let schema = Node::reference("#/components/schemas/Problem");
+        for (_, answer) in self.0.iter_mut().filter(|(known, _)| *known == status) {
+            let content = answer.get("content").cloned().unwrap_or_else(Node::object);
+            let content = content.with("application/problem+json", node!({ "schema": (schema.clone()) }));
+            *answer = answer.clone().with("content", content);
+        }
+        self
+    }
+
     /// Problems of these statuses.
     pub(super) fn problems(mut self, statuses: &[u16]) -> Self {
         for status in statuses {
@@ -173,7 +184,7 @@ fn headers(names: &[&str]) -> Node {
 pub(super) fn responses() -> Node {
     PROBLEMS.iter().fold(Node::object(), |responses, problem| {
         let names: &[&str] = match (problem.status, problem.retry_after) {
-            (401, _) => &["X-Request-Id", "WWW-Authenticate"],
+            (401 | 403, _) => &["X-Request-Id", "WWW-Authenticate"],
             (_, Some(_)) => &["X-Request-Id", "Retry-After"],
             _ => &["X-Request-Id"],
         };

@@ -1,20 +1,15 @@
 //! What operations share: schemas, parameters, headers, and how callers prove who they are.
 
 use super::super::bounds::Bounds;
-use super::super::fields::{ACCOUNT_EVENT_ID, NOT_BLANK};
+use super::super::fields::{ACCOUNT_EVENT_ID, HEADER_CHARS_MAX, NOT_BLANK};
 use super::super::node::{Node, node};
 use super::super::others::transaction_id;
 use super::super::records;
 use super::{SCOPES, answers, example};
 use crate::domain::limits::ID_CHARS_MAX;
 
-/// Characters of an Idempotency-Key and of an X-Request-Id.
-pub const HEADER_CHARS_MAX: usize = 80;
-
 /// Visible characters, spaces between them.
-const KEY: &str = "^[!-~]([ -~]*[!-~])?$";
-/// Visible characters and spaces, or nothing, which is as if the header were not there.
-const REQUEST_ID: &str = "^[ -~]*$";
+const HEADER: &str = "^[!-~]([ -~]*[!-~])?$";
 
 pub(super) fn components(bounds: &Bounds) -> Node {
     node!({
@@ -42,15 +37,14 @@ fn security_schemes() -> Node {
 }
 
 fn parameters() -> Node {
-    let header = |name: &str, description: &str, schema: Node, example: &str| {
+    let header = |name: &str, description: &str, example: &str| {
         node!({
             "name": (name), "in": "header", "required": false,
             "description": (description),
-            "schema": (schema),
+            "schema": (header_text()),
             "example": (example)
         })
     };
-    let request_id = node!({ "type": "string", "maxLength": (HEADER_CHARS_MAX), "pattern": (REQUEST_ID) });
     let account =
         node!({ "type": "string", "minLength": 1, "maxLength": (ID_CHARS_MAX), "pattern": (NOT_BLANK) });
     let id = transaction_id("").without(&["description"]);
@@ -70,20 +64,18 @@ fn parameters() -> Node {
         "Idempotency-Key": (header(
             "Idempotency-Key",
             "A key of the caller's own for this event: with it, sending it again within 35 days is safe.",
-            header_text(),
             "pay-2025-01-06-000318",
         )),
         "X-Request-Id": (header(
             "X-Request-Id",
             "An id of the caller's own for this request; the answer repeats it. One is made where there is none.",
-            request_id,
             "till-17-4711",
         ))
     })
 }
 
 fn header_text() -> Node {
-    node!({ "type": "string", "minLength": 1, "maxLength": (HEADER_CHARS_MAX), "pattern": (KEY) })
+    node!({ "type": "string", "minLength": 1, "maxLength": (HEADER_CHARS_MAX), "pattern": (HEADER) })
 }
 
 fn headers() -> Node {

@@ -138,10 +138,11 @@ fn add_event() -> Node {
         .with(200, "The decision.", Body::Json { schema: "Answer", examples: outcomes }, true)
         .with(
             400,
-            "The event cannot be judged: every fault of its form.",
+            "The event cannot be judged: every fault of its form. What is wrong with a header is told as a problem.",
             Body::Json { schema: "RiskCheckMessages", examples: faults },
             false,
         )
+        .or_problem(400)
         .problems(&[401, 403, 408, 413, 415, 429, 500, 503, 504]);
     node!({
         "operationId": "addEvent",
@@ -167,7 +168,7 @@ fn latest_outcome() -> Node {
     ]);
     let answers = Answers::default()
         .with(200, "The latest outcome.", Body::Json { schema: "Answer", examples: outcomes }, false)
-        .problems(&[400, 401, 403, 404, 408, 429, 500, 503, 504]);
+        .problems(&[400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 504]);
     node!({
         "operationId": "latestOutcome",
         "tags": ["POS events"],
@@ -183,8 +184,8 @@ const CREATE_ACCOUNT_EVENT: &str = "\
 Changes an account's standing. `eventType` says what changed, and the object of that name how (`cashAdvance` for `cash_advance`); \
 `default` and `close` may go without theirs, and no other may be set. The first event of an account opens it.
 
-With an `Idempotency-Key` a repeat within 35 days is answered as the first one was, with its `id` and `createdAt`; the same key with \
-other content is a conflict. Without a key a repeat is a new event: a payment would be booked twice. After 503, 504 or a \
+With an `Idempotency-Key` a repeat within 35 days changes nothing and is answered 200 again; the same key with other content is a \
+conflict. Without a key a repeat is a new event: a payment would be booked twice. After 503, 504 or a \
 connection that broke, send the same request again, with the same key.
 
 What an account's standing does not allow is refused with the reason: a payment to reverse that is not known, a step of a Pending \
