@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import generate
+import moments
 import reference
 
 PLACEHOLDER = re.compile(r"\{\{txn:@(\d+)\}\}")
@@ -83,10 +84,10 @@ def record(o):
 
 
 def plainly(fact, value):
-    """Evidence without the hashes by which it names terminals."""
+    """Evidence without the hashes by which it names terminals, its times as the reference writes them."""
     parts = value.split(" ")
     if fact == "chip.last_use":
-        value = " ".join(parts[:2] + parts[3:])
+        value = " ".join([moments.text(moments.parse(parts[0])), parts[1], *parts[3:]])
     return "position" if fact.startswith("position.") else fact, value
 
 

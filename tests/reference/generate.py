@@ -194,6 +194,8 @@ class Sequence:
         for account in self.accounts:
             if rng.random() < 0.2:
                 self.tell(account, "update", {"nfcIds": rng.sample(("C1", "C2", "C7", account), 2)})
+            if rng.random() < 0.1:
+                self.tell(account, "update", {"blockedNfcIds": rng.sample(("C1", "C2", "C3", "C7"), 2)})
 
     # Lines
 
@@ -280,7 +282,7 @@ class Sequence:
         if self.mingled:
             weights["mingle"] = 5
         if self.profiles:
-            weights |= {"trip": 5, "swarm": 5, "rename": 4, "confirm": 3}
+            weights |= {"trip": 5, "swarm": 5, "between": 2, "rename": 4, "confirm": 3}
         self.now += rng.choice((0, SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR))
         while self.raised and rng.random() < 0.3:
             account, flag = self.raised.pop()
@@ -490,6 +492,17 @@ class Sequence:
 
     def small(self):
         return Decimal(self.rng.randrange(1, 2000)) / 100
+
+    def between(self):
+        """One chip on several accounts at several terminals; then one use that comes late, before or among them."""
+        rng, chip = self.rng, f"trip{self.number()}"
+        accounts = rng.sample(self.accounts, min(3, len(self.accounts)))
+        for account in accounts[1:] * rng.choice((1, 2)):
+            event = self.sale(account, self.small()) | self.home()
+            self.send(event | {"nfcId": chip, "posId": rng.choice((*TILLS, None))})
+            self.now += rng.choice((MINUTE, 20 * MINUTE, HOUR, 3 * HOUR))
+        event = self.sale(accounts[0], self.small()) | self.home() | {"nfcId": chip, "posId": rng.choice(TILLS)}
+        self.send(event, self.now - rng.choice((0, 30 * MINUTE, HOUR, 2 * HOUR, 5 * HOUR, DAY)))
 
     def swarm(self):
         """Several accounts on one chip, or at one terminal, as far apart as counts together or a moment more."""

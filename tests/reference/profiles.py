@@ -192,15 +192,17 @@ class Facts:
         return {str(number) for number in range(others - 1, others + 2)}
 
     def elsewhere(self):
-        """Of the last uses of other accounts the nearest in time, of those at another terminal."""
+        """Of the last uses of other accounts the nearest in time, of those at another terminal: one or none, or all of one
+        nearness; which of these is asked is not laid down."""
         if self.chip is None or not self.chip.shared():
-            return None
+            return []
         e = self.event
         last = {use.account: use for use in sorted(self.chip.uses, key=lambda use: use.time)
                 if use.txn is not None and use.event.terminal is not None}
         uses = [use for use in last.values() if use.account != self.account
                 and use.event.terminal != e.terminal and abs(use.time - e.time) < self.s.travel_within]
-        return min(uses, key=lambda use: abs(use.time - e.time)) if uses else None
+        nearest = min((abs(use.time - e.time) for use in uses), default=0)
+        return [use for use in uses if abs(use.time - e.time) == nearest]
 
     def position(self, terminal):
         known = self.profiles.terminals.get(terminal)
@@ -252,12 +254,12 @@ class Facts:
                     "terminal.other_accounts": self.some(self.others(self.terminal)),
                     "terminal.fraud": {"{}/{}".format(*self.terminal.fraud(self.event.time // DAY, self.s))}}
         if self.chip is not None:
-            last = self.elsewhere()
             told |= {"chip.record": {"blocked" if self.blocked() else None},
                      "chip.registered_for": {"another account" if self.for_others_only() else None},
                      "chip.other_accounts": {str(self.others(self.chip))},
-                     "chip.last_use": {last and " ".join(filter(None, (
-                         text(last.time), last.event.country, spelt(self.position(last.event.terminal)))))}}
+                     "chip.last_use": {" ".join(filter(None, (
+                         text(last.time), last.event.country, spelt(self.position(last.event.terminal)))))
+                         for last in self.elsewhere()}}
         return {name: values - {None} for name, values in told.items()}
 
 

@@ -153,8 +153,7 @@ def travel(account, e, now, s, facts):
     uses = [a for a in (account.attempts if account is not None else ())
             if a.counts("accepted") and a.event.chip == e.chip and a.event.terminal not in (None, e.terminal)
             and abs(a.time - e.time) < s.travel_within and a.time >= now - s.older_than - s.travel_within]
-    last = facts.elsewhere()
-    if any(profiles.unreachable(facts, use, s) for use in uses + [last] * (last is not None)):
+    if any(profiles.unreachable(facts, use, s) for use in uses + facts.elsewhere()[:1]):
         return [profiles.said(39, s.travel.outcome, "pos.travel", IDENTIFY, "posId")]
     return []
 
