@@ -58,7 +58,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     };
     let stop = Arc::new(AtomicBool::new(false));
     let health = Arc::new(Health::new(settings.kafka.workers));
-    let _signals = watch_signals(stop.clone())?;
+    let _signals = watch_signals(stop.clone(), "committing what is held, then leaving the group")?;
     let (ended, ending) = tokio::sync::oneshot::channel::<()>();
     let admin = match settings.admin {
         None => None,
@@ -244,8 +244,11 @@ fn encoding(settings: &Settings, registry: Option<&Registry>) -> Result<OutcomeE
     }
 }
 
-/// Lets the first SIGTERM or SIGINT stop the workers in order; a second one ends the process at once.
-pub(crate) fn watch_signals(stop: Arc<AtomicBool>) -> Result<std::thread::JoinHandle<()>, AppError> {
+/// Lets the first SIGTERM or SIGINT set `stop`, and says what is done then; a second one ends the process at once.
+pub(crate) fn watch_signals(
+    stop: Arc<AtomicBool>,
+    then: &'static str,
+) -> Result<std::thread::JoinHandle<()>, AppError> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let streams = {
@@ -261,7 +264,7 @@ pub(crate) fn watch_signals(stop: Arc<AtomicBool>) -> Result<std::thread::JoinHa
                     _ = interrupt.recv() => {}
                 }
                 if first {
-                    tracing::info!("asked to stop: committing what is held, then leaving the group");
+                    tracing::info!("asked to stop: {then}");
                     stop.store(true, Ordering::Release);
                 }
             }

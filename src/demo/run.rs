@@ -49,7 +49,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
     let stop = Arc::new(AtomicBool::new(false));
     let health = Arc::new(Health::new(WORKERS));
     let page = if args.keep {
-        let _signals = app::run::watch_signals(Arc::clone(&stop))?;
+        let _signals = app::run::watch_signals(Arc::clone(&stop), "ending the demo")?;
         Page::serve(&config, engine.ruleset(), &health, &stop)?
     } else {
         None

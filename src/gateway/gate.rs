@@ -166,10 +166,8 @@ async fn inner(scope: Scope, request: Request, next: Next) -> Response {
     drop(body.room);
     response.unwrap_or_else(|_| {
         refused(Refusal::SlowExchange);
-        problem(
-            StatusCode::GATEWAY_TIMEOUT,
-            "the answer took too long; what was sent may be decided all the same",
-        )
+        let detail = "the answer took too long; what was sent may be decided all the same";
+        with(problem(StatusCode::GATEWAY_TIMEOUT, detail), header::RETRY_AFTER, COME_AGAIN)
     })
 }
 
@@ -186,7 +184,7 @@ fn ambiguous(request: &Request) -> Option<Response> {
     let is_chunked = first.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
     if !is_chunked || codings.next().is_some() {
         refused(Refusal::Encoding);
-        return Some(closing(problem(StatusCode::NOT_IMPLEMENTED, "the only Transfer-Encoding is chunked")));
+        return Some(closing(problem(StatusCode::BAD_REQUEST, "the only Transfer-Encoding is chunked")));
     }
     let plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {

@@ -92,6 +92,7 @@ fn working() -> Standing {
     Standing {
         starting: None,
         stopping: false,
+        troubles: Vec::new(),
         workers: vec![WorkerStanding::Running(None), WorkerStanding::Running(None)],
         partitions: BTreeMap::from([
             (unit(0), PartitionStanding::Active),

@@ -159,10 +159,20 @@ impl Scene {
 
     /// Starts `tillgate run`.
     pub fn start(&self, sets: &[&str]) -> Running {
+        self.start_as("run", sets)
+    }
+
+    /// Starts `tillgate gateway` at a free port, without pages of its own.
+    pub fn start_gateway(&self, sets: &[&str]) -> Running {
+        let own = ["gateway.listen=127.0.0.1:0", "gateway.admin="];
+        self.start_as("gateway", &[&own, sets].concat())
+    }
+
+    fn start_as(&self, command: &str, sets: &[&str]) -> Running {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let log = self.path(&format!("{number}.log"));
         let errors = File::create(&log).expect("a log file");
-        let mut command = self.command(&["run"]);
+        let mut command = self.command(&[command]);
         for set in sets {
             command.args(["--set", set]);
         }
@@ -341,11 +351,16 @@ impl Running {
 
     /// What a page of its admin listener answers: status and body.
     pub fn page(&mut self, path: &str) -> (u16, String) {
-        let address = eventually(WITHIN, "the admin listener", || {
+        let address = self.address();
+        ask(&address, path, WITHIN).expect("an answer")
+    }
+
+    /// Where it listens, once it does.
+    pub fn address(&mut self) -> String {
+        eventually(WITHIN, "an address to listen at", || {
             self.assert_alive();
             self.log().iter().find_map(|line| Some(line.get("address")?.as_str()?.to_owned()))
-        });
-        ask(&address, path, WITHIN).expect("an answer")
+        })
     }
 
     /// The partitions of POS events that it decides at this moment; none where it does not answer.

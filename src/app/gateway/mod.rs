@@ -22,7 +22,6 @@ use crate::telemetry::exporter::Exporter;
 use crate::telemetry::log;
 use records::{Outcomes, Replies, Topics, Troubles};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -53,7 +52,7 @@ fn serve(common: &Common) -> Result<(), AppError> {
         tracing::warn!("{warning}");
     }
     let stop = Arc::new(AtomicBool::new(false));
-    let _signals = watch_signals(Arc::clone(&stop))?;
+    let _signals = watch_signals(Arc::clone(&stop), "answering what is under way, and taking nothing more")?;
     let (ended, ending) = tokio::sync::oneshot::channel::<()>();
     let kafka: Arc<KafkaSettings> = Arc::new((&settings).into());
     let endpoints = Endpoints::start(&settings, kafka, &stop)?;
@@ -95,7 +94,6 @@ fn admin_pages(
 
 /// Everything that serves requests.
 pub(crate) struct Endpoints {
-    address: SocketAddr,
     served: JoinHandle<()>,
     closing: tokio::sync::oneshot::Sender<()>,
     topics: Arc<Topics>,
@@ -166,12 +164,7 @@ impl Endpoints {
         let address = server.address();
         let served = api.serve(server, &gate, documents, shutdown).map_err(|error| start(&error))?;
         tracing::info!(%address, "requests are served");
-        Ok(Self { address, served, closing, topics, model, troubles, followers, done })
-    }
-
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        Ok(Self { served, closing, topics, model, troubles, followers, done })
     }
 
     /// Answers what is under way, and takes nothing more.

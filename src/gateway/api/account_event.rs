@@ -1,12 +1,11 @@
 //! Account events over HTTP: one request becomes one record, and its answer says that it was applied. A request with an
 //! Idempotency-Key counts once for its account, however often it is sent.
 
-use super::{Api, again_later, problem, unless_json};
+use super::{Api, again_later, problem, unless_account, unless_json};
 use crate::codec::DecodeError;
 use crate::codec::json::{read_account_event, write_account_event};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::enums::AccountEventType;
-use crate::domain::limits::ID_CHARS_MAX;
 use crate::domain::reply::Fate;
 use crate::gateway::read_model::{Reply, Said};
 use crate::gateway::records::Input;
@@ -86,9 +85,7 @@ fn read(api: &Api, body: &[u8], key: Option<String>) -> Result<AccountEvent, Res
     let mut members: Map<String, Value> =
         serde_json::from_slice(body).map_err(|error| bad(format!("the body is no JSON object: {error}")))?;
     let account = members.get("account").and_then(Value::as_str).unwrap_or_default();
-    if account.trim().is_empty() || account.chars().count() > ID_CHARS_MAX {
-        return Err(bad(format!("account is a text of 1 to {ID_CHARS_MAX} characters")));
-    }
+    unless_account(account)?;
     if let Some(payload) = members.get("eventType").and_then(Value::as_str).and_then(payload_of)
         && !members.get(payload).is_some_and(Value::is_object)
     {

@@ -11,6 +11,8 @@ use super::read_model::{ReadModel, Said};
 use super::records::{Input, NotWritten, OnWritten, Records};
 use super::server::{Server, ServerError};
 use crate::config::{GatewaySettings, Scope};
+use crate::domain::Micros;
+use crate::domain::limits::ID_CHARS_MAX;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -26,6 +28,9 @@ pub use body::Disclosure;
 /// When a client may come again after the topics could not be reached, seconds.
 const AGAIN_SECONDS: u32 = 1;
 
+/// What the page for people may do: show itself, by the styles in it.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
 /// What the handlers share.
 pub struct Api {
     records: Arc<dyn Records>,
@@ -33,7 +38,7 @@ pub struct Api {
     answer_within: Duration,
     disclosure: Disclosure,
     draw: fn() -> u128,
-    now: fn() -> crate::domain::Micros,
+    now: fn() -> Micros,
 }
 
 /// What is served besides the endpoints.
@@ -53,7 +58,7 @@ impl Api {
         (records, model): (Arc<dyn Records>, Arc<ReadModel>),
         settings: &GatewaySettings,
         withheld: BTreeSet<String>,
-        (draw, now): (fn() -> u128, fn() -> crate::domain::Micros),
+        (draw, now): (fn() -> u128, fn() -> Micros),
     ) -> Arc<Self> {
         let disclosure =
             if settings.disclose { Disclosure::all() } else { Disclosure::withholding(withheld) };
@@ -75,7 +80,10 @@ impl Api {
                 "/openapi.json",
                 get(move || async move { ([(header::CONTENT_TYPE, "application/json")], openapi) }),
             )
-            .route("/docs", get(move || async move { Html(page) }))
+            .route(
+                "/docs",
+                get(move || async move { ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], Html(page)) }),
+            )
             .fallback(async || {
                 problem(StatusCode::NOT_FOUND, "there is nothing here: /docs says what there is")
             })
@@ -156,12 +164,24 @@ fn json(status: StatusCode, body: &impl serde::Serialize) -> Response {
     }
 }
 
-/// That a body is not JSON.
+/// That a body is not JSON, or that its headers say two things of it.
 fn unless_json(headers: &HeaderMap) -> Result<(), Response> {
-    let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let content = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = content.split(';').next().unwrap_or_default().trim();
-    match media.eq_ignore_ascii_case("application/json") {
+    match media.eq_ignore_ascii_case("application/json") && types.next().is_none() {
         true => Ok(()),
         false => Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is sent as application/json")),
+    }
+}
+
+/// That an account can have no records.
+fn unless_account(account: &str) -> Result<(), Response> {
+    match !account.trim().is_empty() && account.chars().count() <= ID_CHARS_MAX {
+        true => Ok(()),
+        false => {
+            let detail = format!("an account is a text of 1 to {ID_CHARS_MAX} characters, not blank");
+            Err(problem(StatusCode::BAD_REQUEST, detail))
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! id. The account of the path is the event's, whatever its body says.
 
 use super::body::{is_failure, is_of_wrong_form};
-use super::{Api, again_later, json, problem, unless_json};
+use super::{Api, again_later, json, problem, unless_account, unless_json};
 use crate::codec::answer::Answer;
 use crate::domain::ids::TransactionId;
 use crate::gateway::read_model::{Found, Said};
@@ -28,12 +28,10 @@ pub(super) async fn add(
     body: Bytes,
 ) -> Result<Response, Response> {
     unless_json(&headers)?;
+    unless_account(&account)?;
     let value = record(&account, &body).ok_or_else(|| {
         problem(StatusCode::BAD_REQUEST, "the body is no JSON text: it begins as another format does")
     })?;
-    if account.trim().is_empty() {
-        return Err(problem(StatusCode::NOT_FOUND, "accountNumber is blank"));
-    }
     match api.ask(Input::PosEvents, &account, &value, None).await? {
         Said::Outcome(answer) => Ok(answered(&api, &answer)),
         Said::Reply(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer is of another kind")),
