@@ -292,6 +292,53 @@ fn bad_events_leave_nothing_private_in_the_log_lines() {
 }
 
 #[test]
+fn requests_over_http_leave_one_audit_line_each_and_nothing_private() {
+    use axum::routing::post;
+    use tillgate::config::{GatewaySettings, Scope};
+    use tillgate::gateway::{Gate, Server, ServerBounds, needing, protect};
+    let lines = all_lines();
+    let settings = GatewaySettings { listen: ([127, 0, 0, 1], 0).into(), ..GatewaySettings::default() };
+    let gate = Gate::new(&settings).expect("a gate");
+    let pattern = "/account/{account}/event";
+    let routes =
+        axum::Router::new().route(pattern, needing(Scope::EventsWrite, post(async |body: String| body)));
+    let server = Server::bind(settings.listen, ServerBounds::of(&settings), None).expect("a port");
+    let address = server.address();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let ended = async move { stopped.await.unwrap_or(()) };
+    let thread = server.serve(protect(routes, &gate), ended).expect("a thread");
+    let requests = [
+        (format!("/account/{ACCOUNT}/event?chip={CHIP}"), "", 200, pattern),
+        (format!("/account/{ACCOUNT}/event"), "content-encoding: gzip\r\n", 415, pattern),
+        (format!("/{ACCOUNT}/{CHIP}"), "", 404, "other"),
+    ];
+    for (number, (path, header, _, _)) in requests.iter().enumerate() {
+        let mut stream = std::net::TcpStream::connect(address).expect("a connection");
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: x\r\nx-request-id: audited-{number}\r\nconnection: close\r\n\
+             authorization: Bearer {TRANSACTION}\r\ncontent-length: {}\r\n{header}\r\n{CHIP}",
+            CHIP.len()
+        )
+        .expect("sent");
+        std::io::Read::read_to_string(&mut stream, &mut String::new()).expect("an answer");
+    }
+    stop.send(()).expect("it runs");
+    thread.join().expect("it ends");
+    let text = lines.text();
+    assert_nothing_private(&text);
+    for (number, (_, _, status, route)) in requests.iter().enumerate() {
+        let id = format!("audited-{number}");
+        let mut told = text.lines().filter(|line| line.contains(&id));
+        let line: serde_json::Value = serde_json::from_str(told.next().expect("a line")).expect("one object");
+        assert_eq!(told.next(), None, "told twice");
+        assert_eq!((&line["target"], &line["method"]), (&"audit".into(), &"POST".into()));
+        assert_eq!((&line["status"], &line["route"]), (&(*status).into(), &(*route).into()));
+        assert_eq!(line["client"], "anybody");
+    }
+}
+
+#[test]
 fn a_panic_is_told_by_its_place_and_never_quotes_a_record() {
     let lines = all_lines();
     let usual = std::panic::take_hook();

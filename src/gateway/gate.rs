@@ -111,28 +111,26 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 }
 
 async fn outer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
-    let (id, good) = match RequestId::of(request.headers()) {
+    let (id, is_good) = match RequestId::of(request.headers()) {
         Ok(id) => (id, true),
         Err(made) => (made, false),
     };
     let mut told = Told::begin(&request, id.clone());
-    let mut response = if !good {
-        let detail = "X-Request-Id is up to 80 printable ASCII characters, once";
-        problem(StatusCode::BAD_REQUEST, detail)
-    } else if let Some(response) = ambiguous(&request) {
-        response
-    } else {
-        let client = gate.authenticator.client(request.headers());
-        if let Ok(client) = &client {
-            told.client.clone_from(&client.name);
+    let client = gate.authenticator.client(request.headers());
+    if let Ok(client) = &client {
+        told.client.clone_from(&client.name);
+    }
+    let refusal = beyond_rate(&gate, &request, client.as_ref().ok()).or_else(|| ambiguous(&request));
+    let mut response = match refusal {
+        Some(response) => response,
+        None if !is_good => {
+            refused(Refusal::Malformed);
+            problem(StatusCode::BAD_REQUEST, "X-Request-Id is up to 80 printable ASCII characters, once")
         }
-        match beyond_rate(&gate, &request, client.as_ref().ok()) {
-            Some(response) => response,
-            None => {
-                request.extensions_mut().insert(id);
-                request.extensions_mut().insert(Found { gate: Arc::clone(&gate), client });
-                next.run(request).await
-            }
+        None => {
+            request.extensions_mut().insert(id);
+            request.extensions_mut().insert(Found { gate: Arc::clone(&gate), client });
+            next.run(request).await
         }
     };
     told.answered(&mut response, gate.is_tls);

@@ -63,11 +63,16 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Serves it until its end.
-    pub(super) async fn serve(self, stream: TcpStream) {
-        let Some(acceptor) = self.acceptor.clone() else {
+    pub(super) async fn serve(mut self, stream: TcpStream) {
+        let Some(acceptor) = self.acceptor.take() else {
             return self.exchange(stream).await;
         };
-        match timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await {
+        let handshake = timeout(HANDSHAKE_WITHIN, acceptor.accept(stream));
+        let made = tokio::select! {
+            made = handshake => made,
+            _ = self.ending.changed() => return,
+        };
+        match made {
             Ok(Ok(stream)) => {
                 self.activity.handshake_ends();
                 self.exchange(stream).await;
@@ -125,7 +130,7 @@ async fn too_long(activity: &Activity, times: Times) -> Option<Refusal> {
         let (since, within, cause) = match activity.at() {
             At::Handshake(since) | At::Idle(since) => (since, times.idle, None),
             At::Headers(since) => (since, times.header, Some(Refusal::SlowHeaders)),
-            At::Exchange(since) => (since, times.exchange, Some(Refusal::SlowExchange)),
+            At::Exchange(since) | At::Answer(since) => (since, times.exchange, Some(Refusal::SlowExchange)),
             At::Closed => return None,
         };
         let left = (since + within).saturating_duration_since(Instant::now());
@@ -204,7 +209,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Seen<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<IoResult<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        // hyper flushes once it has written all that it has.
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_ready() {
+            self.activity.all_is_out();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<IoResult<()>> {
@@ -305,7 +315,7 @@ mod tests {
 
     fn has_length(text: &str) -> bool {
         let mut line = Line::default();
-        text.bytes().fold(false, |seen, byte| line.ends_content_length(byte) || seen)
+        text.bytes().any(|byte| line.ends_content_length(byte))
     }
 
     #[test]

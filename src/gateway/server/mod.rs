@@ -51,8 +51,10 @@ const BUFFER_BYTES_MAX: usize = 64 << 10;
 const BACKLOG: u32 = 1_024;
 /// How often gauges are set.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
-/// How long nobody is taken in where the system has no descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// Where the system has no descriptor left: how many idle connections are closed, and how long nobody is taken in. So with
+/// fewer descriptors than `gateway.connections_max` whoever holds connections open locks nobody out either.
+const RELIEVED_BY: usize = 64;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Threads that serve: waiting for outcomes is most of the work.
 const THREADS_MAX: usize = 4;
 
@@ -219,7 +221,8 @@ async fn accept(socket: &TcpListener, mut acceptor: Acceptor, shutdown: impl Fut
                 Ok((stream, peer)) => acceptor.take(stream, peer),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "the gateway cannot take a connection; it tries again");
+                    tracing::warn!(%error, "the gateway cannot take a connection; it closes idle ones and tries again");
+                    acceptor.relieve();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -268,6 +271,16 @@ impl Acceptor {
         while self.tasks.try_join_next().is_some() {}
         let (open, busy) = self.table.count();
         telemetry::http::connections(open, busy);
+    }
+
+    /// Gives descriptors back.
+    fn relieve(&mut self) {
+        for _ in 0..RELIEVED_BY {
+            if !self.table.close_longest_idle() {
+                return;
+            }
+            telemetry::http::refused(Refusal::Displaced);
+        }
     }
 
     fn take(&mut self, stream: tokio::net::TcpStream, peer: SocketAddr) {

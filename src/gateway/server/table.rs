@@ -18,6 +18,8 @@ pub(super) enum At {
     Headers(Instant),
     /// A request is under way.
     Exchange(Instant),
+    /// Its answer is made, and not all of it is out: the time is that of the exchange.
+    Answer(Instant),
     /// It was closed for another one.
     Closed,
 }
@@ -42,7 +44,7 @@ impl Activity {
     /// The first byte of a request came.
     pub(super) fn headers_begin(&self) {
         let mut at = self.lock();
-        if matches!(*at, At::Idle(_)) {
+        if matches!(*at, At::Idle(_) | At::Answer(_)) {
             *at = At::Headers(Instant::now());
         }
     }
@@ -57,10 +59,18 @@ impl Activity {
         true
     }
 
-    /// The answer is out, or given up.
+    /// The answer is made, or given up.
     pub(super) fn exchange_ends(&self) {
         let mut at = self.lock();
-        if matches!(*at, At::Exchange(_)) {
+        if let At::Exchange(since) = *at {
+            *at = At::Answer(since);
+        }
+    }
+
+    /// All that was to be sent is sent.
+    pub(super) fn all_is_out(&self) {
+        let mut at = self.lock();
+        if matches!(*at, At::Answer(_)) {
             *at = At::Idle(Instant::now());
         }
     }
@@ -68,7 +78,7 @@ impl Activity {
     /// Closes the connection, unless a request is under way; whether it did.
     fn close(&self) -> bool {
         let mut at = self.lock();
-        let is_free = !matches!(*at, At::Exchange(_) | At::Closed);
+        let is_free = !matches!(*at, At::Exchange(_) | At::Answer(_) | At::Closed);
         if is_free {
             *at = At::Closed;
         }
@@ -147,7 +157,8 @@ impl Table {
     /// How many are open, and how many of them have a request under way.
     pub(super) fn count(&self) -> (usize, usize) {
         let rows = self.lock();
-        let busy = rows.open.values().filter(|row| matches!(row.activity.at(), At::Exchange(_)));
+        let busy =
+            rows.open.values().filter(|row| matches!(row.activity.at(), At::Exchange(_) | At::Answer(_)));
         (rows.open.len(), busy.count())
     }
 
@@ -160,7 +171,7 @@ impl Table {
     pub(super) fn close_longest_idle(&self) -> bool {
         self.close_first(|at| match at {
             At::Handshake(since) | At::Idle(since) | At::Headers(since) => Some(since),
-            At::Exchange(_) | At::Closed => None,
+            At::Exchange(_) | At::Answer(_) | At::Closed => None,
         })
     }
 
@@ -168,7 +179,7 @@ impl Table {
     pub(super) fn close_longest_handshake(&self) -> bool {
         self.close_first(|at| match at {
             At::Handshake(since) => Some(since),
-            At::Idle(_) | At::Headers(_) | At::Exchange(_) | At::Closed => None,
+            _ => None,
         })
     }
 
@@ -213,6 +224,8 @@ mod tests {
         assert_eq!(activity[3].at(), At::Closed);
         // The answered one waits since just now, the others since before.
         activity[0].exchange_ends();
+        assert_eq!(table.count(), (3, 1));
+        activity[0].all_is_out();
         for number in [2, 1, 0] {
             assert!(table.close_longest_idle());
             assert_eq!(activity[number].at(), At::Closed, "{number}");
