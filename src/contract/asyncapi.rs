@@ -1,11 +1,11 @@
 //! The AsyncAPI document of the topics: what stands in each, by which key, who writes and who reads it. Names are those of the
 //! configuration. Its operations are tillgate's: `receive` is what it reads, `send` what it writes.
 
-use super::fields::HEADER_CHARS_MAX;
+use super::Schema;
 use super::node::{Node, node};
 use super::others::dead_letter_headers;
-use super::{ACCOUNT_RESULTS, Schema};
 use crate::config::{KafkaSettings, TopicSettings};
+use crate::domain::reply::{REQUEST_ID, REQUEST_ID_CHARS_MAX};
 
 /// The version of AsyncAPI that the document is written in.
 const VERSION: &str = "3.0.0";
@@ -13,7 +13,6 @@ const VERSION: &str = "3.0.0";
 const JSON_SCHEMA: &str = "application/schema+json;version=draft-2020-12";
 const AVRO_SCHEMA: &str = "application/vnd.apache.avro+json;version=1.9.0";
 /// The header of an account event by which its result is found.
-const REQUEST_ID: &str = "requestId";
 
 /// What a message's value is.
 #[derive(Clone, Copy)]
@@ -67,7 +66,7 @@ fn channels(topics: &TopicSettings) -> [Channel<'_>; 13] {
         channel("pos_events", &topics.pos_events, "POS events", "Written by POS gateways, and by tillgate's HTTP gateway. Each event gets one outcome.", "The account: accountNumber.", Value::Record(Schema::PosEvent), Does::Read),
         channel("account_events", &topics.account_events, "Account events", "Written by the account system, and by tillgate's HTTP gateway. They change what POS events are judged by. Partitioned as the POS events are.", "The account.", Value::Record(Schema::AccountEvent), Does::Read),
         channel("pos_outcomes", &topics.pos_outcomes, "Outcomes", "Read by billing and POS gateways with read_committed: what is not committed was never decided. The partition has the event's number.", "The account: accountNumber.", Value::Record(Schema::PosOutcome), Does::NotRead),
-        channel("account_results", ACCOUNT_RESULTS, "Results of account events", "Read by whoever sent an account event with a requestId header, with read_committed.", "The account.", Value::Record(Schema::AccountResult), Does::Read),
+        channel("account_results", &topics.account_results, "Results of account events", "Read by whoever sent an account event with a requestId header, with read_committed.", "The account.", Value::Record(Schema::AccountResult), Does::Read),
         channel("dead_letters", &topics.dead_letters, "Dead letters", "Read by operators: records that could not be read or applied, as they came.", "The record's own.", Value::DeadLetter, Does::NotRead),
         channel("profile_records", &topics.profile_records, "Profile records", "Written by operators, by tillgate profiles put, remove and import: what is known of terminals and chips beforehand.", PROFILE, Value::Record(Schema::ProfileRecord), Does::Read),
         channel("profiles", &topics.profiles, "Profiles", "Read by every tillgate process, and by whoever wants to know what decisions know of a terminal or a chip.", PROFILE, Value::Record(Schema::Profile), Does::Read),
@@ -178,7 +177,7 @@ impl Channel<'_> {
         let headers = is_request.then(|| {
             let header = node!({
                 "description": "An id of the sender's own: what becomes of the event is then told in the results. A longer one asks for nothing.",
-                "type": "string", "minLength": 1, "maxLength": (HEADER_CHARS_MAX)
+                "type": "string", "minLength": 1, "maxLength": (REQUEST_ID_CHARS_MAX)
             });
             json(node!({ "type": "object", "properties": (Node::object().with(REQUEST_ID, header)) }))
         });

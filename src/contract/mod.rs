@@ -15,14 +15,10 @@ pub use asyncapi::asyncapi;
 pub use bounds::Bounds;
 pub use node::Node;
 pub use openapi::{SCOPES, openapi};
-pub use others::RESULTS;
 pub use page::page;
 
 use crate::codec::avro::{ACCOUNT_EVENT_SCHEMA, POS_EVENT_SCHEMA, POS_OUTCOME_SCHEMA};
 use crate::config::Settings;
-
-/// The topic of results of account events.
-const ACCOUNT_RESULTS: &str = "account.results";
 
 /// A record that has a JSON Schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! the headers of dead letters. Each says what the code that writes it writes; `tests/contract/validate.py` holds real
 //! records against them.
 
-use super::fields::{HASH, HEADER_CHARS_MAX, TRANSACTION_ID};
+use super::fields::{HASH, TRANSACTION_ID};
 use super::node::{Node, node};
 use super::records::headed;
 use crate::domain::dead_letter::{
@@ -13,9 +13,7 @@ use crate::domain::enums::CountryCode;
 use crate::domain::limits::{
     DEAD_LETTER_MESSAGE_CHARS_MAX, ID_CHARS_MAX, PROFILE_ACCOUNTS_MAX, PROFILE_DAYS_MAX, PROFILE_OWNERS_MAX,
 };
-
-/// What may become of an account event.
-pub const RESULTS: [&str; 4] = ["applied", "repeat", "conflict", "refused"];
+use crate::domain::reply::{Fate, REQUEST_ID_CHARS_MAX};
 
 /// What became of an account event that came with a `requestId` header.
 #[must_use]
@@ -27,11 +25,11 @@ pub fn account_result() -> Node {
         "type": "object",
         "properties": {
             "requestId": {
-                "description": "The header's value.", "type": "string", "minLength": 1, "maxLength": (HEADER_CHARS_MAX)
+                "description": "The header's value.", "type": "string", "minLength": 1, "maxLength": (REQUEST_ID_CHARS_MAX)
             },
             "result": {
                 "description": "applied: it changed the account. repeat: it was applied before. conflict: its id or idempotencyKey was used with other content. refused: it cannot apply, or cannot be read.",
-                "type": "string", "enum": (RESULTS.to_vec())
+                "type": "string", "enum": (Fate::ALL.map(Fate::symbol).to_vec())
             },
             "id": (optional("Id of the account event, where it could be read; of a repeat only where it was applied under this id.")),
             "createdAt": {

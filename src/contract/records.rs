@@ -32,7 +32,13 @@ pub fn account_event(bounds: &Bounds) -> Node {
     let schema = Records { writer: Writer::Others, bounds }.record(&avro(ACCOUNT_EVENT_SCHEMA));
     // JSON may leave createdAt out, which Avro cannot: the event then has the time of its record.
     let required = vec!["id", "account", "eventType"];
-    headed(schema.with("required", required).with("oneOf", one_payload()))
+    headed(schema.with("required", required).with("oneOf", one_payload(false)))
+}
+
+/// The same as a request has it: every type with its object.
+#[must_use]
+pub fn account_event_request(bounds: &Bounds) -> Node {
+    account_event(bounds).with("oneOf", one_payload(true))
 }
 
 /// `pos.outcomes`
@@ -82,9 +88,10 @@ const PAYLOADS: [(&str, &str, bool); 7] = [
     ("update", "update", true),
 ];
 
-/// Exactly the object that the event type names is set.
-fn one_payload() -> Node {
+/// Exactly the object that the event type names is set; `all`: of every type.
+fn one_payload(all: bool) -> Node {
     let branch = |(event_type, payload, required): (&str, &str, bool)| {
+        let required = required || all;
         let mut properties = node!({ "eventType": { "const": (event_type) } });
         if required {
             properties = properties.with(payload, node!({ "type": "object" }));

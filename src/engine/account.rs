@@ -1,5 +1,6 @@
 //! Account events: limit, payment, flag, default, close, cash advance, update.
 
+use super::update::read_patch;
 use super::{Decision, Engine, Record, Repeated, change};
 use crate::checks::Parameters;
 use crate::checks::account::FlagEffect;
@@ -179,14 +180,14 @@ impl Engine {
         match &event.change {
             AccountChange::Payment { amount, status, reverses } => {
                 let amount = positive("payment.amount", *amount)?;
-                match status.as_str() {
-                    "success" => {
+                match status_of(status)? {
+                    PaymentStatus::Success => {
                         in_range(account, amount.negated())?;
                         let fees = amount.min(account.fees);
                         applied.payment = Some(Payment { amount, fees, reversed: false });
                         changes.push(Fact::PaidSplit { amount, fees });
                     }
-                    "reversed" => {
+                    PaymentStatus::Reversed => {
                         in_range(account, amount)?;
                         let from = self.remembered_from(account, applied.seen);
                         let (id, payment) = reversed(account, amount, reverses.as_deref(), from)?;
@@ -194,16 +195,7 @@ impl Engine {
                         let (amount, fees) = (payment.amount.negated(), payment.fees.negated());
                         changes.push(Fact::PaidSplit { amount, fees });
                     }
-                    "failed" => {}
-                    other => {
-                        return refuse(
-                            "400.004",
-                            format!(
-                                "payment.status \"{}\" is none of success, failed, reversed",
-                                excerpt(other)
-                            ),
-                        );
-                    }
+                    PaymentStatus::Failed => {}
                 }
             }
             AccountChange::CashAdvance { amount } => {
@@ -211,11 +203,9 @@ impl Engine {
                 in_range(account, amount)?;
                 changes.push(Fact::CashAdvanced(amount));
             }
-            AccountChange::Limit { amount } if *amount < 0 => {
-                return refuse(INVALID, format!("limit.amount {amount} is below 0"));
-            }
             // A limit past 18 digits is none: no balance gets there.
             AccountChange::Limit { amount } => {
+                not_negative(*amount)?;
                 mark(account, Thing::LIMIT, "limit", created, &mut changes)?;
                 changes.push(Fact::LimitSet(Amount::from_minor(*amount).unwrap_or(Amount::MAX)));
                 if account.standing.has(Standing::DEFAULT_LIMIT) {
@@ -245,6 +235,51 @@ impl Engine {
     pub(super) fn remembering(&self, event: AppliedEvent) -> Fact {
         Fact::AccountEventApplied { event, keep_from: event.seen.minus(self.memory.account_events) }
     }
+}
+
+/// What is wrong with an account event whatever its account is like.
+///
+/// # Errors
+/// [`Refusal`], as applying it would give.
+pub fn form(event: &AccountEvent) -> Result<(), Refusal> {
+    match &event.change {
+        AccountChange::Payment { amount, status, .. } => {
+            positive("payment.amount", *amount)?;
+            status_of(status).map(|_| ())
+        }
+        AccountChange::CashAdvance { amount } => positive("cashAdvance.amount", *amount).map(|_| ()),
+        AccountChange::Limit { amount } => not_negative(*amount),
+        AccountChange::Flag { name, .. } => named(name),
+        AccountChange::Update(update) => read_patch(update).map(|_| ()),
+        AccountChange::Default { .. } | AccountChange::Close { .. } => Ok(()),
+    }
+}
+
+/// What a payment's status makes of it.
+enum PaymentStatus {
+    Success,
+    Reversed,
+    Failed,
+}
+
+fn status_of(status: &str) -> Result<PaymentStatus, Refusal> {
+    match status {
+        "success" => Ok(PaymentStatus::Success),
+        "reversed" => Ok(PaymentStatus::Reversed),
+        "failed" => Ok(PaymentStatus::Failed),
+        other => {
+            let text = format!("payment.status \"{}\" is none of success, failed, reversed", excerpt(other));
+            refuse("400.004", text)
+        }
+    }
+}
+
+fn not_negative(limit: i64) -> Result<(), Refusal> {
+    if limit < 0 { refuse(INVALID, format!("limit.amount {limit} is below 0")) } else { Ok(()) }
+}
+
+fn named(flag: &str) -> Result<(), Refusal> {
+    if fits(flag) { Ok(()) } else { refuse(INVALID, "flag.name is blank or longer than 100 characters") }
 }
 
 /// What is remembered of an account event. Its time is its own: what order it came in among ticks, of which no outcome
@@ -399,9 +434,7 @@ fn flag(
     parameters: &Parameters,
     facts: &mut Facts,
 ) -> Result<(), Refusal> {
-    if !fits(name) {
-        return refuse(INVALID, "flag.name is blank or longer than 100 characters");
-    }
+    named(name)?;
     mark(account, Thing::flag(name), "the flag", created, facts)?;
     if let Some(bit) = Standing::of_flag(name) {
         facts.push(Fact::StandingSet { bit, on });

@@ -13,7 +13,7 @@ mod repeated;
 mod update;
 
 pub use crate::checks::time::Files;
-pub use account::Refusal;
+pub use account::{Refusal, form};
 pub use pos::Unavailable;
 pub use profiles::Sighting;
 

@@ -137,7 +137,7 @@ fn change_of_currency(account: &Account, currency: Currency, now: Micros) -> Opt
     })
 }
 
-fn read_patch(update: &Update) -> Result<Patch, Refusal> {
+pub(super) fn read_patch(update: &Update) -> Result<Patch, Refusal> {
     if update.party_id.as_deref().is_some_and(|id| !fits(id)) {
         return refuse(INVALID, "update.partyId is blank or longer than 100 characters");
     }

@@ -102,7 +102,8 @@ impl Drop for Told {
             route = %self.route,
             status = self.status,
             client = %self.client,
-            request_id = %self.id.as_str(),
+            // In quotes: what a client sends is no field of its own.
+            request_id = self.id.as_str(),
             duration_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
             "request"
         );

@@ -5,10 +5,11 @@
 //! of requests under way. So slow and unknown clients take up nothing but connections.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
@@ -48,6 +49,8 @@ pub struct Gate {
 struct Found {
     gate: Arc<Gate>,
     client: Result<Client, Refused>,
+    /// Whether nothing of the body is left on the connection.
+    is_read: Arc<AtomicBool>,
 }
 
 impl Gate {
@@ -116,6 +119,7 @@ async fn outer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
         Err(made) => (made, false),
     };
     let mut told = Told::begin(&request, id.clone());
+    let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
     let client = gate.authenticator.client(request.headers());
     if let Ok(client) = &client {
         told.client.clone_from(&client.name);
@@ -129,10 +133,18 @@ async fn outer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
         }
         None => {
             request.extensions_mut().insert(id);
-            request.extensions_mut().insert(Found { gate: Arc::clone(&gate), client });
+            request.extensions_mut().insert(Found {
+                gate: Arc::clone(&gate),
+                client,
+                is_read: Arc::clone(&is_read),
+            });
             next.run(request).await
         }
     };
+    if !is_read.load(Ordering::Acquire) {
+        // The next request would be looked for within a body that nobody has read.
+        response = closing(response);
+    }
     told.answered(&mut response, gate.is_tls);
     response
 }
@@ -155,6 +167,7 @@ async fn inner(scope: Scope, request: Request, next: Next) -> Response {
         Ok(body) => body,
         Err(cause) => return unread(cause),
     };
+    found.is_read.store(true, Ordering::Release);
     let Ok(_place) = found.gate.under_way.try_acquire() else {
         return unread(Refusal::Overload);
     };

@@ -22,11 +22,20 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = json!({
             "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or_default(),
+            "title": title(self.status),
             "status": self.status.as_u16(),
             "detail": self.detail,
         });
         (self.status, [(header::CONTENT_TYPE, "application/problem+json")], format!("{body}\n"))
             .into_response()
+    }
+}
+
+/// As RFC 9110 names it.
+fn title(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",
+        StatusCode::UNPROCESSABLE_ENTITY => "Unprocessable Content",
+        other => other.canonical_reason().unwrap_or_default(),
     }
 }

@@ -25,6 +25,7 @@ mod docker;
 mod docs;
 mod dump;
 mod explain;
+mod gateway;
 mod gateway_auth;
 mod gateway_key;
 mod gateway_server;

@@ -10,8 +10,9 @@ use crate::cli::{Common, GatewayArgs, GatewayCommand};
 use crate::config::{LogFormat, Settings};
 use crate::contract::{self, Bounds as ContractBounds};
 use crate::domain::Micros;
+use crate::domain::account_event::AccountEvent;
 use crate::domain::hashing::Seed;
-use crate::gateway::api::{Api, Documents};
+use crate::gateway::api::{Api, Documents, Means};
 use crate::gateway::read_model::ReadModel;
 use crate::gateway::{Bounds, Gate, Listener, Server, ServerBounds, admin};
 use crate::kafka::answers::{Following, From, Taker};
@@ -82,6 +83,7 @@ fn admin_pages(
     let listener = Listener::bind(address).map_err(|error| start(&error))?;
     tracing::info!(address = %listener.address(), "metrics and health pages");
     let exporter = Exporter::install(super::engine(settings).ruleset()).map_err(|error| start(&error))?;
+    crate::telemetry::http::start_at_zero();
     let source = records::Pages::new(exporter, endpoints, stop);
     let shutdown = async move {
         // Dropping the sender is the signal.
@@ -156,7 +158,7 @@ impl Endpoints {
         let openapi = contract::openapi(&ContractBounds::of(&settings.checks));
         let documents = Documents { page: contract::page(&openapi), openapi: openapi.to_string() };
         let shared = (Arc::clone(&topics) as _, Arc::clone(&model));
-        let api = Api::new(shared, gateway, withheld(), (draw, now));
+        let api = Api::new(shared, gateway, withheld(), Means { draw, now, form });
         let (closing, closed) = tokio::sync::oneshot::channel::<()>();
         let shutdown = async move {
             let _ = closed.await;
@@ -191,6 +193,10 @@ fn withheld() -> BTreeSet<String> {
 fn draw() -> u128 {
     let Seed([one, other]) = super::table_seed();
     u128::from(one) << 64 | u128::from(other)
+}
+
+fn form(event: &AccountEvent) -> Option<String> {
+    crate::engine::form(event).err().map(|refusal| refusal.message)
 }
 
 fn now() -> Micros {

@@ -148,7 +148,7 @@ fn message(bounds: &Bounds) -> Node {
 
 /// The event of a request: the gateway gives it id and time, and its key is a header.
 fn account_event(bounds: &Bounds) -> Node {
-    let schema = part(records::account_event(bounds));
+    let schema = part(records::account_event_request(bounds));
     without_fields(schema, &["id", "idempotencyKey", "createdAt"]).with(
         "description",
         "A change of an account's standing. Exactly the object that eventType names is set.",

@@ -182,7 +182,7 @@ fn latest_outcome() -> Node {
 
 const CREATE_ACCOUNT_EVENT: &str = "\
 Changes an account's standing. `eventType` says what changed, and the object of that name how (`cashAdvance` for `cash_advance`); \
-`default` and `close` may go without theirs, and no other may be set. The first event of an account opens it.
+no other may be set. The first event of an account opens it.
 
 With an `Idempotency-Key` a repeat within 35 days changes nothing and is answered 200 again; the same key with other content is a \
 conflict. Without a key a repeat is a new event: a payment would be booked twice. After 503, 504 or a \

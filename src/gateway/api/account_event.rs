@@ -1,6 +1,7 @@
 //! Account events over HTTP: one request becomes one record, and its answer says that it was applied. A request with an
 //! Idempotency-Key counts once for its account, however often it is sent.
 
+use super::members::Members;
 use super::{Api, again_later, problem, unless_account, unless_json};
 use crate::codec::DecodeError;
 use crate::codec::json::{read_account_event, write_account_event};
@@ -13,7 +14,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Characters of an Idempotency-Key.
@@ -34,7 +34,7 @@ pub(super) async fn create(
     let event = read(&api, &body, key)?;
     let mut value = Vec::new();
     write_account_event(&event, &mut value);
-    let request_id = twenty_four((api.draw)());
+    let request_id = twenty_four((api.means.draw)());
     match api.ask(Input::AccountEvents, &event.account, &value, Some(&request_id)).await? {
         Said::Reply(reply) => answered(event, &reply),
         Said::Outcome(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer is of another kind")),
@@ -82,28 +82,29 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Response> {
 /// The event of a body. Its id is made of account and key, so that a repeat has the same; without a key it is new.
 fn read(api: &Api, body: &[u8], key: Option<String>) -> Result<AccountEvent, Response> {
     let bad = |detail: String| problem(StatusCode::BAD_REQUEST, detail);
-    let mut members: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|error| bad(format!("the body is no JSON object: {error}")))?;
-    let account = members.get("account").and_then(Value::as_str).unwrap_or_default();
-    unless_account(account)?;
-    if let Some(payload) = members.get("eventType").and_then(Value::as_str).and_then(payload_of)
-        && !members.get(payload).is_some_and(Value::is_object)
+    let members = Members::read(body).map_err(|error| bad(format!("the body is no JSON object: {error}")))?;
+    let account = members.text("account").unwrap_or_default();
+    unless_account(&account)?;
+    // What the decoder would take as nothing else than the type: an event over HTTP says what it is about.
+    if let Some(payload) = members.text("eventType").as_deref().and_then(payload_of)
+        && !members.get(payload).is_some_and(|raw| raw.get().starts_with('{'))
     {
         return Err(bad(format!("{payload} is missing: the object of this eventType")));
     }
     let id = match &key {
-        Some(key) => of_key(account, key),
-        None => (api.draw)(),
+        Some(key) => of_key(&account, key),
+        None => (api.means.draw)(),
     };
-    members.insert("id".to_owned(), format!("{PREFIX}{}", twenty_four(id)).into());
-    members.insert("createdAt".to_owned(), (api.now)().to_string().into());
-    members.remove("idempotencyKey");
-    let text = Value::Object(members).to_string();
-    let event = read_account_event(text.as_bytes()).map_err(|error| match error {
+    let (id, created) = (format!("{PREFIX}{}", twenty_four(id)), (api.means.now)().to_string());
+    let text = members.with(&[("id", &id), ("createdAt", &created)], &["id", "createdAt", "idempotencyKey"]);
+    let event = read_account_event(&text).map_err(|error| match error {
         DecodeError::Fault { message, .. } => bad(message.to_string()),
         DecodeError::NeedsSchema(_) => bad("the body cannot be read".to_owned()),
     })?;
-    Ok(AccountEvent { idempotency_key: key, ..event })
+    match (api.means.form)(&event) {
+        Some(why) => Err(bad(why)),
+        None => Ok(AccountEvent { idempotency_key: key, ..event }),
+    }
 }
 
 /// The object that an event of this type has.

@@ -35,6 +35,7 @@ pub(super) struct Message<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     customer_facing_message: Option<&'a str>,
     action_code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     field_reference: Option<&'a str>,
 }
 
@@ -104,9 +105,8 @@ fn told(message: &AnswerMessage) -> Message<'_> {
 /// judged.
 pub(super) fn is_of_wrong_form(answer: &Answer) -> bool {
     let is_of_form = |message: &AnswerMessage| {
-        message.code.starts_with("400.00") && message.field.as_deref() != Some("time")
-            || message.code == "400.004"
-            || message.code == "400.002"
+        let lies_ahead = message.code == "400.003" && message.field.as_deref() == Some("time");
+        message.code.starts_with("400.00") && !lies_ahead
     };
     answer.verdict == Verdict::NotEvaluated && answer.messages.iter().any(is_of_form)
 }
@@ -175,6 +175,7 @@ mod tests {
     fn a_fault_of_form_is_told_from_a_time_that_lies_ahead() {
         for (code, field, verdict, is) in [
             ("400.001", None, Verdict::NotEvaluated, true),
+            ("400.001", Some("time"), Verdict::NotEvaluated, true),
             ("400.002", Some("time"), Verdict::NotEvaluated, true),
             ("400.004", Some("time"), Verdict::NotEvaluated, true),
             ("400.003", Some("items[0].quantity"), Verdict::NotEvaluated, true),

@@ -3,6 +3,7 @@
 
 mod account_event;
 mod body;
+mod members;
 mod pos_event;
 
 use super::gate::{Gate, needing, protect};
@@ -12,7 +13,9 @@ use super::records::{Input, NotWritten, OnWritten, Records};
 use super::server::{Server, ServerError};
 use crate::config::{GatewaySettings, Scope};
 use crate::domain::Micros;
+use crate::domain::account_event::AccountEvent;
 use crate::domain::limits::ID_CHARS_MAX;
+use crate::domain::visible::is_visible;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -37,8 +40,18 @@ pub struct Api {
     model: Arc<ReadModel>,
     answer_within: Duration,
     disclosure: Disclosure,
-    draw: fn() -> u128,
-    now: fn() -> Micros,
+    means: Means,
+}
+
+/// What stands in nobody's request: `app` has it.
+#[derive(Clone, Copy)]
+pub struct Means {
+    /// 128 bits that nobody can guess, for ids.
+    pub draw: fn() -> u128,
+    /// The time of this machine.
+    pub now: fn() -> Micros,
+    /// What is wrong with an account event whatever its account is like, in words.
+    pub form: fn(&AccountEvent) -> Option<String>,
 }
 
 /// What is served besides the endpoints.
@@ -51,18 +64,17 @@ pub struct Documents {
 }
 
 impl Api {
-    /// Endpoints over these topics. `withheld`: the codes whose reasons merchants do not learn; `draw`: 128 bits that nobody can
-    /// guess, for ids; `now`: the time of this machine.
+    /// Endpoints over these topics. `withheld`: the codes whose reasons merchants do not learn.
     #[must_use]
     pub fn new(
         (records, model): (Arc<dyn Records>, Arc<ReadModel>),
         settings: &GatewaySettings,
         withheld: BTreeSet<String>,
-        (draw, now): (fn() -> u128, fn() -> Micros),
+        means: Means,
     ) -> Arc<Self> {
         let disclosure =
             if settings.disclose { Disclosure::all() } else { Disclosure::withholding(withheld) };
-        Arc::new(Self { records, model, answer_within: settings.answer_within, disclosure, draw, now })
+        Arc::new(Self { records, model, answer_within: settings.answer_within, disclosure, means })
     }
 
     /// The routes.
@@ -177,7 +189,8 @@ fn unless_json(headers: &HeaderMap) -> Result<(), Response> {
 
 /// That an account can have no records.
 fn unless_account(account: &str) -> Result<(), Response> {
-    match !account.trim().is_empty() && account.chars().count() <= ID_CHARS_MAX {
+    let is_seen = |letter: char| is_visible(letter) && !letter.is_whitespace();
+    match account.chars().any(is_seen) && account.chars().count() <= ID_CHARS_MAX {
         true => Ok(()),
         false => {
             let detail = format!("an account is a text of 1 to {ID_CHARS_MAX} characters, not blank");

@@ -2,19 +2,17 @@
 //! id. The account of the path is the event's, whatever its body says.
 
 use super::body::{is_failure, is_of_wrong_form};
+use super::members::Members;
 use super::{Api, again_later, json, problem, unless_account, unless_json};
 use crate::codec::answer::Answer;
 use crate::domain::ids::TransactionId;
 use crate::gateway::read_model::{Found, Said};
 use crate::gateway::records::Input;
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 /// The member that the path stands for.
@@ -23,10 +21,11 @@ const ACCOUNT_NUMBER: &str = "accountNumber";
 /// `POST .../event`
 pub(super) async fn add(
     State(api): State<Arc<Api>>,
-    Path(account): Path<String>,
+    account: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Response> {
+    let Path(account) = account.map_err(no_path)?;
     unless_json(&headers)?;
     unless_account(&account)?;
     let value = record(&account, &body).ok_or_else(|| {
@@ -55,10 +54,11 @@ fn answered(api: &Api, answer: &Answer) -> Response {
 /// `GET .../event/{transactionId}`
 pub(super) async fn latest(
     State(api): State<Arc<Api>>,
-    Path((account, id)): Path<(String, String)>,
-) -> Response {
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Response, Response> {
+    let Path((account, id)) = path.map_err(no_path)?;
     let found = TransactionId::parse(&id).map_or(Found::Nothing, |id| api.model.latest(&account, id));
-    match found {
+    Ok(match found {
         Found::Latest(first, answer) => json(StatusCode::OK, &api.disclosure.answer(first, &answer)),
         Found::NotYet => {
             again_later(StatusCode::SERVICE_UNAVAILABLE, "the history of transactions is still being read")
@@ -67,52 +67,22 @@ pub(super) async fn latest(
             StatusCode::NOT_FOUND,
             "the account has no such transaction, or it is older than the history that is kept here",
         ),
-    }
+    })
+}
+
+/// That what stands in a path is no text.
+fn no_path(_: PathRejection) -> Response {
+    problem(StatusCode::BAD_REQUEST, "the path is no text in UTF-8")
 }
 
 /// The record of a body: its members as they are, with the account of the path in place of any of that name. What is no JSON
 /// object is sent as it is, and answered as any event that cannot be read; none where it could be taken for another format.
 fn record(account: &str, body: &[u8]) -> Option<Vec<u8>> {
-    let Ok(members) = serde_json::from_slice::<Members<'_>>(body) else {
+    let Ok(members) = Members::read(body) else {
         let is_text = body.first().is_some_and(|first| *first != 0 && *first != 0xc3);
         return is_text.then(|| body.to_vec());
     };
-    let mut value = Vec::with_capacity(body.len() + account.len() + 24);
-    let account = serde_json::Value::from(account).to_string();
-    value.extend_from_slice(format!("{{\"{ACCOUNT_NUMBER}\":{account}").as_bytes());
-    for (name, raw) in members.0.iter().filter(|(name, _)| name != ACCOUNT_NUMBER) {
-        value.push(b',');
-        value.extend_from_slice(serde_json::Value::from(&**name).to_string().as_bytes());
-        value.push(b':');
-        value.extend_from_slice(raw.get().as_bytes());
-    }
-    value.push(b'}');
-    Some(value)
-}
-
-/// The members of an object in their order, each of those whose name comes again too: the decoder answers such.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> serde::Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(object: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some((name, raw)) = object.next_entry::<String, &RawValue>()? {
-                    members.push((Cow::Owned(name), raw));
-                }
-                Ok(Members(members))
-            }
-        }
-        object.deserialize_map(InOrder)
-    }
+    Some(members.with(&[(ACCOUNT_NUMBER, account)], &[ACCOUNT_NUMBER]))
 }
 
 #[cfg(test)]
