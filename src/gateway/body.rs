@@ -110,3 +110,27 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(room: &Room, bytes: usize) -> Result<Held, Refusal> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(room.read(&HeaderMap::new(), Body::from(vec![b'x'; bytes])))
+    }
+
+    #[test]
+    fn bodies_share_their_room_and_give_it_back() {
+        let permits = Arc::new(Semaphore::new(3));
+        let room = Room { permits, bytes_max: 10 * PERMIT_BYTES, within: Duration::from_secs(10) };
+        let first = read(&room, PERMIT_BYTES + 1).expect("room for it");
+        assert_eq!((first.bytes.len(), room.permits.available_permits()), (PERMIT_BYTES + 1, 1));
+        assert_eq!(read(&room, PERMIT_BYTES + 1).err(), Some(Refusal::Overload));
+        assert_eq!(read(&room, 0).expect("nothing needs no room").bytes.len(), 0);
+        drop(first);
+        assert_eq!(read(&room, 3 * PERMIT_BYTES).expect("room again").bytes.len(), 3 * PERMIT_BYTES);
+        assert_eq!(read(&room, 10 * PERMIT_BYTES + 1).err(), Some(Refusal::BodySize));
+        assert_eq!(room.permits.available_permits(), 3);
+    }
+}
