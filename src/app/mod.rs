@@ -8,7 +8,7 @@ mod cluster;
 mod config;
 mod contract;
 mod explain;
-mod gateway;
+pub(crate) mod gateway;
 mod health;
 mod latency;
 mod load;

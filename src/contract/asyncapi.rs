@@ -12,8 +12,6 @@ const VERSION: &str = "3.0.0";
 /// How its messages name JSON Schemas, and Avro schemas.
 const JSON_SCHEMA: &str = "application/schema+json;version=draft-2020-12";
 const AVRO_SCHEMA: &str = "application/vnd.apache.avro+json;version=1.9.0";
-/// The header of an account event by which its result is found.
-
 /// What a message's value is.
 #[derive(Clone, Copy)]
 enum Value {

@@ -43,6 +43,8 @@ pub(super) struct Show<'a> {
     pub(super) go: Sender<()>,
     /// Where the metrics page is.
     pub(super) page: Option<SocketAddr>,
+    /// Where requests are answered.
+    pub(super) gateway: Option<SocketAddr>,
     /// Set by Ctrl-C where that is waited for.
     pub(super) stop: &'a AtomicBool,
     /// Whether a part has ended before its time.
@@ -253,6 +255,10 @@ impl<'a> Live<'a> {
             );
             lines
                 .push(format!("{} with twenty events a second until Ctrl-C; {page}", paint.bold("Going on")));
+            if let Some(gateway) = self.show.gateway {
+                let account = self.show.world.accounts().at(0).number();
+                lines.extend(summary::request(gateway, &account, clock::millis(), paint));
+            }
         }
         Ok(self.screen.say(&lines)?)
     }

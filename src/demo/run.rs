@@ -5,6 +5,7 @@ use super::feed::{Feed, FeedError, Progress};
 use super::live::{Live, Show};
 use super::notes::Notes;
 use super::screen::Screen;
+use crate::app::gateway::Endpoints;
 use crate::app::{self, AppError};
 use crate::cli::Common;
 use crate::codec::KnownSchemas;
@@ -68,6 +69,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         (&names.rulesets, 1),
     ])?;
     let settings = on_mock(settings, broker.bootstrap_servers()?);
+    let endpoints = args.keep.then(|| serve_requests(&config, &settings, &stop)).transpose()?;
     let schemas = Arc::new(schemas()?);
     let made = options(&config, 0);
     let flows = move |counts: &[u32]| -> Vec<Arc<dyn Deciders>> {
@@ -95,6 +97,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
             progress,
             go,
             page: page.as_ref().map(|page| page.address),
+            gateway: endpoints.as_ref().map(Endpoints::address),
             stop,
             ended: &|| workers.is_finished() || (feeder.is_finished() && !progress.burst_is_sent()),
         };
@@ -105,10 +108,27 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         fed.map_err(|_| panicked("generator"))??;
         shown
     });
+    if let Some(endpoints) = endpoints {
+        endpoints.close();
+    }
     if let Some(page) = page {
         page.close();
     }
     result
+}
+
+/// Endpoints of `--keep`, where the configuration says, or on a free port where that one is taken.
+fn serve_requests(
+    config: &config::Settings,
+    settings: &Settings,
+    stop: &Arc<AtomicBool>,
+) -> Result<Endpoints, AppError> {
+    let kafka = Arc::new(settings.clone());
+    Endpoints::start(config, Arc::clone(&kafka), stop).or_else(|_taken| {
+        let mut config = config.clone();
+        config.gateway.listen.set_port(0);
+        Endpoints::start(&config, kafka, stop)
+    })
 }
 
 fn panicked(who: &str) -> AppError {

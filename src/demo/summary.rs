@@ -3,8 +3,10 @@
 use super::table::{latency, seconds};
 use super::tally::Tally;
 use crate::checks::catalogue::Check;
+use crate::domain::Micros;
 use crate::domain::enums::Verdict;
 use crate::explain::paint::{Paint, grouped, wrapped};
+use std::net::SocketAddr;
 
 /// Characters for the names of checks.
 const NAMES: usize = 64;
@@ -48,6 +50,21 @@ fn names(code: &str) -> String {
         .map(|entry| format!("{} ({})", entry.name, entry.number))
         .collect();
     named.join(", ")
+}
+
+/// A request that can be sent to the demo's gateway as it stands.
+pub(super) fn request(gateway: SocketAddr, account: &str, now_millis: i64, paint: Paint) -> Vec<String> {
+    let time = Micros::from_millis(now_millis);
+    let event = format!(
+        r#"{{"eventType":"Purchase","time":"{time}","posId":"T-1","totalAmount":4.50,"currency":"EUR","accountTransactionId":"curl-1","countryCode":"DE","conversationLanguage":"EN"}}"#
+    );
+    let command = format!(
+        "  curl http://{gateway}/api/v3/customer-account/{account}/event -H 'Content-Type: application/json' -d '{event}'"
+    );
+    vec![
+        format!("Ask it yourself ({}):", paint.command(&format!("http://{gateway}/docs"))),
+        paint.command(&command),
+    ]
 }
 
 /// What to do with it from here.

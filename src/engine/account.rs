@@ -1,6 +1,6 @@
 //! Account events: limit, payment, flag, default, close, cash advance, update.
 
-use super::update::read_patch;
+use super::account_form::{PaymentStatus, named, not_negative, positive, status_of};
 use super::{Decision, Engine, Record, Repeated, change};
 use crate::checks::Parameters;
 use crate::checks::account::FlagEffect;
@@ -8,7 +8,6 @@ use crate::checks::time::{reach, span};
 use crate::domain::account_event::{AccountChange, AccountEvent};
 use crate::domain::hashing::digest64;
 use crate::domain::record::RecordTime;
-use crate::domain::visible::excerpt;
 use crate::domain::{Amount, Micros, limits};
 use crate::state::{
     Account, AppliedEvent, Fact, Facts, Mark, PartitionState, Payment, Standing, Thing, id_hash, old_id_hash,
@@ -237,51 +236,6 @@ impl Engine {
     }
 }
 
-/// What is wrong with an account event whatever its account is like.
-///
-/// # Errors
-/// [`Refusal`], as applying it would give.
-pub fn form(event: &AccountEvent) -> Result<(), Refusal> {
-    match &event.change {
-        AccountChange::Payment { amount, status, .. } => {
-            positive("payment.amount", *amount)?;
-            status_of(status).map(|_| ())
-        }
-        AccountChange::CashAdvance { amount } => positive("cashAdvance.amount", *amount).map(|_| ()),
-        AccountChange::Limit { amount } => not_negative(*amount),
-        AccountChange::Flag { name, .. } => named(name),
-        AccountChange::Update(update) => read_patch(update).map(|_| ()),
-        AccountChange::Default { .. } | AccountChange::Close { .. } => Ok(()),
-    }
-}
-
-/// What a payment's status makes of it.
-enum PaymentStatus {
-    Success,
-    Reversed,
-    Failed,
-}
-
-fn status_of(status: &str) -> Result<PaymentStatus, Refusal> {
-    match status {
-        "success" => Ok(PaymentStatus::Success),
-        "reversed" => Ok(PaymentStatus::Reversed),
-        "failed" => Ok(PaymentStatus::Failed),
-        other => {
-            let text = format!("payment.status \"{}\" is none of success, failed, reversed", excerpt(other));
-            refuse("400.004", text)
-        }
-    }
-}
-
-fn not_negative(limit: i64) -> Result<(), Refusal> {
-    if limit < 0 { refuse(INVALID, format!("limit.amount {limit} is below 0")) } else { Ok(()) }
-}
-
-fn named(flag: &str) -> Result<(), Refusal> {
-    if fits(flag) { Ok(()) } else { refuse(INVALID, "flag.name is blank or longer than 100 characters") }
-}
-
 /// What is remembered of an account event. Its time is its own: what order it came in among ticks, of which no outcome
 /// tells, must not be found in the state.
 fn applied(event: &AccountEvent, record: &Record<'_>, now: Micros) -> AppliedEvent {
@@ -408,14 +362,6 @@ fn content(change: &AccountChange) -> u64 {
         }
     }
     digest64(&bytes).max(1)
-}
-
-fn positive(field: &str, minor: i64) -> Result<Amount, Refusal> {
-    match Amount::from_minor(minor) {
-        Some(amount) if amount > Amount::ZERO => Ok(amount),
-        Some(_) => refuse(INVALID, format!("{field} {minor} must be above 0")),
-        None => refuse(INVALID, format!("{field} {minor} is larger than 18 digits")),
-    }
 }
 
 /// Refuses where the balance cannot change by this within 18 digits.

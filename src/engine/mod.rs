@@ -5,6 +5,7 @@
 //! in `run`, `check`, `demo`, the tests and the benches.
 
 mod account;
+mod account_form;
 mod judged;
 mod pending;
 mod pos;
@@ -13,7 +14,8 @@ mod repeated;
 mod update;
 
 pub use crate::checks::time::Files;
-pub use account::{Refusal, form};
+pub use account::Refusal;
+pub use account_form::form;
 pub use pos::Unavailable;
 pub use profiles::Sighting;
 

@@ -205,6 +205,13 @@ fn every_command_is_documented_with_the_rights_that_it_needs() {
         ("explain", Task::Read(&["pos.events", "pos.outcomes"])),
         ("replay", Task::Replay),
         ("state set-time", Task::SetTime),
+        (
+            "gateway",
+            Task::Ask {
+                write: &["pos.events", "account.events"],
+                read: &["pos.outcomes", "account.results"],
+            },
+        ),
         ("load", Task::Load(false)),
         ("load --latency", Task::Load(true)),
     ];

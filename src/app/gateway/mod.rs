@@ -23,6 +23,7 @@ use crate::telemetry::exporter::Exporter;
 use crate::telemetry::log;
 use records::{Outcomes, Replies, Topics, Troubles};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -96,6 +97,7 @@ fn admin_pages(
 
 /// Everything that serves requests.
 pub(crate) struct Endpoints {
+    address: SocketAddr,
     served: JoinHandle<()>,
     closing: tokio::sync::oneshot::Sender<()>,
     topics: Arc<Topics>,
@@ -166,7 +168,12 @@ impl Endpoints {
         let address = server.address();
         let served = api.serve(server, &gate, documents, shutdown).map_err(|error| start(&error))?;
         tracing::info!(%address, "requests are served");
-        Ok(Self { served, closing, topics, model, troubles, followers, done })
+        Ok(Self { address, served, closing, topics, model, troubles, followers, done })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Answers what is under way, and takes nothing more.

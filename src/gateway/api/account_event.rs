@@ -8,6 +8,7 @@ use crate::codec::json::{read_account_event, write_account_event};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::enums::AccountEventType;
 use crate::domain::reply::Fate;
+use crate::gateway::problem::Problem;
 use crate::gateway::read_model::{Reply, Said};
 use crate::gateway::records::Input;
 use axum::body::Bytes;
@@ -28,7 +29,7 @@ pub(super) async fn create(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Response> {
+) -> Result<Response, Problem> {
     unless_json(&headers)?;
     let key = idempotency_key(&headers)?;
     let event = read(&api, &body, key)?;
@@ -41,7 +42,7 @@ pub(super) async fn create(
     }
 }
 
-fn answered(mut event: AccountEvent, reply: &Reply) -> Result<Response, Response> {
+fn answered(mut event: AccountEvent, reply: &Reply) -> Result<Response, Problem> {
     let why = || reply.message.clone().unwrap_or_else(|| "it was refused".to_owned());
     match (reply.fate, reply.code.as_deref()) {
         (Fate::Applied | Fate::Repeat, _) => {}
@@ -66,7 +67,7 @@ fn answered(mut event: AccountEvent, reply: &Reply) -> Result<Response, Response
 }
 
 /// The key of the request, if it has one.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Response> {
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut keys = headers.get_all("idempotency-key").iter();
     let Some(key) = keys.next() else { return Ok(None) };
     let key = key.to_str().ok().map(str::trim).filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
@@ -80,7 +81,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Response> {
 }
 
 /// The event of a body. Its id is made of account and key, so that a repeat has the same; without a key it is new.
-fn read(api: &Api, body: &[u8], key: Option<String>) -> Result<AccountEvent, Response> {
+fn read(api: &Api, body: &[u8], key: Option<String>) -> Result<AccountEvent, Problem> {
     let bad = |detail: String| problem(StatusCode::BAD_REQUEST, detail);
     let members = Members::read(body).map_err(|error| bad(format!("the body is no JSON object: {error}")))?;
     let account = members.text("account").unwrap_or_default();

@@ -20,6 +20,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -78,7 +79,6 @@ impl Api {
     }
 
     /// The routes.
-    #[must_use]
     fn routes(self: Arc<Self>, documents: Documents) -> Router {
         let Documents { openapi, page } = documents;
         let events = "/api/v3/customer-account/{accountNumber}/event";
@@ -125,7 +125,7 @@ impl Api {
         key: &str,
         value: &[u8],
         request_id: Option<&str>,
-    ) -> Result<Said, Response> {
+    ) -> Result<Said, Problem> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // Where nobody waits any more, the answer is found by whoever asks again.
         let then: OnWritten = Box::new(move |written| drop(sender.send(written)));
@@ -159,25 +159,23 @@ impl Api {
 const UNDECIDED: &str = "there is no decision yet, and what was sent may be decided all the same: send it again with the same \
                          id or key, and it counts once";
 
-fn problem(status: StatusCode, detail: impl Into<std::borrow::Cow<'static, str>>) -> Response {
-    Problem::new(status, detail).into_response()
+fn problem(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Problem {
+    Problem::new(status, detail)
 }
 
-fn again_later(status: StatusCode, detail: &'static str) -> Response {
-    let mut response = problem(status, detail);
-    response.headers_mut().insert(header::RETRY_AFTER, AGAIN_SECONDS.into());
-    response
+fn again_later(status: StatusCode, detail: &'static str) -> Problem {
+    Problem { retry_after: Some(AGAIN_SECONDS), ..problem(status, detail) }
 }
 
 fn json(status: StatusCode, body: &impl serde::Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
-        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written"),
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written").into_response(),
     }
 }
 
 /// That a body is not JSON, or that its headers say two things of it.
-fn unless_json(headers: &HeaderMap) -> Result<(), Response> {
+fn unless_json(headers: &HeaderMap) -> Result<(), Problem> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let content = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = content.split(';').next().unwrap_or_default().trim();
@@ -188,7 +186,7 @@ fn unless_json(headers: &HeaderMap) -> Result<(), Response> {
 }
 
 /// That an account can have no records.
-fn unless_account(account: &str) -> Result<(), Response> {
+fn unless_account(account: &str) -> Result<(), Problem> {
     let is_seen = |letter: char| is_visible(letter) && !letter.is_whitespace();
     match account.chars().any(is_seen) && account.chars().count() <= ID_CHARS_MAX {
         true => Ok(()),

@@ -6,13 +6,14 @@ use super::members::Members;
 use super::{Api, again_later, json, problem, unless_account, unless_json};
 use crate::codec::answer::Answer;
 use crate::domain::ids::TransactionId;
+use crate::gateway::problem::Problem;
 use crate::gateway::read_model::{Found, Said};
 use crate::gateway::records::Input;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
 /// The member that the path stands for.
@@ -24,7 +25,7 @@ pub(super) async fn add(
     account: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Response> {
+) -> Result<Response, Problem> {
     let Path(account) = account.map_err(no_path)?;
     unless_json(&headers)?;
     unless_account(&account)?;
@@ -39,10 +40,8 @@ pub(super) async fn add(
 
 fn answered(api: &Api, answer: &Answer) -> Response {
     if is_failure(answer) {
-        return problem(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the event could not be judged: an internal error",
-        );
+        let detail = "the event could not be judged: an internal error";
+        return problem(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response();
     }
     if is_of_wrong_form(answer) {
         return json(StatusCode::BAD_REQUEST, &api.disclosure.messages(answer));
@@ -55,23 +54,25 @@ fn answered(api: &Api, answer: &Answer) -> Response {
 pub(super) async fn latest(
     State(api): State<Arc<Api>>,
     path: Result<Path<(String, String)>, PathRejection>,
-) -> Result<Response, Response> {
+) -> Result<Response, Problem> {
     let Path((account, id)) = path.map_err(no_path)?;
     let found = TransactionId::parse(&id).map_or(Found::Nothing, |id| api.model.latest(&account, id));
     Ok(match found {
         Found::Latest(first, answer) => json(StatusCode::OK, &api.disclosure.answer(first, &answer)),
         Found::NotYet => {
-            again_later(StatusCode::SERVICE_UNAVAILABLE, "the history of transactions is still being read")
+            let detail = "the history of transactions is still being read";
+            return Err(again_later(StatusCode::SERVICE_UNAVAILABLE, detail));
         }
-        Found::Nothing => problem(
-            StatusCode::NOT_FOUND,
-            "the account has no such transaction, or it is older than the history that is kept here",
-        ),
+        Found::Nothing => {
+            let detail =
+                "the account has no such transaction, or it is older than the history that is kept here";
+            return Err(problem(StatusCode::NOT_FOUND, detail));
+        }
     })
 }
 
 /// That what stands in a path is no text.
-fn no_path(_: PathRejection) -> Response {
+fn no_path(_: PathRejection) -> Problem {
     problem(StatusCode::BAD_REQUEST, "the path is no text in UTF-8")
 }
 

@@ -156,7 +156,9 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
         outputs.iter().copied().chain(letters).chain([topics.rulesets.as_str()]).collect();
     let journal: Vec<&str> = topics.flows.iter().map(|of| of.journal.as_str()).collect();
     let group = || Resource::Group(settings.kafka.group_id.clone());
-    let transactional_ids = Resource::TransactionalId(format!("{}-", settings.kafka.transactional_id_prefix));
+    let ids = || Resource::TransactionalId(format!("{}-", settings.kafka.transactional_id_prefix));
+    let of_workers =
+        || [Needed { resource: group(), right: R::Read }, Needed { resource: ids(), right: R::Write }];
     let mut all = Vec::new();
     let mut on = |names: &[&str], rights: &[Right]| {
         for name in names {
@@ -172,10 +174,7 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
             on(&written, &[R::Write, R::DescribeConfigs]);
             on(&latest, &[R::Read]);
             on(&journal, &[R::Read, R::Write, R::Delete, R::DescribeConfigs]);
-            all.extend([
-                Needed { resource: group(), right: R::Read },
-                Needed { resource: transactional_ids, right: R::Write },
-            ]);
+            all.extend(of_workers());
         }
         Task::Check => on(&every(), &[R::Describe, R::DescribeConfigs]),
         Task::Create => on(&every(), &[R::Create, R::Alter, R::AlterConfigs]),
@@ -183,10 +182,7 @@ pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
             on(&inputs, &[R::Read, R::Alter]);
             on(&outputs, &[R::Alter]);
             on(&journal, &[R::Read, R::Write, R::Delete, R::Alter]);
-            all.extend([
-                Needed { resource: group(), right: R::Read },
-                Needed { resource: transactional_ids, right: R::Write },
-            ]);
+            all.extend(of_workers());
         }
         Task::Export(names) => {
             on(names, &[R::Read]);
