@@ -3,7 +3,6 @@
 use crate::codec::journal::{JournalFault, Reader};
 use crate::state::id_hash;
 use compact_str::CompactString;
-use std::fmt::Write as _;
 
 /// What kind of thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,9 +61,11 @@ impl Key {
     /// As the key of a record.
     #[must_use]
     pub fn text(self) -> CompactString {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = CompactString::const_new(self.kind.prefix());
-        // Writing into a text does not fail.
-        let _ = write!(text, "{:016x}", self.hash);
+        (0..16)
+            .rev()
+            .for_each(|place| text.push(char::from(DIGITS[(self.hash >> (4 * place)) as usize & 15])));
         text
     }
 

@@ -21,13 +21,14 @@ pub(super) struct Profile {
     /// The stream time at which something was seen of it last.
     pub(super) seen: Micros,
     /// Its id, for people; terminals alone have one.
-    pub(super) id: Option<CompactString>,
+    pub(super) id: Option<Box<str>>,
     body: Body,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Body {
-    Terminal(Terminal),
+    /// In a box: nearly all profiles are chips', and have few bytes.
+    Terminal(Box<Terminal>),
     Chip(Chip),
 }
 
@@ -136,12 +137,12 @@ pub(super) struct Publishing {
 
 impl Profile {
     /// Of which nothing was seen yet.
-    pub(super) fn new(key: Key, now: Micros, id: Option<CompactString>) -> Self {
+    pub(super) fn new(key: Key, now: Micros, id: Option<&str>) -> Self {
         let body = match key.kind {
-            Kind::Terminal => Body::Terminal(Terminal::default()),
+            Kind::Terminal => Body::Terminal(Box::default()),
             Kind::Chip => Body::Chip(Chip::default()),
         };
-        Self { key, text: key.text(), seen: now, id, body }
+        Self { key, text: key.text(), seen: now, id: id.map(Box::from), body }
     }
 
     /// Whether it stays for as long as nothing takes that back, however long nobody uses it.
@@ -172,7 +173,7 @@ impl Profile {
     pub(super) fn set_record(&mut self, record: Option<Record>) {
         match (&mut self.body, record) {
             (Body::Terminal(terminal), Some(Record::Terminal(record))) => {
-                self.id = record.pos_id.as_deref().map(CompactString::from).or(self.id.take());
+                self.id = record.pos_id.as_deref().map(Box::from).or(self.id.take());
                 terminal.record = Some(record);
             }
             (Body::Chip(chip), Some(Record::Chip(record))) => chip.record = Some(record),
@@ -260,9 +261,9 @@ impl Profile {
         };
         let key = Key { kind, hash: input.long()? };
         let seen = Micros(input.signed()?);
-        let id = input.optional_text()?.map(CompactString::from);
+        let id = input.optional_text()?.map(Box::from);
         let body = match kind {
-            Kind::Terminal => Body::Terminal(Terminal::read(input)?),
+            Kind::Terminal => Body::Terminal(Box::new(Terminal::read(input)?)),
             Kind::Chip => Body::Chip(Chip::read(input)?),
         };
         Ok(Some(Self { key, text: key.text(), seen, id, body }))

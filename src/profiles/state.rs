@@ -1,6 +1,7 @@
 //! The profiles of a partition as the state of a unit: in slots, each found by its key, the oldest forgotten first. A slot
 //! that was freed is used again, so what is new there is always journalled as a whole.
 
+use super::board::HashOfHash;
 use super::key::Key;
 use super::observation::Observation;
 use super::profile::{Profile, read_record, write_record};
@@ -9,7 +10,9 @@ use crate::codec::journal::{JournalFault, Reader, Writer};
 use crate::domain::{Micros, limits};
 use crate::pipeline::{FoldFault, State};
 use compact_str::CompactString;
+use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasherDefault;
 
 /// What happens to a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +41,7 @@ pub struct ProfilesState {
     stream_time: Micros,
     /// None: the slot is free.
     profiles: Vec<Option<Box<Profile>>>,
-    slots: BTreeMap<Key, u32>,
+    slots: HashMap<Key, u32, BuildHasherDefault<HashOfHash>>,
     free: BTreeSet<u32>,
     /// Those that may be forgotten, by when something was seen of them last.
     by_age: BTreeSet<(Micros, u32)>,
@@ -137,7 +140,7 @@ impl ProfilesState {
         let known = self.slots.get(key).copied();
         match (what, known) {
             (What::Opened { now, id }, None) => {
-                let profile = Profile::new(*key, *now, id.clone());
+                let profile = Profile::new(*key, *now, id.as_deref());
                 self.replace(self.slot_for(*key), Some(Box::new(profile)));
             }
             (What::Opened { .. }, Some(_)) => return Err(format!("profile {} was there before", key.text())),

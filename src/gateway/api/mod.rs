@@ -15,7 +15,6 @@ use crate::config::{GatewaySettings, Scope};
 use crate::domain::Micros;
 use crate::domain::account_event::AccountEvent;
 use crate::domain::limits::ID_CHARS_MAX;
-use crate::domain::visible::is_visible;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -187,7 +186,7 @@ fn unless_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// That an account can have no records.
 fn unless_account(account: &str) -> Result<(), Problem> {
-    let is_seen = |letter: char| is_visible(letter) && !letter.is_whitespace();
+    let is_seen = |letter: char| !letter.is_control() && !letter.is_whitespace();
     match account.chars().any(is_seen) && account.chars().count() <= ID_CHARS_MAX {
         true => Ok(()),
         false => {

@@ -25,6 +25,7 @@ mod producer;
 mod reader;
 mod receipts;
 mod rights;
+mod send_now;
 mod tail;
 mod trouble;
 mod unstable;

@@ -36,6 +36,7 @@ use super::{
     consumer::{Lent, Member},
     error::{fault, naming},
     log::Signals,
+    send_now::send_now,
 };
 use crate::{codec::rulesets, domain::visible::visible, telemetry};
 
@@ -413,7 +414,7 @@ impl TransactionalProducer<Member> for Producer {
                 let text = "messages are not acknowledged within transaction_timeout";
                 return Err(Fault::new(Operation::Flush, FaultClass::NeedsAbort, text));
             }
-            std::thread::sleep(FLUSH_STEP);
+            send_now(&self.base);
         }
     }
 
