@@ -72,6 +72,7 @@ fn count_everything() {
     telemetry::producer_rebuilds(1);
     telemetry::http::request("/v1/account_events", "POST", 202, Duration::from_millis(21));
     telemetry::http::connections(40, 3);
+    telemetry::http::history(7, 4_096);
     telemetry::http::refused(telemetry::http::Refusal::Rate);
     telemetry::build_info("0123");
 }

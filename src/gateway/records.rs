@@ -39,6 +39,4 @@ pub type OnWritten = Box<dyn FnOnce(Result<Place, NotWritten>) + Send + Sync>;
 pub trait Records: Send + Sync + 'static {
     /// Writes a record on the partition where its key belongs. `request_id`: asks for a reply.
     fn write(&self, input: Input, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten);
-    /// Why nothing can be written or read at present, if so.
-    fn trouble(&self) -> Option<String>;
 }

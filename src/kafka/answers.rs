@@ -25,6 +25,35 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often it is looked whether the topic has more partitions by now.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
+/// How long a step of the start is tried again for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Takes a step of a start, again for as long as brokers may take that have just started themselves, and no longer once `stop` is
+/// set.
+///
+/// # Errors
+/// It fails for another reason, or for longer.
+pub fn again<T>(
+    cluster: &Cluster,
+    stop: &AtomicBool,
+    mut step: impl FnMut() -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let begun = cluster.now();
+    loop {
+        match step() {
+            Err(fault)
+                if fault.class == FaultClass::Retriable
+                    && cluster.now() - begun < PATIENCE
+                    && !stop.load(Ordering::Acquire) =>
+            {
+                log::warn!("{fault}: trying again");
+                cluster.wait(PAUSE);
+            }
+            other => return other,
+        }
+    }
+}
+
 /// Takes what is read of a topic.
 pub trait Taker: Send + Sync {
     /// A committed record.
@@ -37,7 +66,7 @@ pub trait Taker: Send + Sync {
 
 /// From where a topic is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum Begin {
     /// Records of this time and later, in milliseconds since 1970.
     Time(i64),
     /// What comes from now on.
@@ -47,9 +76,9 @@ pub enum From {
 /// A topic that is followed.
 pub struct Following {
     topic: String,
-    from: From,
+    begin: Begin,
     taker: Arc<dyn Taker>,
-    cluster: Cluster,
+    cluster: Arc<Cluster>,
     settings: Arc<Settings>,
     /// The next offset of each partition that was found.
     next: BTreeMap<i32, i64>,
@@ -58,21 +87,28 @@ pub struct Following {
 }
 
 impl Following {
-    /// Looks how many partitions the topic has and where they begin.
+    /// Looks how many partitions the topic has and where they begin; waits for brokers until `stop`.
     ///
     /// # Errors
     /// It is not there, or the cluster cannot be reached.
     pub fn start(
         settings: Arc<Settings>,
         topic: &str,
-        from: From,
+        begin: Begin,
         taker: Arc<dyn Taker>,
+        stop: &AtomicBool,
     ) -> Result<Self, Fault> {
-        let cluster = Cluster::new(Arc::clone(&settings))?;
-        let topic = topic.to_owned();
-        let mut following =
-            Self { topic, from, taker, cluster, settings, next: BTreeMap::new(), behind: BTreeSet::new() };
-        following.find_partitions()?;
+        let mut following = Self {
+            cluster: Arc::new(Cluster::new(Arc::clone(&settings))?),
+            topic: topic.to_owned(),
+            begin,
+            taker,
+            settings,
+            next: BTreeMap::new(),
+            behind: BTreeSet::new(),
+        };
+        let cluster = Arc::clone(&following.cluster);
+        again(&cluster, stop, || following.find_partitions())?;
         following.behind = following.next.keys().copied().collect();
         Ok(following)
     }
@@ -106,12 +142,12 @@ impl Following {
         if new.is_empty() {
             return Ok(false);
         }
-        let begin = match self.from {
+        let places = match self.begin {
             _ if !self.next.is_empty() => new.iter().map(|partition| (*partition, 0)).collect(),
-            From::Time(millis) => Follower::places_since(&self.settings, &self.topic, &new, millis)?,
-            From::End => Follower::ends(&self.settings, &self.topic, &new)?,
+            Begin::Time(millis) => Follower::places_since(&self.settings, &self.topic, &new, millis)?,
+            Begin::End => Follower::ends(&self.settings, &self.topic, &new)?,
         };
-        self.next.extend(begin);
+        self.next.extend(places);
         Ok(true)
     }
 

@@ -15,13 +15,13 @@ use crate::domain::hashing::Seed;
 use crate::gateway::api::{Api, Documents, Means};
 use crate::gateway::read_model::ReadModel;
 use crate::gateway::{Bounds, Gate, Listener, Server, ServerBounds, admin};
-use crate::kafka::answers::{Following, From, Taker};
+use crate::kafka::answers::{Begin, Following, Taker, again};
 use crate::kafka::client::Cluster;
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings as KafkaSettings;
 use crate::telemetry::exporter::Exporter;
 use crate::telemetry::log;
-use records::{Outcomes, Replies, Topics, Troubles};
+use records::{Reader, Topics, Troubles};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -126,23 +126,26 @@ impl Endpoints {
         let read = [&*names.pos_outcomes, &names.account_results];
         let cluster = Cluster::until(Arc::clone(&kafka), Arc::clone(stop))?;
         if kafka.check_topic_configs {
-            rights::verify(&cluster, &kafka, Task::Ask { write: &inputs, read: &read })?;
+            again(&cluster, stop, || {
+                rights::verify(&cluster, &kafka, Task::Ask { write: &inputs, read: &read })
+            })?;
         }
         let (model, troubles) = (
             Arc::new(ReadModel::new(gateway.history, gateway.history_bytes_max)),
             Arc::<Troubles>::default(),
         );
-        let topics = Arc::new(Topics::open(cluster, &kafka, inputs, gateway.answer_within, &troubles)?);
+        let topics =
+            Arc::new(Topics::open(cluster, &kafka, (inputs, gateway.answer_within), &troubles, stop)?);
         let since = super::now_millis()
             .saturating_sub(i64::try_from(gateway.history.as_millis()).unwrap_or(i64::MAX));
-        let takers: [(&str, From, Arc<dyn Taker>); 2] = [
-            (read[0], From::Time(since), Arc::new(Outcomes::new(&model, &troubles, read[0]))),
-            (read[1], From::End, Arc::new(Replies::new(&model, &troubles, read[1]))),
+        let takers: [(&str, Begin, Arc<dyn Taker>); 2] = [
+            (read[0], Begin::Time(since), Arc::new(Reader::of_outcomes(&model, &troubles, read[0]))),
+            (read[1], Begin::End, Arc::new(Reader::of_replies(&model, &troubles, read[1]))),
         ];
         let done = Arc::new(AtomicBool::new(false));
         let mut followers = Vec::new();
         for (topic, from, taker) in takers {
-            let following = Following::start(Arc::clone(&kafka), topic, from, taker)?;
+            let following = Following::start(Arc::clone(&kafka), topic, from, taker, stop)?;
             followers.push(following.follow(Arc::clone(&done))?);
         }
         let handle = server.handle().clone();

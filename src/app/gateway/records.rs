@@ -8,7 +8,7 @@ use crate::domain::reply::REQUEST_ID;
 use crate::gateway::read_model::ReadModel;
 use crate::gateway::records::{Input, NotWritten, OnWritten, Place, Records};
 use crate::gateway::{AdminSource, Standing};
-use crate::kafka::answers::Taker;
+use crate::kafka::answers::{Taker, again};
 use crate::kafka::client::{self, Cluster, Followed, Outgoing, ReceiptProducer};
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::Settings;
@@ -53,9 +53,9 @@ impl Topics {
     pub(super) fn open(
         cluster: Cluster,
         settings: &Settings,
-        names: [&str; 2],
-        within: Duration,
+        (names, within): ([&str; 2], Duration),
         troubles: &Arc<Troubles>,
+        stop: &AtomicBool,
     ) -> Result<Self, Fault> {
         let topics = Self {
             cluster,
@@ -65,7 +65,7 @@ impl Topics {
             partitioner: settings.partitioner,
             troubles: Arc::clone(troubles),
         };
-        topics.find_partitions()?;
+        again(&topics.cluster, stop, || topics.find_partitions())?;
         Ok(topics)
     }
 
@@ -119,60 +119,56 @@ impl Records for Topics {
             }),
         );
     }
-
-    fn trouble(&self) -> Option<String> {
-        self.troubles.all().into_iter().next()
-    }
 }
 
-/// Takes outcomes.
-pub(super) struct Outcomes {
+/// Takes what is read of a topic into the model.
+pub(super) struct Reader {
     model: Arc<ReadModel>,
     troubles: Arc<Troubles>,
     topic: String,
+    take: fn(&ReadModel, &Followed<'_>) -> Result<(), String>,
+    /// Whether the history of transactions is read of it.
+    has_history: bool,
 }
 
-impl Outcomes {
-    pub(super) fn new(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        Self { model: Arc::clone(model), troubles: Arc::clone(troubles), topic: topic.to_owned() }
+impl Reader {
+    /// Of outcomes.
+    pub(super) fn of_outcomes(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
+        let take = |model: &ReadModel, record: &Followed<'_>| {
+            model.take_outcome(record.value, record.timestamp_millis())
+        };
+        Self::of(model, troubles, topic, take, true)
+    }
+
+    /// Of replies to account events.
+    pub(super) fn of_replies(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
+        Self::of(model, troubles, topic, |model, record| model.take_reply(record.value), false)
+    }
+
+    fn of(
+        model: &Arc<ReadModel>,
+        troubles: &Arc<Troubles>,
+        topic: &str,
+        take: fn(&ReadModel, &Followed<'_>) -> Result<(), String>,
+        has_history: bool,
+    ) -> Self {
+        let (model, troubles) = (Arc::clone(model), Arc::clone(troubles));
+        Self { model, troubles, topic: topic.to_owned(), take, has_history }
     }
 }
 
-impl Taker for Outcomes {
+impl Taker for Reader {
     fn take(&self, record: &Followed<'_>) {
-        if let Err(why) = self.model.take_outcome(record.value, record.timestamp_millis()) {
+        if let Err(why) = (self.take)(&self.model, record) {
             passed_over(record, &why);
         }
     }
 
     fn caught_up(&self) {
-        self.model.caught_up();
-        let (transactions, bytes) = self.model.size();
-        tracing::info!(transactions, bytes, "the history of transactions is read");
-    }
-
-    fn trouble(&self, why: Option<&str>) {
-        self.troubles.set(&self.topic, why);
-    }
-}
-
-/// Takes replies to account events.
-pub(super) struct Replies {
-    model: Arc<ReadModel>,
-    troubles: Arc<Troubles>,
-    topic: String,
-}
-
-impl Replies {
-    pub(super) fn new(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        Self { model: Arc::clone(model), troubles: Arc::clone(troubles), topic: topic.to_owned() }
-    }
-}
-
-impl Taker for Replies {
-    fn take(&self, record: &Followed<'_>) {
-        if let Err(why) = self.model.take_reply(record.value) {
-            passed_over(record, &why);
+        if self.has_history {
+            self.model.caught_up();
+            let (transactions, bytes) = self.model.size();
+            tracing::info!(transactions, bytes, "the history of transactions is read");
         }
     }
 

@@ -158,7 +158,8 @@ fn add_event() -> Node {
 
 const LATEST_OUTCOME: &str = "\
 The outcome of an event as it stands now, by the `transactionId` of the answer to it: of a Pending one that was granted, refused \
-or ran out, the later outcome. 404 where the account has no such event, and where it is older than what the gateway keeps: the \
+or ran out, the later outcome. 404 where the account has no such event, and where it is older than what the gateway keeps; for a moment also where another gateway \
+has just answered it: the \
 outcomes topic has them all.";
 
 fn latest_outcome() -> Node {

@@ -118,18 +118,28 @@ impl Follower {
         partitions: &[i32],
         millis: i64,
     ) -> Result<Vec<(i32, i64)>, Fault> {
+        // Asked first: what is written meanwhile to a partition without such records is read from here on.
+        let ends = Self::ends(settings, topic, partitions)?;
         let follower = Self::open(settings, &[])?;
         let mut list = TopicPartitionList::new();
-        partitions
+        let found = partitions
             .iter()
             .try_for_each(|partition| list.add_partition_offset(topic, *partition, Offset::Offset(millis)))
             .and_then(|()| follower.reader.consumer.offsets_for_times(list, READ_TIMEOUT))
-            .map_err(|error| fault(Operation::Consume, &error))?
-            .elements()
-            .iter()
-            .map(|at| match at.offset() {
-                Offset::Offset(offset) => Ok((at.partition(), offset)),
-                _ => Ok((at.partition(), follower.reader.ends(topic, at.partition())?.1)),
+            .map_err(|error| fault(Operation::Consume, &error))?;
+        ends.into_iter()
+            .map(|(partition, end)| {
+                let at = found.find_partition(topic, partition);
+                // A broker that has just started may answer for some partitions alone.
+                if let Some(error) = at.as_ref().and_then(|at| at.error().err()) {
+                    let fault = fault(Operation::Consume, &error);
+                    let text = format!("the places of topic {topic} partition {partition}: {}", fault.text);
+                    return Err(Fault { text, ..fault });
+                }
+                match at.map(|at| at.offset()) {
+                    Some(Offset::Offset(offset)) => Ok((partition, offset)),
+                    _ => Ok((partition, end)),
+                }
             })
             .collect()
     }
