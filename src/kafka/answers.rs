@@ -134,7 +134,8 @@ impl Following {
         let partitions = found.get(&self.topic).map_or(0, |topic| topic.partitions);
         if partitions == 0 {
             let text = format!("topic '{}' is missing: create it with `tillgate topics create`", self.topic);
-            return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
+            // One that was made a moment ago is not seen by every broker yet.
+            return Err(Fault::new(Operation::Check, FaultClass::Retriable, text));
         }
         let new: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX))
             .filter(|partition| !self.next.contains_key(partition))

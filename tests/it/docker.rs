@@ -22,7 +22,8 @@ fn variables(text: &str) -> BTreeMap<String, String> {
     let assigned = |line: &str| {
         let rest = line.trim_start().trim_start_matches("ENV ").strip_prefix("TILLGATE_")?;
         let (name, value) = rest.split_once(['=', ':'])?;
-        Some((format!("TILLGATE_{name}"), value.trim().to_owned()))
+        // Quoted, because compose takes no booleans.
+        Some((format!("TILLGATE_{name}"), value.trim().trim_matches('"').to_owned()))
     };
     text.lines().filter_map(assigned).collect()
 }

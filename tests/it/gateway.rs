@@ -293,7 +293,11 @@ fn what_waits_is_found_as_it_ended() {
     let resolve = json!({ "transactionId": id, "granted": true });
     let granted = json!({ "account": "A", "eventType": "update", "update": { "resolve": resolve } });
     assert_eq!(client.account_event(None, &granted).status, 200);
-    let ended = client.transaction("A", &id);
+    // The reply comes on another topic than the outcome.
+    let ended = crate::support::eventually(WITHIN, "the later outcome", || {
+        let ended = client.transaction("A", &id);
+        (ended.body["outcome"] != "Pending").then_some(ended)
+    });
     assert_eq!(
         (&ended.body["outcome"], &ended.body["transactionId"]),
         (&json!("Accepted"), &id),
