@@ -67,6 +67,10 @@ def status_of(port, path):
         connection.close()
 
 
+class NoKafka(Exception):
+    """No Kafka can be had on this machine."""
+
+
 class Kafka:
     """One broker."""
 
@@ -79,7 +83,7 @@ class Kafka:
         )
         line = self.script.stdout.readline()
         if not line.startswith("brokers "):
-            raise RuntimeError(f"tests/kafka/kafka.sh: no broker (exit code {self.script.wait()})")
+            raise NoKafka(f"tests/kafka/kafka.sh ended with {self.script.wait()}")
         self.bootstrap = line.split()[1]
 
     def ask(self, line):
