@@ -26,7 +26,6 @@ from client import limit, purchase
 from stack import Stack
 from talk import JSON, event_path, records, text
 
-ACCOUNTS = 40
 ANSWER_WITHIN = 4
 # answer_within, and what a gateway may take on top of it; a busy machine.
 REQUEST_WITHIN = ANSWER_WITHIN + 5 + 6
@@ -118,7 +117,7 @@ class Client:
     def live(self):
         while time.monotonic() < self.run.until:
             kind = self.random.choices(list(KINDS), KINDS.values())[0]
-            account = f"chaos-{self.random.randrange(ACCOUNTS)}"
+            account = f"chaos-{self.random.randrange(self.run.accounts)}"
             # Of an account no two amounts are the same, so that each says what it is of.
             self.count += 1
             amount = self.number * 10_000 + self.count
@@ -176,6 +175,8 @@ class Run:
         self.booked, self.applied, self.faults = [], [], []
         self.gateways, self.workers = [], []
         self.seconds = seconds
+        # An account remembers some hundred events: beyond, nothing with an id is judged.
+        self.accounts = max(40, seconds)
         self.until = 0
         self.document = {}
 
@@ -205,7 +206,7 @@ class Run:
             operation["operationId"]: {int(status) for status in operation["responses"]}
             for path in document["paths"].values() for operation in path.values()
         }
-        for number in range(ACCOUNTS):
+        for number in range(self.accounts):
             body = text(limit(f"chaos-{number}", 99_999_999_999_999)).encode()
             client.until_answered("createAccountEvent", "POST", "/v1/account_events", body)
         self.statuses.clear()
@@ -306,7 +307,7 @@ class Run:
         over = sum(number for (event, result), number in results.items() if result == "applied" and event not in known)
         return {"lost": lost, "twice": twice, "repeats on pos.outcomes": len(transactions) - sum(times.values()),
                 "repeats on account.results": sum(n for (_, result), n in results.items() if result == "repeat"),
-                "applied without an answer (no key)": over - ACCOUNTS}
+                "applied without an answer (no key)": over - self.accounts}
 
 
 def chaos(binary, seconds, clients, seed):
@@ -326,7 +327,7 @@ def chaos(binary, seconds, clients, seed):
             f"{name} {took[min(len(took) - 1, int(len(took) * part))] * 1000:.0f}" for name, part in (("p50", .5), ("p90", .9), ("p99", .99), ("max", 1))))
     print(", ".join(f"{name} {number}" for name, number in figures.items()))
     print(f"{len(run.faults)} faults")
-    for fault in run.faults[:30]:
+    for fault in run.faults[:20]:
         print(f"  {fault[:400]}")
     return not run.faults
 
