@@ -23,12 +23,14 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 
 from client import limit, purchase
-from stack import Stack
+from stack import Stack, status_of
 from talk import JSON, event_path, records, text
 
 ANSWER_WITHIN = 4
 # answer_within, and what a gateway may take on top of it; a busy machine.
 REQUEST_WITHIN = ANSWER_WITHIN + 5 + 6
+# How far a gateway may be behind another, while it is there and so is the broker; the broker stands still for 7 s at most.
+BEHIND = 12
 PAUSE = 0.25
 GIVE_UP_AFTER = 90
 KINDS = {"id": 45, "no id": 15, "key": 25, "no key": 5, "look": 10}
@@ -50,23 +52,19 @@ class Gateway:
 
     def start(self):
         self.process.start()
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
+
+    def look(self):
+        """Notes when it is back."""
+        if self.killed and self.killed[-1][1] is None:
             try:
-                if self.process.is_ready():
-                    break
+                if status_of(self.process.admin, "/readyz") == 200:
+                    self.killed[-1][1] = time.monotonic()
             except OSError:
                 pass
-            time.sleep(0.1)
-        self.killed[-1][1] = time.monotonic()
 
     def was_down(self, since):
         """Whether it was killed after that, or was not back yet."""
         return any(back is None or back >= since for _, back in self.killed)
-
-
-class Broke(Exception):
-    """A connection broke while its gateway lived."""
 
 
 class Client:
@@ -136,6 +134,7 @@ class Client:
                 self.run.fault(f"{account} {price}: {answer}")
             else:
                 self.run.booked.append((account, amount, body["transactionId"], given))
+                self.run.answered[body["transactionId"]] = time.monotonic()
 
     def no_id(self, account, amount):
         self.id(account, amount, given=False)
@@ -158,9 +157,13 @@ class Client:
         if not self.run.booked:
             return
         account, _, transaction, _ = self.random.choice(self.run.booked[-500:])
+        asked = time.monotonic()
         answer = self.ask("GET", f"{event_path(account)}/{transaction}", None, {})
         if answer:
             self.run.is_documented("latestOutcome", answer)
+            # Another gateway than that which answered may be behind it for a moment.
+            if answer[0] == 404 and asked - self.run.answered[transaction] > BEHIND:
+                self.run.fault(f"GET {transaction}, answered {asked - self.run.answered[transaction]:.1f} s before: {answer}")
             if answer[0] == 200 and json.loads(answer[1])["outcome"] != "Accepted":
                 self.run.fault(f"GET {transaction}: {answer}")
 
@@ -172,7 +175,7 @@ class Run:
         self.stack, self.seed = stack, seed
         self.lock = threading.Lock()
         self.sent, self.statuses, self.took, self.done = Counter(), Counter(), [], Counter()
-        self.booked, self.applied, self.faults = [], [], []
+        self.booked, self.applied, self.faults, self.answered = [], [], [], {}
         self.gateways, self.workers = [], []
         self.seconds = seconds
         # An account remembers some hundred events: beyond, nothing with an id is judged.
@@ -214,12 +217,26 @@ class Run:
 
     def go(self, clients):
         self.until = time.monotonic() + self.seconds
-        threads = [threading.Thread(target=Client(self, number + 1).live) for number in range(clients)]
-        for thread in threads:
+        threads = [threading.Thread(target=Client(self, number + 1).live, daemon=True) for number in range(clients)]
+        over = threading.Event()
+        looking = threading.Thread(target=self.look, args=(over,))
+        for thread in [*threads, looking]:
             thread.start()
         self.harm()
         for thread in threads:
             thread.join()
+        over.set()
+        looking.join()
+
+    def look(self, over):
+        """Who ends without being killed is started again, as a supervisor would, and is a fault."""
+        while not over.wait(0.1):
+            for process in [*self.workers, *(gateway.process for gateway in self.gateways)]:
+                if process.has_ended():
+                    self.fault(f"{process.name} ended by itself: {process.log.read_text().strip().splitlines()[-1]}")
+                    process.start()
+            for gateway in self.gateways:
+                gateway.look()
 
     def harm(self):
         """One harm after the other, in an order that the seed chooses, until the time is over. Ends with all of it running."""
@@ -228,13 +245,18 @@ class Run:
         time.sleep(3)
         while (left := self.until - time.monotonic()) > 14:
             if not harms:
-                harms = [self.kill_worker, self.kill_gateway, self.stop_broker, self.kill_broker, self.kill_gateway, self.kill_both_workers]
+                harms = [self.kill_worker, self.kill_gateway, self.stop_broker, self.kill_broker, self.kill_broker_and_gateway,
+                         self.kill_both_workers]
                 chance.shuffle(harms)
             harm = harms.pop()
             print(f"{self.seconds - left:6.1f} s  {harm.__name__}", flush=True)
             self.done[harm.__name__] += 1
             harm(chance)
             time.sleep(chance.uniform(2, 4))
+            for gateway in self.gateways:
+                until = time.monotonic() + 30
+                while gateway.was_down(time.monotonic()) and time.monotonic() < until:
+                    time.sleep(0.1)
         time.sleep(max(0, self.until - time.monotonic()))
 
     def kill_worker(self, chance):
@@ -254,6 +276,14 @@ class Run:
         gateway = chance.choice(self.gateways)
         gateway.kill()
         time.sleep(chance.uniform(0, 2))
+        gateway.start()
+
+    def kill_broker_and_gateway(self, chance):
+        gateway = chance.choice(self.gateways)
+        gateway.kill()
+        self.stack.kafka.ask("kill 1")
+        self.stack.kafka.ask("start 1")
+        time.sleep(chance.uniform(0, 3))
         gateway.start()
 
     def stop_broker(self, chance):

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -107,13 +108,19 @@ class Process:
     def __init__(self, stack, name, arguments, admin):
         self.stack, self.name, self.arguments, self.admin = stack, name, arguments, admin
         self.log = stack.folder / f"{name}.log"
-        self.child = None
+        self.lock = threading.Lock()
         self.start()
 
     def start(self):
-        with self.log.open("ab") as log:
+        with self.lock, self.log.open("ab") as log:
             self.child = subprocess.Popen(
                 [self.stack.binary, *self.arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.killed = False
+
+    def has_ended(self):
+        """Whether it ended without being killed."""
+        with self.lock:
+            return not self.killed and self.child.poll() is not None
 
     def is_ready(self):
         if self.child.poll() is not None:
@@ -121,8 +128,10 @@ class Process:
         return status_of(self.admin, "/readyz") == 200
 
     def kill(self):
-        self.child.kill()
-        self.child.wait()
+        with self.lock:
+            self.killed = True
+            self.child.kill()
+            self.child.wait()
 
     def end(self):
         """As an operator ends it; the exit code."""
