@@ -3,10 +3,11 @@
 
     chaos.py BINARY [--seconds 60] [--clients 200] [--seed 1]
 
-Clients send POS events and account events through two gateways to two `tillgate run`, with and without ids and keys, and send again
-on a time-out, 503, 504 or a connection that broke, as the document says. At the end it is held against the topics, as their readers
-see them, that whatever was answered is committed, and that nothing with an id or a key counts twice. A request that has no answer in
-time, an answer that the document does not have, and a connection that broke while its gateway lived are faults as well.
+Clients send POS events and account events through two gateways to two `tillgate run`, with and without ids and keys, and send
+again on a time-out, 503, 504 or a connection that broke, as the document says. At the end it is held against the topics, as
+their readers see them, that whatever was answered is committed, and that nothing with an id or a key counts twice. Faults as
+well: a request that has no answer in time, an answer that the document does not have, a connection that broke while its gateway
+lived, a process that ended by itself.
 
 Prints figures, and exits 1 where there is a fault.
 """
@@ -22,9 +23,8 @@ import time
 from collections import Counter, defaultdict
 from decimal import Decimal
 
-from client import limit, purchase
 from stack import Stack, status_of
-from talk import JSON, event_path, records, text
+from talk import JSON, event_path, limit, purchase, records, text
 
 ANSWER_WITHIN = 4
 # answer_within, and what a gateway may take on top of it; a busy machine.
@@ -35,7 +35,9 @@ PAUSE = 0.25
 GIVE_UP_AFTER = 90
 KINDS = {"id": 45, "no id": 15, "key": 25, "no key": 5, "look": 10}
 SETTINGS = [
-    "checks.velocity.windows.enabled=false", "checks.repeat.near_duplicate.enabled=false", "checks.limit.first_amount.enabled=false",
+    "checks.velocity.windows.enabled=false",
+    "checks.repeat.near_duplicate.enabled=false",
+    "checks.limit.first_amount.enabled=false",
     "kafka.workers=1",
 ]
 
@@ -77,7 +79,7 @@ class Client:
 
     def ask(self, method, path, body, headers):
         """Status and body of an answer, or None where the connection broke with its gateway."""
-        gateway = self.random.choice(self.run.gateways)
+        gateway = self.asked = self.random.choice(self.run.gateways)
         began = time.monotonic()
         connection, made = self.connections.pop(gateway.port, (None, began))
         if connection is None:
@@ -125,7 +127,9 @@ class Client:
 
     def id(self, account, amount, given=True):
         price = f"{amount // 100}.{amount % 100:02}"
-        event = purchase(price, accountTransactionId=f"{self.number}-{self.count}" if given else ..., posId=f"POS-{self.number}")
+        event = purchase(
+            price, accountTransactionId=f"{self.number}-{self.count}" if given else ..., posId=f"POS-{self.number}"
+        )
         # The very bytes, each time.
         answer = self.until_answered("addEvent", "POST", event_path(account), text(event).encode())
         if answer:
@@ -163,7 +167,8 @@ class Client:
             self.run.is_documented("latestOutcome", answer)
             # Another gateway than that which answered may be behind it for a moment.
             if answer[0] == 404 and asked - self.run.answered[transaction] > BEHIND:
-                self.run.fault(f"GET {transaction}, answered {asked - self.run.answered[transaction]:.1f} s before: {answer}")
+                before = asked - self.run.answered[transaction]
+                self.run.fault(f"GET {transaction} of {self.asked.process.name}, answered {before:.1f} s before: {answer}")
             if answer[0] == 200 and json.loads(answer[1])["outcome"] != "Accepted":
                 self.run.fault(f"GET {transaction}: {answer}")
 
@@ -191,7 +196,7 @@ class Run:
 
     def fault(self, what):
         with self.lock:
-            self.faults.append(what)
+            self.faults.append(f"{self.seconds - (self.until - time.monotonic()):.1f} s: {what}" if self.until else what)
 
     def is_documented(self, operation, answer):
         status = answer[0]
@@ -207,7 +212,8 @@ class Run:
         document = json.loads(client.ask("GET", "/openapi.json", None, {})[1])
         self.document = {
             operation["operationId"]: {int(status) for status in operation["responses"]}
-            for path in document["paths"].values() for operation in path.values()
+            for path in document["paths"].values()
+            for operation in path.values()
         }
         for number in range(self.accounts):
             body = text(limit(f"chaos-{number}", 99_999_999_999_999)).encode()
@@ -245,8 +251,14 @@ class Run:
         time.sleep(3)
         while (left := self.until - time.monotonic()) > 14:
             if not harms:
-                harms = [self.kill_worker, self.kill_gateway, self.stop_broker, self.kill_broker, self.kill_broker_and_gateway,
-                         self.kill_both_workers]
+                harms = [
+                    self.kill_worker,
+                    self.kill_gateway,
+                    self.stop_broker,
+                    self.kill_broker,
+                    self.kill_broker_and_gateway,
+                    self.kill_both_workers,
+                ]
                 chance.shuffle(harms)
             harm = harms.pop()
             print(f"{self.seconds - left:6.1f} s  {harm.__name__}", flush=True)
@@ -322,22 +334,27 @@ class Run:
                 unsure[account] += Decimal(amount) * (times[account, amount] - answers[account, amount]) / 100
         for account in set(posted) | set(wanted):
             if posted[account] != wanted[account] + unsure[account]:
-                self.fault(f"{account}: {posted[account]} was posted, answers say {wanted[account]} and {unsure[account]} without an id")
+                said = f"answers say {wanted[account]} and {unsure[account]} without an id"
+                self.fault(f"{account}: {posted[account]} was posted, {said}")
         results = Counter()
         for _, result in records(self.stack, "account_results"):
             results[result.get("id"), result["result"]] += 1
             if result["result"] in ("conflict", "refused"):
                 self.fault(f"account.results: {result}")
-        for account, amount, event, given in self.applied:
+        for account, amount, event, _ in self.applied:
             if results[event, "applied"] != 1:
                 lost += results[event, "applied"] == 0
                 twice += results[event, "applied"] > 1
                 self.fault(f"applied {results[event, 'applied']} times: {account} {amount} {event}")
         known = {event for _, _, event, _ in self.applied}
         over = sum(number for (event, result), number in results.items() if result == "applied" and event not in known)
-        return {"lost": lost, "twice": twice, "repeats on pos.outcomes": len(transactions) - sum(times.values()),
-                "repeats on account.results": sum(n for (_, result), n in results.items() if result == "repeat"),
-                "applied without an answer (no key)": over - self.accounts}
+        return {
+            "lost": lost,
+            "twice": twice,
+            "repeats on pos.outcomes": len(transactions) - sum(times.values()),
+            "repeats on account.results": sum(n for (_, result), n in results.items() if result == "repeat"),
+            "applied without an answer (no key)": over - self.accounts,
+        }
 
 
 def chaos(binary, seconds, clients, seed):
@@ -349,12 +366,13 @@ def chaos(binary, seconds, clients, seed):
         run.go(clients)
         lasted = time.monotonic() - began
         figures = run.judge()
+        stack.kept = bool(run.faults)
     took = sorted(run.took)
     print(f"{clients} clients, {lasted:.0f} s, seed {seed}; harms: {dict(run.done)}")
     print(f"sent until answered: {dict(run.sent)}; requests by answer: {dict(sorted(run.statuses.items(), key=str))}")
-    if took:
-        print("answered 200 within, ms: " + ", ".join(
-            f"{name} {took[min(len(took) - 1, int(len(took) * part))] * 1000:.0f}" for name, part in (("p50", .5), ("p90", .9), ("p99", .99), ("max", 1))))
+    shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1}
+    within = [f"{name} {took[min(len(took) - 1, int(len(took) * share))] * 1000:.0f}" for name, share in shares.items() if took]
+    print("answered 200 within, ms: " + ", ".join(within))
     print(", ".join(f"{name} {number}" for name, number in figures.items()))
     print(f"{len(run.faults)} faults")
     for fault in run.faults[:20]:

@@ -1,6 +1,7 @@
 """schemathesis against a gateway: requests made out of the document that it serves, with and without faults, held to it.
 
-Fixed: the seed, and how many requests are made. schemathesis.toml says which answers of valid requests are expected besides 200.
+The seed is fixed, and how many requests are made. schemathesis.toml says which answers of valid requests are
+expected besides 200.
 """
 
 import os
@@ -17,8 +18,16 @@ def fuzz(stack):
     gateway = stack.gateway(keys=[line])
     stack.await_ready()
     command = [
-        Path(sys.executable).with_name("st"), "--config-file", HERE / "schemathesis.toml", "--no-color",
-        "run", f"http://127.0.0.1:{gateway.port}/openapi.json", "--checks", "all", "--warnings", "off",
+        Path(sys.executable).with_name("st"),
+        "--config-file",
+        HERE / "schemathesis.toml",
+        "--no-color",
+        "run",
+        f"http://127.0.0.1:{gateway.port}/openapi.json",
+        "--checks",
+        "all",
+        "--warnings",
+        "off",
     ]
     environment = {**os.environ, "TILLGATE_FUZZ_KEY": key, "PYTHONPATH": str(HERE)}
     return subprocess.run(command, env=environment, cwd=stack.folder, check=False).returncode == 0

@@ -1,10 +1,10 @@
-"""Mends what JSON Schema cannot say of events that schemathesis makes to be taken. Those made to be refused stay as they are."""
+"""Mends what JSON Schema cannot say of the events that schemathesis makes to be taken. Those made to be refused stay."""
 
 from decimal import ROUND_FLOOR, Decimal
 
 import schemathesis
-from schemathesis.generation import GenerationMode
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation import GenerationMode
 
 EVENT = "/api/v3/customer-account/{accountNumber}/event"
 
@@ -52,5 +52,5 @@ def with_fitting_discount(line):
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """Sums of so many digits that the account cannot hold them are refused like a fault of form: a matter of what came before."""
+    """Sums of more digits than an account can hold are refused like a fault of form: a matter of what came before."""
     return not (response.status_code == 400 and b"would take the balance out of 18 digits" in response.content)

@@ -3,9 +3,9 @@
 
     load.py BINARY [--rate 1000] [--seconds 30] [--warm-up 5] [--bootstrap ADDRESS]
 
-The same events twice, each time to topics of its own with one `tillgate run` beside: by `tillgate load --latency` straight through
-Kafka, then as requests. A request counts from when it was due, whether it could be sent then or not. The client takes CPU of the
-machine it measures on: its own share is printed as well.
+The same events twice, each time to topics of its own with one `tillgate run` beside: by `tillgate load --latency` straight
+through Kafka, then as requests. A request counts from when it was due, whether it could be sent then or not. The client takes
+CPU of the machine it measures on: its share is printed as well.
 """
 
 import argparse
@@ -66,7 +66,8 @@ async def send(port, lines, rate, warm_up):
             opened += 1
             _, connection = await loop.create_connection(Connection, "127.0.0.1", port)
         account = json.loads(line)["accountNumber"]
-        head = f"POST {event_path(account)} HTTP/1.1\r\nHost: load\r\nContent-Type: application/json\r\nContent-Length: {len(line)}\r\n\r\n"
+        head = f"POST {event_path(account)} HTTP/1.1\r\nHost: load\r\nContent-Type: application/json\r\n"
+        head += f"Content-Length: {len(line)}\r\n\r\n"
         status, body = await asyncio.wait_for(connection.ask(head.encode() + line), ANSWERED_WITHIN)
         if due - began >= warm_up:
             took.append(loop.time() - due)
@@ -137,8 +138,9 @@ def main():
             for process in other.processes:
                 fields = open(f"/proc/{process.child.pid}/stat").read().rpartition(")")[2].split()
                 shares[process.name] = round((int(fields[11]) + int(fields[12])) / ticks, 1)
-    print(f"gateway: {len(lines)} events, {len(lines) / lasted:.0f}/s, {opened} connections; answers {dict(statuses)}, {dict(outcomes)}")
-    print(f"gateway: ms p50 {part(took, .5)}, p99 {part(took, .99)}, p99.9 {part(took, .999)}, max {part(took, 1)}")
+    print(f"gateway: {len(lines)} events, {len(lines) / lasted:.0f}/s, {opened} connections")
+    print(f"gateway: answers {dict(statuses)}, {dict(outcomes)}")
+    print(f"gateway: ms p50 {part(took, 0.5)}, p99 {part(took, 0.99)}, p99.9 {part(took, 0.999)}, max {part(took, 1)}")
     print(f"load average {os.getloadavg()[0]:.1f}; client: {cpu:.2f} of a core; CPU seconds of processes: {shares}")
 
 

@@ -17,9 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TOPICS = (
-    "pos_events", "account_events", "ticks", "pos_outcomes", "account_results", "dead_letters", "journal", "rulesets",
-)
+TOPICS = ("pos_events", "account_events", "ticks", "pos_outcomes", "account_results", "dead_letters", "journal", "rulesets")
 SCOPES = ("events:write", "events:read", "account-events:write")
 START_WITHIN = 120
 
@@ -80,7 +78,9 @@ class Kafka:
         self.port = free_ports(2)
         self.script = subprocess.Popen(
             [ROOT / "tests/kafka/kafka.sh", "serve", self.folder, str(self.port), "1"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         line = self.script.stdout.readline()
         if not line.startswith("brokers "):
@@ -97,7 +97,9 @@ class Kafka:
         """A signal to the broker, such as SIGSTOP."""
         os.kill(int((self.folder / "1.pid").read_text()), number)
 
-    def end(self):
+    def end(self, keep):
+        if keep:
+            self.ask("keep")
         self.script.stdin.close()
         self.script.wait()
 
@@ -114,7 +116,8 @@ class Process:
     def start(self):
         with self.lock, self.log.open("ab") as log:
             self.child = subprocess.Popen(
-                [self.stack.binary, *self.arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [self.stack.binary, *self.arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
             self.killed = False
 
     def has_ended(self):
@@ -152,6 +155,8 @@ class Stack:
         self.folder = Path(tempfile.mkdtemp(prefix="tillgate-gateway-"))
         self.processes = []
         self.kafka = None
+        # Leave the folder behind, for whoever looks for a fault.
+        self.kept = False
         atexit.register(self.end)
         if bootstrap is None:
             self.kafka = Kafka(self.folder)
@@ -160,8 +165,14 @@ class Stack:
         mark = f"{random.SystemRandom().randrange(1 << 32):08x}"
         self.topics = {name: f"gateway.{mark}.{name}" for name in TOPICS}
         self.config = self.folder / "tillgate.toml"
-        lines = ["[kafka]", f'bootstrap_servers = "{bootstrap}"', f'group_id = "gateway-{mark}"',
-                 f'transactional_id_prefix = "gateway-{mark}"', "[topics]", f"partitions = {partitions}"]
+        lines = [
+            "[kafka]",
+            f'bootstrap_servers = "{bootstrap}"',
+            f'group_id = "gateway-{mark}"',
+            f'transactional_id_prefix = "gateway-{mark}"',
+            "[topics]",
+            f"partitions = {partitions}",
+        ]
         lines += [f'{name} = "{topic}"' for name, topic in self.topics.items()]
         self.config.write_text("\n".join(lines) + "\n")
         host, port = bootstrap.split(",")[0].rsplit(":", 1)
@@ -176,8 +187,13 @@ class Stack:
 
     def tillgate(self, *arguments):
         """Runs a command to its end."""
-        return subprocess.run([self.binary, *arguments, "--config", self.config],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [self.binary, *arguments, "--config", self.config],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def api_key(self, client, scopes=SCOPES):
         """A key and the line of the settings that lets its holder in."""
@@ -223,6 +239,9 @@ class Stack:
                 print(f"{process.name} ended with {code}: {process.log.read_text()[-2000:]}")
         self.processes = []
         if self.kafka:
-            self.kafka.end()
+            self.kafka.end(self.kept)
             self.kafka = None
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.kept:
+            print(f"logs and topics are kept in {self.folder}")
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)

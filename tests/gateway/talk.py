@@ -98,10 +98,16 @@ def records(stack, topic):
     from confluent_kafka import Consumer, TopicPartition
 
     name = stack.topics[topic]
-    consumer = Consumer({
-        "bootstrap.servers": stack.bootstrap, "group.id": "none", "isolation.level": "read_committed",
-        "enable.auto.commit": False, "auto.offset.reset": "earliest", "enable.partition.eof": True,
-    })
+    consumer = Consumer(
+        {
+            "bootstrap.servers": stack.bootstrap,
+            "group.id": "none",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+    )
     try:
         partitions = consumer.list_topics(name, timeout=30).topics[name].partitions
         consumer.assign([TopicPartition(name, number, 0) for number in partitions])
@@ -117,3 +123,34 @@ def records(stack, topic):
         return found
     finally:
         consumer.close()
+
+
+def purchase(amount="12.34", **changes):
+    event = {
+        "eventType": "Purchase",
+        "time": now(),
+        "posId": "POS-1",
+        "totalAmount": Raw(amount),
+        "items": [
+            {
+                "itemId": "1",
+                "itemDescription": "Bread",
+                "unitCode": "C62",
+                "quantity": 1,
+                "unitPrice": Raw(amount),
+                "grossAmount": Raw(amount),
+            }
+        ],
+        "currency": "EUR",
+        "countryCode": "DE",
+        "conversationLanguage": "DE",
+    }
+    return {name: value for name, value in {**event, **changes}.items() if value is not ...}
+
+
+def limit(account, amount=9_000_000):
+    return {"account": account, "eventType": "limit", "limit": {"amount": amount}}
+
+
+def flag(account, name):
+    return {"account": account, "eventType": "flag", "flag": {"name": name, "set": True}}
