@@ -31,6 +31,7 @@ ANSWER_WITHIN = 4
 REQUEST_WITHIN = ANSWER_WITHIN + 5 + 6
 # How far a gateway may be behind another, while it is there and so is the broker; the broker stands still for 7 s at most.
 BEHIND = 12
+LOOK_UPS = 500
 PAUSE = 0.25
 GIVE_UP_AFTER = 90
 KINDS = {"id": 45, "no id": 15, "key": 25, "no key": 5, "look": 10}
@@ -76,10 +77,11 @@ class Client:
         self.run, self.random = run, random.Random(f"{run.seed} {number}")
         self.number, self.count = number, 0
         self.connections = {}
+        self.gateways = run.gateways
 
     def ask(self, method, path, body, headers):
         """Status and body of an answer, or None where the connection broke with its gateway."""
-        gateway = self.asked = self.random.choice(self.run.gateways)
+        gateway = self.asked = self.random.choice(self.gateways)
         began = time.monotonic()
         connection, made = self.connections.pop(gateway.port, (None, began))
         if connection is None:
@@ -308,6 +310,20 @@ class Run:
         time.sleep(chance.uniform(0, 2))
         self.stack.kafka.ask("start 1")
 
+    def look_up(self):
+        """Each gateway, whenever it was started, knows what was booked, first and last."""
+        booked = random.Random(self.seed).sample(self.booked, min(len(self.booked), LOOK_UPS))
+        for gateway in self.gateways:
+            client, missing = Client(self, "at the end"), 0
+            # Of one gateway alone.
+            client.gateways = [gateway]
+            for account, _, transaction, _ in booked:
+                path = f"{event_path(account)}/{transaction}"
+                answer = client.until_answered("latestOutcome", "GET", path, None)
+                missing += not answer or answer[0] != 200 or json.loads(answer[1])["outcome"] != "Accepted"
+            if missing:
+                self.fault(f"{gateway.process.name} does not know {missing} of {len(booked)} transactions")
+
     def judge(self):
         """Holds the answers against the topics."""
         posted, transactions = defaultdict(Decimal), set()
@@ -365,6 +381,7 @@ def chaos(binary, seconds, clients, seed):
         began = time.monotonic()
         run.go(clients)
         lasted = time.monotonic() - began
+        run.look_up()
         figures = run.judge()
         stack.kept = bool(run.faults)
     took = sorted(run.took)

@@ -3,8 +3,8 @@
 
     test.py BINARY [--bootstrap ADDRESS] [PART...]
 
-PART: client, fuzz or chaos, a short one with a broker of its own; all unless given. Exits 1 where something is not as it should be, 3 where
-there is no Kafka.
+PART: client, fuzz, or chaos (a short one, with a broker of its own); all unless given. Exits 1 where something is not as it
+should be, 3 where there is no Kafka.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import chaos
 import client
 import fuzz
 from stack import NoKafka, Stack
-
 
 BESIDE_ONE_STACK = {"client": client.test, "fuzz": fuzz.fuzz}
 # Seconds, clients, seed: every harm once.
