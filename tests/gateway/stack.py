@@ -178,6 +178,7 @@ class Stack:
         host, port = bootstrap.split(",")[0].rsplit(":", 1)
         eventually("Kafka to listen", lambda: socket.create_connection((host, int(port)), 1).close() or True)
         eventually("topics to be made", lambda: self.tillgate("topics", "create").returncode == 0)
+        eventually("topics to be seen", lambda: self.tillgate("topics", "check").returncode == 0)
 
     def __enter__(self):
         return self
