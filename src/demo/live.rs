@@ -256,7 +256,7 @@ impl<'a> Live<'a> {
             lines
                 .push(format!("{} with twenty events a second until Ctrl-C; {page}", paint.bold("Going on")));
             if let Some(gateway) = self.show.gateway {
-                let account = self.show.world.accounts().at(0).number();
+                let account = self.show.world.accounts().at(0);
                 lines.extend(summary::request(gateway, &account, clock::millis(), paint));
             }
         }

@@ -6,6 +6,7 @@ use crate::checks::catalogue::Check;
 use crate::domain::Micros;
 use crate::domain::enums::Verdict;
 use crate::explain::paint::{Paint, grouped, wrapped};
+use crate::load::accounts::Account;
 use std::net::SocketAddr;
 
 /// Characters for the names of checks.
@@ -53,11 +54,14 @@ fn names(code: &str) -> String {
 }
 
 /// A request that can be sent to the demo's gateway as it stands.
-pub(super) fn request(gateway: SocketAddr, account: &str, now_millis: i64, paint: Paint) -> Vec<String> {
-    let time = Micros::from_millis(now_millis);
+pub(super) fn request(gateway: SocketAddr, account: &Account, now_millis: i64, paint: Paint) -> Vec<String> {
+    let (time, chip) = (Micros::from_millis(now_millis), account.chip(0));
+    let (currency, country) = (account.currency(), account.country);
+    let item = r#"{"itemId":"1","itemDescription":"Coffee","unitCode":"C62","quantity":1,"unitPrice":4.50,"grossAmount":4.50}"#;
     let event = format!(
-        r#"{{"eventType":"Purchase","time":"{time}","posId":"T-1","totalAmount":4.50,"currency":"EUR","accountTransactionId":"curl-1","countryCode":"DE","conversationLanguage":"EN"}}"#
+        r#"{{"eventType":"Purchase","time":"{time}","nfcId":"{chip}","posId":"T-1","totalAmount":4.50,"items":[{item}],"currency":"{currency}","accountTransactionId":"curl-1","countryCode":"{country}","conversationLanguage":"EN"}}"#
     );
+    let account = account.number();
     let command = format!(
         "  curl http://{gateway}/api/v3/customer-account/{account}/event -H 'Content-Type: application/json' -d '{event}'"
     );
