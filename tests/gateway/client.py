@@ -7,6 +7,7 @@ requests that are hardly any (odd.py), and what is never told.
 import json
 import re
 import threading
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
@@ -318,6 +319,30 @@ def keys_and_scopes(report, stack):
     report.equal(answer.status, 200, "a key as a bearer")
 
 
+def without_kafka(report, stack):
+    """A gateway that does not reach Kafka says so in time: nobody is left waiting."""
+    gateway = stack.gateway("kafka.bootstrap_servers=127.0.0.1:1")
+    stack.processes.remove(gateway)
+    try:
+        time.sleep(2)
+        talk, pages = Talk(gateway.port, within=5), Talk(gateway.admin, within=5)
+        for name, ask in {
+            "addEvent": lambda: talk.event("away", purchase()),
+            "createAccountEvent": lambda: talk.account_event(limit("away")),
+            "latestOutcome": lambda: talk.latest("away", "txn_00000000000000000000000000"),
+            "/readyz": lambda: pages.ask("GET", "/readyz"),
+        }.items():
+            try:
+                answer = ask()
+                report.that(answer.status == 503, f"{name} without Kafka", answer)
+            except ConnectionRefusedError:
+                report.that(True, "")
+            except OSError as error:
+                report.that(False, f"{name} without Kafka", repr(error))
+    finally:
+        gateway.end()
+
+
 def test(stack):
     """Whether all was as expected."""
     plain, disclosing = stack.gateway(), stack.gateway("gateway.disclose=true")
@@ -336,6 +361,7 @@ def test(stack):
         ("keys of account events", lambda r: idempotency(r, talk, stack)),
         ("Pending", lambda r: pending(r, talk, stack)),
         ("keys and scopes", lambda r: keys_and_scopes(r, stack)),
+        ("without Kafka", lambda r: without_kafka(r, stack)),
         ("what is not told", lambda r: nothing_leaks(r, talk, open_talk)),
     ]
     passed = failed = 0
