@@ -1,4 +1,5 @@
-//! The form of account events: what is wrong with one whatever its account is like. Applying it finds the same.
+//! The form of account events: what is wrong with one whatever its account is like. Applying it finds the same, but for texts
+//! of which nobody sees anything.
 
 use super::account::{INVALID, Refusal, fits, refuse};
 use super::update::read_patch;
@@ -9,7 +10,7 @@ use crate::domain::visible::excerpt;
 /// What is wrong with an account event whatever its account is like.
 ///
 /// # Errors
-/// [`Refusal`], as applying it would give.
+/// [`Refusal`]; as applying it gives, where that finds it too.
 pub fn form(event: &AccountEvent) -> Result<(), Refusal> {
     match &event.change {
         AccountChange::Payment { amount, status, .. } => {
@@ -18,9 +19,20 @@ pub fn form(event: &AccountEvent) -> Result<(), Refusal> {
         }
         AccountChange::CashAdvance { amount } => positive("cashAdvance.amount", *amount).map(|_| ()),
         AccountChange::Limit { amount } => not_negative(*amount),
-        AccountChange::Flag { name, .. } => named(name),
-        AccountChange::Update(update) => read_patch(update).map(|_| ()),
+        AccountChange::Flag { name, .. } => seen("flag.name", name).and_then(|()| named(name)),
+        AccountChange::Update(update) => {
+            update.party_id.as_deref().map_or(Ok(()), |id| seen("update.partyId", id))?;
+            read_patch(update).map(|_| ())
+        }
         AccountChange::Default { .. } | AccountChange::Close { .. } => Ok(()),
+    }
+}
+
+/// Refuses a text of which nobody sees anything: over topics it is what its sender calls it, and stays so.
+fn seen(field: &str, text: &str) -> Result<(), Refusal> {
+    match text.chars().any(|letter| !letter.is_control() && !letter.is_whitespace()) {
+        true => Ok(()),
+        false => refuse(INVALID, format!("{field} has no character that can be seen")),
     }
 }
 

@@ -117,9 +117,6 @@ impl Endpoints {
     ) -> Result<Self, AppError> {
         let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
         let gateway = &settings.gateway;
-        let bounds = ServerBounds::of(gateway);
-        let server =
-            Server::bind(gateway.listen, bounds, gateway.tls.as_ref()).map_err(|error| start(&error))?;
         let gate = Gate::new(gateway).map_err(|error| start(&error))?;
         let names = &settings.topics;
         let inputs = [&*names.pos_events, &names.account_events];
@@ -148,6 +145,10 @@ impl Endpoints {
             let following = Following::start(Arc::clone(&kafka), topic, from, taker, stop)?;
             followers.push(following.follow(Arc::clone(&done))?);
         }
+        // Only now: until then whoever asks is refused at once, and does not wait for brokers.
+        let bounds = ServerBounds::of(gateway);
+        let server =
+            Server::bind(gateway.listen, bounds, gateway.tls.as_ref()).map_err(|error| start(&error))?;
         let handle = server.handle().clone();
         let looked_at = Arc::clone(&topics);
         handle.spawn(async move {
