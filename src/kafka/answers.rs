@@ -113,12 +113,6 @@ impl Following {
         Ok(following)
     }
 
-    /// How many partitions it has.
-    #[must_use]
-    pub fn partitions(&self) -> usize {
-        self.next.len()
-    }
-
     /// Follows it in a thread of its own until `stop`.
     ///
     /// # Errors

@@ -390,7 +390,9 @@ fn inputs_that_grow_while_it_runs_are_noticed_before_an_event_is_decided_away_fr
     while_a_sender_is_mistaken(kafka, &scene, &mistaken, || {
         await_told(&mut running);
         // Journal and outcomes too, as `topics create` would have it: nothing but the journals' own heads tells then.
-        grow(kafka, &[&scene.journal, &scene.pos_outcomes, &scene.ticks, &scene.pos_events]);
+        let later =
+            [&scene.journal, &scene.pos_outcomes, &scene.account_results, &scene.ticks, &scene.pos_events];
+        grow(kafka, &later);
         produce(&scene, &moved, &[]);
         grow(kafka, &[&scene.account_events]);
         await_blocked(&mut running, &["had 4 partitions", "topics repartition --partitions"]);
