@@ -141,6 +141,21 @@ fn requests_that_two_readers_could_understand_differently_are_refused_and_end_th
 }
 
 #[test]
+fn what_is_sent_before_the_request_ahead_of_it_is_answered_is_held_to_the_same() {
+    let served = Served::start(&settings());
+    let both =
+        "POST /write HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    let chunks = format!("{CHUNKED}\r\n2\r\n{{}}\r\n0\r\n\r\n");
+    for first in [get_of("/read/1", ""), post_of("", "{}"), chunks] {
+        let mut peer = served.connect();
+        peer.send(&format!("{first}{both}{}", get_of("/read/1", "")));
+        let statuses: Vec<u16> = std::iter::from_fn(|| peer.next()).map(|answer| answer.status).collect();
+        assert_eq!(statuses.last(), Some(&400), "{first}: {statuses:?}");
+        assert!(statuses.len() <= 2 && statuses[..statuses.len() - 1].iter().all(|status| *status == 200));
+    }
+}
+
+#[test]
 fn a_length_of_one_request_is_not_held_against_the_next() {
     let served = Served::start(&settings());
     let mut peer = served.connect();

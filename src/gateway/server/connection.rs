@@ -9,7 +9,7 @@ use std::io::Result as IoResult;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -83,18 +83,19 @@ impl Connection {
 
     /// Requests and answers, by turns.
     async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut self, stream: S) {
-        let lengths = Arc::new(AtomicBool::new(false));
+        let lengths = Arc::new(AtomicU64::new(0));
         let seen = Seen {
             stream,
             activity: Arc::clone(&self.activity),
             line: Line::default(),
-            has_length: Arc::clone(&lengths),
+            lengths: Arc::clone(&lengths),
         };
         let routes = Routes {
             routes: self.routes,
             peer: self.peer,
             activity: Arc::clone(&self.activity),
-            has_length: lengths,
+            lengths,
+            told: AtomicU64::new(0),
         };
         let connection = self.http.serve_connection(TokioIo::new(seen), routes);
         tokio::pin!(connection);
@@ -146,8 +147,8 @@ struct Seen<S> {
     stream: S,
     activity: Arc<Activity>,
     line: Line,
-    /// The headers of the next request have a Content-Length.
-    has_length: Arc<AtomicBool>,
+    /// Lines that came in so far that begin as a Content-Length does.
+    lengths: Arc<AtomicU64>,
 }
 
 /// The beginning of the line that comes in.
@@ -186,13 +187,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Seen<S> {
         let before = into.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, into);
         let bytes = into.filled().get(before..).unwrap_or_default();
-        // While a request is under way its body comes in, and of that nothing is a header.
         if !bytes.is_empty() && !matches!(self.activity.at(), At::Exchange(_)) {
             self.activity.headers_begin();
-            for byte in bytes {
-                if self.line.ends_content_length(*byte) {
-                    self.has_length.store(true, Ordering::Relaxed);
-                }
+        }
+        // Of bodies too: the headers of the next request may come behind one, before it is answered.
+        for byte in bytes {
+            if self.line.ends_content_length(*byte) {
+                self.lengths.fetch_add(1, Ordering::Relaxed);
             }
         }
         read
@@ -239,7 +240,9 @@ struct Routes {
     routes: TowerToHyperService<Router>,
     peer: Peer,
     activity: Arc<Activity>,
-    has_length: Arc<AtomicBool>,
+    lengths: Arc<AtomicU64>,
+    /// Those that the requests so far had, as hyper tells them.
+    told: AtomicU64,
 }
 
 impl Service<Request<Incoming>> for Routes {
@@ -250,8 +253,12 @@ impl Service<Request<Incoming>> for Routes {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let is_open = self.activity.exchange_begins();
         let exchange = Exchange(Arc::clone(&self.activity));
-        let has_length = self.has_length.swap(false, Ordering::Relaxed);
-        let is_contradictory = has_length && request.headers().contains_key(header::TRANSFER_ENCODING);
+        let own = request.headers().get_all(header::CONTENT_LENGTH).iter().count() as u64;
+        let told = self.told.fetch_add(own, Ordering::Relaxed) + own;
+        // One that hyper has not told is this request's, or that of one which was sent before this one was answered: in doubt
+        // it is this one's.
+        let is_contradictory = self.lengths.load(Ordering::Relaxed) > told
+            && request.headers().contains_key(header::TRANSFER_ENCODING);
         if is_contradictory || !is_open {
             refused(Refusal::Malformed);
             let detail = "a request has either Content-Length or Transfer-Encoding";
