@@ -3,11 +3,10 @@
 //! be, nor holds more of it, whoever wrote it.
 
 use super::avro::{self, OutcomeLayout};
+use super::json::Members;
 use crate::domain::decimal::Decimal;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use std::fmt;
 
 /// The bytes before an Avro datum that say which schema it has; none before JSON.
 pub type Framing<'a> = &'a [u8];
@@ -163,31 +162,6 @@ pub(super) fn amount(ten_thousandths: i64) -> String {
 /// What an outcome with more fields than are explained is.
 pub(super) fn too_many_fields() -> String {
     format!("it has more than {FIELDS_MAX} fields")
-}
-
-/// The members of an object as they stand there: in their order, and each of those whose name comes again.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(object: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Vec<(String, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = object.next_entry()? {
-                    members.push(member);
-                }
-                Ok(members)
-            }
-        }
-        object.deserialize_map(InOrder).map(Members)
-    }
 }
 
 /// Adds the fields of a value, which may nest `depth` deep.

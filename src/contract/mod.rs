@@ -14,7 +14,7 @@ mod records;
 pub use asyncapi::asyncapi;
 pub use bounds::Bounds;
 pub use node::Node;
-pub use openapi::{SCOPES, openapi};
+pub use openapi::openapi;
 pub use page::page;
 
 use crate::codec::avro::{ACCOUNT_EVENT_SCHEMA, POS_EVENT_SCHEMA, POS_OUTCOME_SCHEMA};

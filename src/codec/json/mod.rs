@@ -4,6 +4,7 @@
 //! that comes twice is a fault, because two readers could take different ones.
 
 mod account_event;
+mod members;
 mod outcome;
 mod peek;
 mod pos_event;
@@ -13,6 +14,7 @@ mod reply;
 mod write;
 
 pub use account_event::{read_account_event, write_account_event};
+pub use members::Members;
 pub use outcome::write_outcome;
 pub use peek::{Peek, peek_account_event, peek_pos_event};
 pub use pos_event::{read_pos_event, write_pos_event};

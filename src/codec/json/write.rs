@@ -35,6 +35,17 @@ impl<'a> Writer<'a> {
         self.out
     }
 
+    /// The same for a name that anybody has chosen.
+    pub(super) fn named(&mut self, name: &str) -> &mut Vec<u8> {
+        if !self.empty {
+            self.out.push(b',');
+        }
+        self.empty = false;
+        string(name, self.out);
+        self.out.push(b':');
+        self.out
+    }
+
     pub(super) fn text(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value {
             string(value, self.key(name));

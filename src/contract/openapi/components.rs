@@ -5,7 +5,8 @@ use super::super::fields::{ACCOUNT_EVENT_ID, HEADER_CHARS_MAX, NOT_BLANK};
 use super::super::node::{Node, node};
 use super::super::others::transaction_id;
 use super::super::records;
-use super::{SCOPES, answers, example};
+use super::{answers, example, purpose};
+use crate::config::Scope;
 use crate::domain::limits::ID_CHARS_MAX;
 
 /// Visible characters, spaces between them.
@@ -22,7 +23,8 @@ pub(super) fn components(bounds: &Bounds) -> Node {
 }
 
 fn security_schemes() -> Node {
-    let scopes: Vec<String> = SCOPES.iter().map(|(scope, what)| format!("- `{scope}`: {what}")).collect();
+    let scopes: Vec<String> =
+        Scope::ALL.iter().map(|scope| format!("- `{scope}`: {}", purpose(*scope))).collect();
     let bearer = format!(
         "A signed token (JWT) of the issuer that the operator trusts. Its claim `scope` names what the caller may:\n\n{}",
         scopes.join("\n")

@@ -6,18 +6,21 @@ mod components;
 
 use super::bounds::Bounds;
 use super::node::{Node, node};
+use crate::config::Scope;
 use answers::{Answers, Body};
 use std::sync::LazyLock;
 
 /// The version of OpenAPI that the document is written in.
 const VERSION: &str = "3.1.0";
 
-/// Scopes that a caller may have, and what each is for.
-pub const SCOPES: [(&str, &str); 3] = [
-    ("events:write", "send POS events"),
-    ("events:read", "read the latest outcome of an event"),
-    ("account-events:write", "send account events"),
-];
+/// What a scope is for.
+fn purpose(scope: Scope) -> &'static str {
+    match scope {
+        Scope::EventsWrite => "send POS events",
+        Scope::EventsRead => "read the latest outcome of an event",
+        Scope::AccountEventsWrite => "send account events",
+    }
+}
 
 static EXAMPLES: LazyLock<Node> =
     LazyLock::new(|| Node::parse(include_str!("../examples.json")).unwrap_or(Node::Null));

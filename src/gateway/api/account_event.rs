@@ -1,10 +1,9 @@
 //! Account events over HTTP: one request becomes one record, and its answer says that it was applied. A request with an
 //! Idempotency-Key counts once for its account, however often it is sent.
 
-use super::members::Members;
 use super::{Api, again_later, problem, unless_account, unless_json};
 use crate::codec::DecodeError;
-use crate::codec::json::{read_account_event, write_account_event};
+use crate::codec::json::{Members, read_account_event, write_account_event};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::enums::AccountEventType;
 use crate::domain::reply::Fate;
@@ -83,7 +82,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 /// The event of a body. Its id is made of account and key, so that a repeat has the same; without a key it is new.
 fn read(api: &Api, body: &[u8], key: Option<String>) -> Result<AccountEvent, Problem> {
     let bad = |detail: String| problem(StatusCode::BAD_REQUEST, detail);
-    let members = Members::read(body).map_err(|error| bad(format!("the body is no JSON object: {error}")))?;
+    let members = serde_json::from_slice::<Members<'_>>(body)
+        .map_err(|error| bad(format!("the body is no JSON object: {error}")))?;
     let account = members.text("account").unwrap_or_default();
     unless_account(&account)?;
     // What the decoder would take as nothing else than the type: an event over HTTP says what it is about.

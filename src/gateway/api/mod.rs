@@ -3,7 +3,6 @@
 
 mod account_event;
 mod body;
-mod members;
 mod pos_event;
 
 use super::gate::{Gate, needing, protect};

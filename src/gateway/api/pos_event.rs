@@ -2,9 +2,9 @@
 //! id. The account of the path is the event's, whatever its body says.
 
 use super::body::{is_failure, is_of_wrong_form};
-use super::members::Members;
 use super::{Api, again_later, json, problem, unless_account, unless_json};
 use crate::codec::answer::Answer;
+use crate::codec::json::Members;
 use crate::domain::ids::TransactionId;
 use crate::gateway::problem::Problem;
 use crate::gateway::read_model::{Found, Said};
@@ -79,7 +79,7 @@ fn no_path(_: PathRejection) -> Problem {
 /// The record of a body: its members as they are, with the account of the path in place of any of that name. What is no JSON
 /// object is sent as it is, and answered as any event that cannot be read; none where it could be taken for another format.
 fn record(account: &str, body: &[u8]) -> Option<Vec<u8>> {
-    let Ok(members) = Members::read(body) else {
+    let Ok(members) = serde_json::from_slice::<Members<'_>>(body) else {
         let is_text = body.first().is_some_and(|first| *first != 0 && *first != 0xc3);
         return is_text.then(|| body.to_vec());
     };
