@@ -5,6 +5,10 @@ use crate::domain::Micros;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+mod parties;
+
+pub use parties::{ContactFiles, PartiesCommand};
+
 /// Risk-checks point-of-sale events: exact, exactly once, explained, replayable.
 #[derive(Debug, Parser)]
 #[command(name = "tillgate", version, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
@@ -90,6 +94,9 @@ configuration is wrong.")]
     /// Say what is known of terminals and chips beforehand, and look at what is known of them by now
     #[command(subcommand)]
     Profiles(ProfilesCommand),
+    /// Say what is known of persons, for contact decisions, and look at what is known of one by now
+    #[command(subcommand)]
+    Parties(PartiesCommand),
     /// Let clients send events over HTTP, each answered once it is decided
     #[command(after_help = "\
 Every request becomes a record of the topics, and is answered with what was committed of it: any number of gateways can run, \
@@ -290,19 +297,24 @@ Examples:
   tillgate check --events events.jsonl.zst --summary
   tillgate check --events - --output outcomes.jsonl --account-events accounts.jsonl < events.jsonl
   tillgate check --events invoices.jsonl --set checks.account.unknown=open --set checks.basket.item_amounts=line
+  tillgate check --contact-requests requests.jsonl --interactions interactions.jsonl --party-records parties.jsonl
+
+With --contact-requests contact decisions are made instead: first all party facts and records are taken, then interactions and requests by their times (occurredAt; startAt, or startDate at 0 o'clock UTC).
 
 Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 3 done, but lines were lost: they name \
 no account or cannot be read, and nothing was decided or applied.")]
 pub struct CheckArgs {
     /// POS events; - is standard input
-    #[arg(long, value_name = "FILE|-")]
-    pub events: PathBuf,
+    #[arg(long, value_name = "FILE|-", required_unless_present = "contact_requests")]
+    pub events: Option<PathBuf>,
     /// Account events
     #[arg(long, value_name = "FILE")]
     pub account_events: Option<PathBuf>,
     /// Profile records of terminals and chips, as for `tillgate profiles import`; switches shared profiles on
     #[arg(long, value_name = "FILE")]
     pub profile_records: Option<PathBuf>,
+    #[command(flatten)]
+    pub contact: ContactFiles,
     /// Where outcomes go; - is standard output, the default unless --summary is given
     #[arg(long, value_name = "FILE|-")]
     pub output: Option<PathBuf>,

@@ -11,6 +11,7 @@ pub mod checks;
 pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod contact;
 pub mod contract;
 pub mod demo;
 pub mod domain;

@@ -87,6 +87,7 @@ pub fn partition(engine: &Arc<Engine>, encoding: OutcomeEncoding) -> Partition {
         input_partitions: 1,
         partitioner: Partitioner::Murmur2,
         profiles: None,
+        parties: None,
         table_seed: Seed([1, 2]),
     };
     Partition::new(engine.clone(), 0, options)

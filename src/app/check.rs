@@ -21,15 +21,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const DEAD_LETTERS_TOLD: u64 = 20;
 
 pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
+    // The command line has it, or this is not what it asks for.
+    let Some(events) = &args.events else { return Ok(()) };
     let settings = super::settings(common)?;
-    let pos_events = open(&args.events)?;
+    let pos_events = open(events)?;
     let account_events = args.account_events.as_deref().map(open).transpose()?;
     let to = match (&args.output, args.summary) {
         (Some(path), _) => Some(path.as_path()),
         (None, true) => None,
         (None, false) => Some(Path::new("-")),
     };
-    let mut sink = Sink::new(to, args.format, &args.events, pos_events.taken())?;
+    let mut sink = Sink::new(to, args.format, events, pos_events.taken())?;
     let schemas = KnownSchemas::new().map_err(AppError::Usage)?;
     let engine = super::engine(&settings);
     let options = CheckOptions {
@@ -50,6 +52,7 @@ pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
             input_partitions: args.partitions,
             partitioner: settings.topics.partitioner,
             profiles: None,
+            parties: None,
             table_seed: super::table_seed(),
         },
         schemas: &schemas,

@@ -35,6 +35,14 @@ fn topics_of(settings: &config::Settings) -> Topics {
             names.profile_journal.clone(),
         ));
     }
+    if settings.contact.enabled {
+        topics.flows.push(Topics::of_contact(
+            names.contact_inputs(),
+            [names.contact_decisions.clone(), names.interaction_results.clone()],
+            names.contact_dead_letters.clone(),
+            names.contact_journal.clone(),
+        ));
+    }
     topics
 }
 

@@ -6,6 +6,7 @@ mod check;
 mod checks;
 mod cluster;
 mod config;
+mod contact;
 mod contract;
 mod explain;
 pub(crate) mod gateway;
@@ -27,6 +28,7 @@ use crate::config::{Faults, Settings, Sources};
 use crate::domain::hashing::Seed;
 use crate::domain::visible::visible_lines;
 use crate::engine::Engine;
+use crate::kafka::client::Cluster;
 use crate::kafka::failure::{Fault, FaultClass};
 use crate::load::{LoadError, SinkError};
 use clap::{CommandFactory, Parser};
@@ -133,12 +135,16 @@ fn command(cli: &Cli) -> Result<(), AppError> {
         Command::Health { ready } => health::run(*ready, &cli.common),
         Command::Topics(command) => topics::run(command, &cli.common),
         Command::State(command) => state::run(command, &cli.common),
-        Command::Check(args) => check::run(args, &cli.common),
+        Command::Check(args) => match &args.contact.contact_requests {
+            Some(requests) => contact::check::run(requests, args, &cli.common),
+            None => check::run(args, &cli.common),
+        },
         Command::Replay(args) => replay::run(args, &cli.common),
         Command::Load(args) => load::run(args, &cli.common),
         Command::Explain(args) => explain::run(args, &cli.common),
         Command::Checks(command) => checks::run(command, &cli.common),
         Command::Profiles(command) => profiles::run(command, &cli.common),
+        Command::Parties(command) => contact::parties::run(command, &cli.common),
         Command::Gateway(args) => gateway::run(args, &cli.common),
         Command::Config(command) => config::run(command, &cli.common),
         Command::Contract(command) => contract::run(command, &cli.common),
@@ -175,4 +181,14 @@ pub(crate) fn table_seed() -> Seed {
 fn now_millis() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// How many partitions a topic has.
+fn partitions(cluster: &Cluster, topic: &str) -> Result<u32, AppError> {
+    let found = cluster.admin().topics(&[topic], false)?;
+    let partitions = found.get(topic).map(|topic| topic.partitions);
+    let partitions = partitions.and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
+    partitions.ok_or_else(|| {
+        AppError::Topics(format!("topic {topic} is missing: create it with `tillgate topics create`"))
+    })
 }

@@ -98,7 +98,7 @@ fn write_all(
     let cluster = Cluster::new(Arc::clone(settings))?;
     let topic = &settings.topics.of(&profiles::FLOW).inputs[profiles::PROFILE_RECORDS];
     rights::verify(&cluster, settings, Task::Import(&[topic]))?;
-    let partitions = partitions(&cluster, topic)?;
+    let partitions = super::partitions(&cluster, topic)?;
     let mut producer = EventProducer::new(settings)?;
     let now = super::now_millis();
     let mut written = 0_u64;
@@ -124,22 +124,13 @@ fn write_all(
     Ok(writeln!(std::io::stderr(), "{written} {what} written to topic {topic}")?)
 }
 
-fn partitions(cluster: &Cluster, topic: &str) -> Result<u32, AppError> {
-    let found = cluster.admin().topics(&[topic], false)?;
-    let partitions = found.get(topic).map(|topic| topic.partitions);
-    let partitions = partitions.and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
-    partitions.ok_or_else(|| {
-        AppError::Topics(format!("topic {topic} is missing: create it with `tillgate topics create`"))
-    })
-}
-
 /// Prints what is published of a key last.
 fn get(settings: &Arc<Settings>, key: Key) -> Result<(), AppError> {
     let cluster = Cluster::new(Arc::clone(settings))?;
     let topics = settings.topics.of(&profiles::FLOW);
     let topic = &topics.outputs[profiles::PROFILES];
     rights::verify(&cluster, settings, Task::Read(&[topic]))?;
-    let inputs = partitions(&cluster, &topics.inputs[profiles::PROFILE_RECORDS])?;
+    let inputs = super::partitions(&cluster, &topics.inputs[profiles::PROFILE_RECORDS])?;
     let text = key.text();
     let partition = settings.partitioner.partition_of(text.as_bytes(), inputs) as i32;
     let ends = cluster.ends(topic, partition)?;

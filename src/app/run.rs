@@ -5,6 +5,7 @@ use super::pulse::Pulse;
 use crate::cli::Common;
 use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id};
+use crate::contact;
 use crate::config::{AvroFraming, LogFormat, OutputFormat, RegistryAuth, Settings};
 use crate::engine::Engine;
 use crate::gateway::{AdminSource, Bounds, Listener, Standing, admin};
@@ -87,14 +88,18 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
         let defect = "the ruleset could not be read again by a replay: report it as a defect of tillgate";
         return Err(AppError::Start(format!("{defect}: {faults}")));
     }
+    if let Err(faults) = crate::config::read_rules("contact rules", settings.contact_text()) {
+        let defect = "the contact rules could not be read again by a replay: report it as a defect of tillgate";
+        return Err(AppError::Start(format!("{defect}: {faults}")));
+    }
     let its_stop = Arc::clone(&stop);
     let work = move || {
-        let (cluster, ruleset) = ((&settings).into(), settings.canonical_text().to_owned());
+        let (cluster, rulesets) = ((&settings).into(), rulesets(&settings));
         let board = settings.profiles.enabled.then(Arc::<Board>::default);
         let latest: Vec<Wanted> = board.iter().map(|board| published(&settings, board)).collect();
         let parts = Parts { engine, schemas, encoding, board };
         let flows = move |counts: &[u32]| flows(parts, &settings, counts);
-        crate::kafka::run(cluster, &ruleset, Box::new(flows), &latest, health, &its_stop)
+        crate::kafka::run(cluster, &rulesets, Box::new(flows), &latest, health, &its_stop)
     };
     let result = until_stopped(&stop, work)?;
     stop.store(true, Ordering::Release);
@@ -116,6 +121,12 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     Ok(())
 }
 
+/// What decides, as replays read it again.
+fn rulesets(settings: &Settings) -> Vec<String> {
+    let contact = settings.contact.enabled.then(|| settings.contact_text().to_owned());
+    std::iter::once(settings.canonical_text().to_owned()).chain(contact).collect()
+}
+
 /// The topic of shared profiles, read into a board.
 fn published(settings: &Settings, board: &Arc<Board>) -> Wanted {
     Wanted { topic: settings.topics.profiles.clone(), taker: Arc::clone(board) as Arc<dyn Latest> }
@@ -132,16 +143,31 @@ struct Parts {
 /// Makes the flows, in the order of their topics, given how many partitions the inputs of each have.
 fn flows(parts: Parts, settings: &Settings, counts: &[u32]) -> Vec<Arc<dyn Deciders>> {
     let Parts { engine, schemas, encoding, board } = parts;
-    let of_profiles = counts.get(1).map(|partitions| {
-        let settings = options(settings, encoding.clone(), *partitions).settings();
-        profiles::Setup { settings, terminal_accounts: engine.terminal_accounts() }
+    let mut counts = counts.iter().copied();
+    let mut next = |is_here: bool| if is_here { counts.next() } else { None };
+    let [pos, profiles, contact] =
+        [true, settings.profiles.enabled, settings.contact.enabled].map(&mut next);
+    let mut options = options(settings, encoding, pos.unwrap_or(0));
+    // What every flow needs, with as many partitions as its own inputs have.
+    let own = options.clone();
+    let of = |input_partitions| PartitionOptions { input_partitions, ..own.clone() }.settings();
+    let of_profiles = profiles.map(|partitions| profiles::Setup {
+        settings: of(partitions),
+        terminal_accounts: engine.terminal_accounts(),
     });
-    let mut options = options(settings, encoding, counts.first().copied().unwrap_or(0));
-    options.profiles = of_profiles.map(|of_profiles| of_profiles.settings.division);
+    let of_contact = contact.map(|partitions| contact::Setup {
+        settings: of(partitions),
+        rules: Arc::clone(&settings.contact_rules),
+        topics: settings.topics.contact_inputs(),
+        seed: super::table_seed(),
+    });
+    options.profiles = of_profiles.as_ref().map(|setup| setup.settings.division);
+    options.parties = of_contact.as_ref().map(|setup| setup.settings.division);
     let setup = Setup::new(engine, options, schemas).reading(board);
     let setup = setup.asking_for_unknown_ids(settings.registry.unknown_ids_max);
     let mut flows: Vec<Arc<dyn Deciders>> = vec![Arc::new(Units::of(setup))];
     flows.extend(of_profiles.map(|setup| Arc::new(Units::of(setup)) as Arc<dyn Deciders>));
+    flows.extend(of_contact.map(|setup| Arc::new(Units::of(setup)) as Arc<dyn Deciders>));
     flows
 }
 
@@ -189,6 +215,7 @@ pub(crate) fn options(
         input_partitions,
         partitioner: settings.topics.partitioner,
         profiles: None,
+        parties: None,
         table_seed: super::table_seed(),
     }
 }

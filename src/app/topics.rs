@@ -22,22 +22,10 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
     let settings = super::settings(common)?;
     let cluster_settings = Arc::new((&settings).into());
     let cluster = Cluster::new(Arc::clone(&cluster_settings))?;
-    let (topics, retention) = (&settings.topics, &settings.topics.retention);
-    let kept = [
-        (&topics.pos_events, retention.pos_events),
-        (&topics.account_events, retention.account_events),
-        (&topics.ticks, retention.ticks),
-        (&topics.pos_outcomes, retention.pos_outcomes),
-        (&topics.account_results, retention.account_results),
-        (&topics.dead_letters, retention.dead_letters),
-        (&topics.observations, retention.observations),
-        (&topics.profile_records, retention.profile_records),
-        (&topics.profile_dead_letters, retention.profile_dead_letters),
-    ];
     let layout = &Layout {
         partitions: settings.topics.partitions as usize,
         replication: settings.topics.replication_factor.map_or(-1, |copies| copies as i32),
-        retention: kept.into_iter().filter_map(|(name, time)| Some((name.clone(), time?))).collect(),
+        retention: settings.topics.kept().map(|(name, time)| (name.to_owned(), time)).collect(),
         times: times.map(|times| match times {
             RecordTimes::Broker => Times::Broker,
             RecordTimes::Producer => Times::Producer,

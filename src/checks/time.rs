@@ -7,6 +7,7 @@ use super::findings::{Effect, Finding, Findings, Rule};
 use crate::domain::Micros;
 use crate::domain::enums::CountryCode;
 use crate::domain::record::RecordTime;
+use crate::domain::zones;
 use jiff::tz::TimeZone;
 
 /// `checks.time`
@@ -123,7 +124,7 @@ pub fn local_day(country: CountryCode, time: Micros) -> Option<(i16, i16)> {
     Some((local.year(), local.day_of_year()))
 }
 
-/// The time zone of a country, from the tz database that is built in.
+/// The time zone of a country's capital.
 fn time_zone(country: CountryCode) -> Option<TimeZone> {
     let name = match country {
         CountryCode::No => "Europe/Oslo",
@@ -137,7 +138,5 @@ fn time_zone(country: CountryCode) -> Option<TimeZone> {
         CountryCode::Be => "Europe/Brussels",
         CountryCode::Unrecognized => return None,
     };
-    static BUNDLED: std::sync::LazyLock<jiff::tz::TimeZoneDatabase> =
-        std::sync::LazyLock::new(jiff::tz::TimeZoneDatabase::bundled);
-    BUNDLED.get(name).ok()
+    zones::time_zone(name)
 }

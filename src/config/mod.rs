@@ -2,6 +2,7 @@
 //! remedy. Never guesses what was meant: what does not fit is refused. Never shows a secret.
 
 mod checks;
+mod contact;
 mod document;
 mod fault;
 mod gateway;
@@ -15,11 +16,14 @@ mod schema;
 mod secret;
 mod settings;
 mod texts;
+mod topics;
 pub mod units;
 mod value;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+pub use contact::{is_of_contact, read_rules};
 pub use fault::{Fault, Faults, Origin};
 pub use gateway::{
     ApiKey, AuthSettings, GatewaySettings, JwksPlace, KEY_HASH, Scope, TlsSettings, TokenSettings,
@@ -31,10 +35,10 @@ pub use ruleset::{Ruleset, read_ruleset};
 pub use schema::FILES;
 pub use secret::Secret;
 pub use settings::{
-    AvroFraming, BatchLimits, GroupProtocol, JournalSettings, KafkaSettings, LogFormat, LogSettings,
+    AvroFraming, BatchLimits, ContactSettings, GroupProtocol, JournalSettings, KafkaSettings, LogFormat, LogSettings,
     OnLostInput, OutputFormat, OutputSettings, ProfileSettings, RegistryAuth, RegistrySettings,
-    TopicRetention, TopicSettings,
 };
+pub use topics::TopicSettings;
 
 use later::Later;
 use reader::Reader;
@@ -42,6 +46,7 @@ use schema::{Schema, Tree, is_secret};
 use value::Value;
 
 use crate::checks::{Parameters, Texts};
+use crate::contact::Rules;
 
 /// Everything a run is told.
 #[derive(Clone, Debug)]
@@ -52,6 +57,10 @@ pub struct Settings {
     pub topics: TopicSettings,
     /// The shared profiles.
     pub profiles: ProfileSettings,
+    /// Contact decisions.
+    pub contact: ContactSettings,
+    /// What decides them.
+    pub contact_rules: Arc<Rules>,
     /// The schema registry.
     pub registry: RegistrySettings,
     /// How outcomes are written.
@@ -70,6 +79,7 @@ pub struct Settings {
     pub texts: Texts,
     rows: Vec<Row>,
     ruleset: String,
+    contact_text: String,
 }
 
 /// One setting, for people.
@@ -94,6 +104,11 @@ impl Settings {
     /// of this, and this is what is kept of it: [`read_ruleset`] makes the same parameters and texts of it again.
     pub fn canonical_text(&self) -> &str {
         &self.ruleset
+    }
+
+    /// The same of what decides whether a person may be contacted; [`read_rules`] makes the same rules of it again.
+    pub fn contact_text(&self) -> &str {
+        &self.contact_text
     }
 }
 
@@ -122,8 +137,9 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
 
 /// The settings; nothing only where faults were found.
 fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
-    let topics = settings::topics(reader);
+    let topics = topics::topics(reader);
     let profiles = settings::profiles(reader);
+    let contact = settings::contact(reader);
     let registry = settings::registry(reader);
     let kafka = settings::kafka(reader);
     let output = settings::output(reader, &topics, &registry);
@@ -133,10 +149,14 @@ fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
     let log = settings::log(reader);
     let checks = checks::read(reader, tree);
     let texts = texts::read(reader);
+    let (contact_rules, contact_text) = contact::read(reader);
+    let contact_rules = Arc::new(contact_rules);
     Some(Settings {
         kafka,
         topics,
         profiles,
+        contact,
+        contact_rules,
         registry,
         output,
         journal,
@@ -147,6 +167,7 @@ fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
         texts: texts?,
         rows: rows(tree),
         ruleset: ruleset(reader),
+        contact_text,
     })
 }
 

@@ -15,6 +15,7 @@ use super::value::{Entry, Leaf, Shape, Value};
 pub const FILES: &[(&str, &str)] = &[
     ("tillgate.toml", include_str!("../../config/tillgate.toml")),
     ("checks.toml", include_str!("../../config/checks.toml")),
+    ("contact.toml", include_str!("../../config/contact.toml")),
 ];
 
 /// The merged configuration: effective key -> the entry that won, which keeps the key it was written under.
@@ -63,14 +64,24 @@ pub const OPEN_MAPS: &[OpenMap] = &[
     open("checks.velocity.windows.rules.*.amount", Shape::Decimal, Names::Symbols),
     open("checks.velocity.withdrawal_cap.each", Shape::Decimal, Names::Symbols),
     open("checks.velocity.withdrawal_cap.day", Shape::Decimal, Names::Symbols),
+    open("contact.reading.types", Shape::List, Names::Words),
+    open("contact.reading.channels", Shape::List, Names::Words),
+    open("contact.reading.outcomes", Shape::List, Names::Words),
+    open("contact.reading.purposes", Shape::Text, Names::Words),
+    open("contact.places", Shape::List, Names::Symbols),
+    open("contact.subjects", Shape::Text, Names::Symbols),
 ];
 
 /// Settings that take an amount as well as the word that stands for their default.
 pub const TOLERANCES: &[&str] =
     &["checks.basket.line_tolerance", "checks.basket.tax_tolerance", "checks.basket.total_tolerance"];
 
-/// Its sections have free names (written `*` in patterns) and all the same keys: those of the default ones.
+/// Windows of velocity.
 pub const RULES: &str = "checks.velocity.windows.rules";
+/// Policies of jurisdictions.
+pub const POLICIES: &str = "contact.policies";
+/// Their sections have free names (written `*` in patterns) and all the same keys: those of the default ones.
+const NAMED: [&str; 2] = [RULES, POLICIES];
 
 /// Below `checks.override.SE` and the like stand the keys of `checks` again.
 pub const OVERRIDE: &str = "checks.override";
@@ -257,7 +268,7 @@ impl Schema {
             let mut same = known.iter().filter(|known| last(known) == last(key));
             same.next().copied().filter(|_| same.next().is_none())
         });
-        let rule = key.strip_prefix(RULES).and_then(|rest| rest.split('.').nth(1));
+        let rule = NAMED.iter().find_map(|named| key.strip_prefix(named)?.split('.').nth(1));
         match (alike?, rule) {
             (pattern, Some(rule)) => Some(pattern.replace('*', rule)),
             (pattern, None) => Some(pattern.to_owned()).filter(|key| !key.contains('*')),
@@ -297,14 +308,14 @@ fn pattern(key: &str) -> Option<String> {
     Some(pattern_of_rule(&format!("{OVERRIDDEN}.{rest}")))
 }
 
-/// The key with `*` for the name of a window's rule.
+/// The key with `*` for the name of a window's rule or a policy.
 pub fn pattern_of_rule(key: &str) -> String {
-    let below = key.strip_prefix(RULES).and_then(|rest| rest.strip_prefix('.'));
+    let below = NAMED.iter().find_map(|named| Some((named, key.strip_prefix(named)?.strip_prefix('.')?)));
     match below {
         None => key.to_owned(),
-        Some(below) => {
+        Some((named, below)) => {
             let rest = below.find('.').map_or("", |at| &below[at..]);
-            format!("{RULES}.*{rest}")
+            format!("{named}.*{rest}")
         }
     }
 }

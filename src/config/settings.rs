@@ -12,8 +12,8 @@ use super::librdkafka;
 use super::reader::Reader;
 use super::schema::Schema;
 use super::secret::Secret;
+use super::topics::TopicSettings;
 use crate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
-use crate::domain::partitioner::Partitioner;
 
 /// How the group assigns its partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,80 +134,17 @@ impl Default for KafkaSettings {
     }
 }
 
-/// `[topics]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicSettings {
-    /// POS events, in.
-    pub pos_events: String,
-    /// Account events, in.
-    pub account_events: String,
-    /// Ticks, in: tillgate's own.
-    pub ticks: String,
-    /// Outcomes, out.
-    pub pos_outcomes: String,
-    /// What became of account events whose senders asked, out.
-    pub account_results: String,
-    /// What could not be read or judged, out.
-    pub dead_letters: String,
-    /// The state journal.
-    pub journal: String,
-    /// The rulesets that decided, by hash, and from where on each of them did.
-    pub rulesets: String,
-    /// What decisions saw of terminals and chips, in: tillgate's own.
-    pub observations: String,
-    /// Reference records of terminals and chips, in.
-    pub profile_records: String,
-    /// The shared profiles, out.
-    pub profiles: String,
-    /// What could not be read of observations and reference records, out.
-    pub profile_dead_letters: String,
-    /// The journal of the profiles.
-    pub profile_journal: String,
-    /// How senders divide keys up among the partitions of the inputs.
-    pub partitioner: Partitioner,
-    /// For `topics create`.
-    pub partitions: u32,
-    /// For `topics create`; none: as the broker has it.
-    pub replication_factor: Option<u32>,
-    /// For `topics create`.
-    pub retention: TopicRetention,
-}
-
-impl TopicSettings {
-    /// The inputs of POS events' flow, in its order.
-    #[must_use]
-    pub fn pos_inputs(&self) -> [String; 3] {
-        [&self.pos_events, &self.account_events, &self.ticks].map(String::clone)
-    }
-}
-
-/// `[topics.retention]`: how long `topics create` lets records live; none: for ever.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicRetention {
-    /// Of the topic of that name.
-    pub pos_events: Option<Duration>,
-    /// Of the topic of that name.
-    pub account_events: Option<Duration>,
-    /// Of the topic of that name.
-    pub ticks: Option<Duration>,
-    /// Of the topic of that name.
-    pub pos_outcomes: Option<Duration>,
-    /// Of the topic of that name.
-    pub account_results: Option<Duration>,
-    /// Of the topic of that name.
-    pub dead_letters: Option<Duration>,
-    /// Of the topic of that name.
-    pub observations: Option<Duration>,
-    /// Of the topic of that name.
-    pub profile_records: Option<Duration>,
-    /// Of the topic of that name.
-    pub profile_dead_letters: Option<Duration>,
-}
-
 /// `[profiles]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProfileSettings {
     /// Whether terminals and chips are known across accounts.
+    pub enabled: bool,
+}
+
+/// `[contact]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContactSettings {
+    /// Whether contact decisions are made.
     pub enabled: bool,
 }
 
@@ -382,65 +319,12 @@ pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
     settings
 }
 
-pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
-    let settings = TopicSettings {
-        pos_events: topic(reader, "topics.pos_events"),
-        account_events: topic(reader, "topics.account_events"),
-        ticks: topic(reader, "topics.ticks"),
-        pos_outcomes: topic(reader, "topics.pos_outcomes"),
-        account_results: topic(reader, "topics.account_results"),
-        dead_letters: topic(reader, "topics.dead_letters"),
-        journal: topic(reader, "topics.journal"),
-        rulesets: topic(reader, "topics.rulesets"),
-        observations: topic(reader, "topics.observations"),
-        profile_records: topic(reader, "topics.profile_records"),
-        profiles: topic(reader, "topics.profiles"),
-        profile_dead_letters: topic(reader, "topics.profile_dead_letters"),
-        profile_journal: topic(reader, "topics.profile_journal"),
-        partitioner: reader.choice(
-            "topics.partitioner",
-            &Partitioner::ALL.map(|partitioner| (partitioner.name(), partitioner)),
-        ),
-        partitions: reader.integer("topics.partitions", 1..=10_000),
-        replication_factor: Some(reader.integer("topics.replication_factor", 0..=100)).filter(|&n| n > 0),
-        retention: TopicRetention {
-            pos_events: retention(reader, "topics.retention.pos_events"),
-            account_events: retention(reader, "topics.retention.account_events"),
-            ticks: retention(reader, "topics.retention.ticks"),
-            pos_outcomes: retention(reader, "topics.retention.pos_outcomes"),
-            account_results: retention(reader, "topics.retention.account_results"),
-            dead_letters: retention(reader, "topics.retention.dead_letters"),
-            observations: retention(reader, "topics.retention.observations"),
-            profile_records: retention(reader, "topics.retention.profile_records"),
-            profile_dead_letters: retention(reader, "topics.retention.profile_dead_letters"),
-        },
-    };
-    let names = [
-        ("topics.pos_events", &settings.pos_events),
-        ("topics.account_events", &settings.account_events),
-        ("topics.ticks", &settings.ticks),
-        ("topics.pos_outcomes", &settings.pos_outcomes),
-        ("topics.account_results", &settings.account_results),
-        ("topics.dead_letters", &settings.dead_letters),
-        ("topics.journal", &settings.journal),
-        ("topics.rulesets", &settings.rulesets),
-        ("topics.observations", &settings.observations),
-        ("topics.profile_records", &settings.profile_records),
-        ("topics.profiles", &settings.profiles),
-        ("topics.profile_dead_letters", &settings.profile_dead_letters),
-        ("topics.profile_journal", &settings.profile_journal),
-    ];
-    for (index, (key, name)) in names.iter().enumerate() {
-        let same = names[..index].iter().find(|(_, earlier)| earlier == name);
-        if let Some((earlier, _)) = same.filter(|_| !name.is_empty()) {
-            reader.refuse(key, format!("is {name:?}, as {earlier} is"), "give each its own topic");
-        }
-    }
-    settings
-}
-
 pub(super) fn profiles(reader: &mut Reader) -> ProfileSettings {
     ProfileSettings { enabled: reader.flag("profiles.enabled") }
+}
+
+pub(super) fn contact(reader: &mut Reader) -> ContactSettings {
+    ContactSettings { enabled: reader.flag("contact.enabled") }
 }
 
 pub(super) fn registry(reader: &mut Reader) -> RegistrySettings {
@@ -541,25 +425,6 @@ pub(super) fn log(reader: &mut Reader) -> LogSettings {
 
 pub(super) fn count(reader: &mut Reader, key: &str, range: RangeInclusive<u32>) -> usize {
     reader.integer(key, range) as usize
-}
-
-/// A topic's name as Kafka allows it.
-fn topic(reader: &mut Reader, key: &str) -> String {
-    let name = reader.name(key);
-    let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
-    if reader.sound(&[key]) && (name.len() > 249 || !name.chars().all(legal)) {
-        let problem = format!("is {name:?}, which is not a topic name");
-        reader.refuse(key, problem, "use up to 249 letters, digits, dots, dashes and underscores");
-    }
-    name
-}
-
-/// How long a topic keeps its records.
-fn retention(reader: &mut Reader, key: &str) -> Option<Duration> {
-    if reader.text(key) == "forever" {
-        return None;
-    }
-    Some(reader.duration(key, SECOND..=HOUR * 24 * 36_500))
 }
 
 fn registry_url(reader: &mut Reader) -> Option<String> {

@@ -82,9 +82,9 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         let (go, went) = channel();
         let (of_workers, of_health) = (settings.clone(), Arc::clone(&health));
         let (shared_stop, stop, progress, world) = (&stop, &*stop, &progress, &world);
-        let ruleset = config.canonical_text();
+        let rulesets = [config.canonical_text().to_owned()];
         let workers = scope.spawn(move || {
-            crate::kafka::run(of_workers, ruleset, Box::new(flows), &[], of_health, shared_stop)
+            crate::kafka::run(of_workers, &rulesets, Box::new(flows), &[], of_health, shared_stop)
         });
         let of_feed = &settings;
         let feeder = scope.spawn(move || feed(args, world, progress, of_feed, &went, stop));

@@ -37,6 +37,7 @@ macro_rules! symbols {
         }
     };
 }
+pub(crate) use symbols;
 
 symbols! {
     /// What happened at the till (`EventType`).

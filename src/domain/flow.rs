@@ -20,6 +20,7 @@ use std::fmt;
 ///     latest: &[],
 ///     feeds: &[],
 ///     own: &[],
+///     numbered: &[],
 ///     asked: &[],
 ///     ticks: None,
 /// };
@@ -42,8 +43,10 @@ pub struct Flow {
     /// Inputs of other flows that it writes in the same transactions: the flow, and the place among its inputs. As outputs
     /// of a decision they come after [`Self::outputs`].
     pub feeds: &'static [(&'static Flow, usize)],
-    /// Which of the inputs are written by whoever decides, this flow or another: their keys are partitions' numbers.
+    /// Which of the inputs are written by whoever decides, this flow or another.
     pub own: &'static [usize],
+    /// Which of these have keys that are partitions' numbers.
+    pub numbered: &'static [usize],
     /// Inputs whose senders may ask for a reply, by a header of the record (`domain::reply`).
     pub asked: &'static [usize],
     /// Which of its own inputs is that of its ticks, by which time passes where nothing else comes. None where time passes
@@ -62,6 +65,7 @@ pub(crate) static TWO: Flow = Flow {
     latest: &[],
     feeds: &[],
     own: &[],
+    numbered: &[],
     asked: &[],
     ticks: None,
 };
@@ -143,10 +147,10 @@ impl InputPartition {
         self.unit.flow.inputs[self.input]
     }
 
-    /// Whether it is written by whoever decides: its keys are partitions' numbers.
+    /// Whether its keys are partitions' numbers.
     #[must_use]
-    pub fn is_own(self) -> bool {
-        self.unit.flow.own.contains(&self.input)
+    pub fn is_numbered(self) -> bool {
+        self.unit.flow.numbered.contains(&self.input)
     }
 
     /// Whether its senders may ask for a reply.

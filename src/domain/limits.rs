@@ -89,6 +89,31 @@ pub const TRAVEL_MAX: Micros = Micros(24 * 3_600 * 1_000_000);
 /// Other terminals whose places one decision looks up.
 pub const PLACES_PER_DECISION_MAX: usize = 8;
 
+/// How long an interaction is remembered, by the record times of interactions: 35 days, as account events are.
+pub const INTERACTION_MEMORY: Micros = Micros(35 * 86_400 * 1_000_000);
+/// How long a person is remembered of whom nothing but interactions is known: a day longer than these.
+pub const PARTY_MEMORY: Micros = Micros(36 * 86_400 * 1_000_000);
+/// How far an interaction may lie after its record's time.
+pub const INTERACTION_AHEAD: Micros = Micros(5 * 60 * 1_000_000);
+/// Interactions remembered of one person, at some 80 bytes each. What is pushed out at this bound is known to be forgotten.
+pub const INTERACTIONS_MAX: usize = 512;
+/// Contacts of one person that requests brought along; of a further one the oldest is forgotten.
+pub const FOUND_CONTACTS_MAX: usize = 32;
+/// Accounts of one person; a further one is dead-lettered.
+pub const PARTY_ACCOUNTS_MAX: usize = 256;
+/// Bytes of a party record: it is written into the journal as it is, beside 50 KiB of interactions.
+pub const PARTY_RECORD_BYTES_MAX: usize = 64 << 10;
+/// Contacts, loans, cases and inconvenient times of a party record, each.
+pub const PARTY_LIST_MAX: usize = 64;
+/// Zones, places, channels, themes, statuses and days in one list of a party record.
+pub const PARTY_WORDS_MAX: usize = 32;
+/// Loans of one request.
+pub const LOANS_MAX: usize = 64;
+/// Persons of one partition; what is told of a further one is a dead letter.
+pub const PARTIES_PER_PARTITION_MAX: usize = 16_000_000;
+/// Persons that are forgotten for their age with one record; the rest follow with the next.
+pub const PARTIES_FORGOTTEN_AT_ONCE: usize = 256;
+
 /// The longest window of a velocity rule, and how long events are remembered for it: 31 days.
 pub const WINDOW_MAX: Micros = Micros(31 * 86_400 * 1_000_000);
 /// Lines of a file that may be looked at ahead of one, of each file; they are held in memory.

@@ -28,6 +28,7 @@ pub mod set_back;
 pub mod varint;
 pub mod visible;
 pub mod wide;
+pub mod zones;
 
 pub use amount::Amount;
 pub use decimal::Decimal;

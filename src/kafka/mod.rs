@@ -82,7 +82,7 @@ use self::{
 };
 use crate::pipeline::Deciders;
 
-/// Looks at rights, topics and brokers, keeps `ruleset` for replays, reads what `latest` wants, then decides until `stop` is set and every worker has
+/// Looks at rights, topics and brokers, keeps the texts of `rulesets` for replays, reads what `latest` wants, then decides until `stop` is set and every worker has
 /// left the group.
 ///
 /// # Errors
@@ -90,14 +90,14 @@ use crate::pipeline::Deciders;
 /// error: workers are rebuilt, and `health` says so.
 pub fn run(
     settings: Settings,
-    ruleset: &str,
+    rulesets: &[String],
     flows: Flows,
     latest: &[Wanted],
     health: Arc<Health>,
     stop: &Arc<AtomicBool>,
 ) -> Result<(), Fault> {
     let settings = Arc::new(settings);
-    match start::start(&settings, ruleset, flows, latest, &health, stop)? {
+    match start::start(&settings, rulesets, flows, latest, &health, stop)? {
         Start::Ready { cluster, flows, ticks, latest } => {
             let settings = Arc::new(Settings::clone(&settings).with(|kafka| kafka.ticks = ticks));
             let ended = Arc::new(AtomicBool::new(false));

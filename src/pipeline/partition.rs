@@ -116,8 +116,8 @@ impl<M: Model> Partition<M> {
         match key_of(M::FLOW, record) {
             Err((code, why)) => dead_letter(out, record, code, &why),
             Ok(key) => {
-                // The keys of its own inputs are the numbers of partitions.
-                let of_others = !M::FLOW.own.contains(&record.input);
+                // Some of its own inputs have the numbers of partitions as keys.
+                let of_others = !M::FLOW.numbered.contains(&record.input);
                 let division = Some(self.settings.division).filter(|_| of_others);
                 let misplaced =
                     division.and_then(|division| division.misplaced(key.as_bytes(), self.partition));
@@ -273,7 +273,7 @@ pub(super) fn dead_letter<M: Model>(
 
 /// The key as text. Without it a record is of nobody and has no answer.
 fn key_of<'r>(flow: &Flow, record: &InRecord<'r>) -> Result<&'r str, (&'static str, String)> {
-    let what = if flow.own.contains(&record.input) { "partition" } else { flow.key };
+    let what = if flow.numbered.contains(&record.input) { "partition" } else { flow.key };
     let Some(key) = record.key else {
         return Err(("400.001", format!("the record has no key, which is the {what} it is for")));
     };

@@ -1,6 +1,7 @@
 //! The flow's declaration, and its inputs by name.
 
 use crate::codec::journal::FIRST_FLOW;
+use crate::contact;
 use crate::domain::flow::{Flow, Positions};
 use crate::profiles;
 
@@ -15,8 +16,9 @@ pub static FLOW: Flow = Flow {
     inputs: &["pos_events", "account_events", "ticks"],
     outputs: &["pos_outcomes", "account_results"],
     latest: &[],
-    feeds: &[(&profiles::FLOW, profiles::OBSERVATIONS)],
+    feeds: &[(&profiles::FLOW, profiles::OBSERVATIONS), (&contact::FLOW, contact::PARTIES)],
     own: &[Input::Ticks as usize],
+    numbered: &[Input::Ticks as usize],
     asked: &[Input::AccountEvents as usize],
     ticks: Some(Input::Ticks as usize),
 };
@@ -25,6 +27,7 @@ pub static FLOW: Flow = Flow {
 pub const OUTCOMES: usize = 0;
 pub const ACCOUNT_RESULTS: usize = 1;
 pub const OBSERVATIONS: usize = 2;
+pub const PARTIES: usize = 3;
 
 /// Which input topic a record came from; as a number its place in the flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

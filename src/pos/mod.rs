@@ -5,6 +5,7 @@
 mod input;
 mod model;
 mod outside;
+mod parties;
 mod publisher;
 mod seen;
 mod setup;

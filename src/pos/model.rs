@@ -1,6 +1,7 @@
 //! What is done with the records of this flow: decode, decide, encode. Judges nothing itself: that is the engine.
 
 use super::outside::Outside;
+use super::parties::{Parties, party_of};
 use super::publisher::Publisher;
 use super::seen::{self, Seen};
 use super::{FLOW, INPUTS, Input, PartitionOptions};
@@ -38,6 +39,8 @@ pub struct Pos {
     encoded: Vec<u8>,
     /// What the batch tells the shared profiles, where there are such.
     seen: Option<Seen>,
+    /// What the batch tells contact decisions, where there are such.
+    parties: Option<Parties>,
 }
 
 impl Pos {
@@ -47,12 +50,13 @@ impl Pos {
         let topic = |input: Input| (options.topics[input as usize].clone(), 0);
         let next = Input::ALL.map(|input| input.others().map(topic).collect());
         let seen = options.profiles.map(Seen::new);
-        Self { engine, options, next, encoded: Vec::new(), seen }
+        let parties = options.parties.map(Parties::new);
+        Self { engine, options, next, encoded: Vec::new(), seen, parties }
     }
 
     /// Engine, the record at hand, and what writes outcomes: borrows of different fields.
     fn parts<'p>(&'p mut self, keyed: &Keyed<'p>) -> (&'p Engine, Record<'p>, Publisher<'p>) {
-        let Self { engine, options, next, encoded, seen } = self;
+        let Self { engine, options, next, encoded, seen, parties } = self;
         let record = keyed.record;
         let input = Input::at(record.input);
         let others = &mut next[record.input];
@@ -70,9 +74,10 @@ impl Pos {
         };
         let asked = record.request_id().is_some();
         let at = Record { source, key: keyed.key, time: record.time, positions, asked };
-        let (encoding, partition, seen) = (&options.encoding, keyed.unit.partition, seen.as_mut());
+        let (encoding, partition) = (&options.encoding, keyed.unit.partition);
+        let (seen, parties) = (seen.as_mut(), parties.as_mut());
         let pos_events = options.topics[Input::PosEvents as usize].as_str();
-        (engine, at, Publisher { encoding, encoded, partition, pos_events, seen })
+        (engine, at, Publisher { encoding, encoded, partition, pos_events, seen, parties })
     }
 
     fn pos_event(
@@ -171,7 +176,15 @@ impl Pos {
                 let seen = publisher.seen.take().filter(|_| decision.change.is_some());
                 let seen =
                     seen.map(|seen| (seen, seen::before(&event, effects.state(), publisher.pos_events)));
+                let parties = publisher.parties.take().filter(|_| decision.change.is_some());
+                let whose = parties.as_ref().and_then(|_| {
+                    let account = effects.state().accounts().get(&event.account)?;
+                    party_of(account).map(str::to_owned)
+                });
                 publisher.carry_out(&decision, effects)?;
+                if let Some(parties) = parties {
+                    parties.applied(&event, whose.as_deref(), effects.state());
+                }
                 if let Some((seen, before)) = seen {
                     seen.applied(&event, decision.outcome.as_ref(), &before, effects.state());
                 }
@@ -316,11 +329,17 @@ impl Model for Pos {
         if let Some(seen) = &mut self.seen {
             seen.send(state.stream_time(), send);
         }
+        if let Some(parties) = &mut self.parties {
+            parties.send(send);
+        }
     }
 
     fn drop_batch(&mut self) {
         if let Some(seen) = &mut self.seen {
             seen.forget();
+        }
+        if let Some(parties) = &mut self.parties {
+            parties.forget();
         }
     }
 

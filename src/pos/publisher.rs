@@ -2,6 +2,7 @@
 
 use super::input::{ACCOUNT_RESULTS, OUTCOMES};
 use super::model::{OutcomeEncoding, Pos};
+use super::parties::Parties;
 use super::seen::Seen;
 use crate::codec;
 use crate::domain::Micros;
@@ -24,6 +25,8 @@ pub(super) struct Publisher<'p> {
     pub(super) pos_events: &'p str,
     /// What the batch tells the shared profiles.
     pub(super) seen: Option<&'p mut Seen>,
+    /// What it tells contact decisions.
+    pub(super) parties: Option<&'p mut Parties>,
 }
 
 impl Publisher<'_> {

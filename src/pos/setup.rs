@@ -29,6 +29,8 @@ pub struct PartitionOptions {
     pub partitioner: Partitioner,
     /// How shared profiles are divided up among their partitions; none: there are none.
     pub profiles: Option<Division>,
+    /// How persons are divided up among the partitions of contact decisions; none: there are none.
+    pub parties: Option<Division>,
     /// For the account table alone; nothing that comes out depends on it.
     pub table_seed: Seed,
 }

@@ -12,6 +12,7 @@ pub static FLOW: Flow = Flow {
     latest: &[PROFILES],
     feeds: &[],
     own: &[OBSERVATIONS],
+    numbered: &[OBSERVATIONS],
     asked: &[],
     ticks: None,
 };

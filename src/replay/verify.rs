@@ -133,6 +133,7 @@ fn start<'a>(
         input_partitions: if journal.is_some() { 0 } else { partitions },
         partitioner,
         profiles: None,
+        parties: None,
         table_seed: ground.table_seed,
     };
     let changes = ground.rulebook.changes(partition);

@@ -132,6 +132,7 @@ impl Plan {
                 input_partitions: partitions as u32,
                 partitioner: Partitioner::Murmur2,
                 profiles: None,
+                parties: None,
                 table_seed: Seed([seed, 0]),
             },
             upgrades: draw.per_mille(300),

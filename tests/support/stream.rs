@@ -47,6 +47,7 @@ pub fn options() -> PartitionOptions {
         input_partitions: 1,
         partitioner: Partitioner::Murmur2,
         profiles: None,
+        parties: None,
         table_seed: Seed([1, 2]),
     }
 }

@@ -29,6 +29,7 @@ pub static FLOW: Flow = Flow {
     latest: &[],
     feeds: &[],
     own: &[],
+    numbered: &[],
     asked: &[],
     ticks: None,
 };
@@ -42,6 +43,7 @@ pub static EARLIER: Flow = Flow {
     latest: &[],
     feeds: &[],
     own: &[],
+    numbered: &[],
     asked: &[],
     ticks: None,
 };

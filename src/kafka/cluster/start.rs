@@ -48,13 +48,13 @@ pub enum Start {
     Stopped,
 }
 
-/// Looks at rights, topics and brokers, keeps `ruleset` for replays, and looks whether the state is where the keys are.
+/// Looks at rights, topics and brokers, keeps `rulesets` for replays, and looks whether the state is where the keys are.
 ///
 /// # Errors
 /// The cluster cannot be reached, refuses, or is not set up as it must be.
 pub fn start(
     settings: &Arc<Settings>,
-    ruleset: &str,
+    texts: &[String],
     flows: Flows,
     latest: &[Wanted],
     health: &Health,
@@ -64,7 +64,7 @@ pub fn start(
     let cluster = Cluster::until(Arc::clone(settings), Arc::clone(stop))?;
     let steps = Steps { cluster: &cluster, settings, health, stop };
     let started =
-        steps.all(ruleset, flows).and_then(|(flows, ticks)| Ok((flows, ticks, steps.read(latest)?)));
+        steps.all(texts, flows).and_then(|(flows, ticks)| Ok((flows, ticks, steps.read(latest)?)));
     health.starting(None);
     match started {
         Ok((flows, ticks, latest)) => Ok(Start::Ready { cluster, flows, ticks, latest }),
@@ -81,7 +81,7 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    fn all(&self, ruleset: &str, flows: Flows) -> Result<(Vec<Arc<dyn Deciders>>, bool), Fault> {
+    fn all(&self, texts: &[String], flows: Flows) -> Result<(Vec<Arc<dyn Deciders>>, bool), Fault> {
         let Self { cluster, settings, .. } = self;
         let (admin, topics) = (cluster.admin(), &settings.topics);
         let connecting =
@@ -110,7 +110,9 @@ impl Steps<'_> {
             }
         }
         let keeping = format!("writing the ruleset to topic {}", topics.rulesets);
-        self.step(&keeping, || rulesets::keep(settings, ruleset, self.stop))?;
+        for text in texts {
+            self.step(&keeping, || rulesets::keep(settings, text, self.stop))?;
+        }
         let flows = flows(&partitions);
         for (deciders, partitions) in flows.iter().zip(partitions) {
             self.step("looking whether the state is where the keys are", || {

@@ -165,6 +165,7 @@ mod tests {
         latest: &[],
         feeds: &[],
         own: &[],
+        numbered: &[],
         asked: &[],
         ticks: None,
     };

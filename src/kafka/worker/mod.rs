@@ -212,7 +212,7 @@ impl<B: Broker> Worker<B> {
         let layout = &self.shared.layout;
         for flow in self.shared.flows.iter().map(|deciders| deciders.flow()) {
             let own = || records.iter().filter(|record| record.source().unit.flow == flow);
-            let home = |at: InputPartition, key| at.is_own() || layout.is_home(at.unit, key);
+            let home = |at: InputPartition, key| at.is_numbered() || layout.is_home(at.unit, key);
             if !own().all(|record| home(record.source(), record.key()))
                 && let Err(fault) = layout.look(flow, &*self.shared.broker, self.shared.broker.now())
             {

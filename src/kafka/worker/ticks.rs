@@ -122,6 +122,7 @@ mod tests {
             latest: &[],
             feeds: &[],
             own: &[1],
+            numbered: &[1],
             asked: &[],
             ticks: Some(1),
         };

@@ -66,6 +66,7 @@ pub fn new_partition(lenient: bool) -> Partition {
         input_partitions: 1,
         partitioner: Partitioner::Murmur2,
         profiles: None,
+        parties: None,
         table_seed: Seed([1, 2]),
     };
     Partition::new(Arc::clone(&ENGINES[usize::from(lenient)]), 0, options)

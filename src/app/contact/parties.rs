@@ -1,0 +1,150 @@
+//! `tillgate parties`: party records onto their topic, and what is known of a person by the journal.
+
+use crate::app::AppError;
+use crate::cli::{Common, PartiesCommand};
+use crate::config;
+use crate::contact::{Contacts, FLOW, PARTY_RECORDS, Partition, PartyRecord, Seen};
+use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
+use crate::domain::visible::visible_json;
+use crate::kafka::client::{Cluster, EventProducer, Isolation, Span};
+use crate::kafka::cluster::rights::{self, Task};
+use crate::kafka::settings::Settings;
+use crate::pipeline::{Division, PartitionSettings, Restore};
+use crate::replay::{ReplayError, open};
+use std::io::{Read as _, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+pub(in crate::app) fn run(command: &PartiesCommand, common: &Common) -> Result<(), AppError> {
+    // What is wrong with the arguments is told without any cluster.
+    let put = match command {
+        PartiesCommand::Put { record } => Some(of_argument(record)?),
+        _ => None,
+    };
+    let all = crate::app::settings(common)?;
+    if !all.contact.enabled {
+        let text = "contact.enabled is false: nobody reads party records; switch it on for all processes";
+        return Err(AppError::Usage(text.to_owned()));
+    }
+    let settings: Arc<Settings> = Arc::new((&all).into());
+    match (command, put) {
+        (PartiesCommand::Put { .. }, Some((party, value))) => {
+            write_all(&settings, |write| write(&party, Some(&value)).map_err(AppError::Topics))
+        }
+        (PartiesCommand::Remove { party }, _) => {
+            write_all(&settings, |write| write(party, None).map_err(AppError::Topics))
+        }
+        (PartiesCommand::Import { file }, _) => write_all(&settings, |write| each_record(file, write)),
+        (PartiesCommand::Get { party }, _) => get(&all, &settings, party),
+        (PartiesCommand::Put { .. }, None) => Ok(()),
+    }
+}
+
+/// The person of a record, and the record as it is written.
+fn of_argument(text: &str) -> Result<(String, Vec<u8>), AppError> {
+    let mut piped = String::new();
+    let text = if text == "-" {
+        std::io::stdin().read_to_string(&mut piped)?;
+        &piped
+    } else {
+        text
+    };
+    read(text.as_bytes()).map_err(|why| AppError::Usage(format!("no party record: {why}")))
+}
+
+fn read(bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
+    let record = PartyRecord::read(bytes).map_err(|fault| fault.message)?;
+    let value = serde_json::to_vec(&record).map_err(|error| error.to_string())?;
+    Ok((record.party_id, value))
+}
+
+/// Takes a person's record, or that there is none any more.
+type Take<'t> = dyn FnMut(&str, Option<&[u8]>) -> Result<(), String> + 't;
+
+/// Hands over the records of a file, one a line.
+fn each_record(path: &Path, write: &mut Take<'_>) -> Result<(), AppError> {
+    let mut lines = open(path)?;
+    let mut bytes = Vec::new();
+    while let Some(number) = lines.next(&mut bytes)? {
+        if bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        let written = read(&bytes).and_then(|(party, value)| write(&party, Some(&value)));
+        written.map_err(|why| {
+            let text = format!("{}:{number}: no party record: {why}", path.display());
+            AppError::Replay(ReplayError::Recorded(text))
+        })?;
+    }
+    Ok(())
+}
+
+/// Writes records onto their topic, all of them acknowledged.
+fn write_all(
+    settings: &Arc<Settings>,
+    all: impl FnOnce(&mut Take<'_>) -> Result<(), AppError>,
+) -> Result<(), AppError> {
+    let cluster = Cluster::new(Arc::clone(settings))?;
+    let topic = &settings.topics.of(&FLOW).inputs[PARTY_RECORDS];
+    rights::verify(&cluster, settings, Task::Import(&[topic]))?;
+    let partitions = crate::app::partitions(&cluster, topic)?;
+    let mut producer = EventProducer::new(settings)?;
+    let now = crate::app::now_millis();
+    let mut written = 0_u64;
+    let mut write = |party: &str, value: Option<&[u8]>| {
+        written += 1;
+        let record = TopicRecord {
+            topic,
+            partition: settings.partitioner.partition_of(party.as_bytes(), partitions) as i32,
+            offset: 0,
+            timestamp_millis: now,
+            timestamp_kind: TimestampKind::CreateTime,
+            key: Some(party.as_bytes()),
+            headers: RecordHeaders::new(),
+            value,
+        };
+        producer.send_as_it_is(topic, &record).map_err(|fault| fault.to_string())
+    };
+    all(&mut write)?;
+    producer.flush()?;
+    let what = if written == 1 { "record" } else { "records" };
+    Ok(writeln!(std::io::stderr(), "{written} {what} written to topic {topic}")?)
+}
+
+/// Prints what is known of a person, as the journal of their partition has it.
+fn get(all: &config::Settings, settings: &Arc<Settings>, party: &str) -> Result<(), AppError> {
+    let cluster = Cluster::new(Arc::clone(settings))?;
+    let topics = settings.topics.of(&FLOW);
+    rights::verify(&cluster, settings, Task::Read(&[&topics.journal]))?;
+    let partitions = crate::app::partitions(&cluster, &topics.journal)?;
+    let partition = settings.partitioner.partition_of(party.as_bytes(), partitions) as i32;
+    let ends = cluster.ends(&topics.journal, partition)?;
+    let mut dump = cluster.dump(Isolation::Committed)?;
+    dump.read(Span { topic: topics.journal.clone(), partition, begin: ends.start, end: ends.stable })?;
+    let model = Contacts::new(Arc::clone(&all.contact_rules), all.topics.contact_inputs(), crate::app::table_seed());
+    let own = PartitionSettings {
+        checkpoint_records_per_entry: u32::MAX,
+        rotation_records_min: u32::MAX,
+        journal_record_bytes_max: usize::MAX,
+        division: Division { partitioner: settings.partitioner, partitions },
+    };
+    let mut fold = Restore::new(Partition::of(model, partition, own));
+    let mut fault = None;
+    while dump
+        .next(|record| {
+            if let Err(why) = fold.on_record(record.value.unwrap_or_default()) {
+                fault.get_or_insert(why);
+            }
+        })?
+        .is_some()
+    {}
+    let fold = match fault {
+        Some(fault) => Err(fault),
+        None => fold.finish(),
+    };
+    let fold = fold.map_err(|fault| AppError::Topics(format!("topic {}: {fault}", topics.journal)))?;
+    let Some(known) = fold.state().get(party) else {
+        return Err(AppError::Topics(format!("nothing is known of {party}")));
+    };
+    let text = serde_json::to_string(&Seen::of(known, &all.contact_rules)).map_err(std::io::Error::from)?;
+    Ok(writeln!(std::io::stdout(), "{}", visible_json(&text))?)
+}

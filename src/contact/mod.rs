@@ -1,0 +1,32 @@
+//! The flow of contact decisions: interactions, requests and what is known of a person in, answers out, keyed by party. Party
+//! records and facts of accounts are what requests are judged by; the rules are in `rules`, and say nothing about POS events.
+
+mod decision;
+mod local;
+mod model;
+mod party;
+mod records;
+pub mod rules;
+mod seen;
+mod state;
+mod topics;
+mod words;
+
+pub use decision::{Decision, ReadDecision, ReadReason, Reason, read_decision};
+pub use local::{Came, Local};
+pub use model::{Contacts, Setup};
+pub use records::{
+    Case, Contact, ContactDetails, ContactRequest, Day, EventId, InconvenientTime, Interaction, Loan, PartyFact,
+    PartyRecord, RecordFault, Time,
+};
+pub use party::word_hash;
+pub use rules::Rules;
+pub use seen::Seen;
+pub use state::ContactState;
+pub use topics::{
+    CONTACT_DECISIONS, CONTACT_REQUESTS, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTIES, PARTY_RECORDS,
+};
+pub use words::{CaseKind, Channel, ContactKind, InteractionChannel, SUBJECTS, Status, Statuses, Theme};
+
+/// A partition of this flow.
+pub type Partition = crate::pipeline::Partition<Contacts>;

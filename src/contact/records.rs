@@ -1,0 +1,78 @@
+//! The records of this flow as JSON: what was asked, what took place, what is known of a person. Their forms and bounds; what they
+//! mean is judged elsewhere.
+
+mod interaction;
+mod party;
+mod request;
+mod times;
+
+pub use interaction::{EventId, Interaction};
+pub use party::{Case, Contact, DAYS, InconvenientTime, Loan, PartyFact, PartyRecord};
+pub use request::{ContactDetails, ContactRequest};
+pub use times::{Day, Time};
+
+use crate::domain::limits;
+use serde::de::DeserializeOwned;
+
+/// Why a record cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordFault {
+    /// As dead letters have it.
+    pub code: &'static str,
+    /// In words, which name the field and repeat nothing that a person may not read.
+    pub message: String,
+}
+
+impl RecordFault {
+    fn of_form(field: &str, what: impl std::fmt::Display) -> Self {
+        Self { code: "400.004", message: format!("{field}: {what}") }
+    }
+}
+
+fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, RecordFault> {
+    serde_json::from_slice(value)
+        .map_err(|error| RecordFault { code: "400.001", message: without_texts(&error.to_string()) })
+}
+
+/// What serde says, without the texts of the record that it repeats in double quotes.
+fn without_texts(message: &str) -> String {
+    let Some((before, rest)) = message.split_once('"') else { return message.to_owned() };
+    let after = rest.rsplit_once('"').map_or("", |(_, after)| after);
+    format!("{before}\"...\"{after}")
+}
+
+/// That an id is there, not blank and not too long.
+fn unless_id(field: &str, id: &str) -> Result<(), RecordFault> {
+    if id.trim().is_empty() {
+        return Err(RecordFault { code: "400.002", message: format!("{field} is missing or blank") });
+    }
+    within(field, id.chars().count(), limits::ID_CHARS_MAX, "characters")
+}
+
+fn unless_text(field: &str, text: Option<&str>) -> Result<(), RecordFault> {
+    text.map_or(Ok(()), |text| within(field, text.chars().count(), limits::TEXT_CHARS_MAX, "characters"))
+}
+
+fn within(field: &str, is: usize, most: usize, what: &str) -> Result<(), RecordFault> {
+    match is > most {
+        true => Err(RecordFault { code: "400.005", message: format!("{field} has more than {most} {what}") }),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_is_wrong_without_what_the_record_says() {
+        for (value, says) in [
+            (r#"{"partyId":"P-1"}"#, "missing field `contactId`"),
+            (r#"{"partyId":"P-1","contacts":"+1 555"}"#, "invalid type: string \"...\", expected a sequence"),
+        ] {
+            let value = value.replace("\"P-1\"}", "\"P-1\",\"contacts\":[{}]}");
+            let fault = PartyRecord::read(value.as_bytes()).expect_err("no record");
+            assert!(fault.message.contains(says) && !fault.message.contains("555"), "{}", fault.message);
+        }
+    }
+}

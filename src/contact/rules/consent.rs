@@ -1,0 +1,31 @@
+//! What the person agreed to, contact by contact.
+
+use super::question::{Means, Question};
+use super::reason;
+use crate::contact::decision::Reason;
+use crate::contact::words::Channel;
+
+pub const AUTODIALED: &str = "contact.consent.autodialed";
+pub const ELECTRONIC: &str = "contact.consent.electronic";
+
+/// What a contact refuses. One that a request brought along has agreed to nothing.
+pub fn judge(question: &Question<'_>, reasons: &mut Vec<Reason>) {
+    let channel = question.channel;
+    let (agreed, opted_out) = match question.contact {
+        Means::Listed(contact) => {
+            let is_out = contact.opted_out.iter().any(|word| word == channel.symbol());
+            (contact.consent_autodialed_call, is_out)
+        }
+        Means::Found(_) => (false, true),
+    };
+    if channel == Channel::Voice && question.is_autodialed && !agreed {
+        reasons.push(reason(AUTODIALED, "there is no consent to autodialed or prerecorded calls to this number"));
+    }
+    if Channel::ELECTRONIC.contains(&channel) && opted_out {
+        let why = match question.contact {
+            Means::Listed(_) => format!("the contact has opted out of {channel}"),
+            Means::Found(_) => format!("the contact is new: nothing is known of a consent to {channel}"),
+        };
+        reasons.push(reason(ELECTRONIC, why));
+    }
+}

@@ -1,0 +1,278 @@
+//! A request as the rules see it: themes, loans, contact and zones found out, or the reasons why it cannot be judged.
+
+use super::parameters::{Policy, Rules};
+use super::reason;
+use super::times::{When, Zones};
+use crate::contact::decision::Reason;
+use crate::contact::party::{AccountFact, Party, debt_hash, is_same};
+use crate::contact::records::{Contact, ContactDetails, ContactRequest, Loan, PartyRecord};
+use crate::contact::words::{Channel, ContactKind, Statuses, Theme};
+use crate::domain::Micros;
+
+pub const PERSON: &str = "contact.request.person";
+pub const THEME: &str = "contact.request.theme";
+pub const CHANNEL: &str = "contact.request.channel";
+pub const LOAN: &str = "contact.request.loan";
+pub const CONTACT: &str = "contact.request.contact";
+pub const TIME: &str = "contact.request.time";
+
+/// A request that can be judged.
+pub struct Question<'a> {
+    pub party: &'a Party,
+    pub channel: Channel,
+    /// One or two.
+    pub themes: Vec<Theme>,
+    pub subject: Option<&'a str>,
+    pub is_autodialed: bool,
+    /// In the order of the request.
+    pub debts: Vec<Debt<'a>>,
+    pub contact: Means<'a>,
+    pub when: When,
+    pub zones: Zones,
+}
+
+/// A debt of the person: an account, a loan, or both.
+#[derive(Clone, Debug, Default)]
+pub struct Debt<'a> {
+    /// What it is called first.
+    pub name: &'a str,
+    /// Each name, and the hash of each.
+    pub names: Vec<(&'a str, u64)>,
+    pub statuses: Statuses,
+}
+
+impl<'a> Debt<'a> {
+    fn of(fact: Option<&'a AccountFact>, loan: Option<&'a Loan>) -> Self {
+        let names = loan.into_iter().flat_map(|loan| [Some(&*loan.loan_id), loan.external_id.as_deref()]);
+        let mut names: Vec<&str> = names.flatten().collect();
+        if let Some(fact) = fact
+            && !names.contains(&&*fact.account)
+        {
+            names.insert(0, &fact.account);
+        }
+        let told = loan.map_or(0, |loan| Statuses::of(loan.statuses.iter().map(String::as_str)).0);
+        Self {
+            name: names.first().copied().unwrap_or_default(),
+            names: names.into_iter().map(|name| (name, debt_hash(name))).collect(),
+            statuses: Statuses(told | fact.map_or(0, |fact| fact.statuses.0)),
+        }
+    }
+
+    /// Whether it has this name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.names.iter().any(|(own, _)| *own == name)
+    }
+}
+
+/// By what the person is reached.
+#[derive(Clone, Copy)]
+pub enum Means<'a> {
+    /// A contact of the party record.
+    Listed(&'a Contact),
+    /// One that a request brought along.
+    Found(&'a ContactDetails),
+}
+
+impl<'a> Means<'a> {
+    fn kind(self) -> &'a str {
+        match self {
+            Self::Listed(contact) => &contact.kind,
+            Self::Found(found) => &found.kind,
+        }
+    }
+
+    /// Where it is.
+    pub fn place(self) -> Option<&'a str> {
+        match self {
+            Self::Listed(contact) => contact.place.as_deref(),
+            Self::Found(_) => None,
+        }
+    }
+}
+
+impl<'a> Question<'a> {
+    /// The request, or why it cannot be judged.
+    pub fn of(
+        rules: &'a Rules,
+        party: Option<&'a Party>,
+        request: &'a ContactRequest,
+        now: Option<Micros>,
+    ) -> Result<Self, Vec<Reason>> {
+        let mut faults = Vec::new();
+        let party = party.filter(|party| party.is_known());
+        if party.is_none() {
+            faults.push(reason(PERSON, "nothing is known of the person: neither a party record nor an account"));
+        }
+        let themes = themes(rules, request).map_err(|why| faults.push(reason(THEME, why)));
+        let channel = Channel::from_symbol(&request.channel);
+        if channel.is_none() {
+            faults.push(reason(CHANNEL, "the channel is none of the contract's"));
+        }
+        let found = party.map(|party| {
+            let debts = debts(party, request);
+            if let Err(why) = &debts {
+                faults.push(reason(LOAN, why.clone()));
+            }
+            let contact = contact(party, request, channel);
+            if let Err(why) = contact {
+                faults.push(reason(CONTACT, why));
+            }
+            (party, debts, contact)
+        });
+        let when = when(request, now).map_err(|why| faults.push(reason(TIME, why)));
+        match (found, themes, channel, when) {
+            (Some((party, Ok(debts), Ok(contact))), Ok(themes), Some(channel), Ok(when)) => {
+                let zones = Zones::of(zone_names(rules, party.record.as_deref(), contact));
+                let (subject, is_autodialed) = (request.subject.as_deref(), request.is_autodialed);
+                Ok(Self { party, channel, themes, subject, is_autodialed, debts, contact, when, zones })
+            }
+            _ => Err(faults),
+        }
+    }
+
+    /// Whether it is about the collection of a debt.
+    pub fn is_collecting(&self, rules: &Rules) -> bool {
+        self.themes.iter().any(|theme| rules.collection.contains(theme))
+    }
+
+    /// The policy that holds for the person.
+    pub fn policy<'r>(&self, rules: &'r Rules) -> Option<&'r Policy> {
+        let told = self.record().and_then(|record| record.jurisdiction.as_deref());
+        rules.policy(told.or(rules.jurisdiction.as_deref())?)
+    }
+
+    /// The party record.
+    pub fn record(&self) -> Option<&'a PartyRecord> {
+        self.party.record.as_deref()
+    }
+
+    /// Every debt of the person.
+    pub fn all_debts(&self) -> Vec<Debt<'a>> {
+        all_debts(self.party)
+    }
+}
+
+fn themes(rules: &Rules, request: &ContactRequest) -> Result<Vec<Theme>, String> {
+    let told = match &request.theme {
+        None => None,
+        Some(theme) => Some(Theme::from_symbol(theme).ok_or("the theme is none of the contract's")?),
+    };
+    let implied = match &request.subject {
+        None => None,
+        Some(subject) => *rules.subjects.get(subject).ok_or("the subject is none of the contract's")?,
+    };
+    let mut themes: Vec<Theme> = told.into_iter().chain(implied).collect();
+    themes.dedup();
+    match (themes.is_empty(), &request.subject) {
+        (false, _) => Ok(themes),
+        (true, None) => Err("neither subject nor theme says why the person is to be contacted".to_owned()),
+        (true, Some(subject)) => {
+            Err(format!("subject {subject} says nothing of why the person is to be contacted: name a theme"))
+        }
+    }
+}
+
+/// Every debt of a person, by account number and then as the party record lists them.
+fn all_debts(party: &Party) -> Vec<Debt<'_>> {
+    let loans = party.record.as_ref().map_or(&[][..], |record| &record.loans);
+    let of_account = |fact| {
+        let loan = loans.iter().find(|loan| loan.loan_id == party_account(fact));
+        Debt::of(Some(fact), loan)
+    };
+    let has_account = |loan: &&Loan| party.accounts.iter().any(|fact| fact.account == loan.loan_id);
+    let others = loans.iter().filter(|loan| !has_account(loan)).map(|loan| Debt::of(None, Some(loan)));
+    party.accounts.iter().map(of_account).chain(others).collect()
+}
+
+fn party_account(fact: &AccountFact) -> &str {
+    &fact.account
+}
+
+fn debts<'a>(party: &'a Party, request: &ContactRequest) -> Result<Vec<Debt<'a>>, String> {
+    let all = all_debts(party);
+    let mut found: Vec<Debt<'a>> = Vec::new();
+    let mut unknown = 0;
+    for id in &request.loan_ids {
+        match all.iter().find(|debt| debt.is_called(id)) {
+            // The same one by two of its names counts once.
+            Some(debt) if found.iter().any(|known| known.name == debt.name) => {}
+            Some(debt) => found.push(debt.clone()),
+            None => unknown += 1,
+        }
+    }
+    match unknown {
+        0 => Ok(found),
+        _ => Err(format!("{unknown} of the loans are none of the person's")),
+    }
+}
+
+fn contact<'a>(
+    party: &'a Party,
+    request: &'a ContactRequest,
+    channel: Option<Channel>,
+) -> Result<Means<'a>, &'static str> {
+    let listed = party.record.as_ref().map_or(&[][..], |record| &record.contacts);
+    let by_id = request.contact_id.as_ref().map(|id| listed.iter().find(|contact| contact.contact_id == *id));
+    let external = request.contact_external_id.as_ref();
+    let by_external =
+        external.map(|id| listed.iter().find(|contact| contact.external_id.as_ref() == Some(id)));
+    let by_details = request.contact_details.as_ref().map(|details| {
+        let is_it = |contact: &&Contact| is_same((&contact.kind, &contact.value), details);
+        listed.iter().find(is_it)
+    });
+    const NONE: &str = "the contact is none of the person's";
+    let named: Vec<&Contact> = match [by_id, by_external] {
+        [None, None] => Vec::new(),
+        found => found.into_iter().flatten().collect::<Option<_>>().ok_or(NONE)?,
+    };
+    let means = match (named.first(), by_details, &request.contact_details) {
+        (Some(first), None, _) if named.iter().all(|contact| std::ptr::eq(*contact, *first)) => {
+            Means::Listed(first)
+        }
+        (Some(first), Some(Some(same)), _)
+            if named.iter().all(|contact| std::ptr::eq(*contact, *first)) && std::ptr::eq(*first, same) =>
+        {
+            Means::Listed(first)
+        }
+        (Some(_), ..) => return Err("contactId, contactExternalId and contactDetails name different contacts"),
+        (None, Some(Some(same)), _) => Means::Listed(same),
+        (None, _, Some(details)) => Means::Found(details),
+        (None, _, None) => {
+            return Err("one of contactId, contactExternalId and contactDetails says by what contact");
+        }
+    };
+    let needs = channel.and_then(|channel| match channel {
+        Channel::Voice | Channel::Text | Channel::Fax => Some(ContactKind::Phone),
+        Channel::Email => Some(ContactKind::Email),
+        Channel::Mail => Some(ContactKind::Address),
+        Channel::Chat | Channel::Gui | Channel::Document => None,
+    });
+    match needs {
+        Some(kind) if means.kind() != kind.symbol() => Err("the contact cannot be used by this channel"),
+        _ => Ok(means),
+    }
+}
+
+fn when(request: &ContactRequest, now: Option<Micros>) -> Result<When, &'static str> {
+    match (request.start_at, request.start_date) {
+        (Some(_), Some(_)) => Err("startAt and startDate are both given"),
+        (Some(time), None) => Ok(When::At(time.0)),
+        (None, Some(day)) => Ok(When::On(day)),
+        (None, None) => now.map(When::At).ok_or("startAt is missing, and the record has no time"),
+    }
+}
+
+fn zone_names<'a>(
+    rules: &'a Rules,
+    record: Option<&'a PartyRecord>,
+    contact: Means<'a>,
+) -> impl Iterator<Item = &'a str> {
+    let own = record.into_iter().flat_map(|record| &record.time_zones);
+    let places = record.into_iter().flat_map(|record| &record.places);
+    let of_places = places.filter_map(|place| rules.places.get(place)).flatten();
+    let of_contact = match contact {
+        Means::Listed(contact) => &*contact.time_zones,
+        Means::Found(_) => &[],
+    };
+    own.chain(of_places).chain(of_contact).map(String::as_str)
+}

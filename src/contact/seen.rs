@@ -1,0 +1,74 @@
+//! What is known of a person, for people: as `tillgate parties get` prints it. Decides nothing.
+
+use super::party::{Party, Remembered};
+use super::records::{ContactDetails, PartyRecord, Time};
+use super::rules::{About, Meaning, Rules};
+use serde::Serialize;
+
+/// What is known of a person.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen<'a> {
+    party_id: &'a str,
+    record: Option<&'a PartyRecord>,
+    accounts: Vec<SeenAccount<'a>>,
+    new_contacts: Vec<&'a ContactDetails>,
+    interactions: Vec<SeenInteraction>,
+    /// An interaction of then had to be forgotten before its time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forgotten_until: Option<Time>,
+}
+
+#[derive(Debug, Serialize)]
+struct SeenAccount<'a> {
+    account: &'a str,
+    statuses: Vec<&'static str>,
+}
+
+/// An interaction as the rules read it: its words are not kept.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SeenInteraction {
+    event_id: String,
+    occurred_at: Time,
+    channel: &'static str,
+    is: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    theme: Option<&'static str>,
+    about: &'static str,
+}
+
+impl<'a> Seen<'a> {
+    /// Of a person, by these rules.
+    #[must_use]
+    pub fn of(party: &'a Party, rules: &Rules) -> Self {
+        let account = |fact: &'a super::party::AccountFact| SeenAccount {
+            account: &fact.account,
+            statuses: fact.statuses.iter().map(super::words::Status::symbol).collect(),
+        };
+        Self {
+            party_id: &party.id,
+            record: party.record.as_deref(),
+            accounts: party.accounts.iter().map(account).collect(),
+            new_contacts: party.found.iter().map(AsRef::as_ref).collect(),
+            interactions: party.interactions.iter().map(|known| interaction(known, rules)).collect(),
+            forgotten_until: party.cut.map(Time),
+        }
+    }
+}
+
+fn interaction(known: &Remembered, rules: &Rules) -> SeenInteraction {
+    let meaning = rules.reading.meaning(known);
+    SeenInteraction {
+        event_id: known.id().to_string(),
+        occurred_at: Time(known.occurred),
+        channel: known.channel.symbol(),
+        is: Meaning::NAMES.into_iter().filter(|(_, one)| meaning.is(*one)).map(|(name, _)| name).collect(),
+        theme: rules.reading.theme(known).map(super::words::Theme::symbol),
+        about: match rules.reading.about(known) {
+            About::Debt(_) => "one debt",
+            About::EveryDebt => "every debt",
+            About::Nothing => "no debt",
+        },
+    }
+}

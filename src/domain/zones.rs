@@ -1,0 +1,12 @@
+//! Time zones by name, out of the tz database that is built in: a local day is the same day on every machine.
+
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use std::sync::LazyLock;
+
+static BUNDLED: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// The zone of this name; none where the database has none.
+#[must_use]
+pub fn time_zone(name: &str) -> Option<TimeZone> {
+    BUNDLED.get(name).ok()
+}
