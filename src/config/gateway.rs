@@ -29,11 +29,21 @@ pub enum Scope {
     EventsRead,
     /// Send account events.
     AccountEventsWrite,
+    /// Record interactions.
+    InteractionsWrite,
+    /// Ask whether a person may be contacted.
+    ContactAsk,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::EventsWrite, Self::EventsRead, Self::AccountEventsWrite];
+    pub const ALL: [Self; 5] = [
+        Self::EventsWrite,
+        Self::EventsRead,
+        Self::AccountEventsWrite,
+        Self::InteractionsWrite,
+        Self::ContactAsk,
+    ];
 
     /// As tokens and settings write it.
     #[must_use]
@@ -42,6 +52,8 @@ impl Scope {
             Self::EventsWrite => "events:write",
             Self::EventsRead => "events:read",
             Self::AccountEventsWrite => "account-events:write",
+            Self::InteractionsWrite => "interactions:write",
+            Self::ContactAsk => "contact:ask",
         }
     }
 

@@ -16,7 +16,7 @@ pub use decision::{Decision, ReadDecision, ReadReason, Reason, read_decision};
 pub use local::{Came, Local};
 pub use model::{Contacts, Setup};
 pub use records::{
-    Case, Contact, ContactDetails, ContactRequest, Day, EventId, InconvenientTime, Interaction, Loan, PartyFact,
+    Case, Contact, ContactDetails, ContactRequest, DAYS, Day, EventId, InconvenientTime, Interaction, Loan, PartyFact,
     PartyRecord, RecordFault, Time,
 };
 pub use party::word_hash;

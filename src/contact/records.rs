@@ -13,6 +13,7 @@ pub use times::{Day, Time};
 
 use crate::domain::limits;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 /// Why a record cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,11 @@ impl RecordFault {
 fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, RecordFault> {
     serde_json::from_slice(value)
         .map_err(|error| RecordFault { code: "400.001", message: without_texts(&error.to_string()) })
+}
+
+/// A value that may be null: then it is as if it were not there.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// What serde says, without the texts of the record that it repeats in double quotes.

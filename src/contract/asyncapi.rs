@@ -48,8 +48,9 @@ struct Channel<'t> {
 }
 
 #[rustfmt::skip]
-fn channels(topics: &TopicSettings) -> [Channel<'_>; 13] {
+fn channels(topics: &TopicSettings) -> [Channel<'_>; 21] {
     const PROFILE: &str = "pos/ or nfc/ and the hash of a terminal's or chip's id, 16 hexadecimal digits.";
+    const PERSON: &str = "The person: partyId, personId.";
     let channel = |setting, topic, title, description, key, value, does| Channel {
         setting,
         topic,
@@ -73,6 +74,14 @@ fn channels(topics: &TopicSettings) -> [Channel<'_>; 13] {
         channel("rulesets", &topics.rulesets, "Rulesets", "tillgate's own, for people to read: every ruleset that decided, and from where on each of them did.", "The ruleset's hash, 32 hexadecimal digits; or partition/ and its number and positions, with a flow's name before it or none.", Value::Text("Lines of KEY = VALUE that the hash is of; or the hash of the ruleset that decides from these positions on."), Does::Read),
         channel("journal", &topics.journal, "Journal", "tillgate's own: the state of every account, as a log of what changed.", "The number of a partition.", Value::Own("A journal record."), Does::Read),
         channel("observations", &topics.observations, "Observations", "tillgate's own: what decisions saw of terminals and chips.", "The number of a partition.", Value::Own("Observations."), Does::Read),
+        channel("contact_requests", &topics.contact_requests, "Contact requests", "Written by back offices, and by tillgate's HTTP gateway: may we contact this person? Each one that can be read gets one decision.", PERSON, Value::Record(Schema::ContactRequest), Does::Read),
+        channel("interactions", &topics.interactions, "Interactions", "Written by back offices, and by tillgate's HTTP gateway: contacts that took place.", PERSON, Value::Record(Schema::Interaction), Does::Read),
+        channel("party_records", &topics.party_records, "Party records", "Written by back offices, and by tillgate parties put, remove and import: how a person is reached, and what speaks against it. The latest one of a person counts.", PERSON, Value::Record(Schema::PartyRecord), Does::Read),
+        channel("contact_decisions", &topics.contact_decisions, "Contact decisions", "Read by whoever sent a request, with read_committed. The partition has the request's number.", PERSON, Value::Record(Schema::ContactDecision), Does::Read),
+        channel("interaction_results", &topics.interaction_results, "Results of interactions", "Read by whoever sent an interaction with a requestId header, with read_committed.", PERSON, Value::Record(Schema::AccountResult), Does::Read),
+        channel("contact_dead_letters", &topics.contact_dead_letters, "Dead letters of contact decisions", "Read by operators: requests, interactions and party records that could not be used, as they came.", "The record's own.", Value::DeadLetter, Does::NotRead),
+        channel("parties", &topics.parties, "Facts of accounts", "tillgate's own: whose an account is, and what it is, as account events tell it.", PERSON, Value::Record(Schema::PartyFact), Does::Read),
+        channel("contact_journal", &topics.contact_journal, "Journal of contact decisions", "tillgate's own: what is known of every person, as a log of what changed.", "The number of a partition.", Value::Own("A journal record."), Does::Read),
         channel("profile_journal", &topics.profile_journal, "Journal of profiles", "tillgate's own: the state of every profile, as a log of what changed.", "The number of a partition.", Value::Own("A journal record."), Does::Read),
     ]
 }
@@ -128,7 +137,7 @@ impl Channel<'_> {
         let messages =
             messages.into_iter().fold(Node::object(), |node, (name, message)| node.with(name, message));
         let cleanup = vec![if self.compacted { "compact" } else { "delete" }];
-        let configuration = (self.setting != "journal" && self.setting != "profile_journal")
+        let configuration = (!self.setting.ends_with("journal"))
             .then(|| node!({ "cleanup.policy": (cleanup) }));
         let kafka = node!({ "topic": (self.topic) }).with_some("topicConfiguration", configuration);
         node!({
@@ -171,21 +180,23 @@ impl Channel<'_> {
 
     fn message(&self, name: &str, content_type: &str, payload: Node) -> Node {
         let key = node!({ "type": "string", "description": (self.key) });
-        let is_request = self.setting == "account_events";
+        let is_request = matches!(self.setting, "account_events" | "interactions");
         let headers = is_request.then(|| {
             let header = node!({
-                "description": "An id of the sender's own: what becomes of the event is then told in the results. A longer one asks for nothing.",
+                "description": "An id of the sender's own: what becomes of the record is then told in the results. A longer one asks for nothing.",
                 "type": "string", "minLength": 1, "maxLength": (REQUEST_ID_CHARS_MAX)
             });
             json(node!({ "type": "object", "properties": (Node::object().with(REQUEST_ID, header)) }))
         });
         let correlation = match self.setting {
-            "account_events" => Some("$message.header#/requestId"),
-            "account_results" => Some("$message.payload#/requestId"),
+            "account_events" | "interactions" => Some("$message.header#/requestId"),
+            "account_results" | "interaction_results" | "contact_requests" | "contact_decisions" => {
+                Some("$message.payload#/requestId")
+            }
             _ => None,
         };
         let correlation = correlation.map(|location| {
-            node!({ "description": "Leads from an account event to its result.", "location": (location) })
+            node!({ "description": "Leads from a request to its answer.", "location": (location) })
         });
         node!({ "name": (name), "title": (self.title), "contentType": (content_type) })
             .with_some("headers", headers)

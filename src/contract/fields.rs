@@ -11,6 +11,10 @@ pub(super) const NOT_BLANK: &str = r"[^\s\u0000-\u001f\u007f-\u009f]";
 pub(super) const TRANSACTION_ID: &str = "^txn_[0-7][0-9a-hjkmnp-tv-z]{25}$";
 /// The id of an account event as the gateway makes it.
 pub(super) const ACCOUNT_EVENT_ID: &str = "^acc_evt_[0-9A-Za-z]{24}$";
+/// The id of an interaction.
+pub(super) const EVENT_ID: &str = "^evt_[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$";
+/// A time of the day, up to its end.
+const TIME_OF_DAY: &str = "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$|^24:00(:00)?$";
 /// Characters of a request's id and of an idempotency key.
 pub(super) const HEADER_CHARS_MAX: usize = 80;
 /// A ruleset's hash.
@@ -67,6 +71,14 @@ pub(super) enum Kind {
     Code,
     /// A text of an answer: likewise.
     Message,
+    /// An idempotency key.
+    Key,
+    /// The id of an interaction.
+    EventId,
+    /// A list of at most so many.
+    List(usize),
+    /// A time of the day.
+    TimeOfDay,
 }
 
 /// A field: the record's name and its own, what it means (empty where the Avro schema says so), its bounds.
@@ -115,13 +127,17 @@ impl Kind {
             Self::Natural => schema.with("minimum", 0),
             Self::Code => texts(schema, limits::ID_CHARS_MAX),
             Self::Message => texts(schema, limits::MESSAGE_CHARS_MAX),
+            Self::Key => texts(required(schema), HEADER_CHARS_MAX),
+            Self::EventId => schema.with("pattern", EVENT_ID),
+            Self::List(most) => schema.with("maxItems", most),
+            Self::TimeOfDay => schema.with("pattern", TIME_OF_DAY),
         }
     }
 }
 
 /// The field of this record.
 pub(super) fn field(record: &str, name: &str) -> Option<&'static Field> {
-    FIELDS.iter().find(|field| field.0.split_once('.') == Some((record, name)))
+    FIELDS.iter().chain(super::contact::FIELDS).find(|field| field.0.split_once('.') == Some((record, name)))
 }
 
 /// Every field of the three public records, in their order.

@@ -4,6 +4,7 @@
 
 mod asyncapi;
 mod bounds;
+mod contact;
 mod fields;
 mod node;
 mod openapi;
@@ -29,7 +30,17 @@ pub enum Schema {
     AccountEvent,
     /// Outcomes.
     PosOutcome,
-    /// Results of account events.
+    /// Interactions.
+    Interaction,
+    /// Contact requests.
+    ContactRequest,
+    /// Contact decisions.
+    ContactDecision,
+    /// Party records.
+    PartyRecord,
+    /// Facts of a person's accounts.
+    PartyFact,
+    /// Results of account events and of interactions.
     AccountResult,
     /// Profile records.
     ProfileRecord,
@@ -43,10 +54,15 @@ pub enum Schema {
 
 impl Schema {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::PosEvent,
         Self::AccountEvent,
         Self::PosOutcome,
+        Self::Interaction,
+        Self::ContactRequest,
+        Self::ContactDecision,
+        Self::PartyRecord,
+        Self::PartyFact,
         Self::AccountResult,
         Self::ProfileRecord,
         Self::Profile,
@@ -61,6 +77,11 @@ impl Schema {
             Self::PosEvent => "pos_event.schema.json",
             Self::AccountEvent => "account_event.schema.json",
             Self::PosOutcome => "pos_outcome.schema.json",
+            Self::Interaction => "interaction.schema.json",
+            Self::ContactRequest => "contact_request.schema.json",
+            Self::ContactDecision => "contact_decision.schema.json",
+            Self::PartyRecord => "party_record.schema.json",
+            Self::PartyFact => "party_fact.schema.json",
             Self::AccountResult => "account_result.schema.json",
             Self::ProfileRecord => "profile_record.schema.json",
             Self::Profile => "profile.schema.json",
@@ -87,6 +108,11 @@ impl Schema {
             Self::PosEvent => "PosEvent",
             Self::AccountEvent => "AccountEvent",
             Self::PosOutcome => "PosOutcome",
+            Self::Interaction => "Interaction",
+            Self::ContactRequest => "ContactRequest",
+            Self::ContactDecision => "ContactDecision",
+            Self::PartyRecord => "PartyRecord",
+            Self::PartyFact => "PartyFact",
             Self::AccountResult => "AccountResult",
             Self::ProfileRecord => "ProfileRecord",
             Self::Profile => "Profile",
@@ -102,6 +128,11 @@ impl Schema {
             Self::PosEvent => records::pos_event(bounds),
             Self::AccountEvent => records::account_event(bounds),
             Self::PosOutcome => records::pos_outcome(bounds),
+            Self::Interaction => contact::interaction(bounds),
+            Self::ContactRequest => contact::contact_request(bounds),
+            Self::ContactDecision => contact::contact_decision(bounds),
+            Self::PartyRecord => contact::party_record(bounds),
+            Self::PartyFact => contact::party_fact(),
             Self::AccountResult => others::account_result(),
             Self::ProfileRecord => others::profile_record(),
             Self::Profile => others::profile(),
@@ -122,7 +153,7 @@ pub fn files(settings: &Settings) -> Vec<(&'static str, String)> {
     let schemas = Schema::ALL.map(|schema| (schema.file(), schema.node(&bounds).to_string()));
     let avro =
         [Schema::PosEvent, Schema::AccountEvent, Schema::PosOutcome].into_iter().filter_map(Schema::avro);
-    let avro = avro.map(|(file, text)| (file, text.to_owned()));
+    let avro = avro.chain(contact::AVRO).map(|(file, text)| (file, text.to_owned()));
     documents.into_iter().chain(schemas).chain(avro).collect()
 }
 

@@ -15,23 +15,23 @@ use crate::domain::limits::{
 };
 use crate::domain::reply::{Fate, REQUEST_ID_CHARS_MAX};
 
-/// What became of an account event that came with a `requestId` header.
+/// What became of an account event or an interaction that came with a `requestId` header.
 #[must_use]
 pub fn account_result() -> Node {
     let optional = |description: &str| node!({ "description": (description), "type": ["string", "null"] });
     headed(node!({
         "title": "AccountResult",
-        "description": "What became of an account event whose record had a requestId header. Record key: account. What is not known is left out, or null.",
+        "description": "What became of an account event or an interaction whose record had a requestId header. Record key: account, or partyId. What is not known is left out, or null.",
         "type": "object",
         "properties": {
             "requestId": {
                 "description": "The header's value.", "type": "string", "minLength": 1, "maxLength": (REQUEST_ID_CHARS_MAX)
             },
             "result": {
-                "description": "applied: it changed the account. repeat: it was applied before. conflict: its id or idempotencyKey was used with other content. refused: it cannot apply, or cannot be read.",
+                "description": "applied: it changed what is known. repeat: it was applied before. conflict: its id or idempotencyKey was used with other content. refused: it cannot apply, or cannot be read.",
                 "type": "string", "enum": (Fate::ALL.map(Fate::symbol).to_vec())
             },
-            "id": (optional("Id of the account event, where it could be read; of a repeat only where it was applied under this id.")),
+            "id": (optional("Id of the event, where it could be read; of a repeat only where it was applied under this id.")),
             "createdAt": {
                 "description": "When the event was created; of a repeat, when the one was that was applied.",
                 "type": ["string", "null"], "format": "date-time"
@@ -39,7 +39,7 @@ pub fn account_result() -> Node {
             "code": (optional("Code of the refusal or the conflict, as in the catalogue of checks.")),
             "message": (optional("What is wrong, in words.").with("maxLength", DEAD_LETTER_MESSAGE_CHARS_MAX)),
             "source": {
-                "description": "The record of the account event.",
+                "description": "The record of the event.",
                 "type": "object",
                 "properties": {
                     "topic": { "description": "Its topic.", "type": "string" },

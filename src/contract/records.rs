@@ -12,7 +12,7 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Who writes a record: what tillgate writes is narrower than what it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writer {
+pub(super) enum Writer {
     /// Others: what is null is as if it were not there, and symbols are those that a sender may use.
     Others,
     /// tillgate: what is null is left out, and lists are always there.
@@ -106,17 +106,21 @@ fn one_payload(all: bool) -> Node {
 }
 
 /// A schema of ours, which is JSON.
-fn avro(text: &str) -> Node {
+pub(super) fn avro(text: &str) -> Node {
     Node::parse(text).unwrap_or(Node::Null)
 }
 
-struct Records<'b> {
-    writer: Writer,
-    bounds: &'b Bounds,
+/// Makes the schema of a record.
+pub(super) struct Records<'b> {
+    /// Who writes it.
+    pub(super) writer: Writer,
+    /// Its bounds.
+    pub(super) bounds: &'b Bounds,
 }
 
 impl Records<'_> {
-    fn record(&self, record: &Node) -> Node {
+    /// The schema of a record, out of its Avro schema.
+    pub(super) fn record(&self, record: &Node) -> Node {
         let name = text(record, "name");
         let mut properties = Node::object();
         let mut required: Vec<&str> = Vec::new();
@@ -170,6 +174,7 @@ impl Records<'_> {
                 node!({ "type": "string", "format": "date-time" })
             }
             "long" => node!({ "type": "integer", "format": "int64" }),
+            "int" if text(kind, "logicalType") == "date" => node!({ "type": "string", "format": "date" }),
             "int" => node!({ "type": "integer", "format": "int32" }),
             other => node!({ "type": (other) }),
         }
@@ -237,12 +242,14 @@ mod tests {
     #[test]
     fn every_field_of_the_avro_schemas_has_a_meaning_and_bounds() {
         let mut fields = Vec::new();
-        for schema in [POS_EVENT_SCHEMA, ACCOUNT_EVENT_SCHEMA, POS_OUTCOME_SCHEMA] {
+        let of_contact = super::super::contact::AVRO.map(|(_, text)| text);
+        for schema in [POS_EVENT_SCHEMA, ACCOUNT_EVENT_SCHEMA, POS_OUTCOME_SCHEMA].into_iter().chain(of_contact) {
             fields_of(&avro(schema), &mut fields);
         }
-        let listed: BTreeSet<&str> = FIELDS.iter().map(|field| field.0).collect();
+        let all = || FIELDS.iter().chain(super::super::contact::FIELDS);
+        let listed: BTreeSet<&str> = all().map(|field| field.0).collect();
         let there: BTreeSet<&str> = fields.iter().map(String::as_str).collect();
         assert_eq!(listed, there, "FIELDS in src/contract/fields.rs and the Avro schemas differ");
-        assert_eq!(FIELDS.len(), listed.len(), "a field stands there twice");
+        assert_eq!(all().count(), listed.len(), "a field stands there twice");
     }
 }

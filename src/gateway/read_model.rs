@@ -4,6 +4,7 @@
 use super::records::{Input, Place};
 use crate::codec::answer::{Answer, read_answer};
 use crate::codec::json::read_reply;
+use crate::contact::{ReadDecision, read_decision};
 use crate::domain::Micros;
 use crate::domain::ids::TransactionId;
 use crate::domain::reply::Fate;
@@ -21,7 +22,7 @@ pub const IDS_MAX: usize = 16;
 /// What an entry takes besides its texts, bytes.
 const ENTRY_BYTES: usize = 400;
 
-/// What became of an account event.
+/// What became of an account event or an interaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// What became of it.
@@ -41,8 +42,10 @@ pub struct Reply {
 pub enum Said {
     /// The outcome of a POS event.
     Outcome(Arc<Answer>),
-    /// The reply to an account event.
+    /// The reply to an account event or an interaction.
     Reply(Arc<Reply>),
+    /// The decision on a contact request.
+    Decision(Arc<ReadDecision>),
 }
 
 /// What is known of a transaction.
@@ -118,11 +121,11 @@ impl ReadModel {
         Ok(())
     }
 
-    /// Takes in the record of a reply.
+    /// Takes in the record of a reply to a record of `input`.
     ///
     /// # Errors
     /// It is none, in words.
-    pub fn take_reply(&self, value: &[u8]) -> Result<(), String> {
+    pub fn take_reply(&self, input: Input, value: &[u8]) -> Result<(), String> {
         let read = read_reply(value)?;
         let (partition, offset) = read.source;
         let owned = |text: Option<std::borrow::Cow<'_, str>>| text.map(std::borrow::Cow::into_owned);
@@ -133,8 +136,20 @@ impl ReadModel {
             code: owned(read.code),
             message: owned(read.message),
         };
-        let place = Place { input: Input::AccountEvents, partition, offset };
+        let place = Place { input, partition, offset };
         self.lock().say(place, Said::Reply(Arc::new(reply)));
+        Ok(())
+    }
+
+    /// Takes in the record of a contact decision.
+    ///
+    /// # Errors
+    /// It is none, in words.
+    pub fn take_decision(&self, value: &[u8]) -> Result<(), String> {
+        let decision = read_decision(value)?;
+        let (partition, offset) = (decision.source.partition, decision.source.offset);
+        let place = Place { input: Input::ContactRequests, partition, offset };
+        self.lock().say(place, Said::Decision(Arc::new(decision)));
         Ok(())
     }
 

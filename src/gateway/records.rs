@@ -8,6 +8,10 @@ pub enum Input {
     PosEvents,
     /// Account events.
     AccountEvents,
+    /// Interactions.
+    Interactions,
+    /// Contact requests.
+    ContactRequests,
 }
 
 /// Where a record stands.

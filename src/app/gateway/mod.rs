@@ -119,8 +119,13 @@ impl Endpoints {
         let gateway = &settings.gateway;
         let gate = Gate::new(gateway).map_err(|error| start(&error))?;
         let names = &settings.topics;
-        let inputs = [&*names.pos_events, &names.account_events];
-        let read = [&*names.pos_outcomes, &names.account_results];
+        let decides_contacts = settings.contact.enabled;
+        let mut inputs = vec![&*names.pos_events, &names.account_events];
+        let mut read = vec![&*names.pos_outcomes, &names.account_results];
+        if decides_contacts {
+            inputs.extend([&*names.interactions, &names.contact_requests]);
+            read.extend([&*names.interaction_results, &names.contact_decisions]);
+        }
         let cluster = Cluster::until(Arc::clone(&kafka), Arc::clone(stop))?;
         if kafka.check_topic_configs {
             again(&cluster, stop, || {
@@ -132,13 +137,14 @@ impl Endpoints {
             Arc::<Troubles>::default(),
         );
         let topics =
-            Arc::new(Topics::open(cluster, &kafka, (inputs, gateway.answer_within), &troubles, stop)?);
+            Arc::new(Topics::open(cluster, &kafka, (&inputs, gateway.answer_within), &troubles, stop)?);
         let since = super::now_millis()
             .saturating_sub(i64::try_from(gateway.history.as_millis()).unwrap_or(i64::MAX));
-        let takers: [(&str, Begin, Arc<dyn Taker>); 2] = [
-            (read[0], Begin::Time(since), Arc::new(Reader::of_outcomes(&model, &troubles, read[0]))),
-            (read[1], Begin::End, Arc::new(Reader::of_replies(&model, &troubles, read[1]))),
-        ];
+        let readers = [Reader::of_outcomes, Reader::of_replies, Reader::of_interactions, Reader::of_decisions];
+        let takers = read.iter().zip(readers).enumerate().map(|(place, (topic, reader))| {
+            let from = if place == 0 { Begin::Time(since) } else { Begin::End };
+            (*topic, from, Arc::new(reader(&model, &troubles, topic)) as Arc<dyn Taker>)
+        });
         let done = Arc::new(AtomicBool::new(false));
         let mut followers = Vec::new();
         for (topic, from, taker) in takers {
@@ -164,7 +170,7 @@ impl Endpoints {
         let openapi = contract::openapi(&ContractBounds::of(&settings.checks));
         let documents = Documents { page: contract::page(&openapi), openapi: openapi.to_string() };
         let shared = (Arc::clone(&topics) as _, Arc::clone(&model));
-        let api = Api::new(shared, gateway, withheld(), Means { draw, now, form });
+        let api = Api::new(shared, gateway, decides_contacts, withheld(), Means { draw, now, form });
         let (closing, closed) = tokio::sync::oneshot::channel::<()>();
         let shutdown = async move {
             let _ = closed.await;

@@ -42,26 +42,27 @@ impl Troubles {
 pub(super) struct Topics {
     cluster: Cluster,
     producer: ReceiptProducer,
-    names: [String; 2],
-    partitions: [AtomicU32; 2],
+    /// In the order of [`Input`]; those of contact decisions only where such are made.
+    names: Vec<String>,
+    partitions: Vec<AtomicU32>,
     partitioner: Partitioner,
     troubles: Arc<Troubles>,
 }
 
 impl Topics {
-    /// The inputs of these names (POS events, account events); a record that is not written `within` this time is given up.
+    /// The inputs of these names, in the order of [`Input`]; a record that is not written `within` this time is given up.
     pub(super) fn open(
         cluster: Cluster,
         settings: &Settings,
-        (names, within): ([&str; 2], Duration),
+        (names, within): (&[&str], Duration),
         troubles: &Arc<Troubles>,
         stop: &AtomicBool,
     ) -> Result<Self, Fault> {
         let topics = Self {
             cluster,
             producer: ReceiptProducer::new(settings, within)?,
-            names: names.map(str::to_owned),
-            partitions: [AtomicU32::new(0), AtomicU32::new(0)],
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            partitions: names.iter().map(|_| AtomicU32::new(0)).collect(),
             partitioner: settings.partitioner,
             troubles: Arc::clone(troubles),
         };
@@ -70,7 +71,7 @@ impl Topics {
     }
 
     fn find_partitions(&self) -> Result<(), Fault> {
-        let names = self.names.each_ref().map(String::as_str);
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let found = self.cluster.admin().topics(&names, false)?;
         for (name, partitions) in names.iter().zip(&self.partitions) {
             let count = found.get(*name).map_or(0, |topic| topic.partitions);
@@ -98,8 +99,11 @@ impl Topics {
 
 impl Records for Topics {
     fn write(&self, input: Input, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten) {
-        let (name, count) =
-            (&self.names[input as usize], self.partitions[input as usize].load(Ordering::Acquire));
+        let place = input as usize;
+        let (Some(name), Some(count)) = (self.names.get(place), self.partitions.get(place)) else {
+            return then(Err(NotWritten::Away("contact decisions are switched off".to_owned())));
+        };
+        let count = count.load(Ordering::Acquire);
         if count == 0 {
             return then(Err(NotWritten::Away(format!("topic {name} has no partitions"))));
         }
@@ -142,7 +146,23 @@ impl Reader {
 
     /// Of replies to account events.
     pub(super) fn of_replies(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        Self::of(model, troubles, topic, |model, record| model.take_reply(record.value), false)
+        let take = |model: &ReadModel, record: &Followed<'_>| {
+            model.take_reply(Input::AccountEvents, record.value)
+        };
+        Self::of(model, troubles, topic, take, false)
+    }
+
+    /// Of replies to interactions.
+    pub(super) fn of_interactions(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
+        let take = |model: &ReadModel, record: &Followed<'_>| {
+            model.take_reply(Input::Interactions, record.value)
+        };
+        Self::of(model, troubles, topic, take, false)
+    }
+
+    /// Of contact decisions.
+    pub(super) fn of_decisions(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
+        Self::of(model, troubles, topic, |model, record| model.take_decision(record.value), false)
     }
 
     fn of(

@@ -1,6 +1,6 @@
 //! What is known of a person: the party record, and facts of accounts.
 
-use super::{Day, RecordFault, read, unless_id, within};
+use super::{Day, RecordFault, or_default, read, unless_id, within};
 use crate::contact::words::Statuses;
 use crate::domain::limits;
 use serde::{Deserialize, Serialize};
@@ -15,25 +15,25 @@ pub struct PartyRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jurisdiction: Option<String>,
     /// Zones where the person may be.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub time_zones: Vec<String>,
     /// Places where the person may be: `US-TX`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<String>,
     /// By what the person is reached.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<Contact>,
     /// Loans, with and without an account here.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub loans: Vec<Loan>,
     /// What speaks against contacts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<Case>,
     /// When contacts are inconvenient.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub inconvenient_times: Vec<InconvenientTime>,
     /// Where they are.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub inconvenient_places: Vec<String>,
 }
 
@@ -54,13 +54,13 @@ pub struct Contact {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
     /// Zones where the person may be who is reached by it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub time_zones: Vec<String>,
     /// Whether the person agreed to autodialed and prerecorded calls.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "std::ops::Not::not")]
     pub consent_autodialed_call: bool,
     /// Electronic channels that the person does not want any more.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub opted_out: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ pub struct Loan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
     /// What it is, besides what account events tell.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<String>,
 }
 
@@ -93,13 +93,13 @@ pub struct Case {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Day>,
     /// Channels that it refuses.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<String>,
     /// Themes that it refuses.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub themes: Vec<String>,
     /// What it is about; none: everything.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub loan_ids: Vec<String>,
 }
 
@@ -108,7 +108,7 @@ pub struct Case {
 #[serde(rename_all = "camelCase")]
 pub struct InconvenientTime {
     /// `mon` to `sun`; none: every day.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub days: Vec<String>,
     /// `HH:MM` or `HH:MM:SS`, within.
     pub from: String,
@@ -211,10 +211,10 @@ pub struct PartyFact {
     /// The account.
     pub account: String,
     /// What it is: symbols of [`crate::contact::Status`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<String>,
     /// Whether it is another person's from now on.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "std::ops::Not::not")]
     pub withdrawn: bool,
 }
 

@@ -1,6 +1,6 @@
 //! A contact request: may we contact this person now, this way, about this?
 
-use super::{Day, RecordFault, Time, read, unless_id, unless_text, within};
+use super::{Day, RecordFault, Time, or_default, read, unless_id, unless_text, within};
 use crate::domain::{Micros, limits};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub struct ContactRequest {
     /// The person.
     pub person_id: String,
     /// What it is about.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub loan_ids: Vec<String>,
     /// How the person is to be contacted, a symbol of the contract.
     pub channel: String,
@@ -30,7 +30,7 @@ pub struct ContactRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_date: Option<Day>,
     /// Whether a machine dials, or a recording speaks.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "std::ops::Not::not")]
     pub is_autodialed: bool,
     /// By which of the person's contacts.
     #[serde(default, skip_serializing_if = "Option::is_none")]

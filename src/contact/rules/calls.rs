@@ -44,19 +44,20 @@ impl<'q> History<'q> {
     /// Whether direct prior consent lifts calls and hours: for each debt of the request.
     pub fn is_lifted(&self) -> bool {
         let debts = &self.question.debts;
-        !debts.is_empty() && debts.iter().all(|debt| self.question.zones.all(|zone| self.consents(debt, zone)))
+        !debts.is_empty() && debts.iter().all(|debt| self.is_agreed(debt, self.question.when))
     }
 
-    /// Whether there is a consent for a debt by the time of the request.
-    fn consents(&self, debt: &Debt<'_>, zone: &TimeZone) -> bool {
-        let day = self.question.when.day(zone);
-        self.consents_of(debt).any(|consent| {
-            let is_before = match self.question.when {
-                When::At(time) => consent.at < time,
-                When::On(_) => true,
-            };
-            is_before && self.is_covered(consent, day, zone)
-        })
+    /// Whether a contact about a debt is one that the person agreed to before, in each zone.
+    fn is_agreed(&self, debt: &Debt<'_>, when: When) -> bool {
+        let is_before = |consent: &Told| match when {
+            When::At(time) => consent.at < time,
+            When::On(_) => true,
+        };
+        let consents: Vec<&Told> = self.consents_of(debt).filter(|consent| is_before(consent)).collect();
+        let covers = |zone: &TimeZone| {
+            consents.iter().any(|consent| self.is_covered(consent, when.day(zone), zone))
+        };
+        !consents.is_empty() && self.question.zones.all(covers)
     }
 
     fn consents_of(&self, debt: &Debt<'_>) -> impl Iterator<Item = &Told> {
@@ -86,12 +87,11 @@ impl<'q> History<'q> {
             if !is_about || !(is_call || is_conversation) {
                 continue;
             }
-            let day = date_of(zone, told.at);
-            let agreed = |consent: &Told| consent.at < told.at && self.is_covered(consent, day, zone);
             let is_placed = told.meaning.is(Meaning::PLACED);
-            if told.meaning.is(Meaning::EXEMPT) || is_placed && self.consents_of(debt).any(agreed) {
+            if told.meaning.is(Meaning::EXEMPT) || is_placed && self.is_agreed(debt, When::At(told.at)) {
                 continue;
             }
+            let day = date_of(zone, told.at);
             days.calls.extend(is_call.then_some(day));
             days.conversations.extend(is_conversation.then_some(day));
         }

@@ -15,8 +15,9 @@ pub const LOCATION: &str = "contact.hours.location";
 pub const INCONVENIENT: &str = "contact.hours.inconvenient";
 pub const PLACE: &str = "contact.place.inconvenient";
 
-/// Days around a request in which the next permitted time is looked for: inconvenient times come again each week.
-const DAYS_AHEAD: i64 = 9;
+/// Days from a request on in which the next permitted time is looked for: inconvenient times come again each week, and where
+/// zones lie far apart a clock has to be set first.
+const DAYS_AHEAD: [i64; 2] = [9, 400];
 const SECOND: i64 = 1_000_000;
 
 /// When contacts are permitted.
@@ -102,24 +103,25 @@ fn refused(question: &Question<'_>, times: &impl Times) -> Option<Option<Micros>
     let permits = |time: Micros| zones.all(|zone| times.permits(time, zone));
     let begin = zones.beginning(question.when);
     let begins = times.begins();
-    let moments = zones.iter().flat_map(|zone| {
-        let first = date_of(zone, begin);
-        let begins = &begins;
-        (-1..=DAYS_AHEAD).flat_map(move |days| {
-            let date = plus(first, days);
-            let start = start_of(zone, date);
-            begins.iter().map(move |seconds| at(zone, date, *seconds)).chain([start])
-        })
-    });
-    let moments: Vec<Micros> = moments.collect();
+    let moments = |ahead: i64| -> Vec<Micros> {
+        let of_day = |zone: &TimeZone, date: Date| {
+            let begins = begins.iter().map(|seconds| at(zone, date, *seconds));
+            begins.chain([start_of(zone, date)]).collect::<Vec<_>>()
+        };
+        let of_zone = |zone| {
+            let first = date_of(zone, begin);
+            (-1..=ahead).flat_map(|days| of_day(zone, plus(first, days))).collect::<Vec<_>>()
+        };
+        zones.iter().flat_map(of_zone).collect()
+    };
     let is_permitted = match question.when {
         When::At(time) => permits(time),
         When::On(Day(date)) => {
             let is_on = |time: Micros| zones.all(|zone| date_of(zone, time) == date);
-            first_permitted(begin, moments.clone(), |time| is_on(time) && permits(time)).is_some()
+            first_permitted(begin, moments(1), |time| is_on(time) && permits(time)).is_some()
         }
     };
-    (!is_permitted).then(|| first_permitted(begin, moments, permits))
+    (!is_permitted).then(|| DAYS_AHEAD.into_iter().find_map(|ahead| first_permitted(begin, moments(ahead), permits)))
 }
 
 /// `8:00`, or `8:00:30`.

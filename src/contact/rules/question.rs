@@ -163,6 +163,10 @@ fn themes(rules: &Rules, request: &ContactRequest) -> Result<Vec<Theme>, String>
     };
     let mut themes: Vec<Theme> = told.into_iter().chain(implied).collect();
     themes.dedup();
+    // Who is contacted for another reason as well is contacted.
+    if themes.iter().any(|theme| !theme.is_inbound()) {
+        themes.retain(|theme| !theme.is_inbound());
+    }
     match (themes.is_empty(), &request.subject) {
         (false, _) => Ok(themes),
         (true, None) => Err("neither subject nor theme says why the person is to be contacted".to_owned()),

@@ -57,14 +57,12 @@ impl Zones {
         self.zones.iter().all(holds)
     }
 
-    /// The first moment of a contact.
+    /// The first moment at which a contact has begun: of a day, where it begins last.
     #[must_use]
     pub fn beginning(&self, when: When) -> Micros {
         match when {
             When::At(time) => time,
-            When::On(Day(date)) => {
-                self.iter().map(|zone| start_of(zone, date)).min().unwrap_or(Micros::FIRST)
-            }
+            When::On(Day(date)) => self.last_start(date),
         }
     }
 

@@ -51,7 +51,7 @@ const PROBLEMS: [Problem; 13] = [
     Problem {
         status: 404,
         title: "Not Found",
-        description: "The account has no such event, or it is older than what the gateway keeps.",
+        description: "The account has no such event, or it is older than what the gateway keeps; or contact decisions are switched off here.",
         detail: "no such event of this account is known here",
         retry_after: None,
     },
@@ -86,7 +86,7 @@ const PROBLEMS: [Problem; 13] = [
     Problem {
         status: 422,
         title: "Unprocessable Content",
-        description: "The account's standing does not allow it: the detail says why.",
+        description: "What is known of the account or the person does not allow it: the detail says why.",
         detail: "no payment of 32.00 is known that was not reversed",
         retry_after: None,
     },

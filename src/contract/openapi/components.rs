@@ -5,7 +5,7 @@ use super::super::fields::{ACCOUNT_EVENT_ID, HEADER_CHARS_MAX, NOT_BLANK};
 use super::super::node::{Node, node};
 use super::super::others::transaction_id;
 use super::super::records;
-use super::{answers, example, purpose};
+use super::{answers, contact, example, purpose};
 use crate::config::Scope;
 use crate::domain::limits::ID_CHARS_MAX;
 
@@ -68,6 +68,12 @@ fn parameters() -> Node {
             "A key of the caller's own for this event: with it, sending it again within 35 days is safe.",
             "pay-2025-01-06-000318",
         )),
+        "personId": (contact::person_id()),
+        "Required-Idempotency-Key": (header(
+            "Idempotency-Key",
+            "A key of the caller's own for this interaction: sending it again within 35 days is safe.",
+            "call-2026-03-02-000318",
+        ).with("required", true)),
         "X-Request-Id": (header(
             "X-Request-Id",
             "An id of the caller's own for this request; the answer repeats it. One is made where there is none.",
@@ -102,6 +108,10 @@ fn schemas(bounds: &Bounds) -> Node {
         "RiskCheckMessages": (messages),
         "AccountEvent": (account_event(bounds)),
         "AccountEventCreated": (account_event_created(bounds)),
+        "Interaction": (contact::interaction_request(bounds)),
+        "InteractionCreated": (contact::interaction_created(bounds)),
+        "CanInteract": (contact::request(bounds)),
+        "CanInteractAnswer": (contact::answer()),
         "Problem": (problem())
     })
 }
@@ -111,7 +121,7 @@ fn component(name: &str) -> Node {
 }
 
 /// A schema as it stands within the document, which names the dialect of all.
-fn part(schema: Node) -> Node {
+pub(super) fn part(schema: Node) -> Node {
     schema.without(&["$schema"])
 }
 
@@ -187,7 +197,7 @@ fn problem() -> Node {
     })
 }
 
-fn without_fields(schema: Node, names: &[&str]) -> Node {
+pub(super) fn without_fields(schema: Node, names: &[&str]) -> Node {
     let properties = schema.get("properties").cloned().unwrap_or(Node::Null).without(names);
     let required = schema.get("required").map_or(&[][..], Node::items).iter().cloned();
     let required: Vec<Node> =

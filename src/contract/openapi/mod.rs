@@ -3,6 +3,7 @@
 
 mod answers;
 mod components;
+mod contact;
 
 use super::bounds::Bounds;
 use super::node::{Node, node};
@@ -19,6 +20,8 @@ fn purpose(scope: Scope) -> &'static str {
         Scope::EventsWrite => "send POS events",
         Scope::EventsRead => "read the latest outcome of an event",
         Scope::AccountEventsWrite => "send account events",
+        Scope::InteractionsWrite => "record interactions",
+        Scope::ContactAsk => "ask whether a person may be contacted",
     }
 }
 
@@ -46,12 +49,15 @@ pub fn openapi(bounds: &Bounds) -> Node {
         "servers": [{ "url": "/", "description": "The gateway that serves this document." }],
         "tags": [
             { "name": "POS events", "description": "What happened at a till, and the answer to it." },
-            { "name": "Account events", "description": "What changed an account's standing." }
+            { "name": "Account events", "description": "What changed an account's standing." },
+            { "name": "Contact", "description": "Contacts with persons that took place, and whether one may." }
         ],
         "paths": {
             "/api/v3/customer-account/{accountNumber}/event": { "post": (add_event()) },
             "/api/v3/customer-account/{accountNumber}/event/{transactionId}": { "get": (latest_outcome()) },
-            "/v1/account_events": { "post": (create_account_event()) }
+            "/v1/account_events": { "post": (create_account_event()) },
+            "/v1/interactions": { "post": (contact::create_interaction()) },
+            "/people/{personId}/can-interact": { "post": (contact::can_interact()) }
         },
         "components": (components::components(bounds))
     })
@@ -74,7 +80,7 @@ reason, and what the till can do next.
 operation.
 
 **Repeats.** Whoever has no answer sends the same request again. A POS event with an `accountTransactionId` is booked once: \
-a repeat is answered as the first one stands now. An account event with an `Idempotency-Key` applies once within 35 days. \
+a repeat is answered as the first one stands now. An account event or an interaction with an `Idempotency-Key` applies once within 35 days. \
 Without either, a repeat is a new event.
 
 **Amounts** are JSON numbers, exact decimals in major units; those of account events are whole numbers of minor units (cents). \

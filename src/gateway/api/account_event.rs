@@ -1,12 +1,14 @@
 //! Account events over HTTP: one request becomes one record, and its answer says that it was applied. A request with an
 //! Idempotency-Key counts once for its account, however often it is sent.
 
-use super::{Api, again_later, problem, unless_account, unless_json};
+use super::{
+    Api, idempotency_key, of_another_kind, problem, twenty_four, unless_account, unless_json,
+    unless_refused,
+};
 use crate::codec::DecodeError;
 use crate::codec::json::{Members, read_account_event, write_account_event};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::enums::AccountEventType;
-use crate::domain::reply::Fate;
 use crate::gateway::problem::Problem;
 use crate::gateway::read_model::{Reply, Said};
 use crate::gateway::records::Input;
@@ -16,12 +18,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-/// Characters of an Idempotency-Key.
-const KEY_CHARS_MAX: usize = 80;
 /// Before the 24 characters of an event's id.
 const PREFIX: &str = "acc_evt_";
-/// Crockford's base 32, as transaction ids have it.
-const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// `POST /v1/account_events`
 pub(super) async fn create(
@@ -37,22 +35,12 @@ pub(super) async fn create(
     let request_id = twenty_four((api.means.draw)());
     match api.ask(Input::AccountEvents, &event.account, &value, Some(&request_id)).await? {
         Said::Reply(reply) => answered(event, &reply),
-        Said::Outcome(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer is of another kind")),
+        _ => Err(of_another_kind()),
     }
 }
 
 fn answered(mut event: AccountEvent, reply: &Reply) -> Result<Response, Problem> {
-    let why = || reply.message.clone().unwrap_or_else(|| "it was refused".to_owned());
-    match (reply.fate, reply.code.as_deref()) {
-        (Fate::Applied | Fate::Repeat, _) => {}
-        (Fate::Conflict, _) => return Err(problem(StatusCode::CONFLICT, why())),
-        (Fate::Refused, Some("500")) => return Err(problem(StatusCode::INTERNAL_SERVER_ERROR, why())),
-        (Fate::Refused, Some("pos.state.unavailable")) => {
-            let detail = "the state of the account is not available at present";
-            return Err(again_later(StatusCode::SERVICE_UNAVAILABLE, detail));
-        }
-        (Fate::Refused, _) => return Err(problem(StatusCode::UNPROCESSABLE_ENTITY, why())),
-    }
+    unless_refused(reply, "the state of the account is not available at present")?;
     let Some(id) = &reply.id else {
         let detail = "an event with this Idempotency-Key was applied that did not come over HTTP";
         return Err(problem(StatusCode::CONFLICT, detail));
@@ -63,20 +51,6 @@ fn answered(mut event: AccountEvent, reply: &Reply) -> Result<Response, Problem>
     let mut body = Vec::new();
     write_account_event(&event, &mut body);
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
-}
-
-/// The key of the request, if it has one.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let mut keys = headers.get_all("idempotency-key").iter();
-    let Some(key) = keys.next() else { return Ok(None) };
-    let key = key.to_str().ok().map(str::trim).filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
-    match key.filter(|_| keys.next().is_none()) {
-        Some(key) => Ok(Some(key.to_owned())),
-        None => {
-            let detail = "Idempotency-Key is 1 to 80 printable ASCII characters, once";
-            Err(problem(StatusCode::BAD_REQUEST, detail))
-        }
-    }
 }
 
 /// The event of a body. Its id is made of account and key, so that a repeat has the same; without a key it is new.
@@ -131,10 +105,4 @@ fn of_key(account: &str, key: &str) -> u128 {
     let mut bytes = [0; 16];
     hasher.finalize_xof().fill(&mut bytes);
     u128::from_le_bytes(bytes)
-}
-
-/// 120 bits as text.
-fn twenty_four(bits: u128) -> String {
-    let letter = |place: usize| char::from(LETTERS[(bits >> (5 * place)) as usize & 31]);
-    (0..24).map(letter).collect()
 }

@@ -3,17 +3,20 @@
 
 mod account_event;
 mod body;
+mod can_interact;
+mod interaction;
 mod pos_event;
 
 use super::gate::{Gate, needing, protect};
 use super::problem::Problem;
-use super::read_model::{ReadModel, Said};
+use super::read_model::{ReadModel, Reply, Said};
 use super::records::{Input, NotWritten, OnWritten, Records};
 use super::server::{Server, ServerError};
 use crate::config::{GatewaySettings, Scope};
 use crate::domain::Micros;
 use crate::domain::account_event::AccountEvent;
 use crate::domain::limits::ID_CHARS_MAX;
+use crate::domain::reply::Fate;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -27,6 +30,11 @@ use std::time::Duration;
 
 pub use body::Disclosure;
 
+/// Characters of an Idempotency-Key.
+const KEY_CHARS_MAX: usize = 80;
+/// Crockford's base 32, as transaction ids have it.
+const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
 /// When a client may come again after the topics could not be reached, seconds.
 const AGAIN_SECONDS: u32 = 1;
 
@@ -39,6 +47,8 @@ pub struct Api {
     model: Arc<ReadModel>,
     answer_within: Duration,
     disclosure: Disclosure,
+    /// Whether contact decisions are made.
+    decides_contacts: bool,
     means: Means,
 }
 
@@ -68,12 +78,13 @@ impl Api {
     pub fn new(
         (records, model): (Arc<dyn Records>, Arc<ReadModel>),
         settings: &GatewaySettings,
+        decides_contacts: bool,
         withheld: BTreeSet<String>,
         means: Means,
     ) -> Arc<Self> {
         let disclosure =
             if settings.disclose { Disclosure::all() } else { Disclosure::withholding(withheld) };
-        Arc::new(Self { records, model, answer_within: settings.answer_within, disclosure, means })
+        Arc::new(Self { records, model, answer_within: settings.answer_within, disclosure, decides_contacts, means })
     }
 
     /// The routes.
@@ -85,6 +96,8 @@ impl Api {
             .route(events, needing(Scope::EventsWrite, post(pos_event::add)))
             .route(&transaction, needing(Scope::EventsRead, get(pos_event::latest)))
             .route("/v1/account_events", needing(Scope::AccountEventsWrite, post(account_event::create)))
+            .route("/v1/interactions", needing(Scope::InteractionsWrite, post(interaction::create)))
+            .route("/people/{personId}/can-interact", needing(Scope::ContactAsk, post(can_interact::ask)))
             .with_state(self)
             .route(
                 "/openapi.json",
@@ -193,4 +206,48 @@ fn unless_account(account: &str) -> Result<(), Problem> {
             Err(problem(StatusCode::BAD_REQUEST, detail))
         }
     }
+}
+
+/// The key of the request, if it has one.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let Some(key) = keys.next() else { return Ok(None) };
+    let key = key.to_str().ok().map(str::trim).filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
+    match key.filter(|_| keys.next().is_none()) {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => {
+            let detail = "Idempotency-Key is 1 to 80 printable ASCII characters, once";
+            Err(problem(StatusCode::BAD_REQUEST, detail))
+        }
+    }
+}
+
+/// 120 bits as text.
+fn twenty_four(bits: u128) -> String {
+    let letter = |place: usize| char::from(LETTERS[(bits >> (5 * place)) as usize & 31]);
+    (0..24).map(letter).collect()
+}
+
+/// That contact decisions are not made here.
+fn unless_contacts(api: &Api) -> Result<(), Problem> {
+    match api.decides_contacts {
+        true => Ok(()),
+        false => Err(problem(StatusCode::NOT_FOUND, "contact decisions are switched off here (contact.enabled)")),
+    }
+}
+
+/// That an event was not applied, now or before. `away`: what is said where its state is not there.
+fn unless_refused(reply: &Reply, away: &'static str) -> Result<(), Problem> {
+    let why = || reply.message.clone().unwrap_or_else(|| "it was refused".to_owned());
+    Err(match (reply.fate, reply.code.as_deref()) {
+        (Fate::Applied | Fate::Repeat, _) => return Ok(()),
+        (Fate::Conflict, _) => problem(StatusCode::CONFLICT, why()),
+        (Fate::Refused, Some("500")) => problem(StatusCode::INTERNAL_SERVER_ERROR, why()),
+        (Fate::Refused, Some("pos.state.unavailable")) => again_later(StatusCode::SERVICE_UNAVAILABLE, away),
+        (Fate::Refused, _) => problem(StatusCode::UNPROCESSABLE_ENTITY, why()),
+    })
+}
+
+fn of_another_kind() -> Problem {
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer is of another kind")
 }

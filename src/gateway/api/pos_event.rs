@@ -2,7 +2,7 @@
 //! id. The account of the path is the event's, whatever its body says.
 
 use super::body::{is_failure, is_of_wrong_form};
-use super::{Api, again_later, json, problem, unless_account, unless_json};
+use super::{Api, again_later, json, of_another_kind, problem, unless_account, unless_json};
 use crate::codec::answer::Answer;
 use crate::codec::json::Members;
 use crate::domain::ids::TransactionId;
@@ -34,7 +34,7 @@ pub(super) async fn add(
     })?;
     match api.ask(Input::PosEvents, &account, &value, None).await? {
         Said::Outcome(answer) => Ok(answered(&api, &answer)),
-        Said::Reply(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer is of another kind")),
+        _ => Err(of_another_kind()),
     }
 }
 
