@@ -139,7 +139,7 @@ class Interaction:
         self.collects = theme in s["collection"]
         self.call = "placed" in means and "not-connected" not in means
         self.conversation = "conversation" in means and bool(means & {"placed", "incoming"}) and "not-connected" not in means
-        self.consent, self.exempt = "consent" in means, "exempt" in means
+        self.consent, self.exempt, self.placed = "consent" in means, "exempt" in means, "placed" in means
 
     def named(self, party):
         """The debt that it names, or None."""
@@ -359,7 +359,7 @@ class Judge:
     def counted(self, debt):
         """What counts for calls and conversations about a debt, if it is one."""
         return [i for i in self.party.interactions if i.collects and i.about(debt, self.party) and not i.exempt
-                and not self.lifted(debt, Moment(i.at))]
+                and not (i.placed and self.lifted(debt, Moment(i.at)))]
 
     def of_calls(self):
         if self.channel != "voice":
@@ -380,7 +380,8 @@ class Judge:
 
     def of_days(self, code, counts, rule, span):
         found = []
-        for debt in self.debts or sorted(set(self.party.debts()) | self.named_debts()):
+        # Calls that name no debt count also where there is none.
+        for debt in self.debts or sorted(set(self.party.debts()) | self.named_debts() | {""}):
             times = [i.at for i in self.counted(debt) if counts(i)]
             refused = {name: rule([local(at, name)[0] for at in times]) for name in self.day_zones}
             if any(refused[name](self.moment.day(name)) for name in self.day_zones):
@@ -458,11 +459,11 @@ def run(interactions, requests, records, facts, s=None):
         while waiting and time is not None and waiting[0][1].at <= time:
             name, interaction = waiting.pop(0)
             party(name).took_place(interaction)
-            latest = interaction.at
+            latest = interaction.at if latest is None else max(latest, interaction.at)
             time = time_of(request, latest)
         reasons = Judge(request, party(request["personId"]), latest, s).decide()
         decisions.append((request["requestId"], reasons))
-        latest = time
+        latest = latest if time is None else time if latest is None else max(latest, time)
     return decisions
 
 

@@ -3,7 +3,7 @@
 use super::parameters::Policy;
 use super::question::Question;
 use super::reason;
-use super::times::{When, at, clock_of, date_of, first_permitted, plus, start_of};
+use super::times::{When, at, clock_changes, clock_of, date_of, first_permitted, plus, start_of};
 use crate::contact::decision::Reason;
 use crate::contact::records::{Day, InconvenientTime};
 use crate::domain::Micros;
@@ -19,6 +19,7 @@ pub const PLACE: &str = "contact.place.inconvenient";
 /// zones lie far apart a clock has to be set first.
 const DAYS_AHEAD: [i64; 2] = [9, 400];
 const SECOND: i64 = 1_000_000;
+const DAY: i64 = 86_400 * SECOND;
 
 /// When contacts are permitted.
 trait Times {
@@ -85,6 +86,7 @@ pub fn judge(policy: &Policy, question: &Question<'_>, is_lifted: bool, reasons:
     }
     let Some(record) = question.record() else { return };
     if question.zones.are_known
+        && !record.inconvenient_times.is_empty()
         && let Some(not_before) = refused(question, &Inconvenient(&record.inconvenient_times))
     {
         let message = "the person called the time inconvenient".to_owned();
@@ -105,12 +107,15 @@ fn refused(question: &Question<'_>, times: &impl Times) -> Option<Option<Micros>
     let begins = times.begins();
     let moments = |ahead: i64| -> Vec<Micros> {
         let of_day = |zone: &TimeZone, date: Date| {
-            let begins = begins.iter().map(|seconds| at(zone, date, *seconds));
+            let begins = begins.iter().flat_map(|seconds| at(zone, date, *seconds));
             begins.chain([start_of(zone, date)]).collect::<Vec<_>>()
         };
+        let last = begin.plus(Micros(ahead * DAY));
         let of_zone = |zone| {
             let first = date_of(zone, begin);
-            (-1..=ahead).flat_map(|days| of_day(zone, plus(first, days))).collect::<Vec<_>>()
+            let days = (-1..=ahead).flat_map(|days| of_day(zone, plus(first, days)));
+            // A clock that is set shows a time that it would not come to by itself.
+            days.chain(clock_changes(zone, begin, last)).collect::<Vec<_>>()
         };
         zones.iter().flat_map(of_zone).collect()
     };

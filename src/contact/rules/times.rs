@@ -107,20 +107,25 @@ pub fn clock_of(zone: &TimeZone, time: Micros) -> (Date, i64) {
 /// The first moment of a local day.
 #[must_use]
 pub fn start_of(zone: &TimeZone, date: Date) -> Micros {
-    at(zone, date, 0)
+    at(zone, date, 0)[0]
 }
 
-/// The moment at which clocks show so many seconds of a local day; where they pass over that, the first one after it. 24 hours
-/// are the next day's beginning.
+/// The moments at which clocks show so many seconds of a local day: the same one twice, unless a clock is set back in
+/// between; where they pass over that, the first one after it. 24 hours are the next day's beginning.
 #[must_use]
-pub fn at(zone: &TimeZone, date: Date, seconds: u32) -> Micros {
+pub fn at(zone: &TimeZone, date: Date, seconds: u32) -> [Micros; 2] {
     let (date, seconds) = if seconds >= 86_400 { (plus(date, 1), seconds - 86_400) } else { (date, seconds) };
     let part = |value: u32| i8::try_from(value).unwrap_or(0);
     let time = Time::constant(part(seconds / 3_600), part(seconds / 60 % 60), part(seconds % 60), 0);
-    match zone.to_ambiguous_timestamp(date.to_datetime(time)).compatible() {
-        Ok(time) => Micros(time.as_microsecond()),
-        Err(_) => Micros::LAST,
-    }
+    let found = zone.to_ambiguous_timestamp(date.to_datetime(time));
+    [found.clone().compatible(), found.later()]
+        .map(|found| found.map_or(Micros::LAST, |time| Micros(time.as_microsecond())))
+}
+
+/// The moments between two at which clocks are set.
+pub fn clock_changes(zone: &TimeZone, from: Micros, to: Micros) -> impl Iterator<Item = Micros> {
+    let changes = zone.following(timestamp(from));
+    changes.map(|change| Micros(change.timestamp().as_microsecond())).take_while(move |change| *change <= to)
 }
 
 /// A day so many days later.
