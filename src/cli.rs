@@ -36,7 +36,7 @@ Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Common {
-    /// A config file, or a folder with tillgate.toml and checks.toml; may be given again, later ones win
+    /// A config file, or a folder with tillgate.toml, checks.toml, contact.toml; may be given again, later ones win
     #[arg(long, global = true, value_name = "PATH")]
     pub config: Vec<PathBuf>,
     /// Override a setting, such as checks.basket.item_amounts=line; may be given again

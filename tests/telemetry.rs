@@ -18,11 +18,11 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::kafka::settings::Settings;
 use tillgate::kafka::units::Units;
 use tillgate::pos::{FLOW, Partition, PartitionOptions, Setup};
-use tillgate::profiles;
 use tillgate::telemetry::exporter::Exporter;
 use tillgate::telemetry::log::{Format, on_panic, subscriber};
 use tillgate::telemetry::standing::PartitionStanding;
 use tillgate::telemetry::{self, RebuildReason, RestoredFrom, TransactionResult};
+use tillgate::{contact, profiles};
 use tracing::Level;
 
 fn file(path: &str) -> String {
@@ -41,6 +41,7 @@ fn names_in(text: &str) -> BTreeSet<String> {
 
 const UNIT: Unit = Unit { flow: &FLOW, partition: 3 };
 const OF_PROFILES: Unit = Unit { flow: &profiles::FLOW, partition: 1 };
+const OF_CONTACT: Unit = Unit { flow: &contact::FLOW, partition: 2 };
 const INPUT: InputPartition = InputPartition { unit: UNIT, input: 0 };
 
 /// Every metric once, with one value for each label.
@@ -68,6 +69,11 @@ fn count_everything() {
     telemetry::entries(OF_PROFILES, 40_000);
     telemetry::standby_entries(OF_PROFILES, 40_000);
     telemetry::restored(&profiles::FLOW, RestoredFrom::Journal, 40_000, Duration::from_millis(90));
+    telemetry::answers(&contact::FLOW, "refused", 3);
+    telemetry::codes(&contact::FLOW, "contact.hours", 2);
+    telemetry::entries(OF_CONTACT, 70_000);
+    telemetry::standby_entries(OF_CONTACT, 70_000);
+    telemetry::restored(&contact::FLOW, RestoredFrom::Journal, 70_000, Duration::from_millis(90));
     telemetry::worker_rebuild(RebuildReason::Fenced);
     telemetry::producer_rebuilds(1);
     telemetry::http::request("/v1/account_events", "POST", 202, Duration::from_millis(21));

@@ -5,8 +5,8 @@ use super::pulse::Pulse;
 use crate::cli::Common;
 use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id};
-use crate::contact;
 use crate::config::{AvroFraming, LogFormat, OutputFormat, RegistryAuth, Settings};
+use crate::contact;
 use crate::engine::Engine;
 use crate::gateway::{AdminSource, Bounds, Listener, Standing, admin};
 use crate::kafka::health::Health;
@@ -89,7 +89,8 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
         return Err(AppError::Start(format!("{defect}: {faults}")));
     }
     if let Err(faults) = crate::config::read_rules("contact rules", settings.contact_text()) {
-        let defect = "the contact rules could not be read again by a replay: report it as a defect of tillgate";
+        let defect =
+            "the contact rules could not be read again by a replay: report it as a defect of tillgate";
         return Err(AppError::Start(format!("{defect}: {faults}")));
     }
     let its_stop = Arc::clone(&stop);
@@ -145,8 +146,7 @@ fn flows(parts: Parts, settings: &Settings, counts: &[u32]) -> Vec<Arc<dyn Decid
     let Parts { engine, schemas, encoding, board } = parts;
     let mut counts = counts.iter().copied();
     let mut next = |is_here: bool| if is_here { counts.next() } else { None };
-    let [pos, profiles, contact] =
-        [true, settings.profiles.enabled, settings.contact.enabled].map(&mut next);
+    let [pos, profiles, contact] = [true, settings.profiles.enabled, settings.contact.enabled].map(&mut next);
     let mut options = options(settings, encoding, pos.unwrap_or(0));
     // What every flow needs, with as many partitions as its own inputs have.
     let own = options.clone();

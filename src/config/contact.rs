@@ -126,8 +126,7 @@ fn reading(reader: &mut Reader, themes: &[(&str, Theme)]) -> Reading {
 }
 
 fn suppression(reader: &mut Reader, path: &str) -> Suppression {
-    let refuses =
-        [("none", Refuses::Nothing), ("collection", Refuses::Collection), ("all", Refuses::All)];
+    let refuses = [("none", Refuses::Nothing), ("collection", Refuses::Collection), ("all", Refuses::All)];
     let known: Vec<(&str, &str)> = SUBJECTS.iter().map(|subject| (*subject, *subject)).collect();
     Suppression {
         refuses: reader.choice(&format!("{path}.themes"), &refuses),
@@ -219,10 +218,21 @@ mod tests {
     fn kept_rules_are_read_as_they_were_meant() {
         for overrides in [
             &[][..],
-            &["contact.policies.NO.calls_max=3", "contact.policies.NO.calls_days=7", "contact.policies.NO.conversation_days=0",
-              "contact.policies.NO.consent_days=0", "contact.policies.NO.hours_from=\"08:00\"", "contact.policies.NO.hours_to=\"21:00\"",
-              "contact.policies.NO.hours_channels=[\"voice\"]", "contact.places.NO=[\"Europe/Oslo\"]"],
-            &["contact.enabled=true", "contact.reading.outcomes.spoke=[\"conversation\"]", "contact.subjects.statement=\"\""],
+            &[
+                "contact.policies.NO.calls_max=3",
+                "contact.policies.NO.calls_days=7",
+                "contact.policies.NO.conversation_days=0",
+                "contact.policies.NO.consent_days=0",
+                "contact.policies.NO.hours_from=\"08:00\"",
+                "contact.policies.NO.hours_to=\"21:00\"",
+                "contact.policies.NO.hours_channels=[\"voice\"]",
+                "contact.places.NO=[\"Europe/Oslo\"]",
+            ],
+            &[
+                "contact.enabled=true",
+                "contact.reading.outcomes.spoke=[\"conversation\"]",
+                "contact.subjects.statement=\"\"",
+            ],
         ] {
             let settings = settings(overrides);
             let again = read_rules("kept", settings.contact_text()).expect("rules");

@@ -100,8 +100,8 @@ fn read_config(path: &Path, named_by: &Origin, layers: &mut Vec<Vec<Entry>>, fau
     let there: Vec<PathBuf> =
         names.clone().map(|name| path.join(name)).filter(|file| file.exists()).collect();
     if there.is_empty() {
-        let names = names.collect::<Vec<_>>().join(" or ");
-        let problem = format!("folder {} holds no {names}", path.display());
+        let names = names.collect::<Vec<_>>().join(", ");
+        let problem = format!("folder {} holds none of {names}", path.display());
         faults.add(named_by, "", problem, "name the folder of these files, or a file");
     }
     layers.extend(there.iter().map(|file| read_file(file, named_by, faults)));

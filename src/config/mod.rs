@@ -35,8 +35,8 @@ pub use ruleset::{Ruleset, read_ruleset};
 pub use schema::FILES;
 pub use secret::Secret;
 pub use settings::{
-    AvroFraming, BatchLimits, ContactSettings, GroupProtocol, JournalSettings, KafkaSettings, LogFormat, LogSettings,
-    OnLostInput, OutputFormat, OutputSettings, ProfileSettings, RegistryAuth, RegistrySettings,
+    AvroFraming, BatchLimits, ContactSettings, GroupProtocol, JournalSettings, KafkaSettings, LogFormat,
+    LogSettings, OnLostInput, OutputFormat, OutputSettings, ProfileSettings, RegistryAuth, RegistrySettings,
 };
 pub use topics::TopicSettings;
 

@@ -164,15 +164,18 @@ pub fn read_decision(value: &[u8]) -> Result<ReadDecision, String> {
     serde_json::from_slice(value).map_err(|error| error.to_string())
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_decision_is_read_as_it_was_written() {
-        let source =
-            Source { topic: "contact.requests", partition: 3, offset: 41, timestamp_millis: 1_772_441_999_000 };
+        let source = Source {
+            topic: "contact.requests",
+            partition: 3,
+            offset: 41,
+            timestamp_millis: 1_772_441_999_000,
+        };
         let not_before = Micros::parse_rfc3339("2026-03-03T13:00:00Z");
         let decision = Decision {
             request_id: "r-1",

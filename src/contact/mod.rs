@@ -15,16 +15,17 @@ mod words;
 pub use decision::{Decision, ReadDecision, ReadReason, Reason, read_decision};
 pub use local::{Came, Local};
 pub use model::{Contacts, Setup};
-pub use records::{
-    Case, Contact, ContactDetails, ContactRequest, DAYS, Day, EventId, InconvenientTime, Interaction, Loan, PartyFact,
-    PartyRecord, RecordFault, Time,
-};
 pub use party::word_hash;
+pub use records::{
+    Case, Contact, ContactDetails, ContactRequest, DAYS, Day, EventId, InconvenientTime, Interaction, Loan,
+    PartyFact, PartyRecord, RecordFault, Time,
+};
 pub use rules::Rules;
 pub use seen::Seen;
 pub use state::ContactState;
 pub use topics::{
-    CONTACT_DECISIONS, CONTACT_REQUESTS, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTIES, PARTY_RECORDS,
+    CONTACT_DECISIONS, CONTACT_REQUESTS, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTIES,
+    PARTY_RECORDS,
 };
 pub use words::{CaseKind, Channel, ContactKind, InteractionChannel, SUBJECTS, Status, Statuses, Theme};
 

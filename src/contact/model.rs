@@ -86,7 +86,8 @@ impl Contacts {
             Err(fault) => return Ok((None, Err(fault))),
         };
         let Some(id) = EventId::parse(&interaction.event_id) else { return Ok((None, Ok(false))) };
-        let refused = |code, message: &str| Ok((Some(id), Err(RecordFault { code, message: message.to_owned() })));
+        let refused =
+            |code, message: &str| Ok((Some(id), Err(RecordFault { code, message: message.to_owned() })));
         if interaction.party_id != keyed.key {
             return refused(OTHER_KEY, "partyId is not the record's key");
         }
@@ -159,11 +160,7 @@ impl Contacts {
             Err(fault) => return Self::refuse(&fault, effects),
         };
         if let Some(misplaced) = keyed.misplaced {
-            let reason = Reason {
-                code: UNAVAILABLE,
-                message: misplaced.to_string(),
-                not_before: None,
-            };
+            let reason = Reason { code: UNAVAILABLE, message: misplaced.to_string(), not_before: None };
             self.answer(keyed, &request, vec![reason], effects);
             return Ok(());
         }
@@ -183,7 +180,8 @@ impl Contacts {
             && party.is_known()
         {
             let listed = party.record.iter().flat_map(|record| &record.contacts);
-            let is_listed = listed.into_iter().any(|contact| is_same((&contact.kind, &contact.value), details));
+            let is_listed =
+                listed.into_iter().any(|contact| is_same((&contact.kind, &contact.value), details));
             let is_found = party.found.iter().any(|found| is_same((&found.kind, &found.value), details));
             if !is_listed && !is_found {
                 effects.change(&Change { party: keyed.key.into(), what: What::Found(details.clone()) })?;

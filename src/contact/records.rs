@@ -31,8 +31,14 @@ impl RecordFault {
 }
 
 fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, RecordFault> {
-    serde_json::from_slice(value)
-        .map_err(|error| RecordFault { code: "400.001", message: without_texts(&error.to_string()) })
+    let mut json = serde_json::Deserializer::from_slice(value);
+    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let (path, why) = (error.path().to_string(), without_texts(&error.inner().to_string()));
+        // Where it is no object at all there is no path.
+        if path == "." { why } else { format!("{path}: {why}") }
+    });
+    let whole = read.and_then(|read| json.end().map(|()| read).map_err(|error| error.to_string()));
+    whole.map_err(|message| RecordFault { code: "400.001", message })
 }
 
 /// A value that may be null: then it is as if it were not there.

@@ -137,8 +137,8 @@ impl Channel<'_> {
         let messages =
             messages.into_iter().fold(Node::object(), |node, (name, message)| node.with(name, message));
         let cleanup = vec![if self.compacted { "compact" } else { "delete" }];
-        let configuration = (!self.setting.ends_with("journal"))
-            .then(|| node!({ "cleanup.policy": (cleanup) }));
+        let configuration =
+            (!self.setting.ends_with("journal")).then(|| node!({ "cleanup.policy": (cleanup) }));
         let kafka = node!({ "topic": (self.topic) }).with_some("topicConfiguration", configuration);
         node!({
             "address": (self.topic),

@@ -48,9 +48,7 @@ pub fn party_record(bounds: &Bounds) -> Node {
 /// A fact of an account, as the flow of POS events tells it.
 #[must_use]
 pub fn party_fact() -> Node {
-    let id = |what: &str| {
-        node!({ "description": (what), "type": "string", "minLength": 1, "maxLength": (ID_CHARS_MAX), "pattern": (NOT_BLANK) })
-    };
+    let id = |what: &str| node!({ "description": (what), "type": "string", "minLength": 1, "maxLength": (ID_CHARS_MAX), "pattern": (NOT_BLANK) });
     let symbols: Vec<&str> = Status::ALL.iter().map(|status| status.symbol()).collect();
     headed(node!({
         "title": "PartyFact",

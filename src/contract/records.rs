@@ -243,7 +243,9 @@ mod tests {
     fn every_field_of_the_avro_schemas_has_a_meaning_and_bounds() {
         let mut fields = Vec::new();
         let of_contact = super::super::contact::AVRO.map(|(_, text)| text);
-        for schema in [POS_EVENT_SCHEMA, ACCOUNT_EVENT_SCHEMA, POS_OUTCOME_SCHEMA].into_iter().chain(of_contact) {
+        for schema in
+            [POS_EVENT_SCHEMA, ACCOUNT_EVENT_SCHEMA, POS_OUTCOME_SCHEMA].into_iter().chain(of_contact)
+        {
             fields_of(&avro(schema), &mut fields);
         }
         let all = || FIELDS.iter().chain(super::super::contact::FIELDS);

@@ -160,7 +160,7 @@ impl<B: Blueprint> Decider for Live<B> {
 
     fn committed(&mut self) {
         self.partition.committed();
-        self.counts.publish();
+        self.counts.publish(B::Model::FLOW);
         self.astray.take(&mut self.misplaced);
         for what in self.said.drain(..) {
             log::warn!("{}: {what}", self.partition.unit());
@@ -214,9 +214,9 @@ fn count<T: PartialEq>(counts: &mut Vec<(T, u64)>, name: T) {
 }
 
 impl Counts {
-    fn publish(&mut self) {
-        self.answers.drain(..).for_each(|(name, count)| telemetry::events(name, count));
-        self.messages.drain(..).for_each(|(code, count)| telemetry::messages(code.as_str(), count));
+    fn publish(&mut self, flow: &Flow) {
+        self.answers.drain(..).for_each(|(name, count)| telemetry::answers(flow, name, count));
+        self.messages.drain(..).for_each(|(code, count)| telemetry::codes(flow, code.as_str(), count));
         self.dead_letters.drain(..).for_each(|(code, count)| telemetry::dead_letters(code, count));
     }
 

@@ -51,6 +51,8 @@ pub enum RestoredFrom {
 pub fn describe() {
     describe_counter!("tillgate_events_total", "Events decided, by outcome");
     describe_counter!("tillgate_messages_total", "Messages in outcomes, by code");
+    describe_counter!("tillgate_contact_decisions_total", "Contact decisions, by result");
+    describe_counter!("tillgate_contact_reasons_total", "Reasons in contact decisions, by code");
     describe_counter!("tillgate_dead_letters_total", "Records that could not be read, by code");
     describe_counter!("tillgate_transactions_total", "Transactions, by result");
     describe_histogram!(
@@ -81,17 +83,20 @@ pub fn describe() {
     );
     describe_gauge!("tillgate_accounts", "Accounts held, by partition");
     describe_gauge!("tillgate_profiles", "Shared profiles held, by partition");
+    describe_gauge!("tillgate_parties", "Persons held for contact decisions, by partition");
     describe_gauge!("tillgate_partitions", "Partitions of this process, by state");
     describe_histogram!("tillgate_restore_duration_seconds", "Restores, by what they began with");
     describe_counter!("tillgate_restore_records_total", "Journal records folded by restores");
     describe_counter!("tillgate_restore_accounts_total", "Accounts brought back by restores");
     describe_counter!("tillgate_restore_profiles_total", "Shared profiles brought back by restores");
+    describe_counter!("tillgate_restore_parties_total", "Persons brought back by restores");
     describe_gauge!(
         "tillgate_standby_lag_offsets",
         "Journal offsets that a copy has not folded, by partition"
     );
     describe_gauge!("tillgate_standby_accounts", "Accounts held in copies of other processes' partitions");
     describe_gauge!("tillgate_standby_profiles", "Profiles held in copies of other processes' partitions");
+    describe_gauge!("tillgate_standby_parties", "Persons held in copies of other processes' partitions");
     describe_counter!("tillgate_worker_rebuilds_total", "Workers rebuilt, by reason");
     describe_counter!(
         "tillgate_producer_rebuilds_total",
@@ -103,6 +108,9 @@ pub fn describe() {
         "Always 1; the version and the ruleset that this process decides by"
     );
 }
+
+/// The name of the flow of contact decisions, whose answers are counted by themselves.
+const CONTACT: &str = "contact";
 
 /// Lets the counters that alerts watch be there with 0: of a counter that appears with its first value nobody can tell
 /// that it rose.
@@ -125,6 +133,22 @@ pub fn start_at_zero() {
     for input in ["pos_events", "account_events", "ticks"] {
         lost_input(input, 0);
         misplaced_records(input, 0);
+    }
+}
+
+/// `count` records of a flow were decided with this answer.
+pub fn answers(flow: &Flow, answer: &'static str, count: u64) {
+    match flow.name {
+        CONTACT => counter!("tillgate_contact_decisions_total", "result" => answer).increment(count),
+        _ => events(answer, count),
+    }
+}
+
+/// `count` times this code was in an answer of a flow. `code` is one of few.
+pub fn codes(flow: &Flow, code: impl Into<String>, count: u64) {
+    match flow.name {
+        CONTACT => counter!("tillgate_contact_reasons_total", "code" => code.into()).increment(count),
+        _ => messages(code, count),
     }
 }
 

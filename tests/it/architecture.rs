@@ -20,15 +20,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("archive", &["domain", "codec"]),
     ("pipeline", &["domain", "codec"]),
     ("profiles", &["domain", "state", "codec", "pipeline"]),
-    ("pos", &["domain", "state", "engine", "codec", "pipeline", "profiles"]),
+    ("contact", &["domain", "codec", "pipeline"]),
+    ("pos", &["domain", "state", "engine", "codec", "pipeline", "profiles", "contact"]),
     ("telemetry", &["domain"]),
-    ("config", &["domain", "checks", "telemetry"]),
-    ("contract", &["domain", "checks", "codec", "config"]),
+    ("config", &["domain", "checks", "codec", "contact", "telemetry"]),
+    ("contract", &["domain", "checks", "codec", "contact", "config"]),
     ("explain", &["domain", "checks", "codec", "config"]),
     ("registry", &["domain", "codec", "telemetry", "config"]),
     ("load", &["domain", "codec", "config"]),
     ("kafka", &["domain", "codec", "pipeline", "telemetry", "config", "registry"]),
-    ("gateway", &["domain", "codec", "telemetry", "config"]),
+    ("gateway", &["domain", "codec", "contact", "telemetry", "config"]),
     ("replay", &["domain", "state", "engine", "codec", "archive", "pipeline", "profiles", "pos", "config"]),
 ];
 
@@ -36,7 +37,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 const TOP: &[&str] = &["app", "cli", "demo", "main", "lib"];
 
 /// Decides, or makes bytes of it; so the same inputs give the same bytes only while nothing of the outside is in reach.
-const CORE: &[&str] = &["domain", "state", "checks", "engine", "codec", "pipeline", "profiles", "pos"];
+const CORE: &[&str] =
+    &["domain", "state", "checks", "engine", "codec", "pipeline", "profiles", "contact", "pos"];
 
 /// Moves the records of every flow, and knows none: what is a flow's own is behind `pipeline::Model`.
 const OF_EVERY_FLOW: &[&str] = &["kafka", "pipeline"];

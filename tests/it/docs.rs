@@ -192,6 +192,26 @@ fn documented_rights() -> BTreeSet<(String, String, String)> {
     rights
 }
 
+/// A command, a resource and a right to it.
+type Right = (String, String, String);
+
+/// Adds what a task needs of topics, but for what `run` needs anyway.
+fn add(
+    expected: &mut BTreeSet<Right>,
+    own: &BTreeSet<Right>,
+    (command, task): (&str, Task<'_>),
+    settings: &Settings,
+) {
+    for Needed { resource, right } in needed(task, settings) {
+        let (resource, right) = (resource.to_string(), format!("{right:?}"));
+        if !own.contains(&("run".to_owned(), resource.clone(), right.clone()))
+            && resource.starts_with("topic")
+        {
+            expected.insert((command.to_owned(), resource, right));
+        }
+    }
+}
+
 #[test]
 fn every_command_is_documented_with_the_rights_that_it_needs() {
     let settings = Settings::default();
@@ -241,14 +261,27 @@ fn every_command_is_documented_with_the_rights_that_it_needs() {
         ("profiles get", Task::Read(&["tillgate.profiles"])),
     ];
     for (command, task) in tasks {
-        for Needed { resource, right } in needed(task, &settings) {
-            let (resource, right) = (resource.to_string(), format!("{right:?}"));
-            if !own.contains(&("run".to_owned(), resource.clone(), right.clone()))
-                && resource.starts_with("topic")
-            {
-                expected.insert((command.to_owned(), resource, right));
-            }
-        }
+        add(&mut expected, &own, (command, task), &settings);
+    }
+    // What contact decisions need on top.
+    let contact = Topics::of_contact(
+        ["contact.requests", "interactions", "party.records", "tillgate.parties"].map(str::to_owned),
+        ["contact.decisions", "interaction.results"].map(str::to_owned),
+        "contact.dead-letters".into(),
+        "tillgate.contact-journal".into(),
+    );
+    settings.topics.flows.pop();
+    settings.topics.flows.push(contact);
+    let (write, read) =
+        (&["interactions", "contact.requests"][..], &["interaction.results", "contact.decisions"][..]);
+    let tasks = [
+        ("run with contact.enabled, besides", Task::Run),
+        ("parties put`, `remove`, `import", Task::Import(&["party.records"])),
+        ("parties get", Task::Read(&["tillgate.contact-journal"])),
+        ("gateway with contact.enabled, besides", Task::Ask { write, read }),
+    ];
+    for (command, task) in tasks {
+        add(&mut expected, &own, (command, task), &settings);
     }
     let documented = documented_rights();
     let missing: Vec<_> = expected.difference(&documented).collect();

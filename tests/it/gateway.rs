@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 /// An answer.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     retry_after: Option<String>,
-    body: Value,
+    pub body: Value,
 }
 
 impl Answer {
@@ -25,18 +25,18 @@ impl Answer {
 
 /// A client of one gateway.
 #[derive(Clone)]
-struct Client {
+pub struct Client {
     address: String,
     agent: ureq::Agent,
 }
 
 impl Client {
-    fn of(gateway: &mut Running) -> Self {
+    pub fn of(gateway: &mut Running) -> Self {
         let agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(WITHIN));
         Self { address: gateway.address(), agent: agent.build().into() }
     }
 
-    fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = self
             .agent
             .post(format!("http://{}{path}", self.address))
@@ -57,7 +57,7 @@ impl Client {
         answer(self.agent.get(format!("http://{}{path}", self.address)).call())
     }
 
-    fn account_event(&self, key: Option<&str>, body: &Value) -> Answer {
+    pub fn account_event(&self, key: Option<&str>, body: &Value) -> Answer {
         let headers: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
         self.post("/v1/account_events", &headers, &body.to_string())
     }

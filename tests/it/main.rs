@@ -18,6 +18,8 @@ mod codec_json;
 mod config;
 mod config_checks;
 mod config_gateway;
+mod contact;
+mod contact_rules;
 mod contactless;
 mod contract;
 mod demo;

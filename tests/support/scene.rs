@@ -25,6 +25,18 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 pub const OF_PROFILES: [&str; 5] =
     ["observations", "profile_records", "profiles", "profile_dead_letters", "profile_journal"];
 
+/// The topics of contact decisions, by their names in the settings.
+pub const OF_CONTACT: [&str; 8] = [
+    "contact_requests",
+    "interactions",
+    "party_records",
+    "parties",
+    "contact_decisions",
+    "interaction_results",
+    "contact_dead_letters",
+    "contact_journal",
+];
+
 /// Topics, group and settings of `tillgate run`.
 pub struct Scene {
     pub kafka: &'static Kafka,
@@ -101,6 +113,9 @@ impl Scene {
             "account_results",
             "dead_letters",
             "observations",
+            "contact_requests",
+            "contact_decisions",
+            "interaction_results",
         ];
         let mut create = scene.command(&["topics", "create"]);
         create.args(more).args(["--set", &format!("topics.partitions={partitions}")]);
@@ -146,6 +161,9 @@ impl Scene {
         for topic in OF_PROFILES {
             command.args(["--set", &format!("topics.{topic}={}", self.of_profiles(topic))]);
         }
+        for topic in OF_CONTACT {
+            command.args(["--set", &format!("topics.{topic}={}", self.of_contact(topic))]);
+        }
         for set in &self.sets {
             command.args(["--set", set]);
         }
@@ -155,6 +173,11 @@ impl Scene {
     /// One of the topics of shared profiles, by its name in the settings.
     pub fn of_profiles(&self, topic: &str) -> String {
         format!("{}.{topic}", self.profiles)
+    }
+
+    /// One of the topics of contact decisions, by its name in the settings.
+    pub fn of_contact(&self, topic: &str) -> String {
+        format!("{}.contact.{topic}", self.group)
     }
 
     /// Starts `tillgate run`.

@@ -42,7 +42,8 @@ pub(in crate::app) fn run(requests: &Path, args: &CheckArgs, common: &Common) ->
             run.take(&line)?;
         }
     }
-    let mut interactions = files.interactions.as_deref().map(|path| File::open(INTERACTIONS, path)).transpose()?;
+    let mut interactions =
+        files.interactions.as_deref().map(|path| File::open(INTERACTIONS, path)).transpose()?;
     let mut requests = File::open(CONTACT_REQUESTS, requests)?;
     let mut heads = [interactions.as_mut().map_or(Ok(None), File::next)?, requests.next()?];
     loop {

@@ -120,7 +120,8 @@ fn get(all: &config::Settings, settings: &Arc<Settings>, party: &str) -> Result<
     let ends = cluster.ends(&topics.journal, partition)?;
     let mut dump = cluster.dump(Isolation::Committed)?;
     dump.read(Span { topic: topics.journal.clone(), partition, begin: ends.start, end: ends.stable })?;
-    let model = Contacts::new(Arc::clone(&all.contact_rules), all.topics.contact_inputs(), crate::app::table_seed());
+    let model =
+        Contacts::new(Arc::clone(&all.contact_rules), all.topics.contact_inputs(), crate::app::table_seed());
     let own = PartitionSettings {
         checkpoint_records_per_entry: u32::MAX,
         rotation_records_min: u32::MAX,

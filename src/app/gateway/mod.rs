@@ -140,7 +140,8 @@ impl Endpoints {
             Arc::new(Topics::open(cluster, &kafka, (&inputs, gateway.answer_within), &troubles, stop)?);
         let since = super::now_millis()
             .saturating_sub(i64::try_from(gateway.history.as_millis()).unwrap_or(i64::MAX));
-        let readers = [Reader::of_outcomes, Reader::of_replies, Reader::of_interactions, Reader::of_decisions];
+        let readers =
+            [Reader::of_outcomes, Reader::of_replies, Reader::of_interactions, Reader::of_decisions];
         let takers = read.iter().zip(readers).enumerate().map(|(place, (topic, reader))| {
             let from = if place == 0 { Begin::Time(since) } else { Begin::End };
             (*topic, from, Arc::new(reader(&model, &troubles, topic)) as Arc<dyn Taker>)

@@ -146,17 +146,15 @@ impl Reader {
 
     /// Of replies to account events.
     pub(super) fn of_replies(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        let take = |model: &ReadModel, record: &Followed<'_>| {
-            model.take_reply(Input::AccountEvents, record.value)
-        };
+        let take =
+            |model: &ReadModel, record: &Followed<'_>| model.take_reply(Input::AccountEvents, record.value);
         Self::of(model, troubles, topic, take, false)
     }
 
     /// Of replies to interactions.
     pub(super) fn of_interactions(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        let take = |model: &ReadModel, record: &Followed<'_>| {
-            model.take_reply(Input::Interactions, record.value)
-        };
+        let take =
+            |model: &ReadModel, record: &Followed<'_>| model.take_reply(Input::Interactions, record.value);
         Self::of(model, troubles, topic, take, false)
     }
 

@@ -143,8 +143,16 @@ mod tests {
         let id = EventId::parse(text).expect("an id");
         assert_eq!(id.to_string(), text);
         assert_eq!(EventId::parse(&text.to_lowercase().replace("EVT", "evt")), Some(id));
-        assert_eq!(EventId::parse(&EventId::new(1_700_000_000_000, u128::MAX).to_string()).map(|id| id.0 >> 80), Some(1_700_000_000_000));
-        for wrong in ["evt_", "evt_81JQ9MVH9K1MSA6D0H8N7ZQ5RQ", "evt_01JQ9MVH9K1MSA6D0H8N7ZQ5RU", "01JQ9MVH9K1MSA6D0H8N7ZQ5RQ"] {
+        assert_eq!(
+            EventId::parse(&EventId::new(1_700_000_000_000, u128::MAX).to_string()).map(|id| id.0 >> 80),
+            Some(1_700_000_000_000)
+        );
+        for wrong in [
+            "evt_",
+            "evt_81JQ9MVH9K1MSA6D0H8N7ZQ5RQ",
+            "evt_01JQ9MVH9K1MSA6D0H8N7ZQ5RU",
+            "01JQ9MVH9K1MSA6D0H8N7ZQ5RQ",
+        ] {
             assert_eq!(EventId::parse(wrong), None, "{wrong}");
         }
     }

@@ -167,7 +167,8 @@ impl PartyRecord {
         let mut ids = ids.chain(self.cases.iter().map(|case| ("cases.caseId", &case.case_id)));
         ids.try_for_each(|(field, id)| unless_id(field, id))?;
         for time in &self.inconvenient_times {
-            for (field, text) in [("inconvenientTimes.from", &time.from), ("inconvenientTimes.to", &time.to)] {
+            for (field, text) in [("inconvenientTimes.from", &time.from), ("inconvenientTimes.to", &time.to)]
+            {
                 if InconvenientTime::seconds(text).is_none() {
                     return Err(RecordFault::of_form(field, "a time is written 09:30 or 09:30:00"));
                 }

@@ -79,7 +79,8 @@ impl ContactRequest {
         unless_id("personId", &self.person_id)?;
         within("loanIds", self.loan_ids.len(), limits::LOANS_MAX, "ids")?;
         self.loan_ids.iter().try_for_each(|id| unless_id("loanIds", id))?;
-        for (field, id) in [("contactId", &self.contact_id), ("contactExternalId", &self.contact_external_id)] {
+        for (field, id) in [("contactId", &self.contact_id), ("contactExternalId", &self.contact_external_id)]
+        {
             id.as_deref().map_or(Ok(()), |id| unless_id(field, id))?;
         }
         let details = self.contact_details.as_ref();

@@ -18,7 +18,9 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        Micros::parse_rfc3339(&text).map(Self).ok_or_else(|| D::Error::custom("a time is not one of RFC 3339"))
+        Micros::parse_rfc3339(&text)
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("a time is not one of RFC 3339"))
     }
 }
 

@@ -23,9 +23,11 @@ pub fn judge(rules: &Rules, question: &Question<'_>, reasons: &mut Vec<Reason>) 
     if is_about_all && found.len() < debts.len() {
         return;
     }
-    reasons.extend(found.into_iter().map(|(name, status)| {
-        reason(STATUS, format!("{name} is {}", status.symbol().replace('_', " ")))
-    }));
+    reasons.extend(
+        found
+            .into_iter()
+            .map(|(name, status)| reason(STATUS, format!("{name} is {}", status.symbol().replace('_', " ")))),
+    );
 }
 
 fn refuses(rules: &Rules, status: Status, question: &Question<'_>) -> bool {

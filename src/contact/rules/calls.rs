@@ -54,9 +54,8 @@ impl<'q> History<'q> {
             When::On(_) => true,
         };
         let consents: Vec<&Told> = self.consents_of(debt).filter(|consent| is_before(consent)).collect();
-        let covers = |zone: &TimeZone| {
-            consents.iter().any(|consent| self.is_covered(consent, when.day(zone), zone))
-        };
+        let covers =
+            |zone: &TimeZone| consents.iter().any(|consent| self.is_covered(consent, when.day(zone), zone));
         !consents.is_empty() && self.question.zones.all(covers)
     }
 
@@ -150,7 +149,8 @@ pub fn judge(history: &History<'_>, is_lifted: bool, reasons: &mut Vec<Reason>) 
             "" => "about the debts of the person".to_owned(),
             name => format!("about {name}"),
         };
-        let is_over = |days: &Days, day, zone: &TimeZone| days.has_calls(policy, day) || history.is_cut(day, zone);
+        let is_over =
+            |days: &Days, day, zone: &TimeZone| days.has_calls(policy, day) || history.is_cut(day, zone);
         calls.extend(refused(question, &days, is_over).map(|not_before| Reason {
             code: CALLS,
             message: format!(

@@ -19,7 +19,10 @@ pub fn judge(question: &Question<'_>, reasons: &mut Vec<Reason>) {
         Means::Found(_) => (false, true),
     };
     if channel == Channel::Voice && question.is_autodialed && !agreed {
-        reasons.push(reason(AUTODIALED, "there is no consent to autodialed or prerecorded calls to this number"));
+        reasons.push(reason(
+            AUTODIALED,
+            "there is no consent to autodialed or prerecorded calls to this number",
+        ));
     }
     if Channel::ELECTRONIC.contains(&channel) && opted_out {
         let why = match question.contact {

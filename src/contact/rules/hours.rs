@@ -126,7 +126,8 @@ fn refused(question: &Question<'_>, times: &impl Times) -> Option<Option<Micros>
             first_permitted(begin, moments(1), |time| is_on(time) && permits(time)).is_some()
         }
     };
-    (!is_permitted).then(|| DAYS_AHEAD.into_iter().find_map(|ahead| first_permitted(begin, moments(ahead), permits)))
+    (!is_permitted)
+        .then(|| DAYS_AHEAD.into_iter().find_map(|ahead| first_permitted(begin, moments(ahead), permits)))
 }
 
 /// `8:00`, or `8:00:30`.

@@ -50,7 +50,12 @@ pub const CODES: &[&str] = &[
 
 /// Why the person may not be contacted; nothing: they may. `now`: when the request was made, where that is known.
 #[must_use]
-pub fn judge(rules: &Rules, party: Option<&Party>, request: &ContactRequest, now: Option<Micros>) -> Vec<Reason> {
+pub fn judge(
+    rules: &Rules,
+    party: Option<&Party>,
+    request: &ContactRequest,
+    now: Option<Micros>,
+) -> Vec<Reason> {
     let question = match Question::of(rules, party, request, now) {
         Ok(question) => question,
         Err(reasons) => return reasons,

@@ -101,7 +101,10 @@ impl<'a> Question<'a> {
         let mut faults = Vec::new();
         let party = party.filter(|party| party.is_known());
         if party.is_none() {
-            faults.push(reason(PERSON, "nothing is known of the person: neither a party record nor an account"));
+            faults.push(reason(
+                PERSON,
+                "nothing is known of the person: neither a party record nor an account",
+            ));
         }
         let themes = themes(rules, request).map_err(|why| faults.push(reason(THEME, why)));
         let channel = Channel::from_symbol(&request.channel);
@@ -238,7 +241,9 @@ fn contact<'a>(
         {
             Means::Listed(first)
         }
-        (Some(_), ..) => return Err("contactId, contactExternalId and contactDetails name different contacts"),
+        (Some(_), ..) => {
+            return Err("contactId, contactExternalId and contactDetails name different contacts");
+        }
         (None, Some(Some(same)), _) => Means::Listed(same),
         (None, _, Some(details)) => Means::Found(details),
         (None, _, None) => {

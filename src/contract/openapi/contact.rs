@@ -105,13 +105,11 @@ pub(super) fn interaction_created(bounds: &Bounds) -> Node {
 
 /// The question of a request.
 pub(super) fn request(_: &Bounds) -> Node {
-    let id = |what: &str| {
-        node!({ "description": (what), "type": ["string", "null"], "minLength": 1, "maxLength": (ID_CHARS_MAX), "pattern": (NOT_BLANK) })
-    };
-    let required_id = node!({ "type": "string", "minLength": 1, "maxLength": (ID_CHARS_MAX), "pattern": (NOT_BLANK) });
-    let or_null = |field: &str| {
-        symbols(field).into_iter().map(Node::from).chain([Node::Null]).collect::<Vec<_>>()
-    };
+    let id = |what: &str| node!({ "description": (what), "type": ["string", "null"], "minLength": 1, "maxLength": (ID_CHARS_MAX), "pattern": (NOT_BLANK) });
+    let required_id =
+        node!({ "type": "string", "minLength": 1, "maxLength": (ID_CHARS_MAX), "pattern": (NOT_BLANK) });
+    let or_null =
+        |field: &str| symbols(field).into_iter().map(Node::from).chain([Node::Null]).collect::<Vec<_>>();
     let one_of = |names: &[&str]| {
         let there = |name: &&str| {
             let property = Node::object().with(name, node!({ "not": { "type": "null" } }));

@@ -2,8 +2,7 @@
 //! Idempotency-Key counts once for its account, however often it is sent.
 
 use super::{
-    Api, idempotency_key, of_another_kind, problem, twenty_four, unless_account, unless_json,
-    unless_refused,
+    Api, idempotency_key, of_another_kind, problem, twenty_four, unless_account, unless_json, unless_refused,
 };
 use crate::codec::DecodeError;
 use crate::codec::json::{Members, read_account_event, write_account_event};

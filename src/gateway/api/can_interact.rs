@@ -84,7 +84,8 @@ pub(super) async fn ask(
 /// Whether an id is one that the contract's pattern finds: `^ext-|^[A-Z]{2}-[A-Z0-9]+-[A-Z0-9]+|^\d+$`, of at most the characters
 /// that ids have.
 fn is_person(id: &str) -> bool {
-    let is_part = |part: &str| part.starts_with(|letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit());
+    let is_part =
+        |part: &str| part.starts_with(|letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit());
     let whole = |part: &str| {
         part.bytes().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit()) && !part.is_empty()
     };
@@ -100,7 +101,9 @@ fn is_person(id: &str) -> bool {
 
 /// The request of a body: its contact begins now where it does not say when.
 fn read(api: &Api, person_id: String, body: &[u8]) -> Result<ContactRequest, String> {
-    let body: Body = serde_json::from_slice(body).map_err(|error| format!("the body cannot be read: {error}"))?;
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let body: Body = serde_path_to_error::deserialize(&mut json).map_err(|error| error.to_string())?;
+    json.end().map_err(|error| format!("the body cannot be read: {error}"))?;
     unless_one_of("channel", &body.channel, &symbols(Channel::ALL, Channel::symbol))?;
     if let Some(theme) = &body.theme {
         unless_one_of("theme", theme, &symbols(Theme::ALL, Theme::symbol))?;

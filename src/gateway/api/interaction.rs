@@ -5,8 +5,8 @@ use super::{
     Api, idempotency_key, json, of_another_kind, problem, twenty_four, unless_contacts, unless_json,
     unless_refused,
 };
-use crate::contact::{EventId, Interaction, InteractionChannel};
 use crate::codec::json::Members;
+use crate::contact::{EventId, Interaction, InteractionChannel};
 use crate::gateway::problem::Problem;
 use crate::gateway::read_model::Said;
 use crate::gateway::records::Input;

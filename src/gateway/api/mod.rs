@@ -84,7 +84,14 @@ impl Api {
     ) -> Arc<Self> {
         let disclosure =
             if settings.disclose { Disclosure::all() } else { Disclosure::withholding(withheld) };
-        Arc::new(Self { records, model, answer_within: settings.answer_within, disclosure, decides_contacts, means })
+        Arc::new(Self {
+            records,
+            model,
+            answer_within: settings.answer_within,
+            disclosure,
+            decides_contacts,
+            means,
+        })
     }
 
     /// The routes.
@@ -232,7 +239,9 @@ fn twenty_four(bits: u128) -> String {
 fn unless_contacts(api: &Api) -> Result<(), Problem> {
     match api.decides_contacts {
         true => Ok(()),
-        false => Err(problem(StatusCode::NOT_FOUND, "contact decisions are switched off here (contact.enabled)")),
+        false => {
+            Err(problem(StatusCode::NOT_FOUND, "contact decisions are switched off here (contact.enabled)"))
+        }
     }
 }
 

@@ -63,8 +63,7 @@ pub fn start(
     descriptors::verify(settings, 1, 0)?;
     let cluster = Cluster::until(Arc::clone(settings), Arc::clone(stop))?;
     let steps = Steps { cluster: &cluster, settings, health, stop };
-    let started =
-        steps.all(texts, flows).and_then(|(flows, ticks)| Ok((flows, ticks, steps.read(latest)?)));
+    let started = steps.all(texts, flows).and_then(|(flows, ticks)| Ok((flows, ticks, steps.read(latest)?)));
     health.starting(None);
     match started {
         Ok((flows, ticks, latest)) => Ok(Start::Ready { cluster, flows, ticks, latest }),

@@ -446,7 +446,8 @@ impl Repartition {
             let begin = positions[at.input].unwrap_or(ends.start).max(ends.start);
             dump.read(Span { topic: topic.to_owned(), partition, begin, end: ends.stable })?;
             // A tick stays with its partition.
-            let leaves = |key: &[u8]| !at.is_numbered() && !self.settings.partitioner.is_home(key, partition, to);
+            let leaves =
+                |key: &[u8]| !at.is_numbered() && !self.settings.partitioner.is_home(key, partition, to);
             while let Some(left) =
                 dump.next(|record| record.key.is_some_and(leaves).then_some(record.offset))?
             {

@@ -1,0 +1,157 @@
+//! Contact decisions on a real Kafka and over HTTP, as a back office uses them: what account events tell of persons, interactions
+//! that count once, and answers that are committed.
+
+use super::gateway::Client;
+use crate::support::kafka;
+use crate::support::scene::{Scene, WITHIN, succeed};
+use crate::support::{Message, eventually};
+use serde_json::{Value, json};
+
+const PARTITIONS: u32 = 3;
+
+fn parties(scene: &Scene, args: &[&str]) -> String {
+    let mut command = scene.command(&["parties"]);
+    succeed(command.args(args).output().expect("the binary"))
+}
+
+fn party(id: &str) -> Value {
+    json!({
+        "partyId": id, "jurisdiction": "US", "timeZones": ["America/New_York"],
+        "contacts": [{ "contactId": "phone", "kind": "phone", "value": "+1 555 0100" }]
+    })
+}
+
+#[test]
+fn a_back_office_records_calls_and_asks_whether_it_may_call_again() {
+    let Some(kafka) = kafka() else { return };
+    let scene = Scene::live(kafka, PARTITIONS, &["contact.enabled=true"]);
+    let (mut running, mut gateway) = (scene.start(&[]), scene.start_gateway(&[]));
+    running.await_ready(2 * PARTITIONS as usize);
+    let client = Client::of(&mut gateway);
+    parties(&scene, &["put", &party("4711").to_string()]);
+    let update = json!({ "account": "A-1", "eventType": "update", "update": { "partyId": "4711" } });
+    assert_eq!(client.account_event(None, &update).status, 200);
+
+    let ask = |with: Value| {
+        let mut body = json!({
+            "loanId": "A-1", "channel": "voice", "theme": "opsCollDebt", "contactId": "phone", "startAt": "2026-03-02T17:00:00Z"
+        });
+        for (name, value) in with.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        client.post("/people/4711/can-interact", &[], &body.to_string())
+    };
+    // The account becomes known by way of its own flow.
+    eventually(WITHIN, "the account to be known of the person", || {
+        let answer = ask(json!({}));
+        assert_eq!((answer.status, &answer.body["status"]), (200, &json!(200)), "{answer:?}");
+        answer.body["data"]["result"].as_bool().filter(|result| *result)
+    });
+
+    let call = |key: &str, with: Value| {
+        let mut body = json!({
+            "partyId": "4711", "channel": "contact-center", "type": "outbound-call", "purpose": "collection",
+            "outcome": "conversation", "occurredAt": "2026-03-02T15:00:00Z", "linkedResourceType": "account",
+            "linkedResourceId": "A-1"
+        });
+        for (name, value) in with.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        client.post("/v1/interactions", &[("idempotency-key", key)], &body.to_string())
+    };
+    let first = call("k-1", json!({}));
+    assert_eq!(first.status, 201, "{first:?}");
+    let id = first.body["eventId"].as_str().expect("an id");
+    assert!(id.starts_with("evt_") && id.len() == 30, "{id}");
+    let again = call("k-1", json!({}));
+    assert_eq!((again.status, &again.body), (201, &first.body), "a repeat is answered as the first");
+    assert_eq!(call("k-1", json!({ "outcome": "busy" })).status, 409);
+    assert_eq!(call("k-2", json!({ "occurredAt": "2126-03-02T15:00:00Z" })).status, 422);
+    for (wrong, says) in [
+        (json!({ "channel": "pigeon" }), "channel is one of"),
+        (json!({ "partyId": null }), "partyId"),
+        (json!({ "occurredAt": "today" }), "RFC 3339"),
+    ] {
+        let answer = call("k-3", wrong);
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert!(answer.body["detail"].as_str().expect("a detail").contains(says), "{answer:?}");
+    }
+    let without = client.post("/v1/interactions", &[], "{}");
+    assert_eq!(without.status, 400, "{without:?}");
+
+    let refused = ask(json!({}));
+    assert_eq!(refused.body["data"]["result"], false, "{refused:?}");
+    let reasons = &refused.body["data"]["reasons"];
+    assert_eq!(reasons[0]["code"], "contact.frequency.conversation");
+    assert_eq!(reasons[0]["notBefore"], "2026-03-09T04:00:00Z");
+    assert_eq!(reasons.as_array().map(Vec::len), Some(1), "the refused repeat did not count: {reasons}");
+    for (wrong, says) in [
+        (json!({ "theme": "outOpsLoan" }), "theme is one of"),
+        (json!({ "theme": null }), "subject or theme is required"),
+        (json!({ "contactId": null }), "is required"),
+        (json!({ "channel": null }), "channel"),
+        (json!({ "startAt": "noon" }), "startAt is"),
+    ] {
+        let answer = ask(wrong);
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert!(answer.body["detail"].as_str().expect("a detail").contains(says), "{answer:?}");
+    }
+    assert_eq!(client.post("/people/nobody/can-interact", &[], "{}").status, 400);
+
+    let known: Value = serde_json::from_str(&parties(&scene, &["get", "4711"])).expect("JSON");
+    assert_eq!(known["accounts"], json!([{ "account": "A-1", "statuses": [] }]));
+    assert_eq!(known["interactions"][0]["is"], json!(["placed", "conversation"]), "{known}");
+    assert_eq!(known["interactions"].as_array().map(Vec::len), Some(1), "{known}");
+    gateway.stop();
+    running.stop();
+}
+
+#[test]
+fn an_account_that_changes_its_party_is_the_others_at_once() {
+    let Some(kafka) = kafka() else { return };
+    let scene = Scene::live(kafka, PARTITIONS, &["contact.enabled=true"]);
+    let mut running = scene.start(&[]);
+    running.await_ready(2 * PARTITIONS as usize);
+    let events = [
+        json!({ "id": "e-1", "account": "A-1", "eventType": "update", "update": { "partyId": "P-1" } }),
+        json!({ "id": "e-2", "account": "A-1", "eventType": "flag", "flag": { "name": "frozen", "set": true } }),
+        json!({ "id": "e-3", "account": "A-1", "eventType": "update", "update": { "partyId": "P-2" } }),
+    ];
+    let messages = events.iter().map(|event| Message::new("A-1", event.to_string())).collect::<Vec<_>>();
+    kafka.produce(&scene.account_events, messages);
+    let facts = eventually(WITHIN, "the facts of both persons", || {
+        let records = kafka.read_committed(&scene.of_contact("parties"));
+        let mut facts: Vec<Value> =
+            records.iter().filter_map(|record| serde_json::from_str(record.text()).ok()).collect();
+        facts.sort_by_key(ToString::to_string);
+        (facts.len() == 4).then_some(facts)
+    });
+    let expected = [
+        json!({ "partyId": "P-1", "account": "A-1" }),
+        json!({ "partyId": "P-1", "account": "A-1", "statuses": ["frozen"] }),
+        json!({ "partyId": "P-1", "account": "A-1", "withdrawn": true }),
+        json!({ "partyId": "P-2", "account": "A-1", "statuses": ["frozen"] }),
+    ];
+    let mut expected = expected.to_vec();
+    expected.sort_by_key(ToString::to_string);
+    assert_eq!(facts, expected);
+    // Requests by Kafka, each with its decision: of the one nothing is known any more.
+    for id in ["P-1", "P-2"] {
+        let request = json!({
+            "requestId": format!("r-{id}"), "personId": id, "loanIds": ["A-1"], "channel": "gui", "theme": "opsServicing",
+            "contactDetails": { "kind": "email", "value": "jo@example.org" }
+        });
+        kafka.produce(&scene.of_contact("contact_requests"), vec![Message::new(id, request.to_string())]);
+    }
+    let codes = eventually(WITHIN, "two decisions", || {
+        let records = kafka.read_committed(&scene.of_contact("contact_decisions"));
+        let decisions = records.iter().filter_map(|record| serde_json::from_str::<Value>(record.text()).ok());
+        let mut codes: Vec<String> = decisions
+            .map(|decision| format!("{} {}", decision["personId"], decision["reasons"][0]["code"]))
+            .collect();
+        codes.sort();
+        (codes.len() == 2).then_some(codes)
+    });
+    assert_eq!(codes, [r#""P-1" "contact.request.person""#, r#""P-2" "contact.status.account""#]);
+    running.stop();
+}
