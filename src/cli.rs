@@ -520,6 +520,9 @@ Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong."
         /// Write it into this folder instead, as a file named by its hash, and print its path: for `replay --rulesets`
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
+        /// The rules of contact decisions instead
+        #[arg(long)]
+        contact: bool,
     },
     /// Print every setting, its value, and where it comes from
     Show {

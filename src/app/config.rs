@@ -23,9 +23,9 @@ pub(super) fn run(command: &ConfigCommand, common: &Common) -> Result<(), AppErr
                 ruleset.ruleset()
             )?;
         }
-        ConfigCommand::Ruleset { to: None } => write!(out, "{}", settings.canonical_text())?,
-        ConfigCommand::Ruleset { to: Some(folder) } => {
-            let text = settings.canonical_text();
+        ConfigCommand::Ruleset { to, contact } => {
+            let text = if *contact { settings.contact_text() } else { settings.canonical_text() };
+            let Some(folder) = to else { return Ok(write!(out, "{text}")?) };
             let path = folder.join(hash_text(hash_of(text)));
             std::fs::create_dir_all(folder)
                 .and_then(|()| std::fs::write(&path, text))

@@ -5,9 +5,14 @@ use super::bar::bar;
 use super::recorded::{Cluster, Files, Recording, read_letters, read_rulesets};
 use crate::cli::{Common, ReplayArgs, ReplayFrom};
 use crate::codec::{KnownSchemas, Schemas};
+use crate::config::Settings;
+use crate::contact::INPUTS;
 use crate::domain::visible::{visible_json, visible_lines};
 use crate::pipeline::Division;
-use crate::replay::{From, Ground, ReplayError, Report, Rulebook, VerifyOptions, verify};
+use crate::replay::{
+    ContactGround, ContactReport, From, Ground, RecordedContact, ReplayError, Report, Rulebook,
+    VerifyOptions, verify, verify_contact,
+};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +28,7 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
     let mut rulebook = Rulebook::default();
     // Found by its hash like any other: at worst nothing needs it.
     rulebook.add_ruleset(settings.canonical_text());
+    rulebook.add_ruleset(settings.contact_text());
     if let Some(folder) = &args.rulesets {
         read_folder(folder, &mut rulebook)?;
     }
@@ -64,6 +70,11 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
         open: &|partition| recording.open(partition),
     };
     let mut report = with_bar(recording.input_offsets(), &progress, || verify(options));
+    if settings.contact.enabled {
+        let contact = contact(&*recording, &settings, (&rulebook, &progress), args)?;
+        report.identical &= contact.identical;
+        report.contact = Some(contact);
+    }
     report.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     print(&report, args.json)?;
     if report.identical {
@@ -72,6 +83,48 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
     Err(AppError::Differs(
         "the replay does not give what was recorded, or could not be done to the end".to_owned(),
     ))
+}
+
+/// Contact decisions, decided again and compared.
+fn contact(
+    recording: &dyn Recording,
+    settings: &Settings,
+    (rulebook, progress): (&Rulebook, &AtomicU64),
+    args: &ReplayArgs,
+) -> Result<ContactReport, AppError> {
+    let names = &settings.topics;
+    let topics = names.contact_inputs();
+    let partitions = recording.partitions_of(&topics[0])?.ok_or_else(|| {
+        let text = format!("there is no topic {}: a replay of contact decisions needs it", topics[0]);
+        ReplayError::Recorded(text)
+    })?;
+    let ground = ContactGround {
+        topics: topics.clone(),
+        outputs: [names.contact_decisions.clone(), names.interaction_results.clone()],
+        rulebook,
+        division: Division { partitioner: names.partitioner, partitions },
+        seed: super::table_seed(),
+        from_checkpoint: args.from == ReplayFrom::Checkpoint,
+        progress,
+    };
+    let open = |partition: i32| {
+        // First how far the journal goes: what it has is then in the outputs.
+        let (journal, _) = recording.source(&names.contact_journal, partition, 0)?;
+        let (decisions, _) = recording.source(&names.contact_decisions, partition, 0)?;
+        let (results, _) = recording.source(&names.interaction_results, partition, 0)?;
+        let mut starts = [0; INPUTS];
+        for (start, topic) in starts.iter_mut().zip(&topics) {
+            *start = recording.source(topic, partition, 0)?.1;
+        }
+        let inputs = topics.clone();
+        let input = move |place: usize, from: i64| Ok(recording.source(&inputs[place], partition, from)?.0);
+        Ok(RecordedContact { input: Box::new(input), starts, decisions, results, journal })
+    };
+    let all = 0..i32::try_from(partitions).unwrap_or(i32::MAX);
+    let wanted = all.filter(|number| {
+        args.partition.is_empty() || args.partition.iter().any(|named| i32::from(*named) == *number)
+    });
+    Ok(verify_contact(&ground, wanted, open))
 }
 
 fn print(report: &Report, json: bool) -> Result<(), AppError> {

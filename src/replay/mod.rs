@@ -6,6 +6,7 @@
 
 mod check;
 mod compare;
+mod contact;
 mod letters;
 mod lines;
 mod merge;
@@ -20,6 +21,7 @@ mod walk;
 mod workers;
 
 pub use check::{CheckOptions, CheckSink, check};
+pub use contact::{ContactGround, ContactReport, RecordedContact, verify_contact};
 pub use letters::{LETTERS_MAX, Letters};
 pub use lines::{Lines, open};
 pub use report::{Difference, FieldDifference, PartitionReport, Report, Tally};

@@ -1,6 +1,7 @@
 //! What a verification found: counts, the first difference of each partition, and what else does not fit. For people as
 //! text, for programs as JSON.
 
+use super::contact::ContactReport;
 use crate::pos::INPUTS;
 use serde::Serialize;
 use std::fmt;
@@ -188,6 +189,9 @@ pub struct Report {
     pub problems: Vec<String>,
     /// By partition.
     pub partitions: Vec<PartitionReport>,
+    /// Contact decisions, where there are such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactReport>,
 }
 
 impl Report {
@@ -263,6 +267,7 @@ impl fmt::Display for Report {
                 writeln!(f, "\npartition {} not verified to its end: {why}", partition.partition)?;
             }
         }
-        self.problems.iter().try_for_each(|problem| writeln!(f, "\n{problem}"))
+        self.problems.iter().try_for_each(|problem| writeln!(f, "\n{problem}"))?;
+        self.contact.iter().try_for_each(|contact| write!(f, "\n{contact}"))
     }
 }

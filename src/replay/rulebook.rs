@@ -2,7 +2,8 @@
 //! nothing: a ruleset that is not there, or cannot be read as it was meant, decides nothing.
 
 use crate::codec::rulesets::{RulesetChange, RulesetRecord, hash_of, hash_text, read_ruleset_record};
-use crate::config::read_ruleset;
+use crate::config::{is_of_contact, read_rules, read_ruleset};
+use crate::contact::Rules;
 use crate::engine::Engine;
 use crate::pos::{FLOW, INPUTS, Input};
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Rulebook {
     engines: BTreeMap<u128, Result<Arc<Engine>, String>>,
+    /// Those of contact decisions.
+    rules: BTreeMap<u128, Result<Arc<Rules>, String>>,
     changes: BTreeMap<i32, Vec<RulesetChange>>,
     /// Records of the topic that are neither, with what is wrong: told where something that is looked for is not found.
     unreadable: Vec<String>,
@@ -56,6 +59,12 @@ impl Rulebook {
     /// Takes the text of a ruleset.
     pub fn add_ruleset(&mut self, text: &str) {
         let hash = hash_of(text);
+        if is_of_contact(text) {
+            let rules =
+                || read_rules(&hash_text(hash), text).map(Arc::new).map_err(|faults| faults.to_string());
+            self.rules.entry(hash).or_insert_with(rules);
+            return;
+        }
         let engine = || match read_ruleset(&hash_text(hash), text) {
             Ok(ruleset) => Ok(Arc::new(Engine::new(ruleset.checks, ruleset.texts, text))),
             Err(faults) => Err(faults.to_string()),
@@ -80,6 +89,25 @@ impl Rulebook {
                 ))
             }
         }
+    }
+
+    /// The rules of contact decisions.
+    ///
+    /// # Errors
+    /// There are none: why, and what to do.
+    pub fn rules(&self, ruleset: u128) -> Result<Arc<Rules>, String> {
+        let name = hash_text(ruleset);
+        match self.rules.get(&ruleset) {
+            Some(Ok(rules)) => Ok(Arc::clone(rules)),
+            Some(Err(why)) => Err(format!("contact rules {name} cannot be read: {why}")),
+            None => Err(format!("contact rules {name} are not kept: give their text by --rulesets DIR")),
+        }
+    }
+
+    /// Any of the rules of contact decisions, for states that are only folded.
+    #[must_use]
+    pub fn any_rules(&self) -> Option<Arc<Rules>> {
+        self.rules.values().find_map(|rules| rules.as_ref().ok().cloned())
     }
 
     /// Any of the engines, for states that are only folded; none where no ruleset can be read.

@@ -30,7 +30,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("load", &["domain", "codec", "config"]),
     ("kafka", &["domain", "codec", "pipeline", "telemetry", "config", "registry"]),
     ("gateway", &["domain", "codec", "contact", "telemetry", "config"]),
-    ("replay", &["domain", "state", "engine", "codec", "archive", "pipeline", "profiles", "pos", "config"]),
+    (
+        "replay",
+        &[
+            "domain", "state", "engine", "codec", "archive", "pipeline", "profiles", "contact", "pos",
+            "config",
+        ],
+    ),
 ];
 
 /// What wires the rest together and may import everything.

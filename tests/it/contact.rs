@@ -21,12 +21,25 @@ fn party(id: &str) -> Value {
     })
 }
 
+/// Everything that was recorded is decided again alike.
+fn replayed(scene: &Scene, args: &[&str]) -> Value {
+    let mut command = scene.command(&["replay", "--verify", "--json"]);
+    let output = command.args(args).output().expect("the binary");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let report: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let contact = &report["contact"];
+    assert_eq!((&report["identical"], &contact["identical"]), (&json!(true), &json!(true)), "{report}");
+    report
+}
+
 #[test]
 fn a_back_office_records_calls_and_asks_whether_it_may_call_again() {
     let Some(kafka) = kafka() else { return };
-    let scene = Scene::live(kafka, PARTITIONS, &["contact.enabled=true"]);
+    let sets =
+        ["contact.enabled=true", "journal.rotation_events_min=1", "journal.checkpoint_events_per_account=1"];
+    let scene = Scene::live(kafka, 1, &sets);
     let (mut running, mut gateway) = (scene.start(&[]), scene.start_gateway(&[]));
-    running.await_ready(2 * PARTITIONS as usize);
+    running.await_ready(2);
     let client = Client::of(&mut gateway);
     parties(&scene, &["put", &party("4711").to_string()]);
     let update = json!({ "account": "A-1", "eventType": "update", "update": { "partyId": "4711" } });
@@ -98,6 +111,8 @@ fn a_back_office_records_calls_and_asks_whether_it_may_call_again() {
     }
     assert_eq!(client.post("/people/nobody/can-interact", &[], "{}").status, 400);
 
+    replayed(&scene, &[]);
+    replayed(&scene, &["--from", "checkpoint"]);
     let known: Value = serde_json::from_str(&parties(&scene, &["get", "4711"])).expect("JSON");
     assert_eq!(known["accounts"], json!([{ "account": "A-1", "statuses": [] }]));
     assert_eq!(known["interactions"][0]["is"], json!(["placed", "conversation"]), "{known}");
@@ -154,4 +169,21 @@ fn an_account_that_changes_its_party_is_the_others_at_once() {
     });
     assert_eq!(codes, [r#""P-1" "contact.request.person""#, r#""P-2" "contact.status.account""#]);
     running.stop();
+    let report = replayed(&scene, &[]);
+    assert_eq!(report["contact"]["decisions"]["identical"], 2, "{report}");
+    assert_eq!(report["contact"]["parties"], 1, "nothing is known of P-1 any more: {report}");
+    // What was exported is replayed alike; with a decision that nobody made it is not.
+    let folder = scene.path("export");
+    let to = folder.to_str().expect("a path");
+    succeed(scene.command(&["topics", "export", "--to", to]).output().expect("the binary"));
+    replayed(&scene, &["--files", to]);
+    let decisions = scene.of_contact("contact_decisions");
+    let made = kafka.read_committed(&decisions);
+    kafka.produce(
+        &decisions,
+        vec![Message::new("P-1", made[0].text().replace("false", "true")).on(made[0].partition)],
+    );
+    let found = scene.command(&["replay", "--verify"]).output().expect("the binary");
+    let told = String::from_utf8_lossy(&found.stdout);
+    assert!(!found.status.success() && told.contains("a further decision on a request"), "{told}");
 }

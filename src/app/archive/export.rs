@@ -11,6 +11,7 @@ use crate::domain::visible::visible;
 use crate::kafka::client::{Cluster, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::{Settings, Topics};
+use crate::pos::FLOW;
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -155,18 +156,17 @@ fn look(
 /// The topics in the order in which it is looked how far they reach. What tells of others comes before them, so that
 /// their ends are never before its own: the journal tells of rulesets, dead letters and outcomes, and these of inputs.
 fn in_order<'a>(topics: &'a Topics, wanted: &'a [String]) -> Vec<&'a str> {
-    let own = [
-        topics.journal(),
-        topics.rulesets.as_str(),
-        topics.dead_letters(),
-        topics.account_results(),
-        topics.pos_outcomes(),
-        topics.account_events(),
-        topics.pos_events(),
-        topics.pos_ticks(),
-    ];
+    let of_others = || topics.flows.iter().filter(|of| of.flow != &FLOW);
+    let journals = [topics.journal()].into_iter().chain(of_others().map(|of| of.journal.as_str()));
+    let letters = [topics.dead_letters()].into_iter().chain(of_others().map(|of| of.dead_letters.as_str()));
+    let outputs = [topics.account_results(), topics.pos_outcomes()].into_iter();
+    let outputs = outputs.chain(of_others().flat_map(|of| &of.outputs).map(String::as_str));
+    let inputs = [topics.account_events(), topics.pos_events(), topics.pos_ticks()].into_iter();
+    let inputs = inputs.chain(of_others().flat_map(|of| of.inputs.iter().rev()).map(String::as_str));
+    let own: Vec<&str> =
+        journals.chain([topics.rulesets.as_str()]).chain(letters).chain(outputs).chain(inputs).collect();
     if wanted.is_empty() {
-        return own.into();
+        return own;
     }
     let mut names: Vec<&str> = wanted.iter().map(String::as_str).collect();
     names.sort_by_key(|name| (own.iter().position(|topic| topic == name), *name));

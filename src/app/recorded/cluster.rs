@@ -168,6 +168,17 @@ impl Recording for Cluster {
         Ok(())
     }
 
+    fn partitions_of(&self, topic: &str) -> Result<Option<u32>, ReplayError> {
+        let found = self.client.admin().topics(&[topic], false).map_err(told)?;
+        Ok(found.get(topic).and_then(|topic| u32::try_from(topic.partitions).ok()))
+    }
+
+    fn source(&self, topic: &str, partition: i32, from: i64) -> Result<(Box<dyn Source>, i64), ReplayError> {
+        let span = self.settled_span(topic, partition).map_err(told)?;
+        let (start, begin) = (span.begin, from.clamp(span.begin, span.end.max(span.begin)));
+        Ok((source(&self.client, Span { begin, ..span })?, start))
+    }
+
     fn open(&self, partition: i32) -> Result<Recorded, ReplayError> {
         let spans = self.spans.iter().find(|spans| spans.partition == partition);
         let spans = spans.ok_or_else(|| ReplayError::Recorded("not looked at".to_owned()))?;

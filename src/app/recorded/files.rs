@@ -50,7 +50,7 @@ impl Files {
         found.ok_or_else(|| ReplayError::Recorded(missing()))
     }
 
-    fn source(&self, topic: &str, partition: i32) -> Result<Box<dyn Source>, ReplayError> {
+    fn whole(&self, topic: &str, partition: i32) -> Result<Box<dyn Source>, ReplayError> {
         source(&self.archive, topic, self.entry(topic, partition)?, 0)
     }
 }
@@ -82,6 +82,21 @@ impl Recording for Files {
             }
         }
         Ok(())
+    }
+
+    fn partitions_of(&self, topic: &str) -> Result<Option<u32>, ReplayError> {
+        Ok(self.archive.topic(topic).and_then(|found| u32::try_from(found.files.len()).ok()))
+    }
+
+    fn source(&self, topic: &str, partition: i32, from: i64) -> Result<(Box<dyn Source>, i64), ReplayError> {
+        let entry = self.entry(topic, partition)?;
+        if let Some(offset) = entry.left_out.first() {
+            return Err(ReplayError::Recorded(format!(
+                "the export left out {} records of topic {topic}, the first at offset {offset}: verify the cluster",
+                entry.left_out.len()
+            )));
+        }
+        Ok((source(&self.archive, topic, entry, from)?, entry.begin))
     }
 
     fn open(&self, partition: i32) -> Result<Recorded, ReplayError> {
@@ -121,10 +136,10 @@ impl Recording for Files {
         Ok(Recorded {
             inputs: Box::new(open_inputs),
             starts,
-            outcomes: self.source(&self.topics.pos_outcomes, partition)?,
+            outcomes: self.whole(&self.topics.pos_outcomes, partition)?,
             // Outcomes were looked at behind the journal: those that came in between are not of it.
             settled: 0,
-            journal: journal.map(|_| self.source(&self.topics.journal, partition)).transpose()?,
+            journal: journal.map(|_| self.whole(&self.topics.journal, partition)).transpose()?,
             group: None,
         })
     }

@@ -29,6 +29,18 @@ pub trait Recording: Sync {
     /// The topic is not there or cannot be read; what `each` says.
     fn each_of(&self, topic: &str, each: &mut Each<'_>) -> Result<(), ReplayError>;
 
+    /// How many partitions a topic has; none where it was not recorded.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    fn partitions_of(&self, topic: &str) -> Result<Option<u32>, ReplayError>;
+
+    /// A partition of a topic as it stands now, from an offset on, and the offset from which it is there.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    fn source(&self, topic: &str, partition: i32, from: i64) -> Result<(Box<dyn Source>, i64), ReplayError>;
+
     /// What was recorded of a partition.
     ///
     /// # Errors

@@ -1,0 +1,517 @@
+//! Contact decisions decided again: each names how far the other inputs were, so the inputs are taken in that order; between two
+//! decisions another order would change nothing. Compares decisions and results of interactions byte by byte, and the state
+//! at the end with the journal's.
+
+use super::ReplayError;
+use super::report::{Difference, FieldDifference, Tally};
+use super::rulebook::Rulebook;
+use super::source::{Feed, Source};
+use crate::codec::json::read_reply;
+use crate::codec::rulesets::{hash_text, read_hash};
+use crate::contact::rules::FAILED;
+use crate::contact::{
+    CONTACT_DECISIONS, CONTACT_REQUESTS, Contacts, Decision, FLOW, INPUTS, INTERACTIONS, Partition, Rules,
+    read_decision,
+};
+use crate::domain::flow::Positions;
+use crate::domain::hashing::Seed;
+use crate::domain::record::RecordTime;
+use crate::pipeline::{Division, InRecord, Outbound, Output, PartitionSettings, Restore};
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Records after which what was changed is kept for good.
+const KEEP_EVERY: u64 = 4_096;
+/// Problems that are told; further ones are counted.
+const PROBLEMS_TOLD: usize = 5;
+
+/// Opens an input from an offset on, by its place in the flow.
+pub type OpenInput<'r> = Box<dyn Fn(usize, i64) -> Result<Box<dyn Source>, ReplayError> + 'r>;
+
+/// What was recorded of one partition.
+pub struct RecordedContact<'r> {
+    /// Opens an input from an offset on, by its place in the flow.
+    pub input: OpenInput<'r>,
+    /// Offsets from which the inputs are there.
+    pub starts: [i64; INPUTS],
+    /// Decisions; they reach at least as far as the journal.
+    pub decisions: Box<dyn Source>,
+    /// Results of interactions, likewise.
+    pub results: Box<dyn Source>,
+    /// The journal.
+    pub journal: Box<dyn Source>,
+}
+
+/// What all partitions share.
+pub struct ContactGround<'a> {
+    /// Topics of the inputs, in their order.
+    pub topics: [String; INPUTS],
+    /// Topics of decisions and of results.
+    pub outputs: [String; 2],
+    /// The rules that decided.
+    pub rulebook: &'a Rulebook,
+    /// By what keys belong on partitions.
+    pub division: Division,
+    /// For looking persons up.
+    pub seed: Seed,
+    /// Whether to begin at a checkpoint of the journal.
+    pub from_checkpoint: bool,
+    /// Counts the records that are done.
+    pub progress: &'a AtomicU64,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContactReport {
+    /// Whether everything is as it should be.
+    pub identical: bool,
+    /// Input records that were taken.
+    pub records: u64,
+    /// Decisions.
+    pub decisions: Tally,
+    /// Results of interactions.
+    pub results: Tally,
+    /// Persons whose state is as the fold of the journal has it.
+    pub parties: u64,
+    /// Those whose state is not, or that only one of the two has.
+    pub parties_different: u64,
+    /// Decisions behind the end of a journal: not verified.
+    pub beyond: u64,
+    /// The first difference.
+    pub first: Option<Difference>,
+    /// What else does not fit; the first few.
+    pub problems: Vec<String>,
+    /// How many there are.
+    pub problem_count: u64,
+}
+
+impl ContactReport {
+    fn problem(&mut self, partition: i32, text: &str) {
+        self.problem_count += 1;
+        if self.problems.len() < PROBLEMS_TOLD {
+            self.problems.push(format!("contact partition {partition}: {text}"));
+        }
+    }
+
+    /// Whether all partitions were as they should be.
+    fn conclude(&mut self) {
+        let wrong =
+            self.decisions.wrong() + self.results.wrong() + self.parties_different + self.problem_count;
+        self.identical = wrong == 0;
+    }
+}
+
+impl fmt::Display for ContactReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = |f: &mut fmt::Formatter<'_>, tally: &Tally, what: &str| {
+            writeln!(f, "{} of {} {what} identical", tally.identical, tally.all())?;
+            let Tally { different, missing, unexpected, .. } = *tally;
+            match tally.wrong() {
+                0 => Ok(()),
+                _ => writeln!(f, "  {different} different, {missing} missing, {unexpected} unexpected"),
+            }
+        };
+        row(f, &self.decisions, "contact decisions")?;
+        row(f, &self.results, "results of interactions")?;
+        let all = self.parties + self.parties_different;
+        writeln!(f, "{} of {all} persons as the journal has them", self.parties)?;
+        if self.beyond > 0 {
+            writeln!(f, "{} contact decisions behind the journal's end are not verified", self.beyond)?;
+        }
+        if let Some(first) = &self.first {
+            writeln!(f, "\nfirst difference: {first}")?;
+        }
+        self.problems.iter().try_for_each(|problem| writeln!(f, "\n{problem}"))?;
+        match self.problem_count - self.problems.len() as u64 {
+            0 => Ok(()),
+            more => writeln!(f, "{more} further problems of contact decisions"),
+        }
+    }
+}
+
+/// Verifies the partitions one after another.
+pub fn verify_contact<'r>(
+    ground: &ContactGround<'_>,
+    partitions: impl Iterator<Item = i32>,
+    open: impl Fn(i32) -> Result<RecordedContact<'r>, ReplayError>,
+) -> ContactReport {
+    let mut report = ContactReport::default();
+    for partition in partitions {
+        let walked = open(partition).and_then(|recorded| walk(ground, partition, recorded, &mut report));
+        if let Err(error) = walked {
+            report.problem(partition, &format!("not verified to its end: {error}"));
+        }
+    }
+    report.conclude();
+    report
+}
+
+fn fault<T>(text: impl Into<String>) -> Result<T, ReplayError> {
+    Err(ReplayError::Recorded(text.into()))
+}
+
+fn walk(
+    ground: &ContactGround<'_>,
+    partition: i32,
+    recorded: RecordedContact<'_>,
+    report: &mut ContactReport,
+) -> Result<(), ReplayError> {
+    let any = ground.rulebook.any_rules();
+    let journal = Feed::new(recorded.journal)?;
+    let Some(rules) = any else {
+        // Where nothing was ever decided nothing was kept.
+        return if journal.head().is_none() {
+            Ok(())
+        } else {
+            fault("there are no contact rules that can be read")
+        };
+    };
+    let empty = || {
+        let settings = PartitionSettings {
+            checkpoint_records_per_entry: u32::MAX,
+            rotation_records_min: u32::MAX,
+            journal_record_bytes_max: usize::MAX,
+            division: ground.division,
+        };
+        Partition::of(
+            Contacts::new(Arc::clone(&rules), ground.topics.clone(), ground.seed),
+            partition,
+            settings,
+        )
+    };
+    let (fold, begun) = folded(journal, &empty, recorded.starts)?;
+    let target = fold.last().map_or([0; INPUTS], |head| offsets(&head.positions));
+    let is_whole = fold.last().is_some();
+    let replayed = match (ground.from_checkpoint, begun) {
+        (false, _) if recorded.starts != [0; INPUTS] => {
+            return fault(
+                "its inputs do not begin at offset 0, what was before is deleted: use --from checkpoint",
+            );
+        }
+        (true, Some(begun)) => begun,
+        (true, None) if is_whole => {
+            return fault("its journal has no complete checkpoint rotation to begin from");
+        }
+        _ => empty(),
+    };
+    let positions = offsets(replayed.positions());
+    let mut inputs = Vec::with_capacity(INPUTS);
+    for (input, position) in positions.iter().enumerate() {
+        inputs.push(Feed::new((recorded.input)(input, *position)?)?);
+    }
+    let mut walk = Walk {
+        ground,
+        partition,
+        replayed,
+        rules,
+        positions,
+        inputs,
+        decisions: Feed::new(recorded.decisions)?,
+        results: Feed::new(recorded.results)?,
+        report,
+    };
+    if ground.from_checkpoint {
+        walk.pass_what_came_before()?;
+    }
+    walk.run(target)?;
+    if is_whole {
+        let fold = fold.finish().or_else(|why| fault(format!("the journal: {why}")))?;
+        walk.compare_states(&fold);
+    }
+    Ok(())
+}
+
+/// The fold of the journal to its end, and that to the first complete checkpoint rotation behind `starts`.
+fn folded(
+    mut journal: Feed,
+    empty: &dyn Fn() -> Partition,
+    starts: [i64; INPUTS],
+) -> Result<(Restore<Contacts>, Option<Partition>), ReplayError> {
+    let mut fold = Restore::new(empty());
+    let mut begin = Some(Restore::new(empty()));
+    let mut begun = None;
+    while let Some(record) = journal.head() {
+        let bytes = record.value().unwrap_or_default();
+        for restore in begin.iter_mut().chain([&mut fold]) {
+            let offset = record.offset;
+            restore.on_record(bytes).or_else(|why| fault(format!("journal at offset {offset}: {why}")))?;
+        }
+        if journal.advance_or_start_over()? {
+            (fold, begin, begun) = (Restore::new(empty()), Some(Restore::new(empty())), None);
+            continue;
+        }
+        let is_behind = |restore: &Restore<Contacts>| {
+            let positions = restore.last().map(|head| offsets(&head.positions));
+            positions.is_some_and(|positions| positions.iter().zip(starts).all(|(at, start)| *at >= start))
+        };
+        if begin.as_ref().is_some_and(|restore| restore.is_at_a_checkpoint() && is_behind(restore))
+            && let Some(restore) = begin.take()
+        {
+            begun = Some(restore.finish().or_else(|why| fault(format!("the journal: {why}")))?);
+        }
+    }
+    Ok((fold, begun))
+}
+
+fn offsets(positions: &Positions) -> [i64; INPUTS] {
+    let mut offsets = [0; INPUTS];
+    offsets.iter_mut().zip(positions.iter()).for_each(|(offset, position)| *offset = position.unwrap_or(0));
+    offsets
+}
+
+/// One partition on its way.
+struct Walk<'a, 'g> {
+    ground: &'g ContactGround<'g>,
+    partition: i32,
+    replayed: Partition,
+    rules: Arc<Rules>,
+    positions: [i64; INPUTS],
+    inputs: Vec<Feed>,
+    decisions: Feed,
+    results: Feed,
+    report: &'a mut ContactReport,
+}
+
+/// What comes of a record.
+#[derive(Default)]
+struct Came {
+    decision: Option<Vec<u8>>,
+    reply: Option<Vec<u8>>,
+}
+
+impl Output<Contacts> for Came {
+    fn send(&mut self, _: &Decision<'_>, outbound: &Outbound<'_>) {
+        self.decision = outbound.value.map(<[u8]>::to_vec);
+    }
+
+    fn reply(&mut self, outbound: &Outbound<'_>) {
+        self.reply = outbound.value.map(<[u8]>::to_vec);
+    }
+
+    fn dead_letter(&mut self, _: &InRecord<'_>, _: &'static str, _: &str) {}
+}
+
+impl Walk<'_, '_> {
+    /// Passes over decisions and results of what the walk does not begin with.
+    fn pass_what_came_before(&mut self) -> Result<(), ReplayError> {
+        let before = |feed: &Feed, of: fn(&[u8]) -> Option<i64>, position: i64| {
+            let of = feed.head().and_then(|head| of(head.value().unwrap_or_default()));
+            of.is_some_and(|of| of < position)
+        };
+        let of_decision = |value: &[u8]| Some(read_decision(value).ok()?.source.offset);
+        let of_result = |value: &[u8]| Some(read_reply(value).ok()?.source.1);
+        while before(&self.decisions, of_decision, self.positions[CONTACT_REQUESTS]) {
+            self.decisions.advance()?;
+        }
+        while before(&self.results, of_result, self.positions[INTERACTIONS]) {
+            self.results.advance()?;
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, target: [i64; INPUTS]) -> Result<(), ReplayError> {
+        while let Some(head) = self.decisions.head() {
+            let (at, value) = (head.offset, head.value().unwrap_or_default().to_vec());
+            let Ok(decision) = read_decision(&value) else {
+                self.unexpected(at, "what stands there is no decision");
+                self.decisions.advance()?;
+                continue;
+            };
+            let offset = decision.source.offset;
+            if offset >= target[CONTACT_REQUESTS] {
+                self.report.beyond += 1;
+                self.decisions.advance()?;
+                continue;
+            }
+            if offset < self.positions[CONTACT_REQUESTS] {
+                self.unexpected(at, "a further decision on a request that has one, or that can have none");
+                self.decisions.advance()?;
+                continue;
+            }
+            // Requests before it that have none: whatever the replay makes of them is missing.
+            while self.positions[CONTACT_REQUESTS] < offset && self.next_is_before(CONTACT_REQUESTS, offset) {
+                self.take(CONTACT_REQUESTS, None)?;
+            }
+            for (input, topic) in self.ground.topics.iter().enumerate().skip(1).rev() {
+                let before = decision.positions.get(topic).copied().unwrap_or(0).min(target[input]);
+                while self.next_is_before(input, before) {
+                    self.take(input, None)?;
+                }
+            }
+            if self.inputs[CONTACT_REQUESTS].head().map(|head| head.offset) != Some(offset) {
+                self.unexpected(at, "a decision was recorded, and the request it is of is not there");
+                self.decisions.advance()?;
+                continue;
+            }
+            let failed = decision.reasons.first().is_some_and(|reason| reason.code == FAILED);
+            let ruleset = read_hash(&decision.ruleset).unwrap_or_default();
+            self.rules = self.ground.rulebook.rules(ruleset).or_else(fault)?;
+            *self.replayed.model_mut() = self.model();
+            self.take(CONTACT_REQUESTS, Some((at, &value, failed)))?;
+            self.decisions.advance()?;
+        }
+        for input in (0..INPUTS).rev() {
+            while self.next_is_before(input, target[input]) {
+                self.take(input, None)?;
+            }
+        }
+        while let Some((at, offset)) = self.next_result() {
+            if offset < target[INTERACTIONS] {
+                self.report.results.unexpected += 1;
+                self.differs(&format!("a result of no interaction at offset {at}"), None, None, Vec::new());
+            }
+            self.results.advance()?;
+        }
+        self.replayed.committed();
+        Ok(())
+    }
+
+    fn model(&self) -> Contacts {
+        Contacts::new(Arc::clone(&self.rules), self.ground.topics.clone(), self.ground.seed)
+    }
+
+    fn next_is_before(&self, input: usize, offset: i64) -> bool {
+        self.inputs[input].head().is_some_and(|head| head.offset < offset)
+    }
+
+    /// Takes the next record of an input, and compares what comes of it with what was recorded: the decision's offset and bytes,
+    /// and whether the program had failed on it.
+    fn take(&mut self, input: usize, recorded: Option<(i64, &[u8], bool)>) -> Result<(), ReplayError> {
+        let feed = &mut self.inputs[input];
+        let Some(head) = feed.head() else { return Ok(()) };
+        let offset = head.offset;
+        let record = InRecord {
+            input,
+            partition: self.partition,
+            offset,
+            timestamp_millis: head.timestamp_millis,
+            time: RecordTime::of_millis(head.timestamp_millis),
+            key: head.key(),
+            value: head.value(),
+            schema_guid: head.schema_guid(),
+            request_id: head.request_id().filter(|_| FLOW.asked.contains(&input)),
+        };
+        let mut came = Came::default();
+        if recorded.is_some_and(|(_, _, failed)| failed) {
+            self.replayed.on_failed_record(&record, &mut came);
+        } else if let Err(interrupt) = self.replayed.on_record((), &record, &mut came) {
+            let (partition, message) = (self.partition, interrupt.to_string());
+            return Err(ReplayError::State { partition, message });
+        }
+        feed.advance()?;
+        self.positions[input] = offset + 1;
+        self.report.records += 1;
+        self.ground.progress.fetch_add(1, Ordering::Relaxed);
+        if self.report.records.is_multiple_of(KEEP_EVERY) {
+            self.replayed.committed();
+        }
+        match (input, recorded, came.decision) {
+            (CONTACT_REQUESTS, Some((_, value, _)), Some(replayed)) if value == replayed => {
+                self.report.decisions.identical += 1;
+            }
+            (CONTACT_REQUESTS, Some((at, value, _)), replayed) => {
+                self.report.decisions.different += 1;
+                let fields = fields(value, replayed.as_deref().unwrap_or_default());
+                self.differs("another decision", Some(at), Some(offset), fields);
+            }
+            (CONTACT_REQUESTS, None, Some(_)) => {
+                self.report.decisions.missing += 1;
+                self.differs("no decision was recorded", None, Some(offset), Vec::new());
+            }
+            _ => {}
+        }
+        self.compare_result(offset, came.reply.as_deref())
+    }
+
+    /// Offset of the next recorded result, and of the interaction that it is of.
+    fn next_result(&self) -> Option<(i64, i64)> {
+        let head = self.results.head()?;
+        let of = read_reply(head.value().unwrap_or_default()).map_or(-1, |reply| reply.source.1);
+        Some((head.offset, of))
+    }
+
+    fn compare_result(&mut self, offset: i64, replayed: Option<&[u8]>) -> Result<(), ReplayError> {
+        let Some(replayed) = replayed else { return Ok(()) };
+        while let Some((at, of)) = self.next_result().filter(|(_, of)| *of < offset) {
+            self.report.results.unexpected += 1;
+            self.differs(&format!("a result at offset {at} of offset {of}"), None, None, Vec::new());
+            self.results.advance()?;
+        }
+        let head = self.results.head().filter(|_| self.next_result().is_some_and(|(_, of)| of == offset));
+        match head.map(|head| (head.offset, head.value().unwrap_or_default().to_vec())) {
+            Some((_, value)) if value == replayed => self.report.results.identical += 1,
+            Some((_, value)) => {
+                self.report.results.different += 1;
+                self.differs("another result", None, None, fields(&value, replayed));
+            }
+            None => {
+                self.report.results.missing += 1;
+                let what = format!("no result was recorded of the interaction at offset {offset}");
+                self.differs(&what, None, None, Vec::new());
+                return Ok(());
+            }
+        }
+        self.results.advance()
+    }
+
+    fn unexpected(&mut self, at: i64, what: &str) {
+        self.report.decisions.unexpected += 1;
+        self.differs(what, Some(at), None, Vec::new());
+    }
+
+    fn differs(&mut self, what: &str, at: Option<i64>, of: Option<i64>, fields: Vec<FieldDifference>) {
+        let partition = self.partition;
+        let place = |topic: &str, offset: i64| format!("{topic} partition {partition} offset {offset}");
+        let (outputs, topics) = (&self.ground.outputs, &self.ground.topics);
+        let difference = || Difference {
+            what: what.to_owned(),
+            recorded_at: at.map(|at| place(&outputs[CONTACT_DECISIONS], at)),
+            input: of.map(|of| place(&topics[CONTACT_REQUESTS], of)),
+            ruleset: hash_text(self.rules.ruleset),
+            fields,
+        };
+        if self.report.first.is_none() {
+            self.report.first = Some(difference());
+        }
+    }
+
+    fn compare_states(&mut self, journal: &Partition) {
+        let (replayed, journal) = (self.replayed.state(), journal.state());
+        for party in journal.iter() {
+            match replayed.get(&party.id) {
+                Some(same) if same == party => self.report.parties += 1,
+                _ => self.report.parties_different += 1,
+            }
+        }
+        let more = replayed.iter().filter(|party| journal.get(&party.id).is_none()).count();
+        self.report.parties_different += more as u64;
+        if self.report.parties_different > 0 {
+            let (partition, count) = (self.partition, self.report.parties_different);
+            self.report.problem(partition, &format!("{count} persons by now differ from the journal's"));
+        }
+    }
+}
+
+/// The members in which two JSON objects differ.
+fn fields(recorded: &[u8], replayed: &[u8]) -> Vec<FieldDifference> {
+    let object = |bytes: &[u8]| {
+        serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(bytes).unwrap_or_default()
+    };
+    let (recorded, replayed) = (object(recorded), object(replayed));
+    let mut names: Vec<&String> = recorded.keys().chain(replayed.keys()).collect();
+    names.sort();
+    names.dedup();
+    let text = |object: &serde_json::Map<String, serde_json::Value>, name: &str| {
+        object.get(name).map(ToString::to_string)
+    };
+    let pairs = names.into_iter().map(|name| (name, text(&recorded, name), text(&replayed, name)));
+    pairs
+        .filter(|(_, recorded, replayed)| recorded != replayed)
+        .map(|(name, recorded, replayed)| {
+            FieldDifference::new(name, recorded.as_deref(), replayed.as_deref())
+        })
+        .collect()
+}
