@@ -123,7 +123,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
 }
 
 /// What decides, as replays read it again.
-fn rulesets(settings: &Settings) -> Vec<String> {
+pub(crate) fn rulesets(settings: &Settings) -> Vec<String> {
     let contact = settings.contact.enabled.then(|| settings.contact_text().to_owned());
     std::iter::once(settings.canonical_text().to_owned()).chain(contact).collect()
 }

@@ -5,10 +5,10 @@ use super::args::DemoArgs;
 use super::explain::explain;
 use super::feed::Progress;
 use super::notes::Notes;
-use super::run::{PARTITIONS, WORKERS, schemas};
+use super::run::{PARTITIONS, UNITS, WORKERS, schemas};
 use super::screen::Screen;
 use super::tally::Tally;
-use super::{clock, summary, table};
+use super::{clock, contact, summary, table};
 use crate::app::AppError;
 use crate::config;
 use crate::explain::paint::grouped;
@@ -93,7 +93,7 @@ impl<'a> Live<'a> {
         let (health, progress) = (self.show.health, self.show.progress);
         let has_all = |_: &Tally| {
             let active = health.active_by_worker();
-            active.iter().sum::<usize>() == PARTITIONS && active.iter().all(|count| *count > 0)
+            active.iter().sum::<usize>() == UNITS && active.iter().all(|count| *count > 0)
         };
         let opened = |tally: &Tally| {
             progress.accounts_sent.load(Ordering::Acquire)
@@ -241,6 +241,8 @@ impl<'a> Live<'a> {
             lines.push(String::new());
             lines.extend(explain(pick, (place + 1, picks.len()), &schemas, self.show.config, paint));
         }
+        lines.push(String::new());
+        lines.extend(contact::explained(self.show.config, paint)?);
         let sent = self.show.progress.sent.load(Ordering::Acquire);
         lines.push(String::new());
         let due = self.show.progress.answers_due.load(Ordering::Acquire);
@@ -258,6 +260,7 @@ impl<'a> Live<'a> {
             if let Some(gateway) = self.show.gateway {
                 let account = self.show.world.accounts().at(0);
                 lines.extend(summary::request(gateway, &account, clock::millis(), paint));
+                lines.extend(contact::requests(gateway, paint));
             }
         }
         Ok(self.screen.say(&lines)?)

@@ -6,6 +6,7 @@
 
 mod args;
 mod clock;
+mod contact;
 mod explain;
 mod feed;
 mod live;

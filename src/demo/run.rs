@@ -10,6 +10,7 @@ use crate::app::{self, AppError};
 use crate::cli::Common;
 use crate::codec::KnownSchemas;
 use crate::config::{self, Secret};
+use crate::contact;
 use crate::domain::Micros;
 use crate::gateway::{Bounds, Listener, admin};
 use crate::kafka::client::{Embedded, EventProducer};
@@ -29,6 +30,10 @@ use std::time::Duration;
 
 /// Of every topic but the dead letters. The mock keeps 5 MiB of each.
 pub(super) const PARTITIONS: usize = 8;
+/// Of the topics of contact decisions.
+const CONTACT_PARTITIONS: usize = 2;
+/// Partitions that are decided, of both flows.
+pub(super) const UNITS: usize = PARTITIONS + CONTACT_PARTITIONS;
 /// Threads that decide.
 pub(super) const WORKERS: usize = 2;
 /// How long a worker may be silent. Short, because the mock lets a group wait for one second less than this when a member
@@ -44,7 +49,9 @@ const STEP: Micros = Micros(50_000);
 /// # Errors
 /// The configuration is wrong, the machine gives no port or thread, standard output is gone, or the worker fails.
 pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
-    let config = app::settings(common)?;
+    let mut config = app::settings(common)?;
+    // Whoever looks for the first time sees all of it.
+    config.contact.enabled = true;
     let notes = Notes::install();
     let engine = app::engine(&config);
     let stop = Arc::new(AtomicBool::new(false));
@@ -58,7 +65,9 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
     let settings = Settings::from(&config);
     let names = &settings.topics;
     // Goes last: every client is gone by then.
-    let broker = Embedded::start(&[
+    let contact = names.of(&contact::FLOW);
+    let of_contact = contact.inputs.iter().chain(&contact.outputs).chain([&contact.journal]);
+    let own = [
         (names.pos_events(), PARTITIONS),
         (names.account_events(), PARTITIONS),
         (names.pos_ticks(), PARTITIONS),
@@ -66,23 +75,32 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         (names.account_results(), PARTITIONS),
         (names.journal(), PARTITIONS),
         (names.dead_letters(), 1),
-        (&names.rulesets, 1),
-    ])?;
+        (contact.dead_letters.as_str(), 1),
+        (names.rulesets.as_str(), 1),
+    ];
+    let of_contact = of_contact.map(|topic| (topic.as_str(), CONTACT_PARTITIONS));
+    let broker = Embedded::start(&own.into_iter().chain(of_contact).collect::<Vec<_>>())?;
     let settings = on_mock(settings, broker.bootstrap_servers()?);
     let endpoints = args.keep.then(|| serve_requests(&config, &settings, &stop)).transpose()?;
     let schemas = Arc::new(schemas()?);
     let made = options(&config, 0);
+    let (rules, topics) = (Arc::clone(&config.contact_rules), config.topics.contact_inputs());
     let flows = move |counts: &[u32]| -> Vec<Arc<dyn Deciders>> {
-        let options = PartitionOptions { input_partitions: counts.first().copied().unwrap_or(0), ..made };
-        vec![Arc::new(Units::of(Setup::new(engine, options, schemas)))]
+        let count = |flow: usize| counts.get(flow).copied().unwrap_or(0);
+        let own = PartitionOptions { input_partitions: count(1), ..made.clone() }.settings();
+        let parties = Some(own.division);
+        let options = PartitionOptions { input_partitions: count(0), parties, ..made };
+        let contact = contact::Setup { settings: own, rules, topics, seed: app::table_seed() };
+        vec![Arc::new(Units::of(Setup::new(engine, options, schemas))), Arc::new(Units::of(contact))]
     };
+    super::contact::tell(&settings)?;
     let world = World::new(world(args)?);
     let progress = Progress::default();
     let result = std::thread::scope(|scope| {
         let (go, went) = channel();
         let (of_workers, of_health) = (settings.clone(), Arc::clone(&health));
         let (shared_stop, stop, progress, world) = (&stop, &*stop, &progress, &world);
-        let rulesets = [config.canonical_text().to_owned()];
+        let rulesets = app::run::rulesets(&config);
         let workers = scope.spawn(move || {
             crate::kafka::run(of_workers, &rulesets, Box::new(flows), &[], of_health, shared_stop)
         });

@@ -2,5 +2,6 @@
 //! was booked. Shows what an outcome says beside its event; decides nothing and reads no topic.
 
 pub mod answer;
+pub mod contact;
 pub mod decision;
 pub mod paint;
