@@ -208,7 +208,6 @@ fn assert_adds_up(file: &str, events: u64, engine: Arc<Engine>) {
         options: options(),
         schemas: &*SCHEMAS,
         profiles: None,
-        parties: None,
     };
     let mut sink = BasketMessages::default();
     let summary = check(options, &mut sink).expect("a run to the end");

@@ -281,7 +281,8 @@ fn refuses_inputs_of_different_partition_counts_and_a_journal_that_deletes() {
     deleting.topics.flows[0].journal = other;
     for (settings, part) in [(counts, "must have the same number"), (deleting, "retention.ms")] {
         let health = Arc::new(Health::new(1));
-        let refused = run(settings, "of a test", flows(Echoes::default()), &[], health, &Arc::default());
+        let refused =
+            run(settings, &["of a test".to_owned()], flows(Echoes::default()), &[], health, &Arc::default());
         let text = refused.expect_err("a refusal").to_string();
         assert!(text.contains(part), "{text}");
     }
@@ -571,5 +572,6 @@ fn worker_of_another_process() {
     let switches: Arc<Switches> = Arc::default();
     switches.hang.store(true, Ordering::Release);
     let echoes = flows(Echoes { switches });
-    run(settings, "of a test", echoes, &[], Arc::new(Health::new(1)), &Arc::default()).expect("a start");
+    run(settings, &["of a test".to_owned()], echoes, &[], Arc::new(Health::new(1)), &Arc::default())
+        .expect("a start");
 }

@@ -83,7 +83,7 @@ impl Running {
         let stop = Arc::new(AtomicBool::new(false));
         let (settings, its_health, its_stop) = (settings.clone(), Arc::clone(&health), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
-            run(settings, "of a test", Box::new(|_| flows), &[], its_health, &its_stop)
+            run(settings, &["of a test".to_owned()], Box::new(|_| flows), &[], its_health, &its_stop)
         });
         Running { health, stop, thread: Some(thread) }
     }

@@ -26,8 +26,14 @@ fn refuses_brokers_that_do_not_verify_transactions() {
     set(&kafka, "false");
     eventually(WITHIN, "the broker to say so", || brokers::verify(cluster.admin(), &settings).err());
     let health = Arc::new(Health::new(1));
-    let refused =
-        run(settings.clone(), "of a test", super::flows(Echoes::default()), &[], health, &Arc::default());
+    let refused = run(
+        settings.clone(),
+        &["of a test".to_owned()],
+        super::flows(Echoes::default()),
+        &[],
+        health,
+        &Arc::default(),
+    );
     let fault = refused.expect_err("a refusal");
     assert_eq!(fault.class, FaultClass::Setup);
     let expected = "broker 1 has transaction.partition.verification.enable=false";
