@@ -190,7 +190,7 @@ impl Contacts {
             }
         }
         self.answer(keyed, &request, reasons, effects);
-        Ok(())
+        Self::forget(effects)
     }
 
     fn refuse(fault: &RecordFault, effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
@@ -264,7 +264,8 @@ impl Contacts {
         });
     }
 
-    /// Forgets persons of whom nothing but interactions is known, all of them long ago.
+    /// Forgets persons of whom nothing but interactions is known, all of them long ago. Only with a request, whose decision says
+    /// where it stood among the other inputs: whether a party record came before or after must not hang on anything else.
     fn forget(effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
         for _ in 0..limits::PARTIES_FORGOTTEN_AT_ONCE {
             let Some(oldest) = effects.state().to_forget() else { break };
@@ -332,7 +333,7 @@ impl Model for Contacts {
                 }
             }
         }
-        Self::forget(effects)
+        Ok(())
     }
 
     fn give_up(&mut self, keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) {

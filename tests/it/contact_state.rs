@@ -1,5 +1,5 @@
 //! The state of contact decisions: an abort puts everything back, the journal folds to the same from its beginning and from each
-//! complete rotation.
+//! complete rotation, and between two decisions the inputs may come in any order among each other.
 
 use crate::support::contacts::{Fed, Published, all, call, empty, settings};
 use proptest::prelude::*;
@@ -207,5 +207,36 @@ proptest! {
                 partition = trail.fold(begin, nothing()).expect("a state");
             }
         }
+    }
+
+    #[test]
+    fn what_a_decision_says_of_the_inputs_is_enough_to_decide_it_again(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let nothing = || empty(0, settings(1, 4_000));
+        let (mut partition, mut published) = (nothing(), Published::default());
+        let (mut again, mut anew) = (nothing(), Published::default());
+        let (mut now, mut waiting) = (BEGIN, Vec::new());
+        let take_in_another_order = |waiting: &mut Vec<Fed>, again: &mut Partition, anew: &mut Published| {
+            // Each input in its own order.
+            waiting.sort_by_key(|record| std::cmp::Reverse(record.input));
+            waiting.drain(..).for_each(|record| record.take(again, anew));
+        };
+        for record in steps.iter().flat_map(|step| records(step, &mut now)) {
+            let decisions = published.decisions.len();
+            record.take(&mut partition, &mut published);
+            if published.decisions.len() > decisions {
+                take_in_another_order(&mut waiting, &mut again, &mut anew);
+            }
+            waiting.push(record);
+            if published.decisions.len() > decisions {
+                take_in_another_order(&mut waiting, &mut again, &mut anew);
+            }
+        }
+        take_in_another_order(&mut waiting, &mut again, &mut anew);
+        published.letters.sort_unstable();
+        anew.letters.sort_unstable();
+        prop_assert_eq!(published, anew);
+        prop_assert_eq!(all(&partition), all(&again));
     }
 }
