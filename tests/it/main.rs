@@ -18,6 +18,7 @@ mod codec_json;
 mod config;
 mod config_checks;
 mod config_gateway;
+mod contact_inputs;
 mod contact_state;
 mod contactless;
 mod contract;
