@@ -8,6 +8,7 @@ use super::state::{Change, ContactState, What};
 use super::topics::{
     CONTACT_DECISIONS, CONTACT_REQUESTS, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTY_RECORDS,
 };
+use super::words::ContactKind;
 use crate::codec::json::write_reply;
 use crate::domain::code::Code;
 use crate::domain::flow::Flow;
@@ -181,6 +182,7 @@ impl Contacts {
         let reasons = rules::judge(&self.rules, effects.state().get(keyed.key), &request, now);
         if let (Some(details), Some(party)) = (&request.contact_details, effects.state().get(keyed.key))
             && party.is_known()
+            && ContactKind::from_symbol(&details.kind).is_some()
         {
             let listed = party.record.iter().flat_map(|record| &record.contacts);
             let is_listed = listed.into_iter().any(|contact| is_same((&contact.kind, &contact.value), details));

@@ -1,4 +1,5 @@
-//! What becomes of each record of contact decisions' inputs: applied once, answered once, or a dead letter. How a request is judged is another matter.
+//! What becomes of each record of contact decisions' inputs: applied once, answered once, or a dead letter, and nothing of what
+//! its writer can send grows a person without bound. How a request is judged is another matter.
 
 use crate::support::contacts::{Fed, Published, RULES, all, call, empty, event_id, settings};
 use crate::support::stream::{self, SCHEMAS};
@@ -280,6 +281,38 @@ fn a_contact_that_a_request_brings_along_is_remembered_until_it_is_listed() {
     }
     let left = found(&asked);
     assert_eq!((left.len(), left.contains(&"+1 555 3".to_owned())), (limits::FOUND_CONTACTS_MAX, false));
+}
+
+#[test]
+fn nobody_makes_a_person_grow_without_bound() {
+    let mut asked = Asked::new();
+    let long = |number: usize| format!("{number:0>width$}", width = limits::ID_CHARS_MAX);
+    asked.list("P-1", "");
+    for number in 0..2 * limits::PARTY_ACCOUNTS_MAX {
+        let fact = format!(r#"{{"partyId":"P-1","account":"{}","statuses":["frozen"]}}"#, long(number));
+        asked.take(&Fed::new(PARTIES, "P-1", fact, now()));
+    }
+    assert_eq!(asked.said.letters.len(), limits::PARTY_ACCOUNTS_MAX, "what has no place is told");
+    // One that has its place keeps it.
+    let gone = format!(r#"{{"partyId":"P-1","account":"{}","withdrawn":true}}"#, long(0));
+    asked.take(&Fed::new(PARTIES, "P-1", gone, now()));
+    assert_eq!(asked.said.letters.len(), limits::PARTY_ACCOUNTS_MAX);
+    for number in 0..2 * limits::INTERACTIONS_MAX as u64 {
+        let more =
+            format!(r#","idempotencyKey":"{}","agentId":"{}""#, long(number as usize), "a".repeat(4_000));
+        asked.take(&Fed::new(INTERACTIONS, "P-1", call(number, "P-1", now(), &more), now()));
+    }
+    // What is no kind of contact is none that could be listed.
+    let no_kind = "\u{1d11e}".repeat(limits::TEXT_CHARS_MAX);
+    for number in 0..4 * limits::FOUND_CONTACTS_MAX {
+        let kind = if number < 2 * limits::FOUND_CONTACTS_MAX { "phone" } else { &no_kind };
+        asked.ask(&format!(
+            r#","channel":"chat","theme":"opsServicing","contactDetails":{{"kind":"{kind}","value":"{}"}}"#,
+            long(number)
+        ));
+    }
+    let bytes = all(&asked.partition).1["P-1"].len() + limits::PARTY_RECORD_BYTES_MAX;
+    assert!(bytes < limits::JOURNAL_RECORD_BYTES_MIN / 2, "{bytes} bytes in one record of the journal");
 }
 
 /// Facts that a partition of POS events sends for account events of A-1, in order.
