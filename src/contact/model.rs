@@ -342,7 +342,9 @@ impl Model for Contacts {
         let message = "it could not be judged because of an internal error".to_owned();
         match keyed.record.input {
             CONTACT_REQUESTS => {
-                if let Ok(request) = ContactRequest::read(keyed.record.value.unwrap_or_default()) {
+                if let Ok(request) = ContactRequest::read(keyed.record.value.unwrap_or_default())
+                    && request.person_id == keyed.key
+                {
                     let reason = Reason { code: rules::FAILED, message, not_before: None };
                     self.answer(keyed, &request, vec![reason], effects);
                 }

@@ -8,9 +8,10 @@ use tillgate::contact::{
     CONTACT_REQUESTS, INTERACTIONS, PARTIES, PARTY_RECORDS, Partition, Seen, read_decision,
 };
 use tillgate::domain::partitioner::Partitioner;
+use tillgate::domain::record::RecordTime;
 use tillgate::domain::reply::Fate;
 use tillgate::domain::{Micros, limits};
-use tillgate::pipeline::Division;
+use tillgate::pipeline::{Division, InRecord};
 use tillgate::pos::{self, Input, Outside, PartitionOptions};
 
 const SECOND: Micros = Micros(1_000_000);
@@ -252,6 +253,38 @@ fn a_record_on_another_partition_than_its_key_belongs_on_changes_nothing() {
     let codes: Vec<&str> = decision.reasons.iter().map(|reason| &*reason.code).collect();
     assert_eq!((decision.result, codes), (false, vec!["pos.state.unavailable"]));
     assert_eq!((asked.said.misplaced, asked.partition.state().len()), (4, 0));
+}
+
+#[test]
+fn what_fails_again_and_again_is_given_up_with_an_answer() {
+    let mut asked = Asked::new();
+    let mut fail = |input: usize, key: &str, value: &str| {
+        let record = InRecord {
+            input,
+            partition: 0,
+            offset: asked.partition.positions()[input].unwrap_or(0),
+            timestamp_millis: 0,
+            time: RecordTime::of_millis(0),
+            key: Some(key.as_bytes()),
+            value: Some(value.as_bytes()),
+            schema_guid: None,
+            request_id: Some(b"q"),
+        };
+        asked.partition.on_failed_record(&record, &mut asked.said);
+    };
+    let request = r#"{"requestId":"r","personId":"P-1","channel":"voice"}"#;
+    fail(CONTACT_REQUESTS, "P-1", request);
+    fail(CONTACT_REQUESTS, "P-2", request);
+    fail(CONTACT_REQUESTS, "P-1", "{");
+    fail(INTERACTIONS, "P-1", "{");
+    fail(PARTY_RECORDS, "P-1", "{");
+    fail(PARTIES, "P-1", "{");
+    assert_eq!(asked.said.letters.iter().map(|(.., code)| *code).collect::<Vec<_>>(), ["500"; 6]);
+    let [(person, decision)] = &asked.said.decisions[..] else { panic!("{:?}", asked.said.decisions) };
+    let decision = read_decision(decision.as_bytes()).expect("a decision");
+    assert_eq!((&**person, decision.result, &*decision.reasons[0].code), ("P-1", false, "500"));
+    let [(_, reply)] = &asked.said.replies[..] else { panic!("{:?}", asked.said.replies) };
+    assert_eq!(read_reply(reply.as_bytes()).expect("a reply").fate, Fate::Refused);
 }
 
 #[test]
