@@ -8,6 +8,7 @@ use super::state::{Change, ContactState, What};
 use super::topics::{
     CONTACT_DECISIONS, CONTACT_REQUESTS, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTY_RECORDS,
 };
+use super::words::ContactKind;
 use crate::codec::json::write_reply;
 use crate::domain::code::Code;
 use crate::domain::flow::Flow;
@@ -178,6 +179,7 @@ impl Contacts {
         let reasons = rules::judge(&self.rules, effects.state().get(keyed.key), &request, now);
         if let (Some(details), Some(party)) = (&request.contact_details, effects.state().get(keyed.key))
             && party.is_known()
+            && ContactKind::from_symbol(&details.kind).is_some()
         {
             let listed = party.record.iter().flat_map(|record| &record.contacts);
             let is_listed =
@@ -188,7 +190,7 @@ impl Contacts {
             }
         }
         self.answer(keyed, &request, reasons, effects);
-        Ok(())
+        Self::forget(effects)
     }
 
     fn refuse(fault: &RecordFault, effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
@@ -262,7 +264,8 @@ impl Contacts {
         });
     }
 
-    /// Forgets persons of whom nothing but interactions is known, all of them long ago.
+    /// Forgets persons of whom nothing but interactions is known, all of them long ago. Only with a request, whose decision says
+    /// where it stood among the other inputs: whether a party record came before or after must not hang on anything else.
     fn forget(effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
         for _ in 0..limits::PARTIES_FORGOTTEN_AT_ONCE {
             let Some(oldest) = effects.state().to_forget() else { break };
@@ -330,14 +333,16 @@ impl Model for Contacts {
                 }
             }
         }
-        Self::forget(effects)
+        Ok(())
     }
 
     fn give_up(&mut self, keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) {
         let message = "it could not be judged because of an internal error".to_owned();
         match keyed.record.input {
             CONTACT_REQUESTS => {
-                if let Ok(request) = ContactRequest::read(keyed.record.value.unwrap_or_default()) {
+                if let Ok(request) = ContactRequest::read(keyed.record.value.unwrap_or_default())
+                    && request.person_id == keyed.key
+                {
                     let reason = Reason { code: rules::FAILED, message, not_before: None };
                     self.answer(keyed, &request, vec![reason], effects);
                 }

@@ -111,7 +111,7 @@ pub const PARTY_WORDS_MAX: usize = 32;
 pub const LOANS_MAX: usize = 64;
 /// Persons of one partition; what is told of a further one is a dead letter.
 pub const PARTIES_PER_PARTITION_MAX: usize = 16_000_000;
-/// Persons that are forgotten for their age with one record; the rest follow with the next.
+/// Persons that are forgotten for their age with one request; the rest follow with the next.
 pub const PARTIES_FORGOTTEN_AT_ONCE: usize = 256;
 
 /// The longest window of a velocity rule, and how long events are remembered for it: 31 days.

@@ -135,7 +135,7 @@ fn an_account_that_changes_its_party_is_the_others_at_once() {
     let messages = events.iter().map(|event| Message::new("A-1", event.to_string())).collect::<Vec<_>>();
     kafka.produce(&scene.account_events, messages);
     let facts = eventually(WITHIN, "the facts of both persons", || {
-        let records = kafka.read_committed(&scene.of_contact("parties"));
+        let records = kafka.read_committed(&scene.of_contacts("parties"));
         let mut facts: Vec<Value> =
             records.iter().filter_map(|record| serde_json::from_str(record.text()).ok()).collect();
         facts.sort_by_key(ToString::to_string);
@@ -156,10 +156,10 @@ fn an_account_that_changes_its_party_is_the_others_at_once() {
             "requestId": format!("r-{id}"), "personId": id, "loanIds": ["A-1"], "channel": "gui", "theme": "opsServicing",
             "contactDetails": { "kind": "email", "value": "jo@example.org" }
         });
-        kafka.produce(&scene.of_contact("contact_requests"), vec![Message::new(id, request.to_string())]);
+        kafka.produce(&scene.of_contacts("contact_requests"), vec![Message::new(id, request.to_string())]);
     }
     let codes = eventually(WITHIN, "two decisions", || {
-        let records = kafka.read_committed(&scene.of_contact("contact_decisions"));
+        let records = kafka.read_committed(&scene.of_contacts("contact_decisions"));
         let decisions = records.iter().filter_map(|record| serde_json::from_str::<Value>(record.text()).ok());
         let mut codes: Vec<String> = decisions
             .map(|decision| format!("{} {}", decision["personId"], decision["reasons"][0]["code"]))
@@ -177,7 +177,7 @@ fn an_account_that_changes_its_party_is_the_others_at_once() {
     let to = folder.to_str().expect("a path");
     succeed(scene.command(&["topics", "export", "--to", to]).output().expect("the binary"));
     replayed(&scene, &["--files", to]);
-    let decisions = scene.of_contact("contact_decisions");
+    let decisions = scene.of_contacts("contact_decisions");
     let made = kafka.read_committed(&decisions);
     kafka.produce(
         &decisions,

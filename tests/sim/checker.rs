@@ -27,7 +27,8 @@ use tillgate::{
 };
 
 use super::{
-    log::{Place, Record, Topic},
+    contacts,
+    log::{Place, Record, Topic, output_of},
     plan::Plan,
     planted::is_poison,
     profiles, tally,
@@ -136,7 +137,7 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen
         .filter(|(.., code)| code == "500")
         .map(|(input, partition, offset, _)| (*input, *partition, *offset))
         .collect();
-    let (mut expected, mut observed) = (Vec::new(), Vec::new());
+    let (mut expected, mut fed) = (Vec::new(), Fed::default());
     let mut seen =
         Seen::from([("dead letters", found.len() as u64), ("records given up", given_up.len() as u64)]);
     for partition in 0..plan.partitions {
@@ -169,19 +170,43 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen
         *seen.entry("replies").or_default() += found.len() as u64;
         same_replies(&replies, &found).map_err(broken(Promise::SameBytes))?;
         expected.extend(letters);
-        observed.extend(profiles::observed(&mut decided));
+        fed.add(&mut decided);
         *seen.entry("outcomes with evidence").or_default() += told(&outcomes).len() as u64;
         journal(world, &engines[0], &plan.options, &decided, &mut seen).map_err(broken(Promise::Journal))?;
         positions(world, &decided).map_err(broken(Promise::Positions))?;
     }
     compare_letters(found, expected).map_err(|text| Promise::DeadLetters.broken(text))?;
     if let Some(partitions) = plan.profile_partitions {
-        profiles::check(world, partitions, observed, &mut seen)?;
+        profiles::check(world, partitions, fed.observed, &mut seen)?;
+    }
+    if let Some(partitions) = plan.contact_partitions {
+        contacts::check(world, partitions, fed.facts, &mut seen)?;
     }
     if let Some(partitions) = plan.tally_partitions {
         tally::check(world, partitions, &mut seen)?;
     }
     Ok(seen)
+}
+
+/// What the partitions of POS events tell other flows, decided again.
+#[derive(Default)]
+struct Fed {
+    observed: Vec<profiles::Observed>,
+    facts: Vec<Vec<u8>>,
+}
+
+impl Fed {
+    fn add(&mut self, decided: &mut Partition) {
+        decided.end_batch(&mut |outbound| {
+            let value = outbound.value.expect("a value");
+            match output_of(&FLOW, outbound.output) {
+                Topic::Input(fed, _) if *fed == profiles::FLOW => {
+                    self.observed.extend(profiles::of_record(value))
+                }
+                _ => self.facts.push(value.to_vec()),
+            }
+        });
+    }
 }
 
 /// What readers of committed records find.

@@ -17,6 +17,7 @@ use tillgate::{
 };
 
 use super::{
+    contacts,
     log::{Place, Record, Topic},
     tally,
     world::{Sim, World},
@@ -45,7 +46,8 @@ pub struct Shape {
     pub time: Duration,
 }
 
-fn account_record(event: &AccountEvent, time: Micros) -> Coming {
+/// The record of an account event.
+pub fn account_record(event: &AccountEvent, time: Micros) -> Coming {
     let mut value = Vec::new();
     write_account_event(event, &mut value);
     let key = Some(event.account.clone().into_bytes());
@@ -55,8 +57,8 @@ fn account_record(event: &AccountEvent, time: Micros) -> Coming {
     )
 }
 
-/// All that comes from outside, in order; answers to Pending outcomes come on top.
-fn coming(shape: &Shape) -> Vec<Coming> {
+/// The tills of a run and their customers.
+fn shop(shape: &Shape) -> Shop {
     let settings = Settings {
         seed: shape.seed,
         count: shape.events,
@@ -67,7 +69,11 @@ fn coming(shape: &Shape) -> Vec<Coming> {
         mistakes: MistakeShares::even(300),
         ..Settings::default()
     };
-    let shop = Shop::new(settings.validated().unwrap_or_else(|fault| panic!("{fault}")));
+    Shop::new(settings.validated().unwrap_or_else(|fault| panic!("{fault}")))
+}
+
+/// All that comes from outside, in order; answers to Pending outcomes come on top.
+fn coming(shape: &Shape, shop: &Shop) -> Vec<Coming> {
     let mut draw = Draw::of_slot(shape.seed, 7);
     let opened = shop.accounts().opened_at();
     let mut coming: Vec<Coming> = shop
@@ -94,7 +100,7 @@ fn coming(shape: &Shape) -> Vec<Coming> {
                 if draw.per_mille(shape.bad_per_mille) {
                     coming.push((POS_EVENTS, worst(&record, &mut draw)));
                 }
-                meddle(&mut coming, record, &mut draw, &shop);
+                meddle(&mut coming, record, &mut draw, shop);
             }
         }
     }
@@ -225,9 +231,13 @@ fn mixed(one: Vec<Coming>, other: Vec<Coming>, draw: &mut Draw) -> Vec<Coming> {
 
 /// Feeds until nothing is left.
 pub fn feed(sim: &Arc<Sim>, shape: &Shape) {
-    let mut all = coming(shape);
+    let shop = shop(shape);
+    let mut all = coming(shape, &shop);
     if sim.world().flows.contains_key(&TALLY) {
         all = mixed(all, tally::coming(shape), &mut sim.world().draw);
+    }
+    if sim.world().flows.contains_key(&contacts::FLOW) {
+        all = mixed(all, contacts::coming(shape, &shop), &mut sim.world().draw);
     }
     let mut coming = all.into_iter();
     let pause = shape.time * 8 / (coming.len().max(1) as u32);
@@ -256,7 +266,9 @@ pub fn feed(sim: &Arc<Sim>, shape: &Shape) {
 fn deliver(world: &mut World, mut batch: Vec<Coming>, transaction: bool) {
     world.news = true;
     for (topic, record) in &mut batch {
-        world.is_later_than(record.timestamp_millis);
+        if !contacts::has_days_of_its_own(*topic) {
+            world.is_later_than(record.timestamp_millis);
+        }
         if *topic == TICKS {
             record.timestamp_millis = world.clock_millis();
         }

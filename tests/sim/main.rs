@@ -9,6 +9,7 @@ mod support;
 
 mod broker;
 mod checker;
+mod contacts;
 mod group;
 mod input;
 mod log;
@@ -241,6 +242,16 @@ fn finds_a_journal_that_is_cut_off_too_far() {
 #[test]
 fn finds_a_standbys_copy_that_forgets_the_facts_of_a_record() {
     check(Bug::StandbyForgets, 200);
+}
+
+#[test]
+fn finds_a_fact_of_an_account_that_is_lost_on_its_way() {
+    check(Bug::LoseFact, 50);
+}
+
+#[test]
+fn finds_a_contact_decision_that_is_sent_twice() {
+    check(Bug::DecideTwice, 50);
 }
 
 #[test]

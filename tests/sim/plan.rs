@@ -14,13 +14,16 @@ use tillgate::{
     profiles::FLOW,
 };
 
-use super::{checker::TOPICS, input::Shape, profiles, world::Rates};
+use super::{checker::TOPICS, contacts, input::Shape, profiles, world::Rates};
 use crate::support::tally;
 
 /// Outcomes that a cluster with a small limit does not take: those with many messages.
 const LARGE: usize = 1_400;
 /// Dead letters that it does not take: those of records with long headers, keys or values.
 const LETTER: usize = 3_000;
+
+/// In how many runs there are contact decisions.
+const CONTACTS_PER_MILLE: u16 = 400;
 
 /// What happens to processes, nodes and what is around them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub struct Plan {
     pub tally_partitions: Option<i32>,
     /// Partitions of the shared profiles, where there are such.
     pub profile_partitions: Option<i32>,
+    /// Partitions of the contact decisions, where there are such.
+    pub contact_partitions: Option<i32>,
     /// How much faster the brokers' clock goes than time does.
     pub clock_speed: u32,
     /// The test that runs it.
@@ -150,11 +155,15 @@ impl Plan {
             tally_partitions: draw.per_mille(350).then(|| draw.between(1, 4) as i32),
             clock_speed: [1, 100, 1_000, 4_000][draw.below(4) as usize],
             profile_partitions: draw.per_mille(350).then(|| draw.between(1, 3) as i32),
+            contact_partitions: draw.per_mille(CONTACTS_PER_MILLE).then(|| draw.between(1, 4) as i32),
         }
-        .with_profiles()
+        .with_fed()
     }
 
-    fn with_profiles(mut self) -> Self {
+    /// With what the first flow tells the others.
+    fn with_fed(mut self) -> Self {
+        self.options.parties =
+            self.contact_partitions.map(|partitions| contacts::settings(partitions).division);
         self.options.profiles =
             self.profile_partitions.map(|partitions| profiles::settings(partitions).division);
         self
@@ -164,7 +173,9 @@ impl Plan {
     pub fn flows(&self) -> BTreeMap<&'static Flow, i32> {
         let tally = self.tally_partitions.map(|partitions| (&tally::FLOW, partitions));
         let profiles = self.profile_partitions.map(|partitions| (&FLOW, partitions));
-        [(&pos::FLOW, self.partitions)].into_iter().chain(tally).chain(profiles).collect()
+        let contacts = self.contact_partitions.map(|partitions| (&contacts::FLOW, partitions));
+        let others = tally.into_iter().chain(profiles).chain(contacts);
+        [(&pos::FLOW, self.partitions)].into_iter().chain(others).collect()
     }
 
     /// A run in which nothing goes wrong but that processes crash within transactions, and others take over from them.
@@ -227,6 +238,7 @@ impl Plan {
         let mut topics = Topics::default();
         topics.flows.extend(self.tally_partitions.map(|_| tally::topics("")));
         topics.flows.extend(self.profile_partitions.map(|_| profiles::topics()));
+        topics.flows.extend(self.contact_partitions.map(|_| contacts::topics()));
         topics
     }
 }

@@ -9,6 +9,7 @@ use std::{
 
 use tillgate::{
     codec::rulesets::write_change,
+    contact,
     domain::partitioner::Partitioner,
     kafka::{
         failure::{Destination, Fault, FaultClass, Operation},
@@ -28,6 +29,10 @@ use super::{
 
 /// Header of journal records that names their writer.
 pub const WRITER_HEADER: &str = "writer";
+
+/// What the first flow tells contact decisions, and what these decide.
+const FACTS: Topic = Topic::Input(&contact::FLOW, contact::PARTIES);
+const DECISIONS: Topic = Topic::Output(&contact::FLOW, contact::CONTACT_DECISIONS);
 
 /// A client's time limits.
 #[derive(Clone, Copy, Debug)]
@@ -161,9 +166,17 @@ impl Producer {
         self.seat.step();
         let now = {
             let mut world = self.seat.world();
-            if world.bug == Some(Bug::PublishOutside) && matches!(place.0, Topic::Output(..)) {
-                world.log(place).append(None, record);
-                return Ok(());
+            let bug = world.bug;
+            match bug {
+                Some(Bug::PublishOutside) if matches!(place.0, Topic::Output(..)) => {
+                    world.log(place).append(None, record);
+                    return Ok(());
+                }
+                Some(Bug::LoseFact) if place.0 == FACTS && world.draw.per_mille(50) => return Ok(()),
+                Some(Bug::DecideTwice) if place.0 == DECISIONS && world.draw.per_mille(50) => {
+                    self.sending.borrow_mut().queue.entry(place).or_default().push(record.clone());
+                }
+                _ => {}
             }
             if let Some(destination) = too_large(&world, place.0, &record)
                 && world.draw.per_mille(500)

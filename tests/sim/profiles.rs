@@ -15,7 +15,6 @@ use tillgate::{
         record::RecordTime,
     },
     pipeline::{Division, InRecord, Latest, Outbound, Output, PartitionSettings, Restore, State},
-    pos,
     profiles::{Board, Key, OBSERVATIONS, Observation, PROFILES, Partition, Profiles, read_observations},
 };
 
@@ -75,14 +74,8 @@ fn told(key: Key, observation: &Observation) -> Observed {
     (key, format!("{observation:?}"))
 }
 
-/// What a partition of POS events saw, decided again.
-pub fn observed(decided: &mut pos::Partition) -> Vec<Observed> {
-    let mut all = Vec::new();
-    decided.end_batch(&mut |outbound| all.extend(of_record(outbound.value.expect("observations"))));
-    all
-}
-
-fn of_record(value: &[u8]) -> Vec<Observed> {
+/// The observations of a record.
+pub fn of_record(value: &[u8]) -> Vec<Observed> {
     let (_, keys) = read_observations(value).expect("observations");
     let all = keys.iter().flat_map(|of_key| of_key.seen.iter().map(|seen| told(of_key.key, seen)));
     all.collect()

@@ -26,7 +26,7 @@ use tillgate::{
 
 use super::{
     broker::SimBroker,
-    checker, input,
+    checker, contacts, input,
     log::{Log, Place, Topic},
     plan::{Blow, Plan},
     planted::{Bug, Planted, Trouble},
@@ -141,6 +141,9 @@ impl Conductor {
             let settings = profiles::settings(partitions);
             let setup = profiles::Setup { settings, terminal_accounts: engine.terminal_accounts() };
             real.push(Box::new(Units::of(setup)));
+        }
+        if let Some(partitions) = self.plan.contact_partitions {
+            real.push(Box::new(Units::of(contacts::setup(partitions))));
         }
         let trouble = Trouble { sim: Arc::clone(&self.sim), bug: self.bug, poison: self.plan.poison };
         let planted = |real| -> Arc<dyn Deciders> { Arc::new(Planted { real, trouble: trouble.clone() }) };

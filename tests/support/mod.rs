@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "every test binary uses its own part of this module")]
 
 pub mod acl;
+pub mod contacts;
 pub mod history;
 pub mod kafka;
 pub mod process;

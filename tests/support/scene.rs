@@ -25,8 +25,8 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 pub const OF_PROFILES: [&str; 5] =
     ["observations", "profile_records", "profiles", "profile_dead_letters", "profile_journal"];
 
-/// The topics of contact decisions, by their names in the settings.
-pub const OF_CONTACT: [&str; 8] = [
+/// The topics of contact decisions, likewise.
+pub const OF_CONTACTS: [&str; 8] = [
     "contact_requests",
     "interactions",
     "party_records",
@@ -50,6 +50,9 @@ pub struct Scene {
     pub rulesets: String,
     /// What the topics of shared profiles begin with; they are there with `profiles.enabled`.
     profiles: String,
+    /// What those of contact decisions begin with, and their number of partitions where they are there.
+    contacts: String,
+    pub contact_partitions: Option<u32>,
     pub partitions: u32,
     group: String,
     sets: Vec<String>,
@@ -99,6 +102,8 @@ impl Scene {
             journal: format!("{name}.journal"),
             rulesets: format!("{name}.rulesets"),
             profiles: format!("{name}.profiles"),
+            contacts: format!("{name}.contacts"),
+            contact_partitions: None,
             partitions,
             group: name.to_owned(),
             sets: sets.iter().map(|set| (*set).to_owned()).collect(),
@@ -131,6 +136,21 @@ impl Scene {
         scene
     }
 
+    /// The same with contact decisions, whose topics have so many partitions.
+    pub fn with_contacts(mut self, partitions: u32) -> Self {
+        self.sets.push("contact.enabled=true".to_owned());
+        self.contact_partitions = Some(partitions);
+        let mut create = self.command(&["topics", "create"]);
+        succeed(
+            create.args(["--set", &format!("topics.partitions={partitions}")]).output().expect("the binary"),
+        );
+        eventually(WITHIN, "the topics of contact decisions to be as planned", || {
+            let check = self.command(&["topics", "check"]).output().expect("the binary");
+            check.status.success().then_some(())
+        });
+        self
+    }
+
     /// A file in the folder of this test.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -161,8 +181,8 @@ impl Scene {
         for topic in OF_PROFILES {
             command.args(["--set", &format!("topics.{topic}={}", self.of_profiles(topic))]);
         }
-        for topic in OF_CONTACT {
-            command.args(["--set", &format!("topics.{topic}={}", self.of_contact(topic))]);
+        for topic in OF_CONTACTS {
+            command.args(["--set", &format!("topics.{topic}={}", self.of_contacts(topic))]);
         }
         for set in &self.sets {
             command.args(["--set", set]);
@@ -176,8 +196,14 @@ impl Scene {
     }
 
     /// One of the topics of contact decisions, by its name in the settings.
-    pub fn of_contact(&self, topic: &str) -> String {
-        format!("{}.contact.{topic}", self.group)
+    pub fn of_contacts(&self, topic: &str) -> String {
+        format!("{}.{topic}", self.contacts)
+    }
+
+    /// The inputs of contact decisions that others write; none where there are none.
+    pub fn contact_inputs(&self) -> Vec<String> {
+        let of_others = OF_CONTACTS[..3].iter().filter(|_| self.contact_partitions.is_some());
+        of_others.map(|topic| self.of_contacts(topic)).collect()
     }
 
     /// Starts `tillgate run`.
@@ -271,11 +297,14 @@ impl Scene {
         config.create().expect("a client")
     }
 
-    /// Where the group stands on both inputs; none where its coordinator does not say within so long.
+    /// Where the group stands on the inputs; none where its coordinator does not say within so long.
     pub fn committed(&self, member: &BaseConsumer, within: Duration) -> Option<TopicPartitionList> {
         let mut asked = TopicPartitionList::new();
         for topic in [&self.pos_events, &self.account_events, &self.ticks] {
             asked.add_partition_range(topic, 0, self.partitions as i32 - 1);
+        }
+        for topic in self.contact_inputs() {
+            asked.add_partition_range(&topic, 0, self.contact_partitions.unwrap_or(1) as i32 - 1);
         }
         member.committed_offsets(asked, within).ok()
     }

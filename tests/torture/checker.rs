@@ -108,6 +108,10 @@ pub struct Judgement {
     pub by_ticks: u64,
     /// Uses of terminals that the shared profiles were told of.
     pub sights: u64,
+    /// Contact decisions, interactions that count, and facts of accounts that were told for them.
+    pub contacts: u64,
+    pub interactions: u64,
+    pub facts: u64,
     pub dead_letters: u64,
     pub accounts: u64,
     /// Outcomes and dead letters that are there more often than once.

@@ -119,8 +119,11 @@ impl<'r> Run<'r> {
 
     /// Waits until everything is decided that is there now, while every instance lives.
     pub fn await_calm(&mut self) {
-        let topics = [&self.scene.pos_events, &self.scene.account_events, &self.scene.ticks];
-        let ends = topics.map(|topic| (topic, self.scene.kafka.ends(topic)));
+        let mut topics = self.scene.contact_inputs();
+        topics.extend(
+            [&self.scene.pos_events, &self.scene.account_events, &self.scene.ticks].map(String::clone),
+        );
+        let ends: Vec<_> = topics.iter().map(|topic| (topic, self.scene.kafka.ends(topic))).collect();
         let logs: Vec<String> =
             self.running().map(|running| running.log_path().display().to_string()).collect();
         let what = format!("everything to be decided; see {}", logs.join(" "));

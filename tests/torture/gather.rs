@@ -58,8 +58,10 @@ pub fn gather(scene: &Scene) -> Evidence {
 
 /// Topics on which a transaction is open and stays so.
 fn open_transactions(scene: &Scene) -> Vec<String> {
-    let topics = [&scene.pos_outcomes, &scene.dead_letters, &scene.journal];
-    let ends = topics.map(|topic| scene.kafka.ends(topic));
+    let of_contacts = ["contact_decisions", "interaction_results", "contact_journal", "parties"];
+    let mut topics = of_contacts.map(|topic| scene.of_contacts(topic)).to_vec();
+    topics.extend([&scene.pos_outcomes, &scene.dead_letters, &scene.journal].map(String::clone));
+    let ends: Vec<_> = topics.iter().map(|topic| scene.kafka.ends(topic)).collect();
     let mut config = scene.kafka.client();
     config.set("group.id", "torture").set("isolation.level", "read_committed");
     let reader: BaseConsumer = config.create().expect("a reader");
@@ -71,7 +73,7 @@ fn open_transactions(scene: &Scene) -> Vec<String> {
                 found.is_ok_and(|(_, stable)| stable >= *end)
             };
             if !ends.iter().all(stable) {
-                held.push((*topic).clone());
+                held.push(topic.clone());
             }
         }
         held

@@ -1,5 +1,5 @@
 //! The tills and the account system of a run: generated events at a steady rate for as long as the run lasts, and
-//! customers who finish or refuse the step that a Pending outcome asks for.
+//! customers who finish or refuse the step that a Pending outcome asks for. What back offices send is in `contacts`.
 //! Never gives up on a record: a broker that is gone comes back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +19,7 @@ use tillgate::domain::account_event::{AccountChange, AccountEvent, Resolve, Upda
 use tillgate::domain::hashing::hash64;
 use tillgate::load::{Encoder, Generated, MistakeShares, Settings, World};
 
+use crate::contacts;
 use crate::faults::now;
 use crate::plan::Round;
 use crate::support::scene::Scene;
@@ -60,11 +61,16 @@ impl Load {
         }
         tills.flush();
         let customers = Customers::new(scene, Sender::new(scene, round));
-        let (rate, its_stop) = (round.rate, Arc::clone(&stop));
+        let offices = Sender::new(scene, round);
+        let (of_scene, its_stop) = (contacts::Inputs::of(scene), Arc::clone(&stop));
+        let (rate, seed) = (round.rate, round.seed);
+        let offices =
+            std::thread::spawn(move || contacts::send(&offices, &of_scene, (seed, rate), &its_stop));
+        let its_stop = Arc::clone(&stop);
         let tills = std::thread::spawn(move || send(&tills, &world, rate, &its_stop));
         let its_stop = Arc::clone(&stop);
         let customers = std::thread::spawn(move || customers.answer(&its_stop));
-        Load { stop, threads: vec![tills, customers] }
+        Load { stop, threads: vec![tills, customers, offices] }
     }
 
     /// Ends it; all that was sent has arrived then.
@@ -114,7 +120,7 @@ fn send(tills: &Sender, world: &World, rate: u32, stop: &AtomicBool) -> u64 {
 }
 
 /// Writes input records.
-struct Sender {
+pub struct Sender {
     producer: ThreadedProducer<Failures>,
     encoder: Encoder,
     pos_events: String,
@@ -183,7 +189,8 @@ impl Sender {
         self.give(record);
     }
 
-    fn give(&self, mut record: BaseRecord<'_, [u8], [u8]>) {
+    /// Hands a record over, however long that takes.
+    pub fn give(&self, mut record: BaseRecord<'_, [u8], [u8]>) {
         while let Err((error, refused)) = self.producer.send(record) {
             assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
             record = refused;
@@ -193,7 +200,8 @@ impl Sender {
         assert_eq!(failure, None, "an event did not arrive");
     }
 
-    fn flush(&self) {
+    /// Waits until all of them have arrived.
+    pub fn flush(&self) {
         self.producer.flush(FLUSH_WITHIN).expect("acknowledgements");
         let failure = self.producer.context().0.lock().expect("the lock").take();
         assert_eq!(failure, None, "an event did not arrive");

@@ -11,6 +11,7 @@
 
 mod checker;
 mod cluster;
+mod contacts;
 mod faults;
 mod gather;
 mod load;
@@ -33,10 +34,12 @@ use plan::{Plan, Round, shuffled};
 use report::Done;
 use support::kafka_cluster;
 use support::proxy::Proxy;
-use support::scene::{OF_PROFILES, Scene};
+use support::scene::{OF_CONTACTS, OF_PROFILES, Scene};
 use tillgate::load::draw::Draw;
 
 const PARTITIONS: u32 = 8;
+/// Other than those of POS events.
+const CONTACT_PARTITIONS: u32 = 5;
 /// Rotations, trims, journal records in parts and holds that run out within a round.
 const SMALL: [&str; 7] = [
     "profiles.enabled=true",
@@ -80,13 +83,15 @@ fn kept_where_it_fails(plan: &Plan, round: &Round, cluster: &Cluster, left: Opti
     let protocol = protocol_sets(round.protocol);
     let mut sets: Vec<&str> = protocol.iter().map(String::as_str).collect();
     sets.extend(SMALL);
-    let scene = Scene::new(cluster.kafka, PARTITIONS, &sets);
+    let scene = Scene::new(cluster.kafka, PARTITIONS, &sets).with_contacts(CONTACT_PARTITIONS);
     eprintln!("round {} of seed {}: {}", round.number, plan.seed, round.protocol);
     match catch_unwind(AssertUnwindSafe(|| survive(plan, round, cluster, &scene, left))) {
         Ok(done) => {
             cluster.delete(&scene.topics());
             let of_profiles = OF_PROFILES.map(|topic| scene.of_profiles(topic));
             cluster.delete(&of_profiles.each_ref().map(String::as_str));
+            let of_contacts = OF_CONTACTS.map(|topic| scene.of_contacts(topic));
+            cluster.delete(&of_contacts.each_ref().map(String::as_str));
             done
         }
         Err(panic) => {
@@ -145,9 +150,11 @@ fn survive(plan: &Plan, round: &Round, cluster: &Cluster, scene: &Scene, left: O
     let evidence = gather(scene);
     let mut judgement = judge(&evidence);
     sights::judge(scene, &mut judgement);
+    contacts::judge(scene, &evidence, &mut judgement);
     assert!(judgement.wrong == 0, "{} faults, the first: {:#?}", judgement.wrong, judgement.faults);
     assert!(judgement.events > 0 && judgement.dead_letters > 0 && judgement.superseding > 0, "{judgement:?}");
     assert!(judgement.by_ticks > 0 && judgement.sights > 0, "{judgement:?}");
+    assert!(judgement.contacts > 0 && judgement.interactions > 0 && judgement.facts > 0, "{judgement:?}");
     let verified = verified(scene);
     let decisions = report::decisions(&evidence);
     let stop = |happened: &faults::Happened| (happened.fault, report::longest_stop(&decisions, happened));
