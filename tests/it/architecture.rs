@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry", &["domain"]),
     ("config", &["domain", "checks", "codec", "contact", "telemetry"]),
     ("contract", &["domain", "checks", "codec", "contact", "config"]),
-    ("explain", &["domain", "checks", "codec", "config"]),
+    ("explain", &["domain", "checks", "codec", "contact", "config"]),
     ("registry", &["domain", "codec", "telemetry", "config"]),
     ("load", &["domain", "codec", "config"]),
     ("kafka", &["domain", "codec", "pipeline", "telemetry", "config", "registry"]),
