@@ -4,8 +4,8 @@
     chaos.py BINARY [--seconds 60] [--clients 200] [--seed 1]
 
 Clients send POS events, account events and interactions through two gateways to two `tillgate run`, with and without ids and
-keys, ask whether persons may be called, and send again on a time-out, 503, 504 or a connection that broke, as the document says.
-At the end it is held against the topics, as their readers see them, and against what is known of persons, that whatever was
+keys, ask whether persons may be called, and send again on a time-out, 503, 504 or a connection that broke, as the document
+says. At the end it is held against the topics, as their readers see them, and against what is known of persons, that whatever was
 answered is committed, and that nothing with an id or a key counts twice. Faults as well: a request that has no answer in time,
 an answer that the document does not have, a connection that broke while its gateway lived, a process that ended by itself, a
 person who may be called though seven calls were answered before.

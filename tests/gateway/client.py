@@ -1,7 +1,8 @@
 """Holds the gateway to its contracts and to its document, as a client of each sees them.
 
 First what the document can say of a request, see tables.py and contact_table.py; then what it cannot: exact numbers, repeats,
-Pending outcomes, whether a person may be contacted (contacts.py), requests that are hardly any (odd.py), and what is never told.
+Pending outcomes, whether a person may be contacted (contacts.py), requests that are hardly any (odd.py), and what is never
+told.
 """
 
 import json

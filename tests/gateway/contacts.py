@@ -1,5 +1,5 @@
-"""Whether a person may be contacted, as a back office asks: persons of every spelling, every symbol, keys of interactions, calls
-and conversations that count, contacts that are new, and a gateway where contact decisions are switched off.
+"""Whether a person may be contacted, as a back office asks: persons of every spelling, every symbol, keys of interactions,
+calls and conversations that count, contacts that are new, and a gateway where contact decisions are switched off.
 
 Interactions and questions name times of a week in March 2026: New York sets its clocks forward in the night to the 8th.
 """
@@ -20,10 +20,10 @@ PERSON = re.compile(r"^ext-|^[A-Z]{2}-[A-Z0-9]+-[A-Z0-9]+|^\d+\Z", re.ASCII)
 PERSON_CHARS_MAX = 100
 PERSONS = (
     *("ext-", "ext-1", "ext-x y", "ext-a/b", "ext-ä", "ext-日本", "ext-\n", "ext-\0", "ext-?#", "ext-%2F", "ext-..", "ext-+"),
-    *("US-A1-B2", "US-A1-B2-anything", "US-A1-B2 and more", "NO-1-2x", "AA-B-C", "US-1-2\n", "0", "0" * 100, "ext-" + "é" * 96),
-    *("0" * 101, "ext-" + "é" * 97, "Ext-1", "EXT-1", "ext", "ext_1", " ext-1", "x-ext-1", "\next-1", "P-1", "p", "\0", " "),
-    *("us-A1-B2", "Us-A1-B2", "US-a1-B2", "US-A1-b2", "US-A1", "US-A1-", "US--B2", "US-Ä-B", "USA-1-2", "U-1-2", "U1-1-2", "ÄB-1-2"),
-    *("4711x", "x4711", "4711 ", "4711\n", "-4711", "47.11", "٣", "४", "½"),
+    *("US-A1-B2", "US-A1-B2-anything", "US-A1-B2 and more", "NO-1-2x", "AA-B-C", "US-1-2\n", "0", "0" * 100),
+    *("ext-" + "é" * 96, "0" * 101, "ext-" + "é" * 97, "Ext-1", "EXT-1", "ext", "ext_1", " ext-1", "x-ext-1", "\next-1", "P-1", "p", "\0", " "),
+    *("us-A1-B2", "Us-A1-B2", "US-a1-B2", "US-A1-b2", "US-A1", "US-A1-", "US--B2", "US-Ä-B", "USA-1-2", "U-1-2", "U1-1-2"),
+    *("ÄB-1-2", "4711x", "x4711", "4711 ", "4711\n", "-4711", "47.11", "٣", "४", "½"),
 )
 # A path as it is sent, and the person that it is about, or its status where it is about none.
 PATHS = {
@@ -51,7 +51,13 @@ PATHS = {
 # Subjects that say nothing of why: docs/contact.md.
 NEED_A_THEME = {"freeForm", "freeFormBranded", *(f"custom{number}" for number in range(1, 21))}
 CONTACTS_OF_ALL = [
-    {"contactId": "home", "externalId": "lender-1", "kind": "phone", "value": "+1 (555) 010-9999", "consentAutodialedCall": True},
+    {
+        "contactId": "home",
+        "externalId": "lender-1",
+        "kind": "phone",
+        "value": "+1 (555) 010-9999",
+        "consentAutodialedCall": True,
+    },
     {"contactId": "mail", "kind": "email", "value": "jo@example.org"},
     {"contactId": "post", "kind": "address", "value": "1 Main St, Albany"},
 ]
@@ -109,7 +115,8 @@ def persons(report, talk, stack):
         else:
             is_refused(report, answer, path, person)
     # A body's own person is a member like any other that nobody knows.
-    wants("ext-of-the-path", talk.may_contact("ext-of-the-path", question(personId="4711", requestId=5)), "personId in the body")
+    answer = talk.may_contact("ext-of-the-path", question(personId="4711", requestId=5))
+    wants("ext-of-the-path", answer, "personId in the body")
     decided = {
         decision["requestId"]: (key, decision["personId"]) for key, decision in records(stack, "contact_decisions")
     }
@@ -221,7 +228,8 @@ def keys(report, talk, stack):
         lambda number: talk.interaction(call("ext-at-once", outcome=("busy", "voicemail")[number % 2]), "mixed"), numbered=True
     )
     half = AT_ONCE // 2
-    report.equal(sorted(answer.status for answer in mixed), [201] * half + [409] * half, "20 with one key, half of other content")
+    statuses = sorted(answer.status for answer in mixed)
+    report.equal(statuses, [201] * half + [409] * half, "20 with one key, half of other content")
     kept = {json.loads(answer.body)["eventId"] for answer in (*same, *mixed) if answer.status == 201}
     found = [interaction["eventId"] for interaction in known(stack, "ext-at-once")["interactions"]]
     report.equal((sorted(found), len(found)), (sorted(kept), 2), "what is known of both keys")
