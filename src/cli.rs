@@ -207,7 +207,8 @@ pub struct GatewayKeyArgs {
     /// Whose key it is, for audit lines and rates: up to 64 letters, digits, dots, dashes and underscores
     #[arg(value_name = "CLIENT", value_parser = client_name)]
     pub client: String,
-    /// What the client may ask for: events:write, events:read, account-events:write; may be given again
+    /// What the client may ask for: events:write, events:read, account-events:write, interactions:write, contact:ask; may be given
+    /// again
     #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
     pub scope: Vec<Scope>,
 }

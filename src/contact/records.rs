@@ -55,7 +55,8 @@ fn without_texts(message: &str) -> String {
 
 /// That an id is there, not blank and not too long.
 fn unless_id(field: &str, id: &str) -> Result<(), RecordFault> {
-    if id.trim().is_empty() {
+    let is_seen = |letter: char| !letter.is_control() && !letter.is_whitespace();
+    if !id.chars().any(is_seen) {
         return Err(RecordFault { code: "400.002", message: format!("{field} is missing or blank") });
     }
     within(field, id.chars().count(), limits::ID_CHARS_MAX, "characters")

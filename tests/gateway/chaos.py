@@ -3,11 +3,12 @@
 
     chaos.py BINARY [--seconds 60] [--clients 200] [--seed 1]
 
-Clients send POS events and account events through two gateways to two `tillgate run`, with and without ids and keys, and send
-again on a time-out, 503, 504 or a connection that broke, as the document says. At the end it is held against the topics, as
-their readers see them, that whatever was answered is committed, and that nothing with an id or a key counts twice. Faults as
-well: a request that has no answer in time, an answer that the document does not have, a connection that broke while its gateway
-lived, a process that ended by itself.
+Clients send POS events, account events and interactions through two gateways to two `tillgate run`, with and without ids and
+keys, ask whether persons may be called, and send again on a time-out, 503, 504 or a connection that broke, as the document
+says. At the end it is held against the topics, as their readers see them, and against what is known of persons, that whatever was
+answered is committed, and that nothing with an id or a key counts twice. Faults as well: a request that has no answer in time,
+an answer that the document does not have, a connection that broke while its gateway lived, a process that ended by itself, a
+person who may be called though seven calls were answered before.
 
 Prints figures, and exits 1 where there is a fault.
 """
@@ -21,10 +22,12 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
+from contacts import CALLS, CONTACTS_OF_ALL, LOANS, NEW_YORK, known
 from stack import Stack, status_of
-from talk import JSON, event_path, limit, purchase, records, text
+from talk import JSON, call, event_path, limit, person_path, purchase, question, records, text
 
 ANSWER_WITHIN = 4
 # answer_within, and what a gateway may take on top of it; a busy machine.
@@ -34,7 +37,11 @@ BEHIND = 12
 LOOK_UPS = 500
 PAUSE = 0.25
 GIVE_UP_AFTER = 90
-KINDS = {"id": 45, "no id": 15, "key": 25, "no key": 5, "look": 10}
+KINDS = {"id": 45, "no id": 15, "key": 25, "no key": 5, "look": 10, "told": 20, "may": 5}
+# A person may not be called after so many calls.
+CALLS_MAX = 7
+# Persons that are looked up at the end: each takes a process of its own.
+PERSONS_LOOKED_UP = 8
 SETTINGS = [
     "checks.velocity.windows.enabled=false",
     "checks.repeat.near_duplicate.enabled=false",
@@ -158,6 +165,32 @@ class Client:
     def no_key(self, account, amount):
         self.key(account, amount, given=False)
 
+    def told(self, _account, amount):
+        """A call that took place, about a debt of one of the persons."""
+        person = self.run.person(self.random)
+        body = text(call(person, agentId=str(amount))).encode()
+        key = f"{self.number}-{self.count}"
+        answer = self.until_answered("createInteraction", "POST", "/v1/interactions", body, {"Idempotency-Key": key})
+        if answer and answer[0] != 201:
+            self.run.fault(f"{person} {key}: {answer}")
+        elif answer:
+            self.run.has_told(person, key, json.loads(answer[1])["eventId"])
+
+    def may(self, _account, _amount):
+        """What was answered is known to whoever asks next, of whichever gateway."""
+        person = self.run.person(self.random)
+        is_called = self.run.calls[person] >= CALLS_MAX
+        answer = self.until_answered("canInteract", "POST", person_path(person), text(question()).encode())
+        if not answer:
+            return
+        data = json.loads(answer[1]).get("data", {})
+        codes = [reason["code"] for reason in data.get("reasons", [])]
+        # Meanwhile there may be more calls.
+        if answer[0] != 200 or codes != [CALLS] and (codes or is_called):
+            self.run.fault(f"{person}, {'called' if is_called else 'not called'} before: {answer}")
+        else:
+            self.run.asked.append((person, data["requestId"]))
+
     def look(self, _account, _amount):
         """An event that was answered is found, by a gateway that has read as far."""
         if not self.run.booked:
@@ -183,10 +216,13 @@ class Run:
         self.lock = threading.Lock()
         self.sent, self.statuses, self.took, self.done = Counter(), Counter(), [], Counter()
         self.booked, self.applied, self.faults, self.answered = [], [], [], {}
+        self.interactions, self.asked, self.calls = [], [], Counter()
         self.gateways, self.workers = [], []
         self.seconds = seconds
         # An account remembers some hundred events: beyond, nothing with an id is judged.
         self.accounts = max(40, seconds)
+        # So does a person.
+        self.persons = max(15, seconds // 3)
         self.until = 0
         self.document = {}
 
@@ -205,11 +241,32 @@ class Run:
         if status not in self.document[operation] or status == 500:
             self.fault(f"{operation} is answered {answer}")
 
+    def person(self, chance):
+        return f"ext-chaos-{chance.randrange(self.persons)}"
+
+    def has_told(self, person, key, event):
+        with self.lock:
+            self.interactions.append((person, key, event))
+            self.calls[person] += 1
+
+    def introduce(self):
+        """Writes the records of all persons."""
+        path = self.stack.folder / "persons.jsonl"
+        lines = [
+            json.dumps({"partyId": f"ext-chaos-{number}", "contacts": CONTACTS_OF_ALL, "loans": LOANS, **NEW_YORK})
+            for number in range(self.persons)
+        ]
+        path.write_text("\n".join(lines))
+        written = self.stack.tillgate("parties", "import", path)
+        if written.returncode:
+            raise RuntimeError(written.stderr)
+
     def begin(self):
         self.workers = [self.stack.worker(*SETTINGS) for _ in range(2)]
         given = [f"gateway.answer_within={ANSWER_WITHIN}s"]
         self.gateways = [Gateway(self.stack.gateway(*given)) for _ in range(2)]
         self.stack.await_ready()
+        self.introduce()
         client = Client(self, "begin")
         document = json.loads(client.ask("GET", "/openapi.json", None, {})[1])
         self.document = {
@@ -370,7 +427,50 @@ class Run:
             "repeats on pos.outcomes": len(transactions) - sum(times.values()),
             "repeats on account.results": sum(n for (_, result), n in results.items() if result == "repeat"),
             "applied without an answer (no key)": over - self.accounts,
+            **self.judge_contacts(),
         }
+
+    def judge_contacts(self):
+        """Holds what was answered of interactions and questions against the topics, and against what is known of persons."""
+        senders = {
+            interaction["eventId"]: (person, interaction["idempotencyKey"])
+            for person, interaction in records(self.stack, "interactions")
+        }
+        applied, repeats = defaultdict(list), 0
+        for person, result in records(self.stack, "interaction_results"):
+            if result["result"] == "applied":
+                applied[senders.get(result["id"], (person, None))].append(result["id"])
+            elif result["result"] == "repeat":
+                repeats += 1
+            else:
+                self.fault(f"interaction.results: {result}")
+        lost = twice = 0
+        for person, key, event in self.interactions:
+            if event not in applied[person, key]:
+                lost += 1
+                self.fault(f"lost: {event} of {person}, key {key}")
+        # Those that were never answered too.
+        for (person, key), events in applied.items():
+            if len(events) > 1:
+                twice += 1
+                self.fault(f"applied {len(events)} times: key {key} of {person}: {events}")
+        for person, letter in records(self.stack, "contact_dead_letters"):
+            self.fault(f"contact.dead-letters: {person} {letter}")
+        decisions = Counter((person, decision["requestId"]) for person, decision in records(self.stack, "contact_decisions"))
+        for asked in self.asked:
+            if decisions[asked] != 1:
+                self.fault(f"{decisions[asked]} decisions on {asked}")
+        wanted = defaultdict(list)
+        for (person, _), events in applied.items():
+            wanted[person] += events
+        looked_up = sorted(wanted)[:PERSONS_LOOKED_UP]
+        with ThreadPoolExecutor(2) as pool:
+            for person, found in zip(looked_up, pool.map(lambda person: known(self.stack, person), looked_up)):
+                events = [interaction["eventId"] for interaction in (found or {}).get("interactions", [])]
+                if sorted(events) != sorted(wanted[person]):
+                    differ = set(events) ^ set(wanted[person])
+                    self.fault(f"{len(events)} of {len(wanted[person])} interactions are known of {person}: {differ}")
+        return {"interactions lost": lost, "interactions twice": twice, "repeats on interaction.results": repeats}
 
 
 def chaos(binary, seconds, clients, seed):

@@ -1,21 +1,22 @@
-"""Holds the gateway to its two contracts and to its document, as a client of each sees them.
+"""Holds the gateway to its contracts and to its document, as a client of each sees them.
 
-First what the document can say of a request, see tables.py; then what it cannot: exact numbers, repeats, Pending outcomes,
-requests that are hardly any (odd.py), and what is never told.
+First what the document can say of a request, see tables.py and contact_table.py; then what it cannot: exact numbers, repeats,
+Pending outcomes, whether a person may be contacted (contacts.py), requests that are hardly any (odd.py), and what is never
+told.
 """
 
 import json
 import re
-import threading
 import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 
+from contact_table import interaction_table, question_table
+from contacts import CONTACTS
 from odd import accounts_of_every_spelling, bodies_and_headers, odd_paths, raw_requests
 from report import Report
-from stack import eventually
-from tables import AT_ONCE, account_table, pos_table
-from talk import Raw, Talk, flag, limit, purchase, records
+from stack import SCOPES, eventually
+from tables import AT_ONCE, account_table, at_once, pos_table
+from talk import Raw, Talk, call, flag, limit, purchase, question, records
 
 REFUSED = "pos.account.refused"
 # What a sender does not learn unless gateway.disclose is true: standing, limits, fraud.
@@ -171,17 +172,6 @@ def idempotency(report, talk, _stack):
     report.equal(talk.event("keys", purchase("0.01", posId="POS-3")).json()["outcome"], "Rejected", "and no more")
 
 
-def at_once(do, numbered=False):
-    gate = threading.Barrier(AT_ONCE)
-
-    def one(number):
-        gate.wait()
-        return do(number) if numbered else do()
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(one, range(AT_ONCE)))
-
-
 def pending(report, talk, _stack):
     """A Pending event that is granted, or refused, and what GET says of it."""
     for granted, outcome in ((True, "Accepted"), (False, "Rejected")):
@@ -294,22 +284,22 @@ def read_to_the_end(ask, talk):
 
 def keys_and_scopes(report, stack):
     """Nobody without a key; each key for its scopes alone."""
-    made = {
-        scope: stack.api_key(scope.replace(":", "-"), [scope])
-        for scope in ("events:write", "events:read", "account-events:write")
-    }
+    made = {scope: stack.api_key(scope.replace(":", "-"), [scope]) for scope in SCOPES}
     gateway = stack.gateway(keys=[line for _, line in made.values()])
     stack.await_ready()
     asked = {
         "events:write": lambda talk: talk.event("scopes", purchase()),
         "events:read": lambda talk: talk.latest("scopes", "txn_00000000000000000000000000"),
         "account-events:write": lambda talk: talk.account_event(limit("scopes")),
+        "interactions:write": lambda talk: talk.interaction(call("scopes"), "scopes"),
+        "contact:ask": lambda talk: talk.may_contact("ext-scopes", question()),
     }
+    granted = {"events:read": 404, "interactions:write": 201}
     for key, who in [(None, "nobody"), ("wrong", "a wrong key"), *((key, scope) for scope, (key, _) in made.items())]:
         talk = Talk(gateway.port, key)
         for scope, ask in asked.items():
             answer = read_to_the_end(ask, talk)
-            wanted = 401 if who in ("nobody", "a wrong key") else 403 if who != scope else {"events:read": 404}.get(scope, 200)
+            wanted = 401 if who in ("nobody", "a wrong key") else 403 if who != scope else granted.get(scope, 200)
             report.equal((answer.status, bool(answer.headers["X-Request-Id"])), (wanted, True), f"{who} asks for {scope}")
             if wanted == 401:
                 report.that(answer.headers.get("WWW-Authenticate"), f"{who}: WWW-Authenticate", answer)
@@ -330,6 +320,8 @@ def without_kafka(report, stack):
             "addEvent": lambda: talk.event("away", purchase()),
             "createAccountEvent": lambda: talk.account_event(limit("away")),
             "latestOutcome": lambda: talk.latest("away", "txn_00000000000000000000000000"),
+            "createInteraction": lambda: talk.interaction(call("away"), "away"),
+            "canInteract": lambda: talk.may_contact("ext-away", question()),
             "/readyz": lambda: pages.ask("GET", "/readyz"),
         }.items():
             try:
@@ -352,6 +344,8 @@ def test(stack):
     parts = [
         ("POS events, by the document", lambda r: pos_table(r, talk, document)),
         ("account events, by the document", lambda r: account_table(r, talk, document)),
+        ("interactions, by the document", lambda r: interaction_table(r, talk, document)),
+        ("questions, by the document", lambda r: question_table(r, talk, document)),
         ("exact numbers", lambda r: exact_numbers(r, talk, stack)),
         ("accounts", lambda r: accounts_of_every_spelling(r, talk, document)),
         ("paths", lambda r: odd_paths(r, talk)),
@@ -360,6 +354,7 @@ def test(stack):
         ("repeats", lambda r: repeats(r, talk, stack)),
         ("keys of account events", lambda r: idempotency(r, talk, stack)),
         ("Pending", lambda r: pending(r, talk, stack)),
+        *((name, lambda r, part=part: part(r, talk, stack)) for name, part in CONTACTS.items()),
         ("keys and scopes", lambda r: keys_and_scopes(r, stack)),
         ("without Kafka", lambda r: without_kafka(r, stack)),
         ("what is not told", lambda r: nothing_leaks(r, talk, open_talk)),

@@ -1,5 +1,6 @@
-"""Mends what JSON Schema cannot say of the events that schemathesis makes to be taken. Those made to be refused stay."""
+"""Mends what JSON Schema cannot say of the requests that schemathesis makes to be taken. Those made to be refused stay."""
 
+import itertools
 from decimal import ROUND_FLOOR, Decimal
 
 import schemathesis
@@ -7,14 +8,32 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 
 EVENT = "/api/v3/customer-account/{accountNumber}/event"
+INTERACTION = "/v1/interactions"
+# A leap year that is over, so that it has every day.
+PAST = 2024
+KEY_CHARS = 60
+numbers = itertools.count()
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    body = case.meta and case.meta.components.get(ParameterLocation.BODY)
-    if case.operation.path == EVENT and isinstance(case.body, dict) and body and body.mode == GenerationMode.POSITIVE:
+    def is_good(place):
+        made = case.meta and case.meta.components.get(place)
+        return made and made.mode == GenerationMode.POSITIVE
+
+    if case.operation.path == EVENT and isinstance(case.body, dict) and is_good(ParameterLocation.BODY):
         schema = case.operation.schema.raw_schema["components"]["schemas"]["PosEvent"]["properties"]
         case.body = mended(case.body, schema)
+    if case.operation.path == INTERACTION and isinstance(case.body, dict) and is_good(ParameterLocation.BODY):
+        case.body = {**case.body, "occurredAt": in_the_past(case.body["occurredAt"])}
+    # A key that was used for another interaction is a conflict: whether it was is no matter of form.
+    if case.operation.path == INTERACTION and is_good(ParameterLocation.HEADER) and "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = f"{case.headers['Idempotency-Key'][:KEY_CHARS]}{next(numbers)}"
+
+
+def in_the_past(time):
+    """What took place does not lie ahead."""
+    return f"{PAST}{time[4:]}" if time[:4] > str(PAST) else time
 
 
 def mended(event, schema):

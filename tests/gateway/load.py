@@ -112,14 +112,14 @@ def main():
     given = parser.parse_args()
     count = given.rate * (given.seconds + given.warm_up)
     of_load = ["--count", str(count), "--accounts", "10000", "--mistakes", "0"]
-    with Stack(given.binary, given.bootstrap) as stack:
+    with Stack(given.binary, given.bootstrap, contact=False) as stack:
         stack.worker("log.level=warn")
         stack.await_ready()
         kafka = stack.tillgate("load", *of_load, "--rate", str(given.rate), "--latency", "--warm-up", f"{given.warm_up}s")
         print("Kafka alone:", kafka.stdout.strip() or kafka.stderr.strip()[-500:], flush=True)
         bootstrap = stack.bootstrap
         stack.processes.pop().end()
-        with Stack(given.binary, bootstrap) as other:
+        with Stack(given.binary, bootstrap, contact=False) as other:
             files = [other.folder / name for name in ("events.jsonl", "accounts.jsonl")]
             made = other.tillgate("load", *of_load, "--to", files[0], "--account-events", files[1])
             if made.returncode:

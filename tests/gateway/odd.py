@@ -7,7 +7,7 @@ import socket
 import time
 from urllib.parse import quote
 
-from talk import JSON, event_path, limit, purchase, text
+from talk import JSON, call, event_path, limit, person_path, purchase, question, text
 
 PROBLEM = "application/problem+json"
 DEEP = 100_000
@@ -146,35 +146,40 @@ def odd_paths(report, talk):
 
 
 def bodies_and_headers(report, talk):
-    """What is no event at all, and headers; of both operations."""
-    for place, path, body in (
-        ("addEvent", event_path("bodies"), purchase("1.00")),
-        ("createAccountEvent", "/v1/account_events", limit("bodies")),
+    """What is no event at all, and headers; of every operation that takes a body."""
+    for place, path, body, own, good in (
+        ("addEvent", event_path("bodies"), purchase("1.00"), {}, 200),
+        ("createAccountEvent", "/v1/account_events", limit("bodies"), {}, 200),
+        ("createInteraction", "/v1/interactions", call("bodies"), {"Idempotency-Key": "bodies"}, 201),
+        ("canInteract", person_path("ext-bodies"), question(), {}, 200),
     ):
 
-        def send(body, headers, method="POST", path=path):
-            return talk.ask(method, path, body, headers)
+        def send(body, headers, method="POST", path=path, own=own):
+            return talk.ask(method, path, body, {**own, **headers})
 
-        odd_bodies(report, place, send, body)
-        request_ids(report, place, send, body)
+        odd_bodies(report, place, send, body, good)
+        request_ids(report, place, send, body, good)
         for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
             answer = send(None, {}, method)
             good = answer.status == 405 and "POST" in answer.headers.get("Allow", "") and answer.headers["X-Request-Id"]
             report.that(good, f"{place}: {method}", answer)
     for value in ("", "a" * 81, "é"):
-        answer = talk.account_event(limit("bodies"), headers={"Idempotency-Key": value.encode("latin-1")})
-        report.that(answer.status == 400 and answer.media == PROBLEM, f"Idempotency-Key {value[:9]!r}", answer)
+        for answer in (
+            talk.account_event(limit("bodies"), headers={"Idempotency-Key": value.encode("latin-1")}),
+            talk.interaction(call("bodies"), value.encode("latin-1")),
+        ):
+            report.that(answer.status == 400 and answer.media == PROBLEM, f"Idempotency-Key {value[:9]!r}", answer)
     for transaction in NO_TRANSACTIONS:
         answer = talk.latest("bodies", quote(transaction, safe="%"))
         report.that(answer.status in (400, 404) and answer.media == PROBLEM, f"GET of {transaction}", answer)
 
 
-def odd_bodies(report, place, send, body):
+def odd_bodies(report, place, send, body, good):
     for media in OTHER_MEDIA:
         answer = send(body, {"Content-Type": media} if media is not None else {})
         report.that(answer.status == 415 and answer.media == PROBLEM, f"{place}: type {media}", answer)
     for media in ("application/json; charset=utf-8", "APPLICATION/JSON", "application/json ;x=y"):
-        report.that(send(body, {"Content-Type": media}).status == 200, f"{place}: type {media}")
+        report.that(send(body, {"Content-Type": media}).status == good, f"{place}: type {media}")
     for encoding in ("gzip", "br", "deflate, gzip"):
         answer = send(body, {**JSON, "Content-Encoding": encoding})
         report.that(answer.status == 415 and answer.media == PROBLEM, f"{place}: encoding {encoding}", answer)
@@ -185,10 +190,10 @@ def odd_bodies(report, place, send, body):
     report.that(answer.status == 413 and answer.media == PROBLEM, f"{place}: more than gateway.body_bytes_max", answer)
 
 
-def request_ids(report, place, send, body):
+def request_ids(report, place, send, body, status):
     for value in ("a", "a" * 80, "till 17", "!~"):
         answer = send(body, {**JSON, "X-Request-Id": value})
-        good = answer.status == 200 and answer.headers["X-Request-Id"] == value
+        good = answer.status == status and answer.headers["X-Request-Id"] == value
         report.that(good, f"{place}: X-Request-Id {value[:9]}", answer)
     for value in ("a" * 81, "é", ""):
         answer = send(body, {**JSON, "X-Request-Id": value.encode("latin-1")})

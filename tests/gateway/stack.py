@@ -18,7 +18,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TOPICS = ("pos_events", "account_events", "ticks", "pos_outcomes", "account_results", "dead_letters", "journal", "rulesets")
-SCOPES = ("events:write", "events:read", "account-events:write")
+CONTACT_TOPICS = (
+    "contact_requests",
+    "interactions",
+    "party_records",
+    "parties",
+    "contact_decisions",
+    "interaction_results",
+    "contact_dead_letters",
+    "contact_journal",
+)
+SCOPES = ("events:write", "events:read", "account-events:write", "interactions:write", "contact:ask")
 START_WITHIN = 120
 
 
@@ -148,9 +158,9 @@ class Process:
 
 
 class Stack:
-    """Kafka and what runs beside it. `with` ends all of it."""
+    """Kafka and what runs beside it. `with` ends all of it. `contact`: whether contact decisions are made."""
 
-    def __init__(self, binary, bootstrap=None, partitions=4):
+    def __init__(self, binary, bootstrap=None, partitions=4, contact=True):
         self.binary = str(Path(binary).resolve())
         self.folder = Path(tempfile.mkdtemp(prefix="tillgate-gateway-"))
         self.processes = []
@@ -163,13 +173,16 @@ class Stack:
             bootstrap = self.kafka.bootstrap
         self.bootstrap = bootstrap
         mark = f"{random.SystemRandom().randrange(1 << 32):08x}"
-        self.topics = {name: f"gateway.{mark}.{name}" for name in TOPICS}
+        names = TOPICS + CONTACT_TOPICS if contact else TOPICS
+        self.topics = {name: f"gateway.{mark}.{name}" for name in names}
         self.config = self.folder / "tillgate.toml"
         lines = [
             "[kafka]",
             f'bootstrap_servers = "{bootstrap}"',
             f'group_id = "gateway-{mark}"',
             f'transactional_id_prefix = "gateway-{mark}"',
+            "[contact]",
+            f"enabled = {str(contact).lower()}",
             "[topics]",
             f"partitions = {partitions}",
         ]

@@ -4,6 +4,7 @@ another type, every bound at, below and above. Both operations are held to it.
 
 import copy
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
@@ -288,6 +289,17 @@ def run_all(do, cases):
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for _ in pool.map(do, cases):
             pass
+
+
+def at_once(do, numbered=False):
+    gate = threading.Barrier(AT_ONCE)
+
+    def one(number):
+        gate.wait()
+        return do(number) if numbered else do()
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(one, range(AT_ONCE)))
 
 
 def is_answer(report, answer, what):

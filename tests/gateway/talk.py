@@ -84,9 +84,20 @@ class Talk:
         keyed = {"Idempotency-Key": key} if key else {}
         return self.ask("POST", "/v1/account_events", body, {**JSON, **keyed, **dict(headers)})
 
+    def interaction(self, body, key=None, headers=()):
+        keyed = {} if key is None else {"Idempotency-Key": key}
+        return self.ask("POST", "/v1/interactions", body, {**JSON, **keyed, **dict(headers)})
+
+    def may_contact(self, person, body, headers=()):
+        return self.ask("POST", person_path(person), body, {**JSON, **dict(headers)})
+
 
 def event_path(account):
     return f"/api/v3/customer-account/{quote(account, safe='')}/event"
+
+
+def person_path(person):
+    return f"/people/{quote(person, safe='')}/can-interact"
 
 
 def now():
@@ -154,3 +165,24 @@ def limit(account, amount=9_000_000):
 
 def flag(account, name):
     return {"account": account, "eventType": "flag", "flag": {"name": name, "set": True}}
+
+
+def call(party, occurred="2026-03-02T15:04:05Z", **changes):
+    """A call about L-1 that nobody answered."""
+    interaction = {
+        "partyId": party,
+        "channel": "contact-center",
+        "type": "outbound-call",
+        "occurredAt": occurred,
+        "purpose": "collection",
+        "outcome": "no-answer",
+        "linkedResourceType": "loan",
+        "linkedResourceId": "L-1",
+    }
+    return {name: value for name, value in {**interaction, **changes}.items() if value is not ...}
+
+
+def question(start="2026-03-05T15:00:00Z", **changes):
+    """May we call about L-1?"""
+    asked = {"channel": "voice", "theme": "opsCollDebt", "loanId": "L-1", "contactId": "home", "startAt": start}
+    return {name: value for name, value in {**asked, **changes}.items() if value is not ...}

@@ -1,17 +1,20 @@
 //! Contact decisions over HTTP: may we contact this person now, this way, about this? A request becomes a record, and the
 //! committed decision the answer: 200 also where it is no.
 
-use super::{Api, again_later, json, of_another_kind, problem, twenty_four, unless_contacts, unless_json};
+use super::{
+    Api, again_later, json, no_path, of_another_kind, problem, twenty_four, unless_contacts, unless_json,
+};
 use crate::contact::rules::{FAILED, UNAVAILABLE};
 use crate::contact::{
     Channel, ContactDetails, ContactKind, ContactRequest, Day, ReadDecision, SUBJECTS, Theme, Time,
 };
 use crate::domain::Micros;
-use crate::domain::limits::ID_CHARS_MAX;
+use crate::domain::limits::{ID_CHARS_MAX, LOANS_MAX};
 use crate::gateway::problem::Problem;
 use crate::gateway::read_model::Said;
 use crate::gateway::records::Input;
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -62,11 +65,12 @@ struct Reason {
 /// `POST /people/{personId}/can-interact`
 pub(super) async fn ask(
     State(api): State<Arc<Api>>,
-    Path(person): Path<String>,
+    person: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
     unless_contacts(&api)?;
+    let Path(person) = person.map_err(no_path)?;
     unless_json(&headers)?;
     if !is_person(&person) {
         let detail = "personId is ext- and an id, a country's letters and two parts (US-A1-B2), or a number";
@@ -101,7 +105,9 @@ fn is_person(id: &str) -> bool {
 
 /// The request of a body: its contact begins now where it does not say when.
 fn read(api: &Api, person_id: String, body: &[u8]) -> Result<ContactRequest, String> {
-    let mut json = serde_json::Deserializer::from_slice(body);
+    // Texts that nobody looks at as well: what is not UTF-8 is no JSON.
+    let body = std::str::from_utf8(body).map_err(|error| format!("the body is no text in UTF-8: {error}"))?;
+    let mut json = serde_json::Deserializer::from_str(body);
     let body: Body = serde_path_to_error::deserialize(&mut json).map_err(|error| error.to_string())?;
     json.end().map_err(|error| format!("the body cannot be read: {error}"))?;
     unless_one_of("channel", &body.channel, &symbols(Channel::ALL, Channel::symbol))?;
@@ -122,6 +128,10 @@ fn read(api: &Api, person_id: String, body: &[u8]) -> Result<ContactRequest, Str
     }
     let (start_at, start_date) = start(api, body.start_at.as_deref())?;
     let mut loan_ids = body.loan_ids.unwrap_or_default();
+    // One place is loanId's, and the same loan again takes one as well: so the document can say how many there are.
+    if loan_ids.len() > LOANS_MAX - 1 {
+        return Err(format!("loanIds has more than {} ids", LOANS_MAX - 1));
+    }
     loan_ids.extend(body.loan_id);
     loan_ids.dedup();
     let request = ContactRequest {

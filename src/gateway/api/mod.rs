@@ -18,6 +18,7 @@ use crate::domain::account_event::AccountEvent;
 use crate::domain::limits::ID_CHARS_MAX;
 use crate::domain::reply::Fate;
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -190,6 +191,11 @@ fn json(status: StatusCode, body: &impl serde::Serialize) -> Response {
         Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written").into_response(),
     }
+}
+
+/// That what stands in a path is no text.
+fn no_path(_: PathRejection) -> Problem {
+    problem(StatusCode::BAD_REQUEST, "the path is no text in UTF-8")
 }
 
 /// That a body is not JSON, or that its headers say two things of it.

@@ -2,7 +2,7 @@
 //! id. The account of the path is the event's, whatever its body says.
 
 use super::body::{is_failure, is_of_wrong_form};
-use super::{Api, again_later, json, of_another_kind, problem, unless_account, unless_json};
+use super::{Api, again_later, json, no_path, of_another_kind, problem, unless_account, unless_json};
 use crate::codec::answer::Answer;
 use crate::codec::json::Members;
 use crate::domain::ids::TransactionId;
@@ -69,11 +69,6 @@ pub(super) async fn latest(
             return Err(problem(StatusCode::NOT_FOUND, detail));
         }
     })
-}
-
-/// That what stands in a path is no text.
-fn no_path(_: PathRejection) -> Problem {
-    problem(StatusCode::BAD_REQUEST, "the path is no text in UTF-8")
 }
 
 /// The record of a body: its members as they are, with the account of the path in place of any of that name. What is no JSON
