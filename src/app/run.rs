@@ -84,15 +84,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
         ruleset = engine.ruleset(),
         "starting"
     );
-    if let Err(faults) = crate::config::read_ruleset("ruleset", settings.canonical_text()) {
-        let defect = "the ruleset could not be read again by a replay: report it as a defect of tillgate";
-        return Err(AppError::Start(format!("{defect}: {faults}")));
-    }
-    if let Err(faults) = crate::config::read_rules("contact rules", settings.contact_text()) {
-        let defect =
-            "the contact rules could not be read again by a replay: report it as a defect of tillgate";
-        return Err(AppError::Start(format!("{defect}: {faults}")));
-    }
+    unless_unreadable(&settings)?;
     let its_stop = Arc::clone(&stop);
     let work = move || {
         let (cluster, rulesets) = ((&settings).into(), rulesets(&settings));
@@ -120,6 +112,16 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
         ),
     }
     Ok(())
+}
+
+/// That a replay could not read what decides again.
+fn unless_unreadable(settings: &Settings) -> Result<(), AppError> {
+    let ruleset = crate::config::read_ruleset("ruleset", settings.canonical_text()).map(drop);
+    let contact = crate::config::read_rules("contact rules", settings.contact_text()).map(drop);
+    ruleset.and(contact).map_err(|faults| {
+        let defect = "the ruleset could not be read again by a replay: report it as a defect of tillgate";
+        AppError::Start(format!("{defect}: {faults}"))
+    })
 }
 
 /// What decides, as replays read it again.

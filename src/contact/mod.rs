@@ -18,7 +18,7 @@ pub use model::{Contacts, Setup};
 pub use party::word_hash;
 pub use records::{
     Case, Contact, ContactDetails, ContactRequest, DAYS, Day, EventId, InconvenientTime, Interaction, Loan,
-    PartyFact, PartyRecord, RecordFault, Time,
+    PartyFact, PartyRecord, RecordFault, Time, read as read_json,
 };
 pub use rules::Rules;
 pub use seen::Seen;

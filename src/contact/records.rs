@@ -30,15 +30,22 @@ impl RecordFault {
     }
 }
 
-fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, RecordFault> {
-    let mut json = serde_json::Deserializer::from_slice(value);
+/// Reads JSON.
+///
+/// # Errors
+/// It cannot be read: which field, and why, in words that repeat no text of it.
+pub fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, RecordFault> {
+    let fault = |message| RecordFault { code: "400.001", message };
+    // Texts that nobody looks at as well: what is not UTF-8 is no JSON.
+    let text = str::from_utf8(value).map_err(|_| fault("it is no text in UTF-8".to_owned()))?;
+    let mut json = serde_json::Deserializer::from_str(text);
     let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, why) = (error.path().to_string(), without_texts(&error.inner().to_string()));
         // Where it is no object at all there is no path.
-        if path == "." { why } else { format!("{path}: {why}") }
-    });
-    let whole = read.and_then(|read| json.end().map(|()| read).map_err(|error| error.to_string()));
-    whole.map_err(|message| RecordFault { code: "400.001", message })
+        fault(if path == "." { why } else { format!("{path}: {why}") })
+    })?;
+    json.end().map_err(|error| fault(without_texts(&error.to_string())))?;
+    Ok(read)
 }
 
 /// A value that may be null: then it is as if it were not there.
@@ -46,8 +53,10 @@ fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D)
     Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }
 
-/// What serde says, without the texts of the record that it repeats in double quotes.
+/// What serde says, without the texts of the record that it repeats in double quotes, and without the place.
 fn without_texts(message: &str) -> String {
+    // Nor where it stands: what is read may have been put together.
+    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     let Some((before, rest)) = message.split_once('"') else { return message.to_owned() };
     let after = rest.rsplit_once('"').map_or("", |(_, after)| after);
     format!("{before}\"...\"{after}")

@@ -12,6 +12,7 @@ use crate::codec::KnownSchemas;
 use crate::config::{self, Secret};
 use crate::contact;
 use crate::domain::Micros;
+use crate::engine::Engine;
 use crate::gateway::{Bounds, Listener, admin};
 use crate::kafka::client::{Embedded, EventProducer};
 use crate::kafka::health::Health;
@@ -63,36 +64,11 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         None
     };
     let settings = Settings::from(&config);
-    let names = &settings.topics;
     // Goes last: every client is gone by then.
-    let contact = names.of(&contact::FLOW);
-    let of_contact = contact.inputs.iter().chain(&contact.outputs).chain([&contact.journal]);
-    let own = [
-        (names.pos_events(), PARTITIONS),
-        (names.account_events(), PARTITIONS),
-        (names.pos_ticks(), PARTITIONS),
-        (names.pos_outcomes(), PARTITIONS),
-        (names.account_results(), PARTITIONS),
-        (names.journal(), PARTITIONS),
-        (names.dead_letters(), 1),
-        (contact.dead_letters.as_str(), 1),
-        (names.rulesets.as_str(), 1),
-    ];
-    let of_contact = of_contact.map(|topic| (topic.as_str(), CONTACT_PARTITIONS));
-    let broker = Embedded::start(&own.into_iter().chain(of_contact).collect::<Vec<_>>())?;
+    let broker = broker(&settings)?;
     let settings = on_mock(settings, broker.bootstrap_servers()?);
     let endpoints = args.keep.then(|| serve_requests(&config, &settings, &stop)).transpose()?;
-    let schemas = Arc::new(schemas()?);
-    let made = options(&config, 0);
-    let (rules, topics) = (Arc::clone(&config.contact_rules), config.topics.contact_inputs());
-    let flows = move |counts: &[u32]| -> Vec<Arc<dyn Deciders>> {
-        let count = |flow: usize| counts.get(flow).copied().unwrap_or(0);
-        let own = PartitionOptions { input_partitions: count(1), ..made.clone() }.settings();
-        let parties = Some(own.division);
-        let options = PartitionOptions { input_partitions: count(0), parties, ..made };
-        let contact = contact::Setup { settings: own, rules, topics, seed: app::table_seed() };
-        vec![Arc::new(Units::of(Setup::new(engine, options, schemas))), Arc::new(Units::of(contact))]
-    };
+    let flows = flows(&config, engine, Arc::new(schemas()?));
     super::contact::tell(&settings)?;
     let world = World::new(world(args)?);
     let progress = Progress::default();
@@ -133,6 +109,44 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         page.close();
     }
     result
+}
+
+/// The broker, with all topics.
+fn broker(settings: &Settings) -> Result<Embedded, AppError> {
+    let names = &settings.topics;
+    let contact = names.of(&contact::FLOW);
+    let own = [
+        (names.pos_events(), PARTITIONS),
+        (names.account_events(), PARTITIONS),
+        (names.pos_ticks(), PARTITIONS),
+        (names.pos_outcomes(), PARTITIONS),
+        (names.account_results(), PARTITIONS),
+        (names.journal(), PARTITIONS),
+        (names.dead_letters(), 1),
+        (contact.dead_letters.as_str(), 1),
+        (names.rulesets.as_str(), 1),
+    ];
+    let of_contact = contact.inputs.iter().chain(&contact.outputs).chain([&contact.journal]);
+    let of_contact = of_contact.map(|topic| (topic.as_str(), CONTACT_PARTITIONS));
+    Ok(Embedded::start(&own.into_iter().chain(of_contact).collect::<Vec<_>>())?)
+}
+
+/// Makes the flows, given how many partitions each has: POS events, contact decisions.
+fn flows(
+    config: &config::Settings,
+    engine: Arc<Engine>,
+    schemas: Arc<KnownSchemas>,
+) -> impl FnOnce(&[u32]) -> Vec<Arc<dyn Deciders>> + Send + use<> {
+    let made = options(config, 0);
+    let (rules, topics) = (Arc::clone(&config.contact_rules), config.topics.contact_inputs());
+    move |counts| {
+        let count = |flow: usize| counts.get(flow).copied().unwrap_or(0);
+        let own = PartitionOptions { input_partitions: count(1), ..made.clone() }.settings();
+        let parties = Some(own.division);
+        let options = PartitionOptions { input_partitions: count(0), parties, ..made };
+        let contact = contact::Setup { settings: own, rules, topics, seed: app::table_seed() };
+        vec![Arc::new(Units::of(Setup::new(engine, options, schemas))), Arc::new(Units::of(contact))]
+    }
 }
 
 /// Endpoints of `--keep`, where the configuration says, or on a free port where that one is taken.

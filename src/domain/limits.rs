@@ -100,7 +100,7 @@ pub const INTERACTIONS_MAX: usize = 512;
 /// Contacts of one person that requests brought along; of a further one the oldest is forgotten.
 pub const FOUND_CONTACTS_MAX: usize = 32;
 /// Accounts of one person; a further one is dead-lettered.
-pub const PARTY_ACCOUNTS_MAX: usize = 256;
+pub const PARTY_ACCOUNTS_MAX: usize = 128;
 /// Bytes of a party record: it is written into the journal as it is, beside 50 KiB of interactions.
 pub const PARTY_RECORD_BYTES_MAX: usize = 64 << 10;
 /// Contacts, loans, cases and inconvenient times of a party record, each.

@@ -212,6 +212,28 @@ fn add(
     }
 }
 
+/// Adds what contact decisions need on top.
+fn add_contact(expected: &mut BTreeSet<Right>, own: &BTreeSet<Right>, mut settings: Settings) {
+    let contact = Topics::of_contact(
+        ["contact.requests", "interactions", "party.records", "tillgate.parties"].map(str::to_owned),
+        ["contact.decisions", "interaction.results"].map(str::to_owned),
+        "contact.dead-letters".into(),
+        "tillgate.contact-journal".into(),
+    );
+    settings.topics.flows.push(contact);
+    let (write, read) =
+        (&["interactions", "contact.requests"][..], &["interaction.results", "contact.decisions"][..]);
+    let tasks = [
+        ("run with contact.enabled, besides", Task::Run),
+        ("parties put`, `remove`, `import", Task::Import(&["party.records"])),
+        ("parties get", Task::Read(&["tillgate.contact-journal"])),
+        ("gateway with contact.enabled, besides", Task::Ask { write, read }),
+    ];
+    for (command, task) in tasks {
+        add(expected, own, (command, task), &settings);
+    }
+}
+
 #[test]
 fn every_command_is_documented_with_the_rights_that_it_needs() {
     let settings = Settings::default();
@@ -263,26 +285,8 @@ fn every_command_is_documented_with_the_rights_that_it_needs() {
     for (command, task) in tasks {
         add(&mut expected, &own, (command, task), &settings);
     }
-    // What contact decisions need on top.
-    let contact = Topics::of_contact(
-        ["contact.requests", "interactions", "party.records", "tillgate.parties"].map(str::to_owned),
-        ["contact.decisions", "interaction.results"].map(str::to_owned),
-        "contact.dead-letters".into(),
-        "tillgate.contact-journal".into(),
-    );
     settings.topics.flows.pop();
-    settings.topics.flows.push(contact);
-    let (write, read) =
-        (&["interactions", "contact.requests"][..], &["interaction.results", "contact.decisions"][..]);
-    let tasks = [
-        ("run with contact.enabled, besides", Task::Run),
-        ("parties put`, `remove`, `import", Task::Import(&["party.records"])),
-        ("parties get", Task::Read(&["tillgate.contact-journal"])),
-        ("gateway with contact.enabled, besides", Task::Ask { write, read }),
-    ];
-    for (command, task) in tasks {
-        add(&mut expected, &own, (command, task), &settings);
-    }
+    add_contact(&mut expected, &own, settings);
     let documented = documented_rights();
     let missing: Vec<_> = expected.difference(&documented).collect();
     let more: Vec<_> = documented.difference(&expected).collect();

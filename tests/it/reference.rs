@@ -34,6 +34,13 @@ fn decides_as_the_second_implementation_does() {
 /// Some 2,000 events each.
 const SEEDS: &str = "1-40";
 
+/// What random histories of contacts give, some 700 requests a seed.
+#[test]
+fn decides_contacts_as_the_second_implementation_does() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/contact_compare.py");
+    assert_success(python(&script, &["--seeds", "1-10", "--show", "3"]), ", 0 differences");
+}
+
 #[test]
 fn every_case_holds() {
     let Some(shared) = shared() else { return };

@@ -195,9 +195,9 @@ fn debts_of_all<'q>(history: &History<'q>) -> Vec<Debt<'q>> {
 }
 
 /// Where a rule refuses the day of the request in one of the zones: from when on it refuses none, where that is known.
-fn refused<'z>(
+fn refused(
     question: &Question<'_>,
-    days: &[(&'z TimeZone, Days)],
+    days: &[(&TimeZone, Days)],
     refuses: impl Fn(&Days, Date, &TimeZone) -> bool,
 ) -> Option<Option<Micros>> {
     let is_refused = |when: When| days.iter().any(|(zone, days)| refuses(days, when.day(zone), zone));

@@ -118,7 +118,7 @@ pub fn at(zone: &TimeZone, date: Date, seconds: u32) -> [Micros; 2] {
     let part = |value: u32| i8::try_from(value).unwrap_or(0);
     let time = Time::constant(part(seconds / 3_600), part(seconds / 60 % 60), part(seconds % 60), 0);
     let found = zone.to_ambiguous_timestamp(date.to_datetime(time));
-    [found.clone().compatible(), found.later()]
+    [found.compatible(), found.later()]
         .map(|found| found.map_or(Micros::LAST, |time| Micros(time.as_microsecond())))
 }
 

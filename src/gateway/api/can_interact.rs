@@ -6,7 +6,7 @@ use super::{
 };
 use crate::contact::rules::{FAILED, UNAVAILABLE};
 use crate::contact::{
-    Channel, ContactDetails, ContactKind, ContactRequest, Day, ReadDecision, SUBJECTS, Theme, Time,
+    Channel, ContactDetails, ContactKind, ContactRequest, Day, ReadDecision, SUBJECTS, Theme, Time, read_json,
 };
 use crate::domain::Micros;
 use crate::domain::limits::{ID_CHARS_MAX, LOANS_MAX};
@@ -105,11 +105,7 @@ fn is_person(id: &str) -> bool {
 
 /// The request of a body: its contact begins now where it does not say when.
 fn read(api: &Api, person_id: String, body: &[u8]) -> Result<ContactRequest, String> {
-    // Texts that nobody looks at as well: what is not UTF-8 is no JSON.
-    let body = std::str::from_utf8(body).map_err(|error| format!("the body is no text in UTF-8: {error}"))?;
-    let mut json = serde_json::Deserializer::from_str(body);
-    let body: Body = serde_path_to_error::deserialize(&mut json).map_err(|error| error.to_string())?;
-    json.end().map_err(|error| format!("the body cannot be read: {error}"))?;
+    let body: Body = read_json(body).map_err(|fault| fault.message)?;
     unless_one_of("channel", &body.channel, &symbols(Channel::ALL, Channel::symbol))?;
     if let Some(theme) = &body.theme {
         unless_one_of("theme", theme, &symbols(Theme::ALL, Theme::symbol))?;
