@@ -71,7 +71,7 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
     };
     let mut report = with_bar(recording.input_offsets(), &progress, || verify(options));
     if settings.contact.enabled {
-        let contact = contact(&*recording, &settings, (&rulebook, &progress), args)?;
+        let contact = contact(&*recording, &settings, (&rulebook, schemas, &progress), args)?;
         report.identical &= contact.identical;
         report.contact = Some(contact);
     }
@@ -89,7 +89,7 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
 fn contact(
     recording: &dyn Recording,
     settings: &Settings,
-    (rulebook, progress): (&Rulebook, &AtomicU64),
+    (rulebook, schemas, progress): (&Rulebook, &dyn Schemas, &AtomicU64),
     args: &ReplayArgs,
 ) -> Result<ContactReport, AppError> {
     let names = &settings.topics;
@@ -103,6 +103,7 @@ fn contact(
         outputs: [names.contact_decisions.clone(), names.interaction_results.clone()],
         rulebook,
         division: Division { partitioner: names.partitioner, partitions },
+        schemas,
         seed: super::table_seed(),
         from_checkpoint: args.from == ReplayFrom::Checkpoint,
         progress,

@@ -162,6 +162,8 @@ fn flows(parts: Parts, settings: &Settings, counts: &[u32]) -> Vec<Arc<dyn Decid
         rules: Arc::clone(&settings.contact_rules),
         topics: settings.topics.contact_inputs(),
         seed: super::table_seed(),
+        schemas: Arc::clone(&schemas),
+        unknown_ids_max: settings.registry.unknown_ids_max,
     });
     options.profiles = of_profiles.as_ref().map(|setup| setup.settings.division);
     options.parties = of_contact.as_ref().map(|setup| setup.settings.division);

@@ -5,6 +5,7 @@ use super::framing::{Framed, SchemaRef, recognise};
 use super::{Answer, DecodeError, Schemas, json};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::pos_event::{PosEvent, Readable};
+use std::borrow::Cow;
 
 /// Reads a record's value as POS event, whatever its framing; `guid` is that of the record's
 /// [`super::SCHEMA_ID_HEADER`] header.
@@ -44,6 +45,21 @@ pub fn decode_account_event(
     match recognise(value, guid)? {
         Framed::Json(text) => json::read_account_event(text),
         Framed::Behind(schema, datum) => answered(schemas.account_event(&schema), schema)?.read(datum),
+    }
+}
+
+/// A record of another flow as JSON, whatever its framing; `guid` is that of the record's [`super::SCHEMA_ID_HEADER`] header.
+///
+/// # Errors
+/// [`DecodeError`]: a fault in the bytes, or a schema that is still under way.
+pub fn decode_plain<'v>(
+    schemas: &dyn Schemas,
+    value: &'v [u8],
+    guid: Option<[u8; 16]>,
+) -> Result<Cow<'v, [u8]>, DecodeError> {
+    match recognise(value, guid)? {
+        Framed::Json(text) => Ok(Cow::Borrowed(text)),
+        Framed::Behind(schema, datum) => answered(schemas.plain(&schema), schema)?.json(datum),
     }
 }
 

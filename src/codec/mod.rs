@@ -20,7 +20,7 @@ pub mod tick;
 mod unknown_ids;
 
 pub use bounded::write_bounded;
-pub use decode::{decode_account_event, decode_pos_event, readable, schema_of};
+pub use decode::{decode_account_event, decode_plain, decode_pos_event, readable, schema_of};
 pub use encoding::foreign_encoding;
 pub use framing::{SCHEMA_ID_HEADER, SchemaRef, frame_with_fingerprint, frame_with_id, guid_of_header};
 pub use schemas::{Answer, EventKind, KnownSchemas, NoSchema, Schemas};

@@ -1,7 +1,8 @@
 //! Where a decoder asks for a writer's schema. What is behind it (a registry, a list) is not known here.
 
 use super::avro::{
-    self, ACCOUNT_EVENT_SCHEMA, AccountEventPlan, FIRST_SCHEMAS, POS_EVENT_SCHEMA, PosEventPlan,
+    self, ACCOUNT_EVENT_SCHEMA, AccountEventPlan, CONTACT_SCHEMAS, FIRST_SCHEMAS, POS_EVENT_SCHEMA,
+    PlainPlan, PosEventPlan,
 };
 use super::framing::SchemaRef;
 use std::collections::BTreeMap;
@@ -13,6 +14,9 @@ pub trait Schemas {
     fn pos_event(&self, schema: &SchemaRef) -> Answer<Arc<PosEventPlan>>;
     /// The plan for account events that were written with this schema.
     fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>>;
+
+    /// The plan for records of other flows that were written with this schema.
+    fn plain(&self, schema: &SchemaRef) -> Answer<Arc<PlainPlan>>;
 
     /// Whether the answer is there or under way: asking then costs nobody anything.
     fn is_at_hand(&self, _schema: &SchemaRef, _kind: EventKind) -> bool {
@@ -33,6 +37,10 @@ impl Schemas for NoSchema {
     fn account_event(&self, _: &SchemaRef) -> Answer<Arc<AccountEventPlan>> {
         Answer::Unknown(self.0.clone())
     }
+
+    fn plain(&self, _: &SchemaRef) -> Answer<Arc<PlainPlan>> {
+        Answer::Unknown(self.0.clone())
+    }
 }
 
 /// What a schema is for.
@@ -42,6 +50,8 @@ pub enum EventKind {
     PosEvent,
     /// Account events.
     AccountEvent,
+    /// Records of other flows.
+    Plain,
 }
 
 /// What is known of a schema.
@@ -60,6 +70,7 @@ pub enum Answer<T> {
 pub struct KnownSchemas {
     pos_event: BTreeMap<SchemaRef, Arc<PosEventPlan>>,
     account_event: BTreeMap<SchemaRef, Arc<AccountEventPlan>>,
+    plain: BTreeMap<SchemaRef, Arc<PlainPlan>>,
 }
 
 impl KnownSchemas {
@@ -75,6 +86,10 @@ impl KnownSchemas {
         }
         for schema in [first_account_event, ACCOUNT_EVENT_SCHEMA] {
             known.add_account_event(SchemaRef::Fingerprint(avro::fingerprint(schema)?), schema)?;
+        }
+        for schema in CONTACT_SCHEMAS {
+            let reference = SchemaRef::Fingerprint(avro::fingerprint(schema)?);
+            known.plain.insert(reference, Arc::new(PlainPlan::compile(schema)?));
         }
         Ok(known)
     }
@@ -105,6 +120,10 @@ impl Schemas for KnownSchemas {
 
     fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>> {
         found(&self.account_event, schema)
+    }
+
+    fn plain(&self, schema: &SchemaRef) -> Answer<Arc<PlainPlan>> {
+        found(&self.plain, schema)
     }
 }
 

@@ -2,7 +2,7 @@
 //! registry, and everybody who waits for it, as busy as their sender likes. Pure: the time is passed in.
 
 use super::SchemaRef;
-use super::avro::{AccountEventPlan, PosEventPlan};
+use super::avro::{AccountEventPlan, PlainPlan, PosEventPlan};
 use super::schemas::{Answer, EventKind, Schemas};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -115,6 +115,10 @@ impl Schemas for Sparing<'_> {
         self.ask(schema, EventKind::AccountEvent, || self.schemas.account_event(schema))
     }
 
+    fn plain(&self, schema: &SchemaRef) -> Answer<Arc<PlainPlan>> {
+        self.ask(schema, EventKind::Plain, || self.schemas.plain(schema))
+    }
+
     fn is_at_hand(&self, schema: &SchemaRef, kind: EventKind) -> bool {
         self.schemas.is_at_hand(schema, kind)
     }
@@ -144,6 +148,10 @@ mod tests {
         }
 
         fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>> {
+            self.answer(*schema)
+        }
+
+        fn plain(&self, schema: &SchemaRef) -> Answer<Arc<PlainPlan>> {
             self.answer(*schema)
         }
 

@@ -4,17 +4,20 @@
 mod decision;
 mod local;
 mod model;
+mod outside;
 mod party;
 mod records;
 pub mod rules;
 mod seen;
+mod setup;
 mod state;
 mod topics;
 mod words;
 
 pub use decision::{Decision, ReadDecision, ReadReason, Reason, read_decision};
 pub use local::{Came, Local};
-pub use model::{Contacts, Setup};
+pub use model::Contacts;
+pub use outside::Outside;
 pub use party::word_hash;
 pub use records::{
     Case, Contact, ContactDetails, ContactRequest, DAYS, Day, EventId, InconvenientTime, Interaction, Loan,
@@ -22,6 +25,7 @@ pub use records::{
 };
 pub use rules::Rules;
 pub use seen::Seen;
+pub use setup::{LiveSchemas, Setup};
 pub use state::ContactState;
 pub use topics::{
     CONTACT_DECISIONS, CONTACT_REQUESTS, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTIES,

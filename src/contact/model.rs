@@ -1,6 +1,7 @@
 //! What is done with the records of this flow: what they tell of a person is remembered, and each request gets its decision.
 
 use super::decision::{Decision, Reason};
+use super::outside::Outside;
 use super::party::{Remembered, is_same};
 use super::records::{ContactRequest, EventId, Interaction, PartyFact, PartyRecord, RecordFault};
 use super::rules::{self, Rules};
@@ -9,6 +10,7 @@ use super::topics::{
     CONTACT_DECISIONS, CONTACT_REQUESTS, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTY_RECORDS,
 };
 use super::words::ContactKind;
+use crate::codec::DecodeError;
 use crate::codec::json::write_reply;
 use crate::domain::code::Code;
 use crate::domain::flow::Flow;
@@ -17,10 +19,7 @@ use crate::domain::outcome::Source;
 use crate::domain::record::RecordTime;
 use crate::domain::reply::{Fate, Reply};
 use crate::domain::{Micros, limits};
-use crate::pipeline::{
-    Blueprint, Counted, Effects, InRecord, Interrupt, Keyed, Model, Outbound, PartitionSettings, State,
-    Surroundings,
-};
+use crate::pipeline::{Counted, Effects, InRecord, Interrupt, Keyed, Model, Outbound, State};
 use std::sync::Arc;
 
 /// The code of a record that is of another person than its key.
@@ -86,7 +85,10 @@ impl Contacts {
             Ok(interaction) => interaction,
             Err(fault) => return Ok((None, Err(fault))),
         };
-        let Some(id) = EventId::parse(&interaction.event_id) else { return Ok((None, Ok(false))) };
+        let Some(id) = EventId::parse(&interaction.event_id) else {
+            let message = "eventId is none".to_owned();
+            return Ok((None, Err(RecordFault { code: "400.004", message })));
+        };
         let refused =
             |code, message: &str| Ok((Some(id), Err(RecordFault { code, message: message.to_owned() })));
         if interaction.party_id != keyed.key {
@@ -288,7 +290,7 @@ fn source<'a>(topic: &'a str, record: &InRecord<'_>) -> Source<'a> {
 impl Model for Contacts {
     const FLOW: &'static Flow = &FLOW;
     type State = ContactState;
-    type Outside<'a> = ();
+    type Outside<'a> = Outside<'a>;
     type Decided<'a> = Decision<'a>;
 
     fn empty(&self) -> ContactState {
@@ -302,10 +304,24 @@ impl Model for Contacts {
 
     fn decide(
         &mut self,
-        (): (),
+        outside: Outside<'_>,
         keyed: &Keyed<'_>,
         effects: &mut Effects<'_, Self>,
     ) -> Result<(), Interrupt> {
+        let value = match outside.json(keyed.record).transpose() {
+            Ok(value) => value,
+            Err(DecodeError::NeedsSchema(schema)) => return Err(Interrupt::NeedsSchema(schema)),
+            Err(DecodeError::Fault { code, message, .. }) => {
+                let fault = RecordFault { code, message };
+                effects.dead_letter(fault.code, &fault.message);
+                if keyed.record.input == INTERACTIONS {
+                    self.reply(keyed, (None, &Err(fault)), effects);
+                }
+                return Ok(());
+            }
+        };
+        let record = InRecord { value: value.as_deref(), ..*keyed.record };
+        let keyed = &Keyed { record: &record, ..*keyed };
         let elsewhere = keyed.misplaced.map(|misplaced| {
             let message = misplaced.to_string();
             RecordFault { code: UNAVAILABLE, message }
@@ -360,44 +376,5 @@ impl Model for Contacts {
         for reason in &decision.reasons {
             count(Counted::Message(Code::of(reason.code)));
         }
-    }
-}
-
-/// Makes the parts of the flow's units.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// How units are journalled and divided up.
-    pub settings: PartitionSettings,
-    /// What decides.
-    pub rules: Arc<Rules>,
-    /// Topics of the inputs, in their order.
-    pub topics: [String; INPUTS],
-    /// For looking persons up.
-    pub seed: Seed,
-}
-
-/// It takes nothing from outside.
-pub struct Nothing;
-
-impl Surroundings<Contacts> for Nothing {
-    fn with<T>(&mut self, _after_a_wait: bool, decide: impl FnOnce(()) -> T) -> T {
-        decide(())
-    }
-}
-
-impl Blueprint for Setup {
-    type Model = Contacts;
-    type Surroundings = Nothing;
-
-    fn model(&self) -> Contacts {
-        Contacts::new(Arc::clone(&self.rules), self.topics.clone(), self.seed)
-    }
-
-    fn settings(&self) -> PartitionSettings {
-        self.settings
-    }
-
-    fn surroundings(&self) -> Nothing {
-        Nothing
     }
 }

@@ -22,7 +22,7 @@ pub struct Party {
     pub found: Vec<Arc<ContactDetails>>,
     /// In the order in which they were told.
     pub interactions: Vec<Remembered>,
-    /// When the latest interaction took place that had to go before its time.
+    /// When the latest interaction took place that is remembered no more.
     pub cut: Option<Micros>,
     /// The record time of the latest interaction.
     pub seen: Micros,
@@ -73,10 +73,12 @@ pub struct Words {
     pub resource: u32,
 }
 
-/// The hash by which a word of an interaction is compared with those of the rules, whatever its case. Never 0.
+/// The hash by which a word of an interaction is compared with those of the rules, whatever its case, and with hyphens for blanks
+/// and underscores. Never 0.
 #[must_use]
 pub fn word_hash(word: &str) -> u32 {
-    (hash64(word.trim().to_lowercase().as_bytes()) as u32).max(1)
+    let plain: String = word.trim().to_lowercase().replace([' ', '_'], "-");
+    (hash64(plain.as_bytes()) as u32).max(1)
 }
 
 /// The hash of the id of a debt. Never 0.
@@ -89,7 +91,8 @@ impl Remembered {
     /// What is remembered of it.
     #[must_use]
     pub fn of(interaction: &Interaction, id: EventId, seen: Micros) -> Self {
-        let word = |word: Option<&String>| word.map_or(0, |word| word_hash(word));
+        let told = |word: &&String| !word.trim().is_empty();
+        let word = |word: Option<&String>| word.filter(told).map_or(0, |word| word_hash(word));
         let hash = |text: Option<&String>| text.map_or(0, |text| debt_hash(text));
         Self {
             occurred: interaction.occurred_at.0,
@@ -191,10 +194,17 @@ impl Party {
     /// Remembers an interaction, and forgets those that are over, or are too many.
     pub(super) fn remember(&mut self, interaction: Remembered) {
         self.seen = self.seen.max(interaction.seen);
+        // Also of those whose time is over: where record times run ahead, that may have been yesterday.
+        let over = self.interactions.iter().filter(|known| known.is_over(interaction.seen));
+        let mut gone = over.map(|known| known.occurred).max();
         self.interactions.retain(|known| !known.is_over(interaction.seen));
         if self.interactions.len() >= limits::INTERACTIONS_MAX {
-            let first = self.interactions.remove(0);
-            self.cut = Some(self.cut.map_or(first.occurred, |cut| cut.max(first.occurred)));
+            gone = gone.max(Some(self.interactions.remove(0).occurred));
+        }
+        self.cut = self.cut.max(gone);
+        if self.interactions.len() == self.interactions.capacity() {
+            // A vector would double its room.
+            self.interactions.reserve_exact(self.interactions.len() / 4 + 2);
         }
         self.interactions.push(interaction);
     }
@@ -282,6 +292,9 @@ impl Party {
     }
 }
 
+/// Digits that a telephone number has at least; what has fewer, or letters, is compared as it stands.
+const PHONE_DIGITS_MIN: usize = 5;
+
 /// Whether two contacts are the same: of the same kind, with values that differ in spelling at most.
 #[must_use]
 pub fn is_same((kind, value): (&str, &str), other: &ContactDetails) -> bool {
@@ -293,6 +306,10 @@ fn plain(kind: &str, value: &str) -> String {
     match ContactKind::from_symbol(kind) {
         Some(ContactKind::Phone) => {
             let value = value.trim();
+            let digits = value.chars().filter(char::is_ascii_digit).count();
+            if digits < PHONE_DIGITS_MIN || value.chars().any(char::is_alphabetic) {
+                return value.to_lowercase();
+            }
             let plus = value.strip_prefix('+').map_or("", |_| "+");
             plus.chars().chain(value.chars().filter(char::is_ascii_digit)).collect()
         }
@@ -309,7 +326,9 @@ pub(super) fn write_record(record: Option<&PartyRecord>, out: &mut Writer) {
 
 pub(super) fn read_record(input: &mut Reader<'_>) -> Result<Option<Arc<PartyRecord>>, JournalFault> {
     let Some(text) = input.optional_text()? else { return Ok(None) };
-    let record = serde_json::from_str(text).map_err(|_| JournalFault::Damaged("a party record is none"))?;
+    let mut record: PartyRecord =
+        serde_json::from_str(text).map_err(|_| JournalFault::Damaged("a party record is none"))?;
+    record.shrink();
     Ok(Some(Arc::new(record)))
 }
 

@@ -57,6 +57,11 @@ fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D)
 fn without_texts(message: &str) -> String {
     // Nor where it stands: what is read may have been put together.
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+    // "invalid type: integer `4915550100`, expected ...": what stands in there is the record's.
+    if let Some((what, rest)) = message.split_once('`').filter(|_| message.contains("invalid ")) {
+        let after = rest.split_once('`').map_or("", |(_, after)| after);
+        return format!("{what}`...`{after}");
+    }
     let Some((before, rest)) = message.split_once('"') else { return message.to_owned() };
     let after = rest.rsplit_once('"').map_or("", |(_, after)| after);
     format!("{before}\"...\"{after}")

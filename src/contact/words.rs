@@ -157,11 +157,20 @@ symbols! {
 pub struct Statuses(pub u8);
 
 impl Statuses {
-    /// Of these words; those that are none are left out.
+    /// A word that is none of them: nobody knows what it stands for.
+    const UNKNOWN: u8 = 0x80;
+
+    /// Of these words.
     #[must_use]
     pub fn of<'w>(words: impl IntoIterator<Item = &'w str>) -> Self {
-        let bits = words.into_iter().filter_map(Status::from_symbol).map(|status| 1 << status.index());
-        Self(bits.fold(0, |all, bit: u8| all | bit))
+        let bit = |word: &str| Status::from_symbol(word).map_or(Self::UNKNOWN, |status| 1 << status.index());
+        Self(words.into_iter().fold(0, |all, word| all | bit(word)))
+    }
+
+    /// Whether one of the words was none of them.
+    #[must_use]
+    pub fn has_unknown(self) -> bool {
+        self.0 & Self::UNKNOWN != 0
     }
 
     /// One by one.

@@ -144,7 +144,14 @@ fn flows(
         let own = PartitionOptions { input_partitions: count(1), ..made.clone() }.settings();
         let parties = Some(own.division);
         let options = PartitionOptions { input_partitions: count(0), parties, ..made };
-        let contact = contact::Setup { settings: own, rules, topics, seed: app::table_seed() };
+        let contact = contact::Setup {
+            settings: own,
+            rules,
+            topics,
+            seed: app::table_seed(),
+            schemas: Arc::clone(&schemas) as _,
+            unknown_ids_max: usize::MAX,
+        };
         vec![Arc::new(Units::of(Setup::new(engine, options, schemas))), Arc::new(Units::of(contact))]
     }
 }

@@ -107,6 +107,8 @@ pub const PARTY_RECORD_BYTES_MAX: usize = 64 << 10;
 pub const PARTY_LIST_MAX: usize = 64;
 /// Zones, places, channels, themes, statuses and days in one list of a party record.
 pub const PARTY_WORDS_MAX: usize = 32;
+/// Time zones where one person may be; of whom more are told may be anywhere.
+pub const ZONES_MAX: usize = 12;
 /// Loans of one request.
 pub const LOANS_MAX: usize = 64;
 /// Persons of one partition; what is told of a further one is a dead letter.

@@ -8,5 +8,7 @@ static BUNDLED: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bun
 /// The zone of this name; none where the database has none.
 #[must_use]
 pub fn time_zone(name: &str) -> Option<TimeZone> {
-    BUNDLED.get(name).ok()
+    // Names by which systems say that they do not know.
+    let is_none = ["Etc/Unknown", "Factory"].iter().any(|none| none.eq_ignore_ascii_case(name));
+    if is_none { None } else { BUNDLED.get(name).ok() }
 }

@@ -4,7 +4,7 @@
 
 use super::cache::Cache;
 use super::client::{Client, ClientOptions, RegistryError, WrittenAs, path_of};
-use crate::codec::avro::{AccountEventPlan, PosEventPlan};
+use crate::codec::avro::{AccountEventPlan, PlainPlan, PosEventPlan};
 use crate::codec::{Answer, EventKind, KnownSchemas, SchemaRef, Schemas};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +36,7 @@ struct Shared {
     own: KnownSchemas,
     pos_event: RwLock<Cache<PosEventPlan>>,
     account_event: RwLock<Cache<AccountEventPlan>>,
+    plain: RwLock<Cache<PlainPlan>>,
     work: Mutex<Work>,
     more_work: Condvar,
     answered: AtomicU64,
@@ -82,6 +83,7 @@ impl Registry {
             own: KnownSchemas::new().map_err(RegistryError::Options)?,
             pos_event: RwLock::new(Cache::new(options.cache_max)),
             account_event: RwLock::new(Cache::new(options.cache_max)),
+            plain: RwLock::new(Cache::new(options.cache_max)),
             options,
             work: Mutex::default(),
             more_work: Condvar::new(),
@@ -109,7 +111,9 @@ impl Registry {
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         let trouble = self.shared.work().trouble.clone()?;
-        let waiting = read(&self.shared.pos_event).waiting() + read(&self.shared.account_event).waiting();
+        let shared = &self.shared;
+        let of_events = read(&shared.pos_event).waiting() + read(&shared.account_event).waiting();
+        let waiting = of_events + read(&shared.plain).waiting();
         Some(format!("schema registry: {trouble}; {waiting} schemas are waited for"))
     }
 
@@ -142,12 +146,20 @@ impl Schemas for Registry {
         }
     }
 
+    fn plain(&self, schema: &SchemaRef) -> Answer<Arc<PlainPlan>> {
+        match schema {
+            SchemaRef::Fingerprint(_) => self.shared.own.plain(schema),
+            _ => self.shared.answer(&self.shared.plain, EventKind::Plain, schema),
+        }
+    }
+
     fn is_at_hand(&self, schema: &SchemaRef, kind: EventKind) -> bool {
         let now = now();
         path_of(schema).is_err()
             || match kind {
                 EventKind::PosEvent => read(&self.shared.pos_event).is_at_hand(schema, now),
                 EventKind::AccountEvent => read(&self.shared.account_event).is_at_hand(schema, now),
+                EventKind::Plain => read(&self.shared.plain).is_at_hand(schema, now),
             }
     }
 }
@@ -191,6 +203,10 @@ impl Shared {
                 EventKind::AccountEvent => {
                     let fetched = self.fetch(&task, AccountEventPlan::compile, AccountEventPlan::of_json);
                     self.learn(&self.account_event, task, fetched, AccountEventPlan::size);
+                }
+                EventKind::Plain => {
+                    let fetched = self.fetch(&task, PlainPlan::compile, PlainPlan::of_json);
+                    self.learn(&self.plain, task, fetched, PlainPlan::size);
                 }
             }
         }

@@ -6,6 +6,8 @@ use super::ReplayError;
 use super::report::{Difference, FieldDifference, Tally};
 use super::rulebook::Rulebook;
 use super::source::{Feed, Source};
+use super::walk::{SCHEMA_PAUSE, SCHEMA_TRIES};
+use crate::codec::Schemas;
 use crate::codec::json::read_reply;
 use crate::codec::rulesets::{hash_text, read_hash};
 use crate::contact::rules::FAILED;
@@ -16,7 +18,7 @@ use crate::contact::{
 use crate::domain::flow::Positions;
 use crate::domain::hashing::Seed;
 use crate::domain::record::RecordTime;
-use crate::pipeline::{Division, InRecord, Outbound, Output, PartitionSettings, Restore};
+use crate::pipeline::{Division, InRecord, Interrupt, Outbound, Output, PartitionSettings, Restore};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
@@ -54,6 +56,8 @@ pub struct ContactGround<'a> {
     pub rulebook: &'a Rulebook,
     /// By what keys belong on partitions.
     pub division: Division,
+    /// Writers' schemas.
+    pub schemas: &'a dyn Schemas,
     /// For looking persons up.
     pub seed: Seed,
     /// Whether to begin at a checkpoint of the journal.
@@ -163,11 +167,8 @@ fn walk(
     let journal = Feed::new(recorded.journal)?;
     let Some(rules) = any else {
         // Where nothing was ever decided nothing was kept.
-        return if journal.head().is_none() {
-            Ok(())
-        } else {
-            fault("there are no contact rules that can be read")
-        };
+        let nothing = journal.head().is_none() && Feed::new(recorded.decisions)?.head().is_none();
+        return if nothing { Ok(()) } else { fault("there are no contact rules that can be read") };
     };
     let empty = || {
         let settings = PartitionSettings {
@@ -215,6 +216,9 @@ fn walk(
     };
     if ground.from_checkpoint {
         walk.pass_what_came_before()?;
+    }
+    if !is_whole && walk.decisions.head().is_some() {
+        return fault("there are decisions, and no journal that says how far they go");
     }
     walk.run(target)?;
     if is_whole {
@@ -397,9 +401,8 @@ impl Walk<'_, '_> {
         let mut came = Came::default();
         if recorded.is_some_and(|(_, _, failed)| failed) {
             self.replayed.on_failed_record(&record, &mut came);
-        } else if let Err(interrupt) = self.replayed.on_record((), &record, &mut came) {
-            let (partition, message) = (self.partition, interrupt.to_string());
-            return Err(ReplayError::State { partition, message });
+        } else {
+            take_in(&mut self.replayed, self.ground.schemas, &record, &mut came)?;
         }
         feed.advance()?;
         self.positions[input] = offset + 1;
@@ -493,6 +496,25 @@ impl Walk<'_, '_> {
             self.report.problem(partition, &format!("{count} persons by now differ from the journal's"));
         }
     }
+}
+
+/// Takes a record in, and waits for its schema.
+fn take_in(
+    replayed: &mut Partition,
+    schemas: &dyn Schemas,
+    record: &InRecord<'_>,
+    came: &mut Came,
+) -> Result<(), ReplayError> {
+    for _ in 0..SCHEMA_TRIES {
+        match replayed.on_record(schemas, record, came) {
+            Ok(()) => return Ok(()),
+            Err(Interrupt::NeedsSchema(_)) => std::thread::sleep(SCHEMA_PAUSE),
+            Err(Interrupt::State(message)) => {
+                return Err(ReplayError::State { partition: record.partition, message });
+            }
+        }
+    }
+    fault(format!("the registry does not answer for the schema of offset {}", record.offset))
 }
 
 /// The members in which two JSON objects differ.

@@ -26,8 +26,8 @@ use std::time::Duration;
 /// Records after which the undo log is dropped where no transaction of the journal ends.
 const KEEP_EVERY: u64 = 4_096;
 /// How long a schema is waited for: so often, with such a pause.
-const SCHEMA_TRIES: u32 = 3_000;
-const SCHEMA_PAUSE: Duration = Duration::from_millis(10);
+pub(super) const SCHEMA_TRIES: u32 = 3_000;
+pub(super) const SCHEMA_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a walk needs to know, the same for all partitions.
 pub struct Ground<'a> {

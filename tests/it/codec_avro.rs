@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tillgate::codec::avro::{
     ACCOUNT_EVENT_SCHEMA, AccountEventPlan, FIRST_SCHEMAS, OutcomeLayout, POS_EVENT_SCHEMA,
-    POS_OUTCOME_SCHEMA, PosEventPlan, fingerprint, outcome_fields, outcome_layout, outcome_place,
+    POS_OUTCOME_SCHEMA, PlainPlan, PosEventPlan, fingerprint, outcome_fields, outcome_layout, outcome_place,
     write_account_event, write_outcome, write_outcome_as, write_pos_event,
 };
 use tillgate::codec::json::{self, read_account_event, read_pos_event};
@@ -574,6 +574,9 @@ fn recognises_each_framing_and_asks_for_its_schema() {
             Answer::Waiting
         }
         fn account_event(&self, _: &SchemaRef) -> Answer<std::sync::Arc<AccountEventPlan>> {
+            Answer::Waiting
+        }
+        fn plain(&self, _: &SchemaRef) -> Answer<std::sync::Arc<PlainPlan>> {
             Answer::Waiting
         }
     }

@@ -134,7 +134,7 @@ fn what_is_no_call_about_the_debt_does_not_count() {
         ("incoming, nobody answered", json!({ "type": "inbound-call" }), false),
         ("of another debt", json!({ "linkedResourceId": "L-2" }), false),
         ("about an application", json!({ "linkedResourceType": "loan-application" }), false),
-        ("to an attorney", json!({ "outcome": "third-party" }), false),
+        ("to an attorney", json!({ "outcome": "attorney" }), false),
         ("for servicing", json!({ "purpose": "servicing" }), false),
         ("a message", json!({ "type": "text-message", "channel": "sms" }), false),
     ] {
@@ -373,8 +373,26 @@ fn cases_refuse_what_they_list_or_what_their_kind_does() {
         (
             "the answer to it",
             json!({ "kind": "ceaseCommunication" }),
-            json!({ "subject": "ceaseCommunicationAcknowledgement" }),
+            json!({ "theme": null, "subject": "ceaseCommunicationAcknowledgement" }),
             vec![],
+        ),
+        (
+            "the answer to it, to collect",
+            json!({ "kind": "ceaseCommunication" }),
+            json!({ "subject": "ceaseCommunicationAcknowledgement" }),
+            vec!["contact.case"],
+        ),
+        (
+            "of a kind that nobody knows",
+            json!({ "kind": "CeaseCommunication" }),
+            servicing.clone(),
+            vec!["contact.case"],
+        ),
+        (
+            "of a theme that nobody knows",
+            json!({ "kind": "own", "themes": ["collDebt"] }),
+            json!({}),
+            vec!["contact.case"],
         ),
         ("at home", json!({ "kind": "workplace" }), json!({}), vec![]),
         ("at work", json!({ "kind": "workplace" }), json!({ "contactId": "work" }), vec!["contact.case"]),
@@ -475,5 +493,85 @@ fn requests_that_cannot_be_judged_say_why() {
         (json!({ "theme": "inbRequest", "startAt": "2026-03-02T04:00:00Z" }), vec![]),
     ] {
         assert_eq!(desk.ask(at, &with), expected, "{with}");
+    }
+}
+
+#[test]
+fn what_nobody_understands_refuses() {
+    let at = "2026-03-03T05:00:00Z";
+    for (what, record, with, expected) in [
+        (
+            "a jurisdiction in small letters",
+            json!({ "jurisdiction": "us-ny" }),
+            json!({}),
+            "contact.hours 2026-03-03T13:00:00Z",
+        ),
+        (
+            "a zone that says nobody knows",
+            json!({ "timeZones": ["Etc/Unknown"] }),
+            json!({}),
+            "contact.hours.location",
+        ),
+        (
+            "a zone that is none beside one that is",
+            json!({ "timeZones": ["America/New_York", "US/Pacfic"] }),
+            json!({}),
+            "contact.hours.location",
+        ),
+        ("a place that is none", json!({ "places": ["us-ca"] }), json!({}), "contact.hours.location"),
+        (
+            "an opt-out of the same number under another id",
+            json!({ "contacts": [
+                { "contactId": "phone", "kind": "phone", "value": "+15550100" },
+                { "contactId": "other", "kind": "phone", "value": "+1 555 0100", "optedOut": ["sms"] }
+            ] }),
+            json!({ "channel": "text", "theme": "opsServicing" }),
+            "contact.consent.electronic",
+        ),
+        (
+            "a status that is none",
+            json!({ "loans": [{ "loanId": "L-1", "statuses": ["chargedOff"] }] }),
+            json!({ "theme": "opsServicing" }),
+            "contact.status.account",
+        ),
+        (
+            "two loans with an id in common",
+            json!({ "loans": [{ "loanId": "L-1", "externalId": "A" }, { "loanId": "A", "statuses": ["frozen"] }] }),
+            json!({ "theme": "opsServicing" }),
+            "contact.status.account",
+        ),
+        (
+            "a whole day that is inconvenient",
+            json!({ "inconvenientTimes": [{ "days": ["mon"], "from": "00:00", "to": "00:00" }] }),
+            json!({ "startAt": "2026-03-02T17:00:00Z" }),
+            "contact.hours.inconvenient 2026-03-03T05:00:00Z",
+        ),
+    ] {
+        let mut desk = Desk::of(record);
+        assert_eq!(desk.ask(at, &with), [expected], "{what}");
+    }
+    // Nor are contacts the same that have no number.
+    let mut desk = Desk::of(json!({
+        "contacts": [{ "contactId": "c", "kind": "phone", "value": "unknown", "consentAutodialedCall": true }]
+    }));
+    let with = json!({ "contactId": null, "contactDetails": { "kind": "phone", "value": "n/a" }, "isAutodialed": true });
+    assert_eq!(desk.ask("2026-03-02T17:00:00Z", &with), ["contact.consent.autodialed"]);
+}
+
+#[test]
+fn an_interaction_is_about_the_debt_that_it_names_however_it_is_written() {
+    for (what, with) in [
+        ("a type in another spelling", json!({ "type": "Outbound Call" })),
+        ("a type with an underscore", json!({ "type": "outbound_call" })),
+        ("an id without a type", json!({ "linkedResourceType": null })),
+        ("a blank type and no id", json!({ "linkedResourceType": "", "linkedResourceId": null })),
+        ("a loan, and nobody knows which", json!({ "linkedResourceId": null })),
+    ] {
+        let mut desk = Desk::of(json!({}));
+        for day in 1..=7 {
+            desk.call(&noon(day), &with);
+        }
+        let found = desk.ask(&noon(7), &json!({}));
+        assert!(found.iter().any(|code| code.starts_with("contact.frequency.calls")), "{what}: {found:?}");
     }
 }

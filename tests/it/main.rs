@@ -19,6 +19,7 @@ mod config;
 mod config_checks;
 mod config_gateway;
 mod contact;
+mod contact_avro;
 mod contact_inputs;
 mod contact_rules;
 mod contact_state;

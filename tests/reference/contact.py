@@ -18,7 +18,8 @@ SETTINGS = Path(__file__).resolve().parents[2] / "config" / "contact.toml"
 QUARTER, SECOND = HOUR // 4, 10**6
 KEPT = 35 * DAY
 # How far notBefore of hours and times looks: past every change of the clocks.
-SEARCHED = 400
+# Days in which the next permitted time is looked for.
+SEARCHED = {"contact.hours": 400, "contact.hours.inconvenient": 9}
 FIRST_DAY = date(1970, 1, 1).toordinal()
 # Those of the contract; which subjects it has stands in the settings.
 THEMES = ("opsCollDebt opsCollLocateBorrower opsCollVerifyEmployment opsCollContactEmployerNotice opsLoanTimeBarredNotice "
@@ -33,6 +34,7 @@ CREDENTIALS = "opsAccountCredentials"
 ANYWHERE = {"UTC-12": timezone(timedelta(hours=-12)), "UTC+14": timezone(timedelta(hours=14))}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 KNOWN_ZONES = available_timezones()
+ZONES_MAX = 12
 
 
 def settings():
@@ -82,9 +84,9 @@ def candidates(start, end, zones, clocks):
     return sorted(at for at in found if start <= at <= end)
 
 
-def first_moment(start, zones, permits, clocks=()):
-    """The first from the start on that is permitted in all zones; None where there is none for over a year."""
-    for day in range(SEARCHED):
+def first_moment(start, zones, permits, searched, clocks=()):
+    """The first from the start on that is permitted in all zones; None where there is none within so many days."""
+    for day in range(searched):
         for at in candidates(start + day * DAY, start + (day + 1) * DAY, zones, clocks):
             if all(permits(*local(at, name)) for name in zones):
                 return at
@@ -127,28 +129,36 @@ class Interaction:
     def __init__(self, record, s):
         reading = s["reading"]
         self.at, self.id, self.key = moments.parse(record["occurredAt"]), record["eventId"], record.get("idempotencyKey")
-        self.resource_type, self.resource = record.get("linkedResourceType"), record.get("linkedResourceId")
+        self.resource_type, self.resource = plain(record.get("linkedResourceType")), record.get("linkedResourceId")
         self.debts = reading["debts"]
         outcome = record.get("outcome")
-        means = set(reading["types"].get(record["type"].lower(), ()))
-        means |= set(reading["channels"].get(record["channel"].lower(), ()))
-        means |= set(reading["outcome_missing"] if outcome is None else
-                     reading["outcomes"].get(outcome.lower(), reading["outcome_unlisted"]))
-        purpose = record.get("purpose")
-        theme = reading["purposes"].get((purpose or "").lower(), reading["purpose_unlisted"])
+        means = set(reading["types"].get(plain(record["type"]), ()))
+        means |= set(reading["channels"].get(plain(record["channel"]), ()))
+        means |= set(reading["outcome_missing"] if plain(outcome) is None else
+                     reading["outcomes"].get(plain(outcome), reading["outcome_unlisted"]))
+        theme = reading["purposes"].get(plain(record.get("purpose")), reading["purpose_unlisted"])
         self.collects = theme in s["collection"]
         self.call = "placed" in means and "not-connected" not in means
         self.conversation = "conversation" in means and bool(means & {"placed", "incoming"}) and "not-connected" not in means
         self.consent, self.exempt, self.placed = "consent" in means, "exempt" in means, "placed" in means
 
     def named(self, party):
-        """The debt that it names, or None."""
-        if self.resource is None or self.resource_type is None or self.resource_type.lower() not in self.debts:
+        """The debt that it names, or None. Without a type an id is that of a debt."""
+        if self.resource is None or self.resource_type is not None and self.resource_type not in self.debts:
             return None
         return party.debt(self.resource) or self.resource
 
     def about(self, debt, party):
-        return self.resource is None and self.resource_type is None or self.named(party) == debt
+        """One without an id is about every debt, unless it is about something else."""
+        if self.resource is None:
+            return self.resource_type is None or self.resource_type in self.debts
+        return self.named(party) == debt
+
+
+def plain(word):
+    """A word as those of the settings are written; None where nothing is said."""
+    word = (word or "").strip().lower().replace(" ", "-").replace("_", "-")
+    return word or None
 
 
 class Party:
@@ -170,21 +180,30 @@ class Party:
                    for i in self.interactions):
             self.interactions.append(interaction)
 
+    def groups(self):
+        """The debts: sets of names, and what is said of them. Accounts and loans that have a name in common are one."""
+        parts = [([account], set(self.accounts[account])) for account in sorted(self.accounts)]
+        parts += [([loan["loanId"]] + [n for n in [loan.get("externalId")] if n is not None], set(loan.get("statuses") or ()))
+                  for loan in self.listed("loans")]
+        groups = []
+        for names, said in parts:
+            place = len(groups)
+            for i in [i for i, (known, _) in enumerate(groups) if set(known) & set(names)][::-1]:
+                known, told = groups.pop(i)
+                names, said, place = known + [n for n in names if n not in known], said | told, i
+            groups.insert(place, (names, said))
+        return groups
+
     def debt(self, name):
         """One name for a loan that has several; None where the person has none of this name."""
-        if name in self.accounts or any(loan["loanId"] == name for loan in self.listed("loans")):
-            return name
-        return next((loan["loanId"] for loan in self.listed("loans") if loan.get("externalId") == name), None)
+        return next((names[0] for names, _ in self.groups() if name in names), None)
 
     def debts(self):
-        return sorted(set(self.accounts) | {loan["loanId"] for loan in self.listed("loans")})
+        return [names[0] for names, _ in self.groups()]
 
     def statuses(self, debt):
-        found = set(self.accounts.get(debt, ()))
-        for loan in self.listed("loans"):
-            if loan["loanId"] == debt:
-                found |= set(loan.get("statuses") or ())
-        return [status for status in STATUSES if status in found]
+        found = next((said for names, said in self.groups() if names[0] == debt), set())
+        return [status for status in STATUSES if status in found] + (["unknown"] if found - set(STATUSES) else [])
 
     def contact(self, request):
         """The contact of a request, or None where it names none, or two. Details count in place of an id alone."""
@@ -201,15 +220,18 @@ class Party:
         return next((c for c in contacts if spelt(c) == spelt(details)), unknown)
 
     def zones(self, contact, s):
+        """None where one of the names is none, or there are too many: the person may be anywhere."""
         named = self.listed("timeZones") + list(contact.get("timeZones") or ())
-        named += [name for place in self.listed("places") for name in s["places"].get(place, ())]
-        return sorted(set(named) & KNOWN_ZONES)
+        named += [name for place in self.listed("places") for name in s["places"].get(place, ("nowhere",))]
+        return sorted(set(named)) if set(named) <= KNOWN_ZONES - {"Factory"} and len(set(named)) <= ZONES_MAX else []
 
 
 def spelt(contact):
     """A contact so that those that are the same are equal."""
     kind, value = contact["kind"], contact["value"]
-    if kind == "phone":
+    if kind == "phone" and (sum(c in "0123456789" for c in value) < 5 or any(c.isalpha() for c in value)):
+        value = value.strip().lower()
+    elif kind == "phone":
         value = ("+" if value.startswith("+") else "") + "".join(c for c in value if c in "0123456789")
     elif kind == "email":
         value = value.lower()
@@ -296,42 +318,57 @@ class Judge:
         return any((first is None or first <= day) and (last is None or day <= last) for day in days)
 
     def is_about(self, case):
-        if case["kind"] == "workplace" and self.contact.get("place") != "work":
+        if case["kind"] == "workplace" and (self.contact.get("place") or "").strip().lower() != "work":
             return False
         loans = {self.party.debt(name) or name for name in case.get("loanIds") or ()}
         return not loans or not self.debts or bool(loans & set(self.debts))
 
     def case_refuses(self, case):
-        kind = self.s["cases"].get(case["kind"], self.s["cases"]["own"])
-        if self.subject in kind["subjects"]:
-            return False
+        # A kind that nobody knows refuses all; so does a word that is no channel and no theme, as "all" does.
+        kind = self.s["cases"].get(case["kind"], {"themes": "all", "subjects": []})
+        judged = self.judged(kind["subjects"])
         channels, themes = case.get("channels") or (), case.get("themes") or ()
+        if not judged:
+            return False
         if not channels and not themes:
-            return self.refused_by(kind["themes"])
-        spared = all(theme == CREDENTIALS for theme in self.themes)
-        return (self.channel in channels or "all" in channels and not spared
-                or any(theme in themes for theme in self.themes) or "all" in themes and not spared)
+            return self.refused_by(kind["themes"], judged)
+        others = any(theme != CREDENTIALS for theme in judged)
+        return (self.channel in channels or any(theme in themes for theme in judged)
+                or others and (bool(set(channels) - set(CHANNELS)) or bool(set(themes) - set(THEMES))))
 
-    def refused_by(self, themes):
+    def judged(self, subjects):
+        """The themes, without that of a subject that may go out all the same."""
+        if self.subject not in subjects:
+            return self.themes
+        implied = self.s["subjects"].get(self.subject)
+        return [theme for theme in self.themes if theme == self.request.get("theme") and theme != implied]
+
+    def refused_by(self, themes, judged):
         """What the settings of a kind or of a status refuse."""
         if themes == "all":
-            return any(theme != CREDENTIALS for theme in self.themes)
-        return themes == "collection" and self.collects()
+            return any(theme != CREDENTIALS for theme in judged)
+        return themes == "collection" and any(theme in self.s["collection"] for theme in judged)
 
     # Consent
 
     def of_consent(self):
-        if self.channel == "voice" and self.request.get("isAutodialed") and not self.contact.get("consentAutodialedCall"):
+        # The same number or address under another id is the same.
+        same = [c for c in self.party.listed("contacts") if spelt(c) == spelt(self.contact)] or [self.contact]
+        if self.channel == "voice" and self.request.get("isAutodialed") \
+                and not all(c.get("consentAutodialedCall") for c in same):
             self.refuse("contact.consent.autodialed")
-        if self.channel in ELECTRONIC and self.channel in (self.contact.get("optedOut") or ()):
+        out = {word for c in same for word in c.get("optedOut") or ()}
+        if self.channel in ELECTRONIC and (self.channel in out or out - set(CHANNELS)):
             self.refuse("contact.consent.electronic")
 
     # Accounts
 
     def of_accounts(self):
         def refused(debt):
-            rules = [self.s["accounts"][status] for status in self.party.statuses(debt)]
-            return any(self.refused_by(rule["themes"]) and self.subject not in rule["subjects"] for rule in rules)
+            # A status that nobody knows may be any.
+            unknown = {"themes": "all", "subjects": []}
+            rules = [self.s["accounts"].get(status, unknown) for status in self.party.statuses(debt)]
+            return any(self.refused_by(rule["themes"], self.judged(rule["subjects"])) for rule in rules)
         found = [debt for debt in self.debts or self.party.debts() if refused(debt)]
         if self.debts or len(found) == len(self.party.debts()):
             for _ in found:
@@ -340,7 +377,8 @@ class Judge:
     # Policy
 
     def policy_of(self):
-        where = (self.party.record or {}).get("jurisdiction") or self.s["jurisdiction"]
+        where = ((self.party.record or {}).get("jurisdiction") or "").strip() or self.s["jurisdiction"]
+        where = where.upper()
         names = [name for name in self.s["policies"] if where == name or where.startswith(name + "-")]
         return self.s["policies"][max(names, key=len)] if names else None
 
@@ -415,7 +453,8 @@ class Judge:
         if times and self.zones:
             self.of_clock("contact.hours.inconvenient", lambda day, at: not any(lies_within(t, day, at) for t in times),
                           [clock(t["to"]) for t in times])
-        if self.contact.get("place") is not None and self.contact["place"] in self.party.listed("inconvenientPlaces"):
+        places = {place.strip().lower() for place in self.party.listed("inconvenientPlaces")}
+        if self.contact.get("place") is not None and self.contact["place"].strip().lower() in places:
             self.refuse("contact.place.inconvenient")
 
     def of_clock(self, code, permits, clocks):
@@ -424,7 +463,7 @@ class Judge:
         else:
             fine = all(permits(*local(self.moment.at, name)) for name in self.zones)
         if not fine:
-            self.refuse(code, first_moment(self.moment.start(self.zones), self.zones, permits, clocks))
+            self.refuse(code, first_moment(self.moment.start(self.zones), self.zones, permits, SEARCHED[code], clocks))
 
 
 def lies_within(time, day, at):
@@ -433,7 +472,10 @@ def lies_within(time, day, at):
     def on(day):
         # Day 1 of Python's calendar was a Monday.
         return WEEKDAYS[(day - 1) % 7] in days
-    if first <= last:
+    if first == last:
+        # A whole day, from that time on.
+        return on(day) and at >= first or on(day - 1) and at < first
+    if first < last:
         return on(day) and first <= at < last
     return on(day) and at >= first or on(day - 1) and at < last
 

@@ -9,6 +9,7 @@ use std::{
 
 pub use tillgate::contact::{FLOW, Setup};
 use tillgate::{
+    codec::KnownSchemas,
     contact::{
         CONTACT_DECISIONS, CONTACT_REQUESTS, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTIES,
         PARTY_RECORDS, Partition, PartyFact, read_decision,
@@ -58,7 +59,14 @@ pub fn settings(partitions: i32) -> PartitionSettings {
 /// What a process decides by.
 pub fn setup(partitions: i32) -> Setup {
     let topics = TOPICS.map(str::to_owned);
-    Setup { settings: settings(partitions), rules: Arc::clone(&RULES), topics, seed: Seed([5, 6]) }
+    Setup {
+        settings: settings(partitions),
+        rules: Arc::clone(&RULES),
+        topics,
+        seed: Seed([5, 6]),
+        schemas: Arc::new(KnownSchemas::new().expect("our schemas")),
+        unknown_ids_max: usize::MAX,
+    }
 }
 
 /// Whether a record's time says nothing of the brokers' clock: months pass in these inputs, so that persons are forgotten, while

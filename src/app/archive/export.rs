@@ -149,7 +149,8 @@ fn look(
     }
     // The journals first, before a running tillgate trims what is to be exported of them. Of the others the longest, so
     // that no thread is left alone with one at the end.
-    found.spans.sort_by_key(|span| (span.topic != settings.topics.journal(), span.begin - span.end));
+    let is_journal = |topic: &str| settings.topics.flows.iter().any(|of| of.journal == topic);
+    found.spans.sort_by_key(|span| (!is_journal(&span.topic), span.begin - span.end));
     Ok(found)
 }
 

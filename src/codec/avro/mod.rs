@@ -12,6 +12,7 @@ mod decimal;
 mod input;
 mod leaves;
 mod outcome;
+mod plain;
 mod plan;
 mod pos_event;
 mod recorded;
@@ -24,6 +25,7 @@ pub use account_event::write_account_event;
 pub use container::{Codec, Container};
 pub use container_reader::{ContainerFault, ContainerReader};
 pub use outcome::{OutcomeLayout, write_outcome, write_outcome_as};
+pub use plain::PlainPlan;
 pub use pos_event::write_pos_event;
 pub use recorded::{outcome_evidence, outcome_fields, outcome_layout, outcome_place};
 pub use topic_record::{TopicRecordLayout, take_topic_record, write_topic_record};
@@ -48,6 +50,13 @@ pub const POS_EVENT_SCHEMA: &str = include_str!("../../../schemas/pos_event.avsc
 pub const ACCOUNT_EVENT_SCHEMA: &str = include_str!("../../../schemas/account_event.avsc");
 /// Our schema of outcomes; what a registry gets.
 pub const POS_OUTCOME_SCHEMA: &str = include_str!("../../../schemas/pos_outcome.avsc");
+
+/// Our schemas of interactions, contact requests and party records.
+pub const CONTACT_SCHEMAS: [&str; 3] = [
+    include_str!("../../../schemas/interaction.avsc"),
+    include_str!("../../../schemas/contact_request.avsc"),
+    include_str!("../../../schemas/party_record.avsc"),
+];
 
 /// The first versions of the three, in the same order: what releases before `correctsTransactionId` and `detail` wrote.
 pub const FIRST_SCHEMAS: [&str; 3] = [

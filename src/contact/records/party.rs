@@ -144,9 +144,21 @@ impl PartyRecord {
     /// It cannot be used: why.
     pub fn read(value: &[u8]) -> Result<Self, RecordFault> {
         within("the record", value.len(), limits::PARTY_RECORD_BYTES_MAX, "bytes")?;
-        let read: Self = read(value)?;
+        let mut read: Self = read(value)?;
         read.unless_bad()?;
+        read.shrink();
         Ok(read)
+    }
+
+    /// Gives up what lists have room for: a million of these are in memory, and a list that grows has room for four.
+    pub fn shrink(&mut self) {
+        self.time_zones.shrink_to_fit();
+        self.places.shrink_to_fit();
+        self.contacts.shrink_to_fit();
+        self.loans.shrink_to_fit();
+        self.cases.shrink_to_fit();
+        self.inconvenient_times.shrink_to_fit();
+        self.inconvenient_places.shrink_to_fit();
     }
 
     fn unless_bad(&self) -> Result<(), RecordFault> {
@@ -161,11 +173,22 @@ impl PartyRecord {
         }
         for (field, words) in self.words() {
             within(field, words.len(), limits::PARTY_WORDS_MAX, "entries")?;
+            words.iter().try_for_each(|word| unless_long(field, Some(word)))?;
         }
         let ids = self.contacts.iter().map(|contact| ("contacts.contactId", &contact.contact_id));
         let ids = ids.chain(self.loans.iter().map(|loan| ("loans.loanId", &loan.loan_id)));
         let mut ids = ids.chain(self.cases.iter().map(|case| ("cases.caseId", &case.case_id)));
         ids.try_for_each(|(field, id)| unless_id(field, id))?;
+        unless_long("jurisdiction", self.jurisdiction.as_deref())?;
+        for contact in &self.contacts {
+            unless_long("contacts.externalId", contact.external_id.as_deref())?;
+            unless_long("contacts.kind", Some(&contact.kind))?;
+            unless_long("contacts.place", contact.place.as_deref())?;
+        }
+        self.loans
+            .iter()
+            .try_for_each(|loan| unless_long("loans.externalId", loan.external_id.as_deref()))?;
+        self.cases.iter().try_for_each(|case| unless_long("cases.kind", Some(&case.kind)))?;
         for time in &self.inconvenient_times {
             for (field, text) in [("inconvenientTimes.from", &time.from), ("inconvenientTimes.to", &time.to)]
             {
@@ -201,6 +224,11 @@ impl PartyRecord {
         let of_times = self.inconvenient_times.iter().map(|time| ("inconvenientTimes.days", &*time.days));
         own.into_iter().chain(of_contacts).chain(of_loans).chain(of_cases).chain(of_times)
     }
+}
+
+/// That a text is no longer than an id may be.
+fn unless_long(field: &str, text: Option<&str>) -> Result<(), RecordFault> {
+    within(field, text.map_or(0, |text| text.chars().count()), limits::ID_CHARS_MAX, "characters")
 }
 
 /// A fact of an account of a person, as the flow of POS events tells it.

@@ -4,13 +4,13 @@
 use super::parameters::{Policy, Rules};
 use super::question::{Debt, Question};
 use super::reading::{About, Meaning};
-use super::times::{When, date_of, days_between, first_permitted, plus, start_of};
+use super::times::{When, date_of, day_of, first_permitted, plus, start_of};
 use crate::contact::decision::Reason;
 use crate::contact::party::Remembered;
 use crate::contact::words::Channel;
 use crate::domain::Micros;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
 
 pub const CALLS: &str = "contact.frequency.calls";
 pub const CONVERSATION: &str = "contact.frequency.conversation";
@@ -19,11 +19,15 @@ pub const CONVERSATION: &str = "contact.frequency.conversation";
 pub struct History<'q> {
     policy: &'q Policy,
     question: &'q Question<'q>,
+    /// The day of the request in each zone.
+    days: Vec<i64>,
     told: Vec<Told>,
 }
 
 struct Told {
     at: Micros,
+    /// Its day in each zone.
+    days: Vec<i64>,
     meaning: Meaning,
     about: About,
     is_collection: bool,
@@ -32,76 +36,80 @@ struct Told {
 impl<'q> History<'q> {
     pub fn of(rules: &Rules, policy: &'q Policy, question: &'q Question<'q>) -> Self {
         let reading = &rules.reading;
-        let told = |known: &Remembered| Told {
-            at: known.occurred,
-            meaning: reading.meaning(known),
-            about: reading.about(known),
-            is_collection: reading.theme(known).is_some_and(|theme| rules.collection.contains(&theme)),
+        let told = |known: &Remembered| {
+            let meaning = reading.meaning(known);
+            let counts =
+                meaning.is_call_placed() || meaning.is_conversation() || meaning.is(Meaning::CONSENT);
+            counts.then(|| Told {
+                at: known.occurred,
+                days: question.zones.iter().map(|zone| day_of(date_of(zone, known.occurred))).collect(),
+                meaning,
+                about: reading.about(known),
+                is_collection: reading.theme(known).is_some_and(|theme| rules.collection.contains(&theme)),
+            })
         };
-        Self { policy, question, told: question.party.interactions.iter().map(told).collect() }
+        let told = question.party.interactions.iter().filter_map(told).collect();
+        let days = question.zones.iter().map(|zone| day_of(question.when.day(zone))).collect();
+        Self { policy, question, days, told }
     }
 
     /// Whether direct prior consent lifts calls and hours: for each debt of the request.
     pub fn is_lifted(&self) -> bool {
         let debts = &self.question.debts;
-        !debts.is_empty() && debts.iter().all(|debt| self.is_agreed(debt, self.question.when))
+        let at = match self.question.when {
+            When::At(time) => Some(time),
+            When::On(_) => None,
+        };
+        !debts.is_empty() && debts.iter().all(|debt| self.is_agreed(debt, at, &self.days))
     }
 
-    /// Whether a contact about a debt is one that the person agreed to before, in each zone.
-    fn is_agreed(&self, debt: &Debt<'_>, when: When) -> bool {
-        let is_before = |consent: &Told| match when {
-            When::At(time) => consent.at < time,
-            When::On(_) => true,
-        };
-        let consents: Vec<&Told> = self.consents_of(debt).filter(|consent| is_before(consent)).collect();
-        let covers =
-            |zone: &TimeZone| consents.iter().any(|consent| self.is_covered(consent, when.day(zone), zone));
-        !consents.is_empty() && self.question.zones.all(covers)
+    /// Whether a contact about a debt is one that the person agreed to before, in each zone: by its time, where it has one, and
+    /// its day in each.
+    fn is_agreed(&self, debt: &Debt<'_>, at: Option<Micros>, days: &[i64]) -> bool {
+        let is_before = |consent: &&Told| at.is_none_or(|at| consent.at < at);
+        let consents: Vec<&Told> = self.consents_of(debt).filter(is_before).collect();
+        let spans = 0..i64::from(self.policy.consent_days);
+        let is_covered =
+            |zone: usize| consents.iter().any(|consent| spans.contains(&(days[zone] - consent.days[zone])));
+        !consents.is_empty() && (0..days.len()).all(is_covered)
     }
 
     fn consents_of(&self, debt: &Debt<'_>) -> impl Iterator<Item = &Told> {
         self.told.iter().filter(move |told| {
-            told.meaning.is(Meaning::CONSENT)
-                && matches!(told.about, About::Debt(hash) if debt.names.iter().any(|(_, own)| *own == hash))
+            told.meaning.is(Meaning::CONSENT) && matches!(told.about, About::Debt(hash) if debt.has(hash))
         })
     }
 
-    /// Whether a day is one of those that a consent is for.
-    fn is_covered(&self, consent: &Told, day: Date, zone: &TimeZone) -> bool {
-        let days = days_between(date_of(zone, consent.at), day);
-        (0..i64::from(self.policy.consent_days)).contains(&days)
-    }
-
-    /// Calls and conversations about a debt and about collection that count, by their days.
-    fn days(&self, debt: &Debt<'_>, zone: &TimeZone) -> Days {
-        let mut days = Days::default();
+    /// Calls and conversations about a debt and about collection that count, by their days in each zone.
+    fn days_of(&self, debt: &Debt<'_>) -> Vec<Days> {
+        let mut days: Vec<Days> = self.days.iter().map(|_| Days::default()).collect();
         for told in self.told.iter().filter(|told| told.is_collection) {
             let is_about = match told.about {
-                About::Debt(hash) => debt.names.iter().any(|(_, own)| *own == hash),
+                About::Debt(hash) => debt.has(hash),
                 About::EveryDebt => true,
                 About::Nothing => false,
             };
-            let is_call = told.meaning.is_call_placed();
-            let is_conversation = told.meaning.is_conversation();
-            if !is_about || !(is_call || is_conversation) {
-                continue;
-            }
             let is_placed = told.meaning.is(Meaning::PLACED);
-            if told.meaning.is(Meaning::EXEMPT) || is_placed && self.is_agreed(debt, When::At(told.at)) {
+            if !is_about
+                || told.meaning.is(Meaning::EXEMPT)
+                || is_placed && self.is_agreed(debt, Some(told.at), &told.days)
+            {
                 continue;
             }
-            let day = date_of(zone, told.at);
-            days.calls.extend(is_call.then_some(day));
-            days.conversations.extend(is_conversation.then_some(day));
+            for (days, day) in days.iter_mut().zip(&told.days) {
+                days.calls.extend(told.meaning.is_call_placed().then_some(*day));
+                days.conversations.extend(told.meaning.is_conversation().then_some(*day));
+            }
         }
-        days.calls.sort_unstable();
+        days.iter_mut().for_each(|days| days.calls.sort_unstable());
         days
     }
 
-    /// Whether calls of a day may have been forgotten that a call on this day would be counted with.
-    fn is_cut(&self, day: Date, zone: &TimeZone) -> bool {
-        let days = i64::from(self.policy.calls_days.max(self.policy.conversation_days));
-        self.question.party.cut.is_some_and(|cut| days_between(date_of(zone, cut), day) < days)
+    /// Whether something of a day may have been forgotten that a call on this day would be counted with, by a rule of so many
+    /// days.
+    fn is_cut(&self, days: u32, day: i64, zone: &TimeZone) -> bool {
+        let near = |cut| day - day_of(date_of(zone, cut)) < i64::from(days);
+        days > 0 && self.question.party.cut.is_some_and(near)
     }
 }
 
@@ -109,28 +117,29 @@ impl<'q> History<'q> {
 #[derive(Default)]
 struct Days {
     /// Of calls placed, in their order, each call one.
-    calls: Vec<Date>,
-    conversations: Vec<Date>,
+    calls: Vec<i64>,
+    conversations: Vec<i64>,
 }
 
 impl Days {
     /// Whether so many calls lie on consecutive days that hold this one.
-    fn has_calls(&self, policy: &Policy, day: Date) -> bool {
+    fn has_calls(&self, policy: &Policy, day: i64) -> bool {
         let (most, span) = (policy.calls_max as usize, i64::from(policy.calls_days));
-        let near = |call: &&Date| days_between(**call, day).abs() < span;
-        let near: Vec<Date> = self.calls.iter().filter(near).copied().collect();
-        most > 0
-            && near.windows(most).any(|calls| {
-                let (first, last) = (calls[0].min(day), calls[most - 1].max(day));
-                days_between(first, last) < span
-            })
+        let from = self.calls.partition_point(|call| *call <= day - span);
+        let to = self.calls.partition_point(|call| *call < day + span);
+        let holds = |calls: &[i64]| calls[most - 1].max(day) - calls[0].min(day) < span;
+        most > 0 && self.calls[from..to].windows(most).any(holds)
     }
 
-    fn has_conversation(&self, policy: &Policy, day: Date) -> bool {
+    fn has_conversation(&self, policy: &Policy, day: i64) -> bool {
         let days = 0..i64::from(policy.conversation_days);
-        self.conversations.iter().any(|conversation| days.contains(&days_between(*conversation, day)))
+        self.conversations.iter().any(|conversation| days.contains(&(day - conversation)))
     }
 }
+
+/// What is said where something was forgotten.
+const CUT: &str =
+    "more was told of the person than is remembered: there may have been calls that are not counted";
 
 /// Reasons for each debt of the request; without debts for each rule one, of the debt that is refused longest.
 pub fn judge(history: &History<'_>, is_lifted: bool, reasons: &mut Vec<Reason>) {
@@ -143,29 +152,35 @@ pub fn judge(history: &History<'_>, is_lifted: bool, reasons: &mut Vec<Reason>) 
     let policy = history.policy;
     let (mut calls, mut conversations) = (Vec::new(), Vec::new());
     for debt in &debts {
-        let days: Vec<(&TimeZone, Days)> =
-            question.zones.iter().map(|zone| (zone, history.days(debt, zone))).collect();
+        let days = history.days_of(debt);
         let about = match debt.name {
             "" => "about the debts of the person".to_owned(),
             name => format!("about {name}"),
         };
-        let is_over =
-            |days: &Days, day, zone: &TimeZone| days.has_calls(policy, day) || history.is_cut(day, zone);
-        calls.extend(refused(question, &days, is_over).map(|not_before| Reason {
+        let refuses = |days: &Days, day| days.has_calls(policy, day);
+        let cut = if policy.calls_max > 0 { policy.calls_days } else { 0 };
+        calls.extend(refused(history, &days, cut, &refuses).map(|(not_before, is_cut)| Reason {
             code: CALLS,
-            message: format!(
-                "{} calls {about} lie within {} consecutive days that would hold this one",
-                policy.calls_max, policy.calls_days
-            ),
+            message: match is_cut {
+                true => CUT.to_owned(),
+                false => format!(
+                    "{} calls {about} lie within {} consecutive days that would hold this one",
+                    policy.calls_max, policy.calls_days
+                ),
+            },
             not_before,
         }));
-        let is_soon = |days: &Days, day, _: &TimeZone| days.has_conversation(policy, day);
-        conversations.extend(refused(question, &days, is_soon).map(|not_before| Reason {
+        let refuses = |days: &Days, day| days.has_conversation(policy, day);
+        let cut = policy.conversation_days;
+        conversations.extend(refused(history, &days, cut, &refuses).map(|(not_before, is_cut)| Reason {
             code: CONVERSATION,
-            message: format!(
-                "a telephone conversation {about} took place within {} days",
-                policy.conversation_days
-            ),
+            message: match is_cut {
+                true => CUT.to_owned(),
+                false => format!(
+                    "a telephone conversation {about} took place within {} days",
+                    policy.conversation_days
+                ),
+            },
             not_before,
         }));
     }
@@ -180,40 +195,63 @@ pub fn judge(history: &History<'_>, is_lifted: bool, reasons: &mut Vec<Reason>) 
     reasons.append(&mut conversations);
 }
 
-/// Every debt of the person, every one that an interaction names, and that which only calls without a debt count for.
+/// The debts that interactions name, those of the person by their names, and that which only calls without a debt count for: all
+/// others are as that one.
 fn debts_of_all<'q>(history: &History<'q>) -> Vec<Debt<'q>> {
+    let named: BTreeSet<u64> = history
+        .told
+        .iter()
+        .filter_map(|told| match told.about {
+            About::Debt(hash) => Some(hash),
+            _ => None,
+        })
+        .collect();
     let mut debts = history.question.all_debts();
-    for told in &history.told {
-        if let About::Debt(hash) = told.about
-            && !debts.iter().any(|debt| debt.names.iter().any(|(_, own)| *own == hash))
-        {
-            debts.push(Debt { names: vec![("", hash)], ..Debt::default() });
-        }
-    }
+    debts.retain(|debt| debt.names.iter().any(|(_, hash)| named.contains(hash)));
+    let of_nobody = |hash: &u64| !debts.iter().any(|debt| debt.has(*hash));
+    let others: Vec<u64> = named.iter().copied().filter(of_nobody).collect();
+    debts.extend(others.into_iter().map(|hash| Debt { names: vec![("", hash)], ..Debt::default() }));
     debts.push(Debt::default());
     debts
 }
 
-/// Where a rule refuses the day of the request in one of the zones: from when on it refuses none, where that is known.
+/// Where a rule refuses the day of the request in one of the zones: from when on it refuses none, where that is known, and whether
+/// it is only because something was forgotten, within `cut` days.
 fn refused(
-    question: &Question<'_>,
-    days: &[(&TimeZone, Days)],
-    refuses: impl Fn(&Days, Date, &TimeZone) -> bool,
-) -> Option<Option<Micros>> {
-    let is_refused = |when: When| days.iter().any(|(zone, days)| refuses(days, when.day(zone), zone));
-    if !is_refused(question.when) {
+    history: &History<'_>,
+    days: &[Days],
+    cut: u32,
+    refuses: &dyn Fn(&Days, i64) -> bool,
+) -> Option<(Option<Micros>, bool)> {
+    let question = history.question;
+    let zones = || question.zones.iter().zip(days);
+    let by_rule = zones().zip(&history.days).any(|((_, days), day)| refuses(days, *day));
+    let by_cut = zones().zip(&history.days).any(|((zone, _), day)| history.is_cut(cut, *day, zone));
+    if !by_rule && !by_cut {
         return None;
     }
+    let permits = |time: Micros| {
+        !zones().any(|(zone, days)| {
+            let day = day_of(date_of(zone, time));
+            refuses(days, day) || history.is_cut(cut, day, zone)
+        })
+    };
     let begin = question.zones.beginning(question.when);
-    // No call is remembered for longer than these days, and none lies far ahead.
-    let last = days.iter().flat_map(|(_, days)| days.calls.iter().chain(&days.conversations)).max();
-    let starts = days.iter().flat_map(|(zone, _)| {
-        let first = date_of(zone, begin);
-        let span = last.map_or(0, |last| days_between(first, *last)).clamp(0, SPAN_MAX) + SPAN_MAX;
-        (1..=span).map(move |day| start_of(zone, plus(first, day)))
-    });
-    Some(first_permitted(begin, starts.collect(), |time| !is_refused(When::At(time))))
+    let starts = |span: i64| -> Vec<Micros> {
+        let of_zone = |zone| {
+            let first = date_of(zone, begin);
+            (1..=span).map(move |day| start_of(zone, plus(first, day)))
+        };
+        question.zones.iter().flat_map(of_zone).collect()
+    };
+    // Days begin up to 26 hours apart: what is found at the end of the nearer ones may not be the first.
+    let near = first_permitted(begin, starts(SPAN_NEAR), permits);
+    let is_first = |time: &Micros| *time < begin.plus(Micros((SPAN_NEAR - 2) * DAY));
+    let not_before = near.filter(is_first).or_else(|| first_permitted(begin, starts(SPAN_MAX), permits));
+    Some((not_before, !by_rule))
 }
 
-/// Days ahead that are looked at: more than any policy spans.
-const SPAN_MAX: i64 = 64;
+/// Days ahead that are looked at first, and at most: more than any policy spans, and any call may lie ahead.
+const SPAN_NEAR: i64 = 16;
+const SPAN_MAX: i64 = 128;
+const DAY: i64 = 86_400_000_000;

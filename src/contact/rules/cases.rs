@@ -1,25 +1,25 @@
 //! Cases of the party record: do not interact, and what the person is.
 
-use super::parameters::Rules;
+use super::parameters::{Refuses, Rules};
 use super::question::Question;
 use super::times::plus;
 use crate::contact::decision::Reason;
 use crate::contact::records::{Case, Day};
-use crate::contact::words::{CaseKind, Theme};
+use crate::contact::words::{CaseKind, Channel, Theme};
 
 pub const CASE: &str = "contact.case";
 pub const STATUS: &str = "contact.status.case";
 
-/// The word that stands for every channel or theme.
-const ALL: &str = "all";
 /// The place of contacts at work.
 const WORK: &str = "work";
 
 /// One reason for each case, in the order of the party record.
 pub fn judge(rules: &Rules, question: &Question<'_>, reasons: &mut Vec<Reason>) {
     for case in question.record().into_iter().flat_map(|record| &record.cases) {
-        let kind = CaseKind::from_symbol(&case.kind).unwrap_or(CaseKind::Own);
-        if is_open(case, question) && is_about(case, kind, question) && refuses(rules, case, kind, question) {
+        let known = CaseKind::from_symbol(&case.kind);
+        let kind = known.unwrap_or(CaseKind::Own);
+        if is_open(case, question) && is_about(case, kind, question) && refuses(rules, case, known, question)
+        {
             reasons.push(Reason {
                 code: if kind.is_status() { STATUS } else { CASE },
                 message: match case.until {
@@ -43,21 +43,28 @@ fn is_about(case: &Case, kind: CaseKind, question: &Question<'_>) -> bool {
     let debts = &question.debts;
     let is_of = |debt: &super::question::Debt<'_>| case.loan_ids.iter().any(|id| debt.is_called(id));
     let of_loans = case.loan_ids.is_empty() || debts.is_empty() || debts.iter().any(is_of);
-    of_loans && (kind != CaseKind::Workplace || question.contact.place() == Some(WORK))
+    of_loans && (kind != CaseKind::Workplace || question.contact.place().as_deref() == Some(WORK))
 }
 
-fn refuses(rules: &Rules, case: &Case, kind: CaseKind, question: &Question<'_>) -> bool {
-    let suppression = &rules.cases[kind.index()];
-    if question.subject.is_some_and(|subject| suppression.subjects.iter().any(|known| known == subject)) {
+fn refuses(rules: &Rules, case: &Case, kind: Option<CaseKind>, question: &Question<'_>) -> bool {
+    let suppression = kind.map(|kind| &rules.cases[kind.index()]);
+    let themes = question.themes_but(suppression.map_or(&[], |suppression| &suppression.subjects));
+    if themes.is_empty() {
         return false;
     }
     if case.channels.is_empty() && case.themes.is_empty() {
-        return rules.refuses(suppression.refuses, &question.themes);
+        // What nobody understands refuses all.
+        return rules.refuses(suppression.map_or(Refuses::All, |suppression| suppression.refuses), &themes);
     }
-    let lists = |list: &[String], word: &str| list.iter().any(|listed| listed == word);
-    let others = |theme: &Theme| *theme != Theme::AccountCredentials;
-    let has_others = question.themes.iter().any(others);
-    lists(&case.channels, question.channel.symbol())
-        || (lists(&case.channels, ALL) || lists(&case.themes, ALL)) && has_others
-        || question.themes.iter().any(|theme| lists(&case.themes, theme.symbol()))
+    let has_others = themes.iter().any(|theme| *theme != Theme::AccountCredentials);
+    let is_channel = |word: &String| match Channel::from_symbol(word) {
+        Some(channel) => channel == question.channel,
+        // "all", and what is no channel.
+        None => has_others,
+    };
+    let is_theme = |word: &String| match Theme::from_symbol(word) {
+        Some(theme) => themes.contains(&theme),
+        None => has_others,
+    };
+    case.channels.iter().any(is_channel) || case.themes.iter().any(is_theme)
 }

@@ -3,18 +3,27 @@
 use super::question::{Means, Question};
 use super::reason;
 use crate::contact::decision::Reason;
+use crate::contact::party::is_same;
+use crate::contact::records::ContactDetails;
 use crate::contact::words::Channel;
 
 pub const AUTODIALED: &str = "contact.consent.autodialed";
 pub const ELECTRONIC: &str = "contact.consent.electronic";
 
-/// What a contact refuses. One that a request brought along has agreed to nothing.
+/// What a contact refuses, under whatever id the same number or address stands in the party record. One that a request brought along has agreed to nothing.
 pub fn judge(question: &Question<'_>, reasons: &mut Vec<Reason>) {
     let channel = question.channel;
     let (agreed, opted_out) = match question.contact {
         Means::Listed(contact) => {
-            let is_out = contact.opted_out.iter().any(|word| word == channel.symbol());
-            (contact.consent_autodialed_call, is_out)
+            let details = ContactDetails { kind: contact.kind.clone(), value: contact.value.clone() };
+            let same = || {
+                let all = question.record().into_iter().flat_map(|record| &record.contacts);
+                all.filter(|other| is_same((&other.kind, &other.value), &details))
+            };
+            // "all", and what is no channel, is every one.
+            let is_out = |word: &String| Channel::from_symbol(word).is_none_or(|out| out == channel);
+            let agreed = same().all(|contact| contact.consent_autodialed_call);
+            (agreed, same().any(|contact| contact.opted_out.iter().any(is_out)))
         }
         Means::Found(_) => (false, true),
     };

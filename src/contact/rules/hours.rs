@@ -5,7 +5,7 @@ use super::question::Question;
 use super::reason;
 use super::times::{When, at, clock_changes, clock_of, date_of, first_permitted, plus, start_of};
 use crate::contact::decision::Reason;
-use crate::contact::records::{Day, InconvenientTime};
+use crate::contact::records::{DAYS, Day, InconvenientTime};
 use crate::domain::Micros;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -15,9 +15,10 @@ pub const LOCATION: &str = "contact.hours.location";
 pub const INCONVENIENT: &str = "contact.hours.inconvenient";
 pub const PLACE: &str = "contact.place.inconvenient";
 
-/// Days from a request on in which the next permitted time is looked for: inconvenient times come again each week, and where
-/// zones lie far apart a clock has to be set first.
-const DAYS_AHEAD: [i64; 2] = [9, 400];
+/// Days from a request on in which the next permitted time is looked for: inconvenient times come again each week.
+const DAYS_AHEAD: &[i64] = &[9];
+/// Where zones lie far apart there may be no hour in common before a clock is set.
+const DAYS_AHEAD_OF_HOURS: &[i64] = &[9, 400];
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
@@ -42,31 +43,47 @@ impl Times for Hours {
     }
 }
 
-struct Inconvenient<'r>(&'r [InconvenientTime]);
+/// A window of inconvenient times: on which days of the week it begins, and from when to when, in microseconds of a day.
+struct Window {
+    days: [bool; 7],
+    from: i64,
+    to: i64,
+}
 
-impl Times for Inconvenient<'_> {
-    fn permits(&self, time: Micros, zone: &TimeZone) -> bool {
-        let (date, clock) = clock_of(zone, time);
-        !self.0.iter().any(|window| holds(window, date, clock))
-    }
+struct Inconvenient(Vec<Window>);
 
-    fn begins(&self) -> Vec<u32> {
-        self.0.iter().filter_map(|window| InconvenientTime::seconds(&window.to)).collect()
+impl Inconvenient {
+    fn of(times: &[InconvenientTime]) -> Self {
+        let seconds = |text: &str| InconvenientTime::seconds(text).map(|seconds| i64::from(seconds) * SECOND);
+        let window = |time: &InconvenientTime| {
+            let days = DAYS.map(|day| time.days.is_empty() || time.days.iter().any(|word| word == day));
+            let (from, to) = (seconds(&time.from)?, seconds(&time.to)?);
+            // From one time to the same is a whole day.
+            Some(Window { days, from, to: if from == to { from + DAY } else { to } })
+        };
+        Self(times.iter().filter_map(window).collect())
     }
 }
 
-/// Whether a window holds a moment of a day.
-fn holds(window: &InconvenientTime, date: Date, clock: i64) -> bool {
-    let seconds = |text: &str| InconvenientTime::seconds(text).map(|seconds| i64::from(seconds) * SECOND);
-    let (Some(from), Some(to)) = (seconds(&window.from), seconds(&window.to)) else { return false };
-    let on = |date: Date| {
-        let day = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
-        window.days.is_empty() || window.days.iter().any(|word| word == crate::contact::records::DAYS[day])
-    };
-    if from <= to {
-        return on(date) && (from..to).contains(&clock);
+impl Times for Inconvenient {
+    fn permits(&self, time: Micros, zone: &TimeZone) -> bool {
+        let (date, clock) = clock_of(zone, time);
+        let today = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
+        let yesterday = (today + 6) % 7;
+        !self.0.iter().any(|Window { days, from, to }| {
+            // What ends before it begins, or behind midnight, goes on the next day.
+            let ends = if from <= to { *to } else { to + DAY };
+            days[today] && (*from..ends).contains(&clock) || days[yesterday] && clock + DAY < ends
+        })
     }
-    on(date) && clock >= from || on(plus(date, -1)) && clock < to
+
+    fn begins(&self) -> Vec<u32> {
+        let mut ends: Vec<u32> =
+            self.0.iter().filter_map(|window| u32::try_from(window.to % DAY / SECOND).ok()).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        ends
+    }
 }
 
 pub fn judge(policy: &Policy, question: &Question<'_>, is_lifted: bool, reasons: &mut Vec<Reason>) {
@@ -78,7 +95,7 @@ pub fn judge(policy: &Policy, question: &Question<'_>, is_lifted: bool, reasons:
         if !question.zones.are_known {
             let why = "no time zone is known where the person may be";
             reasons.push(reason(LOCATION, why));
-        } else if let Some(not_before) = refused(question, &Hours(policy.hours)) {
+        } else if let Some(not_before) = refused(question, &Hours(policy.hours), DAYS_AHEAD_OF_HOURS) {
             let [from, to] = policy.hours.map(shown);
             let message = format!("the local time is before {from} or after {to} where the person may be");
             reasons.push(Reason { code: HOURS, message, not_before });
@@ -87,20 +104,20 @@ pub fn judge(policy: &Policy, question: &Question<'_>, is_lifted: bool, reasons:
     let Some(record) = question.record() else { return };
     if question.zones.are_known
         && !record.inconvenient_times.is_empty()
-        && let Some(not_before) = refused(question, &Inconvenient(&record.inconvenient_times))
+        && let Some(not_before) = refused(question, &Inconvenient::of(&record.inconvenient_times), DAYS_AHEAD)
     {
         let message = "the person called the time inconvenient".to_owned();
         reasons.push(Reason { code: INCONVENIENT, message, not_before });
     }
     if let Some(place) = question.contact.place()
-        && record.inconvenient_places.iter().any(|inconvenient| inconvenient == place)
+        && record.inconvenient_places.iter().any(|inconvenient| inconvenient.trim().to_lowercase() == place)
     {
-        reasons.push(reason(PLACE, format!("the person called contacts at {place} inconvenient")));
+        reasons.push(reason(PLACE, "the person called contacts at this place inconvenient"));
     }
 }
 
 /// Where the time of the request is not permitted in each zone, or no moment of its day is: the first one from then on that is.
-fn refused(question: &Question<'_>, times: &impl Times) -> Option<Option<Micros>> {
+fn refused(question: &Question<'_>, times: &impl Times, days_ahead: &[i64]) -> Option<Option<Micros>> {
     let zones = &question.zones;
     let permits = |time: Micros| zones.all(|zone| times.permits(time, zone));
     let begin = zones.beginning(question.when);
@@ -127,7 +144,7 @@ fn refused(question: &Question<'_>, times: &impl Times) -> Option<Option<Micros>
         }
     };
     (!is_permitted)
-        .then(|| DAYS_AHEAD.into_iter().find_map(|ahead| first_permitted(begin, moments(ahead), permits)))
+        .then(|| days_ahead.iter().find_map(|ahead| first_permitted(begin, moments(*ahead), permits)))
 }
 
 /// `8:00`, or `8:00:30`.

@@ -4,8 +4,8 @@ use super::parameters::{Policy, Rules};
 use super::reason;
 use super::times::{When, Zones};
 use crate::contact::decision::Reason;
-use crate::contact::party::{AccountFact, Party, debt_hash, is_same};
-use crate::contact::records::{Contact, ContactDetails, ContactRequest, Loan, PartyRecord};
+use crate::contact::party::{Party, debt_hash, is_same};
+use crate::contact::records::{Contact, ContactDetails, ContactRequest, PartyRecord};
 use crate::contact::words::{Channel, ContactKind, Statuses, Theme};
 use crate::domain::Micros;
 
@@ -22,6 +22,8 @@ pub struct Question<'a> {
     pub channel: Channel,
     /// One or two.
     pub themes: Vec<Theme>,
+    /// That which the request names, where it is not what its subject implies.
+    told: Option<Theme>,
     pub subject: Option<&'a str>,
     pub is_autodialed: bool,
     /// In the order of the request.
@@ -42,20 +44,30 @@ pub struct Debt<'a> {
 }
 
 impl<'a> Debt<'a> {
-    fn of(fact: Option<&'a AccountFact>, loan: Option<&'a Loan>) -> Self {
-        let names = loan.into_iter().flat_map(|loan| [Some(&*loan.loan_id), loan.external_id.as_deref()]);
-        let mut names: Vec<&str> = names.flatten().collect();
-        if let Some(fact) = fact
-            && !names.contains(&&*fact.account)
-        {
-            names.insert(0, &fact.account);
-        }
-        let told = loan.map_or(0, |loan| Statuses::of(loan.statuses.iter().map(String::as_str)).0);
+    fn of(names: [Option<&'a str>; 2], statuses: Statuses) -> Self {
+        let names: Vec<&str> = names.into_iter().flatten().collect();
         Self {
             name: names.first().copied().unwrap_or_default(),
             names: names.into_iter().map(|name| (name, debt_hash(name))).collect(),
-            statuses: Statuses(told | fact.map_or(0, |fact| fact.statuses.0)),
+            statuses,
         }
+    }
+
+    fn shares_a_name_with(&self, other: &Self) -> bool {
+        self.names.iter().any(|(name, _)| other.is_called(name))
+    }
+
+    /// Both as one.
+    fn and(mut self, other: Self) -> Self {
+        let new = other.names.into_iter().filter(|(name, _)| !self.is_called(name)).collect::<Vec<_>>();
+        self.names.extend(new);
+        self.statuses.0 |= other.statuses.0;
+        self
+    }
+
+    /// Whether one of its names has this hash.
+    pub fn has(&self, hash: u64) -> bool {
+        self.names.iter().any(|(_, own)| *own == hash)
     }
 
     /// Whether it has this name.
@@ -81,10 +93,10 @@ impl<'a> Means<'a> {
         }
     }
 
-    /// Where it is.
-    pub fn place(self) -> Option<&'a str> {
+    /// Where it is, in small letters.
+    pub fn place(self) -> Option<String> {
         match self {
-            Self::Listed(contact) => contact.place.as_deref(),
+            Self::Listed(contact) => contact.place.as_ref().map(|place| place.trim().to_lowercase()),
             Self::Found(_) => None,
         }
     }
@@ -124,12 +136,20 @@ impl<'a> Question<'a> {
         });
         let when = when(request, now).map_err(|why| faults.push(reason(TIME, why)));
         match (found, themes, channel, when) {
-            (Some((party, Ok(debts), Ok(contact))), Ok(themes), Some(channel), Ok(when)) => {
-                let zones = Zones::of(zone_names(rules, party.record.as_deref(), contact));
+            (Some((party, Ok(debts), Ok(contact))), Ok((themes, told)), Some(channel), Ok(when)) => {
+                let zones = zones(rules, party.record.as_deref(), contact);
                 let (subject, is_autodialed) = (request.subject.as_deref(), request.is_autodialed);
-                Ok(Self { party, channel, themes, subject, is_autodialed, debts, contact, when, zones })
+                Ok(Self { party, channel, themes, told, subject, is_autodialed, debts, contact, when, zones })
             }
             _ => Err(faults),
+        }
+    }
+
+    /// The themes that are judged where these subjects may go out: then that which the subject implies is not.
+    pub fn themes_but(&self, subjects: &[String]) -> Vec<Theme> {
+        match self.subject.is_some_and(|subject| subjects.iter().any(|known| known == subject)) {
+            true => self.told.into_iter().collect(),
+            false => self.themes.clone(),
         }
     }
 
@@ -140,8 +160,9 @@ impl<'a> Question<'a> {
 
     /// The policy that holds for the person.
     pub fn policy<'r>(&self, rules: &'r Rules) -> Option<&'r Policy> {
-        let told = self.record().and_then(|record| record.jurisdiction.as_deref());
-        rules.policy(told.or(rules.jurisdiction.as_deref())?)
+        let told = self.record().and_then(|record| record.jurisdiction.as_deref()).map(str::trim);
+        let told = told.filter(|name| !name.is_empty()).or(rules.jurisdiction.as_deref())?;
+        rules.policy(&told.to_uppercase())
     }
 
     /// The party record.
@@ -155,7 +176,8 @@ impl<'a> Question<'a> {
     }
 }
 
-fn themes(rules: &Rules, request: &ContactRequest) -> Result<Vec<Theme>, String> {
+/// The themes of a request, and that which it names besides the one that its subject implies.
+fn themes(rules: &Rules, request: &ContactRequest) -> Result<(Vec<Theme>, Option<Theme>), String> {
     let told = match &request.theme {
         None => None,
         Some(theme) => Some(Theme::from_symbol(theme).ok_or("the theme is none of the contract's")?),
@@ -171,7 +193,10 @@ fn themes(rules: &Rules, request: &ContactRequest) -> Result<Vec<Theme>, String>
         themes.retain(|theme| !theme.is_inbound());
     }
     match (themes.is_empty(), &request.subject) {
-        (false, _) => Ok(themes),
+        (false, _) => {
+            let own = told.filter(|told| implied != Some(*told) && themes.contains(told));
+            Ok((themes, own))
+        }
         (true, None) => Err("neither subject nor theme says why the person is to be contacted".to_owned()),
         (true, Some(subject)) => {
             Err(format!("subject {subject} says nothing of why the person is to be contacted: name a theme"))
@@ -179,20 +204,26 @@ fn themes(rules: &Rules, request: &ContactRequest) -> Result<Vec<Theme>, String>
     }
 }
 
-/// Every debt of a person, by account number and then as the party record lists them.
+/// Every debt of a person, by account number and then as the party record lists them. Accounts and loans that have an id in
+/// common are one.
 fn all_debts(party: &Party) -> Vec<Debt<'_>> {
     let loans = party.record.as_ref().map_or(&[][..], |record| &record.loans);
-    let of_account = |fact| {
-        let loan = loans.iter().find(|loan| loan.loan_id == party_account(fact));
-        Debt::of(Some(fact), loan)
-    };
-    let has_account = |loan: &&Loan| party.accounts.iter().any(|fact| fact.account == loan.loan_id);
-    let others = loans.iter().filter(|loan| !has_account(loan)).map(|loan| Debt::of(None, Some(loan)));
-    party.accounts.iter().map(of_account).chain(others).collect()
-}
-
-fn party_account(fact: &AccountFact) -> &str {
-    &fact.account
+    let accounts = party.accounts.iter().map(|fact| Debt::of([Some(&*fact.account), None], fact.statuses));
+    let loans = loans.iter().map(|loan| {
+        let statuses = Statuses::of(loan.statuses.iter().map(String::as_str));
+        Debt::of([Some(&*loan.loan_id), loan.external_id.as_deref()], statuses)
+    });
+    let mut debts: Vec<Debt<'_>> = Vec::new();
+    for mut debt in accounts.chain(loans) {
+        // One may join several that were apart until now; it stands where the first of them stood.
+        let mut place = debts.len();
+        while let Some(same) = debts.iter().rposition(|known| known.shares_a_name_with(&debt)) {
+            debt = debts.remove(same).and(debt);
+            place = same;
+        }
+        debts.insert(place, debt);
+    }
+    debts
 }
 
 fn debts<'a>(party: &'a Party, request: &ContactRequest) -> Result<Vec<Debt<'a>>, String> {
@@ -271,17 +302,17 @@ fn when(request: &ContactRequest, now: Option<Micros>) -> Result<When, &'static 
     }
 }
 
-fn zone_names<'a>(
-    rules: &'a Rules,
-    record: Option<&'a PartyRecord>,
-    contact: Means<'a>,
-) -> impl Iterator<Item = &'a str> {
-    let own = record.into_iter().flat_map(|record| &record.time_zones);
+/// The zones where the person may be. A zone or place that nobody knows may be anywhere.
+fn zones(rules: &Rules, record: Option<&PartyRecord>, contact: Means<'_>) -> Zones {
+    let own = record.into_iter().flat_map(|record| &record.time_zones).map(Some);
     let places = record.into_iter().flat_map(|record| &record.places);
-    let of_places = places.filter_map(|place| rules.places.get(place)).flatten();
+    let of_places = places.flat_map(|place| match rules.places.get(place) {
+        Some(zones) => zones.iter().map(Some).collect(),
+        None => vec![None],
+    });
     let of_contact = match contact {
         Means::Listed(contact) => &*contact.time_zones,
         Means::Found(_) => &[],
     };
-    own.chain(of_places).chain(of_contact).map(String::as_str)
+    Zones::of(own.chain(of_places).chain(of_contact.iter().map(Some)).map(|name| name.map(String::as_str)))
 }

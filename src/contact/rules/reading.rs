@@ -118,7 +118,10 @@ impl Reading {
     pub fn about(&self, of: &Remembered) -> About {
         match (of.words.resource, of.debt) {
             (0, 0) => About::EveryDebt,
-            (resource, debt) if debt != 0 && self.debts.contains(&resource) => About::Debt(debt),
+            (0, debt) => About::Debt(debt),
+            // Of one of them, and nobody knows which.
+            (resource, 0) if self.debts.contains(&resource) => About::EveryDebt,
+            (resource, debt) if self.debts.contains(&resource) => About::Debt(debt),
             _ => About::Nothing,
         }
     }

@@ -1,8 +1,8 @@
 //! Days and hours where a person may be: in one zone, in several, or anywhere.
 
 use crate::contact::records::Day;
-use crate::domain::Micros;
 use crate::domain::zones::time_zone;
+use crate::domain::{Micros, limits};
 use jiff::civil::{Date, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Span, ToSpan};
@@ -25,17 +25,21 @@ pub struct Zones {
 }
 
 impl Zones {
-    /// Of these names, of which those that are none are passed over. Without any: everywhere.
+    /// Of these names, each of which may be that of no zone. Without any, with one that is none, and with too many: everywhere.
     #[must_use]
-    pub fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+    pub fn of<'n>(names: impl Iterator<Item = Option<&'n str>>) -> Self {
         let mut zones: Vec<TimeZone> = Vec::new();
-        for zone in names.filter_map(time_zone) {
-            if !zones.contains(&zone) {
-                zones.push(zone);
+        let mut are_known = true;
+        for zone in names.map(|name| time_zone(name?)) {
+            match zone {
+                Some(zone) if !zones.contains(&zone) => zones.push(zone),
+                Some(_) => {}
+                None => are_known = false,
             }
         }
-        let are_known = !zones.is_empty();
+        are_known &= (1..=limits::ZONES_MAX).contains(&zones.len());
         if !are_known {
+            zones.clear();
             // The first and the last places on earth to have a day.
             zones.extend([-12, 14].map(|hours| TimeZone::fixed(Offset::constant(hours))));
         }
@@ -135,10 +139,12 @@ pub fn plus(date: Date, days: i64) -> Date {
     date.saturating_add(span)
 }
 
-/// Days from one to another.
+/// A day as a number that grows by one from day to day.
 #[must_use]
-pub fn days_between(from: Date, to: Date) -> i64 {
-    i64::from(from.until(to).map_or(0, |span| span.get_days()))
+pub fn day_of(date: Date) -> i64 {
+    let midnight = date.to_datetime(Time::midnight());
+    let time = TimeZone::UTC.to_ambiguous_timestamp(midnight).compatible();
+    time.map_or(i64::MAX, |time| time.as_second().div_euclid(86_400))
 }
 
 /// The earliest of `candidates` from `begin` on, `begin` itself included, that `permits`.
@@ -150,5 +156,6 @@ pub fn first_permitted(
     candidates.push(begin);
     candidates.retain(|time| *time >= begin);
     candidates.sort_unstable();
+    candidates.dedup();
     candidates.into_iter().find(|time| permits(*time))
 }
