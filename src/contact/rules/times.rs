@@ -7,6 +7,9 @@ use jiff::civil::{Date, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Span, ToSpan};
 
+const DAY: i64 = 86_400_000_000;
+const EPOCH: Date = Date::constant(1970, 1, 1);
+
 /// When a person is to be contacted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
@@ -95,37 +98,45 @@ pub fn date_of(zone: &TimeZone, time: Micros) -> Date {
     zone.to_datetime(timestamp(time)).date()
 }
 
-/// The local day of a time, and the microseconds of that day as clocks show them.
+/// Microseconds by which the clock of a zone is ahead of UTC.
 #[must_use]
-pub fn clock_of(zone: &TimeZone, time: Micros) -> (Date, i64) {
-    let local = zone.to_datetime(timestamp(time));
-    let time = local.time();
-    let seconds = i64::from(time.hour()) * 3_600 + i64::from(time.minute()) * 60 + i64::from(time.second());
-    (local.date(), seconds * 1_000_000 + i64::from(time.subsec_nanosecond() / 1_000))
+pub fn offset_of(zone: &TimeZone, time: Micros) -> i64 {
+    i64::from(zone.to_offset(timestamp(time)).seconds()) * 1_000_000
+}
+
+/// When the clock of a zone is set next after a time.
+#[must_use]
+pub fn next_change(zone: &TimeZone, time: Micros) -> Micros {
+    let mut changes =
+        zone.following(timestamp(time)).map(|change| Micros(change.timestamp().as_microsecond()));
+    changes.find(|change| *change > time).unwrap_or(Micros(i64::MAX))
+}
+
+/// The local day of a time by its number, from 1 January 1970 on.
+#[must_use]
+pub fn day_of(zone: &TimeZone, time: Micros) -> i64 {
+    let time = time.clamp(Micros::FIRST, Micros::LAST);
+    (time.0 + offset_of(zone, time)).div_euclid(DAY)
+}
+
+/// The number of a day.
+#[must_use]
+pub fn number_of(date: Date) -> i64 {
+    i64::from(EPOCH.until(date).map_or(0, |span| span.get_days()))
+}
+
+/// The first moments of a local day by its number: the same one twice, unless a clock is set back in between.
+#[must_use]
+pub fn starts_of(zone: &TimeZone, day: i64) -> [Micros; 2] {
+    let found = zone.to_ambiguous_timestamp(plus(EPOCH, day).to_datetime(Time::midnight()));
+    [found.compatible(), found.later()]
+        .map(|found| found.map_or(Micros::LAST, |time| Micros(time.as_microsecond())))
 }
 
 /// The first moment of a local day.
 #[must_use]
 pub fn start_of(zone: &TimeZone, date: Date) -> Micros {
-    at(zone, date, 0)[0]
-}
-
-/// The moments at which clocks show so many seconds of a local day: the same one twice, unless a clock is set back in
-/// between; where they pass over that, the first one after it. 24 hours are the next day's beginning.
-#[must_use]
-pub fn at(zone: &TimeZone, date: Date, seconds: u32) -> [Micros; 2] {
-    let (date, seconds) = if seconds >= 86_400 { (plus(date, 1), seconds - 86_400) } else { (date, seconds) };
-    let part = |value: u32| i8::try_from(value).unwrap_or(0);
-    let time = Time::constant(part(seconds / 3_600), part(seconds / 60 % 60), part(seconds % 60), 0);
-    let found = zone.to_ambiguous_timestamp(date.to_datetime(time));
-    [found.compatible(), found.later()]
-        .map(|found| found.map_or(Micros::LAST, |time| Micros(time.as_microsecond())))
-}
-
-/// The moments between two at which clocks are set.
-pub fn clock_changes(zone: &TimeZone, from: Micros, to: Micros) -> impl Iterator<Item = Micros> {
-    let changes = zone.following(timestamp(from));
-    changes.map(|change| Micros(change.timestamp().as_microsecond())).take_while(move |change| *change <= to)
+    starts_of(zone, number_of(date))[0]
 }
 
 /// A day so many days later.
@@ -133,22 +144,4 @@ pub fn clock_changes(zone: &TimeZone, from: Micros, to: Micros) -> impl Iterator
 pub fn plus(date: Date, days: i64) -> Date {
     let span: Span = days.days();
     date.saturating_add(span)
-}
-
-/// Days from one to another.
-#[must_use]
-pub fn days_between(from: Date, to: Date) -> i64 {
-    i64::from(from.until(to).map_or(0, |span| span.get_days()))
-}
-
-/// The earliest of `candidates` from `begin` on, `begin` itself included, that `permits`.
-pub fn first_permitted(
-    begin: Micros,
-    mut candidates: Vec<Micros>,
-    permits: impl Fn(Micros) -> bool,
-) -> Option<Micros> {
-    candidates.push(begin);
-    candidates.retain(|time| *time >= begin);
-    candidates.sort_unstable();
-    candidates.into_iter().find(|time| permits(*time))
 }
