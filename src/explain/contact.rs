@@ -3,6 +3,7 @@
 use super::decision::WIDTH;
 use super::paint::{Paint, wrapped};
 use crate::contact::{ContactRequest, ReadDecision};
+use crate::domain::visible::visible;
 
 /// Characters for codes.
 const CODES: usize = 30;
@@ -19,14 +20,14 @@ pub fn contact(request: &ContactRequest, decision: &ReadDecision, paint: Paint) 
     for reason in &decision.reasons {
         let room = WIDTH.saturating_sub(CODES + 4);
         for (place, text) in wrapped(&reason.message, room).iter().enumerate() {
-            let code = if place == 0 { reason.code.as_str() } else { "" };
+            let code = if place == 0 { visible(&reason.code) } else { "".into() };
             lines.push(format!("    {}{text}", paint.bold(&format!("{code:<CODES$}"))));
         }
         if let Some(time) = reason.not_before {
             lines.push(format!("    {:<CODES$}{}", "", paint.dim(&format!("until {}", time.0))));
         }
     }
-    lines.push(format!("  {}", paint.dim(&format!("rules {}", decision.ruleset))));
+    lines.push(format!("  {}", paint.dim(&format!("rules {}", visible(&decision.ruleset)))));
     lines
 }
 
@@ -41,5 +42,6 @@ fn question(request: &ContactRequest) -> String {
         [] => String::new(),
         loans => format!(" about {}", loans.join(", ")),
     };
-    format!("may we reach {} by {}{about} ({why}), {when}?", request.person_id, request.channel)
+    let text = format!("may we reach {} by {}{about} ({why}), {when}?", request.person_id, request.channel);
+    visible(&text).into_owned()
 }

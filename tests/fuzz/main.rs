@@ -4,7 +4,9 @@
 //!
 //! `fuzz/` runs the same targets guided by coverage. CONTRIBUTING.md says how to use both.
 
+mod contact_seeds;
 mod mutate;
+mod patience;
 mod seeds;
 #[path = "../support/mod.rs"]
 mod support;
@@ -210,6 +212,10 @@ fuzzed! {
     recorded_outcome: 2_000;
     ruleset_record: 2_000;
     registry_answer: 1_000;
+    contact_record: 2_000;
+    contact_decision: 2_000;
+    contact_partition: 2_000;
+    contact_person: 3_000;
     config_file: 100;
     config_values: 100;
     ruleset: 100;

@@ -17,6 +17,7 @@ use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::load::{Encoder, Framing, Generated, MistakeShares, Settings, World};
 use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions};
 
+use super::contact_seeds;
 use super::support::history::{SETS, history};
 use super::support::stream::{Published, engine, options};
 
@@ -48,6 +49,10 @@ pub fn of(target: &str) -> Corpus {
         "recorded_outcome" => (outcomes(), json_words()),
         "ruleset_record" => (ruleset_records(), Vec::new()),
         "registry_answer" => (registry_answers(), json_words()),
+        "contact_record" => (contact_seeds::records(), contact_seeds::words()),
+        "contact_decision" => (contact_seeds::decisions(), contact_seeds::words()),
+        "contact_partition" => (contact_seeds::partitions(), contact_seeds::words()),
+        "contact_person" => (streams(), Vec::new()),
         "config_file" => (config_files(), config_words()),
         "config_values" => (config_values(), config_words()),
         "ruleset" => (vec![canonical_text().into_bytes()], config_words()),

@@ -357,6 +357,24 @@ fn policies_hold_where_they_are_for() {
 }
 
 #[test]
+fn calls_that_were_forgotten_count_only_where_a_rule_counts_calls_or_conversations() {
+    let until = |what: &str| format!("contact.frequency.{what} 2026-03-09T04:00:00Z");
+    for (calls_max, conversation_days, expected) in
+        [(7, 7, vec![until("calls"), until("conversation")]), (7, 0, vec![until("calls")]), (0, 0, vec![])]
+    {
+        let overrides = [
+            format!("contact.policies.US.calls_max={calls_max}"),
+            format!("contact.policies.US.conversation_days={conversation_days}"),
+        ];
+        let mut desk = Desk::with(&overrides.each_ref().map(String::as_str), json!({}));
+        for _ in 0..513 {
+            desk.call(&noon(2), &json!({ "purpose": "servicing" }));
+        }
+        assert_eq!(desk.ask(&noon(3), &json!({})), expected, "{overrides:?}");
+    }
+}
+
+#[test]
 fn cases_refuse_what_they_list_or_what_their_kind_does() {
     let case = |case: Value| {
         let mut all = json!({ "caseId": "K" });
@@ -439,6 +457,13 @@ fn cases_refuse_what_they_list_or_what_their_kind_does() {
             vec!["contact.case 2026-03-03T05:00:00Z"],
         ),
         ("over", json!({ "kind": "attorney", "until": "2026-03-01" }), json!({}), vec![]),
+        ("for ever", json!({ "kind": "attorney", "until": "9999-12-31" }), json!({}), vec!["contact.case"]),
+        (
+            "of any letters",
+            json!({ "caseId": "K\u{1b}", "kind": "attorney" }),
+            json!({}),
+            vec!["contact.case"],
+        ),
     ] {
         assert_eq!(case(of).ask("2026-03-02T17:00:00Z", &with), expected, "{what}");
     }

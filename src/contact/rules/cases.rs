@@ -2,7 +2,6 @@
 
 use super::parameters::{Refuses, Rules};
 use super::question::Question;
-use super::times::plus;
 use crate::contact::decision::Reason;
 use crate::contact::records::{Case, Day};
 use crate::contact::words::{CaseKind, Channel, Theme};
@@ -26,7 +25,11 @@ pub fn judge(rules: &Rules, question: &Question<'_>, reasons: &mut Vec<Reason>) 
                     Some(Day(until)) => format!("case {} ({kind}) is open until {until}", case.case_id),
                     None => format!("case {} ({kind}) is open", case.case_id),
                 },
-                not_before: case.until.map(|Day(until)| question.zones.last_start(plus(until, 1))),
+                // The calendar's last day has none after it.
+                not_before: case
+                    .until
+                    .and_then(|Day(until)| until.tomorrow().ok())
+                    .map(|day| question.zones.last_start(day)),
             });
         }
     }

@@ -17,7 +17,9 @@ pub use reading::{About, Meaning, Reading};
 use super::decision::Reason;
 use super::party::Party;
 use super::records::ContactRequest;
-use crate::domain::Micros;
+use crate::domain::cut::cut_to;
+use crate::domain::visible::visible;
+use crate::domain::{Micros, limits};
 use question::Question;
 
 /// The code of a decision on which the program failed.
@@ -74,6 +76,10 @@ pub fn judge(
         let is_lifted = history.is_lifted();
         calls::judge(&history, is_lifted, &mut reasons);
         hours::judge(policy, &question, is_lifted, &mut reasons);
+    }
+    for reason in &mut reasons {
+        // They name loans, cases and places, and those of party records may be of any letters and length.
+        reason.message = cut_to(&visible(&reason.message), limits::MESSAGE_CHARS_MAX).into_owned();
     }
     reasons
 }

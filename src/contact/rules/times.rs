@@ -139,12 +139,10 @@ pub fn plus(date: Date, days: i64) -> Date {
     date.saturating_add(span)
 }
 
-/// A day as a number that grows by one from day to day.
+/// A day as a number that grows by one from day to day. Of every day that a calendar has, the last one too.
 #[must_use]
 pub fn day_of(date: Date) -> i64 {
-    let midnight = date.to_datetime(Time::midnight());
-    let time = TimeZone::UTC.to_ambiguous_timestamp(midnight).compatible();
-    time.map_or(i64::MAX, |time| time.as_second().div_euclid(86_400))
+    i64::from(date.since(Date::ZERO).map_or(0, |span| span.get_days()))
 }
 
 /// The earliest of `candidates` from `begin` on, `begin` itself included, that `permits`.

@@ -7,6 +7,9 @@
 
 mod avro;
 mod config;
+mod contact;
+pub mod contact_judge;
+pub mod contact_person;
 mod files;
 mod journal;
 mod json;
@@ -52,6 +55,10 @@ targets! {
     recorded_outcome: files::recorded_outcome;
     ruleset_record: files::ruleset_record;
     registry_answer: registry::answer;
+    contact_record: contact::record;
+    contact_decision: contact::decision;
+    contact_partition: contact::partition;
+    contact_person: contact_person::person;
     config_file: config::file;
     config_values: config::values;
     ruleset: config::ruleset;

@@ -1,0 +1,4 @@
+//! Runs the target `contact_person` of `tests/fuzz/targets`. Holds nothing of its own.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (tillgate_fuzz::targets::named("contact_person").run)(bytes));
