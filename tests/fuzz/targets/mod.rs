@@ -8,6 +8,7 @@
 mod avro;
 mod config;
 mod contact;
+mod contact_http;
 pub mod contact_judge;
 pub mod contact_person;
 mod files;
@@ -59,6 +60,7 @@ targets! {
     contact_decision: contact::decision;
     contact_partition: contact::partition;
     contact_person: contact_person::person;
+    contact_http: contact_http::request;
     config_file: config::file;
     config_values: config::values;
     ruleset: config::ruleset;
