@@ -218,6 +218,8 @@ fuzzed! {
     contact_partition: 2_000;
     contact_person: 3_000;
     contact_http: 1500;
+    access_token: 4000;
+    key_set: 1000;
     config_file: 100;
     config_values: 100;
     ruleset: 100;

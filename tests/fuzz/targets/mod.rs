@@ -17,6 +17,7 @@ mod json;
 mod judge;
 mod partition;
 mod registry;
+pub mod tokens;
 mod writer;
 
 /// A kind of bytes, and what is held of it.
@@ -61,6 +62,8 @@ targets! {
     contact_partition: contact::partition;
     contact_person: contact_person::person;
     contact_http: contact_http::request;
+    access_token: tokens::token;
+    key_set: tokens::keys;
     config_file: config::file;
     config_values: config::values;
     ruleset: config::ruleset;
