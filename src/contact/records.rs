@@ -11,7 +11,9 @@ pub use party::{Case, Contact, DAYS, InconvenientTime, Loan, PartyFact, PartyRec
 pub use request::{ContactDetails, ContactRequest};
 pub use times::{Day, Time};
 
+use crate::domain::cut::cut_to;
 use crate::domain::limits;
+use crate::domain::visible::visible;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
@@ -41,6 +43,8 @@ pub fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, RecordFault> {
     let mut json = serde_json::Deserializer::from_str(text);
     let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, why) = (error.path().to_string(), without_texts(&error.inner().to_string()));
+        // A name that nobody knows may be of any letters and length.
+        let path = cut_to(&visible(&path), limits::ID_CHARS_MAX).into_owned();
         // Where it is no object at all there is no path.
         fault(if path == "." { why } else { format!("{path}: {why}") })
     })?;
@@ -101,5 +105,8 @@ mod tests {
             let fault = PartyRecord::read(value.as_bytes()).expect_err("no record");
             assert!(fault.message.contains(says) && !fault.message.contains("555"), "{}", fault.message);
         }
+        let long = format!(r#"{{"\u001b{}":"#, "x".repeat(5_000));
+        let fault = PartyRecord::read(long.as_bytes()).expect_err("no record");
+        assert!(fault.message.starts_with(r"\u{1b}xxx") && fault.message.len() < 200, "{}", fault.message);
     }
 }

@@ -5,6 +5,7 @@
 //! `fuzz/` runs the same targets guided by coverage. CONTRIBUTING.md says how to use both.
 
 mod contact_seeds;
+mod gateway_seeds;
 mod mutate;
 mod patience;
 mod seeds;
@@ -216,6 +217,9 @@ fuzzed! {
     contact_decision: 2_000;
     contact_partition: 2_000;
     contact_person: 3_000;
+    contact_http: 1500;
+    access_token: 4000;
+    key_set: 1000;
     config_file: 100;
     config_values: 100;
     ruleset: 100;

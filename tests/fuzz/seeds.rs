@@ -18,6 +18,7 @@ use tillgate::load::{Encoder, Framing, Generated, MistakeShares, Settings, World
 use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions};
 
 use super::contact_seeds;
+use super::gateway_seeds;
 use super::support::history::{SETS, history};
 use super::support::stream::{Published, engine, options};
 
@@ -53,6 +54,9 @@ pub fn of(target: &str) -> Corpus {
         "contact_decision" => (contact_seeds::decisions(), contact_seeds::words()),
         "contact_partition" => (contact_seeds::partitions(), contact_seeds::words()),
         "contact_person" => (streams(), Vec::new()),
+        "contact_http" => (gateway_seeds::requests(), contact_seeds::words()),
+        "access_token" => (gateway_seeds::tokens(), gateway_seeds::words()),
+        "key_set" => (gateway_seeds::key_sets(), gateway_seeds::words()),
         "config_file" => (config_files(), config_words()),
         "config_values" => (config_values(), config_words()),
         "ruleset" => (vec![canonical_text().into_bytes()], config_words()),

@@ -15,8 +15,10 @@ use super::server::{Server, ServerError};
 use crate::config::{GatewaySettings, Scope};
 use crate::domain::Micros;
 use crate::domain::account_event::AccountEvent;
-use crate::domain::limits::ID_CHARS_MAX;
+use crate::domain::cut::cut_to;
+use crate::domain::limits::{self, ID_CHARS_MAX};
 use crate::domain::reply::Fate;
+use crate::domain::visible::visible;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -179,6 +181,11 @@ const UNDECIDED: &str = "there is no decision yet, and what was sent may be deci
                          id or key, and it counts once";
 
 fn problem(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Problem {
+    // Words that were put together may hold some of the body, of any letters and length.
+    let detail = match detail.into() {
+        Cow::Owned(text) => cut_to(&visible(&text), limits::MESSAGE_CHARS_MAX).into_owned().into(),
+        text => text,
+    };
     Problem::new(status, detail)
 }
 

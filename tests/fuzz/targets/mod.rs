@@ -8,6 +8,7 @@
 mod avro;
 mod config;
 mod contact;
+mod contact_http;
 pub mod contact_judge;
 pub mod contact_person;
 mod files;
@@ -16,6 +17,7 @@ mod json;
 mod judge;
 mod partition;
 mod registry;
+pub mod tokens;
 mod writer;
 
 /// A kind of bytes, and what is held of it.
@@ -59,6 +61,9 @@ targets! {
     contact_decision: contact::decision;
     contact_partition: contact::partition;
     contact_person: contact_person::person;
+    contact_http: contact_http::request;
+    access_token: tokens::token;
+    key_set: tokens::keys;
     config_file: config::file;
     config_values: config::values;
     ruleset: config::ruleset;
