@@ -7,6 +7,8 @@ use crate::domain::Micros;
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
+use jiff::Span;
+use jiff::civil::{Date, date};
 use serde_json::Value as Json;
 use std::borrow::Cow;
 use std::io::Read;
@@ -124,7 +126,8 @@ fn takes_bytes(schema: &Schema) -> bool {
     }
 }
 
-/// As JSON writes it; what no field of ours is becomes null.
+/// As JSON writes it. What no field of ours can be becomes an empty object, which each of them refuses: as null it would pass
+/// for a value that nobody sent.
 fn json(value: Value) -> Json {
     match value {
         Value::Record(fields) => fields.into_iter().map(|(name, value)| (name, json(value))).collect(),
@@ -136,11 +139,17 @@ fn json(value: Value) -> Json {
         Value::Long(number) => number.into(),
         Value::TimestampMicros(micros) => Json::String(Micros(micros).to_string()),
         Value::TimestampMillis(millis) => Json::String(Micros::from_millis(millis).to_string()),
-        Value::Date(days) => jiff::civil::date(1970, 1, 1)
-            .checked_add(jiff::Span::new().try_days(days).unwrap_or_default())
-            .map_or(Json::Null, |date| Json::String(date.to_string())),
-        _ => Json::Null,
+        Value::Date(days) => date_of(days).map_or_else(|| days.into(), |date| Json::String(date.to_string())),
+        Value::Uuid(uuid) => Json::String(uuid.to_string()),
+        Value::Null => Json::Null,
+        _ => Json::Object(serde_json::Map::new()),
     }
+}
+
+/// The date so many days after 1970-01-01, where the calendar has it.
+fn date_of(days: i32) -> Option<Date> {
+    let span = Span::new().try_days(days).ok()?;
+    date(1970, 1, 1).checked_add(span).ok()
 }
 
 #[cfg(test)]
@@ -152,16 +161,22 @@ mod tests {
         let schema = r#"{"type":"record","name":"R","fields":[
             {"name":"at","type":["null",{"type":"long","logicalType":"timestamp-micros"}]},
             {"name":"day","type":{"type":"int","logicalType":"date"}},
+            {"name":"never","type":{"type":"int","logicalType":"date"}},
+            {"name":"id","type":{"type":"string","logicalType":"uuid"}},
             {"name":"kind","type":{"type":"enum","name":"K","symbols":["a","b_c"]}},
             {"name":"ids","type":{"type":"array","items":"string"}},
-            {"name":"more","type":"double"}]}"#;
+            {"name":"more","type":["null","double"]},
+            {"name":"none","type":["null","double"]}]}"#;
         let plan = PlainPlan::compile(schema).expect("a schema");
-        let datum = [2, 0x80, 0x89, 0x7a, 0x82, 0x0f, 2, 2, 2, b'x', 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let id = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+        let mut datum = vec![2, 0x80, 0x89, 0x7a, 0x82, 0x0f, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0x48];
+        datum.extend(id.bytes());
+        datum.extend([2, 2, 2, b'x', 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         let text = plan.json(&datum).expect("a datum");
-        assert_eq!(
-            String::from_utf8_lossy(&text),
-            r#"{"at":"1970-01-01T00:00:01Z","day":"1972-08-23","ids":["x"],"kind":"b_c","more":null}"#
+        let expected = format!(
+            r#"{{"at":"1970-01-01T00:00:01Z","day":"1972-08-19","id":"{id}","ids":["x"],"kind":"b_c","more":{{}},"never":2147483647,"none":null}}"#
         );
+        assert_eq!(String::from_utf8_lossy(&text), expected);
         assert!(plan.json(&datum[..7]).is_err() && plan.json(&[&datum[..], &[0]].concat()).is_err());
         assert_eq!(PlainPlan::of_json().json(b"{}").expect("as it is").as_ref(), b"{}");
     }
