@@ -82,7 +82,7 @@ pub struct Reading {
 /// What an interaction is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
-    /// The debt of this [`crate::contact::party::debt_hash`].
+    /// The debt whose id has this hash.
     Debt(u64),
     /// Every debt of the person.
     EveryDebt,
