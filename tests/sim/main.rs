@@ -31,7 +31,7 @@ use planted::Bug;
 use run::{Report, run, run_plan};
 
 /// Seeds of the default run.
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 3_000;
 /// Seeds of the runs in which only crashes happen.
 const SEEDS_OF_CRASHES: u64 = 400;
 /// Seeds of the runs in which only senders do what they should not.
