@@ -261,7 +261,7 @@ def calls(report, talk, stack):
     report.equal(codes(of()), [], "nobody called")
     for changes in (
         {"outcome": "no-connection"},
-        {"outcome": "third-party"},
+        {"outcome": "attorney"},
         {"purpose": "servicing"},
         {"type": "letter", "channel": "email"},
         {"linkedResourceId": "L-2"},
@@ -270,8 +270,9 @@ def calls(report, talk, stack):
         told(0, **changes)
     for number in range(1, 8):
         report.equal(codes(of()), [], f"{number - 1} calls")
-        # Under any name of the loan, and of any case.
-        told(number, **({"linkedResourceId": "lender-L-1", "type": "Outbound-Call"} if number == 5 else {}))
+        # Under any name of the loan, and of any case; whoever else took the call.
+        others = {3: {"outcome": "third-party"}, 5: {"linkedResourceId": "lender-L-1", "type": "Outbound-Call"}}
+        told(number, **others.get(number, {}))
     report.equal(ends(of()), {CALLS: A_WEEK_LATER}, "7 calls")
     for changes, wanted in [
         ({"loanId": "lender-L-1"}, {CALLS: A_WEEK_LATER}),
