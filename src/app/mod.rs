@@ -11,6 +11,7 @@ mod contract;
 mod explain;
 pub(crate) mod gateway;
 mod health;
+mod keyed;
 mod latency;
 mod load;
 mod profiles;

@@ -1,14 +1,13 @@
 //! `tillgate profiles`: reference records of terminals and chips onto their topic, and what is published of one of them.
 
 use super::AppError;
+use super::keyed::{Put, each_line, write_all};
 use crate::cli::{Common, ProfileOf, ProfilePut, ProfilesCommand};
-use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
 use crate::domain::visible::visible_json;
-use crate::kafka::client::{Cluster, EventProducer, Isolation, Span};
+use crate::kafka::client::{Cluster, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings;
 use crate::profiles::{self, ChipRecord, Key, Record, TerminalRecord, country_of, position_of, read_line};
-use crate::replay::{ReplayError, open};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,15 +24,18 @@ pub(super) fn run(command: &ProfilesCommand, common: &Common) -> Result<(), AppE
         return Err(AppError::Usage(text.to_owned()));
     }
     let settings: Arc<Settings> = Arc::new((&settings).into());
+    let topic = &settings.topics.of(&profiles::FLOW).inputs[profiles::PROFILE_RECORDS];
     match (command, put) {
         (ProfilesCommand::Put(_), Some((key, record))) => {
-            write_all(&settings, |write| write(key, Some(record)).map_err(AppError::Topics))
+            write_all(&settings, topic, |put| write(put, key, Some(record)).map_err(AppError::Topics))
         }
         (ProfilesCommand::Remove(of), _) => {
             let key = key(of)?;
-            write_all(&settings, |write| write(key, None).map_err(AppError::Topics))
+            write_all(&settings, topic, |put| write(put, key, None).map_err(AppError::Topics))
         }
-        (ProfilesCommand::Import { file }, _) => write_all(&settings, |write| each_record(file, write)),
+        (ProfilesCommand::Import { file }, _) => {
+            write_all(&settings, topic, |put| each_record(file, |key, record| write(put, key, record)))
+        }
         (ProfilesCommand::Get(of), _) => get(&settings, key(of)?),
         (ProfilesCommand::Put(_), None) => Ok(()),
     }
@@ -63,9 +65,6 @@ fn record(put: &ProfilePut) -> Result<Record, AppError> {
     }))
 }
 
-/// Takes a record, or that there is none any more.
-type Take<'t> = dyn FnMut(Key, Option<Record>) -> Result<(), String> + 't;
-
 /// Hands over the records of a file, one a line.
 ///
 /// # Errors
@@ -74,54 +73,17 @@ pub(super) fn each_record(
     path: &Path,
     mut each: impl FnMut(Key, Option<Record>) -> Result<(), String>,
 ) -> Result<(), AppError> {
-    let mut lines = open(path)?;
-    let mut bytes = Vec::new();
-    while let Some(number) = lines.next(&mut bytes)? {
-        if bytes.trim_ascii().is_empty() {
-            continue;
-        }
-        let text = str::from_utf8(&bytes).map_err(|_| "it is not UTF-8".to_owned());
-        let read = text.and_then(read_line).and_then(|(key, record)| each(key, record));
-        read.map_err(|why| {
-            let text = format!("{}:{number}: no profile record: {why}", path.display());
-            AppError::Replay(ReplayError::Recorded(text))
-        })?;
-    }
-    Ok(())
+    each_line(path, "profile record", |line| {
+        let text = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
+        let (key, record) = read_line(text)?;
+        each(key, record)
+    })
 }
 
-/// Writes records onto their topic, all of them acknowledged.
-fn write_all(
-    settings: &Arc<Settings>,
-    all: impl FnOnce(&mut Take<'_>) -> Result<(), AppError>,
-) -> Result<(), AppError> {
-    let cluster = Cluster::new(Arc::clone(settings))?;
-    let topic = &settings.topics.of(&profiles::FLOW).inputs[profiles::PROFILE_RECORDS];
-    rights::verify(&cluster, settings, Task::Import(&[topic]))?;
-    let partitions = super::partitions(&cluster, topic)?;
-    let mut producer = EventProducer::new(settings)?;
-    let now = super::now_millis();
-    let mut written = 0_u64;
-    let mut write = |key: Key, record: Option<Record>| {
-        let (key, value) = (key.text(), record.map(|record| record.json()));
-        written += 1;
-        let partition = settings.partitioner.partition_of(key.as_bytes(), partitions) as i32;
-        let record = TopicRecord {
-            topic,
-            partition,
-            offset: 0,
-            timestamp_millis: now,
-            timestamp_kind: TimestampKind::CreateTime,
-            key: Some(key.as_bytes()),
-            headers: RecordHeaders::new(),
-            value: value.as_deref().map(str::as_bytes),
-        };
-        producer.send_as_it_is(topic, &record).map_err(|fault| fault.to_string())
-    };
-    all(&mut write)?;
-    producer.flush()?;
-    let what = if written == 1 { "record" } else { "records" };
-    Ok(writeln!(std::io::stderr(), "{written} {what} written to topic {topic}")?)
+/// Puts a record under its key, or that there is none any more.
+fn write(put: &mut Put<'_>, key: Key, record: Option<Record>) -> Result<(), String> {
+    let value = record.map(|record| record.json());
+    put(&key.text(), value.as_deref().map(str::as_bytes))
 }
 
 /// Prints what is published of a key last.

@@ -1,18 +1,16 @@
 //! `tillgate parties`: party records onto their topic, and what is known of a person by the journal.
 
 use crate::app::AppError;
+use crate::app::keyed::{each_line, write_all};
 use crate::cli::{Common, PartiesCommand};
 use crate::config;
 use crate::contact::{Contacts, FLOW, PARTY_RECORDS, Partition, PartyRecord, Seen};
-use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
 use crate::domain::visible::visible_json;
-use crate::kafka::client::{Cluster, EventProducer, Isolation, Span};
+use crate::kafka::client::{Cluster, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings;
 use crate::pipeline::{Division, PartitionSettings, Restore};
-use crate::replay::{ReplayError, open};
 use std::io::{Read as _, Write};
-use std::path::Path;
 use std::sync::Arc;
 
 pub(in crate::app) fn run(command: &PartiesCommand, common: &Common) -> Result<(), AppError> {
@@ -27,14 +25,19 @@ pub(in crate::app) fn run(command: &PartiesCommand, common: &Common) -> Result<(
         return Err(AppError::Usage(text.to_owned()));
     }
     let settings: Arc<Settings> = Arc::new((&all).into());
+    let topic = &settings.topics.of(&FLOW).inputs[PARTY_RECORDS];
     match (command, put) {
         (PartiesCommand::Put { .. }, Some((party, value))) => {
-            write_all(&settings, |write| write(&party, Some(&value)).map_err(AppError::Topics))
+            write_all(&settings, topic, |put| put(&party, Some(&value)).map_err(AppError::Topics))
         }
         (PartiesCommand::Remove { party }, _) => {
-            write_all(&settings, |write| write(party, None).map_err(AppError::Topics))
+            write_all(&settings, topic, |put| put(party, None).map_err(AppError::Topics))
         }
-        (PartiesCommand::Import { file }, _) => write_all(&settings, |write| each_record(file, write)),
+        (PartiesCommand::Import { file }, _) => write_all(&settings, topic, |put| {
+            each_line(file, "party record", |line| {
+                read(line).and_then(|(party, value)| put(&party, Some(&value)))
+            })
+        }),
         (PartiesCommand::Get { party }, _) => get(&all, &settings, party),
         (PartiesCommand::Put { .. }, None) => Ok(()),
     }
@@ -56,58 +59,6 @@ fn read(bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
     let record = PartyRecord::read(bytes).map_err(|fault| fault.message)?;
     let value = serde_json::to_vec(&record).map_err(|error| error.to_string())?;
     Ok((record.party_id, value))
-}
-
-/// Takes a person's record, or that there is none any more.
-type Take<'t> = dyn FnMut(&str, Option<&[u8]>) -> Result<(), String> + 't;
-
-/// Hands over the records of a file, one a line.
-fn each_record(path: &Path, write: &mut Take<'_>) -> Result<(), AppError> {
-    let mut lines = open(path)?;
-    let mut bytes = Vec::new();
-    while let Some(number) = lines.next(&mut bytes)? {
-        if bytes.trim_ascii().is_empty() {
-            continue;
-        }
-        let written = read(&bytes).and_then(|(party, value)| write(&party, Some(&value)));
-        written.map_err(|why| {
-            let text = format!("{}:{number}: no party record: {why}", path.display());
-            AppError::Replay(ReplayError::Recorded(text))
-        })?;
-    }
-    Ok(())
-}
-
-/// Writes records onto their topic, all of them acknowledged.
-fn write_all(
-    settings: &Arc<Settings>,
-    all: impl FnOnce(&mut Take<'_>) -> Result<(), AppError>,
-) -> Result<(), AppError> {
-    let cluster = Cluster::new(Arc::clone(settings))?;
-    let topic = &settings.topics.of(&FLOW).inputs[PARTY_RECORDS];
-    rights::verify(&cluster, settings, Task::Import(&[topic]))?;
-    let partitions = crate::app::partitions(&cluster, topic)?;
-    let mut producer = EventProducer::new(settings)?;
-    let now = crate::app::now_millis();
-    let mut written = 0_u64;
-    let mut write = |party: &str, value: Option<&[u8]>| {
-        written += 1;
-        let record = TopicRecord {
-            topic,
-            partition: settings.partitioner.partition_of(party.as_bytes(), partitions) as i32,
-            offset: 0,
-            timestamp_millis: now,
-            timestamp_kind: TimestampKind::CreateTime,
-            key: Some(party.as_bytes()),
-            headers: RecordHeaders::new(),
-            value,
-        };
-        producer.send_as_it_is(topic, &record).map_err(|fault| fault.to_string())
-    };
-    all(&mut write)?;
-    producer.flush()?;
-    let what = if written == 1 { "record" } else { "records" };
-    Ok(writeln!(std::io::stderr(), "{written} {what} written to topic {topic}")?)
 }
 
 /// Prints what is known of a person, as the journal of their partition has it.

@@ -1,0 +1,73 @@
+//! Records put onto a topic by their key, from a command or a file: of terminals, of chips, of persons. Knows nothing of what
+//! they say.
+
+use super::AppError;
+use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
+use crate::kafka::client::{Cluster, EventProducer};
+use crate::kafka::cluster::rights::{self, Task};
+use crate::kafka::settings::Settings;
+use crate::replay::{ReplayError, open};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Takes a key and its record, or that there is none any more.
+pub(super) type Put<'p> = dyn FnMut(&str, Option<&[u8]>) -> Result<(), String> + 'p;
+
+/// Hands over the lines of a file that are not blank; `what` is what each should be.
+///
+/// # Errors
+/// The file cannot be read, or a line is not taken: which one, and why.
+pub(super) fn each_line(
+    path: &Path,
+    what: &str,
+    mut each: impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(), AppError> {
+    let mut lines = open(path)?;
+    let mut bytes = Vec::new();
+    while let Some(number) = lines.next(&mut bytes)? {
+        if bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        each(&bytes).map_err(|why| {
+            let text = format!("{}:{number}: no {what}: {why}", path.display());
+            AppError::Replay(ReplayError::Recorded(text))
+        })?;
+    }
+    Ok(())
+}
+
+/// Writes the records that `all` puts onto a topic, all of them acknowledged.
+///
+/// # Errors
+/// The cluster, its rights, or those of `all`.
+pub(super) fn write_all(
+    settings: &Arc<Settings>,
+    topic: &str,
+    all: impl FnOnce(&mut Put<'_>) -> Result<(), AppError>,
+) -> Result<(), AppError> {
+    let cluster = Cluster::new(Arc::clone(settings))?;
+    rights::verify(&cluster, settings, Task::Import(&[topic]))?;
+    let partitions = super::partitions(&cluster, topic)?;
+    let mut producer = EventProducer::new(settings)?;
+    let now = super::now_millis();
+    let mut written = 0_u64;
+    let mut put = |key: &str, value: Option<&[u8]>| {
+        written += 1;
+        let record = TopicRecord {
+            topic,
+            partition: settings.partitioner.partition_of(key.as_bytes(), partitions) as i32,
+            offset: 0,
+            timestamp_millis: now,
+            timestamp_kind: TimestampKind::CreateTime,
+            key: Some(key.as_bytes()),
+            headers: RecordHeaders::new(),
+            value,
+        };
+        producer.send_as_it_is(topic, &record).map_err(|fault| fault.to_string())
+    };
+    all(&mut put)?;
+    producer.flush()?;
+    let what = if written == 1 { "record" } else { "records" };
+    Ok(writeln!(std::io::stderr(), "{written} {what} written to topic {topic}")?)
+}
