@@ -4,8 +4,9 @@
 use super::records::{ContactDetails, EventId, Interaction, PartyRecord};
 use super::words::{ContactKind, InteractionChannel, Statuses};
 use crate::codec::journal::{JournalFault, Reader, Writer};
-use crate::domain::hashing::{digest64, hash64};
+use crate::domain::hashing::{TableHash, digest64, hash64};
 use crate::domain::{Micros, limits};
+use crate::pipeline::Entry;
 use compact_str::CompactString;
 use std::sync::Arc;
 
@@ -165,6 +166,26 @@ impl Remembered {
     }
 }
 
+impl Entry for Party {
+    type Key = str;
+
+    fn key(&self) -> &str {
+        &self.id
+    }
+
+    fn hash(key: &str, hash: &TableHash) -> u64 {
+        hash.hash64(key.as_bytes())
+    }
+
+    fn seen(&self) -> Micros {
+        self.seen
+    }
+
+    fn stays(&self) -> bool {
+        self.is_known() || !self.found.is_empty()
+    }
+}
+
 impl Party {
     /// Of whom nothing is known.
     #[must_use]
@@ -176,12 +197,6 @@ impl Party {
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.record.is_some() || !self.accounts.is_empty()
-    }
-
-    /// Whether it is kept for however long nothing happens.
-    #[must_use]
-    pub fn stays(&self) -> bool {
-        self.is_known() || !self.found.is_empty()
     }
 
     /// The interaction that another is a repeat of, or in conflict with: of the same id or the same key.

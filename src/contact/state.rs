@@ -1,5 +1,4 @@
-//! The persons of a partition as the state of a unit: in slots, each found by its id. A slot that was freed is used again, so
-//! what is new there is always journalled as a whole.
+//! The persons of a partition as the state of a unit, each found by its id; and how changes of them are journalled.
 
 use super::party::{Party, Remembered, read_contact, read_record, write_contact, write_record};
 use super::records::{ContactDetails, PartyRecord};
@@ -7,10 +6,8 @@ use super::words::Statuses;
 use crate::codec::journal::{JournalFault, Reader, Writer};
 use crate::domain::hashing::{Seed, TableHash};
 use crate::domain::{Micros, limits};
-use crate::pipeline::{FoldFault, State};
+use crate::pipeline::{FoldFault, Slots, State};
 use compact_str::CompactString;
-use hashbrown::hash_table::HashTable;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What happens to a person.
@@ -39,148 +36,68 @@ pub(super) enum What {
 }
 
 /// The persons of a unit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ContactState {
-    stream_time: Micros,
-    /// None: the slot is free.
-    parties: Vec<Option<Box<Party>>>,
-    hash: TableHash,
-    slots: HashTable<u32>,
-    free: BTreeSet<u32>,
-    /// Those of whom nothing but interactions is known, by the last of these.
-    by_age: BTreeSet<(Micros, u32)>,
-    before: Before,
-}
-
-/// How things were before the batch.
-#[derive(Debug, Default)]
-struct Before {
-    stream_time: Option<Micros>,
-    /// Each slot that was touched, once.
-    slots: BTreeMap<u32, Option<Box<Party>>>,
+    parties: Slots<Party>,
 }
 
 impl ContactState {
     /// Nobody yet; `seed` is for looking them up.
     #[must_use]
     pub fn new(seed: Seed) -> Self {
-        Self { hash: TableHash::new(seed), ..Self::default() }
+        Self { parties: Slots::new(TableHash::new(seed)) }
     }
 
     /// A person.
     #[must_use]
     pub fn get(&self, party: &str) -> Option<&Party> {
-        self.parties[self.slot_of(party)? as usize].as_deref()
+        self.parties.get(party)
     }
 
     /// How many persons there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.parties.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.parties.is_empty()
     }
 
     /// All of them, in no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = &Party> {
-        self.parties.iter().filter_map(Option::as_deref)
+        self.parties.iter()
     }
 
     /// Somebody of whom nothing but interactions is known, all of them long ago.
     pub(super) fn to_forget(&self) -> Option<&Party> {
-        let (seen, slot) = self.by_age.first()?;
-        let is_old = *seen < self.stream_time.minus(limits::PARTY_MEMORY);
-        is_old.then(|| self.parties[*slot as usize].as_deref())?
-    }
-
-    fn slot_of(&self, party: &str) -> Option<u32> {
-        let is_it = |slot: &u32| self.parties[*slot as usize].as_ref().is_some_and(|known| known.id == party);
-        self.slots.find(self.hash.hash64(party.as_bytes()), is_it).copied()
-    }
-
-    /// Puts a person into a slot, or takes them out; who was there before comes back.
-    fn put(&mut self, slot: u32, party: Option<Box<Party>>) -> Option<Box<Party>> {
-        let place = slot as usize;
-        if place >= self.parties.len() {
-            self.parties.resize_with(place + 1, || None);
-        }
-        if let Some(known) = &self.parties[place] {
-            let hash = self.hash.hash64(known.id.as_bytes());
-            if let Ok(found) = self.slots.find_entry(hash, |found| *found == slot) {
-                found.remove();
-            }
-            self.by_age.remove(&(known.seen, slot));
-        }
-        let before = std::mem::replace(&mut self.parties[place], party);
-        let Self { hash, slots, parties, .. } = self;
-        match &parties[place] {
-            Some(party) => {
-                let hash_of = |slot: &u32| {
-                    parties[*slot as usize].as_ref().map_or(0, |party| hash.hash64(party.id.as_bytes()))
-                };
-                slots.insert_unique(hash.hash64(party.id.as_bytes()), slot, hash_of);
-                self.free.remove(&slot);
-                if !party.stays() {
-                    self.by_age.insert((party.seen, slot));
-                }
-            }
-            None => {
-                self.free.insert(slot);
-            }
-        }
-        before
-    }
-
-    /// The slot of a person, or one for them.
-    fn slot_for(&self, party: &str) -> u32 {
-        let known = self.slot_of(party).or_else(|| self.free.first().copied());
-        known.unwrap_or(self.parties.len() as u32)
-    }
-
-    /// As [`Self::put`], remembering how it was before the batch.
-    fn replace(&mut self, slot: u32, party: Option<Box<Party>>) {
-        let before = self.put(slot, party);
-        self.before.slots.entry(slot).or_insert(before);
+        let is_old = |party: &&Party| party.seen < self.stream_time().minus(limits::PARTY_MEMORY);
+        self.parties.oldest().filter(is_old)
     }
 
     fn make(&mut self, change: &Change) -> Result<(), String> {
-        let known = self.slot_of(&change.party);
+        let known = self.parties.slot_of(&change.party);
         match (&change.what, known) {
-            (What::Opened, None) => {
-                self.replace(self.slot_for(&change.party), Some(Box::new(Party::new(&change.party))));
-            }
+            (What::Opened, None) => self.parties.insert(Party::new(&change.party)),
             (What::Opened, Some(_)) => return Err("a party was there before".to_owned()),
             (_, None) => return Err("there is no such party".to_owned()),
-            (What::Forgotten, Some(slot)) => self.replace(slot, None),
+            (What::Forgotten, Some(slot)) => self.parties.remove(slot),
             (What::Interacted(interaction), Some(slot)) => {
-                self.alter(slot, |party| party.remember(*interaction));
+                self.parties.alter(slot, |party| party.remember(*interaction));
             }
             (What::Listed(record), Some(slot)) => {
-                self.alter(slot, |party| party.set_record(record.clone()));
+                self.parties.alter(slot, |party| party.set_record(record.clone()));
             }
             (What::Account(account, statuses), Some(slot)) => {
-                self.alter(slot, |party| party.set_account(account, *statuses));
+                self.parties.alter(slot, |party| party.set_account(account, *statuses));
             }
             (What::Found(contact), Some(slot)) => {
-                self.alter(slot, |party| party.add_contact(contact.clone()));
+                self.parties.alter(slot, |party| party.add_contact(contact.clone()));
             }
         }
         Ok(())
-    }
-
-    /// Alters the person of a slot, remembering how they were before the batch.
-    fn alter(&mut self, slot: u32, how: impl FnOnce(&mut Party)) {
-        let Some(party) = self.parties.get_mut(slot as usize).and_then(Option::as_mut) else { return };
-        self.before.slots.entry(slot).or_insert_with(|| Some(party.clone()));
-        self.by_age.remove(&(party.seen, slot));
-        how(party);
-        if !party.stays() {
-            self.by_age.insert((party.seen, slot));
-        }
     }
 }
 
@@ -212,27 +129,26 @@ impl State for ContactState {
     type Change<'a> = Change;
 
     fn stream_time(&self) -> Micros {
-        self.stream_time
+        self.parties.stream_time()
     }
 
     fn advance(&mut self, time: Micros) {
-        if time > self.stream_time {
+        if time > self.stream_time() {
             self.set_time(time);
         }
     }
 
     fn set_time(&mut self, time: Micros) {
-        self.before.stream_time.get_or_insert(self.stream_time);
-        self.stream_time = time;
+        self.parties.set_time(time);
     }
 
     /// Free slots count too: a rotation goes over all of them.
     fn entries(&self) -> usize {
-        self.parties.len()
+        self.parties.places()
     }
 
     fn key(&self, slot: u32) -> Option<&str> {
-        self.parties.get(slot as usize)?.as_ref().map(|party| party.id.as_str())
+        self.parties.at(slot).map(|party| party.id.as_str())
     }
 
     fn apply(&mut self, change: &Change) -> Result<(), String> {
@@ -240,21 +156,11 @@ impl State for ContactState {
     }
 
     fn keep(&mut self) {
-        self.before = Before::default();
+        self.parties.keep();
     }
 
     fn undo(&mut self) {
-        let Before { stream_time, slots } = std::mem::take(&mut self.before);
-        if let Some(time) = stream_time {
-            self.stream_time = time;
-        }
-        // Who moved into a slot must be gone before who was there comes back: somebody may have been in another.
-        for slot in slots.keys() {
-            self.put(*slot, None);
-        }
-        for (slot, party) in slots {
-            self.put(slot, party);
-        }
+        self.parties.undo();
     }
 
     fn write_change(change: &Change, out: &mut Writer) {
@@ -287,12 +193,12 @@ impl State for ContactState {
     }
 
     fn write_entry(&self, slot: u32, out: &mut Writer) {
-        match self.parties.get(slot as usize) {
-            Some(Some(party)) => {
+        match self.parties.at(slot) {
+            Some(party) => {
                 out.byte(1);
                 party.write(out);
             }
-            _ => out.byte(0),
+            None => out.byte(0),
         }
     }
 
@@ -304,7 +210,7 @@ impl State for ContactState {
     ) -> Result<(), FoldFault> {
         for _ in 0..count {
             let change = read_change(input)?;
-            match (&change.what, self.slot_of(&change.party)) {
+            match (&change.what, self.parties.slot_of(&change.party)) {
                 (What::Opened, None) => {}
                 // They come as a whole later, or were forgotten before they did.
                 (_, None) if pass_over => continue,
@@ -324,8 +230,7 @@ impl State for ContactState {
     fn fold_entries(&mut self, count: usize, input: &mut Reader<'_>) -> Result<(), JournalFault> {
         for _ in 0..count {
             if input.byte()? != 0 {
-                let party = Party::read(input)?;
-                self.put(self.slot_for(&party.id), Some(Box::new(party)));
+                self.parties.load(Party::read(input)?);
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ mod model;
 mod partition;
 mod reset;
 mod restore;
+mod slots;
 
 pub use decider::{Decider, Deciders, Folded, Header, Interrupted, NextTick, Outbound, Restoring, Sink};
 pub use journal::JournalBatch;
@@ -19,6 +20,7 @@ pub use model::{Blueprint, Counted, Effects, FoldFault, Keyed, Model, State, Sur
 pub use partition::{Interrupt, Partition, PartitionSettings};
 pub use reset::Reset;
 pub use restore::{Restore, RestoreFault};
+pub use slots::{Entry, Slots};
 
 use crate::domain::record::RecordTime;
 use crate::domain::reply::REQUEST_ID_CHARS_MAX;

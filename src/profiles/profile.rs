@@ -1,15 +1,19 @@
 //! One profile as its unit keeps it: what observations and reference records make of it, what is published of it, and its
 //! bytes in the journal.
 
+use super::board::HashOfHash;
 use super::key::{Key, Kind};
 use super::observation::{Observation, Use};
 use super::published::{Published, PublishedChip, PublishedDay, PublishedTerminal, SeenAccount, SeenPlace};
 use super::record::{ChipRecord, Record, TerminalRecord};
 use crate::codec::journal::{JournalFault, Reader, Writer};
 use crate::domain::enums::{CountryCode, Verdict};
+use crate::domain::hashing::TableHash;
 use crate::domain::{Micros, limits};
+use crate::pipeline::Entry;
 use compact_str::CompactString;
 use smallvec::SmallVec;
+use std::hash::{BuildHasher, BuildHasherDefault};
 
 /// A profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +139,29 @@ pub(super) struct Publishing {
     pub(super) terminal_accounts: usize,
 }
 
+impl Entry for Profile {
+    type Key = Key;
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+
+    fn hash(key: &Key, _: &TableHash) -> u64 {
+        BuildHasherDefault::<HashOfHash>::default().hash_one(key)
+    }
+
+    fn seen(&self) -> Micros {
+        self.seen
+    }
+
+    fn stays(&self) -> bool {
+        match &self.body {
+            Body::Terminal(terminal) => terminal.record.is_some(),
+            Body::Chip(chip) => chip.record.is_some() || !chip.registered.is_empty(),
+        }
+    }
+}
+
 impl Profile {
     /// Of which nothing was seen yet.
     pub(super) fn new(key: Key, now: Micros, id: Option<&str>) -> Self {
@@ -143,14 +170,6 @@ impl Profile {
             Kind::Chip => Body::Chip(Chip::default()),
         };
         Self { key, text: key.text(), seen: now, id: id.map(Box::from), body }
-    }
-
-    /// Whether it stays for as long as nothing takes that back, however long nobody uses it.
-    pub(super) fn stays(&self) -> bool {
-        match &self.body {
-            Body::Terminal(terminal) => terminal.record.is_some(),
-            Body::Chip(chip) => chip.record.is_some() || !chip.registered.is_empty(),
-        }
     }
 
     /// Takes in what was seen at a stream time.
