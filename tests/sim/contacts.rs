@@ -1,17 +1,13 @@
 //! The contact decisions of a run: what is fed into them, and whether what they left keeps the promises. They have four inputs,
 //! of which account events of the first flow write one, and partitions of their own, in the same workers and transactions.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use tillgate::contact::{FLOW, Setup};
 use tillgate::{
     codec::KnownSchemas,
     contact::{
-        CONTACT_DECISIONS, CONTACT_REQUESTS, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTIES,
+        CONTACT_DECISIONS, CONTACT_REQUESTS, Contacts, INTERACTION_RESULTS, INTERACTIONS, PARTIES,
         PARTY_RECORDS, Partition, PartyFact, read_decision,
     },
     domain::{
@@ -19,19 +15,18 @@ use tillgate::{
         account_event::{AccountChange, AccountEvent, Update},
         flow::{FlowTopics, Topics},
         hashing::Seed,
-        record::RecordTime,
         reply::REQUEST_ID,
     },
     kafka::port::Unit,
     load::{World as Shop, draw::Draw},
-    pipeline::{InRecord, PartitionSettings, Restore},
+    pipeline::PartitionSettings,
 };
 
 use super::{
-    checker::{Seen, Stored, changes_of, stored},
+    again::{Again, Letter, given_up, letters},
+    checker::{Seen, changes_of, stored},
     input::{ASTRAY, Coming, Shape, account_record},
-    log::{Record, Topic, place_of},
-    planted::is_poison,
+    log::{Record, Topic},
     world::World,
 };
 use crate::support::contacts::{self, Published, RULES, TOPICS, all, call};
@@ -195,25 +190,22 @@ fn by_account(facts: impl Iterator<Item = Vec<u8>>) -> Result<Facts, String> {
 /// The first promise that is broken.
 pub fn check(world: &World, partitions: i32, told: Vec<Vec<u8>>, seen: &mut Seen) -> Result<(), String> {
     facts(world, partitions, told, seen).map_err(|text| Promise::Once.broken(text))?;
-    let found = letters(world, partitions).map_err(|text| Promise::DeadLetters.broken(text))?;
-    let is_given_up = |(.., code): &&Letter| code == "500";
-    let given_up: BTreeSet<(usize, i32, i64)> = found
-        .iter()
-        .filter(is_given_up)
-        .map(|(input, partition, offset, _)| (*input, *partition, *offset))
-        .collect();
+    let found =
+        letters(world, &FLOW, &TOPICS, partitions).map_err(|text| Promise::DeadLetters.broken(text))?;
+    let given_up = given_up(&found);
     let mut expected: Vec<Letter> = Vec::new();
     for partition in 0..partitions {
         let unit = Unit { flow: &FLOW, partition };
         let broken = |promise: Promise| move |text: String| promise.broken(format_args!("{unit}: {text}"));
-        let mut again = Again::of(world, unit, partitions, &given_up);
-        if again.inputs.iter().all(Vec::is_empty) {
+        let empty = || contacts::empty(partition, settings(partitions));
+        let mut again = Again::of(world, unit, empty(), &given_up);
+        if again.is_idle() {
             continue;
         }
-        again.decisions(world, seen)?;
-        again.replies(world, seen).map_err(broken(Promise::Once))?;
-        again.journal(world, partitions).map_err(broken(Promise::Journal))?;
-        again.positions(world).map_err(broken(Promise::Positions))?;
+        decisions(&mut again, world, seen)?;
+        replies(&again, world, seen).map_err(broken(Promise::Once))?;
+        journal(&again, world, empty).map_err(broken(Promise::Journal))?;
+        positions(&again, world).map_err(broken(Promise::Positions))?;
         *seen.entry("persons").or_default() += again.decided.state().len() as u64;
         let letters = again.published.letters.iter();
         expected
@@ -248,163 +240,85 @@ fn facts(world: &World, partitions: i32, told: Vec<Vec<u8>>, seen: &mut Seen) ->
     }
 }
 
-/// A dead letter by what it is about: input, partition, offset, code.
-type Letter = (usize, i32, i64, String);
-
-fn letters(world: &World, partitions: i32) -> Result<Vec<Letter>, String> {
-    let mut found = Vec::new();
-    for partition in 0..partitions {
-        for (_, record) in stored(world, (Topic::DeadLetters(&FLOW), partition)) {
-            let header = |name| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
-            let topic = header("source.topic");
-            let input = TOPICS.iter().position(|name| *name == topic).ok_or("a letter of no input")?;
-            let number = |name| header(name).parse::<i64>().map_err(|error| format!("{name}: {error}"));
-            let (partition, offset) = (number("source.partition")? as i32, number("source.offset")?);
-            found.push((input, partition, offset, header("error.code")));
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
 fn text(bytes: Option<&[u8]>) -> String {
     String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
 }
 
-/// A unit that is decided again, in the order that its decisions record.
-struct Again<'a> {
-    unit: Unit,
-    decided: Partition,
-    published: Published,
-    inputs: Vec<Vec<Stored>>,
-    next: [usize; INPUTS],
-    given_up: &'a BTreeSet<(usize, i32, i64)>,
+/// A unit that is decided again.
+type Decided<'a> = Again<'a, Contacts, Published>;
+
+/// Each request that can be read has one decision, in the order of the offsets, and it is what its positions give.
+fn decisions(again: &mut Decided<'_>, world: &World, seen: &mut Seen) -> Result<(), String> {
+    let unit = again.unit;
+    let broken = |promise: Promise, text: String| promise.broken(format_args!("{unit}: {text}"));
+    let found = stored(world, (Topic::Output(&FLOW, CONTACT_DECISIONS), unit.partition));
+    *seen.entry("contact decisions").or_default() += found.len() as u64;
+    for (place, (at, record)) in found.iter().enumerate() {
+        let said = read_decision(record.value.as_deref().unwrap_or_default())
+            .map_err(|fault| broken(Promise::SameBytes, format!("the decision at {at}: {fault}")))?;
+        *seen.entry("contacts allowed").or_default() += u64::from(said.result);
+        let not_again = |fault| broken(Promise::SameBytes, fault);
+        for input in [PARTIES, PARTY_RECORDS, INTERACTIONS] {
+            again
+                .feed_until(input, said.positions.get(TOPICS[input]).copied().unwrap_or(0))
+                .map_err(not_again)?;
+        }
+        again.feed_until(CONTACT_REQUESTS, said.source.offset + 1).map_err(not_again)?;
+        let own = (text(record.key.as_deref()), text(record.value.as_deref()));
+        let given = again.published.decisions.get(place);
+        if given != Some(&own) || again.published.decisions.len() > place + 1 {
+            let is_of_another = |(_, value): &(String, String)| {
+                read_decision(value.as_bytes()).is_ok_and(|given| given.source != said.source)
+            };
+            let promise = if given.is_none_or(is_of_another) { Promise::Once } else { Promise::SameBytes };
+            let text = format!("the decision at {at} is\n  {own:?}\nand its inputs give\n  {given:?}");
+            return Err(broken(promise, text));
+        }
+    }
+    again.feed_all().map_err(|fault| broken(Promise::SameBytes, fault))?;
+    match again.published.decisions.get(found.len()) {
+        None => Ok(()),
+        Some(missing) => Err(broken(Promise::Once, format!("a decision is missing: {missing:?}"))),
+    }
 }
 
-impl<'a> Again<'a> {
-    fn of(world: &World, unit: Unit, partitions: i32, given_up: &'a BTreeSet<(usize, i32, i64)>) -> Self {
-        Self {
-            unit,
-            decided: contacts::empty(unit.partition, settings(partitions)),
-            published: Published::default(),
-            inputs: unit.inputs().map(|at| stored(world, place_of(at))).collect(),
-            next: [0; INPUTS],
-            given_up,
-        }
+/// Each interaction whose sender asked has one reply, which is what its inputs give.
+fn replies(again: &Decided<'_>, world: &World, seen: &mut Seen) -> Result<(), String> {
+    let found = stored(world, (Topic::Output(&FLOW, INTERACTION_RESULTS), again.unit.partition));
+    let found: Vec<(String, String)> = found
+        .iter()
+        .map(|(_, record)| (text(record.key.as_deref()), text(record.value.as_deref())))
+        .collect();
+    *seen.entry("replies about interactions").or_default() += found.len() as u64;
+    let repeats = found.iter().filter(|(_, value)| value.contains(r#""result":"repeat""#)).count();
+    *seen.entry("interactions told again").or_default() += repeats as u64;
+    let given = &again.published.replies;
+    if found == *given {
+        return Ok(());
     }
+    let differs = found.iter().zip(given).find(|(found, given)| found != given);
+    let (found, given) = (found.len(), given.len());
+    Err(format!("{found} replies, and the inputs give {given}: first difference {differs:?}"))
+}
 
-    fn feed_until(&mut self, input: usize, until: i64) -> Result<(), String> {
-        while let Some((offset, record)) = self.inputs[input].get(self.next[input]) {
-            if *offset >= until {
-                break;
-            }
-            let in_record = InRecord {
-                input,
-                partition: self.unit.partition,
-                offset: *offset,
-                timestamp_millis: record.timestamp_millis,
-                time: RecordTime::of_millis(record.timestamp_millis),
-                key: record.key.as_deref(),
-                value: record.value.as_deref(),
-                schema_guid: None,
-                request_id: record.header(REQUEST_ID).filter(|_| FLOW.asked.contains(&input)),
-            };
-            self.next[input] += 1;
-            if self.given_up.contains(&(input, self.unit.partition, *offset)) {
-                if !is_poison(record.value.as_deref()) {
-                    return Err(format!("input {input} offset {offset} was given up for no reason"));
-                }
-                self.decided.on_failed_record(&in_record, &mut self.published);
-                continue;
-            }
-            let taken = self.decided.on_record((), &in_record, &mut self.published);
-            taken.map_err(|interrupt| format!("input {input} offset {offset}: {interrupt}"))?;
+/// The journal, from where it begins now and from its very beginning, folds to the state that the inputs give.
+fn journal(again: &Decided<'_>, world: &World, empty: impl Fn() -> Partition) -> Result<(), String> {
+    let decided = &again.decided;
+    for folded in again.folds(world, empty)? {
+        if all(&folded) != all(decided) || folded.positions() != decided.positions() {
+            let of = |partition: &Partition| format!("{:?} {:?}", partition.positions(), partition.state());
+            return Err(format!("it gives\n  {}\nand the inputs\n  {}", of(&folded), of(decided)));
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    /// Each request that can be read has one decision, in the order of the offsets, and it is what its positions give.
-    fn decisions(&mut self, world: &World, seen: &mut Seen) -> Result<(), String> {
-        let unit = self.unit;
-        let broken = |promise: Promise, text: String| promise.broken(format_args!("{unit}: {text}"));
-        let found = stored(world, (Topic::Output(&FLOW, CONTACT_DECISIONS), unit.partition));
-        *seen.entry("contact decisions").or_default() += found.len() as u64;
-        for (place, (at, record)) in found.iter().enumerate() {
-            let said = read_decision(record.value.as_deref().unwrap_or_default())
-                .map_err(|fault| broken(Promise::SameBytes, format!("the decision at {at}: {fault}")))?;
-            *seen.entry("contacts allowed").or_default() += u64::from(said.result);
-            let again = |fault| broken(Promise::SameBytes, fault);
-            for input in [PARTIES, PARTY_RECORDS, INTERACTIONS] {
-                self.feed_until(input, said.positions.get(TOPICS[input]).copied().unwrap_or(0))
-                    .map_err(again)?;
-            }
-            self.feed_until(CONTACT_REQUESTS, said.source.offset + 1).map_err(again)?;
-            let own = (text(record.key.as_deref()), text(record.value.as_deref()));
-            let given = self.published.decisions.get(place);
-            if given != Some(&own) || self.published.decisions.len() > place + 1 {
-                let is_of_another = |(_, value): &(String, String)| {
-                    read_decision(value.as_bytes()).is_ok_and(|given| given.source != said.source)
-                };
-                let promise =
-                    if given.is_none_or(is_of_another) { Promise::Once } else { Promise::SameBytes };
-                let text = format!("the decision at {at} is\n  {own:?}\nand its inputs give\n  {given:?}");
-                return Err(broken(promise, text));
-            }
-        }
-        for input in (0..INPUTS).rev() {
-            self.feed_until(input, i64::MAX).map_err(|fault| broken(Promise::SameBytes, fault))?;
-        }
-        match self.published.decisions.get(found.len()) {
-            None => Ok(()),
-            Some(missing) => Err(broken(Promise::Once, format!("a decision is missing: {missing:?}"))),
-        }
+/// The group is where the inputs end, and no change of rules is noted: each decision names its own.
+fn positions(again: &Decided<'_>, world: &World) -> Result<(), String> {
+    let group = world.group.positions(again.unit);
+    let noted = changes_of(world, again.unit)?;
+    if group == *again.decided.positions() && noted.is_empty() {
+        return Ok(());
     }
-
-    /// Each interaction whose sender asked has one reply, which is what its inputs give.
-    fn replies(&self, world: &World, seen: &mut Seen) -> Result<(), String> {
-        let found = stored(world, (Topic::Output(&FLOW, INTERACTION_RESULTS), self.unit.partition));
-        let found: Vec<(String, String)> = found
-            .iter()
-            .map(|(_, record)| (text(record.key.as_deref()), text(record.value.as_deref())))
-            .collect();
-        *seen.entry("replies about interactions").or_default() += found.len() as u64;
-        let repeats = found.iter().filter(|(_, value)| value.contains(r#""result":"repeat""#)).count();
-        *seen.entry("interactions told again").or_default() += repeats as u64;
-        let given = &self.published.replies;
-        if found == *given {
-            return Ok(());
-        }
-        let differs = found.iter().zip(given).find(|(found, given)| found != given);
-        let (found, given) = (found.len(), given.len());
-        Err(format!("{found} replies, and the inputs give {given}: first difference {differs:?}"))
-    }
-
-    /// The journal, from where it begins now and from its very beginning, folds to the state that the inputs give.
-    fn journal(&self, world: &World, partitions: i32) -> Result<(), String> {
-        let log = &world.logs[&(Topic::Journal(&FLOW), self.unit.partition)];
-        for records in [log.committed(0).collect::<Vec<_>>(), log.ever_committed().collect()] {
-            let mut restore = Restore::new(contacts::empty(self.unit.partition, settings(partitions)));
-            for (at, record) in records {
-                let value = record.value.as_deref().unwrap_or_default();
-                restore.on_record(value).map_err(|fault| format!("journal at {at}: {fault}"))?;
-            }
-            let folded = restore.finish().map_err(|fault| format!("journal: {fault}"))?;
-            if all(&folded) != all(&self.decided) || folded.positions() != self.decided.positions() {
-                let of =
-                    |partition: &Partition| format!("{:?} {:?}", partition.positions(), partition.state());
-                return Err(format!("it gives\n  {}\nand the inputs\n  {}", of(&folded), of(&self.decided)));
-            }
-        }
-        Ok(())
-    }
-
-    /// The group is where the inputs end, and no change of rules is noted: each decision names its own.
-    fn positions(&self, world: &World) -> Result<(), String> {
-        let group = world.group.positions(self.unit);
-        let noted = changes_of(world, self.unit)?;
-        if group == *self.decided.positions() && noted.is_empty() {
-            return Ok(());
-        }
-        Err(format!("the group is at {group:?}, the inputs end at {:?}; {noted:?}", self.decided.positions()))
-    }
+    Err(format!("the group is at {group:?}, the inputs end at {:?}; {noted:?}", again.decided.positions()))
 }

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod again;
 mod broker;
 mod checker;
 mod contacts;

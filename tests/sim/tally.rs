@@ -1,19 +1,17 @@
 //! The second flow of a run: what is fed into it, and whether what it left keeps the promises. It has three inputs,
 //! another key and other partitions than the first, in the same workers and transactions.
 
-use std::collections::BTreeSet;
-
 use tillgate::{
-    domain::record::RecordTime,
     kafka::port::Unit,
     load::draw::Draw,
-    pipeline::{InRecord, Outbound, Output, Partition, Restore},
+    pipeline::{InRecord, Outbound, Output, Partition},
 };
 
 use super::{
-    checker::{Seen, Stored, changes_of, stored},
+    again::{Again, Letter, given_up, letters},
+    checker::{Seen, changes_of, stored},
     input::{ASTRAY, Coming, Shape},
-    log::{Record, Topic, place_of},
+    log::{Record, Topic},
     world::World,
 };
 use crate::support::promise::Promise;
@@ -55,7 +53,7 @@ type Sent = (usize, Vec<u8>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>);
 #[derive(Default)]
 struct Published {
     sent: Vec<Sent>,
-    letters: Vec<(usize, i32, i64, String)>,
+    letters: Vec<Letter>,
 }
 
 impl Output<Tally> for Published {
@@ -75,22 +73,20 @@ impl Output<Tally> for Published {
 /// # Errors
 /// The first promise that is broken.
 pub fn check(world: &World, partitions: i32, seen: &mut Seen) -> Result<(), String> {
-    let found = letters(world, partitions)?;
-    let given_up: BTreeSet<(usize, i32, i64)> = found
-        .iter()
-        .filter(|(.., code)| code == "500")
-        .map(|(input, partition, offset, _)| (*input, *partition, *offset))
-        .collect();
+    let found = letters(world, &FLOW, FLOW.inputs, partitions)?;
+    let given_up = given_up(&found);
+    let settings = tally::settings(partitions as u32);
     let mut expected = Vec::new();
     for partition in 0..partitions {
         let unit = Unit { flow: &FLOW, partition };
         let broken = |promise: Promise| move |text: String| promise.broken(format_args!("{unit}: {text}"));
-        let mut again = Again::of(world, unit, partitions, &given_up);
-        if again.inputs.iter().all(Vec::is_empty) {
+        let empty = || tally::unit(partition, settings);
+        let mut again = Again::of(world, unit, empty(), &given_up);
+        if again.is_idle() {
             continue;
         }
-        again.same_bytes(world, seen).map_err(broken(Promise::SameBytes))?;
-        again.journal(world).map_err(broken(Promise::Journal))?;
+        same_bytes(&mut again, world, seen).map_err(broken(Promise::SameBytes))?;
+        journal(&again, world, empty).map_err(broken(Promise::Journal))?;
         let changes = changes_of(world, unit)?;
         if changes.len() != 1 || !changes[0].positions.are_none() || changes[0].ruleset != tally::RULESET {
             return Err(broken(Promise::SameBytes)(format!("its ruleset is noted as {changes:?}")));
@@ -105,159 +101,83 @@ pub fn check(world: &World, partitions: i32, seen: &mut Seen) -> Result<(), Stri
     Err(Promise::DeadLetters.broken(format_args!("dead letters {found:?}, expected {expected:?}")))
 }
 
-fn letters(world: &World, partitions: i32) -> Result<Vec<(usize, i32, i64, String)>, String> {
-    let mut found = Vec::new();
-    for partition in 0..partitions {
-        for (_, record) in stored(world, (Topic::DeadLetters(&FLOW), partition)) {
-            let header = |name| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
-            let topic = header("source.topic");
-            let input = FLOW.inputs.iter().position(|name| *name == topic).ok_or("a letter of no input")?;
-            let number = |name| header(name).parse::<i64>().map_err(|error| format!("{name}: {error}"));
-            let (partition, offset) = (number("source.partition")? as i32, number("source.offset")?);
-            found.push((input, partition, offset, header("error.code")));
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-struct Again<'a> {
-    unit: Unit,
-    partitions: u32,
-    decided: Partition<Tally>,
-    published: Published,
-    inputs: Vec<Vec<Stored>>,
-    next: Vec<usize>,
-    given_up: &'a BTreeSet<(usize, i32, i64)>,
-}
-
 /// Key and value of a message, for people.
 fn told((_, key, value, _): &Sent) -> String {
     let value = value.as_deref().unwrap_or_default();
     format!("{}: {}", String::from_utf8_lossy(key), String::from_utf8_lossy(value))
 }
 
-impl<'a> Again<'a> {
-    fn of(world: &World, unit: Unit, partitions: i32, given_up: &'a BTreeSet<(usize, i32, i64)>) -> Self {
-        let partitions = partitions as u32;
-        Self {
-            unit,
-            partitions,
-            decided: tally::unit(unit.partition, tally::settings(partitions)),
-            published: Published::default(),
-            inputs: unit.inputs().map(|at| stored(world, place_of(at))).collect(),
-            next: vec![0; FLOW.inputs.len()],
-            given_up,
+/// Decides the inputs again, in the order that the messages record, and compares byte by byte.
+fn same_bytes(again: &mut Again<'_, Tally, Published>, world: &World, seen: &mut Seen) -> Result<(), String> {
+    let outputs =
+        [TALLIES, ECHOES].map(|output| stored(world, (Topic::Output(&FLOW, output), again.unit.partition)));
+    *seen.entry("messages of a second flow").or_default() +=
+        outputs.iter().map(Vec::len).sum::<usize>() as u64;
+    for (at, record) in &outputs[TALLIES] {
+        let text = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default()).into_owned();
+        let mut words = text.split(' ');
+        let number = |word: Option<&str>| word.and_then(|word| word.parse::<i64>().ok());
+        let offset = number(words.next()).ok_or_else(|| format!("the tally at {at} has no offset"))?;
+        let positions: Vec<Option<i64>> = (0..FLOW.inputs.len()).map(|_| number(words.next())).collect();
+        if let Some(positions) = positions.iter().copied().collect::<Option<Vec<i64>>>() {
+            for (input, position) in positions.into_iter().enumerate().rev() {
+                again.feed_until(input, position)?;
+            }
+        }
+        again.feed_until(SALES, offset + 1)?;
+    }
+    again.feed_all()?;
+    for (output, found) in outputs.iter().enumerate() {
+        let expected: Vec<&Sent> = again.published.sent.iter().filter(|(own, ..)| *own == output).collect();
+        let found: Vec<Sent> = found
+            .iter()
+            .map(|(_, record)| {
+                let headers = record.headers.iter();
+                let headers = headers.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+                (output, record.key.clone().unwrap_or_default(), record.value.clone(), headers)
+            })
+            .collect();
+        // Messages of records that say nothing of the order may come in another.
+        let same = match output {
+            TALLIES => found.iter().eq(expected.iter().copied()),
+            _ => found.len() == expected.len() && expected.iter().all(|message| found.contains(message)),
+        };
+        if !same {
+            let found = found.iter().map(told).collect::<Vec<_>>();
+            let expected = expected.into_iter().map(told).collect::<Vec<_>>();
+            let first = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+            return Err(format!(
+                "output {output} has {} messages, its inputs give {}; first difference {first:?}",
+                found.len(),
+                expected.len()
+            ));
         }
     }
+    Ok(())
+}
 
-    fn feed_until(&mut self, input: usize, until: i64) -> Result<(), String> {
-        while let Some((offset, record)) = self.inputs[input].get(self.next[input]) {
-            if *offset >= until {
-                break;
-            }
-            let in_record = InRecord {
-                input,
-                partition: self.unit.partition,
-                offset: *offset,
-                timestamp_millis: record.timestamp_millis,
-                time: RecordTime::of_millis(record.timestamp_millis),
-                key: record.key.as_deref(),
-                value: record.value.as_deref(),
-                schema_guid: None,
-                request_id: None,
-            };
-            self.next[input] += 1;
-            if self.given_up.contains(&(input, self.unit.partition, *offset)) {
-                self.decided.on_failed_record(&in_record, &mut self.published);
-            } else {
-                let taken = self.decided.on_record((), &in_record, &mut self.published);
-                taken.map_err(|interrupt| format!("input {input} offset {offset}: {interrupt}"))?;
-            }
+/// The journal folds to the state that the inputs give, and ends where the group is.
+fn journal(
+    again: &Again<'_, Tally, Published>,
+    world: &World,
+    empty: impl Fn() -> Partition<Tally>,
+) -> Result<(), String> {
+    let decided = &again.decided;
+    for folded in again.folds(world, empty)? {
+        if folded.positions() != decided.positions() || folded.state().all() != decided.state().all() {
+            return Err(format!(
+                "the journal gives {:?} {:?}, the inputs {:?} {:?}",
+                folded.positions(),
+                folded.state().all(),
+                decided.positions(),
+                decided.state().all()
+            ));
         }
+    }
+    let group = world.group.positions(again.unit);
+    if group == *decided.positions() {
         Ok(())
-    }
-
-    /// Decides the inputs again, in the order that the messages record, and compares byte by byte.
-    fn same_bytes(&mut self, world: &World, seen: &mut Seen) -> Result<(), String> {
-        let outputs = [TALLIES, ECHOES]
-            .map(|output| stored(world, (Topic::Output(&FLOW, output), self.unit.partition)));
-        *seen.entry("messages of a second flow").or_default() +=
-            outputs.iter().map(Vec::len).sum::<usize>() as u64;
-        for (at, record) in &outputs[TALLIES] {
-            let text = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default()).into_owned();
-            let mut words = text.split(' ');
-            let number = |word: Option<&str>| word.and_then(|word| word.parse::<i64>().ok());
-            let offset = number(words.next()).ok_or_else(|| format!("the tally at {at} has no offset"))?;
-            let positions: Vec<Option<i64>> = (0..FLOW.inputs.len()).map(|_| number(words.next())).collect();
-            if let Some(positions) = positions.iter().copied().collect::<Option<Vec<i64>>>() {
-                for (input, position) in positions.into_iter().enumerate().rev() {
-                    self.feed_until(input, position)?;
-                }
-            }
-            self.feed_until(SALES, offset + 1)?;
-        }
-        for input in (0..FLOW.inputs.len()).rev() {
-            self.feed_until(input, i64::MAX)?;
-        }
-        for (output, found) in outputs.iter().enumerate() {
-            let expected: Vec<&Sent> =
-                self.published.sent.iter().filter(|(own, ..)| *own == output).collect();
-            let found: Vec<Sent> = found
-                .iter()
-                .map(|(_, record)| {
-                    let headers = record.headers.iter();
-                    let headers = headers.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-                    (output, record.key.clone().unwrap_or_default(), record.value.clone(), headers)
-                })
-                .collect();
-            // Messages of records that say nothing of the order may come in another.
-            let same = match output {
-                TALLIES => found.iter().eq(expected.iter().copied()),
-                _ => found.len() == expected.len() && expected.iter().all(|message| found.contains(message)),
-            };
-            if !same {
-                let found = found.iter().map(told).collect::<Vec<_>>();
-                let expected = expected.into_iter().map(told).collect::<Vec<_>>();
-                let first = found.iter().zip(&expected).find(|(found, expected)| found != expected);
-                return Err(format!(
-                    "output {output} has {} messages, its inputs give {}; first difference {first:?}",
-                    found.len(),
-                    expected.len()
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// The journal folds to the state that the inputs give, and ends where the group is.
-    fn journal(&self, world: &World) -> Result<(), String> {
-        let log = &world.logs[&(Topic::Journal(&FLOW), self.unit.partition)];
-        for records in [log.committed(0).collect::<Vec<_>>(), log.ever_committed().collect()] {
-            let empty = tally::unit(self.unit.partition, tally::settings(self.partitions));
-            let mut restore = Restore::new(empty);
-            for (at, record) in records {
-                let value = record.value.as_deref().unwrap_or_default();
-                restore.on_record(value).map_err(|fault| format!("journal at {at}: {fault}"))?;
-            }
-            let folded = restore.finish().map_err(|fault| format!("journal: {fault}"))?;
-            if folded.positions() != self.decided.positions()
-                || folded.state().all() != self.decided.state().all()
-            {
-                return Err(format!(
-                    "the journal gives {:?} {:?}, the inputs {:?} {:?}",
-                    folded.positions(),
-                    folded.state().all(),
-                    self.decided.positions(),
-                    self.decided.state().all()
-                ));
-            }
-        }
-        let group = world.group.positions(self.unit);
-        if group == *self.decided.positions() {
-            Ok(())
-        } else {
-            Err(format!("the group is at {group:?}, the inputs end at {:?}", self.decided.positions()))
-        }
+    } else {
+        Err(format!("the group is at {group:?}, the inputs end at {:?}", decided.positions()))
     }
 }
