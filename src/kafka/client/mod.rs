@@ -20,6 +20,7 @@ mod journal;
 mod journal_follower;
 mod letter_headers;
 mod log;
+mod outbox;
 mod place;
 mod producer;
 mod reader;

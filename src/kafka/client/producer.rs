@@ -6,6 +6,7 @@
 //! gets a thread for as long as it lasts.
 
 use std::{
+    cell::{Cell, RefCell},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -36,6 +37,7 @@ use super::{
     consumer::{Lent, Member},
     error::{fault, naming},
     log::Signals,
+    outbox::{BUSY_MAX, Outbox, Outgoing},
     send_now::send_now,
 };
 use crate::{codec::rulesets, domain::visible::visible, telemetry};
@@ -78,6 +80,15 @@ impl Noted {
             Some(Failed { fault, is_dropped: true }) => Some(refusal.unwrap_or_else(|| fault.clone())),
             None => refusal,
         }
+    }
+
+    /// Notes a message that is missing: what is open must not be committed.
+    fn note(&self, failed: Failed) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if failure.as_ref().is_none_or(|before| before.is_dropped && !failed.is_dropped) {
+            *failure = Some(failed);
+        }
+        self.failed.store(true, Ordering::Release);
     }
 
     /// `Failed to add partition "TOPIC" [0] to transaction: WORDS`, of facility `ADDPARTS`, and what follows from it:
@@ -131,12 +142,7 @@ impl ProducerContext for Noted {
             let topic = || Resource::Topic(message.topic().to_owned());
             let fault = naming(Fault::new(Operation::Flush, class, text), error, Right::Write, topic);
             let dropped = [Some(RDKafkaErrorCode::PurgeQueue), Some(RDKafkaErrorCode::PurgeInflight)];
-            let is_dropped = dropped.contains(&error.rdkafka_error_code());
-            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            if failure.as_ref().is_none_or(|before| before.is_dropped && !is_dropped) {
-                *failure = Some(Failed { fault, is_dropped });
-            }
-            self.failed.store(true, Ordering::Release);
+            self.note(Failed { fault, is_dropped: dropped.contains(&error.rdkafka_error_code()) });
         }
     }
 }
@@ -183,6 +189,9 @@ fn with_header(headers: OwnedHeaders, header: &Header<'_>) -> OwnedHeaders {
 /// A producer with a transactional id.
 pub struct Producer {
     base: Arc<BaseProducer<Noted>>,
+    outbox: RefCell<Outbox>,
+    /// When the last transaction ended.
+    ended: Cell<Option<Instant>>,
     topics: Topics,
     group_id: String,
     transactional_id: String,
@@ -207,6 +216,8 @@ impl Producer {
             .map_err(|error| config::refused(settings, &error))?;
         let producer = Self {
             base: Arc::new(base),
+            outbox: RefCell::default(),
+            ended: Cell::default(),
             topics: settings.topics.clone(),
             group_id: settings.kafka.group_id.clone(),
             transactional_id: transactional_id.to_owned(),
@@ -246,16 +257,17 @@ impl Producer {
     /// which the client does after half a second, or as soon as it hears of the cluster: so it hears of it.
     fn init_transactions(&self) -> KafkaResult<()> {
         let (ended, ending) = channel::<()>();
+        let (base, rulesets) = (&self.base, &self.topics.rulesets);
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let mut pause = ASK_AGAIN_MIN;
                 while ending.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                     // Not heard of: the client asks by itself.
-                    let _ = self.base.client().fetch_metadata(Some(&self.topics.rulesets), ASK_AGAIN_MAX);
+                    let _ = base.client().fetch_metadata(Some(rulesets), ASK_AGAIN_MAX);
                     pause = (pause * 2).min(ASK_AGAIN_MAX);
                 }
             });
-            let result = self.base.init_transactions(self.transaction_timeout);
+            let result = base.init_transactions(self.transaction_timeout);
             drop(ended);
             result
         })
@@ -288,27 +300,36 @@ impl Producer {
         *noted.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Queues a message, waiting while the queue is full. The headers are made again for every try.
-    fn queue(
-        &self,
-        topic: &str,
-        partition: Option<i32>,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: impl Fn() -> Option<OwnedHeaders>,
-    ) -> Result<(), Fault> {
+    /// Queues a message, or keeps it until the positions were added.
+    fn queue(&self, message: Outgoing<'_>) -> Result<(), Fault> {
+        let kept = self.outbox.borrow_mut().keep(message);
+        kept.or_else(|message| self.open_outbox().and_then(|()| self.queue_now(message)))
+    }
+
+    /// Queues what was kept. Where that fails the rest is gone, which the next flush tells again.
+    fn open_outbox(&self) -> Result<(), Fault> {
+        let opened = self.outbox.borrow_mut().open(|message| self.queue_now(message));
+        let note =
+            |fault: &Fault| self.base.context().note(Failed { fault: fault.clone(), is_dropped: false });
+        opened.inspect_err(note)
+    }
+
+    /// Queues a message, waiting while the queue is full.
+    fn queue_now(&self, message: Outgoing<'_>) -> Result<(), Fault> {
+        let Outgoing { topic, partition, key, value, headers } = message;
+        let mut record = BaseRecord::<[u8], [u8]> {
+            topic,
+            partition,
+            payload: value,
+            key,
+            timestamp: None,
+            headers,
+            delivery_opaque: (),
+        };
         let mut full_since: Option<Instant> = None;
         loop {
-            let record = BaseRecord::<[u8], [u8]> {
-                topic,
-                partition,
-                payload: value,
-                key,
-                timestamp: None,
-                headers: headers(),
-                delivery_opaque: (),
-            };
-            let Err((error, _record)) = self.base.send(record) else { return Ok(()) };
+            let Err((error, refused)) = self.base.send(record) else { return Ok(()) };
+            record = refused;
             let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
             if full && full_since.is_none() {
                 telemetry::producer_queue_full();
@@ -332,6 +353,7 @@ impl Producer {
     fn end(&self, operation: Operation, call: impl FnOnce() -> KafkaResult<()>) -> Result<(), Fault> {
         let begun = clock::now();
         let result = call();
+        self.ended.set(Some(clock::now()));
         self.drain();
         if begun.elapsed() > self.end_max {
             self.spent.store(true, Ordering::Relaxed);
@@ -344,16 +366,19 @@ impl TransactionalProducer<Member> for Producer {
     fn begin(&self) -> Result<(), Fault> {
         self.drain();
         self.forget_failure();
+        let follows = self.ended.get().is_some_and(|ended| ended.elapsed() < BUSY_MAX);
+        self.outbox.borrow_mut().begin(follows);
         self.base.begin_transaction().map_err(|error| fault(Operation::Begin, &error))
     }
 
     fn send(&self, unit: Unit, outbound: &Outbound<'_>) -> Result<(), Fault> {
         let Outbound { output, partition, key, value, headers } = *outbound;
         let topic = self.topics.output(unit.flow, output);
-        self.queue(topic, partition, Some(key), value, || match headers {
+        let headers = match headers {
             [] => None,
             headers => Some(headers.iter().fold(OwnedHeaders::new(), with_header)),
-        })
+        };
+        self.queue(Outgoing { topic, partition, key: Some(key), value, headers })
     }
 
     fn dead_letter(&self, record: &Lent<'_>, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault> {
@@ -363,22 +388,22 @@ impl TransactionalProducer<Member> for Producer {
         let own = own.map_err(|error| fault(Operation::Produce, &error))?.unwrap_or_default();
         let all = headers.iter().fold(own, with_header);
         let topic = &self.topics.of(record.source().unit.flow).dead_letters;
-        self.queue(topic, None, key, value, || Some(all.clone()))
+        self.queue(Outgoing { topic, partition: None, key, value, headers: Some(all) })
     }
 
     fn journal(&self, unit: Unit, record: &[u8]) -> Result<(), Fault> {
         let (topic, partition) = (&self.topics.of(unit.flow).journal, unit.partition);
         let key = partition.to_string();
-        self.queue(topic, Some(partition), Some(key.as_bytes()), Some(record), || {
-            let writer = KafkaHeader { key: WRITER_HEADER, value: Some(self.transactional_id.as_str()) };
-            Some(OwnedHeaders::new_with_capacity(1).insert(writer))
-        })
+        let writer = KafkaHeader { key: WRITER_HEADER, value: Some(self.transactional_id.as_str()) };
+        let headers = Some(OwnedHeaders::new_with_capacity(1).insert(writer));
+        let (key, value) = (Some(key.as_bytes()), Some(record));
+        self.queue(Outgoing { topic, partition: Some(partition), key, value, headers })
     }
 
     fn ruleset_change(&self, unit: Unit, change: &RulesetChange) -> Result<(), Fault> {
         let (key, value) = rulesets::write_change(unit.flow.name, unit.partition, change);
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
-        self.queue(&self.topics.rulesets, Some(0), key, value, || None)
+        self.queue(Outgoing { topic: &self.topics.rulesets, partition: Some(0), key, value, headers: None })
     }
 
     fn offsets(
@@ -397,10 +422,12 @@ impl TransactionalProducer<Member> for Producer {
         let given =
             within(timeout + OVERDUE, move || base.send_offsets_to_transaction(&list, &membership, timeout));
         self.drain();
-        given?.map_err(|error| self.fault(Operation::Offsets, &error))
+        given?.map_err(|error| self.fault(Operation::Offsets, &error))?;
+        self.open_outbox()
     }
 
     fn flush(&self) -> Result<(), Fault> {
+        self.open_outbox()?;
         let begun = clock::now();
         loop {
             self.drain();
@@ -423,15 +450,15 @@ impl TransactionalProducer<Member> for Producer {
     }
 
     fn abort(&self) -> Result<(), Fault> {
-        let done = AtomicBool::new(false);
+        let (base, done) = (&self.base, AtomicBool::new(false));
         let result = self.end(Operation::Abort, || {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     while !done.load(Ordering::Acquire) {
-                        self.base.poll(Duration::from_millis(1));
+                        base.poll(Duration::from_millis(1));
                     }
                 });
-                let result = self.base.abort_transaction(self.transaction_timeout);
+                let result = base.abort_transaction(self.transaction_timeout);
                 done.store(true, Ordering::Release);
                 result
             })
