@@ -60,6 +60,7 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
             topics: inputs,
             outcomes_topic: names.pos_outcomes.clone(),
             letters_topic: names.dead_letters.clone(),
+            replies_topic: names.account_results.clone(),
             rulebook: &rulebook,
             schemas,
             progress: &progress,

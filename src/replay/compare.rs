@@ -2,7 +2,9 @@
 //! by field; where they do not, it looks into neither.
 
 use super::ReplayError;
+use super::differing::differing;
 use super::letters::Letter;
+use super::replies::Replies;
 use super::report::{Difference, FieldDifference, PartitionReport};
 use super::source::{Feed, Kept};
 use crate::codec::{avro, json, recorded, write_bounded};
@@ -118,6 +120,8 @@ pub struct Around<'a> {
     pub outcomes_topic: &'a str,
     /// The dead letters' topic.
     pub letters_topic: &'a str,
+    /// The topic of replies to account events.
+    pub replies_topic: &'a str,
     /// The ruleset that decides now.
     pub ruleset: &'a str,
 }
@@ -133,6 +137,12 @@ impl Around<'_> {
     #[must_use]
     pub fn outcome(&self, offset: i64) -> String {
         format!("{} {}/{offset}", self.outcomes_topic, self.partition)
+    }
+
+    /// Topic, partition and offset of a reply.
+    #[must_use]
+    pub fn reply(&self, offset: i64) -> String {
+        format!("{} {}/{offset}", self.replies_topic, self.partition)
     }
 
     /// Topic, partition and offset of a dead letter.
@@ -161,6 +171,10 @@ pub struct Compare<'a> {
     pub outcomes: &'a RefCell<&'a mut Outcomes>,
     /// The recorded dead letter of this record.
     pub letter: Option<Letter>,
+    /// The recorded replies.
+    pub replies: &'a mut Replies,
+    /// The replayed reply, where the record's sender asked for one.
+    pub reply: Option<Encoded>,
     /// Where differences go.
     pub report: &'a mut PartitionReport,
     /// Next offset of each input as of the replay, before this record.
@@ -250,6 +264,9 @@ impl Compare<'_> {
                 around.difference(what, Some(around.letter(letter.at)), Some(here))
             });
         }
+        if self.input == Input::AccountEvents {
+            self.replies.meet(self.record.offset, self.reply.as_ref(), &self.around, self.report)?;
+        }
         Ok(self.passed + recorded.len() as u64)
     }
 
@@ -300,11 +317,8 @@ impl Compare<'_> {
         let (around, here) = (self.around, self.here());
         self.report.outcomes.missing += 1;
         self.report.differs(|| {
-            let mut difference = around.difference("an outcome is missing", None, Some(here));
-            let fields = recorded::fields(value).unwrap_or_default().into_iter();
-            difference.fields =
-                fields.map(|(field, value)| FieldDifference::new(&field, None, Some(&value))).collect();
-            difference
+            let difference = around.difference("an outcome is missing", None, Some(here));
+            Difference { fields: differing(&[], value), ..difference }
         });
     }
 
@@ -315,11 +329,7 @@ impl Compare<'_> {
             let what = if recorded.readable { "an outcome differs" } else { "an outcome cannot be read" };
             let mut difference = around.difference(what, Some(around.outcome(recorded.offset)), Some(here));
             difference.fields = differing(&recorded.value, value);
-            if recorded.key.as_ref() != Some(key) {
-                let recorded = recorded.key.as_deref().map(String::from_utf8_lossy);
-                let key = String::from_utf8_lossy(key);
-                difference.fields.push(FieldDifference::new("(key)", recorded.as_deref(), Some(&key)));
-            }
+            difference.fields.extend(FieldDifference::of_keys(recorded.key.as_deref(), key));
             difference
         });
     }
@@ -346,6 +356,10 @@ impl Output<Pos> for Compare<'_> {
         } else {
             self.late.push((key.to_vec(), encoded.unwrap_or_else(|| value.to_vec())));
         }
+    }
+
+    fn reply(&mut self, outbound: &Outbound<'_>) {
+        self.reply = Some((outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec()));
     }
 
     fn dead_letter(&mut self, _record: &InRecord<'_>, code: &'static str, message: &str) {
@@ -394,37 +408,4 @@ fn encoded_as(recorded: &[u8], outcome: &Outcome<'_>, value: &[u8]) -> Option<Ve
         }
     });
     Some(encoded)
-}
-
-/// The fields in which two outcomes differ, in the order of the replayed one; those that it has not come last.
-fn differing(recorded: &[u8], replayed: &[u8]) -> Vec<FieldDifference> {
-    let first = recorded.iter().zip(replayed).position(|(left, right)| left != right);
-    let first = first.unwrap_or(recorded.len().min(replayed.len()));
-    let bytes = |value: &[u8]| {
-        let around = &value[first.saturating_sub(20).min(value.len())..(first + 20).min(value.len())];
-        around.escape_ascii().to_string()
-    };
-    let in_bytes = |field: String| {
-        let (recorded, replayed) = (Some(bytes(recorded)), Some(bytes(replayed)));
-        vec![FieldDifference { field, recorded, replayed }]
-    };
-    let mut theirs = match recorded::fields(recorded) {
-        Ok(fields) => fields,
-        Err(why) => return in_bytes(format!("(byte {first}; the recorded outcome cannot be read: {why})")),
-    };
-    let mut found = Vec::new();
-    for (field, ours) in recorded::fields(replayed).unwrap_or_default() {
-        let at = theirs.iter().position(|(theirs, _)| *theirs == field);
-        let recorded = at.map(|at| theirs.remove(at).1);
-        if recorded.as_ref() != Some(&ours) {
-            found.push(FieldDifference { field, recorded, replayed: Some(ours) });
-        }
-    }
-    let alone = theirs.into_iter();
-    found.extend(alone.map(|(field, value)| FieldDifference {
-        field,
-        recorded: Some(value),
-        replayed: None,
-    }));
-    if found.is_empty() { in_bytes(format!("(byte {first}; every field says the same)")) } else { found }
 }

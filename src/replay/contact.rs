@@ -3,6 +3,7 @@
 //! at the end with the journal's.
 
 use super::ReplayError;
+use super::differing::differing;
 use super::report::{Difference, FieldDifference, Tally};
 use super::rulebook::Rulebook;
 use super::source::{Feed, Source};
@@ -110,16 +111,8 @@ impl ContactReport {
 
 impl fmt::Display for ContactReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = |f: &mut fmt::Formatter<'_>, tally: &Tally, what: &str| {
-            writeln!(f, "{} of {} {what} identical", tally.identical, tally.all())?;
-            let Tally { different, missing, unexpected, .. } = *tally;
-            match tally.wrong() {
-                0 => Ok(()),
-                _ => writeln!(f, "  {different} different, {missing} missing, {unexpected} unexpected"),
-            }
-        };
-        row(f, &self.decisions, "contact decisions")?;
-        row(f, &self.results, "results of interactions")?;
+        self.decisions.write(f, "contact decisions")?;
+        self.results.write(f, "results of interactions")?;
         let all = self.parties + self.parties_different;
         writeln!(f, "{} of {all} persons as the journal has them", self.parties)?;
         if self.beyond > 0 {
@@ -417,7 +410,7 @@ impl Walk<'_, '_> {
             }
             (CONTACT_REQUESTS, Some((at, value, _)), replayed) => {
                 self.report.decisions.different += 1;
-                let fields = fields(value, replayed.as_deref().unwrap_or_default());
+                let fields = differing(value, replayed.as_deref().unwrap_or_default());
                 self.differs("another decision", Some(at), Some(offset), fields);
             }
             (CONTACT_REQUESTS, None, Some(_)) => {
@@ -448,7 +441,7 @@ impl Walk<'_, '_> {
             Some((_, value)) if value == replayed => self.report.results.identical += 1,
             Some((_, value)) => {
                 self.report.results.different += 1;
-                self.differs("another result", None, None, fields(&value, replayed));
+                self.differs("another result", None, None, differing(&value, replayed));
             }
             None => {
                 self.report.results.missing += 1;
@@ -515,25 +508,4 @@ fn take_in(
         }
     }
     fault(format!("the registry does not answer for the schema of offset {}", record.offset))
-}
-
-/// The members in which two JSON objects differ.
-fn fields(recorded: &[u8], replayed: &[u8]) -> Vec<FieldDifference> {
-    let object = |bytes: &[u8]| {
-        serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(bytes).unwrap_or_default()
-    };
-    let (recorded, replayed) = (object(recorded), object(replayed));
-    let mut names: Vec<&String> = recorded.keys().chain(replayed.keys()).collect();
-    names.sort();
-    names.dedup();
-    let text = |object: &serde_json::Map<String, serde_json::Value>, name: &str| {
-        object.get(name).map(ToString::to_string)
-    };
-    let pairs = names.into_iter().map(|name| (name, text(&recorded, name), text(&replayed, name)));
-    pairs
-        .filter(|(_, recorded, replayed)| recorded != replayed)
-        .map(|(name, recorded, replayed)| {
-            FieldDifference::new(name, recorded.as_deref(), replayed.as_deref())
-        })
-        .collect()
 }

@@ -35,6 +35,16 @@ impl Tally {
         self.different + self.missing + self.unexpected
     }
 
+    /// Says it of what was counted.
+    pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
+        let Self { identical, different, missing, unexpected } = self;
+        writeln!(f, "{identical} of {} {what} identical", self.all())?;
+        match self.wrong() {
+            0 => Ok(()),
+            _ => writeln!(f, "  {different} different, {missing} missing, {unexpected} unexpected"),
+        }
+    }
+
     fn add(&mut self, other: &Self) {
         self.identical += other.identical;
         self.different += other.different;
@@ -60,6 +70,14 @@ impl FieldDifference {
     pub fn new(field: &str, recorded: Option<&str>, replayed: Option<&str>) -> Self {
         let [recorded, replayed] = [recorded, replayed].map(|value| value.map(str::to_owned));
         Self { field: field.to_owned(), recorded, replayed }
+    }
+
+    /// The keys of a record, where they are not the same.
+    #[must_use]
+    pub fn of_keys(recorded: Option<&[u8]>, replayed: &[u8]) -> Option<Self> {
+        let text = |key| String::from_utf8_lossy(key).into_owned();
+        let differ = recorded != Some(replayed);
+        differ.then(|| Self::new("(key)", recorded.map(text).as_deref(), Some(&text(replayed))))
     }
 }
 
@@ -117,8 +135,14 @@ pub struct PartitionReport {
     pub outcomes: Tally,
     /// Dead letters.
     pub dead_letters: Tally,
+    /// Replies to account events.
+    pub replies: Tally,
     /// Outcomes behind the end of the journal, of transactions that came after it was looked at: not verified.
     pub beyond: u64,
+    /// The same of replies.
+    pub replies_beyond: u64,
+    /// Account events whose replies are not there any more, or were never recorded: not verified.
+    pub replies_gone: u64,
     /// Transactions of the journal whose counts were compared with the topics.
     pub transactions: u64,
     /// Those that do not agree with them.
@@ -134,7 +158,7 @@ pub struct PartitionReport {
     /// How many there are.
     pub problem_count: u64,
     /// What was not compared, though nothing is wrong.
-    pub note: Option<String>,
+    pub notes: Vec<String>,
     /// Why it was not verified to its end.
     pub stopped: Option<String>,
 }
@@ -143,8 +167,8 @@ impl PartitionReport {
     /// Whether everything is as it should be.
     #[must_use]
     pub fn is_identical(&self) -> bool {
-        self.outcomes.wrong() + self.dead_letters.wrong() + self.torn + self.problem_count == 0
-            && self.stopped.is_none()
+        let wrong = self.outcomes.wrong() + self.dead_letters.wrong() + self.replies.wrong();
+        wrong + self.torn + self.problem_count == 0 && self.stopped.is_none()
     }
 
     /// Notes something that does not fit.
@@ -175,6 +199,8 @@ pub struct Report {
     pub outcomes: Tally,
     /// Dead letters.
     pub dead_letters: Tally,
+    /// Replies to account events.
+    pub replies: Tally,
     /// Transactions that were compared with the topics.
     pub transactions: u64,
     /// Those that do not agree.
@@ -204,6 +230,7 @@ impl Report {
             report.records += partition.records;
             report.outcomes.add(&partition.outcomes);
             report.dead_letters.add(&partition.dead_letters);
+            report.replies.add(&partition.replies);
             report.transactions += partition.transactions;
             report.torn += partition.torn;
             report.accounts += partition.accounts;
@@ -222,13 +249,9 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { identical, different, missing, unexpected } = self.outcomes;
-        writeln!(f, "{identical} of {} outcomes identical", self.outcomes.all())?;
-        if self.outcomes.wrong() > 0 {
-            writeln!(f, "  {different} different, {missing} missing, {unexpected} unexpected")?;
-        }
-        let letters = self.dead_letters;
-        writeln!(f, "{} of {} dead letters identical", letters.identical, letters.all())?;
+        self.outcomes.write(f, "outcomes")?;
+        self.dead_letters.write(f, "dead letters")?;
+        self.replies.write(f, "replies to account events")?;
         writeln!(f, "{} of {} transactions whole", self.transactions - self.torn, self.transactions)?;
         let all = self.accounts + self.accounts_different;
         writeln!(f, "{} of {all} accounts as the journal has them", self.accounts)?;
@@ -253,14 +276,16 @@ impl fmt::Display for Report {
             if more > 0 {
                 writeln!(f, "partition {}: {more} further problems", partition.partition)?;
             }
-            if partition.beyond > 0 {
-                let (number, count) = (partition.partition, partition.beyond);
-                writeln!(
-                    f,
-                    "partition {number}: {count} outcomes behind the journal's end are not verified"
-                )?;
+            for (count, what) in [(partition.beyond, "outcomes"), (partition.replies_beyond, "replies")] {
+                if count > 0 {
+                    let number = partition.partition;
+                    writeln!(
+                        f,
+                        "partition {number}: {count} {what} behind the journal's end are not verified"
+                    )?;
+                }
             }
-            if let Some(note) = &partition.note {
+            for note in &partition.notes {
                 writeln!(f, "partition {}: {note}", partition.partition)?;
             }
             if let Some(why) = &partition.stopped {

@@ -123,6 +123,15 @@ impl Feed {
         self.there.then_some(&self.head)
     }
 
+    /// Moves it into `record` and passes over it, as [`Self::advance_or_start_over`] does.
+    ///
+    /// # Errors
+    /// [`ReplayError`] where the one after it cannot be read.
+    pub fn take_head(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
+        std::mem::swap(&mut self.head, record);
+        self.advance_or_start_over()
+    }
+
     /// Passes over it.
     ///
     /// # Errors

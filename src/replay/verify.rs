@@ -4,6 +4,7 @@
 use super::ReplayError;
 use super::compare::Outcomes;
 use super::letters::Letters;
+use super::replies::{RecordedReplies, Replies};
 use super::report::{PartitionReport, Report};
 use super::source::{Feed, Source};
 use super::walk::{Ground, Walk, shown, starts_over};
@@ -40,6 +41,8 @@ pub struct Recorded {
     pub outcomes: Box<dyn Source>,
     /// Outcomes below this offset belong to transactions that the journal has.
     pub settled: i64,
+    /// Replies to account events, where they were recorded.
+    pub replies: Option<RecordedReplies>,
     /// The journal, where it was recorded.
     pub journal: Option<Box<dyn Source>>,
     /// Positions that the group had committed before and after the journal's end was looked at, where they are known.
@@ -116,7 +119,7 @@ fn start<'a>(
     from: From,
     recorded: Recorded,
 ) -> Result<(Walk<'a>, i64), ReplayError> {
-    let Recorded { inputs, starts, outcomes, settled, journal, group } = recorded;
+    let Recorded { inputs, starts, outcomes, settled, replies, journal, group } = recorded;
     let outcomes = Feed::new(outcomes)?;
     let framing = outcomes.head().and_then(|head| recorded::framing(head.value()?));
     let encoding = match framing {
@@ -154,6 +157,7 @@ fn start<'a>(
     while from == From::Checkpoint && outcomes.head().is_some() && before(&outcomes) {
         outcomes.advance()?;
     }
+    let replies = Replies::new(replies, partition, positions[Input::AccountEvents as usize])?;
     let report = PartitionReport { partition, from: positions, ..PartitionReport::default() };
     let [pos_events, account_events, ticks] = inputs(positions)?;
     let inputs = [Feed::new(pos_events)?, Feed::new(account_events)?, Feed::new(ticks)?];
@@ -169,6 +173,7 @@ fn start<'a>(
         inputs,
         outcomes,
         letters: Default::default(),
+        replies,
         journal,
         group,
         at_a_transaction,

@@ -5,6 +5,7 @@
 use super::ReplayError;
 use super::compare::{Around, Compare, Named, Outcomes, Told, UNEXPECTED};
 use super::letters::LettersOf;
+use super::replies::Replies;
 use super::report::PartitionReport;
 use super::rulebook::Rulebook;
 use super::source::Feed;
@@ -37,6 +38,8 @@ pub struct Ground<'a> {
     pub outcomes_topic: String,
     /// Topic of the dead letters.
     pub letters_topic: String,
+    /// Topic of the replies to account events.
+    pub replies_topic: String,
     /// The rulesets.
     pub rulebook: &'a Rulebook,
     /// The schemas of the inputs.
@@ -71,6 +74,8 @@ pub struct Walk<'a> {
     pub outcomes: Outcomes,
     /// The recorded dead letters.
     pub letters: LettersOf,
+    /// The recorded replies to account events.
+    pub replies: Replies,
     /// The journal, and its fold so far; none where it was not recorded.
     pub journal: Option<(Feed, Restore)>,
     /// Positions that the group had committed before and after the journal's end was looked at.
@@ -114,7 +119,7 @@ impl Walk<'_> {
                 Err(fault) if !self.started_over => self.report.problem(format!("the journal: {fault}")),
                 _ => {
                     let note = "the journal was trimmed meanwhile: the state at the end was not compared";
-                    self.report.note = Some(note.to_owned());
+                    self.report.notes.push(note.to_owned());
                 }
             }
         }
@@ -350,6 +355,8 @@ impl Walk<'_> {
             input,
             outcomes: &outcomes,
             letter,
+            replies: &mut self.replies,
+            reply: None,
             report: &mut self.report,
             reached: self.positions,
             late: Vec::new(),
@@ -372,7 +379,7 @@ impl Walk<'_> {
         Ok(true)
     }
 
-    /// Outcomes behind the end: those below `settled` were visible before the journal was looked at, so they should
+    /// Outcomes and replies behind the end: those below `settled` were visible before the journal was looked at, so they should
     /// have come with a journal record. Dead letters of records that were passed over.
     fn leftovers(&mut self, settled: i64) -> Result<(), ReplayError> {
         while let Some(head) = self.outcomes.head().filter(|head| head.offset < settled) {
@@ -392,6 +399,7 @@ impl Walk<'_> {
             self.outcomes.advance()?;
         }
         let around = around(self.ground, self.partition, &self.engine);
+        self.replies.finish(self.positions[Input::AccountEvents as usize], &around, &mut self.report)?;
         for ((input, offset), letter) in &self.letters {
             let passed = *offset < self.positions[*input as usize];
             if passed && *offset >= self.report.from[*input as usize] {
@@ -413,6 +421,7 @@ fn around<'a>(ground: &'a Ground<'_>, partition: i32, engine: &'a Engine) -> Aro
         topics: &ground.topics,
         outcomes_topic: &ground.outcomes_topic,
         letters_topic: &ground.letters_topic,
+        replies_topic: &ground.replies_topic,
         ruleset: engine.ruleset(),
     }
 }

@@ -1,6 +1,7 @@
 //! `replay --verify` over recorded topics in memory: what was recorded as it should be is identical to the last byte, and
 //! whatever is altered, taken away or added is found and named. The same over a real Kafka: `replay_kafka.rs`.
 
+mod replies;
 mod tape;
 
 use std::collections::BTreeMap;
@@ -94,6 +95,9 @@ fn assert_identical(report: &Report, tape: &Tape) {
     assert!(report.identical, "{report}");
     assert_eq!(report.outcomes.identical, tape.outcomes.len() as u64);
     assert_eq!(report.dead_letters.identical, tape.letters.len() as u64);
+    let replies = tape.replies.as_ref().map_or(0, Vec::len);
+    assert!(replies > 20, "{replies}");
+    assert_eq!(report.replies.identical, replies as u64);
     assert_eq!(report.transactions, tape.transactions().len() as u64);
     assert!(report.accounts > 5);
 }
@@ -492,7 +496,7 @@ fn goes_on_where_the_journal_is_trimmed_meanwhile() {
         match (from, complete) {
             (From::Beginning, true) => assert!(report.identical && report.accounts > 5, "{report}"),
             (From::Beginning, false) => {
-                assert!(report.identical && report.partitions[0].note.is_some(), "{report}")
+                assert!(report.identical && !report.partitions[0].notes.is_empty(), "{report}")
             }
             (From::Checkpoint, _) => {}
         }

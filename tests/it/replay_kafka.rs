@@ -5,7 +5,7 @@ use std::process::Output;
 
 use crate::support::scene::{Scene, WITHIN};
 use crate::support::{Kafka, Message, Record, eventually, kafka};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const PARTITIONS: u32 = 3;
 const SMALL: [&str; 4] = [
@@ -28,6 +28,24 @@ fn load(scene: &Scene, seed: u32, format: &str) {
     crate::support::scene::succeed(
         load.args(["--seed", &seed, "--format", format]).output().expect("the binary"),
     );
+}
+
+/// Account events whose senders ask. Of five in a row the first is applied, the second was before, the third has other content
+/// under the same id, the fourth is refused, the last applied.
+fn ask(scene: &Scene, first: u32, count: u32) {
+    let asked = (first..first + count).map(|number| {
+        let five = number / 5;
+        let (id, amount) = match number % 5 {
+            0 | 1 => (five * 5, 100),
+            2 => (five * 5, 200),
+            3 => (number, -1),
+            _ => (number, 300),
+        };
+        let account = format!("asked-{}", five % 7);
+        let event = json!({ "id": format!("e-{id}"), "account": account, "eventType": "limit", "limit": { "amount": amount } });
+        Message::new(account, event.to_string()).header("requestId", format!("r-{number}"))
+    });
+    scene.kafka.produce(&scene.account_events, asked.collect::<Vec<_>>());
 }
 
 fn replay(scene: &Scene, args: &[&str]) -> Output {
@@ -55,6 +73,7 @@ fn assert_identical(report: &Value, outcomes: usize) {
 fn decided(kafka: &'static Kafka) -> Scene {
     let scene = Scene::new(kafka, PARTITIONS, &SMALL);
     load(&scene, 1, "json");
+    ask(&scene, 0, 40);
     let mut killed = scene.start(&FIRST);
     let member = scene.member();
     eventually(WITHIN, "some events to be decided", || {
@@ -66,6 +85,7 @@ fn decided(kafka: &'static Kafka) -> Scene {
     scene.await_decided(&mut first);
     first.stop();
     load(&scene, 2, "avro");
+    ask(&scene, 40, 40);
     let mut second = scene.start(&SECOND);
     scene.await_decided(&mut second);
     second.stop();
@@ -89,6 +109,7 @@ fn what_processes_decided_is_decided_again_to_the_last_byte_over_topics_and_thei
     assert!(text.starts_with(&format!("{count} of {count} outcomes identical\n")), "{text}");
     let count = letters.len();
     assert!(text.contains(&format!("{count} of {count} dead letters identical\n")), "{text}");
+    assert!(text.contains("80 of 80 replies to account events identical\n"), "{text}");
 
     let folder = scene.path("export");
     let to = folder.to_str().expect("a path");
@@ -108,20 +129,10 @@ fn what_processes_decided_is_decided_again_to_the_last_byte_over_topics_and_thei
     let why = refused["partitions"][0]["stopped"].to_string();
     assert!(why.contains("was trimmed before it was read"), "{refused:#}");
 
-    // Each in a topic of its own, with everything else as it was.
     let altered = |name: &str, alter: fn(&mut Vec<Record>)| {
         let mut records = outcomes.clone();
         alter(&mut records);
-        let topic = kafka.topic(name);
-        kafka.create_topic(&topic, PARTITIONS as i32, &[]);
-        let messages = records.into_iter().map(|record| Message {
-            partition: Some(record.partition),
-            key: record.key,
-            value: record.value,
-            ..Message::default()
-        });
-        kafka.produce(&topic, messages);
-        report(&scene, &["--set", &format!("topics.pos_outcomes={topic}")])
+        report(&scene, &["--set", &instead(&scene, "pos_outcomes", name, records)])
     };
     let report = altered("flipped", |records| {
         let value = records[500].value.as_mut().expect("a value");
@@ -136,6 +147,155 @@ fn what_processes_decided_is_decided_again_to_the_last_byte_over_topics_and_thei
         records.insert(at, records[at].clone());
     });
     assert_eq!(report["outcomes"]["unexpected"], 1, "{report:#}");
+}
+
+/// Records in a topic of their own, and the setting by which they stand for those of another, with everything else as it was.
+fn instead(scene: &Scene, setting: &str, name: &str, records: Vec<Record>) -> String {
+    let topic = scene.kafka.topic(name);
+    scene.kafka.create_topic(&topic, PARTITIONS as i32, &[]);
+    let messages = records.into_iter().map(|record| Message {
+        partition: Some(record.partition),
+        key: record.key,
+        value: record.value,
+        ..Message::default()
+    });
+    scene.kafka.produce(&topic, messages);
+    format!("topics.{setting}={topic}")
+}
+
+/// A row of what is found wrong with replies, and the text of the first difference.
+#[track_caller]
+fn wrong(report: &Value) -> ([u64; 3], String) {
+    assert_eq!(
+        (&report["identical"], &report["outcomes"]["different"]),
+        (&false.into(), &0.into()),
+        "{report:#}"
+    );
+    let count = |name: &str| report["replies"][name].as_u64().expect("a number");
+    let partitions = report["partitions"].as_array().expect("partitions");
+    let first = partitions.iter().find(|partition| !partition["first"].is_null()).expect("a difference");
+    (["different", "missing", "unexpected"].map(count), first["first"].to_string())
+}
+
+#[test]
+fn replies_to_account_events_are_given_again_and_what_is_wrong_with_them_is_named() {
+    let Some(kafka) = kafka() else { return };
+    let scene = Scene::new(kafka, PARTITIONS, &SMALL);
+    ask(&scene, 0, 60);
+    let running = scene.start(&[]);
+    let replies = kafka.await_committed(&scene.account_results, 60, WITHIN);
+    running.stop();
+    for from in ["beginning", "checkpoint"] {
+        let report = report(&scene, &["--from", from]);
+        assert_eq!(report["identical"], true, "{report:#}");
+        let skipped: i64 = report["partitions"]
+            .as_array()
+            .expect("partitions")
+            .iter()
+            .map(|partition| partition["from"][1].as_i64().unwrap_or(0))
+            .sum();
+        assert_eq!(report["replies"]["identical"], 60 - skipped, "{report:#}");
+    }
+
+    let results = |fate: &str| {
+        replies.iter().filter(|reply| reply.text().contains(&format!("\"result\":\"{fate}\""))).count()
+    };
+    assert!(["applied", "repeat", "conflict", "refused"].iter().all(|fate| results(fate) > 1));
+    let altered = |name: &str, alter: fn(&mut Vec<Record>)| {
+        let mut records = replies.clone();
+        alter(&mut records);
+        wrong(&report(&scene, &["--set", &instead(&scene, "account_results", name, records)]))
+    };
+    let (count, told) = altered("reply-removed", |replies| drop(replies.remove(20)));
+    assert_eq!(count, [0, 1, 0], "{told}");
+    let of = |reply: &Record| {
+        serde_json::from_str::<Value>(reply.text()).expect("JSON")["source"]["offset"].clone()
+    };
+    let input = format!("{} {}/{}", scene.account_events, replies[20].partition, of(&replies[20]));
+    assert!(told.contains("a reply is missing") && told.contains(&input), "{told}");
+    let (count, told) = altered("reply-changed", |replies| {
+        let at = replies
+            .iter()
+            .position(|reply| reply.text().contains("\"refused\""))
+            .expect("one that was refused");
+        replies[at].value = Some(replies[at].text().replace("\"refused\"", "\"applied\"").into_bytes());
+    });
+    assert_eq!(count, [1, 0, 0], "{told}");
+    let changed = replies.iter().position(|reply| reply.text().contains("\"refused\"")).expect("one");
+    let place =
+        replies[..changed].iter().filter(|reply| reply.partition == replies[changed].partition).count();
+    assert!(
+        told.contains(&format!("{}/{place}\"", replies[changed].partition))
+            && told.contains("\"field\":\"result\""),
+        "{told}"
+    );
+    let (count, told) = altered("reply-twice", |replies| replies.push(replies[5].clone()));
+    assert_eq!(count, [0, 0, 1], "{told}");
+    let (count, told) = altered("reply-of-another", |replies| {
+        let text = replies[30].text().replacen("\"requestId\":\"r-", "\"requestId\":\"q-", 1);
+        replies[30].value = Some(text.into_bytes());
+    });
+    assert!(count == [1, 0, 0] && told.contains("\"field\":\"requestId\""), "{told}");
+}
+
+#[test]
+fn replies_that_retention_has_deleted_or_that_were_never_recorded_are_no_difference() {
+    let Some(kafka) = kafka() else { return };
+    let scene = Scene::new(kafka, PARTITIONS, &SMALL);
+    ask(&scene, 0, 60);
+    let running = scene.start(&[]);
+    let replies = kafka.await_committed(&scene.account_results, 60, WITHIN);
+    running.stop();
+    let gone = |report: &Value| -> (Value, i64, String) {
+        let partitions = report["partitions"].as_array().expect("partitions");
+        assert_eq!(report["identical"], true, "{report:#}");
+        let gone = partitions.iter().filter_map(|partition| partition["repliesGone"].as_i64()).sum();
+        let notes = partitions.iter().map(|partition| partition["notes"].to_string()).collect();
+        (report["replies"]["identical"].clone(), gone, notes)
+    };
+    // An export without the topic, as one from before there was such a topic.
+    let folder = scene.path("export-without-replies");
+    let to = folder.to_str().expect("a path");
+    let mut export = scene.command(&["topics", "export", "--to", to]);
+    let topics = [
+        &scene.pos_events,
+        &scene.account_events,
+        &scene.ticks,
+        &scene.pos_outcomes,
+        &scene.dead_letters,
+        &scene.journal,
+        &scene.rulesets,
+    ];
+    for topic in topics {
+        export.args(["--topic", topic]);
+    }
+    crate::support::scene::succeed(export.output().expect("the binary"));
+    let (identical, count, notes) = gone(&report(&scene, &["--files", to]));
+    assert_eq!((identical, count), (0.into(), 60));
+    assert!(notes.contains("was not recorded"), "{notes}");
+    let nowhere = format!("topics.account_results={}", kafka.topic("never-made"));
+    let (identical, count, _) = gone(&report(&scene, &["--set", &nowhere]));
+    assert_eq!((identical, count), (0.into(), 60));
+
+    let of_one: Vec<&Record> =
+        replies.iter().filter(|reply| reply.partition == replies[0].partition).collect();
+    let kept = of_one.len() / 2;
+    kafka.delete_records(&scene.account_results, of_one[0].partition, of_one[of_one.len() - kept].offset);
+    let (identical, count, notes) = gone(&report(&scene, &[]));
+    let deleted = of_one.len() - kept;
+    assert_eq!((identical, count), ((60 - deleted).into(), deleted as i64), "{notes}");
+    assert!(
+        notes.contains(&format!("has lost what was before offset {}", of_one[deleted].offset)),
+        "{notes}"
+    );
+    // The same of an export of what is left.
+    let folder = scene.path("export-of-what-is-left");
+    let to = folder.to_str().expect("a path");
+    crate::support::scene::succeed(
+        scene.command(&["topics", "export", "--to", to]).output().expect("the binary"),
+    );
+    let (identical, count, _) = gone(&report(&scene, &["--files", to]));
+    assert_eq!((identical, count), ((60 - deleted).into(), deleted as i64));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The topics of a cluster as a replay reads them: how far each reached, looked at in an order in which nothing that
 //! belongs together is cut in two, and readers of them. Writes nothing.
 //!
-//! Per partition: how far the outcomes are settled, the group's positions, the journal's stable end, the group's
-//! positions again, the outcomes' end. What was visible before the journal's end was looked at must be in the journal;
+//! Per partition: how far outcomes and replies are settled, the group's positions, the journal's stable end, the group's
+//! positions again, the ends of outcomes and replies. What was visible before the journal's end was looked at must be in the journal;
 //! what the journal has must be visible up to the outcomes' end, once no transaction is open below it.
 
 use super::{Each, Nothing, Recording};
@@ -12,7 +12,7 @@ use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::port::{Positions, Unit};
 use crate::kafka::settings::Settings;
 use crate::pos::{FLOW, INPUTS};
-use crate::replay::{Kept, Recorded, ReplayError, Source};
+use crate::replay::{Kept, Recorded, RecordedReplies, ReplayError, Source};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct Cluster {
     input_partitions: u32,
     /// How many partitions the topic of ticks has; 0 where it is not there: the cluster may be older than ticks are.
     tick_partitions: usize,
+    /// The same of replies to account events.
+    reply_partitions: usize,
     spans: Vec<Spans>,
 }
 
@@ -35,6 +37,8 @@ struct Spans {
     inputs: [Span; INPUTS],
     outcomes: Span,
     settled: i64,
+    /// Replies to account events, where they have a topic, and how far they are settled.
+    replies: Option<(Span, i64)>,
     journal: Span,
     group: [Positions; 2],
 }
@@ -49,7 +53,7 @@ impl Cluster {
         rights::verify(&cluster, &settings, Task::Replay)?;
         let names = &settings.topics;
         let wanted = [names.pos_events(), names.account_events(), names.pos_outcomes(), names.journal()];
-        let looked_at = [&wanted[..], &[names.pos_ticks()]].concat();
+        let looked_at = [&wanted[..], &[names.pos_ticks(), names.account_results()]].concat();
         let found = cluster.admin().topics(&looked_at, false)?;
         if let Some(missing) = wanted.iter().find(|name| !found.contains_key(**name)) {
             let text =
@@ -68,8 +72,10 @@ impl Cluster {
         }
         let input_partitions = u32::try_from(count).unwrap_or(0);
         let spans = Vec::with_capacity(all.len());
-        let tick_partitions = found.get(names.pos_ticks()).map_or(0, |topic| topic.partitions);
-        let mut topics = Self { client: cluster, settings, input_partitions, tick_partitions, spans };
+        let [tick_partitions, reply_partitions] = [names.pos_ticks(), names.account_results()]
+            .map(|name| found.get(name).map_or(0, |topic| topic.partitions));
+        let mut topics =
+            Self { client: cluster, settings, input_partitions, tick_partitions, reply_partitions, spans };
         for partition in all {
             let spans = topics.spans_of(partition)?;
             topics.spans.push(spans);
@@ -80,10 +86,17 @@ impl Cluster {
     fn spans_of(&self, partition: i32) -> Result<Spans, Fault> {
         let names = &self.settings.topics;
         let settled = self.client.ends(names.pos_outcomes(), partition)?.stable;
+        let has_replies = (0..self.reply_partitions).contains(&(partition as usize));
+        let settled_replies =
+            has_replies.then(|| self.client.ends(names.account_results(), partition)).transpose()?;
         let before = self.group(partition)?;
         let journal = self.settled_span(names.journal(), partition)?;
         let after = self.group(partition)?;
         let outcomes = self.settled_span(names.pos_outcomes(), partition)?;
+        let replies = settled_replies.map(|ends| {
+            let span = self.settled_span(names.account_results(), partition)?;
+            Ok::<_, Fault>((span, ends.stable))
+        });
         let input = |topic: &str| {
             let ends = self.client.ends(topic, partition)?;
             Ok::<_, Fault>(Span { topic: topic.to_owned(), partition, begin: ends.start, end: ends.stable })
@@ -94,7 +107,15 @@ impl Cluster {
             Span { topic: names.pos_ticks().to_owned(), partition, begin: 0, end: 0 }
         };
         let inputs = [input(names.pos_events())?, input(names.account_events())?, ticks];
-        Ok(Spans { partition, inputs, outcomes, settled, journal, group: [before, after] })
+        Ok(Spans {
+            partition,
+            inputs,
+            outcomes,
+            settled,
+            replies: replies.transpose()?,
+            journal,
+            group: [before, after],
+        })
     }
 
     /// A partition up to its stable end, once that is not before what is its end now.
@@ -189,20 +210,24 @@ impl Recording for Cluster {
         let open_inputs = move |positions: [i64; INPUTS]| {
             let [pos_events, account_events, ticks] = inputs;
             let from = |span: Span, position: i64| {
-                if span.end == 0 {
-                    return Ok(Box::new(Nothing) as Box<dyn Source>);
-                }
                 let begin = position.clamp(span.begin, span.end.max(span.begin));
                 source(&client, Span { begin, ..span })
             };
             let [at_pos, at_account, at_ticks] = positions;
             Ok([from(pos_events, at_pos)?, from(account_events, at_account)?, from(ticks, at_ticks)?])
         };
+        let replies = spans.replies.clone().map(|(span, settled)| {
+            // What retention has deleted since they were looked at.
+            let start = self.client.ends(&span.topic, partition).map_err(told)?.start.max(span.begin);
+            let source = source(&self.client, Span { begin: start, ..span })?;
+            Ok::<_, ReplayError>(RecordedReplies { source, start, settled })
+        });
         Ok(Recorded {
             inputs: Box::new(open_inputs),
             starts,
             outcomes: source(&self.client, spans.outcomes.clone())?,
             settled: spans.settled,
+            replies: replies.transpose()?,
             journal: Some(journal),
             group: Some(spans.group.clone()),
         })
@@ -213,7 +238,11 @@ fn told(fault: Fault) -> ReplayError {
     ReplayError::Recorded(fault.text)
 }
 
+/// Of a topic that has nothing there, or is not there, nothing is asked.
 fn source(client: &Arc<client::Cluster>, span: Span) -> Result<Box<dyn Source>, ReplayError> {
+    if span.begin >= span.end {
+        return Ok(Box::new(Nothing));
+    }
     let mut dump = client.dump(Isolation::Committed).map_err(told)?;
     dump.read(span.clone()).map_err(told)?;
     Ok(Box::new(TopicPartition { client: Arc::clone(client), dump, span }))

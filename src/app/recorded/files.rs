@@ -4,7 +4,7 @@ use super::{Each, Nothing, Recording};
 use crate::archive::{Archive, ArchiveError, ArchivedPartition, PartitionReader};
 use crate::config::TopicSettings;
 use crate::pos::INPUTS;
-use crate::replay::{Kept, Recorded, ReplayError, Source};
+use crate::replay::{Kept, Recorded, RecordedReplies, ReplayError, Source};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -133,12 +133,18 @@ impl Recording for Files {
                 self.topics.journal
             )));
         }
+        // An export from before there were replies has none.
+        let replies = self.archive.topic(&self.topics.account_results).map(|_| {
+            let (source, start) = self.source(&self.topics.account_results, partition, 0)?;
+            Ok::<_, ReplayError>(RecordedReplies { source, start, settled: 0 })
+        });
         Ok(Recorded {
             inputs: Box::new(open_inputs),
             starts,
             outcomes: self.whole(&self.topics.pos_outcomes, partition)?,
             // Outcomes were looked at behind the journal: those that came in between are not of it.
             settled: 0,
+            replies: replies.transpose()?,
             journal: journal.map(|_| self.whole(&self.topics.journal, partition)).transpose()?,
             group: None,
         })

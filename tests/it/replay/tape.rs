@@ -13,12 +13,14 @@ use tillgate::domain::dead_letter::{
 };
 use tillgate::domain::outcome::Outcome;
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
+use tillgate::domain::reply::REQUEST_ID;
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
 use tillgate::pipeline::{InRecord, Outbound, Output};
 use tillgate::pos::{INPUTS, Input, Partition, PartitionOptions, Pos};
 use tillgate::replay::{
-    From, Ground, Kept, Letters, Recorded, ReplayError, Report, Rulebook, Source, VerifyOptions, verify,
+    From, Ground, Kept, Letters, Recorded, RecordedReplies, ReplayError, Report, Rulebook, Source,
+    VerifyOptions, verify,
 };
 
 use crate::support::stream::{Fed, SCHEMAS, options};
@@ -58,6 +60,14 @@ pub struct Tape {
     pub starts: [i64; INPUTS],
     pub outcomes: Vec<Rec>,
     pub letters: Vec<Rec>,
+    /// Replies to account events; none where their topic was not recorded.
+    pub replies: Option<Vec<Rec>>,
+    /// Offset from which replies are there.
+    pub replies_start: i64,
+    /// Those below belong to transactions that the journal has.
+    pub replies_settled: i64,
+    /// Once replies are read up to the first offset, what is before the second is deleted.
+    pub replies_trimmed: Option<(i64, i64)>,
     pub journal: Vec<Rec>,
     /// Once the journal is read up to the first offset, what is before the second is deleted.
     pub trimmed: Option<(i64, i64)>,
@@ -85,8 +95,17 @@ pub struct Recorder {
 #[derive(Default)]
 struct Batch {
     attempt: u32,
+    /// By which the sender of the record at hand asked for a reply.
+    asked: Option<Vec<u8>>,
     outcomes: Vec<(Vec<u8>, Vec<u8>)>,
     letters: Vec<Rec>,
+    replies: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Who sends every second account event asks for a reply, by its offset.
+fn request_id(fed: &Fed) -> Option<String> {
+    let asks = fed.input == Input::AccountEvents && fed.offset % 2 == 0;
+    asks.then(|| format!("request-{}", fed.offset))
 }
 
 impl Recorder {
@@ -94,7 +113,7 @@ impl Recorder {
     pub fn new((engine, text): &(Arc<Engine>, String), seed: u64, options: PartitionOptions) -> Self {
         let mut recorder = Self {
             partition: Partition::new(Arc::clone(engine), 0, options.clone()),
-            tape: Tape::default(),
+            tape: Tape { replies: Some(Vec::new()), replies_settled: i64::MAX, ..Tape::default() },
             draw: Draw::of_slot(seed, 11),
             options,
             batch: Batch::default(),
@@ -135,7 +154,8 @@ impl Recorder {
         }
         for fed in history {
             let (offset, key, value) = (fed.offset, fed.key.clone(), fed.value.clone());
-            let headers = vec![("trace".to_owned(), b"\x00t".to_vec())];
+            let mut headers = vec![("trace".to_owned(), b"\x00t".to_vec())];
+            headers.extend(request_id(fed).map(|id| (REQUEST_ID.to_owned(), id.into_bytes())));
             let timestamp_millis = fed.timestamp_millis;
             self.tape.inputs[fed.input as usize].push(Rec { offset, timestamp_millis, key, value, headers });
         }
@@ -143,12 +163,16 @@ impl Recorder {
 
     fn decide(&mut self, batch: &[Fed], failing: Option<(Input, i64)>) {
         for fed in batch {
+            let request_id = request_id(fed);
+            let request_id = request_id.as_ref().map(String::as_bytes);
+            let record = InRecord { request_id, ..fed.record() };
+            self.batch.asked = request_id.map(<[u8]>::to_vec);
             if failing == Some((fed.input, fed.offset)) {
                 self.batch.attempt = 4;
-                self.partition.on_failed_record(&fed.record(), &mut self.batch);
+                self.partition.on_failed_record(&record, &mut self.batch);
             } else {
                 self.batch.attempt = 1;
-                let taken = self.partition.on_record(&*SCHEMAS, &fed.record(), &mut self.batch);
+                let taken = self.partition.on_record(&*SCHEMAS, &record, &mut self.batch);
                 taken.unwrap_or_else(|interrupt| panic!("{fed:?}: {interrupt}"));
             }
         }
@@ -161,6 +185,10 @@ impl Recorder {
         for (key, value) in batch.outcomes {
             append(&mut self.tape.outcomes, Rec { key: Some(key), value: Some(value), ..Rec::default() });
         }
+        for (key, value) in batch.replies {
+            let reply = Rec { key: Some(key), value: Some(value), ..Rec::default() };
+            append(self.tape.replies.get_or_insert_default(), reply);
+        }
         for letter in batch.letters {
             append(&mut self.tape.letters, letter);
         }
@@ -170,7 +198,8 @@ impl Recorder {
         if let Some(change) = journal.ruleset_change {
             self.tape.rulesets.push(write_change("pos", 0, &change));
         }
-        for topic in [&mut self.tape.outcomes, &mut self.tape.letters, &mut self.tape.journal] {
+        let Tape { outcomes, letters, replies, journal, .. } = &mut self.tape;
+        for topic in [outcomes, letters, replies.get_or_insert_default(), journal] {
             // The marker of the transaction takes an offset.
             if let Some(last) = topic.last_mut() {
                 last.timestamp_millis = -1;
@@ -190,6 +219,10 @@ impl Output<Pos> for Batch {
         self.outcomes.push((key.to_vec(), value.to_vec()));
     }
 
+    fn reply(&mut self, outbound: &Outbound<'_>) {
+        self.replies.push((outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec()));
+    }
+
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
         let topic = &options().topics[record.input];
         let numbers = [record.partition.to_string(), record.offset.to_string(), self.attempt.to_string()];
@@ -203,9 +236,12 @@ impl Output<Pos> for Batch {
             (SOURCE_OFFSET, &offset),
             (ATTEMPT, &attempt),
         ];
-        let headers = own.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let mut headers = own.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
+        // Behind the record's first header, before tillgate's.
+        let asked = self.asked.iter().map(|id| (REQUEST_ID.to_owned(), id.clone()));
+        headers.splice(1..1, asked);
         let (key, value) = (record.key.map(<[u8]>::to_vec), record.value.map(<[u8]>::to_vec));
-        self.letters.push(Rec { key, value, headers: headers.into(), ..Rec::default() });
+        self.letters.push(Rec { key, value, headers, ..Rec::default() });
     }
 }
 
@@ -262,6 +298,7 @@ impl Tape {
                 topics,
                 outcomes_topic: "pos.outcomes".to_owned(),
                 letters_topic: "pos.dead-letters".to_owned(),
+                replies_topic: "account.results".to_owned(),
                 rulebook: &rulebook,
                 schemas: &schemas,
                 progress: &progress,
@@ -287,6 +324,11 @@ impl Tape {
             starts: self.starts,
             outcomes: source(self.outcomes.clone()),
             settled: i64::MAX,
+            replies: self.replies.clone().map(|replies| RecordedReplies {
+                source: Box::new(Reading { records: replies.into_iter(), trimmed: self.replies_trimmed }),
+                start: self.replies_start,
+                settled: self.replies_settled,
+            }),
             journal: Some(Box::new(Reading {
                 records: self.journal.clone().into_iter(),
                 trimmed: self.trimmed,
