@@ -26,6 +26,9 @@ pub struct Partition {
     pub events: Vec<Event>,
     /// Account events, by offset from 0.
     pub account_events: Vec<AccountEvent>,
+    /// Offsets of the account events whose senders asked, and those that replies name, as they stand in their topic.
+    pub asked: Vec<i64>,
+    pub replies: Vec<i64>,
     /// How many ticks there are, the tills' own and those of instances.
     pub ticks: i64,
     /// Outcomes in the order of the topic.
@@ -106,6 +109,8 @@ pub struct Judgement {
     pub superseding: u64,
     /// Of these, those of holds that a tick ran out.
     pub by_ticks: u64,
+    /// Replies to account events.
+    pub replies: u64,
     /// Uses of terminals that the shared profiles were told of.
     pub sights: u64,
     /// Contact decisions, interactions that count, and facts of accounts that were told for them.
@@ -160,6 +165,7 @@ pub fn judge(evidence: &Evidence) -> Judgement {
     for (number, partition) in (0_i32..).zip(&evidence.partitions) {
         judge_positions(number, partition, &mut judgement);
         judge_sources(number, partition, &mut dead, &mut judgement);
+        judge_replies(number, partition, &mut judgement);
         judge_succession(number, partition, &mut judgement);
         judge_money(number, partition, &mut judgement);
     }
@@ -259,6 +265,20 @@ fn judge_sources(
             format!("{count} outcomes of account event {number}:{offset}, which is not there")
         });
     }
+}
+
+/// Who asked is told, once and in the order of the events; nobody else is.
+fn judge_replies(number: i32, partition: &Partition, judgement: &mut Judgement) {
+    judgement.replies += partition.replies.len() as u64;
+    let mut counts: BTreeMap<i64, [u64; 2]> = BTreeMap::new();
+    partition.replies.iter().for_each(|offset| counts.entry(*offset).or_default()[0] += 1);
+    partition.asked.iter().for_each(|offset| counts.entry(*offset).or_default()[1] += 1);
+    for (offset, [found, due]) in counts {
+        judgement.count(Promise::Once, found, due, || format!("reply to account event {number}:{offset}"));
+    }
+    judgement.expect(Promise::Once, partition.replies.is_sorted(), || {
+        format!("replies of partition {number} are in another order than their events")
+    });
 }
 
 /// Ids are there once, and what supersedes follows a Pending outcome of the same account, once.

@@ -7,8 +7,10 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tillgate::codec::json::read_reply;
 use tillgate::codec::{decode_account_event, decode_pos_event};
 use tillgate::domain::account_event::{AccountChange, AccountEvent as Decoded};
+use tillgate::domain::reply::REQUEST_ID;
 use tillgate::pos::{Partition as Pipeline, PartitionOptions, Restore};
 
 use crate::checker::{AccountEvent, Event, Evidence, Outcome, Partition, Standing, Topic};
@@ -40,6 +42,7 @@ pub fn gather(scene: &Scene) -> Evidence {
         let partition = &mut partitions[record.partition as usize];
         assert_eq!(record.offset, partition.account_events.len() as i64, "account events without a gap");
         partition.account_events.push(account_event(&record, &mut seen));
+        partition.asked.extend(record.header(REQUEST_ID).map(|_| record.offset));
     });
     scene.kafka.each_committed(&scene.ticks, |record| {
         let partition = &mut partitions[record.partition as usize];
@@ -48,6 +51,12 @@ pub fn gather(scene: &Scene) -> Evidence {
     });
     scene.kafka.each_committed(&scene.pos_outcomes, |record| {
         partitions[record.partition as usize].outcomes.push(outcome(scene, &record));
+    });
+    scene.kafka.each_committed(&scene.account_results, |record| {
+        let (source, offset) =
+            read_reply(record.value.as_deref().unwrap_or_default()).expect("a reply").source;
+        assert_eq!(source, record.partition, "a reply stands on the partition of its event");
+        partitions[record.partition as usize].replies.push(offset);
     });
     let letters = &mut evidence.dead_letters;
     scene.kafka.each_committed(&scene.dead_letters, |record| letters.push(source_of(scene, &record)));
@@ -60,7 +69,8 @@ pub fn gather(scene: &Scene) -> Evidence {
 fn open_transactions(scene: &Scene) -> Vec<String> {
     let of_contacts = ["contact_decisions", "interaction_results", "contact_journal", "parties"];
     let mut topics = of_contacts.map(|topic| scene.of_contacts(topic)).to_vec();
-    topics.extend([&scene.pos_outcomes, &scene.dead_letters, &scene.journal].map(String::clone));
+    let of_pos = [&scene.pos_outcomes, &scene.account_results, &scene.dead_letters, &scene.journal];
+    topics.extend(of_pos.map(String::clone));
     let ends: Vec<_> = topics.iter().map(|topic| scene.kafka.ends(topic)).collect();
     let mut config = scene.kafka.client();
     config.set("group.id", "torture").set("isolation.level", "read_committed");

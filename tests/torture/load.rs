@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 use tillgate::codec::tick::{Passed, Tick, write_tick};
 use tillgate::domain::Micros;
 use tillgate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
 use tillgate::domain::hashing::hash64;
+use tillgate::domain::reply::REQUEST_ID;
 use tillgate::load::{Encoder, Generated, MistakeShares, Settings, World};
 
 use crate::contacts;
@@ -182,6 +183,18 @@ impl Sender {
         self.send(&self.account_events, Some(event.account.as_bytes()), &value, time);
     }
 
+    /// Sends an account event and asks what becomes of it.
+    fn ask(&self, event: &AccountEvent, time: Micros) {
+        let mut value = Vec::new();
+        self.encoder.account_event(event, &mut value).expect("an event with a place");
+        let headers = OwnedHeaders::new().insert(Header { key: REQUEST_ID, value: Some(&event.id) });
+        let record = BaseRecord::<[u8], [u8]>::to(&self.account_events)
+            .key(event.account.as_bytes())
+            .payload(&value)
+            .timestamp(time.0.div_euclid(1_000));
+        self.give(record.headers(headers));
+    }
+
     fn send(&self, topic: &str, key: Option<&[u8]>, value: &[u8], time: Micros) {
         let mut record =
             BaseRecord::<[u8], [u8]>::to(topic).payload(value).timestamp(time.0.div_euclid(1_000));
@@ -258,7 +271,7 @@ impl Customers {
                 created_at: Some(time.plus(ANSWER_AFTER)),
                 idempotency_key: None,
             };
-            self.sender.account_event(&event, time.plus(ANSWER_AFTER));
+            self.sender.ask(&event, time.plus(ANSWER_AFTER));
             answered += 1;
         }
         self.sender.flush();

@@ -153,7 +153,7 @@ fn survive(plan: &Plan, round: &Round, cluster: &Cluster, scene: &Scene, left: O
     contacts::judge(scene, &evidence, &mut judgement);
     assert!(judgement.wrong == 0, "{} faults, the first: {:#?}", judgement.wrong, judgement.faults);
     assert!(judgement.events > 0 && judgement.dead_letters > 0 && judgement.superseding > 0, "{judgement:?}");
-    assert!(judgement.by_ticks > 0 && judgement.sights > 0, "{judgement:?}");
+    assert!(judgement.by_ticks > 0 && judgement.sights > 0 && judgement.replies > 0, "{judgement:?}");
     assert!(judgement.contacts > 0 && judgement.interactions > 0 && judgement.facts > 0, "{judgement:?}");
     let verified = verified(scene);
     let decisions = report::decisions(&evidence);

@@ -37,6 +37,8 @@ fn sound() -> Evidence {
             Outcome { account: "unknown".to_owned(), ..outcome("6", 5, None, None, 0, 6) },
         ],
         state: [(A.to_owned(), Standing { balance: 500, revision: 6 })].into(),
+        asked: vec![2, 4],
+        replies: vec![2, 4],
         ticks: 0,
         journal: [Some(6), Some(6), None],
         group: [Some(6), Some(6), None],
@@ -95,6 +97,7 @@ fn a_sound_run_is_counted_and_has_no_fault() {
         account_events: 6,
         outcomes: 6,
         superseding: 1,
+        replies: 2,
         dead_letters: 4,
         accounts: 1,
         ..Judgement::default()
@@ -141,6 +144,14 @@ fn finds_an_outcome_of_no_event_or_of_another_account() {
     });
     check("no end of a hold", 0, 0, |evidence| busy(evidence).outcomes.push(of_a_tick(true)));
     check("for another account", 0, 0, |evidence| busy(evidence).outcomes[5].account = "B".to_owned());
+}
+
+#[test]
+fn finds_a_reply_missing_doubled_of_nothing_or_in_another_order() {
+    check("reply to account event 0:4: 0 times, not 1", 0, 1, |evidence| busy(evidence).replies.truncate(1));
+    check("reply to account event 0:4: 2 times, not 1", 1, 0, |evidence| busy(evidence).replies.push(4));
+    check("reply to account event 0:5: 1 times, not 0", 1, 0, |evidence| busy(evidence).replies.push(5));
+    check("in another order than their events", 0, 0, |evidence| busy(evidence).replies.reverse());
 }
 
 #[test]

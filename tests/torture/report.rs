@@ -79,6 +79,7 @@ pub fn page(plan: &Plan, rounds: &[Done]) -> String {
         ("outcomes", |judgement| judgement.outcomes),
         ("of these in place of a Pending one", |judgement| judgement.superseding),
         ("of these by a tick", |judgement| judgement.by_ticks),
+        ("replies to account events", |judgement| judgement.replies),
         ("dead letters", |judgement| judgement.dead_letters),
         ("uses told to profiles", |judgement| judgement.sights),
         ("contact decisions", |judgement| judgement.contacts),
