@@ -336,7 +336,7 @@ pub struct CheckArgs {
 Reads the topics that the settings name, committed records only, up to where their journals end, and decides \
 everything again: the inputs merged as the outcomes recorded it, by the rulesets that decided then. Every outcome, \
 dead letter and reply to an account event is compared byte by byte, every transaction with the counts of the journal, and the state at the end with \
-the journal's. Processes may go on deciding meanwhile, but not while an export is made that is to be verified. Nothing \
+the journal's; with contact.enabled the same of contact decisions. Processes may go on deciding meanwhile, but not while an export is made that is to be verified. Nothing \
 is written.
 
 Examples:

@@ -2,7 +2,7 @@
 
 use super::AppError;
 use super::bar::bar;
-use super::recorded::{Cluster, Files, Recording, read_letters, read_rulesets};
+use super::recorded::{Cluster, Files, LettersTopic, Recording, read_rulesets};
 use crate::cli::{Common, ReplayArgs, ReplayFrom};
 use crate::codec::{KnownSchemas, Schemas};
 use crate::config::Settings;
@@ -10,8 +10,8 @@ use crate::contact::INPUTS;
 use crate::domain::visible::{visible_json, visible_lines};
 use crate::pipeline::Division;
 use crate::replay::{
-    ContactGround, ContactReport, From, Ground, RecordedContact, ReplayError, Report, Rulebook,
-    VerifyOptions, verify, verify_contact,
+    ContactGround, ContactReport, From, Ground, Letters, RecordedContact, RecordedReplies, ReplayError,
+    Report, Rulebook, VerifyOptions, verify, verify_contact,
 };
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -46,18 +46,20 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
         None => Box::new(Cluster::look(Arc::new((&settings).into()), &args.partition)?),
     };
     read_rulesets(&*recording, names, &mut rulebook)?;
-    let letters = read_letters(&*recording, names)?;
+    let partitions = recording.partitions();
+    let mut letters = Letters::default();
+    LettersTopic::open(&*recording, &names.dead_letters, (&inputs, &partitions))?.read_on(&mut letters)?;
     let progress = AtomicU64::new(0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let options = VerifyOptions {
-        partitions: recording.partitions(),
+        partitions: partitions.clone(),
         threads: args.threads.map_or(cores, usize::from),
         from: match args.from {
             ReplayFrom::Beginning => From::Beginning,
             ReplayFrom::Checkpoint => From::Checkpoint,
         },
         ground: Ground {
-            topics: inputs,
+            topics: inputs.clone(),
             outcomes_topic: names.pos_outcomes.clone(),
             letters_topic: names.dead_letters.clone(),
             replies_topic: names.account_results.clone(),
@@ -101,7 +103,11 @@ fn contact(
     })?;
     let ground = ContactGround {
         topics: topics.clone(),
-        outputs: [names.contact_decisions.clone(), names.interaction_results.clone()],
+        outputs: [
+            names.contact_decisions.clone(),
+            names.interaction_results.clone(),
+            names.contact_dead_letters.clone(),
+        ],
         rulebook,
         division: Division { partitioner: names.partitioner, partitions },
         schemas,
@@ -113,20 +119,31 @@ fn contact(
         // First how far the journal goes: what it has is then in the outputs.
         let (journal, _) = recording.source(&names.contact_journal, partition, 0)?;
         let (decisions, _) = recording.source(&names.contact_decisions, partition, 0)?;
-        let (results, _) = recording.source(&names.interaction_results, partition, 0)?;
+        let results = recording.partitions_of(&names.interaction_results)?.map(|_| {
+            let (source, start) = recording.source(&names.interaction_results, partition, 0)?;
+            Ok::<_, ReplayError>(RecordedReplies { source, start, settled: 0 })
+        });
         let mut starts = [0; INPUTS];
         for (start, topic) in starts.iter_mut().zip(&topics) {
             *start = recording.source(topic, partition, 0)?.1;
         }
         let inputs = topics.clone();
         let input = move |place: usize, from: i64| Ok(recording.source(&inputs[place], partition, from)?.0);
-        Ok(RecordedContact { input: Box::new(input), starts, decisions, results, journal })
+        Ok(RecordedContact {
+            input: Box::new(input),
+            starts,
+            decisions,
+            results: results.transpose()?,
+            journal,
+        })
     };
     let all = 0..i32::try_from(partitions).unwrap_or(i32::MAX);
     let wanted = all.filter(|number| {
         args.partition.is_empty() || args.partition.iter().any(|named| i32::from(*named) == *number)
     });
-    Ok(verify_contact(&ground, wanted, open))
+    let wanted: Vec<i32> = wanted.collect();
+    let mut letters = LettersTopic::open(recording, &names.contact_dead_letters, (&topics, &wanted))?;
+    Ok(verify_contact(&ground, wanted.iter().copied(), open, |read| letters.read_on(read)))
 }
 
 fn print(report: &Report, json: bool) -> Result<(), AppError> {

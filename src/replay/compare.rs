@@ -3,9 +3,9 @@
 
 use super::ReplayError;
 use super::differing::differing;
-use super::letters::Letter;
+use super::letters::{Letter, LettersOf};
 use super::replies::Replies;
-use super::report::{Difference, FieldDifference, PartitionReport};
+use super::report::{FieldDifference, PartitionReport, place};
 use super::source::{Feed, Kept};
 use crate::codec::{avro, json, recorded, write_bounded};
 use crate::domain::ProfileView;
@@ -120,42 +120,21 @@ pub struct Around<'a> {
     pub outcomes_topic: &'a str,
     /// The dead letters' topic.
     pub letters_topic: &'a str,
-    /// The topic of replies to account events.
-    pub replies_topic: &'a str,
     /// The ruleset that decides now.
     pub ruleset: &'a str,
 }
 
 impl Around<'_> {
-    /// Topic, partition and offset of an input record.
+    /// Where an input record stands.
     #[must_use]
     pub fn input(&self, input: Input, offset: i64) -> String {
-        format!("{} {}/{offset}", self.topics[input as usize], self.partition)
+        place(&self.topics[input as usize], self.partition, offset)
     }
 
-    /// Topic, partition and offset of an outcome.
+    /// Where an outcome stands.
     #[must_use]
     pub fn outcome(&self, offset: i64) -> String {
-        format!("{} {}/{offset}", self.outcomes_topic, self.partition)
-    }
-
-    /// Topic, partition and offset of a reply.
-    #[must_use]
-    pub fn reply(&self, offset: i64) -> String {
-        format!("{} {}/{offset}", self.replies_topic, self.partition)
-    }
-
-    /// Topic, partition and offset of a dead letter.
-    #[must_use]
-    pub fn letter(&self, (partition, offset): (i32, i64)) -> String {
-        format!("{} {partition}/{offset}", self.letters_topic)
-    }
-
-    /// A difference without fields.
-    #[must_use]
-    pub fn difference(&self, what: &str, recorded_at: Option<String>, input: Option<String>) -> Difference {
-        let ruleset = self.ruleset.to_owned();
-        Difference { what: what.to_owned(), recorded_at, input, ruleset, fields: Vec::new() }
+        place(self.outcomes_topic, self.partition, offset)
     }
 }
 
@@ -171,6 +150,8 @@ pub struct Compare<'a> {
     pub outcomes: &'a RefCell<&'a mut Outcomes>,
     /// The recorded dead letter of this record.
     pub letter: Option<Letter>,
+    /// Those of the other records.
+    pub letters: &'a mut LettersOf,
     /// The recorded replies.
     pub replies: &'a mut Replies,
     /// The replayed reply, where the record's sender asked for one.
@@ -224,10 +205,8 @@ impl Compare<'_> {
                 break;
             }
             let at = outcomes.head().map(|head| self.around.outcome(head.offset));
-            let around = self.around;
-            self.report.outcomes.unexpected += 1;
-            self.report
-                .differs(|| around.difference(UNEXPECTED, at, Some(around.input(named.input, named.offset))));
+            let input = Some(self.around.input(named.input, named.offset));
+            self.report.of_outcomes(self.around.ruleset).unexpected(UNEXPECTED, at, input);
             self.passed += 1;
             outcomes.advance()?;
         }
@@ -256,18 +235,20 @@ impl Compare<'_> {
             outcomes.advance()?;
         }
         self.align(&recorded);
-        if let Some(letter) = self.letter.take() {
-            let (around, here) = (self.around, self.here());
-            self.report.dead_letters.unexpected += 1;
-            self.report.differs(|| {
-                let what = "a dead letter was recorded, and the replay can judge the record";
-                around.difference(what, Some(around.letter(letter.at)), Some(here))
-            });
-        }
+        self.compare_letter(None);
         if self.input == Input::AccountEvents {
-            self.replies.meet(self.record.offset, self.reply.as_ref(), &self.around, self.report)?;
+            let mut findings = self.report.of_replies(self.around.ruleset);
+            self.replies.meet(self.record.offset, self.reply.as_ref(), &mut findings)?;
         }
         Ok(self.passed + recorded.len() as u64)
+    }
+
+    /// Holds the recorded dead letter, if it was not yet, against what the replay gives.
+    fn compare_letter(&mut self, replayed: Option<(&str, &str)>) {
+        let here = self.here();
+        let mut findings = self.report.of_letters(self.around.ruleset);
+        let place = (self.around.letters_topic, here, self.input as usize);
+        self.letters.compare(self.letter.take(), replayed, self.record, place, &mut findings);
     }
 
     /// Holds the rest of the recorded outcomes against the rest of the replayed ones, so that one that is there twice or
@@ -307,30 +288,23 @@ impl Compare<'_> {
     }
 
     fn unexpected(&mut self, recorded: &Waiting) {
-        let (around, here) = (self.around, self.here());
-        self.report.outcomes.unexpected += 1;
-        self.report
-            .differs(|| around.difference(UNEXPECTED, Some(around.outcome(recorded.offset)), Some(here)));
+        let (at, here) = (Some(self.around.outcome(recorded.offset)), Some(self.here()));
+        self.report.of_outcomes(self.around.ruleset).unexpected(UNEXPECTED, at, here);
     }
 
     fn missing(&mut self, (_, value): &Encoded) {
-        let (around, here) = (self.around, self.here());
-        self.report.outcomes.missing += 1;
-        self.report.differs(|| {
-            let difference = around.difference("an outcome is missing", None, Some(here));
-            Difference { fields: differing(&[], value), ..difference }
-        });
+        let here = self.here();
+        let mut findings = self.report.of_outcomes(self.around.ruleset);
+        findings.missing("an outcome is missing", here, || differing(&[], value));
     }
 
     fn different(&mut self, recorded: &Waiting, (key, value): &Encoded) {
-        let (around, here) = (self.around, self.here());
-        self.report.outcomes.different += 1;
-        self.report.differs(|| {
-            let what = if recorded.readable { "an outcome differs" } else { "an outcome cannot be read" };
-            let mut difference = around.difference(what, Some(around.outcome(recorded.offset)), Some(here));
-            difference.fields = differing(&recorded.value, value);
-            difference.fields.extend(FieldDifference::of_keys(recorded.key.as_deref(), key));
-            difference
+        let (at, here) = (self.around.outcome(recorded.offset), self.here());
+        let what = if recorded.readable { "an outcome differs" } else { "an outcome cannot be read" };
+        self.report.of_outcomes(self.around.ruleset).different(what, at, here, || {
+            let mut fields = differing(&recorded.value, value);
+            fields.extend(FieldDifference::of_keys(recorded.key.as_deref(), key));
+            fields
         });
     }
 }
@@ -363,29 +337,7 @@ impl Output<Pos> for Compare<'_> {
     }
 
     fn dead_letter(&mut self, _record: &InRecord<'_>, code: &'static str, message: &str) {
-        let (around, here) = (self.around, self.here());
-        let Some(letter) = self.letter.take() else {
-            self.report.dead_letters.missing += 1;
-            self.report.differs(|| {
-                let mut difference = around.difference("a dead letter is missing", None, Some(here));
-                let fields = [("error.code", code), ("error.message", message)];
-                difference.fields =
-                    fields.map(|(name, value)| FieldDifference::new(name, None, Some(value))).into();
-                difference
-            });
-            return;
-        };
-        let found = letter.differences(self.record, code, message);
-        if found.is_empty() {
-            self.report.dead_letters.identical += 1;
-            return;
-        }
-        self.report.dead_letters.different += 1;
-        self.report.differs(|| {
-            let at = Some(around.letter(letter.at));
-            let difference = around.difference("a dead letter differs", at, Some(here));
-            Difference { fields: found, ..difference }
-        });
+        self.compare_letter(Some((code, message)));
     }
 }
 

@@ -1,20 +1,22 @@
 //! Contact decisions decided again: each names how far the other inputs were, so the inputs are taken in that order; between two
-//! decisions another order would change nothing. Compares decisions and results of interactions byte by byte, and the state
-//! at the end with the journal's.
+//! decisions another order would change nothing. Compares decisions, results of interactions and dead letters byte by byte, and
+//! the state at the end with the journal's.
 
 use super::ReplayError;
+use super::compare::Encoded;
 use super::differing::differing;
-use super::report::{Difference, FieldDifference, Tally};
+use super::letters::{Letter, Letters, LettersOf};
+use super::replies::{Asked, RecordedReplies, Replies};
+use super::report::{Difference, FieldDifference, Findings, Tally, place};
 use super::rulebook::Rulebook;
 use super::source::{Feed, Source};
 use super::walk::{SCHEMA_PAUSE, SCHEMA_TRIES};
 use crate::codec::Schemas;
-use crate::codec::json::read_reply;
 use crate::codec::rulesets::{hash_text, read_hash};
 use crate::contact::rules::FAILED;
 use crate::contact::{
-    CONTACT_DECISIONS, CONTACT_REQUESTS, Contacts, Decision, FLOW, INPUTS, INTERACTIONS, Partition, Rules,
-    read_decision,
+    CONTACT_DECISIONS, CONTACT_REQUESTS, Contacts, Decision, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS,
+    Partition, Rules, read_decision,
 };
 use crate::domain::flow::Positions;
 use crate::domain::hashing::Seed;
@@ -27,7 +29,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Records after which what was changed is kept for good.
 const KEEP_EVERY: u64 = 4_096;
-/// Problems that are told; further ones are counted.
+/// The place of dead letters among the topics of what comes out.
+const DEAD_LETTERS: usize = 2;
+/// Problems and notes that are told; further ones are counted.
 const PROBLEMS_TOLD: usize = 5;
 
 /// Opens an input from an offset on, by its place in the flow.
@@ -41,8 +45,8 @@ pub struct RecordedContact<'r> {
     pub starts: [i64; INPUTS],
     /// Decisions; they reach at least as far as the journal.
     pub decisions: Box<dyn Source>,
-    /// Results of interactions, likewise.
-    pub results: Box<dyn Source>,
+    /// Results of interactions, likewise, where they were recorded.
+    pub results: Option<RecordedReplies>,
     /// The journal.
     pub journal: Box<dyn Source>,
 }
@@ -51,8 +55,8 @@ pub struct RecordedContact<'r> {
 pub struct ContactGround<'a> {
     /// Topics of the inputs, in their order.
     pub topics: [String; INPUTS],
-    /// Topics of decisions and of results.
-    pub outputs: [String; 2],
+    /// Topics of decisions, of results and of dead letters.
+    pub outputs: [String; 3],
     /// The rules that decided.
     pub rulebook: &'a Rulebook,
     /// By what keys belong on partitions.
@@ -79,33 +83,58 @@ pub struct ContactReport {
     pub decisions: Tally,
     /// Results of interactions.
     pub results: Tally,
+    /// Dead letters.
+    pub dead_letters: Tally,
+    /// Records whose dead letters are not there any more: not verified.
+    pub dead_letters_gone: u64,
     /// Persons whose state is as the fold of the journal has it.
     pub parties: u64,
     /// Those whose state is not, or that only one of the two has.
     pub parties_different: u64,
     /// Decisions behind the end of a journal: not verified.
     pub beyond: u64,
+    /// The same of results.
+    pub results_beyond: u64,
+    /// Interactions whose results are not there any more, or were never recorded: not verified.
+    pub results_gone: u64,
     /// The first difference.
     pub first: Option<Difference>,
     /// What else does not fit; the first few.
     pub problems: Vec<String>,
     /// How many there are.
     pub problem_count: u64,
+    /// What was not compared, though nothing is wrong; the first few.
+    pub notes: Vec<String>,
 }
 
 impl ContactReport {
-    fn problem(&mut self, partition: i32, text: &str) {
+    fn problem(&mut self, text: String) {
         self.problem_count += 1;
         if self.problems.len() < PROBLEMS_TOLD {
-            self.problems.push(format!("contact partition {partition}: {text}"));
+            self.problems.push(text);
         }
+    }
+
+    fn note(&mut self, text: Option<String>) {
+        self.notes.extend(text.filter(|_| self.notes.len() < PROBLEMS_TOLD));
+    }
+
+    fn of_decisions<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
+        Findings { tally: &mut self.decisions, first: &mut self.first, ruleset }
+    }
+
+    fn of_results<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
+        Findings { tally: &mut self.results, first: &mut self.first, ruleset }
+    }
+
+    fn of_letters<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
+        Findings { tally: &mut self.dead_letters, first: &mut self.first, ruleset }
     }
 
     /// Whether all partitions were as they should be.
     fn conclude(&mut self) {
-        let wrong =
-            self.decisions.wrong() + self.results.wrong() + self.parties_different + self.problem_count;
-        self.identical = wrong == 0;
+        let wrong = self.decisions.wrong() + self.results.wrong() + self.dead_letters.wrong();
+        self.identical = wrong + self.parties_different + self.problem_count == 0;
     }
 }
 
@@ -113,11 +142,17 @@ impl fmt::Display for ContactReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.decisions.write(f, "contact decisions")?;
         self.results.write(f, "results of interactions")?;
+        self.dead_letters.write(f, "dead letters of contact decisions")?;
         let all = self.parties + self.parties_different;
         writeln!(f, "{} of {all} persons as the journal has them", self.parties)?;
-        if self.beyond > 0 {
-            writeln!(f, "{} contact decisions behind the journal's end are not verified", self.beyond)?;
+        for (count, what) in
+            [(self.beyond, "contact decisions"), (self.results_beyond, "results of interactions")]
+        {
+            if count > 0 {
+                writeln!(f, "{count} {what} behind the journal's end are not verified")?;
+            }
         }
+        self.notes.iter().try_for_each(|note| writeln!(f, "{note}"))?;
         if let Some(first) = &self.first {
             writeln!(f, "\nfirst difference: {first}")?;
         }
@@ -129,18 +164,26 @@ impl fmt::Display for ContactReport {
     }
 }
 
-/// Verifies the partitions one after another.
+/// Verifies the partitions one after another. `read_letters` adds the dead letters that have come since it was called before.
 pub fn verify_contact<'r>(
     ground: &ContactGround<'_>,
     partitions: impl Iterator<Item = i32>,
     open: impl Fn(i32) -> Result<RecordedContact<'r>, ReplayError>,
+    mut read_letters: impl FnMut(&mut Letters) -> Result<(), ReplayError>,
 ) -> ContactReport {
-    let mut report = ContactReport::default();
+    let (mut report, mut letters) = (ContactReport::default(), Letters::default());
     for partition in partitions {
-        let walked = open(partition).and_then(|recorded| walk(ground, partition, recorded, &mut report));
+        let walked = open(partition).and_then(|recorded| {
+            // Only now: what the journal has is then among them.
+            read_letters(&mut letters)?;
+            walk(ground, partition, recorded, letters.take(partition, INPUTS), &mut report)
+        });
         if let Err(error) = walked {
-            report.problem(partition, &format!("not verified to its end: {error}"));
+            report.problem(format!("contact partition {partition}: not verified to its end: {error}"));
         }
+    }
+    for fault in letters.faults {
+        report.problem(format!("{}: {fault}", ground.outputs[DEAD_LETTERS]));
     }
     report.conclude();
     report
@@ -154,6 +197,7 @@ fn walk(
     ground: &ContactGround<'_>,
     partition: i32,
     recorded: RecordedContact<'_>,
+    letters: LettersOf,
     report: &mut ContactReport,
 ) -> Result<(), ReplayError> {
     let any = ground.rulebook.any_rules();
@@ -196,15 +240,23 @@ fn walk(
     for (input, position) in positions.iter().enumerate() {
         inputs.push(Feed::new((recorded.input)(input, *position)?)?);
     }
+    let asked = Asked {
+        replies: ground.outputs[INTERACTION_RESULTS].clone(),
+        records: ground.topics[INTERACTIONS].clone(),
+        partition,
+    };
     let mut walk = Walk {
         ground,
         partition,
         replayed,
+        ruleset: hash_text(rules.ruleset),
         rules,
+        from: positions,
         positions,
         inputs,
         decisions: Feed::new(recorded.decisions)?,
-        results: Feed::new(recorded.results)?,
+        results: Replies::new(asked, recorded.results, positions[INTERACTIONS])?,
+        letters,
         report,
     };
     if ground.from_checkpoint {
@@ -265,46 +317,53 @@ struct Walk<'a, 'g> {
     partition: i32,
     replayed: Partition,
     rules: Arc<Rules>,
+    /// Their hash, as differences name it.
+    ruleset: String,
+    /// Where it began.
+    from: [i64; INPUTS],
     positions: [i64; INPUTS],
     inputs: Vec<Feed>,
     decisions: Feed,
-    results: Feed,
+    results: Replies,
+    letters: LettersOf,
     report: &'a mut ContactReport,
 }
 
 /// What comes of a record.
 #[derive(Default)]
 struct Came {
-    decision: Option<Vec<u8>>,
-    reply: Option<Vec<u8>>,
+    decision: Option<Encoded>,
+    reply: Option<Encoded>,
+    letter: Option<(&'static str, String)>,
+}
+
+fn encoded(outbound: &Outbound<'_>) -> Encoded {
+    (outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec())
 }
 
 impl Output<Contacts> for Came {
     fn send(&mut self, _: &Decision<'_>, outbound: &Outbound<'_>) {
-        self.decision = outbound.value.map(<[u8]>::to_vec);
+        self.decision = Some(encoded(outbound));
     }
 
     fn reply(&mut self, outbound: &Outbound<'_>) {
-        self.reply = outbound.value.map(<[u8]>::to_vec);
+        self.reply = Some(encoded(outbound));
     }
 
-    fn dead_letter(&mut self, _: &InRecord<'_>, _: &'static str, _: &str) {}
+    fn dead_letter(&mut self, _: &InRecord<'_>, code: &'static str, message: &str) {
+        self.letter = Some((code, message.to_owned()));
+    }
 }
 
 impl Walk<'_, '_> {
-    /// Passes over decisions and results of what the walk does not begin with.
+    /// Passes over decisions on what the walk does not begin with.
     fn pass_what_came_before(&mut self) -> Result<(), ReplayError> {
-        let before = |feed: &Feed, of: fn(&[u8]) -> Option<i64>, position: i64| {
-            let of = feed.head().and_then(|head| of(head.value().unwrap_or_default()));
-            of.is_some_and(|of| of < position)
+        let is_before = |walk: &Self| {
+            let of = walk.decisions.head().and_then(|head| read_decision(head.value()?).ok());
+            of.is_some_and(|of| of.source.offset < walk.positions[CONTACT_REQUESTS])
         };
-        let of_decision = |value: &[u8]| Some(read_decision(value).ok()?.source.offset);
-        let of_result = |value: &[u8]| Some(read_reply(value).ok()?.source.1);
-        while before(&self.decisions, of_decision, self.positions[CONTACT_REQUESTS]) {
+        while is_before(self) {
             self.decisions.advance()?;
-        }
-        while before(&self.results, of_result, self.positions[INTERACTIONS]) {
-            self.results.advance()?;
         }
         Ok(())
     }
@@ -312,6 +371,7 @@ impl Walk<'_, '_> {
     fn run(&mut self, target: [i64; INPUTS]) -> Result<(), ReplayError> {
         while let Some(head) = self.decisions.head() {
             let (at, value) = (head.offset, head.value().unwrap_or_default().to_vec());
+            let key = head.key().unwrap_or_default().to_vec();
             let Ok(decision) = read_decision(&value) else {
                 self.unexpected(at, "what stands there is no decision");
                 self.decisions.advance()?;
@@ -346,8 +406,9 @@ impl Walk<'_, '_> {
             let failed = decision.reasons.first().is_some_and(|reason| reason.code == FAILED);
             let ruleset = read_hash(&decision.ruleset).unwrap_or_default();
             self.rules = self.ground.rulebook.rules(ruleset).or_else(fault)?;
+            self.ruleset = hash_text(ruleset);
             *self.replayed.model_mut() = self.model();
-            self.take(CONTACT_REQUESTS, Some((at, &value, failed)))?;
+            self.take(CONTACT_REQUESTS, Some((at, &(key, value), failed)))?;
             self.decisions.advance()?;
         }
         for input in (0..INPUTS).rev() {
@@ -355,13 +416,17 @@ impl Walk<'_, '_> {
                 self.take(input, None)?;
             }
         }
-        while let Some((at, offset)) = self.next_result() {
-            if offset < target[INTERACTIONS] {
-                self.report.results.unexpected += 1;
-                self.differs(&format!("a result of no interaction at offset {at}"), None, None, Vec::new());
-            }
-            self.results.advance()?;
-        }
+        let mut findings = self.report.of_results(&self.ruleset);
+        let note = self.results.finish(target[INTERACTIONS], &mut findings)?;
+        self.report.note(note);
+        self.report.results_gone += self.results.gone;
+        self.report.results_beyond += self.results.beyond;
+        let topics = (&*self.ground.outputs[DEAD_LETTERS], &self.ground.topics[..]);
+        let mut findings = self.report.of_letters(&self.ruleset);
+        let between = (&self.from[..], &self.positions[..]);
+        let note = self.letters.finish(between, self.partition, topics, &mut findings);
+        self.report.note(note);
+        self.report.dead_letters_gone += self.letters.gone;
         self.replayed.committed();
         Ok(())
     }
@@ -376,7 +441,7 @@ impl Walk<'_, '_> {
 
     /// Takes the next record of an input, and compares what comes of it with what was recorded: the decision's offset and bytes,
     /// and whether the program had failed on it.
-    fn take(&mut self, input: usize, recorded: Option<(i64, &[u8], bool)>) -> Result<(), ReplayError> {
+    fn take(&mut self, input: usize, recorded: Option<(i64, &Encoded, bool)>) -> Result<(), ReplayError> {
         let feed = &mut self.inputs[input];
         let Some(head) = feed.head() else { return Ok(()) };
         let offset = head.offset;
@@ -391,12 +456,21 @@ impl Walk<'_, '_> {
             schema_guid: head.schema_guid(),
             request_id: head.request_id().filter(|_| FLOW.asked.contains(&input)),
         };
+        let letter = self.letters.take(input, offset);
+        let failed = letter.as_ref().is_some_and(Letter::is_of_a_failure)
+            || recorded.is_some_and(|(_, _, failed)| failed);
+        let no_schema = letter.as_ref().and_then(|letter| letter.no_schema(head));
+        let schemas: &dyn Schemas = no_schema.as_ref().map_or(self.ground.schemas, |none| none);
         let mut came = Came::default();
-        if recorded.is_some_and(|(_, _, failed)| failed) {
+        if failed {
             self.replayed.on_failed_record(&record, &mut came);
         } else {
-            take_in(&mut self.replayed, self.ground.schemas, &record, &mut came)?;
+            take_in(&mut self.replayed, schemas, &record, &mut came)?;
         }
+        let replayed = came.letter.as_ref().map(|(code, message)| (*code, &**message));
+        let here = place(&self.ground.topics[input], self.partition, offset);
+        let place = (&*self.ground.outputs[DEAD_LETTERS], here, input);
+        self.letters.compare(letter, replayed, head, place, &mut self.report.of_letters(&self.ruleset));
         feed.advance()?;
         self.positions[input] = offset + 1;
         self.report.records += 1;
@@ -404,74 +478,51 @@ impl Walk<'_, '_> {
         if self.report.records.is_multiple_of(KEEP_EVERY) {
             self.replayed.committed();
         }
-        match (input, recorded, came.decision) {
-            (CONTACT_REQUESTS, Some((_, value, _)), Some(replayed)) if value == replayed => {
-                self.report.decisions.identical += 1;
-            }
-            (CONTACT_REQUESTS, Some((at, value, _)), replayed) => {
-                self.report.decisions.different += 1;
-                let fields = differing(value, replayed.as_deref().unwrap_or_default());
-                self.differs("another decision", Some(at), Some(offset), fields);
-            }
-            (CONTACT_REQUESTS, None, Some(_)) => {
-                self.report.decisions.missing += 1;
-                self.differs("no decision was recorded", None, Some(offset), Vec::new());
+        match input {
+            CONTACT_REQUESTS => self.compare_decision(offset, recorded, came.decision.as_ref()),
+            INTERACTIONS => {
+                let mut findings = self.report.of_results(&self.ruleset);
+                self.results.meet(offset, came.reply.as_ref(), &mut findings)?;
             }
             _ => {}
         }
-        self.compare_result(offset, came.reply.as_deref())
+        Ok(())
     }
 
-    /// Offset of the next recorded result, and of the interaction that it is of.
-    fn next_result(&self) -> Option<(i64, i64)> {
-        let head = self.results.head()?;
-        let of = read_reply(head.value().unwrap_or_default()).map_or(-1, |reply| reply.source.1);
-        Some((head.offset, of))
-    }
-
-    fn compare_result(&mut self, offset: i64, replayed: Option<&[u8]>) -> Result<(), ReplayError> {
-        let Some(replayed) = replayed else { return Ok(()) };
-        while let Some((at, of)) = self.next_result().filter(|(_, of)| *of < offset) {
-            self.report.results.unexpected += 1;
-            self.differs(&format!("a result at offset {at} of offset {of}"), None, None, Vec::new());
-            self.results.advance()?;
-        }
-        let head = self.results.head().filter(|_| self.next_result().is_some_and(|(_, of)| of == offset));
-        match head.map(|head| (head.offset, head.value().unwrap_or_default().to_vec())) {
-            Some((_, value)) if value == replayed => self.report.results.identical += 1,
-            Some((_, value)) => {
-                self.report.results.different += 1;
-                self.differs("another result", None, None, differing(&value, replayed));
+    /// Holds the decision that was recorded of a request, if any, against the one that the replay gives, if any.
+    fn compare_decision(
+        &mut self,
+        offset: i64,
+        recorded: Option<(i64, &Encoded, bool)>,
+        replayed: Option<&Encoded>,
+    ) {
+        let place = |topic: &str, offset| place(topic, self.partition, offset);
+        let here = place(&self.ground.topics[CONTACT_REQUESTS], offset);
+        let decisions = &self.ground.outputs[CONTACT_DECISIONS];
+        let mut findings = self.report.of_decisions(&self.ruleset);
+        match (recorded, replayed) {
+            (None, None) => {}
+            (None, Some((_, value))) => {
+                findings.missing("no decision was recorded", here, || differing(&[], value));
             }
-            None => {
-                self.report.results.missing += 1;
-                let what = format!("no result was recorded of the interaction at offset {offset}");
-                self.differs(&what, None, None, Vec::new());
-                return Ok(());
+            (Some((_, recorded, _)), Some(replayed)) if recorded == replayed => findings.identical(),
+            (Some((at, (key, value), _)), Some((replayed_key, replayed))) => {
+                findings.different("another decision", place(decisions, at), here, || {
+                    let mut fields = if value == replayed { Vec::new() } else { differing(value, replayed) };
+                    fields.extend(FieldDifference::of_keys(Some(key), replayed_key));
+                    fields
+                });
+            }
+            (Some((at, ..)), None) => {
+                let what = "a decision was recorded, and the replay can give none";
+                findings.unexpected(what, Some(place(decisions, at)), Some(here));
             }
         }
-        self.results.advance()
     }
 
     fn unexpected(&mut self, at: i64, what: &str) {
-        self.report.decisions.unexpected += 1;
-        self.differs(what, Some(at), None, Vec::new());
-    }
-
-    fn differs(&mut self, what: &str, at: Option<i64>, of: Option<i64>, fields: Vec<FieldDifference>) {
-        let partition = self.partition;
-        let place = |topic: &str, offset: i64| format!("{topic} partition {partition} offset {offset}");
-        let (outputs, topics) = (&self.ground.outputs, &self.ground.topics);
-        let difference = || Difference {
-            what: what.to_owned(),
-            recorded_at: at.map(|at| place(&outputs[CONTACT_DECISIONS], at)),
-            input: of.map(|of| place(&topics[CONTACT_REQUESTS], of)),
-            ruleset: hash_text(self.rules.ruleset),
-            fields,
-        };
-        if self.report.first.is_none() {
-            self.report.first = Some(difference());
-        }
+        let at = place(&self.ground.outputs[CONTACT_DECISIONS], self.partition, at);
+        self.report.of_decisions(&self.ruleset).unexpected(what, Some(at), None);
     }
 
     fn compare_states(&mut self, journal: &Partition) {
@@ -486,7 +537,9 @@ impl Walk<'_, '_> {
         self.report.parties_different += more as u64;
         if self.report.parties_different > 0 {
             let (partition, count) = (self.partition, self.report.parties_different);
-            self.report.problem(partition, &format!("{count} persons by now differ from the journal's"));
+            let text =
+                format!("contact partition {partition}: {count} persons by now differ from the journal's");
+            self.report.problem(text);
         }
     }
 }

@@ -1,13 +1,12 @@
 //! Recorded dead letters, found by the record they are of, and compared with what a replay makes of it. They stand in
 //! a topic of their own order, so they are all held: in short, without their values.
 
-use super::report::FieldDifference;
+use super::report::{FieldDifference, Findings, place};
 use super::source::Kept;
 use crate::codec::{NoSchema, schema_of};
 use crate::domain::dead_letter::{ATTEMPT, KEY_BYTES, LEFT_OUT, SAID, VALUE_BYTES, header_bytes, renamed};
 use crate::domain::hashing::hash128;
-use crate::pos::{INPUTS, Input};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Dead letters that are held at most, about 300 bytes each.
 pub const LETTERS_MAX: usize = 1_000_000;
@@ -29,15 +28,15 @@ pub struct Letter {
     before: u128,
 }
 
-/// Which record a dead letter is of: partition, input, offset.
-pub type Of = (i32, Input, i64);
+/// Which record a dead letter is of: partition, input by its place in the flow, offset.
+pub type Of = (i32, usize, i64);
 
 impl Letter {
     /// Reads a record of the topic; `topics` are those of the inputs.
     ///
     /// # Errors
     /// It is no dead letter of these inputs: why.
-    pub fn read(partition: i32, record: &Kept, topics: &[String; INPUTS]) -> Result<(Of, Self), String> {
+    pub fn read(partition: i32, record: &Kept, topics: &[String]) -> Result<(Of, Self), String> {
         let find = |name: &str| record.headers.iter().rposition(|(header, _)| header == name.as_bytes());
         let begin = find(SAID[0]).ok_or_else(|| format!("it has no header {}", SAID[0]))?;
         let mut found: [String; 6] = Default::default();
@@ -62,7 +61,7 @@ impl Letter {
         if next.is_some() {
             return Err(format!("headers follow after {ATTEMPT}"));
         }
-        let input = Input::ALL.into_iter().find(|input| topics[*input as usize] == topic);
+        let input = topics.iter().position(|input| *input == topic);
         let input = input.ok_or_else(|| format!("it is of topic {topic}, which is not an input"))?;
         let source_partition = source_partition.parse().map_err(|_| "source.partition is no number")?;
         let offset = offset.parse().map_err(|_| "source.offset is no number")?;
@@ -141,6 +140,75 @@ impl Letter {
     }
 }
 
+impl LettersOf {
+    /// Takes the dead letter of a record of an input out.
+    pub fn take(&mut self, input: usize, offset: i64) -> Option<Letter> {
+        self.letters.remove(&(input, offset))
+    }
+
+    /// Holds the dead letter that was recorded of a record, if any, against the one that the replay gives, if any. `topic` is
+    /// that of dead letters; then the record's place in words, and its input.
+    pub fn compare(
+        &mut self,
+        recorded: Option<Letter>,
+        replayed: Option<(&str, &str)>,
+        record: &Kept,
+        (topic, here, input): (&str, String, usize),
+        findings: &mut Findings<'_>,
+    ) {
+        let at = |letter: &Letter| place(topic, letter.at.0, letter.at.1);
+        match (recorded, replayed) {
+            (None, None) => {}
+            (Some(letter), None) => {
+                let what = "a dead letter was recorded, and the replay can judge the record";
+                findings.unexpected(what, Some(at(&letter)), Some(here));
+            }
+            (None, Some(_)) if record.offset < self.gone_below(input) => self.gone += 1,
+            (None, Some((code, message))) => {
+                let fields = [("error.code", code), ("error.message", message)];
+                let fields = fields.map(|(name, value)| FieldDifference::new(name, None, Some(value)));
+                findings.missing("a dead letter is missing", here, || fields.into());
+            }
+            (Some(letter), Some((code, message))) => {
+                let found = letter.differences(record, code, message);
+                if found.is_empty() {
+                    findings.identical();
+                } else {
+                    findings.different("a dead letter differs", at(&letter), here, || found);
+                }
+            }
+        }
+    }
+
+    fn gone_below(&self, input: usize) -> i64 {
+        self.gone_below.get(input).copied().unwrap_or(0)
+    }
+
+    /// Dead letters that are left of records between these positions, which the replay did not come by. `topics` are those of
+    /// dead letters and of the inputs. Gives what is to be said of those that are gone.
+    pub fn finish(
+        &self,
+        (from, to): (&[i64], &[i64]),
+        partition: i32,
+        (letters_topic, topics): (&str, &[String]),
+        findings: &mut Findings<'_>,
+    ) -> Option<String> {
+        for ((input, offset), letter) in &self.letters {
+            if (from[*input]..to[*input]).contains(offset) {
+                let what = "a dead letter was recorded, and the input it is of is not there";
+                let at = place(letters_topic, letter.at.0, letter.at.1);
+                findings.unexpected(what, Some(at), Some(place(&topics[*input], partition, *offset)));
+            }
+        }
+        let gone = self.gone;
+        (gone > 0).then(|| {
+            format!(
+                "{gone} dead letters were not compared: topic {letters_topic} has lost its oldest records"
+            )
+        })
+    }
+}
+
 /// The record's own headers under the names that they have in a dead letter.
 fn as_in_a_letter(headers: &[(Vec<u8>, Option<Vec<u8>>)]) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
     headers
@@ -162,15 +230,26 @@ fn hash_of_headers(headers: &[(Vec<u8>, Option<Vec<u8>>)]) -> u128 {
 }
 
 /// The dead letters of one input partition.
-pub type LettersOf = BTreeMap<(Input, i64), Letter>;
+#[derive(Debug, Default)]
+pub struct LettersOf {
+    letters: BTreeMap<(usize, i64), Letter>,
+    /// By input: of records below this offset, letters may have been deleted.
+    gone_below: Vec<i64>,
+    /// Records whose letters are not there any more.
+    pub gone: u64,
+}
 
 /// All dead letters, by input partition, and what is wrong with the topic.
 #[derive(Debug, Default)]
 pub struct Letters {
-    of: BTreeMap<i32, LettersOf>,
+    of: BTreeMap<i32, BTreeMap<(usize, i64), Letter>>,
     count: usize,
+    /// Partitions of the topic whose oldest records were deleted.
+    trimmed: BTreeSet<i32>,
+    /// Offset of the first one of each input partition, by partition of the topic.
+    first: BTreeMap<(i32, i32, usize), i64>,
     /// Offset of the last one of each input partition, by partition of the topic: each stands there in order.
-    last: BTreeMap<(i32, i32, Input), i64>,
+    last: BTreeMap<(i32, i32, usize), i64>,
     /// Records that are no dead letters, that come twice, or out of order.
     pub faults: Vec<String>,
 }
@@ -184,7 +263,7 @@ impl Letters {
         &mut self,
         partition: i32,
         record: &Kept,
-        topics: &[String; INPUTS],
+        topics: &[String],
         wanted: impl Fn(i32) -> bool,
     ) -> Result<(), String> {
         let here = format!("dead letter at partition {partition} offset {}", record.offset);
@@ -201,7 +280,8 @@ impl Letters {
         if self.count == LETTERS_MAX {
             return Err(format!("more than {LETTERS_MAX} dead letters: verify some partitions at a time"));
         }
-        let what = format!("{} {source}/{offset}", topics[input as usize]);
+        let what = format!("{} {source}/{offset}", topics[input]);
+        self.first.entry((partition, source, input)).or_insert(offset);
         let before = self.last.insert((partition, source, input), offset);
         match self.of.entry(source).or_default().insert((input, offset), letter) {
             Some(first) => {
@@ -216,8 +296,19 @@ impl Letters {
         Ok(())
     }
 
-    /// Those of one input partition.
-    pub fn take(&mut self, partition: i32) -> LettersOf {
-        self.of.remove(&partition).unwrap_or_default()
+    /// Notes that the oldest records of a partition of the topic were deleted.
+    pub fn has_lost(&mut self, partition: i32) {
+        self.trimmed.insert(partition);
+    }
+
+    /// Those of one input partition, of a flow with so many inputs.
+    pub fn take(&mut self, partition: i32, inputs: usize) -> LettersOf {
+        // In each partition of the topic those of an input stand in its order: behind the first that is there none was deleted.
+        let below = |input: usize| {
+            let first = |of: &i32| self.first.get(&(*of, partition, input)).copied().unwrap_or(i64::MAX);
+            self.trimmed.iter().map(first).max().unwrap_or(0)
+        };
+        let gone_below = (0..inputs).map(below).collect();
+        LettersOf { letters: self.of.remove(&partition).unwrap_or_default(), gone_below, gone: 0 }
     }
 }

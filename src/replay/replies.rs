@@ -1,14 +1,13 @@
-//! Recorded replies to account events against replayed ones, byte by byte. A reply names the event that it is of, and they
-//! stand in the order of those, so two are held at a time: one and the one after it, which tells whether the first is in its
-//! place. Which event asked for a reply is known from the replay alone.
+//! Recorded replies to whoever asked what became of a record, held against replayed ones, byte by byte. A reply names the
+//! record that it is of, and they stand in the order of those, so two are held at a time: one and the one after it, which tells
+//! whether the first is in its place. Which record asked for a reply is known from the replay alone.
 
 use super::ReplayError;
-use super::compare::{Around, Encoded};
+use super::compare::Encoded;
 use super::differing::differing;
-use super::report::{Difference, FieldDifference, PartitionReport};
+use super::report::{FieldDifference, Findings, place};
 use super::source::{Feed, Kept, Source};
 use crate::codec::json::read_reply;
-use crate::pos::Input;
 
 /// What was recorded of the replies of a partition.
 pub struct RecordedReplies {
@@ -24,30 +23,44 @@ pub struct RecordedReplies {
 const UNEXPECTED: &str =
     "a reply was recorded that the replay does not give: it is there twice, out of order, or of nothing";
 
-/// The recorded replies of a partition, on the way through its account events.
+/// What replies are of, and where they stand.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Topic of the replies.
+    pub replies: String,
+    /// Topic of the records that they are of.
+    pub records: String,
+    /// The partition of both.
+    pub partition: i32,
+}
+
+/// The recorded replies of a partition, on the way through the records that they are of.
 pub struct Replies {
+    asked: Asked,
     /// What comes behind `head`; none where replies were not recorded.
     behind: Option<Feed>,
     head: Option<Kept>,
-    partition: i32,
     start: i64,
     settled: i64,
-    /// The replies to account events below this offset are not there any more.
+    /// The replies to records below this offset are not there any more.
     gone_below: i64,
-    /// Events whose replies are not there any more, or were never recorded.
-    gone: u64,
+    /// Records that asked, and whose replies are not there any more or were never recorded.
+    pub gone: u64,
+    /// Replies to records behind the end that was looked at.
+    pub beyond: u64,
 }
 
 impl Replies {
-    /// Begins with the replies to account events from offset `from` on.
+    /// Begins with the replies to records from offset `from` on.
     ///
     /// # Errors
     /// [`ReplayError`] where they cannot be read.
-    pub fn new(recorded: Option<RecordedReplies>, partition: i32, from: i64) -> Result<Self, ReplayError> {
+    pub fn new(asked: Asked, recorded: Option<RecordedReplies>, from: i64) -> Result<Self, ReplayError> {
         let (start, settled) = recorded.as_ref().map_or((0, 0), |found| (found.start, found.settled));
         let behind = recorded.map(|recorded| Feed::new(recorded.source)).transpose()?;
         let gone_below = if behind.is_some() && start == 0 { 0 } else { i64::MAX };
-        let mut replies = Self { behind, head: None, partition, start, settled, gone_below, gone: 0 };
+        let (head, gone, beyond) = (None, 0, 0);
+        let mut replies = Self { asked, behind, head, start, settled, gone_below, gone, beyond };
         replies.advance()?;
         if start > 0 {
             replies.gone_below = replies.of().unwrap_or(i64::MAX);
@@ -71,17 +84,17 @@ impl Replies {
         Ok(())
     }
 
-    /// Offset of the account event that a reply says it is of; none where it does not say one of this partition.
+    /// Offset of the record that a reply says it is of; none where it does not say one of this partition.
     fn of_record(&self, record: Option<&Kept>) -> Option<i64> {
         let (partition, offset) = read_reply(record?.value()?).ok()?.source;
-        (partition == self.partition).then_some(offset)
+        (partition == self.asked.partition).then_some(offset)
     }
 
     fn of(&self) -> Option<i64> {
         self.of_record(self.head.as_ref())
     }
 
-    /// Holds the replies recorded of the account event at `offset` against the one that the replay gives, if it gives one.
+    /// Holds the replies recorded of the record at `offset` against the one that the replay gives, if it gives one.
     ///
     /// # Errors
     /// [`ReplayError`] where they cannot be read on.
@@ -89,11 +102,10 @@ impl Replies {
         &mut self,
         offset: i64,
         replayed: Option<&Encoded>,
-        around: &Around<'_>,
-        report: &mut PartitionReport,
+        findings: &mut Findings<'_>,
     ) -> Result<(), ReplayError> {
-        while let Some(of) = self.of().filter(|of| *of < offset) {
-            self.pass_unexpected(UNEXPECTED, Some(of), around, report)?;
+        while self.of().is_some_and(|of| of < offset) {
+            self.pass_unexpected(UNEXPECTED, findings)?;
         }
         let Some(replayed) = replayed else { return Ok(()) };
         if offset < self.gone_below && self.of() != Some(offset) {
@@ -102,93 +114,67 @@ impl Replies {
         }
         let next = self.of_record(self.behind.as_ref().and_then(Feed::head));
         if next == Some(offset) && !self.head.as_ref().is_some_and(|head| is(head, replayed)) {
-            self.pass_unexpected(UNEXPECTED, self.of(), around, report)?;
+            self.pass_unexpected(UNEXPECTED, findings)?;
         }
-        let here = || Some(around.input(Input::AccountEvents, offset));
+        let here = place(&self.asked.records, self.asked.partition, offset);
         // One that cannot be read is taken for this one.
         let head = self.head.as_ref().filter(|_| self.of().is_none_or(|of| of == offset));
         let Some(head) = head else {
-            report.replies.missing += 1;
-            report.differs(|| {
-                let fields = differing(&[], &replayed.1);
-                Difference { fields, ..around.difference("a reply is missing", None, here()) }
-            });
+            findings.missing("a reply is missing", here, || differing(&[], &replayed.1));
             return Ok(());
         };
         if is(head, replayed) {
-            report.replies.identical += 1;
+            findings.identical();
         } else {
-            report.replies.different += 1;
-            report.differs(|| {
-                let readable = self.of().is_some();
-                let what = if readable { "a reply differs" } else { "a reply cannot be read" };
-                let at = Some(around.reply(head.offset));
-                Difference { fields: fields(head, replayed), ..around.difference(what, at, here()) }
-            });
+            let what = if self.of().is_some() { "a reply differs" } else { "a reply cannot be read" };
+            let at = place(&self.asked.replies, self.asked.partition, head.offset);
+            findings.different(what, at, here, || fields(head, replayed));
         }
         self.advance()
     }
 
-    fn pass_unexpected(
-        &mut self,
-        what: &str,
-        of: Option<i64>,
-        around: &Around<'_>,
-        report: &mut PartitionReport,
-    ) -> Result<(), ReplayError> {
-        report.replies.unexpected += 1;
-        let at = self.head.as_ref().map(|head| around.reply(head.offset));
-        report.differs(|| {
-            around.difference(what, at, of.map(|offset| around.input(Input::AccountEvents, offset)))
-        });
+    fn pass_unexpected(&mut self, what: &str, findings: &mut Findings<'_>) -> Result<(), ReplayError> {
+        let Asked { replies, records, partition } = &self.asked;
+        let at = self.head.as_ref().map(|head| place(replies, *partition, head.offset));
+        findings.unexpected(what, at, self.of().map(|of| place(records, *partition, of)));
         self.advance()
     }
 
-    /// What is left once the account events below `end` were decided: replies to later ones that were visible before the
-    /// journal was looked at should have come with a journal record.
+    /// What is left once the records below `end` were decided: replies to later ones that were visible before the journal was
+    /// looked at should have come with a journal record. Gives what is to be said of replies that are gone.
     ///
     /// # Errors
     /// [`ReplayError`] where they cannot be read on.
-    pub fn finish(
-        &mut self,
-        end: i64,
-        around: &Around<'_>,
-        report: &mut PartitionReport,
-    ) -> Result<(), ReplayError> {
+    pub fn finish(&mut self, end: i64, findings: &mut Findings<'_>) -> Result<Option<String>, ReplayError> {
         while let Some(at) = self.head.as_ref().map(|head| head.offset) {
-            match self.of() {
-                Some(of) if of >= end && at >= self.settled => {
-                    report.replies_beyond += 1;
-                    self.advance()?;
-                }
-                Some(of) if of >= end => {
-                    let what = "a reply was recorded, and the journal has no transaction that it belongs to";
-                    self.pass_unexpected(what, Some(of), around, report)?;
-                }
-                of => self.pass_unexpected(UNEXPECTED, of, around, report)?,
+            let is_behind = self.of().is_some_and(|of| of >= end);
+            if is_behind && at >= self.settled {
+                self.beyond += 1;
+                self.advance()?;
+                continue;
             }
+            let torn = "a reply was recorded, and the journal has no transaction that it belongs to";
+            self.pass_unexpected(if is_behind { torn } else { UNEXPECTED }, findings)?;
         }
-        report.replies_gone = self.gone;
-        report.notes.extend(self.note(around));
-        Ok(())
+        Ok(self.note())
     }
 
     /// From where on replies were compared, where that is not the beginning.
-    fn note(&self, around: &Around<'_>) -> Option<String> {
-        let (gone, topic) = (self.gone, around.replies_topic);
+    fn note(&self) -> Option<String> {
+        let (gone, Asked { replies, records, partition }) = (self.gone, &self.asked);
         if gone == 0 {
             return None;
         }
         let why = match (self.behind.is_some(), self.gone_below) {
-            (false, _) => format!("topic {topic} was not recorded"),
-            (true, i64::MAX) => format!("topic {topic} has none of them any more"),
+            (false, _) => "was not recorded".to_owned(),
+            (true, i64::MAX) => "has none of them any more".to_owned(),
             (true, below) => format!(
-                "topic {topic} has lost what was before offset {}, and is compared from the reply to {} on",
+                "has lost what was before offset {}, and is compared from the reply to {} on",
                 self.start,
-                around.input(Input::AccountEvents, below)
+                place(records, *partition, below)
             ),
         };
-        Some(format!("{gone} replies to account events were not compared: {why}"))
+        Some(format!("{gone} replies to {records} were not compared: topic {replies} {why}"))
     }
 }
 

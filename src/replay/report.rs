@@ -119,6 +119,65 @@ impl fmt::Display for Difference {
     }
 }
 
+/// Topic, partition and offset, as differences name them.
+#[must_use]
+pub fn place(topic: &str, partition: i32, offset: i64) -> String {
+    format!("{topic} {partition}/{offset}")
+}
+
+/// Where the recorded records of one kind go that are held against replayed ones: into a count, and the first difference.
+pub struct Findings<'a> {
+    /// The count.
+    pub tally: &'a mut Tally,
+    /// The first difference, whatever kind of record it is of.
+    pub first: &'a mut Option<Difference>,
+    /// The ruleset that decides now.
+    pub ruleset: &'a str,
+}
+
+impl Findings<'_> {
+    fn note(
+        &mut self,
+        what: &str,
+        (recorded_at, input): (Option<String>, Option<String>),
+        fields: impl FnOnce() -> Vec<FieldDifference>,
+    ) {
+        if self.first.is_none() {
+            let (what, ruleset) = (what.to_owned(), self.ruleset.to_owned());
+            *self.first = Some(Difference { what, recorded_at, input, ruleset, fields: fields() });
+        }
+    }
+
+    /// The same bytes.
+    pub fn identical(&mut self) {
+        self.tally.identical += 1;
+    }
+
+    /// Other bytes: where they stand, of which input, and in which fields.
+    pub fn different(
+        &mut self,
+        what: &str,
+        at: String,
+        input: String,
+        fields: impl FnOnce() -> Vec<FieldDifference>,
+    ) {
+        self.tally.different += 1;
+        self.note(what, (Some(at), Some(input)), fields);
+    }
+
+    /// Replayed, not recorded.
+    pub fn missing(&mut self, what: &str, input: String, fields: impl FnOnce() -> Vec<FieldDifference>) {
+        self.tally.missing += 1;
+        self.note(what, (None, Some(input)), fields);
+    }
+
+    /// Recorded, not replayed.
+    pub fn unexpected(&mut self, what: &str, at: Option<String>, input: Option<String>) {
+        self.tally.unexpected += 1;
+        self.note(what, (at, input), Vec::new);
+    }
+}
+
 /// What was found in one partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -135,6 +194,8 @@ pub struct PartitionReport {
     pub outcomes: Tally,
     /// Dead letters.
     pub dead_letters: Tally,
+    /// Records whose dead letters are not there any more: not verified.
+    pub dead_letters_gone: u64,
     /// Replies to account events.
     pub replies: Tally,
     /// Outcomes behind the end of the journal, of transactions that came after it was looked at: not verified.
@@ -179,11 +240,19 @@ impl PartitionReport {
         }
     }
 
-    /// Notes a difference; the first is kept.
-    pub fn differs(&mut self, difference: impl FnOnce() -> Difference) {
-        if self.first.is_none() {
-            self.first = Some(difference());
-        }
+    /// Where outcomes go that are compared.
+    pub fn of_outcomes<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
+        Findings { tally: &mut self.outcomes, first: &mut self.first, ruleset }
+    }
+
+    /// The same of dead letters.
+    pub fn of_letters<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
+        Findings { tally: &mut self.dead_letters, first: &mut self.first, ruleset }
+    }
+
+    /// The same of replies to account events.
+    pub fn of_replies<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
+        Findings { tally: &mut self.replies, first: &mut self.first, ruleset }
     }
 }
 

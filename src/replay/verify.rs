@@ -4,7 +4,7 @@
 use super::ReplayError;
 use super::compare::Outcomes;
 use super::letters::Letters;
-use super::replies::{RecordedReplies, Replies};
+use super::replies::{Asked, RecordedReplies, Replies};
 use super::report::{PartitionReport, Report};
 use super::source::{Feed, Source};
 use super::walk::{Ground, Walk, shown, starts_over};
@@ -74,7 +74,7 @@ pub fn verify(options: VerifyOptions<'_>) -> Report {
     let (next, reports) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some(&partition) = partitions.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let own = letters.lock().unwrap_or_else(PoisonError::into_inner).take(partition);
+            let own = letters.lock().unwrap_or_else(PoisonError::into_inner).take(partition, INPUTS);
             let mut report = PartitionReport { partition, ..PartitionReport::default() };
             let run = || {
                 let (mut walk, settled) = start(&ground, partition, from, open(partition)?)?;
@@ -157,7 +157,10 @@ fn start<'a>(
     while from == From::Checkpoint && outcomes.head().is_some() && before(&outcomes) {
         outcomes.advance()?;
     }
-    let replies = Replies::new(replies, partition, positions[Input::AccountEvents as usize])?;
+    let account_events = Input::AccountEvents as usize;
+    let records = ground.topics[account_events].clone();
+    let asked = Asked { replies: ground.replies_topic.clone(), records, partition };
+    let replies = Replies::new(asked, replies, positions[account_events])?;
     let report = PartitionReport { partition, from: positions, ..PartitionReport::default() };
     let [pos_events, account_events, ticks] = inputs(positions)?;
     let inputs = [Feed::new(pos_events)?, Feed::new(account_events)?, Feed::new(ticks)?];

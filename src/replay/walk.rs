@@ -4,7 +4,7 @@
 
 use super::ReplayError;
 use super::compare::{Around, Compare, Named, Outcomes, Told, UNEXPECTED};
-use super::letters::LettersOf;
+use super::letters::{Letter, LettersOf};
 use super::replies::Replies;
 use super::report::PartitionReport;
 use super::rulebook::Rulebook;
@@ -315,12 +315,10 @@ impl Walk<'_> {
 
     fn pass_unexpected(&mut self, named: Named, what: &str) -> Result<(), ReplayError> {
         let at = self.outcomes.head().map(|head| head.offset);
-        self.report.outcomes.unexpected += 1;
         let around = around(self.ground, self.partition, &self.engine);
-        self.report.differs(|| {
-            let at = at.map(|offset| around.outcome(offset));
-            around.difference(what, at, Some(around.input(named.input, named.offset)))
-        });
+        let at = at.map(|offset| around.outcome(offset));
+        let input = Some(around.input(named.input, named.offset));
+        self.report.of_outcomes(around.ruleset).unexpected(what, at, input);
         self.since[1] += 1;
         self.outcomes.advance()
     }
@@ -342,8 +340,8 @@ impl Walk<'_> {
             schema_guid: head.schema_guid(),
             request_id: head.request_id().filter(|_| FLOW.asked.contains(&(input as usize))),
         };
-        let letter = self.letters.remove(&(input, head.offset));
-        let failed = letter.as_ref().is_some_and(super::letters::Letter::is_of_a_failure);
+        let letter = self.letters.take(input as usize, head.offset);
+        let failed = letter.as_ref().is_some_and(Letter::is_of_a_failure);
         let no_schema = letter.as_ref().and_then(|letter| letter.no_schema(head));
         let schemas: &dyn Schemas = no_schema.as_ref().map_or(self.ground.schemas, |none| none);
         let outcomes = RefCell::new(&mut self.outcomes);
@@ -355,6 +353,7 @@ impl Walk<'_> {
             input,
             outcomes: &outcomes,
             letter,
+            letters: &mut self.letters,
             replies: &mut self.replies,
             reply: None,
             report: &mut self.report,
@@ -383,34 +382,29 @@ impl Walk<'_> {
     /// have come with a journal record. Dead letters of records that were passed over.
     fn leftovers(&mut self, settled: i64) -> Result<(), ReplayError> {
         while let Some(head) = self.outcomes.head().filter(|head| head.offset < settled) {
-            let at = head.offset;
-            let named = self.outcomes.named();
             let around = around(self.ground, self.partition, &self.engine);
-            self.report.outcomes.unexpected += 1;
-            self.report.differs(|| {
-                let what = "an outcome was recorded, and the journal has no transaction that it belongs to";
-                let input = named.map(|named| around.input(named.input, named.offset));
-                around.difference(what, Some(around.outcome(at)), input)
-            });
+            let what = "an outcome was recorded, and the journal has no transaction that it belongs to";
+            let input = self.outcomes.named().map(|named| around.input(named.input, named.offset));
+            let at = Some(around.outcome(head.offset));
+            self.report.of_outcomes(around.ruleset).unexpected(what, at, input);
             self.outcomes.advance()?;
         }
         while self.outcomes.head().is_some() {
             self.report.beyond += 1;
             self.outcomes.advance()?;
         }
-        let around = around(self.ground, self.partition, &self.engine);
-        self.replies.finish(self.positions[Input::AccountEvents as usize], &around, &mut self.report)?;
-        for ((input, offset), letter) in &self.letters {
-            let passed = *offset < self.positions[*input as usize];
-            if passed && *offset >= self.report.from[*input as usize] {
-                self.report.dead_letters.unexpected += 1;
-                self.report.differs(|| {
-                    let what = "a dead letter was recorded, and the input it is of is not there";
-                    let at = Some(around.letter(letter.at));
-                    around.difference(what, at, Some(around.input(*input, *offset)))
-                });
-            }
-        }
+        let ruleset = self.engine.ruleset();
+        let (ground, positions) = (self.ground, self.positions);
+        let mut findings = self.report.of_replies(ruleset);
+        let note = self.replies.finish(positions[Input::AccountEvents as usize], &mut findings)?;
+        self.report.notes.extend(note);
+        (self.report.replies_gone, self.report.replies_beyond) = (self.replies.gone, self.replies.beyond);
+        let from = self.report.from;
+        let topics = (&*ground.letters_topic, &ground.topics[..]);
+        let mut findings = self.report.of_letters(ruleset);
+        let note = self.letters.finish((&from, &positions), self.partition, topics, &mut findings);
+        self.report.notes.extend(note);
+        self.report.dead_letters_gone = self.letters.gone;
         Ok(())
     }
 }
@@ -421,7 +415,6 @@ fn around<'a>(ground: &'a Ground<'_>, partition: i32, engine: &'a Engine) -> Aro
         topics: &ground.topics,
         outcomes_topic: &ground.outcomes_topic,
         letters_topic: &ground.letters_topic,
-        replies_topic: &ground.replies_topic,
         ruleset: engine.ruleset(),
     }
 }

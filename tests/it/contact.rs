@@ -2,9 +2,10 @@
 //! that count once, and answers that are committed.
 
 use super::gateway::Client;
+use super::replay_kafka::instead;
 use crate::support::kafka;
 use crate::support::scene::{Scene, WITHIN, succeed};
-use crate::support::{Message, eventually};
+use crate::support::{Message, Record, eventually};
 use serde_json::{Value, json};
 
 const PARTITIONS: u32 = 3;
@@ -166,4 +167,86 @@ fn an_account_that_changes_its_party_is_the_others_at_once() {
     let found = scene.command(&["replay", "--verify"]).output().expect("the binary");
     let told = String::from_utf8_lossy(&found.stdout);
     assert!(!found.status.success() && told.contains("a further decision on a request"), "{told}");
+}
+
+/// What is found wrong once records stand in the place of those of a topic: tallies of dead letters and of results, and all that
+/// is told.
+fn found(scene: &Scene, setting: &str, name: &str, records: Vec<Record>) -> ([u64; 6], String) {
+    let set = instead(scene, setting, name, records);
+    let run = |args: &[&str]| {
+        let mut command = scene.command(&["replay", "--verify"]);
+        let output = command.args(["--set", &set]).args(args).output().expect("the binary");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let report: Value = serde_json::from_str(&run(&["--json"])).expect("JSON");
+    let contact = &report["contact"];
+    let count = |tally: &str, what: &str| contact[tally][what].as_u64().expect("a number");
+    let kinds = ["different", "missing", "unexpected"];
+    let [letters, results] = ["deadLetters", "results"].map(|tally| kinds.map(|what| count(tally, what)));
+    ([letters, results].concat().try_into().expect("six"), run(&[]))
+}
+
+#[test]
+fn dead_letters_and_results_of_this_flow_are_held_against_their_inputs() {
+    let Some(kafka) = kafka() else { return };
+    let scene = Scene::live(kafka, PARTITIONS, &["contact.enabled=true"]);
+    let mut running = scene.start(&[]);
+    running.await_ready(2 * PARTITIONS as usize);
+    let people = (0..12).map(|number| format!("P-{number}"));
+    let unreadable =
+        |number: usize, id: String| Message::new(id, "{").header("requestId", format!("r-{number}"));
+    let interactions: Vec<Message> =
+        people.clone().enumerate().map(|(number, id)| unreadable(number, id)).collect();
+    kafka.produce(&scene.of_contacts("interactions"), interactions);
+    let of_another: Vec<Message> =
+        people.map(|id| Message::new(id, party("somebody else").to_string())).collect();
+    kafka.produce(&scene.of_contacts("party_records"), of_another);
+    let [letters, results] = [("contact_dead_letters", 24), ("interaction_results", 12)]
+        .map(|(topic, count)| kafka.await_committed(&scene.of_contacts(topic), count, WITHIN));
+    // A request tells how far the other inputs were.
+    let request = json!({ "requestId": "r", "personId": "P-1", "channel": "gui", "theme": "opsServicing" });
+    kafka.produce(&scene.of_contacts("contact_requests"), vec![Message::new("P-1", request.to_string())]);
+    kafka.await_committed(&scene.of_contacts("contact_decisions"), 1, WITHIN);
+    running.stop();
+    let report = replayed(&scene, &[]);
+    let contact = &report["contact"];
+    assert_eq!(
+        (&contact["deadLetters"]["identical"], &contact["results"]["identical"]),
+        (&json!(24), &json!(12)),
+        "{report}"
+    );
+    let folder = scene.path("export");
+    let to = folder.to_str().expect("a path");
+    succeed(scene.command(&["topics", "export", "--to", to]).output().expect("the binary"));
+    assert_eq!(replayed(&scene, &["--files", to])["contact"]["deadLetters"]["identical"], 24);
+
+    let at = letters
+        .iter()
+        .position(|letter| letter.header("source.topic") == Some(&scene.of_contacts("party_records")));
+    let at = at.expect("a letter of a party record");
+    let source = |letter: &Record| {
+        let said = |name| letter.header(name).expect("a header").to_owned();
+        format!("input       {} {}/{}", said("source.topic"), said("source.partition"), said("source.offset"))
+    };
+    let mut removed = letters.clone();
+    removed.remove(at);
+    let (count, told) = found(&scene, "contact_dead_letters", "removed", removed);
+    assert!(count == [0, 1, 0, 0, 0, 0] && told.contains(&source(&letters[at])), "{told}");
+    let mut changed = letters.clone();
+    changed[at].value = Some(b"{}".to_vec());
+    let (count, told) = found(&scene, "contact_dead_letters", "changed", changed);
+    assert!(count == [1, 0, 0, 0, 0, 0] && told.contains("other bytes than the input's"), "{told}");
+    let mut twice = letters.clone();
+    twice.push(letters[at].clone());
+    let (count, told) = found(&scene, "contact_dead_letters", "twice", twice);
+    assert!(count == [0; 6] && told.contains("has one already"), "{told}");
+    let mut removed = results.clone();
+    removed.remove(3);
+    let (count, told) = found(&scene, "interaction_results", "result-removed", removed);
+    assert!(count == [0, 0, 0, 0, 1, 0] && told.contains("a reply is missing"), "{told}");
+    let mut changed = results.clone();
+    changed[3].value = Some(results[3].text().replace("refused", "applied").into_bytes());
+    let (count, told) = found(&scene, "interaction_results", "result-changed", changed);
+    assert!(count == [0, 0, 0, 1, 0, 0] && told.contains("result\n    recorded  \"applied\""), "{told}");
 }

@@ -1,6 +1,7 @@
 //! `replay --verify` over recorded topics in memory: what was recorded as it should be is identical to the last byte, and
 //! whatever is altered, taken away or added is found and named. The same over a real Kafka: `replay_kafka.rs`.
 
+mod contact;
 mod replies;
 mod tape;
 
@@ -394,6 +395,33 @@ fn compares_dead_letters_with_their_headers() {
         offset.1 = b"1".to_vec();
     });
     assert!(tally.missing == 1 && tally.unexpected == 1, "{text}");
+}
+
+#[test]
+fn dead_letters_that_retention_has_deleted_are_no_difference() {
+    // That of a record that was given up is needed to decide alike.
+    let is_of_a_failure = |letter: &Rec| letter.headers.iter().any(|(_, value)| value == b"500");
+    let gone = TAPE.letters.iter().position(is_of_a_failure).expect("a failure");
+    assert!(gone > 3, "{gone}");
+    let mut tape = TAPE.clone();
+    tape.letters_trimmed = true;
+    tape.letters.drain(..gone);
+    let report = tape.verify(From::Beginning);
+    assert!(report.identical, "{report}");
+    let of = &report.partitions[0];
+    assert_eq!(
+        (report.dead_letters.identical, of.dead_letters_gone),
+        (tape.letters.len() as u64, gone as u64)
+    );
+    let note = "dead letters were not compared: topic pos.dead-letters has lost its oldest records";
+    assert_eq!(of.notes, [format!("{gone} {note}")]);
+    // Those behind the first that is there must all be there.
+    let of_accounts = |rec: &Rec| rec.headers.iter().any(|(_, value)| value == b"account.events");
+    let second =
+        (0..tape.letters.len()).filter(|at| of_accounts(&tape.letters[*at])).nth(1).expect("a letter");
+    tape.letters.remove(second);
+    let report = tape.verify(From::Beginning);
+    assert_eq!((report.dead_letters.missing, report.dead_letters.wrong()), (1, 1), "{report}");
 }
 
 #[test]

@@ -150,13 +150,14 @@ fn what_processes_decided_is_decided_again_to_the_last_byte_over_topics_and_thei
 }
 
 /// Records in a topic of their own, and the setting by which they stand for those of another, with everything else as it was.
-fn instead(scene: &Scene, setting: &str, name: &str, records: Vec<Record>) -> String {
+pub fn instead(scene: &Scene, setting: &str, name: &str, records: Vec<Record>) -> String {
     let topic = scene.kafka.topic(name);
     scene.kafka.create_topic(&topic, PARTITIONS as i32, &[]);
     let messages = records.into_iter().map(|record| Message {
         partition: Some(record.partition),
         key: record.key,
         value: record.value,
+        headers: record.headers,
         ..Message::default()
     });
     scene.kafka.produce(&topic, messages);

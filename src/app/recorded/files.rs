@@ -96,6 +96,9 @@ impl Recording for Files {
                 entry.left_out.len()
             )));
         }
+        if entry.last_offset.is_none_or(|last| last < from) {
+            return Ok((Box::new(Nothing), entry.begin));
+        }
         Ok((source(&self.archive, topic, entry, from)?, entry.begin))
     }
 

@@ -72,16 +72,50 @@ pub fn read_rulesets(
     })
 }
 
-/// The dead letters of the partitions that are looked at.
-///
-/// # Errors
-/// As [`Recording::each_of`]; there are too many.
-pub fn read_letters(recording: &dyn Recording, topics: &TopicSettings) -> Result<Letters, ReplayError> {
-    let inputs = topics.pos_inputs();
-    let (mut letters, wanted) = (Letters::default(), recording.partitions());
-    recording.each_of(&topics.dead_letters, &mut |partition, record| {
-        let added = letters.add(partition, record, &inputs, |source| wanted.contains(&source));
-        added.map_err(ReplayError::Recorded)
-    })?;
-    Ok(letters)
+/// A topic of dead letters that is read on as often as need be.
+pub struct LettersTopic<'r> {
+    recording: &'r dyn Recording,
+    topic: &'r str,
+    /// What is to be read next of each partition.
+    next: Vec<i64>,
+    /// Topics of the records that they are of, and the partitions of those that are of interest.
+    of: (&'r [String], &'r [i32]),
+}
+
+impl<'r> LettersTopic<'r> {
+    /// From its beginning.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn open(
+        recording: &'r dyn Recording,
+        topic: &'r str,
+        of: (&'r [String], &'r [i32]),
+    ) -> Result<Self, ReplayError> {
+        let partitions = recording.partitions_of(topic)?;
+        let partitions = partitions
+            .ok_or_else(|| ReplayError::Recorded(format!("there is no topic {topic}: a replay needs it")))?;
+        Ok(Self { recording, topic, next: vec![0; partitions as usize], of })
+    }
+
+    /// Adds what has come since the last call.
+    ///
+    /// # Errors
+    /// It cannot be read; there are too many.
+    pub fn read_on(&mut self, letters: &mut Letters) -> Result<(), ReplayError> {
+        let (inputs, wanted) = self.of;
+        let mut record = Kept::default();
+        for (partition, next) in (0..).zip(&mut self.next) {
+            let (mut source, start) = self.recording.source(self.topic, partition, *next)?;
+            if start > *next {
+                letters.has_lost(partition);
+            }
+            while source.next(&mut record)? {
+                *next = record.offset + 1;
+                let added = letters.add(partition, &record, inputs, |source| wanted.contains(&source));
+                added.map_err(ReplayError::Recorded)?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -186,7 +186,7 @@ fn says_from_where_on_replies_are_there_once_retention_has_deleted_some() {
     );
     let first = tape.replies.as_ref().map(|replies| of(&replies[0])).expect("a reply");
     let note = format!(
-        "{gone} replies to account events were not compared: topic account.results has lost what was before offset {}, \
+        "{gone} replies to account.events were not compared: topic account.results has lost what was before offset {}, \
          and is compared from the reply to account.events 0/{first} on",
         tape.replies_start
     );
@@ -225,7 +225,7 @@ fn a_recording_without_the_topic_of_replies_is_no_difference_and_told() {
     let report = tape.verify(From::Beginning);
     assert!(report.identical && report.replies.all() == 0, "{report}");
     let note = format!(
-        "{asked} replies to account events were not compared: topic account.results was not recorded"
+        "{asked} replies to account.events were not compared: topic account.results was not recorded"
     );
     assert_eq!(report.partitions[0].notes, [note]);
 }

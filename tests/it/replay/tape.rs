@@ -36,7 +36,7 @@ pub struct Rec {
 }
 
 impl Rec {
-    fn keep(&self, kept: &mut Kept) {
+    pub fn keep(&self, kept: &mut Kept) {
         let headers = self.headers.iter();
         kept.set(&TopicRecord {
             topic: "",
@@ -60,6 +60,8 @@ pub struct Tape {
     pub starts: [i64; INPUTS],
     pub outcomes: Vec<Rec>,
     pub letters: Vec<Rec>,
+    /// The oldest of them were deleted.
+    pub letters_trimmed: bool,
     /// Replies to account events; none where their topic was not recorded.
     pub replies: Option<Vec<Rec>>,
     /// Offset from which replies are there.
@@ -208,7 +210,7 @@ impl Recorder {
     }
 }
 
-fn append(topic: &mut Vec<Rec>, record: Rec) {
+pub fn append(topic: &mut Vec<Rec>, record: Rec) {
     let next = topic.last().map_or(0, |last| last.offset + if last.timestamp_millis == -1 { 2 } else { 1 });
     topic.push(Rec { offset: next, ..record });
 }
@@ -224,25 +226,34 @@ impl Output<Pos> for Batch {
     }
 
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+        let mut own = vec![("trace".to_owned(), b"\x00t".to_vec())];
+        own.extend(self.asked.iter().map(|id| (REQUEST_ID.to_owned(), id.clone())));
         let topic = &options().topics[record.input];
-        let numbers = [record.partition.to_string(), record.offset.to_string(), self.attempt.to_string()];
-        let [partition, offset, attempt] = numbers;
-        let own = [
-            ("trace", "\x00t"),
-            (ERROR_CODE, code),
-            (ERROR_MESSAGE, message),
-            (SOURCE_TOPIC, topic),
-            (SOURCE_PARTITION, &partition),
-            (SOURCE_OFFSET, &offset),
-            (ATTEMPT, &attempt),
-        ];
-        let mut headers = own.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
-        // Behind the record's first header, before tillgate's.
-        let asked = self.asked.iter().map(|id| (REQUEST_ID.to_owned(), id.clone()));
-        headers.splice(1..1, asked);
-        let (key, value) = (record.key.map(<[u8]>::to_vec), record.value.map(<[u8]>::to_vec));
-        self.letters.push(Rec { key, value, headers, ..Rec::default() });
+        self.letters.push(letter(record, topic, own, self.attempt, (code, message)));
     }
+}
+
+/// The dead letter of a record with these headers of its own.
+pub fn letter(
+    record: &InRecord<'_>,
+    topic: &str,
+    mut headers: Vec<(String, Vec<u8>)>,
+    attempt: u32,
+    (code, message): (&str, &str),
+) -> Rec {
+    let numbers = [record.partition.to_string(), record.offset.to_string(), attempt.to_string()];
+    let [partition, offset, attempt] = numbers;
+    let said = [
+        (ERROR_CODE, code),
+        (ERROR_MESSAGE, message),
+        (SOURCE_TOPIC, topic),
+        (SOURCE_PARTITION, &partition),
+        (SOURCE_OFFSET, &offset),
+        (ATTEMPT, &attempt),
+    ];
+    headers.extend(said.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
+    let (key, value) = (record.key.map(<[u8]>::to_vec), record.value.map(<[u8]>::to_vec));
+    Rec { key, value, headers, ..Rec::default() }
 }
 
 /// Records, and where reading fails once because those before a later offset are deleted meanwhile.
@@ -271,7 +282,7 @@ impl Source for Reading {
     }
 }
 
-fn source(records: Vec<Rec>) -> Box<dyn Source> {
+pub fn source(records: Vec<Rec>) -> Box<dyn Source> {
     Box::new(Reading { records: records.into_iter(), trimmed: None })
 }
 
@@ -284,6 +295,9 @@ impl Tape {
         }
         let topics = options().topics;
         let (mut letters, mut kept) = (Letters::default(), Kept::default());
+        if self.letters_trimmed {
+            letters.has_lost(0);
+        }
         for letter in &self.letters {
             letter.keep(&mut kept);
             letters.add(0, &kept, &topics, |partition| partition == 0).expect("few letters");
