@@ -47,7 +47,7 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
     };
     read_rulesets(&*recording, names, &mut rulebook)?;
     let partitions = recording.partitions();
-    let mut letters = Letters::default();
+    let mut letters = Letters::of(&names.dead_letters);
     LettersTopic::open(&*recording, &names.dead_letters, (&inputs, &partitions))?.read_on(&mut letters)?;
     let progress = AtomicU64::new(0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

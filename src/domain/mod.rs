@@ -21,6 +21,7 @@ pub mod outcome;
 pub mod partitioner;
 pub mod pos_event;
 pub mod profile_view;
+pub mod promise;
 pub mod record;
 pub mod reply;
 pub mod rounding;

@@ -20,6 +20,7 @@ use crate::contact::{
 };
 use crate::domain::flow::Positions;
 use crate::domain::hashing::Seed;
+use crate::domain::promise::Promise;
 use crate::domain::record::RecordTime;
 use crate::pipeline::{Division, InRecord, Interrupt, Outbound, Output, PartitionSettings, Restore};
 use serde::Serialize;
@@ -120,15 +121,16 @@ impl ContactReport {
     }
 
     fn of_decisions<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
-        Findings { tally: &mut self.decisions, first: &mut self.first, ruleset }
+        Findings { tally: &mut self.decisions, first: &mut self.first, ruleset, promise: Promise::Once }
     }
 
     fn of_results<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
-        Findings { tally: &mut self.results, first: &mut self.first, ruleset }
+        Findings { tally: &mut self.results, first: &mut self.first, ruleset, promise: Promise::Once }
     }
 
     fn of_letters<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
-        Findings { tally: &mut self.dead_letters, first: &mut self.first, ruleset }
+        let promise = Promise::DeadLetters;
+        Findings { tally: &mut self.dead_letters, first: &mut self.first, ruleset, promise }
     }
 
     /// Whether all partitions were as they should be.
@@ -171,7 +173,8 @@ pub fn verify_contact<'r>(
     open: impl Fn(i32) -> Result<RecordedContact<'r>, ReplayError>,
     mut read_letters: impl FnMut(&mut Letters) -> Result<(), ReplayError>,
 ) -> ContactReport {
-    let (mut report, mut letters) = (ContactReport::default(), Letters::default());
+    let mut report = ContactReport::default();
+    let mut letters = Letters::of(&ground.outputs[DEAD_LETTERS]);
     for partition in partitions {
         let walked = open(partition).and_then(|recorded| {
             // Only now: what the journal has is then among them.
@@ -183,7 +186,7 @@ pub fn verify_contact<'r>(
         }
     }
     for fault in letters.faults {
-        report.problem(format!("{}: {fault}", ground.outputs[DEAD_LETTERS]));
+        report.problem(fault);
     }
     report.conclude();
     report
@@ -539,7 +542,7 @@ impl Walk<'_, '_> {
             let (partition, count) = (self.partition, self.report.parties_different);
             let text =
                 format!("contact partition {partition}: {count} persons by now differ from the journal's");
-            self.report.problem(text);
+            self.report.problem(Promise::Journal.broken(text));
         }
     }
 }

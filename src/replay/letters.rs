@@ -6,6 +6,7 @@ use super::source::Kept;
 use crate::codec::{NoSchema, schema_of};
 use crate::domain::dead_letter::{ATTEMPT, KEY_BYTES, LEFT_OUT, SAID, VALUE_BYTES, header_bytes, renamed};
 use crate::domain::hashing::hash128;
+use crate::domain::promise::Promise;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Dead letters that are held at most, about 300 bytes each.
@@ -242,6 +243,8 @@ pub struct LettersOf {
 /// All dead letters, by input partition, and what is wrong with the topic.
 #[derive(Debug, Default)]
 pub struct Letters {
+    /// Their topic.
+    topic: String,
     of: BTreeMap<i32, BTreeMap<(usize, i64), Letter>>,
     count: usize,
     /// Partitions of the topic whose oldest records were deleted.
@@ -250,11 +253,17 @@ pub struct Letters {
     first: BTreeMap<(i32, i32, usize), i64>,
     /// Offset of the last one of each input partition, by partition of the topic: each stands there in order.
     last: BTreeMap<(i32, i32, usize), i64>,
-    /// Records that are no dead letters, that come twice, or out of order.
+    /// Records that are no dead letters, that come twice, or out of order: each with the promise that it breaks.
     pub faults: Vec<String>,
 }
 
 impl Letters {
+    /// None yet, of this topic.
+    #[must_use]
+    pub fn of(topic: &str) -> Self {
+        Self { topic: topic.to_owned(), ..Self::default() }
+    }
+
     /// Takes a record of the topic; `wanted` says whether its input partition is of interest.
     ///
     /// # Errors
@@ -266,11 +275,11 @@ impl Letters {
         topics: &[String],
         wanted: impl Fn(i32) -> bool,
     ) -> Result<(), String> {
-        let here = format!("dead letter at partition {partition} offset {}", record.offset);
+        let here = place(&self.topic, partition, record.offset);
         let ((source, input, offset), letter) = match Letter::read(partition, record, topics) {
             Ok(found) => found,
             Err(why) => {
-                self.faults.push(format!("{here}: {why}"));
+                self.faults.push(Promise::DeadLetters.broken(format_args!("{here}: {why}")));
                 return Ok(());
             }
         };
@@ -286,10 +295,16 @@ impl Letters {
         match self.of.entry(source).or_default().insert((input, offset), letter) {
             Some(first) => {
                 let (partition, offset) = first.at;
-                self.faults.push(format!("{here}: {what} has one already, at {partition}/{offset}"));
+                self.faults.push(
+                    Promise::DeadLetters
+                        .broken(format_args!("{here}: {what} has one already, at {partition}/{offset}")),
+                );
             }
             None if before.is_some_and(|before| before > offset) => {
-                self.faults.push(format!("{here}: {what} stands behind a later record's"));
+                self.faults.push(
+                    Promise::DeadLetters
+                        .broken(format_args!("{here}: {what} stands behind a later record's")),
+                );
             }
             None => self.count += 1,
         }

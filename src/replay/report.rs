@@ -2,8 +2,9 @@
 //! text, for programs as JSON.
 
 use super::contact::ContactReport;
+use crate::domain::promise::Promise;
 use crate::pos::INPUTS;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// Problems of a partition that are told; further ones are counted.
@@ -85,6 +86,9 @@ impl FieldDifference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
+    /// The promise that is broken, by its id.
+    #[serde(serialize_with = "id")]
+    pub promise: Promise,
     /// In a few words.
     pub what: String,
     /// Topic, partition and offset of what was recorded; none where nothing was.
@@ -97,9 +101,13 @@ pub struct Difference {
     pub fields: Vec<FieldDifference>,
 }
 
+fn id<S: Serializer>(promise: &Promise, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(promise.id())
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.what)?;
+        f.write_str(&self.promise.broken(&self.what))?;
         for (name, value) in [
             ("recorded at", &self.recorded_at),
             ("input", &self.input),
@@ -133,18 +141,21 @@ pub struct Findings<'a> {
     pub first: &'a mut Option<Difference>,
     /// The ruleset that decides now.
     pub ruleset: &'a str,
+    /// What is broken where one is missing, or there and not replayed.
+    pub promise: Promise,
 }
 
 impl Findings<'_> {
     fn note(
         &mut self,
+        promise: Promise,
         what: &str,
         (recorded_at, input): (Option<String>, Option<String>),
         fields: impl FnOnce() -> Vec<FieldDifference>,
     ) {
         if self.first.is_none() {
             let (what, ruleset) = (what.to_owned(), self.ruleset.to_owned());
-            *self.first = Some(Difference { what, recorded_at, input, ruleset, fields: fields() });
+            *self.first = Some(Difference { promise, what, recorded_at, input, ruleset, fields: fields() });
         }
     }
 
@@ -162,19 +173,19 @@ impl Findings<'_> {
         fields: impl FnOnce() -> Vec<FieldDifference>,
     ) {
         self.tally.different += 1;
-        self.note(what, (Some(at), Some(input)), fields);
+        self.note(Promise::SameBytes, what, (Some(at), Some(input)), fields);
     }
 
     /// Replayed, not recorded.
     pub fn missing(&mut self, what: &str, input: String, fields: impl FnOnce() -> Vec<FieldDifference>) {
         self.tally.missing += 1;
-        self.note(what, (None, Some(input)), fields);
+        self.note(self.promise, what, (None, Some(input)), fields);
     }
 
     /// Recorded, not replayed.
     pub fn unexpected(&mut self, what: &str, at: Option<String>, input: Option<String>) {
         self.tally.unexpected += 1;
-        self.note(what, (at, input), Vec::new);
+        self.note(self.promise, what, (at, input), Vec::new);
     }
 }
 
@@ -232,27 +243,28 @@ impl PartitionReport {
         wrong + self.torn + self.problem_count == 0 && self.stopped.is_none()
     }
 
-    /// Notes something that does not fit.
-    pub fn problem(&mut self, text: String) {
+    /// Notes something that does not fit, and the promise that it breaks.
+    pub fn problem(&mut self, promise: Promise, text: String) {
         self.problem_count += 1;
         if self.problems.len() < PROBLEMS_TOLD {
-            self.problems.push(text);
+            self.problems.push(promise.broken(text));
         }
     }
 
     /// Where outcomes go that are compared.
     pub fn of_outcomes<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
-        Findings { tally: &mut self.outcomes, first: &mut self.first, ruleset }
+        Findings { tally: &mut self.outcomes, first: &mut self.first, ruleset, promise: Promise::Once }
     }
 
     /// The same of dead letters.
     pub fn of_letters<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
-        Findings { tally: &mut self.dead_letters, first: &mut self.first, ruleset }
+        let promise = Promise::DeadLetters;
+        Findings { tally: &mut self.dead_letters, first: &mut self.first, ruleset, promise }
     }
 
     /// The same of replies to account events.
     pub fn of_replies<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
-        Findings { tally: &mut self.replies, first: &mut self.first, ruleset }
+        Findings { tally: &mut self.replies, first: &mut self.first, ruleset, promise: Promise::Once }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::report::PartitionReport;
 use super::walk::shown;
+use crate::domain::promise::Promise;
 use crate::pos::{Input, Partition};
 use crate::state::Account;
 
@@ -10,40 +11,55 @@ pub fn compare_states(replayed: &Partition, journal: &Partition, report: &mut Pa
     let positions = [replayed, journal].map(|side| Input::offsets(side.positions()));
     if positions[0] != positions[1] {
         let [replayed, journal] = positions.map(shown);
-        report.problem(format!("the journal ends at positions {journal}, the replay at {replayed}"));
+        report.problem(
+            Promise::Journal,
+            format!("the journal ends at positions {journal}, the replay at {replayed}"),
+        );
     }
     let (replayed, journal) = (replayed.state(), journal.state());
     if replayed.stream_time() != journal.stream_time() {
-        report.problem(format!(
-            "the journal's stream time is {}, the replay's {}",
-            journal.stream_time(),
-            replayed.stream_time()
-        ));
+        report.problem(
+            Promise::Journal,
+            format!(
+                "the journal's stream time is {}, the replay's {}",
+                journal.stream_time(),
+                replayed.stream_time()
+            ),
+        );
     }
     if replayed.set_back() != journal.set_back() {
         let [replayed, journal] = [replayed, journal].map(|state| state.set_back());
-        report.problem(format!("the journal sets time back by {journal:?}, the replay by {replayed:?}"));
+        report.problem(
+            Promise::Journal,
+            format!("the journal sets time back by {journal:?}, the replay by {replayed:?}"),
+        );
     }
     for account in journal.accounts().iter() {
         match replayed.accounts().get(&account.number) {
             Some(same) if same == account => report.accounts += 1,
             found => {
                 report.accounts_different += 1;
-                report.problem(match found {
-                    None => format!("the journal has account {}, the replay has not", account.number),
-                    Some(replayed) => format!(
-                        "account {} differs from the journal's: {}",
-                        account.number,
-                        first_field(account, replayed)
-                    ),
-                });
+                report.problem(
+                    Promise::Journal,
+                    match found {
+                        None => format!("the journal has account {}, the replay has not", account.number),
+                        Some(replayed) => format!(
+                            "account {} differs from the journal's: {}",
+                            account.number,
+                            first_field(account, replayed)
+                        ),
+                    },
+                );
             }
         }
     }
     for account in replayed.accounts().iter() {
         if journal.accounts().get(&account.number).is_none() {
             report.accounts_different += 1;
-            report.problem(format!("the replay has account {}, the journal has not", account.number));
+            report.problem(
+                Promise::Journal,
+                format!("the replay has account {}, the journal has not", account.number),
+            );
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::codec::journal::Head;
 use crate::codec::rulesets::{RulesetChange, hash_text};
 use crate::domain::flow::Positions;
 use crate::domain::hashing::Seed;
+use crate::domain::promise::Promise;
 use crate::domain::record::RecordTime;
 use crate::engine::Engine;
 use crate::pipeline::{Division, InRecord, Interrupt};
@@ -116,7 +117,9 @@ impl Walk<'_> {
                 Ok(journal) if whole || !self.started_over => {
                     compare_states(&self.replayed, &journal, &mut self.report)
                 }
-                Err(fault) if !self.started_over => self.report.problem(format!("the journal: {fault}")),
+                Err(fault) if !self.started_over => {
+                    self.report.problem(Promise::Journal, format!("the journal: {fault}"));
+                }
                 _ => {
                     let note = "the journal was trimmed meanwhile: the state at the end was not compared";
                     self.report.notes.push(note.to_owned());
@@ -134,11 +137,14 @@ impl Walk<'_> {
         // A group that was deleted, or has run out, says nothing.
         let known = !group[1].are_none();
         if known && (0..INPUTS).any(|input| before[input] > end[input] || end[input] > after[input]) {
-            self.report.problem(format!(
-                "torn: the journal ends at positions {}, the group's are {}",
-                shown(end),
-                shown(after)
-            ));
+            self.report.problem(
+                Promise::Positions,
+                format!(
+                    "torn: the journal ends at positions {}, the group's are {}",
+                    shown(end),
+                    shown(after)
+                ),
+            );
         }
     }
 
@@ -195,7 +201,7 @@ impl Walk<'_> {
             self.report.transactions += 1;
             if (records, outcomes) != (head.consumed, head.outcomes) {
                 self.report.torn += 1;
-                self.report.problem(format!(
+                self.report.problem(Promise::Positions, format!(
                     "transaction {sequence} up to positions {} is torn: the journal has {} records and {} outcomes, \
                      the topics have {records} and {outcomes}",
                     shown(target),
@@ -247,7 +253,7 @@ impl Walk<'_> {
             return Ok(());
         }
         if !self.ground.rulebook.changes(self.partition).is_empty() {
-            self.report.problem(format!(
+            self.report.problem(Promise::SameBytes, format!(
                 "transaction {} from positions {} on: the journal says it was decided by ruleset {}, the rulesets \
                  topic says by {}",
                 head.sequence,

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::support::promise::Promise;
 use tillgate::config::{self, Sources};
+use tillgate::domain::promise::Promise;
 use tillgate::kafka::cluster::rights::{Needed, Resource, Task, needed};
 use tillgate::kafka::settings::{Settings, Topics};
 

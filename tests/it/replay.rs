@@ -303,6 +303,33 @@ fn finds_a_removed_outcome_and_the_torn_transaction() {
 }
 
 #[test]
+fn names_the_promise_that_is_broken() {
+    let check = |alter: fn(&mut Tape), promises: &[&str]| {
+        let mut tape = TAPE.clone();
+        alter(&mut tape);
+        let text = told(&tape.verify(From::Beginning));
+        promises.iter().for_each(|told| assert!(text.contains(told), "{told}: {text}"));
+    };
+    let torn = "P5: transaction ";
+    check(|tape| drop(tape.outcomes.remove(150)), &["P1: an outcome is missing", torn]);
+    check(
+        |tape| tape.outcomes.insert(151, tape.outcomes[150].clone()),
+        &["P1: an outcome was recorded", torn],
+    );
+    check(|tape| tape.outcomes[150].key = None, &["P2: an outcome differs"]);
+    check(|tape| drop(tape.replies.as_mut().expect("replies").pop()), &["P1: a reply is missing"]);
+    check(|tape| drop(tape.letters.pop()), &["P6: a dead letter is missing"]);
+    check(|tape| tape.letters[5].headers[0].1.clear(), &["P2: a dead letter differs"]);
+    check(|tape| tape.letters.push(tape.letters[5].clone()), &["P6: pos.dead-letters 0/", "has one already"]);
+    let report = TAPE.verify(From::Beginning);
+    assert!(!report.to_string().contains("P1"), "{report}");
+    let mut tape = TAPE.clone();
+    tape.outcomes.remove(150);
+    let json = serde_json::to_value(tape.verify(From::Beginning)).expect("JSON");
+    assert_eq!(json["partitions"][0]["first"]["promise"], "P1", "{json:#}");
+}
+
+#[test]
 fn finds_an_outcome_that_is_there_twice_at_once_or_later() {
     for (from, to) in [(150, 151), (150, 200), (10, 400)] {
         let mut tape = TAPE.clone();

@@ -34,8 +34,8 @@ use super::{
     profiles, tally,
     world::World,
 };
-use crate::support::promise::Promise;
 use crate::support::stream::SCHEMAS;
+use tillgate::domain::promise::Promise;
 
 /// A committed record and its offset.
 pub type Stored = (i64, Arc<Record>);

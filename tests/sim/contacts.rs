@@ -30,7 +30,7 @@ use super::{
     world::World,
 };
 use crate::support::contacts::{self, Published, RULES, TOPICS, all, call};
-use crate::support::promise::Promise;
+use tillgate::domain::promise::Promise;
 
 /// Persons of a run.
 const PERSONS: u32 = 6;

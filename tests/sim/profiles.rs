@@ -24,7 +24,7 @@ use super::{
     planted::is_poison,
     world::{Seat, World},
 };
-use crate::support::promise::Promise;
+use tillgate::domain::promise::Promise;
 
 /// Its topics.
 pub fn topics() -> FlowTopics {

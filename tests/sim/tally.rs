@@ -14,8 +14,8 @@ use super::{
     log::{Record, Topic},
     world::World,
 };
-use crate::support::promise::Promise;
 use crate::support::tally::{self, ECHOES, FLOW, SALES, TALLIES, Tally};
+use tillgate::domain::promise::Promise;
 
 /// All that comes of it.
 pub fn coming(shape: &Shape) -> Vec<Coming> {

@@ -7,7 +7,6 @@ pub mod contacts;
 pub mod history;
 pub mod kafka;
 pub mod process;
-pub mod promise;
 pub mod proxy;
 mod records;
 pub mod scene;

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::promise::Promise;
+use tillgate::domain::promise::Promise;
 
 /// How many faults are told one by one.
 const TOLD: usize = 20;

@@ -21,9 +21,9 @@ use crate::faults::now;
 use crate::load::Sender;
 use crate::support::Record;
 use crate::support::contacts::{RULES, call, empty, settings};
-use crate::support::promise::Promise;
 use crate::support::scene::Scene;
 use crate::support::stream::SCHEMAS;
+use tillgate::domain::promise::Promise;
 
 /// Few enough that each is asked about often, many enough that no interaction is forgotten for there being too many.
 const PERSONS: u64 = 400;

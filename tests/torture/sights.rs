@@ -13,9 +13,9 @@ use tillgate::state::id_hash;
 use crate::checker::Judgement;
 use crate::gather::{Coded, Source};
 use crate::support::Record;
-use crate::support::promise::Promise;
 use crate::support::scene::Scene;
 use crate::support::stream::SCHEMAS;
+use tillgate::domain::promise::Promise;
 
 /// A use: terminal, account, time, and what was answered.
 type Sight = (u64, u64, Micros, Verdict);

@@ -213,7 +213,7 @@ fn finds_dead_letters_that_are_missing_altered_there_twice_or_of_nothing() {
         let again = tape.letters[at].clone();
         append(&mut tape.letters, again);
     };
-    tape.altered(twice, none, none, &["contact.dead-letters: dead letter at partition 0", "has one already"]);
+    tape.altered(twice, none, none, &["P6: contact.dead-letters 0/", "has one already"]);
     let of_a_good_one = |tape: &mut Tape| {
         let mut more = tape.letters[at].clone();
         more.headers[4].1 = b"0".to_vec();

@@ -294,7 +294,7 @@ impl Tape {
             rulebook.add_record(key.as_bytes(), Some(value.as_bytes()));
         }
         let topics = options().topics;
-        let (mut letters, mut kept) = (Letters::default(), Kept::default());
+        let (mut letters, mut kept) = (Letters::of("pos.dead-letters"), Kept::default());
         if self.letters_trimmed {
             letters.has_lost(0);
         }

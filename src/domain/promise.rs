@@ -1,4 +1,5 @@
-//! The promises of tillgate, by the ids that the simulation, the torture and docs/reliability.md know them by.
+//! The promises of tillgate, by the ids that `replay --verify`, the simulation, the torture and docs/reliability.md know them by.
+//! Judges nothing itself.
 
 use std::fmt;
 
@@ -20,10 +21,12 @@ pub enum Promise {
 }
 
 impl Promise {
+    /// All, in the order of their ids.
     pub const ALL: [Self; 6] =
         [Self::Once, Self::SameBytes, Self::Money, Self::Journal, Self::Positions, Self::DeadLetters];
 
     /// As faults and documents name it.
+    #[must_use]
     pub fn id(self) -> &'static str {
         match self {
             Self::Once => "P1",
@@ -36,6 +39,7 @@ impl Promise {
     }
 
     /// What to say where it is broken.
+    #[must_use]
     pub fn broken(self, text: impl fmt::Display) -> String {
         format!("{}: {text}", self.id())
     }
