@@ -6,7 +6,7 @@ use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
 use crate::kafka::client::{Cluster, EventProducer};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings;
-use crate::replay::{ReplayError, open};
+use crate::replay::{Kept, ReplayError, Source, open};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,13 +24,10 @@ pub(super) fn each_line(
     mut each: impl FnMut(&[u8]) -> Result<(), String>,
 ) -> Result<(), AppError> {
     let mut lines = open(path)?;
-    let mut bytes = Vec::new();
-    while let Some(number) = lines.next(&mut bytes)? {
-        if bytes.trim_ascii().is_empty() {
-            continue;
-        }
-        each(&bytes).map_err(|why| {
-            let text = format!("{}:{number}: no {what}: {why}", path.display());
+    let mut line = Kept::default();
+    while lines.next(&mut line)? {
+        each(line.value().unwrap_or_default()).map_err(|why| {
+            let text = format!("{}:{}: no {what}: {why}", path.display(), line.offset);
             AppError::Replay(ReplayError::Recorded(text))
         })?;
     }

@@ -1,6 +1,7 @@
 //! Lines of an event file: plain or zstd, a path or standard input.
 
 use super::ReplayError;
+use super::source::{Kept, Source};
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -62,12 +63,10 @@ fn is_utf16(first: &[u8]) -> bool {
     matches!(first, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=0xff, ..] | [1..=0xff, 0, ..])
 }
 
-impl Lines {
-    /// Reads the next line that is not blank into `line` (without its end); returns its number from 1, nothing at the end.
-    ///
-    /// # Errors
-    /// [`ReplayError::File`], [`ReplayError::LineTooLong`]
-    pub fn next(&mut self, line: &mut Vec<u8>) -> Result<Option<u64>, ReplayError> {
+impl Source for Lines {
+    /// Reads the next line that is not blank, without its end; its offset is its number, from 1.
+    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
+        let line = record.line();
         loop {
             line.clear();
             let read = (&mut self.input)
@@ -75,7 +74,7 @@ impl Lines {
                 .read_until(b'\n', line)
                 .map_err(|source| ReplayError::File { what: "read", path: self.path.clone(), source })?;
             if read == 0 {
-                return Ok(None);
+                return Ok(false);
             }
             self.line += 1;
             if read > LINE_BYTES_MAX {
@@ -92,11 +91,14 @@ impl Lines {
                 line.drain(..BYTE_ORDER_MARK.len());
             }
             if !line.trim_ascii().is_empty() {
-                return Ok(Some(self.line));
+                record.offset = self.line as i64;
+                return Ok(true);
             }
         }
     }
+}
 
+impl Lines {
     /// Counts the bytes that are taken from the file.
     #[must_use]
     pub fn taken(&self) -> std::sync::Arc<std::sync::atomic::AtomicU64> {

@@ -3,6 +3,7 @@
 
 use super::ReplayError;
 use super::lines::Lines;
+use super::source::{Kept, Source};
 use super::times::{Neighbours, Times};
 use crate::codec::json::{peek_account_event, peek_pos_event};
 use crate::domain::Micros;
@@ -59,8 +60,7 @@ impl Chunk {
 /// A line that is yet to be taken, with what it says of itself.
 #[derive(Default)]
 struct Line {
-    bytes: Vec<u8>,
-    number: u64,
+    record: Kept,
     account: String,
     terminal: String,
     time: Option<Micros>,
@@ -92,16 +92,17 @@ impl Side {
     fn fill(&mut self, lines: usize) -> Result<(), ReplayError> {
         while self.ahead.len() < lines && !self.ended {
             let mut line = self.spare.take().unwrap_or_default();
-            let Some(number) = self.lines.next(&mut line.bytes)? else {
+            if !self.lines.next(&mut line.record)? {
                 self.ended = true;
                 break;
-            };
+            }
+            let value = line.record.value().unwrap_or_default();
             let peek = match self.input {
-                Input::PosEvents => peek_pos_event(&line.bytes),
+                Input::PosEvents => peek_pos_event(value),
                 // Files have no ticks.
-                Input::AccountEvents | Input::Ticks => peek_account_event(&line.bytes),
+                Input::AccountEvents | Input::Ticks => peek_account_event(value),
             };
-            (line.number, line.time, line.neighbours) = (number, peek.time, None);
+            (line.time, line.neighbours) = (peek.time, None);
             line.account.clear();
             line.account.push_str(peek.account.as_deref().unwrap_or_default());
             line.terminal.clear();
@@ -161,7 +162,7 @@ impl Side {
         let begin = chunk.bytes.len();
         chunk.bytes.extend_from_slice(line.account.as_bytes());
         let middle = chunk.bytes.len();
-        chunk.bytes.extend_from_slice(&line.bytes);
+        chunk.bytes.extend_from_slice(line.record.value().unwrap_or_default());
         let partition = partitioner.partition_of(line.account.as_bytes(), partitions);
         let offset = &mut self.offsets[partition as usize];
         chunk.entries.push(Entry {
@@ -171,7 +172,7 @@ impl Side {
             timestamp_millis: own.0.div_euclid(1_000),
             time: line.time,
             confirmed: neighbours.confirmed,
-            line: line.number,
+            line: line.record.offset.unsigned_abs(),
             key: (begin, middle),
             value: (middle, chunk.bytes.len()),
         });

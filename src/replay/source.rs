@@ -1,7 +1,8 @@
-//! Recorded topics as a replay reads them: record after record, one at a time in memory. Where they come from, a
-//! cluster or files, is not known here.
+//! Records as `check` and a replay read them, one at a time in memory: partitions of topics, of a cluster or an export, and
+//! files of lines, all by one trait. What the records say is not known here.
 
 use super::ReplayError;
+use crate::archive::PartitionReader;
 use crate::codec::{SCHEMA_ID_HEADER, guid_of_header};
 use crate::domain::record::TopicRecord;
 use crate::domain::reply::REQUEST_ID;
@@ -33,6 +34,16 @@ impl Kept {
         self.headers.clear();
         let headers = record.headers.iter();
         self.headers.extend(headers.map(|header| (header.name.to_vec(), header.value.map(<[u8]>::to_vec))));
+    }
+
+    /// Becomes a line of a file, which has nothing but a value: the memory for it, empty.
+    pub(super) fn line(&mut self) -> &mut Vec<u8> {
+        self.timestamp_millis = -1;
+        self.spare.extend(self.key.take());
+        self.headers.clear();
+        let value = self.value.get_or_insert_default();
+        value.clear();
+        value
     }
 
     /// Its key.
@@ -68,7 +79,7 @@ fn filled(buffer: Option<Vec<u8>>, bytes: &[u8]) -> Vec<u8> {
     buffer
 }
 
-/// The records of one partition of one topic, in the order of their offsets.
+/// The records of one partition of one topic in the order of their offsets, or the lines of one file.
 pub trait Source {
     /// Reads the next record into `record`; false at the end.
     ///
@@ -83,6 +94,15 @@ pub trait Source {
     /// [`ReplayError`] where it cannot be asked.
     fn start_over(&mut self) -> Result<bool, ReplayError> {
         Ok(false)
+    }
+}
+
+/// A partition of an export.
+impl Source for PartitionReader {
+    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
+        let found = Self::next(self).map_err(|error| ReplayError::Recorded(error.to_string()))?;
+        found.iter().for_each(|found| record.set(found));
+        Ok(found.is_some())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::contact::{
 };
 use crate::domain::Micros;
 use crate::domain::visible::{visible, visible_json};
-use crate::replay::{Lines, ReplayError, open};
+use crate::replay::{Kept, Lines, ReplayError, Source, open};
 use std::collections::BTreeMap;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -83,8 +83,7 @@ struct File {
 
 struct Line {
     input: usize,
-    number: u64,
-    bytes: Vec<u8>,
+    record: Kept,
     /// The key that its record would have, or why it can have none.
     key: Result<String, RecordFault>,
     time: Option<Micros>,
@@ -96,18 +95,15 @@ impl File {
     }
 
     fn next(&mut self) -> Result<Option<Line>, ReplayError> {
-        let mut bytes = Vec::new();
-        while let Some(number) = self.lines.next(&mut bytes)? {
-            if bytes.trim_ascii().is_empty() {
-                continue;
-            }
-            let (key, time) = match self.read(&bytes) {
-                Ok((key, time)) => (Ok(key), time),
-                Err(fault) => (Err(fault), None),
-            };
-            return Ok(Some(Line { input: self.input, number, bytes, key, time }));
+        let mut record = Kept::default();
+        if !self.lines.next(&mut record)? {
+            return Ok(None);
         }
-        Ok(None)
+        let (key, time) = match self.read(record.value().unwrap_or_default()) {
+            Ok((key, time)) => (Ok(key), time),
+            Err(fault) => (Err(fault), None),
+        };
+        Ok(Some(Line { input: self.input, record, key, time }))
     }
 
     fn read(&self, bytes: &[u8]) -> Result<(String, Option<Micros>), RecordFault> {
@@ -143,7 +139,7 @@ impl Run {
     fn take(&mut self, line: &Line) -> Result<(), AppError> {
         self.latest = self.latest.max(line.time);
         let came = match &line.key {
-            Ok(key) => self.local.take(line.input, key, &line.bytes),
+            Ok(key) => self.local.take(line.input, key, line.record.value().unwrap_or_default()),
             Err(fault) => return self.letter(line, &format!("{} {}", fault.code, fault.message)),
         };
         let came = came.map_err(|message| ReplayError::State { partition: 0, message })?;
@@ -171,7 +167,7 @@ impl Run {
     fn letter(&mut self, line: &Line, why: &str) -> Result<(), AppError> {
         self.lost += 1;
         if self.lost <= DEAD_LETTERS_TOLD {
-            let (name, number) = (NAMES[line.input], line.number);
+            let (name, number) = (NAMES[line.input], line.record.offset);
             writeln!(std::io::stderr(), "{name} line {number}: dead letter: {}", visible(why))?;
         }
         Ok(())

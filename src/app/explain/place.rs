@@ -6,12 +6,11 @@ use crate::archive::{Archive, ArchiveError};
 use crate::codec::json::peek_pos_event;
 use crate::config::TopicSettings;
 use crate::domain::Micros;
-use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
 use crate::explain::answer::Answer;
 use crate::kafka::client::{Cluster, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings as KafkaSettings;
-use crate::replay::{Kept, Lines, ReplayError, open};
+use crate::replay::{Kept, ReplayError, Source, open};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -117,13 +116,11 @@ impl Place for OfArchive {
     fn outcomes(&mut self, _: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
         let topic = &self.topics.pos_outcomes;
         let files = self.archive.topic(topic).map_or(&[][..], |topic| &topic.files);
-        let mut record = Kept::default();
         for entry in files {
-            let mut reader = self.archive.read(topic, entry).map_err(told)?;
-            while let Some(found) = reader.next().map_err(told)? {
-                record.set(&found);
-                each(entry.partition, &record);
-            }
+            each_record(self.archive.read(topic, entry).map_err(told)?, |record| {
+                each(entry.partition, record);
+                true
+            })?;
         }
         Ok(())
     }
@@ -133,15 +130,12 @@ impl Place for OfArchive {
         let files = self.archive.topic(topic).map_or(&[][..], |topic| &topic.files);
         let entry = files.iter().find(|entry| entry.partition == answer.source.partition);
         let Some(entry) = entry.filter(|_| answer.source.topic == *topic) else { return Ok(None) };
-        let mut reader = self.archive.read(topic, entry).map_err(told)?;
-        while let Some(found) = reader.next().map_err(told)? {
-            if found.offset == answer.source.offset {
-                let mut record = Kept::default();
-                record.set(&found);
-                return Ok(Some(record));
-            }
-        }
-        Ok(None)
+        let mut found = None;
+        each_record(self.archive.read(topic, entry).map_err(told)?, |record| {
+            found = Some(record).filter(|record| record.offset == answer.source.offset).cloned();
+            found.is_none()
+        })?;
+        Ok(found)
     }
 }
 
@@ -165,7 +159,7 @@ impl OfLines {
 
 impl Place for OfLines {
     fn outcomes(&mut self, _: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
-        each_line(open(&self.outcomes)?, |record| {
+        each_record(open(&self.outcomes)?, |record| {
             each(0, record);
             true
         })
@@ -175,7 +169,7 @@ impl Place for OfLines {
         let time = answer.event_time.as_deref().and_then(Micros::parse_rfc3339);
         let id = answer.account_transaction_id.as_deref().unwrap_or_default();
         let mut found = None;
-        each_line(open(&self.events)?, |record| {
+        each_record(open(&self.events)?, |record| {
             let line = record.value().unwrap_or_default();
             let peek = peek_pos_event(line);
             let is_it = peek.account.as_deref().unwrap_or_default()
@@ -191,24 +185,10 @@ impl Place for OfLines {
     }
 }
 
-/// Hands over the lines of a file as records, as long as `each` goes on.
-fn each_line(mut lines: Lines, mut each: impl FnMut(&Kept) -> bool) -> Result<(), AppError> {
-    let (mut bytes, mut record) = (Vec::new(), Kept::default());
-    while let Some(line) = lines.next(&mut bytes)? {
-        record.set(&TopicRecord {
-            topic: "",
-            partition: 0,
-            offset: line as i64 - 1,
-            timestamp_millis: -1,
-            timestamp_kind: TimestampKind::None,
-            key: None,
-            headers: RecordHeaders::new(),
-            value: Some(&bytes),
-        });
-        if !each(&record) {
-            break;
-        }
-    }
+/// Hands over the records of a source, as long as `each` goes on.
+fn each_record(mut source: impl Source, mut each: impl FnMut(&Kept) -> bool) -> Result<(), AppError> {
+    let mut record = Kept::default();
+    while source.next(&mut record)? && each(&record) {}
     Ok(())
 }
 

@@ -176,9 +176,8 @@ struct File {
 
 impl Source for File {
     fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
-        while let Some(found) = self.reader.next().map_err(|error| told(&error))? {
-            if found.offset >= self.from {
-                record.set(&found);
+        while Source::next(&mut self.reader, record)? {
+            if record.offset >= self.from {
                 return Ok(true);
             }
         }
