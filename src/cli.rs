@@ -80,7 +80,7 @@ configuration is wrong.")]
     /// Mend the state of a partition
     #[command(subcommand)]
     State(StateCommand),
-    /// Decide on the events of files, and print the outcomes
+    /// Decide on the events of files or of an export, and print the outcomes, or what a change of rules would change
     Check(CheckArgs),
     /// Decide again on what was recorded, and compare every outcome byte by byte
     Replay(ReplayArgs),
@@ -294,8 +294,15 @@ those around it (checks.time.files) moves no time. With shared profiles (--profi
 decides, since every line is judged by all before it. Lines that name no account or cannot be read give no outcome; they \
 are told on standard error and counted.
 
+An export is decided as `run` would: by its records' keys, partitions and times, in the order that its outcomes recorded, ticks \
+included, and with what shared profiles said then. With --summary its outcomes are held beside the recorded ones: what changed \
+from what to what, which codes, what is booked, and the first 20. Outcomes come by the times of their records, 16 partitions at \
+a time. What `run` could not read gives no outcome here either, and is no fault of an export.
+
 Examples:
   tillgate check --events events.jsonl.zst --summary
+  tillgate check today --config /etc/tillgate --summary --set checks.limit.first_amount.cap.EUR=200
+  tillgate check today --config /etc/tillgate --summary --contact --set contact.policies.US.calls_max=5
   tillgate check --events - --output outcomes.jsonl --account-events accounts.jsonl < events.jsonl
   tillgate check --events invoices.jsonl --set checks.account.unknown=open --set checks.basket.item_amounts=line
   tillgate check --contact-requests requests.jsonl --interactions interactions.jsonl --party-records parties.jsonl
@@ -305,8 +312,11 @@ With --contact-requests contact decisions are made instead: first all party fact
 Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 3 done, but lines were lost: they name \
 no account or cannot be read, and nothing was decided or applied.")]
 pub struct CheckArgs {
+    /// An export of the topics, as `tillgate topics export` writes it, instead of files
+    #[arg(value_name = "EXPORT", conflicts_with_all = ["events", "account_events", "profile_records", "partitions", "contact_requests"])]
+    pub export: Option<PathBuf>,
     /// POS events; - is standard input
-    #[arg(long, value_name = "FILE|-", required_unless_present = "contact_requests")]
+    #[arg(long, value_name = "FILE|-", required_unless_present_any = ["contact_requests", "export"])]
     pub events: Option<PathBuf>,
     /// Account events
     #[arg(long, value_name = "FILE")]
@@ -325,9 +335,15 @@ pub struct CheckArgs {
     /// Split by key as topics.partitioner says, and decide on all cores
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub partitions: u32,
-    /// Print counts by outcome and code
+    /// Decide an export that does not begin with the first record, as if nothing had been before
+    #[arg(long, requires = "export")]
+    pub trimmed: bool,
+    /// Print counts by outcome and code; of an export also what changed, beside what was recorded
     #[arg(long)]
     pub summary: bool,
+    /// Print the summary as JSON
+    #[arg(long, requires = "summary")]
+    pub json: bool,
 }
 
 /// `tillgate replay`

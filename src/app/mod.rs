@@ -136,10 +136,7 @@ fn command(cli: &Cli) -> Result<(), AppError> {
         Command::Health { ready } => health::run(*ready, &cli.common),
         Command::Topics(command) => topics::run(command, &cli.common),
         Command::State(command) => state::run(command, &cli.common),
-        Command::Check(args) => match &args.contact.contact_requests {
-            Some(requests) => contact::check::run(requests, args, &cli.common),
-            None => check::run(args, &cli.common),
-        },
+        Command::Check(args) => check::run(args, &cli.common),
         Command::Replay(args) => replay::run(args, &cli.common),
         Command::Load(args) => load::run(args, &cli.common),
         Command::Explain(args) => explain::run(args, &cli.common),

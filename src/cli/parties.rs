@@ -47,6 +47,9 @@ pub struct ContactFiles {
     /// Contact requests: decide whether persons may be contacted; - is standard input
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["events", "account_events", "profile_records", "format", "partitions"])]
     pub contact_requests: Option<PathBuf>,
+    /// Of an export: the contact decisions instead of POS events
+    #[arg(long, requires = "export", conflicts_with = "format")]
+    pub contact: bool,
     /// Interactions that took place
     #[arg(long, value_name = "FILE", requires = "contact_requests")]
     pub interactions: Option<PathBuf>,

@@ -1,13 +1,15 @@
-//! Contact decisions without a cluster, for files: everything is in one partition, and decided by the same model as in a cluster.
+//! Contact decisions without a cluster, by the same model as in one: of files, where everything is in one partition, and of
+//! recorded partitions.
 
 use super::decision::Decision;
 use super::model::Contacts;
+use super::outside::Outside;
 use super::rules::Rules;
 use super::topics::INPUTS;
 use crate::domain::hashing::Seed;
 use crate::domain::partitioner::Partitioner;
 use crate::domain::record::RecordTime;
-use crate::pipeline::{Division, InRecord, Outbound, Output, Partition, PartitionSettings};
+use crate::pipeline::{Division, InRecord, Interrupt, Outbound, Output, Partition, PartitionSettings};
 use std::sync::Arc;
 
 /// Decides the lines of files.
@@ -41,13 +43,28 @@ impl Local {
     /// Nobody is known yet. `topics` are those of the inputs, as decisions name them.
     #[must_use]
     pub fn new(rules: Arc<Rules>, topics: [String; INPUTS], seed: Seed) -> Self {
+        let division = Division { partitioner: Partitioner::Murmur2, partitions: 1 };
+        Self::of((0, division), rules, topics, seed)
+    }
+
+    /// The same of one partition, where keys are divided up among several.
+    #[must_use]
+    pub fn of(
+        (partition, division): (i32, Division),
+        rules: Arc<Rules>,
+        topics: [String; INPUTS],
+        seed: Seed,
+    ) -> Self {
         let settings = PartitionSettings {
             checkpoint_records_per_entry: u32::MAX,
             rotation_records_min: u32::MAX,
             journal_record_bytes_max: usize::MAX,
-            division: Division { partitioner: Partitioner::Murmur2, partitions: 1 },
+            division,
         };
-        Self { partition: Partition::of(Contacts::new(rules, topics, seed), 0, settings), next: [0; INPUTS] }
+        Self {
+            partition: Partition::of(Contacts::new(rules, topics, seed), partition, settings),
+            next: [0; INPUTS],
+        }
     }
 
     /// Takes a line of an input in, with the key that its record would have.
@@ -67,9 +84,29 @@ impl Local {
             request_id: None,
         };
         self.next[input] += 1;
+        self.take_record((), &record).map_err(|interrupt| interrupt.to_string())
+    }
+
+    /// Takes a record in.
+    ///
+    /// # Errors
+    /// Its schema has yet to come; the state broke: a defect of the program.
+    pub fn take_record<'o>(
+        &mut self,
+        schemas: impl Into<Outside<'o>>,
+        record: &InRecord<'_>,
+    ) -> Result<Came, Interrupt> {
         let mut came = Came::default();
-        self.partition.on_record((), &record, &mut came).map_err(|interrupt| interrupt.to_string())?;
+        self.partition.on_record(schemas, record, &mut came)?;
         self.partition.committed();
         Ok(came)
+    }
+
+    /// Takes a record in that was given up because the program failed on it.
+    pub fn give_up(&mut self, record: &InRecord<'_>) -> Came {
+        let mut came = Came::default();
+        self.partition.on_failed_record(record, &mut came);
+        self.partition.committed();
+        came
     }
 }

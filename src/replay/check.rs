@@ -1,9 +1,11 @@
-//! `tillgate check`: event files through the pipeline on all cores, outcomes in the order of the events.
+//! `tillgate check`: event files or recorded topics through the pipeline on all cores, outcomes in the order of the events.
 
 use super::ReplayError;
+use super::chunk::{At, Chunk};
 use super::lines::Lines;
-use super::merge::{Chunk, Merge};
+use super::merge::Merge;
 use super::summary::Summary;
+use super::topics::Topics;
 use super::workers::{Answers, Worker};
 use crate::codec::Schemas;
 use crate::engine::Engine;
@@ -17,12 +19,25 @@ const CHUNK_RECORDS: usize = 8192;
 /// Chunks that wait between two threads.
 const CHUNKS_WAITING: usize = 2;
 
+/// Where the records of a run come from.
+pub enum Inputs<'a> {
+    /// Files of lines, merged by what they say of their times.
+    Files {
+        /// The POS events.
+        pos_events: Lines,
+        /// The account events.
+        account_events: Option<Lines>,
+    },
+    /// Recorded topics, in the order in which they were decided.
+    Topics(Topics<'a>),
+}
+
 /// What to run.
 pub struct CheckOptions<'a> {
-    /// The POS events.
-    pub pos_events: Lines,
-    /// The account events.
-    pub account_events: Option<Lines>,
+    /// The records.
+    pub inputs: Inputs<'a>,
+    /// Whether outcomes are held beside the recorded ones.
+    pub compares: bool,
     /// Partitions that the events are spread over.
     pub partitions: u32,
     /// Threads, at most one a partition.
@@ -46,39 +61,43 @@ pub trait CheckSink {
     /// Ends the run.
     fn outcome(&mut self, value: &[u8]) -> Result<(), ReplayError>;
     /// A record that gave no outcome.
-    fn dead_letter(&mut self, input: Input, line: u64, why: &str);
+    fn dead_letter(&mut self, input: Input, at: At, why: &str);
     /// So many records are done.
     fn progress(&mut self, records: u64);
 }
 
-/// Runs the files through the engine.
+/// Reads the records of a run, some at a time.
+enum Reader<'a> {
+    Files(Box<Merge>),
+    Topics(Topics<'a>),
+}
+
+/// Runs the records through the engine.
 ///
 /// # Errors
-/// [`ReplayError`] where a file cannot be read or written.
+/// [`ReplayError`] where a file or a topic cannot be read, or a file cannot be written.
 pub fn check(options: CheckOptions<'_>, sink: &mut dyn CheckSink) -> Result<Summary, ReplayError> {
-    let CheckOptions {
-        pos_events,
-        account_events,
-        partitions,
-        threads,
-        engine,
-        options,
-        schemas,
-        mut profiles,
-    } = options;
+    let CheckOptions { inputs, compares, partitions, threads, engine, options, schemas, mut profiles } =
+        options;
     let division = profiles.as_ref().map(|_| UNDIVIDED);
     let options = PartitionOptions { input_partitions: partitions, profiles: division, ..options };
     let threads = if profiles.is_some() { 1 } else { threads };
-    let mut merge = Merge::new(pos_events, account_events, options.division(), engine.files())?;
-    let begins_at = merge.begins_at();
+    let (reader, begins_at) = match inputs {
+        Inputs::Files { pos_events, account_events } => {
+            let merge = Merge::new(pos_events, account_events, options.division(), engine.files())?;
+            let begins_at = merge.begins_at();
+            (Reader::Files(Box::new(merge)), begins_at)
+        }
+        Inputs::Topics(topics) => (Reader::Topics(topics), None),
+    };
     let threads = threads.clamp(1, partitions as usize);
     std::thread::scope(|scope| {
         let (chunks_in, chunks) = sync_channel(CHUNKS_WAITING);
-        scope.spawn(move || read(&mut merge, &chunks_in));
+        scope.spawn(move || reader.read(&chunks_in));
         let workers: Vec<Channel> = (0..threads)
             .map(|place| {
                 let mut worker = Worker::new((place, threads), partitions, &engine, &options, begins_at);
-                worker.profiles = profiles.take();
+                (worker.profiles, worker.compares) = (profiles.take(), compares);
                 let (to_worker, inbox) = sync_channel::<Arc<Chunk>>(CHUNKS_WAITING);
                 let (outbox, from_worker) = sync_channel(CHUNKS_WAITING);
                 scope.spawn(move || {
@@ -101,10 +120,24 @@ struct Channel {
     from_worker: Receiver<Answers>,
 }
 
-fn read(merge: &mut Merge, chunks: &SyncSender<Result<Chunk, ReplayError>>) {
-    loop {
-        let chunk = merge.chunk(CHUNK_RECORDS).transpose();
-        let Some(chunk) = chunk else { return };
+impl Reader<'_> {
+    /// Reads to the end. Recorded topics are opened by the thread that reads them.
+    fn read(self, chunks: &SyncSender<Result<Chunk, ReplayError>>) {
+        match self {
+            Self::Files(mut merge) => read(|| merge.chunk(CHUNK_RECORDS), chunks),
+            Self::Topics(topics) => {
+                let mut reader = topics.read();
+                read(|| reader.chunk(CHUNK_RECORDS), chunks);
+            }
+        }
+    }
+}
+
+fn read(
+    mut next: impl FnMut() -> Result<Option<Chunk>, ReplayError>,
+    chunks: &SyncSender<Result<Chunk, ReplayError>>,
+) {
+    while let Some(chunk) = next().transpose() {
         let failed = chunk.is_err();
         if chunks.send(chunk).is_err() || failed {
             return;
@@ -132,10 +165,10 @@ fn gather(
             under_way += 1;
         }
         while under_way > usize::from(!ended) {
-            let answers: Vec<Answers> =
+            let mut answers: Vec<Answers> =
                 workers.iter().filter_map(|worker| worker.from_worker.recv().ok()).collect();
             under_way -= 1;
-            write(&answers, sink, &mut summary)?;
+            write(&mut answers, sink, &mut summary)?;
         }
         if ended {
             return Ok(summary);
@@ -143,15 +176,21 @@ fn gather(
     }
 }
 
-fn write(answers: &[Answers], sink: &mut dyn CheckSink, summary: &mut Summary) -> Result<(), ReplayError> {
-    let mut records = 0;
-    for answer in answers {
+fn write(
+    answers: &mut [Answers],
+    sink: &mut dyn CheckSink,
+    summary: &mut Summary,
+) -> Result<(), ReplayError> {
+    let (mut records, mut first) = (0, Vec::new());
+    for answer in answers.iter_mut() {
         if let Some((partition, message)) = &answer.broken {
             return Err(ReplayError::State { partition: *partition, message: message.clone() });
         }
         summary.add(&answer.summary);
-        records += answer.summary.records.iter().sum::<u64>();
+        records += answer.summary.all_records();
+        first.extend(answer.summary.changes.iter_mut().flat_map(|changes| changes.first.drain(..)));
     }
+    summary.changes.iter_mut().for_each(|changes| changes.tell(std::mem::take(&mut first)));
     let mut next = vec![0usize; answers.len()];
     loop {
         // The answer whose record comes first; a record's outcomes all come from one worker.
@@ -166,8 +205,8 @@ fn write(answers: &[Answers], sink: &mut dyn CheckSink, summary: &mut Summary) -
     }
     let mut dead_letters: Vec<_> = answers.iter().flat_map(|answer| &answer.dead_letters).collect();
     dead_letters.sort();
-    for (input, line, why) in dead_letters {
-        sink.dead_letter(*input, *line, why);
+    for (input, at, why) in dead_letters {
+        sink.dead_letter(*input, *at, why);
     }
     sink.progress(records);
     Ok(())

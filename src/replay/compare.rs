@@ -102,11 +102,15 @@ impl ProfileSource for Told<'_> {
     fn view(&self, _question: &ProfileQuestion<'_>) -> ProfileView {
         let outcomes = self.outcomes.borrow();
         let value = outcomes.head().filter(|_| outcomes.is_next(self.of)).and_then(Kept::value);
-        let evidence = value.map(recorded::evidence).unwrap_or_default();
-        let facts = evidence.iter().map(|(fact, value)| (&**fact, &**value));
-        // What cannot be read shows as a difference.
-        ProfileView::of_evidence(facts).unwrap_or_default()
+        value.map(profiles_of).unwrap_or_default()
     }
+}
+
+/// What a recorded outcome says of the shared profiles; what cannot be read shows as a difference.
+pub fn profiles_of(outcome: &[u8]) -> ProfileView {
+    let evidence = recorded::evidence(outcome);
+    let facts = evidence.iter().map(|(fact, value)| (&**fact, &**value));
+    ProfileView::of_evidence(facts).unwrap_or_default()
 }
 
 /// What a difference is told with.
@@ -343,7 +347,7 @@ impl Output<Pos> for Compare<'_> {
 
 /// The outcome in the encoding of `recorded`, and by the version of the schema that it has; none where `value` is in that one
 /// already, or it has none.
-fn encoded_as(recorded: &[u8], outcome: &Outcome<'_>, value: &[u8]) -> Option<Vec<u8>> {
+pub fn encoded_as(recorded: &[u8], outcome: &Outcome<'_>, value: &[u8]) -> Option<Vec<u8>> {
     if recorded == value {
         return None;
     }

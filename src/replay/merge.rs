@@ -2,6 +2,7 @@
 //! partitions and offsets as Kafka would.
 
 use super::ReplayError;
+use super::chunk::{Chunk, Kind};
 use super::lines::Lines;
 use super::source::{Kept, Source};
 use super::times::{Neighbours, Times};
@@ -11,51 +12,6 @@ use crate::engine::Files;
 use crate::pipeline::Division;
 use crate::pos::Input;
 use std::collections::VecDeque;
-
-/// A record of a chunk: where its bytes are, and where it would stand in Kafka.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    /// Which input.
-    pub input: Input,
-    /// Its partition.
-    pub partition: u32,
-    /// Its offset in the partition.
-    pub offset: i64,
-    /// Its time, milliseconds.
-    pub timestamp_millis: i64,
-    /// When it is of; none where its line does not say.
-    pub time: Option<Micros>,
-    /// Whether the lines after it confirm that time: if not, it moves stream time by so much as a line may alone.
-    pub confirmed: bool,
-    /// Line number in its file, from 1.
-    pub line: u64,
-    /// Where its key ends and its value begins in the chunk's bytes; the key is none where it is empty.
-    key: (usize, usize),
-    value: (usize, usize),
-}
-
-/// Some records in the order they are decided in.
-#[derive(Debug, Default)]
-pub struct Chunk {
-    /// The records.
-    pub entries: Vec<Entry>,
-    bytes: Vec<u8>,
-}
-
-impl Chunk {
-    /// A record's key; none where its line does not say.
-    #[must_use]
-    pub fn key(&self, entry: &Entry) -> Option<&[u8]> {
-        let key = &self.bytes[entry.key.0..entry.key.1];
-        (!key.is_empty()).then_some(key)
-    }
-
-    /// A record's value: the line.
-    #[must_use]
-    pub fn value(&self, entry: &Entry) -> &[u8] {
-        &self.bytes[entry.value.0..entry.value.1]
-    }
-}
 
 /// A line that is yet to be taken, with what it says of itself.
 #[derive(Default)]
@@ -159,23 +115,13 @@ impl Side {
         if line.time.is_some_and(|time| times.take(time, neighbours)) {
             self.last_time = own;
         }
-        let begin = chunk.bytes.len();
-        chunk.bytes.extend_from_slice(line.account.as_bytes());
-        let middle = chunk.bytes.len();
-        chunk.bytes.extend_from_slice(line.record.value().unwrap_or_default());
         let partition = partitioner.partition_of(line.account.as_bytes(), partitions);
         let offset = &mut self.offsets[partition as usize];
-        chunk.entries.push(Entry {
-            input: self.input,
-            partition,
-            offset: *offset,
-            timestamp_millis: own.0.div_euclid(1_000),
-            time: line.time,
-            confirmed: neighbours.confirmed,
-            line: line.record.offset.unsigned_abs(),
-            key: (begin, middle),
-            value: (middle, chunk.bytes.len()),
-        });
+        let value = line.record.value().unwrap_or_default();
+        let number = line.record.offset.unsigned_abs();
+        let kind = Kind::Line { number, time: line.time, confirmed: neighbours.confirmed };
+        let place = (self.input, partition, *offset);
+        chunk.push_line(place, (line.account.as_bytes(), value), own.0.div_euclid(1_000), kind);
         *offset += 1;
         self.spare = Some(line);
     }
@@ -225,10 +171,8 @@ impl Merge {
     /// # Errors
     /// [`ReplayError`] where a line cannot be read.
     pub fn chunk(&mut self, most: usize) -> Result<Option<Chunk>, ReplayError> {
-        /// A chunk of very long lines ends early.
-        const BYTES_MAX: usize = 8 << 20;
         let mut chunk = Chunk::default();
-        while chunk.entries.len() < most && chunk.bytes.len() < BYTES_MAX {
+        while !chunk.is_full(most) {
             let pos = self.pos_events.next(&self.times)?;
             let account = match &mut self.account_events {
                 Some(side) => side.next(&self.times)?,

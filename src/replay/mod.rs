@@ -1,16 +1,19 @@
-//! Recorded inputs through the same pipeline as live ones: event files in, outcomes out (`check`); recorded topics
-//! decided again and compared byte by byte (`verify`).
+//! Recorded inputs through the same pipeline as live ones: event files or recorded topics in, outcomes out, and what changed
+//! (`check`); recorded topics decided again as they were and compared byte by byte (`verify`).
 //!
 //! No Kafka here, and nothing that `run` does not do too: what a file run answers is what the
 //! stream would have answered.
 
+mod changes;
 mod check;
+mod chunk;
 mod compare;
 mod contact;
 mod differing;
 mod letters;
 mod lines;
 mod merge;
+mod order;
 mod replies;
 mod report;
 mod rulebook;
@@ -18,21 +21,27 @@ mod source;
 mod state;
 mod summary;
 mod times;
+mod topics;
 mod verify;
 mod walk;
 mod workers;
 
-pub use check::{CheckOptions, CheckSink, check};
+pub use changes::{Answer, CHANGES_TOLD, Changes};
+pub use check::{CheckOptions, CheckSink, Inputs, check};
+pub use chunk::At;
 pub use contact::{ContactGround, ContactReport, RecordedContact, verify_contact};
-pub use letters::{LETTERS_MAX, Letters};
+pub use letters::{LETTERS_MAX, Letters, LettersOf};
 pub use lines::{Lines, open};
+pub use order::{Order, Recorded as RecordedTopic};
 pub use replies::RecordedReplies;
 pub use report::{Difference, FieldDifference, PartitionReport, Report, Tally};
 pub use rulebook::Rulebook;
 pub use source::{Kept, Source};
 pub use summary::Summary;
+pub use topics::{OpenPartition, Topics, find_reset};
 pub use verify::{From, OpenInputs, Recorded, VerifyOptions, verify};
-pub use walk::Ground;
+pub use walk::{Ground, starts_over};
+pub use workers::once_known;
 
 use std::path::PathBuf;
 

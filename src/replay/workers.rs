@@ -1,15 +1,20 @@
-//! The partitions of a file run, spread over threads: every partition is decided in order, by one thread.
+//! The partitions of a run, spread over threads: every partition is decided in order, by one thread.
 
-use super::merge::Chunk;
+use super::changes::{Answer, Changes};
+use super::chunk::{At, Chunk, Entry, Kind};
+use super::compare::{encoded_as, profiles_of};
 use super::summary::Summary;
+use super::walk::{SCHEMA_PAUSE, SCHEMA_TRIES};
 use crate::codec::Schemas;
-use crate::domain::Micros;
 use crate::domain::outcome::Outcome;
+use crate::domain::profile_view::ProfileQuestion;
 use crate::domain::record::RecordTime;
+use crate::domain::{Micros, ProfileView};
 use crate::engine::{Engine, Files};
-use crate::pipeline::{InRecord, Outbound, Output};
+use crate::pipeline::{InRecord, Interrupt, Outbound, Output};
 use crate::pos::{Input, Outside, Partition, PartitionOptions, Pos, ProfileSource};
 use crate::profiles::Local;
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// What one worker made of a chunk.
@@ -19,8 +24,8 @@ pub struct Answers {
     pub bytes: Vec<u8>,
     /// For each outcome: place of its record in the chunk, and where it ends in `bytes`.
     pub ends: Vec<(usize, usize)>,
-    /// Records that gave no outcome: input, line, why.
-    pub dead_letters: Vec<(Input, u64, String)>,
+    /// Records that gave no outcome: input, where it stands, why.
+    pub dead_letters: Vec<(Input, At, String)>,
     /// Counts of this chunk.
     pub summary: Summary,
     /// The state broke: partition and message.
@@ -33,6 +38,10 @@ pub struct Worker {
     of: usize,
     partitions: Vec<Partition>,
     files: Files,
+    /// Topics of the inputs.
+    topics: [String; 3],
+    /// Whether outcomes are held beside recorded ones.
+    pub compares: bool,
     /// The shared profiles, where there are such and this worker is the only one.
     pub profiles: Option<Local>,
 }
@@ -57,50 +66,22 @@ impl Worker {
             partition
         };
         let own = (0..partitions).filter(|number| *number as usize % of == place);
-        Self { place, of, partitions: own.map(partition).collect(), files: engine.files(), profiles: None }
+        let partitions = own.map(partition).collect();
+        let topics = options.topics.clone();
+        Self { place, of, partitions, files: engine.files(), topics, compares: false, profiles: None }
     }
 
     /// Decides the worker's own records of a chunk.
     pub fn decide(&mut self, chunk: &Chunk, schemas: &dyn Schemas) -> Answers {
         let mut answers = Answers::default();
+        answers.summary.changes = self.compares.then(Changes::default);
         let mut since_kept = 0;
         for (place, entry) in chunk.entries.iter().enumerate() {
             if entry.partition as usize % self.of != self.place {
                 continue;
             }
-            let partition = &mut self.partitions[entry.partition as usize / self.of];
-            // 0 before a line has said when it is of.
-            let now = partition.state().stream_time();
-            let is_far = entry
-                .time
-                .is_some_and(|time| !entry.confirmed && now > Micros(0) && self.files.is_far(time, now));
-            let record = InRecord {
-                input: entry.input as usize,
-                partition: entry.partition as i32,
-                offset: entry.offset,
-                timestamp_millis: entry.timestamp_millis,
-                time: if is_far { RecordTime::LineFarAhead } else { RecordTime::Line },
-                key: chunk.key(entry),
-                value: Some(chunk.value(entry)),
-                schema_guid: None,
-                request_id: None,
-            };
-            answers.summary.count_record(entry.input, is_far);
-            let mut collect =
-                Collect { answers: &mut answers, place, line: entry.line, letter: None, answered: false };
-            let board = self.profiles.as_ref().map(|profiles| profiles.board() as &dyn ProfileSource);
-            let taken = partition.on_record(Outside { schemas, profiles: board }, &record, &mut collect);
-            if let Some(code) = collect.letter.filter(|_| !collect.answered) {
-                answers.summary.count_unanswered(entry.input, code);
-            }
-            if let Err(interrupt) = taken {
-                answers.broken = Some((record.partition, interrupt.to_string()));
-                return answers;
-            }
-            if let Some(profiles) = &mut self.profiles
-                && let Err(why) = tell(partition, profiles)
-            {
-                answers.broken = Some((record.partition, why));
+            if let Err(broken) = self.take(chunk, (place, entry), schemas, &mut answers) {
+                answers.broken = Some((entry.partition as i32, broken));
                 return answers;
             }
             since_kept += 1;
@@ -111,6 +92,95 @@ impl Worker {
         }
         self.partitions.iter_mut().for_each(Partition::committed);
         answers
+    }
+
+    /// Takes in one record.
+    fn take(
+        &mut self,
+        chunk: &Chunk,
+        (place, entry): (usize, &Entry),
+        schemas: &dyn Schemas,
+        answers: &mut Answers,
+    ) -> Result<(), String> {
+        let partition = &mut self.partitions[entry.partition as usize / self.of];
+        let time = time_of(entry, partition.state().stream_time(), self.files);
+        let record = chunk.record(entry, time);
+        answers.summary.count_record(entry.input, time == RecordTime::LineFarAhead);
+        let recorded = if self.compares { chunk.outcomes(entry).collect() } else { Vec::new() };
+        let topic = &*self.topics[entry.input as usize];
+        let mut collect = Collect {
+            answers,
+            place,
+            topic,
+            entry,
+            recorded,
+            now: Vec::new(),
+            letter: None,
+            answered: false,
+        };
+        let told = Told { outcome: chunk.outcomes(entry).next_back(), anything: Cell::new(false) };
+        let (mut schemas, mut given_up) = (schemas, false);
+        let board = match entry.kind {
+            Kind::Line { .. } => self.profiles.as_ref().map(|local| local.board() as &dyn ProfileSource),
+            Kind::Record { given_up: failed, no_schema } => {
+                given_up = failed;
+                if let Some(reason) = no_schema {
+                    schemas = chunk.no_schema(reason);
+                }
+                told.outcome.is_some().then_some(&told as &dyn ProfileSource)
+            }
+        };
+        if given_up {
+            partition.on_failed_record(&record, &mut collect);
+        } else {
+            let outside = Outside { schemas, profiles: board };
+            once_known(record.offset, || partition.on_record(outside, &record, &mut collect))?;
+        }
+        collect.finish();
+        answers.summary.told += u64::from(told.anything.get());
+        self.profiles.as_mut().map_or(Ok(()), |profiles| tell(partition, profiles))
+    }
+}
+
+/// What is known of a record's time; stream time is 0 before a line has said when it is of.
+fn time_of(entry: &Entry, now: Micros, files: Files) -> RecordTime {
+    match entry.kind {
+        Kind::Record { .. } => RecordTime::of_millis(entry.timestamp_millis),
+        Kind::Line { time: Some(time), confirmed: false, .. }
+            if now > Micros(0) && files.is_far(time, now) =>
+        {
+            RecordTime::LineFarAhead
+        }
+        Kind::Line { .. } => RecordTime::Line,
+    }
+}
+
+/// Takes in the record at this offset once its schema is known.
+///
+/// # Errors
+/// The registry does not answer, or the state broke.
+pub fn once_known<T>(offset: i64, mut take: impl FnMut() -> Result<T, Interrupt>) -> Result<T, String> {
+    for _ in 0..SCHEMA_TRIES {
+        match take() {
+            Err(Interrupt::NeedsSchema(_)) => std::thread::sleep(SCHEMA_PAUSE),
+            taken => return taken.map_err(|interrupt| interrupt.to_string()),
+        }
+    }
+    Err(format!("the registry does not answer for the schema of offset {offset}"))
+}
+
+/// What the recorded outcome of a record says of the shared profiles: its last one, those of holds that ended come before.
+struct Told<'c> {
+    outcome: Option<&'c [u8]>,
+    /// Whether it said anything.
+    anything: Cell<bool>,
+}
+
+impl ProfileSource for Told<'_> {
+    fn view(&self, _question: &ProfileQuestion<'_>) -> ProfileView {
+        let view = self.outcome.map(profiles_of).unwrap_or_default();
+        self.anything.set(view != ProfileView::default());
+        view
     }
 }
 
@@ -129,24 +199,72 @@ fn tell(partition: &mut Partition, profiles: &mut Local) -> Result<(), String> {
 struct Collect<'w> {
     answers: &'w mut Answers,
     place: usize,
-    line: u64,
+    topic: &'w str,
+    entry: &'w Entry,
+    /// Recorded outcomes of the record that none of now was held beside yet.
+    recorded: Vec<&'w [u8]>,
+    /// Outcomes of now that are not as one of these.
+    now: Vec<Answer>,
     /// Code of the record's dead letter.
     letter: Option<&'static str>,
     /// Whether the record has an outcome.
     answered: bool,
 }
 
+impl Collect<'_> {
+    /// Holds an outcome beside the recorded one.
+    fn compare(&mut self, outcome: &Outcome<'_>, value: &[u8]) {
+        let is_same = |recorded: &&[u8]| match encoded_as(recorded, outcome, value) {
+            Some(encoded) => encoded == **recorded,
+            None => value == *recorded,
+        };
+        if let Some(same) = self.recorded.iter().position(is_same) {
+            self.recorded.remove(same);
+            self.answers.summary.changes.iter_mut().for_each(|changes| changes.identical += 1);
+            return;
+        }
+        self.now.push(Answer::of(outcome));
+    }
+
+    /// Nothing more comes of the record: holds what is left of both sides beside each other. Ids of outcomes say nothing, for
+    /// they hang on the ruleset; the record's own outcome comes last, behind those of holds that ended.
+    fn finish(mut self) {
+        if let Some(code) = self.letter.filter(|_| !self.answered) {
+            self.answers.summary.count_unanswered(self.entry.input, code);
+        }
+        let Some(changes) = &mut self.answers.summary.changes else { return };
+        let read = self.recorded.iter().filter_map(|value| Answer::read(value));
+        let mut recorded: Vec<Answer> = read.collect();
+        changes.unreadable += (self.recorded.len() - recorded.len()) as u64;
+        let mut pairs = Vec::with_capacity(self.now.len());
+        while let Some(now) = self.now.pop() {
+            let same = recorded.iter().rposition(|recorded| recorded.of == now.of);
+            pairs.push((same.map(|same| recorded.remove(same)), Some(now)));
+        }
+        let gone = recorded.into_iter().map(|recorded| (Some(recorded), None));
+        let at = (self.topic, self.entry.partition as i32, self.entry.offset);
+        for (recorded, now) in gone.chain(pairs.into_iter().rev()) {
+            changes.count(self.place, at, recorded, now);
+        }
+    }
+}
+
 impl Output<Pos> for Collect<'_> {
     fn send(&mut self, outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
+        let value = outbound.value.unwrap_or_default();
         self.answered = true;
         self.answers.summary.count_outcome(outcome);
-        self.answers.bytes.extend_from_slice(outbound.value.unwrap_or_default());
+        if self.answers.summary.changes.is_some() {
+            self.compare(outcome, value);
+        }
+        self.answers.bytes.extend_from_slice(value);
         self.answers.ends.push((self.place, self.answers.bytes.len()));
     }
 
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
         self.letter = Some(code);
         self.answers.summary.count_dead_letter(code);
-        self.answers.dead_letters.push((Input::at(record.input), self.line, format!("{code} {message}")));
+        let letter = (Input::at(record.input), self.entry.at(), format!("{code} {message}"));
+        self.answers.dead_letters.push(letter);
     }
 }

@@ -12,7 +12,7 @@ use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::{Decimal, Field};
 use tillgate::engine::Engine;
 use tillgate::pos::Input;
-use tillgate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
+use tillgate::replay::{At, CheckOptions, CheckSink, Inputs, ReplayError, check, open};
 
 /// Codes of checks 8 to 11.
 const SUMS: [&str; 4] = ["pos.item.gross", "pos.item.unit", "400.102", "pos.total.tax"];
@@ -182,8 +182,8 @@ impl CheckSink for BasketMessages {
         Ok(())
     }
 
-    fn dead_letter(&mut self, _: Input, line: u64, why: &str) {
-        self.found.push(format!("line {line}: {why}"));
+    fn dead_letter(&mut self, _: Input, at: At, why: &str) {
+        self.found.push(format!("{at}: {why}"));
     }
 
     fn progress(&mut self, _: u64) {}
@@ -200,8 +200,11 @@ fn assert_every_basket_adds_up(file: &str, events: u64) {
 fn assert_adds_up(file: &str, events: u64, engine: Arc<Engine>) {
     let Some(shared) = crate::support::shared() else { return };
     let options = CheckOptions {
-        pos_events: open(&shared.join("data/baskets").join(file)).expect("the file"),
-        account_events: None,
+        inputs: Inputs::Files {
+            pos_events: open(&shared.join("data/baskets").join(file)).expect("the file"),
+            account_events: None,
+        },
+        compares: false,
         partitions: 2,
         threads: 2,
         engine,

@@ -19,7 +19,7 @@ use tillgate::domain::{Amount, Micros};
 use tillgate::engine::Engine;
 use tillgate::pos::{Input, Partition, PartitionOptions, ProfileSource};
 use tillgate::profiles::{Local, UNDIVIDED, read_line};
-use tillgate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
+use tillgate::replay::{At, CheckOptions, CheckSink, Inputs, ReplayError, check, open};
 
 fn scenarios() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -263,7 +263,7 @@ impl CheckSink for Outcomes {
         Ok(())
     }
 
-    fn dead_letter(&mut self, _: Input, _: u64, _: &str) {}
+    fn dead_letter(&mut self, _: Input, _: At, _: &str) {}
 
     fn progress(&mut self, _: u64) {}
 }
@@ -278,8 +278,11 @@ fn assert_check_says_the_same(scenario: &Path, engine: &Arc<Engine>, story: &Sto
         open(&path).expect("the file")
     };
     let options = CheckOptions {
-        pos_events: file("events", &fed[0]),
-        account_events: Some(file("account_events", &fed[1])),
+        inputs: Inputs::Files {
+            pos_events: file("events", &fed[0]),
+            account_events: Some(file("account_events", &fed[1])),
+        },
+        compares: false,
         partitions: 1,
         threads: 1,
         engine: engine.clone(),

@@ -12,6 +12,7 @@ mod audiences;
 mod bad_input;
 mod baskets;
 mod bounds;
+mod check_export;
 mod checks_command;
 mod codec_avro;
 mod codec_json;

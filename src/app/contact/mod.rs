@@ -1,4 +1,6 @@
-//! Contact decisions on the command line: files decided by `tillgate check`, and party records.
+//! Contact decisions on the command line: files and exports decided by `tillgate check`, and party records.
 
+mod answers;
 pub(super) mod check;
+pub(super) mod export;
 pub(super) mod parties;

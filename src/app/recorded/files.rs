@@ -1,7 +1,7 @@
 //! An export of the topics (`tillgate topics export`) as a replay reads it.
 
 use super::{Each, Nothing, Recording};
-use crate::archive::{Archive, ArchiveError, ArchivedPartition, PartitionReader};
+use crate::archive::{Archive, ArchiveError, ArchivedPartition, ArchivedTopic, Manifest, PartitionReader};
 use crate::config::TopicSettings;
 use crate::pos::INPUTS;
 use crate::replay::{Kept, Recorded, RecordedReplies, ReplayError, Source};
@@ -35,13 +35,42 @@ impl Files {
         Ok(files)
     }
 
+    /// Opens an export, of which the partitions of this input are looked at, and need not have been decided.
+    ///
+    /// # Errors
+    /// It is not complete, or the topic is not in it.
+    pub fn open_inputs(folder: &Path, topics: &TopicSettings, input: &str) -> Result<Self, ReplayError> {
+        let archive = Arc::new(Archive::open(folder).map_err(|error| told(&error))?);
+        let mut files = Self { archive, topics: topics.clone(), partitions: Vec::new() };
+        files.partitions = files.entries(input)?.iter().map(|entry| entry.partition).collect();
+        Ok(files)
+    }
+
+    /// What it says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        self.archive.manifest()
+    }
+
+    /// A topic of it.
+    pub fn archived(&self, topic: &str) -> Option<&ArchivedTopic> {
+        self.archive.topic(topic)
+    }
+
+    /// A topic that has to be in it.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn needed(&self, topic: &str) -> Result<&ArchivedTopic, ReplayError> {
+        self.archived(topic).ok_or_else(|| {
+            ReplayError::Recorded(format!(
+                "topic {topic} is not in the export, and is needed: export it too, or give the name that it has there, by \
+                 --set topics.NAME=..."
+            ))
+        })
+    }
+
     fn entries(&self, topic: &str) -> Result<&[ArchivedPartition], ReplayError> {
-        match self.archive.topic(topic) {
-            Some(found) => Ok(&found.files),
-            None => {
-                Err(ReplayError::Recorded(format!("topic {topic} is not in the export: a replay needs it")))
-            }
-        }
+        Ok(&self.needed(topic)?.files)
     }
 
     fn entry(&self, topic: &str, partition: i32) -> Result<&ArchivedPartition, ReplayError> {

@@ -49,7 +49,7 @@ pub trait Recording: Sync {
 }
 
 /// A topic of which nothing was recorded.
-struct Nothing;
+pub struct Nothing;
 
 impl Source for Nothing {
     fn next(&mut self, _record: &mut Kept) -> Result<bool, ReplayError> {

@@ -1,16 +1,12 @@
-//! `tillgate check`: opens the files, shows progress, writes outcomes and the summary.
+//! Where outcomes and dead letters of `tillgate check` go, and its progress.
 
-use super::AppError;
-use super::bar::bar;
-use crate::cli::{CheckArgs, Common, Format};
-use crate::codec::KnownSchemas;
+use crate::app::AppError;
+use crate::app::bar::bar;
+use crate::cli::Format;
 use crate::codec::avro::{Codec, Container, POS_OUTCOME_SCHEMA};
-use crate::config::Settings;
 use crate::domain::visible::{visible, visible_json};
-use crate::engine::Engine;
-use crate::pos::{Input, OutcomeEncoding, PartitionOptions};
-use crate::profiles::Local;
-use crate::replay::{CheckOptions, CheckSink, ReplayError, check, open};
+use crate::pos::Input;
+use crate::replay::{At, CheckSink, ReplayError};
 use indicatif::ProgressBar;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -19,71 +15,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Dead letters that are told one by one; further ones are counted.
 const DEAD_LETTERS_TOLD: u64 = 20;
-
-pub(super) fn run(args: &CheckArgs, common: &Common) -> Result<(), AppError> {
-    // The command line has it, or this is not what it asks for.
-    let Some(events) = &args.events else { return Ok(()) };
-    let settings = super::settings(common)?;
-    let pos_events = open(events)?;
-    let account_events = args.account_events.as_deref().map(open).transpose()?;
-    let to = match (&args.output, args.summary) {
-        (Some(path), _) => Some(path.as_path()),
-        (None, true) => None,
-        (None, false) => Some(Path::new("-")),
-    };
-    let mut sink = Sink::new(to, args.format, events, pos_events.taken())?;
-    let schemas = KnownSchemas::new().map_err(AppError::Usage)?;
-    let engine = super::engine(&settings);
-    let options = CheckOptions {
-        pos_events,
-        account_events,
-        partitions: args.partitions,
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        engine: Arc::clone(&engine),
-        options: PartitionOptions {
-            topics: settings.topics.pos_inputs(),
-            encoding: match args.format {
-                Format::Json => OutcomeEncoding::Json,
-                Format::Avro => OutcomeEncoding::Avro(Vec::new()),
-            },
-            checkpoint_events_per_account: u32::MAX,
-            rotation_events_min: u32::MAX,
-            journal_record_bytes_max: usize::MAX,
-            input_partitions: args.partitions,
-            partitioner: settings.topics.partitioner,
-            profiles: None,
-            parties: None,
-            table_seed: super::table_seed(),
-        },
-        schemas: &schemas,
-        profiles: profiles(args, &settings, &engine)?,
-    };
-    let summary = check(options, &mut sink)?;
-    let outcomes_on_stdout = to == Some(Path::new("-"));
-    sink.finish()?;
-    if args.summary && outcomes_on_stdout {
-        write!(std::io::stderr(), "{summary}")?;
-    } else if args.summary {
-        write!(std::io::stdout(), "{summary}")?;
-    }
-    if summary.lost > 0 { Err(AppError::Lost(summary.lost)) } else { Ok(()) }
-}
-
-/// The shared profiles, where they are switched on, with the reference records of a file.
-fn profiles(args: &CheckArgs, settings: &Settings, engine: &Engine) -> Result<Option<Local>, AppError> {
-    let Some(path) = &args.profile_records else {
-        return Ok(settings.profiles.enabled.then(|| Local::new(engine.terminal_accounts())));
-    };
-    let mut profiles = Local::new(engine.terminal_accounts());
-    super::profiles::each_record(path, |key, record| profiles.list(key, record.as_ref()))?;
-    Ok(Some(profiles))
-}
-
 /// Bytes that are gathered before they are written.
 const PENDING_BYTES: usize = 1 << 20;
 
 /// Outcomes to a file or standard output, dead letters to standard error.
-struct Sink {
+pub(super) struct Sink {
     out: Option<(PathBuf, Box<dyn Write>)>,
     /// Where outcomes are Avro.
     container: Option<Container>,
@@ -92,17 +28,19 @@ struct Sink {
     /// Outcomes go where a terminal would obey what a text of an event says.
     to_terminal: bool,
     bar: ProgressBar,
-    taken: Arc<AtomicU64>,
+    /// Bytes that were taken of a file; none: records are counted.
+    taken: Option<Arc<AtomicU64>>,
     records: u64,
     dead_letters: u64,
 }
 
 impl Sink {
-    fn new(
+    /// All of it are so many bytes or records; 0: not known.
+    pub(super) fn new(
         to: Option<&Path>,
         format: Format,
-        events: &Path,
-        taken: Arc<AtomicU64>,
+        all: u64,
+        taken: Option<Arc<AtomicU64>>,
     ) -> Result<Self, ReplayError> {
         let out = to.map(|path| {
             let raw: Box<dyn Write> = if path == Path::new("-") {
@@ -113,15 +51,14 @@ impl Sink {
             };
             Ok((path.to_owned(), raw))
         });
-        let bytes = std::fs::metadata(events).map_or(0, |file| file.len());
         let to_terminal = to == Some(Path::new("-")) && std::io::stdout().is_terminal();
         let on_terminal = std::io::stderr().is_terminal() && !to_terminal;
         let bar = if !on_terminal {
             ProgressBar::hidden()
-        } else if bytes == 0 {
+        } else if all == 0 {
             ProgressBar::new_spinner()
         } else {
-            bar(bytes, "{bar:40} {percent:>3}%  {msg}  {elapsed} elapsed, {eta} to go")
+            bar(all, "{bar:40} {percent:>3}%  {msg}  {elapsed} elapsed, {eta} to go")
         };
         let mut pending = Vec::new();
         let container =
@@ -142,7 +79,7 @@ impl Sink {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(), AppError> {
+    pub(super) fn finish(mut self) -> Result<(), AppError> {
         self.bar.finish_and_clear();
         if let Some(container) = &mut self.container {
             container.flush(&mut self.pending);
@@ -179,7 +116,7 @@ impl CheckSink for Sink {
         if self.pending.len() >= PENDING_BYTES { self.write_pending() } else { Ok(()) }
     }
 
-    fn dead_letter(&mut self, input: Input, line: u64, why: &str) {
+    fn dead_letter(&mut self, input: Input, at: At, why: &str) {
         self.dead_letters += 1;
         if self.dead_letters <= DEAD_LETTERS_TOLD {
             let what = match input {
@@ -188,14 +125,15 @@ impl CheckSink for Sink {
                 Input::Ticks => "ticks",
             };
             self.bar.suspend(|| {
-                let _ = writeln!(std::io::stderr(), "{what} line {line}: dead letter: {}", visible(why));
+                let _ = writeln!(std::io::stderr(), "{what} {at}: dead letter: {}", visible(why));
             });
         }
     }
 
     fn progress(&mut self, records: u64) {
         self.records += records;
-        self.bar.set_position(self.taken.load(Ordering::Relaxed));
+        let done = self.taken.as_ref().map_or(self.records, |taken| taken.load(Ordering::Relaxed));
+        self.bar.set_position(done);
         self.bar.set_message(format!("{} records", self.records));
     }
 }
