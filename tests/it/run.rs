@@ -333,8 +333,10 @@ fn takes_over_at_once_from_a_process_killed_within_a_transaction() {
         }
     });
     let mut produced = 0;
+    // What is as large is sent before the positions are added.
+    let large = || (0..2).map(|n| Message::new(format!("a{n}"), "large 100000").on(n)).collect::<Vec<_>>();
     eventually(WITHIN, "the other process to hang", || {
-        kafka.produce(first.topics.pos_events(), events(2, 2));
+        kafka.produce(first.topics.pos_events(), large());
         produced += 2;
         hung.try_recv().ok()
     });
