@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Sends a gateway what clients send, well and badly: see client.py, fuzz.py and chaos.py.
+"""Sends a gateway what clients send, well and badly: see client.py, fuzz.py, crowd.py and chaos.py.
 
     test.py BINARY [--bootstrap ADDRESS] [PART...]
 
-PART: client, fuzz, or chaos (a short one, with a broker of its own); all unless given. Exits 1 where something is not as it
-should be, 3 where there is no Kafka.
+PART: client, fuzz, crowd, or chaos (a short one, with a broker of its own); all unless given. Exits 1 where something is not
+as it should be, 3 where there is no Kafka.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import time
 
 import chaos
 import client
+import crowd
 import fuzz
 from stack import NoKafka, Stack
 
@@ -35,7 +36,7 @@ def main():
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("--bootstrap", default=os.environ.get("TILLGATE_TEST_KAFKA"))
     given = parser.parse_args()
-    parts = given.parts or [*BESIDE_ONE_STACK, "chaos"]
+    parts = given.parts or [*BESIDE_ONE_STACK, "crowd", "chaos"]
     good = True
     try:
         if beside := [part for part in parts if part in BESIDE_ONE_STACK]:
@@ -43,6 +44,8 @@ def main():
                 stack.worker()
                 for part in beside:
                     good &= timed(part, BESIDE_ONE_STACK[part], stack)
+        if "crowd" in parts:
+            good &= timed("crowd", crowd.test, given.binary, given.bootstrap)
         if "chaos" in parts:
             good &= timed("chaos", chaos.chaos, given.binary, *CHAOS)
     except NoKafka as reason:
