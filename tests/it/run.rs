@@ -13,7 +13,7 @@ mod too_large;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -317,13 +317,15 @@ fn takes_over_at_once_from_a_process_killed_within_a_transaction() {
     let Some(kafka) = kafka() else { return };
     let first = scene(kafka, 2).with(|kafka| kafka.group_protocol = GroupProtocol::Classic);
     let name = first.kafka.group_id.clone();
-    let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "run::worker_of_another_process", "--nocapture"])
-        .env(CHILD, format!("{} {name}", kafka.bootstrap()))
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("another process");
-    let output = BufReader::new(child.stdout.take().expect("piped"));
+    let mut child = OtherProcess(
+        Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "run::worker_of_another_process", "--nocapture"])
+            .env(CHILD, format!("{} {name}", kafka.bootstrap()))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("another process"),
+    );
+    let output = BufReader::new(child.0.stdout.take().expect("piped"));
     let (sender, hung) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
         for line in output.lines().map_while(Result::ok) {
@@ -341,8 +343,7 @@ fn takes_over_at_once_from_a_process_killed_within_a_transaction() {
         hung.try_recv().ok()
     });
     await_open_transaction(kafka, first.topics.journal());
-    child.kill().expect("a kill");
-    child.wait().expect("its end");
+    drop(child);
     reader.join().expect("no panic");
 
     // Another instance, so that its own start does not settle what the dead one left open; and a transaction that
@@ -542,6 +543,15 @@ fn never_commits_for_a_member_that_was_put_out_of_the_group_meanwhile() {
     one.stop();
     two.stop();
     assert_each_once(&outcomes, &even(1, 3));
+}
+
+/// A process of this test, killed at its end at the latest.
+struct OtherProcess(Child);
+
+impl Drop for OtherProcess {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).expect("a kill");
+    }
 }
 
 fn await_open_transaction(kafka: &Kafka, topic: &str) {
