@@ -2,7 +2,7 @@
 
 use super::AppError;
 use super::bar::bar;
-use super::recorded::{Cluster, Files, LettersTopic, Recording, read_rulesets};
+use super::recorded::{Cluster, Files, Recording, beside};
 use crate::cli::{Common, ReplayArgs, ReplayFrom};
 use crate::codec::{KnownSchemas, Schemas};
 use crate::config::Settings;
@@ -10,8 +10,8 @@ use crate::contact::INPUTS;
 use crate::domain::visible::{visible_json, visible_lines};
 use crate::pipeline::Division;
 use crate::replay::{
-    ContactGround, ContactReport, From, Ground, Letters, RecordedContact, RecordedReplies, ReplayError,
-    Report, Rulebook, VerifyOptions, verify, verify_contact,
+    ContactGround, ContactReport, From, Ground, RecordedContact, RecordedReplies, ReplayError, Report,
+    Rulebook, VerifyOptions, verify, verify_contact,
 };
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -45,10 +45,9 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
         Some(folder) => Box::new(Files::open(folder, names, &args.partition)?),
         None => Box::new(Cluster::look(Arc::new((&settings).into()), &args.partition)?),
     };
-    read_rulesets(&*recording, names, &mut rulebook)?;
     let partitions = recording.partitions();
-    let mut letters = Letters::of(&names.dead_letters);
-    LettersTopic::open(&*recording, &names.dead_letters, (&inputs, &partitions))?.read_on(&mut letters)?;
+    let letters = (&*names.dead_letters, (&inputs[..], &partitions[..]));
+    let beside = beside(&*recording, names, rulebook.clone(), letters)?;
     let progress = AtomicU64::new(0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let options = VerifyOptions {
@@ -63,18 +62,17 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
             outcomes_topic: names.pos_outcomes.clone(),
             letters_topic: names.dead_letters.clone(),
             replies_topic: names.account_results.clone(),
-            rulebook: &rulebook,
             schemas,
             progress: &progress,
             division: Division { partitioner: names.partitioner, partitions: recording.input_partitions() },
             table_seed: super::table_seed(),
         },
-        letters,
+        beside,
         open: &|partition| recording.open(partition),
     };
     let mut report = with_bar(recording.input_offsets(), &progress, || verify(options));
     if settings.contact.enabled {
-        let contact = contact(&*recording, &settings, (&rulebook, schemas, &progress), args)?;
+        let contact = contact(&*recording, &settings, (rulebook, schemas, &progress), args)?;
         report.identical &= contact.identical;
         report.contact = Some(contact);
     }
@@ -92,7 +90,7 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
 fn contact(
     recording: &dyn Recording,
     settings: &Settings,
-    (rulebook, schemas, progress): (&Rulebook, &dyn Schemas, &AtomicU64),
+    (rulebook, schemas, progress): (Rulebook, &dyn Schemas, &AtomicU64),
     args: &ReplayArgs,
 ) -> Result<ContactReport, AppError> {
     let names = &settings.topics;
@@ -108,7 +106,6 @@ fn contact(
             names.interaction_results.clone(),
             names.contact_dead_letters.clone(),
         ],
-        rulebook,
         division: Division { partitioner: names.partitioner, partitions },
         schemas,
         seed: super::table_seed(),
@@ -142,8 +139,9 @@ fn contact(
         args.partition.is_empty() || args.partition.iter().any(|named| i32::from(*named) == *number)
     });
     let wanted: Vec<i32> = wanted.collect();
-    let mut letters = LettersTopic::open(recording, &names.contact_dead_letters, (&topics, &wanted))?;
-    Ok(verify_contact(&ground, wanted.iter().copied(), open, |read| letters.read_on(read)))
+    let letters = (&*names.contact_dead_letters, (&topics[..], &wanted[..]));
+    let beside = beside(recording, names, rulebook, letters)?;
+    Ok(verify_contact(&ground, wanted.iter().copied(), open, beside))
 }
 
 fn print(report: &Report, json: bool) -> Result<(), AppError> {

@@ -5,11 +5,12 @@
 use super::ReplayError;
 use super::compare::Encoded;
 use super::differing::differing;
-use super::letters::{Letter, Letters, LettersOf};
+use super::letters::{Letter, LettersOf};
 use super::replies::{Asked, RecordedReplies, Replies};
 use super::report::{Difference, FieldDifference, Findings, Tally, place};
 use super::rulebook::Rulebook;
 use super::source::{Feed, Source};
+use super::verify::{Beside, opened};
 use super::walk::{SCHEMA_PAUSE, SCHEMA_TRIES};
 use crate::codec::Schemas;
 use crate::codec::rulesets::{hash_text, read_hash};
@@ -58,8 +59,6 @@ pub struct ContactGround<'a> {
     pub topics: [String; INPUTS],
     /// Topics of decisions, of results and of dead letters.
     pub outputs: [String; 3],
-    /// The rules that decided.
-    pub rulebook: &'a Rulebook,
     /// By what keys belong on partitions.
     pub division: Division,
     /// Writers' schemas.
@@ -166,26 +165,25 @@ impl fmt::Display for ContactReport {
     }
 }
 
-/// Verifies the partitions one after another. `read_letters` adds the dead letters that have come since it was called before.
+/// Verifies the partitions one after another.
 pub fn verify_contact<'r>(
     ground: &ContactGround<'_>,
     partitions: impl Iterator<Item = i32>,
     open: impl Fn(i32) -> Result<RecordedContact<'r>, ReplayError>,
-    mut read_letters: impl FnMut(&mut Letters) -> Result<(), ReplayError>,
+    mut beside: Beside<'_>,
 ) -> ContactReport {
     let mut report = ContactReport::default();
-    let mut letters = Letters::of(&ground.outputs[DEAD_LETTERS]);
     for partition in partitions {
-        let walked = open(partition).and_then(|recorded| {
-            // Only now: what the journal has is then among them.
-            read_letters(&mut letters)?;
-            walk(ground, partition, recorded, letters.take(partition, INPUTS), &mut report)
+        let walked = opened(|| {
+            let recorded = open(partition)?;
+            beside.read_on()?;
+            walk(ground, partition, recorded, &mut beside, &mut report)
         });
         if let Err(error) = walked {
             report.problem(format!("contact partition {partition}: not verified to its end: {error}"));
         }
     }
-    for fault in letters.faults {
+    for fault in beside.letters.faults {
         report.problem(fault);
     }
     report.conclude();
@@ -200,12 +198,11 @@ fn walk(
     ground: &ContactGround<'_>,
     partition: i32,
     recorded: RecordedContact<'_>,
-    letters: LettersOf,
+    beside: &mut Beside<'_>,
     report: &mut ContactReport,
 ) -> Result<(), ReplayError> {
-    let any = ground.rulebook.any_rules();
     let journal = Feed::new(recorded.journal)?;
-    let Some(rules) = any else {
+    let Some(rules) = beside.rulebook.any_rules() else {
         // Where nothing was ever decided nothing was kept.
         let nothing = journal.head().is_none() && Feed::new(recorded.decisions)?.head().is_none();
         return if nothing { Ok(()) } else { fault("there are no contact rules that can be read") };
@@ -250,6 +247,7 @@ fn walk(
     };
     let mut walk = Walk {
         ground,
+        rulebook: &beside.rulebook,
         partition,
         replayed,
         ruleset: hash_text(rules.ruleset),
@@ -259,7 +257,7 @@ fn walk(
         inputs,
         decisions: Feed::new(recorded.decisions)?,
         results: Replies::new(asked, recorded.results, positions[INTERACTIONS])?,
-        letters,
+        letters: beside.letters.take(partition, INPUTS),
         report,
     };
     if ground.from_checkpoint {
@@ -305,6 +303,9 @@ fn folded(
             begun = Some(restore.finish().or_else(|why| fault(format!("the journal: {why}")))?);
         }
     }
+    if journal.started_over() && !fold.is_at_a_checkpoint() {
+        return Err(ReplayError::Trimmed);
+    }
     Ok((fold, begun))
 }
 
@@ -317,6 +318,7 @@ fn offsets(positions: &Positions) -> [i64; INPUTS] {
 /// One partition on its way.
 struct Walk<'a, 'g> {
     ground: &'g ContactGround<'g>,
+    rulebook: &'g Rulebook,
     partition: i32,
     replayed: Partition,
     rules: Arc<Rules>,
@@ -408,7 +410,7 @@ impl Walk<'_, '_> {
             }
             let failed = decision.reasons.first().is_some_and(|reason| reason.code == FAILED);
             let ruleset = read_hash(&decision.ruleset).unwrap_or_default();
-            self.rules = self.ground.rulebook.rules(ruleset).or_else(fault)?;
+            self.rules = self.rulebook.rules(ruleset).or_else(fault)?;
             self.ruleset = hash_text(ruleset);
             *self.replayed.model_mut() = self.model();
             self.take(CONTACT_REQUESTS, Some((at, &(key, value), failed)))?;

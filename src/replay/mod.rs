@@ -39,7 +39,7 @@ pub use rulebook::Rulebook;
 pub use source::{Kept, Source};
 pub use summary::Summary;
 pub use topics::{OpenPartition, Topics, find_reset};
-pub use verify::{From, OpenInputs, Recorded, VerifyOptions, verify};
+pub use verify::{Beside, From, OpenInputs, Recorded, VerifyOptions, verify};
 pub use walk::{Ground, starts_over};
 pub use workers::once_known;
 
@@ -77,6 +77,9 @@ pub enum ReplayError {
     /// What was recorded cannot be decided again, or not further.
     #[error("{0}")]
     Recorded(String),
+    /// A running tillgate trimmed a journal past its end as it was seen, before it was read: to be looked at again.
+    #[error("its journal is trimmed faster than it can be read: verify again while less is decided")]
+    Trimmed,
     /// The engine's state broke: a defect of the program.
     #[error("partition {partition}: {message}")]
     State {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Rulesets and changes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rulebook {
     engines: BTreeMap<u128, Result<Arc<Engine>, String>>,
     /// Those of contact decisions.

@@ -111,6 +111,8 @@ pub struct Feed {
     source: Box<dyn Source>,
     head: Kept,
     there: bool,
+    started_over: bool,
+    lost_its_end: bool,
 }
 
 impl Feed {
@@ -119,7 +121,8 @@ impl Feed {
     /// # Errors
     /// [`ReplayError`] where it cannot be read.
     pub fn new(source: Box<dyn Source>) -> Result<Self, ReplayError> {
-        let mut feed = Self { source, head: Kept::default(), there: false };
+        let mut feed =
+            Self { source, head: Kept::default(), there: false, started_over: false, lost_its_end: false };
         feed.advance_or_start_over()?;
         Ok(feed)
     }
@@ -133,8 +136,24 @@ impl Feed {
         match self.advance() {
             Ok(()) => Ok(false),
             Err(error) if !self.source.start_over()? => Err(error),
-            Err(_) => self.advance().map(|()| true),
+            Err(_) => {
+                self.advance()?;
+                (self.started_over, self.lost_its_end) = (true, !self.there);
+                Ok(true)
+            }
         }
+    }
+
+    /// Whether records were deleted that had yet to be read, and it went on with those after them.
+    #[must_use]
+    pub fn started_over(&self) -> bool {
+        self.started_over
+    }
+
+    /// Whether no record was left of those.
+    #[must_use]
+    pub fn lost_its_end(&self) -> bool {
+        self.lost_its_end
     }
 
     /// The record that comes next.

@@ -6,6 +6,7 @@ use super::compare::Outcomes;
 use super::letters::Letters;
 use super::replies::{Asked, RecordedReplies, Replies};
 use super::report::{PartitionReport, Report};
+use super::rulebook::Rulebook;
 use super::source::{Feed, Source};
 use super::walk::{Ground, Walk, shown, starts_over};
 use crate::codec::journal::read_record;
@@ -18,6 +19,9 @@ use crate::pos::{INPUTS, Input, OutcomeEncoding, Partition, PartitionOptions, Re
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Times that a partition is opened at most whose journal is trimmed past its end before it is read.
+const OPEN_TRIES: u32 = 10;
 
 /// Where a verification begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,26 +63,61 @@ pub struct VerifyOptions<'a> {
     pub from: From,
     /// What all partitions share.
     pub ground: Ground<'a>,
-    /// The recorded dead letters.
-    pub letters: Letters,
+    /// Rulesets and dead letters.
+    pub beside: Beside<'a>,
     /// Opens what was recorded of a partition.
     pub open: &'a (dyn Fn(i32) -> Result<Recorded, ReplayError> + Sync),
+}
+
+/// What stands in topics of an order of its own. It is read on once a partition is opened: what the journal has is then among
+/// it, while processes go on.
+pub struct Beside<'a> {
+    /// The rulesets.
+    pub rulebook: Arc<Rulebook>,
+    /// The dead letters.
+    pub letters: Letters,
+    /// Adds what has come since it was called before.
+    pub read_on: Box<ReadOn<'a>>,
+}
+
+/// Reads on in topics of rulesets and dead letters.
+pub type ReadOn<'a> = dyn FnMut(&mut Rulebook, &mut Letters) -> Result<(), ReplayError> + Send + 'a;
+
+impl Beside<'_> {
+    /// Reads on, and gives the rulesets.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn read_on(&mut self) -> Result<Arc<Rulebook>, ReplayError> {
+        (self.read_on)(Arc::make_mut(&mut self.rulebook), &mut self.letters)?;
+        Ok(Arc::clone(&self.rulebook))
+    }
+}
+
+/// Opens what was recorded of a partition, and begins with it; anew where its journal was trimmed past its end meanwhile.
+pub fn opened<T>(open: impl FnMut() -> Result<T, ReplayError>) -> Result<T, ReplayError> {
+    let mut tries = std::iter::repeat_with(open).take(OPEN_TRIES as usize);
+    let begun = tries.find(|begun| !matches!(begun, Err(ReplayError::Trimmed)));
+    begun.unwrap_or(Err(ReplayError::Trimmed))
 }
 
 /// Verifies the partitions.
 #[must_use]
 pub fn verify(options: VerifyOptions<'_>) -> Report {
-    let VerifyOptions { partitions, threads, from, ground, mut letters, open } = options;
-    let faults = std::mem::take(&mut letters.faults);
-    let letters = Mutex::new(letters);
+    let VerifyOptions { partitions, threads, from, ground, beside, open } = options;
+    let beside = Mutex::new(beside);
+    let beside = || beside.lock().unwrap_or_else(PoisonError::into_inner);
     let (next, reports) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some(&partition) = partitions.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let own = letters.lock().unwrap_or_else(PoisonError::into_inner).take(partition, INPUTS);
             let mut report = PartitionReport { partition, ..PartitionReport::default() };
             let run = || {
-                let (mut walk, settled) = start(&ground, partition, from, open(partition)?)?;
-                walk.letters = own;
+                let (mut walk, settled) = opened(|| {
+                    let recorded = open(partition)?;
+                    let rulebook = beside().read_on()?;
+                    start(&ground, rulebook, partition, from, recorded)
+                })?;
+                walk.letters = beside().letters.take(partition, INPUTS);
                 let result = walk.run(settled);
                 report = walk.report;
                 result
@@ -101,12 +140,13 @@ pub fn verify(options: VerifyOptions<'_>) -> Report {
     });
     let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     reports.sort_by_key(|report| report.partition);
+    let faults = std::mem::take(&mut beside().letters.faults);
     Report::of(reports, faults)
 }
 
 /// The journal while the beginning of a walk is looked for.
 struct Beginning<'a> {
-    ground: &'a Ground<'a>,
+    rulebook: &'a Rulebook,
     partition: i32,
     changes: &'a [RulesetChange],
     options: PartitionOptions,
@@ -115,6 +155,7 @@ struct Beginning<'a> {
 
 fn start<'a>(
     ground: &'a Ground<'a>,
+    rulebook: Arc<Rulebook>,
     partition: i32,
     from: From,
     recorded: Recorded,
@@ -139,8 +180,8 @@ fn start<'a>(
         parties: None,
         table_seed: ground.table_seed,
     };
-    let changes = ground.rulebook.changes(partition);
-    let beginning = Beginning { ground, partition, changes, options: options.clone(), starts };
+    let changes = rulebook.changes(partition);
+    let beginning = Beginning { rulebook: &rulebook, partition, changes, options: options.clone(), starts };
     let journal = journal.map(Feed::new).transpose()?;
     let (mut replayed, engine, journal, at_a_transaction) = match from {
         From::Beginning => beginning.of_everything(journal)?,
@@ -164,9 +205,11 @@ fn start<'a>(
     let report = PartitionReport { partition, from: positions, ..PartitionReport::default() };
     let [pos_events, account_events, ticks] = inputs(positions)?;
     let inputs = [Feed::new(pos_events)?, Feed::new(account_events)?, Feed::new(ticks)?];
-    let changes = &changes[changes.iter().take_while(|change| reached(change, positions)).count()..];
+    let later = changes.iter().skip_while(|change| reached(change, positions));
+    let changes = later.cloned().collect();
     let walk = Walk {
         ground,
+        rulebook,
         partition,
         options,
         replayed,
@@ -180,7 +223,6 @@ fn start<'a>(
         journal,
         group,
         at_a_transaction,
-        started_over: false,
         report,
         since: [0; 2],
     };
@@ -215,7 +257,7 @@ impl Beginning<'_> {
                 shown(positions)
             ))
         };
-        self.ground.rulebook.engine(ruleset).map_err(from)
+        self.rulebook.engine(ruleset).map_err(from)
     }
 
     /// The same; where nothing is decided, nothing needs the right one.
@@ -238,12 +280,16 @@ impl Beginning<'_> {
                     let positions = Input::offsets(partition.positions());
                     format!("--from checkpoint can verify from positions {} on", shown(positions))
                 }
+                Err(ReplayError::Trimmed) => return Err(ReplayError::Trimmed),
                 Err(error) => error.to_string(),
             };
             return Err(ReplayError::Recorded(format!(
                 "its inputs begin at offsets {} (POS events, account events, ticks if any), what was before is deleted: {later}",
                 shown(self.starts)
             )));
+        }
+        if journal.as_ref().is_some_and(Feed::lost_its_end) {
+            return Err(ReplayError::Trimmed);
         }
         let first = journal.as_ref().and_then(Feed::head).and_then(|head| {
             let record = read_record(head.value().unwrap_or_default()).ok()?;
@@ -285,6 +331,9 @@ impl Beginning<'_> {
                 return Ok((replayed, engine, Some((feed, fold)), true));
             }
         }
+        if feed.started_over() {
+            return Err(ReplayError::Trimmed);
+        }
         Err(ReplayError::Recorded(format!(
             "its journal has no complete checkpoint rotation that ends at or behind offsets {} (POS events, account \
              events), where the inputs begin",
@@ -295,6 +344,6 @@ impl Beginning<'_> {
     /// An engine for a partition that decides nothing before it gets its own.
     fn any_engine(&self) -> Result<Arc<Engine>, ReplayError> {
         let missing = || ReplayError::Recorded("there is no ruleset that can be read".to_owned());
-        self.ground.rulebook.any_engine().ok_or_else(missing)
+        self.rulebook.any_engine().ok_or_else(missing)
     }
 }

@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::pipeline::{Division, InRecord, Interrupt};
 use crate::pos::{FLOW, INPUTS, Input, Outside, Partition, PartitionOptions, Restore};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,8 +42,6 @@ pub struct Ground<'a> {
     pub letters_topic: String,
     /// Topic of the replies to account events.
     pub replies_topic: String,
-    /// The rulesets.
-    pub rulebook: &'a Rulebook,
     /// The schemas of the inputs.
     pub schemas: &'a (dyn Schemas + Sync),
     /// Counts the records that are done.
@@ -57,6 +56,8 @@ pub struct Ground<'a> {
 pub struct Walk<'a> {
     /// What all share.
     pub ground: &'a Ground<'a>,
+    /// The rulesets.
+    pub rulebook: Arc<Rulebook>,
     /// Its number.
     pub partition: i32,
     /// How partitions are made.
@@ -68,7 +69,7 @@ pub struct Walk<'a> {
     /// The engine that decides now.
     pub engine: Arc<Engine>,
     /// Changes of the ruleset that are yet to come.
-    pub changes: &'a [RulesetChange],
+    pub changes: VecDeque<RulesetChange>,
     /// The inputs.
     pub inputs: [Feed; INPUTS],
     /// The recorded outcomes.
@@ -83,8 +84,6 @@ pub struct Walk<'a> {
     pub group: Option<[Positions; 2]>,
     /// Whether a transaction of the journal ends where the walk begins.
     pub at_a_transaction: bool,
-    /// Whether the journal was trimmed while it was read, and its fold started over.
-    pub started_over: bool,
     /// What is found.
     pub report: PartitionReport,
     /// Records and recorded outcomes since the last transaction.
@@ -108,16 +107,19 @@ impl Walk<'_> {
         while let Some(head) = self.next_transaction()? {
             self.transaction(&head)?;
         }
+        if self.journal.as_ref().is_some_and(|(feed, _)| feed.lost_its_end()) {
+            self.walk_on_to_the_group()?;
+        }
         self.report.to = self.positions;
         self.compare_group();
         self.leftovers(settled)?;
-        if let Some((_, fold)) = self.journal.take() {
+        if let Some((feed, fold)) = self.journal.take() {
             let whole = fold.last().is_some();
             match fold.finish() {
-                Ok(journal) if whole || !self.started_over => {
+                Ok(journal) if whole || !feed.started_over() => {
                     compare_states(&self.replayed, &journal, &mut self.report)
                 }
-                Err(fault) if !self.started_over => {
+                Err(fault) if !feed.started_over() => {
                     self.report.problem(Promise::Journal, format!("the journal: {fault}"));
                 }
                 _ => {
@@ -126,6 +128,33 @@ impl Walk<'_> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Where the journal was trimmed past its end as it was seen, what the group had committed by then says how far it went.
+    fn walk_on_to_the_group(&mut self) -> Result<(), ReplayError> {
+        let from = self.positions;
+        let Some([before, _]) = self.group.take().filter(|[before, _]| !before.are_none()) else {
+            return stop(format!(
+                "from positions {} on its journal was trimmed before it was read, and the group has no positions that say \
+                 how far it went: verify again",
+                shown(from)
+            ));
+        };
+        let mut target = Input::offsets(&before);
+        target.iter_mut().zip(from).for_each(|(target, from)| *target = from.max(*target));
+        self.walk_to(target)?;
+        if self.positions != target {
+            return stop(format!(
+                "the group has committed positions {}, and the inputs can be read up to {} only",
+                shown(target),
+                shown(self.positions)
+            ));
+        }
+        self.report.notes.push(format!(
+            "from positions {} on the journal was trimmed before it was read: where transactions ended was not compared",
+            shown(from)
+        ));
         Ok(())
     }
 
@@ -162,7 +191,7 @@ impl Walk<'_> {
                     self.partition,
                     self.options.clone(),
                 ));
-                (self.at_a_transaction, self.started_over) = (false, true);
+                self.at_a_transaction = false;
                 continue;
             }
             if let Some(head) = fold.last().filter(|head| head.part + 1 == head.parts) {
@@ -216,22 +245,22 @@ impl Walk<'_> {
 
     /// Decides everything up to `target`, each part by its ruleset.
     fn walk_to(&mut self, target: [i64; INPUTS]) -> Result<(), ReplayError> {
-        while let [change, rest @ ..] = self.changes {
-            let from = Input::offsets(&change.positions);
+        while let Some(change) = self.changes.front() {
+            let (from, ruleset) = (Input::offsets(&change.positions), change.ruleset);
             // One that stands at the target itself is of what comes after.
             if (0..INPUTS).any(|input| from[input] > target[input]) || from == target {
                 break;
             }
             self.advance_to(from)?;
-            self.changes = rest;
-            self.decide_by(change.ruleset)?;
+            self.changes.pop_front();
+            self.decide_by(ruleset)?;
         }
         self.advance_to(target)
     }
 
     fn decide_by(&mut self, ruleset: u128) -> Result<(), ReplayError> {
         let from = shown(self.positions);
-        let engine = self.ground.rulebook.engine(ruleset);
+        let engine = self.rulebook.engine(ruleset);
         self.engine = engine
             .or_else(|why| stop(format!("from positions {from} on it cannot be decided again: {why}")))?;
         self.replayed.decide_by(Arc::clone(&self.engine));
@@ -242,17 +271,18 @@ impl Walk<'_> {
     /// topic names another.
     fn decide_as_the_journal_says(&mut self, head: &Head) -> Result<(), ReplayError> {
         let here = self.positions;
-        while let [change, rest @ ..] = self.changes {
+        while let Some(change) = self.changes.front() {
+            let ruleset = change.ruleset;
             if Input::offsets(&change.positions).iter().zip(here).any(|(from, position)| *from > position) {
                 break;
             }
-            self.changes = rest;
-            self.decide_by(change.ruleset)?;
+            self.changes.pop_front();
+            self.decide_by(ruleset)?;
         }
         if head.ruleset == 0 || head.ruleset == self.engine.ruleset_hash() {
             return Ok(());
         }
-        if !self.ground.rulebook.changes(self.partition).is_empty() {
+        if !self.rulebook.changes(self.partition).is_empty() {
             self.report.problem(Promise::SameBytes, format!(
                 "transaction {} from positions {} on: the journal says it was decided by ruleset {}, the rulesets \
                  topic says by {}",

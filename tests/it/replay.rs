@@ -558,6 +558,60 @@ fn goes_on_where_the_journal_is_trimmed_meanwhile() {
     }
 }
 
+#[test]
+fn looks_again_where_the_journal_was_trimmed_past_its_end_before_it_was_read() {
+    let end = TAPE.transactions().last().expect("transactions").0;
+    for from in [From::Beginning, From::Checkpoint] {
+        let mut tape = Tape { group: Some(end), trimmed: Some((0, i64::MAX)), ..TAPE.clone() };
+        tape.trims = Some(1);
+        let whole = Tape { trimmed: None, ..tape.clone() }.verify(from);
+        let report = tape.verify(from);
+        assert!(report.identical && report == whole, "{report}");
+        assert!(report.dead_letters.all() > 0, "{report}");
+        // What is left of it need not hold a whole rotation.
+        let head = |rec: &Rec| read_record(rec.value.as_deref().unwrap()).unwrap().head;
+        let last = tape.journal.iter().rfind(|rec| head(rec).part == 0).expect("a journal");
+        tape.trimmed = Some((0, last.offset));
+        let report = tape.verify(from);
+        assert_eq!(report.torn + report.outcomes.wrong() + report.partitions[0].problem_count, 0, "{report}");
+        assert!(report.identical, "{report}");
+
+        tape = Tape { trimmed: Some((0, i64::MAX)), trims: None, ..tape };
+        let stopped = tape.verify(from).partitions[0].stopped.clone().unwrap_or_default();
+        assert!(stopped.contains("is trimmed faster than it can be read"), "{stopped}");
+    }
+}
+
+#[test]
+fn decides_up_to_the_group_where_the_journal_is_trimmed_past_its_end_meanwhile() {
+    let transactions = TAPE.transactions();
+    let whole = TAPE.verify(From::Beginning);
+    let half = TAPE.journal[TAPE.journal.len() / 2].offset;
+    let mut tape = Tape { trimmed: Some((half, i64::MAX)), ..TAPE.clone() };
+    for place in [transactions.len() - 1, transactions.len() * 3 / 4] {
+        tape.group = Some(transactions[place].0);
+        tape.settled = Some(0);
+        tape.replies_settled = 0;
+        let report = tape.verify(From::Beginning);
+        let beyond: u64 = report.partitions.iter().map(|partition| partition.beyond).sum();
+        assert!(report.identical, "{report}");
+        assert_eq!(report.outcomes.identical + beyond, whole.outcomes.identical, "{report}");
+        assert_eq!(report.partitions[0].to, transactions[place].0, "{report}");
+        let notes = report.partitions[0].notes.join("\n");
+        assert!(
+            notes.contains("the journal was trimmed before it was read: where transactions ended"),
+            "{notes}"
+        );
+    }
+    // An outcome that is missing is found none the less.
+    let mut altered = tape.clone();
+    altered.outcomes.remove(tape.outcomes.len() * 5 / 8);
+    assert_eq!(altered.verify(From::Beginning).outcomes.missing, 1);
+    tape.group = None;
+    let stopped = tape.verify(From::Beginning).partitions[0].stopped.clone().unwrap_or_default();
+    assert!(stopped.contains("the group has no positions that say how far it went"), "{stopped}");
+}
+
 /// Ticks between the events of a history, some of them by an operator: after each so many records.
 fn ticked(seed: u64, events: u64) -> Vec<Fed> {
     let mut ticked = Vec::new();

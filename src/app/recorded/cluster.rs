@@ -1,11 +1,11 @@
-//! The topics of a cluster as a replay reads them: how far each reached, looked at in an order in which nothing that
+//! The topics of a cluster as a replay reads them: how far each reaches, looked at in an order in which nothing that
 //! belongs together is cut in two, and readers of them. Writes nothing.
 //!
-//! Per partition: how far outcomes and replies are settled, the group's positions, the journal's stable end, the group's
+//! Per partition, when it is opened, since a journal may be trimmed past its end soon after: how far outcomes and replies are settled, the group's positions, the journal's stable end, the group's
 //! positions again, the ends of outcomes and replies. What was visible before the journal's end was looked at must be in the journal;
 //! what the journal has must be visible up to the outcomes' end, once no transaction is open below it.
 
-use super::{Each, Nothing, Recording};
+use super::{Nothing, Recording};
 use crate::kafka::client::{self, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
@@ -19,7 +19,7 @@ use std::time::Duration;
 /// How often a transaction's end is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The topics of a cluster, as they were.
+/// The topics of a cluster.
 pub struct Cluster {
     client: Arc<client::Cluster>,
     settings: Arc<Settings>,
@@ -28,12 +28,12 @@ pub struct Cluster {
     tick_partitions: usize,
     /// The same of replies to account events.
     reply_partitions: usize,
-    spans: Vec<Spans>,
+    /// The partitions that are looked at.
+    partitions: Vec<i32>,
 }
 
-/// How far the topics of one partition reached.
+/// How far the topics of one partition reach.
 struct Spans {
-    partition: i32,
     inputs: [Span; INPUTS],
     outcomes: Span,
     settled: i64,
@@ -44,10 +44,10 @@ struct Spans {
 }
 
 impl Cluster {
-    /// Looks at how far the topics reach; all partitions where none are named.
+    /// Looks whether the topics are there; all partitions where none are named.
     ///
     /// # Errors
-    /// The cluster cannot be asked, a partition is not there, or a transaction stays open.
+    /// The cluster cannot be asked, or a topic or partition is not there.
     pub fn look(settings: Arc<Settings>, partitions: &[u16]) -> Result<Self, Fault> {
         let cluster = Arc::new(client::Cluster::new(Arc::clone(&settings))?);
         rights::verify(&cluster, &settings, Task::Replay)?;
@@ -61,26 +61,26 @@ impl Cluster {
             return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
         }
         let count = found[names.pos_events()].partitions;
-        let all: Vec<i32> = match partitions {
+        let partitions: Vec<i32> = match partitions {
             [] => (0..i32::try_from(count).unwrap_or(i32::MAX)).collect(),
             some => some.iter().copied().map(i32::from).collect(),
         };
-        if let Some(beyond) = all.iter().find(|partition| **partition as usize >= count) {
+        if let Some(beyond) = partitions.iter().find(|partition| **partition as usize >= count) {
             let text =
                 format!("topic {} has partitions 0 to {}, not {beyond}", names.pos_events(), count - 1);
             return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
         }
         let input_partitions = u32::try_from(count).unwrap_or(0);
-        let spans = Vec::with_capacity(all.len());
         let [tick_partitions, reply_partitions] = [names.pos_ticks(), names.account_results()]
             .map(|name| found.get(name).map_or(0, |topic| topic.partitions));
-        let mut topics =
-            Self { client: cluster, settings, input_partitions, tick_partitions, reply_partitions, spans };
-        for partition in all {
-            let spans = topics.spans_of(partition)?;
-            topics.spans.push(spans);
-        }
-        Ok(topics)
+        Ok(Self {
+            client: cluster,
+            settings,
+            input_partitions,
+            tick_partitions,
+            reply_partitions,
+            partitions,
+        })
     }
 
     fn spans_of(&self, partition: i32) -> Result<Spans, Fault> {
@@ -97,25 +97,28 @@ impl Cluster {
             let span = self.settled_span(names.account_results(), partition)?;
             Ok::<_, Fault>((span, ends.stable))
         });
-        let input = |topic: &str| {
-            let ends = self.client.ends(topic, partition)?;
-            Ok::<_, Fault>(Span { topic: topic.to_owned(), partition, begin: ends.start, end: ends.stable })
-        };
-        let ticks = if (0..self.tick_partitions).contains(&(partition as usize)) {
-            input(names.pos_ticks())?
-        } else {
-            Span { topic: names.pos_ticks().to_owned(), partition, begin: 0, end: 0 }
-        };
-        let inputs = [input(names.pos_events())?, input(names.account_events())?, ticks];
         Ok(Spans {
-            partition,
-            inputs,
+            inputs: self.inputs(partition)?,
             outcomes,
             settled,
             replies: replies.transpose()?,
             journal,
             group: [before, after],
         })
+    }
+
+    fn inputs(&self, partition: i32) -> Result<[Span; INPUTS], Fault> {
+        let input = |topic: &str| {
+            let ends = self.client.ends(topic, partition)?;
+            Ok::<_, Fault>(Span { topic: topic.to_owned(), partition, begin: ends.start, end: ends.stable })
+        };
+        let names = &self.settings.topics;
+        let ticks = if (0..self.tick_partitions).contains(&(partition as usize)) {
+            input(names.pos_ticks())?
+        } else {
+            Span { topic: names.pos_ticks().to_owned(), partition, begin: 0, end: 0 }
+        };
+        Ok([input(names.pos_events())?, input(names.account_events())?, ticks])
     }
 
     /// A partition up to its stable end, once that is not before what is its end now.
@@ -160,7 +163,7 @@ impl Cluster {
 
 impl Recording for Cluster {
     fn partitions(&self) -> Vec<i32> {
-        self.spans.iter().map(|spans| spans.partition).collect()
+        self.partitions.clone()
     }
 
     fn input_partitions(&self) -> u32 {
@@ -168,30 +171,17 @@ impl Recording for Cluster {
     }
 
     fn input_offsets(&self) -> u64 {
-        let inputs = self.spans.iter().flat_map(|spans| &spans.inputs);
-        inputs.map(|span| (span.end - span.begin).unsigned_abs()).sum()
-    }
-
-    fn each_of(&self, topic: &str, each: &mut Each<'_>) -> Result<(), ReplayError> {
-        let found = self.client.admin().topics(&[topic], false).map_err(told)?;
-        let partitions = found.get(topic).map(|topic| topic.partitions);
-        let partitions = partitions
-            .ok_or_else(|| ReplayError::Recorded(format!("there is no topic {topic}: a replay needs it")))?;
-        let mut record = Kept::default();
-        // One client for all partitions: each would otherwise find the cluster again.
-        let mut dump = self.client.dump(Isolation::Committed).map_err(told)?;
-        for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
-            dump.read(self.settled_span(topic, partition).map_err(told)?).map_err(told)?;
-            while dump.next(|found| record.set(found)).map_err(told)?.is_some() {
-                each(partition, &record)?;
-            }
-        }
-        Ok(())
+        let inputs = self.partitions.iter().filter_map(|partition| self.inputs(*partition).ok());
+        inputs.flatten().map(|span| (span.end - span.begin).unsigned_abs()).sum()
     }
 
     fn partitions_of(&self, topic: &str) -> Result<Option<u32>, ReplayError> {
         let found = self.client.admin().topics(&[topic], false).map_err(told)?;
         Ok(found.get(topic).and_then(|topic| u32::try_from(topic.partitions).ok()))
+    }
+
+    fn missing(&self, topic: &str) -> ReplayError {
+        ReplayError::Recorded(format!("there is no topic {topic}: a replay needs it"))
     }
 
     fn source(&self, topic: &str, partition: i32, from: i64) -> Result<(Box<dyn Source>, i64), ReplayError> {
@@ -201,12 +191,9 @@ impl Recording for Cluster {
     }
 
     fn open(&self, partition: i32) -> Result<Recorded, ReplayError> {
-        let spans = self.spans.iter().find(|spans| spans.partition == partition);
-        let spans = spans.ok_or_else(|| ReplayError::Recorded("not looked at".to_owned()))?;
-        let (client, inputs) = (Arc::clone(&self.client), spans.inputs.clone());
-        let starts = spans.inputs.each_ref().map(|span| span.begin);
-        let mut journal = source(&self.client, spans.journal.clone())?;
-        journal.start_over()?;
+        let spans = self.spans_of(partition).map_err(told)?;
+        let (client, inputs) = (Arc::clone(&self.client), spans.inputs);
+        let starts = inputs.each_ref().map(|span| span.begin);
         let open_inputs = move |positions: [i64; INPUTS]| {
             let [pos_events, account_events, ticks] = inputs;
             let from = |span: Span, position: i64| {
@@ -216,20 +203,18 @@ impl Recording for Cluster {
             let [at_pos, at_account, at_ticks] = positions;
             Ok([from(pos_events, at_pos)?, from(account_events, at_account)?, from(ticks, at_ticks)?])
         };
-        let replies = spans.replies.clone().map(|(span, settled)| {
-            // What retention has deleted since they were looked at.
-            let start = self.client.ends(&span.topic, partition).map_err(told)?.start.max(span.begin);
-            let source = source(&self.client, Span { begin: start, ..span })?;
-            Ok::<_, ReplayError>(RecordedReplies { source, start, settled })
+        let replies = spans.replies.map(|(span, settled)| {
+            let start = span.begin;
+            Ok::<_, ReplayError>(RecordedReplies { source: source(&self.client, span)?, start, settled })
         });
         Ok(Recorded {
             inputs: Box::new(open_inputs),
             starts,
-            outcomes: source(&self.client, spans.outcomes.clone())?,
+            outcomes: source(&self.client, spans.outcomes)?,
             settled: spans.settled,
             replies: replies.transpose()?,
-            journal: Some(journal),
-            group: Some(spans.group.clone()),
+            journal: Some(source(&self.client, spans.journal)?),
+            group: Some(spans.group),
         })
     }
 }

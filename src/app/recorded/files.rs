@@ -1,6 +1,6 @@
 //! An export of the topics (`tillgate topics export`) as a replay reads it.
 
-use super::{Each, Nothing, Recording};
+use super::{Nothing, Recording};
 use crate::archive::{Archive, ArchiveError, ArchivedPartition, ArchivedTopic, Manifest, PartitionReader};
 use crate::config::TopicSettings;
 use crate::pos::INPUTS;
@@ -61,12 +61,7 @@ impl Files {
     /// # Errors
     /// It is not.
     pub fn needed(&self, topic: &str) -> Result<&ArchivedTopic, ReplayError> {
-        self.archived(topic).ok_or_else(|| {
-            ReplayError::Recorded(format!(
-                "topic {topic} is not in the export, and is needed: export it too, or give the name that it has there, by \
-                 --set topics.NAME=..."
-            ))
-        })
+        self.archived(topic).ok_or_else(|| self.missing(topic))
     }
 
     fn entries(&self, topic: &str) -> Result<&[ArchivedPartition], ReplayError> {
@@ -102,19 +97,15 @@ impl Recording for Files {
         entries.flatten().map(|entry| entry.records).sum()
     }
 
-    fn each_of(&self, topic: &str, each: &mut Each<'_>) -> Result<(), ReplayError> {
-        let mut record = Kept::default();
-        for entry in self.entries(topic)? {
-            let mut source = source(&self.archive, topic, entry, 0)?;
-            while source.next(&mut record)? {
-                each(entry.partition, &record)?;
-            }
-        }
-        Ok(())
-    }
-
     fn partitions_of(&self, topic: &str) -> Result<Option<u32>, ReplayError> {
         Ok(self.archive.topic(topic).and_then(|found| u32::try_from(found.files.len()).ok()))
+    }
+
+    fn missing(&self, topic: &str) -> ReplayError {
+        ReplayError::Recorded(format!(
+            "topic {topic} is not in the export, and is needed: export it too, or give the name that it has there, by \
+             --set topics.NAME=..."
+        ))
     }
 
     fn source(&self, topic: &str, partition: i32, from: i64) -> Result<(Box<dyn Source>, i64), ReplayError> {

@@ -7,10 +7,8 @@ pub use cluster::Cluster;
 pub use files::Files;
 
 use crate::config::TopicSettings;
-use crate::replay::{Kept, Letters, Recorded, ReplayError, Rulebook, Source};
-
-/// Takes a record and the partition it stands in.
-type Each<'e> = dyn FnMut(i32, &Kept) -> Result<(), ReplayError> + 'e;
+use crate::replay::{Beside, Kept, Letters, Recorded, ReplayError, Rulebook, Source};
+use std::sync::Arc;
 
 /// Recorded topics.
 pub trait Recording: Sync {
@@ -23,17 +21,14 @@ pub trait Recording: Sync {
     /// Offsets of all their inputs, for progress.
     fn input_offsets(&self) -> u64;
 
-    /// Hands all records of a topic to `each`, partition after partition.
-    ///
-    /// # Errors
-    /// The topic is not there or cannot be read; what `each` says.
-    fn each_of(&self, topic: &str, each: &mut Each<'_>) -> Result<(), ReplayError>;
-
     /// How many partitions a topic has; none where it was not recorded.
     ///
     /// # Errors
     /// It cannot be asked.
     fn partitions_of(&self, topic: &str) -> Result<Option<u32>, ReplayError>;
+
+    /// What is said of a topic that was not recorded, and has to be.
+    fn missing(&self, topic: &str) -> ReplayError;
 
     /// A partition of a topic as it stands now, from an offset on, and the offset from which it is there.
     ///
@@ -57,27 +52,44 @@ impl Source for Nothing {
     }
 }
 
-/// The rulesets and their changes.
-///
-/// # Errors
-/// As [`Recording::each_of`].
-pub fn read_rulesets(
-    recording: &dyn Recording,
-    topics: &TopicSettings,
-    rulebook: &mut Rulebook,
-) -> Result<(), ReplayError> {
-    recording.each_of(&topics.rulesets, &mut |_, record| {
-        rulebook.add_record(record.key().unwrap_or_default(), record.value());
-        Ok(())
-    })
-}
-
-/// A topic of dead letters that is read on as often as need be.
-pub struct LettersTopic<'r> {
+/// A topic that is read on as often as need be.
+struct ReadOn<'r> {
     recording: &'r dyn Recording,
     topic: &'r str,
     /// What is to be read next of each partition.
     next: Vec<i64>,
+}
+
+impl<'r> ReadOn<'r> {
+    fn from_the_beginning(recording: &'r dyn Recording, topic: &'r str) -> Result<Self, ReplayError> {
+        let partitions = recording.partitions_of(topic)?.ok_or_else(|| recording.missing(topic))?;
+        Ok(Self { recording, topic, next: vec![0; partitions as usize] })
+    }
+
+    /// Hands what has come since the last call to `each`, with its partition; nothing where the oldest records of one were
+    /// deleted.
+    fn each(
+        &mut self,
+        mut each: impl FnMut(i32, Option<&Kept>) -> Result<(), String>,
+    ) -> Result<(), ReplayError> {
+        let mut record = Kept::default();
+        for (partition, next) in (0..).zip(&mut self.next) {
+            let (mut source, start) = self.recording.source(self.topic, partition, *next)?;
+            if start > *next {
+                each(partition, None).map_err(ReplayError::Recorded)?;
+            }
+            while source.next(&mut record)? {
+                *next = record.offset + 1;
+                each(partition, Some(&record)).map_err(ReplayError::Recorded)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A topic of dead letters.
+pub struct LettersTopic<'r> {
+    topic: ReadOn<'r>,
     /// Topics of the records that they are of, and the partitions of those that are of interest.
     of: (&'r [String], &'r [i32]),
 }
@@ -92,10 +104,7 @@ impl<'r> LettersTopic<'r> {
         topic: &'r str,
         of: (&'r [String], &'r [i32]),
     ) -> Result<Self, ReplayError> {
-        let partitions = recording.partitions_of(topic)?;
-        let partitions = partitions
-            .ok_or_else(|| ReplayError::Recorded(format!("there is no topic {topic}: a replay needs it")))?;
-        Ok(Self { recording, topic, next: vec![0; partitions as usize], of })
+        Ok(Self { topic: ReadOn::from_the_beginning(recording, topic)?, of })
     }
 
     /// Adds what has come since the last call.
@@ -104,18 +113,37 @@ impl<'r> LettersTopic<'r> {
     /// It cannot be read; there are too many.
     pub fn read_on(&mut self, letters: &mut Letters) -> Result<(), ReplayError> {
         let (inputs, wanted) = self.of;
-        let mut record = Kept::default();
-        for (partition, next) in (0..).zip(&mut self.next) {
-            let (mut source, start) = self.recording.source(self.topic, partition, *next)?;
-            if start > *next {
+        self.topic.each(|partition, record| match record {
+            Some(record) => letters.add(partition, record, inputs, |source| wanted.contains(&source)),
+            None => {
                 letters.has_lost(partition);
+                Ok(())
             }
-            while source.next(&mut record)? {
-                *next = record.offset + 1;
-                let added = letters.add(partition, &record, inputs, |source| wanted.contains(&source));
-                added.map_err(ReplayError::Recorded)?;
-            }
-        }
-        Ok(())
+        })
     }
+}
+
+/// What is read on beside the partitions: rulesets, which may be known from elsewhere too, and dead letters.
+///
+/// # Errors
+/// A topic is not there.
+pub fn beside<'r>(
+    recording: &'r dyn Recording,
+    topics: &'r TopicSettings,
+    rulebook: Rulebook,
+    (letters, of): (&'r str, (&'r [String], &'r [i32])),
+) -> Result<Beside<'r>, ReplayError> {
+    let mut rulesets = ReadOn::from_the_beginning(recording, &topics.rulesets)?;
+    let mut read = LettersTopic::open(recording, letters, of)?;
+    let read_on = move |rulebook: &mut Rulebook, letters: &mut Letters| {
+        rulesets.each(|_, record| {
+            if let Some(record) = record {
+                rulebook.add_record(record.key().unwrap_or_default(), record.value());
+            }
+            Ok(())
+        })?;
+        read.read_on(letters)
+    };
+    let rulebook = Arc::new(rulebook);
+    Ok(Beside { rulebook, letters: Letters::of(letters), read_on: Box::new(read_on) })
 }

@@ -1,9 +1,10 @@
 //! Contact decisions under `replay --verify`, over recorded topics in memory: records that were given up are known again
 //! whatever their input, and dead letters and results that are altered, missing or there twice are found.
 
-use super::tape::{Rec, append, letter, source};
+use super::tape::{Rec, append, letter, source, source_trimmed};
 use crate::support::contacts::{TOPICS, call, empty, settings};
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tillgate::codec::KnownSchemas;
 use tillgate::config::{Sources, load};
 use tillgate::contact::{
@@ -15,7 +16,8 @@ use tillgate::domain::record::RecordTime;
 use tillgate::domain::reply::REQUEST_ID;
 use tillgate::pipeline::{InRecord, Outbound, Output};
 use tillgate::replay::{
-    ContactGround, ContactReport, Kept, RecordedContact, RecordedReplies, Rulebook, verify_contact,
+    Beside, ContactGround, ContactReport, Kept, Letters, RecordedContact, RecordedReplies, Rulebook,
+    verify_contact,
 };
 
 /// Everything that was recorded of partition 0.
@@ -27,6 +29,8 @@ struct Tape {
     results_start: i64,
     letters: Vec<Rec>,
     journal: Vec<Rec>,
+    /// When the partition is opened first, the journal is trimmed up to this offset before it is read.
+    trimmed: Option<i64>,
     attempt: u32,
 }
 
@@ -97,14 +101,16 @@ impl Tape {
         let ground = ContactGround {
             topics: topics.clone(),
             outputs: ["contact.decisions", "interaction.results", "contact.dead-letters"].map(str::to_owned),
-            rulebook: &rulebook,
             division: settings(1, 400 << 10).division,
             schemas: &schemas,
             seed: Seed([3, 4]),
             from_checkpoint: false,
             progress: &progress,
         };
+        let opened = AtomicBool::new(false);
         let open = |_| {
+            let trimmed = self.trimmed.filter(|_| !opened.swap(true, Ordering::Relaxed));
+            let trimmed = trimmed.map(|start| (0, start));
             let inputs = self.inputs.clone();
             let (start, results) = (self.results_start, source(self.results.clone()));
             Ok(RecordedContact {
@@ -114,17 +120,22 @@ impl Tape {
                 starts: [0; INPUTS],
                 decisions: source(self.decisions.clone()),
                 results: Some(RecordedReplies { source: results, start, settled: 0 }),
-                journal: source(self.journal.clone()),
+                journal: source_trimmed(self.journal.clone(), trimmed),
             })
         };
-        verify_contact(&ground, [0].into_iter(), open, |letters| {
+        let mut read = false;
+        let read_on = |_: &mut Rulebook, letters: &mut Letters| {
             let mut kept = Kept::default();
-            for letter in &self.letters {
+            let again = std::mem::replace(&mut read, true);
+            for letter in self.letters.iter().filter(|_| !again) {
                 letter.keep(&mut kept);
                 letters.add(0, &kept, &topics, |partition| partition == 0).expect("few letters");
             }
             Ok(())
-        })
+        };
+        let letters = Letters::of("contact.dead-letters");
+        let beside = Beside { rulebook: Arc::new(rulebook), letters, read_on: Box::new(read_on) };
+        verify_contact(&ground, [0].into_iter(), open, beside)
     }
 
     /// What is found once something is altered: so many different, missing, unexpected dead letters, and results.
@@ -275,4 +286,15 @@ fn another_key_of_a_decision_is_a_difference() {
     let report = tape.verify();
     assert_eq!((report.decisions.different, report.decisions.wrong()), (1, 1), "{report}");
     assert!(report.to_string().contains("contact.decisions 0/3\n"), "{report}");
+}
+
+#[test]
+fn looks_again_where_the_journal_was_trimmed_past_its_end_before_it_was_read() {
+    let tape = recorded();
+    let whole = tape.verify();
+    let last = tape.journal.last().expect("a journal").offset;
+    for start in [i64::MAX, last] {
+        let report = Tape { trimmed: Some(start), ..tape.clone() }.verify();
+        assert!(report.identical && report == whole && report.parties > 0, "{report}");
+    }
 }

@@ -2,7 +2,7 @@
 //! done again, transactions that end in markers, dead letters with their headers. Alterations are the tests'.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tillgate::codec::KnownSchemas;
 use tillgate::codec::journal::read_record;
@@ -19,7 +19,7 @@ use tillgate::load::draw::Draw;
 use tillgate::pipeline::{InRecord, Outbound, Output};
 use tillgate::pos::{INPUTS, Input, Partition, PartitionOptions, Pos};
 use tillgate::replay::{
-    From, Ground, Kept, Letters, Recorded, RecordedReplies, ReplayError, Report, Rulebook, Source,
+    Beside, From, Ground, Kept, Letters, Recorded, RecordedReplies, ReplayError, Report, Rulebook, Source,
     VerifyOptions, verify,
 };
 
@@ -73,6 +73,12 @@ pub struct Tape {
     pub journal: Vec<Rec>,
     /// Once the journal is read up to the first offset, what is before the second is deleted.
     pub trimmed: Option<(i64, i64)>,
+    /// How often that happens, each time that the partition is opened: by default always.
+    pub trims: Option<usize>,
+    /// Outcomes below this offset belong to transactions that the journal has; by default all.
+    pub settled: Option<i64>,
+    /// What the group had committed when the journal's end was looked at, if that is known.
+    pub group: Option<[i64; INPUTS]>,
     pub rulesets: Vec<(String, String)>,
 }
 
@@ -283,7 +289,12 @@ impl Source for Reading {
 }
 
 pub fn source(records: Vec<Rec>) -> Box<dyn Source> {
-    Box::new(Reading { records: records.into_iter(), trimmed: None })
+    source_trimmed(records, None)
+}
+
+/// Once records are read up to the first offset, what is before the second is deleted.
+pub fn source_trimmed(records: Vec<Rec>, trimmed: Option<(i64, i64)>) -> Box<dyn Source> {
+    Box::new(Reading { records: records.into_iter(), trimmed })
 }
 
 impl Tape {
@@ -294,14 +305,13 @@ impl Tape {
             rulebook.add_record(key.as_bytes(), Some(value.as_bytes()));
         }
         let topics = options().topics;
-        let (mut letters, mut kept) = (Letters::of("pos.dead-letters"), Kept::default());
-        if self.letters_trimmed {
-            letters.has_lost(0);
-        }
-        for letter in &self.letters {
-            letter.keep(&mut kept);
-            letters.add(0, &kept, &topics, |partition| partition == 0).expect("few letters");
-        }
+        let letters = Letters::of("pos.dead-letters");
+        let mut read = false;
+        let read_on = |_: &mut Rulebook, letters: &mut Letters| {
+            self.read_letters(letters, std::mem::replace(&mut read, true));
+            Ok(())
+        };
+        let opened = AtomicUsize::new(0);
         let progress = AtomicU64::new(0);
         let schemas = KnownSchemas::new().expect("schemas");
         verify(VerifyOptions {
@@ -313,18 +323,30 @@ impl Tape {
                 outcomes_topic: "pos.outcomes".to_owned(),
                 letters_topic: "pos.dead-letters".to_owned(),
                 replies_topic: "account.results".to_owned(),
-                rulebook: &rulebook,
                 schemas: &schemas,
                 progress: &progress,
                 division: options().division(),
                 table_seed: options().table_seed,
             },
-            letters,
-            open: &|_| Ok(self.open()),
+            beside: Beside { rulebook: Arc::new(rulebook), letters, read_on: Box::new(read_on) },
+            open: &|_| Ok(self.open(opened.fetch_add(1, Ordering::Relaxed))),
         })
     }
 
-    fn open(&self) -> Recorded {
+    fn read_letters(&self, letters: &mut Letters, again: bool) {
+        let mut kept = Kept::default();
+        if self.letters_trimmed {
+            letters.has_lost(0);
+        }
+        for letter in self.letters.iter().filter(|_| !again) {
+            letter.keep(&mut kept);
+            letters.add(0, &kept, &options().topics, |partition| partition == 0).expect("few letters");
+        }
+    }
+
+    /// Opens it, so many times after the first.
+    fn open(&self, times: usize) -> Recorded {
+        let trimmed = self.trimmed.filter(|_| self.trims.is_none_or(|trims| times < trims));
         let inputs = self.inputs.clone();
         Recorded {
             inputs: Box::new(move |positions| {
@@ -337,17 +359,14 @@ impl Tape {
             }),
             starts: self.starts,
             outcomes: source(self.outcomes.clone()),
-            settled: i64::MAX,
+            settled: self.settled.unwrap_or(i64::MAX),
             replies: self.replies.clone().map(|replies| RecordedReplies {
-                source: Box::new(Reading { records: replies.into_iter(), trimmed: self.replies_trimmed }),
+                source: source_trimmed(replies, self.replies_trimmed),
                 start: self.replies_start,
                 settled: self.replies_settled,
             }),
-            journal: Some(Box::new(Reading {
-                records: self.journal.clone().into_iter(),
-                trimmed: self.trimmed,
-            })),
-            group: None,
+            journal: Some(source_trimmed(self.journal.clone(), trimmed)),
+            group: self.group.map(|offsets| [offsets.map(Some).into(), offsets.map(Some).into()]),
         }
     }
 
