@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Records not as they stand on their topics that are told one by one.
 const TOLD_MAX: u64 = 20;
+/// Times that a partition is read at most whose oldest records are deleted meanwhile.
+const READ_TRIES: u32 = 10;
 
 pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppError> {
     let settings: Arc<Settings> = Arc::new((&settings(common)?).into());
@@ -30,17 +32,23 @@ pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppE
     }
     let cluster = Cluster::new(Arc::clone(&settings))?;
     let isolation = args.isolation.into();
-    let Found { mut topics, spans, left_out } = look(&cluster, &settings, args, isolation)?;
+    let names = names(&cluster, &settings, args)?;
+    // The journals first and whole, before it is looked how far what they tell of reaches: a running tillgate trims them.
+    let is_journal = |topic: &&str| settings.topics.flows.iter().any(|of| of.journal == *topic);
+    let (journals, others): (Vec<&str>, Vec<&str>) = names.iter().copied().partition(is_journal);
+    let begins_with_journals = !journals.is_empty();
+    let (first, then) = if begins_with_journals { (journals, others) } else { (others, Vec::new()) };
+    let mut found = Found::default();
+    let spans = found.look(&cluster, &first, args, isolation)?;
     let encoding = args.format.into();
     let writer = ArchiveWriter::begin(&args.to, encoding, args.force)?;
-    let offsets = spans.iter().map(|span| (span.end - span.begin).unsigned_abs()).sum();
-    let bar = bar(offsets, "exporting");
-    let job = Job {
+    let bar = bar(0, "exporting");
+    let mut job = Job {
         cluster: &cluster,
         writer: &writer,
         isolation,
-        from_start: args.from_offset.is_none(),
-        spans: &spans,
+        moves: (args.from_offset.is_none(), begins_with_journals && args.until_offset.is_none()),
+        spans,
         next: AtomicUsize::new(0),
         failed: AtomicBool::new(false),
         bytes: AtomicU64::new(0),
@@ -48,14 +56,12 @@ pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppE
         bar: &bar,
         files: Mutex::default(),
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(spans.len());
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| job.run())).collect();
-        workers.into_iter().try_for_each(|worker| match worker.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    })?;
+    job.run_all()?;
+    if !then.is_empty() {
+        (job.spans, job.moves.1) = (found.look(&cluster, &then, args, isolation)?, false);
+        job.run_all()?;
+    }
+    let Found { mut topics, left_out } = found;
     let took = bar.elapsed();
     bar.finish_and_clear();
     let (bytes, incomplete) = (job.bytes.into_inner(), job.incomplete.into_inner());
@@ -65,19 +71,12 @@ pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppE
         }
     }
     topics.iter_mut().for_each(|topic| topic.files.sort_by_key(|file| file.partition));
+    topics.sort_by_key(|topic| names.iter().position(|name| *name == topic.topic));
     let records = topics.iter().map(records_of).sum();
     let manifest = Manifest::new(cluster.admin().cluster_id(), isolation.name(), encoding, topics);
     writer.finish(&manifest)?;
-    let mut talk = std::io::stderr();
-    for topic in &manifest.topics {
-        let size = HumanBytes(topic.files.iter().map(|file| file.bytes).sum());
-        let (name, files, count) = (&topic.topic, topic.files.len(), HumanCount(records_of(topic)));
-        writeln!(talk, "{name}: {files} of {} partitions, {count} records, {size}", topic.partitions)?;
-    }
-    for (topic, offsets) in left_out {
-        writeln!(talk, "{topic}: {offsets} offsets from open transactions on were left out")?;
-    }
-    writeln!(talk, "{}", speed(records, bytes, took))?;
+    tell(&manifest, &left_out)?;
+    writeln!(std::io::stderr(), "{}", speed(records, bytes, took))?;
     match incomplete {
         0 => Ok(()),
         count => Err(AppError::Topics(format!(
@@ -87,24 +86,30 @@ pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppE
     }
 }
 
+/// Says what was exported, and what was not.
+fn tell(manifest: &Manifest, left_out: &BTreeMap<String, i64>) -> std::io::Result<()> {
+    let mut talk = std::io::stderr();
+    for topic in &manifest.topics {
+        let size = HumanBytes(topic.files.iter().map(|file| file.bytes).sum());
+        let (name, files, count) = (&topic.topic, topic.files.len(), HumanCount(records_of(topic)));
+        writeln!(talk, "{name}: {files} of {} partitions, {count} records, {size}", topic.partitions)?;
+    }
+    for (topic, offsets) in left_out {
+        writeln!(talk, "{topic}: {offsets} offsets from open transactions on were left out")?;
+    }
+    Ok(())
+}
+
 fn records_of(topic: &ArchivedTopic) -> u64 {
     topic.files.iter().map(|file| file.records).sum()
 }
 
-/// What there is to export.
-struct Found {
-    topics: Vec<ArchivedTopic>,
-    spans: Vec<Span>,
-    /// Offsets behind the stable end, by topic.
-    left_out: BTreeMap<String, i64>,
-}
-
-fn look(
+/// The topics that are exported, in the order in which it is looked how far they reach.
+fn names<'a>(
     cluster: &Cluster,
-    settings: &Settings,
-    args: &ExportArgs,
-    isolation: Isolation,
-) -> Result<Found, AppError> {
+    settings: &'a Settings,
+    args: &'a ExportArgs,
+) -> Result<Vec<&'a str>, AppError> {
     let mut names = in_order(&settings.topics, &args.topic);
     rights::verify(cluster, settings, Task::Export(&names))?;
     let there = cluster.admin().topics(&names, false)?;
@@ -117,41 +122,63 @@ fn look(
         let text = format!("there is no topic {}: name those that are there by --topic", missing.join(", "));
         return Err(AppError::Topics(text));
     }
-    let mut found = Found { topics: Vec::new(), spans: Vec::new(), left_out: BTreeMap::new() };
-    for name in names {
-        let count = there.get(name).map_or(0, |topic| topic.partitions);
-        let partitions = u32::try_from(count).unwrap_or(u32::MAX);
-        let all = i32::try_from(count).unwrap_or(i32::MAX);
-        if let Some(beyond) = args.partition.iter().find(|number| **number >= all) {
+    for name in &names {
+        let count = there.get(*name).map_or(0, |topic| topic.partitions);
+        let beyond = |number: &&i32| usize::try_from(**number).is_ok_and(|number| number >= count);
+        if let Some(beyond) = args.partition.iter().find(beyond) {
             let text = format!("topic {name} has {count} partitions: there is no partition {beyond}");
             return Err(AppError::Topics(text));
         }
-        let chosen = (0..all).filter(|number| args.partition.is_empty() || args.partition.contains(number));
-        for partition in chosen {
-            let ends = cluster.ends(name, partition)?;
-            let whole = isolation.end(ends);
-            let begin = args.from_offset.unwrap_or(ends.start);
-            let end = args.until_offset.unwrap_or(whole);
-            if begin < ends.start || begin > end || end > whole {
-                let text = format!(
-                    "topic {name} partition {partition} has the offsets from {} up to {whole}, not from {begin} up to \
-                     {end}: see --from-offset and --until-offset",
-                    ends.start
-                );
-                return Err(AppError::Topics(text));
-            }
-            if whole < ends.high {
-                *found.left_out.entry(name.to_owned()).or_default() += ends.high - whole;
-            }
-            found.spans.push(Span { topic: name.to_owned(), partition, begin, end });
-        }
-        found.topics.push(ArchivedTopic { topic: name.to_owned(), partitions, files: Vec::new() });
     }
-    // The journals first, before a running tillgate trims what is to be exported of them. Of the others the longest, so
-    // that no thread is left alone with one at the end.
-    let is_journal = |topic: &str| settings.topics.flows.iter().any(|of| of.journal == topic);
-    found.spans.sort_by_key(|span| (!is_journal(&span.topic), span.begin - span.end));
-    Ok(found)
+    Ok(names)
+}
+
+/// What there is to export.
+#[derive(Default)]
+struct Found {
+    topics: Vec<ArchivedTopic>,
+    /// Offsets behind the stable end, by topic.
+    left_out: BTreeMap<String, i64>,
+}
+
+impl Found {
+    /// Looks how far topics reach, the longest partition first, so that no thread is left alone with one at the end.
+    fn look(
+        &mut self,
+        cluster: &Cluster,
+        names: &[&str],
+        args: &ExportArgs,
+        isolation: Isolation,
+    ) -> Result<Vec<Span>, AppError> {
+        let (there, mut spans) = (cluster.admin().topics(names, false)?, Vec::new());
+        for name in names.iter().copied() {
+            let count = there.get(name).map_or(0, |topic| topic.partitions);
+            let partitions = u32::try_from(count).unwrap_or(u32::MAX);
+            let all = 0..i32::try_from(count).unwrap_or(i32::MAX);
+            let chosen = all.filter(|number| args.partition.is_empty() || args.partition.contains(number));
+            for partition in chosen {
+                let ends = cluster.ends(name, partition)?;
+                let whole = isolation.end(ends);
+                let begin = args.from_offset.unwrap_or(ends.start);
+                let end = args.until_offset.unwrap_or(whole);
+                if begin < ends.start || begin > end || end > whole {
+                    let text = format!(
+                        "topic {name} partition {partition} has the offsets from {} up to {whole}, not from {begin} up \
+                         to {end}: see --from-offset and --until-offset",
+                        ends.start
+                    );
+                    return Err(AppError::Topics(text));
+                }
+                if whole < ends.high {
+                    *self.left_out.entry(name.to_owned()).or_default() += ends.high - whole;
+                }
+                spans.push(Span { topic: name.to_owned(), partition, begin, end });
+            }
+            self.topics.push(ArchivedTopic { topic: name.to_owned(), partitions, files: Vec::new() });
+        }
+        spans.sort_by_key(|span| span.begin - span.end);
+        Ok(spans)
+    }
 }
 
 /// The topics in the order in which it is looked how far they reach. What tells of others comes before them, so that
@@ -180,8 +207,9 @@ struct Job<'j> {
     cluster: &'j Cluster,
     writer: &'j ArchiveWriter,
     isolation: Isolation,
-    from_start: bool,
-    spans: &'j [Span],
+    /// Whether the beginnings of the spans go with the oldest records that are there, and their ends with the newest.
+    moves: (bool, bool),
+    spans: Vec<Span>,
     next: AtomicUsize,
     failed: AtomicBool,
     bytes: AtomicU64,
@@ -192,23 +220,31 @@ struct Job<'j> {
 }
 
 impl Job<'_> {
+    /// Exports the spans.
+    fn run_all(&mut self) -> Result<(), AppError> {
+        *self.next.get_mut() = 0;
+        self.bar.inc_length(self.spans.iter().map(|span| (span.end - span.begin).unsigned_abs()).sum());
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(self.spans.len());
+        let job = &*self;
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| job.run())).collect();
+            workers.into_iter().try_for_each(|worker| match worker.join() {
+                Ok(done) => done,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+        })
+    }
+
     fn run(&self) -> Result<(), AppError> {
         let mut dump = self.cluster.dump(self.isolation)?;
         while let Some(span) = self.spans.get(self.next.fetch_add(1, Ordering::Relaxed)) {
             if self.failed.load(Ordering::Relaxed) {
                 break;
             }
-            let mut span = span.clone();
-            if self.from_start {
-                // A running tillgate trims its journal meanwhile.
-                let start = self.cluster.ends(&span.topic, span.partition)?.start;
-                span.begin = start.clamp(span.begin, span.end);
-            }
-            let (topic, begin, end) = (span.topic.clone(), span.begin, span.end);
-            let written = self.partition(&mut dump, span).and_then(|writer| Ok(writer.finish(begin, end)?));
-            match written {
+            match self.file(&mut dump, span.clone()) {
                 Ok(file) => {
-                    self.files.lock().unwrap_or_else(PoisonError::into_inner).push((topic, file));
+                    let file = (span.topic.clone(), file);
+                    self.files.lock().unwrap_or_else(PoisonError::into_inner).push(file);
                 }
                 Err(error) => {
                     self.failed.store(true, Ordering::Relaxed);
@@ -217,6 +253,32 @@ impl Job<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Writes the file of a span; anew where the oldest records of it were deleted before they were read.
+    fn file(&self, dump: &mut Dump, mut span: Span) -> Result<ArchivedPartition, AppError> {
+        let mut tries = 1;
+        loop {
+            self.look_again(&mut span)?;
+            let written = self.partition(dump, span.clone());
+            if written.is_ok() || tries == READ_TRIES || !self.look_again(&mut span.clone())? {
+                return Ok(written?.finish(span.begin, span.end)?);
+            }
+            tries += 1;
+        }
+    }
+
+    /// Lets a span begin, and a journal's end, where the partition does by now; whether it begins later than before.
+    fn look_again(&self, span: &mut Span) -> Result<bool, AppError> {
+        let (begin, (begins_later, ends_later)) = (span.begin, self.moves);
+        let ends = self.cluster.ends(&span.topic, span.partition)?;
+        if ends_later {
+            span.end = self.isolation.end(ends);
+        }
+        if begins_later {
+            span.begin = ends.start.clamp(begin, span.end.max(begin));
+        }
+        Ok(span.begin > begin)
     }
 
     /// Tells of a record that is not as it stands on the topic; further ones than a few are counted.
