@@ -25,6 +25,7 @@ mod strays;
 mod topics;
 
 use crate::cli::{Cli, Command, Common};
+use crate::codec::{KnownSchemas, Schemas};
 use crate::config::{Faults, Settings, Sources};
 use crate::domain::hashing::Seed;
 use crate::domain::visible::visible_lines;
@@ -157,6 +158,14 @@ fn command(cli: &Cli) -> Result<(), AppError> {
 pub(crate) fn settings(common: &Common) -> Result<Settings, AppError> {
     let sources = Sources::of_process(common.config.clone(), common.set.clone());
     Ok(crate::config::load(&sources)?)
+}
+
+/// Schemas of the registry where there is one, otherwise those that are known.
+fn schemas(settings: &Settings) -> Result<Box<dyn Schemas + Sync>, AppError> {
+    Ok(match run::registry(settings)? {
+        Some(registry) => Box::new(registry),
+        None => Box::new(KnownSchemas::new().map_err(AppError::Start)?),
+    })
 }
 
 /// The engine that these settings make.

@@ -2,16 +2,15 @@
 
 use super::AppError;
 use super::bar::bar;
-use super::recorded::{Cluster, Files, Recording, beside};
+use super::recorded::{Cluster, Files, FlowTopics, Recording, beside};
 use crate::cli::{Common, ReplayArgs, ReplayFrom};
-use crate::codec::{KnownSchemas, Schemas};
+use crate::codec::Schemas;
 use crate::config::Settings;
-use crate::contact::INPUTS;
 use crate::domain::visible::{visible_json, visible_lines};
 use crate::pipeline::Division;
 use crate::replay::{
-    ContactGround, ContactReport, From, Ground, RecordedContact, RecordedReplies, ReplayError, Report,
-    Rulebook, VerifyOptions, verify, verify_contact,
+    ContactGround, ContactReport, From, Ground, ReplayError, Report, Rulebook, VerifyOptions, verify,
+    verify_contact,
 };
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -32,22 +31,16 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
     if let Some(folder) = &args.rulesets {
         read_folder(folder, &mut rulebook)?;
     }
-    let registry = super::run::registry(&settings)?;
-    let known = KnownSchemas::new().map_err(AppError::Start)?;
-    let schemas: &(dyn Schemas + Sync) = match &registry {
-        Some(registry) => registry,
-        None => &known,
-    };
+    let schemas = super::schemas(&settings)?;
     let begun = Instant::now();
     let names = &settings.topics;
-    let inputs = names.pos_inputs();
+    let topics = FlowTopics::pos(names);
     let recording: Box<dyn Recording> = match &args.files {
         Some(folder) => Box::new(Files::open(folder, names, &args.partition)?),
         None => Box::new(Cluster::look(Arc::new((&settings).into()), &args.partition)?),
     };
     let partitions = recording.partitions();
-    let letters = (&*names.dead_letters, (&inputs[..], &partitions[..]));
-    let beside = beside(&*recording, names, rulebook.clone(), letters)?;
+    let beside = beside(&*recording, names, rulebook.clone(), (&topics, &partitions))?;
     let progress = AtomicU64::new(0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let options = VerifyOptions {
@@ -58,21 +51,21 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
             ReplayFrom::Checkpoint => From::Checkpoint,
         },
         ground: Ground {
-            topics: inputs.clone(),
+            topics: names.pos_inputs(),
             outcomes_topic: names.pos_outcomes.clone(),
             letters_topic: names.dead_letters.clone(),
             replies_topic: names.account_results.clone(),
-            schemas,
+            schemas: &*schemas,
             progress: &progress,
             division: Division { partitioner: names.partitioner, partitions: recording.input_partitions() },
             table_seed: super::table_seed(),
         },
         beside,
-        open: &|partition| recording.open(partition),
+        open: &|partition| recording.open(&topics, partition),
     };
-    let mut report = with_bar(recording.input_offsets(), &progress, || verify(options));
+    let mut report = with_bar(recording.input_offsets(&topics), &progress, || verify(options));
     if settings.contact.enabled {
-        let contact = contact(&*recording, &settings, (rulebook, schemas, &progress), args)?;
+        let contact = contact(&*recording, &settings, (rulebook, &*schemas, &progress), args)?;
         report.identical &= contact.identical;
         report.contact = Some(contact);
     }
@@ -94,13 +87,13 @@ fn contact(
     args: &ReplayArgs,
 ) -> Result<ContactReport, AppError> {
     let names = &settings.topics;
-    let topics = names.contact_inputs();
-    let partitions = recording.partitions_of(&topics[0])?.ok_or_else(|| {
-        let text = format!("there is no topic {}: a replay of contact decisions needs it", topics[0]);
+    let topics = FlowTopics::contact(names);
+    let partitions = recording.partitions_of(&topics.inputs[0])?.ok_or_else(|| {
+        let text = format!("there is no topic {}: a replay of contact decisions needs it", topics.inputs[0]);
         ReplayError::Recorded(text)
     })?;
     let ground = ContactGround {
-        topics: topics.clone(),
+        topics: names.contact_inputs(),
         outputs: [
             names.contact_decisions.clone(),
             names.interaction_results.clone(),
@@ -113,34 +106,15 @@ fn contact(
         progress,
     };
     let open = |partition: i32| {
-        // First how far the journal goes: what it has is then in the outputs.
-        let (journal, _) = recording.source(&names.contact_journal, partition, 0)?;
-        let (decisions, _) = recording.source(&names.contact_decisions, partition, 0)?;
-        let results = recording.partitions_of(&names.interaction_results)?.map(|_| {
-            let (source, start) = recording.source(&names.interaction_results, partition, 0)?;
-            Ok::<_, ReplayError>(RecordedReplies { source, start, settled: 0 })
-        });
-        let mut starts = [0; INPUTS];
-        for (start, topic) in starts.iter_mut().zip(&topics) {
-            *start = recording.source(topic, partition, 0)?.1;
-        }
-        let inputs = topics.clone();
-        let input = move |place: usize, from: i64| Ok(recording.source(&inputs[place], partition, from)?.0);
-        Ok(RecordedContact {
-            input: Box::new(input),
-            starts,
-            decisions,
-            results: results.transpose()?,
-            journal,
-        })
+        let recorded = recording.open(&topics, partition)?;
+        if recorded.journal.is_some() { Ok(recorded) } else { Err(recording.missing(&topics.journal)) }
     };
     let all = 0..i32::try_from(partitions).unwrap_or(i32::MAX);
     let wanted = all.filter(|number| {
         args.partition.is_empty() || args.partition.iter().any(|named| i32::from(*named) == *number)
     });
     let wanted: Vec<i32> = wanted.collect();
-    let letters = (&*names.contact_dead_letters, (&topics[..], &wanted[..]));
-    let beside = beside(recording, names, rulebook, letters)?;
+    let beside = beside(recording, names, rulebook, (&topics, &wanted))?;
     Ok(verify_contact(&ground, wanted.iter().copied(), open, beside))
 }
 

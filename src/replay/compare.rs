@@ -2,12 +2,15 @@
 //! by field; where they do not, it looks into neither.
 
 use super::ReplayError;
-use super::differing::differing;
+use super::differing::{differing, differing_records};
+use super::inputs::Outcomes;
 use super::letters::{Letter, LettersOf};
 use super::replies::Replies;
-use super::report::{FieldDifference, PartitionReport, place};
-use super::source::{Feed, Kept};
-use crate::codec::{avro, json, recorded, write_bounded};
+use super::report::{PartitionReport, place};
+use super::source::Kept;
+use super::walk::Ground;
+use crate::codec::recorded::{self, Place};
+use crate::codec::{avro, json, write_bounded};
 use crate::domain::ProfileView;
 use crate::domain::outcome::Outcome;
 use crate::domain::profile_view::ProfileQuestion;
@@ -15,78 +18,12 @@ use crate::pipeline::{InRecord, Outbound, Output};
 use crate::pos::{INPUTS, Input, Pos, ProfileSource};
 use std::cell::RefCell;
 
-/// The record that an outcome says it is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// Its input.
-    pub input: Input,
-    /// Its offset.
-    pub offset: i64,
-    /// Next offset of each input before it.
-    pub before: [i64; INPUTS],
-}
-
-/// The recorded outcomes of a partition.
-pub struct Outcomes {
-    feed: Feed,
-    partition: i32,
-    topics: [String; INPUTS],
-    named: Option<Named>,
-}
-
-impl Outcomes {
-    /// Those of `feed`, from its head on.
-    #[must_use]
-    pub fn new(feed: Feed, partition: i32, topics: [String; INPUTS]) -> Self {
-        let mut outcomes = Self { feed, partition, topics, named: None };
-        outcomes.look();
-        outcomes
-    }
-
-    /// The outcome that comes next.
-    #[must_use]
-    pub fn head(&self) -> Option<&Kept> {
-        self.feed.head()
-    }
-
-    /// The record that it says it is of; none where it does not say one of this partition.
-    #[must_use]
-    pub fn named(&self) -> Option<Named> {
-        self.named
-    }
-
-    /// Whether it is of the record at this offset of an input; one that cannot be read is taken for it.
-    #[must_use]
-    pub fn is_next(&self, (input, offset): (Input, i64)) -> bool {
-        self.head().is_some() && self.named.is_none_or(|named| named.input == input && named.offset == offset)
-    }
-
-    /// Passes over it.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where the one after it cannot be read.
-    pub fn advance(&mut self) -> Result<(), ReplayError> {
-        self.feed.advance()?;
-        self.look();
-        Ok(())
-    }
-
-    fn look(&mut self) {
-        let place = self.feed.head().and_then(Kept::value).and_then(recorded::place);
-        self.named = place.filter(|place| place.partition == self.partition).and_then(|place| {
-            let input = Input::ALL.into_iter().find(|input| self.topics[*input as usize] == place.topic)?;
-            let mut before = [0; INPUTS];
-            before[input as usize] = place.offset;
-            for other in input.others() {
-                let topic = &self.topics[other as usize];
-                before[other as usize] = match other {
-                    // An outcome names them once there are any.
-                    Input::Ticks => place.position_of(topic).unwrap_or(0),
-                    _ => place.position(topic, &self.topics[Input::Ticks as usize])?,
-                };
-            }
-            Some(Named { input, offset: place.offset, before })
-        });
+/// How far an outcome says that an input was read. It names ticks once there are any.
+pub fn read_up_to(place: &Place<'_>, topics: &[String], input: usize) -> Option<i64> {
+    let ticks = Input::Ticks as usize;
+    match input {
+        input if input == ticks => Some(place.position_of(&topics[ticks]).unwrap_or(0)),
+        input => place.position(&topics[input], &topics[ticks]),
     }
 }
 
@@ -95,7 +32,7 @@ pub struct Told<'a> {
     /// The recorded outcomes; that of the record comes next.
     pub outcomes: &'a RefCell<&'a mut Outcomes>,
     /// The record: its input and offset.
-    pub of: (Input, i64),
+    pub of: (usize, i64),
 }
 
 impl ProfileSource for Told<'_> {
@@ -116,14 +53,10 @@ pub fn profiles_of(outcome: &[u8]) -> ProfileView {
 /// What a difference is told with.
 #[derive(Clone, Copy)]
 pub struct Around<'a> {
+    /// Topics and their names.
+    pub ground: &'a Ground<'a>,
     /// The partition.
     pub partition: i32,
-    /// The inputs' topics.
-    pub topics: &'a [String; INPUTS],
-    /// The outcomes' topic.
-    pub outcomes_topic: &'a str,
-    /// The dead letters' topic.
-    pub letters_topic: &'a str,
     /// The ruleset that decides now.
     pub ruleset: &'a str,
 }
@@ -131,14 +64,14 @@ pub struct Around<'a> {
 impl Around<'_> {
     /// Where an input record stands.
     #[must_use]
-    pub fn input(&self, input: Input, offset: i64) -> String {
-        place(&self.topics[input as usize], self.partition, offset)
+    pub fn input(&self, input: usize, offset: i64) -> String {
+        place(&self.ground.topics[input], self.partition, offset)
     }
 
     /// Where an outcome stands.
     #[must_use]
     pub fn outcome(&self, offset: i64) -> String {
-        place(self.outcomes_topic, self.partition, offset)
+        place(&self.ground.outcomes_topic, self.partition, offset)
     }
 }
 
@@ -149,7 +82,7 @@ pub struct Compare<'a> {
     /// The input record.
     pub record: &'a Kept,
     /// Its input.
-    pub input: Input,
+    pub input: usize,
     /// The recorded outcomes, which decisions read their evidence of.
     pub outcomes: &'a RefCell<&'a mut Outcomes>,
     /// The recorded dead letter of this record.
@@ -205,7 +138,7 @@ impl Compare<'_> {
     fn pass_stale(&mut self) -> Result<(), ReplayError> {
         let mut outcomes = self.outcomes.borrow_mut();
         while let Some(named) = outcomes.named() {
-            if named.offset >= self.reached[named.input as usize] {
+            if named.offset >= self.reached[named.input] {
                 break;
             }
             let at = outcomes.head().map(|head| self.around.outcome(head.offset));
@@ -240,7 +173,7 @@ impl Compare<'_> {
         }
         self.align(&recorded);
         self.compare_letter(None);
-        if self.input == Input::AccountEvents {
+        if self.input == Input::AccountEvents as usize {
             let mut findings = self.report.of_replies(self.around.ruleset);
             self.replies.meet(self.record.offset, self.reply.as_ref(), &mut findings)?;
         }
@@ -251,7 +184,7 @@ impl Compare<'_> {
     fn compare_letter(&mut self, replayed: Option<(&str, &str)>) {
         let here = self.here();
         let mut findings = self.report.of_letters(self.around.ruleset);
-        let place = (self.around.letters_topic, here, self.input as usize);
+        let place = (&*self.around.ground.letters_topic, here, self.input);
         self.letters.compare(self.letter.take(), replayed, self.record, place, &mut findings);
     }
 
@@ -302,13 +235,11 @@ impl Compare<'_> {
         findings.missing("an outcome is missing", here, || differing(&[], value));
     }
 
-    fn different(&mut self, recorded: &Waiting, (key, value): &Encoded) {
+    fn different(&mut self, recorded: &Waiting, replayed: &Encoded) {
         let (at, here) = (self.around.outcome(recorded.offset), self.here());
         let what = if recorded.readable { "an outcome differs" } else { "an outcome cannot be read" };
         self.report.of_outcomes(self.around.ruleset).different(what, at, here, || {
-            let mut fields = differing(&recorded.value, value);
-            fields.extend(FieldDifference::of_keys(recorded.key.as_deref(), key));
-            fields
+            differing_records((recorded.key.as_deref(), &recorded.value), replayed)
         });
     }
 }

@@ -2,16 +2,17 @@
 //! decisions another order would change nothing. Compares decisions, results of interactions and dead letters byte by byte, and
 //! the state at the end with the journal's.
 
-use super::ReplayError;
 use super::compare::Encoded;
-use super::differing::differing;
+use super::differing::{differing, differing_records};
+use super::inputs::{Inputs, array};
 use super::letters::{Letter, LettersOf};
-use super::replies::{Asked, RecordedReplies, Replies};
-use super::report::{Difference, FieldDifference, Findings, Tally, place};
+use super::replies::{Asked, Replies};
+use super::report::{Difference, Findings, Tally, place};
 use super::rulebook::Rulebook;
-use super::source::{Feed, Source};
-use super::verify::{Beside, opened};
-use super::walk::{SCHEMA_PAUSE, SCHEMA_TRIES};
+use super::source::Feed;
+use super::verify::{self, Beside, Recorded, opened};
+use super::workers::{KEEP_EVERY, once_known};
+use super::{ReplayError, stop};
 use crate::codec::Schemas;
 use crate::codec::rulesets::{hash_text, read_hash};
 use crate::contact::rules::FAILED;
@@ -22,36 +23,16 @@ use crate::contact::{
 use crate::domain::flow::Positions;
 use crate::domain::hashing::Seed;
 use crate::domain::promise::Promise;
-use crate::domain::record::RecordTime;
-use crate::pipeline::{Division, InRecord, Interrupt, Outbound, Output, PartitionSettings, Restore};
+use crate::pipeline::{Division, InRecord, Outbound, Output, PartitionSettings, Restore};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Records after which what was changed is kept for good.
-const KEEP_EVERY: u64 = 4_096;
 /// The place of dead letters among the topics of what comes out.
 const DEAD_LETTERS: usize = 2;
 /// Problems and notes that are told; further ones are counted.
 const PROBLEMS_TOLD: usize = 5;
-
-/// Opens an input from an offset on, by its place in the flow.
-pub type OpenInput<'r> = Box<dyn Fn(usize, i64) -> Result<Box<dyn Source>, ReplayError> + 'r>;
-
-/// What was recorded of one partition.
-pub struct RecordedContact<'r> {
-    /// Opens an input from an offset on, by its place in the flow.
-    pub input: OpenInput<'r>,
-    /// Offsets from which the inputs are there.
-    pub starts: [i64; INPUTS],
-    /// Decisions; they reach at least as far as the journal.
-    pub decisions: Box<dyn Source>,
-    /// Results of interactions, likewise, where they were recorded.
-    pub results: Option<RecordedReplies>,
-    /// The journal.
-    pub journal: Box<dyn Source>,
-}
 
 /// What all partitions share.
 pub struct ContactGround<'a> {
@@ -169,7 +150,7 @@ impl fmt::Display for ContactReport {
 pub fn verify_contact<'r>(
     ground: &ContactGround<'_>,
     partitions: impl Iterator<Item = i32>,
-    open: impl Fn(i32) -> Result<RecordedContact<'r>, ReplayError>,
+    open: impl Fn(i32) -> Result<Recorded<'r>, ReplayError>,
     mut beside: Beside<'_>,
 ) -> ContactReport {
     let mut report = ContactReport::default();
@@ -190,22 +171,20 @@ pub fn verify_contact<'r>(
     report
 }
 
-fn fault<T>(text: impl Into<String>) -> Result<T, ReplayError> {
-    Err(ReplayError::Recorded(text.into()))
-}
-
 fn walk(
     ground: &ContactGround<'_>,
     partition: i32,
-    recorded: RecordedContact<'_>,
+    recorded: Recorded<'_>,
     beside: &mut Beside<'_>,
     report: &mut ContactReport,
 ) -> Result<(), ReplayError> {
-    let journal = Feed::new(recorded.journal)?;
-    let Some(rules) = beside.rulebook.any_rules() else {
+    let any = beside.rulebook.any_rules();
+    let none = || stop("there is no journal that says how far decisions go");
+    let (journal, starts) = (recorded.journal.map_or_else(none, Feed::new)?, array(&recorded.starts));
+    let Some(rules) = any else {
         // Where nothing was ever decided nothing was kept.
-        let nothing = journal.head().is_none() && Feed::new(recorded.decisions)?.head().is_none();
-        return if nothing { Ok(()) } else { fault("there are no contact rules that can be read") };
+        let nothing = journal.head().is_none() && Feed::new(recorded.outcomes)?.head().is_none();
+        return if nothing { Ok(()) } else { stop("there are no contact rules that can be read") };
     };
     let empty = || {
         let settings = PartitionSettings {
@@ -220,26 +199,24 @@ fn walk(
             settings,
         )
     };
-    let (fold, begun) = folded(journal, &empty, recorded.starts)?;
+    let (fold, begun) = folded(journal, &empty, starts)?;
+    let letters = beside.letters.take(partition, INPUTS);
     let target = fold.last().map_or([0; INPUTS], |head| offsets(&head.positions));
     let is_whole = fold.last().is_some();
     let replayed = match (ground.from_checkpoint, begun) {
-        (false, _) if recorded.starts != [0; INPUTS] => {
-            return fault(
+        (false, _) if starts != [0; INPUTS] => {
+            return stop(
                 "its inputs do not begin at offset 0, what was before is deleted: use --from checkpoint",
             );
         }
         (true, Some(begun)) => begun,
         (true, None) if is_whole => {
-            return fault("its journal has no complete checkpoint rotation to begin from");
+            return stop("its journal has no complete checkpoint rotation to begin from");
         }
         _ => empty(),
     };
     let positions = offsets(replayed.positions());
-    let mut inputs = Vec::with_capacity(INPUTS);
-    for (input, position) in positions.iter().enumerate() {
-        inputs.push(Feed::new((recorded.input)(input, *position)?)?);
-    }
+    let inputs = Inputs::open(&recorded.input, &positions)?;
     let asked = Asked {
         replies: ground.outputs[INTERACTION_RESULTS].clone(),
         records: ground.topics[INTERACTIONS].clone(),
@@ -253,22 +230,21 @@ fn walk(
         ruleset: hash_text(rules.ruleset),
         rules,
         from: positions,
-        positions,
         inputs,
-        decisions: Feed::new(recorded.decisions)?,
-        results: Replies::new(asked, recorded.results, positions[INTERACTIONS])?,
-        letters: beside.letters.take(partition, INPUTS),
+        decisions: Feed::new(recorded.outcomes)?,
+        results: Replies::new(asked, recorded.replies, positions[INTERACTIONS])?,
+        letters,
         report,
     };
     if ground.from_checkpoint {
         walk.pass_what_came_before()?;
     }
     if !is_whole && walk.decisions.head().is_some() {
-        return fault("there are decisions, and no journal that says how far they go");
+        return stop("there are decisions, and no journal that says how far they go");
     }
     walk.run(target)?;
     if is_whole {
-        let fold = fold.finish().or_else(|why| fault(format!("the journal: {why}")))?;
+        let fold = fold.finish().or_else(|why| stop(format!("the journal: {why}")))?;
         walk.compare_states(&fold);
     }
     Ok(())
@@ -284,10 +260,8 @@ fn folded(
     let mut begin = Some(Restore::new(empty()));
     let mut begun = None;
     while let Some(record) = journal.head() {
-        let bytes = record.value().unwrap_or_default();
         for restore in begin.iter_mut().chain([&mut fold]) {
-            let offset = record.offset;
-            restore.on_record(bytes).or_else(|why| fault(format!("journal at offset {offset}: {why}")))?;
+            verify::fold(restore, record)?;
         }
         if journal.advance_or_start_over()? {
             (fold, begin, begun) = (Restore::new(empty()), Some(Restore::new(empty())), None);
@@ -300,7 +274,7 @@ fn folded(
         if begin.as_ref().is_some_and(|restore| restore.is_at_a_checkpoint() && is_behind(restore))
             && let Some(restore) = begin.take()
         {
-            begun = Some(restore.finish().or_else(|why| fault(format!("the journal: {why}")))?);
+            begun = Some(restore.finish().or_else(|why| stop(format!("the journal: {why}")))?);
         }
     }
     if journal.started_over() && !fold.is_at_a_checkpoint() {
@@ -326,8 +300,7 @@ struct Walk<'a, 'g> {
     ruleset: String,
     /// Where it began.
     from: [i64; INPUTS],
-    positions: [i64; INPUTS],
-    inputs: Vec<Feed>,
+    inputs: Inputs,
     decisions: Feed,
     results: Replies,
     letters: LettersOf,
@@ -365,7 +338,7 @@ impl Walk<'_, '_> {
     fn pass_what_came_before(&mut self) -> Result<(), ReplayError> {
         let is_before = |walk: &Self| {
             let of = walk.decisions.head().and_then(|head| read_decision(head.value()?).ok());
-            of.is_some_and(|of| of.source.offset < walk.positions[CONTACT_REQUESTS])
+            of.is_some_and(|of| of.source.offset < walk.inputs.positions()[CONTACT_REQUESTS])
         };
         while is_before(self) {
             self.decisions.advance()?;
@@ -388,39 +361,32 @@ impl Walk<'_, '_> {
                 self.decisions.advance()?;
                 continue;
             }
-            if offset < self.positions[CONTACT_REQUESTS] {
+            if offset < self.inputs.positions()[CONTACT_REQUESTS] {
                 self.unexpected(at, "a further decision on a request that has one, or that can have none");
                 self.decisions.advance()?;
                 continue;
             }
+            let mut before = target;
+            for (topic, before) in self.ground.topics.iter().zip(&mut before) {
+                *before = decision.positions.get(topic).copied().unwrap_or(0).min(*before);
+            }
+            before[CONTACT_REQUESTS] = offset;
             // Requests before it that have none: whatever the replay makes of them is missing.
-            while self.positions[CONTACT_REQUESTS] < offset && self.next_is_before(CONTACT_REQUESTS, offset) {
-                self.take(CONTACT_REQUESTS, None)?;
-            }
-            for (input, topic) in self.ground.topics.iter().enumerate().skip(1).rev() {
-                let before = decision.positions.get(topic).copied().unwrap_or(0).min(target[input]);
-                while self.next_is_before(input, before) {
-                    self.take(input, None)?;
-                }
-            }
-            if self.inputs[CONTACT_REQUESTS].head().map(|head| head.offset) != Some(offset) {
+            self.take_until(&before)?;
+            if self.inputs.head(CONTACT_REQUESTS).map(|head| head.offset) != Some(offset) {
                 self.unexpected(at, "a decision was recorded, and the request it is of is not there");
                 self.decisions.advance()?;
                 continue;
             }
             let failed = decision.reasons.first().is_some_and(|reason| reason.code == FAILED);
             let ruleset = read_hash(&decision.ruleset).unwrap_or_default();
-            self.rules = self.rulebook.rules(ruleset).or_else(fault)?;
+            self.rules = self.rulebook.rules(ruleset).or_else(stop)?;
             self.ruleset = hash_text(ruleset);
             *self.replayed.model_mut() = self.model();
             self.take(CONTACT_REQUESTS, Some((at, &(key, value), failed)))?;
             self.decisions.advance()?;
         }
-        for input in (0..INPUTS).rev() {
-            while self.next_is_before(input, target[input]) {
-                self.take(input, None)?;
-            }
-        }
+        self.take_until(&target)?;
         let mut findings = self.report.of_results(&self.ruleset);
         let note = self.results.finish(target[INTERACTIONS], &mut findings)?;
         self.report.note(note);
@@ -428,7 +394,7 @@ impl Walk<'_, '_> {
         self.report.results_beyond += self.results.beyond;
         let topics = (&*self.ground.outputs[DEAD_LETTERS], &self.ground.topics[..]);
         let mut findings = self.report.of_letters(&self.ruleset);
-        let between = (&self.from[..], &self.positions[..]);
+        let between = (&self.from[..], self.inputs.positions());
         let note = self.letters.finish(between, self.partition, topics, &mut findings);
         self.report.note(note);
         self.report.dead_letters_gone += self.letters.gone;
@@ -440,27 +406,18 @@ impl Walk<'_, '_> {
         Contacts::new(Arc::clone(&self.rules), self.ground.topics.clone(), self.ground.seed)
     }
 
-    fn next_is_before(&self, input: usize, offset: i64) -> bool {
-        self.inputs[input].head().is_some_and(|head| head.offset < offset)
+    fn take_until(&mut self, target: &[i64]) -> Result<(), ReplayError> {
+        while let Some(input) = self.inputs.first_before(target) {
+            self.take(input, None)?;
+        }
+        Ok(())
     }
 
     /// Takes the next record of an input, and compares what comes of it with what was recorded: the decision's offset and bytes,
     /// and whether the program had failed on it.
     fn take(&mut self, input: usize, recorded: Option<(i64, &Encoded, bool)>) -> Result<(), ReplayError> {
-        let feed = &mut self.inputs[input];
-        let Some(head) = feed.head() else { return Ok(()) };
-        let offset = head.offset;
-        let record = InRecord {
-            input,
-            partition: self.partition,
-            offset,
-            timestamp_millis: head.timestamp_millis,
-            time: RecordTime::of_millis(head.timestamp_millis),
-            key: head.key(),
-            value: head.value(),
-            schema_guid: head.schema_guid(),
-            request_id: head.request_id().filter(|_| FLOW.asked.contains(&input)),
-        };
+        let Some(head) = self.inputs.head(input) else { return Ok(()) };
+        let (offset, record) = (head.offset, head.taken(&FLOW, input, self.partition));
         let letter = self.letters.take(input, offset);
         let failed = letter.as_ref().is_some_and(Letter::is_of_a_failure)
             || recorded.is_some_and(|(_, _, failed)| failed);
@@ -470,14 +427,14 @@ impl Walk<'_, '_> {
         if failed {
             self.replayed.on_failed_record(&record, &mut came);
         } else {
-            take_in(&mut self.replayed, schemas, &record, &mut came)?;
+            let take = || self.replayed.on_record(schemas, &record, &mut came);
+            once_known(offset, take).or_else(stop)?;
         }
         let replayed = came.letter.as_ref().map(|(code, message)| (*code, &**message));
         let here = place(&self.ground.topics[input], self.partition, offset);
         let place = (&*self.ground.outputs[DEAD_LETTERS], here, input);
         self.letters.compare(letter, replayed, head, place, &mut self.report.of_letters(&self.ruleset));
-        feed.advance()?;
-        self.positions[input] = offset + 1;
+        self.inputs.pass(input)?;
         self.report.records += 1;
         self.ground.progress.fetch_add(1, Ordering::Relaxed);
         if self.report.records.is_multiple_of(KEEP_EVERY) {
@@ -511,11 +468,9 @@ impl Walk<'_, '_> {
                 findings.missing("no decision was recorded", here, || differing(&[], value));
             }
             (Some((_, recorded, _)), Some(replayed)) if recorded == replayed => findings.identical(),
-            (Some((at, (key, value), _)), Some((replayed_key, replayed))) => {
+            (Some((at, (key, value), _)), Some(replayed)) => {
                 findings.different("another decision", place(decisions, at), here, || {
-                    let mut fields = if value == replayed { Vec::new() } else { differing(value, replayed) };
-                    fields.extend(FieldDifference::of_keys(Some(key), replayed_key));
-                    fields
+                    differing_records((Some(key), value), replayed)
                 });
             }
             (Some((at, ..)), None) => {
@@ -547,23 +502,4 @@ impl Walk<'_, '_> {
             self.report.problem(Promise::Journal.broken(text));
         }
     }
-}
-
-/// Takes a record in, and waits for its schema.
-fn take_in(
-    replayed: &mut Partition,
-    schemas: &dyn Schemas,
-    record: &InRecord<'_>,
-    came: &mut Came,
-) -> Result<(), ReplayError> {
-    for _ in 0..SCHEMA_TRIES {
-        match replayed.on_record(schemas, record, came) {
-            Ok(()) => return Ok(()),
-            Err(Interrupt::NeedsSchema(_)) => std::thread::sleep(SCHEMA_PAUSE),
-            Err(Interrupt::State(message)) => {
-                return Err(ReplayError::State { partition: record.partition, message });
-            }
-        }
-    }
-    fault(format!("the registry does not answer for the schema of offset {}", record.offset))
 }

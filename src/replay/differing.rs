@@ -1,5 +1,6 @@
 //! In which fields two records differ that should be the same bytes. Looks at them once they are known to differ.
 
+use super::compare::Encoded;
 use super::report::FieldDifference;
 use crate::codec::recorded;
 
@@ -37,4 +38,15 @@ pub fn differing(recorded: &[u8], replayed: &[u8]) -> Vec<FieldDifference> {
         replayed: None,
     }));
     if found.is_empty() { in_bytes(format!("(byte {first}; every field says the same)")) } else { found }
+}
+
+/// The same of two records with their keys.
+#[must_use]
+pub fn differing_records(
+    (key, value): (Option<&[u8]>, &[u8]),
+    (replayed_key, replayed): &Encoded,
+) -> Vec<FieldDifference> {
+    let mut fields = if value == replayed { Vec::new() } else { differing(value, replayed) };
+    fields.extend(FieldDifference::of_keys(key, replayed_key));
+    fields
 }

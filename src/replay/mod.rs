@@ -10,6 +10,7 @@ mod chunk;
 mod compare;
 mod contact;
 mod differing;
+mod inputs;
 mod letters;
 mod lines;
 mod merge;
@@ -29,7 +30,7 @@ mod workers;
 pub use changes::{Answer, CHANGES_TOLD, Changes};
 pub use check::{CheckOptions, CheckSink, Inputs, check};
 pub use chunk::At;
-pub use contact::{ContactGround, ContactReport, RecordedContact, verify_contact};
+pub use contact::{ContactGround, ContactReport, verify_contact};
 pub use letters::{LETTERS_MAX, Letters, LettersOf};
 pub use lines::{Lines, open};
 pub use order::{Order, Recorded as RecordedTopic};
@@ -39,11 +40,15 @@ pub use rulebook::Rulebook;
 pub use source::{Kept, Source};
 pub use summary::Summary;
 pub use topics::{OpenPartition, Topics, find_reset};
-pub use verify::{Beside, From, OpenInputs, Recorded, VerifyOptions, verify};
+pub use verify::{Beside, From, Recorded, VerifyOptions, verify};
 pub use walk::{Ground, starts_over};
 pub use workers::once_known;
 
 use std::path::PathBuf;
+
+fn stop<T>(why: impl Into<String>) -> Result<T, ReplayError> {
+    Err(ReplayError::Recorded(why.into()))
+}
 
 /// Why a file run or a replay stopped.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,8 @@
 
 use super::ReplayError;
 use super::compare::Encoded;
-use super::differing::differing;
-use super::report::{FieldDifference, Findings, place};
+use super::differing::{differing, differing_records};
+use super::report::{Findings, place};
 use super::source::{Feed, Kept, Source};
 use crate::codec::json::read_reply;
 
@@ -128,7 +128,8 @@ impl Replies {
         } else {
             let what = if self.of().is_some() { "a reply differs" } else { "a reply cannot be read" };
             let at = place(&self.asked.replies, self.asked.partition, head.offset);
-            findings.different(what, at, here, || fields(head, replayed));
+            let recorded = (head.key(), head.value().unwrap_or_default());
+            findings.different(what, at, here, || differing_records(recorded, replayed));
         }
         self.advance()
     }
@@ -180,11 +181,4 @@ impl Replies {
 
 fn is(recorded: &Kept, (key, value): &Encoded) -> bool {
     recorded.key() == Some(key) && recorded.value() == Some(value)
-}
-
-fn fields(recorded: &Kept, (key, value): &Encoded) -> Vec<FieldDifference> {
-    let found = recorded.value().unwrap_or_default();
-    let mut fields = if found == value { Vec::new() } else { differing(found, value) };
-    fields.extend(FieldDifference::of_keys(recorded.key(), key));
-    fields
 }

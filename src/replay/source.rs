@@ -4,8 +4,10 @@
 use super::ReplayError;
 use crate::archive::PartitionReader;
 use crate::codec::{SCHEMA_ID_HEADER, guid_of_header};
-use crate::domain::record::TopicRecord;
+use crate::domain::flow::Flow;
+use crate::domain::record::{RecordTime, TopicRecord};
 use crate::domain::reply::REQUEST_ID;
+use crate::pipeline::InRecord;
 
 /// A record as it was recorded, its memory kept for the next one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +65,22 @@ impl Kept {
     pub fn schema_guid(&self) -> Option<[u8; 16]> {
         let header = self.headers.iter().rfind(|(name, _)| name == SCHEMA_ID_HEADER.to_bytes())?;
         guid_of_header(header.1.as_deref()?)
+    }
+
+    /// The record as the pipeline takes it, of this input of a flow.
+    #[must_use]
+    pub fn taken(&self, flow: &Flow, input: usize, partition: i32) -> InRecord<'_> {
+        InRecord {
+            input,
+            partition,
+            offset: self.offset,
+            timestamp_millis: self.timestamp_millis,
+            time: RecordTime::of_millis(self.timestamp_millis),
+            key: self.key(),
+            value: self.value(),
+            schema_guid: self.schema_guid(),
+            request_id: self.request_id().filter(|_| flow.asked.contains(&input)),
+        }
     }
 
     /// By which its sender asked for a reply: the last header of that name, as for whoever decided.

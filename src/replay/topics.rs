@@ -6,6 +6,7 @@ use super::chunk::Chunk;
 use super::letters::{Letter, Letters, LettersOf};
 use super::order::Order;
 use super::source::{Kept, Source};
+use super::verify::unfoldable;
 use crate::codec::journal::read_record;
 use crate::pos::{INPUTS, Input};
 use std::collections::VecDeque;
@@ -103,13 +104,10 @@ impl Part {
 pub fn find_reset(journal: &mut dyn Source) -> Result<Option<u64>, ReplayError> {
     let mut record = Kept::default();
     while journal.next(&mut record)? {
-        let head = read_record(record.value().unwrap_or_default()).map(|record| record.head);
-        match head {
-            Ok(head) if head.resets => return Ok(Some(head.sequence)),
-            Ok(_) => {}
-            Err(fault) => {
-                return Err(ReplayError::Recorded(format!("journal at offset {}: {fault}", record.offset)));
-            }
+        let read = read_record(record.value().unwrap_or_default());
+        let head = read.or_else(|fault| unfoldable(&record, fault))?.head;
+        if head.resets {
+            return Ok(Some(head.sequence));
         }
     }
     Ok(None)

@@ -1,21 +1,23 @@
 //! `tillgate replay --verify`: partitions decided again, several at a time, from their beginning or from a checkpoint of
 //! their journals, and held against what was recorded.
 
-use super::ReplayError;
-use super::compare::Outcomes;
+use super::compare::read_up_to;
+use super::inputs::{Inputs, Outcomes, array};
 use super::letters::Letters;
 use super::replies::{Asked, RecordedReplies, Replies};
 use super::report::{PartitionReport, Report};
 use super::rulebook::Rulebook;
-use super::source::{Feed, Source};
+use super::source::{Feed, Kept, Source};
 use super::walk::{Ground, Walk, shown, starts_over};
+use super::{ReplayError, stop};
 use crate::codec::journal::read_record;
 use crate::codec::recorded;
 use crate::codec::rulesets::RulesetChange;
 use crate::domain::flow::Positions;
 use crate::engine::Engine;
-use crate::pipeline::Division;
+use crate::pipeline::{self, Division, Model};
 use crate::pos::{INPUTS, Input, OutcomeEncoding, Partition, PartitionOptions, Restore};
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,20 +34,20 @@ pub enum From {
     Checkpoint,
 }
 
-/// Opens the inputs, each from an offset on.
-pub type OpenInputs = Box<dyn FnOnce([i64; INPUTS]) -> Result<[Box<dyn Source>; INPUTS], ReplayError>>;
+/// Opens an input from an offset on, by its place in the flow.
+pub type OpenInput<'r> = Box<dyn Fn(usize, i64) -> Result<Box<dyn Source>, ReplayError> + 'r>;
 
-/// What was recorded of one partition.
-pub struct Recorded {
-    /// Opens the inputs, each from an offset on.
-    pub inputs: OpenInputs,
+/// What was recorded of one partition of a flow.
+pub struct Recorded<'r> {
+    /// Opens an input.
+    pub input: OpenInput<'r>,
     /// Offsets from which the inputs are there: before them, records were deleted.
-    pub starts: [i64; INPUTS],
-    /// Outcomes; they reach at least as far as the journal.
+    pub starts: Vec<i64>,
+    /// What was decided; they reach at least as far as the journal.
     pub outcomes: Box<dyn Source>,
     /// Outcomes below this offset belong to transactions that the journal has.
     pub settled: i64,
-    /// Replies to account events, where they were recorded.
+    /// Replies to those who asked, where they were recorded.
     pub replies: Option<RecordedReplies>,
     /// The journal, where it was recorded.
     pub journal: Option<Box<dyn Source>>,
@@ -66,7 +68,7 @@ pub struct VerifyOptions<'a> {
     /// Rulesets and dead letters.
     pub beside: Beside<'a>,
     /// Opens what was recorded of a partition.
-    pub open: &'a (dyn Fn(i32) -> Result<Recorded, ReplayError> + Sync),
+    pub open: &'a (dyn Fn(i32) -> Result<Recorded<'a>, ReplayError> + Sync),
 }
 
 /// What stands in topics of an order of its own. It is read on once a partition is opened: what the journal has is then among
@@ -158,9 +160,9 @@ fn start<'a>(
     rulebook: Arc<Rulebook>,
     partition: i32,
     from: From,
-    recorded: Recorded,
+    recorded: Recorded<'_>,
 ) -> Result<(Walk<'a>, i64), ReplayError> {
-    let Recorded { inputs, starts, outcomes, settled, replies, journal, group } = recorded;
+    let Recorded { input, starts, outcomes, settled, replies, journal, group } = recorded;
     let outcomes = Feed::new(outcomes)?;
     let framing = outcomes.head().and_then(|head| recorded::framing(head.value()?));
     let encoding = match framing {
@@ -181,7 +183,13 @@ fn start<'a>(
         table_seed: ground.table_seed,
     };
     let changes = rulebook.changes(partition);
-    let beginning = Beginning { rulebook: &rulebook, partition, changes, options: options.clone(), starts };
+    let beginning = Beginning {
+        rulebook: &rulebook,
+        partition,
+        changes,
+        options: options.clone(),
+        starts: array(&starts),
+    };
     let journal = journal.map(Feed::new).transpose()?;
     let (mut replayed, engine, journal, at_a_transaction) = match from {
         From::Beginning => beginning.of_everything(journal)?,
@@ -189,9 +197,9 @@ fn start<'a>(
     };
     replayed.decide_by(Arc::clone(&engine));
     let positions = Input::offsets(replayed.positions());
-    let mut outcomes = Outcomes::new(outcomes, partition, ground.topics.clone());
+    let mut outcomes = Outcomes::new(outcomes, partition, ground.topics.to_vec(), read_up_to);
     let before = |outcomes: &Outcomes| match outcomes.named() {
-        Some(named) => named.offset < positions[named.input as usize],
+        Some(named) => named.offset < positions[named.input],
         // One that cannot be read is told only where it may belong to what is verified.
         None => positions != [0; INPUTS],
     };
@@ -203,8 +211,7 @@ fn start<'a>(
     let asked = Asked { replies: ground.replies_topic.clone(), records, partition };
     let replies = Replies::new(asked, replies, positions[account_events])?;
     let report = PartitionReport { partition, from: positions, ..PartitionReport::default() };
-    let [pos_events, account_events, ticks] = inputs(positions)?;
-    let inputs = [Feed::new(pos_events)?, Feed::new(account_events)?, Feed::new(ticks)?];
+    let inputs = Inputs::open(&input, &positions)?;
     let later = changes.iter().skip_while(|change| reached(change, positions));
     let changes = later.cloned().collect();
     let walk = Walk {
@@ -213,7 +220,6 @@ fn start<'a>(
         partition,
         options,
         replayed,
-        positions,
         engine,
         changes,
         inputs,
@@ -233,6 +239,27 @@ fn reached(change: &RulesetChange, positions: [i64; INPUTS]) -> bool {
     Input::offsets(&change.positions).iter().zip(positions).all(|(from, position)| *from <= position)
 }
 
+/// The engine of a ruleset, which decides from these positions on.
+pub fn engine_from(
+    rulebook: &Rulebook,
+    ruleset: u128,
+    positions: [i64; INPUTS],
+) -> Result<Arc<Engine>, ReplayError> {
+    rulebook.engine(ruleset).or_else(|why| {
+        stop(format!("from positions {} on it cannot be decided again: {why}", shown(positions)))
+    })
+}
+
+/// Folds a record of a journal.
+pub fn fold<M: Model>(restore: &mut pipeline::Restore<M>, record: &Kept) -> Result<(), ReplayError> {
+    let folded = restore.on_record(record.value().unwrap_or_default());
+    folded.or_else(|fault| unfoldable(record, fault))
+}
+
+pub fn unfoldable<T>(record: &Kept, fault: impl Display) -> Result<T, ReplayError> {
+    stop(format!("journal at offset {}: {fault}", record.offset))
+}
+
 /// State, engine, the journal with its fold, and whether a transaction ends there.
 type Begun = (Partition, Arc<Engine>, Option<(Feed, Restore)>, bool);
 
@@ -245,19 +272,13 @@ impl Beginning<'_> {
     fn engine(&self, positions: [i64; INPUTS], known: Option<u128>) -> Result<Arc<Engine>, ReplayError> {
         let change = self.changes.iter().take_while(|change| reached(change, positions)).last();
         let Some(ruleset) = change.map(|change| change.ruleset).or(known) else {
-            return Err(ReplayError::Recorded(format!(
+            return stop(format!(
                 "which ruleset decided it from positions {} on was not recorded: an older tillgate did; --from \
                  checkpoint begins later",
                 shown(positions)
-            )));
+            ));
         };
-        let from = |why| {
-            ReplayError::Recorded(format!(
-                "from positions {} on it cannot be decided again: {why}",
-                shown(positions)
-            ))
-        };
-        self.rulebook.engine(ruleset).map_err(from)
+        engine_from(self.rulebook, ruleset, positions)
     }
 
     /// The same; where nothing is decided, nothing needs the right one.
@@ -283,10 +304,10 @@ impl Beginning<'_> {
                 Err(ReplayError::Trimmed) => return Err(ReplayError::Trimmed),
                 Err(error) => error.to_string(),
             };
-            return Err(ReplayError::Recorded(format!(
+            return stop(format!(
                 "its inputs begin at offsets {} (POS events, account events, ticks if any), what was before is deleted: {later}",
                 shown(self.starts)
-            )));
+            ));
         }
         if journal.as_ref().is_some_and(Feed::lost_its_end) {
             return Err(ReplayError::Trimmed);
@@ -307,18 +328,16 @@ impl Beginning<'_> {
 
     fn of_a_checkpoint(&self, journal: Option<Feed>) -> Result<Begun, ReplayError> {
         let Some(mut feed) = journal else {
-            return Err(ReplayError::Recorded("there is no journal to begin from".to_owned()));
+            return stop("there is no journal to begin from");
         };
         let any = self.any_engine()?;
-        let [mut begin, mut fold] = [Restore::new(self.empty(&any)), Restore::new(self.empty(&any))];
+        let [mut begin, mut whole] = [Restore::new(self.empty(&any)), Restore::new(self.empty(&any))];
         while let Some(record) = feed.head() {
-            for restore in [&mut begin, &mut fold] {
-                restore.on_record(record.value().unwrap_or_default()).map_err(|fault| {
-                    ReplayError::Recorded(format!("journal at offset {}: {fault}", record.offset))
-                })?;
+            for restore in [&mut begin, &mut whole] {
+                fold(restore, record)?;
             }
             if feed.advance_or_start_over()? {
-                [begin, fold] = [Restore::new(self.empty(&any)), Restore::new(self.empty(&any))];
+                [begin, whole] = [Restore::new(self.empty(&any)), Restore::new(self.empty(&any))];
                 continue;
             }
             let Some(head) = begin.last().filter(|_| begin.is_at_a_checkpoint()) else { continue };
@@ -326,24 +345,22 @@ impl Beginning<'_> {
             if positions.iter().zip(self.starts).all(|(position, start)| *position >= start) {
                 let ruleset = Some(head.ruleset).filter(|ruleset| *ruleset != 0);
                 let engine = self.engine_or_any(positions, ruleset, feed.head().is_none())?;
-                let replayed =
-                    begin.finish().map_err(|fault| ReplayError::Recorded(format!("the journal: {fault}")))?;
-                return Ok((replayed, engine, Some((feed, fold)), true));
+                let replayed = begin.finish().or_else(|fault| stop(format!("the journal: {fault}")))?;
+                return Ok((replayed, engine, Some((feed, whole)), true));
             }
         }
         if feed.started_over() {
             return Err(ReplayError::Trimmed);
         }
-        Err(ReplayError::Recorded(format!(
+        stop(format!(
             "its journal has no complete checkpoint rotation that ends at or behind offsets {} (POS events, account \
              events), where the inputs begin",
             shown(self.starts)
-        )))
+        ))
     }
 
     /// An engine for a partition that decides nothing before it gets its own.
     fn any_engine(&self) -> Result<Arc<Engine>, ReplayError> {
-        let missing = || ReplayError::Recorded("there is no ruleset that can be read".to_owned());
-        self.rulebook.any_engine().ok_or_else(missing)
+        self.rulebook.any_engine().map_or_else(|| stop("there is no ruleset that can be read"), Ok)
     }
 }

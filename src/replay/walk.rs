@@ -2,35 +2,30 @@
 //! the others were, each journal record how far all were, and each change of the ruleset too. Between two such places
 //! they are merged by their times, as a batch is.
 
-use super::ReplayError;
-use super::compare::{Around, Compare, Named, Outcomes, Told, UNEXPECTED};
+use super::compare::{Around, Compare, Told, UNEXPECTED};
+use super::inputs::{Inputs, Named, Outcomes, array};
 use super::letters::{Letter, LettersOf};
 use super::replies::Replies;
 use super::report::PartitionReport;
 use super::rulebook::Rulebook;
 use super::source::Feed;
 use super::state::compare_states;
+use super::verify::{engine_from, fold};
+use super::workers::{KEEP_EVERY, once_known};
+use super::{ReplayError, stop};
 use crate::codec::Schemas;
 use crate::codec::journal::Head;
 use crate::codec::rulesets::{RulesetChange, hash_text};
 use crate::domain::flow::Positions;
 use crate::domain::hashing::Seed;
 use crate::domain::promise::Promise;
-use crate::domain::record::RecordTime;
 use crate::engine::Engine;
-use crate::pipeline::{Division, InRecord, Interrupt};
+use crate::pipeline::Division;
 use crate::pos::{FLOW, INPUTS, Input, Outside, Partition, PartitionOptions, Restore};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-/// Records after which the undo log is dropped where no transaction of the journal ends.
-const KEEP_EVERY: u64 = 4_096;
-/// How long a schema is waited for: so often, with such a pause.
-pub(super) const SCHEMA_TRIES: u32 = 3_000;
-pub(super) const SCHEMA_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a walk needs to know, the same for all partitions.
 pub struct Ground<'a> {
@@ -64,14 +59,12 @@ pub struct Walk<'a> {
     pub options: PartitionOptions,
     /// Decides again.
     pub replayed: Partition,
-    /// Next offsets as of the replay.
-    pub positions: [i64; INPUTS],
     /// The engine that decides now.
     pub engine: Arc<Engine>,
     /// Changes of the ruleset that are yet to come.
     pub changes: VecDeque<RulesetChange>,
     /// The inputs.
-    pub inputs: [Feed; INPUTS],
+    pub inputs: Inputs,
     /// The recorded outcomes.
     pub outcomes: Outcomes,
     /// The recorded dead letters.
@@ -90,11 +83,12 @@ pub struct Walk<'a> {
     pub since: [u64; 2],
 }
 
-fn stop<T>(why: impl Into<String>) -> Result<T, ReplayError> {
-    Err(ReplayError::Recorded(why.into()))
-}
-
 impl Walk<'_> {
+    /// Next offsets as of the replay.
+    fn positions(&self) -> [i64; INPUTS] {
+        array(self.inputs.positions())
+    }
+
     /// Walks to the end of the journal, or of the inputs where there is none. Outcomes below `settled` must then all
     /// have been met.
     ///
@@ -110,7 +104,7 @@ impl Walk<'_> {
         if self.journal.as_ref().is_some_and(|(feed, _)| feed.lost_its_end()) {
             self.walk_on_to_the_group()?;
         }
-        self.report.to = self.positions;
+        self.report.to = self.positions();
         self.compare_group();
         self.leftovers(settled)?;
         if let Some((feed, fold)) = self.journal.take() {
@@ -133,7 +127,7 @@ impl Walk<'_> {
 
     /// Where the journal was trimmed past its end as it was seen, what the group had committed by then says how far it went.
     fn walk_on_to_the_group(&mut self) -> Result<(), ReplayError> {
-        let from = self.positions;
+        let from = self.positions();
         let Some([before, _]) = self.group.take().filter(|[before, _]| !before.are_none()) else {
             return stop(format!(
                 "from positions {} on its journal was trimmed before it was read, and the group has no positions that say \
@@ -143,14 +137,7 @@ impl Walk<'_> {
         };
         let mut target = Input::offsets(&before);
         target.iter_mut().zip(from).for_each(|(target, from)| *target = from.max(*target));
-        self.walk_to(target)?;
-        if self.positions != target {
-            return stop(format!(
-                "the group has committed positions {}, and the inputs can be read up to {} only",
-                shown(target),
-                shown(self.positions)
-            ));
-        }
+        self.walk_all_to(target, || "what the group has committed".to_owned())?;
         self.report.notes.push(format!(
             "from positions {} on the journal was trimmed before it was read: where transactions ended was not compared",
             shown(from)
@@ -162,7 +149,7 @@ impl Walk<'_> {
     fn compare_group(&mut self) {
         let (Some(group), Some(_)) = (&self.group, &self.journal) else { return };
         let [before, after] = group.each_ref().map(Input::offsets);
-        let end = self.positions;
+        let end = self.positions();
         // A group that was deleted, or has run out, says nothing.
         let known = !group[1].are_none();
         if known && (0..INPUTS).any(|input| before[input] > end[input] || end[input] > after[input]) {
@@ -179,14 +166,12 @@ impl Walk<'_> {
 
     /// Folds the journal's next transaction; none at its end.
     fn next_transaction(&mut self) -> Result<Option<Head>, ReplayError> {
-        let Some((feed, fold)) = &mut self.journal else { return Ok(None) };
+        let Some((feed, restore)) = &mut self.journal else { return Ok(None) };
         while let Some(record) = feed.head() {
-            if let Err(fault) = fold.on_record(record.value().unwrap_or_default()) {
-                return stop(format!("journal at offset {}: {fault}", record.offset));
-            }
+            fold(restore, record)?;
             if feed.advance_or_start_over()? {
                 // The state that is replayed is not the fold's: it goes on, and the fold is whole again after a rotation.
-                *fold = Restore::new(Partition::new(
+                *restore = Restore::new(Partition::new(
                     Arc::clone(&self.engine),
                     self.partition,
                     self.options.clone(),
@@ -194,7 +179,7 @@ impl Walk<'_> {
                 self.at_a_transaction = false;
                 continue;
             }
-            if let Some(head) = fold.last().filter(|head| head.part + 1 == head.parts) {
+            if let Some(head) = restore.last().filter(|head| head.part + 1 == head.parts) {
                 return Ok(Some(head.clone()));
             }
         }
@@ -207,9 +192,9 @@ impl Walk<'_> {
             return Err(starts_over(sequence));
         }
         let target = Input::offsets(&head.positions);
-        if (0..INPUTS).all(|input| target[input] <= self.positions[input]) {
+        if (0..INPUTS).all(|input| target[input] <= self.positions()[input]) {
             // The journal was started over, further back than the walk is.
-            self.at_a_transaction = target == self.positions;
+            self.at_a_transaction = target == self.positions();
             self.since = [0; 2];
             return Ok(());
         }
@@ -217,14 +202,7 @@ impl Walk<'_> {
         if self.at_a_transaction {
             self.decide_as_the_journal_says(head)?;
         }
-        self.walk_to(target)?;
-        if self.positions != target {
-            return stop(format!(
-                "transaction {sequence} of the journal ends at positions {}, and the inputs can be read up to {} only",
-                shown(target),
-                shown(self.positions)
-            ));
-        }
+        self.walk_all_to(target, || format!("transaction {sequence} of the journal"))?;
         let [records, outcomes] = std::mem::take(&mut self.since);
         if std::mem::replace(&mut self.at_a_transaction, true) {
             self.report.transactions += 1;
@@ -258,11 +236,22 @@ impl Walk<'_> {
         self.advance_to(target)
     }
 
+    /// The same; the inputs have to reach as far as `what` says.
+    fn walk_all_to(
+        &mut self,
+        target: [i64; INPUTS],
+        what: impl FnOnce() -> String,
+    ) -> Result<(), ReplayError> {
+        self.walk_to(target)?;
+        if self.positions() == target {
+            return Ok(());
+        }
+        let (what, end, reached) = (what(), shown(target), shown(self.positions()));
+        stop(format!("{what} ends at positions {end}, and the inputs can be read up to {reached} only"))
+    }
+
     fn decide_by(&mut self, ruleset: u128) -> Result<(), ReplayError> {
-        let from = shown(self.positions);
-        let engine = self.rulebook.engine(ruleset);
-        self.engine = engine
-            .or_else(|why| stop(format!("from positions {from} on it cannot be decided again: {why}")))?;
+        self.engine = engine_from(&self.rulebook, ruleset, self.positions())?;
         self.replayed.decide_by(Arc::clone(&self.engine));
         Ok(())
     }
@@ -270,7 +259,7 @@ impl Walk<'_> {
     /// Decides by the ruleset that the journal names for the transaction that begins here, and says where the rulesets
     /// topic names another.
     fn decide_as_the_journal_says(&mut self, head: &Head) -> Result<(), ReplayError> {
-        let here = self.positions;
+        let here = self.positions();
         while let Some(change) = self.changes.front() {
             let ruleset = change.ruleset;
             if Input::offsets(&change.positions).iter().zip(here).any(|(from, position)| *from > position) {
@@ -297,61 +286,52 @@ impl Walk<'_> {
 
     fn advance_to(&mut self, target: [i64; INPUTS]) -> Result<(), ReplayError> {
         while self.outcomes.head().is_some() {
-            match self.outcomes.named() {
-                Some(named) if named.offset >= target[named.input as usize] => break,
+            match self.outcomes.named().cloned() {
+                Some(named) if named.offset >= target[named.input] => break,
                 Some(named) => self.decide_named(named, target)?,
                 // It cannot be read: taken for that of the next POS event.
                 None => {
-                    if !self.decide_next(Input::PosEvents, target)? {
+                    if !self.decide_next(Input::PosEvents as usize, target)? {
                         break;
                     }
                 }
             }
         }
         // What led to no outcome.
-        self.decide_until(target)
+        self.decide_until(&target)
     }
 
-    /// Decides what stands before `target`, merged by time; of the same time, that of a later input comes first.
-    fn decide_until(&mut self, target: [i64; INPUTS]) -> Result<(), ReplayError> {
-        loop {
-            let mut first: Option<(Input, i64)> = None;
-            for input in Input::ALL {
-                let head = self.inputs[input as usize].head();
-                let head = head.filter(|head| head.offset < target[input as usize]);
-                if let Some(head) = head
-                    && first.is_none_or(|(_, least)| head.timestamp_millis <= least)
-                {
-                    first = Some((input, head.timestamp_millis));
-                }
-            }
-            let Some((input, _)) = first else { return Ok(()) };
-            self.decide_next(input, target)?;
+    /// Decides what stands before `target`, merged by time.
+    fn decide_until(&mut self, target: &[i64]) -> Result<(), ReplayError> {
+        while let Some(input) = self.inputs.first_before(target) {
+            self.decide_next(input, [i64::MAX; INPUTS])?;
         }
+        Ok(())
     }
 
     /// Decides the record that the next outcome is of, and before it whatever came before it.
     fn decide_named(&mut self, named: Named, target: [i64; INPUTS]) -> Result<(), ReplayError> {
-        let own = named.input as usize;
-        if named.offset < self.positions[own] {
-            return self.pass_unexpected(named, UNEXPECTED);
+        let own = named.input;
+        if named.offset < self.inputs.positions()[own] {
+            return self.pass_unexpected(&named, UNEXPECTED);
         }
-        let mut before = named.before;
+        let mut before = named.before.clone();
         before.iter_mut().zip(target).for_each(|(before, target)| *before = target.min(*before));
         before[own] = named.offset;
-        self.decide_until(before)?;
-        let head = self.inputs[own].head().map(|head| head.offset);
+        self.decide_until(&before)?;
+        let head = self.inputs.head(own).map(|head| head.offset);
         if head != Some(named.offset) {
             return self
-                .pass_unexpected(named, "an outcome was recorded, and the input it is of is not there");
+                .pass_unexpected(&named, "an outcome was recorded, and the input it is of is not there");
         }
-        self.decide_next(named.input, target)?;
+        self.decide_next(own, target)?;
         Ok(())
     }
 
-    fn pass_unexpected(&mut self, named: Named, what: &str) -> Result<(), ReplayError> {
+    fn pass_unexpected(&mut self, named: &Named, what: &str) -> Result<(), ReplayError> {
         let at = self.outcomes.head().map(|head| head.offset);
-        let around = around(self.ground, self.partition, &self.engine);
+        let around =
+            Around { ground: self.ground, partition: self.partition, ruleset: self.engine.ruleset() };
         let at = at.map(|offset| around.outcome(offset));
         let input = Some(around.input(named.input, named.offset));
         self.report.of_outcomes(around.ruleset).unexpected(what, at, input);
@@ -360,23 +340,13 @@ impl Walk<'_> {
     }
 
     /// Decides the next record of an input, if it stands before `target`; false where it does not, or there is none.
-    fn decide_next(&mut self, input: Input, target: [i64; INPUTS]) -> Result<bool, ReplayError> {
-        let feed = &mut self.inputs[input as usize];
-        let Some(head) = feed.head().filter(|head| head.offset < target[input as usize]) else {
+    fn decide_next(&mut self, input: usize, target: [i64; INPUTS]) -> Result<bool, ReplayError> {
+        let reached = self.positions();
+        let Some(head) = self.inputs.head(input).filter(|head| head.offset < target[input]) else {
             return Ok(false);
         };
-        let record = InRecord {
-            input: input as usize,
-            partition: self.partition,
-            offset: head.offset,
-            timestamp_millis: head.timestamp_millis,
-            time: RecordTime::of_millis(head.timestamp_millis),
-            key: head.key(),
-            value: head.value(),
-            schema_guid: head.schema_guid(),
-            request_id: head.request_id().filter(|_| FLOW.asked.contains(&(input as usize))),
-        };
-        let letter = self.letters.take(input as usize, head.offset);
+        let record = head.taken(&FLOW, input, self.partition);
+        let letter = self.letters.take(input, head.offset);
         let failed = letter.as_ref().is_some_and(Letter::is_of_a_failure);
         let no_schema = letter.as_ref().and_then(|letter| letter.no_schema(head));
         let schemas: &dyn Schemas = no_schema.as_ref().map_or(self.ground.schemas, |none| none);
@@ -384,7 +354,7 @@ impl Walk<'_> {
         let told = Told { outcomes: &outcomes, of: (input, head.offset) };
         let outside = Outside { schemas, profiles: Some(&told) };
         let mut compare = Compare {
-            around: around(self.ground, self.partition, &self.engine),
+            around: Around { ground: self.ground, partition: self.partition, ruleset: self.engine.ruleset() },
             record: head,
             input,
             outcomes: &outcomes,
@@ -393,24 +363,24 @@ impl Walk<'_> {
             replies: &mut self.replies,
             reply: None,
             report: &mut self.report,
-            reached: self.positions,
+            reached,
             late: Vec::new(),
             passed: 0,
         };
         if failed {
             self.replayed.on_failed_record(&record, &mut compare);
         } else {
-            decide(&mut self.replayed, outside, &record, &mut compare)?;
+            let decide = || self.replayed.on_record(outside, &record, &mut compare);
+            once_known(record.offset, decide).or_else(stop)?;
         }
         self.since[1] += compare.finish()?;
-        self.positions[input as usize] = head.offset + 1;
         self.since[0] += 1;
         self.report.records += 1;
         if self.report.records.is_multiple_of(KEEP_EVERY) {
             self.replayed.committed();
             self.ground.progress.fetch_add(KEEP_EVERY, Ordering::Relaxed);
         }
-        feed.advance()?;
+        self.inputs.pass(input)?;
         Ok(true)
     }
 
@@ -418,7 +388,8 @@ impl Walk<'_> {
     /// have come with a journal record. Dead letters of records that were passed over.
     fn leftovers(&mut self, settled: i64) -> Result<(), ReplayError> {
         while let Some(head) = self.outcomes.head().filter(|head| head.offset < settled) {
-            let around = around(self.ground, self.partition, &self.engine);
+            let around =
+                Around { ground: self.ground, partition: self.partition, ruleset: self.engine.ruleset() };
             let what = "an outcome was recorded, and the journal has no transaction that it belongs to";
             let input = self.outcomes.named().map(|named| around.input(named.input, named.offset));
             let at = Some(around.outcome(head.offset));
@@ -430,7 +401,7 @@ impl Walk<'_> {
             self.outcomes.advance()?;
         }
         let ruleset = self.engine.ruleset();
-        let (ground, positions) = (self.ground, self.positions);
+        let (ground, positions) = (self.ground, self.positions());
         let mut findings = self.report.of_replies(ruleset);
         let note = self.replies.finish(positions[Input::AccountEvents as usize], &mut findings)?;
         self.report.notes.extend(note);
@@ -443,35 +414,6 @@ impl Walk<'_> {
         self.report.dead_letters_gone = self.letters.gone;
         Ok(())
     }
-}
-
-fn around<'a>(ground: &'a Ground<'_>, partition: i32, engine: &'a Engine) -> Around<'a> {
-    Around {
-        partition,
-        topics: &ground.topics,
-        outcomes_topic: &ground.outcomes_topic,
-        letters_topic: &ground.letters_topic,
-        ruleset: engine.ruleset(),
-    }
-}
-
-/// Decides a record, waiting for its schema if need be.
-fn decide(
-    replayed: &mut Partition,
-    outside: Outside<'_>,
-    record: &InRecord<'_>,
-    compare: &mut Compare<'_>,
-) -> Result<(), ReplayError> {
-    for _ in 0..SCHEMA_TRIES {
-        match replayed.on_record(outside, record, compare) {
-            Ok(()) => return Ok(()),
-            Err(Interrupt::NeedsSchema(_)) => std::thread::sleep(SCHEMA_PAUSE),
-            Err(Interrupt::State(fault)) => {
-                return stop(format!("the replayed state broke at offset {}: {fault}", record.offset));
-            }
-        }
-    }
-    stop(format!("the registry does not answer for the schema of offset {}", record.offset))
 }
 
 /// What came before a reset of the state cannot lead to what came after it.

@@ -4,7 +4,6 @@ use super::changes::{Answer, Changes};
 use super::chunk::{At, Chunk, Entry, Kind};
 use super::compare::{encoded_as, profiles_of};
 use super::summary::Summary;
-use super::walk::{SCHEMA_PAUSE, SCHEMA_TRIES};
 use crate::codec::Schemas;
 use crate::domain::outcome::Outcome;
 use crate::domain::profile_view::ProfileQuestion;
@@ -16,6 +15,7 @@ use crate::pos::{Input, Outside, Partition, PartitionOptions, Pos, ProfileSource
 use crate::profiles::Local;
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What one worker made of a chunk.
 #[derive(Debug, Default)]
@@ -46,8 +46,11 @@ pub struct Worker {
     pub profiles: Option<Local>,
 }
 
-/// Records after which the batch's undo log is dropped.
-const KEEP_EVERY: usize = 4096;
+/// Records after which the undo log is dropped, where nothing else says that a batch ends.
+pub(super) const KEEP_EVERY: u64 = 4_096;
+/// How long a schema is waited for: so often, with such a pause.
+const SCHEMA_TRIES: u32 = 3_000;
+const SCHEMA_PAUSE: Duration = Duration::from_millis(10);
 
 impl Worker {
     /// The worker in this place among so many. Stream time of its partitions begins at `begins_at`.
@@ -163,7 +166,7 @@ pub fn once_known<T>(offset: i64, mut take: impl FnMut() -> Result<T, Interrupt>
     for _ in 0..SCHEMA_TRIES {
         match take() {
             Err(Interrupt::NeedsSchema(_)) => std::thread::sleep(SCHEMA_PAUSE),
-            taken => return taken.map_err(|interrupt| interrupt.to_string()),
+            taken => return taken.map_err(|interrupt| format!("offset {offset}: {interrupt}")),
         }
     }
     Err(format!("the registry does not answer for the schema of offset {offset}"))

@@ -2,40 +2,14 @@
 //! of it is an error, or told: never decided otherwise in silence.
 
 use crate::app::AppError;
-use crate::app::recorded::{Files, LettersTopic, Nothing, Recording};
+use crate::app::recorded::{Files, FlowTopics, LettersTopic, Recording};
 use crate::config::Settings;
-use crate::replay::{Letters, Order, RecordedTopic, ReplayError, Source, find_reset, starts_over};
+use crate::replay::{Letters, Order, RecordedTopic, ReplayError, find_reset, starts_over};
 use std::io::Write;
 use std::path::Path;
 
 /// Partitions that a topic may have: as many as `topics repartition` makes. A manifest could say any number.
 const PARTITIONS_MAX: u32 = 10_000;
-
-/// The topics of a flow.
-pub(in crate::app) struct FlowTopics {
-    /// The inputs in the flow's order.
-    pub inputs: Vec<String>,
-    /// The input of them that an export may lack: there may have been none.
-    pub ticks: Option<String>,
-    /// What was decided.
-    pub outcomes: String,
-    /// Records that could not be decided.
-    pub dead_letters: String,
-    /// The journal.
-    pub journal: String,
-}
-
-/// Those of POS events.
-pub(super) fn pos(settings: &Settings) -> FlowTopics {
-    let names = &settings.topics;
-    FlowTopics {
-        inputs: names.pos_inputs().into(),
-        ticks: Some(names.ticks.clone()),
-        outcomes: names.pos_outcomes.clone(),
-        dead_letters: names.dead_letters.clone(),
-        journal: names.journal.clone(),
-    }
-}
 
 /// An opened export.
 pub(in crate::app) struct Export {
@@ -92,7 +66,7 @@ impl Export {
             ));
         }
         for topic in &self.topics.inputs {
-            if self.topics.ticks.as_ref() == Some(topic) && self.files.archived(topic).is_none() {
+            if self.topics.ticks() == Some(topic) && self.files.archived(topic).is_none() {
                 continue;
             }
             let found = self.files.needed(topic)?;
@@ -162,13 +136,13 @@ impl Export {
             "topic {topic} is not in the export: the inputs are merged by their times alone, which need not be the order \
              in which they were decided, and there is nothing to compare with"
         )?;
-        if settings.profiles.enabled && self.topics.ticks.is_some() {
+        if settings.profiles.enabled && self.topics.ticks().is_some() {
             writeln!(
                 err,
                 "nor does anything say what was known of terminals and chips: nothing is taken to be known"
             )?;
         }
-        if let Some(ticks) = self.topics.ticks.as_ref().filter(|ticks| self.files.archived(ticks).is_none()) {
+        if let Some(ticks) = self.topics.ticks().filter(|ticks| self.files.archived(ticks).is_none()) {
             writeln!(err, "topic {ticks} is not in the export: holds end when a later record comes")?;
         }
         Ok(())
@@ -176,26 +150,27 @@ impl Export {
 
     /// The dead letters, as far as they are in the export.
     pub(in crate::app) fn letters(&self) -> Result<Letters, ReplayError> {
-        let FlowTopics { inputs, dead_letters, .. } = &self.topics;
-        let mut letters = Letters::of(dead_letters);
-        if self.files.archived(dead_letters).is_some() {
+        let mut letters = Letters::of(&self.topics.dead_letters);
+        if self.files.archived(&self.topics.dead_letters).is_some() {
             let partitions = self.files.partitions();
-            LettersTopic::open(&self.files, dead_letters, (inputs, &partitions))?.read_on(&mut letters)?;
+            LettersTopic::open(&self.files, &self.topics, &partitions)?.read_on(&mut letters)?;
         }
         Ok(letters)
     }
 
     /// A partition in the order in which it was decided.
     pub(in crate::app) fn order(&self, partition: i32) -> Result<Order, ReplayError> {
-        let recorded = |topic: &String| {
-            let (source, start) = match self.files.archived(topic) {
-                Some(_) => self.files.source(topic, partition, 0)?,
-                None => (Box::new(Nothing) as Box<dyn Source>, 0),
-            };
-            Ok::<_, ReplayError>(RecordedTopic { topic: topic.clone(), source, start })
-        };
-        let inputs = self.topics.inputs.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
-        let outcomes = self.has_outcomes().then(|| recorded(&self.topics.outcomes)).transpose()?;
+        let topics = &self.topics;
+        let inputs = topics.inputs.iter().enumerate().map(|(input, topic)| {
+            let (source, start) = self.files.input(topics, input, partition, 0)?;
+            Ok(RecordedTopic { topic: topic.clone(), source, start })
+        });
+        let inputs = inputs.collect::<Result<Vec<_>, ReplayError>>()?;
+        let outcomes = self.has_outcomes().then(|| {
+            let (source, _) = self.files.source(&topics.outcomes, partition, 0)?;
+            Ok::<_, ReplayError>((topics.outcomes.clone(), source))
+        });
+        let outcomes = outcomes.transpose()?;
         Order::new(partition, inputs, outcomes)
     }
 }

@@ -3,9 +3,10 @@
 mod export;
 mod sink;
 
-pub(in crate::app) use export::{Export, FlowTopics};
+pub(in crate::app) use export::Export;
 
 use super::AppError;
+use super::recorded::FlowTopics;
 use crate::cli::{CheckArgs, Common, Format};
 use crate::codec::{KnownSchemas, Schemas};
 use crate::config::Settings;
@@ -14,7 +15,6 @@ use crate::engine::Engine;
 use crate::pos::{OutcomeEncoding, PartitionOptions};
 use crate::profiles::Local;
 use crate::replay::{CheckOptions, Inputs, Summary, Topics, check, open};
-use export::pos;
 use serde::Serialize;
 use sink::Sink;
 use std::fmt;
@@ -52,20 +52,15 @@ fn files(events: &Path, args: &CheckArgs, common: &Common) -> Result<(), AppErro
 /// Decides the events of an export again. What cannot be used there is told as `run` would tell it, and not lost.
 fn export(folder: &Path, args: &CheckArgs, common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
-    let registry = super::run::registry(&settings)?;
-    let known = KnownSchemas::new().map_err(AppError::Usage)?;
-    let schemas: &(dyn Schemas + Sync) = match &registry {
-        Some(registry) => registry,
-        None => &known,
-    };
-    let export = Export::open(folder, &settings, pos(&settings), args.trimmed)?;
+    let schemas = super::schemas(&settings)?;
+    let export = Export::open(folder, &settings, FlowTopics::pos(&settings.topics), args.trimmed)?;
     export.tell(&settings)?;
     let (partitions, letters) = (export.present(), export.letters()?);
     let sink = Sink::new(outcomes_to(args), args.format, export.records(), None)?;
     let open = |partition: i32| export.order(partition);
     let topics = Inputs::Topics(Topics { partitions, open: &open, letters });
     let inputs = (topics, export.partitions(), args.summary && export.has_outcomes());
-    decide(args, &settings, inputs, (&super::engine(&settings), schemas, None), sink).map(drop)
+    decide(args, &settings, inputs, (&super::engine(&settings), &*schemas, None), sink).map(drop)
 }
 
 /// Where outcomes go; none: only the summary is asked for.

@@ -3,45 +3,29 @@
 
 use super::answers::Answers;
 use crate::app::AppError;
-use crate::app::check::{Export, FlowTopics};
+use crate::app::check::Export;
+use crate::app::recorded::FlowTopics;
 use crate::cli::{CheckArgs, Common};
-use crate::codec::{KnownSchemas, Schemas};
+use crate::codec::Schemas;
 use crate::config::Settings;
 use crate::contact::{FLOW, Local};
-use crate::domain::record::RecordTime;
-use crate::pipeline::{Division, InRecord};
+use crate::pipeline::Division;
 use crate::replay::{At, Kept, LettersOf, ReplayError, once_known};
 use std::path::Path;
 use std::sync::Arc;
 
 pub(in crate::app) fn run(folder: &Path, args: &CheckArgs, common: &Common) -> Result<(), AppError> {
     let settings = crate::app::settings(common)?;
-    let registry = crate::app::run::registry(&settings)?;
-    let known = KnownSchemas::new().map_err(AppError::Usage)?;
-    let schemas: &dyn Schemas = match &registry {
-        Some(registry) => registry,
-        None => &known,
-    };
-    let export = Export::open(folder, &settings, topics(&settings), args.trimmed)?;
+    let schemas = crate::app::schemas(&settings)?;
+    let export = Export::open(folder, &settings, FlowTopics::contact(&settings.topics), args.trimmed)?;
     export.tell(&settings)?;
     let mut answers = Answers::new(args, args.summary && export.has_outcomes())?;
     let mut letters = export.letters()?;
     for partition in export.present() {
         let letters = letters.take(partition, FLOW.inputs.len());
-        decide(&export, partition, letters, (&settings, schemas), &mut answers)?;
+        decide(&export, partition, letters, (&settings, &*schemas), &mut answers)?;
     }
     answers.finish(args).map(drop)
-}
-
-fn topics(settings: &Settings) -> FlowTopics {
-    let names = &settings.topics;
-    FlowTopics {
-        inputs: names.contact_inputs().into(),
-        ticks: None,
-        outcomes: names.contact_decisions.clone(),
-        dead_letters: names.contact_dead_letters.clone(),
-        journal: names.contact_journal.clone(),
-    }
 }
 
 /// Decides one partition.
@@ -64,17 +48,7 @@ fn decide(
         order.pass(&mut |decision| recorded = Some(decision.to_vec()))?;
         let letter = letters.take(input, record.offset);
         let at = At::Record(partition.unsigned_abs(), record.offset);
-        let record = InRecord {
-            input,
-            partition,
-            offset: record.offset,
-            timestamp_millis: record.timestamp_millis,
-            time: RecordTime::of_millis(record.timestamp_millis),
-            key: record.key(),
-            value: record.value(),
-            schema_guid: record.schema_guid(),
-            request_id: record.request_id().filter(|_| FLOW.asked.contains(&input)),
-        };
+        let record = record.taken(&FLOW, input, partition);
         let came = if letter.is_some_and(|letter| letter.is_of_a_failure()) {
             Ok(local.give_up(&record))
         } else {

@@ -7,7 +7,7 @@ use super::AppError;
 use super::bar::bar;
 use crate::checks::catalogue::NO_CHECK_FROM;
 use crate::cli::{Common, ExplainArgs};
-use crate::codec::{DecodeError, KnownSchemas, Schemas, decode_pos_event};
+use crate::codec::{DecodeError, Schemas, decode_pos_event};
 use crate::config::Settings;
 use crate::domain::limits;
 use crate::domain::visible::visible;
@@ -27,12 +27,7 @@ const SCHEMA_PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &ExplainArgs, common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
-    let registry = super::run::registry(&settings)?;
-    let known = KnownSchemas::new().map_err(AppError::Start)?;
-    let schemas: &dyn Schemas = match &registry {
-        Some(registry) => registry,
-        None => &known,
-    };
+    let schemas = super::schemas(&settings)?;
     let mut place: Box<dyn Place> = match (&args.files, &args.outcomes, &args.events) {
         (Some(folder), ..) => Box::new(OfArchive::open(folder, &settings.topics)?),
         (None, Some(outcomes), Some(events)) => Box::new(OfLines::new(outcomes, events)),
@@ -42,7 +37,7 @@ pub(super) fn run(args: &ExplainArgs, common: &Common) -> Result<(), AppError> {
     let mut out = std::io::stdout().lock();
     let paint = Paint(out.is_terminal() && std::env::var_os("NO_COLOR").is_none());
     for answer in &found.answers {
-        let lines = page(answer, &found.answers, &mut *place, schemas, (&settings, paint))?;
+        let lines = page(answer, &found.answers, &mut *place, &*schemas, (&settings, paint))?;
         writeln!(out, "{}\n", lines.join("\n"))?;
     }
     match (found.answers.len(), found.left_out) {

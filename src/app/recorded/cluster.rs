@@ -5,13 +5,13 @@
 //! positions again, the ends of outcomes and replies. What was visible before the journal's end was looked at must be in the journal;
 //! what the journal has must be visible up to the outcomes' end, once no transaction is open below it.
 
-use super::{Nothing, Recording};
+use super::{FlowTopics, Nothing, Recording};
+use crate::domain::flow::Flow;
 use crate::kafka::client::{self, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::port::{Positions, Unit};
 use crate::kafka::settings::Settings;
-use crate::pos::{FLOW, INPUTS};
 use crate::replay::{Kept, Recorded, RecordedReplies, ReplayError, Source};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,20 +24,16 @@ pub struct Cluster {
     client: Arc<client::Cluster>,
     settings: Arc<Settings>,
     input_partitions: u32,
-    /// How many partitions the topic of ticks has; 0 where it is not there: the cluster may be older than ticks are.
-    tick_partitions: usize,
-    /// The same of replies to account events.
-    reply_partitions: usize,
     /// The partitions that are looked at.
     partitions: Vec<i32>,
 }
 
 /// How far the topics of one partition reach.
 struct Spans {
-    inputs: [Span; INPUTS],
+    inputs: Vec<Span>,
     outcomes: Span,
     settled: i64,
-    /// Replies to account events, where they have a topic, and how far they are settled.
+    /// Replies, where they have a topic, and how far they are settled.
     replies: Option<(Span, i64)>,
     journal: Span,
     group: [Positions; 2],
@@ -53,8 +49,7 @@ impl Cluster {
         rights::verify(&cluster, &settings, Task::Replay)?;
         let names = &settings.topics;
         let wanted = [names.pos_events(), names.account_events(), names.pos_outcomes(), names.journal()];
-        let looked_at = [&wanted[..], &[names.pos_ticks(), names.account_results()]].concat();
-        let found = cluster.admin().topics(&looked_at, false)?;
+        let found = cluster.admin().topics(&wanted, false)?;
         if let Some(missing) = wanted.iter().find(|name| !found.contains_key(**name)) {
             let text =
                 format!("there is no topic {missing}: a replay needs it, see the settings in [topics]");
@@ -71,54 +66,41 @@ impl Cluster {
             return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
         }
         let input_partitions = u32::try_from(count).unwrap_or(0);
-        let [tick_partitions, reply_partitions] = [names.pos_ticks(), names.account_results()]
-            .map(|name| found.get(name).map_or(0, |topic| topic.partitions));
-        Ok(Self {
-            client: cluster,
-            settings,
-            input_partitions,
-            tick_partitions,
-            reply_partitions,
-            partitions,
-        })
+        Ok(Self { client: cluster, settings, input_partitions, partitions })
     }
 
-    fn spans_of(&self, partition: i32) -> Result<Spans, Fault> {
-        let names = &self.settings.topics;
-        let settled = self.client.ends(names.pos_outcomes(), partition)?.stable;
-        let has_replies = (0..self.reply_partitions).contains(&(partition as usize));
+    fn spans_of(&self, topics: &FlowTopics, partition: i32) -> Result<Spans, Fault> {
+        let settled = self.client.ends(&topics.outcomes, partition)?.stable;
+        let has_replies = self.has(&topics.replies, partition)?;
         let settled_replies =
-            has_replies.then(|| self.client.ends(names.account_results(), partition)).transpose()?;
-        let before = self.group(partition)?;
-        let journal = self.settled_span(names.journal(), partition)?;
-        let after = self.group(partition)?;
-        let outcomes = self.settled_span(names.pos_outcomes(), partition)?;
+            has_replies.then(|| self.client.ends(&topics.replies, partition)).transpose()?;
+        let before = self.group(topics.flow, partition)?;
+        let journal = self.settled_span(&topics.journal, partition)?;
+        let after = self.group(topics.flow, partition)?;
+        let outcomes = self.settled_span(&topics.outcomes, partition)?;
         let replies = settled_replies.map(|ends| {
-            let span = self.settled_span(names.account_results(), partition)?;
+            let span = self.settled_span(&topics.replies, partition)?;
             Ok::<_, Fault>((span, ends.stable))
         });
-        Ok(Spans {
-            inputs: self.inputs(partition)?,
-            outcomes,
-            settled,
-            replies: replies.transpose()?,
-            journal,
-            group: [before, after],
-        })
+        let replies = replies.transpose()?;
+        let inputs = self.inputs(topics, partition)?;
+        Ok(Spans { inputs, outcomes, settled, replies, journal, group: [before, after] })
     }
 
-    fn inputs(&self, partition: i32) -> Result<[Span; INPUTS], Fault> {
-        let input = |topic: &str| {
-            let ends = self.client.ends(topic, partition)?;
-            Ok::<_, Fault>(Span { topic: topic.to_owned(), partition, begin: ends.start, end: ends.stable })
+    fn has(&self, topic: &str, partition: i32) -> Result<bool, Fault> {
+        let found = self.client.admin().topics(&[topic], false)?;
+        Ok(found.get(topic).is_some_and(|topic| (0..topic.partitions).contains(&(partition as usize))))
+    }
+
+    /// The cluster may be older than ticks are.
+    fn inputs(&self, topics: &FlowTopics, partition: i32) -> Result<Vec<Span>, Fault> {
+        let span = |topic: &String| {
+            let is_there = topics.ticks() != Some(topic) || self.has(topic, partition)?;
+            let ends = is_there.then(|| self.client.ends(topic, partition)).transpose()?;
+            let (begin, end) = ends.map_or((0, 0), |ends| (ends.start, ends.stable));
+            Ok(Span { topic: topic.clone(), partition, begin, end })
         };
-        let names = &self.settings.topics;
-        let ticks = if (0..self.tick_partitions).contains(&(partition as usize)) {
-            input(names.pos_ticks())?
-        } else {
-            Span { topic: names.pos_ticks().to_owned(), partition, begin: 0, end: 0 }
-        };
-        Ok([input(names.pos_events())?, input(names.account_events())?, ticks])
+        topics.inputs.iter().map(span).collect()
     }
 
     /// A partition up to its stable end, once that is not before what is its end now.
@@ -142,10 +124,10 @@ impl Cluster {
         Err(Fault::new(Operation::Consume, FaultClass::Setup, text))
     }
 
-    fn group(&self, partition: i32) -> Result<Positions, Fault> {
+    fn group(&self, flow: &'static Flow, partition: i32) -> Result<Positions, Fault> {
         let mut tries = self.patience();
         loop {
-            match self.client.group_positions(Unit { flow: &FLOW, partition }) {
+            match self.client.group_positions(Unit { flow, partition }) {
                 Err(fault) if fault.class == FaultClass::Retriable && tries > 0 => {
                     tries -= 1;
                     std::thread::sleep(LOOK_AGAIN);
@@ -170,8 +152,8 @@ impl Recording for Cluster {
         self.input_partitions
     }
 
-    fn input_offsets(&self) -> u64 {
-        let inputs = self.partitions.iter().filter_map(|partition| self.inputs(*partition).ok());
+    fn input_offsets(&self, topics: &FlowTopics) -> u64 {
+        let inputs = self.partitions.iter().filter_map(|partition| self.inputs(topics, *partition).ok());
         inputs.flatten().map(|span| (span.end - span.begin).unsigned_abs()).sum()
     }
 
@@ -190,31 +172,26 @@ impl Recording for Cluster {
         Ok((source(&self.client, Span { begin, ..span })?, start))
     }
 
-    fn open(&self, partition: i32) -> Result<Recorded, ReplayError> {
-        let spans = self.spans_of(partition).map_err(told)?;
-        let (client, inputs) = (Arc::clone(&self.client), spans.inputs);
-        let starts = inputs.each_ref().map(|span| span.begin);
-        let open_inputs = move |positions: [i64; INPUTS]| {
-            let [pos_events, account_events, ticks] = inputs;
-            let from = |span: Span, position: i64| {
-                let begin = position.clamp(span.begin, span.end.max(span.begin));
-                source(&client, Span { begin, ..span })
-            };
-            let [at_pos, at_account, at_ticks] = positions;
-            Ok([from(pos_events, at_pos)?, from(account_events, at_account)?, from(ticks, at_ticks)?])
-        };
-        let replies = spans.replies.map(|(span, settled)| {
+    fn open<'r>(&'r self, topics: &'r FlowTopics, partition: i32) -> Result<Recorded<'r>, ReplayError> {
+        let Spans { inputs, outcomes, settled, replies, journal, group } =
+            self.spans_of(topics, partition).map_err(told)?;
+        let source = |span: Span| source(&self.client, span);
+        let replies = replies.map(|(span, settled)| {
             let start = span.begin;
-            Ok::<_, ReplayError>(RecordedReplies { source: source(&self.client, span)?, start, settled })
+            Ok::<_, ReplayError>(RecordedReplies { source: source(span)?, start, settled })
         });
         Ok(Recorded {
-            inputs: Box::new(open_inputs),
-            starts,
-            outcomes: source(&self.client, spans.outcomes)?,
-            settled: spans.settled,
+            starts: inputs.iter().map(|span| span.begin).collect(),
+            input: Box::new(move |place, from| {
+                let span = &inputs[place];
+                let begin = from.clamp(span.begin, span.end.max(span.begin));
+                source(Span { begin, ..span.clone() })
+            }),
+            outcomes: source(outcomes)?,
+            settled,
             replies: replies.transpose()?,
-            journal: Some(source(&self.client, spans.journal)?),
-            group: Some(spans.group),
+            journal: Some(source(journal)?),
+            group: Some(group),
         })
     }
 }

@@ -1,16 +1,14 @@
 //! An export of the topics (`tillgate topics export`) as a replay reads it.
 
-use super::{Nothing, Recording};
+use super::{FlowTopics, Nothing, Recording};
 use crate::archive::{Archive, ArchiveError, ArchivedPartition, ArchivedTopic, Manifest, PartitionReader};
 use crate::config::TopicSettings;
-use crate::pos::INPUTS;
 use crate::replay::{Kept, Recorded, RecordedReplies, ReplayError, Source};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The topics of an export.
 pub struct Files {
-    archive: Arc<Archive>,
+    archive: Archive,
     topics: TopicSettings,
     partitions: Vec<i32>,
 }
@@ -21,7 +19,7 @@ impl Files {
     /// # Errors
     /// It is not complete, or a topic or partition is not in it.
     pub fn open(folder: &Path, topics: &TopicSettings, partitions: &[u16]) -> Result<Self, ReplayError> {
-        let archive = Arc::new(Archive::open(folder).map_err(|error| told(&error))?);
+        let archive = Archive::open(folder).map_err(|error| told(&error))?;
         let mut files = Self { archive, topics: topics.clone(), partitions: Vec::new() };
         files.partitions = match partitions {
             [] => files.entries(&topics.pos_events)?.iter().map(|entry| entry.partition).collect(),
@@ -40,7 +38,7 @@ impl Files {
     /// # Errors
     /// It is not complete, or the topic is not in it.
     pub fn open_inputs(folder: &Path, topics: &TopicSettings, input: &str) -> Result<Self, ReplayError> {
-        let archive = Arc::new(Archive::open(folder).map_err(|error| told(&error))?);
+        let archive = Archive::open(folder).map_err(|error| told(&error))?;
         let mut files = Self { archive, topics: topics.clone(), partitions: Vec::new() };
         files.partitions = files.entries(input)?.iter().map(|entry| entry.partition).collect();
         Ok(files)
@@ -64,6 +62,25 @@ impl Files {
         self.archived(topic).ok_or_else(|| self.missing(topic))
     }
 
+    /// An input from an offset on, and the offset from which it is there.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn input(
+        &self,
+        topics: &FlowTopics,
+        input: usize,
+        partition: i32,
+        from: i64,
+    ) -> Result<(Box<dyn Source>, i64), ReplayError> {
+        match &topics.inputs[input] {
+            topic if topics.ticks() == Some(topic) && self.archived(topic).is_none() => {
+                Ok((Box::new(Nothing), 0))
+            }
+            topic => self.source(topic, partition, from),
+        }
+    }
+
     fn entries(&self, topic: &str) -> Result<&[ArchivedPartition], ReplayError> {
         Ok(&self.needed(topic)?.files)
     }
@@ -74,8 +91,14 @@ impl Files {
         found.ok_or_else(|| ReplayError::Recorded(missing()))
     }
 
-    fn whole(&self, topic: &str, partition: i32) -> Result<Box<dyn Source>, ReplayError> {
-        source(&self.archive, topic, self.entry(topic, partition)?, 0)
+    /// A partition of which nothing was left out.
+    fn complete(&self, topic: &str, partition: i32) -> Result<&ArchivedPartition, ReplayError> {
+        let entry = self.entry(topic, partition)?;
+        let Some(offset) = entry.left_out.first() else { return Ok(entry) };
+        Err(ReplayError::Recorded(format!(
+            "the export left out {} records of topic {topic}, the first at offset {offset}: verify the cluster",
+            entry.left_out.len()
+        )))
     }
 }
 
@@ -90,11 +113,9 @@ impl Recording for Files {
         u32::try_from(entries.len()).ok().filter(|_| whole).unwrap_or(0)
     }
 
-    fn input_offsets(&self) -> u64 {
-        let inputs = [&self.topics.pos_events, &self.topics.account_events, &self.topics.ticks];
-        let entries =
-            inputs.iter().flat_map(|topic| self.partitions.iter().map(|number| self.entry(topic, *number)));
-        entries.flatten().map(|entry| entry.records).sum()
+    fn input_offsets(&self, topics: &FlowTopics) -> u64 {
+        let all = topics.inputs.iter().flat_map(|topic| self.partitions.iter().map(move |of| (topic, *of)));
+        all.flat_map(|(topic, partition)| self.entry(topic, partition)).map(|entry| entry.records).sum()
     }
 
     fn partitions_of(&self, topic: &str) -> Result<Option<u32>, ReplayError> {
@@ -109,66 +130,38 @@ impl Recording for Files {
     }
 
     fn source(&self, topic: &str, partition: i32, from: i64) -> Result<(Box<dyn Source>, i64), ReplayError> {
-        let entry = self.entry(topic, partition)?;
-        if let Some(offset) = entry.left_out.first() {
-            return Err(ReplayError::Recorded(format!(
-                "the export left out {} records of topic {topic}, the first at offset {offset}: verify the cluster",
-                entry.left_out.len()
-            )));
-        }
+        let entry = self.complete(topic, partition)?;
         if entry.last_offset.is_none_or(|last| last < from) {
             return Ok((Box::new(Nothing), entry.begin));
         }
         Ok((source(&self.archive, topic, entry, from)?, entry.begin))
     }
 
-    fn open(&self, partition: i32) -> Result<Recorded, ReplayError> {
-        let names = self.topics.pos_inputs();
-        let [pos_events, account_events, ticks] = &names;
-        // An export from before there were ticks has none.
-        let ticks = self.archive.topic(ticks).map(|_| self.entry(ticks, partition)).transpose()?;
-        let entries =
-            [Some(self.entry(pos_events, partition)?), Some(self.entry(account_events, partition)?), ticks];
-        let entries = entries.map(Option::<&ArchivedPartition>::cloned);
-        for (name, entry) in names.iter().zip(entries.iter().flatten()) {
-            if let Some(offset) = entry.left_out.first() {
-                return Err(ReplayError::Recorded(format!(
-                    "the export left out {} records of topic {name}, the first at offset {offset}: verify the cluster",
-                    entry.left_out.len()
-                )));
-            }
-        }
-        let starts = entries.each_ref().map(|entry| entry.as_ref().map_or(0, |entry| entry.begin));
-        let archive = Arc::clone(&self.archive);
-        let open_inputs = move |positions: [i64; INPUTS]| {
-            let open = |input: usize| match &entries[input] {
-                Some(entry) => source(&archive, &names[input], entry, positions[input]),
-                None => Ok(Box::new(Nothing) as Box<dyn Source>),
-            };
-            Ok([open(0)?, open(1)?, open(2)?])
-        };
-        let journal = self.archive.topic(&self.topics.journal);
+    fn open<'r>(&'r self, topics: &'r FlowTopics, partition: i32) -> Result<Recorded<'r>, ReplayError> {
+        let starts = (0..topics.inputs.len()).map(|input| Ok(self.input(topics, input, partition, 0)?.1));
+        let input = move |input: usize, from: i64| Ok(self.input(topics, input, partition, from)?.0);
+        let journal = self.archived(&topics.journal);
         let empty = |topic| Ok::<_, ReplayError>(self.entry(topic, partition)?.records == 0);
-        if journal.is_some() && empty(&self.topics.journal)? && !empty(&self.topics.pos_outcomes)? {
+        if journal.is_some() && empty(&topics.journal)? && !empty(&topics.outcomes)? {
             return Err(ReplayError::Recorded(format!(
                 "the export has outcomes, and nothing of topic {}, which says how far they go: it was trimmed before \
                  it was read; export again while nothing is decided",
-                self.topics.journal
+                topics.journal
             )));
         }
         // An export from before there were replies has none.
-        let replies = self.archive.topic(&self.topics.account_results).map(|_| {
-            let (source, start) = self.source(&self.topics.account_results, partition, 0)?;
+        let replies = self.archived(&topics.replies).map(|_| {
+            let (source, start) = self.source(&topics.replies, partition, 0)?;
             Ok::<_, ReplayError>(RecordedReplies { source, start, settled: 0 })
         });
         Ok(Recorded {
-            inputs: Box::new(open_inputs),
-            starts,
-            outcomes: self.whole(&self.topics.pos_outcomes, partition)?,
+            starts: starts.collect::<Result<_, ReplayError>>()?,
+            input: Box::new(input),
+            outcomes: self.source(&topics.outcomes, partition, 0)?.0,
             // Outcomes were looked at behind the journal: those that came in between are not of it.
             settled: 0,
             replies: replies.transpose()?,
-            journal: journal.map(|_| self.whole(&self.topics.journal, partition)).transpose()?,
+            journal: journal.map(|_| Ok(self.source(&topics.journal, partition, 0)?.0)).transpose()?,
             group: None,
         })
     }

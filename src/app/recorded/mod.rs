@@ -7,8 +7,56 @@ pub use cluster::Cluster;
 pub use files::Files;
 
 use crate::config::TopicSettings;
+use crate::domain::flow::Flow;
 use crate::replay::{Beside, Kept, Letters, Recorded, ReplayError, Rulebook, Source};
 use std::sync::Arc;
+
+/// The topics of a flow.
+pub struct FlowTopics {
+    /// The flow.
+    pub flow: &'static Flow,
+    /// The inputs in the flow's order.
+    pub inputs: Vec<String>,
+    /// What was decided.
+    pub outcomes: String,
+    /// Replies to those who asked.
+    pub replies: String,
+    /// Records that could not be decided.
+    pub dead_letters: String,
+    /// The journal.
+    pub journal: String,
+}
+
+impl FlowTopics {
+    /// Those of POS events.
+    pub fn pos(names: &TopicSettings) -> Self {
+        Self {
+            flow: &crate::pos::FLOW,
+            inputs: names.pos_inputs().into(),
+            outcomes: names.pos_outcomes.clone(),
+            replies: names.account_results.clone(),
+            dead_letters: names.dead_letters.clone(),
+            journal: names.journal.clone(),
+        }
+    }
+
+    /// Those of contact decisions.
+    pub fn contact(names: &TopicSettings) -> Self {
+        Self {
+            flow: &crate::contact::FLOW,
+            inputs: names.contact_inputs().into(),
+            outcomes: names.contact_decisions.clone(),
+            replies: names.interaction_results.clone(),
+            dead_letters: names.contact_dead_letters.clone(),
+            journal: names.contact_journal.clone(),
+        }
+    }
+
+    /// The input that need not be there: what was recorded may be older than ticks are.
+    pub fn ticks(&self) -> Option<&String> {
+        self.flow.ticks.map(|input| &self.inputs[input])
+    }
+}
 
 /// Recorded topics.
 pub trait Recording: Sync {
@@ -19,7 +67,7 @@ pub trait Recording: Sync {
     fn input_partitions(&self) -> u32;
 
     /// Offsets of all their inputs, for progress.
-    fn input_offsets(&self) -> u64;
+    fn input_offsets(&self, topics: &FlowTopics) -> u64;
 
     /// How many partitions a topic has; none where it was not recorded.
     ///
@@ -36,11 +84,11 @@ pub trait Recording: Sync {
     /// It cannot be opened.
     fn source(&self, topic: &str, partition: i32, from: i64) -> Result<(Box<dyn Source>, i64), ReplayError>;
 
-    /// What was recorded of a partition.
+    /// What was recorded of a partition of a flow.
     ///
     /// # Errors
     /// It cannot be opened.
-    fn open(&self, partition: i32) -> Result<Recorded, ReplayError>;
+    fn open<'r>(&'r self, topics: &'r FlowTopics, partition: i32) -> Result<Recorded<'r>, ReplayError>;
 }
 
 /// A topic of which nothing was recorded.
@@ -90,8 +138,10 @@ impl<'r> ReadOn<'r> {
 /// A topic of dead letters.
 pub struct LettersTopic<'r> {
     topic: ReadOn<'r>,
-    /// Topics of the records that they are of, and the partitions of those that are of interest.
-    of: (&'r [String], &'r [i32]),
+    /// Topics of the records that they are of.
+    inputs: &'r [String],
+    /// The partitions of those that are of interest.
+    wanted: &'r [i32],
 }
 
 impl<'r> LettersTopic<'r> {
@@ -101,10 +151,11 @@ impl<'r> LettersTopic<'r> {
     /// It is not there.
     pub fn open(
         recording: &'r dyn Recording,
-        topic: &'r str,
-        of: (&'r [String], &'r [i32]),
+        of: &'r FlowTopics,
+        wanted: &'r [i32],
     ) -> Result<Self, ReplayError> {
-        Ok(Self { topic: ReadOn::from_the_beginning(recording, topic)?, of })
+        let topic = ReadOn::from_the_beginning(recording, &of.dead_letters)?;
+        Ok(Self { topic, inputs: &of.inputs, wanted })
     }
 
     /// Adds what has come since the last call.
@@ -112,7 +163,7 @@ impl<'r> LettersTopic<'r> {
     /// # Errors
     /// It cannot be read; there are too many.
     pub fn read_on(&mut self, letters: &mut Letters) -> Result<(), ReplayError> {
-        let (inputs, wanted) = self.of;
+        let (inputs, wanted) = (self.inputs, self.wanted);
         self.topic.each(|partition, record| match record {
             Some(record) => letters.add(partition, record, inputs, |source| wanted.contains(&source)),
             None => {
@@ -131,10 +182,10 @@ pub fn beside<'r>(
     recording: &'r dyn Recording,
     topics: &'r TopicSettings,
     rulebook: Rulebook,
-    (letters, of): (&'r str, (&'r [String], &'r [i32])),
+    (of, partitions): (&'r FlowTopics, &'r [i32]),
 ) -> Result<Beside<'r>, ReplayError> {
     let mut rulesets = ReadOn::from_the_beginning(recording, &topics.rulesets)?;
-    let mut read = LettersTopic::open(recording, letters, of)?;
+    let mut read = LettersTopic::open(recording, of, partitions)?;
     let read_on = move |rulebook: &mut Rulebook, letters: &mut Letters| {
         rulesets.each(|_, record| {
             if let Some(record) = record {
@@ -145,5 +196,5 @@ pub fn beside<'r>(
         read.read_on(letters)
     };
     let rulebook = Arc::new(rulebook);
-    Ok(Beside { rulebook, letters: Letters::of(letters), read_on: Box::new(read_on) })
+    Ok(Beside { rulebook, letters: Letters::of(&of.dead_letters), read_on: Box::new(read_on) })
 }

@@ -16,8 +16,7 @@ use tillgate::domain::record::RecordTime;
 use tillgate::domain::reply::REQUEST_ID;
 use tillgate::pipeline::{InRecord, Outbound, Output};
 use tillgate::replay::{
-    Beside, ContactGround, ContactReport, Kept, Letters, RecordedContact, RecordedReplies, Rulebook,
-    verify_contact,
+    Beside, ContactGround, ContactReport, Kept, Letters, Recorded, RecordedReplies, Rulebook, verify_contact,
 };
 
 /// Everything that was recorded of partition 0.
@@ -111,16 +110,17 @@ impl Tape {
         let open = |_| {
             let trimmed = self.trimmed.filter(|_| !opened.swap(true, Ordering::Relaxed));
             let trimmed = trimmed.map(|start| (0, start));
-            let inputs = self.inputs.clone();
             let (start, results) = (self.results_start, source(self.results.clone()));
-            Ok(RecordedContact {
-                input: Box::new(move |input, from| {
-                    Ok(source(inputs[input].iter().filter(|rec| rec.offset >= from).cloned().collect()))
+            Ok(Recorded {
+                input: Box::new(|input, from| {
+                    Ok(source(self.inputs[input].iter().filter(|rec| rec.offset >= from).cloned().collect()))
                 }),
-                starts: [0; INPUTS],
-                decisions: source(self.decisions.clone()),
-                results: Some(RecordedReplies { source: results, start, settled: 0 }),
-                journal: source_trimmed(self.journal.clone(), trimmed),
+                starts: vec![0; INPUTS],
+                outcomes: source(self.decisions.clone()),
+                settled: 0,
+                replies: Some(RecordedReplies { source: results, start, settled: 0 }),
+                journal: Some(source_trimmed(self.journal.clone(), trimmed)),
+                group: None,
             })
         };
         let mut read = false;

@@ -345,19 +345,13 @@ impl Tape {
     }
 
     /// Opens it, so many times after the first.
-    fn open(&self, times: usize) -> Recorded {
+    fn open(&self, times: usize) -> Recorded<'_> {
         let trimmed = self.trimmed.filter(|_| self.trims.is_none_or(|trims| times < trims));
-        let inputs = self.inputs.clone();
         Recorded {
-            inputs: Box::new(move |positions| {
-                let from = |input: usize| {
-                    let records: Vec<Rec> =
-                        inputs[input].iter().filter(|rec| rec.offset >= positions[input]).cloned().collect();
-                    source(records)
-                };
-                Ok([from(0), from(1), from(2)])
+            input: Box::new(|input, from| {
+                Ok(source(self.inputs[input].iter().filter(|rec| rec.offset >= from).cloned().collect()))
             }),
-            starts: self.starts,
+            starts: self.starts.to_vec(),
             outcomes: source(self.outcomes.clone()),
             settled: self.settled.unwrap_or(i64::MAX),
             replies: self.replies.clone().map(|replies| RecordedReplies {
