@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::gateway::{AdminSource, Bounds, Listener, Standing, admin};
 use crate::kafka::health::Health;
 use crate::kafka::held_back::HeldBack;
-use crate::kafka::latest::Wanted;
+use crate::kafka::latest::LatestTopic;
 use crate::kafka::units::Units;
 use crate::pipeline::{Deciders, Latest};
 use crate::pos::{OutcomeEncoding, PartitionOptions, Setup};
@@ -89,7 +89,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     let work = move || {
         let (cluster, rulesets) = ((&settings).into(), rulesets(&settings));
         let board = settings.profiles.enabled.then(Arc::<Board>::default);
-        let latest: Vec<Wanted> = board.iter().map(|board| published(&settings, board)).collect();
+        let latest: Vec<LatestTopic> = board.iter().map(|board| published(&settings, board)).collect();
         let parts = Parts { engine, schemas, encoding, board };
         let flows = move |counts: &[u32]| flows(parts, &settings, counts);
         crate::kafka::run(cluster, &rulesets, Box::new(flows), &latest, health, &its_stop)
@@ -131,8 +131,8 @@ pub(crate) fn rulesets(settings: &Settings) -> Vec<String> {
 }
 
 /// The topic of shared profiles, read into a board.
-fn published(settings: &Settings, board: &Arc<Board>) -> Wanted {
-    Wanted { topic: settings.topics.profiles.clone(), taker: Arc::clone(board) as Arc<dyn Latest> }
+fn published(settings: &Settings, board: &Arc<Board>) -> LatestTopic {
+    LatestTopic { topic: settings.topics.profiles.clone(), taker: Arc::clone(board) as Arc<dyn Latest> }
 }
 
 /// What the flow of POS events decides with.

@@ -7,7 +7,7 @@ use crate::kafka::client::Cluster;
 use crate::kafka::cluster::brokers;
 use crate::kafka::cluster::input_times;
 use crate::kafka::cluster::rights::{self, Task};
-use crate::kafka::cluster::topics::{self, Action, Layout, Row, Times, apply, plan};
+use crate::kafka::cluster::topics::{self, PlanAction, PlanRow, TimestampSource, TopicLayout, apply, plan};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -22,19 +22,19 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
     let settings = super::settings(common)?;
     let cluster_settings = Arc::new((&settings).into());
     let cluster = Cluster::new(Arc::clone(&cluster_settings))?;
-    let layout = &Layout {
+    let layout = &TopicLayout {
         partitions: settings.topics.partitions as usize,
         replication: settings.topics.replication_factor.map_or(-1, |copies| copies as i32),
         retention: settings.topics.kept().map(|(name, time)| (name.to_owned(), time)).collect(),
         times: times.map(|times| match times {
-            RecordTimes::Broker => Times::Broker,
-            RecordTimes::Producer => Times::Producer,
+            RecordTimes::Broker => TimestampSource::Broker,
+            RecordTimes::Producer => TimestampSource::Producer,
         }),
     };
     let task = if dry_run.is_some() { Task::Create } else { Task::Check };
     rights::verify_sight(&cluster, &cluster_settings, task)?;
     let rows = plan(cluster.admin(), &cluster_settings, layout)?;
-    let due = rows.iter().filter(|row| row.action != Action::Keep).count();
+    let due = rows.iter().filter(|row| row.action != PlanAction::Keep).count();
     print(&rows)?;
     let mut talk = std::io::stderr();
     if dry_run.is_none() {
@@ -63,10 +63,10 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
     }
 }
 
-pub(super) fn print(rows: &[Row]) -> Result<(), AppError> {
+pub(super) fn print(rows: &[PlanRow]) -> Result<(), AppError> {
     let mut out = std::io::stdout().lock();
-    let is = |row: &Row| row.is.clone().unwrap_or_else(|| "missing".to_owned());
-    let columns = |row: &Row| {
+    let is = |row: &PlanRow| row.is.clone().unwrap_or_else(|| "missing".to_owned());
+    let columns = |row: &PlanRow| {
         [
             row.topic.clone(),
             row.what.clone(),

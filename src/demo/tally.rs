@@ -5,7 +5,7 @@ use super::pick::Picks;
 use crate::codec::journal;
 use crate::domain::enums::Verdict;
 use crate::explain::answer::Answer;
-use crate::kafka::client::Followed;
+use crate::kafka::client::FollowedRecord;
 use crate::kafka::settings::Topics;
 use crate::pos::Input;
 use std::collections::{BTreeMap, VecDeque};
@@ -54,7 +54,12 @@ impl Tally {
     ///
     /// # Errors
     /// A record that says nothing readable: a defect of tillgate.
-    pub(super) fn take(&mut self, record: Followed<'_>, now: Instant, now_millis: i64) -> Result<(), String> {
+    pub(super) fn take(
+        &mut self,
+        record: FollowedRecord<'_>,
+        now: Instant,
+        now_millis: i64,
+    ) -> Result<(), String> {
         if record.topic == self.topics.pos_outcomes() {
             self.answer(Answer::read(record.value)?, now, now_millis);
         } else if record.topic == self.topics.dead_letters() {

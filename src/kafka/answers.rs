@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    client::{Cluster, Followed, Follower, Told},
+    client::{Cluster, FollowedRecord, Follower, FollowerPoll},
     failure::{Fault, FaultClass, Operation},
     port::Broker as _,
     settings::Settings,
@@ -25,15 +25,15 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often it is looked whether the topic has more partitions by now.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// How long a step of the start is tried again for.
+/// How long a step of the start is retried.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Takes a step of a start, again for as long as brokers may take that have just started themselves, and no longer once `stop` is
-/// set.
+/// Takes a step of a start, and retries it for as long as brokers may take that have just started themselves, but no longer
+/// once `stop` is set.
 ///
 /// # Errors
 /// It fails for another reason, or for longer.
-pub fn again<T>(
+pub fn retry_at_start<T>(
     cluster: &Cluster,
     stop: &AtomicBool,
     mut step: impl FnMut() -> Result<T, Fault>,
@@ -57,7 +57,7 @@ pub fn again<T>(
 /// Takes what is read of a topic.
 pub trait Taker: Send + Sync {
     /// A committed record.
-    fn take(&self, record: &Followed<'_>);
+    fn take(&self, record: &FollowedRecord<'_>);
     /// All that was there at the start has been read; called once.
     fn caught_up(&self) {}
     /// Why nothing is read at present; none: it is.
@@ -74,7 +74,7 @@ pub enum Begin {
 }
 
 /// A topic that is followed.
-pub struct Following {
+pub struct FollowedTopic {
     topic: String,
     begin: Begin,
     taker: Arc<dyn Taker>,
@@ -86,7 +86,7 @@ pub struct Following {
     behind: BTreeSet<i32>,
 }
 
-impl Following {
+impl FollowedTopic {
     /// Looks how many partitions the topic has and where they begin; waits for brokers until `stop`.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Following {
             behind: BTreeSet::new(),
         };
         let cluster = Arc::clone(&following.cluster);
-        again(&cluster, stop, || following.find_partitions())?;
+        retry_at_start(&cluster, stop, || following.find_partitions())?;
         following.behind = following.next.keys().copied().collect();
         Ok(following)
     }
@@ -170,11 +170,11 @@ impl Following {
                 taker.take(&record);
                 next.insert(record.partition, record.offset + 1);
             })?;
-            if came != Told::Nothing && std::mem::take(told) {
+            if came != FollowerPoll::Nothing && std::mem::take(told) {
                 log::info!("topic {}: goes on", self.topic);
                 self.taker.trouble(None);
             }
-            if let Told::End(partition) = came
+            if let FollowerPoll::End(partition) = came
                 && self.behind.remove(&partition)
                 && self.behind.is_empty()
             {

@@ -3,7 +3,7 @@
 
 use super::{
     failure::Fault,
-    port::{Broker, GroupConsumer, Header, InboundRecord, Kept, TransactionalProducer},
+    port::{Broker, GroupConsumer, Header, Kept, LentRecord, TransactionalProducer},
     settings::Topics,
 };
 use crate::domain::dead_letter::{
@@ -39,7 +39,7 @@ pub fn send<B: Broker>(
     room: Room,
     lent: &<B::Consumer as GroupConsumer>::Record<'_>,
     record: &InRecord<'_>,
-    verdict: &Verdict<'_>,
+    verdict: &DeadLetterReason<'_>,
 ) -> Result<usize, Fault> {
     let partition = record.partition.to_string();
     let offset = record.offset.to_string();
@@ -115,7 +115,7 @@ impl Size {
 
 /// Why a record is a dead letter.
 #[derive(Clone, Copy, Debug)]
-pub struct Verdict<'a> {
+pub struct DeadLetterReason<'a> {
     /// The code of the catalogue.
     pub code: &'a str,
     /// In words.

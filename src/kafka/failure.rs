@@ -1,4 +1,4 @@
-//! What goes wrong with a cluster, and what the worker does about it: one table, [`answer`].
+//! What goes wrong with a cluster, and what the worker does about it: one table, [`recovery`].
 //!
 //! The client sorts every error into a [`FaultClass`]; nothing else in this module's neighbours looks at error codes.
 //! The table never answers "go on": a fault either repeats the call, undoes the batch, or gives up state that can no
@@ -103,7 +103,7 @@ pub enum FaultClass {
 
 /// What the worker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Answer {
+pub enum Recovery {
     /// Make the same call again, with back-off, while the transaction's time lasts.
     Again,
     /// Abort, undo the batch, seek back.
@@ -141,12 +141,12 @@ impl Fault {
 
 /// The table: the answer to a fault of `class` while doing `operation`.
 #[must_use]
-pub const fn answer(operation: Operation, class: FaultClass) -> Answer {
+pub const fn recovery(operation: Operation, class: FaultClass) -> Recovery {
     use FaultClass as C;
     use Operation as O;
     match (operation, class) {
         // Nothing of this client can be trusted any more, or somebody else owns its place.
-        (_, C::Fenced | C::Fatal | C::Setup) => Answer::Rebuild,
+        (_, C::Fenced | C::Fatal | C::Setup) => Recovery::Rebuild,
         // Every transactional call may be repeated as it is; so may reading and asking.
         (
             O::Begin
@@ -160,14 +160,14 @@ pub const fn answer(operation: Operation, class: FaultClass) -> Answer {
             | O::Join
             | O::Check,
             C::Retriable,
-        ) => Answer::Again,
+        ) => Recovery::Again,
         // An abort that asks for an abort leaves the fate of the batch open.
-        (O::Abort, C::NeedsAbort | C::TooLarge(_)) => Answer::Rebuild,
+        (O::Abort, C::NeedsAbort | C::TooLarge(_)) => Recovery::Rebuild,
         // Between begin and commit: undo and do the batch again.
-        (O::Begin | O::Produce | O::Offsets | O::Flush | O::Commit, _) => Answer::Abort,
+        (O::Begin | O::Produce | O::Offsets | O::Flush | O::Commit, _) => Recovery::Abort,
         // A member that cannot answer or move its partitions has lost its place.
-        (O::Rebalance | O::Seek, _) => Answer::Rebuild,
-        (_, C::NeedsAbort | C::TooLarge(_)) => Answer::Rebuild,
+        (O::Rebalance | O::Seek, _) => Recovery::Rebuild,
+        (_, C::NeedsAbort | C::TooLarge(_)) => Recovery::Rebuild,
     }
 }
 
@@ -175,8 +175,8 @@ pub const fn answer(operation: Operation, class: FaultClass) -> Answer {
 mod tests {
     use super::*;
 
-    fn check(operation: Operation, class: FaultClass, expected: Answer) {
-        assert_eq!(answer(operation, class), expected, "{operation:?} {class:?}");
+    fn check(operation: Operation, class: FaultClass, expected: Recovery) {
+        assert_eq!(recovery(operation, class), expected, "{operation:?} {class:?}");
     }
 
     #[test]
@@ -190,27 +190,27 @@ mod tests {
             Operation::Abort,
             Operation::Consume,
         ] {
-            check(operation, FaultClass::Fenced, Answer::Rebuild);
-            check(operation, FaultClass::Fatal, Answer::Rebuild);
+            check(operation, FaultClass::Fenced, Recovery::Rebuild);
+            check(operation, FaultClass::Fatal, Recovery::Rebuild);
         }
     }
 
     #[test]
     fn retriable_commit_abort_and_offsets_are_the_same_call_again() {
         for operation in [Operation::Commit, Operation::Abort, Operation::Offsets] {
-            check(operation, FaultClass::Retriable, Answer::Again);
+            check(operation, FaultClass::Retriable, Recovery::Again);
         }
     }
 
     #[test]
     fn failed_delivery_aborts_the_batch() {
-        check(Operation::Flush, FaultClass::NeedsAbort, Answer::Abort);
-        check(Operation::Produce, FaultClass::TooLarge(Destination::Rulesets), Answer::Abort);
-        check(Operation::Commit, FaultClass::NeedsAbort, Answer::Abort);
+        check(Operation::Flush, FaultClass::NeedsAbort, Recovery::Abort);
+        check(Operation::Produce, FaultClass::TooLarge(Destination::Rulesets), Recovery::Abort);
+        check(Operation::Commit, FaultClass::NeedsAbort, Recovery::Abort);
     }
 
     #[test]
     fn abort_that_fails_for_good_rebuilds() {
-        check(Operation::Abort, FaultClass::NeedsAbort, Answer::Rebuild);
+        check(Operation::Abort, FaultClass::NeedsAbort, Recovery::Rebuild);
     }
 }

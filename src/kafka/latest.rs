@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// A topic, and who takes what it says.
 #[derive(Clone)]
-pub struct Wanted {
+pub struct LatestTopic {
     /// The topic.
     pub topic: String,
     /// Who takes its records.
@@ -32,25 +32,25 @@ pub struct Wanted {
 }
 
 /// A topic that was read to its end.
-pub struct Read {
-    wanted: Wanted,
+pub struct ReadLatest {
+    wanted: LatestTopic,
     /// The next offset of each partition.
     next: Vec<i64>,
 }
 
-impl Wanted {
+impl LatestTopic {
     /// Reads the topic to the end that it has now.
     ///
     /// # Errors
     /// It is not there, or cannot be read.
-    pub fn read(&self, cluster: &Cluster) -> Result<Read, Fault> {
+    pub fn read(&self, cluster: &Cluster) -> Result<ReadLatest, Fault> {
         let found = cluster.admin().topics(&[&self.topic], false)?;
         let partitions = found.get(&self.topic).map_or(0, |topic| topic.partitions);
         if partitions == 0 {
             let text = format!("topic '{}' is missing: create it with `tillgate topics create`", self.topic);
             return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
         }
-        let mut read = Read { wanted: self.clone(), next: Vec::new() };
+        let mut read = ReadLatest { wanted: self.clone(), next: Vec::new() };
         let mut dump = cluster.dump(Isolation::Committed)?;
         for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
             let ends = cluster.ends(&self.topic, partition)?;
@@ -69,7 +69,7 @@ impl Wanted {
     }
 }
 
-impl Read {
+impl ReadLatest {
     /// Follows the topic from its end on, until `stop`.
     pub fn follow(self, settings: Arc<Settings>, stop: Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
         let name = format!("latest of {}", self.wanted.topic);

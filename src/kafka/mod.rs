@@ -21,7 +21,6 @@
 //! - **Nothing is skipped.** Input that was deleted before it was decided stops its partition (`takeover::lost_input`). A record
 //!   that cannot be read goes to the dead letters in the same transaction; one that waits for the registry stops its
 //!   own partition only; a decision that panics is tried again and then passed over as a dead letter.
-//!
 //! - **Nothing is begun that cannot work.** `cluster::start` looks at rights, topics, brokers and limits first.
 //!
 //! Several flows share the workers, their members, producers and transactions. A unit is one partition of one flow; nothing
@@ -35,11 +34,12 @@
 //! Time passes by records alone. A flow that has something wait for it has an input of *ticks*, which workers write
 //! (`worker::ticks`): at most where nothing else comes, and read as any other input, so a replay reads them too.
 //!
-//! Words of this folder: a *unit* is one partition of one flow. Its *slot* holds what a worker has of it: inputs, state,
-//! and the records that wait; its *lane* is its records of one batch. A slot is *claimed* once the last committed record of
-//! the unit's journal is this worker's own. A producer is *spent* once something disturbed it: it is replaced before the
-//! next transaction. A record is *held* while another input is waited for. One is *suspect* while its batch fails, and
-//! *condemned* once it failed as often as it may: it is passed over as a dead letter.
+//! Words of this folder: a *unit* is one partition of one flow. An *owned unit* is what a worker has of it: inputs, state,
+//! and the records that wait; its *lane* is its records of one batch. It is *claimed* once the last committed record of the
+//! unit's journal is this worker's own. A producer is *spent* once something disturbed it: it is replaced before the next
+//! transaction. A record is *held* while another input is waited for, and a key is at *home* on the partition where it
+//! belongs. A record is *suspect* while its batch fails, and *condemned* once it failed as often as it may: it is passed over
+//! as a dead letter.
 
 pub mod answers;
 pub mod client;
@@ -73,17 +73,17 @@ use self::{
     },
     failure::{Fault, FaultClass, Operation},
     health::Health,
-    latest::{Read, Wanted},
+    latest::{LatestTopic, ReadLatest},
     port::Broker,
     settings::Settings,
     suspect::Suspects,
-    takeover::standby::Following,
+    takeover::standby::StandbyFollower,
     worker::Shared,
 };
 use crate::pipeline::Deciders;
 
-/// Looks at rights, topics and brokers, keeps the texts of `rulesets` for replays, reads what `latest` wants, then decides until `stop` is set and every worker has
-/// left the group.
+/// Looks at rights, topics and brokers, keeps the texts of `rulesets` for replays, reads the topics of `latest`, then decides
+/// until `stop` is set and every worker has left the group.
 ///
 /// # Errors
 /// The cluster cannot be reached, refuses, or is not set up as it must be. After the start nothing is an
@@ -92,7 +92,7 @@ pub fn run(
     settings: Settings,
     rulesets: &[String],
     flows: Flows,
-    latest: &[Wanted],
+    latest: &[LatestTopic],
     health: Arc<Health>,
     stop: &Arc<AtomicBool>,
 ) -> Result<(), Fault> {
@@ -101,7 +101,7 @@ pub fn run(
         Start::Ready { cluster, flows, ticks, latest } => {
             let settings = Arc::new(Settings::clone(&settings).with(|kafka| kafka.ticks = ticks));
             let ended = Arc::new(AtomicBool::new(false));
-            let follow = |read: Read| read.follow(Arc::clone(&settings), Arc::clone(&ended));
+            let follow = |read: ReadLatest| read.follow(Arc::clone(&settings), Arc::clone(&ended));
             let readers: Vec<_> =
                 latest.into_iter().map(follow).collect::<Result<_, _>>().map_err(|error| {
                     Fault::new(
@@ -136,7 +136,7 @@ pub fn run_on<B: Broker>(
     let (limits, standby) = (Arc::new(Mutex::default()), Arc::default());
     let shared = Shared { broker, flows: flows.into(), settings, health, suspects, layout, limits, standby };
     shared.learn_limits();
-    let following = Following::start(&shared);
+    let following = StandbyFollower::start(&shared);
     supervise::supervise(&shared, stop);
     following.end(&*shared.broker);
 }

@@ -38,7 +38,7 @@ impl InputReach {
 
 /// What the group asked of this member; it waits until the loop answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum Rebalance {
     /// These partitions are now ours: answer with [`GroupConsumer::assign`].
     Assigned(Vec<InputPartition>),
     /// These partitions go away: answer with [`GroupConsumer::unassign`].
@@ -46,7 +46,7 @@ pub enum Change {
 }
 
 /// A record as it came, lent by the consumer.
-pub trait InboundRecord {
+pub trait LentRecord {
     /// Topic and partition of the record.
     fn source(&self) -> InputPartition;
     /// Offset in its partition.
@@ -82,7 +82,7 @@ pub struct Queue {
 /// transactions.
 pub trait GroupConsumer {
     /// A record lent by this consumer.
-    type Record<'a>: InboundRecord
+    type Record<'a>: LentRecord
     where
         Self: 'a;
     /// Proof of membership that goes with the offsets of a transaction.
@@ -98,7 +98,7 @@ pub trait GroupConsumer {
     fn changes_waiting(&self) -> bool;
 
     /// What the group asked since the last call, in order.
-    fn take_changes(&self) -> Vec<Change>;
+    fn take_changes(&self) -> Vec<Rebalance>;
 
     /// Takes over `partitions`, paused: nothing is delivered before [`Self::resume`].
     ///
@@ -139,7 +139,7 @@ pub trait GroupConsumer {
     /// How many offsets the broker is known to have of this input behind the last record that was delivered, as far as
     /// that can be told without asking; markers of transactions, which are never delivered, count too. `None`: not
     /// fetched yet. Cheap.
-    fn behind(&self, at: InputPartition) -> Option<i64>;
+    fn undelivered(&self, at: InputPartition) -> Option<i64>;
 
     /// Takes a record out of the client's memory, to hold it beyond this batch.
     fn detach(record: Self::Record<'_>) -> Self::Record<'static>;
@@ -326,7 +326,7 @@ pub trait JournalReader {
 
 /// What [`JournalFollower::next`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Followed {
+pub enum JournalPoll {
     /// A record, which was handed over.
     Record,
     /// All that is committed of this unit so far was handed over.
@@ -355,7 +355,11 @@ pub trait JournalFollower {
     ///
     /// # Errors
     /// [`Fault`] of operation `Restore`.
-    fn next(&mut self, timeout: Duration, each: &mut dyn FnMut(Unit, i64, &[u8])) -> Result<Followed, Fault>;
+    fn next(
+        &mut self,
+        timeout: Duration,
+        each: &mut dyn FnMut(Unit, i64, &[u8]),
+    ) -> Result<JournalPoll, Fault>;
 
     /// Where a followed journal ended when it was last fetched; `None`: not fetched yet. Asks nobody.
     fn end(&self, unit: Unit) -> Option<i64>;

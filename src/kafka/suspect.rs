@@ -23,7 +23,7 @@ pub const FAILURES_BEFORE_BLOCKED: u32 = 5;
 
 /// A batch of one unit that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
+pub struct FailedBatch {
     /// The unit.
     pub unit: Unit,
     /// Its positions before the batch.
@@ -34,7 +34,7 @@ pub struct Failed {
 
 /// A unit whose last batch failed, or in which one failed that is not passed yet.
 #[derive(Clone, Debug)]
-struct Trouble {
+struct FailingUnit {
     from: Positions,
     until: Positions,
     /// Failures in a row with the same `from`.
@@ -54,7 +54,7 @@ pub struct Suspects {
 #[derive(Debug, Default)]
 struct Known {
     records: BTreeMap<(InputPartition, i64), u32>,
-    units: BTreeMap<Unit, Trouble>,
+    units: BTreeMap<Unit, FailingUnit>,
 }
 
 impl Suspects {
@@ -111,11 +111,11 @@ impl Suspects {
 
     /// Notes a batch of `events` records that failed; `halve`: one of its records is at fault, nobody knows which. Says how
     /// often batches failed that began there.
-    pub fn failed(&self, batch: &Failed, events: usize, halve: bool) -> u32 {
+    pub fn failed(&self, batch: &FailedBatch, events: usize, halve: bool) -> u32 {
         let mut known = self.lock();
-        let Failed { unit, from, until } = batch;
+        let FailedBatch { unit, from, until } = batch;
         let fresh =
-            || Trouble { from: from.clone(), until: until.clone(), failures: 0, events_max: usize::MAX };
+            || FailingUnit { from: from.clone(), until: until.clone(), failures: 0, events_max: usize::MAX };
         let trouble = known.units.entry(*unit).or_insert_with(fresh);
         if trouble.from != *from {
             (trouble.from, trouble.failures) = (from.clone(), 0);
@@ -140,7 +140,7 @@ impl Suspects {
 
     /// A batch is committed and leaves a unit at `positions`: forgets what is passed. Where it was but a part of the
     /// one that failed, the next may be twice as large; where a condemned record was passed, the fault is found.
-    pub fn passed(&self, unit: Unit, positions: &Positions) {
+    pub fn forget_passed(&self, unit: Unit, positions: &Positions) {
         let mut known = self.lock();
         let before = known.records.len();
         known.records.retain(|(at, offset), _| {
@@ -185,8 +185,8 @@ mod tests {
         [Some(offset), None].into()
     }
 
-    fn batch(from: i64, until: i64) -> Failed {
-        Failed { unit: TWO, from: at(from), until: at(until) }
+    fn batch(from: i64, until: i64) -> FailedBatch {
+        FailedBatch { unit: TWO, from: at(from), until: at(until) }
     }
 
     #[test]
@@ -201,9 +201,9 @@ mod tests {
         assert_eq!(suspects.count(EVENTS, 7), 3);
         assert_eq!(suspects.condemned(EVENTS, 7), Some(3));
         assert_eq!(suspects.condemned(EVENTS, 8), None);
-        suspects.passed(TWO, &at(8));
+        suspects.forget_passed(TWO, &at(8));
         assert!(suspects.any());
-        suspects.passed(TWO, &at(9));
+        suspects.forget_passed(TWO, &at(9));
         assert!(!suspects.any());
     }
 
@@ -226,7 +226,7 @@ mod tests {
             let most = suspects.events_max([TWO].into_iter()).map_or(i64::MAX, |most| most as i64);
             let end = events.min(next.saturating_add(most));
             if !(next..end).contains(&poison) {
-                suspects.passed(TWO, &at(end));
+                suspects.forget_passed(TWO, &at(end));
                 next = end;
             } else if end - next == 1 {
                 return tries;
@@ -253,9 +253,9 @@ mod tests {
             None,
             "another worker's partitions are none of it"
         );
-        suspects.passed(TWO, &at(20));
+        suspects.forget_passed(TWO, &at(20));
         assert_eq!(suspects.events_max([TWO].into_iter()), Some(20));
-        suspects.passed(TWO, &at(30));
+        suspects.forget_passed(TWO, &at(30));
         assert_eq!(suspects.events_max([TWO].into_iter()), None);
         assert!(!suspects.any());
     }

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    failure::{Answer, Fault, FaultClass, answer},
+    failure::{Fault, FaultClass, Recovery, recovery},
     port::{Broker, GroupConsumer, InputPartition, TransactionalProducer},
 };
 
@@ -42,7 +42,7 @@ impl<B: Broker> Transactions<B> {
     /// # Errors
     /// The cluster cannot be reached within `patience`, or refuses the id.
     pub fn start(broker: Arc<B>, transactional_id: String, patience: Duration) -> Result<Self, Fault> {
-        let producer = again(&*broker, patience, || broker.producer(&transactional_id))?;
+        let producer = retry(&*broker, patience, || broker.producer(&transactional_id))?;
         Ok(Self { broker, transactional_id, producer, patience, rebuilds: 0 })
     }
 
@@ -76,7 +76,7 @@ impl<B: Broker> Transactions<B> {
     /// # Errors
     /// Rebuild the worker.
     pub fn begin(&self) -> Result<(), Fault> {
-        again(&*self.broker, self.patience, || self.producer.begin())
+        retry(&*self.broker, self.patience, || self.producer.begin())
     }
 
     /// Ends a transaction: positions, acknowledgements, commit; an abort where one of them says so. `flush_first`: the
@@ -94,17 +94,17 @@ impl<B: Broker> Transactions<B> {
         let committed = flushed
             .and_then(|()| self.give_positions(consumer, positions))
             .and_then(|()| self.producer.flush())
-            .and_then(|()| again(&*self.broker, self.patience, || self.producer.commit()));
+            .and_then(|()| retry(&*self.broker, self.patience, || self.producer.commit()));
         match committed {
             Ok(()) => Ok(End::Committed),
-            Err(fault) => match answer(fault.operation, fault.class) {
+            Err(fault) => match recovery(fault.operation, fault.class) {
                 // The client never gets such a transaction aborted: it waits for the refused messages (librdkafka 2.12).
-                Answer::Abort if matches!(fault.class, FaultClass::TooLarge(_)) => {
+                Recovery::Abort if matches!(fault.class, FaultClass::TooLarge(_)) => {
                     self.replace().map(|()| End::Aborted(fault))
                 }
-                Answer::Abort => self.abort_because(&fault).map(|()| End::Aborted(fault)),
+                Recovery::Abort => self.abort_because(&fault).map(|()| End::Aborted(fault)),
                 // A commit that stays unanswered may still take place.
-                Answer::Again | Answer::Rebuild => Err(fault),
+                Recovery::Again | Recovery::Rebuild => Err(fault),
             },
         }
     }
@@ -114,7 +114,7 @@ impl<B: Broker> Transactions<B> {
         consumer: &B::Consumer,
         positions: &[(InputPartition, i64)],
     ) -> Result<(), Fault> {
-        let given = again(&*self.broker, self.patience, || {
+        let given = retry(&*self.broker, self.patience, || {
             let membership = consumer.membership()?;
             self.producer.offsets(positions, &membership)
         });
@@ -142,7 +142,7 @@ impl<B: Broker> Transactions<B> {
     /// # Errors
     /// Rebuild the worker.
     pub fn abort(&mut self) -> Result<(), Fault> {
-        let aborted = again(&*self.broker, self.patience, || self.producer.abort());
+        let aborted = retry(&*self.broker, self.patience, || self.producer.abort());
         let Err(fault) = aborted else { return Ok(()) };
         if fault.class == FaultClass::Fenced {
             return Err(fault);
@@ -163,7 +163,7 @@ impl<B: Broker> Transactions<B> {
 }
 
 /// Makes the same call again, with back-off, as long as the fault says so and `patience` lasts.
-pub fn again<B: Broker, T>(
+pub fn retry<B: Broker, T>(
     broker: &B,
     patience: Duration,
     mut call: impl FnMut() -> Result<T, Fault>,
@@ -173,7 +173,7 @@ pub fn again<B: Broker, T>(
     loop {
         match call() {
             Err(fault)
-                if answer(fault.operation, fault.class) == Answer::Again
+                if recovery(fault.operation, fault.class) == Recovery::Again
                     && broker.now() - begun < patience =>
             {
                 // A fresh coordinator asks to be asked again; what takes longer is told.

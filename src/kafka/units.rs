@@ -11,8 +11,8 @@ use crate::{
         flow::{Flow, Positions},
     },
     pipeline::{
-        Blueprint, Counted, Decider, Deciders, Division, Folded, InRecord, Interrupt, Interrupted,
-        JournalBatch, Misplaced, Model, NextTick, Outbound, Output, Partition, Restore, Restoring, Sink,
+        Blueprint, Counted, Decider, Deciders, Division, Folded, InRecord, Interrupt, JournalBatch,
+        Misplaced, Model, NextTick, NotDecided, Outbound, Output, Partition, Restore, Restoring, Sink,
         Surroundings, check_record,
     },
     telemetry,
@@ -36,7 +36,7 @@ impl<B: Blueprint> Deciders for Units<B> {
 
     fn restoring(&self, partition: i32) -> Box<dyn Restoring> {
         let empty = Partition::of(self.0.model(), partition, self.0.settings());
-        Box::new(Reading::<B> { restore: Restore::new(empty), surroundings: self.0.surroundings() })
+        Box::new(RestoringUnit::<B> { restore: Restore::new(empty), surroundings: self.0.surroundings() })
     }
 
     fn division(&self) -> Division {
@@ -49,12 +49,12 @@ impl<B: Blueprint> Deciders for Units<B> {
 }
 
 /// A unit that is read from its journal.
-struct Reading<B: Blueprint> {
+struct RestoringUnit<B: Blueprint> {
     restore: Restore<B::Model>,
     surroundings: B::Surroundings,
 }
 
-impl<B: Blueprint> Restoring for Reading<B> {
+impl<B: Blueprint> Restoring for RestoringUnit<B> {
     fn on_record(&mut self, record: &[u8]) -> Result<(), String> {
         self.restore.on_record(record).map_err(|fault| fault.to_string())
     }
@@ -70,7 +70,7 @@ impl<B: Blueprint> Restoring for Reading<B> {
     fn finish(self: Box<Self>) -> Result<Box<dyn Decider>, String> {
         let Self { restore, surroundings } = *self;
         let partition = restore.finish().map_err(|fault| fault.to_string())?;
-        Ok(Box::new(Live::<B> {
+        Ok(Box::new(DecidingUnit::<B> {
             partition,
             surroundings,
             waits_for: None,
@@ -88,7 +88,7 @@ impl<B: Blueprint> Restoring for Reading<B> {
 }
 
 /// A unit that decides.
-struct Live<B: Blueprint> {
+struct DecidingUnit<B: Blueprint> {
     partition: Partition<B::Model>,
     surroundings: B::Surroundings,
     /// The schema that the last interrupted record waits for, and the record's input.
@@ -101,12 +101,12 @@ struct Live<B: Blueprint> {
     said: Vec<String>,
 }
 
-impl<B: Blueprint> Decider for Live<B> {
+impl<B: Blueprint> Decider for DecidingUnit<B> {
     fn batch_begins(&mut self, now: Duration) {
         self.surroundings.batch_begins(now);
     }
 
-    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupted> {
+    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), NotDecided> {
         let Self { partition, surroundings, waits_for, counts, misplaced, said, .. } = self;
         let mut out = Counting { counts, misplaced, said, sink };
         let taken =
@@ -117,10 +117,10 @@ impl<B: Blueprint> Decider for Live<B> {
         taken.map_err(|interrupt| match interrupt {
             Interrupt::NeedsSchema(schema) => {
                 self.waits_for = Some((record.input, schema));
-                Interrupted::NeedsSchema
+                NotDecided::NeedsSchema
             }
             Interrupt::State(why) => {
-                Interrupted::Broken(format!("the state of the partition is broken: {why}"))
+                NotDecided::Broken(format!("the state of the partition is broken: {why}"))
             }
         })
     }
@@ -257,7 +257,7 @@ impl<M: Model> Output<M> for Counting<'_> {
         self.misplaced.add(record.input, record.offset, misplaced);
     }
 
-    fn said(&mut self, record: &InRecord<'_>, what: &str) {
+    fn note(&mut self, record: &InRecord<'_>, what: &str) {
         let input = M::FLOW.inputs[record.input];
         self.said.push(format!("{what} ({input} offset {})", record.offset));
     }

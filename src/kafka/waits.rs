@@ -12,7 +12,7 @@ pub struct Waits(BTreeMap<Unit, bool>);
 
 /// What is to be told of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum WaitNotice {
     /// It waits.
     Waits(Unit),
     /// It no longer does.
@@ -21,13 +21,13 @@ pub enum Told {
 
 impl Waits {
     /// Looks at the units that wait now.
-    pub fn look(&mut self, waiting: impl Iterator<Item = Unit>) -> Vec<Told> {
+    pub fn look(&mut self, waiting: impl Iterator<Item = Unit>) -> Vec<WaitNotice> {
         let before = std::mem::take(&mut self.0);
         self.0 = waiting.map(|unit| (unit, before.contains_key(&unit))).collect();
         let new = |unit: &&Unit| self.0[*unit] && before.get(*unit) == Some(&false);
-        let waits = self.0.keys().filter(new).map(|unit| Told::Waits(*unit));
+        let waits = self.0.keys().filter(new).map(|unit| WaitNotice::Waits(*unit));
         let over = before.iter().filter(|(unit, told)| **told && !self.0.contains_key(*unit));
-        waits.chain(over.map(|(unit, _)| Told::GoesOn(*unit))).collect()
+        waits.chain(over.map(|(unit, _)| WaitNotice::GoesOn(*unit))).collect()
     }
 }
 
@@ -47,10 +47,10 @@ mod tests {
         assert_eq!(look(&[3]), []);
         assert_eq!(look(&[]), [], "a short one");
         assert_eq!(look(&[3]), []);
-        assert_eq!(look(&[3, 4]), [Told::Waits(at(3))]);
-        assert_eq!(look(&[3, 4]), [Told::Waits(at(4))]);
-        assert_eq!(look(&[4]), [Told::GoesOn(at(3))]);
-        assert_eq!(look(&[]), [Told::GoesOn(at(4))]);
+        assert_eq!(look(&[3, 4]), [WaitNotice::Waits(at(3))]);
+        assert_eq!(look(&[3, 4]), [WaitNotice::Waits(at(4))]);
+        assert_eq!(look(&[4]), [WaitNotice::GoesOn(at(3))]);
+        assert_eq!(look(&[]), [WaitNotice::GoesOn(at(4))]);
         assert_eq!(look(&[]), []);
     }
 }

@@ -53,7 +53,7 @@ pub trait Sink {
 
 /// Why a record was not decided. Nothing was changed by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Interrupted {
+pub enum NotDecided {
     /// It cannot be read before the schema registry has answered; the same record must come again.
     NeedsSchema,
     /// State and program disagree; the state must be restored.
@@ -79,8 +79,8 @@ pub trait Decider: Send {
     /// Decides a record.
     ///
     /// # Errors
-    /// [`Interrupted`]: the record counts as not read.
-    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupted>;
+    /// [`NotDecided`]: the record counts as not read.
+    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), NotDecided>;
 
     /// The record that was decided last was appended at this time of its broker, in milliseconds; none where it has
     /// another's time.

@@ -13,7 +13,7 @@ mod reset;
 mod restore;
 mod slots;
 
-pub use decider::{Decider, Deciders, Folded, Header, Interrupted, NextTick, Outbound, Restoring, Sink};
+pub use decider::{Decider, Deciders, Folded, Header, NextTick, NotDecided, Outbound, Restoring, Sink};
 pub use journal::JournalBatch;
 pub use layout::{Division, LayoutFault, Misplaced, check_record, mend};
 pub use model::{Blueprint, Counted, Effects, FoldFault, Keyed, Model, State, Surroundings};
@@ -79,5 +79,5 @@ pub trait Output<M: Model> {
     /// The record stood elsewhere than its key belongs, and was answered so: to be counted and told.
     fn misplaced(&mut self, _record: &InRecord<'_>, _misplaced: &Misplaced) {}
     /// What the record did that people should know: to be told once it is committed.
-    fn said(&mut self, _record: &InRecord<'_>, _what: &str) {}
+    fn note(&mut self, _record: &InRecord<'_>, _what: &str) {}
 }

@@ -215,7 +215,7 @@ impl<M: Model> Effects<'_, M> {
 
     /// Tells people what was done by this record, once it is committed.
     pub fn say(&mut self, what: &str) {
-        self.out.said(self.record, what);
+        self.out.note(self.record, what);
     }
 
     /// Makes a change, and writes it into the journal.

@@ -26,7 +26,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use tillgate::kafka::failure::FaultClass;
 use tillgate::kafka::health::Health;
-use tillgate::kafka::port::{Broker, Change, GroupConsumer};
+use tillgate::kafka::port::{Broker, GroupConsumer, Rebalance};
 use tillgate::kafka::settings::{BatchLimits, GroupProtocol, Settings};
 use tillgate::kafka::{Flows, client::Cluster, run};
 
@@ -494,7 +494,7 @@ fn gives_out_no_membership_without_a_place_in_the_group() {
         eventually(WITHIN, "a place", || {
             assert!(member.poll(Duration::from_millis(50)).expect("no fault").is_none());
             for change in member.take_changes() {
-                if let Change::Assigned(partitions) = change {
+                if let Rebalance::Assigned(partitions) = change {
                     member.assign(&partitions).expect("an answer");
                 }
             }

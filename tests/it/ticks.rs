@@ -324,7 +324,7 @@ fn what_was_set_is_told_and_by_whom() {
         fn dead_letter(&mut self, _: &tillgate::pipeline::InRecord<'_>, code: &'static str, _: &str) {
             panic!("{code}");
         }
-        fn said(&mut self, _: &tillgate::pipeline::InRecord<'_>, what: &str) {
+        fn note(&mut self, _: &tillgate::pipeline::InRecord<'_>, what: &str) {
             self.0.push(what.to_owned());
         }
     }

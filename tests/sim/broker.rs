@@ -10,7 +10,7 @@ use std::{
 use tillgate::kafka::{
     failure::{Fault, FaultClass, Operation},
     port::{
-        Broker, Flow, Followed, InputEnds, JournalEnds, JournalFollower, JournalReader, MessageLimits,
+        Broker, Flow, InputEnds, JournalEnds, JournalFollower, JournalPoll, JournalReader, MessageLimits,
         Positions, Unit,
     },
 };
@@ -287,7 +287,11 @@ impl JournalFollower for Follower {
         Ok(())
     }
 
-    fn next(&mut self, timeout: Duration, each: &mut dyn FnMut(Unit, i64, &[u8])) -> Result<Followed, Fault> {
+    fn next(
+        &mut self,
+        timeout: Duration,
+        each: &mut dyn FnMut(Unit, i64, &[u8]),
+    ) -> Result<JournalPoll, Fault> {
         for at in 0..self.followed.len() {
             let (reader, ended) = &mut self.followed[at];
             let unit = reader.unit;
@@ -311,11 +315,11 @@ impl JournalFollower for Follower {
             let told = std::mem::replace(ended, !found);
             if found || !told {
                 self.followed.rotate_left(at + 1);
-                return Ok(if found { Followed::Record } else { Followed::End(unit) });
+                return Ok(if found { JournalPoll::Record } else { JournalPoll::End(unit) });
             }
         }
         self.seat.sleep(timeout);
-        Ok(Followed::Nothing)
+        Ok(JournalPoll::Nothing)
     }
 
     fn end(&self, unit: Unit) -> Option<i64> {

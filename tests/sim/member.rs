@@ -10,7 +10,7 @@ use std::{
 
 use tillgate::kafka::{
     failure::{Fault, FaultClass, Operation},
-    port::{Change, GroupConsumer, InboundRecord, InputPartition, InputReach, Positions, Unit},
+    port::{GroupConsumer, InputPartition, InputReach, LentRecord, Positions, Rebalance, Unit},
 };
 
 use super::{
@@ -40,7 +40,7 @@ impl Lent {
     }
 }
 
-impl InboundRecord for Lent {
+impl LentRecord for Lent {
     fn source(&self) -> InputPartition {
         self.at
     }
@@ -97,7 +97,7 @@ pub struct Client {
     /// Number and epoch in the group; none: not in it.
     place: Option<(u64, i32)>,
     /// Noted for the loop.
-    changes: VecDeque<Change>,
+    changes: VecDeque<Rebalance>,
     /// The loop has not answered yet.
     asked: bool,
     /// Refused for good: the client is of no use any more.
@@ -107,7 +107,7 @@ pub struct Client {
 }
 
 impl Client {
-    fn ask(&mut self, change: Change) {
+    fn ask(&mut self, change: Rebalance) {
         self.changes.push_back(change);
         self.asked = true;
     }
@@ -123,8 +123,8 @@ impl Client {
         }
         let gone: Vec<_> = self.owned.keys().filter(|at| !assignment.contains(at)).copied().collect();
         let new: Vec<_> = assignment.iter().filter(|at| !self.owned.contains_key(at)).copied().collect();
-        let (change, list): (fn(Vec<InputPartition>) -> Change, _) =
-            if gone.is_empty() { (Change::Assigned, new) } else { (Change::Revoked, gone) };
+        let (change, list): (fn(Vec<InputPartition>) -> Rebalance, _) =
+            if gone.is_empty() { (Rebalance::Assigned, new) } else { (Rebalance::Revoked, gone) };
         match list.len() {
             0 => {}
             // The rest comes with the next heartbeat.
@@ -186,7 +186,7 @@ impl World {
                 client.changes.clear();
                 client.asked = false;
                 if !lost.is_empty() {
-                    client.ask(Change::Revoked(lost));
+                    client.ask(Rebalance::Revoked(lost));
                 }
             }
         }
@@ -378,7 +378,7 @@ impl GroupConsumer for Member {
         self.with(|client| !client.changes.is_empty()).unwrap_or(false)
     }
 
-    fn take_changes(&self) -> Vec<Change> {
+    fn take_changes(&self) -> Vec<Rebalance> {
         self.with(|client| client.changes.drain(..).collect()).unwrap_or_default()
     }
 
@@ -442,7 +442,7 @@ impl GroupConsumer for Member {
         Ok(())
     }
 
-    fn behind(&self, at: InputPartition) -> Option<i64> {
+    fn undelivered(&self, at: InputPartition) -> Option<i64> {
         let reading = self.with(|client| client.owned.get(&at).copied()).flatten()?;
         Some((reading.high? - reading.delivered.unwrap_or(0)).max(0))
     }

@@ -9,7 +9,7 @@ use tillgate::codec::journal::{
 };
 use tillgate::kafka::port::{Flow, Positions, Unit};
 use tillgate::pipeline::{
-    Decider, Deciders, Division, Folded, InRecord, Interrupted, JournalBatch, Model, NextTick, Restoring,
+    Decider, Deciders, Division, Folded, InRecord, JournalBatch, Model, NextTick, NotDecided, Restoring,
     Sink, State,
 };
 use tillgate::pos;
@@ -154,7 +154,7 @@ pub struct PlantedLive {
 }
 
 impl Decider for PlantedLive {
-    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupted> {
+    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), NotDecided> {
         if self.trouble.poison && is_poison(record.value) {
             *self.trouble.sim.world().faults.entry("decision panicked").or_default() += 1;
             // As a panic, without a word on standard error.
@@ -163,7 +163,7 @@ impl Decider for PlantedLive {
         let needs_schema = xxh3_64(record.value.unwrap_or_default()).is_multiple_of(SCHEMA_EVERY);
         if needs_schema && self.trouble.sim.world().registry_is_down() {
             *self.trouble.sim.world().faults.entry("schema missing").or_default() += 1;
-            return Err(Interrupted::NeedsSchema);
+            return Err(NotDecided::NeedsSchema);
         }
         self.real.on_record(record, sink)
     }

@@ -14,7 +14,7 @@ use tillgate::{
     kafka::{
         failure::{Destination, Fault, FaultClass, Operation},
         port::{
-            Header, InboundRecord, InputPartition, Kept, Outbound, RulesetChange, TransactionalProducer, Unit,
+            Header, InputPartition, Kept, LentRecord, Outbound, RulesetChange, TransactionalProducer, Unit,
         },
     },
 };

@@ -28,12 +28,13 @@ pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
     for topic in settings.topics.inputs() {
         kafka.create_topic(topic, partitions as i32, big);
     }
-    let layout = &topics::Layout { partitions, ..topics::Layout::default() };
+    let layout = &topics::TopicLayout { partitions, ..topics::TopicLayout::default() };
     // One broker may not have heard yet of the topics that another one shows.
     let rows = eventually(WITHIN, "every broker to show the inputs", || {
         let rows = topics::plan(cluster.admin(), &settings, layout).ok()?;
         let is_input = |topic: &str| settings.topics.inputs().any(|input| input == topic);
-        let is_made = |row: &topics::Row| row.action == topics::Action::Create && is_input(&row.topic);
+        let is_made =
+            |row: &topics::PlanRow| row.action == topics::PlanAction::Create && is_input(&row.topic);
         (!rows.iter().any(is_made)).then_some(rows)
     });
     topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");

@@ -15,7 +15,7 @@ use crate::domain::hashing::Seed;
 use crate::gateway::api::{Api, Documents, Means};
 use crate::gateway::read_model::ReadModel;
 use crate::gateway::{Bounds, Gate, Listener, Server, ServerBounds, admin};
-use crate::kafka::answers::{Begin, Following, Taker, again};
+use crate::kafka::answers::{Begin, FollowedTopic, Taker, retry_at_start};
 use crate::kafka::client::Cluster;
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings as KafkaSettings;
@@ -128,7 +128,7 @@ impl Endpoints {
         }
         let cluster = Cluster::until(Arc::clone(&kafka), Arc::clone(stop))?;
         if kafka.check_topic_configs {
-            again(&cluster, stop, || {
+            retry_at_start(&cluster, stop, || {
                 rights::verify(&cluster, &kafka, Task::Ask { write: &inputs, read: &read })
             })?;
         }
@@ -149,7 +149,7 @@ impl Endpoints {
         let done = Arc::new(AtomicBool::new(false));
         let mut followers = Vec::new();
         for (topic, from, taker) in takers {
-            let following = Following::start(Arc::clone(&kafka), topic, from, taker, stop)?;
+            let following = FollowedTopic::start(Arc::clone(&kafka), topic, from, taker, stop)?;
             followers.push(following.follow(Arc::clone(&done))?);
         }
         // Only now: until then whoever asks is refused at once, and does not wait for brokers.

@@ -8,8 +8,8 @@ use crate::domain::reply::REQUEST_ID;
 use crate::gateway::read_model::ReadModel;
 use crate::gateway::records::{Input, NotWritten, OnWritten, Place, Records};
 use crate::gateway::{AdminSource, Standing};
-use crate::kafka::answers::{Taker, again};
-use crate::kafka::client::{self, Cluster, Followed, Outgoing, ReceiptProducer};
+use crate::kafka::answers::{Taker, retry_at_start};
+use crate::kafka::client::{self, Cluster, FollowedRecord, ReceiptProducer, ReceiptRecord};
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::Settings;
 use crate::telemetry;
@@ -66,7 +66,7 @@ impl Topics {
             partitioner: settings.partitioner,
             troubles: Arc::clone(troubles),
         };
-        again(&topics.cluster, stop, || topics.find_partitions())?;
+        retry_at_start(&topics.cluster, stop, || topics.find_partitions())?;
         Ok(topics)
     }
 
@@ -110,7 +110,7 @@ impl Records for Topics {
         let partition = self.partitioner.partition_of(key.as_bytes(), count) as i32;
         let header =
             request_id.map(|id| RecordHeader { name: REQUEST_ID.as_bytes(), value: Some(id.as_bytes()) });
-        let outgoing = Outgoing { topic: name, partition, key: key.as_bytes(), value, header };
+        let outgoing = ReceiptRecord { topic: name, partition, key: key.as_bytes(), value, header };
         self.producer.send(
             &outgoing,
             Box::new(move |written| {
@@ -130,7 +130,7 @@ pub(super) struct Reader {
     model: Arc<ReadModel>,
     troubles: Arc<Troubles>,
     topic: String,
-    take: fn(&ReadModel, &Followed<'_>) -> Result<(), String>,
+    take: fn(&ReadModel, &FollowedRecord<'_>) -> Result<(), String>,
     /// Whether the history of transactions is read of it.
     has_history: bool,
 }
@@ -138,7 +138,7 @@ pub(super) struct Reader {
 impl Reader {
     /// Of outcomes.
     pub(super) fn of_outcomes(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        let take = |model: &ReadModel, record: &Followed<'_>| {
+        let take = |model: &ReadModel, record: &FollowedRecord<'_>| {
             model.take_outcome(record.value, record.timestamp_millis())
         };
         Self::of(model, troubles, topic, take, true)
@@ -146,15 +146,17 @@ impl Reader {
 
     /// Of replies to account events.
     pub(super) fn of_replies(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        let take =
-            |model: &ReadModel, record: &Followed<'_>| model.take_reply(Input::AccountEvents, record.value);
+        let take = |model: &ReadModel, record: &FollowedRecord<'_>| {
+            model.take_reply(Input::AccountEvents, record.value)
+        };
         Self::of(model, troubles, topic, take, false)
     }
 
     /// Of replies to interactions.
     pub(super) fn of_interactions(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        let take =
-            |model: &ReadModel, record: &Followed<'_>| model.take_reply(Input::Interactions, record.value);
+        let take = |model: &ReadModel, record: &FollowedRecord<'_>| {
+            model.take_reply(Input::Interactions, record.value)
+        };
         Self::of(model, troubles, topic, take, false)
     }
 
@@ -167,7 +169,7 @@ impl Reader {
         model: &Arc<ReadModel>,
         troubles: &Arc<Troubles>,
         topic: &str,
-        take: fn(&ReadModel, &Followed<'_>) -> Result<(), String>,
+        take: fn(&ReadModel, &FollowedRecord<'_>) -> Result<(), String>,
         has_history: bool,
     ) -> Self {
         let (model, troubles) = (Arc::clone(model), Arc::clone(troubles));
@@ -176,7 +178,7 @@ impl Reader {
 }
 
 impl Taker for Reader {
-    fn take(&self, record: &Followed<'_>) {
+    fn take(&self, record: &FollowedRecord<'_>) {
         if let Err(why) = (self.take)(&self.model, record) {
             passed_over(record, &why);
         }
@@ -195,8 +197,8 @@ impl Taker for Reader {
     }
 }
 
-fn passed_over(record: &Followed<'_>, why: &str) {
-    let Followed { topic, partition, offset, .. } = record;
+fn passed_over(record: &FollowedRecord<'_>, why: &str) {
+    let FollowedRecord { topic, partition, offset, .. } = record;
     tracing::warn!(topic, partition, offset, why, "a record is passed over: it is none of tillgate's");
 }
 

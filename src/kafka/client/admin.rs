@@ -31,7 +31,7 @@ use super::{
     certificate, clock, config,
     error::{fault, naming},
     events, log as client_log,
-    trouble::{Kind, Trouble},
+    trouble::{ConnectionFault, Trouble},
     watermarks,
 };
 
@@ -112,7 +112,7 @@ impl Admin {
     pub(super) fn new(settings: &Arc<Settings>, stop: Option<Arc<AtomicBool>>) -> Result<Self, Fault> {
         let client = config::admin(settings)
             .create_with_context(Heard { trouble: Trouble::default() })
-            .map_err(|error| config::refused(settings, &error))?;
+            .map_err(|error| config::client_fault(settings, &error))?;
         Ok(Self { client, settings: Arc::clone(settings), stop, reached: AtomicBool::new(false) })
     }
 
@@ -170,7 +170,7 @@ impl Admin {
                 && (all_failed || waited >= DOUBT)
                 && !self.reached.load(Ordering::Relaxed)
             {
-                let of_certificate = (failed.kind == Kind::Certificate)
+                let of_certificate = (failed.kind == ConnectionFault::Certificate)
                     .then(|| certificate::fault(&failed.broker, &self.settings))
                     .flatten();
                 let text = of_certificate

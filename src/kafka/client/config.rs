@@ -44,7 +44,7 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// What a client that cannot be made means, in words: its own are those of OpenSSL.
-pub fn refused(settings: &Settings, error: &KafkaError) -> Fault {
+pub fn client_fault(settings: &Settings, error: &KafkaError) -> Fault {
     let found = fault(Operation::Check, error);
     let KafkaError::ClientCreation(words) = error else { return found };
     let file = FILES.iter().find(|(name, _)| words.contains(&format!("{name} failed")));
@@ -98,7 +98,7 @@ pub fn base(settings: &Settings) -> ClientConfig {
     config
 }
 
-fn reading(settings: &Settings, queue_bytes_max: usize) -> ClientConfig {
+fn reader_base(settings: &Settings, queue_bytes_max: usize) -> ClientConfig {
     let mut config = base(settings);
     let bytes_max = settings.kafka.message_bytes_max + OVERHEAD_BYTES;
     config
@@ -120,7 +120,7 @@ fn reading(settings: &Settings, queue_bytes_max: usize) -> ClientConfig {
 
 /// A member of the group.
 pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
-    let mut config = reading(settings, settings.kafka.consumer_queue_bytes_max);
+    let mut config = reader_base(settings, settings.kafka.consumer_queue_bytes_max);
     config
         .set("group.id", &settings.kafka.group_id)
         // An input that no longer holds what comes next is an error, not a reason to go on elsewhere.
@@ -147,7 +147,7 @@ pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
 
 /// Reads outside the group: it has the group's name to ask for its offsets, and never subscribes.
 pub fn reader(settings: &Settings, isolation: Isolation, at_end: AtEnd) -> ClientConfig {
-    let mut config = reading(settings, READER_QUEUE_BYTES_MAX);
+    let mut config = reader_base(settings, READER_QUEUE_BYTES_MAX);
     config
         .set("group.id", &settings.kafka.group_id)
         .set("isolation.level", isolation.name())
@@ -180,7 +180,7 @@ pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
         .set("delivery.report.only.error", "true")
         .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string())
         .set("batch.size", PRODUCED_AT_ONCE_BYTES_MAX.to_string());
-    bound(&mut config, settings);
+    bound_queue(&mut config, settings);
     // The end of a batch sends what is left at once (`send_now`). Until then each partition that has something to send would
     // wake the client's thread after this time, which then looks at all of them: at 1 ms that took a third of all our CPU.
     unless_set(&mut config, "linger.ms", "10");
@@ -188,7 +188,7 @@ pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
 }
 
 /// What a producer keeps; whoever sends waits while it is full.
-fn bound(config: &mut ClientConfig, settings: &Settings) {
+fn bound_queue(config: &mut ClientConfig, settings: &Settings) {
     config
         .set("queue.buffering.max.messages", PRODUCER_QUEUE_RECORDS_MAX.to_string())
         .set("queue.buffering.max.kbytes", (settings.kafka.producer_queue_bytes_max / 1_024).to_string());
@@ -202,7 +202,7 @@ pub fn event_producer(settings: &Settings) -> ClientConfig {
         .set("delivery.report.only.error", "true")
         .set("partitioner", settings.partitioner.librdkafka())
         .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string());
-    bound(&mut config, settings);
+    bound_queue(&mut config, settings);
     unless_set(&mut config, "linger.ms", "5");
     config
 }
@@ -215,7 +215,7 @@ pub fn receipt_producer(settings: &Settings, within: Duration) -> ClientConfig {
         .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string())
         .set("message.timeout.ms", millis(within))
         .set("socket.timeout.ms", millis(settings.kafka.socket_timeout));
-    bound(&mut config, settings);
+    bound_queue(&mut config, settings);
     // What comes while a request is under way goes with the next.
     unless_set(&mut config, "linger.ms", "0");
     config

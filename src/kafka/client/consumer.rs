@@ -26,7 +26,7 @@ use super::{
     super::{
         cluster::rights::{Resource, Right},
         failure::{Fault, FaultClass, Operation},
-        port::{Change, GroupConsumer, InboundRecord, InputPartition, InputReach, Positions, Queue, Unit},
+        port::{GroupConsumer, InputPartition, InputReach, LentRecord, Positions, Queue, Rebalance, Unit},
         settings::{Settings, Topics},
     },
     clock, config,
@@ -43,11 +43,11 @@ const TOLD_FOR: Duration = Duration::from_secs(60);
 const SEEK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the callbacks note.
-pub struct Noted {
+pub struct ConsumerNotes {
     topics: Topics,
     waiting: AtomicBool,
     leaving: AtomicBool,
-    changes: Mutex<VecDeque<Change>>,
+    changes: Mutex<VecDeque<Rebalance>>,
     ends: Mutex<Vec<(InputPartition, InputReach)>>,
     queue: Mutex<Option<Queue>>,
     group_id: String,
@@ -66,7 +66,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Noted {
+impl ConsumerNotes {
     fn partitions(&self, list: &TopicPartitionList) -> Vec<InputPartition> {
         let elements = list.elements();
         let at = elements.iter().map(|element| (element.topic(), element.partition()));
@@ -74,7 +74,7 @@ impl Noted {
     }
 }
 
-impl ClientContext for Noted {
+impl ClientContext for ConsumerNotes {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         self.trouble.on_log(facility, line);
         client_log::pass_on(level, facility, line);
@@ -116,7 +116,7 @@ impl ClientContext for Noted {
     }
 }
 
-impl ConsumerContext for Noted {
+impl ConsumerContext for ConsumerNotes {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, asked: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let assigned = asked == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.leaving.load(Ordering::Acquire) {
@@ -133,15 +133,15 @@ impl ConsumerContext for Noted {
         }
         let partitions = self.partitions(list);
         locked(&self.changes).push_back(if assigned {
-            Change::Assigned(partitions)
+            Rebalance::Assigned(partitions)
         } else {
-            Change::Revoked(partitions)
+            Rebalance::Revoked(partitions)
         });
         self.waiting.store(true, Ordering::Release);
     }
 }
 
-impl Noted {
+impl ConsumerNotes {
     /// What an error that was polled asks for; none where the client tries again by itself, of which is told.
     fn judge(&self, error: &KafkaError) -> Option<Fault> {
         let words = std::mem::take(&mut *locked(&self.words));
@@ -228,7 +228,7 @@ fn names(words: &str, topic: &str) -> bool {
     words.split(|letter| !is_part(letter)).any(|word| word == topic || word.trim_end_matches('.') == topic)
 }
 
-fn is_incremental(consumer: &BaseConsumer<Noted>) -> bool {
+fn is_incremental(consumer: &BaseConsumer<ConsumerNotes>) -> bool {
     matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative)
 }
 
@@ -266,7 +266,7 @@ impl Lent<'_> {
     }
 }
 
-impl InboundRecord for Lent<'_> {
+impl LentRecord for Lent<'_> {
     fn source(&self) -> InputPartition {
         self.at
     }
@@ -321,7 +321,7 @@ impl InboundRecord for Lent<'_> {
 
 /// A member of the group.
 pub struct Member {
-    consumer: BaseConsumer<Noted>,
+    consumer: BaseConsumer<ConsumerNotes>,
     /// The next offset of each input, after the last record that was delivered; none: from the start.
     delivered: RefCell<Delivered>,
 }
@@ -355,7 +355,7 @@ impl Delivered {
 impl Member {
     /// Joins the group.
     pub fn join(settings: &Settings, worker: usize) -> Result<Self, Fault> {
-        let noted = Noted {
+        let noted = ConsumerNotes {
             topics: settings.topics.clone(),
             waiting: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
@@ -369,7 +369,7 @@ impl Member {
             told: Mutex::default(),
             has_told: AtomicBool::new(false),
         };
-        let consumer: BaseConsumer<Noted> = config::member(settings, worker)
+        let consumer: BaseConsumer<ConsumerNotes> = config::member(settings, worker)
             .create_with_context(noted)
             .map_err(|error| fault(Operation::Join, &error))?;
         let inputs: Vec<&str> = settings.topics.inputs().collect();
@@ -377,7 +377,7 @@ impl Member {
         Ok(Self { consumer, delivered: RefCell::default() })
     }
 
-    fn noted(&self) -> &Noted {
+    fn noted(&self) -> &ConsumerNotes {
         self.consumer.context()
     }
 
@@ -446,7 +446,7 @@ impl GroupConsumer for Member {
         self.noted().waiting.load(Ordering::Acquire)
     }
 
-    fn take_changes(&self) -> Vec<Change> {
+    fn take_changes(&self) -> Vec<Rebalance> {
         let mut changes = locked(&self.noted().changes);
         self.noted().waiting.store(false, Ordering::Release);
         changes.drain(..).collect()
@@ -504,7 +504,7 @@ impl GroupConsumer for Member {
         self.consumer.resume(&self.list([at])).map_err(|error| fault(Operation::Seek, &error))
     }
 
-    fn behind(&self, at: InputPartition) -> Option<i64> {
+    fn undelivered(&self, at: InputPartition) -> Option<i64> {
         let delivered = self.delivered.borrow_mut().of(at);
         let (low, high) = watermarks::last_known(&self.consumer, self.topic(at), at.unit.partition)?;
         let next = delivered.unwrap_or(low).max(low);
@@ -570,8 +570,8 @@ impl Drop for Member {
         self.noted().leaving.store(true, Ordering::Release);
         for change in self.take_changes() {
             let answered = match &change {
-                Change::Assigned(partitions) => self.assign(partitions),
-                Change::Revoked(partitions) => self.unassign(partitions),
+                Rebalance::Assigned(partitions) => self.assign(partitions),
+                Rebalance::Revoked(partitions) => self.unassign(partitions),
             };
             if let Err(error) = answered {
                 log::warn!("leaving the group: {error}");

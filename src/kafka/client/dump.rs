@@ -13,7 +13,7 @@ use super::{
     },
     config, headers,
     journal::Asker,
-    reader::{Isolation, Reader},
+    reader::{Isolation, TopicReader},
 };
 use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
 
@@ -46,7 +46,7 @@ pub struct Span {
 /// # }
 /// ```
 pub struct Dump {
-    reader: Reader,
+    reader: TopicReader,
     asker: Arc<Asker>,
     isolation: Isolation,
     span: Span,
@@ -60,7 +60,7 @@ pub struct Dump {
 
 impl Dump {
     pub(super) fn open(settings: &Settings, asker: Arc<Asker>, isolation: Isolation) -> Result<Self, Fault> {
-        let reader = Reader::with(&config::dump(settings, isolation), Operation::Consume)?;
+        let reader = TopicReader::with(&config::dump(settings, isolation), Operation::Consume)?;
         let (span, lost_headers) = (Span::default(), None);
         Ok(Self { reader, asker, isolation, span, next: 0, confirmed: false, lost_headers })
     }

@@ -33,11 +33,11 @@ impl Embedded {
         let owner: BaseProducer = ClientConfig::new()
             .set("test.mock.num.brokers", "1")
             .create()
-            .map_err(|error| refused(&error))?;
+            .map_err(|error| setup_fault(&error))?;
         for (name, partitions) in topics {
             let count = i32::try_from(*partitions).unwrap_or(i32::MAX);
             let cluster = owner.client().mock_cluster().ok_or_else(missing)?;
-            cluster.create_topic(name, count, 1).map_err(|error| refused(&error))?;
+            cluster.create_topic(name, count, 1).map_err(|error| setup_fault(&error))?;
         }
         // SAFETY: the client is alive, and the cluster belongs to it as long as it is; the call only notes a number.
         unsafe {
@@ -63,6 +63,6 @@ fn missing() -> Fault {
     Fault::new(Operation::Init, FaultClass::Fatal, "the embedded broker did not come up: try again")
 }
 
-fn refused(error: &KafkaError) -> Fault {
+fn setup_fault(error: &KafkaError) -> Fault {
     Fault::new(Operation::Init, FaultClass::Fatal, format!("the embedded broker did not come up: {error}"))
 }

@@ -81,7 +81,7 @@ impl EventProducer {
     pub fn new(settings: &Settings) -> Result<Self, Fault> {
         let base = config::event_producer(settings)
             .create_with_context(Reports::default())
-            .map_err(|error| config::refused(settings, &error))?;
+            .map_err(|error| config::client_fault(settings, &error))?;
         Ok(Self { base, sent: 0 })
     }
 
@@ -113,7 +113,7 @@ impl EventProducer {
     ) -> Result<(), Fault> {
         let mut record = BaseRecord::<[u8], [u8]>::to(topic).payload(value).timestamp(timestamp_millis);
         record.key = key;
-        let headers = header.map(|header| headers::made(&[header])).transpose();
+        let headers = header.map(|header| headers::to_client(&[header])).transpose();
         record.headers = headers.map_err(|error| fault(Operation::Produce, &error))?;
         self.queue(record)
     }
@@ -129,7 +129,8 @@ impl EventProducer {
             .timestamp(source.timestamp_millis);
         (record.key, record.payload) = (source.key, source.value);
         if !source.headers.is_empty() {
-            let made = headers::made(&source.headers).map_err(|error| fault(Operation::Produce, &error))?;
+            let made =
+                headers::to_client(&source.headers).map_err(|error| fault(Operation::Produce, &error))?;
             record.headers = Some(made);
         }
         self.queue(record)

@@ -13,7 +13,7 @@ use super::{
     clock,
     error::fault,
     headers,
-    reader::{AtEnd, Came, Isolation, Reader},
+    reader::{AtEnd, Isolation, Polled, TopicReader},
 };
 
 /// How long to wait for one record that must be there.
@@ -21,7 +21,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A record as a reader sees it.
 #[derive(Clone, Copy)]
-pub struct Followed<'a> {
+pub struct FollowedRecord<'a> {
     /// Its topic.
     pub topic: &'a str,
     /// Its partition.
@@ -33,7 +33,7 @@ pub struct Followed<'a> {
     message: &'a BorrowedMessage<'a>,
 }
 
-impl<'a> Followed<'a> {
+impl<'a> FollowedRecord<'a> {
     /// Its key; empty where it has none.
     #[must_use]
     pub fn key(&self) -> &'a [u8] {
@@ -61,7 +61,7 @@ impl<'a> Followed<'a> {
 
 /// What came of a topic that is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum FollowerPoll {
     /// A record, which was handed over.
     Record,
     /// Of this partition all was read that is there now.
@@ -72,7 +72,7 @@ pub enum Told {
 
 /// A reader of topics.
 pub struct Follower {
-    reader: Reader,
+    reader: TopicReader,
 }
 
 impl Follower {
@@ -81,7 +81,7 @@ impl Follower {
     /// # Errors
     /// A client setting that is unknown, or the client cannot be made.
     pub fn open(settings: &Settings, topics: &[(&str, usize)]) -> Result<Self, Fault> {
-        let reader = Reader::open(settings, Isolation::Committed, AtEnd::Wait, Operation::Consume)?;
+        let reader = TopicReader::open(settings, Isolation::Committed, AtEnd::Wait, Operation::Consume)?;
         reader.read(all(topics).map(|(topic, partition)| (topic, partition, Offset::Beginning)))?;
         Ok(Self { reader })
     }
@@ -103,7 +103,7 @@ impl Follower {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_telling(settings: &Settings, topic: &str, places: &[(i32, i64)]) -> Result<Self, Fault> {
-        let reader = Reader::open(settings, Isolation::Committed, AtEnd::Tell, Operation::Consume)?;
+        let reader = TopicReader::open(settings, Isolation::Committed, AtEnd::Tell, Operation::Consume)?;
         reader.read(places.iter().map(|(partition, offset)| (topic, *partition, Offset::Offset(*offset))))?;
         Ok(Self { reader })
     }
@@ -173,28 +173,32 @@ impl Follower {
     ///
     /// # Errors
     /// What the client does not try again by itself.
-    pub fn next(&self, timeout: Duration, each: impl FnOnce(Followed<'_>)) -> Result<bool, Fault> {
-        Ok(self.next_or_end(timeout, each)? == Told::Record)
+    pub fn next(&self, timeout: Duration, each: impl FnOnce(FollowedRecord<'_>)) -> Result<bool, Fault> {
+        Ok(self.next_or_end(timeout, each)? == FollowerPoll::Record)
     }
 
     /// The same, telling ends besides where it was opened so.
     ///
     /// # Errors
     /// As [`Self::next`].
-    pub fn next_or_end(&self, timeout: Duration, each: impl FnOnce(Followed<'_>)) -> Result<Told, Fault> {
+    pub fn next_or_end(
+        &self,
+        timeout: Duration,
+        each: impl FnOnce(FollowedRecord<'_>),
+    ) -> Result<FollowerPoll, Fault> {
         let message = match self.reader.poll(timeout)? {
-            Came::Record(message) => message,
-            Came::End(partition) => return Ok(Told::End(partition)),
-            Came::Nothing => return Ok(Told::Nothing),
+            Polled::Record(message) => message,
+            Polled::End(partition) => return Ok(FollowerPoll::End(partition)),
+            Polled::Nothing => return Ok(FollowerPoll::Nothing),
         };
-        each(Followed {
+        each(FollowedRecord {
             topic: message.topic(),
             partition: message.partition(),
             offset: message.offset(),
             value: message.payload().unwrap_or_default(),
             message: &message,
         });
-        Ok(Told::Record)
+        Ok(FollowerPoll::Record)
     }
 
     /// The value of one record; nothing where it is gone. From then on only this partition is followed.
@@ -205,7 +209,7 @@ impl Follower {
         self.reader.read([(topic, partition, Offset::Offset(offset))])?;
         let begun = clock::now();
         while begun.elapsed() < READ_TIMEOUT {
-            if let Came::Record(message) = self.reader.poll(Duration::from_millis(50))?
+            if let Polled::Record(message) = self.reader.poll(Duration::from_millis(50))?
                 && (message.topic(), message.partition()) == (topic, partition)
             {
                 let found = (message.offset() == offset).then(|| message.payload().map(<[u8]>::to_vec));

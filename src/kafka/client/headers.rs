@@ -69,7 +69,7 @@ unsafe fn each<'h>(list: *const rd_kafka_headers_t) -> impl Iterator<Item = Reco
 ///
 /// # Errors
 /// The client library refuses one of them.
-pub fn made(headers: &[RecordHeader<'_>]) -> KafkaResult<OwnedHeaders> {
+pub fn to_client(headers: &[RecordHeader<'_>]) -> KafkaResult<OwnedHeaders> {
     let made = OwnedHeaders::new_with_capacity(headers.len());
     // What is borrowed stands for the headers themselves, by its address alone.
     let list = std::ptr::from_ref(made.as_borrowed()).cast::<rd_kafka_headers_t>().cast_mut();

@@ -20,7 +20,7 @@ use super::{
     error::{fault, naming},
     headers,
     producer::WRITER_HEADER,
-    reader::{AtEnd, Came, Isolation, Reader},
+    reader::{AtEnd, Isolation, Polled, TopicReader},
     unstable,
 };
 
@@ -33,9 +33,9 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// a short restore on finding the group's coordinator.
 pub struct Asker {
     /// Sees what is committed.
-    committed: Reader,
+    committed: TopicReader,
     /// Sees open transactions too.
-    uncommitted: Reader,
+    uncommitted: TopicReader,
     topics: Topics,
     group_id: String,
 }
@@ -51,7 +51,7 @@ impl Asker {
         })
     }
 
-    fn high(reader: &Reader, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
+    fn high(reader: &TopicReader, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
         // Handles log lines that wait; these clients are assigned nothing, so no record comes.
         drop(reader.consumer.poll(Duration::ZERO));
         reader.ends(topic, partition)
@@ -153,14 +153,14 @@ impl Asker {
     }
 }
 
-fn open(settings: &Settings, isolation: Isolation) -> Result<Reader, Fault> {
-    Reader::open(settings, isolation, AtEnd::Stop, Operation::Restore)
+fn open(settings: &Settings, isolation: Isolation) -> Result<TopicReader, Fault> {
+    TopicReader::open(settings, isolation, AtEnd::Stop, Operation::Restore)
 }
 
 /// The journal of one unit, and what stands beside it.
 pub struct Journal {
     asker: Arc<Asker>,
-    records: Reader,
+    records: TopicReader,
     settings: Arc<Settings>,
     unit: Unit,
 }
@@ -176,7 +176,7 @@ impl Journal {
         self.settings.topics.of(self.unit.flow)
     }
 
-    fn read(&self, reader: &Reader, offset: i64) -> Result<(), Fault> {
+    fn read(&self, reader: &TopicReader, offset: i64) -> Result<(), Fault> {
         reader.read([(self.topics().journal.as_str(), self.unit.partition, Offset::Offset(offset))])
     }
 }
@@ -204,8 +204,8 @@ impl JournalReader for Journal {
         let mut writer = None;
         while begun.elapsed() < ASK_TIMEOUT {
             match uncommitted.poll(Duration::from_millis(100)) {
-                Ok(Came::Nothing) => {}
-                Ok(Came::Record(message)) => {
+                Ok(Polled::Nothing) => {}
+                Ok(Polled::Record(message)) => {
                     // Whoever wrote it: a name that is no text is none of ours, and ends nothing.
                     writer = headers::all(&message).ok().and_then(|headers| {
                         let found = headers.iter().find(|header| header.name == WRITER_HEADER.as_bytes())?;
@@ -213,7 +213,7 @@ impl JournalReader for Journal {
                     });
                     break;
                 }
-                Ok(Came::End(_)) => break,
+                Ok(Polled::End(_)) => break,
                 Err(fault) => log::warn!("{fault}"),
             }
         }

@@ -9,10 +9,10 @@ use rdkafka::{Message, Offset};
 use super::{
     super::{
         failure::{Fault, Operation},
-        port::{Followed, JournalFollower, Unit},
+        port::{JournalFollower, JournalPoll, Unit},
         settings::Settings,
     },
-    reader::{AtEnd, Came, Isolation, Reader},
+    reader::{AtEnd, Isolation, Polled, TopicReader},
     watermarks,
 };
 use crate::domain::flow::Flow;
@@ -28,7 +28,7 @@ pub struct Trail {
 struct OfFlow {
     flow: &'static Flow,
     topic: String,
-    reader: Reader,
+    reader: TopicReader,
     followed: BTreeSet<i32>,
 }
 
@@ -44,7 +44,7 @@ impl Trail {
             Some(known) => known,
             None => {
                 let (isolation, at_end) = (Isolation::Committed, AtEnd::Tell);
-                let reader = Reader::open(&self.settings, isolation, at_end, Operation::Restore)?;
+                let reader = TopicReader::open(&self.settings, isolation, at_end, Operation::Restore)?;
                 let topic = self.settings.topics.of(flow).journal.clone();
                 self.flows.push(OfFlow { flow, topic, reader, followed: BTreeSet::new() });
                 self.flows.len() - 1
@@ -59,15 +59,15 @@ impl OfFlow {
         if self.followed.remove(&partition) { self.reader.leave(&self.topic, partition) } else { Ok(()) }
     }
 
-    fn next(&self, timeout: Duration, each: &mut dyn FnMut(Unit, i64, &[u8])) -> Result<Followed, Fault> {
+    fn next(&self, timeout: Duration, each: &mut dyn FnMut(Unit, i64, &[u8])) -> Result<JournalPoll, Fault> {
         let unit = |partition| Unit { flow: self.flow, partition };
         match self.reader.poll(timeout)? {
-            Came::Nothing => Ok(Followed::Nothing),
-            Came::Record(message) => {
+            Polled::Nothing => Ok(JournalPoll::Nothing),
+            Polled::Record(message) => {
                 each(unit(message.partition()), message.offset(), message.payload().unwrap_or_default());
-                Ok(Followed::Record)
+                Ok(JournalPoll::Record)
             }
-            Came::End(partition) => Ok(Followed::End(unit(partition))),
+            Polled::End(partition) => Ok(JournalPoll::End(unit(partition))),
         }
     }
 }
@@ -85,22 +85,26 @@ impl JournalFollower for Trail {
         self.of(unit.flow)?.leave(unit.partition)
     }
 
-    fn next(&mut self, timeout: Duration, each: &mut dyn FnMut(Unit, i64, &[u8])) -> Result<Followed, Fault> {
+    fn next(
+        &mut self,
+        timeout: Duration,
+        each: &mut dyn FnMut(Unit, i64, &[u8]),
+    ) -> Result<JournalPoll, Fault> {
         let count = self.flows.len();
         if count == 0 {
             std::thread::sleep(timeout);
-            return Ok(Followed::Nothing);
+            return Ok(JournalPoll::Nothing);
         }
         // Each in turn, and only the last one is waited for.
         for step in 1..=count {
             self.turn = (self.turn + 1) % count;
             let wait = if step == count { timeout } else { Duration::ZERO };
             match self.flows[self.turn].next(wait, each)? {
-                Followed::Nothing => {}
+                JournalPoll::Nothing => {}
                 found => return Ok(found),
             }
         }
-        Ok(Followed::Nothing)
+        Ok(JournalPoll::Nothing)
     }
 
     fn end(&self, unit: Unit) -> Option<i64> {

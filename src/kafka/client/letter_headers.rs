@@ -31,7 +31,7 @@ pub fn copy(own: &BorrowedHeaders) -> KafkaResult<OwnedHeaders> {
         .map(|header| (renamed(header.name).map_or(Cow::Borrowed(header.name), Cow::Owned), header.value))
         .collect();
     let all: Vec<_> = all.iter().map(|(name, value)| RecordHeader { name, value: *value }).collect();
-    headers::made(&all)
+    headers::to_client(&all)
 }
 
 #[cfg(test)]
@@ -44,7 +44,7 @@ mod tests {
 
     fn made(list: List<'_>) -> OwnedHeaders {
         let list: Vec<_> = list.iter().map(|(name, value)| RecordHeader { name, value: *value }).collect();
-        headers::made(&list).expect("headers")
+        headers::to_client(&list).expect("headers")
     }
 
     fn copied(list: List<'_>) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {

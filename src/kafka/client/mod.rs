@@ -42,10 +42,10 @@ pub use config::PRODUCED_AT_ONCE_BYTES_MAX;
 pub use dump::{Dump, Span};
 pub use embedded::Embedded;
 pub use event_producer::EventProducer;
-pub use follower::{Followed, Follower, Told};
+pub use follower::{FollowedRecord, Follower, FollowerPoll};
 use journal::Asker;
 pub use reader::Isolation;
-pub use receipts::{NotWritten, OnReceipt, Outgoing, ReceiptProducer};
+pub use receipts::{NotWritten, OnReceipt, ReceiptProducer, ReceiptRecord};
 
 use super::{
     failure::{Destination, Fault, FaultClass, Operation},

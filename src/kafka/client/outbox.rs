@@ -16,13 +16,13 @@ pub const BUSY_MAX: Duration = Duration::from_millis(20);
 /// Messages that wait, in their order.
 #[derive(Default)]
 pub struct Outbox {
-    messages: Vec<Waiting>,
+    messages: Vec<KeptMessage>,
     /// Topics, keys and values.
     bytes: Vec<u8>,
     keeps: bool,
 }
 
-struct Waiting {
+struct KeptMessage {
     topic: Range<usize>,
     partition: Option<i32>,
     key: Option<Range<usize>>,
@@ -32,7 +32,7 @@ struct Waiting {
 
 /// A message to be sent.
 #[derive(Debug)]
-pub struct Outgoing<'m> {
+pub struct OutboxMessage<'m> {
     /// Its topic.
     pub topic: &'m str,
     /// Its partition; none: by its key.
@@ -61,15 +61,15 @@ impl Outbox {
     ///
     /// # Errors
     /// The message itself, where none is kept any more: it is to be sent behind those that were ([`Self::open`]).
-    pub fn keep<'m>(&mut self, message: Outgoing<'m>) -> Result<(), Outgoing<'m>> {
-        let Outgoing { topic, partition, key, value, .. } = message;
+    pub fn keep<'m>(&mut self, message: OutboxMessage<'m>) -> Result<(), OutboxMessage<'m>> {
+        let OutboxMessage { topic, partition, key, value, .. } = message;
         let more = topic.len() + key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
         if !self.keeps || self.bytes.len() + more > BYTES_MAX {
             return Err(message);
         }
         let topic = self.add(topic.as_bytes());
         let [key, value] = [key, value].map(|bytes| bytes.map(|bytes| self.add(bytes)));
-        self.messages.push(Waiting { topic, partition, key, value, headers: message.headers });
+        self.messages.push(KeptMessage { topic, partition, key, value, headers: message.headers });
         Ok(())
     }
 
@@ -83,14 +83,15 @@ impl Outbox {
     ///
     /// # Errors
     /// What `send` says; the rest is dropped, for the transaction can only be aborted.
-    pub fn open<E>(&mut self, mut send: impl FnMut(Outgoing<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub fn open<E>(&mut self, mut send: impl FnMut(OutboxMessage<'_>) -> Result<(), E>) -> Result<(), E> {
         self.keeps = false;
         let Self { messages, bytes, .. } = self;
         let at = |range: Range<usize>| &bytes[range];
-        let sent = messages.drain(..).try_for_each(|Waiting { topic, partition, key, value, headers }| {
-            let topic = str::from_utf8(at(topic)).unwrap_or_default();
-            send(Outgoing { topic, partition, key: key.map(at), value: value.map(at), headers })
-        });
+        let sent =
+            messages.drain(..).try_for_each(|KeptMessage { topic, partition, key, value, headers }| {
+                let topic = str::from_utf8(at(topic)).unwrap_or_default();
+                send(OutboxMessage { topic, partition, key: key.map(at), value: value.map(at), headers })
+            });
         self.clear();
         sent
     }
@@ -100,14 +101,14 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    fn message(value: &[u8]) -> Outgoing<'_> {
+    fn message(value: &[u8]) -> OutboxMessage<'_> {
         let (partition, key) = (Some(3), Some(b"key".as_slice()));
-        Outgoing { topic: "outcomes", partition, key, value: Some(value), headers: None }
+        OutboxMessage { topic: "outcomes", partition, key, value: Some(value), headers: None }
     }
 
     fn opened(outbox: &mut Outbox) -> Vec<(String, Option<i32>, Vec<u8>)> {
         let mut all = Vec::new();
-        let sent = outbox.open(|Outgoing { topic, partition, value, .. }| {
+        let sent = outbox.open(|OutboxMessage { topic, partition, value, .. }| {
             all.push((topic.to_owned(), partition, value.unwrap_or_default().to_vec()));
             Ok::<(), ()>(())
         });
@@ -123,7 +124,7 @@ mod tests {
         for value in [b"1", b"2"] {
             outbox.keep(message(value)).expect("kept");
         }
-        let tombstone = Outgoing { value: None, partition: None, ..message(b"") };
+        let tombstone = OutboxMessage { value: None, partition: None, ..message(b"") };
         outbox.keep(tombstone).expect("kept");
         let out = |value: &[u8], partition| ("outcomes".to_owned(), partition, value.to_vec());
         assert_eq!(opened(&mut outbox), [out(b"1", Some(3)), out(b"2", Some(3)), out(b"", None)]);

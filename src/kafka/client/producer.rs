@@ -29,7 +29,7 @@ use super::{
         cluster::rights::{Resource, Right},
         failure::{Destination, Fault, FaultClass, Operation},
         port::{
-            Header, InboundRecord, InputPartition, Kept, Outbound, RulesetChange, TransactionalProducer, Unit,
+            Header, InputPartition, Kept, LentRecord, Outbound, RulesetChange, TransactionalProducer, Unit,
         },
         settings::{Settings, Topics},
     },
@@ -37,7 +37,7 @@ use super::{
     consumer::{Lent, Member},
     error::{fault, naming},
     log::Signals,
-    outbox::{BUSY_MAX, Outbox, Outgoing},
+    outbox::{BUSY_MAX, Outbox, OutboxMessage},
     send_now::send_now,
 };
 use crate::{codec::rulesets, domain::visible::visible, telemetry};
@@ -54,36 +54,36 @@ const ASK_AGAIN_MAX: Duration = Duration::from_millis(500);
 const OVERDUE: Duration = Duration::from_secs(1);
 
 /// What the callbacks note.
-pub struct Noted {
+pub struct ProducerNotes {
     topics: Topics,
     signals: Signals,
     failed: AtomicBool,
-    failure: Mutex<Option<Failed>>,
+    failure: Mutex<Option<FailedMessage>>,
     /// Why the transaction cannot be committed, where the client says so in its log alone: what its calls and reports say
     /// then is that messages were dropped.
     refusal: Mutex<Option<Fault>>,
 }
 
 /// A message that was not written.
-struct Failed {
+struct FailedMessage {
     fault: Fault,
     /// The client dropped it, for a reason that something else says.
     is_dropped: bool,
 }
 
-impl Noted {
+impl ProducerNotes {
     /// Why the transaction cannot be committed: what is said of a message, unless it was only dropped.
     fn cause(&self) -> Option<Fault> {
         let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(Failed { fault, is_dropped: false }) => Some(fault.clone()),
-            Some(Failed { fault, is_dropped: true }) => Some(refusal.unwrap_or_else(|| fault.clone())),
+            Some(FailedMessage { fault, is_dropped: false }) => Some(fault.clone()),
+            Some(FailedMessage { fault, is_dropped: true }) => Some(refusal.unwrap_or_else(|| fault.clone())),
             None => refusal,
         }
     }
 
     /// Notes a message that is missing: what is open must not be committed.
-    fn note(&self, failed: Failed) {
+    fn note(&self, failed: FailedMessage) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         if failure.as_ref().is_none_or(|before| before.is_dropped && !failed.is_dropped) {
             *failure = Some(failed);
@@ -118,7 +118,7 @@ impl Noted {
     }
 }
 
-impl ClientContext for Noted {
+impl ClientContext for ProducerNotes {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         self.on_refusal(facility, line);
         self.signals.on_log(level, facility, line);
@@ -131,7 +131,7 @@ impl ClientContext for Noted {
     }
 }
 
-impl ProducerContext for Noted {
+impl ProducerContext for ProducerNotes {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
@@ -142,7 +142,7 @@ impl ProducerContext for Noted {
             let topic = || Resource::Topic(message.topic().to_owned());
             let fault = naming(Fault::new(Operation::Flush, class, text), error, Right::Write, topic);
             let dropped = [Some(RDKafkaErrorCode::PurgeQueue), Some(RDKafkaErrorCode::PurgeInflight)];
-            self.note(Failed { fault, is_dropped: dropped.contains(&error.rdkafka_error_code()) });
+            self.note(FailedMessage { fault, is_dropped: dropped.contains(&error.rdkafka_error_code()) });
         }
     }
 }
@@ -188,7 +188,7 @@ fn with_header(headers: OwnedHeaders, header: &Header<'_>) -> OwnedHeaders {
 
 /// A producer with a transactional id.
 pub struct Producer {
-    base: Arc<BaseProducer<Noted>>,
+    base: Arc<BaseProducer<ProducerNotes>>,
     outbox: RefCell<Outbox>,
     /// When the last transaction ended.
     ended: Cell<Option<Instant>>,
@@ -204,16 +204,16 @@ pub struct Producer {
 impl Producer {
     /// Makes a producer and settles what its id left open.
     pub fn init(settings: &Settings, transactional_id: &str) -> Result<Self, Fault> {
-        let noted = Noted {
+        let noted = ProducerNotes {
             topics: settings.topics.clone(),
             signals: Signals::default(),
             failed: AtomicBool::new(false),
             failure: Mutex::default(),
             refusal: Mutex::default(),
         };
-        let base: BaseProducer<Noted> = config::producer(settings, transactional_id)
+        let base: BaseProducer<ProducerNotes> = config::producer(settings, transactional_id)
             .create_with_context(noted)
-            .map_err(|error| config::refused(settings, &error))?;
+            .map_err(|error| config::client_fault(settings, &error))?;
         let producer = Self {
             base: Arc::new(base),
             outbox: RefCell::default(),
@@ -301,7 +301,7 @@ impl Producer {
     }
 
     /// Queues a message, or keeps it until the positions were added.
-    fn queue(&self, message: Outgoing<'_>) -> Result<(), Fault> {
+    fn queue(&self, message: OutboxMessage<'_>) -> Result<(), Fault> {
         let kept = self.outbox.borrow_mut().keep(message);
         kept.or_else(|message| self.open_outbox().and_then(|()| self.queue_now(message)))
     }
@@ -309,14 +309,15 @@ impl Producer {
     /// Queues what was kept. Where that fails the rest is gone, which the next flush tells again.
     fn open_outbox(&self) -> Result<(), Fault> {
         let opened = self.outbox.borrow_mut().open(|message| self.queue_now(message));
-        let note =
-            |fault: &Fault| self.base.context().note(Failed { fault: fault.clone(), is_dropped: false });
+        let note = |fault: &Fault| {
+            self.base.context().note(FailedMessage { fault: fault.clone(), is_dropped: false })
+        };
         opened.inspect_err(note)
     }
 
     /// Queues a message, waiting while the queue is full.
-    fn queue_now(&self, message: Outgoing<'_>) -> Result<(), Fault> {
-        let Outgoing { topic, partition, key, value, headers } = message;
+    fn queue_now(&self, message: OutboxMessage<'_>) -> Result<(), Fault> {
+        let OutboxMessage { topic, partition, key, value, headers } = message;
         let mut record = BaseRecord::<[u8], [u8]> {
             topic,
             partition,
@@ -378,7 +379,7 @@ impl TransactionalProducer<Member> for Producer {
             [] => None,
             headers => Some(headers.iter().fold(OwnedHeaders::new(), with_header)),
         };
-        self.queue(Outgoing { topic, partition, key: Some(key), value, headers })
+        self.queue(OutboxMessage { topic, partition, key: Some(key), value, headers })
     }
 
     fn dead_letter(&self, record: &Lent<'_>, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault> {
@@ -388,7 +389,7 @@ impl TransactionalProducer<Member> for Producer {
         let own = own.map_err(|error| fault(Operation::Produce, &error))?.unwrap_or_default();
         let all = headers.iter().fold(own, with_header);
         let topic = &self.topics.of(record.source().unit.flow).dead_letters;
-        self.queue(Outgoing { topic, partition: None, key, value, headers: Some(all) })
+        self.queue(OutboxMessage { topic, partition: None, key, value, headers: Some(all) })
     }
 
     fn journal(&self, unit: Unit, record: &[u8]) -> Result<(), Fault> {
@@ -397,13 +398,19 @@ impl TransactionalProducer<Member> for Producer {
         let writer = KafkaHeader { key: WRITER_HEADER, value: Some(self.transactional_id.as_str()) };
         let headers = Some(OwnedHeaders::new_with_capacity(1).insert(writer));
         let (key, value) = (Some(key.as_bytes()), Some(record));
-        self.queue(Outgoing { topic, partition: Some(partition), key, value, headers })
+        self.queue(OutboxMessage { topic, partition: Some(partition), key, value, headers })
     }
 
     fn ruleset_change(&self, unit: Unit, change: &RulesetChange) -> Result<(), Fault> {
         let (key, value) = rulesets::write_change(unit.flow.name, unit.partition, change);
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
-        self.queue(Outgoing { topic: &self.topics.rulesets, partition: Some(0), key, value, headers: None })
+        self.queue(OutboxMessage {
+            topic: &self.topics.rulesets,
+            partition: Some(0),
+            key,
+            value,
+            headers: None,
+        })
     }
 
     fn offsets(

@@ -85,7 +85,7 @@ impl ClientContext for Quiet {
 impl ConsumerContext for Quiet {}
 
 /// What came of a reader.
-pub enum Came<'r> {
+pub enum Polled<'r> {
     /// The next record of a partition.
     Record(BorrowedMessage<'r>),
     /// This partition has no more for now, no stable one under `read_committed`.
@@ -95,13 +95,13 @@ pub enum Came<'r> {
 }
 
 /// A reader.
-pub struct Reader {
+pub struct TopicReader {
     /// For questions besides records.
     pub(super) consumer: BaseConsumer<Quiet>,
     operation: Operation,
 }
 
-impl Reader {
+impl TopicReader {
     /// Prepares the client; nothing is connected yet. Its faults are of `operation`.
     pub fn open(
         settings: &Settings,
@@ -160,16 +160,16 @@ impl Reader {
     ///
     /// # Errors
     /// What the client does not try again by itself.
-    pub fn poll(&self, timeout: Duration) -> Result<Came<'_>, Fault> {
+    pub fn poll(&self, timeout: Duration) -> Result<Polled<'_>, Fault> {
         self.try_poll(timeout).map_err(|error| self.fault(&error))
     }
 
     /// The same, with the client's error.
-    pub fn try_poll(&self, timeout: Duration) -> KafkaResult<Came<'_>> {
+    pub fn try_poll(&self, timeout: Duration) -> KafkaResult<Polled<'_>> {
         match self.consumer.poll(timeout) {
-            None => Ok(Came::Nothing),
-            Some(Ok(message)) => Ok(Came::Record(message)),
-            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Came::End(partition)),
+            None => Ok(Polled::Nothing),
+            Some(Ok(message)) => Ok(Polled::Record(message)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Polled::End(partition)),
             Some(Err(error)) => {
                 let fault = self.fault(&error);
                 if fault.class != FaultClass::Retriable {
@@ -177,7 +177,7 @@ impl Reader {
                 }
                 let level = if is_of_connections(&error) { log::Level::Debug } else { log::Level::Warn };
                 log::log!(level, "{fault}: the client tries again by itself");
-                Ok(Came::Nothing)
+                Ok(Polled::Nothing)
             }
         }
     }
@@ -190,9 +190,9 @@ impl Reader {
         let begun = clock::now();
         while begun.elapsed() < NEXT_TIMEOUT {
             match self.try_poll(Duration::from_millis(100)) {
-                Ok(Came::Record(message)) => return Ok(Some(message)),
-                Ok(Came::End(_)) => return Ok(None),
-                Ok(Came::Nothing) => {}
+                Ok(Polled::Record(message)) => return Ok(Some(message)),
+                Ok(Polled::End(_)) => return Ok(None),
+                Ok(Polled::Nothing) => {}
                 Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset)) => {
                     let text = format!("{}: records were deleted that had yet to be read: try again", what());
                     return Err(Fault::new(self.operation, FaultClass::Setup, text));
@@ -224,10 +224,10 @@ impl Reader {
         let mut heard = clock::now();
         while open > 0 {
             match self.poll(Duration::from_millis(100))? {
-                Came::Nothing if heard.elapsed() < NEXT_TIMEOUT => continue,
-                Came::Nothing => return Err(self.nothing(&format!("{open} partitions of topic {topic}"))),
-                Came::Record(message) => each(message.partition(), message.payload().unwrap_or_default()),
-                Came::End(_) => open -= 1,
+                Polled::Nothing if heard.elapsed() < NEXT_TIMEOUT => continue,
+                Polled::Nothing => return Err(self.nothing(&format!("{open} partitions of topic {topic}"))),
+                Polled::Record(message) => each(message.partition(), message.payload().unwrap_or_default()),
+                Polled::End(_) => open -= 1,
             }
             heard = clock::now();
         }

@@ -38,7 +38,7 @@ pub type OnReceipt = Box<dyn FnOnce(Result<i64, NotWritten>) + Send + Sync>;
 
 /// Where a record goes, and what it is.
 #[derive(Clone, Copy, Debug)]
-pub struct Outgoing<'r> {
+pub struct ReceiptRecord<'r> {
     /// Its topic.
     pub topic: &'r str,
     /// Its partition.
@@ -104,12 +104,12 @@ impl ReceiptProducer {
     /// A client setting that is unknown or cannot be used.
     pub fn new(settings: &Settings, within: Duration) -> Result<Self, Fault> {
         let made = config::receipt_producer(settings, within).create_with_context(Receipts);
-        made.map(Self).map_err(|error| config::refused(settings, &error))
+        made.map(Self).map_err(|error| config::client_fault(settings, &error))
     }
 
     /// Sends a record; `then` is called once, from a thread of the client, and does not block.
-    pub fn send(&self, outgoing: &Outgoing<'_>, then: OnReceipt) {
-        let made = outgoing.header.map(|header| headers::made(&[header])).transpose();
+    pub fn send(&self, outgoing: &ReceiptRecord<'_>, then: OnReceipt) {
+        let made = outgoing.header.map(|header| headers::to_client(&[header])).transpose();
         let headers = match made {
             Ok(headers) => headers,
             Err(error) => return then(Err(NotWritten::Away(error.to_string()))),
@@ -125,7 +125,7 @@ impl ReceiptProducer {
 
     fn queue(
         &self,
-        outgoing: &Outgoing<'_>,
+        outgoing: &ReceiptRecord<'_>,
         headers: Option<OwnedHeaders>,
         then: Box<OnReceipt>,
     ) -> Result<(), (KafkaError, Box<OnReceipt>)> {

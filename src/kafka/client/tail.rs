@@ -14,7 +14,7 @@ use super::{
     },
     Cluster,
     error::fault,
-    reader::{AtEnd, Isolation, Reader},
+    reader::{AtEnd, Isolation, TopicReader},
 };
 
 use crate::domain::flow::Flow;
@@ -49,8 +49,8 @@ impl Cluster {
         Ok(self.last_records_of(unit.flow, &[unit.partition])?.pop().flatten())
     }
 
-    fn reader(&self) -> Result<Reader, Fault> {
-        Reader::open(&self.settings, Isolation::Committed, AtEnd::Stop, Operation::Check)
+    fn reader(&self) -> Result<TopicReader, Fault> {
+        TopicReader::open(&self.settings, Isolation::Committed, AtEnd::Stop, Operation::Check)
     }
 
     fn last_records_of(&self, flow: &Flow, partitions: &[i32]) -> Result<Vec<Option<Vec<u8>>>, Fault> {

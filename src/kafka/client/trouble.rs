@@ -9,7 +9,7 @@ use crate::domain::visible::visible;
 
 /// What is wrong with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ConnectionFault {
     /// User or password.
     Credentials,
     /// The way to authenticate.
@@ -36,16 +36,16 @@ pub enum Kind {
 
 /// A connection that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
+pub struct FailedConnection {
     /// `protocol://host:port`, or `host:port` where nothing protects the connection.
     pub broker: String,
     /// What is wrong.
-    pub kind: Kind,
+    pub kind: ConnectionFault,
     /// The client's words.
     words: String,
 }
 
-impl Failed {
+impl FailedConnection {
     /// What a log line of facility `FAIL` says: `[thrd:NAME]: NAME: WORDS (after 3ms in state STATE)`.
     fn of_line(line: &str) -> Option<Self> {
         let rest = line.split_once("]: ").map_or(line, |(_thread, rest)| rest);
@@ -74,21 +74,24 @@ impl Failed {
     #[must_use]
     pub const fn class(&self) -> FaultClass {
         match self.kind {
-            Kind::Credentials
-            | Kind::Mechanism
-            | Kind::NoSasl
-            | Kind::Certificate
-            | Kind::ClientCertificate => FaultClass::Setup,
-            Kind::NoTls | Kind::Closed | Kind::NoBroker | Kind::Name | Kind::Refused | Kind::Other => {
-                FaultClass::Retriable
-            }
+            ConnectionFault::Credentials
+            | ConnectionFault::Mechanism
+            | ConnectionFault::NoSasl
+            | ConnectionFault::Certificate
+            | ConnectionFault::ClientCertificate => FaultClass::Setup,
+            ConnectionFault::NoTls
+            | ConnectionFault::Closed
+            | ConnectionFault::NoBroker
+            | ConnectionFault::Name
+            | ConnectionFault::Refused
+            | ConnectionFault::Other => FaultClass::Retriable,
         }
     }
 
     /// Whether a broker that is right would hardly do so for seconds: it is the settings then.
     #[must_use]
     pub const fn is_suspicious(&self) -> bool {
-        matches!(self.kind, Kind::NoTls | Kind::Closed | Kind::NoBroker)
+        matches!(self.kind, ConnectionFault::NoTls | ConnectionFault::Closed | ConnectionFault::NoBroker)
     }
 
     /// What is wrong, where everything was right before: connections that are closed say nothing of the settings then.
@@ -106,110 +109,112 @@ impl Failed {
         let Self { broker, words, .. } = self;
         let with_sasl = broker.starts_with("sasl_");
         let what = match self.kind {
-            Kind::Credentials => {
+            ConnectionFault::Credentials => {
                 "it does not take user and password: set sasl.username and sasl.password right, and sasl.mechanism to the \
                  one that this user was made for"
             }
-            Kind::Mechanism => "set sasl.mechanism to one that it offers, or switch yours on there",
-            Kind::NoSasl => {
+            ConnectionFault::Mechanism => {
+                "set sasl.mechanism to one that it offers, or switch yours on there"
+            }
+            ConnectionFault::NoSasl => {
                 "this listener takes no user and password: set security.protocol to plaintext or ssl, or \
                  kafka.bootstrap_servers to a listener with SASL"
             }
-            Kind::Certificate if is_set("ssl.ca.location") || is_set("ssl.ca.pem") => {
+            ConnectionFault::Certificate if is_set("ssl.ca.location") || is_set("ssl.ca.pem") => {
                 "its certificate is not signed by the authority in ssl.ca.location, has expired, or is for another \
                  name: set ssl.ca.location to the authority's certificate, renew the broker's, or write the name that \
                  is in it into kafka.bootstrap_servers and the broker's advertised.listeners"
             }
-            Kind::Certificate => {
+            ConnectionFault::Certificate => {
                 "its certificate is not signed by an authority that this system trusts, has expired, or is for another \
                  name: set ssl.ca.location to the authority's certificate, renew the broker's, or write the name that \
                  is in it into kafka.bootstrap_servers and the broker's advertised.listeners"
             }
-            Kind::ClientCertificate
+            ConnectionFault::ClientCertificate
                 if is_set("ssl.certificate.location") || is_set("ssl.keystore.location") =>
             {
                 "it does not take our certificate: set ssl.certificate.location and ssl.key.location to one that has \
                  not expired and is signed by an authority in the broker's ssl.truststore"
             }
-            Kind::ClientCertificate => {
+            ConnectionFault::ClientCertificate => {
                 "it wants a certificate from us: set ssl.certificate.location and ssl.key.location, or \
                  kafka.bootstrap_servers to a listener that wants none"
             }
-            Kind::NoTls => {
+            ConnectionFault::NoTls => {
                 "this listener has no TLS: set security.protocol to plaintext or sasl_plaintext, or \
                  kafka.bootstrap_servers to a listener with TLS"
             }
-            Kind::Closed if !broker.contains("ssl://") => {
+            ConnectionFault::Closed if !broker.contains("ssl://") => {
                 "it closes the connection at once, as a listener with TLS does where the client has none: set \
                  security.protocol to ssl or sasl_ssl, or kafka.bootstrap_servers to a listener without TLS"
             }
-            Kind::Closed if with_sasl => "it closes the connection: look at the broker's log",
-            Kind::Closed => {
+            ConnectionFault::Closed if with_sasl => "it closes the connection: look at the broker's log",
+            ConnectionFault::Closed => {
                 "it closes the connection, as a listener does that wants a user: set security.protocol to sasl_ssl and \
                  the sasl.* properties"
             }
-            Kind::Name => {
+            ConnectionFault::Name => {
                 "write a name that this machine can resolve into kafka.bootstrap_servers, or mend its DNS"
             }
-            Kind::Refused => {
+            ConnectionFault::Refused => {
                 "nobody listens there: start the broker, or set kafka.bootstrap_servers to its address and port"
             }
-            Kind::NoBroker => {
+            ConnectionFault::NoBroker => {
                 "what answers there is no Kafka broker, or has another security.protocol: set kafka.bootstrap_servers \
                  to a broker's listener"
             }
-            Kind::Other => return format!("broker {broker}: {words}"),
+            ConnectionFault::Other => return format!("broker {broker}: {words}"),
         };
         format!("broker {broker}: {what} ({words})")
     }
 }
 
-fn kind(broker: &str, words: &str, state: &str) -> Kind {
+fn kind(broker: &str, words: &str, state: &str) -> ConnectionFault {
     let has = |part: &str| words.contains(part);
     let wants_tls = broker.starts_with("ssl://") || broker.starts_with("sasl_ssl://");
     let is_closed = has("Disconnected") || has("Connection reset");
     if has("mechanism handshake failed") {
         // A listener without SASL offers nothing.
         return if words.trim_end().ends_with("supported mechanisms:") {
-            Kind::NoSasl
+            ConnectionFault::NoSasl
         } else {
-            Kind::Mechanism
+            ConnectionFault::Mechanism
         };
     }
     if has("SASL authentication error") || has("Failed to initialize SASL authentication") {
-        return Kind::Credentials;
+        return ConnectionFault::Credentials;
     }
     if has("certificate verify failed") || has("verify broker certificate") {
-        return Kind::Certificate;
+        return ConnectionFault::Certificate;
     }
     let alerts = ["bad certificate", "certificate required", "unknown ca", "certificate expired"];
     if has("alert")
         && (alerts.iter().any(|alert| has(alert)) || has("certificate unknown") || has("handshake failure"))
     {
-        return Kind::ClientCertificate;
+        return ConnectionFault::ClientCertificate;
     }
     if has("wrong version number") || (wants_tls && is_closed && state.starts_with("SSL_HANDSHAKE")) {
-        return Kind::NoTls;
+        return ConnectionFault::NoTls;
     }
     if is_closed
         && (state.starts_with("APIVERSION_QUERY")
             || (state.starts_with("UP") && !broker.starts_with("sasl_")))
     {
-        return Kind::Closed;
+        return ConnectionFault::Closed;
     }
     if is_closed && state.starts_with("AUTH") {
-        return Kind::Credentials;
+        return ConnectionFault::Credentials;
     }
     if has("Failed to resolve") {
-        return Kind::Name;
+        return ConnectionFault::Name;
     }
     if has("Connection refused") {
-        return Kind::Refused;
+        return ConnectionFault::Refused;
     }
     if has("Invalid response size") || has("not supported by broker") {
-        return Kind::NoBroker;
+        return ConnectionFault::NoBroker;
     }
-    Kind::Other
+    ConnectionFault::Other
 }
 
 /// Brokers whose last failure is remembered.
@@ -217,7 +222,7 @@ const BROKERS_MAX: usize = 64;
 
 /// What a client told of its connections last, one for each broker.
 #[derive(Debug, Default)]
-pub struct Trouble(Mutex<Vec<Failed>>);
+pub struct Trouble(Mutex<Vec<FailedConnection>>);
 
 impl Trouble {
     /// Notes a log line.
@@ -225,20 +230,21 @@ impl Trouble {
         if facility != "FAIL" {
             return;
         }
-        let Some(failed) = Failed::of_line(line) else { return };
+        let Some(failed) = FailedConnection::of_line(line) else { return };
         let mut all = self.lock();
         let before =
             all.iter().position(|other| other.broker == failed.broker).map(|place| all.remove(place));
         // After a failed handshake the same connection is closed with fewer words.
-        let says_less = matches!(failed.kind, Kind::Other | Kind::Closed);
-        let told = before.filter(|before| says_less && before.kind != Kind::Other).unwrap_or(failed);
+        let says_less = matches!(failed.kind, ConnectionFault::Other | ConnectionFault::Closed);
+        let told =
+            before.filter(|before| says_less && before.kind != ConnectionFault::Other).unwrap_or(failed);
         if all.len() < BROKERS_MAX {
             all.push(told);
         }
     }
 
     /// What was told of each broker since [`Self::forget`], the latest last.
-    pub fn all(&self) -> Vec<Failed> {
+    pub fn all(&self) -> Vec<FailedConnection> {
         self.lock().clone()
     }
 
@@ -247,7 +253,7 @@ impl Trouble {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Failed>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<FailedConnection>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -256,75 +262,75 @@ impl Trouble {
 mod tests {
     use super::*;
 
-    fn failed(line: &str) -> Failed {
-        Failed::of_line(line).expect("a line of a failed connection")
+    fn failed(line: &str) -> FailedConnection {
+        FailedConnection::of_line(line).expect("a line of a failed connection")
     }
 
     /// Lines of librdkafka 2.12 against Kafka 4.2: what is wrong, the client's name for the broker, its words.
-    const LINES: &[(Kind, &str, &str)] = &[
+    const LINES: &[(ConnectionFault, &str, &str)] = &[
         (
-            Kind::Credentials,
+            ConnectionFault::Credentials,
             "sasl_ssl://h:1/bootstrap",
             "SASL authentication error: Authentication failed: Invalid username or password (after 311ms in state \
          AUTH_REQ)",
         ),
         (
-            Kind::Mechanism,
+            ConnectionFault::Mechanism,
             "sasl_ssl://h:1/bootstrap",
             "SASL SCRAM-SHA-256 mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported \
          mechanisms: PLAIN,SCRAM-SHA-512 (after 301ms in state AUTH_HANDSHAKE)",
         ),
         (
-            Kind::NoSasl,
+            ConnectionFault::NoSasl,
             "sasl_plaintext://h:1/bootstrap",
             "SASL PLAIN mechanism handshake failed: Broker: Request not valid in current SASL state: broker's \
          supported mechanisms:  (after 3ms in state AUTH_HANDSHAKE)",
         ),
         (
-            Kind::Certificate,
+            ConnectionFault::Certificate,
             "ssl://h:1/bootstrap",
             "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate could \
          not be verified (after 12ms in state SSL_HANDSHAKE)",
         ),
         (
-            Kind::Certificate,
+            ConnectionFault::Certificate,
             "ssl://h:1/1",
             "error:0A000086:SSL routines::certificate verify failed (after 0ms in state SSL_HANDSHAKE)",
         ),
         (
-            Kind::ClientCertificate,
+            ConnectionFault::ClientCertificate,
             "ssl://h:1/bootstrap",
             "Receive failed: error:0A000412:SSL routines::ssl/tls alert bad certificate: SSL alert number 42 (after \
          7ms in state APIVERSION_QUERY)",
         ),
         (
-            Kind::NoTls,
+            ConnectionFault::NoTls,
             "sasl_ssl://h:1/bootstrap",
             "SSL handshake failed: Disconnected: SSL connection closed by peer: connecting to a PLAINTEXT broker \
          listener? (after 5ms in state SSL_HANDSHAKE)",
         ),
         (
-            Kind::Closed,
+            ConnectionFault::Closed,
             "h:1/bootstrap",
             "Disconnected: connection closed by peer: receive 0 after POLLIN (after 2ms in state APIVERSION_QUERY)",
         ),
         (
-            Kind::Closed,
+            ConnectionFault::Closed,
             "ssl://h:1/bootstrap",
             "Disconnected: SSL connection closed by peer (after 1ms in state UP)",
         ),
         (
-            Kind::Name,
+            ConnectionFault::Name,
             "kafka.invalid:9092/bootstrap",
             "Failed to resolve 'kafka.invalid:9092': Name or service not known (after 5ms in state CONNECT)",
         ),
         (
-            Kind::Refused,
+            ConnectionFault::Refused,
             "h:9/bootstrap",
             "Connect to ipv4#127.0.0.1:9 failed: Connection refused (after 0ms in state CONNECT)",
         ),
         (
-            Kind::NoBroker,
+            ConnectionFault::NoBroker,
             "h:80/bootstrap",
             "Receive failed: Invalid response size 1213486160 (0..100000000): increase receive.message.max.bytes \
          (after 0ms in state APIVERSION_QUERY)",
@@ -347,7 +353,7 @@ mod tests {
         let line = "[thrd:GroupCoordinator]: GroupCoordinator: h:9092: Connect to ipv4#127.0.0.1:9092 failed: Connection \
                     refused (after 0ms in state CONNECT)";
         let found = failed(line);
-        assert_eq!((found.broker.as_str(), found.kind), ("h:9092", Kind::Refused));
+        assert_eq!((found.broker.as_str(), found.kind), ("h:9092", ConnectionFault::Refused));
     }
 
     #[test]
@@ -375,8 +381,8 @@ mod tests {
         trouble.on_log("FAIL", "[thrd:b]: ssl://h:1/1: Disconnected (after 1ms in state UP)");
         trouble.on_log("CONFWARN", "Configuration property group.id is a consumer property");
         trouble.on_log("FAIL", "[thrd:c]: ssl://h:2/2: Connect to ipv4#1 failed: Connection refused (after 1ms in state CONNECT)");
-        let kinds: Vec<Kind> = trouble.all().iter().map(|failed| failed.kind).collect();
-        assert_eq!(kinds, [Kind::Certificate, Kind::Refused]);
+        let kinds: Vec<ConnectionFault> = trouble.all().iter().map(|failed| failed.kind).collect();
+        assert_eq!(kinds, [ConnectionFault::Certificate, ConnectionFault::Refused]);
         trouble.forget();
         assert_eq!(trouble.all(), []);
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     super::{client::Admin, failure::Fault, settings::Settings},
-    topics::{TIMESTAMP_TYPE, Times},
+    topics::{TIMESTAMP_TYPE, TimestampSource},
 };
 
 const TIMESTAMP_AFTER: &str = "message.timestamp.after.max.ms";
@@ -30,7 +30,7 @@ impl InputTimes {
     /// Whether senders say when it is.
     #[must_use]
     pub fn are_the_senders(&self) -> bool {
-        self.kind != Times::Broker.value()
+        self.kind != TimestampSource::Broker.value()
     }
 }
 

@@ -19,7 +19,7 @@ use super::super::{
     client::Cluster,
     failure::{Fault, FaultClass, Operation},
     port::Broker,
-    transaction::again,
+    transaction::retry,
 };
 use crate::{
     domain::flow::{Flow, Unit},
@@ -63,7 +63,7 @@ impl Layout {
 
     /// Why nothing of a flow may be decided any more, in words, with what to do.
     #[must_use]
-    pub fn grown(&self, flow: &Flow) -> Option<&str> {
+    pub fn why_stopped(&self, flow: &Flow) -> Option<&str> {
         self.0.get(flow)?.grown.get().map(String::as_str)
     }
 
@@ -152,7 +152,7 @@ impl OfFlow {
 /// The first journal that was not, with what to do; or the journals cannot be read.
 pub fn verify(cluster: &Cluster, deciders: &dyn Deciders, partitions: u32) -> Result<(), Fault> {
     let flow = deciders.flow();
-    let records = again(cluster, VERIFY_FOR, || cluster.last_journal_records(flow, partitions))?;
+    let records = retry(cluster, VERIFY_FOR, || cluster.last_journal_records(flow, partitions))?;
     for record in records.iter().flatten() {
         deciders.check_last(record).map_err(|why| Fault::new(Operation::Check, FaultClass::Setup, why))?;
     }
@@ -188,10 +188,10 @@ mod tests {
         let layout = layout(4);
         let of = &layout.0[&FLOW];
         of.note(4);
-        assert_eq!(layout.grown(&FLOW), None);
+        assert_eq!(layout.why_stopped(&FLOW), None);
         of.note(6);
         of.note(8);
-        let why = layout.grown(&FLOW).expect("it has grown");
+        let why = layout.why_stopped(&FLOW).expect("it has grown");
         for part in ["had 4 partitions", "have 6 now", "tillgate topics repartition --partitions 6"] {
             assert!(why.contains(part), "{why}");
         }

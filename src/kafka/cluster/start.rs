@@ -12,9 +12,9 @@ use std::{
 use super::{
     super::{
         client::Cluster,
-        failure::{Answer, Fault, answer},
+        failure::{Fault, Recovery, recovery},
         health::Health,
-        latest::{Read, Wanted},
+        latest::{LatestTopic, ReadLatest},
         port::Broker,
         settings::Settings,
     },
@@ -42,7 +42,7 @@ pub enum Start {
         /// Whether ticks are written.
         ticks: bool,
         /// The topics that were read to their ends.
-        latest: Vec<Read>,
+        latest: Vec<ReadLatest>,
     },
     /// It was asked to end before.
     Stopped,
@@ -56,7 +56,7 @@ pub fn start(
     settings: &Arc<Settings>,
     texts: &[String],
     flows: Flows,
-    latest: &[Wanted],
+    latest: &[LatestTopic],
     health: &Health,
     stop: &Arc<AtomicBool>,
 ) -> Result<Start, Fault> {
@@ -122,8 +122,8 @@ impl Steps<'_> {
     }
 
     /// Reads topics to their ends: what decisions look up must be there before the first one.
-    fn read(&self, latest: &[Wanted]) -> Result<Vec<Read>, Fault> {
-        let read = |wanted: &Wanted| {
+    fn read(&self, latest: &[LatestTopic]) -> Result<Vec<ReadLatest>, Fault> {
+        let read = |wanted: &LatestTopic| {
             self.step(&format!("reading topic {}", wanted.topic), || wanted.read(self.cluster))
         };
         latest.iter().map(read).collect()
@@ -136,7 +136,7 @@ impl Steps<'_> {
         loop {
             match call() {
                 Err(fault)
-                    if answer(fault.operation, fault.class) == Answer::Again
+                    if recovery(fault.operation, fault.class) == Recovery::Again
                         && self.cluster.now() - begun < self.settings.kafka.transaction_timeout
                         && !self.stop.load(Ordering::Acquire) =>
                 {

@@ -25,7 +25,7 @@ pub(super) const TIMESTAMP_TYPE: &str = "message.timestamp.type";
 
 /// What is done about a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum PlanAction {
     /// It is as it should be.
     Keep,
     /// The topic is created.
@@ -43,7 +43,7 @@ pub enum Action {
 
 /// One thing about one topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct PlanRow {
     /// Topic.
     pub topic: String,
     /// `partitions` or the name of a setting.
@@ -53,10 +53,10 @@ pub struct Row {
     /// As it should be.
     pub should: String,
     /// What is done.
-    pub action: Action,
+    pub action: PlanAction,
 }
 
-impl fmt::Display for Row {
+impl fmt::Display for PlanRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is = self.is.as_deref().unwrap_or("missing");
         write!(f, "{} {}: is {is}, should be {}: {:?}", self.topic, self.what, self.should, self.action)
@@ -65,14 +65,14 @@ impl fmt::Display for Row {
 
 /// Whose times the records of the inputs have. They bound how far an event moves its partition's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Times {
+pub enum TimestampSource {
     /// The brokers', when they are appended: for live events.
     Broker,
     /// Their senders': for imports and historic loads, whose inputs are merged by them.
     Producer,
 }
 
-impl Times {
+impl TimestampSource {
     pub(super) const fn value(self) -> &'static str {
         match self {
             Self::Broker => "LogAppendTime",
@@ -83,7 +83,7 @@ impl Times {
 
 /// How topics are created.
 #[derive(Clone, Debug, Default)]
-pub struct Layout {
+pub struct TopicLayout {
     /// Partitions of a flow's inputs, outputs and journal, where there are none yet.
     pub partitions: usize,
     /// Copies of each; below 1: the cluster's default.
@@ -91,7 +91,7 @@ pub struct Layout {
     /// How long records are kept, by topic; all others for ever. Journals and rulesets are always kept.
     pub retention: BTreeMap<String, Duration>,
     /// Whose times the inputs have; none: the brokers' where they are made, and as they are where they exist.
-    pub times: Option<Times>,
+    pub times: Option<TimestampSource>,
 }
 
 /// How many partitions a topic is to have.
@@ -106,7 +106,7 @@ enum Partitions {
 }
 
 /// A topic's part in the plan.
-struct Wanted<'a> {
+struct WantedTopic<'a> {
     name: &'a str,
     /// Of which flow it is; none: of all.
     topics: Option<&'a FlowTopics>,
@@ -120,11 +120,11 @@ struct Wanted<'a> {
 
 fn wanted<'a>(
     settings: &'a Settings,
-    layout: &Layout,
+    layout: &TopicLayout,
     found: &BTreeMap<String, TopicState>,
-) -> Vec<Wanted<'a>> {
+) -> Vec<WantedTopic<'a>> {
     let of_flows = settings.topics.flows.iter().flat_map(|topics| of_flow(settings, topics, layout, found));
-    let rulesets = Wanted {
+    let rulesets = WantedTopic {
         name: &settings.topics.rulesets,
         topics: None,
         partitions: Partitions::One,
@@ -138,11 +138,11 @@ fn wanted<'a>(
 fn of_flow<'a>(
     settings: &'a Settings,
     topics: &'a FlowTopics,
-    layout: &Layout,
+    layout: &TopicLayout,
     found: &BTreeMap<String, TopicState>,
-) -> Vec<Wanted<'a>> {
-    let kind = |times: Times| (TIMESTAMP_TYPE.to_owned(), times.value().to_owned());
-    let keyed = |name: &'a str, settings: BTreeMap<String, String>| Wanted {
+) -> Vec<WantedTopic<'a>> {
+    let kind = |times: TimestampSource| (TIMESTAMP_TYPE.to_owned(), times.value().to_owned());
+    let keyed = |name: &'a str, settings: BTreeMap<String, String>| WantedTopic {
         name,
         topics: Some(topics),
         partitions: Partitions::AsInputs,
@@ -152,7 +152,7 @@ fn of_flow<'a>(
     };
     let input = |name: &'a str| {
         let mut input = keyed(name, layout.times.map(kind).into_iter().collect());
-        input.at_first.extend(layout.times.is_none().then_some(kind(Times::Broker)));
+        input.at_first.extend(layout.times.is_none().then_some(kind(TimestampSource::Broker)));
         input
     };
     // A topic is not made with less than it would have got anyway.
@@ -164,20 +164,21 @@ fn of_flow<'a>(
     let journal = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")]
         .map(|(key, value)| (key.to_owned(), value.to_owned()));
     let record = largest(&topics.journal, settings.journal_record_bytes_max as u64);
-    let journal = Wanted {
+    let journal = WantedTopic {
         advised: [(SEGMENT.to_owned(), JOURNAL_SEGMENT_BYTES.to_string())].into(),
         at_first: BTreeMap::new(),
         ..keyed(&topics.journal, journal.into_iter().chain([record]).collect())
     };
     let letter = largest(&topics.dead_letters, largest_input(settings, topics, found));
-    let dead_letters = Wanted { partitions: Partitions::Any, ..keyed(&topics.dead_letters, [letter].into()) };
+    let dead_letters =
+        WantedTopic { partitions: Partitions::Any, ..keyed(&topics.dead_letters, [letter].into()) };
     let outputs = topics.outputs.iter().enumerate().map(|(output, name)| {
         let is_latest = topics.flow.latest.contains(&output);
         let compact = is_latest.then(|| ("cleanup.policy".to_owned(), "compact".to_owned()));
         // What is in the segment that is written to is never compacted, and read by each process that starts.
         let segment = is_latest.then(|| (SEGMENT.to_owned(), JOURNAL_SEGMENT_BYTES.to_string()));
         let settings = compact.into_iter().chain([largest(name, sent)]).collect();
-        Wanted { advised: segment.into_iter().collect(), ..keyed(name, settings) }
+        WantedTopic { advised: segment.into_iter().collect(), ..keyed(name, settings) }
     });
     let inputs = topics.inputs.iter().enumerate().map(|(place, name)| {
         let mut input = input(name);
@@ -189,7 +190,7 @@ fn of_flow<'a>(
     inputs.chain(outputs).chain([journal, dead_letters]).collect()
 }
 
-impl Layout {
+impl TopicLayout {
     /// How long a topic's records are kept when it is made.
     fn at_first(&self, topic: &str) -> BTreeMap<String, String> {
         let millis =
@@ -220,50 +221,50 @@ fn input_partitions(topics: &FlowTopics, found: &BTreeMap<String, TopicState>) -
 ///
 /// # Errors
 /// The cluster cannot be asked.
-pub fn plan(admin: &Admin, settings: &Settings, layout: &Layout) -> Result<Vec<Row>, Fault> {
+pub fn plan(admin: &Admin, settings: &Settings, layout: &TopicLayout) -> Result<Vec<PlanRow>, Fault> {
     let found = admin.topics(&names(settings), true)?;
     Ok(rows(settings, layout, &found))
 }
 
-fn rows(settings: &Settings, layout: &Layout, found: &BTreeMap<String, TopicState>) -> Vec<Row> {
+fn rows(settings: &Settings, layout: &TopicLayout, found: &BTreeMap<String, TopicState>) -> Vec<PlanRow> {
     let mut rows = Vec::new();
     for topic in &wanted(settings, layout, found) {
         let state = found.get(topic.name);
         // Adding partitions moves keys away from their state, so what exists fixes the number: `repartition` moves both.
         let partitions = topic.topics.and_then(|topics| input_partitions(topics, found));
         rows.push(partition_row(topic, state, partitions.unwrap_or(layout.partitions)));
-        rows.extend(state.filter(|state| !state.leaderless.is_empty()).map(|state| Row {
+        rows.extend(state.filter(|state| !state.leaderless.is_empty()).map(|state| PlanRow {
             topic: topic.name.to_owned(),
             what: LEADERS.to_owned(),
             is: Some(format!("none of {}", listed(&state.leaderless))),
             should: "one of each".to_owned(),
-            action: Action::Refuse,
+            action: PlanAction::Refuse,
         }));
         for (key, should) in topic.settings.iter().chain(&topic.advised) {
             let is = state.map(|state| state.settings.get(key).cloned().unwrap_or_default());
             let right = is.as_deref().is_some_and(|is| holds(key, is, should));
             let action = match (right, &is) {
-                (true, _) => Action::Keep,
-                (false, None) => Action::Create,
-                (false, Some(_)) => Action::Alter,
+                (true, _) => PlanAction::Keep,
+                (false, None) => PlanAction::Create,
+                (false, Some(_)) => PlanAction::Alter,
             };
             let (what, should) = (key.clone(), should.clone());
-            rows.push(Row { topic: topic.name.to_owned(), what, is, should, action });
+            rows.push(PlanRow { topic: topic.name.to_owned(), what, is, should, action });
         }
         if state.is_none() {
-            rows.extend(topic.at_first.iter().map(|(key, should)| Row {
+            rows.extend(topic.at_first.iter().map(|(key, should)| PlanRow {
                 topic: topic.name.to_owned(),
                 what: key.clone(),
                 is: None,
                 should: should.clone(),
-                action: Action::Create,
+                action: PlanAction::Create,
             }));
         }
     }
     rows
 }
 
-fn partition_row(topic: &Wanted<'_>, state: Option<&TopicState>, partitions: usize) -> Row {
+fn partition_row(topic: &WantedTopic<'_>, state: Option<&TopicState>, partitions: usize) -> PlanRow {
     let is_input = topic.topics.is_some_and(|topics| topics.input_names().any(|name| name == topic.name));
     let keyed = topic.partitions == Partitions::AsInputs;
     let should = match topic.partitions {
@@ -272,14 +273,14 @@ fn partition_row(topic: &Wanted<'_>, state: Option<&TopicState>, partitions: usi
         Partitions::One => "1".to_owned(),
     };
     let action = match state {
-        None => Action::Create,
-        Some(state) if !keyed || state.partitions == partitions => Action::Keep,
+        None => PlanAction::Create,
+        Some(state) if !keyed || state.partitions == partitions => PlanAction::Keep,
         // The journal and the outputs follow the number of the event's partition, not a hash of the key.
-        Some(state) if state.partitions < partitions && !is_input => Action::Grow,
-        Some(state) if state.partitions > partitions && !is_input => Action::Keep,
-        Some(_) => Action::Refuse,
+        Some(state) if state.partitions < partitions && !is_input => PlanAction::Grow,
+        Some(state) if state.partitions > partitions && !is_input => PlanAction::Keep,
+        Some(_) => PlanAction::Refuse,
     };
-    Row {
+    PlanRow {
         topic: topic.name.to_owned(),
         what: "partitions".to_owned(),
         is: state.map(|state| state.partitions.to_string()),
@@ -303,10 +304,15 @@ fn holds(key: &str, is: &str, should: &str) -> bool {
 ///
 /// # Errors
 /// The first row that is refused, by us or by the cluster.
-pub fn apply(admin: &Admin, settings: &Settings, layout: &Layout, rows: &[Row]) -> Result<(), Fault> {
+pub fn apply(
+    admin: &Admin,
+    settings: &Settings,
+    layout: &TopicLayout,
+    rows: &[PlanRow],
+) -> Result<(), Fault> {
     // A leader comes when its broker does, whatever is created or altered meanwhile.
-    if let Some(row) = rows.iter().find(|row| row.action == Action::Refuse && row.what != LEADERS) {
-        return Err(refused(&format!(
+    if let Some(row) = rows.iter().find(|row| row.action == PlanAction::Refuse && row.what != LEADERS) {
+        return Err(setup_fault(&format!(
             "{row}: the inputs must have the same number of partitions, and adding some moves keys away from their \
              state: where `tillgate topics repartition` was interrupted, run it again with --partitions {}; otherwise \
              create the topic again with so many",
@@ -315,9 +321,9 @@ pub fn apply(admin: &Admin, settings: &Settings, layout: &Layout, rows: &[Row]) 
     }
     let found = admin.topics(&names(settings), true)?;
     for topic in wanted(settings, layout, &found) {
-        let own: Vec<&Row> = rows.iter().filter(|row| row.topic == topic.name).collect();
+        let own: Vec<&PlanRow> = rows.iter().filter(|row| row.topic == topic.name).collect();
         let due = |action| own.iter().filter(move |row| row.action == action);
-        if let Some(row) = due(Action::Create).find(|row| row.what == "partitions") {
+        if let Some(row) = due(PlanAction::Create).find(|row| row.what == "partitions") {
             let partitions = row.should.parse().unwrap_or(layout.partitions);
             let mut all = topic.at_first;
             all.extend(topic.settings);
@@ -325,11 +331,11 @@ pub fn apply(admin: &Admin, settings: &Settings, layout: &Layout, rows: &[Row]) 
             admin.create(topic.name, partitions, layout.replication, &all)?;
             continue;
         }
-        for row in due(Action::Grow) {
+        for row in due(PlanAction::Grow) {
             admin.grow(topic.name, row.should.parse().unwrap_or(layout.partitions))?;
         }
         let changes: BTreeMap<String, String> =
-            due(Action::Alter).map(|row| (row.what.clone(), row.should.clone())).collect();
+            due(PlanAction::Alter).map(|row| (row.what.clone(), row.should.clone())).collect();
         if !changes.is_empty() {
             let present = found.get(topic.name).map(|state| state.own_settings.clone());
             admin.alter(topic.name, &present.unwrap_or_default(), &changes)?;
@@ -348,11 +354,11 @@ pub fn verify(admin: &Admin, settings: &Settings) -> Result<Vec<u32>, Fault> {
     let found = admin.topics(&names(settings), settings.check_topic_configs)?;
     let faults = faults(settings, &found);
     if !faults.is_empty() {
-        return Err(refused(&faults.join("; ")));
+        return Err(setup_fault(&faults.join("; ")));
     }
     let count = |topics| u32::try_from(input_partitions(topics, &found).unwrap_or(0));
     let counts: Result<Vec<u32>, _> = settings.topics.flows.iter().map(count).collect();
-    counts.map_err(|_| refused("the inputs have too many partitions"))
+    counts.map_err(|_| setup_fault("the inputs have too many partitions"))
 }
 
 /// What keeps no worker from starting, and should be seen to: a sentence each.
@@ -362,7 +368,7 @@ pub fn verify(admin: &Admin, settings: &Settings) -> Result<Vec<u32>, Fault> {
 pub fn remarks(admin: &Admin, settings: &Settings) -> Result<Vec<String>, Fault> {
     let found = admin.topics(&names(settings), true)?;
     let mut remarks = Vec::new();
-    for topic in wanted(settings, &Layout::default(), &found) {
+    for topic in wanted(settings, &TopicLayout::default(), &found) {
         let Some(state) = found.get(topic.name) else { continue };
         if !state.leaderless.is_empty() {
             remarks.push(format!(
@@ -422,7 +428,7 @@ fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<Stri
         }
     }
     if settings.check_topic_configs {
-        for topic in wanted(settings, &Layout::default(), found) {
+        for topic in wanted(settings, &TopicLayout::default(), found) {
             let Some(state) = found.get(topic.name) else { continue };
             for (key, should) in &topic.settings {
                 let is = state.settings.get(key).map_or("", String::as_str);
@@ -438,7 +444,7 @@ fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<Stri
     faults
 }
 
-fn refused(text: &str) -> Fault {
+fn setup_fault(text: &str) -> Fault {
     Fault::new(Operation::Check, FaultClass::Setup, text)
 }
 
@@ -522,7 +528,7 @@ mod tests {
 
     #[test]
     fn advises_segments_that_a_journal_can_be_trimmed_by_and_starts_without() {
-        let layout = &Layout { partitions: 4, replication: 1, ..Layout::default() };
+        let layout = &TopicLayout { partitions: 4, replication: 1, ..TopicLayout::default() };
         let mut found = cluster([4, 4, 4, 4, 1, 1], "-1");
         let due = |found: &BTreeMap<String, TopicState>| {
             let rows = rows(&Settings::default(), layout, found).into_iter();
@@ -530,22 +536,22 @@ mod tests {
             due.collect::<Vec<_>>()
         };
         let row = |action| [("tillgate.journal".to_owned(), "67108864".to_owned(), action)];
-        assert_eq!(due(&found), row(Action::Keep));
+        assert_eq!(due(&found), row(PlanAction::Keep));
         let journal = found.get_mut("tillgate.journal").expect("it is there");
         journal.settings.insert(SEGMENT.to_owned(), "1073741824".to_owned());
-        assert_eq!(due(&found), row(Action::Alter));
+        assert_eq!(due(&found), row(PlanAction::Alter));
         check(&found, &[]);
-        assert_eq!(due(&BTreeMap::new()), row(Action::Create));
+        assert_eq!(due(&BTreeMap::new()), row(PlanAction::Create));
     }
 
     #[test]
     fn says_which_partitions_have_no_leader_and_creates_all_the_same() {
-        let layout = &Layout { partitions: 4, replication: 1, ..Layout::default() };
+        let layout = &TopicLayout { partitions: 4, replication: 1, ..TopicLayout::default() };
         let mut found = cluster([4, 4, 4, 4, 1, 1], "-1");
         found.get_mut("pos.outcomes").expect("it is there").leaderless = vec![1, 3];
         let rows = rows(&Settings::default(), layout, &found);
         let due: Vec<String> =
-            rows.iter().filter(|row| row.action != Action::Keep).map(ToString::to_string).collect();
+            rows.iter().filter(|row| row.action != PlanAction::Keep).map(ToString::to_string).collect();
         assert_eq!(due, ["pos.outcomes leaders: is none of 1, 3, should be one of each: Refuse"]);
         check(&found, &[]);
     }
@@ -553,9 +559,9 @@ mod tests {
     #[test]
     fn makes_inputs_with_the_brokers_times_and_alters_them_only_where_asked_to() {
         let due = |times, found: &BTreeMap<String, TopicState>| -> Vec<_> {
-            let layout = &Layout { partitions: 4, replication: 1, times, ..Layout::default() };
+            let layout = &TopicLayout { partitions: 4, replication: 1, times, ..TopicLayout::default() };
             let rows = rows(&Settings::default(), layout, found).into_iter();
-            let due = rows.filter(|row| row.what == TIMESTAMP_TYPE && row.action != Action::Keep);
+            let due = rows.filter(|row| row.what == TIMESTAMP_TYPE && row.action != PlanAction::Keep);
             due.map(|row| (row.topic, row.should, row.action)).collect()
         };
         let of_all = |kind: &str, action| {
@@ -563,37 +569,37 @@ mod tests {
             inputs.map(|topic| (topic.to_owned(), kind.to_owned(), action)).to_vec()
         };
         let (fresh, right) = (BTreeMap::new(), cluster([4, 4, 4, 4, 1, 1], "-1"));
-        assert_eq!(due(None, &fresh), of_all("LogAppendTime", Action::Create));
-        assert_eq!(due(Some(Times::Producer), &fresh), of_all("CreateTime", Action::Create));
+        assert_eq!(due(None, &fresh), of_all("LogAppendTime", PlanAction::Create));
+        assert_eq!(due(Some(TimestampSource::Producer), &fresh), of_all("CreateTime", PlanAction::Create));
         assert_eq!(due(None, &right), []);
-        assert_eq!(due(Some(Times::Broker), &right), of_all("LogAppendTime", Action::Alter));
+        assert_eq!(due(Some(TimestampSource::Broker), &right), of_all("LogAppendTime", PlanAction::Alter));
     }
 
     #[test]
     fn plans_a_fresh_cluster_as_creations_and_a_right_one_as_nothing() {
-        let layout = &Layout { partitions: 4, replication: 1, ..Layout::default() };
+        let layout = &TopicLayout { partitions: 4, replication: 1, ..TopicLayout::default() };
         let settings = Settings::default();
         let fresh = rows(&settings, layout, &BTreeMap::new());
-        assert!(fresh.iter().all(|row| row.action == Action::Create), "{fresh:?}");
+        assert!(fresh.iter().all(|row| row.action == PlanAction::Create), "{fresh:?}");
         let right = rows(&settings, layout, &cluster([6, 6, 6, 6, 1, 1], "-1"));
-        assert!(right.iter().all(|row| row.action == Action::Keep), "{right:?}");
+        assert!(right.iter().all(|row| row.action == PlanAction::Keep), "{right:?}");
     }
 
     #[test]
     fn plans_to_grow_the_journal_alter_its_retention_and_refuses_to_grow_an_input() {
-        let layout = &Layout { partitions: 4, replication: 1, ..Layout::default() };
+        let layout = &TopicLayout { partitions: 4, replication: 1, ..TopicLayout::default() };
         let rows = rows(&Settings::default(), layout, &cluster([6, 4, 6, 3, 1, 1], "100"));
         let due: Vec<_> = rows
             .iter()
-            .filter(|row| row.action != Action::Keep)
+            .filter(|row| row.action != PlanAction::Keep)
             .map(|row| (row.topic.as_str(), row.what.as_str(), row.action))
             .collect();
         assert_eq!(
             due,
             [
-                ("account.events", "partitions", Action::Refuse),
-                ("tillgate.journal", "partitions", Action::Grow),
-                ("tillgate.journal", "retention.ms", Action::Alter),
+                ("account.events", "partitions", PlanAction::Refuse),
+                ("tillgate.journal", "partitions", PlanAction::Grow),
+                ("tillgate.journal", "retention.ms", PlanAction::Alter),
             ]
         );
     }

@@ -12,14 +12,14 @@ use crate::domain::flow::{Positions, Unit};
 
 /// Where a unit goes on, and what is passed over for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Places {
+pub struct ResumePoint {
     /// The next offsets to read.
     pub positions: Positions,
     /// Offsets that are gone before they were decided, by input; the loss of them was accepted.
     pub lost: Vec<u64>,
 }
 
-impl Places {
+impl ResumePoint {
     /// Nothing is passed over.
     #[must_use]
     pub fn at(positions: Positions) -> Self {
@@ -30,7 +30,7 @@ impl Places {
 
 /// Why a unit cannot go on at its positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Misplaced {
+pub enum LostInput {
     /// Offsets before the beginning of a topic: records are lost.
     Lost(String),
     /// Offsets behind the end of a topic. A broker that has just come back may not know better yet.
@@ -40,18 +40,18 @@ pub enum Misplaced {
 /// Where `unit` goes on, whose state has read up to `positions`.
 ///
 /// # Errors
-/// [`Misplaced`], in words that say which offsets and what to do.
-pub fn places(
+/// [`LostInput`], in words that say which offsets and what to do.
+pub fn resume_point(
     unit: Unit,
     positions: Positions,
     ends: &[InputEnds],
     settings: &Settings,
-) -> Result<Places, Misplaced> {
+) -> Result<ResumePoint, LostInput> {
     let topics = settings.topics.of(unit.flow);
     let nothing_read = positions.are_none();
-    let mut places = Places::at(positions);
+    let mut resume = ResumePoint::at(positions);
     for (input, (topic, ends)) in topics.inputs.iter().zip(ends).enumerate() {
-        let Some(position) = places.positions[input] else {
+        let Some(position) = resume.positions[input] else {
             if ends.start > 0 && !nothing_read {
                 log::warn!(
                     "{unit}: nothing of topic '{topic}' was read yet, and it begins at offset {}: what stood before was \
@@ -62,7 +62,7 @@ pub fn places(
             continue;
         };
         if position > ends.end {
-            return Err(Misplaced::BehindTheEnd(format!(
+            return Err(LostInput::BehindTheEnd(format!(
                 "{unit}: topic '{topic}' ends at offset {}, and the state has read it up to offset {position}: the topic \
                  was created again, or its end is lost; bring it back, or start over with other names for \
                  kafka.group_id and for the topics of journal and outputs",
@@ -81,19 +81,19 @@ pub fn places(
         );
         match settings.kafka.on_lost_input {
             OnLostInput::Stop => {
-                return Err(Misplaced::Lost(format!(
+                return Err(LostInput::Lost(format!(
                     "{text}; send again as new records what is to be found elsewhere, and accept the loss by \
                      kafka.on_lost_input = \"skip\""
                 )));
             }
             OnLostInput::Skip => {
                 log::error!("{text}; passed over, as kafka.on_lost_input = \"skip\" says");
-                places.positions[input] = Some(ends.start);
-                places.lost[input] = (ends.start - position).unsigned_abs();
+                resume.positions[input] = Some(ends.start);
+                resume.lost[input] = (ends.start - position).unsigned_abs();
             }
         }
     }
-    Ok(places)
+    Ok(resume)
 }
 
 #[cfg(test)]
@@ -104,7 +104,7 @@ mod tests {
 
     const ENDS: [InputEnds; 2] = [InputEnds { start: 10, end: 20 }, InputEnds { start: 0, end: 5 }];
 
-    fn found(positions: [Option<i64>; 2], on_lost_input: OnLostInput) -> Result<Places, Misplaced> {
+    fn found(positions: [Option<i64>; 2], on_lost_input: OnLostInput) -> Result<ResumePoint, LostInput> {
         let topics = FlowTopics {
             flow: &FLOW,
             inputs: vec!["the.events".to_owned(), "the.rules".to_owned()],
@@ -115,21 +115,26 @@ mod tests {
         let topics = Topics { flows: vec![topics], rulesets: String::new() };
         let unit = Unit { flow: &FLOW, partition: 3 };
         let settings = Settings { topics, ..Settings::default() };
-        places(unit, positions.into(), &ENDS, &settings.with(|kafka| kafka.on_lost_input = on_lost_input))
+        resume_point(
+            unit,
+            positions.into(),
+            &ENDS,
+            &settings.with(|kafka| kafka.on_lost_input = on_lost_input),
+        )
     }
 
     #[test]
     fn goes_on_from_the_beginning_to_the_end_and_wherever_nothing_was_read() {
         for positions in [[Some(10), Some(0)], [Some(20), Some(5)], [None, Some(5)], [None, None]] {
             for setting in [OnLostInput::Stop, OnLostInput::Skip] {
-                assert_eq!(found(positions, setting), Ok(Places::at(positions.into())));
+                assert_eq!(found(positions, setting), Ok(ResumePoint::at(positions.into())));
             }
         }
     }
 
     #[test]
     fn stops_before_the_beginning_and_names_what_is_gone() {
-        let Err(Misplaced::Lost(text)) = found([Some(7), None], OnLostInput::Stop) else { panic!("goes on") };
+        let Err(LostInput::Lost(text)) = found([Some(7), None], OnLostInput::Stop) else { panic!("goes on") };
         for part in
             ["two partition 3", "'the.events' begins at offset 10", "3 offsets from 7 to 9", "\"skip\""]
         {
@@ -139,14 +144,14 @@ mod tests {
 
     #[test]
     fn passes_over_what_is_gone_where_the_loss_is_accepted() {
-        let places = Places { positions: [Some(10), Some(2)].into(), lost: vec![3, 0] };
-        assert_eq!(found([Some(7), Some(2)], OnLostInput::Skip), Ok(places));
+        let resume = ResumePoint { positions: [Some(10), Some(2)].into(), lost: vec![3, 0] };
+        assert_eq!(found([Some(7), Some(2)], OnLostInput::Skip), Ok(resume));
     }
 
     #[test]
     fn never_goes_on_behind_the_end() {
         for setting in [OnLostInput::Stop, OnLostInput::Skip] {
-            let Err(Misplaced::BehindTheEnd(text)) = found([Some(12), Some(6)], setting) else {
+            let Err(LostInput::BehindTheEnd(text)) = found([Some(12), Some(6)], setting) else {
                 panic!("goes on")
             };
             assert!(text.contains("'the.rules' ends at offset 5") && text.contains("offset 6"), "{text}");

@@ -24,12 +24,12 @@ use thiserror::Error;
 
 use super::{
     super::{
-        failure::{Answer, Fault, FaultClass, Operation, answer},
+        failure::{Fault, FaultClass, Operation, Recovery, recovery},
         port::{Broker, JournalReader},
         settings::Settings,
         worker::Shared,
     },
-    lost_input::{Misplaced, Places, places},
+    lost_input::{LostInput, ResumePoint, resume_point},
     progress::Progress,
     settle::Settling,
     standby::Warm,
@@ -67,7 +67,7 @@ pub struct Restored {
     /// Which of the restores of this unit it is: a late one of an earlier assignment is not taken.
     pub ticket: u64,
     /// The state and where it goes on, or why there is none.
-    pub result: Result<(Box<dyn Decider>, Places), RestoreError>,
+    pub result: Result<(Box<dyn Decider>, ResumePoint), RestoreError>,
 }
 
 /// Runs restores, a few at a time.
@@ -150,8 +150,8 @@ impl<B: Broker> Restores<B> {
                 });
                 // Closing the reader takes a while, and so does what is left open: the unit goes on before.
                 let (result, rest) = match restored {
-                    Ok(Done { decider, places, journal, open }) => {
-                        (Ok((decider, places)), Some((journal, open)))
+                    Ok(Done { decider, resume, journal, open }) => {
+                        (Ok((decider, resume)), Some((journal, open)))
                     }
                     Err(error) => (Err(error), None),
                 };
@@ -168,7 +168,7 @@ impl<B: Broker> Restores<B> {
 /// A restore that has ended well.
 struct Done<J> {
     decider: Box<dyn Decider>,
-    places: Places,
+    resume: ResumePoint,
     journal: J,
     /// Which output is held back by a transaction that is older than the restore, from where on, and who wrote the
     /// journal last.
@@ -197,7 +197,7 @@ fn restore<B: Broker>(
         }
         let attempt = broker.journal(unit).map_err(RestoreError::from).and_then(|journal| {
             let (settling, warm, progress) = (&mut *settling, &mut warm, &mut progress);
-            Restore { deciders, settling, unit, wanted, journal, warm, progress }.run()
+            UnitRestore { deciders, settling, unit, wanted, journal, warm, progress }.run()
         });
         let attempt = attempt.and_then(|(committed, journal)| {
             let state = std::mem::replace(&mut warm, cold()).state;
@@ -207,18 +207,18 @@ fn restore<B: Broker>(
         match attempt {
             Ok((decider, mut journal, writer)) => {
                 let positions = decider.positions();
-                let places = places_of(broker, &mut journal, unit, positions, settings, wanted)?;
+                let resume = find_resume_point(broker, &mut journal, unit, positions, settings, wanted)?;
                 // Not known: readers of outputs may have to wait, nothing else.
                 let open = journal.open_output().ok().flatten();
                 progress.ended(decider.entries());
-                return Ok(Done { decider, places, journal, open: open.zip(writer) });
+                return Ok(Done { decider, resume, journal, open: open.zip(writer) });
             }
             Err(RestoreError::Refused(why)) if copied => {
                 log::warn!("{why}: the standby's copy is dropped, and the whole journal read");
                 (warm, copied) = (cold(), false);
                 progress.starts_over();
             }
-            Err(RestoreError::Fault(fault)) if answer(fault.operation, fault.class) == Answer::Again => {
+            Err(RestoreError::Fault(fault)) if recovery(fault.operation, fault.class) == Recovery::Again => {
                 log::warn!("{unit}: {fault}: trying again in {pause:?}");
                 broker.wait(pause);
                 pause = (pause * 2).min(AGAIN_MAX);
@@ -241,7 +241,7 @@ fn finish(
     Ok(decider)
 }
 
-struct Restore<'a, 'p, 's, B: Broker> {
+struct UnitRestore<'a, 'p, 's, B: Broker> {
     deciders: &'a dyn Deciders,
     settling: &'a mut Settling<'s, B>,
     unit: Unit,
@@ -252,7 +252,7 @@ struct Restore<'a, 'p, 's, B: Broker> {
     progress: &'a mut Progress<'p, B>,
 }
 
-impl<B: Broker> Restore<'_, '_, '_, B> {
+impl<B: Broker> UnitRestore<'_, '_, '_, B> {
     /// Folds everything there is; what the group committed then.
     fn run(mut self) -> Result<(Positions, B::Journal), RestoreError> {
         self.fold_to_the_end()?;
@@ -329,38 +329,38 @@ impl<B: Broker> Restore<'_, '_, '_, B> {
 }
 
 /// Where the unit goes on in its inputs; asks until the brokers have answered.
-fn places_of<B: Broker>(
+fn find_resume_point<B: Broker>(
     broker: &B,
     journal: &mut B::Journal,
     unit: Unit,
     positions: Positions,
     settings: &Settings,
     wanted: &AtomicBool,
-) -> Result<Places, RestoreError> {
+) -> Result<ResumePoint, RestoreError> {
     if positions.are_none() {
-        return Ok(Places::at(positions));
+        return Ok(ResumePoint::at(positions));
     }
     let mut behind_since = None;
     while wanted.load(Ordering::Acquire) {
         let ends = match journal.input_ends() {
             Ok(ends) => ends,
-            Err(fault) if answer(fault.operation, fault.class) == Answer::Again => {
+            Err(fault) if recovery(fault.operation, fault.class) == Recovery::Again => {
                 log::warn!("{unit}: {fault}: trying again");
                 broker.wait(ENDS_PAUSE);
                 continue;
             }
             Err(fault) => return Err(fault.into()),
         };
-        match places(unit, positions.clone(), &ends, settings) {
-            Ok(places) => return Ok(places),
-            Err(Misplaced::BehindTheEnd(text)) => {
+        match resume_point(unit, positions.clone(), &ends, settings) {
+            Ok(resume) => return Ok(resume),
+            Err(LostInput::BehindTheEnd(text)) => {
                 let now = broker.now();
                 if now - *behind_since.get_or_insert(now) >= settings.kafka.socket_timeout {
                     return Err(RestoreError::Refused(text));
                 }
                 broker.wait(ENDS_PAUSE);
             }
-            Err(Misplaced::Lost(text)) => return Err(RestoreError::Refused(text)),
+            Err(LostInput::Lost(text)) => return Err(RestoreError::Refused(text)),
         }
     }
     Err(RestoreError::NotWanted)

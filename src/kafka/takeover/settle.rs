@@ -16,7 +16,7 @@ use super::{
         failure::{Fault, FaultClass, Operation},
         port::{Broker, JournalEnds, JournalReader},
         settings::Settings,
-        transaction::again,
+        transaction::retry,
     },
     restore::RestoreError,
 };
@@ -56,7 +56,7 @@ impl<'a, B: Broker> Settling<'a, B> {
         // Where it is held, and when that is for too long.
         let mut held: Option<(i64, Duration)> = None;
         loop {
-            still(wanted)?;
+            check_wanted(wanted)?;
             let ends = journal.ends()?;
             if ends.stable >= ends.high {
                 return Ok(ends);
@@ -109,9 +109,9 @@ impl<'a, B: Broker> Settling<'a, B> {
         wanted: &AtomicBool,
     ) -> Result<Positions, RestoreError> {
         loop {
-            still(wanted)?;
+            check_wanted(wanted)?;
             let patience = self.settings.kafka.transaction_timeout * 2;
-            let asked = again(self.broker, patience, || journal.committed(self.settings.kafka.stuck_after))?;
+            let asked = retry(self.broker, patience, || journal.committed(self.settings.kafka.stuck_after))?;
             if let Some(positions) = asked {
                 return Ok(positions);
             }
@@ -156,6 +156,6 @@ impl<'a, B: Broker> Settling<'a, B> {
     }
 }
 
-fn still(wanted: &AtomicBool) -> Result<(), RestoreError> {
+fn check_wanted(wanted: &AtomicBool) -> Result<(), RestoreError> {
     if wanted.load(Ordering::Acquire) { Ok(()) } else { Err(RestoreError::NotWanted) }
 }

@@ -17,7 +17,7 @@ use std::{
 
 use super::super::{
     failure::Fault,
-    port::{Broker, Followed, JournalFollower},
+    port::{Broker, JournalFollower, JournalPoll},
     worker::Shared,
 };
 use crate::{
@@ -91,13 +91,13 @@ impl Standby {
 }
 
 /// The thread that follows; ends with [`Self::end`].
-pub struct Following {
+pub struct StandbyFollower {
     ending: Arc<AtomicBool>,
     /// Held by the thread as long as it runs.
     alive: Arc<()>,
 }
 
-impl Following {
+impl StandbyFollower {
     /// Begins to follow, where the settings ask for it.
     pub fn start<B: Broker>(shared: &Shared<B>) -> Self {
         let following = Self { ending: Arc::default(), alive: Arc::default() };
@@ -184,7 +184,7 @@ impl<'a, B: Broker> Follow<'a, B> {
             let followed = self.follower.next(NEXT, &mut |unit, offset, record| {
                 refused = fold(standby, unit, offset, record).err().map(|why| (unit, why));
             })?;
-            if let Followed::End(unit) = followed
+            if let JournalPoll::End(unit) = followed
                 && let Some(copy) = standby.lock().get_mut(&unit).filter(|copy| copy.placed)
             {
                 (copy.caught_up, copy.at_end) = (true, true);

@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::{
     super::{
         failure::Fault,
-        port::{Broker, GroupConsumer, InboundRecord, InputPartition, TransactionalProducer},
-        suspect::Failed,
+        port::{Broker, GroupConsumer, InputPartition, LentRecord, TransactionalProducer},
+        suspect::FailedBatch,
         transaction::Transactions,
     },
     Detached, Shared,
     gather::recycle,
-    lane::{LaneEnd, LargestMessages, Sink, decide_lane, end_batch},
+    lane::{LaneEnd, LaneSink, LargestMessages, decide_lane, end_batch},
     merge::{Lane, Lanes, PerInput},
-    slots::{RotationStep, Slots},
+    owned::{OwnedUnits, RotationStep},
 };
 use crate::{domain::flow::Unit, pipeline::Decider};
 
@@ -36,7 +36,7 @@ pub struct Decided {
     /// What it does to checkpoint rotations.
     pub rotations: Vec<RotationStep>,
     /// What fails if the batch does.
-    pub tried: Vec<Failed>,
+    pub tried: Vec<FailedBatch>,
     /// The largest messages.
     pub largest: LargestMessages,
     /// Records of the batch.
@@ -50,7 +50,7 @@ pub fn decide<B: Broker>(
     records: &[<B::Consumer as GroupConsumer>::Record<'_>],
     idle: Duration,
     lanes: &Lanes,
-    slots: &mut Slots<Detached<B>>,
+    owned: &mut OwnedUnits<Detached<B>>,
     consumer: &B::Consumer,
     transactions: &Transactions<B>,
     shared: &Shared<B>,
@@ -58,13 +58,14 @@ pub fn decide<B: Broker>(
     let mut decided = Decided { events: records.len(), ..Decided::default() };
     let (now, limits) = (shared.broker.now(), shared.limits());
     for lane in lanes.lanes() {
-        let ended = slots.ended(consumer, lane.unit, &lane.came(), idle, now);
-        let claimed = slots.is_claimed(lane.unit);
+        let ended = owned.exhausted(consumer, lane.unit, &lane.present(), idle, now);
+        let claimed = owned.is_claimed(lane.unit);
         // Records of a unit that is not ours to decide: it is read again once it is.
-        let Some(decider) = slots.active(lane.unit) else { continue };
+        let Some(decider) = owned.active(lane.unit) else { continue };
         let Decided { largest, .. } = &mut decided;
         let (producer, unit) = (transactions.producer(), lane.unit);
-        let mut sink = Sink::<B>::new(producer, &shared.settings, &shared.suspects, &limits, unit, largest);
+        let mut sink =
+            LaneSink::<B>::new(producer, &shared.settings, &shared.suspects, &limits, unit, largest);
         let from = decider.positions();
         decider.batch_begins(now);
         let lane_end = decide_lane::<B>(decider, lane, &ended, records, &mut sink);
@@ -72,7 +73,7 @@ pub fn decide<B: Broker>(
         let fault = sink.take_fault();
         let ticked = lane.last_of(unit.flow.ticks).and_then(|last| records[last as usize].appended_millis());
         decided.came.push((unit, ticked));
-        decided.tried.push(Failed { unit, from, until: decider.positions() });
+        decided.tried.push(FailedBatch { unit, from, until: decider.positions() });
         match lane_end {
             LaneEnd::Done => {}
             LaneEnd::Behind(missing) => decided.behind.push((unit, missing)),
@@ -143,13 +144,13 @@ pub type Held<B> = Vec<(Unit, Vec<Detached<B>>)>;
 
 /// What the batch left of the units that wait for an input, by unit, and the list's memory; the rest goes back to the
 /// client.
-pub fn left<B: Broker>(
-    slots: &mut Slots<Detached<B>>,
+pub fn take_undecided<B: Broker>(
+    owned: &mut OwnedUnits<Detached<B>>,
     decided: &Decided,
     mut records: Vec<<B::Consumer as GroupConsumer>::Record<'_>>,
 ) -> (Held<B>, Vec<Detached<B>>) {
     let behind = decided.behind.iter().filter_map(|(unit, _)| {
-        let positions = slots.active(*unit)?.positions();
+        let positions = owned.active(*unit)?.positions();
         Some((*unit, positions, Vec::new()))
     });
     let mut behind: Vec<_> = behind.collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{
     super::{
         failure::Fault,
-        port::{Broker, GroupConsumer, InboundRecord},
+        port::{Broker, GroupConsumer, LentRecord},
         settings::BatchLimits,
     },
     merge::Lanes,
@@ -65,7 +65,7 @@ pub fn gather<'a, B: Broker>(
     Ok((records, waited))
 }
 
-fn take<R: InboundRecord>(record: R, records: &mut Vec<R>, lanes: &mut Lanes) {
+fn take<R: LentRecord>(record: R, records: &mut Vec<R>, lanes: &mut Lanes) {
     lanes.push(record.source(), u32::try_from(records.len()).unwrap_or(u32::MAX));
     records.push(record);
 }

@@ -7,9 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{
     super::{
-        dead_letter::{self, Room, Verdict},
+        dead_letter::{self, DeadLetterReason, Room},
         failure::{Destination, Fault, FaultClass, Operation},
-        port::{Broker, GroupConsumer, InboundRecord, InputPartition, MessageLimits, TransactionalProducer},
+        port::{Broker, GroupConsumer, InputPartition, LentRecord, MessageLimits, TransactionalProducer},
         settings::Settings,
         suspect::Suspects,
     },
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     domain::{flow::Unit, record::RecordTime, reply::REQUEST_ID},
-    pipeline::{Decider, InRecord, Interrupted, Outbound, Sink as DeciderSink},
+    pipeline::{Decider, InRecord, NotDecided, Outbound, Sink as DeciderSink},
 };
 
 type Lent<'c, B> = <<B as Broker>::Consumer as GroupConsumer>::Record<'c>;
@@ -69,7 +69,7 @@ impl LargestMessages {
 }
 
 /// Sends what records lead to. The first fault is kept; nothing is sent after it.
-pub struct Sink<'r, 'c, B: Broker>
+pub struct LaneSink<'r, 'c, B: Broker>
 where
     B::Consumer: 'c,
 {
@@ -88,7 +88,7 @@ where
     largest: &'r mut LargestMessages,
 }
 
-impl<'r, 'c, B: Broker> Sink<'r, 'c, B>
+impl<'r, 'c, B: Broker> LaneSink<'r, 'c, B>
 where
     B::Consumer: 'c,
 {
@@ -127,7 +127,7 @@ where
     }
 }
 
-impl<'c, B: Broker> DeciderSink for Sink<'_, 'c, B>
+impl<'c, B: Broker> DeciderSink for LaneSink<'_, 'c, B>
 where
     B::Consumer: 'c,
 {
@@ -151,7 +151,7 @@ where
 
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &str, message: &str) {
         let (None, Some(lent)) = (&self.fault, self.lent) else { return };
-        let verdict = Verdict { code, message, attempt: self.failures + 1 };
+        let verdict = DeadLetterReason { code, message, attempt: self.failures + 1 };
         let topics = &self.settings.topics;
         match dead_letter::send::<B>(self.producer, topics, self.room(), lent, record, &verdict) {
             Ok(bytes) => self.note_size(Destination::DeadLetters(self.unit.flow), bytes),
@@ -166,7 +166,7 @@ pub fn decide_lane<'r, 'c, B: Broker>(
     lane: &Lane,
     ended: &[bool],
     records: &'r [Lent<'c, B>],
-    sink: &mut Sink<'r, 'c, B>,
+    sink: &mut LaneSink<'r, 'c, B>,
 ) -> LaneEnd
 where
     B::Consumer: 'c,
@@ -187,15 +187,15 @@ where
             match decide_record(decider, lent, sink) {
                 Ok(()) if sink.fault.is_some() && !sink.looks_on => return LaneEnd::Done,
                 Ok(()) => decider.read_at(lent.appended_millis()),
-                Err(Interrupted::NeedsSchema) => {
+                Err(NotDecided::NeedsSchema) => {
                     // Those behind it are asked for too, or each would be waited for by itself.
                     order.for_each(|index| decider.expect(&in_record(&records[index as usize])));
                     return LaneEnd::NeedsSchema;
                 }
-                Err(Interrupted::Broken(text)) => return LaneEnd::Broken(broken(text)),
+                Err(NotDecided::Broken(text)) => return LaneEnd::Broken(broken(text)),
             }
         }
-        let missing = order.missing();
+        let missing = order.awaited();
         if missing.is_empty() { LaneEnd::Done } else { LaneEnd::Behind(missing) }
     }));
     let end = decided.unwrap_or_else(|_panic| LaneEnd::Broken(broken("the decision panicked")));
@@ -209,7 +209,7 @@ where
 pub fn end_batch<B: Broker>(
     decider: &mut dyn Decider,
     lane_end: LaneEnd,
-    sink: &mut Sink<'_, '_, B>,
+    sink: &mut LaneSink<'_, '_, B>,
 ) -> LaneEnd {
     if matches!(lane_end, LaneEnd::Broken(_)) {
         return lane_end;
@@ -225,8 +225,8 @@ pub fn end_batch<B: Broker>(
 fn decide_record<'r, 'c, B: Broker>(
     decider: &mut dyn Decider,
     lent: &'r Lent<'c, B>,
-    sink: &mut Sink<'r, 'c, B>,
-) -> Result<(), Interrupted>
+    sink: &mut LaneSink<'r, 'c, B>,
+) -> Result<(), NotDecided>
 where
     B::Consumer: 'c,
 {
@@ -242,7 +242,7 @@ where
 }
 
 /// Counts what went wrong against the record it went wrong with.
-fn blame<'c, B: Broker>(end: LaneEnd, at: &Lent<'c, B>, sink: &Sink<'_, 'c, B>) -> LaneEnd
+fn blame<'c, B: Broker>(end: LaneEnd, at: &Lent<'c, B>, sink: &LaneSink<'_, 'c, B>) -> LaneEnd
 where
     B::Consumer: 'c,
 {
@@ -270,7 +270,7 @@ where
     }
 }
 
-fn in_record<R: InboundRecord>(lent: &R) -> InRecord<'_> {
+fn in_record<R: LentRecord>(lent: &R) -> InRecord<'_> {
     let source = lent.source();
     InRecord {
         input: source.input,

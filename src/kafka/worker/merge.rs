@@ -37,7 +37,7 @@ impl Lane {
 
     /// Which inputs have records in it.
     #[must_use]
-    pub fn came(&self) -> PerInput<bool> {
+    pub fn present(&self) -> PerInput<bool> {
         self.inputs.iter().map(|input| !input.is_empty()).collect()
     }
 }
@@ -53,7 +53,7 @@ pub struct Merged<'a, T> {
 
 impl<T: Fn(u32) -> i64> Merged<'_, T> {
     /// Inputs that have run out and of which there is more: they are waited for, where any other record is left.
-    pub fn missing(&self) -> PerInput<usize> {
+    pub fn awaited(&self) -> PerInput<usize> {
         if self.heads.iter().all(Option::is_none) {
             return PerInput::new();
         }
@@ -212,7 +212,7 @@ mod tests {
         let order = |ended: [bool; 2]| -> (Vec<u32>, Vec<usize>) {
             let mut merged = lanes.lanes()[0].merged(&ended, |index| records[index as usize].1);
             let order = merged.by_ref().collect();
-            (order, merged.missing().to_vec())
+            (order, merged.awaited().to_vec())
         };
         assert_eq!(order([true, true]), (vec![2, 0, 3, 1], vec![]));
         assert_eq!(

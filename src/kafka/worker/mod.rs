@@ -17,16 +17,16 @@ mod decide;
 mod gather;
 mod lane;
 mod merge;
-mod slots;
+mod owned;
 mod ticks;
 mod waiting;
 
 use self::{
-    decide::{Decided, Held, decide, left},
+    decide::{Decided, Held, decide, take_undecided},
     gather::gather,
     lane::Largest,
     merge::Lanes,
-    slots::Slots,
+    owned::OwnedUnits,
 };
 use super::{
     cluster::layout::Layout,
@@ -34,12 +34,12 @@ use super::{
     health::Health,
     held_back,
     misplaced::Warnings,
-    port::{Broker, GroupConsumer, InboundRecord, InputPartition, InputReach, MessageLimits},
+    port::{Broker, GroupConsumer, InputPartition, InputReach, LentRecord, MessageLimits},
     settings::{BatchLimits, Settings},
     suspect::{FAILURES_BEFORE_BLOCKED, Suspects},
     takeover::{restore::Restores, standby::Standby},
     transaction::{End, Transactions},
-    waits::{Told, Waits},
+    waits::{WaitNotice, Waits},
 };
 use crate::{
     domain::flow::Flow,
@@ -126,7 +126,7 @@ pub struct Worker<B: Broker> {
     number: usize,
     shared: Shared<B>,
     transactions: Transactions<B>,
-    slots: Slots<Detached<B>>,
+    owned: OwnedUnits<Detached<B>>,
     restores: Restores<B>,
     lanes: Lanes,
     /// Memory of the last batch's list of records.
@@ -163,7 +163,7 @@ impl<B: Broker> Worker<B> {
         Ok(Self {
             number,
             transactions,
-            slots: Slots::new(number, Arc::clone(&shared.health)),
+            owned: OwnedUnits::new(number, Arc::clone(&shared.health)),
             restores,
             lanes: Lanes::default(),
             spare: Vec::new(),
@@ -199,14 +199,14 @@ impl<B: Broker> Worker<B> {
     /// State or place are lost: build a new worker.
     pub fn turn(&mut self) -> Result<(), Fault> {
         self.shared.health.turned(self.number);
-        self.between()?;
+        self.tend_units()?;
         if !self.make_ready()? {
             return Ok(());
         }
         let limits = self.limits();
-        let held = self.slots.take_held();
+        let held = self.owned.take_held();
         let spare = std::mem::take(&mut self.spare);
-        let idle = if self.slots.waiting().next().is_some() { IDLE_FOR_SCHEMA } else { IDLE };
+        let idle = if self.owned.waiting().next().is_some() { IDLE_FOR_SCHEMA } else { IDLE };
         let (records, idle) =
             gather(&*self.shared.broker, &self.consumer, held, spare, &limits, idle, &mut self.lanes)?;
         let layout = &self.shared.layout;
@@ -223,7 +223,7 @@ impl<B: Broker> Worker<B> {
         if records.is_empty() {
             return Ok(());
         }
-        if self.slots.actives().any(|unit| layout.grown(unit.flow).is_some()) {
+        if self.owned.actives().any(|unit| layout.why_stopped(unit.flow).is_some()) {
             // Noticed just now: the rest of the batch comes again once those are paused.
             drop(records);
             return self.move_back();
@@ -235,12 +235,12 @@ impl<B: Broker> Worker<B> {
             &records,
             idle,
             &self.lanes,
-            &mut self.slots,
+            &mut self.owned,
             &self.consumer,
             &self.transactions,
             &self.shared,
         );
-        let (held, spare) = left::<B>(&mut self.slots, &decided, records);
+        let (held, spare) = take_undecided::<B>(&mut self.owned, &decided, records);
         self.spare = spare;
         let end = self.end(&decided).inspect_err(|fault| self.failed(&decided, fault))?;
         telemetry::transaction_duration(self.shared.broker.now() - begun);
@@ -267,23 +267,23 @@ impl<B: Broker> Worker<B> {
     /// The batch that was gathered is read again.
     fn move_back(&mut self) -> Result<(), Fault> {
         for lane in self.lanes.lanes() {
-            self.slots.abort(&self.consumer, lane.unit)?;
+            self.owned.abort(&self.consumer, lane.unit)?;
         }
         Ok(())
     }
 
-    fn between(&mut self) -> Result<(), Fault> {
+    fn tend_units(&mut self) -> Result<(), Fault> {
         if !self.joined && self.consumer.membership().is_ok() {
             self.joined = true;
             self.shared.health.worker(self.number, WorkerStanding::Running(None));
         }
         if self.consumer.changes_waiting() {
-            self.slots.answer(&self.consumer, &mut self.restores)?;
-            self.shared.layout.owns(self.slots.units(), &*self.shared.broker);
+            self.owned.answer(&self.consumer, &mut self.restores)?;
+            self.shared.layout.owns(self.owned.units(), &*self.shared.broker);
         }
         for deciders in &*self.shared.flows {
-            if let Some(why) = self.shared.layout.grown(deciders.flow()) {
-                self.slots.refuse_all(&self.consumer, deciders.flow(), why)?;
+            if let Some(why) = self.shared.layout.why_stopped(deciders.flow()) {
+                self.owned.refuse_all(&self.consumer, deciders.flow(), why)?;
             }
         }
         while let Some(restored) = self.restores.take() {
@@ -294,34 +294,34 @@ impl<B: Broker> Worker<B> {
                 // What it failed at here, if it did, somebody else has passed.
                 self.shared.health.stuck(unit, None);
             }
-            self.slots.restored(&self.consumer, restored)?;
+            self.owned.restored(&self.consumer, restored)?;
         }
-        self.slots.wake(&self.consumer)?;
+        self.owned.wake(&self.consumer)?;
         let now = self.shared.broker.now();
         if now >= self.gauges_at {
             self.gauges_at = now + GAUGES_EVERY;
             self.gauges();
             self.shared.health.trouble(self.number, self.consumer.trouble());
             self.tell_of_waits();
-            let warnings = self.slots.each().map(|(unit, decider)| (unit, decider.warnings()));
+            let warnings = self.owned.deciders().map(|(unit, decider)| (unit, decider.warnings()));
             let mut found: BTreeMap<_, _> = warnings.filter(|(_, warnings)| !warnings.is_empty()).collect();
-            found.extend(self.slots.halves(HALF_FOR).into_iter().map(|(unit, why)| (unit, vec![why])));
+            found.extend(self.owned.halves(HALF_FOR).into_iter().map(|(unit, why)| (unit, vec![why])));
             self.warnings.tell(self.number, now, found, &self.shared.health);
         }
         Ok(())
     }
 
     fn tell_of_waits(&mut self) {
-        for told in self.waits.look(self.slots.waiting()) {
+        for told in self.waits.look(self.owned.waiting()) {
             match told {
-                Told::Waits(unit) => log::warn!(
+                WaitNotice::Waits(unit) => log::warn!(
                     "{unit}: waits for a schema: the schema registry does not answer; /readyz says more"
                 ),
                 // One that was let go meanwhile goes on elsewhere.
-                Told::GoesOn(unit) if self.slots.active(unit).is_some() => {
+                WaitNotice::GoesOn(unit) if self.owned.active(unit).is_some() => {
                     log::info!("{unit}: goes on, its schema is there");
                 }
-                Told::GoesOn(_) => {}
+                WaitNotice::GoesOn(_) => {}
             }
         }
     }
@@ -352,7 +352,7 @@ impl<B: Broker> Worker<B> {
     fn limits(&self) -> BatchLimits {
         let mut limits = self.shared.settings.kafka.batch;
         if self.shared.suspects.any()
-            && let Some(most) = self.shared.suspects.events_max(self.slots.actives())
+            && let Some(most) = self.shared.suspects.events_max(self.owned.actives())
         {
             limits.events = limits.events.min(most);
         }
@@ -383,44 +383,44 @@ impl<B: Broker> Worker<B> {
             }
         }
         for lane in self.lanes.lanes() {
-            if let Some(decider) = self.slots.active(lane.unit) {
+            if let Some(decider) = self.owned.active(lane.unit) {
                 decider.committed();
             }
         }
         for unit in &decided.claimed {
-            self.slots.claimed(*unit);
+            self.owned.mark_claimed(*unit);
         }
         for rotation in &decided.rotations {
-            self.slots.trim(&*self.shared.broker, rotation);
+            self.owned.trim(&*self.shared.broker, rotation);
         }
         if self.shared.suspects.any() {
-            self.passed(decided);
+            self.forget_passed(decided);
         }
         let now = self.shared.broker.now();
         for (unit, ticked) in &decided.came {
-            if let Some(ticking) = self.slots.ticking(*unit) {
+            if let Some(ticking) = self.owned.ticking(*unit) {
                 let wall = ticked.map_or(0, |_| self.shared.broker.wall_millis());
-                ticking.came(now, *ticked, wall);
+                ticking.note_decided(now, *ticked, wall);
             }
         }
         for lane in self.lanes.lanes() {
             if decided.waiting.contains(&lane.unit) {
-                self.slots.wait_for_schema(&self.consumer, lane.unit)?;
+                self.owned.wait_for_schema(&self.consumer, lane.unit)?;
                 continue;
             }
             let own = held.iter_mut().find(|(unit, _)| *unit == lane.unit);
             let own = own.map(|(_, held)| std::mem::take(held)).unwrap_or_default();
             let missing = decided.behind.iter().find(|(unit, _)| *unit == lane.unit);
             let missing = missing.map_or(&[][..], |(_, missing)| missing);
-            self.slots.hold(&self.consumer, lane.unit, missing, own, now)?;
+            self.owned.hold(&self.consumer, lane.unit, missing, own, now)?;
         }
         Ok(())
     }
 
     /// What failed before may be passed now.
-    fn passed(&mut self, decided: &Decided) {
+    fn forget_passed(&mut self, decided: &Decided) {
         for tried in decided.tried.iter().filter(|tried| tried.from != tried.until) {
-            self.shared.suspects.passed(tried.unit, &tried.until);
+            self.shared.suspects.forget_passed(tried.unit, &tried.until);
             if self.shared.health.stuck(tried.unit, None) {
                 log::info!("{}: goes on at {}", tried.unit, tried.until.words(tried.unit.flow));
             }
@@ -462,9 +462,9 @@ impl<B: Broker> Worker<B> {
         for lane in self.lanes.lanes() {
             if decided.broken.contains(&lane.unit) {
                 self.consumer.pause(lane.unit)?;
-                self.slots.restore(lane.unit, &mut self.restores);
+                self.owned.restore(lane.unit, &mut self.restores);
             } else {
-                self.slots.abort(&self.consumer, lane.unit)?;
+                self.owned.abort(&self.consumer, lane.unit)?;
             }
         }
         self.shared.broker.wait(pause);
@@ -475,12 +475,12 @@ impl<B: Broker> Worker<B> {
     fn tick(&mut self, ends: &[(InputPartition, InputReach)]) {
         let broker = &*self.shared.broker;
         let now = broker.now();
-        for (unit, value) in self.slots.due_ticks(ends, now, broker.wall_millis()) {
+        for (unit, value) in self.owned.due_ticks(ends, now, broker.wall_millis()) {
             match broker.tick(unit, &value) {
                 Ok(()) => telemetry::tick(),
                 Err(fault) => log::warn!("{unit}: no tick could be written: {fault}"),
             }
-            if let Some(ticking) = self.slots.ticking(unit) {
+            if let Some(ticking) = self.owned.ticking(unit) {
                 ticking.wrote(now);
             }
         }
@@ -489,7 +489,7 @@ impl<B: Broker> Worker<B> {
     fn gauges(&mut self) {
         let ends = self.consumer.take_ends();
         let mut own = Vec::with_capacity(ends.len());
-        for (unit, decider) in self.slots.each() {
+        for (unit, decider) in self.owned.deciders() {
             telemetry::entries(unit, decider.entries());
             let positions = decider.positions();
             for (at, reach) in ends.iter().filter(|(at, _)| at.unit == unit) {
@@ -506,7 +506,7 @@ impl<B: Broker> Worker<B> {
             }
             self.shared.health.held_back(self.number, held);
         }
-        for (unit, held) in self.slots.held() {
+        for (unit, held) in self.owned.held_counts() {
             telemetry::held(unit, held);
         }
         if self.shared.settings.kafka.ticks {

@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ticking {
     /// When anything came of the unit last.
-    came: Option<Duration>,
+    last_decided: Option<Duration>,
     /// When this worker wrote a tick that it has not read yet.
     unread: Option<Duration>,
     /// How far this machine's clock is ahead of the broker's, in milliseconds: known of ticks that came back.
@@ -27,8 +27,8 @@ pub struct Ticking {
 impl Ticking {
     /// Records of the unit were decided; `ticked`: the broker's time of the last tick, where one was among them.
     /// `wall_millis`: what time it is by the clock of this machine.
-    pub fn came(&mut self, now: Duration, ticked: Option<i64>, wall_millis: i64) {
-        self.came = Some(now);
+    pub fn note_decided(&mut self, now: Duration, ticked: Option<i64>, wall_millis: i64) {
+        self.last_decided = Some(now);
         if let Some(millis) = ticked
             && self.unread.take().is_some()
         {
@@ -44,7 +44,7 @@ impl Ticking {
         }
         match next.due_millis {
             Some(due) => wall_millis.saturating_sub(self.ahead) >= due,
-            None => now >= *self.came.get_or_insert(now) + QUIET,
+            None => now >= *self.last_decided.get_or_insert(now) + QUIET,
         }
     }
 
@@ -93,10 +93,10 @@ mod tests {
         assert!(ticking.is_due(&next(Some(9_000)), at(10), 9_000));
         ticking.wrote(at(10));
         // The broker's clock is three seconds behind ours.
-        ticking.came(at(10), Some(6_000), 9_000);
+        ticking.note_decided(at(10), Some(6_000), 9_000);
         assert!(!ticking.is_due(&next(Some(9_000)), at(12), 11_000));
         assert!(ticking.is_due(&next(Some(9_000)), at(13), 12_000));
-        ticking.came(at(14), Some(1_000), 13_000);
+        ticking.note_decided(at(14), Some(1_000), 13_000);
         assert!(ticking.is_due(&next(Some(9_000)), at(14), 13_000), "a tick of another says nothing of now");
     }
 
@@ -105,7 +105,7 @@ mod tests {
         let mut ticking = Ticking::default();
         assert!(!ticking.is_due(&next(None), at(1), 0));
         assert!(!ticking.is_due(&next(None), at(60), 0));
-        ticking.came(at(60), None, 0);
+        ticking.note_decided(at(60), None, 0);
         assert!(!ticking.is_due(&next(None), at(119), 0));
         assert!(ticking.is_due(&next(None), at(120), 0));
     }

@@ -31,7 +31,7 @@ impl Wait {
     }
 
     /// Nothing came of the input at `at` for `idle`, though so many offsets are there; none: that is not known.
-    pub fn goes_on(&mut self, at: InputPartition, missing: Option<i64>, idle: Duration, now: Duration) {
+    pub fn lengthen(&mut self, at: InputPartition, missing: Option<i64>, idle: Duration, now: Duration) {
         self.idle += idle;
         let most = match missing {
             Some(1) => MARKER_MAX,

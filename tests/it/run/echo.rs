@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tillgate::kafka::port::{Flow, Positions};
 use tillgate::pipeline::{
-    Decider, Deciders, Folded, InRecord, Interrupted, JournalBatch, Outbound, Restoring, Sink,
+    Decider, Deciders, Folded, InRecord, JournalBatch, NotDecided, Outbound, Restoring, Sink,
 };
 use tillgate::pos::{FLOW, Input};
 
@@ -70,11 +70,11 @@ pub struct Echo {
 }
 
 impl Decider for Echo {
-    fn on_record(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) -> Result<(), Interrupted> {
+    fn on_record(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) -> Result<(), NotDecided> {
         assert_eq!(record.partition, self.partition);
         match record.value {
             Some(b"schema") if !self.switches.registry_up.load(Ordering::Acquire) => {
-                return Err(Interrupted::NeedsSchema);
+                return Err(NotDecided::NeedsSchema);
             }
             Some(b"gate") => {
                 self.switches.at_gate.store(true, Ordering::Release);

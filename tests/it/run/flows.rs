@@ -21,7 +21,7 @@ fn two(kafka: &Kafka) -> Settings {
     }
     settings.topics.flows.push(topics);
     let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
-    let layout = &topics::Layout { partitions: PARTITIONS as usize, ..topics::Layout::default() };
+    let layout = &topics::TopicLayout { partitions: PARTITIONS as usize, ..topics::TopicLayout::default() };
     eventually(WITHIN, "the topics of both flows", || {
         let counts = topics::plan(cluster.admin(), &settings, layout)
             .and_then(|rows| topics::apply(cluster.admin(), &settings, layout, &rows))

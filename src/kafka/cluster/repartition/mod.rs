@@ -16,11 +16,11 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use self::{
     owner::Owner,
-    plan::{Found, goes_on, of_inputs},
+    plan::{FoundLayout, next_heads, of_inputs},
     state::{Writing, fold, settle},
 };
 pub use self::{
-    plan::Plan,
+    plan::RepartitionPlan,
     state::Written,
     stray::{Dropped, Stray, Strays},
 };
@@ -31,10 +31,10 @@ use super::{
         port::{Broker, InputPartition, JournalReader, Positions, Unit},
         settings::{FlowTopics, Settings},
         takeover::restore::compare,
-        transaction::{End, Transactions, again},
+        transaction::{End, Transactions, retry},
     },
     rights::{self, Task},
-    topics::Action,
+    topics::PlanAction,
 };
 use crate::{
     codec::journal::{Head, read_record},
@@ -122,8 +122,8 @@ pub struct Repartition {
     cluster: Arc<Cluster>,
     settings: Arc<Settings>,
     request: Request,
-    found: Found,
-    plan: Plan,
+    found: FoundLayout,
+    plan: RepartitionPlan,
     /// Whether the inputs had more partitions already than the state is written for: only then can there be records
     /// that nobody may decide where they stand.
     grown_before: bool,
@@ -147,14 +147,14 @@ impl Repartition {
         let found = look(&cluster, &settings, request.flow)?;
         let topics = settings.topics.of(request.flow);
         let plan = plan::plan(topics, &found, request.to, !request.dropped.is_empty())
-            .map_err(|why| refused(&why))?;
+            .map_err(|why| setup_fault(&why))?;
         let grown_before = plan.from.is_some_and(|from| found.inputs.iter().any(|count| *count > from));
         Ok(Self { cluster, settings, request, found, plan, grown_before })
     }
 
     /// What has to be done.
     #[must_use]
-    pub fn planned(&self) -> &Plan {
+    pub fn planned(&self) -> &RepartitionPlan {
         &self.plan
     }
 
@@ -262,7 +262,7 @@ impl Repartition {
         let heads = self.found.heads.get(..from as usize).unwrap_or(&self.found.heads);
         self.not_torn(heads)?;
         let passed = self.left_behind(heads)?;
-        let mut next = goes_on(flow, heads, from, to, partitioner);
+        let mut next = next_heads(flow, heads, from, to, partitioner);
         next.iter_mut().for_each(|head| transactions.writer().clone_into(&mut head.writer));
         for Passed { at, end, .. } in &passed {
             if let Some(head) = usize::try_from(at.unit.partition).ok().and_then(|place| next.get_mut(place))
@@ -348,7 +348,7 @@ impl Repartition {
         } else {
             String::new()
         };
-        refused(&format!(
+        setup_fault(&format!(
             "{kept} {} stand on partitions where they do not belong among {partitions} by topics.partitioner = \"{}\"; \
              {} lists them: {mend}look at what they hold, and leave out those that may go with --drop FILE (see \"Keys on \
              the wrong partition\" in docs/operations.md); nothing was changed",
@@ -378,7 +378,7 @@ impl Repartition {
             let nothing = Positions::none(unit.flow);
             let journal = head.as_ref().map_or(&nothing, |head| &head.positions);
             let group = self.ask(|| self.cluster.group_positions(unit))?;
-            compare(unit, journal, &group, &self.settings).map_err(|why| refused(&why))?;
+            compare(unit, journal, &group, &self.settings).map_err(|why| setup_fault(&why))?;
         }
         Ok(())
     }
@@ -411,11 +411,11 @@ impl Repartition {
 
     /// Asks the cluster, again where it does not answer in time.
     fn ask<T>(&self, question: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
-        again(&*self.cluster, ASK_FOR, question)
+        retry(&*self.cluster, ASK_FOR, question)
     }
 
     fn members_stay(&self) -> Fault {
-        refused(&format!(
+        setup_fault(&format!(
             "the group '{}' has members: let tillgate decide what there is, stop every process, and run this again (one \
              that was killed, or has a name, counts until its session runs out: --wait waits for that)",
             self.settings.kafka.group_id
@@ -437,7 +437,7 @@ impl Repartition {
             let topic = self.settings.topics.input(at);
             let ends = self.ask(|| self.cluster.ends(topic, partition))?;
             if ends.stable < ends.high {
-                return Err(refused(&format!(
+                return Err(setup_fault(&format!(
                     "topic {topic} partition {} has an open transaction of a sender from offset {} on, and nobody knows what it \
                      holds: stop the senders, and wait until it has ended",
                     partition, ends.stable
@@ -472,7 +472,7 @@ impl Repartition {
         } else {
             "stop the senders, let tillgate decide what there is (consumer lag 0), stop it, and run this again"
         };
-        refused(&format!(
+        setup_fault(&format!(
             "topic {topic} partition {partition} has a record at offset {offset} that is not decided, and whose {} belongs to \
              another partition among {}: {remedy}",
             self.request.flow.key, self.plan.to
@@ -486,7 +486,7 @@ impl Repartition {
             .plan
             .rows
             .iter()
-            .filter(|row| row.action == Action::Grow)
+            .filter(|row| row.action == PlanAction::Grow)
             .map(|row| row.topic.as_str())
             .collect();
         for topic in &due {
@@ -505,7 +505,7 @@ impl Repartition {
                 return Ok(());
             }
             if self.cluster.now() - begun > GROWN_WITHIN {
-                return Err(refused("the new partitions do not show: run this again"));
+                return Err(setup_fault("the new partitions do not show: run this again"));
             }
             self.cluster.wait(ASK_EVERY);
         }
@@ -552,13 +552,15 @@ const SHORTER: &str =
     "where the brokers refuse the time-out, see transaction.max.timeout.ms and --transaction-timeout";
 
 /// How the topics and journals are, by asking.
-fn look(cluster: &Cluster, settings: &Settings, flow: &'static Flow) -> Result<Found, Fault> {
+fn look(cluster: &Cluster, settings: &Settings, flow: &'static Flow) -> Result<FoundLayout, Fault> {
     let topics = settings.topics.of(flow);
     let names: Vec<&str> = settings.topics.inputs().chain(topics.following()).collect();
     let found = cluster.admin().topics(&names, false)?;
     let count = |name: &String| match found.get(name) {
         Some(topic) => Ok(u32::try_from(topic.partitions).unwrap_or(u32::MAX)),
-        None => Err(refused(&format!("topic '{name}' is missing: create it with `tillgate topics create`"))),
+        None => {
+            Err(setup_fault(&format!("topic '{name}' is missing: create it with `tillgate topics create`")))
+        }
     };
     let counts = |names: &[String]| names.iter().map(count).collect::<Result<Vec<u32>, Fault>>();
     let mut others = BTreeSet::new();
@@ -569,10 +571,10 @@ fn look(cluster: &Cluster, settings: &Settings, flow: &'static Flow) -> Result<F
     let mut heads = Vec::new();
     for record in cluster.last_journal_records(flow, journal)? {
         let head = record.map(|record| read_record(&record).map(|record| record.head));
-        heads.push(head.transpose().map_err(|fault| refused(&format!("the journals: {fault}")))?);
+        heads.push(head.transpose().map_err(|fault| setup_fault(&format!("the journals: {fault}")))?);
     }
     let (inputs, outputs) = (counts(&topics.inputs)?, counts(&topics.outputs)?);
-    Ok(Found { inputs, outputs, journal, others, heads })
+    Ok(FoundLayout { inputs, outputs, journal, others, heads })
 }
 
 /// What the group has committed of the inputs, once more: it makes the transaction one of a member.
@@ -585,6 +587,6 @@ fn positions(flow: &'static Flow, heads: &[Head]) -> Vec<(InputPartition, i64)> 
     heads.iter().flat_map(of).collect()
 }
 
-fn refused(text: &str) -> Fault {
+fn setup_fault(text: &str) -> Fault {
     Fault::new(Operation::Check, FaultClass::Setup, text)
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::super::super::{
     failure::{Fault, FaultClass, Operation},
-    port::{Broker, Change, GroupConsumer, InputPartition},
+    port::{Broker, GroupConsumer, InputPartition, Rebalance},
 };
 
 /// How long one look at the group waits.
@@ -40,11 +40,11 @@ impl<B: Broker> Owner<B> {
         drop(self.consumer.poll(timeout)?);
         for change in self.consumer.take_changes() {
             match change {
-                Change::Assigned(partitions) => {
+                Rebalance::Assigned(partitions) => {
                     self.consumer.assign(&partitions)?;
                     self.owned.extend(partitions);
                 }
-                Change::Revoked(partitions) => {
+                Rebalance::Revoked(partitions) => {
                     self.consumer.unassign(&partitions)?;
                     partitions.iter().for_each(|at| {
                         self.owned.remove(at);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::super::{
     super::settings::FlowTopics,
-    topics::{Action, Row},
+    topics::{PlanAction, PlanRow},
 };
 use crate::{
     codec::journal::Head,
@@ -18,7 +18,7 @@ use crate::{
 
 /// How the topics and journals are.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct FoundLayout {
     /// Partitions of the flow's inputs.
     pub inputs: Vec<u32>,
     /// Partitions of its outputs.
@@ -31,7 +31,7 @@ pub struct Found {
     pub heads: Vec<Option<Head>>,
 }
 
-impl Found {
+impl FoundLayout {
     /// Every input partition of the group, where those of `flow` are in their number.
     pub fn all(&self, flow: &'static Flow) -> BTreeSet<InputPartition> {
         of_inputs(flow, &self.inputs).chain(self.others.iter().copied()).collect()
@@ -48,7 +48,7 @@ pub fn of_inputs(flow: &'static Flow, counts: &[u32]) -> impl Iterator<Item = In
 
 /// What has to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct RepartitionPlan {
     /// For how many partitions the state is written; none where there is no state.
     pub from: Option<u32>,
     /// How many partitions there shall be.
@@ -56,10 +56,10 @@ pub struct Plan {
     /// Whether accounts are dropped, for which the state is rewritten though its partitions stay as they are.
     pub drops: bool,
     /// What is shown and done, one row for each topic and one for the state.
-    pub rows: Vec<Row>,
+    pub rows: Vec<PlanRow>,
 }
 
-impl Plan {
+impl RepartitionPlan {
     /// Whether the state has to be rewritten.
     #[must_use]
     pub fn moves(&self) -> bool {
@@ -69,7 +69,7 @@ impl Plan {
     /// How many things there are to do.
     #[must_use]
     pub fn due(&self) -> usize {
-        self.rows.iter().filter(|row| row.action != Action::Keep).count()
+        self.rows.iter().filter(|row| row.action != PlanAction::Keep).count()
     }
 }
 
@@ -77,7 +77,12 @@ impl Plan {
 ///
 /// # Errors
 /// It cannot be done; in words, with what to do.
-pub fn plan(topics: &FlowTopics, found: &Found, to: u32, drops: bool) -> Result<Plan, String> {
+pub fn plan(
+    topics: &FlowTopics,
+    found: &FoundLayout,
+    to: u32,
+    drops: bool,
+) -> Result<RepartitionPlan, String> {
     let from = written_for(found, to)?;
     let most = found.inputs.iter().copied().max().unwrap_or(0).max(from.unwrap_or(0));
     if to < most {
@@ -93,35 +98,35 @@ pub fn plan(topics: &FlowTopics, found: &Found, to: u32, drops: bool) -> Result<
             topics.inputs.join("' or '")
         ));
     }
-    let grown = |name: &str, is: u32| Row {
+    let grown = |name: &str, is: u32| PlanRow {
         topic: name.to_owned(),
         what: "partitions".to_owned(),
         is: Some(is.to_string()),
         should: to.to_string(),
-        action: if is < to { Action::Grow } else { Action::Keep },
+        action: if is < to { PlanAction::Grow } else { PlanAction::Keep },
     };
     // What only follows the number of an event's partition comes first: it does no harm while the inputs are as they were.
     let mut rows = vec![grown(&topics.journal, found.journal)];
     rows.extend(topics.outputs.iter().zip(&found.outputs).map(|(name, is)| grown(name, *is)));
     rows.extend(topics.inputs.iter().zip(&found.inputs).rev().map(|(name, is)| grown(name, *is)));
-    rows.push(Row {
+    rows.push(PlanRow {
         topic: topics.journal.clone(),
         what: "state".to_owned(),
         is: Some(from.map_or_else(|| "none".to_owned(), |from| format!("of {from} partitions"))),
         should: format!("of {to} partitions{}", if drops { " but for what is dropped" } else { "" }),
-        action: Action::Keep,
+        action: PlanAction::Keep,
     });
-    let mut plan = Plan { from, to, drops, rows };
+    let mut plan = RepartitionPlan { from, to, drops, rows };
     if plan.moves()
         && let Some(state) = plan.rows.last_mut()
     {
-        state.action = Action::Rewrite;
+        state.action = PlanAction::Rewrite;
     }
     Ok(plan)
 }
 
 /// For how many partitions the journals were written; none where there are no journals.
-fn written_for(found: &Found, to: u32) -> Result<Option<u32>, String> {
+fn written_for(found: &FoundLayout, to: u32) -> Result<Option<u32>, String> {
     let heads: Vec<&Head> = found.heads.iter().flatten().collect();
     let Some(highest) = heads.iter().filter_map(|head| u32::try_from(head.partition).ok()).max() else {
         return Ok(None);
@@ -150,7 +155,7 @@ fn written_for(found: &Found, to: u32) -> Result<Option<u32>, String> {
 /// at an earlier time than before; one that comes from a partition that was behind sees time go on, as it does when an
 /// event comes after a pause.
 #[must_use]
-pub fn goes_on(
+pub fn next_heads(
     flow: &'static Flow,
     heads: &[Option<Head>],
     from: u32,
@@ -192,21 +197,21 @@ mod tests {
         Some(Head { partition, partitions, stream_time, sequence: 7, rotation: 2, ..Head::default() })
     }
 
-    fn found(inputs: [u32; 2], heads: Vec<Option<Head>>) -> Found {
+    fn found(inputs: [u32; 2], heads: Vec<Option<Head>>) -> FoundLayout {
         let others = BTreeSet::new();
-        Found { inputs: inputs.to_vec(), outputs: vec![4], journal: 4, others, heads }
+        FoundLayout { inputs: inputs.to_vec(), outputs: vec![4], journal: 4, others, heads }
     }
 
     fn topics() -> FlowTopics {
         Topics::default().flows.remove(0)
     }
 
-    fn planned(found: &Found, to: u32) -> Plan {
+    fn planned(found: &FoundLayout, to: u32) -> RepartitionPlan {
         plan(&topics(), found, to, false).expect("a plan")
     }
 
-    fn due(plan: &Plan) -> Vec<(&str, &str, Action)> {
-        let due = plan.rows.iter().filter(|row| row.action != Action::Keep);
+    fn due(plan: &RepartitionPlan) -> Vec<(&str, &str, PlanAction)> {
+        let due = plan.rows.iter().filter(|row| row.action != PlanAction::Keep);
         due.map(|row| (row.topic.as_str(), row.what.as_str(), row.action)).collect()
     }
 
@@ -217,11 +222,11 @@ mod tests {
         assert_eq!(
             due(&plan),
             [
-                ("tillgate.journal", "partitions", Action::Grow),
-                ("pos.outcomes", "partitions", Action::Grow),
-                ("account.events", "partitions", Action::Grow),
-                ("pos.events", "partitions", Action::Grow),
-                ("tillgate.journal", "state", Action::Rewrite),
+                ("tillgate.journal", "partitions", PlanAction::Grow),
+                ("pos.outcomes", "partitions", PlanAction::Grow),
+                ("account.events", "partitions", PlanAction::Grow),
+                ("pos.events", "partitions", PlanAction::Grow),
+                ("tillgate.journal", "state", PlanAction::Rewrite),
             ]
         );
         assert!(plan.moves());
@@ -230,12 +235,13 @@ mod tests {
     #[test]
     fn goes_on_from_wherever_an_earlier_one_was_interrupted() {
         let written = vec![head(0, 4, 1), head(1, 4, 1)];
-        let between_the_inputs = Found { outputs: vec![6], journal: 6, ..found([4, 6], written.clone()) };
+        let between_the_inputs =
+            FoundLayout { outputs: vec![6], journal: 6, ..found([4, 6], written.clone()) };
         assert_eq!(due(&planned(&between_the_inputs, 6)).len(), 2);
-        let grown = Found { outputs: vec![6], journal: 6, ..found([6, 6], written) };
+        let grown = FoundLayout { outputs: vec![6], journal: 6, ..found([6, 6], written) };
         let plan = planned(&grown, 6);
-        assert_eq!(due(&plan), [("tillgate.journal", "state", Action::Rewrite)]);
-        let done = Found { heads: vec![head(0, 6, 1), head(5, 6, 1)], ..grown };
+        assert_eq!(due(&plan), [("tillgate.journal", "state", PlanAction::Rewrite)]);
+        let done = FoundLayout { heads: vec![head(0, 6, 1), head(5, 6, 1)], ..grown };
         assert_eq!(planned(&done, 6).due(), 0);
     }
 
@@ -247,18 +253,18 @@ mod tests {
 
     #[test]
     fn rewrites_the_state_on_as_many_partitions_where_records_are_dropped() {
-        let found = Found { outputs: vec![4], ..found([4, 4], vec![head(0, 4, 1)]) };
+        let found = FoundLayout { outputs: vec![4], ..found([4, 4], vec![head(0, 4, 1)]) };
         let dropping = plan(&topics(), &found, 4, true).expect("a plan");
         assert!(dropping.moves());
-        assert_eq!(due(&dropping), [("tillgate.journal", "state", Action::Rewrite)]);
+        assert_eq!(due(&dropping), [("tillgate.journal", "state", PlanAction::Rewrite)]);
         assert!(!planned(&found, 4).moves());
-        let nothing = Found { heads: vec![None; 4], ..found };
+        let nothing = FoundLayout { heads: vec![None; 4], ..found };
         assert!(!plan(&topics(), &nothing, 4, true).expect("a plan").moves());
     }
 
     #[test]
     fn refuses_fewer_partitions_an_input_recreated_and_journals_that_differ() {
-        let refused = |found: &Found, to| plan(&topics(), found, to, false).expect_err("a refusal");
+        let refused = |found: &FoundLayout, to| plan(&topics(), found, to, false).expect_err("a refusal");
         let of_four = found([4, 4], vec![head(0, 4, 1)]);
         assert!(refused(&of_four, 3).contains("Kafka cannot take partitions away"));
         assert!(refused(&found([4, 4], vec![head(0, 8, 1)]), 6).contains("there are 8 already"));
@@ -277,7 +283,7 @@ mod tests {
     #[test]
     fn no_key_goes_back_in_time_and_journals_go_on_where_they_were() {
         let heads = [head(0, 4, 10), head(1, 4, 40), head(2, 4, 30), None];
-        let next = goes_on(topics().flow, &heads, 4, 6, Partitioner::Crc32);
+        let next = next_heads(topics().flow, &heads, 4, 6, Partitioner::Crc32);
         let seconds: Vec<i64> = next.iter().map(|head| head.stream_time.0 / 1_000_000).collect();
         // Even partitions take keys of 0 and 2, odd ones of 1 and 3.
         assert_eq!(seconds, [30, 40, 30, 40, 30, 40]);
@@ -285,7 +291,7 @@ mod tests {
         assert_eq!(sequences, [7, 7, 7, 0, 0, 0]);
         assert!(next.iter().zip(0..).all(|(head, at)| (head.partition, head.partitions) == (at, 6)));
         assert!(next.iter().all(|head| head.partitioner == Some(Partitioner::Crc32)));
-        let multiple: Vec<i64> = goes_on(topics().flow, &heads, 4, 8, Partitioner::Crc32)
+        let multiple: Vec<i64> = next_heads(topics().flow, &heads, 4, 8, Partitioner::Crc32)
             .iter()
             .map(|head| head.stream_time.0 / 1_000_000)
             .collect();

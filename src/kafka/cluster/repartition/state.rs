@@ -18,9 +18,9 @@ use super::{
         failure::{Fault, FaultClass, Operation},
         port::{Broker, JournalReader, TransactionalProducer},
         settings::Settings,
-        transaction::again,
+        transaction::retry,
     },
-    ASK_FOR, Passed, refused,
+    ASK_FOR, Passed, setup_fault,
     stray::{Dropped, stray},
 };
 use crate::{
@@ -102,7 +102,7 @@ impl<'a, B: Broker> Writing<'a, B> {
             }
             if let Some(stray) = stray(state, slot, from) {
                 if !self.dropped.has(&stray) {
-                    return Err(refused(&format!(
+                    return Err(setup_fault(&format!(
                         "{} has an entry that does not belong there, which was not there before: run this again",
                         state.unit()
                     )));
@@ -148,20 +148,20 @@ pub fn settle(
     for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
         let begun = cluster.now();
         loop {
-            let ends = again(cluster, ASK_FOR, || cluster.ends(topic, partition))?;
+            let ends = retry(cluster, ASK_FOR, || cluster.ends(topic, partition))?;
             if ends.stable >= ends.high {
                 break;
             }
             let held = cluster.now() - begun;
             if held >= settings.kafka.transaction_timeout * 2 {
                 let text = format!("a transaction on journal partition {partition} does not end");
-                return Err(refused(&text));
+                return Err(setup_fault(&text));
             }
             if held >= settings.kafka.stuck_after {
                 let mut journal = cluster.journal(Unit { flow, partition })?;
-                if let Some(writer) = again(cluster, ASK_FOR, || journal.open_writer(ends.stable))? {
+                if let Some(writer) = retry(cluster, ASK_FOR, || journal.open_writer(ends.stable))? {
                     log::warn!("partition {partition}: aborting the open transaction of {writer}");
-                    drop(again(cluster, ASK_FOR, || cluster.producer(&writer))?);
+                    drop(retry(cluster, ASK_FOR, || cluster.producer(&writer))?);
                 }
             }
             answer()?;
@@ -213,7 +213,7 @@ pub fn fold<B: Broker>(
                 }
                 Err(RecvTimeoutError::Timeout) => answer()?,
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(refused("reading the journals panicked: report it with the log"));
+                    return Err(setup_fault("reading the journals panicked: report it with the log"));
                 }
             }
         };
@@ -234,10 +234,10 @@ fn fold_one<B: Broker>(
     read: &AtomicI64,
 ) -> Result<Box<dyn Folded>, Fault> {
     let unit = Unit { flow: deciders.flow(), partition };
-    let refused = |why: String| refused(&format!("journal of {unit}: {why}"));
+    let refused = |why: String| setup_fault(&format!("journal of {unit}: {why}"));
     let mut state = deciders.restoring(partition);
     let mut journal = broker.journal(unit)?;
-    let ends = again(broker, ASK_FOR, || journal.ends())?;
+    let ends = retry(broker, ASK_FOR, || journal.ends())?;
     let mut more = ends.start < ends.stable;
     let mut next = ends.start;
     if more {

@@ -12,9 +12,9 @@ use super::{
     super::{
         failure::Fault,
         health::Health,
-        port::{Broker, Change, GroupConsumer, InboundRecord, InputReach},
+        port::{Broker, GroupConsumer, InputReach, LentRecord, Rebalance},
         takeover::{
-            lost_input::Places,
+            lost_input::ResumePoint,
             restore::{RestoreError, Restored, Restores, Ticket},
         },
     },
@@ -34,7 +34,7 @@ const HELD_MAX: usize = 20_000;
 const HELD_BYTES_MAX: usize = 16 << 20;
 
 /// What a unit is doing.
-pub enum State {
+pub enum UnitState {
     /// Not all of its inputs are ours.
     Half,
     /// Its journal is being read.
@@ -47,10 +47,10 @@ pub enum State {
     Refused,
 }
 
-struct Slot<R> {
+struct OwnedUnit<R> {
     /// Which inputs are ours.
     inputs: PerInput<bool>,
-    state: State,
+    state: UnitState,
     /// Where the inputs begin that lost what the state has to read next, if that is passed over.
     starts: Positions,
     /// The last committed record of its journal is this worker's.
@@ -68,12 +68,12 @@ struct Slot<R> {
     found_half: u32,
 }
 
-impl<R> Slot<R> {
+impl<R> OwnedUnit<R> {
     fn of(flow: &Flow) -> Self {
         let inputs = flow.inputs.len();
         Self {
             inputs: smallvec![false; inputs],
-            state: State::Half,
+            state: UnitState::Half,
             starts: Positions::none(flow),
             claimed: false,
             rotation_start: None,
@@ -90,7 +90,7 @@ impl<R> Slot<R> {
     }
 
     /// The unit was moved: what was held comes again.
-    fn moved(&mut self) {
+    fn drop_held(&mut self) {
         self.held.clear();
         self.paused.fill(false);
         self.awaited.fill(None);
@@ -98,42 +98,42 @@ impl<R> Slot<R> {
 }
 
 /// The units of a worker.
-pub struct Slots<R> {
+pub struct OwnedUnits<R> {
     worker: usize,
     health: Arc<Health>,
-    slots: BTreeMap<Unit, Slot<R>>,
+    units: BTreeMap<Unit, OwnedUnit<R>>,
 }
 
-impl<R: InboundRecord> Slots<R> {
+impl<R: LentRecord> OwnedUnits<R> {
     /// None yet.
     pub fn new(worker: usize, health: Arc<Health>) -> Self {
-        Self { worker, health, slots: BTreeMap::new() }
+        Self { worker, health, units: BTreeMap::new() }
     }
 
     /// The state of a unit that decides.
     pub fn active(&mut self, unit: Unit) -> Option<&mut dyn Decider> {
-        match &mut self.slots.get_mut(&unit)?.state {
-            State::Active(decider) => Some(&mut **decider),
+        match &mut self.units.get_mut(&unit)?.state {
+            UnitState::Active(decider) => Some(&mut **decider),
             _ => None,
         }
     }
 
     /// Whether the last committed record of a unit's journal is this worker's.
     pub fn is_claimed(&self, unit: Unit) -> bool {
-        self.slots.get(&unit).is_some_and(|slot| slot.claimed)
+        self.units.get(&unit).is_some_and(|owned| owned.claimed)
     }
 
     /// A journal record of this worker is committed.
-    pub fn claimed(&mut self, unit: Unit) {
-        if let Some(slot) = self.slots.get_mut(&unit) {
-            slot.claimed = true;
+    pub fn mark_claimed(&mut self, unit: Unit) {
+        if let Some(owned) = self.units.get_mut(&unit) {
+            owned.claimed = true;
         }
     }
 
     /// Every unit that has a state, with it.
-    pub fn each(&self) -> impl Iterator<Item = (Unit, &dyn Decider)> {
-        self.slots.iter().filter_map(|(unit, slot)| match &slot.state {
-            State::Active(decider) | State::Waiting(decider) => Some((*unit, &**decider)),
+    pub fn deciders(&self) -> impl Iterator<Item = (Unit, &dyn Decider)> {
+        self.units.iter().filter_map(|(unit, owned)| match &owned.state {
+            UnitState::Active(decider) | UnitState::Waiting(decider) => Some((*unit, &**decider)),
             _ => None,
         })
     }
@@ -142,13 +142,13 @@ impl<R: InboundRecord> Slots<R> {
     /// inputs, or nobody has.
     pub fn halves(&mut self, times: u32) -> Vec<(Unit, String)> {
         let mut halves = Vec::new();
-        for (unit, slot) in &mut self.slots {
-            slot.found_half = if slot.is_whole() { 0 } else { slot.found_half.saturating_add(1) };
-            if slot.found_half < times {
+        for (unit, owned) in &mut self.units {
+            owned.found_half = if owned.is_whole() { 0 } else { owned.found_half.saturating_add(1) };
+            if owned.found_half < times {
                 continue;
             }
             let named = |ours| {
-                let inputs = unit.inputs().filter(|at| slot.inputs[at.input] == ours);
+                let inputs = unit.inputs().filter(|at| owned.inputs[at.input] == ours);
                 inputs.map(InputPartition::name).collect::<Vec<_>>().join(", ")
             };
             let why = format!(
@@ -164,7 +164,7 @@ impl<R: InboundRecord> Slots<R> {
 
     /// What a unit's ticks are judged by.
     pub fn ticking(&mut self, unit: Unit) -> Option<&mut Ticking> {
-        self.slots.get_mut(&unit).map(|slot| &mut slot.ticking)
+        self.units.get_mut(&unit).map(|owned| &mut owned.ticking)
     }
 
     /// The ticks to write now, of units that are read to the ends of all inputs: as `ends` has them, of just now.
@@ -175,12 +175,12 @@ impl<R: InboundRecord> Slots<R> {
         wall_millis: i64,
     ) -> Vec<(Unit, Vec<u8>)> {
         let mut due = Vec::new();
-        for (unit, slot) in &mut self.slots {
-            let State::Active(decider) = &slot.state else { continue };
-            let Some(next) = decider.next_tick().filter(|_| slot.held.is_empty()) else { continue };
+        for (unit, owned) in &mut self.units {
+            let UnitState::Active(decider) = &owned.state else { continue };
+            let Some(next) = decider.next_tick().filter(|_| owned.held.is_empty()) else { continue };
             let reach = |input| ends.iter().find(|(at, _)| at.unit == *unit && at.input == input);
             let read = is_read_to_the_end(*unit, decider.positions().iter(), |input| Some(reach(input)?.1));
-            if read && slot.ticking.is_due(&next, now, wall_millis) {
+            if read && owned.ticking.is_due(&next, now, wall_millis) {
                 due.push((*unit, next.value));
             }
         }
@@ -188,8 +188,8 @@ impl<R: InboundRecord> Slots<R> {
     }
 
     /// How many records are held of each unit.
-    pub fn held(&self) -> impl Iterator<Item = (Unit, usize)> {
-        self.slots.iter().map(|(unit, slot)| (*unit, slot.held.len()))
+    pub fn held_counts(&self) -> impl Iterator<Item = (Unit, usize)> {
+        self.units.iter().map(|(unit, owned)| (*unit, owned.held.len()))
     }
 
     fn note(&self, unit: Unit, health: PartitionStanding) {
@@ -207,13 +207,13 @@ impl<R: InboundRecord> Slots<R> {
     ) -> Result<(), Fault> {
         for change in consumer.take_changes() {
             match change {
-                Change::Assigned(partitions) => {
+                Rebalance::Assigned(partitions) => {
                     consumer.assign(&partitions)?;
                     for at in partitions {
                         self.gain(at, restores);
                     }
                 }
-                Change::Revoked(partitions) => {
+                Rebalance::Revoked(partitions) => {
                     for at in &partitions {
                         self.lose(*at);
                     }
@@ -225,22 +225,22 @@ impl<R: InboundRecord> Slots<R> {
     }
 
     fn gain<B: Broker>(&mut self, at: InputPartition, restores: &mut Restores<B>) {
-        let slot = self.slots.entry(at.unit).or_insert_with(|| Slot::of(at.unit.flow));
-        slot.inputs[at.input] = true;
-        if slot.is_whole() {
+        let owned = self.units.entry(at.unit).or_insert_with(|| OwnedUnit::of(at.unit.flow));
+        owned.inputs[at.input] = true;
+        if owned.is_whole() {
             log::info!("{}: assigned, restoring", at.unit);
             self.restore(at.unit, restores);
         }
     }
 
     fn lose(&mut self, at: InputPartition) {
-        let Some(slot) = self.slots.get_mut(&at.unit) else { return };
-        slot.inputs[at.input] = false;
-        if slot.inputs.iter().any(|ours| *ours) {
-            slot.state = State::Half;
-            slot.moved();
+        let Some(owned) = self.units.get_mut(&at.unit) else { return };
+        owned.inputs[at.input] = false;
+        if owned.inputs.iter().any(|ours| *ours) {
+            owned.state = UnitState::Half;
+            owned.drop_held();
         } else {
-            self.slots.remove(&at.unit);
+            self.units.remove(&at.unit);
             log::info!("{}: let go", at.unit);
         }
         self.health.forget(self.worker, at.unit);
@@ -249,10 +249,10 @@ impl<R: InboundRecord> Slots<R> {
     /// Drops the state of a unit and asks for it from the journal.
     pub fn restore<B: Broker>(&mut self, unit: Unit, restores: &mut Restores<B>) {
         self.note(unit, PartitionStanding::Restoring { done: 0, of: 0, entries: 0 });
-        if let Some(slot) = self.slots.get_mut(&unit) {
+        if let Some(owned) = self.units.get_mut(&unit) {
             let ticket = restores.ask(unit);
-            let inputs = std::mem::take(&mut slot.inputs);
-            *slot = Slot { inputs, state: State::Restoring(ticket), ..Slot::of(unit.flow) };
+            let inputs = std::mem::take(&mut owned.inputs);
+            *owned = OwnedUnit { inputs, state: UnitState::Restoring(ticket), ..OwnedUnit::of(unit.flow) };
         }
     }
 
@@ -262,18 +262,18 @@ impl<R: InboundRecord> Slots<R> {
     /// The unit or its journal cannot be read: rebuild.
     pub fn restored<C: GroupConsumer>(&mut self, consumer: &C, restored: Restored) -> Result<(), Fault> {
         let unit = restored.unit;
-        let Some(slot) = self.slots.get_mut(&unit) else { return Ok(()) };
-        match &slot.state {
-            State::Restoring(ticket) if ticket.number == restored.ticket => {}
+        let Some(owned) = self.units.get_mut(&unit) else { return Ok(()) };
+        match &owned.state {
+            UnitState::Restoring(ticket) if ticket.number == restored.ticket => {}
             _ => return Ok(()),
         }
         match restored.result {
-            Ok((decider, Places { positions, lost })) => {
+            Ok((decider, ResumePoint { positions, lost })) => {
                 consumer.resume(unit, &positions)?;
-                slot.moved();
+                owned.drop_held();
                 let lost_at = |(position, lost): (Option<i64>, &u64)| position.filter(|_| *lost > 0);
-                slot.starts = positions.iter().zip(&lost).map(lost_at).collect();
-                slot.state = State::Active(decider);
+                owned.starts = positions.iter().zip(&lost).map(lost_at).collect();
+                owned.state = UnitState::Active(decider);
                 for (at, lost) in unit.inputs().zip(lost) {
                     telemetry::lost_input(at.name(), lost);
                 }
@@ -284,7 +284,7 @@ impl<R: InboundRecord> Slots<R> {
             Err(RestoreError::Fault(fault)) => return Err(fault),
             Err(error) => {
                 log::error!("{error}");
-                slot.state = State::Refused;
+                owned.state = UnitState::Refused;
                 self.note(unit, PartitionStanding::Blocked(error.to_string()));
             }
         }
@@ -296,24 +296,24 @@ impl<R: InboundRecord> Slots<R> {
     /// # Errors
     /// The unit cannot be moved: rebuild.
     pub fn wait_for_schema<C: GroupConsumer>(&mut self, consumer: &C, unit: Unit) -> Result<(), Fault> {
-        let Some(slot) = self.slots.get_mut(&unit) else { return Ok(()) };
-        match std::mem::replace(&mut slot.state, State::Half) {
-            State::Active(decider) => {
+        let Some(owned) = self.units.get_mut(&unit) else { return Ok(()) };
+        match std::mem::replace(&mut owned.state, UnitState::Half) {
+            UnitState::Active(decider) => {
                 // What was read past the blocked record is forgotten by moving back when it resumes.
                 consumer.pause(unit)?;
-                slot.state = State::Waiting(decider);
+                owned.state = UnitState::Waiting(decider);
                 let text = "waiting for a schema: the schema registry has not answered";
                 self.note(unit, PartitionStanding::Blocked(text.to_owned()));
             }
-            other => slot.state = other,
+            other => owned.state = other,
         }
         Ok(())
     }
 
     /// The units that wait for a schema, which may be there any moment.
     pub fn waiting(&self) -> impl Iterator<Item = Unit> {
-        let waits = |slot: &Slot<R>| matches!(slot.state, State::Waiting(_));
-        self.slots.iter().filter(move |(_, slot)| waits(slot)).map(|(unit, _)| *unit)
+        let waits = |owned: &OwnedUnit<R>| matches!(owned.state, UnitState::Waiting(_));
+        self.units.iter().filter(move |(_, owned)| waits(owned)).map(|(unit, _)| *unit)
     }
 
     /// Puts an active unit's state back as of its last commit, and moves it there.
@@ -321,24 +321,24 @@ impl<R: InboundRecord> Slots<R> {
     /// # Errors
     /// The unit cannot be moved: rebuild.
     pub fn abort<C: GroupConsumer>(&mut self, consumer: &C, unit: Unit) -> Result<(), Fault> {
-        let Some(slot) = self.slots.get_mut(&unit) else { return Ok(()) };
-        if let State::Active(decider) = &mut slot.state {
+        let Some(owned) = self.units.get_mut(&unit) else { return Ok(()) };
+        if let UnitState::Active(decider) = &mut owned.state {
             decider.aborted();
-            consumer.resume(unit, &decider.positions().later(&slot.starts))?;
-            slot.moved();
+            consumer.resume(unit, &decider.positions().later(&owned.starts))?;
+            owned.drop_held();
         }
         Ok(())
     }
 
     /// The units that are decided.
     pub fn actives(&self) -> impl Iterator<Item = Unit> {
-        let active = |slot: &Slot<R>| matches!(slot.state, State::Active(_));
-        self.slots.iter().filter(move |(_, slot)| active(slot)).map(|(unit, _)| *unit)
+        let active = |owned: &OwnedUnit<R>| matches!(owned.state, UnitState::Active(_));
+        self.units.iter().filter(move |(_, owned)| active(owned)).map(|(unit, _)| *unit)
     }
 
     /// All units of which something is ours.
     pub fn units(&self) -> impl Iterator<Item = Unit> {
-        self.slots.keys().copied()
+        self.units.keys().copied()
     }
 
     /// Stops deciding on every unit of a flow: their states are dropped, and a person must look at it.
@@ -351,13 +351,13 @@ impl<R: InboundRecord> Slots<R> {
         flow: &Flow,
         why: &str,
     ) -> Result<(), Fault> {
-        for (unit, slot) in self.slots.iter_mut().filter(|(unit, _)| unit.flow == flow) {
-            if !slot.is_whole() || matches!(slot.state, State::Refused) {
+        for (unit, owned) in self.units.iter_mut().filter(|(unit, _)| unit.flow == flow) {
+            if !owned.is_whole() || matches!(owned.state, UnitState::Refused) {
                 continue;
             }
             consumer.pause(*unit)?;
-            slot.moved();
-            slot.state = State::Refused;
+            owned.drop_held();
+            owned.state = UnitState::Refused;
             self.health.partition(self.worker, *unit, PartitionStanding::Blocked(why.to_owned()));
         }
         Ok(())
@@ -365,7 +365,7 @@ impl<R: InboundRecord> Slots<R> {
 
     /// What was held of the last batches, to be part of the next.
     pub fn take_held(&mut self) -> Vec<R> {
-        self.slots.values_mut().flat_map(|slot| std::mem::take(&mut slot.held)).collect()
+        self.units.values_mut().flat_map(|owned| std::mem::take(&mut owned.held)).collect()
     }
 
     /// Holds records of a unit until the inputs that are `missing` have come; pauses the others where they are too many.
@@ -380,15 +380,15 @@ impl<R: InboundRecord> Slots<R> {
         held: Vec<R>,
         now: Duration,
     ) -> Result<(), Fault> {
-        let Some(slot) = self.slots.get_mut(&unit) else { return Ok(()) };
+        let Some(owned) = self.units.get_mut(&unit) else { return Ok(()) };
         for input in missing {
-            slot.awaited[*input].get_or_insert_with(|| Wait::new(now));
+            owned.awaited[*input].get_or_insert_with(|| Wait::new(now));
         }
         let bytes: usize = held.iter().map(size).sum();
         let full = |part: usize| held.len() >= HELD_MAX / part || bytes >= HELD_BYTES_MAX / part;
         for at in unit.inputs() {
             let has = held.iter().any(|record| record.source().input == at.input);
-            let paused = &mut slot.paused[at.input];
+            let paused = &mut owned.paused[at.input];
             if *paused && !(has && full(2)) {
                 consumer.resume_input(at)?;
                 *paused = false;
@@ -397,36 +397,36 @@ impl<R: InboundRecord> Slots<R> {
                 *paused = true;
             }
         }
-        slot.held = held;
+        owned.held = held;
         Ok(())
     }
 
-    /// Of which inputs the broker has no more, or which are not waited for any longer. `came`: which have records in
+    /// Of which inputs the broker has no more, or which are not waited for any longer. `present`: which have records in
     /// the batch; `idle`: how long nothing came before it.
-    pub fn ended<C: GroupConsumer>(
+    pub fn exhausted<C: GroupConsumer>(
         &mut self,
         consumer: &C,
         unit: Unit,
-        came: &[bool],
+        present: &[bool],
         idle: Duration,
         now: Duration,
     ) -> PerInput<bool> {
-        let Some(slot) = self.slots.get_mut(&unit) else { return smallvec![false; came.len()] };
-        let ended = |at: InputPartition| {
-            let wait = &mut slot.awaited[at.input];
-            if came[at.input] {
+        let Some(owned) = self.units.get_mut(&unit) else { return smallvec![false; present.len()] };
+        let exhausted = |at: InputPartition| {
+            let wait = &mut owned.awaited[at.input];
+            if present[at.input] {
                 *wait = None;
             }
-            match (consumer.behind(at), wait) {
+            match (consumer.undelivered(at), wait) {
                 (Some(0), _) => true,
                 (_, None) => false,
                 (missing, Some(wait)) => {
-                    wait.goes_on(at, missing, idle, now);
+                    wait.lengthen(at, missing, idle, now);
                     wait.over
                 }
             }
         };
-        unit.inputs().map(ended).collect()
+        unit.inputs().map(exhausted).collect()
     }
 
     /// Lets units go on whose wait is over.
@@ -434,14 +434,14 @@ impl<R: InboundRecord> Slots<R> {
     /// # Errors
     /// A unit cannot be moved: rebuild.
     pub fn wake<C: GroupConsumer>(&mut self, consumer: &C) -> Result<(), Fault> {
-        for (unit, slot) in &mut self.slots {
-            if !matches!(&slot.state, State::Waiting(decider) if decider.can_go_on()) {
+        for (unit, owned) in &mut self.units {
+            if !matches!(&owned.state, UnitState::Waiting(decider) if decider.can_go_on()) {
                 continue;
             }
-            if let State::Waiting(decider) = std::mem::replace(&mut slot.state, State::Half) {
-                consumer.resume(*unit, &decider.positions().later(&slot.starts))?;
-                slot.moved();
-                slot.state = State::Active(decider);
+            if let UnitState::Waiting(decider) = std::mem::replace(&mut owned.state, UnitState::Half) {
+                consumer.resume(*unit, &decider.positions().later(&owned.starts))?;
+                owned.drop_held();
+                owned.state = UnitState::Active(decider);
                 self.health.partition(self.worker, *unit, PartitionStanding::Active);
             }
         }
@@ -451,12 +451,12 @@ impl<R: InboundRecord> Slots<R> {
     /// Looks after the journal of a unit whose batch is committed: notes where a rotation began and, once it is
     /// complete, cuts off what lies before it.
     pub fn trim<B: Broker>(&mut self, broker: &B, rotation: &RotationStep) {
-        let Some(slot) = self.slots.get_mut(&rotation.unit) else { return };
+        let Some(owned) = self.units.get_mut(&rotation.unit) else { return };
         if rotation.begins {
-            slot.rotation_start = rotation.start;
+            owned.rotation_start = rotation.start;
         }
         if rotation.completes
-            && let Some(before) = slot.rotation_start.take()
+            && let Some(before) = owned.rotation_start.take()
         {
             broker.trim_journal(rotation.unit, before);
         }
@@ -464,7 +464,7 @@ impl<R: InboundRecord> Slots<R> {
 }
 
 /// Bytes of key and value.
-fn size<R: InboundRecord>(record: &R) -> usize {
+fn size<R: LentRecord>(record: &R) -> usize {
     record.key().map_or(0, <[u8]>::len) + record.value().map_or(0, <[u8]>::len)
 }
 

@@ -16,7 +16,7 @@ struct Noting {
 /// A record of so many bytes.
 struct Bytes(usize);
 
-impl InboundRecord for Bytes {
+impl LentRecord for Bytes {
     fn source(&self) -> InputPartition {
         InputPartition { unit: UNIT, input: 0 }
     }
@@ -54,7 +54,7 @@ impl GroupConsumer for Noting {
     fn changes_waiting(&self) -> bool {
         false
     }
-    fn take_changes(&self) -> Vec<Change> {
+    fn take_changes(&self) -> Vec<Rebalance> {
         Vec::new()
     }
     fn assign(&self, _: &[InputPartition]) -> Result<(), Fault> {
@@ -77,7 +77,7 @@ impl GroupConsumer for Noting {
         self.paused.borrow_mut().retain(|input| *input != at.input);
         Ok(())
     }
-    fn behind(&self, _: InputPartition) -> Option<i64> {
+    fn undelivered(&self, _: InputPartition) -> Option<i64> {
         Some(3)
     }
     fn detach(record: Bytes) -> Bytes {
@@ -101,11 +101,11 @@ impl GroupConsumer for Noting {
 /// Holds so many records of so many bytes, time after time; whether delivery is paused then.
 fn check(steps: &[(usize, usize, bool)]) {
     let consumer = Noting::default();
-    let mut slots: Slots<Bytes> = Slots::new(0, Arc::new(Health::new(1)));
-    slots.slots.insert(UNIT, Slot::of(&FLOW));
+    let mut units: OwnedUnits<Bytes> = OwnedUnits::new(0, Arc::new(Health::new(1)));
+    units.units.insert(UNIT, OwnedUnit::of(&FLOW));
     for (count, bytes, paused) in steps {
         let held = (0..*count).map(|_| Bytes(*bytes)).collect();
-        slots.hold(&consumer, UNIT, &[1], held, Duration::ZERO).expect("no fault");
+        units.hold(&consumer, UNIT, &[1], held, Duration::ZERO).expect("no fault");
         let expected: &[usize] = if *paused { &[0] } else { &[] };
         assert_eq!(*consumer.paused.borrow(), expected, "{count} records of {bytes} bytes");
     }
