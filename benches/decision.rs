@@ -18,7 +18,7 @@ use tillgate::domain::ProfileView;
 use tillgate::domain::outcome::Source;
 use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::record::RecordTime;
-use tillgate::engine::{Engine, Record};
+use tillgate::engine::{Engine, RecordContext};
 use tillgate::load::World;
 use tillgate::pos::{Input, OutcomeEncoding, Partition};
 
@@ -112,11 +112,17 @@ fn each(
     });
 }
 
-fn at<'a>(made: &'a Made, positions: &'a [(String, i64)]) -> Record<'a> {
+fn at<'a>(made: &'a Made, positions: &'a [(String, i64)]) -> RecordContext<'a> {
     let timestamp_millis = made.timestamp_millis;
     let source = Source { topic: "pos.events", partition: 0, offset: 7, timestamp_millis };
     let time = RecordTime::of_millis(timestamp_millis);
-    Record { source, key: str::from_utf8(&made.key).unwrap_or_default(), time, positions, asked: false }
+    RecordContext {
+        source,
+        key: str::from_utf8(&made.key).unwrap_or_default(),
+        time,
+        positions,
+        asked: false,
+    }
 }
 
 fn decide(

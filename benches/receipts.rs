@@ -12,8 +12,8 @@ use tillgate::domain::{Decimal, Exact, Field, Micros, ProfileView};
 use tillgate::load::basket::Basket;
 use tillgate::load::draw::Draw;
 use tillgate::load::terminals::Terminals;
-use tillgate::load::{Settings, Slip, Till};
-use tillgate::state::Place;
+use tillgate::load::{LoadSettings, Slip, Till};
+use tillgate::state::EventPlace;
 
 /// Receipts of each way of rounding and number of lines.
 const RECEIPTS: u64 = 1_000;
@@ -34,7 +34,7 @@ fn main() {
     let mut by_slip = vec![[[0u64; 3]; CENTS.len()]; Slip::ALL.len()];
     for till in Till::ROUNDING {
         for lines in LINES {
-            let settings = Settings { till, lines, ..Settings::default() };
+            let settings = LoadSettings { till, lines, ..LoadSettings::default() };
             // How many, and how many pass before and today.
             let (mut right, mut amount, mut tax) = ([0u64; 3], [0u64; 3], [0u64; 3]);
             for slot in 0..RECEIPTS {
@@ -108,7 +108,7 @@ fn passes(event: &PosEvent<'_>, parameters: &ParameterSet) -> bool {
     let envelope = Envelope { key: "A", time: RecordTime::of_millis(TIME.0 / 1_000) };
     let Ok(sound) = form::check(event, envelope, parameters) else { return false };
     let mut findings = Findings::default();
-    let known = Known { event: &sound, place: Place { partition: 0, offset: 0 } };
+    let known = Known { event: &sound, place: EventPlace { partition: 0, offset: 0 } };
     let profiles = &ProfileView::default();
     let context = Context { known: &known, account: None, recent: &[], profiles, parameters, now: TIME };
     basket::check(&context, &mut findings);

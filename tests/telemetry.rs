@@ -19,7 +19,7 @@ use tillgate::kafka::settings::Settings;
 use tillgate::kafka::units::Units;
 use tillgate::pos::{FLOW, Partition, PartitionOptions, Setup};
 use tillgate::telemetry::exporter::Exporter;
-use tillgate::telemetry::log::{Format, on_panic, subscriber};
+use tillgate::telemetry::log::{LineFormat, on_panic, subscriber};
 use tillgate::telemetry::standing::PartitionStanding;
 use tillgate::telemetry::{self, RebuildReason, RestoredFrom, TransactionResult};
 use tillgate::{contact, profiles};
@@ -195,12 +195,12 @@ fn all_lines() -> &'static Lines {
     LINES.get_or_init(|| {
         let lines = Lines::default();
         let writer = lines.clone();
-        subscriber(Format::Json, Level::TRACE, false, move || writer.clone()).init();
+        subscriber(LineFormat::Json, Level::TRACE, false, move || writer.clone()).init();
         lines
     })
 }
 
-fn written(format: Format, level: Level, work: impl FnOnce()) -> String {
+fn written(format: LineFormat, level: Level, work: impl FnOnce()) -> String {
     let lines = Lines::default();
     let writer = lines.clone();
     tracing::subscriber::with_default(subscriber(format, level, false, move || writer.clone()), work);
@@ -209,7 +209,7 @@ fn written(format: Format, level: Level, work: impl FnOnce()) -> String {
 
 #[test]
 fn writes_lines_for_machines_as_one_object_each() {
-    let text = written(Format::Json, Level::INFO, || {
+    let text = written(LineFormat::Json, Level::INFO, || {
         tracing::info!(target: "tillgate::kafka", partition = 3, "restored");
         tracing::debug!(target: "tillgate::kafka", "not at this level");
     });
@@ -232,7 +232,7 @@ fn lines_of_the_log_facade_look_like_any_other() {
 
 #[test]
 fn holds_libraries_to_warnings_and_writes_no_colour_off_a_terminal() {
-    let text = written(Format::Text, Level::TRACE, || {
+    let text = written(LineFormat::Text, Level::TRACE, || {
         tracing::info!(target: "hyper::proto", "a header");
         tracing::warn!(target: "hyper::proto", "a warning");
         tracing::trace!(target: "librdkafka", "a trace");
@@ -244,7 +244,7 @@ fn holds_libraries_to_warnings_and_writes_no_colour_off_a_terminal() {
 #[test]
 fn no_line_obeys_what_a_text_says() {
     let hostile = "a\u{1b}[2J\u{9b}31m\nWARN forged\u{202e}b";
-    for format in [Format::Text, Format::Json] {
+    for format in [LineFormat::Text, LineFormat::Json] {
         let text = written(format, Level::INFO, || {
             tracing::warn!(target: "librdkafka", shown = %hostile, quoted = hostile, "{hostile}");
         });

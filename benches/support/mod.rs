@@ -10,7 +10,7 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::record::RecordTime;
 use tillgate::engine::Engine;
-use tillgate::load::{Content, Generated, MistakeShares, Settings as LoadSettings, World};
+use tillgate::load::{Content, Generated, LoadSettings, MistakeShares, World};
 use tillgate::pipeline::{InRecord, Outbound, Output};
 use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions, Pos};
 

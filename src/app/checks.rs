@@ -5,7 +5,7 @@
 use super::AppError;
 use crate::checks::Check;
 use crate::cli::{ChecksCommand, Common};
-use crate::config::{Row, Settings, nearest};
+use crate::config::{SettingRow, Settings, nearest};
 use crate::domain::code::Code;
 use crate::domain::enums::Language;
 use std::io::Write;
@@ -136,7 +136,7 @@ impl Section {
     }
 
     /// The settings that the section names, and those of its place in the catalogue.
-    fn parameters<'s>(&self, settings: &'s Settings) -> impl Iterator<Item = &'s Row> {
+    fn parameters<'s>(&self, settings: &'s Settings) -> impl Iterator<Item = &'s SettingRow> {
         let quoted = self.body.split('`').skip(1).step_by(2);
         let mut names: Vec<String> = quoted
             .map(|text| text.split([' ', '=']).next().unwrap_or_default().trim_matches(['[', ']']).to_owned())

@@ -15,7 +15,7 @@ const ANSWER_BYTES_MAX: u64 = 4 << 20;
 
 /// What the health pages say.
 #[derive(Deserialize)]
-struct Answer {
+struct HealthPage {
     status: String,
     reasons: Vec<String>,
     #[serde(default, rename = "heldUp")]
@@ -42,7 +42,7 @@ pub(super) fn run(ready: bool, common: &Common) -> Result<(), AppError> {
     let mut answer = agent.get(&page).call().map_err(unanswered)?;
     let good = answer.status().is_success();
     let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX);
-    let Answer { status, reasons, held_up } = body.read_json().map_err(unanswered)?;
+    let HealthPage { status, reasons, held_up } = body.read_json().map_err(unanswered)?;
     if !good {
         return Err(AppError::Unwell(format!("{status}: {}", reasons.join("; "))));
     }

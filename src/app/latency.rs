@@ -6,7 +6,7 @@ use crate::domain::Micros;
 use crate::kafka::client::Follower;
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::Settings;
-use crate::load::latency::{Latencies, SENT_HEADER, Waiting, answered_offset};
+use crate::load::latency::{AnswerTimes, Latencies, SENT_HEADER, answered_offset};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ impl Watch {
 
 fn watch(follower: &Follower, events: &str, sent: &Sent, warm_up_millis: i64) -> Result<Answers, Fault> {
     let mut answers = Answers { answered: 0, latencies: Latencies::default() };
-    let mut waiting: BTreeMap<i32, Waiting> = BTreeMap::new();
+    let mut waiting: BTreeMap<i32, AnswerTimes> = BTreeMap::new();
     let mut silence = Duration::ZERO;
     while silence < SILENCE_MAX {
         let all = sent.is_all.load(Ordering::Acquire);

@@ -11,14 +11,14 @@ use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::Settings as ClusterSettings;
 use crate::load::latency::SENT_HEADER;
-use crate::load::{LoadArgs, LoadError, Sink, SinkError, load};
+use crate::load::{LoadArgs, LoadError, RecordSink, SinkError, load};
 use std::io::Write;
 use std::sync::Arc;
 
 pub fn run(args: &LoadArgs, common: &Common) -> Result<(), AppError> {
     let settings = settings(common)?;
     let mut watch = None;
-    let connect = || -> Result<Box<dyn Sink>, SinkError> {
+    let connect = || -> Result<Box<dyn RecordSink>, SinkError> {
         let mut sink = KafkaSink::new(&settings, args.latency)?;
         if args.latency {
             let sent = Arc::new(Sent::default());
@@ -83,7 +83,7 @@ impl KafkaSink {
     }
 }
 
-impl Sink for KafkaSink {
+impl RecordSink for KafkaSink {
     fn account_event(&mut self, key: &[u8], value: &[u8], time: Micros) -> Result<(), SinkError> {
         let topic = self.cluster.topics.account_events();
         self.producer.send(topic, Some(key), value, millis(time)).map_err(broker)

@@ -7,7 +7,9 @@ use crate::domain::visible::visible_json;
 use crate::kafka::client::{Cluster, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings;
-use crate::profiles::{self, ChipRecord, Key, Record, TerminalRecord, country_of, position_of, read_line};
+use crate::profiles::{
+    self, ChipRecord, Key, ReferenceRecord, TerminalRecord, country_of, position_of, read_line,
+};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,14 +52,14 @@ fn key(of: &ProfileOf) -> Result<Key, AppError> {
     key.ok_or_else(|| AppError::Usage("the id is blank".to_owned()))
 }
 
-fn record(put: &ProfilePut) -> Result<Record, AppError> {
+fn record(put: &ProfilePut) -> Result<ReferenceRecord, AppError> {
     let ProfilePut { of, disabled, country, position, blocked } = put;
     let Some(terminal) = &of.terminal else {
-        return Ok(Record::Chip(ChipRecord { blocked: *blocked }));
+        return Ok(ReferenceRecord::Chip(ChipRecord { blocked: *blocked }));
     };
     let country = country.as_deref().map(country_of).transpose().map_err(AppError::Usage)?;
     let position = position.as_deref().map(position_of).transpose().map_err(AppError::Usage)?;
-    Ok(Record::Terminal(TerminalRecord {
+    Ok(ReferenceRecord::Terminal(TerminalRecord {
         pos_id: Some(terminal.clone()),
         disabled: *disabled,
         country,
@@ -71,7 +73,7 @@ fn record(put: &ProfilePut) -> Result<Record, AppError> {
 /// The file cannot be read, or a line: which one, and why.
 pub(super) fn each_record(
     path: &Path,
-    mut each: impl FnMut(Key, Option<Record>) -> Result<(), String>,
+    mut each: impl FnMut(Key, Option<ReferenceRecord>) -> Result<(), String>,
 ) -> Result<(), AppError> {
     each_line(path, "profile record", |line| {
         let text = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
@@ -81,7 +83,7 @@ pub(super) fn each_record(
 }
 
 /// Puts a record under its key, or that there is none any more.
-fn write(put: &mut Put<'_>, key: Key, record: Option<Record>) -> Result<(), String> {
+fn write(put: &mut Put<'_>, key: Key, record: Option<ReferenceRecord>) -> Result<(), String> {
     let value = record.map(|record| record.json());
     put(&key.text(), value.as_deref().map(str::as_bytes))
 }

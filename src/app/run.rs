@@ -8,7 +8,7 @@ use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id}
 use crate::config::{AvroFraming, LogFormat, OutputFormat, RegistryAuth, Settings};
 use crate::contact;
 use crate::engine::Engine;
-use crate::gateway::{AdminSource, Bounds, Listener, Standing, admin};
+use crate::gateway::{AdminSource, Bounds, Listener, ProcessStanding, admin};
 use crate::kafka::health::Health;
 use crate::kafka::held_back::HeldBack;
 use crate::kafka::latest::LatestTopic;
@@ -46,8 +46,8 @@ const HELD_UP_TOLD_AFTER: Duration = Duration::from_secs(10);
 pub(super) fn run(common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
     let format = match settings.log.format {
-        LogFormat::Text => log::Format::Text,
-        LogFormat::Json => log::Format::Json,
+        LogFormat::Text => log::LineFormat::Text,
+        LogFormat::Json => log::LineFormat::Json,
     };
     log::install(format, settings.log.level).map_err(|error| AppError::Start(error.to_string()))?;
     let engine = super::engine(&settings);
@@ -69,7 +69,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
             // Only with a listener, whose upkeep keeps what is collected small.
             let exporter =
                 Exporter::install(engine.ruleset()).map_err(|error| AppError::Start(error.to_string()))?;
-            let source = Source::new(&settings, exporter, health.clone(), registry, stop.clone());
+            let source = AdminPages::new(&settings, exporter, health.clone(), registry, stop.clone());
             let shutdown = async move {
                 // Dropping the sender is the signal.
                 let _ = ending.await;
@@ -307,7 +307,7 @@ pub(crate) fn watch_signals(
 }
 
 /// What the admin pages show.
-pub(crate) struct Source {
+pub(crate) struct AdminPages {
     exporter: Exporter,
     health: Arc<Health>,
     pulse: Pulse,
@@ -315,7 +315,7 @@ pub(crate) struct Source {
     stop: Arc<AtomicBool>,
 }
 
-impl Source {
+impl AdminPages {
     /// Of workers that report to `health` and end by `stop`.
     pub(crate) fn new(
         settings: &Settings,
@@ -350,14 +350,14 @@ fn held_up(held: &HeldBack) -> Option<String> {
     })
 }
 
-impl AdminSource for Source {
+impl AdminSource for AdminPages {
     fn metrics(&self) -> String {
         // Whatever the brokers do: what nobody counts would not be missed.
         telemetry::partitions(self.health.partitions().values());
         self.exporter.render()
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> ProcessStanding {
         let mut partitions = self.health.partitions();
         if let Some(trouble) = self.registry.as_ref().and_then(|registry| registry.trouble()) {
             for partition in partitions.values_mut() {
@@ -366,7 +366,7 @@ impl AdminSource for Source {
                 }
             }
         }
-        Standing {
+        ProcessStanding {
             starting: self.health.start_step(),
             stopping: self.stop.load(Ordering::Acquire),
             troubles: Vec::new(),

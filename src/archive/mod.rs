@@ -32,7 +32,7 @@ const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
 /// A place in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum FilePlace {
     /// A line, from 1.
     Line(u64),
     /// A byte, from 0.
@@ -41,7 +41,7 @@ pub enum Place {
     BlockBefore(u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(line) => write!(f, "line {line}"),
@@ -92,7 +92,7 @@ pub enum ArchiveError {
         /// The file.
         path: PathBuf,
         /// Where.
-        place: Place,
+        place: FilePlace,
         /// What is wrong.
         text: String,
     },

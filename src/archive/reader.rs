@@ -4,8 +4,8 @@
 use super::input::InputFile;
 use super::manifest::offset_text;
 use super::{
-    ArchiveError, ArchivedPartition, ArchivedTopic, BLOCK_BYTES_MAX, DecodedLine, Encoding, LINE_BYTES_MAX,
-    Manifest, Place, read_line,
+    ArchiveError, ArchivedPartition, ArchivedTopic, BLOCK_BYTES_MAX, DecodedLine, Encoding, FilePlace,
+    LINE_BYTES_MAX, Manifest, read_line,
 };
 use crate::codec::avro::{
     ContainerFault, ContainerReader, TOPIC_RECORD_SCHEMA, TOPIC_RECORD_SCHEMA_1, TopicRecordLayout,
@@ -225,10 +225,10 @@ impl Records {
         }
     }
 
-    const fn place(&self) -> Place {
+    const fn place(&self) -> FilePlace {
         match self {
-            Self::Lines(lines) => Place::Line(lines.number),
-            Self::Blocks(blocks) => Place::BlockBefore(blocks.container.at()),
+            Self::Lines(lines) => FilePlace::Line(lines.number),
+            Self::Blocks(blocks) => FilePlace::BlockBefore(blocks.container.at()),
         }
     }
 }
@@ -238,7 +238,7 @@ impl Lines {
         self.line.clear();
         self.number += 1;
         let broken =
-            |text| ArchiveError::Broken { path: path.to_owned(), place: Place::Line(self.number), text };
+            |text| ArchiveError::Broken { path: path.to_owned(), place: FilePlace::Line(self.number), text };
         let read = (&mut self.input).take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut self.line);
         match read {
             Err(error) => Err(broken(format!("cannot be read: {error}"))),
@@ -260,7 +260,7 @@ impl Blocks {
         while self.left == 0 {
             if self.at < self.block.len() {
                 let text = format!("{} bytes follow the block's last record", self.block.len() - self.at);
-                let place = Place::BlockBefore(self.container.at());
+                let place = FilePlace::BlockBefore(self.container.at());
                 return Err(ArchiveError::Broken { path: path.to_owned(), place, text });
             }
             self.at = 0;
@@ -286,7 +286,7 @@ fn broken_container(path: &Path, fault: ContainerFault) -> ArchiveError {
     match fault {
         ContainerFault::Read(source) => ArchiveError::file("read", path)(source),
         ContainerFault::Broken { at, text } => {
-            ArchiveError::Broken { path: path.to_owned(), place: Place::Byte(at), text }
+            ArchiveError::Broken { path: path.to_owned(), place: FilePlace::Byte(at), text }
         }
     }
 }

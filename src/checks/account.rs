@@ -6,7 +6,7 @@ use super::catalogue::Check;
 use super::findings::{Effect, Finding, Findings, Rule};
 use crate::domain::enums::ActionCode;
 use crate::domain::visible::visible;
-use crate::state::{Account, Standing};
+use crate::state::{Account, AccountFlags};
 use std::collections::BTreeMap;
 
 /// `checks.account`
@@ -86,19 +86,19 @@ pub fn refuses_unknown(parameters: &Parameters) -> bool {
 /// Checks 24 to 27 and 30.
 pub fn standing(account: &Account, parameters: &Parameters, findings: &mut Findings) {
     for (check, rule, bit, text) in [
-        (Check::AccountStopped, parameters.stopped, Standing::STOPPED, "the account is stopped"),
-        (Check::AccountDunning, parameters.dunning, Standing::DUNNING, "the account is in dunning"),
-        (Check::AccountClosed, parameters.closed, Standing::CLOSED, "the account is closed"),
+        (Check::AccountStopped, parameters.stopped, AccountFlags::STOPPED, "the account is stopped"),
+        (Check::AccountDunning, parameters.dunning, AccountFlags::DUNNING, "the account is in dunning"),
+        (Check::AccountClosed, parameters.closed, AccountFlags::CLOSED, "the account is closed"),
         (
             Check::AccountDefault,
             parameters.default,
-            Standing::DEFAULT,
+            AccountFlags::DEFAULT,
             "the account is in default, which is not satisfied",
         ),
         (
             Check::Chargeback,
             parameters.chargeback,
-            Standing::CHARGEBACK,
+            AccountFlags::CHARGEBACK,
             "a chargeback is open on the account",
         ),
     ] {

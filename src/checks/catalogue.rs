@@ -21,7 +21,7 @@ pub const NO_CHECK_FROM: u8 = 200;
 
 /// One entry of the catalogue.
 #[derive(Debug)]
-pub struct Entry {
+pub struct CatalogueEntry {
     /// Number in the catalogue; from [`NO_CHECK_FROM`] on: answers that are no check.
     pub number: u8,
     /// The release that it came with.
@@ -48,10 +48,10 @@ macro_rules! catalogue {
 
             /// Its entry in the catalogue.
             #[must_use]
-            pub fn entry(self) -> &'static Entry {
+            pub fn entry(self) -> &'static CatalogueEntry {
                 match self {
                     $(Self::$check => {
-                        static ENTRY: Entry = Entry {
+                        static ENTRY: CatalogueEntry = CatalogueEntry {
                             number: $number,
                             since: $since,
                             name: $name,

@@ -5,7 +5,9 @@ use crate::domain::hashing::digest64;
 use crate::domain::pos_event::PosEvent;
 use crate::domain::varint::Varint;
 use crate::domain::{Decimal, Field};
-use crate::state::{Kind, Place, Remembered, content_digest, id_hash, old_id_hash, old_short_hash, trimmed};
+use crate::state::{
+    EventPlace, Kind, Remembered, content_digest, id_hash, old_id_hash, old_short_hash, trimmed,
+};
 
 /// Hashes of an event's ids, and of its content; 0 where there is no such id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +81,7 @@ pub struct Known<'e, 'a> {
     /// The event.
     pub event: &'e SoundEvent<'a>,
     /// Where its record stands.
-    pub place: Place,
+    pub place: EventPlace,
 }
 
 impl Known<'_, '_> {

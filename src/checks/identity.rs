@@ -4,7 +4,7 @@ use super::Context;
 use super::catalogue::Check;
 use super::findings::{Finding, Findings, Rule};
 use super::parameters::{PerCurrency, SymbolSet};
-use crate::state::Standing;
+use crate::state::AccountFlags;
 
 /// `checks.identity`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     if !parameters.ssn.enabled || !parameters.countries.has(event.country.index()) {
         return;
     }
-    let known = context.account.is_some_and(|account| account.standing.has(Standing::SSN_KNOWN));
+    let known = context.account.is_some_and(|account| account.standing.has(AccountFlags::SSN_KNOWN));
     if let Some(above) = parameters.above.get(event.currency).filter(|above| !known && event.total > *above) {
         let message = format!(
             "totalAmount {} is above {above}, for which {} needs a known social security number",

@@ -8,7 +8,7 @@ use crate::domain::amount::AMOUNT_SCALE;
 use crate::domain::decimal::write_units;
 use crate::domain::enums::EventType;
 use crate::domain::{Amount, limits};
-use crate::state::{Account, Standing};
+use crate::state::{Account, AccountFlags};
 
 /// `checks.limit`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl std::fmt::Display for Money {
 /// Check 31.
 fn first_amount(context: &Context<'_>, parameters: &Parameters, findings: &mut Findings) {
     let total = context.event().total;
-    let purchased = context.account.is_some_and(|account| account.standing.has(Standing::PURCHASED));
+    let purchased = context.account.is_some_and(|account| account.standing.has(AccountFlags::PURCHASED));
     if let Some(cap) =
         parameters.first_cap.get(context.event().currency).filter(|cap| !purchased && total > *cap)
     {

@@ -36,7 +36,7 @@ struct Elsewhere {
 
 /// A use of a chip, to be held against others.
 #[derive(Clone, Copy, Debug)]
-pub struct At {
+pub struct ChipUse {
     /// Hash of the chip.
     pub chip: u64,
     /// Hash of the terminal.
@@ -49,7 +49,7 @@ pub struct At {
 #[must_use]
 pub fn other_terminals(
     recent: impl Iterator<Item = Remembered>,
-    at: At,
+    at: ChipUse,
     parameters: &Parameters,
 ) -> SmallVec<[u64; 2]> {
     let others = recent.filter(|other| is_elsewhere(other, at, parameters));
@@ -70,7 +70,7 @@ fn apart(one: Micros, other: Micros) -> u64 {
 }
 
 /// Whether it was charged to the chip at another terminal near a time. What an old journal remembered has other hashes.
-fn is_elsewhere(other: &Remembered, at: At, parameters: &Parameters) -> bool {
+fn is_elsewhere(other: &Remembered, at: ChipUse, parameters: &Parameters) -> bool {
     other.chip == at.chip
         && other.terminal != 0
         && other.terminal != at.terminal
@@ -89,7 +89,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     }
     let view = context.profiles;
     let here = Elsewhere { time: event.time, country: event.country, position: view.terminal.position };
-    let at = At { chip: content.chip, terminal: content.terminal, time: event.time };
+    let at = ChipUse { chip: content.chip, terminal: content.terminal, time: event.time };
     // What is kept beyond this would count in some accounts and not in others.
     let oldest = context.now.minus(context.parameters.time.older_than.plus(parameters.within));
     let own = context.recent.iter().filter(|other| is_elsewhere(other, at, parameters));

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 /// What was answered to an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct ReadOutcome {
     /// Id of the outcome.
     pub transaction_id: TransactionId,
     /// The account.
@@ -16,7 +16,7 @@ pub struct Answer {
     /// The answer.
     pub verdict: Verdict,
     /// Why, in catalogue order.
-    pub messages: Vec<AnswerMessage>,
+    pub messages: Vec<ReadMessage>,
     /// The Pending outcome that this one ends.
     pub supersedes: Option<TransactionId>,
     /// The first outcome, of which this one is the answer again.
@@ -27,7 +27,7 @@ pub struct Answer {
 
 /// One message of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnswerMessage {
+pub struct ReadMessage {
     /// What kind of message.
     pub kind: MessageType,
     /// For machines.
@@ -46,14 +46,14 @@ pub struct AnswerMessage {
 ///
 /// # Errors
 /// It is no outcome, in words.
-pub fn read_answer(value: &[u8]) -> Result<Answer, String> {
+pub fn read_answer(value: &[u8]) -> Result<ReadOutcome, String> {
     let mut answer = Loose::default();
     for (path, json) in recorded::fields(value)? {
         answer.take(&path, &json)?;
     }
     let missing = |what: &str| format!("the outcome has no {what}");
     let messages = answer.messages.into_iter().map(|message| {
-        Ok(AnswerMessage {
+        Ok(ReadMessage {
             kind: message.kind.ok_or_else(|| missing("riskCheckMessages.type"))?,
             code: message.code,
             message: message.message,
@@ -62,7 +62,7 @@ pub fn read_answer(value: &[u8]) -> Result<Answer, String> {
             field: message.field,
         })
     });
-    Ok(Answer {
+    Ok(ReadOutcome {
         transaction_id: answer.transaction_id.ok_or_else(|| missing("transactionId"))?,
         account: answer.account.ok_or_else(|| missing("accountNumber"))?,
         verdict: answer.verdict.ok_or_else(|| missing("outcome"))?,

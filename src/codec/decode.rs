@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::framing::{Framed, SchemaRef, recognise};
-use super::{Answer, DecodeError, Schemas, json};
+use super::{DecodeError, SchemaLookup, Schemas, json};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::pos_event::{PosEvent, Readable};
 use std::borrow::Cow;
@@ -72,10 +72,10 @@ pub fn schema_of(value: &[u8], guid: Option<[u8; 16]>) -> Option<SchemaRef> {
     }
 }
 
-fn answered<T>(answer: Answer<T>, schema: SchemaRef) -> Result<T, DecodeError> {
+fn answered<T>(answer: SchemaLookup<T>, schema: SchemaRef) -> Result<T, DecodeError> {
     match answer {
-        Answer::Known(plan) => Ok(plan),
-        Answer::Unknown(reason) => Err(Fault::unreadable(reason).into()),
-        Answer::Waiting => Err(DecodeError::NeedsSchema(schema)),
+        SchemaLookup::Known(plan) => Ok(plan),
+        SchemaLookup::Unknown(reason) => Err(Fault::unreadable(reason).into()),
+        SchemaLookup::Waiting => Err(DecodeError::NeedsSchema(schema)),
     }
 }

@@ -23,7 +23,7 @@ pub use bounded::write_bounded;
 pub use decode::{decode_account_event, decode_plain, decode_pos_event, readable, schema_of};
 pub use encoding::foreign_encoding;
 pub use framing::{SCHEMA_ID_HEADER, SchemaRef, frame_with_fingerprint, frame_with_id, guid_of_header};
-pub use schemas::{Answer, EventKind, KnownSchemas, NoSchema, Schemas};
+pub use schemas::{EventKind, KnownSchemas, NoSchema, SchemaLookup, Schemas};
 pub use unknown_ids::{Sparing, UnknownIds};
 
 /// Why a record's value gives no event.

@@ -20,7 +20,7 @@ pub(super) const FIELDS_MAX: usize = 10_000;
 
 /// Where an outcome says it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct SourcePlace<'a> {
     /// Topic of the input record.
     pub topic: &'a str,
     /// Its partition.
@@ -31,7 +31,7 @@ pub struct Place<'a> {
     pub positions: SmallVec<[(&'a str, i64); 2]>,
 }
 
-impl Place<'_> {
+impl SourcePlace<'_> {
     /// Next offset of the input whose topic this is. The only one there is besides `optional` counts whatever its name: a
     /// name that was altered then shows as what it is.
     #[must_use]
@@ -75,7 +75,7 @@ pub fn form(value: &[u8]) -> Option<(Framing<'_>, Option<OutcomeLayout>)> {
 
 /// Where the outcome says it comes from; none where that cannot be read.
 #[must_use]
-pub fn place(value: &[u8]) -> Option<Place<'_>> {
+pub fn place(value: &[u8]) -> Option<SourcePlace<'_>> {
     match framing(value)? {
         [] => place_in_json(str::from_utf8(value).ok()?),
         framing => avro::outcome_place(&value[framing.len()..]),
@@ -83,7 +83,7 @@ pub fn place(value: &[u8]) -> Option<Place<'_>> {
 }
 
 /// Looks for the source from the end: as a key it stands there once, because within a text its quotes are escaped.
-fn place_in_json(value: &str) -> Option<Place<'_>> {
+fn place_in_json(value: &str) -> Option<SourcePlace<'_>> {
     const SOURCE: &str = ",\"source\":{\"topic\":\"";
     const POSITIONS: &str = ",\"positions\":{";
     let source = &value[value.rfind(SOURCE)? + SOURCE.len()..];
@@ -98,7 +98,7 @@ fn place_in_json(value: &str) -> Option<Place<'_>> {
         left = value.trim_start_matches(|letter: char| letter.is_ascii_digit());
         left = left.strip_prefix(',').unwrap_or(left);
     }
-    Some(Place { topic, partition: i32::try_from(partition).ok()?, offset, positions })
+    Some(SourcePlace { topic, partition: i32::try_from(partition).ok()?, offset, positions })
 }
 
 /// The facts and values of the outcome's evidence; nothing where it has none, or cannot be read.

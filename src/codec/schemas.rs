@@ -11,12 +11,12 @@ use std::sync::Arc;
 /// Knows writers' schemas, compiled. Answers at once and never waits for anybody.
 pub trait Schemas {
     /// The plan for POS events that were written with this schema.
-    fn pos_event(&self, schema: &SchemaRef) -> Answer<Arc<PosEventPlan>>;
+    fn pos_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PosEventPlan>>;
     /// The plan for account events that were written with this schema.
-    fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>>;
+    fn account_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<AccountEventPlan>>;
 
     /// The plan for records of other flows that were written with this schema.
-    fn plain(&self, schema: &SchemaRef) -> Answer<Arc<PlainPlan>>;
+    fn plain(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PlainPlan>>;
 
     /// Whether the answer is there or under way: asking then costs nobody anything.
     fn is_at_hand(&self, _schema: &SchemaRef, _kind: EventKind) -> bool {
@@ -30,16 +30,16 @@ pub trait Schemas {
 pub struct NoSchema(pub String);
 
 impl Schemas for NoSchema {
-    fn pos_event(&self, _: &SchemaRef) -> Answer<Arc<PosEventPlan>> {
-        Answer::Unknown(self.0.clone())
+    fn pos_event(&self, _: &SchemaRef) -> SchemaLookup<Arc<PosEventPlan>> {
+        SchemaLookup::Unknown(self.0.clone())
     }
 
-    fn account_event(&self, _: &SchemaRef) -> Answer<Arc<AccountEventPlan>> {
-        Answer::Unknown(self.0.clone())
+    fn account_event(&self, _: &SchemaRef) -> SchemaLookup<Arc<AccountEventPlan>> {
+        SchemaLookup::Unknown(self.0.clone())
     }
 
-    fn plain(&self, _: &SchemaRef) -> Answer<Arc<PlainPlan>> {
-        Answer::Unknown(self.0.clone())
+    fn plain(&self, _: &SchemaRef) -> SchemaLookup<Arc<PlainPlan>> {
+        SchemaLookup::Unknown(self.0.clone())
     }
 }
 
@@ -56,7 +56,7 @@ pub enum EventKind {
 
 /// What is known of a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer<T> {
+pub enum SchemaLookup<T> {
     /// Here it is.
     Known(T),
     /// There is none, or none that can be read as ours: the reason, for the dead letter.
@@ -114,22 +114,22 @@ impl KnownSchemas {
 }
 
 impl Schemas for KnownSchemas {
-    fn pos_event(&self, schema: &SchemaRef) -> Answer<Arc<PosEventPlan>> {
+    fn pos_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PosEventPlan>> {
         found(&self.pos_event, schema)
     }
 
-    fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>> {
+    fn account_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<AccountEventPlan>> {
         found(&self.account_event, schema)
     }
 
-    fn plain(&self, schema: &SchemaRef) -> Answer<Arc<PlainPlan>> {
+    fn plain(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PlainPlan>> {
         found(&self.plain, schema)
     }
 }
 
-fn found<T>(known: &BTreeMap<SchemaRef, Arc<T>>, schema: &SchemaRef) -> Answer<Arc<T>> {
+fn found<T>(known: &BTreeMap<SchemaRef, Arc<T>>, schema: &SchemaRef) -> SchemaLookup<Arc<T>> {
     match known.get(schema) {
-        Some(plan) => Answer::Known(Arc::clone(plan)),
-        None => Answer::Unknown(format!("{schema} is not known here")),
+        Some(plan) => SchemaLookup::Known(Arc::clone(plan)),
+        None => SchemaLookup::Unknown(format!("{schema} is not known here")),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::SchemaRef;
 use super::avro::{AccountEventPlan, PlainPlan, PosEventPlan};
-use super::schemas::{Answer, EventKind, Schemas};
+use super::schemas::{EventKind, SchemaLookup, Schemas};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -81,14 +81,14 @@ impl<'s> Sparing<'s> {
         &self,
         schema: &SchemaRef,
         kind: EventKind,
-        ask: impl FnOnce() -> Answer<Arc<P>>,
-    ) -> Answer<Arc<P>> {
+        ask: impl FnOnce() -> SchemaLookup<Arc<P>>,
+    ) -> SchemaLookup<Arc<P>> {
         if self.schemas.is_at_hand(schema, kind) {
             return self.counted(schema, ask());
         }
         let unknown = &mut *self.unknown.borrow_mut();
         if unknown.is_reached(self.now) {
-            return Answer::Unknown(format!(
+            return SchemaLookup::Unknown(format!(
                 "{schema} was not asked for: this partition has had {} unknown schema ids within a minute; produce it \
                  again once the sender is mended",
                 unknown.max
@@ -97,9 +97,9 @@ impl<'s> Sparing<'s> {
         ask()
     }
 
-    fn counted<P>(&self, schema: &SchemaRef, answer: Answer<Arc<P>>) -> Answer<Arc<P>> {
+    fn counted<P>(&self, schema: &SchemaRef, answer: SchemaLookup<Arc<P>>) -> SchemaLookup<Arc<P>> {
         // Fingerprints are looked up here: they cost nobody anything.
-        if matches!(answer, Answer::Unknown(_)) && !matches!(schema, SchemaRef::Fingerprint(_)) {
+        if matches!(answer, SchemaLookup::Unknown(_)) && !matches!(schema, SchemaRef::Fingerprint(_)) {
             self.unknown.borrow_mut().count(*schema, self.now);
         }
         answer
@@ -107,15 +107,15 @@ impl<'s> Sparing<'s> {
 }
 
 impl Schemas for Sparing<'_> {
-    fn pos_event(&self, schema: &SchemaRef) -> Answer<Arc<PosEventPlan>> {
+    fn pos_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PosEventPlan>> {
         self.ask(schema, EventKind::PosEvent, || self.schemas.pos_event(schema))
     }
 
-    fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>> {
+    fn account_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<AccountEventPlan>> {
         self.ask(schema, EventKind::AccountEvent, || self.schemas.account_event(schema))
     }
 
-    fn plain(&self, schema: &SchemaRef) -> Answer<Arc<PlainPlan>> {
+    fn plain(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PlainPlan>> {
         self.ask(schema, EventKind::Plain, || self.schemas.plain(schema))
     }
 
@@ -133,25 +133,25 @@ mod tests {
     struct Nothing(RefCell<Vec<SchemaRef>>);
 
     impl Nothing {
-        fn answer<P>(&self, schema: SchemaRef) -> Answer<Arc<P>> {
+        fn answer<P>(&self, schema: SchemaRef) -> SchemaLookup<Arc<P>> {
             if self.0.borrow().contains(&schema) {
-                return Answer::Unknown("unknown".to_owned());
+                return SchemaLookup::Unknown("unknown".to_owned());
             }
             self.0.borrow_mut().push(schema);
-            Answer::Waiting
+            SchemaLookup::Waiting
         }
     }
 
     impl Schemas for Nothing {
-        fn pos_event(&self, schema: &SchemaRef) -> Answer<Arc<PosEventPlan>> {
+        fn pos_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PosEventPlan>> {
             self.answer(*schema)
         }
 
-        fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>> {
+        fn account_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<AccountEventPlan>> {
             self.answer(*schema)
         }
 
-        fn plain(&self, schema: &SchemaRef) -> Answer<Arc<PlainPlan>> {
+        fn plain(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PlainPlan>> {
             self.answer(*schema)
         }
 
@@ -160,15 +160,20 @@ mod tests {
         }
     }
 
-    fn ask(nothing: &Nothing, unknown: &mut UnknownIds, id: u32, seconds: u64) -> Answer<Arc<PosEventPlan>> {
+    fn ask(
+        nothing: &Nothing,
+        unknown: &mut UnknownIds,
+        id: u32,
+        seconds: u64,
+    ) -> SchemaLookup<Arc<PosEventPlan>> {
         Sparing::new(nothing, unknown, Duration::from_secs(seconds)).pos_event(&SchemaRef::Id(id))
     }
 
-    fn reason(answer: &Answer<Arc<PosEventPlan>>) -> &str {
+    fn reason(answer: &SchemaLookup<Arc<PosEventPlan>>) -> &str {
         match answer {
-            Answer::Unknown(reason) => reason,
-            Answer::Known(_) => "known",
-            Answer::Waiting => "waiting",
+            SchemaLookup::Unknown(reason) => reason,
+            SchemaLookup::Known(_) => "known",
+            SchemaLookup::Waiting => "waiting",
         }
     }
 

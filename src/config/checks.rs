@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::schema::{OVERRIDDEN, OVERRIDE, RULES, Tree};
-use super::value::Entry;
+use super::value::LayerEntry;
 use crate::checks::account::{FlagEffect, UnknownAccount};
 use crate::checks::basket::Tolerance;
 use crate::checks::parameters::SymbolSet;
@@ -43,7 +43,7 @@ const YEAR: Micros = Micros(366 * 86_400 * 1_000_000);
 
 /// The parameters, and those that `checks.override.*` makes of them. A currency's override wins over the base, a
 /// country's over a currency's, both together over either.
-pub fn read(reader: &mut Reader, tree: &Tree) -> Parameters {
+pub fn read(reader: &mut SettingsReader, tree: &Tree) -> Parameters {
     let mut parameters = Parameters::new(set(reader));
     let scopes = scopes(reader, tree);
     for country in CountryCode::ALL {
@@ -65,7 +65,7 @@ pub fn read(reader: &mut Reader, tree: &Tree) -> Parameters {
 }
 
 /// The names below `checks.override`, those that no event can match noted as faults.
-fn scopes(reader: &mut Reader, tree: &Tree) -> BTreeSet<String> {
+fn scopes(reader: &mut SettingsReader, tree: &Tree) -> BTreeSet<String> {
     let currencies = CURRENCIES.names();
     let countries = COUNTRIES.names();
     let fits = |scope: &str| match scope.split_once('-') {
@@ -105,7 +105,7 @@ fn lay_over(overridden: &mut Tree, tree: &Tree, scope: &str) {
 }
 
 /// All parameters, for one country and currency or for none.
-fn set(reader: &mut Reader) -> ParameterSet {
+fn set(reader: &mut SettingsReader) -> ParameterSet {
     ParameterSet {
         form: form(reader),
         basket: basket(reader),
@@ -177,7 +177,7 @@ fn set(reader: &mut Reader) -> ParameterSet {
     }
 }
 
-fn fanout(reader: &mut Reader) -> fanout::Parameters {
+fn fanout(reader: &mut SettingsReader) -> fanout::Parameters {
     let mut accounts = |key: &str| count(reader, key, 0, limits::PROFILE_ACCOUNTS_MAX - 1) as u32;
     let (chip, terminal) =
         (accounts("checks.velocity.fanout.chip"), accounts("checks.velocity.fanout.terminal"));
@@ -189,7 +189,7 @@ fn fanout(reader: &mut Reader) -> fanout::Parameters {
     }
 }
 
-fn travel(reader: &mut Reader) -> travel::Parameters {
+fn travel(reader: &mut SettingsReader) -> travel::Parameters {
     travel::Parameters {
         travel: rule(reader, "checks.nfc.travel"),
         within: reader.span("checks.nfc.travel.within", SECOND..=limits::TRAVEL_MAX),
@@ -199,14 +199,14 @@ fn travel(reader: &mut Reader) -> travel::Parameters {
     }
 }
 
-fn terminal(reader: &mut Reader) -> terminal::Parameters {
+fn terminal(reader: &mut SettingsReader) -> terminal::Parameters {
     let effects = [
         ("ignore", None),
         ("note", Some(Effect::Note)),
         ("pending", Some(Effect::Pending)),
         ("reject", Some(Effect::Reject)),
     ];
-    let days = |reader: &mut Reader, key: &str, least: u16| {
+    let days = |reader: &mut SettingsReader, key: &str, least: u16| {
         reader.integer(key, least..=(limits::PROFILE_DAYS_MAX / 2) as u16)
     };
     let one = Decimal::new(1, 0).unwrap_or(Decimal::ZERO);
@@ -224,7 +224,7 @@ fn terminal(reader: &mut Reader) -> terminal::Parameters {
     }
 }
 
-fn form(reader: &mut Reader) -> form::Parameters {
+fn form(reader: &mut SettingsReader) -> form::Parameters {
     form::Parameters {
         required: reader.flag("checks.form.required.enabled"),
         ask_to_reenter: reader.flag("checks.form.required.ask_to_reenter"),
@@ -243,7 +243,7 @@ fn form(reader: &mut Reader) -> form::Parameters {
     }
 }
 
-fn basket(reader: &mut Reader) -> basket::Parameters {
+fn basket(reader: &mut SettingsReader) -> basket::Parameters {
     let taxes = [
         ("either", basket::DiscountTax::Either),
         ("scaled", basket::DiscountTax::Scaled),
@@ -266,7 +266,7 @@ fn basket(reader: &mut Reader) -> basket::Parameters {
     }
 }
 
-fn sense(reader: &mut Reader) -> sense::Parameters {
+fn sense(reader: &mut SettingsReader) -> sense::Parameters {
     let mut categories = [None; EventType::ALL.len()];
     for (event_type, key) in named(reader, "checks.sense.category.usual", EVENT_TYPES) {
         categories[event_type.index()] = Some(symbols(reader, &key, CATEGORIES));
@@ -295,7 +295,7 @@ fn sense(reader: &mut Reader) -> sense::Parameters {
     }
 }
 
-fn account(reader: &mut Reader) -> account::Parameters {
+fn account(reader: &mut SettingsReader) -> account::Parameters {
     let unknown = [("reject", UnknownAccount::Reject), ("open", UnknownAccount::Open)];
     let effects = [
         ("block", FlagEffect::Block),
@@ -323,7 +323,7 @@ fn account(reader: &mut Reader) -> account::Parameters {
     }
 }
 
-fn nfc(reader: &mut Reader) -> nfc::Parameters {
+fn nfc(reader: &mut SettingsReader) -> nfc::Parameters {
     use nfc::sca::Measure::{Both, Number, Sum};
     nfc::Parameters {
         missing: rule(reader, "checks.nfc.missing"),
@@ -341,10 +341,10 @@ fn nfc(reader: &mut Reader) -> nfc::Parameters {
 }
 
 /// The velocity rules that are switched on, by name.
-fn windows(reader: &mut Reader) -> Vec<velocity::Window> {
+fn windows(reader: &mut SettingsReader) -> Vec<velocity::Window> {
     const NEEDED: [&str; 5] = ["scope", "of", "span", "count", "outcome"];
     let entries = reader.open(RULES);
-    let mut rules: Vec<(&str, &Entry)> = Vec::new();
+    let mut rules: Vec<(&str, &LayerEntry)> = Vec::new();
     for (name, entry) in entries {
         let rule = name.split('.').next().unwrap_or(name);
         if rules.last().is_none_or(|(last, _)| *last != rule) {
@@ -365,7 +365,7 @@ fn windows(reader: &mut Reader) -> Vec<velocity::Window> {
     windows
 }
 
-fn window(reader: &mut Reader, name: &str) -> Option<velocity::Window> {
+fn window(reader: &mut SettingsReader, name: &str) -> Option<velocity::Window> {
     let scopes = [
         ("account", velocity::Scope::Account),
         ("chip", velocity::Scope::Chip),
@@ -392,7 +392,7 @@ fn window(reader: &mut Reader, name: &str) -> Option<velocity::Window> {
 }
 
 /// A bound on different values that no event can be above.
-fn refuse_pointless(reader: &mut Reader, name: &str, most: usize) {
+fn refuse_pointless(reader: &mut SettingsReader, name: &str, most: usize) {
     let [distinct, scope, count] =
         ["distinct", "scope", "count"].map(|part| format!("{RULES}.{name}.{part}"));
     let (value, of) = (reader.text(&distinct), reader.text(&scope));
@@ -409,7 +409,7 @@ fn refuse_pointless(reader: &mut Reader, name: &str, most: usize) {
 }
 
 /// What a rule counts; one that does not say it counts events.
-fn distinct(reader: &mut Reader, name: &str) -> velocity::Distinct {
+fn distinct(reader: &mut SettingsReader, name: &str) -> velocity::Distinct {
     use velocity::Distinct::{Category, Chip, Country, None, Terminal};
     let choices = [
         ("none", None),
@@ -423,7 +423,7 @@ fn distinct(reader: &mut Reader, name: &str) -> velocity::Distinct {
 }
 
 /// Which events a rule is about; one that does not say it is about all.
-fn filter(reader: &mut Reader, name: &str) -> velocity::Filter {
+fn filter(reader: &mut SettingsReader, name: &str) -> velocity::Filter {
     let [event_types, categories, countries] =
         ["event_types", "categories", "countries"].map(|part| format!("{RULES}.{name}.{part}"));
     let mut filter = velocity::Filter::default();
@@ -445,7 +445,7 @@ fn filter(reader: &mut Reader, name: &str) -> velocity::Filter {
 }
 
 /// `enabled` and `outcome` of a check.
-fn rule(reader: &mut Reader, path: &str) -> Rule {
+fn rule(reader: &mut SettingsReader, path: &str) -> Rule {
     let effects = [("note", Effect::Note), ("pending", Effect::Pending), ("reject", Effect::Reject)];
     Rule {
         enabled: reader.flag(&format!("{path}.enabled")),
@@ -454,7 +454,7 @@ fn rule(reader: &mut Reader, path: &str) -> Rule {
 }
 
 /// Amounts by currency.
-fn amounts(reader: &mut Reader, path: &str) -> PerCurrency {
+fn amounts(reader: &mut SettingsReader, path: &str) -> PerCurrency {
     let mut amounts = PerCurrency::default();
     for (currency, key) in named(reader, path, CURRENCIES) {
         amounts.set(currency, reader.amount(&key));
@@ -463,14 +463,14 @@ fn amounts(reader: &mut Reader, path: &str) -> PerCurrency {
 }
 
 /// What rounding explains, or an amount from `millionths` of the major unit to 1000 of it.
-fn tolerance(reader: &mut Reader, key: &str, millionths: i128) -> Tolerance {
+fn tolerance(reader: &mut SettingsReader, key: &str, millionths: i128) -> Tolerance {
     let bound = |units: i128| Decimal::new(units, ITEM_SCALE).unwrap_or(Decimal::ZERO);
     let range = bound(millionths)..=bound(1_000_000_000);
     let amount = reader.decimal_or(key, "rounding", range, ITEM_SCALE);
     amount.map_or(Tolerance::Rounding, |amount| Tolerance::Amount(amount.exact().unwrap_or_default()))
 }
 
-fn count(reader: &mut Reader, key: &str, least: u32, most: usize) -> usize {
+fn count(reader: &mut SettingsReader, key: &str, least: u32, most: usize) -> usize {
     reader.integer(key, least..=u32::try_from(most).unwrap_or(u32::MAX)) as usize
 }
 
@@ -506,7 +506,7 @@ const LANGUAGES: Symbols<Language> =
     Symbols { all: &Language::SPOKEN, symbol: Language::symbol, index: Language::index };
 
 /// A list of symbols.
-fn symbols<T: Copy>(reader: &mut Reader, key: &str, symbols: Symbols<T>) -> SymbolSet {
+fn symbols<T: Copy>(reader: &mut SettingsReader, key: &str, symbols: Symbols<T>) -> SymbolSet {
     let mut set = SymbolSet::default();
     for value in reader.choices(key, &symbols.choices()) {
         set.insert((symbols.index)(value));
@@ -515,7 +515,7 @@ fn symbols<T: Copy>(reader: &mut Reader, key: &str, symbols: Symbols<T>) -> Symb
 }
 
 /// The entries of a table whose keys are symbols: value of the key's symbol, and the key.
-fn named<T: Copy>(reader: &mut Reader, path: &str, symbols: Symbols<T>) -> Vec<(T, String)> {
+fn named<T: Copy>(reader: &mut SettingsReader, path: &str, symbols: Symbols<T>) -> Vec<(T, String)> {
     let choices = symbols.choices();
     let mut found = Vec::new();
     for (name, _) in reader.open(path) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::fault::{Faults, Origin};
 use super::layers::{Spelling, entries};
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::schema::{POLICIES, Schema, Tree};
 use crate::codec::rulesets::hash_of;
 use crate::contact::rules::{Meaning, Policy, Reading, Refuses, Suppression};
@@ -22,7 +22,7 @@ const OTHER_VERSION: &str = "another version of tillgate kept these rules: repla
 const DAYS_MAX: u32 = 35;
 
 /// The rules, and their text.
-pub(super) fn read(reader: &mut Reader) -> (Rules, String) {
+pub(super) fn read(reader: &mut SettingsReader) -> (Rules, String) {
     let mut rules = rules(reader);
     let text = text(&reader.canonical);
     rules.ruleset = hash_of(&text);
@@ -62,7 +62,7 @@ pub fn read_rules(name: &str, kept: &str) -> Result<Rules, Faults> {
         }
     }
     let environment = BTreeMap::new();
-    let mut reader = Reader::of_ruleset(&tree, &environment, faults, OTHER_VERSION);
+    let mut reader = SettingsReader::of_ruleset(&tree, &environment, faults, OTHER_VERSION);
     let (rules, again) = read(&mut reader);
     let mut faults = reader.faults;
     if faults.0.is_empty() && again != kept {
@@ -71,7 +71,7 @@ pub fn read_rules(name: &str, kept: &str) -> Result<Rules, Faults> {
     if faults.0.is_empty() { Ok(rules) } else { Err(faults) }
 }
 
-fn rules(reader: &mut Reader) -> Rules {
+fn rules(reader: &mut SettingsReader) -> Rules {
     let jurisdiction = reader.text("contact.jurisdiction");
     let themes = choices(Theme::ALL, Theme::symbol);
     Rules {
@@ -96,16 +96,16 @@ fn choices<T: Copy>(all: &[T], symbol: fn(T) -> &'static str) -> Vec<(&'static s
 }
 
 /// Names below an open map, with the keys of their values.
-fn names(reader: &Reader, path: &str) -> Vec<(String, String)> {
+fn names(reader: &SettingsReader, path: &str) -> Vec<(String, String)> {
     reader.open(path).into_iter().map(|(name, _)| (name.to_owned(), format!("{path}.{name}"))).collect()
 }
 
-fn reading(reader: &mut Reader, themes: &[(&str, Theme)]) -> Reading {
-    let meaning = |reader: &mut Reader, key: &str| {
+fn reading(reader: &mut SettingsReader, themes: &[(&str, Theme)]) -> Reading {
+    let meaning = |reader: &mut SettingsReader, key: &str| {
         let found = reader.choices(key, &Meaning::NAMES);
         found.into_iter().fold(Meaning::default(), Meaning::and)
     };
-    let meanings = |reader: &mut Reader, path: &str| {
+    let meanings = |reader: &mut SettingsReader, path: &str| {
         let names = names(reader, path);
         names.into_iter().map(|(name, key)| (word_hash(&name), meaning(reader, &key))).collect()
     };
@@ -125,7 +125,7 @@ fn reading(reader: &mut Reader, themes: &[(&str, Theme)]) -> Reading {
     }
 }
 
-fn suppression(reader: &mut Reader, path: &str) -> Suppression {
+fn suppression(reader: &mut SettingsReader, path: &str) -> Suppression {
     let refuses = [("none", Refuses::Nothing), ("collection", Refuses::Collection), ("all", Refuses::All)];
     let known: Vec<(&str, &str)> = SUBJECTS.iter().map(|subject| (*subject, *subject)).collect();
     Suppression {
@@ -138,7 +138,7 @@ fn suppression(reader: &mut Reader, path: &str) -> Suppression {
     }
 }
 
-fn policies(reader: &mut Reader) -> BTreeMap<String, Policy> {
+fn policies(reader: &mut SettingsReader) -> BTreeMap<String, Policy> {
     let mut names: Vec<String> = reader
         .open(POLICIES)
         .into_iter()
@@ -148,7 +148,7 @@ fn policies(reader: &mut Reader) -> BTreeMap<String, Policy> {
     names.into_iter().map(|name| (name.clone(), policy(reader, &format!("{POLICIES}.{name}")))).collect()
 }
 
-fn policy(reader: &mut Reader, path: &str) -> Policy {
+fn policy(reader: &mut SettingsReader, path: &str) -> Policy {
     let key = |name: &str| format!("{path}.{name}");
     let mut days = |name: &str, least: u32| reader.integer(&key(name), least..=DAYS_MAX);
     let (calls_days, conversation_days, consent_days) =
@@ -168,7 +168,7 @@ fn policy(reader: &mut Reader, path: &str) -> Policy {
 }
 
 /// Seconds of the local day.
-fn time(reader: &mut Reader, key: &str) -> u32 {
+fn time(reader: &mut SettingsReader, key: &str) -> u32 {
     let text = reader.text(key);
     let Some(seconds) = InconvenientTime::seconds(&text) else {
         reader.refuse(key, format!("is {text:?}, which is no time of the day"), "write it as \"08:00:00\"");
@@ -177,7 +177,7 @@ fn time(reader: &mut Reader, key: &str) -> u32 {
     seconds
 }
 
-fn places(reader: &mut Reader) -> BTreeMap<String, Vec<String>> {
+fn places(reader: &mut SettingsReader) -> BTreeMap<String, Vec<String>> {
     let mut places = BTreeMap::new();
     for (name, key) in names(reader, "contact.places") {
         let zones = reader.list(&key);
@@ -190,7 +190,10 @@ fn places(reader: &mut Reader) -> BTreeMap<String, Vec<String>> {
     places
 }
 
-fn subjects(reader: &mut Reader, themes: &[(&'static str, Theme)]) -> BTreeMap<String, Option<Theme>> {
+fn subjects(
+    reader: &mut SettingsReader,
+    themes: &[(&'static str, Theme)],
+) -> BTreeMap<String, Option<Theme>> {
     let of_none = [("", None)];
     let themes = themes.iter().map(|(name, theme)| (*name, Some(*theme)));
     let themes: Vec<(&str, Option<Theme>)> = of_none.into_iter().chain(themes).collect();

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use toml_edit::{Document, Item, TableLike, TomlError};
 
 use super::fault::{Faults, Origin};
-use super::value::{Entry, Leaf, Value};
+use super::value::{LayerEntry, Leaf, Value};
 
 /// All entries of a file's text, sections before what stands in them.
 /// A text that is not TOML is one fault and no entry; a key set twice is a fault.
-pub fn entries(text: &str, path: &Arc<Path>, faults: &mut Faults) -> Vec<Entry> {
+pub fn entries(text: &str, path: &Arc<Path>, faults: &mut Faults) -> Vec<LayerEntry> {
     let origin_at = |offset: usize| {
         let (line, column) = line_and_column(text, offset);
         Origin::File { path: Arc::clone(path), line, column }
@@ -25,7 +25,7 @@ pub fn entries(text: &str, path: &Arc<Path>, faults: &mut Faults) -> Vec<Entry> 
             return Vec::new();
         }
     };
-    let mut found: Vec<Entry> = Vec::new();
+    let mut found: Vec<LayerEntry> = Vec::new();
     walk(document.as_table(), "", text, &origin_at, &mut found);
     let mut seen = std::collections::BTreeMap::new();
     for entry in &found {
@@ -41,7 +41,7 @@ pub fn entries(text: &str, path: &Arc<Path>, faults: &mut Faults) -> Vec<Entry> 
 }
 
 /// The entries that setting `key` to `raw` makes: one, or those of an inline table; none where `raw` is no TOML value.
-pub fn entries_of_value(key: &str, raw: &str, origin: &Origin) -> Vec<Entry> {
+pub fn entries_of_value(key: &str, raw: &str, origin: &Origin) -> Vec<LayerEntry> {
     let text = format!("value = {raw}");
     let Ok(document) = Document::parse(text.as_str()) else {
         return Vec::new();
@@ -73,7 +73,7 @@ fn walk(
     prefix: &str,
     text: &str,
     origin_at: &dyn Fn(usize) -> Origin,
-    found: &mut Vec<Entry>,
+    found: &mut Vec<LayerEntry>,
 ) {
     for (name, item) in table.iter() {
         let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
@@ -91,7 +91,7 @@ fn add(
     origin: Origin,
     text: &str,
     origin_at: &dyn Fn(usize) -> Origin,
-    found: &mut Vec<Entry>,
+    found: &mut Vec<LayerEntry>,
 ) {
     let nested = item.as_table_like();
     let value = match (nested, item) {
@@ -99,7 +99,7 @@ fn add(
         (None, Item::Value(value)) => convert(value, text),
         (None, _) => Value::Foreign("a list of sections"),
     };
-    found.push(Entry { key: key.clone(), leaf: Leaf { value, origin } });
+    found.push(LayerEntry { key: key.clone(), leaf: Leaf { value, origin } });
     if let Some(nested) = nested {
         walk(nested, &key, text, origin_at, found);
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::secret::Secret;
 use super::settings::{HOUR, MILLISECOND, SECOND, admin, count, host_of, of_defaults};
 
@@ -192,7 +192,7 @@ pub struct ApiKey {
     pub hash: Secret,
 }
 
-pub(super) fn gateway(reader: &mut Reader) -> GatewaySettings {
+pub(super) fn gateway(reader: &mut SettingsReader) -> GatewaySettings {
     let auth = auth(reader);
     let settings = GatewaySettings {
         listen: listen(reader),
@@ -225,7 +225,7 @@ pub(super) fn gateway(reader: &mut Reader) -> GatewaySettings {
     settings
 }
 
-fn listen(reader: &mut Reader) -> SocketAddr {
+fn listen(reader: &mut SettingsReader) -> SocketAddr {
     const KEY: &str = "gateway.listen";
     let text = reader.text(KEY);
     text.parse().unwrap_or_else(|_| {
@@ -235,7 +235,7 @@ fn listen(reader: &mut Reader) -> SocketAddr {
     })
 }
 
-fn tls(reader: &mut Reader) -> Option<TlsSettings> {
+fn tls(reader: &mut SettingsReader) -> Option<TlsSettings> {
     const CERT: &str = "gateway.tls.cert_file";
     const KEY: &str = "gateway.tls.key_file";
     match (reader.path(CERT), reader.path(KEY)) {
@@ -256,7 +256,7 @@ fn tls(reader: &mut Reader) -> Option<TlsSettings> {
     }
 }
 
-fn auth(reader: &mut Reader) -> AuthSettings {
+fn auth(reader: &mut SettingsReader) -> AuthSettings {
     let tokens = tokens(reader);
     let entries = reader.open(API_KEYS);
     if entries.len() > API_KEYS_MAX {
@@ -281,7 +281,7 @@ fn auth(reader: &mut Reader) -> AuthSettings {
     AuthSettings { tokens, api_keys }
 }
 
-fn tokens(reader: &mut Reader) -> Option<TokenSettings> {
+fn tokens(reader: &mut SettingsReader) -> Option<TokenSettings> {
     const JWKS: &str = "gateway.auth.jwks";
     let text = reader.text(JWKS);
     let settings = TokenSettings {
@@ -309,7 +309,7 @@ fn tokens(reader: &mut Reader) -> Option<TokenSettings> {
     Some(settings)
 }
 
-fn jwks_place(reader: &mut Reader, key: &str, text: &str) -> JwksPlace {
+fn jwks_place(reader: &mut SettingsReader, key: &str, text: &str) -> JwksPlace {
     match text.split_once("://") {
         Some(("https", _)) if text.contains('@') => {
             reader.refuse(
@@ -341,7 +341,7 @@ pub fn is_client_name(text: &str) -> bool {
 }
 
 /// One entry: scopes, and the hash behind them.
-fn api_key(reader: &mut Reader, key: &str, client: &str) -> Option<ApiKey> {
+fn api_key(reader: &mut SettingsReader, key: &str, client: &str) -> Option<ApiKey> {
     const REMEDY: &str = "write \"SCOPE[ SCOPE...] blake3:HASH\", as `tillgate gateway key` prints it";
     if !is_client_name(client) {
         let remedy = format!("use up to {NAME_CHARS_MAX} letters, digits, dots, dashes and underscores");

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::document;
 use super::fault::{Faults, Origin};
-use super::schema::{FILES, Place, Schema};
-use super::value::{Entry, Leaf, Shape, Value};
+use super::schema::{FILES, KeyMeaning, Schema};
+use super::value::{LayerEntry, Leaf, Shape, Value};
 
 /// Names a file or folder where no `--config` is given.
 pub const CONFIG_VARIABLE: &str = "TILLGATE_CONFIG";
@@ -36,7 +36,7 @@ impl Sources {
     }
 
     /// The entries of all layers, the weakest first.
-    pub(super) fn layers(&self, schema: &Schema, faults: &mut Faults) -> Vec<Vec<Entry>> {
+    pub(super) fn layers(&self, schema: &Schema, faults: &mut Faults) -> Vec<Vec<LayerEntry>> {
         let mut layers = Vec::new();
         let flag = Origin::Flag("--config".to_owned());
         for config in &self.configs {
@@ -54,7 +54,7 @@ impl Sources {
 
     /// Variables with two underscores are settings; others with the prefix may be anything (Kubernetes makes
     /// TILLGATE_PORT of a service's name) and are left alone, unless one spells a setting.
-    fn variables(&self, schema: &Schema, faults: &mut Faults) -> Vec<Entry> {
+    fn variables(&self, schema: &Schema, faults: &mut Faults) -> Vec<LayerEntry> {
         let mut found = Vec::new();
         for (name, raw) in &self.environment {
             let Some(rest) = name.strip_prefix(PREFIX) else {
@@ -73,7 +73,7 @@ impl Sources {
         found
     }
 
-    fn flags(&self, schema: &Schema, faults: &mut Faults) -> Vec<Entry> {
+    fn flags(&self, schema: &Schema, faults: &mut Faults) -> Vec<LayerEntry> {
         let mut found = Vec::new();
         for text in &self.overrides {
             let Some((key, raw)) = text.split_once('=') else {
@@ -91,7 +91,7 @@ impl Sources {
 }
 
 /// One file, or the files of a folder.
-fn read_config(path: &Path, named_by: &Origin, layers: &mut Vec<Vec<Entry>>, faults: &mut Faults) {
+fn read_config(path: &Path, named_by: &Origin, layers: &mut Vec<Vec<LayerEntry>>, faults: &mut Faults) {
     if !path.is_dir() {
         layers.push(read_file(path, named_by, faults));
         return;
@@ -107,7 +107,7 @@ fn read_config(path: &Path, named_by: &Origin, layers: &mut Vec<Vec<Entry>>, fau
     layers.extend(there.iter().map(|file| read_file(file, named_by, faults)));
 }
 
-fn read_file(path: &Path, named_by: &Origin, faults: &mut Faults) -> Vec<Entry> {
+fn read_file(path: &Path, named_by: &Origin, faults: &mut Faults) -> Vec<LayerEntry> {
     match std::fs::read_to_string(path) {
         Ok(text) => document::entries(&text, &Arc::from(path), faults),
         Err(error) => {
@@ -134,11 +134,11 @@ pub(super) fn entries(
     raw: &str,
     origin: &Origin,
     spelling: Spelling,
-) -> Vec<Entry> {
+) -> Vec<LayerEntry> {
     let textual = match schema.place(&key) {
-        Place::Setting(shape) => matches!(shape, Shape::Text),
-        Place::Open(map) => matches!(map.shape, Shape::Text | Shape::Scalar),
-        Place::Section | Place::Unknown => false,
+        KeyMeaning::Setting(shape) => matches!(shape, Shape::Text),
+        KeyMeaning::Open(map) => matches!(map.shape, Shape::Text | Shape::Scalar),
+        KeyMeaning::Section | KeyMeaning::Unknown => false,
     };
     let mut parsed = document::entries_of_value(&key, raw, origin);
     let kept = match parsed.first().map(|entry| &entry.leaf.value) {
@@ -148,7 +148,7 @@ pub(super) fn entries(
     };
     if !kept {
         let leaf = Leaf { value: Value::Text(raw.to_owned()), origin: origin.clone() };
-        parsed = vec![Entry { key, leaf }];
+        parsed = vec![LayerEntry { key, leaf }];
     }
     parsed
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::secret::Secret;
 use super::value::Value;
 
@@ -143,7 +143,7 @@ pub fn refusal(name: &str) -> Option<(String, String)> {
 }
 
 /// The properties to hand over; all of them kept like secrets, as any of them may be one.
-pub fn read(reader: &mut Reader) -> BTreeMap<String, Secret> {
+pub fn read(reader: &mut SettingsReader) -> BTreeMap<String, Secret> {
     let mut properties = BTreeMap::new();
     for (name, entry) in reader.open(PATH) {
         let key = format!("{PATH}.{name}");

@@ -41,7 +41,7 @@ pub use settings::{
 pub use topics::TopicSettings;
 
 use later::Later;
-use reader::Reader;
+use reader::SettingsReader;
 use schema::{Schema, Tree, is_secret};
 use value::Value;
 
@@ -77,14 +77,14 @@ pub struct Settings {
     pub checks: Parameters,
     /// What customers read.
     pub texts: Texts,
-    rows: Vec<Row>,
+    rows: Vec<SettingRow>,
     ruleset: String,
     contact_text: String,
 }
 
 /// One setting, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct SettingRow {
     /// Dotted.
     pub key: String,
     /// As TOML writes it; `"***"` for a secret.
@@ -95,7 +95,7 @@ pub struct Row {
 
 impl Settings {
     /// Every setting with its value and where it came from, sorted by key; secrets masked.
-    pub fn describe(&self) -> &[Row] {
+    pub fn describe(&self) -> &[SettingRow] {
         &self.rows
     }
 
@@ -122,7 +122,7 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
     for layer in sources.layers(&schema, &mut faults) {
         schema.merge(&mut tree, layer, &mut faults);
     }
-    let mut reader = Reader::new(&tree, &sources.environment, faults);
+    let mut reader = SettingsReader::new(&tree, &sources.environment, faults);
     let settings = read(&mut reader, &tree);
     let mut faults = reader.faults;
     match settings {
@@ -136,7 +136,7 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
 }
 
 /// The settings; nothing only where faults were found.
-fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
+fn read(reader: &mut SettingsReader, tree: &Tree) -> Option<Settings> {
     let topics = topics::topics(reader);
     let profiles = settings::profiles(reader);
     let contact = settings::contact(reader);
@@ -171,12 +171,12 @@ fn read(reader: &mut Reader, tree: &Tree) -> Option<Settings> {
     })
 }
 
-fn ruleset(reader: &Reader) -> String {
+fn ruleset(reader: &SettingsReader) -> String {
     Later::of_this_program().text(&reader.canonical)
 }
 
-fn rows(tree: &Tree) -> Vec<Row> {
-    let row = |(key, entry): (&String, &value::Entry)| Row {
+fn rows(tree: &Tree) -> Vec<SettingRow> {
+    let row = |(key, entry): (&String, &value::LayerEntry)| SettingRow {
         key: key.clone(),
         value: shown(key, &entry.leaf.value),
         origin: entry.leaf.origin.clone(),
@@ -212,7 +212,7 @@ mod tests {
         let mut faults = Faults::default();
         let (_, tree) = Schema::embedded(&mut faults);
         let environment = std::collections::BTreeMap::new();
-        let mut reader = Reader::new(&tree, &environment, faults);
+        let mut reader = SettingsReader::new(&tree, &environment, faults);
         read(&mut reader, &tree);
         assert_eq!(reader.faults, Faults::default());
         let unread: Vec<&String> =

@@ -11,7 +11,7 @@ use super::nearest::nearest;
 use super::schema::{Tree, is_secret};
 use super::secret::Secret;
 use super::units;
-use super::value::{Entry, Value};
+use super::value::{LayerEntry, Value};
 use crate::domain::{Amount, Decimal, Micros};
 
 /// How a quantity is read and shown.
@@ -19,7 +19,7 @@ type Unit = (fn(&str) -> Option<i64>, fn(i64) -> String);
 
 /// Reads settings, and keeps the faults and what was read.
 #[derive(Debug)]
-pub struct Reader<'a> {
+pub struct SettingsReader<'a> {
     tree: &'a Tree,
     environment: &'a BTreeMap<String, String>,
     /// What is wrong with a key that is not there, and what to do.
@@ -30,7 +30,7 @@ pub struct Reader<'a> {
     pub canonical: BTreeMap<String, String>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> SettingsReader<'a> {
     /// A reader that adds to `faults`.
     pub fn new(tree: &'a Tree, environment: &'a BTreeMap<String, String>, faults: Faults) -> Self {
         let absent = ("has no default", "report this as a defect of tillgate");
@@ -48,8 +48,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The same reader over another tree, while `read` runs.
-    pub fn over<T>(&mut self, tree: &Tree, read: impl FnOnce(&mut Reader) -> T) -> T {
-        let mut reader = Reader {
+    pub fn over<T>(&mut self, tree: &Tree, read: impl FnOnce(&mut SettingsReader) -> T) -> T {
+        let mut reader = SettingsReader {
             tree,
             environment: self.environment,
             absent: self.absent,
@@ -295,7 +295,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Names and entries below an open map.
-    pub fn open(&self, path: &str) -> Vec<(&'a str, &'a Entry)> {
+    pub fn open(&self, path: &str) -> Vec<(&'a str, &'a LayerEntry)> {
         let below = format!("{path}.");
         let entries = self.tree.range(below.clone()..);
         let entries = entries.map_while(|(key, entry)| Some((key.strip_prefix(&below)?, entry)));
@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn entry(&mut self, key: &str) -> Option<&'a Entry> {
+    fn entry(&mut self, key: &str) -> Option<&'a LayerEntry> {
         let found = self.tree.get(key);
         if found.is_none() {
             self.faults.add(&Origin::Default, key, self.absent.0, self.absent.1);
@@ -335,7 +335,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The default is of a shape the code does not expect, or an open map took what it should not have.
-    fn misplaced(&mut self, entry: &Entry) {
+    fn misplaced(&mut self, entry: &LayerEntry) {
         let shape = entry.leaf.value.shape().words();
         let problem = format!("is {shape}, which cannot stand here");
         self.faults.add(&entry.leaf.origin, &entry.key, problem, "look at the default and its comment");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::fault::{Faults, Origin};
 use super::later::{CATALOGUE, Later, text_of};
 use super::layers::{Spelling, entries};
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::schema::{Schema, Tree};
 use super::value::Value;
 use super::{checks, document};
@@ -70,7 +70,7 @@ fn read(name: &str, text: &str, later: &Later) -> Result<Ruleset, Faults> {
     }
     later.complete(&schema, &mut tree, &mut faults);
     let environment = BTreeMap::new();
-    let mut reader = Reader::of_ruleset(&tree, &environment, faults, OTHER_VERSION);
+    let mut reader = SettingsReader::of_ruleset(&tree, &environment, faults, OTHER_VERSION);
     let checks = checks::read(&mut reader, &tree);
     let mut faults = reader.faults;
     let origin = place(1);

@@ -9,7 +9,7 @@ use super::document;
 use super::fault::{Fault, Faults, Origin};
 use super::librdkafka;
 use super::nearest::nearest;
-use super::value::{Entry, Leaf, Shape, Value};
+use super::value::{LayerEntry, Leaf, Shape, Value};
 
 /// The default files, in the order they are shown, with the names a folder given by `--config` holds them under.
 pub const FILES: &[(&str, &str)] = &[
@@ -19,7 +19,7 @@ pub const FILES: &[(&str, &str)] = &[
 ];
 
 /// The merged configuration: effective key -> the entry that won, which keeps the key it was written under.
-pub type Tree = BTreeMap<String, Entry>;
+pub type Tree = BTreeMap<String, LayerEntry>;
 
 /// What the free keys of a table are, and so how an environment variable spells them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub const OVERRIDDEN: &str = "checks";
 
 /// What a key means.
 #[derive(Clone, Copy, Debug)]
-pub enum Place {
+pub enum KeyMeaning {
     /// A setting of this shape.
     Setting(Shape),
     /// An entry of a table with free keys.
@@ -132,7 +132,7 @@ impl Schema {
                 }
                 let leaf = Leaf { value: entry.leaf.value, origin: Origin::Default };
                 let key = entry.key;
-                tree.insert(key.clone(), Entry { key, leaf });
+                tree.insert(key.clone(), LayerEntry { key, leaf });
             }
         }
         let keys = tree.keys().cloned().collect();
@@ -140,17 +140,17 @@ impl Schema {
     }
 
     /// What `key` means.
-    pub fn place(&self, key: &str) -> Place {
+    pub fn place(&self, key: &str) -> KeyMeaning {
         let Some(pattern) = pattern(key) else {
-            return Place::Section;
+            return KeyMeaning::Section;
         };
         if let Some((map, _)) = open_map(&pattern) {
-            return Place::Open(map);
+            return KeyMeaning::Open(map);
         }
         match self.shapes.get(&pattern) {
-            Some(shape) => Place::Setting(*shape),
-            None if self.sections.contains(&pattern) => Place::Section,
-            None => Place::Unknown,
+            Some(shape) => KeyMeaning::Setting(*shape),
+            None if self.sections.contains(&pattern) => KeyMeaning::Section,
+            None => KeyMeaning::Unknown,
         }
     }
 
@@ -188,7 +188,7 @@ impl Schema {
     }
 
     /// Lays `entries` over `tree`.
-    pub fn merge(&self, tree: &mut Tree, entries: Vec<Entry>, faults: &mut Faults) {
+    pub fn merge(&self, tree: &mut Tree, entries: Vec<LayerEntry>, faults: &mut Faults) {
         let mut refused: Option<String> = None;
         for entry in entries {
             let below_refused = refused
@@ -213,14 +213,16 @@ impl Schema {
         }
     }
 
-    fn check(&self, entry: &Entry) -> Result<(), Fault> {
+    fn check(&self, entry: &LayerEntry) -> Result<(), Fault> {
         let given = entry.leaf.value.shape();
         let wanted = match self.place(&entry.key) {
-            Place::Unknown => return Err(self.unknown(entry)),
-            Place::Section => Shape::Section,
-            Place::Setting(shape) => shape,
-            Place::Open(map) if map.names == Names::Properties && given == Shape::Section => Shape::Section,
-            Place::Open(map) => map.shape,
+            KeyMeaning::Unknown => return Err(self.unknown(entry)),
+            KeyMeaning::Section => Shape::Section,
+            KeyMeaning::Setting(shape) => shape,
+            KeyMeaning::Open(map) if map.names == Names::Properties && given == Shape::Section => {
+                Shape::Section
+            }
+            KeyMeaning::Open(map) => map.shape,
         };
         if wanted.takes(given) {
             return Ok(());
@@ -238,7 +240,7 @@ impl Schema {
         })
     }
 
-    fn unknown(&self, entry: &Entry) -> Fault {
+    fn unknown(&self, entry: &LayerEntry) -> Fault {
         let section = entry.leaf.value == Value::Section;
         Fault {
             origin: entry.leaf.origin.clone(),
@@ -330,10 +332,10 @@ mod tests {
 
     fn kind(key: &str) -> String {
         match schema().place(key) {
-            Place::Setting(shape) => format!("setting: {}", shape.words()),
-            Place::Open(map) => format!("open: {}", map.shape.words()),
-            Place::Section => "section".to_owned(),
-            Place::Unknown => "unknown".to_owned(),
+            KeyMeaning::Setting(shape) => format!("setting: {}", shape.words()),
+            KeyMeaning::Open(map) => format!("open: {}", map.shape.words()),
+            KeyMeaning::Section => "section".to_owned(),
+            KeyMeaning::Unknown => "unknown".to_owned(),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::fault::Faults;
 use super::librdkafka;
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::schema::Schema;
 use super::secret::Secret;
 use super::topics::TopicSettings;
@@ -250,12 +250,12 @@ const BETWEEN_POLLS_MAX: Duration = Duration::from_secs(300);
 const QUEUE_BYTES: RangeInclusive<u32> = 1 << 20..=2_000 << 20;
 
 /// A section as the embedded defaults have it, in which a test finds no fault.
-pub(super) fn of_defaults<T>(section: impl FnOnce(&mut Reader) -> T) -> T {
+pub(super) fn of_defaults<T>(section: impl FnOnce(&mut SettingsReader) -> T) -> T {
     let (_, tree) = Schema::embedded(&mut Faults::default());
-    section(&mut Reader::new(&tree, &BTreeMap::new(), Faults::default()))
+    section(&mut SettingsReader::new(&tree, &BTreeMap::new(), Faults::default()))
 }
 
-pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
+pub(super) fn kafka(reader: &mut SettingsReader) -> KafkaSettings {
     let group_protocols = [("consumer", GroupProtocol::Consumer), ("classic", GroupProtocol::Classic)];
     let on_lost_input = [("stop", OnLostInput::Stop), ("skip", OnLostInput::Skip)];
     let instance = reader.text("kafka.group_instance_id");
@@ -319,15 +319,15 @@ pub(super) fn kafka(reader: &mut Reader) -> KafkaSettings {
     settings
 }
 
-pub(super) fn profiles(reader: &mut Reader) -> ProfileSettings {
+pub(super) fn profiles(reader: &mut SettingsReader) -> ProfileSettings {
     ProfileSettings { enabled: reader.flag("profiles.enabled") }
 }
 
-pub(super) fn contact(reader: &mut Reader) -> ContactSettings {
+pub(super) fn contact(reader: &mut SettingsReader) -> ContactSettings {
     ContactSettings { enabled: reader.flag("contact.enabled") }
 }
 
-pub(super) fn registry(reader: &mut Reader) -> RegistrySettings {
+pub(super) fn registry(reader: &mut SettingsReader) -> RegistrySettings {
     let kinds =
         [("none", RegistryAuth::None), ("basic", RegistryAuth::Basic), ("bearer", RegistryAuth::Bearer)];
     let settings = RegistrySettings {
@@ -362,7 +362,7 @@ pub(super) fn registry(reader: &mut Reader) -> RegistrySettings {
 }
 
 pub(super) fn output(
-    reader: &mut Reader,
+    reader: &mut SettingsReader,
     topics: &TopicSettings,
     registry: &RegistrySettings,
 ) -> OutputSettings {
@@ -383,7 +383,7 @@ pub(super) fn output(
     settings
 }
 
-pub(super) fn journal(reader: &mut Reader, message_bytes_max: usize) -> JournalSettings {
+pub(super) fn journal(reader: &mut SettingsReader, message_bytes_max: usize) -> JournalSettings {
     let settings = JournalSettings {
         checkpoint_events_per_account: reader.integer("journal.checkpoint_events_per_account", 1..=1_000),
         rotation_events_min: reader.integer("journal.rotation_events_min", 1..=1_000_000_000),
@@ -399,7 +399,7 @@ pub(super) fn journal(reader: &mut Reader, message_bytes_max: usize) -> JournalS
 }
 
 /// Where `/metrics` is served; none: nowhere.
-pub(super) fn admin(reader: &mut Reader, key: &str) -> Option<SocketAddr> {
+pub(super) fn admin(reader: &mut SettingsReader, key: &str) -> Option<SocketAddr> {
     let text = reader.text(key);
     let address = text.parse().ok();
     if address.is_none() && !text.is_empty() {
@@ -409,7 +409,7 @@ pub(super) fn admin(reader: &mut Reader, key: &str) -> Option<SocketAddr> {
     address
 }
 
-pub(super) fn log(reader: &mut Reader) -> LogSettings {
+pub(super) fn log(reader: &mut SettingsReader) -> LogSettings {
     let levels = [
         ("error", tracing::Level::ERROR),
         ("warn", tracing::Level::WARN),
@@ -423,11 +423,11 @@ pub(super) fn log(reader: &mut Reader) -> LogSettings {
     }
 }
 
-pub(super) fn count(reader: &mut Reader, key: &str, range: RangeInclusive<u32>) -> usize {
+pub(super) fn count(reader: &mut SettingsReader, key: &str, range: RangeInclusive<u32>) -> usize {
     reader.integer(key, range) as usize
 }
 
-fn registry_url(reader: &mut Reader) -> Option<String> {
+fn registry_url(reader: &mut SettingsReader) -> Option<String> {
     const KEY: &str = "registry.url";
     let url = reader.text(KEY);
     if url.is_empty() {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::document;
 use super::fault::{Faults, Origin};
 use super::nearest::nearest;
-use super::reader::Reader;
-use super::value::{Entry, Shape, Value};
+use super::reader::SettingsReader;
+use super::value::{LayerEntry, Shape, Value};
 use crate::checks::texts::TextFault;
 use crate::checks::{Check, Texts};
 use crate::domain::enums::Language;
@@ -20,7 +20,7 @@ pub const DIR: &str = "texts.dir";
 
 /// The texts of the folder `texts.dir`, where a language without a file keeps the built-in ones; nothing where faults
 /// were found.
-pub fn read(reader: &mut Reader) -> Option<Texts> {
+pub fn read(reader: &mut SettingsReader) -> Option<Texts> {
     let folder = reader.path(DIR);
     if let Some(folder) = &folder {
         look_through(folder, reader);
@@ -32,7 +32,7 @@ pub fn read(reader: &mut Reader) -> Option<Texts> {
         let path: Arc<Path> = Arc::from(path);
         let end = Origin::File { path: Arc::clone(&path), line: content.lines().count().max(1), column: 1 };
         origins.insert((language, String::new()), end);
-        for Entry { key: code, leaf } in document::entries(&content, &path, &mut reader.faults) {
+        for LayerEntry { key: code, leaf } in document::entries(&content, &path, &mut reader.faults) {
             let text = match leaf.value {
                 Value::Section => continue,
                 Value::Text(text) => text,
@@ -87,7 +87,7 @@ fn report(found: &[TextFault], origins: &BTreeMap<(Language, String), Origin>, f
 }
 
 /// Notes what is wrong with the folder itself.
-fn look_through(folder: &Path, reader: &mut Reader) {
+fn look_through(folder: &Path, reader: &mut SettingsReader) {
     let known = Language::SPOKEN.map(file_name).join(", ");
     let listed = match std::fs::read_dir(folder) {
         Ok(listed) => listed,
@@ -114,7 +114,7 @@ fn look_through(folder: &Path, reader: &mut Reader) {
 }
 
 /// Where the texts of a language stand, and the file's content.
-fn content(language: Language, folder: Option<&Path>, reader: &mut Reader) -> (PathBuf, String) {
+fn content(language: Language, folder: Option<&Path>, reader: &mut SettingsReader) -> (PathBuf, String) {
     let name = file_name(language);
     if let Some(path) = folder.map(|folder| folder.join(name)).filter(|path| path.exists()) {
         match std::fs::read_to_string(&path) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::settings::{HOUR, SECOND};
 use crate::domain::partitioner::Partitioner;
 
@@ -29,7 +29,7 @@ macro_rules! topic_settings {
             }
         }
 
-        fn read(reader: &mut Reader) -> TopicSettings {
+        fn read(reader: &mut SettingsReader) -> TopicSettings {
             let partitioners = Partitioner::ALL.map(|partitioner| (partitioner.name(), partitioner));
             let replicas = reader.integer("topics.replication_factor", 0..=100);
             TopicSettings {
@@ -130,7 +130,7 @@ impl TopicSettings {
     }
 }
 
-pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
+pub(super) fn topics(reader: &mut SettingsReader) -> TopicSettings {
     let settings = read(reader);
     let names: Vec<(&str, &String)> = settings.named().collect();
     for (index, (setting, name)) in names.iter().enumerate() {
@@ -144,7 +144,7 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
 }
 
 /// A topic's name as Kafka allows it.
-fn topic(reader: &mut Reader, key: &str) -> String {
+fn topic(reader: &mut SettingsReader, key: &str) -> String {
     let name = reader.name(key);
     let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
     if reader.sound(&[key]) && (name.len() > 249 || !name.chars().all(legal)) {
@@ -155,7 +155,7 @@ fn topic(reader: &mut Reader, key: &str) -> String {
 }
 
 /// How long a topic keeps its records.
-fn retention(reader: &mut Reader, name: &str) -> Option<Duration> {
+fn retention(reader: &mut SettingsReader, name: &str) -> Option<Duration> {
     let key = format!("topics.retention.{name}");
     if reader.text(&key) == "forever" {
         return None;

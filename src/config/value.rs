@@ -122,7 +122,7 @@ pub struct Leaf {
 
 /// One key of one layer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub struct LayerEntry {
     /// Dotted, whether the file wrote it dotted, quoted or below section headers.
     pub key: String,
     pub leaf: Leaf,

@@ -24,7 +24,7 @@ pub use records::{
     PartyFact, PartyRecord, RecordFault, Time, read as read_json,
 };
 pub use rules::Rules;
-pub use seen::Seen;
+pub use seen::PartyView;
 pub use setup::{LiveSchemas, Setup};
 pub use state::ContactState;
 pub use topics::{

@@ -5,7 +5,7 @@ use super::outside::Outside;
 use super::party::{Remembered, is_same};
 use super::records::{ContactRequest, EventId, Interaction, PartyFact, PartyRecord, RecordFault};
 use super::rules::{self, Rules};
-use super::state::{Change, ContactState, What};
+use super::state::{ContactState, PartyChange, PartyUpdate};
 use super::topics::{
     CONTACT_DECISIONS, CONTACT_REQUESTS, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTY_RECORDS,
 };
@@ -61,19 +61,19 @@ impl Contacts {
             let message = "the partition has no room for a further person".to_owned();
             return Ok(Err(RecordFault { code: UNAVAILABLE, message }));
         }
-        effects.change(&Change { party: party.into(), what: What::Opened })?;
+        effects.change(&PartyChange { party: party.into(), what: PartyUpdate::Opened })?;
         Ok(Ok(()))
     }
 
     fn change(
         keyed: &Keyed<'_>,
-        what: What,
+        what: PartyUpdate,
         effects: &mut Effects<'_, Self>,
     ) -> Result<Result<(), RecordFault>, Interrupt> {
         if let Err(fault) = Self::open(keyed.key, effects)? {
             return Ok(Err(fault));
         }
-        effects.change(&Change { party: keyed.key.into(), what })?;
+        effects.change(&PartyChange { party: keyed.key.into(), what })?;
         Ok(Ok(()))
     }
 
@@ -112,7 +112,7 @@ impl Contacts {
                 false => refused(CONFLICT, "this eventId or idempotencyKey was used for another interaction"),
             };
         }
-        let changed = Self::change(keyed, What::Interacted(remembered), effects)?;
+        let changed = Self::change(keyed, PartyUpdate::Interacted(remembered), effects)?;
         Ok((Some(id), changed.map(|()| false)))
     }
 
@@ -130,7 +130,7 @@ impl Contacts {
         if record.is_none() && effects.state().get(keyed.key).is_none() {
             return Ok(Ok(()));
         }
-        Self::change(keyed, What::Listed(record.map(Arc::new)), effects)
+        Self::change(keyed, PartyUpdate::Listed(record.map(Arc::new)), effects)
     }
 
     fn fact(
@@ -153,7 +153,7 @@ impl Contacts {
             }
             _ => {}
         }
-        Self::change(keyed, What::Account(fact.account.into(), statuses), effects)
+        Self::change(keyed, PartyUpdate::Account(fact.account.into(), statuses), effects)
     }
 
     fn request(&mut self, keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
@@ -188,7 +188,10 @@ impl Contacts {
                 listed.into_iter().any(|contact| is_same((&contact.kind, &contact.value), details));
             let is_found = party.found.iter().any(|found| is_same((&found.kind, &found.value), details));
             if !is_listed && !is_found {
-                effects.change(&Change { party: keyed.key.into(), what: What::Found(details.clone()) })?;
+                effects.change(&PartyChange {
+                    party: keyed.key.into(),
+                    what: PartyUpdate::Found(details.clone()),
+                })?;
             }
         }
         self.answer(keyed, &request, reasons, effects);
@@ -271,7 +274,7 @@ impl Contacts {
     fn forget(effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
         for _ in 0..limits::PARTIES_FORGOTTEN_AT_ONCE {
             let Some(oldest) = effects.state().to_forget() else { break };
-            let change = Change { party: oldest.id.clone(), what: What::Forgotten };
+            let change = PartyChange { party: oldest.id.clone(), what: PartyUpdate::Forgotten };
             effects.change(&change)?;
         }
         Ok(())

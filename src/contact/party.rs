@@ -3,10 +3,10 @@
 
 use super::records::{ContactDetails, EventId, Interaction, PartyRecord};
 use super::words::{ContactKind, InteractionChannel, Statuses};
-use crate::codec::journal::{JournalFault, Reader, Writer};
+use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::hashing::{TableHash, digest64, hash64};
 use crate::domain::{Micros, limits};
-use crate::pipeline::Entry;
+use crate::pipeline::SlotEntry;
 use compact_str::CompactString;
 use std::sync::Arc;
 
@@ -129,7 +129,7 @@ impl Remembered {
         self.seen.plus(limits::INTERACTION_MEMORY) < now
     }
 
-    pub(super) fn write(&self, out: &mut Writer) {
+    pub(super) fn write(&self, out: &mut ByteWriter) {
         out.signed(self.occurred.0);
         out.signed(self.seen.0.saturating_sub(self.occurred.0));
         out.wide(self.id().0);
@@ -142,7 +142,7 @@ impl Remembered {
         out.byte(self.channel as u8);
     }
 
-    pub(super) fn read(input: &mut Reader<'_>) -> Result<Self, JournalFault> {
+    pub(super) fn read(input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
         let occurred = Micros(input.signed()?);
         let seen = occurred.plus(Micros(input.signed()?));
         let id = input.wide()?;
@@ -166,7 +166,7 @@ impl Remembered {
     }
 }
 
-impl Entry for Party {
+impl SlotEntry for Party {
     type Key = str;
 
     fn key(&self) -> &str {
@@ -263,7 +263,7 @@ impl Party {
         self.record = record;
     }
 
-    pub(super) fn write(&self, out: &mut Writer) {
+    pub(super) fn write(&self, out: &mut ByteWriter) {
         out.text(&self.id);
         write_record(self.record.as_deref(), out);
         out.unsigned(self.accounts.len() as u64);
@@ -287,7 +287,7 @@ impl Party {
     }
 
     /// What [`Self::write`] wrote.
-    pub(super) fn read(input: &mut Reader<'_>) -> Result<Self, JournalFault> {
+    pub(super) fn read(input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
         let mut party = Self { id: input.text()?.into(), record: read_record(input)?, ..Self::default() };
         for _ in 0..input.count()? {
             let (account, statuses) = (input.text()?.into(), Statuses(input.byte()?));
@@ -334,12 +334,12 @@ fn plain(kind: &str, value: &str) -> String {
 }
 
 /// A party record as the journal has it: the JSON of it.
-pub(super) fn write_record(record: Option<&PartyRecord>, out: &mut Writer) {
+pub(super) fn write_record(record: Option<&PartyRecord>, out: &mut ByteWriter) {
     let text = record.and_then(|record| serde_json::to_string(record).ok());
     out.optional_text(text.as_deref());
 }
 
-pub(super) fn read_record(input: &mut Reader<'_>) -> Result<Option<Arc<PartyRecord>>, JournalFault> {
+pub(super) fn read_record(input: &mut ByteReader<'_>) -> Result<Option<Arc<PartyRecord>>, JournalFault> {
     let Some(text) = input.optional_text()? else { return Ok(None) };
     let mut record: PartyRecord =
         serde_json::from_str(text).map_err(|_| JournalFault::Damaged("a party record is none"))?;
@@ -347,12 +347,12 @@ pub(super) fn read_record(input: &mut Reader<'_>) -> Result<Option<Arc<PartyReco
     Ok(Some(Arc::new(record)))
 }
 
-pub(super) fn write_contact(contact: &ContactDetails, out: &mut Writer) {
+pub(super) fn write_contact(contact: &ContactDetails, out: &mut ByteWriter) {
     out.text(&contact.kind);
     out.text(&contact.value);
 }
 
-pub(super) fn read_contact(input: &mut Reader<'_>) -> Result<ContactDetails, JournalFault> {
+pub(super) fn read_contact(input: &mut ByteReader<'_>) -> Result<ContactDetails, JournalFault> {
     Ok(ContactDetails { kind: input.text()?.to_owned(), value: input.text()?.to_owned() })
 }
 

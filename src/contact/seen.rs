@@ -8,7 +8,7 @@ use serde::Serialize;
 /// What is known of a person.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Seen<'a> {
+pub struct PartyView<'a> {
     party_id: &'a str,
     record: Option<&'a PartyRecord>,
     accounts: Vec<SeenAccount<'a>>,
@@ -38,7 +38,7 @@ struct SeenInteraction {
     about: &'static str,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> PartyView<'a> {
     /// Of a person, by these rules.
     #[must_use]
     pub fn of(party: &'a Party, rules: &Rules) -> Self {

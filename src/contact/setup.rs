@@ -4,7 +4,7 @@ use super::model::Contacts;
 use super::outside::Outside;
 use super::rules::Rules;
 use super::topics::INPUTS;
-use crate::codec::{Answer, SchemaRef, Schemas, Sparing, UnknownIds, schema_of};
+use crate::codec::{SchemaLookup, SchemaRef, Schemas, Sparing, UnknownIds, schema_of};
 use crate::domain::hashing::Seed;
 use crate::pipeline::{Blueprint, InRecord, PartitionSettings, Surroundings};
 use std::sync::Arc;
@@ -77,6 +77,6 @@ impl Surroundings<Contacts> for LiveSchemas {
     }
 
     fn has(&self, _input: usize, schema: &SchemaRef) -> bool {
-        !matches!(self.schemas.plain(schema), Answer::Waiting)
+        !matches!(self.schemas.plain(schema), SchemaLookup::Waiting)
     }
 }

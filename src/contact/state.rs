@@ -3,7 +3,7 @@
 use super::party::{Party, Remembered, read_contact, read_record, write_contact, write_record};
 use super::records::{ContactDetails, PartyRecord};
 use super::words::Statuses;
-use crate::codec::journal::{JournalFault, Reader, Writer};
+use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::hashing::{Seed, TableHash};
 use crate::domain::{Micros, limits};
 use crate::pipeline::{FoldFault, Slots, State};
@@ -12,15 +12,15 @@ use std::sync::Arc;
 
 /// What happens to a person.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Change {
+pub struct PartyChange {
     /// Which one.
     pub(super) party: CompactString,
     /// What.
-    pub(super) what: What,
+    pub(super) what: PartyUpdate,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum What {
+pub(super) enum PartyUpdate {
     /// The first is known of them.
     Opened,
     /// Somebody spoke with them, or tried to.
@@ -77,23 +77,23 @@ impl ContactState {
         self.parties.oldest().filter(is_old)
     }
 
-    fn make(&mut self, change: &Change) -> Result<(), String> {
+    fn make(&mut self, change: &PartyChange) -> Result<(), String> {
         let known = self.parties.slot_of(&change.party);
         match (&change.what, known) {
-            (What::Opened, None) => self.parties.insert(Party::new(&change.party)),
-            (What::Opened, Some(_)) => return Err("a party was there before".to_owned()),
+            (PartyUpdate::Opened, None) => self.parties.insert(Party::new(&change.party)),
+            (PartyUpdate::Opened, Some(_)) => return Err("a party was there before".to_owned()),
             (_, None) => return Err("there is no such party".to_owned()),
-            (What::Forgotten, Some(slot)) => self.parties.remove(slot),
-            (What::Interacted(interaction), Some(slot)) => {
+            (PartyUpdate::Forgotten, Some(slot)) => self.parties.remove(slot),
+            (PartyUpdate::Interacted(interaction), Some(slot)) => {
                 self.parties.alter(slot, |party| party.remember(*interaction));
             }
-            (What::Listed(record), Some(slot)) => {
+            (PartyUpdate::Listed(record), Some(slot)) => {
                 self.parties.alter(slot, |party| party.set_record(record.clone()));
             }
-            (What::Account(account, statuses), Some(slot)) => {
+            (PartyUpdate::Account(account, statuses), Some(slot)) => {
                 self.parties.alter(slot, |party| party.set_account(account, *statuses));
             }
-            (What::Found(contact), Some(slot)) => {
+            (PartyUpdate::Found(contact), Some(slot)) => {
                 self.parties.alter(slot, |party| party.add_contact(contact.clone()));
             }
         }
@@ -110,23 +110,23 @@ const WITHDRAWN: u8 = 4;
 const FOUND: u8 = 5;
 const FORGOTTEN: u8 = 6;
 
-fn read_change(input: &mut Reader<'_>) -> Result<Change, JournalFault> {
+fn read_change(input: &mut ByteReader<'_>) -> Result<PartyChange, JournalFault> {
     let party = input.text()?.into();
     let what = match input.byte()? {
-        OPENED => What::Opened,
-        INTERACTED => What::Interacted(Remembered::read(input)?),
-        LISTED => What::Listed(read_record(input)?),
-        ACCOUNT => What::Account(input.text()?.into(), Some(Statuses(input.byte()?))),
-        WITHDRAWN => What::Account(input.text()?.into(), None),
-        FOUND => What::Found(read_contact(input)?),
-        FORGOTTEN => What::Forgotten,
+        OPENED => PartyUpdate::Opened,
+        INTERACTED => PartyUpdate::Interacted(Remembered::read(input)?),
+        LISTED => PartyUpdate::Listed(read_record(input)?),
+        ACCOUNT => PartyUpdate::Account(input.text()?.into(), Some(Statuses(input.byte()?))),
+        WITHDRAWN => PartyUpdate::Account(input.text()?.into(), None),
+        FOUND => PartyUpdate::Found(read_contact(input)?),
+        FORGOTTEN => PartyUpdate::Forgotten,
         _ => return Err(JournalFault::Damaged("a change of a party is of no kind")),
     };
-    Ok(Change { party, what })
+    Ok(PartyChange { party, what })
 }
 
 impl State for ContactState {
-    type Change<'a> = Change;
+    type Change<'a> = PartyChange;
 
     fn stream_time(&self) -> Micros {
         self.parties.stream_time()
@@ -151,7 +151,7 @@ impl State for ContactState {
         self.parties.at(slot).map(|party| party.id.as_str())
     }
 
-    fn apply(&mut self, change: &Change) -> Result<(), String> {
+    fn apply(&mut self, change: &PartyChange) -> Result<(), String> {
         self.make(change)
     }
 
@@ -163,36 +163,36 @@ impl State for ContactState {
         self.parties.undo();
     }
 
-    fn write_change(change: &Change, out: &mut Writer) {
+    fn write_change(change: &PartyChange, out: &mut ByteWriter) {
         out.text(&change.party);
         match &change.what {
-            What::Opened => out.byte(OPENED),
-            What::Interacted(interaction) => {
+            PartyUpdate::Opened => out.byte(OPENED),
+            PartyUpdate::Interacted(interaction) => {
                 out.byte(INTERACTED);
                 interaction.write(out);
             }
-            What::Listed(record) => {
+            PartyUpdate::Listed(record) => {
                 out.byte(LISTED);
                 write_record(record.as_deref(), out);
             }
-            What::Account(account, Some(statuses)) => {
+            PartyUpdate::Account(account, Some(statuses)) => {
                 out.byte(ACCOUNT);
                 out.text(account);
                 out.byte(statuses.0);
             }
-            What::Account(account, None) => {
+            PartyUpdate::Account(account, None) => {
                 out.byte(WITHDRAWN);
                 out.text(account);
             }
-            What::Found(contact) => {
+            PartyUpdate::Found(contact) => {
                 out.byte(FOUND);
                 write_contact(contact, out);
             }
-            What::Forgotten => out.byte(FORGOTTEN),
+            PartyUpdate::Forgotten => out.byte(FORGOTTEN),
         }
     }
 
-    fn write_entry(&self, slot: u32, out: &mut Writer) {
+    fn write_entry(&self, slot: u32, out: &mut ByteWriter) {
         match self.parties.at(slot) {
             Some(party) => {
                 out.byte(1);
@@ -205,18 +205,18 @@ impl State for ContactState {
     fn fold_changes(
         &mut self,
         count: usize,
-        input: &mut Reader<'_>,
+        input: &mut ByteReader<'_>,
         pass_over: bool,
     ) -> Result<(), FoldFault> {
         for _ in 0..count {
             let change = read_change(input)?;
             match (&change.what, self.parties.slot_of(&change.party)) {
-                (What::Opened, None) => {}
+                (PartyUpdate::Opened, None) => {}
                 // They come as a whole later, or were forgotten before they did.
                 (_, None) if pass_over => continue,
                 // An earlier slice had them as a whole before they were forgotten and came again.
-                (What::Opened, Some(_)) if pass_over => {
-                    let forgotten = Change { party: change.party.clone(), what: What::Forgotten };
+                (PartyUpdate::Opened, Some(_)) if pass_over => {
+                    let forgotten = PartyChange { party: change.party.clone(), what: PartyUpdate::Forgotten };
                     self.make(&forgotten).map_err(FoldFault::State)?;
                 }
                 _ => {}
@@ -227,7 +227,7 @@ impl State for ContactState {
         Ok(())
     }
 
-    fn fold_entries(&mut self, count: usize, input: &mut Reader<'_>) -> Result<(), JournalFault> {
+    fn fold_entries(&mut self, count: usize, input: &mut ByteReader<'_>) -> Result<(), JournalFault> {
         for _ in 0..count {
             if input.byte()? != 0 {
                 self.parties.load(Party::read(input)?);
@@ -236,7 +236,7 @@ impl State for ContactState {
         Ok(())
     }
 
-    fn keys(changes: usize, entries: usize, input: &mut Reader<'_>) -> Result<Vec<String>, JournalFault> {
+    fn keys(changes: usize, entries: usize, input: &mut ByteReader<'_>) -> Result<Vec<String>, JournalFault> {
         let mut keys = Vec::new();
         for _ in 0..changes {
             keys.push(read_change(input)?.party.into());

@@ -1,6 +1,6 @@
 //! Keeps the log lines of the workers until the screen has room for them, so that they never run through the table.
 
-use crate::telemetry::log::{Format, on_panic, subscriber};
+use crate::telemetry::log::{LineFormat, on_panic, subscriber};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Level;
@@ -22,7 +22,7 @@ impl Notes {
     pub(super) fn install() -> Self {
         let notes = Self::default();
         let writer = notes.clone();
-        if subscriber(Format::Text, Level::WARN, false, move || writer.clone()).try_init().is_ok() {
+        if subscriber(LineFormat::Text, Level::WARN, false, move || writer.clone()).try_init().is_ok() {
             std::panic::set_hook(Box::new(on_panic));
         }
         notes

@@ -3,7 +3,7 @@
 use crate::codec::{KnownSchemas, decode_pos_event};
 use crate::domain::enums::{Language, Verdict};
 use crate::domain::pos_event::PosEvent;
-use crate::explain::answer::Answer;
+use crate::explain::answer::ExplainedOutcome;
 use crate::kafka::client::Follower;
 use crate::kafka::failure::Fault;
 
@@ -29,7 +29,7 @@ impl Kind {
     const ALL: [Self; 5] = [Self::Accepted, Self::LineGross, Self::Total, Self::OverLimit, Self::Identify];
 
     /// The kind of an answer, by its first message.
-    fn of(answer: &Answer) -> Option<Self> {
+    fn of(answer: &ExplainedOutcome) -> Option<Self> {
         match (answer.verdict(), answer.risk_check_messages.as_slice()) {
             (Verdict::Accepted, []) => Some(Self::Accepted),
             (Verdict::Rejected, [message, ..]) => match message.code.as_str() {
@@ -47,19 +47,19 @@ impl Kind {
 /// Answers to choose from.
 #[derive(Default)]
 pub(super) struct Picks {
-    kept: [Vec<Answer>; Kind::ALL.len()],
+    kept: [Vec<ExplainedOutcome>; Kind::ALL.len()],
 }
 
 /// An answer to explain, and the bytes of the event it is for.
 pub(super) struct Pick {
     pub(super) kind: Kind,
-    pub(super) answer: Answer,
+    pub(super) answer: ExplainedOutcome,
     event: Vec<u8>,
 }
 
 impl Picks {
     /// Keeps the answer where it is of a kind that has room.
-    pub(super) fn offer(&mut self, answer: Answer) {
+    pub(super) fn offer(&mut self, answer: ExplainedOutcome) {
         let Some(kind) = Kind::of(&answer) else { return };
         let kept = &mut self.kept[kind as usize];
         if kept.len() < KEPT {

@@ -211,17 +211,17 @@ pub(super) fn schemas() -> Result<KnownSchemas, AppError> {
 }
 
 /// Accounts that have a few events each; the events' times end about now, and go on from there with `--keep`.
-fn world(args: &DemoArgs) -> Result<load::Settings, AppError> {
+fn world(args: &DemoArgs) -> Result<load::LoadSettings, AppError> {
     let burst = i64::from(args.events);
     let now = super::clock::millis() / 1_000 * 1_000_000;
-    let settings = load::Settings {
+    let settings = load::LoadSettings {
         seed: args.seed,
         count: if args.keep { u64::MAX } else { u64::from(args.events) },
         accounts: (args.events / 2).max(1_000),
         start: Micros(now - burst * STEP.0),
         step: STEP,
         mistakes: MistakeShares::even(MISTAKES),
-        ..load::Settings::default()
+        ..load::LoadSettings::default()
     };
     settings.validated().map_err(|fault| AppError::Usage(fault.to_string()))
 }
@@ -269,7 +269,7 @@ impl Page {
         let address = listener.address();
         let exporter = Exporter::install(ruleset).map_err(|error| start(&error))?;
         let (health, stop) = (Arc::clone(health), Arc::clone(stop));
-        let source = app::run::Source::new(config, exporter, health, None, stop);
+        let source = app::run::AdminPages::new(config, exporter, health, None, stop);
         let (ended, ending) = tokio::sync::oneshot::channel::<()>();
         let shutdown = async move {
             // Dropping the sender is the signal.

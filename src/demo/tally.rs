@@ -4,7 +4,7 @@
 use super::pick::Picks;
 use crate::codec::journal;
 use crate::domain::enums::Verdict;
-use crate::explain::answer::Answer;
+use crate::explain::answer::ExplainedOutcome;
 use crate::kafka::client::FollowedRecord;
 use crate::kafka::settings::Topics;
 use crate::pos::Input;
@@ -61,7 +61,7 @@ impl Tally {
         now_millis: i64,
     ) -> Result<(), String> {
         if record.topic == self.topics.pos_outcomes() {
-            self.answer(Answer::read(record.value)?, now, now_millis);
+            self.answer(ExplainedOutcome::read(record.value)?, now, now_millis);
         } else if record.topic == self.topics.dead_letters() {
             self.dead_letters += 1;
         } else {
@@ -75,7 +75,7 @@ impl Tally {
         Ok(())
     }
 
-    fn answer(&mut self, answer: Answer, now: Instant, now_millis: i64) {
+    fn answer(&mut self, answer: ExplainedOutcome, now: Instant, now_millis: i64) {
         *self.verdicts.entry(answer.verdict()).or_default() += 1;
         for message in &answer.risk_check_messages {
             match self.codes.get_mut(&message.code) {

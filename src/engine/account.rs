@@ -1,7 +1,7 @@
 //! Account events: limit, payment, flag, default, close, cash advance, update.
 
 use super::account_form::{PaymentStatus, named, not_negative, positive, status_of};
-use super::{Decision, Engine, Record, Repeated, change};
+use super::{Decision, Engine, RecordContext, Repeated, change};
 use crate::checks::Parameters;
 use crate::checks::account::FlagEffect;
 use crate::checks::time::{reach, span};
@@ -10,7 +10,8 @@ use crate::domain::hashing::digest64;
 use crate::domain::record::RecordTime;
 use crate::domain::{Amount, Micros, limits};
 use crate::state::{
-    Account, AppliedEvent, Fact, Facts, Mark, PartitionState, Payment, Standing, Thing, id_hash, old_id_hash,
+    Account, AccountFlags, AppliedEvent, Fact, Facts, Mark, PartitionState, Payment, Thing, id_hash,
+    old_id_hash,
 };
 use std::borrow::Cow;
 
@@ -38,7 +39,7 @@ impl Engine {
         &'a self,
         state: &PartitionState,
         event: &'a AccountEvent,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
     ) -> Result<Decision<'a>, Refusal> {
         if event.account != record.key {
             return refuse(
@@ -136,7 +137,7 @@ impl Engine {
         &self,
         state: &PartitionState,
         event: &AccountEvent,
-        record: &Record<'_>,
+        record: &RecordContext<'_>,
     ) -> Micros {
         let reach = event.created_at.and_then(|time| reach(time, record.time, self.base().time.skew));
         reach.map_or(state.stream_time(), |reach| reach.max(state.stream_time()))
@@ -144,7 +145,7 @@ impl Engine {
 
     /// What was created later than time may move would stand above all that follows until then. Where a record of a topic
     /// has no time, its event is applied and moves none.
-    fn refuse_ahead(&self, event: &AccountEvent, record: &Record<'_>) -> Result<(), Refusal> {
+    fn refuse_ahead(&self, event: &AccountEvent, record: &RecordContext<'_>) -> Result<(), Refusal> {
         let Some(created) = event.created_at else { return Ok(()) };
         let skew = self.base().time.skew;
         match record.time {
@@ -170,7 +171,7 @@ impl Engine {
         &'a self,
         account: &Account,
         event: &'a AccountEvent,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         (now, mut applied): (Micros, AppliedEvent),
         mut facts: Facts,
     ) -> Result<Decision<'a>, Refusal> {
@@ -207,16 +208,16 @@ impl Engine {
                 not_negative(*amount)?;
                 mark(account, Thing::LIMIT, "limit", created, &mut changes)?;
                 changes.push(Fact::LimitSet(Amount::from_minor(*amount).unwrap_or(Amount::MAX)));
-                if account.standing.has(Standing::DEFAULT_LIMIT) {
-                    changes.push(Fact::StandingSet { bit: Standing::DEFAULT_LIMIT, on: false });
+                if account.standing.has(AccountFlags::DEFAULT_LIMIT) {
+                    changes.push(Fact::StandingSet { bit: AccountFlags::DEFAULT_LIMIT, on: false });
                 }
             }
             AccountChange::Default { satisfied } => {
                 mark(account, Thing::DEFAULT, "default", created, &mut changes)?;
-                changes.push(Fact::StandingSet { bit: Standing::DEFAULT, on: !satisfied });
+                changes.push(Fact::StandingSet { bit: AccountFlags::DEFAULT, on: !satisfied });
             }
             AccountChange::Close { .. } => {
-                changes.push(Fact::StandingSet { bit: Standing::CLOSED, on: true });
+                changes.push(Fact::StandingSet { bit: AccountFlags::CLOSED, on: true });
             }
             AccountChange::Flag { name, set, .. } => {
                 flag(account, name, *set, created, &self.parameters, &mut changes)?;
@@ -238,7 +239,7 @@ impl Engine {
 
 /// What is remembered of an account event. Its time is its own: what order it came in among ticks, of which no outcome
 /// tells, must not be found in the state.
-fn applied(event: &AccountEvent, record: &Record<'_>, now: Micros) -> AppliedEvent {
+fn applied(event: &AccountEvent, record: &RecordContext<'_>, now: Micros) -> AppliedEvent {
     let written = match record.time {
         RecordTime::Written(written) => written,
         _ => now,
@@ -382,7 +383,7 @@ fn flag(
 ) -> Result<(), Refusal> {
     named(name)?;
     mark(account, Thing::flag(name), "the flag", created, facts)?;
-    if let Some(bit) = Standing::of_flag(name) {
+    if let Some(bit) = AccountFlags::of_flag(name) {
         facts.push(Fact::StandingSet { bit, on });
         return Ok(());
     }

@@ -1,21 +1,21 @@
 //! An event with its verdict still to be carried out: what its account remembers of it, reserves and fixes. Judges nothing.
 
-use super::Record;
+use super::RecordContext;
 use crate::checks::parameters::Memories;
 use crate::checks::{Check, Finding, Known, ParameterSet};
 use crate::domain::enums::{ActionCode, Verdict};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros, limits};
 use crate::state::{
-    Account, Answer, AnswerOf, Fact, Facts, Hold, Keep, Place, Refused, Remembered, RememberedFact, Standing,
-    StoredMessage, Taking, attempt,
+    Account, AccountFlags, AnswerOf, EventPlace, Fact, Facts, Hold, Keep, RefusedEvent, Remembered,
+    RememberedFact, StoredAnswer, StoredMessage, Taking, attempt,
 };
 
 /// An event with its verdict still to be carried out.
 #[derive(Clone, Copy)]
 pub(super) struct Judged<'e, 'a> {
     pub(super) known: Known<'e, 'a>,
-    pub(super) record: &'e Record<'a>,
+    pub(super) record: &'e RecordContext<'a>,
     pub(super) now: Micros,
     pub(super) account: &'e Account,
     pub(super) is_new: bool,
@@ -28,14 +28,14 @@ impl Judged<'_, '_> {
         &self,
         verdict: Verdict,
         findings: &[Finding],
-        (memory, original): (Memories, Option<Place>),
+        (memory, original): (Memories, Option<EventPlace>),
         facts: &mut Facts,
     ) {
         let Known { event, place } = self.known;
         let content = event.content;
         if self.is_new {
             facts.push(Fact::Opened { limit: Amount::ZERO, currency: None, country: self.account.country });
-            facts.push(Fact::StandingSet { bit: Standing::DEFAULT_LIMIT, on: true });
+            facts.push(Fact::StandingSet { bit: AccountFlags::DEFAULT_LIMIT, on: true });
         }
         facts.push(Fact::Evaluated);
         let kind = self.known.kind();
@@ -66,7 +66,7 @@ impl Judged<'_, '_> {
             // A conflicting event does not take the id over: the first answer under it stands.
             let conflict = findings.iter().any(|finding| finding.check == Check::RepeatConflict);
             if content.id != 0 && !conflict {
-                let refused = Box::new(Refused { event: remembered, messages: stored(findings) });
+                let refused = Box::new(RefusedEvent { event: remembered, messages: stored(findings) });
                 let (keep_from, most) = (self.now.minus(memory.refused), self.parameters.repeat.refused_max);
                 facts.push(Fact::Refused { refused, keep_from, most });
             }
@@ -78,7 +78,7 @@ impl Judged<'_, '_> {
             facts.push(Fact::Remembered(Box::new(RememberedFact { event: remembered, keep })));
             if !findings.is_empty() && content.id != 0 {
                 let of = AnswerOf::Place(place);
-                facts.push(Fact::Answered(Box::new(Answer { of, messages: stored(findings) })));
+                facts.push(Fact::Answered(Box::new(StoredAnswer { of, messages: stored(findings) })));
             }
         }
     }
@@ -90,7 +90,7 @@ impl Judged<'_, '_> {
         }
         let currency = self.known.event.currency;
         facts.push(Fact::CurrencySet(Some(currency)));
-        if self.account.standing.has(Standing::DEFAULT_LIMIT) {
+        if self.account.standing.has(AccountFlags::DEFAULT_LIMIT) {
             facts.push(Fact::LimitSet(self.account.limit));
         }
     }

@@ -29,7 +29,7 @@ use crate::domain::outcome::{Message, Outcome, Source};
 use crate::domain::pos_event::{PosEvent, Readable};
 use crate::domain::record::RecordTime;
 use crate::domain::{Micros, limits};
-use crate::state::{Change, Facts, Place};
+use crate::state::{EventPlace, Facts, FactsOfAccount};
 use std::borrow::Cow;
 
 /// Everything that decides, besides the state: parameters and texts.
@@ -44,7 +44,7 @@ pub struct Engine {
 
 /// The record at hand: where it stands and what stands beside it.
 #[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
+pub struct RecordContext<'a> {
     /// Where it stands.
     pub source: Source<'a>,
     /// Its key, the account.
@@ -58,10 +58,10 @@ pub struct Record<'a> {
     pub asked: bool,
 }
 
-impl Record<'_> {
+impl RecordContext<'_> {
     /// Where it stands, as accounts remember it.
-    fn place(&self) -> Place {
-        Place { partition: self.source.partition, offset: self.source.offset }
+    fn place(&self) -> EventPlace {
+        EventPlace { partition: self.source.partition, offset: self.source.offset }
     }
 
     fn transaction_id(&self, digest: u64, ordinal: u32) -> TransactionId {
@@ -77,7 +77,7 @@ pub struct Decision<'a> {
     /// What to publish next: the second outcome of a Pending event of which a correction has taken all.
     pub ended: Option<Box<Outcome<'a>>>,
     /// What to change.
-    pub change: Option<Change<'a>>,
+    pub change: Option<FactsOfAccount<'a>>,
     /// Why a part of an account event is not applied, while the rest is.
     pub refusal: Option<Refusal>,
     /// The account event that was applied before, of which this one is a repeat.
@@ -129,7 +129,7 @@ impl Engine {
     #[must_use]
     pub fn undecodable<'a>(
         &'a self,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         digest: u64,
         (why, field): (&str, Option<&str>),
         readable: Readable,
@@ -151,7 +151,7 @@ impl Engine {
 
     /// The answer to a record on which the program failed again and again.
     #[must_use]
-    pub fn failed<'a>(&'a self, record: &Record<'a>, digest: u64) -> Outcome<'a> {
+    pub fn failed<'a>(&'a self, record: &RecordContext<'a>, digest: u64) -> Outcome<'a> {
         let message = "the event could not be judged because of an internal error".to_owned();
         let finding = Finding::new(Check::Failed, Effect::NotEvaluated, message);
         self.not_evaluated(record, digest, vec![finding], Language::En)
@@ -159,7 +159,7 @@ impl Engine {
 
     fn not_evaluated<'a>(
         &'a self,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         digest: u64,
         findings: Vec<Finding>,
         language: Language,
@@ -171,7 +171,7 @@ impl Engine {
     /// An outcome of a record with nothing of the event in it yet.
     fn outcome<'a>(
         &'a self,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         transaction_id: TransactionId,
         verdict: Verdict,
         messages: Vec<Message>,
@@ -240,6 +240,6 @@ fn describe<'a>(outcome: &mut Outcome<'a>, event: &'a PosEvent<'a>) {
 }
 
 /// A change of one account.
-fn change<'a>(account: Cow<'a, str>, facts: Facts) -> Option<Change<'a>> {
-    (!facts.is_empty()).then_some(Change { account, facts })
+fn change<'a>(account: Cow<'a, str>, facts: Facts) -> Option<FactsOfAccount<'a>> {
+    (!facts.is_empty()).then_some(FactsOfAccount { account, facts })
 }

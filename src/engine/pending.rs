@@ -3,7 +3,7 @@
 
 use super::judged::stored;
 use super::pos::{uses_limit, with_its_limit};
-use super::{Decision, Engine, Record, change};
+use super::{Decision, Engine, RecordContext, change};
 use crate::checks::summaries::of_code;
 use crate::checks::{Check, Effect, Finding, Findings, ParameterSet, account, correction, limit, nfc};
 use crate::domain::enums::{CountryCode, EventType, MessageType, Verdict};
@@ -11,8 +11,8 @@ use crate::domain::ids::TransactionId;
 use crate::domain::outcome::Outcome;
 use crate::domain::{Amount, Micros, limits};
 use crate::state::{
-    Account, Answer, AnswerOf, Booking, Correctable, Fact, Facts, Hold, PartitionState, Place, Remembered,
-    Standing, Taking,
+    Account, AccountFlags, AnswerOf, Booking, Correctable, EventPlace, Fact, Facts, Hold, PartitionState,
+    Remembered, StoredAnswer, Taking,
 };
 use std::borrow::Cow;
 
@@ -79,7 +79,7 @@ impl After {
 /// What a correction takes of a Pending event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
-    pub(super) place: Place,
+    pub(super) place: EventPlace,
     pub(super) by: Amount,
 }
 
@@ -90,7 +90,7 @@ impl Engine {
     pub fn expire<'a>(
         &'a self,
         state: &PartitionState,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         digest: u64,
         ordinal: u32,
         now: Micros,
@@ -103,7 +103,7 @@ impl Engine {
     /// Ends a hold; `facts` come before its own. `id` is the digest and the ordinal of the outcome's id.
     pub(super) fn end_pending<'a>(
         &'a self,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         account: &Account,
         hold: &Hold,
         end: End,
@@ -131,7 +131,7 @@ impl Engine {
             let own = recent.iter().find(|event| event.place == place);
             facts.extend(counted(account, hold, (own, accepted), parameters));
         }
-        facts.push(Fact::Answered(Box::new(Answer {
+        facts.push(Fact::Answered(Box::new(StoredAnswer {
             of: AnswerOf::Place(place),
             messages: stored(&findings),
         })));
@@ -178,7 +178,7 @@ impl Engine {
     /// A correction takes some of a Pending event; where that leaves nothing, its hold ends with a second outcome.
     pub(super) fn shrink_pending<'a>(
         &'a self,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         account: &Account,
         taken: Taken,
         digest: u64,
@@ -196,7 +196,7 @@ impl Engine {
         let findings = vec![ending(End::Corrected, hold)];
         facts.push(Fact::HoldEnded { transaction_id, granted: false });
         let (of, messages) = (AnswerOf::Place(hold.place), stored(&findings));
-        facts.push(Fact::Answered(Box::new(Answer { of, messages })));
+        facts.push(Fact::Answered(Box::new(StoredAnswer { of, messages })));
         // Beyond the ordinals of the holds that one input may run out.
         let id = record.transaction_id(digest, limits::EXPIRIES_PER_INPUT_MAX as u32 + 1);
         let mut outcome = self.second(record, account, hold, (id, Verdict::Rejected), findings);
@@ -207,7 +207,7 @@ impl Engine {
     /// The second outcome of a Pending event, without what it changes.
     fn second<'a>(
         &'a self,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         account: &Account,
         hold: &Hold,
         (id, verdict): (TransactionId, Verdict),
@@ -275,7 +275,7 @@ fn reserve_of_sums(account: &Account, hold: &Hold, facts: &mut Facts) {
 
 /// Where holds alone fixed the account's currency, it goes with the last of them; so many end without a booking.
 pub(super) fn free_currency(account: &Account, ending: usize, facts: &mut Facts) {
-    if account.standing.has(Standing::CURRENCY_HELD) && account.holds().len() == ending {
+    if account.standing.has(AccountFlags::CURRENCY_HELD) && account.holds().len() == ending {
         facts.push(Fact::CurrencySet(None));
     }
 }
@@ -302,7 +302,7 @@ fn rejudge(
             rare.holds.retain(|open| open.transaction_id != hold.transaction_id);
         }
         limit::exceeded(&without, hold.posts, &parameters.limit, &mut findings);
-    } else if charges && account.standing.has(Standing::CLOSED) {
+    } else if charges && account.standing.has(AccountFlags::CLOSED) {
         findings.add(account::closed());
     }
     let own = recent.iter().find(|event| event.place == hold.place).filter(|_| parameters.rejudge);

@@ -2,7 +2,7 @@
 
 use super::judged::Judged;
 use super::pending::{After, Taken, free_currency};
-use super::{Decision, Engine, Record, change, describe};
+use super::{Decision, Engine, RecordContext, change, describe};
 use crate::checks::account::UnknownAccount;
 use crate::checks::correction::{self, Corrected, Ledger};
 use crate::checks::form::{self, Envelope};
@@ -15,7 +15,7 @@ use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
 use crate::domain::outcome::Outcome;
 use crate::domain::pos_event::PosEvent;
 use crate::domain::{Micros, ProfileView, limits};
-use crate::state::{Account, Booking, Fact, Facts, PartitionState, Remembered, Standing};
+use crate::state::{Account, AccountFlags, Booking, Fact, Facts, PartitionState, Remembered};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -35,7 +35,7 @@ impl Engine {
     pub fn unavailable<'a>(
         &'a self,
         event: &'a PosEvent<'a>,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         why: &Unavailable,
     ) -> Outcome<'a> {
         let message = "the account's state is not available: nothing at the till can mend that".to_owned();
@@ -67,7 +67,7 @@ impl Engine {
     fn unjudged<'a>(
         &'a self,
         event: &'a PosEvent<'a>,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         findings: Vec<Finding>,
     ) -> Outcome<'a> {
         let language = event.conversation_language.value().unwrap_or(Language::En);
@@ -86,7 +86,7 @@ impl Engine {
     pub fn read<'a>(
         &'a self,
         event: &'a PosEvent<'a>,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
     ) -> Result<SoundEvent<'a>, Outcome<'a>> {
         let envelope = Envelope { key: record.key, time: record.time };
         form::check(event, envelope, self.parameters_of(event))
@@ -95,7 +95,12 @@ impl Engine {
 
     /// The stream time with this event, as far as it may move it: the `now` to decide it at.
     #[must_use]
-    pub fn time_with(&self, state: &PartitionState, event: &SoundEvent<'_>, record: &Record<'_>) -> Micros {
+    pub fn time_with(
+        &self,
+        state: &PartitionState,
+        event: &SoundEvent<'_>,
+        record: &RecordContext<'_>,
+    ) -> Micros {
         let skew = self.parameters_of(event.event).time.skew;
         let reach = reach(event.time, record.time, skew);
         reach.map_or(state.stream_time(), |reach| reach.max(state.stream_time()))
@@ -108,7 +113,7 @@ impl Engine {
         &'a self,
         state: &PartitionState,
         event: &SoundEvent<'a>,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         (now, profiles): (Micros, &ProfileView),
     ) -> Decision<'a> {
         let known = Known { event, place: record.place() };
@@ -264,7 +269,7 @@ fn forgotten(known: &Known<'_, '_>, account: &Account, parameters: &ParameterSet
 fn opening<'s>(event: &SoundEvent<'_>, parameters: &ParameterSet) -> Cow<'s, Account> {
     let limit = parameters.limit.default.get(event.currency).unwrap_or_default();
     let mut account = Account::opened(event.account_number, limit, None, Some(event.country));
-    account.standing = account.standing.with(Standing::DEFAULT_LIMIT, true);
+    account.standing = account.standing.with(AccountFlags::DEFAULT_LIMIT, true);
     Cow::Owned(account)
 }
 
@@ -275,7 +280,7 @@ pub(super) fn with_its_limit<'s>(
     currency: Currency,
     parameters: &ParameterSet,
 ) -> Cow<'s, Account> {
-    if account.currency.is_some() || !account.standing.has(Standing::DEFAULT_LIMIT) {
+    if account.currency.is_some() || !account.standing.has(AccountFlags::DEFAULT_LIMIT) {
         return Cow::Borrowed(account);
     }
     let mut account = account.clone();

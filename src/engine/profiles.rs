@@ -62,7 +62,7 @@ impl Engine {
         let counts = fanout.fanout.enabled && event.charges();
         let travels = parameters.travel.travel.enabled && content.terminal != 0 && content.chip != 0;
         let recent = account.filter(|_| travels).into_iter().flat_map(|account| account.recent.iter());
-        let at = travel::At { chip: content.chip, terminal: content.terminal, time: event.time };
+        let at = travel::ChipUse { chip: content.chip, terminal: content.terminal, time: event.time };
         Some(ProfileQuestion {
             account: id_hash(Some(event.account_number)),
             time: event.time,

@@ -2,7 +2,7 @@
 
 use super::pending::After;
 use super::pos::with_its_limit;
-use super::{Decision, Engine, Record, change, describe};
+use super::{Decision, Engine, RecordContext, change, describe};
 use crate::checks::{Check, Known, repeat, summary};
 use crate::domain::enums::{ActionCode, CountryCode, Language, MessageType, Verdict};
 use crate::domain::outcome::Message;
@@ -14,7 +14,7 @@ impl Engine {
     pub(super) fn repeated<'a>(
         &'a self,
         known: &Known<'_, 'a>,
-        record: &Record<'a>,
+        record: &RecordContext<'a>,
         account: &Account,
         first: &Remembered,
     ) -> Decision<'a> {

@@ -3,14 +3,14 @@
 
 use super::account::{Created, INVALID, Refusal, fits, mark, refuse};
 use super::pending::End;
-use super::{Decision, Engine, Record, change};
+use super::{Decision, Engine, RecordContext, change};
 use crate::domain::account_event::{AccountEvent, Resolve, Update};
 use crate::domain::enums::{CountryCode, Currency};
 use crate::domain::hashing::hash64;
 use crate::domain::ids::TransactionId;
 use crate::domain::visible::excerpt;
 use crate::domain::{Micros, limits};
-use crate::state::{Account, AppliedEvent, Fact, Facts, Hold, Patch, Standing, Thing, id_hash};
+use crate::state::{Account, AccountFlags, AppliedEvent, Fact, Facts, Hold, Patch, Thing, id_hash};
 use std::borrow::Cow;
 
 impl Engine {
@@ -19,7 +19,7 @@ impl Engine {
         &'a self,
         account: &Account,
         update: &Update,
-        (event, record): (&'a AccountEvent, &Record<'a>),
+        (event, record): (&'a AccountEvent, &RecordContext<'a>),
         (now, applied): (Micros, AppliedEvent),
         mut facts: Facts,
     ) -> Result<Decision<'a>, Refusal> {
@@ -94,7 +94,7 @@ impl Engine {
         if let Some(blocks) = blocks {
             refusal = Some(refusal.map_or(blocks.clone(), |before: Refusal| before.and(&blocks)));
         }
-        if let Some(currency) = patch.currency.filter(|_| account.standing.has(Standing::DEFAULT_LIMIT)) {
+        if let Some(currency) = patch.currency.filter(|_| account.standing.has(AccountFlags::DEFAULT_LIMIT)) {
             let country = account.country.unwrap_or(CountryCode::Unrecognized);
             let limit = self.parameters.of(country, currency).limit.default.get(currency);
             facts.push(Fact::LimitSet(limit.unwrap_or_default()));
@@ -102,7 +102,7 @@ impl Engine {
         if patch != Patch::default() {
             facts.push(Fact::Patched(Box::new(patch)));
         }
-        facts.extend(ssn.map(|on| Fact::StandingSet { bit: Standing::SSN_KNOWN, on }));
+        facts.extend(ssn.map(|on| Fact::StandingSet { bit: AccountFlags::SSN_KNOWN, on }));
         Ok((facts, refusal))
     }
 }
@@ -124,7 +124,7 @@ fn open_hold<'s>(account: &'s Account, resolve: &Resolve, now: Micros) -> Result
 fn change_of_currency(account: &Account, currency: Currency, now: Micros) -> Option<Refusal> {
     let own = account.currency.filter(|own| *own != currency)?;
     let holds = account.holds().iter().any(|hold| hold.expires > now);
-    if account.standing.has(Standing::CURRENCY_HELD) && !holds {
+    if account.standing.has(AccountFlags::CURRENCY_HELD) && !holds {
         return None;
     }
     let is_empty = account.balance.is_zero() && account.fees.is_zero() && !holds;

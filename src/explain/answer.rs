@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 /// What an outcome says, as far as it is explained.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct ExplainedOutcome {
     pub transaction_id: String,
     outcome: String,
     #[serde(default)]
@@ -71,7 +71,7 @@ pub struct Source {
     pub timestamp: i64,
 }
 
-impl Answer {
+impl ExplainedOutcome {
     /// Reads an outcome in JSON.
     ///
     /// # Errors

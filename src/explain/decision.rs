@@ -3,7 +3,7 @@
 //! Shows what the outcome says beside the event it is for, and adds the event up once more for people; it judges
 //! nothing.
 
-use super::answer::{Answer, Evidence, Message};
+use super::answer::{Evidence, ExplainedOutcome, Message};
 use super::paint::{Paint, cut, wrapped};
 use crate::checks::time::span;
 use crate::config::Settings;
@@ -23,7 +23,12 @@ const LINES: usize = 8;
 const LINES_MAX: usize = 200;
 
 /// The explanation of a decision, without a heading.
-pub fn decision(answer: &Answer, event: &PosEvent<'_>, settings: &Settings, paint: Paint) -> Vec<String> {
+pub fn decision(
+    answer: &ExplainedOutcome,
+    event: &PosEvent<'_>,
+    settings: &Settings,
+    paint: Paint,
+) -> Vec<String> {
     let verdict = answer.verdict();
     let mut lines = vec![paint.dim(&format!("  {}", cut(&origin(event), WIDTH - 2))), String::new()];
     basket(answer, event, paint, &mut lines);
@@ -44,7 +49,7 @@ pub fn decision(answer: &Answer, event: &PosEvent<'_>, settings: &Settings, pain
 }
 
 /// The explanation of an outcome whose event is not at hand.
-pub fn without_event(answer: &Answer, settings: &Settings, paint: Paint) -> Vec<String> {
+pub fn without_event(answer: &ExplainedOutcome, settings: &Settings, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     readers(answer, None, settings, paint, &mut lines);
     evidence(answer, paint, &mut lines);
@@ -71,7 +76,7 @@ fn to_seconds(time: Micros) -> String {
 }
 
 /// The lines, and the totals below them.
-fn basket(answer: &Answer, event: &PosEvent<'_>, paint: Paint, lines: &mut Vec<String>) {
+fn basket(answer: &ExplainedOutcome, event: &PosEvent<'_>, paint: Paint, lines: &mut Vec<String>) {
     let currency = event.currency.value().map_or("", Currency::symbol);
     lines.push(paint.dim(&row(["", currency, "quantity", "unit price", "discount", "gross"])));
     let wrong: Vec<&str> = answer.faults().filter_map(|message| message.field_reference.as_deref()).collect();
@@ -158,7 +163,7 @@ fn sum(items: &[PosItem<'_>]) -> Option<Exact> {
 
 /// What had to be, and what was, where that is more than a message says.
 fn expected_and_found(
-    answer: &Answer,
+    answer: &ExplainedOutcome,
     event: &PosEvent<'_>,
     settings: &Settings,
 ) -> Vec<(&'static str, String)> {
@@ -231,7 +236,7 @@ fn difference(found: Exact, expected: Exact) -> Option<String> {
 
 /// What merchant, customer and till read.
 fn readers(
-    answer: &Answer,
+    answer: &ExplainedOutcome,
     event: Option<&PosEvent<'_>>,
     settings: &Settings,
     paint: Paint,
@@ -267,7 +272,7 @@ fn readers(
 }
 
 /// What was known of terminal and chip across accounts.
-fn evidence(answer: &Answer, paint: Paint, lines: &mut Vec<String>) {
+fn evidence(answer: &ExplainedOutcome, paint: Paint, lines: &mut Vec<String>) {
     for Evidence { fact, value } in &answer.evidence {
         text("known", &format!("{}: {}", visible(fact), visible(value)), paint, lines);
     }
@@ -286,7 +291,7 @@ fn next_step(action: &str) -> &'static str {
 
 /// What the outcome can be found by, and what it booked.
 fn ids(
-    answer: &Answer,
+    answer: &ExplainedOutcome,
     event: Option<&PosEvent<'_>>,
     settings: &Settings,
     paint: Paint,

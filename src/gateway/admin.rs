@@ -4,7 +4,7 @@
 //! Never has more connections than its bounds say, so that whoever opens thousands takes no descriptor from brokers: one
 //! connection is one request, and the oldest is closed for a new one.
 
-use super::Standing;
+use super::ProcessStanding;
 use super::problem::Problem;
 use axum::Router;
 use axum::extract::State;
@@ -45,7 +45,7 @@ pub trait AdminSource: Send + Sync + 'static {
     /// All metrics in the text format of Prometheus.
     fn metrics(&self) -> String;
     /// How the process stands at this moment.
-    fn standing(&self) -> Standing;
+    fn standing(&self) -> ProcessStanding;
     /// Called every few seconds: keep what the metrics hold in memory small.
     fn upkeep(&self);
 }

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::audit::{RequestId, Told};
-use super::auth::{Authenticator, Client, JwksError, Refused};
+use super::auth::{AuthRefusal, Authenticator, Client, JwksError};
 use super::body::Room;
 use super::problem::Problem;
 use super::rate::{Rates, Who};
@@ -48,7 +48,7 @@ pub struct Gate {
 #[derive(Clone)]
 struct Found {
     gate: Arc<Gate>,
-    client: Result<Client, Refused>,
+    client: Result<Client, AuthRefusal>,
     /// Whether nothing of the body is left on the connection.
     is_read: Arc<AtomicBool>,
 }
@@ -154,7 +154,7 @@ async fn inner(scope: Scope, request: Request, next: Next) -> Response {
         return unauthenticated();
     };
     match &found.client {
-        Err(Refused::Nothing) => return unauthenticated(),
+        Err(AuthRefusal::Nothing) => return unauthenticated(),
         Err(why) => {
             tracing::debug!(%why, "a request is refused");
             return unauthenticated();

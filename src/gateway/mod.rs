@@ -24,4 +24,4 @@ pub use auth::{Authenticator, Client};
 pub use body::BODIES_BYTES_MAX;
 pub use gate::{Gate, HANDLER_SLACK, needing, protect};
 pub use server::{Peer, Server, ServerBounds, ServerError};
-pub use standing::Standing;
+pub use standing::ProcessStanding;

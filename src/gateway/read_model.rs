@@ -1,8 +1,8 @@
 //! What was answered: the latest outcome of each transaction for as long as the history goes back, and whoever waits for the
 //! answer to a record. Built from the topics alone, within its bounds; nothing is decided by it.
 
-use super::records::{Input, Place};
-use crate::codec::answer::{Answer, read_answer};
+use super::records::{Input, RecordPlace};
+use crate::codec::answer::{ReadOutcome, read_answer};
 use crate::codec::json::read_reply;
 use crate::contact::{ReadDecision, read_decision};
 use crate::domain::Micros;
@@ -24,7 +24,7 @@ const ENTRY_BYTES: usize = 400;
 
 /// What became of an account event or an interaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct EventReply {
     /// What became of it.
     pub fate: Fate,
     /// Id of the event that was applied.
@@ -39,20 +39,20 @@ pub struct Reply {
 
 /// What was said of a record.
 #[derive(Clone, Debug)]
-pub enum Said {
+pub enum RecordAnswer {
     /// The outcome of a POS event.
-    Outcome(Arc<Answer>),
+    Outcome(Arc<ReadOutcome>),
     /// The reply to an account event or an interaction.
-    Reply(Arc<Reply>),
+    Reply(Arc<EventReply>),
     /// The decision on a contact request.
     Decision(Arc<ReadDecision>),
 }
 
 /// What is known of a transaction.
 #[derive(Clone, Debug)]
-pub enum Found {
+pub enum TransactionLookup {
     /// The id of its first outcome, and its latest one.
-    Latest(TransactionId, Arc<Answer>),
+    Latest(TransactionId, Arc<ReadOutcome>),
     /// Nothing, and the history has not been read to its end yet.
     NotYet,
     /// Nothing: there is none of this account, or it is older than the history.
@@ -68,16 +68,16 @@ pub struct ReadModel {
 
 #[derive(Debug)]
 struct Inner {
-    waiting: BTreeMap<Place, oneshot::Sender<Said>>,
-    recent: BTreeMap<Place, Said>,
-    recent_order: VecDeque<Place>,
+    waiting: BTreeMap<RecordPlace, oneshot::Sender<RecordAnswer>>,
+    recent: BTreeMap<RecordPlace, RecordAnswer>,
+    recent_order: VecDeque<RecordPlace>,
     history: History,
 }
 
 /// Waits for what is said of a record; gives its place up when dropped.
 struct Waiting<'m> {
     model: &'m ReadModel,
-    place: Place,
+    place: RecordPlace,
 }
 
 impl Drop for Waiting<'_> {
@@ -114,8 +114,8 @@ impl ReadModel {
         // The further outcome of a Pending event names the record that ended it, whose own answer is another.
         if answer.supersedes.is_none() {
             let (partition, offset) = answer.source;
-            let place = Place { input: Input::PosEvents, partition, offset };
-            inner.say(place, Said::Outcome(Arc::clone(&answer)));
+            let place = RecordPlace { input: Input::PosEvents, partition, offset };
+            inner.say(place, RecordAnswer::Outcome(Arc::clone(&answer)));
         }
         inner.history.add(answer, millis);
         Ok(())
@@ -129,15 +129,15 @@ impl ReadModel {
         let read = read_reply(value)?;
         let (partition, offset) = read.source;
         let owned = |text: Option<std::borrow::Cow<'_, str>>| text.map(std::borrow::Cow::into_owned);
-        let reply = Reply {
+        let reply = EventReply {
             fate: read.fate,
             id: owned(read.id),
             created_at: read.created_at,
             code: owned(read.code),
             message: owned(read.message),
         };
-        let place = Place { input, partition, offset };
-        self.lock().say(place, Said::Reply(Arc::new(reply)));
+        let place = RecordPlace { input, partition, offset };
+        self.lock().say(place, RecordAnswer::Reply(Arc::new(reply)));
         Ok(())
     }
 
@@ -148,8 +148,8 @@ impl ReadModel {
     pub fn take_decision(&self, value: &[u8]) -> Result<(), String> {
         let decision = read_decision(value)?;
         let (partition, offset) = (decision.source.partition, decision.source.offset);
-        let place = Place { input: Input::ContactRequests, partition, offset };
-        self.lock().say(place, Said::Decision(Arc::new(decision)));
+        let place = RecordPlace { input: Input::ContactRequests, partition, offset };
+        self.lock().say(place, RecordAnswer::Decision(Arc::new(decision)));
         Ok(())
     }
 
@@ -165,7 +165,7 @@ impl ReadModel {
     }
 
     /// What is said of a record, once it is; never, where it is said before the last [`RECENT_MAX`].
-    pub async fn said_of(&self, place: Place) -> Said {
+    pub async fn said_of(&self, place: RecordPlace) -> RecordAnswer {
         let receiver = {
             let mut inner = self.lock();
             if let Some(said) = inner.recent.get(&place) {
@@ -185,13 +185,13 @@ impl ReadModel {
 
     /// The latest outcome of a transaction of an account, by the id of any of its outcomes.
     #[must_use]
-    pub fn latest(&self, account: &str, id: TransactionId) -> Found {
+    pub fn latest(&self, account: &str, id: TransactionId) -> TransactionLookup {
         // Asked first: what is taken in meanwhile is found below.
         let is_caught_up = self.is_caught_up();
         match self.lock().history.get(id).filter(|entry| entry.answer.account == account) {
-            Some(entry) => Found::Latest(entry.first, Arc::clone(&entry.answer)),
-            None if is_caught_up => Found::Nothing,
-            None => Found::NotYet,
+            Some(entry) => TransactionLookup::Latest(entry.first, Arc::clone(&entry.answer)),
+            None if is_caught_up => TransactionLookup::Nothing,
+            None => TransactionLookup::NotYet,
         }
     }
 
@@ -204,7 +204,7 @@ impl ReadModel {
 }
 
 impl Inner {
-    fn say(&mut self, place: Place, said: Said) {
+    fn say(&mut self, place: RecordPlace, said: RecordAnswer) {
         if let Some(waiting) = self.waiting.remove(&place) {
             // Nobody waits any more: the time was over.
             let _ = waiting.send(said.clone());
@@ -238,7 +238,7 @@ struct Entry {
     /// Id of the first outcome.
     first: TransactionId,
     ids: SmallVec<[TransactionId; 2]>,
-    answer: Arc<Answer>,
+    answer: Arc<ReadOutcome>,
     millis: i64,
     bytes: usize,
 }
@@ -248,7 +248,7 @@ impl History {
         self.entries.get(self.by_id.get(&id)?)
     }
 
-    fn add(&mut self, answer: Arc<Answer>, millis: i64) {
+    fn add(&mut self, answer: Arc<ReadOutcome>, millis: i64) {
         let before = answer.repeats.or(answer.supersedes);
         let known = before.and_then(|before| self.by_id.get(&before).copied());
         let known = known.filter(|number| {
@@ -299,8 +299,8 @@ impl History {
 }
 
 /// What an answer takes in memory, roughly.
-fn bytes_of(answer: &Answer) -> usize {
-    let of = |message: &crate::codec::answer::AnswerMessage| {
+fn bytes_of(answer: &ReadOutcome) -> usize {
+    let of = |message: &crate::codec::answer::ReadMessage| {
         let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         std::mem::size_of_val(message)
             + message.code.len()
@@ -336,7 +336,7 @@ mod tests {
 
     fn latest(model: &ReadModel, number: u128) -> Option<(TransactionId, TransactionId)> {
         match model.latest("A", id(number)) {
-            Found::Latest(first, answer) => Some((first, answer.transaction_id)),
+            TransactionLookup::Latest(first, answer) => Some((first, answer.transaction_id)),
             _ => None,
         }
     }
@@ -350,7 +350,7 @@ mod tests {
         for number in [1, 2, 3] {
             assert_eq!(latest(&model, number), Some((id(1), id(3))), "{number}");
         }
-        assert!(matches!(model.latest("B", id(1)), Found::Nothing));
+        assert!(matches!(model.latest("B", id(1)), TransactionLookup::Nothing));
         // Of a first one that is forgotten the id is known all the same.
         model.take_outcome(&outcome(5, &format!(r#","repeats":"{}""#, id(4))), 3).expect("an outcome");
         assert_eq!(latest(&model, 4), Some((id(4), id(5))));
@@ -387,9 +387,9 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn whoever_waits_hears_what_is_said_before_it_asks_and_after() {
         let model = model(Duration::from_secs(60), usize::MAX);
-        let place = |offset| Place { input: Input::PosEvents, partition: 0, offset };
+        let place = |offset| RecordPlace { input: Input::PosEvents, partition: 0, offset };
         model.take_outcome(&outcome(1, ""), 0).expect("an outcome");
-        let Said::Outcome(answer) = model.said_of(place(1)).await else { panic!("an outcome") };
+        let RecordAnswer::Outcome(answer) = model.said_of(place(1)).await else { panic!("an outcome") };
         assert_eq!(answer.verdict, Verdict::Accepted);
         let (said, ()) = tokio::join!(model.said_of(place(2)), async {
             // What ends another event's Pending is not its own answer.
@@ -398,7 +398,7 @@ mod tests {
             assert_eq!(model.lock().waiting.len(), 1);
             model.take_outcome(&outcome(2, ""), 0).expect("an outcome");
         });
-        assert!(matches!(said, Said::Outcome(answer) if answer.supersedes.is_none()));
+        assert!(matches!(said, RecordAnswer::Outcome(answer) if answer.supersedes.is_none()));
         let given_up = tokio::time::timeout(Duration::ZERO, model.said_of(place(9))).await;
         assert!(given_up.is_err() && model.lock().waiting.is_empty(), "its place is free again");
     }

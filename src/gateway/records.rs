@@ -16,7 +16,7 @@ pub enum Input {
 
 /// Where a record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct RecordPlace {
     /// In which topic.
     pub input: Input,
     /// On which partition.
@@ -37,7 +37,7 @@ pub enum NotWritten {
 }
 
 /// Takes the place of a record, or why it is not known; called once, and must not block.
-pub type OnWritten = Box<dyn FnOnce(Result<Place, NotWritten>) + Send + Sync>;
+pub type OnWritten = Box<dyn FnOnce(Result<RecordPlace, NotWritten>) + Send + Sync>;
 
 /// The topics.
 pub trait Records: Send + Sync + 'static {

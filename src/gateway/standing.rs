@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// How the process stands at this moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct ProcessStanding {
     /// What it is at before there are workers.
     pub starting: Option<String>,
     /// It was asked to end, and is leaving the group.
@@ -27,7 +27,7 @@ pub struct Standing {
     pub warnings: Vec<String>,
 }
 
-impl Standing {
+impl ProcessStanding {
     /// Why the process must be replaced; empty while it is alive. A worker that cannot reach the cluster is alive:
     /// a restart would only throw its state away.
     #[must_use]

@@ -141,7 +141,7 @@ impl<B: Blueprint> Decider for DecidingUnit<B> {
         self.waits_for.is_none_or(|(input, schema)| self.surroundings.has(input, &schema))
     }
 
-    fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {
+    fn on_failed_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {
         let Self { partition, counts, misplaced, said, .. } = self;
         partition.on_failed_record(record, &mut Counting { counts, misplaced, said, sink });
     }

@@ -5,7 +5,7 @@
 
 use super::country::{currency, languages, price_level};
 use super::mistakes::Mistake;
-use super::settings::{ACCOUNTS_MAX, Settings};
+use super::settings::{ACCOUNTS_MAX, LoadSettings};
 use crate::domain::Micros;
 use crate::domain::account_event::{AccountChange, AccountEvent, Update};
 use crate::domain::enums::{CountryCode, Currency, Language};
@@ -14,7 +14,7 @@ use crate::domain::hashing::{hash64, hash128};
 /// How an account stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Standing {
+pub enum AccountStanding {
     /// In order: correct events go here.
     Good,
     /// In order, but a place where mistakes end up that leave a hold.
@@ -41,17 +41,17 @@ pub enum Standing {
 
 const DAY: Micros = Micros(86_400 * 1_000_000);
 
-const TROUBLED: [Standing; 10] = [
-    Standing::Careless,
-    Standing::Newcomer,
-    Standing::WithoutSsn,
-    Standing::Stopped,
-    Standing::Dunning,
-    Standing::Closed,
-    Standing::InDefault,
-    Standing::Review,
-    Standing::Blocked,
-    Standing::Chargeback,
+const TROUBLED: [AccountStanding; 10] = [
+    AccountStanding::Careless,
+    AccountStanding::Newcomer,
+    AccountStanding::WithoutSsn,
+    AccountStanding::Stopped,
+    AccountStanding::Dunning,
+    AccountStanding::Closed,
+    AccountStanding::InDefault,
+    AccountStanding::Review,
+    AccountStanding::Blocked,
+    AccountStanding::Chargeback,
 ];
 
 /// Every account of a run.
@@ -71,7 +71,7 @@ pub struct Account {
     /// Position among all accounts of the run.
     pub index: u32,
     /// How it stands.
-    pub standing: Standing,
+    pub standing: AccountStanding,
     /// Where it was opened.
     pub country: CountryCode,
     /// Language of its holder.
@@ -86,7 +86,7 @@ pub struct Account {
 impl Accounts {
     /// The accounts of a run.
     #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &LoadSettings) -> Self {
         let good = settings.accounts;
         let share = u64::from(good) * u64::from(settings.troubled_accounts) / 1_000;
         let troubled = TROUBLED.map(|standing| (share as u32).max(pool(settings, standing)));
@@ -112,12 +112,12 @@ impl Accounts {
         let standing = self.standing_of(index);
         let hash = hash64(&[self.seed.to_le_bytes(), u64::from(index).to_le_bytes()].concat());
         let country = match standing {
-            Standing::WithoutSsn => CountryCode::No,
+            AccountStanding::WithoutSsn => CountryCode::No,
             _ => self.countries[index as usize % self.countries.len()],
         };
         let languages = languages(country);
         let limit_euros = match standing {
-            Standing::Good => 2_000 + (hash >> 8) % 9 * 500,
+            AccountStanding::Good => 2_000 + (hash >> 8) % 9 * 500,
             _ => 1_000_000,
         };
         Account {
@@ -126,7 +126,7 @@ impl Accounts {
             country,
             language: languages[(hash >> 16) as usize % languages.len()],
             limit_minor: price_level(currency(country), limit_euros as i64 * 100),
-            ssn_known: standing != Standing::WithoutSsn && !(hash >> 24).is_multiple_of(10),
+            ssn_known: standing != AccountStanding::WithoutSsn && !(hash >> 24).is_multiple_of(10),
             hash,
         }
     }
@@ -140,7 +140,7 @@ impl Accounts {
 
     /// The accounts of a troubled standing in turn, the `turn`-th of them.
     #[must_use]
-    pub fn troubled(&self, standing: Standing, turn: u64) -> Account {
+    pub fn troubled(&self, standing: AccountStanding, turn: u64) -> Account {
         let mut first = self.good;
         for (group, count) in TROUBLED.iter().zip(self.troubled) {
             if *group == standing {
@@ -151,10 +151,10 @@ impl Accounts {
         self.in_turn(turn)
     }
 
-    fn standing_of(&self, index: u32) -> Standing {
+    fn standing_of(&self, index: u32) -> AccountStanding {
         let mut end = self.good;
         if index < end {
-            return Standing::Good;
+            return AccountStanding::Good;
         }
         for (standing, count) in TROUBLED.iter().zip(self.troubled) {
             end += count;
@@ -162,7 +162,7 @@ impl Accounts {
                 return *standing;
             }
         }
-        Standing::Chargeback
+        AccountStanding::Chargeback
     }
 
     /// A number that no account of the run has.
@@ -252,7 +252,7 @@ impl Account {
     }
 }
 
-impl Standing {
+impl AccountStanding {
     /// How many there are.
     pub const COUNT: usize = TROUBLED.len() + 1;
 
@@ -282,7 +282,7 @@ fn event_id(seed: u64, account: u32, ordinal: u64) -> String {
 
 /// How many accounts of a standing it takes so that the mistakes made there do not add up: what a
 /// mistake leaves behind is gone after a day, and two events a day leave room below every bound.
-fn pool(settings: &Settings, standing: Standing) -> u32 {
+fn pool(settings: &LoadSettings, standing: AccountStanding) -> u32 {
     let slots_a_day = (DAY.0 / settings.step.0.max(1)).unsigned_abs().min(settings.count);
     let per_million: u64 = Mistake::ALL
         .into_iter()

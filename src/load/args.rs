@@ -4,7 +4,7 @@ use super::country::COUNTRIES;
 use super::encode::{EncodeError, Encoder, Framing};
 use super::mistakes::Mistake;
 use super::settings::{
-    ACCOUNTS_MAX, LINES_MAX, MistakeShares, START, Settings, SettingsFault, TERMINALS_MAX,
+    ACCOUNTS_MAX, LINES_MAX, LoadSettings, MistakeShares, START, SettingsFault, TERMINALS_MAX,
 };
 use super::till::Till;
 use crate::config::units;
@@ -69,8 +69,8 @@ pub struct LoadArgs {
     #[arg(long, value_name = "PER-MILLE|NAME=PER-MILLE,..", default_value = "50")]
     pub mistakes: MistakeShares,
     /// Format of the records.
-    #[arg(long, value_enum, default_value_t = Format::Json)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = RecordFormat::Json)]
+    pub format: RecordFormat,
     /// Registered schema of POS events: Avro records get the registry's prefix with this id, otherwise the
     /// single-object prefix.
     #[arg(long, value_name = "ID")]
@@ -101,7 +101,7 @@ pub enum Target {
 
 /// The format of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum RecordFormat {
     /// JSON as the public contracts write it.
     Json,
     /// Avro; to kafka only.
@@ -153,10 +153,10 @@ impl LoadArgs {
     ///
     /// # Errors
     /// [`ArgsFault`] where flags do not go together or a setting cannot be.
-    pub fn settings(&self, now: Micros) -> Result<Settings, ArgsFault> {
+    pub fn settings(&self, now: Micros) -> Result<LoadSettings, ArgsFault> {
         self.check_together()?;
-        let step = self.step.unwrap_or_else(|| Settings::step_for(self.accounts));
-        let settings = Settings {
+        let step = self.step.unwrap_or_else(|| LoadSettings::step_for(self.accounts));
+        let settings = LoadSettings {
             seed: self.seed,
             count: self.count,
             accounts: self.accounts,
@@ -166,13 +166,13 @@ impl LoadArgs {
             start: self.start.unwrap_or(START),
             step,
             mistakes: self.mistakes.clone(),
-            ..Settings::default()
+            ..LoadSettings::default()
         };
         if self.start.is_none() && self.to == Target::Kafka {
             let span = settings.time_of(self.count).minus(settings.start);
             let second = 1_000_000;
             let start = now.minus(span).0.div_euclid(second) * second;
-            return Ok(Settings { start: Micros(start), ..settings }.validated()?);
+            return Ok(LoadSettings { start: Micros(start), ..settings }.validated()?);
         }
         Ok(settings.validated()?)
     }
@@ -183,12 +183,12 @@ impl LoadArgs {
     /// [`EncodeError`] where a schema of this package is none: a fault of the build.
     pub fn encoder(&self) -> Result<Encoder, EncodeError> {
         match (self.format, self.schema_id, self.account_schema_id) {
-            (Format::Json, ..) => Ok(Encoder::Json),
-            (Format::Avro, Some(pos_event), Some(account_event)) => Ok(Encoder::Avro {
+            (RecordFormat::Json, ..) => Ok(Encoder::Json),
+            (RecordFormat::Avro, Some(pos_event), Some(account_event)) => Ok(Encoder::Avro {
                 pos_event: Framing::SchemaId(pos_event),
                 account_event: Framing::SchemaId(account_event),
             }),
-            (Format::Avro, ..) => Encoder::avro_single_object(),
+            (RecordFormat::Avro, ..) => Encoder::avro_single_object(),
         }
     }
 
@@ -197,8 +197,10 @@ impl LoadArgs {
             to if self.latency && (self.rate == 0 || *to != Target::Kafka) => ArgsFault::LatencyOfNothing,
             Target::Kafka if self.account_events.is_some() => ArgsFault::AccountEventsToKafka,
             Target::File(path) if self.account_events.as_ref() == Some(path) => ArgsFault::SameFile,
-            Target::File(_) | Target::StandardOutput if self.format == Format::Avro => ArgsFault::AvroToFile,
-            _ if self.format == Format::Json && self.schema_id.is_some() => ArgsFault::SchemaIdForJson,
+            Target::File(_) | Target::StandardOutput if self.format == RecordFormat::Avro => {
+                ArgsFault::AvroToFile
+            }
+            _ if self.format == RecordFormat::Json && self.schema_id.is_some() => ArgsFault::SchemaIdForJson,
             _ if self.schema_id.is_some() && self.account_schema_id.is_none() => ArgsFault::NoAccountSchemaId,
             _ => return Ok(()),
         };

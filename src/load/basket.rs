@@ -6,7 +6,7 @@
 use super::articles::{Article, DEPOSIT, Measure};
 use super::country::{currency, price_level, vat_rate};
 use super::draw::Draw;
-use super::settings::Settings;
+use super::settings::LoadSettings;
 use super::terminals::Terminal;
 use super::till::{Habit, Till};
 use crate::domain::pos_event::{PosEvent, PosItem};
@@ -121,14 +121,14 @@ impl Line {
 impl Basket {
     /// What somebody buys at `terminal`.
     #[must_use]
-    pub fn draw(terminal: &Terminal, settings: &Settings, draw: &mut Draw) -> Self {
+    pub fn draw(terminal: &Terminal, settings: &LoadSettings, draw: &mut Draw) -> Self {
         let count = draw.between(1, 2 * settings.lines - 1);
         Self::of_lines(count, terminal, settings, draw)
     }
 
     /// The same with so many lines, as long as its total allows.
     #[must_use]
-    pub fn of_lines(count: u32, terminal: &Terminal, settings: &Settings, draw: &mut Draw) -> Self {
+    pub fn of_lines(count: u32, terminal: &Terminal, settings: &LoadSettings, draw: &mut Draw) -> Self {
         let total_max = price_level(currency(terminal.country), TOTAL_EURO_CENTS_MAX);
         let habit = Habit::draw(settings.till, draw);
         let mut basket = Self { habit, lines: Vec::with_capacity(count as usize), ..Self::default() };
@@ -226,7 +226,7 @@ impl Line {
     }
 }
 
-fn draw_line(terminal: &Terminal, settings: &Settings, draw: &mut Draw) -> Line {
+fn draw_line(terminal: &Terminal, settings: &LoadSettings, draw: &mut Draw) -> Line {
     if settings.till != Till::Exact && draw.per_mille(DEPOSITS) {
         let price = price_level(currency(terminal.country), DEPOSIT.euro_cents);
         let bottles = i64::from(draw.between(1, 6)) * 1_000;

@@ -2,7 +2,7 @@
 //!
 //! A file has neither keys nor record times; `tillgate check` takes the account number and the event's time instead.
 
-use super::sink::{Sink, SinkError};
+use super::sink::{RecordSink, SinkError};
 use crate::domain::Micros;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -55,7 +55,7 @@ impl FileSink {
     }
 }
 
-impl Sink for FileSink {
+impl RecordSink for FileSink {
     fn account_event(&mut self, _key: &[u8], value: &[u8], _time: Micros) -> Result<(), SinkError> {
         match &mut self.account_events {
             Some(lines) => lines.put(value),

@@ -3,13 +3,13 @@
 //! No clock, no I/O, no float. What a slot gives depends on seed and settings alone; what is kept
 //! between slots is what every account owes and which events a till could send again.
 
-use super::accounts::{Account, Accounts, Standing};
+use super::accounts::{Account, AccountStanding, Accounts};
 use super::articles::{Article, CASH, Measure};
 use super::basket::{Basket, TOTAL_EURO_CENTS_MAX};
 use super::country::{COUNTRIES, Vat, currency, price_level, vat_rate};
 use super::draw::Draw;
 use super::mistakes::{Mistake, take_back, undecodable_bytes};
-use super::settings::Settings;
+use super::settings::LoadSettings;
 use super::terminals::{Terminal, Terminals};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::enums::{CategoryType, EventType};
@@ -27,7 +27,7 @@ const WITHDRAWAL_EVERY: u64 = 20;
 /// The accounts and terminals of a run.
 #[derive(Clone, Debug)]
 pub struct World {
-    settings: Settings,
+    settings: LoadSettings,
     accounts: Accounts,
     terminals: Terminals,
 }
@@ -80,21 +80,21 @@ pub struct Generator<'w> {
     owed: Vec<i64>,
     recent: VecDeque<u64>,
     /// Mistakes made so far, by the standing of the account.
-    turns: [u64; Standing::COUNT],
+    turns: [u64; AccountStanding::COUNT],
     queue: VecDeque<Generated<'w>>,
 }
 
 impl World {
     /// The accounts and terminals that belong to `settings`.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: LoadSettings) -> Self {
         let (accounts, terminals) = (Accounts::new(&settings), Terminals::new(settings.terminals));
         Self { settings, accounts, terminals }
     }
 
     /// The settings.
     #[must_use]
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &LoadSettings {
         &self.settings
     }
 
@@ -124,7 +124,7 @@ impl World {
             left: self.settings.count,
             owed: vec![0; self.settings.accounts as usize],
             recent: VecDeque::with_capacity(RECENT),
-            turns: [0; Standing::COUNT],
+            turns: [0; AccountStanding::COUNT],
             queue: VecDeque::new(),
         }
     }
@@ -233,7 +233,7 @@ impl<'w> Generator<'w> {
     fn make(&mut self, mistake: Mistake, slot: u64, draw: &mut Draw) -> bool {
         let world = self.world;
         let account = match mistake.standing() {
-            Standing::Good => world.accounts.in_turn(slot),
+            AccountStanding::Good => world.accounts.in_turn(slot),
             standing => {
                 let turn = &mut self.turns[standing as usize];
                 *turn += 1;

@@ -55,13 +55,13 @@ const WAITING_MAX: usize = 4 << 20;
 /// When records were sent, and when their answers came: both in the order of the offsets of a partition's records, and
 /// either may be read first.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub struct AnswerTimes {
     /// Offset and milliseconds.
     sent: VecDeque<(i64, i64)>,
     answered: VecDeque<(i64, i64)>,
 }
 
-impl Waiting {
+impl AnswerTimes {
     /// The record at `offset` was sent at `millis`.
     pub fn sent(&mut self, offset: i64, millis: i64) {
         note(&mut self.sent, offset, millis);
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn pairs_records_and_answers_in_whatever_order_they_are_read() {
-        let mut waiting = Waiting::default();
+        let mut waiting = AnswerTimes::default();
         waiting.answered(4, 100);
         waiting.answered(5, 110);
         assert_eq!(waiting.pop(), None);

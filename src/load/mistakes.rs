@@ -3,7 +3,7 @@
 //! A mistake changes as little as it can, so that an answer with another code than the one named here
 //! is worth a look.
 
-use super::accounts::Standing;
+use super::accounts::AccountStanding;
 use super::basket::decimal;
 use super::draw::Draw;
 use crate::domain::decimal::Rounding;
@@ -55,8 +55,8 @@ macro_rules! mistakes {
 
             /// How the account stands that it is made on.
             #[must_use]
-            pub fn standing(self) -> Standing {
-                match self { $(Self::$variant => Standing::$standing),+ }
+            pub fn standing(self) -> AccountStanding {
+                match self { $(Self::$variant => AccountStanding::$standing),+ }
             }
         }
     };

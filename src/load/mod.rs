@@ -28,6 +28,6 @@ pub use encode::{EncodeError, Encoder, Framing};
 pub use generator::{Content, Generated, Generator, PosRecord, World};
 pub use mistakes::Mistake;
 pub use run::{LoadError, Report, load, send};
-pub use settings::{MistakeShares, Settings, SettingsFault};
-pub use sink::{Sink, SinkError};
+pub use settings::{LoadSettings, MistakeShares, SettingsFault};
+pub use sink::{RecordSink, SinkError};
 pub use till::{Slip, Till};

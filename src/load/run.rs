@@ -7,7 +7,7 @@ use super::encode::{EncodeError, Encoder};
 use super::file::FileSink;
 use super::generator::{Generated, PosRecord, World};
 use super::mistakes::Mistake;
-use super::sink::{Sink, SinkError};
+use super::sink::{RecordSink, SinkError};
 use crate::domain::Micros;
 use crate::domain::account_event::AccountEvent;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -56,12 +56,12 @@ pub struct Report {
 pub fn load(
     args: &LoadArgs,
     now: Micros,
-    connect: impl FnOnce() -> Result<Box<dyn Sink>, SinkError>,
+    connect: impl FnOnce() -> Result<Box<dyn RecordSink>, SinkError>,
 ) -> Result<Report, LoadError> {
     let world = World::new(args.settings(now)?);
     let encoder = args.encoder()?;
     let account_events = args.account_events.as_deref();
-    let mut sink: Box<dyn Sink> = match &args.to {
+    let mut sink: Box<dyn RecordSink> = match &args.to {
         Target::Kafka => connect()?,
         Target::StandardOutput => Box::new(FileSink::open(None, account_events)?),
         Target::File(path) => Box::new(FileSink::open(Some(path), account_events)?),
@@ -81,7 +81,7 @@ pub fn load(
 pub fn send(
     world: &World,
     encoder: &Encoder,
-    sink: &mut dyn Sink,
+    sink: &mut dyn RecordSink,
     rate: u32,
     mut progress: impl FnMut(u64),
 ) -> Result<Report, LoadError> {
@@ -111,7 +111,7 @@ pub fn send(
 
 struct Sender<'s> {
     encoder: &'s Encoder,
-    sink: &'s mut dyn Sink,
+    sink: &'s mut dyn RecordSink,
     value: Vec<u8>,
     report: Report,
 }

@@ -21,7 +21,7 @@ pub const LINES_MAX: u32 = 2_000;
 
 /// Settings of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct LoadSettings {
     /// Chooses the run.
     pub seed: u64,
     /// POS events to generate, mistakes included; account events come on top.
@@ -124,7 +124,7 @@ impl MistakeShares {
     }
 }
 
-impl Default for Settings {
+impl Default for LoadSettings {
     fn default() -> Self {
         let accounts = 10_000;
         Self {
@@ -145,7 +145,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl LoadSettings {
     /// The step that leaves [`ACCOUNT_GAP`] between two events of one account.
     #[must_use]
     pub fn step_for(accounts: u32) -> Micros {

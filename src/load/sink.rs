@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 /// Takes records in order. Values are encoded already.
-pub trait Sink {
+pub trait RecordSink {
     /// Takes an account event. May block until there is room.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use super::journal::JournalBatch;
 use super::layout::Division;
 use super::{InRecord, Model, Partition, State};
-use crate::codec::journal::{Head, Writer};
+use crate::codec::journal::{ByteWriter, Head};
 use crate::domain::flow::{Flow, Positions, Unit};
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ pub trait Decider: Send {
 
     /// Passes over a record on which the decision failed again and again: a dead letter, and the flow's answer where it
     /// has one.
-    fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink);
+    fn on_failed_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink);
 
     /// Sends what is said of all records of the batch together: the batch ends with it.
     fn end_batch(&mut self, _sink: &mut dyn Sink) {}
@@ -174,7 +174,7 @@ pub trait Folded: Send {
     /// The key of the entry in a slot.
     fn key(&self, slot: u32) -> Option<&str>;
     /// Appends the entry in a slot.
-    fn write_entry(&self, slot: u32, out: &mut Writer);
+    fn write_entry(&self, slot: u32, out: &mut ByteWriter);
     /// The state itself, for whoever knows the flow.
     fn state(&self) -> &dyn std::any::Any;
 }
@@ -206,7 +206,7 @@ where
         self.state.key(slot)
     }
 
-    fn write_entry(&self, slot: u32, out: &mut Writer) {
+    fn write_entry(&self, slot: u32, out: &mut ByteWriter) {
         self.state.write_entry(slot, out);
     }
 

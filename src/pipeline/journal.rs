@@ -6,7 +6,7 @@
 use super::layout::Division;
 use super::model::State;
 use super::partition::PartitionSettings;
-use crate::codec::journal::{Head, Writer, write_record};
+use crate::codec::journal::{ByteWriter, Head, write_record};
 use crate::codec::rulesets::RulesetChange;
 use crate::domain::flow::{Flow, Positions};
 
@@ -31,7 +31,7 @@ pub struct JournalBatch {
 #[derive(Debug, Default)]
 struct Piece {
     count: usize,
-    bytes: Writer,
+    bytes: ByteWriter,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -109,7 +109,7 @@ impl Journal {
     pub(super) fn change<S: State>(&mut self, change: &S::Change<'_>) {
         let full = self.pieces.last().is_none_or(|piece| piece.bytes.0.len() >= self.piece_bytes_max());
         if full {
-            let bytes = Writer(self.spare.pop().unwrap_or_default());
+            let bytes = ByteWriter(self.spare.pop().unwrap_or_default());
             self.pieces.push(Piece { count: 0, bytes });
         }
         if let Some(piece) = self.pieces.last_mut() {
@@ -233,7 +233,7 @@ impl Journal {
     fn clear(&mut self) {
         for piece in self.pieces.drain(..) {
             if self.spare.len() < SPARE_PIECES {
-                let Writer(mut bytes) = piece.bytes;
+                let ByteWriter(mut bytes) = piece.bytes;
                 bytes.clear();
                 self.spare.push(bytes);
             }

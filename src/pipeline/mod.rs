@@ -20,7 +20,7 @@ pub use model::{Blueprint, Counted, Effects, FoldFault, Keyed, Model, State, Sur
 pub use partition::{Interrupt, Partition, PartitionSettings};
 pub use reset::Reset;
 pub use restore::{Restore, RestoreFault};
-pub use slots::{Entry, Slots};
+pub use slots::{SlotEntry, Slots};
 
 use crate::domain::record::RecordTime;
 use crate::domain::reply::REQUEST_ID_CHARS_MAX;

@@ -6,7 +6,7 @@ use super::layout::Misplaced;
 use super::partition::{Interrupt, PartitionSettings};
 use super::{InRecord, Outbound, Output};
 use crate::codec::SchemaRef;
-use crate::codec::journal::{JournalFault, Reader, Writer};
+use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::code::Code;
 use crate::domain::flow::{Flow, Positions, Unit};
 use crate::domain::{Micros, SetBack};
@@ -145,9 +145,9 @@ pub trait State: fmt::Debug + Send + 'static {
     fn undo(&mut self);
 
     /// Appends a change.
-    fn write_change(change: &Self::Change<'_>, out: &mut Writer);
+    fn write_change(change: &Self::Change<'_>, out: &mut ByteWriter);
     /// Appends the entry in a slot as a whole, if there is one.
-    fn write_entry(&self, slot: u32, out: &mut Writer);
+    fn write_entry(&self, slot: u32, out: &mut ByteWriter);
 
     /// Makes so many changes as [`Self::write_change`] wrote them. `pass_over`: those of entries that are not there are
     /// left out, since they come as a whole later.
@@ -157,19 +157,19 @@ pub trait State: fmt::Debug + Send + 'static {
     fn fold_changes(
         &mut self,
         count: usize,
-        input: &mut Reader<'_>,
+        input: &mut ByteReader<'_>,
         pass_over: bool,
     ) -> Result<(), FoldFault>;
     /// Sets so many entries as [`Self::write_entry`] wrote them.
     ///
     /// # Errors
     /// The bytes are damaged.
-    fn fold_entries(&mut self, count: usize, input: &mut Reader<'_>) -> Result<(), JournalFault>;
+    fn fold_entries(&mut self, count: usize, input: &mut ByteReader<'_>) -> Result<(), JournalFault>;
     /// The keys of so many changes and entries.
     ///
     /// # Errors
     /// The bytes are damaged.
-    fn keys(changes: usize, entries: usize, input: &mut Reader<'_>) -> Result<Vec<String>, JournalFault>;
+    fn keys(changes: usize, entries: usize, input: &mut ByteReader<'_>) -> Result<Vec<String>, JournalFault>;
 }
 
 /// Why a record of a journal does not go into a state.

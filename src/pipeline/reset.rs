@@ -4,13 +4,13 @@
 //! one is written; the state counts only with the last one, which completes the rotation. All of them belong into one
 //! transaction of the broker.
 
-use crate::codec::journal::{Head, Writer, write_record};
+use crate::codec::journal::{ByteWriter, Head, write_record};
 
 /// Writes one partition's journal records; holds one at a time.
 #[derive(Debug)]
 pub struct Reset {
     head: Head,
-    piece: Writer,
+    piece: ByteWriter,
     count: usize,
     piece_bytes_max: usize,
 }
@@ -33,11 +33,11 @@ impl Reset {
             resets: true,
             ..last
         };
-        Self { head, piece: Writer::default(), count: 0, piece_bytes_max }
+        Self { head, piece: ByteWriter::default(), count: 0, piece_bytes_max }
     }
 
     /// Adds an entry of the new state, which `write` appends; gives out a record where one is full.
-    pub fn add(&mut self, write: impl FnOnce(&mut Writer)) -> Option<Vec<u8>> {
+    pub fn add(&mut self, write: impl FnOnce(&mut ByteWriter)) -> Option<Vec<u8>> {
         write(&mut self.piece);
         self.count += 1;
         (self.piece.0.len() >= self.piece_bytes_max).then(|| self.record())

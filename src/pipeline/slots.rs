@@ -7,7 +7,7 @@ use hashbrown::hash_table::HashTable;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is kept in a slot.
-pub trait Entry: Clone {
+pub trait SlotEntry: Clone {
     /// What it is found by: no two entries have the same, and one keeps it.
     type Key: ?Sized + PartialEq;
 
@@ -52,7 +52,7 @@ impl<E> Default for Before<E> {
     }
 }
 
-impl<E: Entry> Slots<E> {
+impl<E: SlotEntry> Slots<E> {
     /// None yet; `hash` is for finding them.
     #[must_use]
     pub fn new(hash: TableHash) -> Self {

@@ -3,7 +3,7 @@
 use super::outside::Outside;
 use super::parties::{Parties, party_of};
 use super::publisher::Publisher;
-use super::seen::{self, Seen};
+use super::seen::{self, BatchSightings};
 use super::{FLOW, INPUTS, Input, PartitionOptions};
 use crate::codec::tick::{Tick, read_tick};
 use crate::codec::{self, DecodeError};
@@ -13,9 +13,9 @@ use crate::domain::hashing::hash64;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::RecordTime;
 use crate::domain::{Micros, ProfileView, SetBack};
-use crate::engine::{Decision, Engine, Record, Unavailable};
+use crate::engine::{Decision, Engine, RecordContext, Unavailable};
 use crate::pipeline::{self, Effects, Interrupt, Keyed, Model, Outbound, Partition};
-use crate::state::{Change, Fact, PartitionState};
+use crate::state::{Fact, FactsOfAccount, PartitionState};
 use smallvec::smallvec;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub struct Pos {
     next: [Vec<(String, i64)>; INPUTS],
     encoded: Vec<u8>,
     /// What the batch tells the shared profiles, where there are such.
-    seen: Option<Seen>,
+    seen: Option<BatchSightings>,
     /// What the batch tells contact decisions, where there are such.
     parties: Option<Parties>,
 }
@@ -49,13 +49,13 @@ impl Pos {
     pub fn new(engine: Arc<Engine>, options: PartitionOptions) -> Self {
         let topic = |input: Input| (options.topics[input as usize].clone(), 0);
         let next = Input::ALL.map(|input| input.others().map(topic).collect());
-        let seen = options.profiles.map(Seen::new);
+        let seen = options.profiles.map(BatchSightings::new);
         let parties = options.parties.map(Parties::new);
         Self { engine, options, next, encoded: Vec::new(), seen, parties }
     }
 
     /// Engine, the record at hand, and what writes outcomes: borrows of different fields.
-    fn parts<'p>(&'p mut self, keyed: &Keyed<'p>) -> (&'p Engine, Record<'p>, Publisher<'p>) {
+    fn parts<'p>(&'p mut self, keyed: &Keyed<'p>) -> (&'p Engine, RecordContext<'p>, Publisher<'p>) {
         let Self { engine, options, next, encoded, seen, parties } = self;
         let record = keyed.record;
         let input = Input::at(record.input);
@@ -73,7 +73,7 @@ impl Pos {
             timestamp_millis: record.timestamp_millis,
         };
         let asked = record.request_id().is_some();
-        let at = Record { source, key: keyed.key, time: record.time, positions, asked };
+        let at = RecordContext { source, key: keyed.key, time: record.time, positions, asked };
         let (encoding, partition) = (&options.encoding, keyed.unit.partition);
         let (seen, parties) = (seen.as_mut(), parties.as_mut());
         let pos_events = options.topics[Input::PosEvents as usize].as_str();
@@ -268,9 +268,9 @@ fn set_back(effects: &mut Effects<'_, Pos>) -> Result<(), Interrupt> {
     let holds = effects.state().open_holds().filter_map(|(account, id)| {
         let hold = account.holds().iter().find(|hold| hold.transaction_id == id)?;
         let facts = smallvec![Fact::HoldMoved { transaction_id: id, expires: hold.expires.minus(by) }];
-        Some(Change { account: Cow::Owned(account.number.to_string()), facts })
+        Some(FactsOfAccount { account: Cow::Owned(account.number.to_string()), facts })
     });
-    let changes: Vec<Change<'static>> = holds.collect();
+    let changes: Vec<FactsOfAccount<'static>> = holds.collect();
     let to = before.minus(by);
     effects.set_time(to);
     changes.iter().try_for_each(|change| effects.change(change))?;

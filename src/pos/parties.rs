@@ -4,7 +4,7 @@ use super::input::PARTIES;
 use crate::contact::{PartyFact, Status};
 use crate::domain::account_event::{AccountChange, AccountEvent};
 use crate::pipeline::{Division, Outbound};
-use crate::state::{Account, PartitionState, Standing};
+use crate::state::{Account, AccountFlags, PartitionState};
 
 /// What the account events of a batch tell.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ fn fact(party: &str, account: &str, statuses: Vec<String>, withdrawn: bool) -> P
 fn statuses(account: &Account) -> Vec<String> {
     let has_flag = |name: &str| account.flags().iter().any(|flag| &**flag == name);
     let is = |status: &&Status| match status {
-        Status::Closed => account.standing.has(Standing::CLOSED),
+        Status::Closed => account.standing.has(AccountFlags::CLOSED),
         flag => has_flag(flag.symbol()),
     };
     Status::ALL.iter().filter(is).map(|status| status.symbol().to_owned()).collect()

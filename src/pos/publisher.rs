@@ -3,14 +3,14 @@
 use super::input::{ACCOUNT_RESULTS, OUTCOMES};
 use super::model::{OutcomeEncoding, Pos};
 use super::parties::Parties;
-use super::seen::Seen;
+use super::seen::BatchSightings;
 use crate::codec;
 use crate::domain::Micros;
 use crate::domain::account_event::AccountEvent;
 use crate::domain::limits;
 use crate::domain::outcome::Outcome;
 use crate::domain::reply::{Fate, Reply};
-use crate::engine::{Decision, Engine, Record, Repeated};
+use crate::engine::{Decision, Engine, RecordContext, Repeated};
 use crate::pipeline::{Effects, InRecord, Interrupt, Outbound};
 
 /// Code of the dead letter of an account event of which another was applied under its id or idempotency key.
@@ -24,7 +24,7 @@ pub(super) struct Publisher<'p> {
     /// Topic of POS events, of which transaction ids are made.
     pub(super) pos_events: &'p str,
     /// What the batch tells the shared profiles.
-    pub(super) seen: Option<&'p mut Seen>,
+    pub(super) seen: Option<&'p mut BatchSightings>,
     /// What it tells contact decisions.
     pub(super) parties: Option<&'p mut Parties>,
 }
@@ -35,7 +35,7 @@ impl Publisher<'_> {
     pub(super) fn advance(
         &mut self,
         engine: &Engine,
-        at: &Record<'_>,
+        at: &RecordContext<'_>,
         digest: impl FnOnce() -> u64,
         now: Micros,
         effects: &mut Effects<'_, Pos>,
@@ -79,7 +79,7 @@ impl Publisher<'_> {
     /// Says what became of an account event whose sender asked: applied, or a repeat of one that was; otherwise why not.
     pub(super) fn reply(
         &mut self,
-        at: &Record<'_>,
+        at: &RecordContext<'_>,
         record: &InRecord<'_>,
         event: Option<&AccountEvent>,
         fate: Result<Option<Repeated>, (&str, &str)>,

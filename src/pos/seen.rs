@@ -18,20 +18,20 @@ const FRAUD: &str = "fraud";
 
 /// What the decisions of a batch saw.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct BatchSightings {
     /// How the profiles are divided up.
     division: Division,
     observations: Observations,
 }
 
 /// How an account was before an account event.
-pub(super) struct Before {
+pub(super) struct AccountBefore {
     chips: SmallVec<[u64; 2]>,
     granted: Option<Sighting<'static>>,
     fraud: Option<(u64, Micros)>,
 }
 
-impl Seen {
+impl BatchSightings {
     pub(super) fn new(division: Division) -> Self {
         Self { division, observations: Observations::default() }
     }
@@ -55,7 +55,7 @@ impl Seen {
         &mut self,
         event: &AccountEvent,
         outcome: Option<&Outcome<'_>>,
-        before: &Before,
+        before: &AccountBefore,
         state: &PartitionState,
     ) {
         if matches!(&event.change, AccountChange::Update(update) if update.nfc_ids.is_some()) {
@@ -106,7 +106,7 @@ impl Seen {
 }
 
 /// How an account is before an account event: what it tells is told by the difference.
-pub(super) fn before(event: &AccountEvent, state: &PartitionState, topic: &str) -> Before {
+pub(super) fn before(event: &AccountEvent, state: &PartitionState, topic: &str) -> AccountBefore {
     let account = state.accounts().get(&event.account);
     let granted = match &event.change {
         AccountChange::Update(update) => update.resolve.as_ref().filter(|resolve| resolve.granted),
@@ -119,7 +119,7 @@ pub(super) fn before(event: &AccountEvent, state: &PartitionState, topic: &str) 
         }
         _ => None,
     };
-    Before {
+    AccountBefore {
         chips: account.map(chips_of).unwrap_or_default(),
         granted: account.zip(granted).and_then(|(account, id)| Engine::granted_sighting(account, id)),
         fraud: account.zip(flagged).and_then(|(account, id)| Engine::terminal_of(account, topic, id)),

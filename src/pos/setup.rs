@@ -1,7 +1,7 @@
 //! What the partitions of this flow are made of, and where live ones get their schemas.
 
 use super::{Input, OutcomeEncoding, Outside, Pos, ProfileSource};
-use crate::codec::{Answer, SchemaRef, Schemas, Sparing, UnknownIds, schema_of};
+use crate::codec::{SchemaLookup, SchemaRef, Schemas, Sparing, UnknownIds, schema_of};
 use crate::domain::hashing::Seed;
 use crate::domain::partitioner::Partitioner;
 use crate::engine::Engine;
@@ -152,8 +152,8 @@ impl Surroundings<Pos> for LiveSchemas {
 /// Whether it is known what a schema is, or that there is none; asks for it where it is not.
 fn is_answered(schemas: &dyn Schemas, input: usize, schema: &SchemaRef) -> bool {
     match Input::at(input) {
-        Input::PosEvents => !matches!(schemas.pos_event(schema), Answer::Waiting),
-        Input::AccountEvents => !matches!(schemas.account_event(schema), Answer::Waiting),
+        Input::PosEvents => !matches!(schemas.pos_event(schema), SchemaLookup::Waiting),
+        Input::AccountEvents => !matches!(schemas.account_event(schema), SchemaLookup::Waiting),
         Input::Ticks => true,
     }
 }

@@ -1,14 +1,15 @@
 //! The accounts of a partition as the state of a unit, and their bytes in the journal.
 
 use crate::codec::journal::{
-    JournalFault, Reader, Writer, read_account, read_change, read_change_into, write_account, write_change,
+    ByteReader, ByteWriter, JournalFault, read_account, read_change, read_change_into, write_account,
+    write_change,
 };
 use crate::domain::{Micros, SetBack};
 use crate::pipeline::{FoldFault, State};
-use crate::state::{AT_ONCE, Change, PartitionState};
+use crate::state::{AT_ONCE, FactsOfAccount, PartitionState};
 
 impl State for PartitionState {
-    type Change<'a> = Change<'a>;
+    type Change<'a> = FactsOfAccount<'a>;
 
     fn stream_time(&self) -> Micros {
         self.stream_time()
@@ -42,7 +43,7 @@ impl State for PartitionState {
         Some(self.accounts().at(slot)?.number.as_str())
     }
 
-    fn apply(&mut self, change: &Change<'_>) -> Result<(), String> {
+    fn apply(&mut self, change: &FactsOfAccount<'_>) -> Result<(), String> {
         self.apply(&change.account, &change.facts).map_err(|fault| fault.to_string())
     }
 
@@ -54,11 +55,11 @@ impl State for PartitionState {
         self.undo();
     }
 
-    fn write_change(change: &Change<'_>, out: &mut Writer) {
+    fn write_change(change: &FactsOfAccount<'_>, out: &mut ByteWriter) {
         write_change(out, change);
     }
 
-    fn write_entry(&self, slot: u32, out: &mut Writer) {
+    fn write_entry(&self, slot: u32, out: &mut ByteWriter) {
         if let Some(account) = self.accounts().at(slot) {
             write_account(out, account);
         }
@@ -67,11 +68,11 @@ impl State for PartitionState {
     fn fold_changes(
         &mut self,
         count: usize,
-        input: &mut Reader<'_>,
+        input: &mut ByteReader<'_>,
         pass_over: bool,
     ) -> Result<(), FoldFault> {
         let mut left = count;
-        let mut changes = vec![Change::default(); left.min(AT_ONCE)];
+        let mut changes = vec![FactsOfAccount::default(); left.min(AT_ONCE)];
         while left > 0 {
             changes.truncate(left);
             for change in &mut changes {
@@ -83,7 +84,7 @@ impl State for PartitionState {
         Ok(())
     }
 
-    fn fold_entries(&mut self, count: usize, input: &mut Reader<'_>) -> Result<(), JournalFault> {
+    fn fold_entries(&mut self, count: usize, input: &mut ByteReader<'_>) -> Result<(), JournalFault> {
         let mut left = count;
         let mut accounts = Vec::with_capacity(left.min(AT_ONCE));
         while left > 0 {
@@ -96,7 +97,7 @@ impl State for PartitionState {
         Ok(())
     }
 
-    fn keys(changes: usize, entries: usize, input: &mut Reader<'_>) -> Result<Vec<String>, JournalFault> {
+    fn keys(changes: usize, entries: usize, input: &mut ByteReader<'_>) -> Result<Vec<String>, JournalFault> {
         let mut keys = Vec::new();
         for _ in 0..changes {
             keys.push(read_change(input)?.account.into());

@@ -1,19 +1,19 @@
 //! What a profile is of: a terminal or a chip, by the hash of its id, so that no topic of ours tells a chip's number.
 
-use crate::codec::journal::{JournalFault, Reader};
+use crate::codec::journal::{ByteReader, JournalFault};
 use crate::state::id_hash;
 use compact_str::CompactString;
 
 /// What kind of thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum ProfileKind {
     /// A terminal, by the hash of its posId.
     Terminal,
     /// A chip, by the hash of its nfcId.
     Chip,
 }
 
-impl Kind {
+impl ProfileKind {
     /// What keys of the kind begin with.
     #[must_use]
     pub fn prefix(self) -> &'static str {
@@ -28,7 +28,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// Of what kind.
-    pub kind: Kind,
+    pub kind: ProfileKind,
     /// Hash of the id; never 0.
     pub hash: u64,
 }
@@ -49,13 +49,13 @@ impl Key {
     /// A terminal; none where the event names none.
     #[must_use]
     pub fn terminal(hash: u64) -> Option<Self> {
-        (hash != 0).then_some(Self { kind: Kind::Terminal, hash })
+        (hash != 0).then_some(Self { kind: ProfileKind::Terminal, hash })
     }
 
     /// A chip; none where the event names none.
     #[must_use]
     pub fn chip(hash: u64) -> Option<Self> {
-        (hash != 0).then_some(Self { kind: Kind::Chip, hash })
+        (hash != 0).then_some(Self { kind: ProfileKind::Chip, hash })
     }
 
     /// As the key of a record.
@@ -70,10 +70,10 @@ impl Key {
     }
 
     /// Reads one as bytes of ours have it: its kind, and its hash.
-    pub(super) fn read(input: &mut Reader<'_>) -> Result<Self, JournalFault> {
+    pub(super) fn read(input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
         let kind = match input.byte()? {
-            0 => Kind::Terminal,
-            1 => Kind::Chip,
+            0 => ProfileKind::Terminal,
+            1 => ProfileKind::Chip,
             _ => return Err(JournalFault::Damaged("a profile is of no kind")),
         };
         match input.long()? {
@@ -85,8 +85,8 @@ impl Key {
     /// Out of the key of a record.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let of = |kind: Kind| Some((kind, text.strip_prefix(kind.prefix())?));
-        let (kind, digits) = of(Kind::Terminal).or_else(|| of(Kind::Chip))?;
+        let of = |kind: ProfileKind| Some((kind, text.strip_prefix(kind.prefix())?));
+        let (kind, digits) = of(ProfileKind::Terminal).or_else(|| of(ProfileKind::Chip))?;
         let is_ours = digits.len() == 16
             && digits.bytes().all(|digit| digit.is_ascii_digit() || matches!(digit, b'a'..=b'f'));
         let hash = u64::from_str_radix(digits, 16).ok().filter(|hash| is_ours && *hash != 0)?;
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_key_is_read_as_it_is_written_and_in_one_spelling_only() {
-        let key = Key { kind: Kind::Chip, hash: 0xab };
+        let key = Key { kind: ProfileKind::Chip, hash: 0xab };
         assert_eq!(key.text(), "nfc/00000000000000ab");
         assert_eq!(Key::parse(&key.text()), Some(key));
         for other in [

@@ -4,7 +4,7 @@
 use super::board::Board;
 use super::key::Key;
 use super::model::Profiles;
-use super::record::Record;
+use super::record::ReferenceRecord;
 use super::topics::{OBSERVATIONS, PROFILE_RECORDS};
 use crate::domain::partitioner::Partitioner;
 use crate::domain::record::RecordTime;
@@ -60,8 +60,8 @@ impl Local {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn list(&mut self, key: Key, record: Option<&Record>) -> Result<(), String> {
-        let value = record.map(Record::json);
+    pub fn list(&mut self, key: Key, record: Option<&ReferenceRecord>) -> Result<(), String> {
+        let value = record.map(ReferenceRecord::json);
         self.take(PROFILE_RECORDS, key.text().as_bytes(), value.as_deref().map(str::as_bytes))
     }
 

@@ -14,12 +14,12 @@ mod state;
 mod topics;
 
 pub use board::Board;
-pub use key::{Key, Kind};
+pub use key::{Key, ProfileKind};
 pub use local::{Local, UNDIVIDED};
 pub use model::{Profiles, Setup};
 pub use observation::{Observation, Observations, OfKey, Use, read as read_observations};
 pub use published::{Published, PublishedChip, PublishedDay, PublishedTerminal, SeenAccount, SeenPlace};
-pub use record::{ChipRecord, Record, TerminalRecord, country_of, position_of, read_line};
+pub use record::{ChipRecord, ReferenceRecord, TerminalRecord, country_of, position_of, read_line};
 pub use state::ProfilesState;
 pub use topics::{FLOW, OBSERVATIONS, PROFILE_RECORDS, PROFILES};
 

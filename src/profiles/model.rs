@@ -4,8 +4,8 @@
 use super::key::Key;
 use super::observation::{OfKey, read};
 use super::profile::{Profile, Publishing};
-use super::record::Record;
-use super::state::{Change, ProfilesState, What};
+use super::record::ReferenceRecord;
+use super::state::{ProfileChange, ProfileUpdate, ProfilesState};
 use super::topics::{FLOW, OBSERVATIONS, PROFILES};
 use crate::domain::flow::Flow;
 use crate::domain::limits;
@@ -43,13 +43,13 @@ impl Profiles {
             return Ok(true);
         }
         if let Some(oldest) = effects.state().to_forget(true) {
-            effects.change(&Change { key: oldest, what: What::Forgotten })?;
+            effects.change(&ProfileChange { key: oldest, what: ProfileUpdate::Forgotten })?;
         }
         if effects.state().len() >= limits::PROFILES_PER_PARTITION_MAX {
             return Ok(false);
         }
         let now = effects.state().stream_time();
-        effects.change(&Change { key, what: What::Opened { now, id } })?;
+        effects.change(&ProfileChange { key, what: ProfileUpdate::Opened { now, id } })?;
         Ok(true)
     }
 
@@ -81,12 +81,12 @@ impl Profiles {
                 continue;
             }
             for observation in seen {
-                effects.change(&Change { key, what: What::Seen { now, observation } })?;
+                effects.change(&ProfileChange { key, what: ProfileUpdate::Seen { now, observation } })?;
             }
         }
         for _ in 0..limits::PROFILES_FORGOTTEN_AT_ONCE {
             let Some(oldest) = effects.state().to_forget(false) else { break };
-            effects.change(&Change { key: oldest, what: What::Forgotten })?;
+            effects.change(&ProfileChange { key: oldest, what: ProfileUpdate::Forgotten })?;
         }
         if elsewhere > 0 {
             let why =
@@ -103,7 +103,8 @@ impl Profiles {
             effects.dead_letter("400.003", why);
             return Ok(());
         };
-        let record = match keyed.record.value.map(|value| Record::read(key.kind, value)).transpose() {
+        let record = match keyed.record.value.map(|value| ReferenceRecord::read(key.kind, value)).transpose()
+        {
             Ok(record) => record,
             Err(why) => {
                 effects.dead_letter("400.001", &format!("the profile record cannot be read: {why}"));
@@ -123,7 +124,7 @@ impl Profiles {
             effects.dead_letter("pos.state.unavailable", &why);
             return Ok(());
         }
-        effects.change(&Change { key, what: What::Listed(record) })
+        effects.change(&ProfileChange { key, what: ProfileUpdate::Listed(record) })
     }
 }
 

@@ -2,7 +2,7 @@
 //! where it grows too long. tillgate alone writes and reads these; bytes of a newer version are refused.
 
 use super::key::Key;
-use crate::codec::journal::{JournalFault, Reader, Writer};
+use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::enums::{CountryCode, Verdict};
 use crate::domain::partitioner::Partitioner;
 use crate::domain::{Micros, limits};
@@ -111,7 +111,7 @@ impl Observations {
 #[derive(Default)]
 struct Encoder {
     keys: usize,
-    body: Writer,
+    body: ByteWriter,
 }
 
 impl Encoder {
@@ -130,7 +130,7 @@ impl Encoder {
     }
 
     fn bytes(self, now: Micros) -> Vec<u8> {
-        let mut out = Writer(Vec::with_capacity(self.body.0.len() + 24));
+        let mut out = ByteWriter(Vec::with_capacity(self.body.0.len() + 24));
         out.byte(VERSION);
         out.signed(now.0);
         out.unsigned(self.keys as u64);
@@ -145,7 +145,7 @@ const FRAUD: u8 = 2;
 
 impl Observation {
     /// Appends it; times are written as differences to `base`.
-    pub(super) fn write(&self, base: Micros, out: &mut Writer) {
+    pub(super) fn write(&self, base: Micros, out: &mut ByteWriter) {
         match self {
             Self::Used(seen) => {
                 out.byte(USED | (seen.verdict as u8) << 2 | u8::from(seen.granted) << 4);
@@ -168,11 +168,11 @@ impl Observation {
     }
 
     /// Reads one.
-    pub(super) fn read(base: Micros, input: &mut Reader<'_>) -> Result<Self, JournalFault> {
+    pub(super) fn read(base: Micros, input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
         let head = input.byte()?;
         let on = head >> 2 & 1 == 1;
         let time =
-            |input: &mut Reader<'_>| Ok::<_, JournalFault>(Micros(input.signed()?.wrapping_add(base.0)));
+            |input: &mut ByteReader<'_>| Ok::<_, JournalFault>(Micros(input.signed()?.wrapping_add(base.0)));
         Ok(match head & 3 {
             USED => Self::Used(Use {
                 time: time(input)?,
@@ -223,7 +223,7 @@ pub fn read(bytes: &[u8]) -> Result<(Micros, Vec<OfKey>), JournalFault> {
     if bytes.len() > limits::OBSERVATIONS_RECORD_BYTES_MAX {
         return Err(JournalFault::Damaged("a record of observations is too long"));
     }
-    let mut input = Reader::new(bytes);
+    let mut input = ByteReader::new(bytes);
     match input.byte()? {
         VERSION => {}
         other => return Err(JournalFault::Version(other)),
@@ -249,7 +249,7 @@ pub fn read(bytes: &[u8]) -> Result<(Micros, Vec<OfKey>), JournalFault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::key::Kind;
+    use super::super::key::ProfileKind;
     use super::*;
     use proptest::prelude::*;
 
@@ -277,7 +277,7 @@ mod tests {
             seen in prop::collection::vec((any::<bool>(), 1u64..6, observation()), 1..40),
             now in any::<i64>(),
         ) {
-            let key = |(chip, hash): (bool, u64)| Key { kind: if chip { Kind::Chip } else { Kind::Terminal }, hash };
+            let key = |(chip, hash): (bool, u64)| Key { kind: if chip { ProfileKind::Chip } else { ProfileKind::Terminal }, hash };
             let mut observations = Observations::default();
             for (chip, hash, observation) in &seen {
                 observations.add(key((*chip, *hash)), Some("T"), observation.clone());
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn many_uses_of_one_terminal_are_split_into_records_that_a_topic_takes() {
         let mut observations = Observations::default();
-        let key = Key { kind: Kind::Terminal, hash: 7 };
+        let key = Key { kind: ProfileKind::Terminal, hash: 7 };
         let name = "n".repeat(limits::ID_CHARS_MAX);
         for account in 0..20_000 {
             let used = Use {

@@ -2,15 +2,15 @@
 //! bytes in the journal.
 
 use super::board::HashOfHash;
-use super::key::{Key, Kind};
+use super::key::{Key, ProfileKind};
 use super::observation::{Observation, Use};
 use super::published::{Published, PublishedChip, PublishedDay, PublishedTerminal, SeenAccount, SeenPlace};
-use super::record::{ChipRecord, Record, TerminalRecord};
-use crate::codec::journal::{JournalFault, Reader, Writer};
+use super::record::{ChipRecord, ReferenceRecord, TerminalRecord};
+use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::enums::{CountryCode, Verdict};
 use crate::domain::hashing::TableHash;
 use crate::domain::{Micros, limits};
-use crate::pipeline::Entry;
+use crate::pipeline::SlotEntry;
 use compact_str::CompactString;
 use smallvec::SmallVec;
 use std::hash::{BuildHasher, BuildHasherDefault};
@@ -103,7 +103,7 @@ impl Accounts {
         all
     }
 
-    fn write(&self, out: &mut Writer) {
+    fn write(&self, out: &mut ByteWriter) {
         out.unsigned(self.0.len() as u64);
         for seen in &self.0 {
             out.long(seen.account);
@@ -116,7 +116,7 @@ impl Accounts {
         }
     }
 
-    fn read(input: &mut Reader<'_>) -> Result<Self, JournalFault> {
+    fn read(input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
         let mut all = SmallVec::new();
         for _ in 0..input.count()? {
             let (account, time) = (input.long()?, Micros(input.signed()?));
@@ -139,7 +139,7 @@ pub(super) struct Publishing {
     pub(super) terminal_accounts: usize,
 }
 
-impl Entry for Profile {
+impl SlotEntry for Profile {
     type Key = Key;
 
     fn key(&self) -> &Key {
@@ -166,8 +166,8 @@ impl Profile {
     /// Of which nothing was seen yet.
     pub(super) fn new(key: Key, now: Micros, id: Option<&str>) -> Self {
         let body = match key.kind {
-            Kind::Terminal => Body::Terminal(Box::default()),
-            Kind::Chip => Body::Chip(Chip::default()),
+            ProfileKind::Terminal => Body::Terminal(Box::default()),
+            ProfileKind::Chip => Body::Chip(Chip::default()),
         };
         Self { key, text: key.text(), seen: now, id: id.map(Box::from), body }
     }
@@ -189,13 +189,13 @@ impl Profile {
     }
 
     /// Takes in a reference record, or that there is none any more.
-    pub(super) fn set_record(&mut self, record: Option<Record>) {
+    pub(super) fn set_record(&mut self, record: Option<ReferenceRecord>) {
         match (&mut self.body, record) {
-            (Body::Terminal(terminal), Some(Record::Terminal(record))) => {
+            (Body::Terminal(terminal), Some(ReferenceRecord::Terminal(record))) => {
                 self.id = record.pos_id.as_deref().map(Box::from).or(self.id.take());
                 terminal.record = Some(record);
             }
-            (Body::Chip(chip), Some(Record::Chip(record))) => chip.record = Some(record),
+            (Body::Chip(chip), Some(ReferenceRecord::Chip(record))) => chip.record = Some(record),
             (Body::Terminal(terminal), _) => terminal.record = None,
             (Body::Chip(chip), _) => chip.record = None,
         }
@@ -259,7 +259,7 @@ impl Profile {
     }
 
     /// Appends it.
-    pub(super) fn write(&self, out: &mut Writer) {
+    pub(super) fn write(&self, out: &mut ByteWriter) {
         out.byte(1 + self.key.kind as u8);
         out.long(self.key.hash);
         out.signed(self.seen.0);
@@ -271,19 +271,19 @@ impl Profile {
     }
 
     /// Reads one; none where the slot was empty.
-    pub(super) fn read(input: &mut Reader<'_>) -> Result<Option<Self>, JournalFault> {
+    pub(super) fn read(input: &mut ByteReader<'_>) -> Result<Option<Self>, JournalFault> {
         let kind = match input.byte()? {
             0 => return Ok(None),
-            1 => Kind::Terminal,
-            2 => Kind::Chip,
+            1 => ProfileKind::Terminal,
+            2 => ProfileKind::Chip,
             _ => return Err(JournalFault::Damaged("a profile is of no kind")),
         };
         let key = Key { kind, hash: input.long()? };
         let seen = Micros(input.signed()?);
         let id = input.optional_text()?.map(Box::from);
         let body = match kind {
-            Kind::Terminal => Body::Terminal(Box::new(Terminal::read(input)?)),
-            Kind::Chip => Body::Chip(Chip::read(input)?),
+            ProfileKind::Terminal => Body::Terminal(Box::new(Terminal::read(input)?)),
+            ProfileKind::Chip => Body::Chip(Chip::read(input)?),
         };
         Ok(Some(Self { key, text: key.text(), seen, id, body }))
     }
@@ -346,8 +346,8 @@ impl Terminal {
         self.days.iter().map(day).collect()
     }
 
-    fn write(&self, out: &mut Writer) {
-        write_record(self.record.clone().map(Record::Terminal), out);
+    fn write(&self, out: &mut ByteWriter) {
+        write_record(self.record.clone().map(ReferenceRecord::Terminal), out);
         out.optional_text(self.name.as_deref());
         out.byte(self.country.map_or(u8::MAX, |country| country as u8));
         out.signed(self.accepted.0);
@@ -364,19 +364,19 @@ impl Terminal {
         }
     }
 
-    fn read(input: &mut Reader<'_>) -> Result<Self, JournalFault> {
-        let record = match read_record(Kind::Terminal, input)? {
-            Some(Record::Terminal(record)) => Some(record),
+    fn read(input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
+        let record = match read_record(ProfileKind::Terminal, input)? {
+            Some(ReferenceRecord::Terminal(record)) => Some(record),
             _ => None,
         };
         let name = input.optional_text()?.map(CompactString::from);
         let country = country(input)?;
         let accepted = Micros(input.signed()?);
         let accounts = Accounts::read(input)?;
-        let day = |input: &mut Reader<'_>| {
+        let day = |input: &mut ByteReader<'_>| {
             i32::try_from(input.signed()?).map_err(|_| JournalFault::Damaged("a day is out of range"))
         };
-        let count = |input: &mut Reader<'_>| {
+        let count = |input: &mut ByteReader<'_>| {
             u32::try_from(input.unsigned()?).map_err(|_| JournalFault::Damaged("a count is out of range"))
         };
         let mut days = Vec::new();
@@ -410,16 +410,16 @@ impl Chip {
         }
     }
 
-    fn write(&self, out: &mut Writer) {
-        write_record(self.record.clone().map(Record::Chip), out);
+    fn write(&self, out: &mut ByteWriter) {
+        write_record(self.record.clone().map(ReferenceRecord::Chip), out);
         out.unsigned(self.registered.len() as u64);
         self.registered.iter().for_each(|account| out.long(*account));
         self.accounts.write(out);
     }
 
-    fn read(input: &mut Reader<'_>) -> Result<Self, JournalFault> {
-        let record = match read_record(Kind::Chip, input)? {
-            Some(Record::Chip(record)) => Some(record),
+    fn read(input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
+        let record = match read_record(ProfileKind::Chip, input)? {
+            Some(ReferenceRecord::Chip(record)) => Some(record),
             _ => None,
         };
         let registered = (0..input.count()?).map(|_| input.long()).collect::<Result<_, _>>()?;
@@ -427,7 +427,7 @@ impl Chip {
     }
 }
 
-fn country(input: &mut Reader<'_>) -> Result<Option<CountryCode>, JournalFault> {
+fn country(input: &mut ByteReader<'_>) -> Result<Option<CountryCode>, JournalFault> {
     match input.byte()? {
         u8::MAX => Ok(None),
         index => {
@@ -438,12 +438,15 @@ fn country(input: &mut Reader<'_>) -> Result<Option<CountryCode>, JournalFault> 
 }
 
 /// A reference record is kept as it came: it is rare, and JSON grows with it.
-pub(super) fn write_record(record: Option<Record>, out: &mut Writer) {
+pub(super) fn write_record(record: Option<ReferenceRecord>, out: &mut ByteWriter) {
     out.optional_text(record.map(|record| record.json()).as_deref());
 }
 
-pub(super) fn read_record(kind: Kind, input: &mut Reader<'_>) -> Result<Option<Record>, JournalFault> {
+pub(super) fn read_record(
+    kind: ProfileKind,
+    input: &mut ByteReader<'_>,
+) -> Result<Option<ReferenceRecord>, JournalFault> {
     let Some(text) = input.optional_text()? else { return Ok(None) };
-    let record = Record::read(kind, text.as_bytes());
+    let record = ReferenceRecord::read(kind, text.as_bytes());
     record.map(Some).map_err(|_| JournalFault::Damaged("a reference record cannot be read"))
 }

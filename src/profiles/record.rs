@@ -1,6 +1,6 @@
 //! Reference records: what operators tell of terminals and chips, as JSON in the topic of profile records.
 
-use super::key::{Key, Kind};
+use super::key::{Key, ProfileKind};
 use crate::domain::enums::CountryCode;
 use crate::domain::limits;
 use crate::domain::profile_view::Position;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a reference record says. A later one takes the place of an earlier one whole; a tombstone takes it away.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Record {
+pub enum ReferenceRecord {
     /// Of a terminal.
     Terminal(TerminalRecord),
     /// Of a chip.
@@ -41,15 +41,15 @@ pub struct ChipRecord {
     pub blocked: bool,
 }
 
-impl Record {
+impl ReferenceRecord {
     /// Out of the value of a record whose key is of this kind.
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub fn read(kind: Kind, value: &[u8]) -> Result<Self, String> {
+    pub fn read(kind: ProfileKind, value: &[u8]) -> Result<Self, String> {
         let record = match kind {
-            Kind::Terminal => serde_json::from_slice(value).map(Self::Terminal),
-            Kind::Chip => serde_json::from_slice(value).map(Self::Chip),
+            ProfileKind::Terminal => serde_json::from_slice(value).map(Self::Terminal),
+            ProfileKind::Chip => serde_json::from_slice(value).map(Self::Chip),
         };
         let record = record.map_err(|error| error.to_string())?;
         match &record {
@@ -102,7 +102,7 @@ struct Line {
 ///
 /// # Errors
 /// What is wrong with it, in words. It never tells a chip's number.
-pub fn read_line(line: &str) -> Result<(Key, Option<Record>), String> {
+pub fn read_line(line: &str) -> Result<(Key, Option<ReferenceRecord>), String> {
     let line: Line = serde_json::from_str(line).map_err(|error| match line.contains("nfcId") {
         // What serde says may repeat the number.
         true => format!("a line of a chip has nfcId, a text, and blocked: see column {}", error.column()),
@@ -116,12 +116,13 @@ pub fn read_line(line: &str) -> Result<(Key, Option<Record>), String> {
             }
             let is_empty = (disabled, country, position) == (None, None, None);
             let disabled = disabled.unwrap_or(false);
-            let record = Record::Terminal(TerminalRecord { pos_id: Some(id), disabled, country, position });
+            let record =
+                ReferenceRecord::Terminal(TerminalRecord { pos_id: Some(id), disabled, country, position });
             Ok((key, (!is_empty).then_some(record)))
         }
         Line { pos_id: None, nfc_id: Some(id), disabled: None, country: None, position: None, blocked } => {
             let key = Key::of_chip(&id).ok_or("nfcId is blank")?;
-            Ok((key, blocked.map(|blocked| Record::Chip(ChipRecord { blocked }))))
+            Ok((key, blocked.map(|blocked| ReferenceRecord::Chip(ChipRecord { blocked }))))
         }
         _ => {
             Err("a line names a posId, with disabled, country or position, or an nfcId, with blocked"
@@ -195,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_is_written() {
-        let record = Record::Terminal(TerminalRecord {
+        let record = ReferenceRecord::Terminal(TerminalRecord {
             pos_id: Some("T-1".to_owned()),
             disabled: true,
             country: Some(CountryCode::No),
@@ -206,21 +207,21 @@ mod tests {
             text,
             r#"{"posId":"T-1","disabled":true,"country":"NO","position":"59.900000,10.700000"}"#
         );
-        assert_eq!(Record::read(Kind::Terminal, text.as_bytes()), Ok(record));
-        let chip = Record::Chip(ChipRecord { blocked: true });
-        assert_eq!(Record::read(Kind::Chip, chip.json().as_bytes()), Ok(chip));
+        assert_eq!(ReferenceRecord::read(ProfileKind::Terminal, text.as_bytes()), Ok(record));
+        let chip = ReferenceRecord::Chip(ChipRecord { blocked: true });
+        assert_eq!(ReferenceRecord::read(ProfileKind::Chip, chip.json().as_bytes()), Ok(chip));
     }
 
     #[test]
     fn says_what_is_wrong_with_a_record() {
         for (kind, value, says) in [
-            (Kind::Terminal, r#"{"country":"XX"}"#, "none of NO, SE"),
-            (Kind::Terminal, r#"{"position":"91,0"}"#, "degrees north"),
-            (Kind::Terminal, r#"{"colour":"red"}"#, "colour"),
-            (Kind::Chip, "{}", "blocked"),
-            (Kind::Chip, "", "EOF"),
+            (ProfileKind::Terminal, r#"{"country":"XX"}"#, "none of NO, SE"),
+            (ProfileKind::Terminal, r#"{"position":"91,0"}"#, "degrees north"),
+            (ProfileKind::Terminal, r#"{"colour":"red"}"#, "colour"),
+            (ProfileKind::Chip, "{}", "blocked"),
+            (ProfileKind::Chip, "", "EOF"),
         ] {
-            let fault = Record::read(kind, value.as_bytes()).expect_err(value);
+            let fault = ReferenceRecord::read(kind, value.as_bytes()).expect_err(value);
             assert!(fault.contains(says), "{value}: {fault}");
         }
     }

@@ -3,8 +3,8 @@
 use super::key::Key;
 use super::observation::Observation;
 use super::profile::{Profile, read_record, write_record};
-use super::record::Record;
-use crate::codec::journal::{JournalFault, Reader, Writer};
+use super::record::ReferenceRecord;
+use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::hashing::TableHash;
 use crate::domain::{Micros, limits};
 use crate::pipeline::{FoldFault, Slots, State};
@@ -13,21 +13,21 @@ use std::collections::BTreeMap;
 
 /// What happens to a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct ProfileChange {
     /// Which one.
     pub(super) key: Key,
     /// What.
-    pub(super) what: What,
+    pub(super) what: ProfileUpdate,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum ProfileUpdate {
     /// The first is seen of it; its id, for people.
     Opened { now: Micros, id: Option<CompactString> },
     /// Something was seen, at this stream time.
     Seen { now: Micros, observation: Observation },
     /// A reference record came, or went.
-    Listed(Option<Record>),
+    Listed(Option<ReferenceRecord>),
     /// Nobody uses it any more.
     Forgotten,
 }
@@ -83,19 +83,21 @@ impl ProfilesState {
         changed
     }
 
-    fn make(&mut self, change: &Change) -> Result<(), String> {
-        let Change { key, what } = change;
+    fn make(&mut self, change: &ProfileChange) -> Result<(), String> {
+        let ProfileChange { key, what } = change;
         let known = self.profiles.slot_of(key);
         match (what, known) {
-            (What::Opened { now, id }, None) => {
+            (ProfileUpdate::Opened { now, id }, None) => {
                 self.profiles.insert(Profile::new(*key, *now, id.as_deref()));
             }
-            (What::Opened { .. }, Some(_)) => return Err(format!("profile {} was there before", key.text())),
-            (What::Forgotten, Some(slot)) => self.profiles.remove(slot),
-            (What::Seen { now, observation }, Some(slot)) => {
+            (ProfileUpdate::Opened { .. }, Some(_)) => {
+                return Err(format!("profile {} was there before", key.text()));
+            }
+            (ProfileUpdate::Forgotten, Some(slot)) => self.profiles.remove(slot),
+            (ProfileUpdate::Seen { now, observation }, Some(slot)) => {
                 self.profiles.alter(slot, |profile| profile.observe(observation, *now));
             }
-            (What::Listed(record), Some(slot)) => {
+            (ProfileUpdate::Listed(record), Some(slot)) => {
                 self.profiles.alter(slot, |profile| profile.set_record(record.clone()));
             }
             (_, None) => return Err(format!("there is no profile {}", key.text())),
@@ -110,25 +112,26 @@ const SEEN: u8 = 1;
 const LISTED: u8 = 2;
 const FORGOTTEN: u8 = 3;
 
-fn read_change(input: &mut Reader<'_>) -> Result<Change, JournalFault> {
+fn read_change(input: &mut ByteReader<'_>) -> Result<ProfileChange, JournalFault> {
     let key = Key::read(input)?;
     let what = match input.byte()? {
-        OPENED => {
-            What::Opened { now: Micros(input.signed()?), id: input.optional_text()?.map(CompactString::from) }
-        }
+        OPENED => ProfileUpdate::Opened {
+            now: Micros(input.signed()?),
+            id: input.optional_text()?.map(CompactString::from),
+        },
         SEEN => {
             let now = Micros(input.signed()?);
-            What::Seen { now, observation: Observation::read(now, input)? }
+            ProfileUpdate::Seen { now, observation: Observation::read(now, input)? }
         }
-        LISTED => What::Listed(read_record(key.kind, input)?),
-        FORGOTTEN => What::Forgotten,
+        LISTED => ProfileUpdate::Listed(read_record(key.kind, input)?),
+        FORGOTTEN => ProfileUpdate::Forgotten,
         _ => return Err(JournalFault::Damaged("a change of a profile is of no kind")),
     };
-    Ok(Change { key, what })
+    Ok(ProfileChange { key, what })
 }
 
 impl State for ProfilesState {
-    type Change<'a> = Change;
+    type Change<'a> = ProfileChange;
 
     fn stream_time(&self) -> Micros {
         self.profiles.stream_time()
@@ -153,7 +156,7 @@ impl State for ProfilesState {
         self.profiles.at(slot).map(|profile| profile.text.as_str())
     }
 
-    fn apply(&mut self, change: &Change) -> Result<(), String> {
+    fn apply(&mut self, change: &ProfileChange) -> Result<(), String> {
         self.make(change)
     }
 
@@ -165,29 +168,29 @@ impl State for ProfilesState {
         self.profiles.undo();
     }
 
-    fn write_change(change: &Change, out: &mut Writer) {
+    fn write_change(change: &ProfileChange, out: &mut ByteWriter) {
         out.byte(change.key.kind as u8);
         out.long(change.key.hash);
         match &change.what {
-            What::Opened { now, id } => {
+            ProfileUpdate::Opened { now, id } => {
                 out.byte(OPENED);
                 out.signed(now.0);
                 out.optional_text(id.as_deref());
             }
-            What::Seen { now, observation } => {
+            ProfileUpdate::Seen { now, observation } => {
                 out.byte(SEEN);
                 out.signed(now.0);
                 observation.write(*now, out);
             }
-            What::Listed(record) => {
+            ProfileUpdate::Listed(record) => {
                 out.byte(LISTED);
                 write_record(record.clone(), out);
             }
-            What::Forgotten => out.byte(FORGOTTEN),
+            ProfileUpdate::Forgotten => out.byte(FORGOTTEN),
         }
     }
 
-    fn write_entry(&self, slot: u32, out: &mut Writer) {
+    fn write_entry(&self, slot: u32, out: &mut ByteWriter) {
         match self.profiles.at(slot) {
             Some(profile) => profile.write(out),
             None => out.byte(0),
@@ -197,7 +200,7 @@ impl State for ProfilesState {
     fn fold_changes(
         &mut self,
         count: usize,
-        input: &mut Reader<'_>,
+        input: &mut ByteReader<'_>,
         pass_over: bool,
     ) -> Result<(), FoldFault> {
         for _ in 0..count {
@@ -205,10 +208,14 @@ impl State for ProfilesState {
             let is_known = self.profiles.slot_of(&change.key).is_some();
             match (&change.what, is_known) {
                 // It comes as a whole later, or was forgotten before it did.
-                (What::Seen { .. } | What::Listed(_) | What::Forgotten, false) if pass_over => continue,
+                (ProfileUpdate::Seen { .. } | ProfileUpdate::Listed(_) | ProfileUpdate::Forgotten, false)
+                    if pass_over =>
+                {
+                    continue;
+                }
                 // An earlier slice had it as a whole before it was forgotten and came again.
-                (What::Opened { .. }, true) if pass_over => {
-                    let forgotten = Change { key: change.key, what: What::Forgotten };
+                (ProfileUpdate::Opened { .. }, true) if pass_over => {
+                    let forgotten = ProfileChange { key: change.key, what: ProfileUpdate::Forgotten };
                     self.make(&forgotten).map_err(FoldFault::State)?;
                 }
                 _ => {}
@@ -219,7 +226,7 @@ impl State for ProfilesState {
         Ok(())
     }
 
-    fn fold_entries(&mut self, count: usize, input: &mut Reader<'_>) -> Result<(), JournalFault> {
+    fn fold_entries(&mut self, count: usize, input: &mut ByteReader<'_>) -> Result<(), JournalFault> {
         for _ in 0..count {
             if let Some(profile) = Profile::read(input)? {
                 self.profiles.load(profile);
@@ -228,7 +235,7 @@ impl State for ProfilesState {
         Ok(())
     }
 
-    fn keys(changes: usize, entries: usize, input: &mut Reader<'_>) -> Result<Vec<String>, JournalFault> {
+    fn keys(changes: usize, entries: usize, input: &mut ByteReader<'_>) -> Result<Vec<String>, JournalFault> {
         let mut keys = Vec::new();
         for _ in 0..changes {
             keys.push(read_change(input)?.key.text().into());

@@ -1,7 +1,7 @@
 //! What is known of one kind of schema: plans, ids that are asked for, ids that nobody knows. Each has a bound of its own,
 //! so that no flood of one pushes out another, and what was waited for is kept until it was used. Asks nobody.
 
-use crate::codec::{Answer, SchemaRef};
+use crate::codec::{SchemaLookup, SchemaRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,16 +70,16 @@ impl<P> Cache<P> {
     }
 
     /// What is known; nothing where the registry must be asked.
-    pub(super) fn answer(&self, schema: &SchemaRef, now: Instant) -> Option<Answer<Arc<P>>> {
+    pub(super) fn answer(&self, schema: &SchemaRef, now: Instant) -> Option<SchemaLookup<Arc<P>>> {
         if let Some(known) = self.known.get(schema) {
             known.used.store(true, Ordering::Relaxed);
-            return Some(Answer::Known(Arc::clone(&known.plan)));
+            return Some(SchemaLookup::Known(Arc::clone(&known.plan)));
         }
         if self.waiting.contains(schema) {
-            return Some(Answer::Waiting);
+            return Some(SchemaLookup::Waiting);
         }
         let unknown = self.unknown.get(schema).filter(|unknown| now < unknown.until)?;
-        Some(Answer::Unknown(unknown.reason.to_string()))
+        Some(SchemaLookup::Unknown(unknown.reason.to_string()))
     }
 
     /// Whether asking for it costs nothing, or was worth it before.
@@ -154,7 +154,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(1);
 
     fn known(cache: &Cache<u32>, id: u32, now: Instant) -> bool {
-        matches!(cache.answer(&SchemaRef::Id(id), now), Some(Answer::Known(_)))
+        matches!(cache.answer(&SchemaRef::Id(id), now), Some(SchemaLookup::Known(_)))
     }
 
     #[test]
@@ -167,7 +167,7 @@ mod tests {
             cache.know_nothing(SchemaRef::Id(id), "no", now + SOON);
         }
         assert!(known(&cache, 1, now));
-        assert_eq!(cache.answer(&SchemaRef::Id(2), now), Some(Answer::Waiting));
+        assert_eq!(cache.answer(&SchemaRef::Id(2), now), Some(SchemaLookup::Waiting));
         assert_eq!(cache.unknown.len(), UNKNOWN_MAX);
         assert_eq!(cache.unknown_order.len(), UNKNOWN_MAX);
         assert!(cache.answer(&SchemaRef::Id(19_999), now).is_some());

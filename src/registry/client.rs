@@ -103,7 +103,7 @@ pub enum WrittenAs {
 }
 
 /// What the registry answered to a request.
-struct Reply {
+struct RegistryReply {
     status: u16,
     /// No more than [`ANSWER_BYTES_MAX`] and one.
     body: Vec<u8>,
@@ -265,7 +265,7 @@ impl Client {
         }
     }
 
-    fn exchange(&self, request: http::request::Builder, body: &str) -> Result<Reply, RegistryError> {
+    fn exchange(&self, request: http::request::Builder, body: &str) -> Result<RegistryReply, RegistryError> {
         let request = request
             .body(body.to_owned())
             .map_err(|error| RegistryError::Options(format!("{}: {error}", self.shown_url)))?;
@@ -285,13 +285,13 @@ impl Client {
         let mut body = Vec::new();
         let mut reader = response.body_mut().as_reader().take(ANSWER_BYTES_MAX as u64 + 1);
         reader.read_to_end(&mut body).map_err(|error| unavailable(&error))?;
-        Ok(Reply { status, body })
+        Ok(RegistryReply { status, body })
     }
 
     /// The error behind an answer that says nothing of what was asked: a proxy's, a busy server's, a redirect that leads
     /// nowhere, another service than a registry.
-    fn no_answer(&self, path: &str, reply: &Reply) -> RegistryError {
-        let Reply { status, .. } = reply;
+    fn no_answer(&self, path: &str, reply: &RegistryReply) -> RegistryError {
+        let RegistryReply { status, .. } = reply;
         let text = format!("{}{path} answers {status}{}", self.shown_url, reply.said());
         match status {
             401 | 403 => RegistryError::Denied(text),
@@ -311,7 +311,7 @@ impl Client {
     }
 }
 
-impl Reply {
+impl RegistryReply {
     /// The registry's own error code: the status, or it and two digits; Apicurio has 0 for what it has no code for.
     fn own_code(&self) -> Option<u32> {
         let answer: ErrorAnswer = serde_json::from_slice(&self.body).ok()?;

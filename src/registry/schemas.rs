@@ -5,7 +5,7 @@
 use super::cache::Cache;
 use super::client::{Client, ClientOptions, RegistryError, WrittenAs, path_of};
 use crate::codec::avro::{AccountEventPlan, PlainPlan, PosEventPlan};
-use crate::codec::{Answer, EventKind, KnownSchemas, SchemaRef, Schemas};
+use crate::codec::{EventKind, KnownSchemas, SchemaLookup, SchemaRef, Schemas};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -132,21 +132,21 @@ impl Drop for Registry {
 }
 
 impl Schemas for Registry {
-    fn pos_event(&self, schema: &SchemaRef) -> Answer<Arc<PosEventPlan>> {
+    fn pos_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PosEventPlan>> {
         match schema {
             SchemaRef::Fingerprint(_) => self.shared.own.pos_event(schema),
             _ => self.shared.answer(&self.shared.pos_event, EventKind::PosEvent, schema),
         }
     }
 
-    fn account_event(&self, schema: &SchemaRef) -> Answer<Arc<AccountEventPlan>> {
+    fn account_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<AccountEventPlan>> {
         match schema {
             SchemaRef::Fingerprint(_) => self.shared.own.account_event(schema),
             _ => self.shared.answer(&self.shared.account_event, EventKind::AccountEvent, schema),
         }
     }
 
-    fn plain(&self, schema: &SchemaRef) -> Answer<Arc<PlainPlan>> {
+    fn plain(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PlainPlan>> {
         match schema {
             SchemaRef::Fingerprint(_) => self.shared.own.plain(schema),
             _ => self.shared.answer(&self.shared.plain, EventKind::Plain, schema),
@@ -169,14 +169,19 @@ impl Shared {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer<P>(&self, cache: &RwLock<Cache<P>>, kind: EventKind, schema: &SchemaRef) -> Answer<Arc<P>> {
+    fn answer<P>(
+        &self,
+        cache: &RwLock<Cache<P>>,
+        kind: EventKind,
+        schema: &SchemaRef,
+    ) -> SchemaLookup<Arc<P>> {
         let now = now();
         if let Some(answer) = read(cache).answer(schema, now) {
             return answer;
         }
         // No registry has it: it need not be asked.
         if let Err(error) = path_of(schema) {
-            return Answer::Unknown(error.to_string());
+            return SchemaLookup::Unknown(error.to_string());
         }
         let mut cache = cache.write().unwrap_or_else(PoisonError::into_inner);
         // Another decoder may have asked in the meantime.
@@ -190,7 +195,7 @@ impl Shared {
             self.work().tasks.push(task);
             self.more_work.notify_one();
         }
-        Answer::Waiting
+        SchemaLookup::Waiting
     }
 
     fn fetch_until_stopped(&self) {

@@ -9,7 +9,7 @@ use super::replies::Replies;
 use super::report::{PartitionReport, place};
 use super::source::Kept;
 use super::walk::Ground;
-use crate::codec::recorded::{self, Place};
+use crate::codec::recorded::{self, SourcePlace};
 use crate::codec::{avro, json, write_bounded};
 use crate::domain::ProfileView;
 use crate::domain::outcome::Outcome;
@@ -19,7 +19,7 @@ use crate::pos::{INPUTS, Input, Pos, ProfileSource};
 use std::cell::RefCell;
 
 /// How far an outcome says that an input was read. It names ticks once there are any.
-pub fn read_up_to(place: &Place<'_>, topics: &[String], input: usize) -> Option<i64> {
+pub fn read_up_to(place: &SourcePlace<'_>, topics: &[String], input: usize) -> Option<i64> {
     let ticks = Input::Ticks as usize;
     match input {
         input if input == ticks => Some(place.position_of(&topics[ticks]).unwrap_or(0)),

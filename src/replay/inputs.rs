@@ -4,7 +4,7 @@
 use super::ReplayError;
 use super::source::{Feed, Kept, Source};
 use super::verify::OpenInput;
-use crate::codec::recorded::{self, Place};
+use crate::codec::recorded::{self, SourcePlace};
 use smallvec::SmallVec;
 
 /// Next offset of each input.
@@ -96,7 +96,7 @@ pub struct Named {
 }
 
 /// How far an outcome says that an input was read, by the topics of the inputs; none: that cannot be known.
-pub type ReadUpTo = fn(&Place<'_>, &[String], usize) -> Option<i64>;
+pub type ReadUpTo = fn(&SourcePlace<'_>, &[String], usize) -> Option<i64>;
 
 /// The recorded outcomes of a partition.
 pub struct Outcomes {

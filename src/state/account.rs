@@ -4,7 +4,7 @@ use super::counter::{Counter, Counters};
 use super::hold::Hold;
 use super::master_data::MasterData;
 use super::memory::Memory;
-use super::remembered::{Kind, Place, Remembered};
+use super::remembered::{EventPlace, Kind, Remembered};
 use crate::domain::code::Code;
 use crate::domain::enums::{CountryCode, Currency, EventType};
 use crate::domain::{Amount, Micros};
@@ -15,9 +15,9 @@ use std::sync::Arc;
 
 /// Standing facts of an account, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing(pub u16);
+pub struct AccountFlags(pub u16);
 
-impl Standing {
+impl AccountFlags {
     /// Flag `stopped`.
     pub const STOPPED: Self = Self(1);
     /// Flag `dunning`.
@@ -79,7 +79,7 @@ pub struct Account {
     /// The batch that last changed it: whether undo has it as it was before.
     pub(super) touched: Touched,
     /// Standing facts.
-    pub standing: Standing,
+    pub standing: AccountFlags,
     /// Currency, where known.
     pub currency: Option<Currency>,
     /// Country, where known.
@@ -168,16 +168,16 @@ impl PartialEq for Touched {
 pub struct Rare {
     /// Open holds, oldest first.
     pub holds: Vec<Hold>,
-    /// Flags by name, sorted, without those that are [`Standing`] bits.
+    /// Flags by name, sorted, without those that are [`AccountFlags`] bits.
     pub flags: Vec<Box<str>>,
     /// Messages of answers to events that repeats are held against, oldest first.
-    pub answers: VecDeque<Answer>,
+    pub answers: VecDeque<StoredAnswer>,
     /// Sales that are too old for windows and repeats, and that corrections may still name or take of.
     pub originals: Memory,
     /// Book-keeping that is too old for [`Account::recent`].
     pub book_keeping: Memory,
     /// The last refused events with an id, oldest first.
-    pub refused: VecDeque<Refused>,
+    pub refused: VecDeque<RefusedEvent>,
     /// Refused events, for the windows that count attempts, in the order they were decided.
     pub attempts: VecDeque<Attempt>,
     /// Up to when memories were cut at their bounds.
@@ -226,7 +226,7 @@ const _: () = assert!(size_of::<Attempt>() == 48);
 
 /// A refused event, for its repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedEvent {
     /// The event.
     pub event: Remembered,
     /// What was answered.
@@ -235,7 +235,7 @@ pub struct Refused {
 
 /// What was answered to an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct StoredAnswer {
     /// Which event.
     pub of: AnswerOf,
     /// What was said.
@@ -246,7 +246,7 @@ pub struct Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerOf {
     /// The one of this place.
-    Place(Place),
+    Place(EventPlace),
     /// The one with this [`super::old_id_hash`]: an old journal kept no place.
     OldId(u64),
 }
@@ -281,7 +281,7 @@ impl Account {
             correctable: Correctable::default(),
             revision: 0,
             touched: Touched::default(),
-            standing: Standing::default(),
+            standing: AccountFlags::default(),
             currency,
             country,
             recent: Memory::default(),

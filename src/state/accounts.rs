@@ -14,7 +14,7 @@ const CHUNK: usize = 1024;
 /// look-up that hits upon another account first, leaves the accounts alone: each would be a cache miss. Half of the 64 bits
 /// suffice, since nobody who does not know the seed can aim at them; all of them would cost 8 bytes an account.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct AccountPlace {
     hash: u32,
     slot: u32,
 }
@@ -34,7 +34,7 @@ pub const AT_ONCE: usize = 32;
 #[derive(Debug, Default)]
 pub struct Accounts {
     hash: TableHash,
-    slots: HashTable<Place>,
+    slots: HashTable<AccountPlace>,
     chunks: Vec<Vec<Account>>,
     count: u32,
 }
@@ -80,7 +80,8 @@ impl Accounts {
     }
 
     fn slot_by(&self, number: &str, hash: u32) -> Option<u32> {
-        let is_it = |place: &Place| place.hash == hash && at(&self.chunks, place.slot).number == number;
+        let is_it =
+            |place: &AccountPlace| place.hash == hash && at(&self.chunks, place.slot).number == number;
         self.slots.find(spread(hash), is_it).map(|place| place.slot)
     }
 
@@ -138,7 +139,7 @@ impl Accounts {
 
     fn put_by(&mut self, account: Account, hash: u32) -> u32 {
         let (chunks, number) = (&self.chunks, &account.number);
-        let is_it = |place: &Place| place.hash == hash && at(chunks, place.slot).number == *number;
+        let is_it = |place: &AccountPlace| place.hash == hash && at(chunks, place.slot).number == *number;
         let vacant = match self.slots.entry(spread(hash), is_it, |place| spread(place.hash)) {
             Entry::Occupied(place) => {
                 let slot = place.get().slot;
@@ -148,7 +149,7 @@ impl Accounts {
             Entry::Vacant(vacant) => vacant,
         };
         let slot = self.count;
-        vacant.insert(Place { hash, slot });
+        vacant.insert(AccountPlace { hash, slot });
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
             self.chunks.push(Vec::with_capacity(if self.chunks.is_empty() { 0 } else { CHUNK }));
         }

@@ -1,6 +1,6 @@
 //! Facts: what a decision changes, in the smallest typed steps. The journal is a list of these.
 
-use super::account::{Answer, Attempt, Correctable, Refused, Standing};
+use super::account::{AccountFlags, Attempt, Correctable, RefusedEvent, StoredAnswer};
 use super::applied::AppliedEvent;
 use super::hold::{Hold, Taking};
 use super::marks::Mark;
@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 /// The facts of one account that one input caused.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Change<'a> {
+pub struct FactsOfAccount<'a> {
     /// The account's number.
     pub account: Cow<'a, str>,
     /// What happened, in order.
@@ -51,14 +51,14 @@ pub enum Fact {
     /// An event with an id was refused: its repeats are answered alike.
     Refused {
         /// Event and answer.
-        refused: Box<Refused>,
+        refused: Box<RefusedEvent>,
         /// Those that were seen before this may be forgotten.
         keep_from: Micros,
         /// How many are kept.
         most: usize,
     },
     /// What is answered to repeats of a remembered event from now on.
-    Answered(Box<Answer>),
+    Answered(Box<StoredAnswer>),
     /// Money was charged. Before version 4 of the journal also: given back, below zero.
     Booked(Booking),
     /// Money was given back.
@@ -150,7 +150,7 @@ pub enum Fact {
     /// A standing bit was set or cleared.
     StandingSet {
         /// Which.
-        bit: Standing,
+        bit: AccountFlags,
         /// Set, or cleared.
         on: bool,
     },

@@ -1,7 +1,7 @@
 //! What a Pending event reserves until it is granted, refused or runs out.
 
 use super::account::Correctable;
-use super::remembered::Place;
+use super::remembered::EventPlace;
 use crate::domain::enums::{CountryCode, Currency, EventType, Language};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
@@ -12,7 +12,7 @@ pub struct Hold {
     /// The Pending outcome.
     pub transaction_id: TransactionId,
     /// The event, among those that the account remembers.
-    pub place: Place,
+    pub place: EventPlace,
     /// The event's accountTransactionId.
     pub account_transaction_id: Option<Box<str>>,
     /// The event's type.
@@ -44,7 +44,7 @@ pub struct Hold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taking {
     /// The original, where one was found.
-    pub original: Option<Place>,
+    pub original: Option<EventPlace>,
     /// The outcome of the original, where one was found and an old journal did not forget it.
     pub corrects: Option<TransactionId>,
     /// How much, above zero.

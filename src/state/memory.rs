@@ -5,7 +5,7 @@
 //! chips and terminals), then the entries, each with its distance to the head.
 
 use super::packed::{Bytes, Entry, Input, signed};
-use super::remembered::{Kind, Place, Remembered};
+use super::remembered::{EventPlace, Kind, Remembered};
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Verdict};
 use crate::domain::{Amount, Micros, limits};
 use smallvec::SmallVec;
@@ -81,7 +81,7 @@ impl Memory {
     }
 
     /// Changes the event of this place, the newest where an old journal left several; whether there was one.
-    pub(super) fn edit(&mut self, place: Place, edit: impl FnOnce(&mut Remembered)) -> bool {
+    pub(super) fn edit(&mut self, place: EventPlace, edit: impl FnOnce(&mut Remembered)) -> bool {
         let mut events: Vec<Remembered> = self.iter().collect();
         let Some(event) = events.iter_mut().rev().find(|event| event.place == place) else { return false };
         edit(event);
@@ -349,7 +349,7 @@ fn read(input: &mut Input<'_>, head: &Head, shared: &[u8]) -> Option<Remembered>
         _ => Amount::ZERO,
     };
     let original = if flags & HAS_ORIGINAL != 0 {
-        Some(Place { partition: i32::try_from(input.signed()?).ok()?, offset: input.signed()? })
+        Some(EventPlace { partition: i32::try_from(input.signed()?).ok()?, offset: input.signed()? })
     } else {
         None
     };
@@ -364,7 +364,7 @@ fn read(input: &mut Input<'_>, head: &Head, shared: &[u8]) -> Option<Remembered>
     let (chip, terminal) = (hash(keys & 15)?, hash(keys >> 4)?);
     let at = |from: u32, bits: u32| (flags >> from & ((1 << bits) - 1)) as usize;
     Some(Remembered {
-        place: Place { partition, offset },
+        place: EventPlace { partition, offset },
         time: Micros(time),
         seen: Micros(seen),
         amount,

@@ -18,12 +18,13 @@ mod remember;
 mod remembered;
 
 pub use account::{
-    Account, Answer, AnswerOf, Attempt, Correctable, Forgot, Rare, Refused, Standing, StoredMessage,
+    Account, AccountFlags, AnswerOf, Attempt, Correctable, Forgot, Rare, RefusedEvent, StoredAnswer,
+    StoredMessage,
 };
 pub use accounts::{AT_ONCE, Accounts};
 pub use applied::{AppliedEvent, AppliedEvents, Payment};
 pub use counter::{Counter, Counters};
-pub use fact::{Booking, Change, Fact, Facts, Patch, RememberedFact};
+pub use fact::{Booking, Fact, Facts, FactsOfAccount, Patch, RememberedFact};
 pub use hold::{Hold, Taking};
 pub use marks::{Mark, Marks, Thing};
 pub use master_data::MasterData;
@@ -31,5 +32,5 @@ pub use memory::{Events, Keep, Memory};
 pub use partition::{PartitionState, StateFault};
 pub use remember::attempt;
 pub use remembered::{
-    Kind, Place, Remembered, content_digest, id_hash, old_id_hash, old_short_hash, trimmed,
+    EventPlace, Kind, Remembered, content_digest, id_hash, old_id_hash, old_short_hash, trimmed,
 };

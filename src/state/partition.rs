@@ -1,10 +1,10 @@
 //! One partition's state: accounts, stream time, holds by the time they run out; apply and undo.
 
-use super::account::{Account, Correctable, Standing, Touched};
+use super::account::{Account, AccountFlags, Correctable, Touched};
 use super::accounts::{Accounts, Sought};
-use super::fact::{Booking, Change, Fact, Patch};
+use super::fact::{Booking, Fact, FactsOfAccount, Patch};
 use super::hold::Hold;
-use super::remembered::Place;
+use super::remembered::EventPlace;
 use crate::domain::enums::EventType;
 use crate::domain::hashing::Seed;
 use crate::domain::ids::TransactionId;
@@ -24,7 +24,7 @@ pub struct PartitionState {
 }
 
 /// A hold by when it runs out: of those of one time, the one that was decided first comes first.
-type Expiry = (Micros, Place, u32, TransactionId);
+type Expiry = (Micros, EventPlace, u32, TransactionId);
 
 fn expiry(hold: &Hold, slot: u32) -> Expiry {
     (hold.expires, hold.place, slot, hold.transaction_id)
@@ -158,7 +158,7 @@ impl PartitionState {
     ///
     /// # Errors
     /// As [`PartitionState::apply`].
-    pub fn apply_all(&mut self, changes: &[Change<'_>], pass_over: bool) -> Result<(), StateFault> {
+    pub fn apply_all(&mut self, changes: &[FactsOfAccount<'_>], pass_over: bool) -> Result<(), StateFault> {
         let mut found = Vec::with_capacity(changes.len());
         self.accounts.seek_all(changes.iter().map(|change| &*change.account), &mut found);
         for (sought, change) in found.into_iter().zip(changes) {
@@ -271,7 +271,7 @@ fn apply_fact(
         | Fact::HoldEnded { .. } => apply_hold_fact(account, fact, slot, expiries)?,
         Fact::CurrencySet(currency) => {
             account.currency = *currency;
-            account.standing = account.standing.with(Standing::CURRENCY_HELD, currency.is_some());
+            account.standing = account.standing.with(AccountFlags::CURRENCY_HELD, currency.is_some());
         }
         Fact::AccountEventApplied { event, keep_from } => {
             account.revision = account.revision.saturating_add(1);
@@ -363,11 +363,11 @@ fn book(account: &mut Account, booking: Booking) {
         book_of_old_journal(&mut account.correctable, booking);
         return;
     }
-    account.standing = account.standing.with(Standing::CURRENCY_HELD, false);
+    account.standing = account.standing.with(AccountFlags::CURRENCY_HELD, false);
     account.correctable = account.correctable.plus(Correctable::of(booking.event_type, amount));
     match booking.event_type {
         EventType::Purchase | EventType::Correction => {
-            account.standing = account.standing.with(Standing::PURCHASED, true);
+            account.standing = account.standing.with(AccountFlags::PURCHASED, true);
         }
         EventType::WithdrawalCommission | EventType::Interest => {
             account.fees = account.fees.saturating_plus(amount);
@@ -401,7 +401,7 @@ fn set_flag(flags: &mut Vec<Box<str>>, name: &str, on: bool) {
 fn apply_patch(account: &mut Account, patch: &Patch) {
     if patch.currency.is_some() {
         account.currency = patch.currency;
-        account.standing = account.standing.with(Standing::CURRENCY_HELD, false);
+        account.standing = account.standing.with(AccountFlags::CURRENCY_HELD, false);
     }
     if patch.country.is_some() {
         account.country = patch.country;

@@ -1,12 +1,12 @@
 //! What an account remembers and forgets, and what becomes of it: events, attempts, refused ones, answers, account events.
 //! Every list has a bound; what a bound cuts is noted, because whoever looks back must know how far that goes.
 
-use super::account::{Account, Answer, AnswerOf, Attempt, Correctable, Refused};
+use super::account::{Account, AnswerOf, Attempt, Correctable, RefusedEvent, StoredAnswer};
 use super::applied::AppliedEvent;
 use super::fact::RememberedFact;
 use super::hold::{Hold, Taking};
 use super::memory::Memory;
-use super::remembered::{Place, Remembered};
+use super::remembered::{EventPlace, Remembered};
 use crate::domain::enums::Verdict;
 use crate::domain::{Amount, Micros, limits};
 use std::collections::VecDeque;
@@ -32,7 +32,7 @@ impl Account {
                     *forgot = (*forgot).max(latest_from(keep.originals_from, &pushed_out));
                 }
             }
-            let kept: Vec<Place> =
+            let kept: Vec<EventPlace> =
                 self.recent.iter().chain(self.older_book_keeping()).map(|event| event.place).collect();
             self.rare_mut().answers.retain(|answer| match answer.of {
                 AnswerOf::Place(place) => kept.contains(&place),
@@ -54,7 +54,7 @@ impl Account {
         push(&mut rare.attempts, attempt);
     }
 
-    pub(super) fn remember_refused(&mut self, refused: &Refused, keep_from: Micros, most: usize) {
+    pub(super) fn remember_refused(&mut self, refused: &RefusedEvent, keep_from: Micros, most: usize) {
         let kept = &mut self.rare_mut().refused;
         while kept.len() >= most.max(1) || kept.front().is_some_and(|oldest| oldest.event.seen < keep_from) {
             kept.pop_front();
@@ -64,7 +64,7 @@ impl Account {
         }
     }
 
-    pub(super) fn remember_answer(&mut self, answer: &Answer) {
+    pub(super) fn remember_answer(&mut self, answer: &StoredAnswer) {
         if let AnswerOf::Place(place) = answer.of {
             self.recent.edit(place, |event| event.has_messages = true);
         }
@@ -143,7 +143,7 @@ impl Account {
             self.remember_attempt(attempt(event, false), Micros(i64::MIN));
         }
         if event.id != 0 {
-            let refused = Refused { event: *event, messages: Box::default() };
+            let refused = RefusedEvent { event: *event, messages: Box::default() };
             self.remember_refused(&refused, Micros(i64::MIN), limits::REFUSED_MAX);
         }
     }

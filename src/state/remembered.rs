@@ -7,14 +7,14 @@ use crate::domain::{Amount, Micros};
 
 /// Where the record of an event stood in its topic: no two events of an account share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct EventPlace {
     /// Partition number.
     pub partition: i32,
     /// Offset; below zero for an event that a journal of version 3 or older remembered, which kept no place.
     pub offset: i64,
 }
 
-impl Place {
+impl EventPlace {
     /// What stands for the place of an event that an old journal remembered, given its [`old_id_hash`].
     #[must_use]
     pub fn of_old_journal(time: Micros, id: u64) -> Self {
@@ -58,7 +58,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remembered {
     /// Where its record stood.
-    pub place: Place,
+    pub place: EventPlace,
     /// When it happened.
     pub time: Micros,
     /// The later of its own time and the stream time at which it was first decided: from then on it is remembered.
@@ -80,7 +80,7 @@ pub struct Remembered {
     /// [`id_hash`] of the chip; 0: none.
     pub chip: u64,
     /// The event that it takes back, where it is a correction whose original was found.
-    pub original: Option<Place>,
+    pub original: Option<EventPlace>,
     /// What kind of event.
     pub kind: Kind,
     /// The answer as it stands now.
@@ -112,7 +112,7 @@ impl Remembered {
     /// The id of its first outcome, given the topic of POS events; none where an old journal kept no place.
     #[must_use]
     pub fn transaction_id(&self, topic: &str) -> Option<TransactionId> {
-        let Place { partition, offset } = self.place;
+        let EventPlace { partition, offset } = self.place;
         (offset >= 0).then(|| TransactionId::derive(topic, partition, offset, self.digest(), 0))
     }
 }

@@ -22,7 +22,7 @@ const OURS: [&str; 3] = ["tillgate", "librdkafka", "audit"];
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum LineFormat {
     /// For people: one line each, with colour on a terminal.
     Text,
     /// For machines: one JSON object a line.
@@ -34,7 +34,7 @@ pub enum Format {
 ///
 /// # Errors
 /// Something else takes the process's log lines already.
-pub fn install(format: Format, level: Level) -> Result<(), TryInitError> {
+pub fn install(format: LineFormat, level: Level) -> Result<(), TryInitError> {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     subscriber(format, level, colour, std::io::stderr).try_init()?;
     std::panic::set_hook(Box::new(on_panic));
@@ -42,7 +42,12 @@ pub fn install(format: Format, level: Level) -> Result<(), TryInitError> {
 }
 
 /// What [`install`] installs, into any writer.
-pub fn subscriber<W>(format: Format, level: Level, colour: bool, writer: W) -> impl Subscriber + Send + Sync
+pub fn subscriber<W>(
+    format: LineFormat,
+    level: Level,
+    colour: bool,
+    writer: W,
+) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -50,11 +55,11 @@ where
     let ours = OURS.map(|target| (target, level));
     let filter = Targets::new().with_default(level.min(LevelFilter::WARN)).with_targets(ours);
     let (text, json) = match format {
-        Format::Text => {
+        LineFormat::Text => {
             let layer = tracing_subscriber::fmt::layer().fmt_fields(debug_fn(write_field));
             (Some(layer.with_ansi(colour).with_writer(writer)), None)
         }
-        Format::Json => {
+        LineFormat::Json => {
             let layer = tracing_subscriber::fmt::layer().event_format(JsonLines).with_writer(writer);
             (None, Some(layer))
         }

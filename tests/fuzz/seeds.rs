@@ -8,13 +8,15 @@ use tillgate::archive::{ArchivedPartition, ArchivedTopic, Encoding, Manifest, wr
 use tillgate::codec::avro::{
     ACCOUNT_EVENT_SCHEMA, Codec, Container, POS_EVENT_SCHEMA, TOPIC_RECORD_SCHEMA, write_topic_record,
 };
-use tillgate::codec::journal::{Reader, Writer, read_account, read_change, read_record, write_account};
+use tillgate::codec::journal::{
+    ByteReader, ByteWriter, read_account, read_change, read_record, write_account,
+};
 use tillgate::codec::rulesets::{RulesetChange, hash_of, hash_text, write_change};
 use tillgate::codec::tick::{Passed, Tick, write_tick};
 use tillgate::config::{Sources, load};
 use tillgate::domain::Micros;
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
-use tillgate::load::{Encoder, Framing, Generated, MistakeShares, Settings, World};
+use tillgate::load::{Encoder, Framing, Generated, LoadSettings, MistakeShares, World};
 use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions};
 
 use super::contact_seeds;
@@ -112,14 +114,14 @@ fn avro_events(input: Input) -> Vec<Vec<u8>> {
 
 /// A short run of the generator, mistakes and all.
 fn generated(encoder: Encoder) -> Vec<(Input, Vec<u8>)> {
-    let settings = Settings {
+    let settings = LoadSettings {
         seed: 8,
         count: 60,
         accounts: 6,
         terminals: 18,
         lines: 2,
         mistakes: MistakeShares::even(400),
-        ..Settings::default()
+        ..LoadSettings::default()
     };
     let world = World::new(settings.validated().expect("settings"));
     let mut made = Vec::new();
@@ -224,7 +226,7 @@ fn journals() -> Vec<Vec<Vec<u8>>> {
     for version in [1, 2] {
         let file = fs::File::open(root().join(format!("tests/journals/v{version}.zst"))).expect("a journal");
         let bytes = zstd::decode_all(file).expect("compressed by zstd");
-        let (mut reader, mut records) = (Reader::new(&bytes), Vec::new());
+        let (mut reader, mut records) = (ByteReader::new(&bytes), Vec::new());
         while !reader.is_empty() && records.len() < 12 {
             let length = reader.count().expect("a length");
             records.push(reader.take(length).expect("a record").to_vec());
@@ -235,7 +237,7 @@ fn journals() -> Vec<Vec<Vec<u8>>> {
 }
 
 fn behind_lengths(records: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = Writer::default();
+    let mut bytes = ByteWriter::default();
     for record in records {
         bytes.unsigned(record.len() as u64);
         bytes.0.extend_from_slice(record);
@@ -251,7 +253,7 @@ fn accounts() -> Vec<Vec<u8>> {
         let (count, mut input) = record.changes;
         (0..count).for_each(|_| drop(read_change(&mut input).expect("a change")));
         for _ in 0..record.entries {
-            let mut state = Writer::default();
+            let mut state = ByteWriter::default();
             write_account(&mut state, &read_account(&mut input).expect("an account"));
             found.push(state.0);
         }
@@ -416,7 +418,7 @@ fn canonical_text() -> String {
 /// Every setting with its default, by turns as a flag and as a variable.
 fn config_values() -> Vec<Vec<u8>> {
     let settings = settings();
-    let line = |(place, row): (usize, &tillgate::config::Row)| {
+    let line = |(place, row): (usize, &tillgate::config::SettingRow)| {
         let variable = row.key.replace('.', "__").to_ascii_uppercase();
         match place % 2 {
             0 => format!("{}={}\n", row.key, row.value),

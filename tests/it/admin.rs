@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tillgate::domain::flow::Unit;
-use tillgate::gateway::{AdminSource, Bounds, Listener, Standing, admin};
+use tillgate::gateway::{AdminSource, Bounds, Listener, ProcessStanding, admin};
 use tillgate::pos::FLOW;
 use tillgate::telemetry::standing::{CopyStanding, PartitionStanding, WorkerStanding};
 
@@ -17,14 +17,14 @@ fn unit(partition: i32) -> Unit {
 }
 
 #[derive(Default)]
-struct Source(Mutex<Standing>);
+struct Source(Mutex<ProcessStanding>);
 
 impl AdminSource for Source {
     fn metrics(&self) -> String {
         "tillgate_events_total{outcome=\"Accepted\"} 7\n".to_owned()
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> ProcessStanding {
         self.0.lock().expect("no poison").clone()
     }
 
@@ -51,11 +51,11 @@ impl Answer {
 }
 
 impl Admin {
-    fn start(standing: Standing) -> Self {
+    fn start(standing: ProcessStanding) -> Self {
         Self::start_within(Bounds::default(), standing)
     }
 
-    fn start_within(bounds: Bounds, standing: Standing) -> Self {
+    fn start_within(bounds: Bounds, standing: ProcessStanding) -> Self {
         let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = listener.address();
         let source = Arc::new(Source(Mutex::new(standing)));
@@ -88,8 +88,8 @@ impl Admin {
     }
 }
 
-fn working() -> Standing {
-    Standing {
+fn working() -> ProcessStanding {
+    ProcessStanding {
         starting: None,
         stopping: false,
         troubles: Vec::new(),
@@ -131,7 +131,11 @@ fn a_process_that_decides_is_alive_and_ready() {
 fn a_start_says_what_it_waits_for_and_the_process_stays_alive() {
     let step = "writing the ruleset to topic tillgate.rulesets";
     let workers = vec![WorkerStanding::Starting(None)];
-    let admin = Admin::start(Standing { starting: Some(step.to_owned()), workers, ..Standing::default() });
+    let admin = Admin::start(ProcessStanding {
+        starting: Some(step.to_owned()),
+        workers,
+        ..ProcessStanding::default()
+    });
     assert_eq!(admin.ask("GET", "/healthz").status, 200);
     let ready = admin.ask("GET", "/readyz");
     assert_eq!(ready.status, 503);
@@ -143,7 +147,7 @@ fn a_start_says_what_it_waits_for_and_the_process_stays_alive() {
 fn a_worker_that_gets_nothing_of_its_brokers_says_why() {
     let why = || Some("broker b:9092: nobody listens there".to_owned());
     let workers = vec![WorkerStanding::Starting(why()), WorkerStanding::Running(why())];
-    let admin = Admin::start(Standing { workers, ..working() });
+    let admin = Admin::start(ProcessStanding { workers, ..working() });
     let ready = admin.ask("GET", "/readyz");
     assert_eq!(ready.status, 503);
     let body = ready.json();
@@ -185,7 +189,7 @@ fn a_restore_says_how_far_it_is_and_the_process_stays_alive() {
 fn what_a_sender_holds_up_is_told_and_never_makes_a_process_unready() {
     let told =
         "partition 3: a sender's transaction has been open since offset 41 of pos_events for 75 s or more";
-    let admin = Admin::start(Standing { held_up: vec![told.to_owned()], ..working() });
+    let admin = Admin::start(ProcessStanding { held_up: vec![told.to_owned()], ..working() });
     let ready = admin.ask("GET", "/readyz");
     assert_eq!((ready.status, &ready.json()["heldUp"]), (200, &serde_json::json!([told])));
     admin.stop();
@@ -221,7 +225,7 @@ fn copies_of_what_others_decide_are_shown_and_never_make_a_process_unready() {
 #[test]
 fn what_goes_wrong_though_all_is_decided_is_told_and_never_makes_a_process_unready() {
     let warnings = vec!["partition 3: 12 records stood here whose keys belong elsewhere".to_owned()];
-    let admin = Admin::start(Standing { warnings, ..working() });
+    let admin = Admin::start(ProcessStanding { warnings, ..working() });
     let ready = admin.ask("GET", "/readyz");
     assert_eq!((ready.status, ready.json()["reasons"].as_array().map(Vec::len)), (200, Some(0)));
     assert!(ready.json()["warnings"][0].as_str().is_some_and(|text| text.starts_with("partition 3: 12")));
@@ -388,7 +392,7 @@ fn a_reader_that_takes_too_long_is_closed() {
         fn metrics(&self) -> String {
             "x".repeat(64 << 20)
         }
-        fn standing(&self) -> Standing {
+        fn standing(&self) -> ProcessStanding {
             working()
         }
         fn upkeep(&self) {}

@@ -17,7 +17,7 @@ use tillgate::codec::avro::{
 };
 use tillgate::codec::json::{self, read_account_event, read_pos_event};
 use tillgate::codec::{
-    Answer, DecodeError, KnownSchemas, SchemaRef, Schemas, decode_account_event, decode_pos_event,
+    DecodeError, KnownSchemas, SchemaLookup, SchemaRef, Schemas, decode_account_event, decode_pos_event,
     frame_with_fingerprint, frame_with_id,
 };
 use tillgate::domain::code::Code;
@@ -310,13 +310,15 @@ fn events_of_the_first_schemas_are_read_by_their_fingerprints() {
     let text = r#"{"accountNumber":"a","eventType":"Info","time":"2022-01-01T00:00:00Z","currency":"EUR",
         "countryCode":"DE","conversationLanguage":"EN","correctsTransactionId":"t"}"#;
     let mut event = read_pos_event(text.as_bytes()).unwrap();
-    let Answer::Known(plan) = known.pos_event(&of(POS_EVENT_SCHEMA)) else { panic!("ours is not known") };
+    let SchemaLookup::Known(plan) = known.pos_event(&of(POS_EVENT_SCHEMA)) else {
+        panic!("ours is not known")
+    };
     assert_eq!(plan.read(&datum(&event)).unwrap(), event);
     let (ours, first) = (Schema::parse_str(POS_EVENT_SCHEMA).unwrap(), Schema::parse_str(pos_event).unwrap());
     let earlier = reference(&ours, &datum(&event), Some(&first));
     let earlier = reference_datum(&serde_json::from_str(pos_event).unwrap(), earlier);
     event.corrects_transaction_id = None;
-    let Answer::Known(plan) = known.pos_event(&of(pos_event)) else { panic!("the first is not known") };
+    let SchemaLookup::Known(plan) = known.pos_event(&of(pos_event)) else { panic!("the first is not known") };
     assert_eq!(plan.read(&earlier).unwrap(), event);
     let event = read_account_event(
         br#"{"id":"e","account":"a","eventType":"close","createdAt":"2022-01-01T00:00:00Z"}"#,
@@ -327,7 +329,7 @@ fn events_of_the_first_schemas_are_read_by_their_fingerprints() {
     let first = Schema::parse_str(account_event).unwrap();
     let earlier = reference(&ours, &out, Some(&first));
     let earlier = reference_datum(&serde_json::from_str(account_event).unwrap(), earlier);
-    let Answer::Known(plan) = known.account_event(&of(account_event)) else {
+    let SchemaLookup::Known(plan) = known.account_event(&of(account_event)) else {
         panic!("the first is not known")
     };
     assert_eq!(plan.read(&earlier).unwrap(), event);
@@ -570,14 +572,14 @@ fn unknown_values_are_passed_over_within_bounds() {
 fn recognises_each_framing_and_asks_for_its_schema() {
     struct Waiting;
     impl Schemas for Waiting {
-        fn pos_event(&self, _: &SchemaRef) -> Answer<std::sync::Arc<PosEventPlan>> {
-            Answer::Waiting
+        fn pos_event(&self, _: &SchemaRef) -> SchemaLookup<std::sync::Arc<PosEventPlan>> {
+            SchemaLookup::Waiting
         }
-        fn account_event(&self, _: &SchemaRef) -> Answer<std::sync::Arc<AccountEventPlan>> {
-            Answer::Waiting
+        fn account_event(&self, _: &SchemaRef) -> SchemaLookup<std::sync::Arc<AccountEventPlan>> {
+            SchemaLookup::Waiting
         }
-        fn plain(&self, _: &SchemaRef) -> Answer<std::sync::Arc<PlainPlan>> {
-            Answer::Waiting
+        fn plain(&self, _: &SchemaRef) -> SchemaLookup<std::sync::Arc<PlainPlan>> {
+            SchemaLookup::Waiting
         }
     }
     let guid = [9; 16];

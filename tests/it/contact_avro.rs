@@ -146,5 +146,5 @@ fn records_in_avro_are_decided_as_those_in_json() {
         assert_eq!((found.letters.len(), found.decisions.len()), (records.len(), 0), "{found:?}");
         assert!(found.letters.iter().all(|(.., code)| *code == "400.001"));
     }
-    assert!(matches!(known.plain(&SchemaRef::Id(7)), tillgate::codec::Answer::Unknown(_)));
+    assert!(matches!(known.plain(&SchemaRef::Id(7)), tillgate::codec::SchemaLookup::Unknown(_)));
 }

@@ -5,7 +5,7 @@ use crate::support::contacts::{Fed, Published, RULES, all, call, empty, event_id
 use crate::support::stream::{self, SCHEMAS};
 use tillgate::codec::json::read_reply;
 use tillgate::contact::{
-    CONTACT_REQUESTS, INTERACTIONS, PARTIES, PARTY_RECORDS, Partition, Seen, read_decision,
+    CONTACT_REQUESTS, INTERACTIONS, PARTIES, PARTY_RECORDS, Partition, PartyView, read_decision,
 };
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
@@ -74,7 +74,7 @@ impl Asked {
 
     fn seen(&self, party: &str) -> serde_json::Value {
         let party = self.partition.state().get(party).expect("somebody who is known");
-        serde_json::to_value(Seen::of(party, &RULES)).expect("JSON")
+        serde_json::to_value(PartyView::of(party, &RULES)).expect("JSON")
     }
 }
 

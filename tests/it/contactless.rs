@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use crate::support::stream::{Fed, Published, Said, engine, options};
 use tillgate::checks::{ParameterSet, Parameters, PerCurrency};
-use tillgate::codec::journal::{JournalFault, Reader, Writer, read_account, read_record, write_account};
+use tillgate::codec::journal::{
+    ByteReader, ByteWriter, JournalFault, read_account, read_record, write_account,
+};
 use tillgate::config::{Sources, load};
 use tillgate::domain::enums::{CountryCode, Currency, Verdict};
 use tillgate::domain::{Micros, limits};
 use tillgate::engine::Engine;
 use tillgate::pos::{Input, Partition, Restore};
-use tillgate::state::{Account, Standing};
+use tillgate::state::{Account, AccountFlags};
 
 const ON: &str = "checks.nfc.sca.enabled=true";
 /// Whatever else would answer to many payments of some hundreds.
@@ -310,9 +312,9 @@ fn a_chip_that_finds_no_room_has_to_identify_each_time_until_another_starts_agai
     tills.resolve(&identified, true);
     assert_eq!([tills.tap("one more", "1"), tills.tap("two more", "1")], [PASSES, ASKS]);
     // The largest account of this kind is written and read.
-    let mut written = Writer::default();
+    let mut written = ByteWriter::default();
     write_account(&mut written, tills.account());
-    assert_eq!(read_account(&mut Reader::new(&written.0)).as_ref(), Ok(tills.account()));
+    assert_eq!(read_account(&mut ByteReader::new(&written.0)).as_ref(), Ok(tills.account()));
     assert!(written.0.len() < limits::JOURNAL_RECORD_BYTES_MIN / 2, "{} bytes", written.0.len());
 }
 
@@ -355,25 +357,25 @@ fn an_aborted_batch_leaves_no_count_and_a_restore_has_every_one() {
 fn an_account_with_counters_is_none_to_a_program_that_knows_none() {
     let mut tills = Tills::new(&[ON]);
     tills.commit();
-    let mut plain = Writer::default();
+    let mut plain = ByteWriter::default();
     write_account(&mut plain, tills.account());
     tills.tap("C", "1");
     let counting = tills.account();
     let mut without = counting.clone();
     without.rare = None;
     let bytes = |account: &Account| {
-        let mut out = Writer::default();
+        let mut out = ByteWriter::default();
         write_account(&mut out, account);
         out.0
     };
     let (with, without) = (bytes(counting), bytes(&without));
     let place = with.iter().zip(&without).position(|(left, right)| left != right).expect("they differ");
     // The standing facts are what differs first: one byte of those that there are, and two more for 1 << 16.
-    let purchased = Standing::PURCHASED.0 as u8;
+    let purchased = AccountFlags::PURCHASED.0 as u8;
     assert_eq!((&with[place..place + 3], without[place]), (&[0x80 | purchased, 0x80, 4][..], purchased));
     let mut unknown = with.clone();
     unknown[place + 2] = 8;
-    let found = read_account(&mut Reader::new(&unknown));
+    let found = read_account(&mut ByteReader::new(&unknown));
     assert_eq!(
         found,
         Err(JournalFault::Damaged("unknown standing facts")),

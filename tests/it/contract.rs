@@ -14,8 +14,8 @@ use tillgate::contract::{self, Bounds, Node, Schema};
 use tillgate::domain::Micros;
 use tillgate::domain::enums::CountryCode;
 use tillgate::profiles::{
-    ChipRecord, Published, PublishedChip, PublishedDay, PublishedTerminal, Record, SeenAccount, SeenPlace,
-    read_line,
+    ChipRecord, Published, PublishedChip, PublishedDay, PublishedTerminal, ReferenceRecord, SeenAccount,
+    SeenPlace, read_line,
 };
 
 fn root() -> PathBuf {
@@ -91,18 +91,18 @@ fn samples_of_profiles(samples: &mut String) {
         sample(samples, Schema::ProfileRecord, true, &record.expect("a record").json());
     }
     for (kind, record) in [
-        (tillgate::profiles::Kind::Terminal, r#"{"country":"XX"}"#),
-        (tillgate::profiles::Kind::Terminal, r#"{"position":"north"}"#),
-        (tillgate::profiles::Kind::Terminal, r#"{"colour":"red"}"#),
+        (tillgate::profiles::ProfileKind::Terminal, r#"{"country":"XX"}"#),
+        (tillgate::profiles::ProfileKind::Terminal, r#"{"position":"north"}"#),
+        (tillgate::profiles::ProfileKind::Terminal, r#"{"colour":"red"}"#),
     ] {
-        Record::read(kind, record.as_bytes()).expect_err("no record");
+        ReferenceRecord::read(kind, record.as_bytes()).expect_err("no record");
         sample(samples, Schema::ProfileRecord, false, record);
     }
     let seen =
         |place| SeenAccount { account: 0x0123_4567_89ab_cdef, time: Micros(1_790_000_000_125_000), place };
     let place = SeenPlace { time: Micros(1_790_000_000_000_000), country: CountryCode::No, terminal: 7 };
     let (_, record) = read_line(r#"{"posId":"T-1","country":"SE"}"#).expect("a line");
-    let Some(Record::Terminal(record)) = record else { panic!("a terminal's record") };
+    let Some(ReferenceRecord::Terminal(record)) = record else { panic!("a terminal's record") };
     let profiles = [
         Published::Terminal(PublishedTerminal::default()),
         Published::Terminal(PublishedTerminal {

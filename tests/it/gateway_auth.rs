@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tillgate::config::{
     ApiKey, AuthSettings, GatewaySettings, JwksPlace, Scope, Secret, TlsSettings, TokenSettings,
 };
-use tillgate::gateway::auth::{Authenticator, Client, JwksError, Refresh, Refused, hash_of_key, new_key};
+use tillgate::gateway::auth::{AuthRefusal, Authenticator, Client, JwksError, Refresh, hash_of_key, new_key};
 use tillgate::gateway::{Server, ServerBounds};
 
 use crate::gateway_server::served::{SOON, settings};
@@ -201,7 +201,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     headers
 }
 
-fn by_token(authenticator: &Authenticator, token: &str) -> Result<Client, Refused> {
+fn by_token(authenticator: &Authenticator, token: &str) -> Result<Client, AuthRefusal> {
     authenticator.client(&headers(&[("authorization", &format!("Bearer {token}"))]))
 }
 
@@ -223,7 +223,7 @@ fn takes_tokens_of_every_algorithm_that_is_safe() {
         let at = token.len() - 10;
         let other = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
         let forged = format!("{}{other}{}", &token[..at], &token[at + 1..]);
-        assert_eq!(by_token(&authenticator, &forged), Err(Refused::Signature), "{algorithm}");
+        assert_eq!(by_token(&authenticator, &forged), Err(AuthRefusal::Signature), "{algorithm}");
     }
 }
 
@@ -245,7 +245,7 @@ fn reads_scopes_as_issuers_write_them() {
     );
     let both = json!({ "scope": "account-events:write", "scp": "events:read account-events:write" });
     assert_eq!(scopes(both), Ok(vec![EventsRead, AccountEventsWrite]));
-    assert_eq!(scopes(json!({ "scope": 7 })), Err(Refused::Claims));
+    assert_eq!(scopes(json!({ "scope": 7 })), Err(AuthRefusal::Claims));
 }
 
 #[test]
@@ -253,31 +253,31 @@ fn refuses_tokens_that_are_late_early_for_others_or_of_others() {
     let signer = Signer::ec();
     let authenticator = Issuer::of(&[signer.jwk("a")]).authenticator();
     for (changed, expected) in [
-        (json!({ "exp": now() - 31 }), Some(Refused::Expired)),
+        (json!({ "exp": now() - 31 }), Some(AuthRefusal::Expired)),
         (json!({ "exp": now() - 20 }), None),
-        (json!({ "exp": 0 }), Some(Refused::Expired)),
-        (json!({ "exp": null }), Some(Refused::Claims)),
-        (json!({ "exp": "tomorrow" }), Some(Refused::Claims)),
-        (json!({ "exp": -1 }), Some(Refused::Claims)),
-        (json!({ "exp": 1e300 }), Some(Refused::Claims)),
-        (json!({ "nbf": now() + 90 }), Some(Refused::NotYet)),
+        (json!({ "exp": 0 }), Some(AuthRefusal::Expired)),
+        (json!({ "exp": null }), Some(AuthRefusal::Claims)),
+        (json!({ "exp": "tomorrow" }), Some(AuthRefusal::Claims)),
+        (json!({ "exp": -1 }), Some(AuthRefusal::Claims)),
+        (json!({ "exp": 1e300 }), Some(AuthRefusal::Claims)),
+        (json!({ "nbf": now() + 90 }), Some(AuthRefusal::NotYet)),
         (json!({ "nbf": now() + 20 }), None),
         (json!({ "nbf": null }), None),
-        (json!({ "nbf": [] }), Some(Refused::Claims)),
-        (json!({ "aud": "https://till.example.evil" }), Some(Refused::Audience)),
+        (json!({ "nbf": [] }), Some(AuthRefusal::Claims)),
+        (json!({ "aud": "https://till.example.evil" }), Some(AuthRefusal::Audience)),
         (json!({ "aud": ["https://other", AUDIENCE] }), None),
-        (json!({ "aud": ["https://other"] }), Some(Refused::Audience)),
-        (json!({ "aud": [] }), Some(Refused::Audience)),
-        (json!({ "aud": null }), Some(Refused::Claims)),
-        (json!({ "aud": { "a": AUDIENCE } }), Some(Refused::Claims)),
-        (json!({ "iss": "https://issuer.example/" }), Some(Refused::Issuer)),
-        (json!({ "iss": null }), Some(Refused::Claims)),
-        (json!({ "iss": 7 }), Some(Refused::Claims)),
-        (json!({ "client_id": null }), Some(Refused::Claims)),
+        (json!({ "aud": ["https://other"] }), Some(AuthRefusal::Audience)),
+        (json!({ "aud": [] }), Some(AuthRefusal::Audience)),
+        (json!({ "aud": null }), Some(AuthRefusal::Claims)),
+        (json!({ "aud": { "a": AUDIENCE } }), Some(AuthRefusal::Claims)),
+        (json!({ "iss": "https://issuer.example/" }), Some(AuthRefusal::Issuer)),
+        (json!({ "iss": null }), Some(AuthRefusal::Claims)),
+        (json!({ "iss": 7 }), Some(AuthRefusal::Claims)),
+        (json!({ "client_id": null }), Some(AuthRefusal::Claims)),
         (json!({ "client_id": null, "sub": "s" }), None),
-        (json!({ "client_id": "" }), Some(Refused::Claims)),
-        (json!({ "client_id": "a\nb" }), Some(Refused::Claims)),
-        (json!({ "client_id": "x".repeat(81) }), Some(Refused::Claims)),
+        (json!({ "client_id": "" }), Some(AuthRefusal::Claims)),
+        (json!({ "client_id": "a\nb" }), Some(AuthRefusal::Claims)),
+        (json!({ "client_id": "x".repeat(81) }), Some(AuthRefusal::Claims)),
     ] {
         let token = signer.token(&json!({ "alg": "ES256", "kid": "a" }), &claims(&changed));
         assert_eq!(by_token(&authenticator, &token).err(), expected, "{changed}");
@@ -297,7 +297,7 @@ fn refuses_tokens_that_are_signed_otherwise_than_the_key_is_for() {
     for name in ["none", "None", "NONE", "nOnE", ""] {
         for end in ["", "."] {
             let token = format!("{}.{body}{end}", header(json!({ "alg": name, "kid": "rsa" })));
-            assert_eq!(refused(&token), Refused::NoToken, "{name:?}{end}");
+            assert_eq!(refused(&token), AuthRefusal::NoToken, "{name:?}{end}");
         }
     }
     // What is public, as a shared secret: in every form that an attacker may hope for.
@@ -308,22 +308,25 @@ fn refuses_tokens_that_are_signed_otherwise_than_the_key_is_for() {
             let message = format!("{}.{body}", header(json!({ "alg": name, "kid": kid })));
             let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &secret);
             let token = format!("{message}.{}", base64(ring::hmac::sign(&key, message.as_bytes())));
-            let expected = if kid == "nobody" { Refused::UnknownIssuerKey } else { Refused::NoToken };
+            let expected = if kid == "nobody" { AuthRefusal::UnknownIssuerKey } else { AuthRefusal::NoToken };
             assert_eq!(refused(&token), expected, "{name} by {kid}");
         }
     }
     // Another key, under a name that is known; its own key brought along; a key for another algorithm.
-    assert_eq!(refused(&forger.token(&json!({ "alg": "EdDSA", "kid": "ed" }), &good)), Refused::Signature);
+    assert_eq!(
+        refused(&forger.token(&json!({ "alg": "EdDSA", "kid": "ed" }), &good)),
+        AuthRefusal::Signature
+    );
     let brought = json!({ "alg": "EdDSA", "kid": "ed", "jwk": forger.jwk("ed"), "jku": "https://evil/keys" });
-    assert_eq!(refused(&forger.token(&brought, &good)), Refused::Signature);
-    assert_eq!(refused(&ed.token(&json!({ "alg": "EdDSA", "kid": "rsa" }), &good)), Refused::NoToken);
-    assert_eq!(refused(&rsa.token(&json!({ "alg": "RS256", "kid": "pss" }), &good)), Refused::NoToken);
+    assert_eq!(refused(&forger.token(&brought, &good)), AuthRefusal::Signature);
+    assert_eq!(refused(&ed.token(&json!({ "alg": "EdDSA", "kid": "rsa" }), &good)), AuthRefusal::NoToken);
+    assert_eq!(refused(&rsa.token(&json!({ "alg": "RS256", "kid": "pss" }), &good)), AuthRefusal::NoToken);
     assert!(by_token(&authenticator, &rsa.token(&json!({ "alg": "PS256", "kid": "pss" }), &good)).is_ok());
     // Extensions that must be understood.
     let critical = json!({ "alg": "EdDSA", "kid": "ed", "crit": ["b64"], "b64": false });
-    assert_eq!(refused(&ed.token(&critical, &good)), Refused::NoToken);
+    assert_eq!(refused(&ed.token(&critical, &good)), AuthRefusal::NoToken);
     for text in ["..", "a.b.c", ".", &"x.".repeat(10), &format!("{}.x", "y".repeat(13 << 10))] {
-        assert_eq!(refused(text), Refused::NoToken, "{}", text.len());
+        assert_eq!(refused(text), AuthRefusal::NoToken, "{}", text.len());
     }
 }
 
@@ -342,13 +345,17 @@ fn keys_that_are_none_for_signing_are_passed_over() {
         by_token(&authenticator, &signer.token(&json!({ "alg": algorithm, "kid": id }), &claims(&json!({}))))
     };
     assert!(by(&good, "EdDSA", "good").is_ok());
-    assert_eq!(by(&for_encryption, "ES256", "enc"), Err(Refused::UnknownIssuerKey));
-    assert_eq!(by_token(&authenticator, &by_weak_key), Err(Refused::Signature), "1,024 bits are not enough");
+    assert_eq!(by(&for_encryption, "ES256", "enc"), Err(AuthRefusal::UnknownIssuerKey));
+    assert_eq!(
+        by_token(&authenticator, &by_weak_key),
+        Err(AuthRefusal::Signature),
+        "1,024 bits are not enough"
+    );
     // A token that does not name its key may be by the only one of its algorithm.
     let unnamed = good.token(&json!({ "alg": "EdDSA" }), &claims(&json!({})));
     assert!(by_token(&authenticator, &unnamed).is_ok());
     let two = Issuer::of(&[good.jwk("a"), Signer::ed().jwk("b")]).authenticator();
-    assert_eq!(by_token(&two, &unnamed), Err(Refused::NoToken));
+    assert_eq!(by_token(&two, &unnamed), Err(AuthRefusal::NoToken));
 }
 
 #[test]
@@ -360,16 +367,16 @@ fn a_key_that_is_not_known_yet_is_asked_for_and_a_bad_set_changes_nothing() {
     let by = |signer: &Signer, id: &str| {
         by_token(&authenticator, &signer.token(&json!({ "alg": "EdDSA", "kid": id }), &claims(&json!({}))))
     };
-    assert_eq!(by(&new, "new"), Err(Refused::UnknownIssuerKey));
+    assert_eq!(by(&new, "new"), Err(AuthRefusal::UnknownIssuerKey));
     // The last of these shows that those before it were looked at.
     for bad in ["", "{}", "{\"keys\": []}", &format!("{{\"keys\": [{}]}}", " ".repeat(300 << 10))] {
         issuer.publish(bad);
-        assert_eq!(by(&new, "new"), Err(Refused::UnknownIssuerKey));
+        assert_eq!(by(&new, "new"), Err(AuthRefusal::UnknownIssuerKey));
         assert!(by(&old, "old").is_ok());
     }
     issuer.publish(&json!({ "keys": [new.jwk("new")] }).to_string());
     eventually(SOON, "the new key", || by(&new, "new").ok());
-    assert_eq!(by(&old, "old"), Err(Refused::UnknownIssuerKey), "a key that is taken back is not taken");
+    assert_eq!(by(&old, "old"), Err(AuthRefusal::UnknownIssuerKey), "a key that is taken back is not taken");
 }
 
 #[test]
@@ -454,19 +461,19 @@ fn a_key_lets_in_its_client_alone_and_one_character_off_lets_in_nobody() {
         let mut wrong = key.clone().into_bytes();
         wrong[at] = if wrong[at] == b'x' { b'y' } else { b'x' };
         let wrong = String::from_utf8(wrong).expect("text");
-        assert_eq!(name(&[("x-api-key", &wrong)]), Err(Refused::UnknownKey), "{at}");
+        assert_eq!(name(&[("x-api-key", &wrong)]), Err(AuthRefusal::UnknownKey), "{at}");
     }
     let long = "x".repeat(10_000);
     for (pairs, why) in [
-        (&[][..], Refused::Nothing),
-        (&[("x-api-key", "")], Refused::UnknownKey),
-        (&[("x-api-key", &long)], Refused::UnknownKey),
-        (&[("x-api-key", &hash_of_key(&key))], Refused::UnknownKey),
-        (&[("x-api-key", &key), ("x-api-key", &key)], Refused::Unreadable),
-        (&[("x-api-key", &key), ("authorization", "Bearer x")], Refused::Unreadable),
-        (&[("authorization", &key)], Refused::Unreadable),
-        (&[("authorization", &format!("Basic {key}"))], Refused::Unreadable),
-        (&[("authorization", "Bearer a.b.c")], Refused::NoTokens),
+        (&[][..], AuthRefusal::Nothing),
+        (&[("x-api-key", "")], AuthRefusal::UnknownKey),
+        (&[("x-api-key", &long)], AuthRefusal::UnknownKey),
+        (&[("x-api-key", &hash_of_key(&key))], AuthRefusal::UnknownKey),
+        (&[("x-api-key", &key), ("x-api-key", &key)], AuthRefusal::Unreadable),
+        (&[("x-api-key", &key), ("authorization", "Bearer x")], AuthRefusal::Unreadable),
+        (&[("authorization", &key)], AuthRefusal::Unreadable),
+        (&[("authorization", &format!("Basic {key}"))], AuthRefusal::Unreadable),
+        (&[("authorization", "Bearer a.b.c")], AuthRefusal::NoTokens),
     ] {
         assert_eq!(name(pairs), Err(why), "{pairs:?}");
     }

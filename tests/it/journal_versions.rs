@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::state::rewritten;
 use crate::support::history::{SETS, history};
 use crate::support::stream::{Published, engine, options};
-use tillgate::codec::journal::{Reader, VERSION, Writer, read_record};
+use tillgate::codec::journal::{ByteReader, ByteWriter, VERSION, read_record};
 use tillgate::domain::code::Code;
 use tillgate::load::draw::Draw;
 use tillgate::pos::{Partition, PartitionOptions, Restore};
@@ -71,7 +71,7 @@ fn write(version: u8) {
     let engine = engine(&SETS);
     let history = history(&engine, 4, 400, 1);
     let (mut partition, mut draw) = (Partition::new(engine, 0, small()), Draw::of_slot(4, 9));
-    let (mut journal, mut rest) = (Writer::default(), &history[..]);
+    let (mut journal, mut rest) = (ByteWriter::default(), &history[..]);
     while !rest.is_empty() {
         let (batch, after) = rest.split_at((draw.between(1, 40) as usize).min(rest.len()));
         let mut published = Published::default();
@@ -91,7 +91,7 @@ fn write(version: u8) {
 fn records(version: u8) -> Vec<Vec<u8>> {
     let file = fs::File::open(path(version, "zst")).expect("the journal of that version");
     let bytes = zstd::decode_all(file).expect("compressed by zstd");
-    let (mut reader, mut records) = (Reader::new(&bytes), Vec::new());
+    let (mut reader, mut records) = (ByteReader::new(&bytes), Vec::new());
     while !reader.is_empty() {
         let length = reader.count().expect("a length");
         records.push(reader.take(length).expect("a record").to_vec());

@@ -14,13 +14,13 @@ use tillgate::domain::exact::{EXACT_SCALE, Exact};
 use tillgate::domain::pos_event::{PosEvent, PosItem};
 use tillgate::domain::{Field, Micros};
 use tillgate::engine::Engine;
-use tillgate::load::accounts::Standing;
+use tillgate::load::accounts::AccountStanding;
 use tillgate::load::basket::Basket;
 use tillgate::load::country::{currency, languages};
 use tillgate::load::draw::Draw;
 use tillgate::load::terminals::Terminals;
 use tillgate::load::{
-    Content, Encoder, Framing, Generated, Mistake, MistakeShares, PosRecord, Settings, Slip, Till, World,
+    Content, Encoder, Framing, Generated, LoadSettings, Mistake, MistakeShares, PosRecord, Slip, Till, World,
 };
 
 /// A cent, as [`Exact`] counts.
@@ -70,25 +70,29 @@ fn event_of<'w>(record: &PosRecord<'w>) -> PosEvent<'w> {
     }
 }
 
-fn world(settings: Settings) -> World {
+fn world(settings: LoadSettings) -> World {
     World::new(settings.validated().unwrap())
 }
 
 #[test]
 fn gives_the_same_run_for_the_same_settings_and_another_for_another_seed() {
-    let settings = Settings { count: 2_000, accounts: 100, ..Settings::default() };
-    let run = |settings: &Settings| {
+    let settings = LoadSettings { count: 2_000, accounts: 100, ..LoadSettings::default() };
+    let run = |settings: &LoadSettings| {
         world(settings.clone()).generate().map(|g| format!("{g:?}")).collect::<Vec<_>>()
     };
     let first = run(&settings);
     assert_eq!(first, run(&settings));
-    assert_ne!(first, run(&Settings { seed: 2, ..settings }));
+    assert_ne!(first, run(&LoadSettings { seed: 2, ..settings }));
 }
 
 #[test]
 fn makes_every_mistake_that_is_asked_for() {
-    let settings =
-        Settings { count: 20_000, accounts: 500, mistakes: MistakeShares::even(500), ..Settings::default() };
+    let settings = LoadSettings {
+        count: 20_000,
+        accounts: 500,
+        mistakes: MistakeShares::even(500),
+        ..LoadSettings::default()
+    };
     let world = world(settings);
     let mut seen: BTreeMap<Mistake, u32> = BTreeMap::new();
     for record in pos_records(&world) {
@@ -107,7 +111,8 @@ fn makes_a_single_mistake_as_often_as_asked() {
     for mistake in Mistake::ALL {
         let mut shares = MistakeShares::NONE;
         shares.set(mistake, 100);
-        let world = world(Settings { count: 4_000, accounts: 200, mistakes: shares, ..Settings::default() });
+        let world =
+            world(LoadSettings { count: 4_000, accounts: 200, mistakes: shares, ..LoadSettings::default() });
         let made = pos_records(&world).filter(|record| record.mistake.is_some()).count() as u32;
         let expected = 400 * mistake.events();
         let slots = 4_000 * mistake.events() / (1_000 + 100 * (mistake.events() - 1)) * 1_000 / 10;
@@ -118,8 +123,12 @@ fn makes_a_single_mistake_as_often_as_asked() {
 
 #[test]
 fn a_mistake_lies_where_it_says() {
-    let settings =
-        Settings { count: 20_000, accounts: 500, mistakes: MistakeShares::even(800), ..Settings::default() };
+    let settings = LoadSettings {
+        count: 20_000,
+        accounts: 500,
+        mistakes: MistakeShares::even(800),
+        ..LoadSettings::default()
+    };
     let world = world(settings);
     for record in pos_records(&world) {
         let Some(mistake) = record.mistake else { continue };
@@ -155,7 +164,7 @@ fn a_mistake_lies_where_it_says() {
 
 #[test]
 fn opens_every_account_before_it_is_used_and_closes_some() {
-    let world = world(Settings { accounts: 50, ..Settings::default() });
+    let world = world(LoadSettings { accounts: 50, ..LoadSettings::default() });
     let events: Vec<_> = world.opening_events().collect();
     let opened: BTreeSet<_> = events.iter().map(|event| event.account.as_str()).collect();
     assert_eq!(opened.len(), world.accounts().count() as usize);
@@ -174,12 +183,16 @@ fn opens_every_account_before_it_is_used_and_closes_some() {
 
 #[test]
 fn payments_keep_every_account_within_its_limit() {
-    let settings =
-        Settings { count: 40_000, accounts: 100, mistakes: MistakeShares::even(200), ..Settings::default() };
+    let settings = LoadSettings {
+        count: 40_000,
+        accounts: 100,
+        mistakes: MistakeShares::even(200),
+        ..LoadSettings::default()
+    };
     let world = world(settings);
     let limits: BTreeMap<String, i64> = (0..world.accounts().count())
         .map(|index| world.accounts().at(index))
-        .filter(|account| account.standing == Standing::Good)
+        .filter(|account| account.standing == AccountStanding::Good)
         .map(|account| (account.number(), account.limit_minor))
         .collect();
     let mut balances: BTreeMap<String, i64> = BTreeMap::new();
@@ -208,22 +221,32 @@ fn payments_keep_every_account_within_its_limit() {
 #[test]
 fn rejects_settings_that_cannot_be() {
     for (settings, text) in [
-        (Settings { accounts: 0, ..Settings::default() }, "accounts is 0: give a number from 1 to 64000000"),
-        (Settings { terminals: 3, ..Settings::default() }, "terminals is 3: give a number from 9 to 1000000"),
-        (Settings { countries: Vec::new(), ..Settings::default() }, "no country is set"),
+        (
+            LoadSettings { accounts: 0, ..LoadSettings::default() },
+            "accounts is 0: give a number from 1 to 64000000",
+        ),
+        (
+            LoadSettings { terminals: 3, ..LoadSettings::default() },
+            "terminals is 3: give a number from 9 to 1000000",
+        ),
+        (LoadSettings { countries: Vec::new(), ..LoadSettings::default() }, "no country is set"),
     ] {
         let fault = settings.validated().unwrap_err().to_string();
         assert!(fault.starts_with(text), "{fault}");
     }
     let mut shares = MistakeShares::even(900);
     shares.set(Mistake::Repeat, 500);
-    assert!(Settings { mistakes: shares, ..Settings::default() }.validated().is_err());
+    assert!(LoadSettings { mistakes: shares, ..LoadSettings::default() }.validated().is_err());
 }
 
 #[test]
 fn both_formats_say_the_same() {
-    let settings =
-        Settings { count: 10_000, accounts: 300, mistakes: MistakeShares::even(400), ..Settings::default() };
+    let settings = LoadSettings {
+        count: 10_000,
+        accounts: 300,
+        mistakes: MistakeShares::even(400),
+        ..LoadSettings::default()
+    };
     let world = world(settings);
     let schemas = KnownSchemas::new().expect("our schemas");
     for encoder in [Encoder::Json, Encoder::avro_single_object().expect("our schemas")] {
@@ -269,7 +292,7 @@ proptest! {
         discounts in 0u16..1_000,
         returns in 0u16..500,
     ) {
-        let settings = Settings { seed, count: 300, accounts, terminals, lines, discounts, returns, ..Settings::default() };
+        let settings = LoadSettings { seed, count: 300, accounts, terminals, lines, discounts, returns, ..LoadSettings::default() };
         let world = world(settings);
         let (mut ids, mut before) = (BTreeSet::new(), None);
         for record in pos_records(&world) {
@@ -298,7 +321,7 @@ proptest! {
 // ------------------------------------------------------------------------------------------------ ways of rounding
 
 fn german_receipts(till: Till, lines: u32) -> impl Iterator<Item = (PosEvent<'static>, Draw)> {
-    let settings = Settings { till, lines, ..Settings::default() };
+    let settings = LoadSettings { till, lines, ..LoadSettings::default() };
     let terminals = Terminals::new(540);
     (0..120u64).filter_map(move |slot| {
         let mut draw = Draw::of_slot(7 + u64::from(lines), slot);

@@ -10,9 +10,9 @@ use tillgate::domain::enums::Verdict;
 use tillgate::domain::outcome::{Outcome, Source};
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::{Micros, ProfileView};
-use tillgate::engine::{Engine, Record};
-use tillgate::load::{Encoder, Generated, Mistake, MistakeShares, PosRecord, Settings, World};
-use tillgate::state::{Change, PartitionState};
+use tillgate::engine::{Engine, RecordContext};
+use tillgate::load::{Encoder, Generated, LoadSettings, Mistake, MistakeShares, PosRecord, World};
+use tillgate::state::{FactsOfAccount, PartitionState};
 
 /// One partition, fed in order.
 struct Till {
@@ -75,12 +75,12 @@ impl Till {
     }
 }
 
-fn record_at<'a>(topic: &'a str, key: &'a str, time: Micros, offset: i64) -> Record<'a> {
+fn record_at<'a>(topic: &'a str, key: &'a str, time: Micros, offset: i64) -> RecordContext<'a> {
     let source = Source { topic, partition: 0, offset, timestamp_millis: time.0 / 1_000 };
-    Record { source, key, time: RecordTime::of_millis(time.0 / 1_000), positions: &[], asked: false }
+    RecordContext { source, key, time: RecordTime::of_millis(time.0 / 1_000), positions: &[], asked: false }
 }
 
-fn apply(state: &mut PartitionState, change: Option<Change<'_>>) {
+fn apply(state: &mut PartitionState, change: Option<FactsOfAccount<'_>>) {
     if let Some(change) = change {
         state.apply(&change.account, &change.facts).expect("applies");
         state.keep();
@@ -91,7 +91,7 @@ fn answer(outcome: &Outcome<'_>) -> Answer {
     (outcome.verdict, outcome.messages.iter().map(|message| of_the_catalogue(&message.code)).collect())
 }
 
-fn answers(settings: Settings, encoder: Encoder) -> Vec<(Option<Mistake>, Option<&'static str>, Answer)> {
+fn answers(settings: LoadSettings, encoder: Encoder) -> Vec<(Option<Mistake>, Option<&'static str>, Answer)> {
     let world = World::new(settings.validated().expect("settings"));
     let mut till = Till::open(&world, encoder);
     let mut answers = Vec::new();
@@ -110,14 +110,14 @@ fn answers(settings: Settings, encoder: Encoder) -> Vec<(Option<Mistake>, Option
 #[test]
 fn accepts_every_correct_event_without_a_word() {
     for (accounts, lines, seed) in [(100, 4, 1), (1, 1, 2), (700, 9, 3), (40, 30, 4)] {
-        let settings = Settings {
+        let settings = LoadSettings {
             seed,
             count: 20_000,
             accounts,
             lines,
-            step: Settings::step_for(accounts),
+            step: LoadSettings::step_for(accounts),
             mistakes: MistakeShares::even(150),
-            ..Settings::default()
+            ..LoadSettings::default()
         };
         for (mistake, _, answer) in answers(settings, Encoder::Json) {
             if mistake.is_none() {
@@ -129,12 +129,12 @@ fn accepts_every_correct_event_without_a_word() {
 
 #[test]
 fn answers_every_mistake_with_the_code_it_names() {
-    let settings = Settings {
+    let settings = LoadSettings {
         count: 30_000,
         accounts: 400,
-        step: Settings::step_for(400),
+        step: LoadSettings::step_for(400),
         mistakes: MistakeShares::even(400),
-        ..Settings::default()
+        ..LoadSettings::default()
     };
     let mut codes: BTreeMap<Mistake, BTreeMap<Answer, u32>> = BTreeMap::new();
     for encoder in [Encoder::Json, Encoder::avro_single_object().expect("our schemas")] {

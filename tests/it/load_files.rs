@@ -25,7 +25,7 @@ fn refusal(line: &str) -> String {
     parsed.err().expect("is refused").to_string()
 }
 
-fn no_kafka() -> Result<Box<dyn tillgate::load::Sink>, SinkError> {
+fn no_kafka() -> Result<Box<dyn tillgate::load::RecordSink>, SinkError> {
     Err(SinkError::Broker("none here".to_owned()))
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use tillgate::codec::{KnownSchemas, decode_account_event};
 use tillgate::domain::Micros;
 use tillgate::domain::partitioner::Partitioner;
-use tillgate::load::{Encoder, Generated, MistakeShares, Settings, World};
+use tillgate::load::{Encoder, Generated, LoadSettings, MistakeShares, World};
 
 const PARTITIONS: u32 = 3;
 
@@ -34,14 +34,14 @@ fn load_writes_to_kafka_what_the_seed_gives() {
     let report = String::from_utf8_lossy(&report.get_output().stderr).into_owned();
     assert!(report.starts_with("4000 POS events"), "{report}");
 
-    let settings = Settings {
+    let settings = LoadSettings {
         count: 4_000,
         accounts: 200,
         seed: 7,
         mistakes: MistakeShares::even(300),
         step: Micros(10_000),
         start: Micros::parse_rfc3339("2026-01-01T00:00:00Z").expect("a time"),
-        ..Settings::default()
+        ..LoadSettings::default()
     };
     let (mut expected, mut expected_accounts) = (Values::new(), 0);
     let world = World::new(settings);

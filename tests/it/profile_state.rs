@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use tillgate::codec::journal::Writer;
+use tillgate::codec::journal::ByteWriter;
 use tillgate::domain::Micros;
 use tillgate::domain::enums::{CountryCode, Verdict};
 use tillgate::domain::limits;
@@ -141,7 +141,7 @@ fn take(partition: &mut Partition, step: &Step, now: &mut i64) {
 fn all(partition: &Partition) -> (Micros, BTreeMap<String, Vec<u8>>) {
     let state = partition.state();
     let entry = |slot: u32| {
-        let mut writer = Writer(Vec::new());
+        let mut writer = ByteWriter(Vec::new());
         state.write_entry(slot, &mut writer);
         Some((state.key(slot)?.to_owned(), writer.0))
     };

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tillgate::codec::avro::{ACCOUNT_EVENT_SCHEMA, POS_EVENT_SCHEMA, fingerprint};
-use tillgate::codec::{Answer, SchemaRef, Schemas};
+use tillgate::codec::{SchemaLookup, SchemaRef, Schemas};
 use tillgate::registry::{Auth, Client, ClientOptions, Registry, RegistryError, RegistryOptions};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -146,11 +146,11 @@ fn not_there() -> Reply {
 }
 
 /// The answer once it is more than "wait".
-fn settled<T>(ask: impl Fn() -> Answer<T>) -> Result<T, String> {
+fn settled<T>(ask: impl Fn() -> SchemaLookup<T>) -> Result<T, String> {
     eventually(SOON, "an answer about the schema", || match ask() {
-        Answer::Known(plan) => Some(Ok(plan)),
-        Answer::Unknown(reason) => Some(Err(reason)),
-        Answer::Waiting => None,
+        SchemaLookup::Known(plan) => Some(Ok(plan)),
+        SchemaLookup::Unknown(reason) => Some(Err(reason)),
+        SchemaLookup::Waiting => None,
     })
 }
 
@@ -175,9 +175,9 @@ trait Waits {
     fn waiting(&self) -> Result<(), ()>;
 }
 
-impl<T> Waits for Answer<T> {
+impl<T> Waits for SchemaLookup<T> {
     fn waiting(&self) -> Result<(), ()> {
-        if matches!(self, Answer::Waiting) { Ok(()) } else { Err(()) }
+        if matches!(self, SchemaLookup::Waiting) { Ok(()) } else { Err(()) }
     }
 }
 
@@ -255,7 +255,7 @@ fn an_unknown_schema_is_unknown_only_for_a_while() {
     server.behave(|_| found(POS_EVENT_SCHEMA));
     eventually(SOON, "the schema that was registered later", || {
         match registry.pos_event(&SchemaRef::Id(7)) {
-            Answer::Known(_) => Some(()),
+            SchemaLookup::Known(_) => Some(()),
             _ => None,
         }
     });

@@ -16,7 +16,7 @@ use crate::support::{Kafka, Record, eventually, kafka, shared};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use serde_json::Value;
-use tillgate::codec::journal::{Reader, Writer, read_account, read_record, write_account};
+use tillgate::codec::journal::{ByteReader, ByteWriter, read_account, read_record, write_account};
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::pos::{Partition, PartitionOptions, Restore};
 
@@ -48,7 +48,7 @@ fn folded_by(scene: &Scene, partitions: u32, partitioner: Partitioner) -> State 
     let mut state = State::new();
     for (partition, restore) in restores {
         for account in restore.finish().expect("a whole journal").state().accounts().iter() {
-            let mut bytes = Writer::default();
+            let mut bytes = ByteWriter::default();
             write_account(&mut bytes, account);
             let partition = u32::try_from(partition).expect("a partition");
             let twice = state.insert(account.number.to_string(), (partition, bytes.0));
@@ -186,7 +186,7 @@ fn assert_books_balance(scene: &Scene, outcomes: &[Record], june: &June, partiti
     let posted = posted(outcomes);
     let mut checked = 0;
     for (number, (_, bytes)) in folded_by(scene, TO, partitioner) {
-        let account = read_account(&mut Reader::new(&bytes)).expect("an account");
+        let account = read_account(&mut ByteReader::new(&bytes)).expect("an account");
         if !paid.contains(number.as_str()) {
             let sum = posted.get(&number).copied().unwrap_or(0);
             assert_eq!(account.balance.ten_thousandths(), sum, "a balance");
@@ -514,7 +514,7 @@ fn accounts_that_stand_elsewhere_are_listed_before_anything_grows_and_go_only_wh
     assert_eq!(lines.lines().count(), strangers);
     let line: Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
     let (at, bytes) = &before[line["account"].as_str().expect("an account")];
-    let account = read_account(&mut Reader::new(bytes)).expect("an account");
+    let account = read_account(&mut ByteReader::new(bytes)).expect("an account");
     assert_eq!((&line["partition"], &line["fits"]), (&Value::from(*at), &Value::from("crc32")));
     assert_eq!(line["balance"].to_string().parse::<f64>().ok(), account.balance.to_string().parse().ok());
     assert_eq!(line["holds"].as_array().map(Vec::len), Some(account.holds().len()));

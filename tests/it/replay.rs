@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use tape::{Rec, Recorder, Tape, ruleset};
 use tillgate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use tillgate::codec::frame_with_fingerprint;
-use tillgate::codec::journal::{Record, read_record, write_record};
+use tillgate::codec::journal::{JournalRecord, read_record, write_record};
 use tillgate::codec::recorded as outcomes_of;
 use tillgate::codec::tick::{Passed, Tick, write_tick};
 use tillgate::domain::Micros;
@@ -282,7 +282,8 @@ fn finds_another_value_of_any_field_and_another_key() {
 fn finds_a_stream_time_that_the_inputs_do_not_give() {
     let mut tape = TAPE.clone();
     let last = tape.journal.last_mut().expect("a record").value.as_mut().expect("a value");
-    let Record { mut head, changes: (changes, _), entries: accounts } = read_record(last).expect("a record");
+    let JournalRecord { mut head, changes: (changes, _), entries: accounts } =
+        read_record(last).expect("a record");
     let before = write_record(&head, (changes, &[]), (accounts, &[])).len();
     head.stream_time = head.stream_time.plus(Micros(1));
     let bytes = write_record(&head, (changes, &[]), (accounts, &last[before..]));

@@ -11,7 +11,7 @@ use crate::support::history::{SETS, history, of};
 use crate::support::stream::{Fed, Published, Said, engine, options};
 use proptest::prelude::*;
 use tillgate::codec::journal::{
-    Head, Writer, read_account, read_change, read_record, write_account, write_change, write_record,
+    ByteWriter, Head, read_account, read_change, read_record, write_account, write_change, write_record,
 };
 use tillgate::codec::rulesets::RulesetChange;
 use tillgate::domain::Micros;
@@ -384,7 +384,7 @@ pub(crate) fn rewritten(bytes: &[u8]) -> Vec<u8> {
 fn rewritten_as(bytes: &[u8], head: impl Fn(Head) -> Head) -> Vec<u8> {
     let record = read_record(bytes).expect("a record");
     let (count, mut input) = record.changes;
-    let (mut changes, mut accounts) = (Writer::default(), Writer::default());
+    let (mut changes, mut accounts) = (ByteWriter::default(), ByteWriter::default());
     for _ in 0..count {
         write_change(&mut changes, &read_change(&mut input).expect("a change"));
     }
@@ -478,7 +478,7 @@ fn an_input_that_a_flow_got_later_begins_at_its_first_record() {
 /// A transaction that begins a partition's state anew, with the accounts of `held`, in the place after `log`.
 fn reset_to(held: &Partition, log: &[Vec<u8>]) -> Vec<u8> {
     let last = read_record(log.last().expect("a journal")).expect("a record").head;
-    let mut accounts = Writer::default();
+    let mut accounts = ByteWriter::default();
     held.state().accounts().iter().for_each(|account| write_account(&mut accounts, account));
     let head = Head {
         sequence: last.sequence + 1,

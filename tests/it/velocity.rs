@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::support::stream::{Fed, Published, Said, engine, options};
-use tillgate::codec::journal::{JournalFault, Reader, Writer, read_account, write_account};
+use tillgate::codec::journal::{ByteReader, ByteWriter, JournalFault, read_account, write_account};
 use tillgate::domain::enums::{CategoryType, CountryCode, EventType, Verdict};
 use tillgate::domain::{Micros, limits};
 use tillgate::engine::Engine;
@@ -77,7 +77,7 @@ impl Tills {
 }
 
 fn written(account: &Account) -> Vec<u8> {
-    let mut out = Writer::default();
+    let mut out = ByteWriter::default();
     write_account(&mut out, account);
     out.0
 }
@@ -157,7 +157,7 @@ fn kinds_come_back_with_a_restore_and_make_no_account_too_large() {
     }
     tills.commit();
     let kept = tills.account().clone();
-    assert_eq!(read_account(&mut Reader::new(&written(&kept))), Ok(kept.clone()));
+    assert_eq!(read_account(&mut ByteReader::new(&written(&kept))), Ok(kept.clone()));
     let mut restore = Restore::new(Partition::new(rules(COUNTRIES), 0, options()));
     tills.log.iter().for_each(|record| restore.on_record(record).expect("a record that follows"));
     tills.partition = restore.finish().expect("a whole journal");
@@ -185,7 +185,7 @@ fn an_attempt_with_its_kind_is_none_to_a_program_that_knows_none() {
     let mut unknown = without.clone();
     unknown[place] = 0x40 | without[place];
     assert_eq!(
-        read_account(&mut Reader::new(&unknown)),
+        read_account(&mut ByteReader::new(&unknown)),
         Err(JournalFault::Damaged("an unknown symbol")),
         "nor is what this one does not know"
     );

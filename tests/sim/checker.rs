@@ -9,7 +9,7 @@ use std::{
 use serde::Deserialize;
 use tillgate::{
     codec::{
-        journal::{Writer, write_account},
+        journal::{ByteWriter, write_account},
         recorded,
         rulesets::{RulesetChange, RulesetRecord, read_ruleset_record},
     },
@@ -563,7 +563,7 @@ fn positions(world: &World, decided: &Partition) -> Result<(), String> {
 
 fn accounts(partition: &Partition) -> BTreeMap<String, Vec<u8>> {
     let bytes = |account| {
-        let mut writer = Writer(Vec::new());
+        let mut writer = ByteWriter(Vec::new());
         write_account(&mut writer, account);
         writer.0
     };

@@ -12,7 +12,7 @@ use tillgate::{
         partitioner::Partitioner,
         reply::REQUEST_ID,
     },
-    load::{Content, Generated, MistakeShares, Settings, World as Shop, draw::Draw},
+    load::{Content, Generated, LoadSettings, MistakeShares, World as Shop, draw::Draw},
     pos::{FLOW, Input},
 };
 
@@ -59,7 +59,7 @@ pub fn account_record(event: &AccountEvent, time: Micros) -> Coming {
 
 /// The tills of a run and their customers.
 fn shop(shape: &Shape) -> Shop {
-    let settings = Settings {
+    let settings = LoadSettings {
         seed: shape.seed,
         count: shape.events,
         accounts: shape.accounts,
@@ -67,7 +67,7 @@ fn shop(shape: &Shape) -> Shop {
         lines: 2,
         step: Micros(90_000_000),
         mistakes: MistakeShares::even(300),
-        ..Settings::default()
+        ..LoadSettings::default()
     };
     Shop::new(settings.validated().unwrap_or_else(|fault| panic!("{fault}")))
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use tillgate::codec::journal::{
-    Record, Writer, read_account, read_change, read_record, write_account, write_record,
+    ByteWriter, JournalRecord, read_account, read_change, read_record, write_account, write_record,
 };
 use tillgate::kafka::port::{Flow, Positions, Unit};
 use tillgate::pipeline::{
@@ -64,8 +64,9 @@ pub fn is_poison(value: Option<&[u8]>) -> bool {
 
 /// A journal record as it is but for its changes; those of the other flows keep theirs.
 pub fn without_facts(unit: Unit, record: &[u8]) -> Vec<u8> {
-    let Record { head, changes: (changes, mut rest), entries } = read_record(record).expect("a record");
-    let mut states = Writer::default();
+    let JournalRecord { head, changes: (changes, mut rest), entries } =
+        read_record(record).expect("a record");
+    let mut states = ByteWriter::default();
     if *unit.flow == pos::FLOW {
         for _ in 0..changes {
             read_change(&mut rest).expect("a change");
@@ -184,8 +185,8 @@ impl Decider for PlantedLive {
         !self.trouble.sim.world().registry_is_down() && self.real.can_go_on()
     }
 
-    fn on_condemned(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {
-        self.real.on_condemned(record, sink);
+    fn on_failed_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {
+        self.real.on_failed_record(record, sink);
     }
 
     fn end_batch(&mut self, sink: &mut dyn Sink) {

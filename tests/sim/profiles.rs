@@ -8,7 +8,7 @@ use std::{
 
 pub use tillgate::profiles::{FLOW, Setup};
 use tillgate::{
-    codec::journal::Writer,
+    codec::journal::ByteWriter,
     domain::{
         flow::{FlowTopics, Topics},
         partitioner::Partitioner,
@@ -210,7 +210,7 @@ fn journal(world: &World, partitions: i32, again: &Partition) -> Result<(), Stri
 fn entries(partition: &Partition) -> BTreeMap<String, Vec<u8>> {
     let state = partition.state();
     let entry = |slot: u32| {
-        let mut writer = Writer(Vec::new());
+        let mut writer = ByteWriter(Vec::new());
         state.write_entry(slot, &mut writer);
         Some((state.key(slot)?.to_owned(), writer.0))
     };

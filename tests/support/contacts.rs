@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use tillgate::codec::journal::Writer;
+use tillgate::codec::journal::ByteWriter;
 use tillgate::config::{Sources, load};
 use tillgate::contact::{
     CONTACT_DECISIONS, Contacts, Decision, EventId, INPUTS, INTERACTION_RESULTS, Partition, Rules,
@@ -134,7 +134,7 @@ pub fn call(number: u64, party: &str, occurred: Micros, more: &str) -> String {
 pub fn all(partition: &Partition) -> (Micros, BTreeMap<String, Vec<u8>>) {
     let state = partition.state();
     let entry = |slot: u32| {
-        let mut writer = Writer(Vec::new());
+        let mut writer = ByteWriter(Vec::new());
         state.write_entry(slot, &mut writer);
         Some((state.key(slot)?.to_owned(), writer.0))
     };

@@ -11,7 +11,7 @@ use tillgate::domain::account_event::{AccountChange, AccountEvent, Resolve, Upda
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
-use tillgate::load::{Content, Generated, MistakeShares, Settings, World};
+use tillgate::load::{Content, Generated, LoadSettings, MistakeShares, World};
 use tillgate::pos::{Input, Partition, PartitionOptions};
 
 /// Settings under which a short history sees every way a hold can end, accounts that open by themselves, customers who
@@ -48,7 +48,7 @@ pub fn of(partitions: u32) -> PartitionOptions {
 
 /// A history of so many POS events over so many partitions.
 pub fn history(engine: &Arc<Engine>, seed: u64, events: u64, partitions: u32) -> Vec<Fed> {
-    let settings = Settings {
+    let settings = LoadSettings {
         seed,
         count: events,
         accounts: 12,
@@ -56,7 +56,7 @@ pub fn history(engine: &Arc<Engine>, seed: u64, events: u64, partitions: u32) ->
         lines: 2,
         step: Micros(90_000_000),
         mistakes: MistakeShares::even(500),
-        ..Settings::default()
+        ..LoadSettings::default()
     };
     let world = World::new(settings.validated().expect("settings"));
     let mut history = History {

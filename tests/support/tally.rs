@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use tillgate::{
-    codec::journal::{JournalFault, Reader, Writer},
+    codec::journal::{ByteReader, ByteWriter, JournalFault},
     domain::{
         Micros,
         flow::{Flow, FlowTopics},
@@ -323,11 +323,11 @@ impl Shops {
     }
 }
 
-fn read_change(input: &mut Reader<'_>) -> Result<Change, JournalFault> {
+fn read_change(input: &mut ByteReader<'_>) -> Result<Change, JournalFault> {
     Ok(Change { shop: input.text()?.to_owned(), input: input.byte()?, hash: input.long()? })
 }
 
-fn read_shop(input: &mut Reader<'_>) -> Result<Shop, JournalFault> {
+fn read_shop(input: &mut ByteReader<'_>) -> Result<Shop, JournalFault> {
     let (name, count) = (input.text()?.to_owned(), input.unsigned()?);
     Ok(Shop { name, count, chains: [input.long()?, input.long()?, input.long()?] })
 }
@@ -373,13 +373,13 @@ impl State for Shops {
         }
     }
 
-    fn write_change(change: &Change, out: &mut Writer) {
+    fn write_change(change: &Change, out: &mut ByteWriter) {
         out.text(&change.shop);
         out.byte(change.input);
         out.long(change.hash);
     }
 
-    fn write_entry(&self, slot: u32, out: &mut Writer) {
+    fn write_entry(&self, slot: u32, out: &mut ByteWriter) {
         let Shop { name, count, chains } = &self.shops[slot as usize];
         out.text(name);
         out.unsigned(*count);
@@ -389,7 +389,7 @@ impl State for Shops {
     fn fold_changes(
         &mut self,
         count: usize,
-        input: &mut Reader<'_>,
+        input: &mut ByteReader<'_>,
         pass_over: bool,
     ) -> Result<(), FoldFault> {
         for _ in 0..count {
@@ -402,7 +402,7 @@ impl State for Shops {
         Ok(())
     }
 
-    fn fold_entries(&mut self, count: usize, input: &mut Reader<'_>) -> Result<(), JournalFault> {
+    fn fold_entries(&mut self, count: usize, input: &mut ByteReader<'_>) -> Result<(), JournalFault> {
         for _ in 0..count {
             let shop = read_shop(input)?;
             self.put(shop);
@@ -410,7 +410,7 @@ impl State for Shops {
         Ok(())
     }
 
-    fn keys(changes: usize, entries: usize, input: &mut Reader<'_>) -> Result<Vec<String>, JournalFault> {
+    fn keys(changes: usize, entries: usize, input: &mut ByteReader<'_>) -> Result<Vec<String>, JournalFault> {
         let mut keys = Vec::new();
         for _ in 0..changes {
             keys.push(read_change(input)?.shop);

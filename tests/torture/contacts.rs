@@ -10,7 +10,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use tillgate::codec::decode_account_event;
 use tillgate::codec::json::read_reply;
-use tillgate::contact::{Interaction, PartyFact, Seen, read_decision};
+use tillgate::contact::{Interaction, PartyFact, PartyView, read_decision};
 use tillgate::domain::Micros;
 use tillgate::domain::account_event::{AccountChange, AccountEvent};
 use tillgate::domain::reply::{Fate, REQUEST_ID};
@@ -180,7 +180,7 @@ fn known(scene: &Scene) -> BTreeMap<String, Vec<String>> {
         let restored =
             restore.finish().unwrap_or_else(|fault| panic!("journal of contact decisions: {fault}"));
         for party in restored.state().iter() {
-            let seen = serde_json::to_value(Seen::of(party, &RULES)).expect("JSON");
+            let seen = serde_json::to_value(PartyView::of(party, &RULES)).expect("JSON");
             let ids = seen["interactions"].as_array().expect("interactions").iter();
             let mut ids: Vec<String> =
                 ids.map(|one| one["eventId"].as_str().expect("an id").to_owned()).collect();

@@ -18,7 +18,7 @@ use tillgate::domain::Micros;
 use tillgate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
 use tillgate::domain::hashing::hash64;
 use tillgate::domain::reply::REQUEST_ID;
-use tillgate::load::{Encoder, Generated, MistakeShares, Settings, World};
+use tillgate::load::{Encoder, Generated, LoadSettings, MistakeShares, World};
 
 use crate::contacts;
 use crate::faults::now;
@@ -47,13 +47,13 @@ impl Load {
     /// Opens the accounts, then lets the tills and customers begin.
     pub fn start(scene: &Scene, round: &Round) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let settings = Settings {
+        let settings = LoadSettings {
             seed: round.seed,
             count: u64::MAX,
             accounts: ACCOUNTS,
-            step: Settings::step_for(ACCOUNTS),
+            step: LoadSettings::step_for(ACCOUNTS),
             mistakes: MistakeShares::even(MISTAKES),
-            ..Settings::default()
+            ..LoadSettings::default()
         };
         let world = World::new(settings.validated().expect("settings that can be"));
         let tills = Sender::new(scene, round);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tillgate::codec::decode_pos_event;
 use tillgate::domain::Micros;
 use tillgate::domain::enums::{CategoryType, EventType, Verdict};
-use tillgate::profiles::{Kind, Observation, read_observations};
+use tillgate::profiles::{Observation, ProfileKind, read_observations};
 use tillgate::state::id_hash;
 
 use crate::checker::Judgement;
@@ -53,7 +53,7 @@ pub fn judge(scene: &Scene, judgement: &mut Judgement) {
     });
     scene.kafka.each_committed(&scene.of_profiles("observations"), |record| {
         let (_, keys) = read_observations(record.value.as_deref().expect("observations")).expect("ours");
-        for of_key in keys.iter().filter(|of_key| of_key.key.kind == Kind::Terminal) {
+        for of_key in keys.iter().filter(|of_key| of_key.key.kind == ProfileKind::Terminal) {
             for observation in &of_key.seen {
                 if let Observation::Used(seen) = observation
                     && !seen.granted

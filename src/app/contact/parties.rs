@@ -4,7 +4,7 @@ use crate::app::AppError;
 use crate::app::keyed::{each_line, write_all};
 use crate::cli::{Common, PartiesCommand};
 use crate::config;
-use crate::contact::{Contacts, FLOW, PARTY_RECORDS, Partition, PartyRecord, Seen};
+use crate::contact::{Contacts, FLOW, PARTY_RECORDS, Partition, PartyRecord, PartyView};
 use crate::domain::visible::visible_json;
 use crate::kafka::client::{Cluster, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
@@ -97,6 +97,7 @@ fn get(all: &config::Settings, settings: &Arc<Settings>, party: &str) -> Result<
     let Some(known) = fold.state().get(party) else {
         return Err(AppError::Topics(format!("nothing is known of {party}")));
     };
-    let text = serde_json::to_string(&Seen::of(known, &all.contact_rules)).map_err(std::io::Error::from)?;
+    let text =
+        serde_json::to_string(&PartyView::of(known, &all.contact_rules)).map_err(std::io::Error::from)?;
     Ok(writeln!(std::io::stdout(), "{}", visible_json(&text))?)
 }

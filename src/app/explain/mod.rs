@@ -11,11 +11,11 @@ use crate::codec::{DecodeError, Schemas, decode_pos_event};
 use crate::config::Settings;
 use crate::domain::limits;
 use crate::domain::visible::visible;
-use crate::explain::answer::{Answer, Message};
+use crate::explain::answer::{ExplainedOutcome, Message};
 use crate::explain::decision::{decision, without_event};
 use crate::explain::paint::Paint;
 use indicatif::ProgressBar;
-use place::{OfArchive, OfCluster, OfLines, Place, contains};
+use place::{OfArchive, OfCluster, OfLines, OutcomeStore, contains};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const SCHEMA_PAUSE: Duration = Duration::from_millis(100);
 pub(super) fn run(args: &ExplainArgs, common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
     let schemas = super::schemas(&settings)?;
-    let mut place: Box<dyn Place> = match (&args.files, &args.outcomes, &args.events) {
+    let mut place: Box<dyn OutcomeStore> = match (&args.files, &args.outcomes, &args.events) {
         (Some(folder), ..) => Box::new(OfArchive::open(folder, &settings.topics)?),
         (None, Some(outcomes), Some(events)) => Box::new(OfLines::new(outcomes, events)),
         _ => Box::new(OfCluster::new(&settings)?),
@@ -58,7 +58,7 @@ pub(super) fn run(args: &ExplainArgs, common: &Common) -> Result<(), AppError> {
 /// What was found.
 #[derive(Default)]
 struct Found {
-    answers: Vec<Answer>,
+    answers: Vec<ExplainedOutcome>,
     /// Further ones, beyond the bound.
     left_out: usize,
     looked_at: u64,
@@ -66,7 +66,7 @@ struct Found {
 }
 
 /// The outcomes that have the id, and those that they supersede.
-fn find(place: &mut dyn Place, id: &str, account: Option<&str>) -> Result<Found, AppError> {
+fn find(place: &mut dyn OutcomeStore, id: &str, account: Option<&str>) -> Result<Found, AppError> {
     let mut found = Found::default();
     collect(place, account, &mut found, &[id], |answer| {
         let own = [Some(answer.transaction_id.as_str()), answer.account_transaction_id.as_deref()];
@@ -88,11 +88,11 @@ fn find(place: &mut dyn Place, id: &str, account: Option<&str>) -> Result<Found,
 
 /// Collects the outcomes that are wanted, among those whose bytes hold one of the ids.
 fn collect(
-    place: &mut dyn Place,
+    place: &mut dyn OutcomeStore,
     account: Option<&str>,
     found: &mut Found,
     ids: &[&str],
-    wanted: impl Fn(&Answer) -> bool,
+    wanted: impl Fn(&ExplainedOutcome) -> bool,
 ) -> Result<(), AppError> {
     let is_seen = std::io::stderr().is_terminal();
     let bar = is_seen.then(|| bar(0, "{spinner} {human_pos} outcomes looked at, {elapsed}"));
@@ -105,7 +105,7 @@ fn collect(
         if !ids.iter().any(|id| contains(value, id.as_bytes())) {
             return;
         }
-        match Answer::read_any(value) {
+        match ExplainedOutcome::read_any(value) {
             Ok(answer) if wanted(&answer) && found.answers.len() < limits::EXPLAINED_MAX => {
                 found.answers.push(answer);
             }
@@ -119,9 +119,9 @@ fn collect(
 
 /// One outcome; that of a hold that ended has the event of the outcome that it supersedes.
 fn page(
-    answer: &Answer,
-    all: &[Answer],
-    place: &mut dyn Place,
+    answer: &ExplainedOutcome,
+    all: &[ExplainedOutcome],
+    place: &mut dyn OutcomeStore,
     schemas: &dyn Schemas,
     (settings, paint): (&Settings, Paint),
 ) -> Result<Vec<String>, AppError> {
@@ -153,7 +153,7 @@ fn page(
     Ok(lines)
 }
 
-fn heading(answer: &Answer, paint: Paint) -> String {
+fn heading(answer: &ExplainedOutcome, paint: Paint) -> String {
     let verdict = answer.verdict();
     let deciding = answer.faults().next().or_else(|| answer.risk_check_messages.first());
     let why = match deciding.and_then(Message::check) {

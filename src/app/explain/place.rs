@@ -6,7 +6,7 @@ use crate::archive::{Archive, ArchiveError};
 use crate::codec::json::peek_pos_event;
 use crate::config::TopicSettings;
 use crate::domain::Micros;
-use crate::explain::answer::Answer;
+use crate::explain::answer::ExplainedOutcome;
 use crate::kafka::client::{Cluster, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings as KafkaSettings;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub type Each<'e> = dyn FnMut(i32, &Kept) + 'e;
 
 /// Where outcomes and events are.
-pub trait Place {
+pub trait OutcomeStore {
     /// Hands over every outcome; of the account's partition of today alone, where one is named and that is quicker.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ pub trait Place {
     ///
     /// # Errors
     /// It cannot be read.
-    fn event(&mut self, answer: &Answer) -> Result<Option<Kept>, AppError>;
+    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<Kept>, AppError>;
 }
 
 /// The topics of a cluster.
@@ -61,7 +61,7 @@ impl OfCluster {
     }
 }
 
-impl Place for OfCluster {
+impl OutcomeStore for OfCluster {
     fn outcomes(&mut self, account: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
         let inputs = self.partitions(&self.topics.pos_events)?;
         let all = 0..self.partitions(&self.topics.pos_outcomes)?;
@@ -79,7 +79,7 @@ impl Place for OfCluster {
         Ok(())
     }
 
-    fn event(&mut self, answer: &Answer) -> Result<Option<Kept>, AppError> {
+    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<Kept>, AppError> {
         let (partition, offset) = (answer.source.partition, answer.source.offset);
         let topic = self.topics.pos_events.clone();
         if answer.source.topic != topic {
@@ -112,7 +112,7 @@ impl OfArchive {
     }
 }
 
-impl Place for OfArchive {
+impl OutcomeStore for OfArchive {
     fn outcomes(&mut self, _: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
         let topic = &self.topics.pos_outcomes;
         let files = self.archive.topic(topic).map_or(&[][..], |topic| &topic.files);
@@ -125,7 +125,7 @@ impl Place for OfArchive {
         Ok(())
     }
 
-    fn event(&mut self, answer: &Answer) -> Result<Option<Kept>, AppError> {
+    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<Kept>, AppError> {
         let topic = &self.topics.pos_events;
         let files = self.archive.topic(topic).map_or(&[][..], |topic| &topic.files);
         let entry = files.iter().find(|entry| entry.partition == answer.source.partition);
@@ -157,7 +157,7 @@ impl OfLines {
     }
 }
 
-impl Place for OfLines {
+impl OutcomeStore for OfLines {
     fn outcomes(&mut self, _: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
         each_record(open(&self.outcomes)?, |record| {
             each(0, record);
@@ -165,7 +165,7 @@ impl Place for OfLines {
         })
     }
 
-    fn event(&mut self, answer: &Answer) -> Result<Option<Kept>, AppError> {
+    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<Kept>, AppError> {
         let time = answer.event_time.as_deref().and_then(Micros::parse_rfc3339);
         let id = answer.account_transaction_id.as_deref().unwrap_or_default();
         let mut found = None;

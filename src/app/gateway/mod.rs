@@ -21,7 +21,7 @@ use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings as KafkaSettings;
 use crate::telemetry::exporter::Exporter;
 use crate::telemetry::log;
-use records::{Reader, Topics, Troubles};
+use records::{TopicTaker, Topics, Troubles};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,8 +46,8 @@ pub(super) fn run(args: &GatewayArgs, common: &Common) -> Result<(), AppError> {
 fn serve(common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
     let format = match settings.log.format {
-        LogFormat::Text => log::Format::Text,
-        LogFormat::Json => log::Format::Json,
+        LogFormat::Text => log::LineFormat::Text,
+        LogFormat::Json => log::LineFormat::Json,
     };
     log::install(format, settings.log.level).map_err(|error| AppError::Start(error.to_string()))?;
     if let Some(warning) = settings.gateway.warning() {
@@ -140,8 +140,12 @@ impl Endpoints {
             Arc::new(Topics::open(cluster, &kafka, (&inputs, gateway.answer_within), &troubles, stop)?);
         let since = super::now_millis()
             .saturating_sub(i64::try_from(gateway.history.as_millis()).unwrap_or(i64::MAX));
-        let readers =
-            [Reader::of_outcomes, Reader::of_replies, Reader::of_interactions, Reader::of_decisions];
+        let readers = [
+            TopicTaker::of_outcomes,
+            TopicTaker::of_replies,
+            TopicTaker::of_interactions,
+            TopicTaker::of_decisions,
+        ];
         let takers = read.iter().zip(readers).enumerate().map(|(place, (topic, reader))| {
             let from = if place == 0 { Begin::Time(since) } else { Begin::End };
             (*topic, from, Arc::new(reader(&model, &troubles, topic)) as Arc<dyn Taker>)

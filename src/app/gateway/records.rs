@@ -6,8 +6,8 @@ use crate::domain::partitioner::Partitioner;
 use crate::domain::record::RecordHeader;
 use crate::domain::reply::REQUEST_ID;
 use crate::gateway::read_model::ReadModel;
-use crate::gateway::records::{Input, NotWritten, OnWritten, Place, Records};
-use crate::gateway::{AdminSource, Standing};
+use crate::gateway::records::{Input, NotWritten, OnWritten, RecordPlace, Records};
+use crate::gateway::{AdminSource, ProcessStanding};
 use crate::kafka::answers::{Taker, retry_at_start};
 use crate::kafka::client::{self, Cluster, FollowedRecord, ReceiptProducer, ReceiptRecord};
 use crate::kafka::failure::Fault;
@@ -115,7 +115,7 @@ impl Records for Topics {
             &outgoing,
             Box::new(move |written| {
                 then(match written {
-                    Ok(offset) => Ok(Place { input, partition, offset }),
+                    Ok(offset) => Ok(RecordPlace { input, partition, offset }),
                     Err(client::NotWritten::Away(why)) => Err(NotWritten::Away(why)),
                     Err(client::NotWritten::TooLarge) => Err(NotWritten::TooLarge),
                     Err(client::NotWritten::Unknown(why)) => Err(NotWritten::Unknown(why)),
@@ -126,7 +126,7 @@ impl Records for Topics {
 }
 
 /// Takes what is read of a topic into the model.
-pub(super) struct Reader {
+pub(super) struct TopicTaker {
     model: Arc<ReadModel>,
     troubles: Arc<Troubles>,
     topic: String,
@@ -135,7 +135,7 @@ pub(super) struct Reader {
     has_history: bool,
 }
 
-impl Reader {
+impl TopicTaker {
     /// Of outcomes.
     pub(super) fn of_outcomes(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
         let take = |model: &ReadModel, record: &FollowedRecord<'_>| {
@@ -177,7 +177,7 @@ impl Reader {
     }
 }
 
-impl Taker for Reader {
+impl Taker for TopicTaker {
     fn take(&self, record: &FollowedRecord<'_>) {
         if let Err(why) = (self.take)(&self.model, record) {
             passed_over(record, &why);
@@ -224,14 +224,14 @@ impl AdminSource for Pages {
         self.exporter.render()
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> ProcessStanding {
         let is_read = self.model.is_caught_up();
         let reading = "the history of transactions is still being read: until then requests for one may be answered with 503";
-        Standing {
+        ProcessStanding {
             stopping: self.stop.load(Ordering::Acquire),
             troubles: self.troubles.all(),
             warnings: (!is_read).then(|| reading.to_owned()).into_iter().collect(),
-            ..Standing::default()
+            ..ProcessStanding::default()
         }
     }
 

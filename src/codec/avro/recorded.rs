@@ -6,7 +6,7 @@ use super::input::Input;
 use super::outcome::OutcomeLayout;
 use super::skip::no_branch;
 use crate::codec::fault::{Fault, Read};
-use crate::codec::recorded::{FIELDS_MAX, POSITIONS_MAX, Place, amount, too_many_fields};
+use crate::codec::recorded::{FIELDS_MAX, POSITIONS_MAX, SourcePlace, amount, too_many_fields};
 use crate::domain::enums::{ActionCode, EventType, MessageType, Verdict};
 use smallvec::SmallVec;
 
@@ -24,7 +24,7 @@ pub fn outcome_layout(datum: &[u8]) -> Option<OutcomeLayout> {
 /// Where the outcome says it comes from; none where the datum is not one of ours. What is broken behind the place does not
 /// matter.
 #[must_use]
-pub fn outcome_place(datum: &[u8]) -> Option<Place<'_>> {
+pub fn outcome_place(datum: &[u8]) -> Option<SourcePlace<'_>> {
     let place = |layout| read_place(&mut Input::new(datum, &[]), layout).ok();
     match outcome_layout(datum) {
         Some(layout) => place(layout),
@@ -32,7 +32,7 @@ pub fn outcome_place(datum: &[u8]) -> Option<Place<'_>> {
     }
 }
 
-fn read_place<'a>(input: &mut Input<'a, '_>, layout: OutcomeLayout) -> Read<Place<'a>> {
+fn read_place<'a>(input: &mut Input<'a, '_>, layout: OutcomeLayout) -> Read<SourcePlace<'a>> {
     before_source(input, layout, &mut Fields(None))?;
     let topic = named(input.text()?)?;
     let partition = i32::try_from(input.long()?).map_err(|_| Fault::unreadable("no partition number"))?;
@@ -47,7 +47,7 @@ fn read_place<'a>(input: &mut Input<'a, '_>, layout: OutcomeLayout) -> Read<Plac
         }
         Ok(())
     })?;
-    Ok(Place { topic, partition, offset, positions })
+    Ok(SourcePlace { topic, partition, offset, positions })
 }
 
 /// The facts and values of the outcome's evidence; none where the datum is not one of ours.

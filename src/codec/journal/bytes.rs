@@ -5,9 +5,9 @@ use crate::domain::varint::{self, Broken, Varint};
 
 /// Appends to a buffer.
 #[derive(Debug, Default)]
-pub struct Writer(pub Vec<u8>);
+pub struct ByteWriter(pub Vec<u8>);
 
-impl Writer {
+impl ByteWriter {
     /// One byte.
     pub fn byte(&mut self, value: u8) {
         self.0.push(value);
@@ -56,14 +56,14 @@ impl Writer {
     }
 }
 
-/// Reads what [`Writer`] wrote; damaged bytes are a fault, never a panic.
+/// Reads what [`ByteWriter`] wrote; damaged bytes are a fault, never a panic.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a> {
+pub struct ByteReader<'a> {
     rest: &'a [u8],
     version: u8,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ByteReader<'a> {
     /// Reads these bytes, written as they are today.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
         Ok(self.array::<1>()?[0])
     }
 
-    /// As [`Writer::unsigned`].
+    /// As [`ByteWriter::unsigned`].
     #[inline]
     pub fn unsigned(&mut self) -> Result<u64, JournalFault> {
         varint::take(&mut self.rest).map_err(damage)
@@ -128,36 +128,36 @@ impl<'a> Reader<'a> {
         if count > self.rest.len() { Err(JournalFault::Truncated) } else { Ok(count) }
     }
 
-    /// As [`Writer::signed`].
+    /// As [`ByteWriter::signed`].
     #[inline]
     pub fn signed(&mut self) -> Result<i64, JournalFault> {
         varint::take_signed(&mut self.rest).map_err(damage)
     }
 
-    /// As [`Writer::word`].
+    /// As [`ByteWriter::word`].
     #[inline]
     pub fn word(&mut self) -> Result<u32, JournalFault> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    /// As [`Writer::long`].
+    /// As [`ByteWriter::long`].
     #[inline]
     pub fn long(&mut self) -> Result<u64, JournalFault> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// As [`Writer::wide`].
+    /// As [`ByteWriter::wide`].
     pub fn wide(&mut self) -> Result<u128, JournalFault> {
         Ok(u128::from_le_bytes(self.array()?))
     }
 
-    /// As [`Writer::text`].
+    /// As [`ByteWriter::text`].
     pub fn text(&mut self) -> Result<&'a str, JournalFault> {
         let length = self.count()?;
         text_of(self.take(length)?)
     }
 
-    /// As [`Writer::optional_text`].
+    /// As [`ByteWriter::optional_text`].
     pub fn optional_text(&mut self) -> Result<Option<&'a str>, JournalFault> {
         match self.unsigned()? {
             0 => Ok(None),

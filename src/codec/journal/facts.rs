@@ -1,13 +1,13 @@
 //! Facts as bytes: an account's number and what happened to it. A tag never changes its meaning.
 
-use super::bytes::{Reader, Writer};
+use super::bytes::{ByteReader, ByteWriter};
 use super::{JournalFault, old, snapshot};
 use crate::domain::enums::{CountryCode, Currency, EventType};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
 use crate::state::{
-    AppliedEvents, Attempt, Booking, Change, Fact, Facts, Hold, Keep, Mark, Memory, Patch, RememberedFact,
-    Standing, Thing,
+    AccountFlags, AppliedEvents, Attempt, Booking, Fact, Facts, FactsOfAccount, Hold, Keep, Mark, Memory,
+    Patch, RememberedFact, Thing,
 };
 use std::borrow::Cow;
 
@@ -50,7 +50,7 @@ const IDENTIFIED: u8 = 35;
 const ASKING_HOLD_PLACED: u8 = 36;
 
 /// Appends the facts of one account.
-pub fn write_change(out: &mut Writer, change: &Change<'_>) {
+pub fn write_change(out: &mut ByteWriter, change: &FactsOfAccount<'_>) {
     out.text(&change.account);
     out.unsigned(change.facts.len() as u64);
     for fact in &change.facts {
@@ -62,8 +62,8 @@ pub fn write_change(out: &mut Writer, change: &Change<'_>) {
 ///
 /// # Errors
 /// [`JournalFault`] where the bytes are damaged.
-pub fn read_change<'a>(input: &mut Reader<'a>) -> Result<Change<'a>, JournalFault> {
-    let mut change = Change::default();
+pub fn read_change<'a>(input: &mut ByteReader<'a>) -> Result<FactsOfAccount<'a>, JournalFault> {
+    let mut change = FactsOfAccount::default();
     read_change_into(input, &mut change)?;
     Ok(change)
 }
@@ -72,7 +72,10 @@ pub fn read_change<'a>(input: &mut Reader<'a>) -> Result<Change<'a>, JournalFaul
 ///
 /// # Errors
 /// As [`read_change`].
-pub fn read_change_into<'a>(input: &mut Reader<'a>, change: &mut Change<'a>) -> Result<(), JournalFault> {
+pub fn read_change_into<'a>(
+    input: &mut ByteReader<'a>,
+    change: &mut FactsOfAccount<'a>,
+) -> Result<(), JournalFault> {
     change.account = Cow::Borrowed(input.text()?);
     change.facts.clear();
     for _ in 0..input.count()? {
@@ -81,7 +84,7 @@ pub fn read_change_into<'a>(input: &mut Reader<'a>, change: &mut Change<'a>) -> 
     Ok(())
 }
 
-fn write_fact(out: &mut Writer, fact: &Fact) {
+fn write_fact(out: &mut ByteWriter, fact: &Fact) {
     match fact {
         Fact::Opened { limit, currency, country } => {
             write_amount(out, OPENED, *limit);
@@ -155,7 +158,7 @@ fn write_fact(out: &mut Writer, fact: &Fact) {
 }
 
 /// Of holds.
-fn write_hold_fact(out: &mut Writer, fact: &Fact) {
+fn write_hold_fact(out: &mut ByteWriter, fact: &Fact) {
     match fact {
         Fact::Reserved { transaction_id, of_sums } => {
             out.byte(RESERVED);
@@ -191,7 +194,7 @@ fn write_hold_fact(out: &mut Writer, fact: &Fact) {
 }
 
 /// Of the account's standing, and of what the account system told.
-fn write_account_fact(out: &mut Writer, fact: &Fact) {
+fn write_account_fact(out: &mut ByteWriter, fact: &Fact) {
     match fact {
         Fact::CurrencySet(currency) => {
             out.byte(CURRENCY_SET);
@@ -233,17 +236,17 @@ fn write_account_fact(out: &mut Writer, fact: &Fact) {
     }
 }
 
-fn write_amounts(out: &mut Writer, tag: u8, amount: Amount, fees: Amount) {
+fn write_amounts(out: &mut ByteWriter, tag: u8, amount: Amount, fees: Amount) {
     write_amount(out, tag, amount);
     out.signed(fees.ten_thousandths());
 }
 
-fn write_amount(out: &mut Writer, tag: u8, amount: Amount) {
+fn write_amount(out: &mut ByteWriter, tag: u8, amount: Amount) {
     out.byte(tag);
     out.signed(amount.ten_thousandths());
 }
 
-fn write_patch(out: &mut Writer, patch: &Patch) {
+fn write_patch(out: &mut ByteWriter, patch: &Patch) {
     out.optional_text(patch.party_id.as_deref());
     snapshot::write_symbol(out, patch.currency.map(Currency::index));
     snapshot::write_symbol(out, patch.country.map(CountryCode::index));
@@ -256,7 +259,7 @@ fn write_patch(out: &mut Writer, patch: &Patch) {
 }
 
 /// Adds the next fact; what an old one stands for may be several.
-fn read_fact(input: &mut Reader<'_>, facts: &mut Facts) -> Result<(), JournalFault> {
+fn read_fact(input: &mut ByteReader<'_>, facts: &mut Facts) -> Result<(), JournalFault> {
     let fact = match input.byte()? {
         OPENED => Fact::Opened {
             limit: snapshot::read_amount(input)?,
@@ -327,7 +330,7 @@ fn read_fact(input: &mut Reader<'_>, facts: &mut Facts) -> Result<(), JournalFau
 }
 
 /// A fact of the account's standing, or of what the account system told.
-fn read_account_fact(tag: u8, input: &mut Reader<'_>) -> Result<Fact, JournalFault> {
+fn read_account_fact(tag: u8, input: &mut ByteReader<'_>) -> Result<Fact, JournalFault> {
     Ok(match tag {
         HOLD_MOVED => {
             Fact::HoldMoved { transaction_id: TransactionId(input.wide()?), expires: Micros(input.signed()?) }
@@ -349,7 +352,9 @@ fn read_account_fact(tag: u8, input: &mut Reader<'_>) -> Result<Fact, JournalFau
         PAYMENT_REVERSED => Fact::PaymentReversed(input.long()?),
         CASH_ADVANCED => Fact::CashAdvanced(snapshot::read_amount(input)?),
         LIMIT_SET => Fact::LimitSet(snapshot::read_amount(input)?),
-        OLD_STANDING_SET => Fact::StandingSet { bit: Standing(input.byte()?.into()), on: input.byte()? != 0 },
+        OLD_STANDING_SET => {
+            Fact::StandingSet { bit: AccountFlags(input.byte()?.into()), on: input.byte()? != 0 }
+        }
         STANDING_SET => Fact::StandingSet { bit: snapshot::read_standing(input)?, on: input.byte()? != 0 },
         FLAG_SET => Fact::FlagSet { name: input.text()?.into(), on: input.byte()? != 0 },
         OLD_PATCHED => Fact::Patched(Box::new(read_patch(input, true)?)),
@@ -360,11 +365,11 @@ fn read_account_fact(tag: u8, input: &mut Reader<'_>) -> Result<Fact, JournalFau
 }
 
 /// A time, by how long it lies before another.
-fn before(time: Micros, input: &mut Reader<'_>) -> Result<Micros, JournalFault> {
+fn before(time: Micros, input: &mut ByteReader<'_>) -> Result<Micros, JournalFault> {
     Ok(Micros(time.0.wrapping_sub(input.signed()?)))
 }
 
-fn read_patch(input: &mut Reader<'_>, old_hashes: bool) -> Result<Patch, JournalFault> {
+fn read_patch(input: &mut ByteReader<'_>, old_hashes: bool) -> Result<Patch, JournalFault> {
     let mut patch = Patch {
         party_id: input.optional_text()?.map(Into::into),
         currency: snapshot::read_symbol(input, Currency::ALL)?,

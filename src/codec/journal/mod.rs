@@ -14,7 +14,7 @@ mod numbered;
 mod old;
 mod snapshot;
 
-pub use bytes::{Reader, Writer};
+pub use bytes::{ByteReader, ByteWriter};
 pub use facts::{read_change, read_change_into, write_change};
 pub use snapshot::{read_account, write_account};
 
@@ -91,11 +91,11 @@ pub struct Head {
 
 /// A record, its lists still in bytes.
 #[derive(Clone, Debug)]
-pub struct Record<'a> {
+pub struct JournalRecord<'a> {
     /// The head.
     pub head: Head,
     /// So many changes, and where they begin.
-    pub changes: (usize, Reader<'a>),
+    pub changes: (usize, ByteReader<'a>),
     /// So many entries follow the changes.
     pub entries: usize,
 }
@@ -104,7 +104,7 @@ pub struct Record<'a> {
 #[must_use]
 pub fn write_record(head: &Head, changes: (usize, &[u8]), entries: (usize, &[u8])) -> Vec<u8> {
     let texts = head.flow.len() + head.writer.len();
-    let mut out = Writer(Vec::with_capacity(changes.1.len() + entries.1.len() + texts + 64));
+    let mut out = ByteWriter(Vec::with_capacity(changes.1.len() + entries.1.len() + texts + 64));
     out.byte(VERSION);
     out.text(&head.flow);
     out.signed(head.partition.into());
@@ -145,8 +145,8 @@ pub fn write_record(head: &Head, changes: (usize, &[u8]), entries: (usize, &[u8]
 ///
 /// # Errors
 /// [`JournalFault`] where the bytes are damaged or of a newer version.
-pub fn read_record(bytes: &[u8]) -> Result<Record<'_>, JournalFault> {
-    let mut input = Reader::new(bytes);
+pub fn read_record(bytes: &[u8]) -> Result<JournalRecord<'_>, JournalFault> {
+    let mut input = ByteReader::new(bytes);
     let version = input.byte()?;
     if !(1..=VERSION).contains(&version) {
         return Err(JournalFault::Version(version));
@@ -191,7 +191,7 @@ pub fn read_record(bytes: &[u8]) -> Result<Record<'_>, JournalFault> {
         Partitioner::ALL.into_iter().find(|known| partitioner_bits(Some(*known)) == flags & 24);
     let changes = input.count()?;
     let entries = input.count()?;
-    Ok(Record { head, changes: (changes, input), entries })
+    Ok(JournalRecord { head, changes: (changes, input), entries })
 }
 
 /// Two bits of the flags: whether keys are judged, and by what. Earlier programs wrote 0 there and pass over them.

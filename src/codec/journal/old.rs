@@ -1,7 +1,7 @@
 //! Account states and facts as versions 1 to 3 of the journal have them. They kept no place and no content of an event, 32
 //! bits of most hashes, refused events among the others, and account events without time.
 
-use super::bytes::Reader;
+use super::bytes::ByteReader;
 use super::snapshot::{read_amount, read_chips, read_hashes, read_index, read_symbol};
 use super::{JournalFault, numbered};
 use crate::domain::code::Code;
@@ -9,13 +9,13 @@ use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros, limits};
 use crate::state::{
-    Account, Answer, AnswerOf, AppliedEvent, Fact, Facts, Hold, Keep, Kind, MasterData, Place, Refused,
-    Remembered, RememberedFact, Standing, StoredMessage, attempt, old_id_hash,
+    Account, AccountFlags, AnswerOf, AppliedEvent, EventPlace, Fact, Facts, Hold, Keep, Kind, MasterData,
+    RefusedEvent, Remembered, RememberedFact, StoredAnswer, StoredMessage, attempt, old_id_hash,
 };
 use std::sync::Arc;
 
 /// An account's full state.
-pub(super) fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
+pub(super) fn read_account(input: &mut ByteReader<'_>) -> Result<Account, JournalFault> {
     let mut account = Account::opened(input.text()?, Amount::ZERO, None, None);
     // What is held follows from the holds.
     let [mut held, mut purchases, mut withdrawals] = [Amount::ZERO; 3];
@@ -31,7 +31,7 @@ pub(super) fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFau
     }
     account.correctable_of_old_journal(purchases, withdrawals);
     account.revision = input.signed()?;
-    account.standing = Standing(input.byte()?.into());
+    account.standing = AccountFlags(input.byte()?.into());
     account.currency = read_symbol(input, Currency::ALL)?;
     account.country = read_symbol(input, CountryCode::ALL)?;
     let count = input.count()?;
@@ -63,7 +63,7 @@ pub(super) fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFau
     Ok(account)
 }
 
-fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> {
+fn read_master_data(input: &mut ByteReader<'_>) -> Result<MasterData, JournalFault> {
     let mut master_data = read_chips(input)?;
     master_data.old_hashes = true;
     let events: Vec<AppliedEvent> = read_hashes(input)?.into_iter().map(applied_event).collect();
@@ -82,7 +82,7 @@ pub(super) fn applied(id: u64) -> Fact {
 }
 
 /// A fact that says both that an event was evaluated and what is remembered of it.
-pub(super) fn read_evaluated(input: &mut Reader<'_>, facts: &mut Facts) -> Result<(), JournalFault> {
+pub(super) fn read_evaluated(input: &mut ByteReader<'_>, facts: &mut Facts) -> Result<(), JournalFault> {
     let event = read_recent(input, Micros(0))?;
     let keep_from = Micros(event.time.0.wrapping_sub(input.signed()?));
     facts.push(Fact::Evaluated);
@@ -91,7 +91,7 @@ pub(super) fn read_evaluated(input: &mut Reader<'_>, facts: &mut Facts) -> Resul
             facts.push(Fact::Attempted { attempt: attempt(&event, false), keep_from });
         }
         if event.id != 0 {
-            let refused = Box::new(Refused { event, messages: Box::default() });
+            let refused = Box::new(RefusedEvent { event, messages: Box::default() });
             facts.push(Fact::Refused { refused, keep_from, most: limits::REFUSED_MAX });
         }
     } else {
@@ -102,7 +102,7 @@ pub(super) fn read_evaluated(input: &mut Reader<'_>, facts: &mut Facts) -> Resul
 }
 
 /// One remembered event; its time as the distance to the one `before`.
-fn read_recent(input: &mut Reader<'_>, before: Micros) -> Result<Remembered, JournalFault> {
+fn read_recent(input: &mut ByteReader<'_>, before: Micros) -> Result<Remembered, JournalFault> {
     let time = Micros(before.0.wrapping_add(input.signed()?));
     let amount = read_amount(input)?;
     let id = input.long()?;
@@ -125,7 +125,7 @@ fn read_recent(input: &mut Reader<'_>, before: Micros) -> Result<Remembered, Jou
     };
     let is_original = kind.charges() || kind.is_fee();
     Ok(Remembered {
-        place: Place::of_old_journal(time, id),
+        place: EventPlace::of_old_journal(time, id),
         time,
         seen: time,
         amount,
@@ -143,12 +143,12 @@ fn read_recent(input: &mut Reader<'_>, before: Micros) -> Result<Remembered, Jou
     })
 }
 
-pub(super) fn read_hold(input: &mut Reader<'_>) -> Result<Hold, JournalFault> {
+pub(super) fn read_hold(input: &mut ByteReader<'_>) -> Result<Hold, JournalFault> {
     let transaction_id = TransactionId(input.wide()?);
     let account_transaction_id: Option<Box<str>> = input.optional_text()?.map(Box::from);
     let event_type = read_index(input, EventType::ALL)?;
     let event_time = Micros(input.signed()?);
-    let place = Place::of_old_journal(event_time, old_id_hash(account_transaction_id.as_deref()));
+    let place = EventPlace::of_old_journal(event_time, old_id_hash(account_transaction_id.as_deref()));
     Ok(Hold {
         transaction_id,
         place,
@@ -168,7 +168,7 @@ pub(super) fn read_hold(input: &mut Reader<'_>) -> Result<Hold, JournalFault> {
 }
 
 /// An answer with its texts, which are passed over: no repeat has figures.
-pub(super) fn read_answer(input: &mut Reader<'_>) -> Result<Answer, JournalFault> {
+pub(super) fn read_answer(input: &mut ByteReader<'_>) -> Result<StoredAnswer, JournalFault> {
     let of = AnswerOf::OldId(input.long()?);
     let mut messages = Vec::new();
     for _ in 0..input.count()? {
@@ -180,10 +180,10 @@ pub(super) fn read_answer(input: &mut Reader<'_>) -> Result<Answer, JournalFault
             messages.push(StoredMessage { code, kind, action, field });
         }
     }
-    Ok(Answer { of, messages: messages.into() })
+    Ok(StoredAnswer { of, messages: messages.into() })
 }
 
-fn read_code(input: &mut Reader<'_>) -> Result<Code, JournalFault> {
+fn read_code(input: &mut ByteReader<'_>) -> Result<Code, JournalFault> {
     if input.version() >= 3 {
         return input.text().map(Code::of);
     }

@@ -1,14 +1,14 @@
 //! Full account states as bytes, and the pieces that facts share with them, as version 4 has them.
 
-use super::bytes::{Reader, Writer};
+use super::bytes::{ByteReader, ByteWriter};
 use super::{JournalFault, old};
 use crate::domain::code::Code;
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros};
 use crate::state::{
-    Account, Answer, AnswerOf, AppliedEvents, Attempt, Correctable, Counter, Counters, Forgot, Hold, Kind,
-    Marks, MasterData, Memory, Place, Rare, Refused, Standing, StoredMessage, Taking,
+    Account, AccountFlags, AnswerOf, AppliedEvents, Attempt, Correctable, Counter, Counters, EventPlace,
+    Forgot, Hold, Kind, Marks, MasterData, Memory, Rare, RefusedEvent, StoredAnswer, StoredMessage, Taking,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const COUNTERS_FOLLOW: u64 = 1 << 16;
 const KIND_FOLLOWS: u8 = 1 << 7;
 
 /// Appends an account's full state.
-pub fn write_account(out: &mut Writer, account: &Account) {
+pub fn write_account(out: &mut ByteWriter, account: &Account) {
     out.text(&account.number);
     for amount in [account.balance, account.fees, account.limit] {
         out.signed(amount.ten_thousandths());
@@ -51,7 +51,7 @@ pub fn write_account(out: &mut Writer, account: &Account) {
 ///
 /// # Errors
 /// [`JournalFault`] where the bytes are damaged.
-pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
+pub fn read_account(input: &mut ByteReader<'_>) -> Result<Account, JournalFault> {
     if input.version() < 4 {
         return old::read_account(input);
     }
@@ -78,13 +78,13 @@ pub fn read_account(input: &mut Reader<'_>) -> Result<Account, JournalFault> {
     Ok(account)
 }
 
-pub(super) fn write_correctable(out: &mut Writer, correctable: &Correctable) {
+pub(super) fn write_correctable(out: &mut ByteWriter, correctable: &Correctable) {
     for amount in [correctable.purchases, correctable.withdrawals, correctable.fees] {
         out.signed(amount.ten_thousandths());
     }
 }
 
-pub(super) fn read_correctable(input: &mut Reader<'_>) -> Result<Correctable, JournalFault> {
+pub(super) fn read_correctable(input: &mut ByteReader<'_>) -> Result<Correctable, JournalFault> {
     Ok(Correctable {
         purchases: read_amount(input)?,
         withdrawals: read_amount(input)?,
@@ -92,7 +92,7 @@ pub(super) fn read_correctable(input: &mut Reader<'_>) -> Result<Correctable, Jo
     })
 }
 
-fn write_master_data(out: &mut Writer, master_data: &MasterData) {
+fn write_master_data(out: &mut ByteWriter, master_data: &MasterData) {
     write_hashes(out, master_data.chips());
     write_hashes(out, master_data.blocked_chips());
     out.byte(master_data.old_hashes.into());
@@ -101,7 +101,7 @@ fn write_master_data(out: &mut Writer, master_data: &MasterData) {
     out.optional_text(master_data.party_id.as_deref());
 }
 
-fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> {
+fn read_master_data(input: &mut ByteReader<'_>) -> Result<MasterData, JournalFault> {
     let mut master_data = read_chips(input)?;
     master_data.old_hashes = input.byte()? != 0;
     master_data.events = read_packed(input, AppliedEvents::of_bytes)?;
@@ -111,7 +111,7 @@ fn read_master_data(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> 
 }
 
 /// Master data of the chips alone: those that are registered, and those that are blocked.
-pub(super) fn read_chips(input: &mut Reader<'_>) -> Result<MasterData, JournalFault> {
+pub(super) fn read_chips(input: &mut ByteReader<'_>) -> Result<MasterData, JournalFault> {
     let mut hashes = SmallVec::new();
     let mut ends = [0; 2];
     for end in &mut ends {
@@ -125,7 +125,7 @@ pub(super) fn read_chips(input: &mut Reader<'_>) -> Result<MasterData, JournalFa
     Ok(MasterData::new(hashes, ends[0]))
 }
 
-fn write_rare(out: &mut Writer, rare: &Rare) {
+fn write_rare(out: &mut ByteWriter, rare: &Rare) {
     out.unsigned(rare.holds.len() as u64);
     rare.holds.iter().for_each(|hold| write_hold(out, hold));
     out.unsigned(rare.flags.len() as u64);
@@ -147,7 +147,7 @@ fn write_rare(out: &mut Writer, rare: &Rare) {
     }
 }
 
-fn read_rare(input: &mut Reader<'_>) -> Result<Rare, JournalFault> {
+fn read_rare(input: &mut ByteReader<'_>) -> Result<Rare, JournalFault> {
     let mut rare = Rare::default();
     for _ in 0..input.count()? {
         rare.holds.push(read_hold(input)?);
@@ -173,7 +173,7 @@ fn read_rare(input: &mut Reader<'_>) -> Result<Rare, JournalFault> {
 }
 
 /// What counts until customers identify, and the places of the holds that ask for it.
-fn write_counters(out: &mut Writer, rare: &Rare) {
+fn write_counters(out: &mut ByteWriter, rare: &Rare) {
     let counters = rare.counters.as_slice();
     out.unsigned(counters.len() as u64);
     for counter in counters {
@@ -187,7 +187,7 @@ fn write_counters(out: &mut Writer, rare: &Rare) {
     asking().for_each(|(place, _)| out.unsigned(place as u64));
 }
 
-fn read_counters(input: &mut Reader<'_>, rare: &mut Rare) -> Result<(), JournalFault> {
+fn read_counters(input: &mut ByteReader<'_>, rare: &mut Rare) -> Result<(), JournalFault> {
     let mut counters = Vec::new();
     for _ in 0..input.count()? {
         counters.push(Counter {
@@ -208,20 +208,20 @@ fn read_counters(input: &mut Reader<'_>, rare: &mut Rare) -> Result<(), JournalF
 }
 
 /// What is packed in memory stands here with the same bytes.
-pub(super) fn write_packed(out: &mut Writer, bytes: &[u8]) {
+pub(super) fn write_packed(out: &mut ByteWriter, bytes: &[u8]) {
     out.unsigned(bytes.len() as u64);
     out.0.extend_from_slice(bytes);
 }
 
 pub(super) fn read_packed<T>(
-    input: &mut Reader<'_>,
+    input: &mut ByteReader<'_>,
     of_bytes: impl Fn(&[u8]) -> Option<T>,
 ) -> Result<T, JournalFault> {
     let length = input.count()?;
     of_bytes(input.take(length)?).ok_or(JournalFault::Damaged("what is packed does not unpack"))
 }
 
-pub(super) fn write_attempt(out: &mut Writer, attempt: &Attempt) {
+pub(super) fn write_attempt(out: &mut ByteWriter, attempt: &Attempt) {
     out.signed(attempt.time.0);
     out.signed(attempt.seen.0.wrapping_sub(attempt.time.0));
     out.signed(attempt.amount.ten_thousandths());
@@ -235,7 +235,7 @@ pub(super) fn write_attempt(out: &mut Writer, attempt: &Attempt) {
     }
 }
 
-pub(super) fn read_attempt(input: &mut Reader<'_>) -> Result<Attempt, JournalFault> {
+pub(super) fn read_attempt(input: &mut ByteReader<'_>) -> Result<Attempt, JournalFault> {
     let time = input.signed()?;
     let seen = Micros(time.wrapping_add(input.signed()?));
     let (amount, terminal, chip) = (read_amount(input)?, input.long()?, input.long()?);
@@ -255,29 +255,29 @@ pub(super) fn read_attempt(input: &mut Reader<'_>) -> Result<Attempt, JournalFau
     Ok(Attempt { time: Micros(time), seen, amount, terminal, chip, currency, kind })
 }
 
-pub(super) fn write_refused(out: &mut Writer, refused: &Refused) {
+pub(super) fn write_refused(out: &mut ByteWriter, refused: &RefusedEvent) {
     write_packed(out, Memory::from_iter([&refused.event]).bytes());
     write_messages(out, &refused.messages);
 }
 
-pub(super) fn read_refused(input: &mut Reader<'_>) -> Result<Refused, JournalFault> {
+pub(super) fn read_refused(input: &mut ByteReader<'_>) -> Result<RefusedEvent, JournalFault> {
     let event = read_packed(input, Memory::of_bytes)?.iter().next();
     let event = event.ok_or(JournalFault::Damaged("a refused event is missing"))?;
-    Ok(Refused { event, messages: read_messages(input)? })
+    Ok(RefusedEvent { event, messages: read_messages(input)? })
 }
 
-pub(super) fn write_place(out: &mut Writer, place: Place) {
+pub(super) fn write_place(out: &mut ByteWriter, place: EventPlace) {
     out.signed(place.partition.into());
     out.signed(place.offset);
 }
 
-pub(super) fn read_place(input: &mut Reader<'_>) -> Result<Place, JournalFault> {
+pub(super) fn read_place(input: &mut ByteReader<'_>) -> Result<EventPlace, JournalFault> {
     let partition = i32::try_from(input.signed()?);
     let partition = partition.map_err(|_| JournalFault::Damaged("a partition number is too large"))?;
-    Ok(Place { partition, offset: input.signed()? })
+    Ok(EventPlace { partition, offset: input.signed()? })
 }
 
-pub(super) fn write_taking(out: &mut Writer, taking: &Taking) {
+pub(super) fn write_taking(out: &mut ByteWriter, taking: &Taking) {
     out.byte(u8::from(taking.original.is_some()) | u8::from(taking.corrects.is_some()) << 1);
     if let Some(place) = taking.original {
         write_place(out, place);
@@ -289,7 +289,7 @@ pub(super) fn write_taking(out: &mut Writer, taking: &Taking) {
     write_correctable(out, &taking.of_sums);
 }
 
-pub(super) fn read_taking(input: &mut Reader<'_>) -> Result<Taking, JournalFault> {
+pub(super) fn read_taking(input: &mut ByteReader<'_>) -> Result<Taking, JournalFault> {
     let there = input.byte()?;
     Ok(Taking {
         original: (there & 1 != 0).then(|| read_place(input)).transpose()?,
@@ -299,7 +299,7 @@ pub(super) fn read_taking(input: &mut Reader<'_>) -> Result<Taking, JournalFault
     })
 }
 
-pub(super) fn write_hold(out: &mut Writer, hold: &Hold) {
+pub(super) fn write_hold(out: &mut ByteWriter, hold: &Hold) {
     out.wide(hold.transaction_id.0);
     write_place(out, hold.place);
     out.optional_text(hold.account_transaction_id.as_deref());
@@ -319,7 +319,7 @@ pub(super) fn write_hold(out: &mut Writer, hold: &Hold) {
     hold.repeats.iter().for_each(|repeat| out.wide(repeat.0));
 }
 
-pub(super) fn read_hold(input: &mut Reader<'_>) -> Result<Hold, JournalFault> {
+pub(super) fn read_hold(input: &mut ByteReader<'_>) -> Result<Hold, JournalFault> {
     Ok(Hold {
         transaction_id: TransactionId(input.wide()?),
         place: read_place(input)?,
@@ -341,7 +341,7 @@ pub(super) fn read_hold(input: &mut Reader<'_>) -> Result<Hold, JournalFault> {
     })
 }
 
-pub(super) fn write_answer(out: &mut Writer, answer: &Answer) {
+pub(super) fn write_answer(out: &mut ByteWriter, answer: &StoredAnswer) {
     match answer.of {
         AnswerOf::Place(place) => {
             out.byte(0);
@@ -355,16 +355,16 @@ pub(super) fn write_answer(out: &mut Writer, answer: &Answer) {
     write_messages(out, &answer.messages);
 }
 
-pub(super) fn read_answer(input: &mut Reader<'_>) -> Result<Answer, JournalFault> {
+pub(super) fn read_answer(input: &mut ByteReader<'_>) -> Result<StoredAnswer, JournalFault> {
     let of = match input.byte()? {
         0 => AnswerOf::Place(read_place(input)?),
         1 => AnswerOf::OldId(input.long()?),
         _ => return Err(JournalFault::Damaged("an answer is to nothing that is known")),
     };
-    Ok(Answer { of, messages: read_messages(input)? })
+    Ok(StoredAnswer { of, messages: read_messages(input)? })
 }
 
-fn write_messages(out: &mut Writer, messages: &[StoredMessage]) {
+fn write_messages(out: &mut ByteWriter, messages: &[StoredMessage]) {
     out.unsigned(messages.len() as u64);
     for message in messages {
         out.text(message.code.as_str());
@@ -374,7 +374,7 @@ fn write_messages(out: &mut Writer, messages: &[StoredMessage]) {
     }
 }
 
-fn read_messages(input: &mut Reader<'_>) -> Result<Box<[StoredMessage]>, JournalFault> {
+fn read_messages(input: &mut ByteReader<'_>) -> Result<Box<[StoredMessage]>, JournalFault> {
     let count = input.count()?;
     let mut message = || {
         Ok(StoredMessage {
@@ -387,40 +387,40 @@ fn read_messages(input: &mut Reader<'_>) -> Result<Box<[StoredMessage]>, Journal
     (0..count).map(|_| message()).collect()
 }
 
-pub(super) fn read_standing(input: &mut Reader<'_>) -> Result<Standing, JournalFault> {
+pub(super) fn read_standing(input: &mut ByteReader<'_>) -> Result<AccountFlags, JournalFault> {
     standing_of(input.unsigned()?)
 }
 
-fn standing_of(bits: u64) -> Result<Standing, JournalFault> {
+fn standing_of(bits: u64) -> Result<AccountFlags, JournalFault> {
     let bits = u16::try_from(bits);
-    bits.map(Standing).map_err(|_| JournalFault::Damaged("unknown standing facts"))
+    bits.map(AccountFlags).map_err(|_| JournalFault::Damaged("unknown standing facts"))
 }
 
-pub(super) fn write_hashes(out: &mut Writer, hashes: &[u64]) {
+pub(super) fn write_hashes(out: &mut ByteWriter, hashes: &[u64]) {
     out.unsigned(hashes.len() as u64);
     for hash in hashes {
         out.long(*hash);
     }
 }
 
-pub(super) fn read_hashes(input: &mut Reader<'_>) -> Result<Vec<u64>, JournalFault> {
+pub(super) fn read_hashes(input: &mut ByteReader<'_>) -> Result<Vec<u64>, JournalFault> {
     let count = input.count()?;
     (0..count).map(|_| input.long()).collect()
 }
 
 /// An enum's symbol by its index, from 1; 0: none.
-pub(super) fn write_symbol(out: &mut Writer, index: Option<usize>) {
+pub(super) fn write_symbol(out: &mut ByteWriter, index: Option<usize>) {
     out.byte(index.map_or(0, |index| index as u8 + 1));
 }
 
-pub(super) fn read_symbol<T: Copy>(input: &mut Reader<'_>, all: &[T]) -> Result<Option<T>, JournalFault> {
+pub(super) fn read_symbol<T: Copy>(input: &mut ByteReader<'_>, all: &[T]) -> Result<Option<T>, JournalFault> {
     match input.byte()? {
         0 => Ok(None),
         place => symbol_at(all, place - 1).map(Some),
     }
 }
 
-pub(super) fn read_index<T: Copy>(input: &mut Reader<'_>, all: &[T]) -> Result<T, JournalFault> {
+pub(super) fn read_index<T: Copy>(input: &mut ByteReader<'_>, all: &[T]) -> Result<T, JournalFault> {
     let place = input.byte()?;
     symbol_at(all, place)
 }
@@ -429,6 +429,6 @@ fn symbol_at<T: Copy>(all: &[T], place: u8) -> Result<T, JournalFault> {
     all.get(usize::from(place)).copied().ok_or(JournalFault::Damaged("an unknown symbol"))
 }
 
-pub(super) fn read_amount(input: &mut Reader<'_>) -> Result<Amount, JournalFault> {
+pub(super) fn read_amount(input: &mut ByteReader<'_>) -> Result<Amount, JournalFault> {
     Amount::new(input.signed()?).ok_or(JournalFault::Damaged("an amount is out of range"))
 }

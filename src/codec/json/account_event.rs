@@ -1,6 +1,6 @@
 //! AccountEvent as JSON: the public contract's account event.
 
-use super::reader::Reader;
+use super::reader::JsonReader;
 use super::write::{Writer, string};
 use super::{Seen, boolean, symbol, text, time};
 use crate::codec::DecodeError;
@@ -22,7 +22,7 @@ use crate::domain::visible::excerpt;
 /// [`DecodeError::Fault`]: 400.002 where a required field is missing, 400.004 where the event's type or
 /// time is none, 400.001 for everything else that cannot be read.
 pub fn read_account_event(bytes: &[u8]) -> Result<AccountEvent, DecodeError> {
-    let mut reader = Reader::new(bytes)?;
+    let mut reader = JsonReader::new(bytes)?;
     let event = event(&mut reader)?;
     reader.end()?;
     Ok(event.strict()?)
@@ -49,7 +49,7 @@ macro_rules! members {
     }};
 }
 
-fn event<'a>(reader: &mut Reader<'a>) -> Read<LooseAccountEvent<'a>> {
+fn event<'a>(reader: &mut JsonReader<'a>) -> Read<LooseAccountEvent<'a>> {
     let mut event = LooseAccountEvent::default();
     members!(reader into event {
         0 "id" => id = text(reader)?,
@@ -68,7 +68,7 @@ fn event<'a>(reader: &mut Reader<'a>) -> Read<LooseAccountEvent<'a>> {
     })
 }
 
-fn payment<'a>(reader: &mut Reader<'a>) -> Read<LoosePayment<'a>> {
+fn payment<'a>(reader: &mut JsonReader<'a>) -> Read<LoosePayment<'a>> {
     let mut payment = LoosePayment::default();
     members!(reader into payment {
         0 "amount" => amount = minor_units(reader)?,
@@ -77,12 +77,12 @@ fn payment<'a>(reader: &mut Reader<'a>) -> Read<LoosePayment<'a>> {
     })
 }
 
-fn amount(reader: &mut Reader<'_>) -> Read<LooseAmount> {
+fn amount(reader: &mut JsonReader<'_>) -> Read<LooseAmount> {
     let mut amount = LooseAmount::default();
     members!(reader into amount { 0 "amount" => amount = minor_units(reader)? })
 }
 
-fn flag<'a>(reader: &mut Reader<'a>) -> Read<LooseFlag<'a>> {
+fn flag<'a>(reader: &mut JsonReader<'a>) -> Read<LooseFlag<'a>> {
     let mut flag = LooseFlag::default();
     members!(reader into flag {
         0 "name" => name = text(reader)?,
@@ -91,17 +91,17 @@ fn flag<'a>(reader: &mut Reader<'a>) -> Read<LooseFlag<'a>> {
     })
 }
 
-fn default(reader: &mut Reader<'_>) -> Read<LooseDefault> {
+fn default(reader: &mut JsonReader<'_>) -> Read<LooseDefault> {
     let mut default = LooseDefault::default();
     members!(reader into default { 0 "satisfied" => satisfied = boolean(reader)? })
 }
 
-fn close<'a>(reader: &mut Reader<'a>) -> Read<LooseClose<'a>> {
+fn close<'a>(reader: &mut JsonReader<'a>) -> Read<LooseClose<'a>> {
     let mut close = LooseClose::default();
     members!(reader into close { 0 "reason" => reason = text(reader)? })
 }
 
-fn update<'a>(reader: &mut Reader<'a>) -> Read<LooseUpdate<'a>> {
+fn update<'a>(reader: &mut JsonReader<'a>) -> Read<LooseUpdate<'a>> {
     let mut update = LooseUpdate::default();
     members!(reader into update {
         0 "partyId" => party_id = text(reader)?,
@@ -114,7 +114,7 @@ fn update<'a>(reader: &mut Reader<'a>) -> Read<LooseUpdate<'a>> {
     })
 }
 
-fn resolve<'a>(reader: &mut Reader<'a>) -> Read<LooseResolve<'a>> {
+fn resolve<'a>(reader: &mut JsonReader<'a>) -> Read<LooseResolve<'a>> {
     let mut resolve = LooseResolve::default();
     members!(reader into resolve {
         0 "transactionId" => transaction_id = text(reader)?,
@@ -123,11 +123,11 @@ fn resolve<'a>(reader: &mut Reader<'a>) -> Read<LooseResolve<'a>> {
 }
 
 /// A value that may be null.
-fn payload<'a, T>(reader: &mut Reader<'a>, read: fn(&mut Reader<'a>) -> Read<T>) -> Read<Option<T>> {
+fn payload<'a, T>(reader: &mut JsonReader<'a>, read: fn(&mut JsonReader<'a>) -> Read<T>) -> Read<Option<T>> {
     if reader.null()? { Ok(None) } else { read(reader).map(Some) }
 }
 
-fn ids<'a>(reader: &mut Reader<'a>) -> Read<Vec<Text<'a>>> {
+fn ids<'a>(reader: &mut JsonReader<'a>) -> Read<Vec<Text<'a>>> {
     let mut ids = Vec::new();
     reader.array(|reader, index| {
         if index == CHIPS_MAX {
@@ -140,7 +140,7 @@ fn ids<'a>(reader: &mut Reader<'a>) -> Read<Vec<Text<'a>>> {
 }
 
 /// A whole number of minor units; `5e2` is one, `5.5` is not.
-fn minor_units(reader: &mut Reader<'_>) -> Read<Option<i64>> {
+fn minor_units(reader: &mut JsonReader<'_>) -> Read<Option<i64>> {
     if reader.null()? {
         return Ok(None);
     }

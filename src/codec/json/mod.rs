@@ -24,7 +24,7 @@ pub use reply::{ReadReply, read_reply, write_reply};
 use super::fault::{Fault, Read};
 use crate::domain::pos_event::Text;
 use crate::domain::{Decimal, Field, Micros};
-use reader::Reader;
+use reader::JsonReader;
 
 /// Which of an object's known members were seen.
 #[derive(Default)]
@@ -45,15 +45,15 @@ impl Seen {
     }
 }
 
-fn text<'a>(reader: &mut Reader<'a>) -> Read<Option<Text<'a>>> {
+fn text<'a>(reader: &mut JsonReader<'a>) -> Read<Option<Text<'a>>> {
     if reader.null()? { Ok(None) } else { reader.string().map(Some) }
 }
 
-fn boolean(reader: &mut Reader<'_>) -> Read<Option<bool>> {
+fn boolean(reader: &mut JsonReader<'_>) -> Read<Option<bool>> {
     if reader.null()? { Ok(None) } else { reader.boolean().map(Some) }
 }
 
-fn decimal<'a>(reader: &mut Reader<'a>) -> Read<Field<'a, Decimal>> {
+fn decimal<'a>(reader: &mut JsonReader<'a>) -> Read<Field<'a, Decimal>> {
     if reader.null()? {
         return Ok(Field::Absent);
     }
@@ -61,7 +61,7 @@ fn decimal<'a>(reader: &mut Reader<'a>) -> Read<Field<'a, Decimal>> {
     Ok(Decimal::parse(token).map_or_else(|_| Field::Invalid(token.into()), Field::Value))
 }
 
-fn time<'a>(reader: &mut Reader<'a>) -> Read<Field<'a, Micros>> {
+fn time<'a>(reader: &mut JsonReader<'a>) -> Read<Field<'a, Micros>> {
     Ok(match text(reader)? {
         None => Field::Absent,
         Some(text) => Micros::parse_rfc3339(&text).map_or(Field::Invalid(text), Field::Value),
@@ -70,7 +70,7 @@ fn time<'a>(reader: &mut Reader<'a>) -> Read<Field<'a, Micros>> {
 
 /// An enum's symbol; the contract's `Unrecognized` is none that a sender may use.
 fn symbol<'a, T: Copy + PartialEq>(
-    reader: &mut Reader<'a>,
+    reader: &mut JsonReader<'a>,
     from_symbol: fn(&str) -> Option<T>,
     unrecognized: T,
 ) -> Read<Field<'a, T>> {

@@ -3,7 +3,7 @@
 //! Files have no record keys and timestamps; these stand in for them. Judges nothing: what cannot be
 //! read is simply not there, and the decoder says why when its turn comes.
 
-use super::reader::{Kind, Reader};
+use super::reader::{JsonReader, Kind};
 use super::{text, time};
 use crate::codec::fault::Fault;
 use crate::domain::Micros;
@@ -34,7 +34,7 @@ pub fn peek_account_event(line: &[u8]) -> Peek<'_> {
 
 fn peek<'a>(line: &'a [u8], account_name: &str, time_name: &str, terminal_name: Option<&str>) -> Peek<'a> {
     let mut peek = Peek::default();
-    if let Ok(mut reader) = Reader::new(line) {
+    if let Ok(mut reader) = JsonReader::new(line) {
         // A fault ends the look; what was seen before it stays.
         let _ = reader.object(|reader, name| {
             if name == account_name {

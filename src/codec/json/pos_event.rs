@@ -2,7 +2,7 @@
 //!
 //! Never judges a value: what is missing or no value stays as that, for a check to answer.
 
-use super::reader::Reader;
+use super::reader::JsonReader;
 use super::write::Writer;
 use super::{Seen, decimal, symbol, text, time};
 use crate::codec::DecodeError;
@@ -18,13 +18,13 @@ use crate::domain::visible::excerpt;
 /// [`DecodeError::Fault`] where the bytes are no JSON object, a member has the wrong type, or a known
 /// member comes twice.
 pub fn read_pos_event(bytes: &[u8]) -> Result<PosEvent<'_>, DecodeError> {
-    let mut reader = Reader::new(bytes)?;
+    let mut reader = JsonReader::new(bytes)?;
     let event = event(&mut reader)?;
     reader.end()?;
     Ok(event)
 }
 
-fn event<'a>(reader: &mut Reader<'a>) -> Read<PosEvent<'a>> {
+fn event<'a>(reader: &mut JsonReader<'a>) -> Read<PosEvent<'a>> {
     let mut event = PosEvent::default();
     let mut seen = Seen::default();
     reader.object(|reader, key| {
@@ -33,7 +33,7 @@ fn event<'a>(reader: &mut Reader<'a>) -> Read<PosEvent<'a>> {
     Ok(event)
 }
 
-fn member<'a>(event: &mut PosEvent<'a>, seen: &mut Seen, reader: &mut Reader<'a>, key: &str) -> Read<()> {
+fn member<'a>(event: &mut PosEvent<'a>, seen: &mut Seen, reader: &mut JsonReader<'a>, key: &str) -> Read<()> {
     macro_rules! take {
         ($number:literal, $field:ident, $value:expr) => {{
             seen.note($number)?;
@@ -67,7 +67,7 @@ fn member<'a>(event: &mut PosEvent<'a>, seen: &mut Seen, reader: &mut Reader<'a>
     Ok(())
 }
 
-fn items<'a>(reader: &mut Reader<'a>) -> Read<Vec<PosItem<'a>>> {
+fn items<'a>(reader: &mut JsonReader<'a>) -> Read<Vec<PosItem<'a>>> {
     let mut items = Vec::new();
     if reader.null()? {
         return Ok(items);
@@ -81,14 +81,19 @@ fn items<'a>(reader: &mut Reader<'a>) -> Read<Vec<PosItem<'a>>> {
     Ok(items)
 }
 
-fn item<'a>(reader: &mut Reader<'a>, item: &mut PosItem<'a>) -> Read<()> {
+fn item<'a>(reader: &mut JsonReader<'a>, item: &mut PosItem<'a>) -> Read<()> {
     let mut seen = Seen::default();
     reader.object(|reader, key| {
         item_member(item, &mut seen, reader, &key).map_err(|fault| fault.in_field(&excerpt(&key)))
     })
 }
 
-fn item_member<'a>(item: &mut PosItem<'a>, seen: &mut Seen, reader: &mut Reader<'a>, key: &str) -> Read<()> {
+fn item_member<'a>(
+    item: &mut PosItem<'a>,
+    seen: &mut Seen,
+    reader: &mut JsonReader<'a>,
+    key: &str,
+) -> Read<()> {
     macro_rules! take {
         ($number:literal, $field:ident, $value:expr) => {{
             seen.note($number)?;

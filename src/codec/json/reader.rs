@@ -37,12 +37,12 @@ impl Kind {
 }
 
 /// A position in a text. Between calls it stands at the start of a value or behind one.
-pub(super) struct Reader<'a> {
+pub(super) struct JsonReader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JsonReader<'a> {
     /// A reader at the start of `bytes`, behind a byte order mark; a fault where they are no UTF-8.
     pub(super) fn new(bytes: &'a [u8]) -> Read<Self> {
         refuse_foreign(bytes)?;

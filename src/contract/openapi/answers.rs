@@ -122,9 +122,9 @@ const PROBLEMS: [Problem; 13] = [
 
 /// The answers of one operation, by status.
 #[derive(Default)]
-pub(super) struct Answers(Vec<(u16, Node)>);
+pub(super) struct Responses(Vec<(u16, Node)>);
 
-impl Answers {
+impl Responses {
     /// An answer of the operation's own. `is_linked`: the latest outcome can be asked for by what it says.
     pub(super) fn with(mut self, status: u16, description: &str, body: Body, is_linked: bool) -> Self {
         let Body::Json { schema, examples } = body;

@@ -4,7 +4,7 @@ use super::super::bounds::Bounds;
 use super::super::contact::{interaction, symbols};
 use super::super::fields::{EVENT_ID, NOT_BLANK};
 use super::super::node::{Node, node};
-use super::answers::{Answers, Body};
+use super::answers::{Body, Responses};
 use super::components::{part, without_fields};
 use super::{body, example, examples, parameters, security};
 use crate::domain::limits::{ID_CHARS_MAX, LOANS_MAX};
@@ -25,7 +25,7 @@ also while that is under way; with other content it is a conflict. After 503, 50
 pub(super) fn create_interaction() -> Node {
     let requests = examples(&[("call", "A call that nobody answered", example("call"))]);
     let created = examples(&[("call", "The call is remembered", example("callCreated"))]);
-    let answers = Answers::default()
+    let answers = Responses::default()
         .with(
             201,
             "It is remembered, now or before.",
@@ -63,7 +63,7 @@ pub(super) fn can_interact() -> Node {
         ("allowed", "Yes", example("allowed")),
         ("refused", "No: too many calls", example("refused")),
     ]);
-    let answers = Answers::default()
+    let answers = Responses::default()
         .with(200, "The decision.", Body::Json { schema: "CanInteractAnswer", examples: answers }, false)
         .problems(&[400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 504]);
     node!({

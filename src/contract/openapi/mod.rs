@@ -8,7 +8,7 @@ mod contact;
 use super::bounds::Bounds;
 use super::node::{Node, node};
 use crate::config::Scope;
-use answers::{Answers, Body};
+use answers::{Body, Responses};
 use std::sync::LazyLock;
 
 /// The version of OpenAPI that the document is written in.
@@ -143,7 +143,7 @@ fn add_event() -> Node {
         "A field is missing, another has an unknown symbol",
         example("formFaults"),
     )]);
-    let answers = Answers::default()
+    let answers = Responses::default()
         .with(200, "The decision.", Body::Json { schema: "Answer", examples: outcomes }, true)
         .with(
             400,
@@ -176,7 +176,7 @@ fn latest_outcome() -> Node {
         ("accepted", "Booked", example("accepted")),
         ("pending", "Still waits for the customer", example("pending")),
     ]);
-    let answers = Answers::default()
+    let answers = Responses::default()
         .with(200, "The latest outcome.", Body::Json { schema: "Answer", examples: outcomes }, false)
         .problems(&[400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 504]);
     node!({
@@ -213,7 +213,7 @@ fn create_account_event() -> Node {
         ("granted", "The customer finished the step of a Pending outcome", example("granted")),
     ]);
     let created = examples(&[("payment", "The payment was booked", example("paid"))]);
-    let answers = Answers::default()
+    let answers = Responses::default()
         .with(
             200,
             "It was applied, now or before.",

@@ -9,7 +9,7 @@ use crate::codec::json::{Members, read_account_event, write_account_event};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::enums::AccountEventType;
 use crate::gateway::problem::Problem;
-use crate::gateway::read_model::{Reply, Said};
+use crate::gateway::read_model::{EventReply, RecordAnswer};
 use crate::gateway::records::Input;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -33,12 +33,12 @@ pub(super) async fn create(
     write_account_event(&event, &mut value);
     let request_id = twenty_four((api.means.draw)());
     match api.ask(Input::AccountEvents, &event.account, &value, Some(&request_id)).await? {
-        Said::Reply(reply) => answered(event, &reply),
+        RecordAnswer::Reply(reply) => answered(event, &reply),
         _ => Err(of_another_kind()),
     }
 }
 
-fn answered(mut event: AccountEvent, reply: &Reply) -> Result<Response, Problem> {
+fn answered(mut event: AccountEvent, reply: &EventReply) -> Result<Response, Problem> {
     unless_refused(reply, "the state of the account is not available at present")?;
     let Some(id) = &reply.id else {
         let detail = "an event with this Idempotency-Key was applied that did not come over HTTP";

@@ -1,7 +1,7 @@
 //! Outcomes as the contract answers them over HTTP, and how much of a refusal its sender learns. What analysts read, `detail`
 //! and evidence, never leaves here.
 
-use crate::codec::answer::{Answer, AnswerMessage};
+use crate::codec::answer::{ReadMessage, ReadOutcome};
 use crate::domain::enums::{ActionCode, Verdict};
 use crate::domain::ids::TransactionId;
 use serde::Serialize;
@@ -53,7 +53,7 @@ impl Disclosure {
     }
 
     /// The answer, of a transaction whose first outcome had this id.
-    pub(super) fn answer<'a>(&self, first: TransactionId, answer: &'a Answer) -> EventAnswer<'a> {
+    pub(super) fn answer<'a>(&self, first: TransactionId, answer: &'a ReadOutcome) -> EventAnswer<'a> {
         EventAnswer {
             event_added: matches!(answer.verdict, Verdict::Accepted | Verdict::Pending),
             transaction_id: first.to_string(),
@@ -63,7 +63,7 @@ impl Disclosure {
     }
 
     /// The messages: those withheld as one, where the first of them stands, with the first thing that they ask for.
-    pub(super) fn messages<'a>(&self, answer: &'a Answer) -> Vec<Message<'a>> {
+    pub(super) fn messages<'a>(&self, answer: &'a ReadOutcome) -> Vec<Message<'a>> {
         let mut messages: Vec<Message<'a>> = Vec::with_capacity(answer.messages.len());
         let mut folded: Option<usize> = None;
         for message in &answer.messages {
@@ -90,7 +90,7 @@ impl Disclosure {
     }
 }
 
-fn told(message: &AnswerMessage) -> Message<'_> {
+fn told(message: &ReadMessage) -> Message<'_> {
     Message {
         kind: message.kind.symbol(),
         code: &message.code,
@@ -103,8 +103,8 @@ fn told(message: &AnswerMessage) -> Message<'_> {
 
 /// Whether the event was not of the form that the contract asks for. A time that lies ahead has a code of the form's, and is
 /// judged.
-pub(super) fn is_of_wrong_form(answer: &Answer) -> bool {
-    let is_of_form = |message: &AnswerMessage| {
+pub(super) fn is_of_wrong_form(answer: &ReadOutcome) -> bool {
+    let is_of_form = |message: &ReadMessage| {
         let lies_ahead = message.code == "400.003" && message.field.as_deref() == Some("time");
         message.code.starts_with("400.00") && !lies_ahead
     };
@@ -112,7 +112,7 @@ pub(super) fn is_of_wrong_form(answer: &Answer) -> bool {
 }
 
 /// Whether the program failed on it.
-pub(super) fn is_failure(answer: &Answer) -> bool {
+pub(super) fn is_failure(answer: &ReadOutcome) -> bool {
     answer.messages.iter().any(|message| message.code == "500")
 }
 
@@ -121,8 +121,8 @@ mod tests {
     use super::*;
     use crate::domain::enums::MessageType;
 
-    fn message(code: &str, action: ActionCode, field: Option<&str>) -> AnswerMessage {
-        AnswerMessage {
+    fn message(code: &str, action: ActionCode, field: Option<&str>) -> ReadMessage {
+        ReadMessage {
             kind: MessageType::BusinessError,
             code: code.to_owned(),
             message: format!("of {code}"),
@@ -132,8 +132,8 @@ mod tests {
         }
     }
 
-    fn answer(verdict: Verdict, messages: Vec<AnswerMessage>) -> Answer {
-        Answer {
+    fn answer(verdict: Verdict, messages: Vec<ReadMessage>) -> ReadOutcome {
+        ReadOutcome {
             transaction_id: TransactionId(7),
             account: "A".to_owned(),
             verdict,

@@ -11,7 +11,7 @@ use crate::contact::{
 use crate::domain::Micros;
 use crate::domain::limits::{ID_CHARS_MAX, LOANS_MAX};
 use crate::gateway::problem::Problem;
-use crate::gateway::read_model::Said;
+use crate::gateway::read_model::RecordAnswer;
 use crate::gateway::records::Input;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// A request as the contract writes it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Body {
+struct RequestBody {
     loan_id: Option<String>,
     loan_ids: Option<Vec<String>>,
     channel: String,
@@ -39,7 +39,7 @@ struct Body {
 
 /// The answer.
 #[derive(Serialize)]
-struct Answer {
+struct DecisionBody {
     status: u16,
     message: &'static str,
     data: Data,
@@ -80,7 +80,7 @@ pub(super) async fn ask(
     // Into memory nothing fails.
     let value = serde_json::to_vec(&request).unwrap_or_default();
     match api.ask(Input::ContactRequests, &request.person_id, &value, None).await? {
-        Said::Decision(decision) => answered(&decision),
+        RecordAnswer::Decision(decision) => answered(&decision),
         _ => Err(of_another_kind()),
     }
 }
@@ -105,7 +105,7 @@ fn is_person(id: &str) -> bool {
 
 /// The request of a body: its contact begins now where it does not say when.
 fn read(api: &Api, person_id: String, body: &[u8]) -> Result<ContactRequest, String> {
-    let body: Body = read_json(body).map_err(|fault| fault.message)?;
+    let body: RequestBody = read_json(body).map_err(|fault| fault.message)?;
     unless_one_of("channel", &body.channel, &symbols(Channel::ALL, Channel::symbol))?;
     if let Some(theme) = &body.theme {
         unless_one_of("theme", theme, &symbols(Theme::ALL, Theme::symbol))?;
@@ -189,7 +189,7 @@ fn answered(decision: &ReadDecision) -> Result<Response, Problem> {
         reasons: decision.reasons.iter().map(reason).collect(),
         request_id: decision.request_id.clone(),
     };
-    Ok(json(StatusCode::OK, &Answer { status: StatusCode::OK.as_u16(), message: "OK", data }))
+    Ok(json(StatusCode::OK, &DecisionBody { status: StatusCode::OK.as_u16(), message: "OK", data }))
 }
 
 #[cfg(test)]

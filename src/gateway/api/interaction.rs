@@ -8,7 +8,7 @@ use super::{
 use crate::codec::json::Members;
 use crate::contact::{EventId, Interaction, InteractionChannel};
 use crate::gateway::problem::Problem;
-use crate::gateway::read_model::Said;
+use crate::gateway::read_model::RecordAnswer;
 use crate::gateway::records::Input;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -32,7 +32,7 @@ pub(super) async fn create(
     let value = serde_json::to_vec(&interaction).unwrap_or_default();
     let request_id = twenty_four((api.means.draw)());
     match api.ask(Input::Interactions, &interaction.party_id, &value, Some(&request_id)).await? {
-        Said::Reply(reply) => {
+        RecordAnswer::Reply(reply) => {
             unless_refused(&reply, "what is known of the party is not available at present")?;
             // Of a repeat, that of the first.
             if let Some(id) = &reply.id {

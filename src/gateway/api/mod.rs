@@ -9,7 +9,7 @@ mod pos_event;
 
 use super::gate::{Gate, needing, protect};
 use super::problem::Problem;
-use super::read_model::{ReadModel, Reply, Said};
+use super::read_model::{EventReply, ReadModel, RecordAnswer};
 use super::records::{Input, NotWritten, OnWritten, Records};
 use super::server::{Server, ServerError};
 use crate::config::{GatewaySettings, Scope};
@@ -146,7 +146,7 @@ impl Api {
         key: &str,
         value: &[u8],
         request_id: Option<&str>,
-    ) -> Result<Said, Problem> {
+    ) -> Result<RecordAnswer, Problem> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // Where nobody waits any more, the answer is found by whoever asks again.
         let then: OnWritten = Box::new(move |written| drop(sender.send(written)));
@@ -259,7 +259,7 @@ fn unless_contacts(api: &Api) -> Result<(), Problem> {
 }
 
 /// That an event was not applied, now or before. `away`: what is said where its state is not there.
-fn unless_refused(reply: &Reply, away: &'static str) -> Result<(), Problem> {
+fn unless_refused(reply: &EventReply, away: &'static str) -> Result<(), Problem> {
     let why = || reply.message.clone().unwrap_or_else(|| "it was refused".to_owned());
     Err(match (reply.fate, reply.code.as_deref()) {
         (Fate::Applied | Fate::Repeat, _) => return Ok(()),

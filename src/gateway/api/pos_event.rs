@@ -3,11 +3,11 @@
 
 use super::body::{is_failure, is_of_wrong_form};
 use super::{Api, again_later, json, no_path, of_another_kind, problem, unless_account, unless_json};
-use crate::codec::answer::Answer;
+use crate::codec::answer::ReadOutcome;
 use crate::codec::json::Members;
 use crate::domain::ids::TransactionId;
 use crate::gateway::problem::Problem;
-use crate::gateway::read_model::{Found, Said};
+use crate::gateway::read_model::{RecordAnswer, TransactionLookup};
 use crate::gateway::records::Input;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
@@ -33,12 +33,12 @@ pub(super) async fn add(
         problem(StatusCode::BAD_REQUEST, "the body is no JSON text: it begins as another format does")
     })?;
     match api.ask(Input::PosEvents, &account, &value, None).await? {
-        Said::Outcome(answer) => Ok(answered(&api, &answer)),
+        RecordAnswer::Outcome(answer) => Ok(answered(&api, &answer)),
         _ => Err(of_another_kind()),
     }
 }
 
-fn answered(api: &Api, answer: &Answer) -> Response {
+fn answered(api: &Api, answer: &ReadOutcome) -> Response {
     if is_failure(answer) {
         let detail = "the event could not be judged: an internal error";
         return problem(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response();
@@ -56,14 +56,17 @@ pub(super) async fn latest(
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Problem> {
     let Path((account, id)) = path.map_err(no_path)?;
-    let found = TransactionId::parse(&id).map_or(Found::Nothing, |id| api.model.latest(&account, id));
+    let found =
+        TransactionId::parse(&id).map_or(TransactionLookup::Nothing, |id| api.model.latest(&account, id));
     Ok(match found {
-        Found::Latest(first, answer) => json(StatusCode::OK, &api.disclosure.answer(first, &answer)),
-        Found::NotYet => {
+        TransactionLookup::Latest(first, answer) => {
+            json(StatusCode::OK, &api.disclosure.answer(first, &answer))
+        }
+        TransactionLookup::NotYet => {
             let detail = "the history of transactions is still being read";
             return Err(again_later(StatusCode::SERVICE_UNAVAILABLE, detail));
         }
-        Found::Nothing => {
+        TransactionLookup::Nothing => {
             let detail =
                 "the account has no such transaction, or it is older than the history that is kept here";
             return Err(problem(StatusCode::NOT_FOUND, detail));

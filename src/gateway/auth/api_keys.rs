@@ -5,7 +5,7 @@
 use base64::Engine;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::{Client, Refused};
+use super::{AuthRefusal, Client};
 use crate::config::ApiKey;
 
 /// What keys begin with, so that people and scanners for lost secrets know them.
@@ -45,9 +45,9 @@ impl ApiKeys {
     }
 
     /// Whose key this is.
-    pub(super) fn client(&self, key: &str) -> Result<Client, Refused> {
+    pub(super) fn client(&self, key: &str) -> Result<Client, AuthRefusal> {
         if key.len() > KEY_TEXT_BYTES_MAX {
-            return Err(Refused::UnknownKey);
+            return Err(AuthRefusal::UnknownKey);
         }
         let hash = blake3::hash(key.as_bytes());
         // No early end: `==` of hashes takes the same time wherever they differ.
@@ -57,6 +57,6 @@ impl ApiKeys {
                 found = Some(client);
             }
         }
-        found.cloned().ok_or(Refused::UnknownKey)
+        found.cloned().ok_or(AuthRefusal::UnknownKey)
     }
 }

@@ -116,7 +116,7 @@ struct Set {
 
 impl KeyStore {
     pub(super) fn new(settings: &TokenSettings, refresh: Refresh) -> Result<Self, JwksError> {
-        let source = Source::new(settings)?;
+        let source = KeySetSource::new(settings)?;
         let keys = Arc::new(Mutex::new(source.read()?));
         let (ask, asked) = sync_channel(1);
         let thread = std::thread::Builder::new().name("jwks".to_owned());
@@ -148,7 +148,7 @@ impl KeyStore {
 
 /// Reads the set again and again, until nobody asks any more.
 #[allow(clippy::disallowed_methods, reason = "says when to read again; no decision depends on it")]
-fn keep_fresh(source: &Source, keys: &Mutex<Arc<[Key]>>, asked: &Receiver<()>, refresh: Refresh) {
+fn keep_fresh(source: &KeySetSource, keys: &Mutex<Arc<[Key]>>, asked: &Receiver<()>, refresh: Refresh) {
     let mut last = Instant::now();
     let mut wait = refresh.every;
     loop {
@@ -172,12 +172,12 @@ fn keep_fresh(source: &Source, keys: &Mutex<Arc<[Key]>>, asked: &Receiver<()>, r
 
 /// Where the set comes from.
 #[derive(Debug)]
-enum Source {
+enum KeySetSource {
     File(PathBuf),
     Url(String, ureq::Agent),
 }
 
-impl Source {
+impl KeySetSource {
     fn new(settings: &TokenSettings) -> Result<Self, JwksError> {
         let url = match &settings.jwks {
             JwksPlace::File(path) => return Ok(Self::File(path.clone())),

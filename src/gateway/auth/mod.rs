@@ -45,7 +45,7 @@ impl Client {
 
 /// Why somebody was not let in. For the operator alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum AuthRefusal {
     /// No token and no key.
     #[error("there is neither a token nor an API key")]
     Nothing,
@@ -120,38 +120,38 @@ impl Authenticator {
     /// Who sends a request with these headers.
     ///
     /// # Errors
-    /// [`Refused`].
-    pub fn client(&self, headers: &HeaderMap) -> Result<Client, Refused> {
+    /// [`AuthRefusal`].
+    pub fn client(&self, headers: &HeaderMap) -> Result<Client, AuthRefusal> {
         if self.is_open {
             return Ok(Client::anybody());
         }
         match (only(headers, &header::AUTHORIZATION)?, only(headers, &API_KEY)?) {
-            (None, None) => Err(Refused::Nothing),
+            (None, None) => Err(AuthRefusal::Nothing),
             (None, Some(key)) => self.keys.client(key),
             (Some(text), None) => {
-                let (scheme, rest) = text.split_once(' ').ok_or(Refused::Unreadable)?;
+                let (scheme, rest) = text.split_once(' ').ok_or(AuthRefusal::Unreadable)?;
                 if !scheme.eq_ignore_ascii_case("bearer") {
-                    return Err(Refused::Unreadable);
+                    return Err(AuthRefusal::Unreadable);
                 }
                 // Keys have no dot, and tokens have two.
                 let secret = rest.trim_matches(' ');
                 if secret.contains('.') { self.token(secret) } else { self.keys.client(secret) }
             }
-            (Some(_), Some(_)) => Err(Refused::Unreadable),
+            (Some(_), Some(_)) => Err(AuthRefusal::Unreadable),
         }
     }
 
-    fn token(&self, token: &str) -> Result<Client, Refused> {
-        self.tokens.as_ref().ok_or(Refused::NoTokens)?.client(token)
+    fn token(&self, token: &str) -> Result<Client, AuthRefusal> {
+        self.tokens.as_ref().ok_or(AuthRefusal::NoTokens)?.client(token)
     }
 }
 
 /// The one header of this name, if there is one.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refused> {
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, AuthRefusal> {
     let mut all = headers.get_all(name).iter();
     match (all.next(), all.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| Refused::Unreadable),
-        (Some(_), Some(_)) => Err(Refused::Unreadable),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| AuthRefusal::Unreadable),
+        (Some(_), Some(_)) => Err(AuthRefusal::Unreadable),
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::jwks::{Found, JwksError, KeyStore, Refresh};
 use super::signature;
-use super::{Client, NAME_CHARS_MAX, Refused};
+use super::{AuthRefusal, Client, NAME_CHARS_MAX};
 use crate::config::{Scope, TokenSettings};
 use crate::domain::visible::is_visible;
 
@@ -54,18 +54,18 @@ impl Tokens {
     }
 
     /// Whose token this is. The time is the process's clock: `jsonwebtoken` asks for it.
-    pub(super) fn client(&self, token: &str) -> Result<Client, Refused> {
+    pub(super) fn client(&self, token: &str) -> Result<Client, AuthRefusal> {
         if token.len() > TOKEN_BYTES_MAX {
-            return Err(Refused::NoToken);
+            return Err(AuthRefusal::NoToken);
         }
-        let header = decode_header(token).map_err(|_| Refused::NoToken)?;
+        let header = decode_header(token).map_err(|_| AuthRefusal::NoToken)?;
         if header.crit.is_some() {
-            return Err(Refused::NoToken);
+            return Err(AuthRefusal::NoToken);
         }
         let key = match self.keys.find(header.kid.as_deref(), header.alg) {
             Found::Key(key) => key,
-            Found::OtherAlgorithm => return Err(Refused::NoToken),
-            Found::Unknown => return Err(Refused::UnknownIssuerKey),
+            Found::OtherAlgorithm => return Err(AuthRefusal::NoToken),
+            Found::Unknown => return Err(AuthRefusal::UnknownIssuerKey),
         };
         let mut validation = Validation::new(header.alg);
         validation.leeway = self.leeway_seconds;
@@ -79,10 +79,10 @@ impl Tokens {
     }
 }
 
-fn client(claims: Claims) -> Result<Client, Refused> {
-    let name = claims.client_id.or(claims.azp).or(claims.sub).ok_or(Refused::Claims)?;
+fn client(claims: Claims) -> Result<Client, AuthRefusal> {
+    let name = claims.client_id.or(claims.azp).or(claims.sub).ok_or(AuthRefusal::Claims)?;
     if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !name.chars().all(is_visible) {
-        return Err(Refused::Claims);
+        return Err(AuthRefusal::Claims);
     }
     let mut scopes: Vec<Scope> = Vec::new();
     for words in [claims.scope, claims.scp].into_iter().flatten() {
@@ -97,16 +97,16 @@ fn client(claims: Claims) -> Result<Client, Refused> {
     Ok(Client { name: format!("token:{name}"), scopes })
 }
 
-fn refused(kind: &ErrorKind) -> Refused {
+fn refused(kind: &ErrorKind) -> AuthRefusal {
     match kind {
-        ErrorKind::InvalidSignature => Refused::Signature,
-        ErrorKind::ExpiredSignature => Refused::Expired,
-        ErrorKind::ImmatureSignature => Refused::NotYet,
-        ErrorKind::InvalidAudience => Refused::Audience,
-        ErrorKind::InvalidIssuer => Refused::Issuer,
+        ErrorKind::InvalidSignature => AuthRefusal::Signature,
+        ErrorKind::ExpiredSignature => AuthRefusal::Expired,
+        ErrorKind::ImmatureSignature => AuthRefusal::NotYet,
+        ErrorKind::InvalidAudience => AuthRefusal::Audience,
+        ErrorKind::InvalidIssuer => AuthRefusal::Issuer,
         ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => {
-            Refused::Claims
+            AuthRefusal::Claims
         }
-        _ => Refused::NoToken,
+        _ => AuthRefusal::NoToken,
     }
 }

@@ -246,7 +246,7 @@ struct Routes {
 }
 
 impl Service<Request<Incoming>> for Routes {
-    type Response = hyper::Response<Answer>;
+    type Response = hyper::Response<AnswerBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
@@ -279,8 +279,8 @@ impl Service<Request<Incoming>> for Routes {
 struct Exchange(Arc<Activity>);
 
 impl Exchange {
-    fn of(self, response: Response) -> hyper::Response<Answer> {
-        response.map(|body| Answer { body, _exchange: self })
+    fn of(self, response: Response) -> hyper::Response<AnswerBody> {
+        response.map(|body| AnswerBody { body, _exchange: self })
     }
 }
 
@@ -291,12 +291,12 @@ impl Drop for Exchange {
 }
 
 /// The body of an answer, with which its exchange ends.
-struct Answer {
+struct AnswerBody {
     body: Body,
     _exchange: Exchange,
 }
 
-impl hyper::body::Body for Answer {
+impl hyper::body::Body for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 

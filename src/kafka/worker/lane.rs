@@ -236,7 +236,7 @@ where
     let condemned = if suspects.any() { suspects.condemned(lent.source(), lent.offset()) } else { None };
     let Some(failures) = condemned else { return decider.on_record(&record, sink) };
     sink.failures = failures;
-    decider.on_condemned(&record, sink);
+    decider.on_failed_record(&record, sink);
     sink.failures = 0;
     Ok(())
 }

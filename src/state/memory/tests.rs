@@ -30,14 +30,14 @@ prop_compose! {
         (verdict, gives_back, has_messages) in (symbol(Verdict::ALL), any::<bool>(), any::<bool>()),
     ) -> Remembered {
         Remembered {
-            place: Place { partition, offset },
+            place: EventPlace { partition, offset },
             time: Micros(time),
             seen: Micros(if plain { time } else { seen }),
             amount,
             counts: if plain { amount } else { counts },
             left: if plain { amount } else { left },
             id, basket, corrects, terminal, chip,
-            original: original.map(|(partition, offset)| Place { partition, offset }),
+            original: original.map(|(partition, offset)| EventPlace { partition, offset }),
             kind: Kind { event_type, gives_back, category, currency, country },
             verdict,
             has_messages,

@@ -18,7 +18,7 @@ use tillgate::domain::limits::MESSAGE_CHARS_MAX;
 use tillgate::domain::record::RecordTime;
 use tillgate::gateway::api::{Api, Documents, Means};
 use tillgate::gateway::read_model::ReadModel;
-use tillgate::gateway::records::{Input, OnWritten, Place, Records};
+use tillgate::gateway::records::{Input, OnWritten, RecordPlace, Records};
 use tillgate::gateway::{Gate, Server, ServerBounds};
 use tillgate::pipeline::{InRecord, Outbound, Output};
 
@@ -97,7 +97,7 @@ impl Records for Topics {
         };
         let (offset, is_dead) = self.take(place, key, value, request_id);
         *locked(&self.written) = Some((input, key.to_owned(), value.to_vec(), is_dead));
-        then(Ok(Place { input, partition: 0, offset }));
+        then(Ok(RecordPlace { input, partition: 0, offset }));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use tillgate::codec::journal::Writer;
+use tillgate::codec::journal::ByteWriter;
 use tillgate::codec::json::read_reply;
 use tillgate::config::{Sources, load};
 use tillgate::contact::{
@@ -132,7 +132,7 @@ pub type Known = (BTreeMap<String, Vec<u8>>, Micros, Positions);
 pub fn known(partition: &Partition) -> Known {
     let state = partition.state();
     let entry = |slot: u32| {
-        let mut writer = Writer::default();
+        let mut writer = ByteWriter::default();
         state.write_entry(slot, &mut writer);
         Some((state.key(slot)?.to_owned(), writer.0))
     };

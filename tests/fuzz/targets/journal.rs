@@ -1,13 +1,13 @@
 //! The journal's bytes: records, full states of accounts, and whole journals.
 
 use tillgate::codec::journal::{
-    Reader, Writer, read_account, read_change, read_record, write_account, write_change, write_record,
+    ByteReader, ByteWriter, read_account, read_change, read_record, write_account, write_change, write_record,
 };
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
 use tillgate::pipeline::{Division, InRecord, check_record};
 use tillgate::pos::{Input, Partition, Pos, Restore};
-use tillgate::state::{Account, Change};
+use tillgate::state::{Account, FactsOfAccount};
 
 use super::judge::{Judge, SCHEMAS, new_partition};
 use super::partition::assert_same;
@@ -33,7 +33,7 @@ fn again(bytes: &[u8]) -> Option<Vec<u8>> {
     if !input.is_empty() {
         return None;
     }
-    let (mut facts, mut states) = (Writer::default(), Writer::default());
+    let (mut facts, mut states) = (ByteWriter::default(), ByteWriter::default());
     changes.iter().for_each(|change| write_change(&mut facts, change));
     accounts.iter().for_each(|account| write_account(&mut states, account));
     let written = write_record(&record.head, (changes.len(), &facts.0), (accounts.len(), &states.0));
@@ -49,8 +49,8 @@ fn again(bytes: &[u8]) -> Option<Vec<u8>> {
 fn read_all<'a>(
     changes: usize,
     accounts: usize,
-    input: &mut Reader<'a>,
-) -> Option<(Vec<Change<'a>>, Vec<Account>)> {
+    input: &mut ByteReader<'a>,
+) -> Option<(Vec<FactsOfAccount<'a>>, Vec<Account>)> {
     let changes = (0..changes).map(|_| read_change(input).ok()).collect::<Option<_>>()?;
     let accounts = (0..accounts).map(|_| read_account(input).ok()).collect::<Option<_>>()?;
     Some((changes, accounts))
@@ -58,12 +58,12 @@ fn read_all<'a>(
 
 /// An account's full state, as for records.
 pub fn account(bytes: &[u8]) {
-    let Ok(account) = read_account(&mut Reader::new(bytes)) else { return };
-    let mut written = Writer::default();
+    let Ok(account) = read_account(&mut ByteReader::new(bytes)) else { return };
+    let mut written = ByteWriter::default();
     write_account(&mut written, &account);
-    let again = read_account(&mut Reader::new(&written.0)).expect("what was written reads");
+    let again = read_account(&mut ByteReader::new(&written.0)).expect("what was written reads");
     assert_eq!(account, again);
-    let mut twice = Writer::default();
+    let mut twice = ByteWriter::default();
     write_account(&mut twice, &again);
     assert_eq!(written.0, twice.0, "the same account gives the same bytes");
 }
@@ -71,7 +71,7 @@ pub fn account(bytes: &[u8]) {
 /// A journal, its records behind their lengths: refused, or a state that decides on and restores to the same again.
 pub fn restore(bytes: &[u8]) {
     let mut records = Vec::new();
-    let mut input = Reader::new(bytes);
+    let mut input = ByteReader::new(bytes);
     while let Ok(record) = input.count().and_then(|length| input.take(length)) {
         records.push(record.to_vec());
         if input.is_empty() {

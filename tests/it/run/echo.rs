@@ -112,7 +112,7 @@ impl Decider for Echo {
         self.switches.registry_up.load(Ordering::Acquire)
     }
 
-    fn on_condemned(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) {
+    fn on_failed_record(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) {
         out.dead_letter(record, "500", "the decision failed");
         self.now.positions[record.input] = Some(record.offset + 1);
     }
