@@ -6,8 +6,9 @@ use crate::domain::visible::visible;
 use crate::kafka::client::Cluster;
 use crate::kafka::cluster::brokers;
 use crate::kafka::cluster::input_times;
+use crate::kafka::cluster::plan_row::{PlanAction, PlanRow};
 use crate::kafka::cluster::rights::{self, Task};
-use crate::kafka::cluster::topics::{self, PlanAction, PlanRow, TimestampSource, TopicLayout, apply, plan};
+use crate::kafka::cluster::topics::{self, TimestampSource, TopicLayout, apply, plan};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -67,13 +68,7 @@ pub(super) fn print(rows: &[PlanRow]) -> Result<(), AppError> {
     let mut out = std::io::stdout().lock();
     let is = |row: &PlanRow| row.is.clone().unwrap_or_else(|| "missing".to_owned());
     let columns = |row: &PlanRow| {
-        [
-            row.topic.clone(),
-            row.what.clone(),
-            is(row),
-            row.should.clone(),
-            format!("{:?}", row.action).to_lowercase(),
-        ]
+        [row.topic.clone(), row.what.clone(), is(row), row.should.clone(), row.action.name().to_owned()]
     };
     let head = ["topic", "what", "is", "should be", "action"].map(str::to_owned);
     let table: Vec<[String; 5]> = std::iter::once(head).chain(rows.iter().map(columns)).collect();

@@ -12,6 +12,7 @@ use super::{clock, contact, summary, table};
 use crate::app::AppError;
 use crate::config;
 use crate::explain::paint::grouped;
+use crate::gateway::ProcessStanding;
 use crate::kafka::client::Follower;
 use crate::kafka::health::Health;
 use crate::kafka::settings::Settings;
@@ -149,7 +150,7 @@ impl<'a> Live<'a> {
             format!(
                 "  {WORKERS} workers decide {PARTITIONS} partitions; the committed outcomes are read back and counted here."
             ),
-            paint.dim("  The broker is inside of this process: a mock without real transactions. So this is a first"),
+            paint.dim("  The broker is inside this process: a mock without real transactions. So this is a first"),
             paint.dim("  look, not a proof of exactly once; on a real cluster the same workers write in transactions."),
             String::new(),
         ];
@@ -197,11 +198,12 @@ impl<'a> Live<'a> {
     fn standing_still(&self) -> String {
         let due = self.show.progress.answers_due.load(Ordering::Relaxed);
         let answers = self.tally.answers();
+        let (workers, partitions) = (self.show.health.workers(), self.show.health.partitions());
+        let reasons = ProcessStanding { workers, partitions, ..ProcessStanding::default() }.not_ready();
         format!(
-            "nothing has come back for {} s, {answers} of {due} events are answered; health: {:?}, {:?}",
+            "nothing has come back for {} s, {answers} of {due} events are answered; health: {}",
             STILL_MAX.as_secs(),
-            self.show.health.workers(),
-            self.show.health.partitions(),
+            if reasons.is_empty() { "ready".to_owned() } else { reasons.join("; ") },
         )
     }
 

@@ -4,6 +4,8 @@
 //! The table never answers "go on": a fault either repeats the call, undoes the batch, or gives up state that can no
 //! longer be trusted.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use super::cluster::rights::{Needed, Resource, Right};
@@ -40,6 +42,27 @@ pub enum Operation {
     Restore,
     /// Cutting the journal off.
     Trim,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Check => "checking the cluster",
+            Self::Join => "joining the group",
+            Self::Init => "preparing the producer",
+            Self::Consume => "receiving records",
+            Self::Rebalance => "answering the group",
+            Self::Seek => "moving a partition",
+            Self::Begin => "beginning a transaction",
+            Self::Produce => "producing",
+            Self::Offsets => "adding the positions",
+            Self::Flush => "waiting for acknowledgements",
+            Self::Commit => "committing",
+            Self::Abort => "aborting",
+            Self::Restore => "reading the journal",
+            Self::Trim => "trimming the journal",
+        })
+    }
 }
 
 /// Which topic a message is for.
@@ -101,6 +124,19 @@ pub enum FaultClass {
     Setup,
 }
 
+impl fmt::Display for FaultClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Retriable => "retriable",
+            Self::NeedsAbort => "needs an abort",
+            Self::Fenced => "fenced",
+            Self::Fatal => "fatal",
+            Self::TooLarge(_) => "too large",
+            Self::Setup => "setup",
+        })
+    }
+}
+
 /// What the worker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Recovery {
@@ -114,7 +150,7 @@ pub enum Recovery {
 
 /// An error of the cluster or its client, sorted.
 #[derive(Clone, Debug, Error)]
-#[error("{operation:?} failed ({class:?}): {text}")]
+#[error("{operation} failed ({class}): {text}")]
 pub struct Fault {
     /// What was being done.
     pub operation: Operation,

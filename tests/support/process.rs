@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tillgate::kafka::cluster::topics;
+use tillgate::kafka::cluster::{plan_row, topics};
 use tillgate::kafka::failure::Fault;
 use tillgate::kafka::health::Health;
 use tillgate::kafka::settings::{KafkaSettings, Settings, Topics};
@@ -34,7 +34,7 @@ pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
         let rows = topics::plan(cluster.admin(), &settings, layout).ok()?;
         let is_input = |topic: &str| settings.topics.inputs().any(|input| input == topic);
         let is_made =
-            |row: &topics::PlanRow| row.action == topics::PlanAction::Create && is_input(&row.topic);
+            |row: &plan_row::PlanRow| row.action == plan_row::PlanAction::Create && is_input(&row.topic);
         (!rows.iter().any(is_made)).then_some(rows)
     });
     topics::apply(cluster.admin(), &settings, layout, &rows).expect("the topics");

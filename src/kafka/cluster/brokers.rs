@@ -3,7 +3,7 @@
 //! Brokers that do not look whether a transaction is open before they take its records and positions take those of a
 //! producer that was replaced, where they arrive late: the hole in the protocol, which a new producer otherwise closes. And
 //! they bound how long a transaction may stay open and a member be silent. A broker that cannot be asked, or has no such
-//! setting, is told of and let pass.
+//! setting, is reported and let pass.
 
 use std::time::Duration;
 

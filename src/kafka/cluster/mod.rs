@@ -5,6 +5,7 @@ pub mod brokers;
 pub mod descriptors;
 pub mod input_times;
 pub mod layout;
+pub mod plan_row;
 pub mod repartition;
 pub mod rights;
 pub mod rulesets;

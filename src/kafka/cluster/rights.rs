@@ -58,6 +58,21 @@ pub enum Right {
     AlterConfigs,
 }
 
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "Read",
+            Self::Write => "Write",
+            Self::Create => "Create",
+            Self::Delete => "Delete",
+            Self::Alter => "Alter",
+            Self::Describe => "Describe",
+            Self::DescribeConfigs => "DescribeConfigs",
+            Self::AlterConfigs => "AlterConfigs",
+        })
+    }
+}
+
 impl Right {
     /// Whether who has this one has `other`.
     const fn includes(self, other: Self) -> bool {
@@ -95,9 +110,9 @@ pub fn missing(rights: &[Needed]) -> String {
     for (place, Needed { resource, right }) in rights.iter().enumerate() {
         match named.last_mut() {
             Some(last) if rights[place - 1].resource == *resource => {
-                last.push_str(&format!(", {right:?}"));
+                last.push_str(&format!(", {right}"));
             }
-            _ => named.push(format!("{resource}: {right:?}")),
+            _ => named.push(format!("{resource}: {right}")),
         }
     }
     let right = if rights.len() == 1 { "a right is missing" } else { "rights are missing" };

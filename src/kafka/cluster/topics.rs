@@ -3,12 +3,15 @@
 //! What must hold before a worker may start is in [`verify`]; what an operator sees and applies is in [`plan`] and
 //! [`apply`].
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use super::super::{
-    client::{Admin, MAX_MESSAGE, PRODUCED_AT_ONCE_BYTES_MAX, TopicState},
-    failure::{Fault, FaultClass, Operation},
-    settings::{FlowTopics, Settings},
+use super::{
+    super::{
+        client::{Admin, MAX_MESSAGE, PRODUCED_AT_ONCE_BYTES_MAX, TopicState},
+        failure::{Fault, FaultClass, Operation},
+        settings::{FlowTopics, Settings},
+    },
+    plan_row::{PlanAction, PlanRow},
 };
 use crate::domain::limits::OUTCOME_BYTES_MAX;
 
@@ -22,46 +25,6 @@ const JOURNAL_SEGMENT_BYTES: u64 = 64 << 20;
 /// Whether each partition has a broker that answers for it.
 const LEADERS: &str = "leaders";
 pub(super) const TIMESTAMP_TYPE: &str = "message.timestamp.type";
-
-/// What is done about a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlanAction {
-    /// It is as it should be.
-    Keep,
-    /// The topic is created.
-    Create,
-    /// Partitions are added. The keys of an input then move to other partitions, so the state must follow them: only
-    /// `repartition` plans that.
-    Grow,
-    /// The state is written again, for another number of partitions.
-    Rewrite,
-    /// A setting is changed.
-    Alter,
-    /// It cannot be put right by a command; the text says what to do.
-    Refuse,
-}
-
-/// One thing about one topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlanRow {
-    /// Topic.
-    pub topic: String,
-    /// `partitions` or the name of a setting.
-    pub what: String,
-    /// As it is; `None`: there is no such topic.
-    pub is: Option<String>,
-    /// As it should be.
-    pub should: String,
-    /// What is done.
-    pub action: PlanAction,
-}
-
-impl fmt::Display for PlanRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is = self.is.as_deref().unwrap_or("missing");
-        write!(f, "{} {}: is {is}, should be {}: {:?}", self.topic, self.what, self.should, self.action)
-    }
-}
 
 /// Whose times the records of the inputs have. They bound how far an event moves its partition's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -552,7 +515,7 @@ mod tests {
         let rows = rows(&Settings::default(), layout, &found);
         let due: Vec<String> =
             rows.iter().filter(|row| row.action != PlanAction::Keep).map(ToString::to_string).collect();
-        assert_eq!(due, ["pos.outcomes leaders: is none of 1, 3, should be one of each: Refuse"]);
+        assert_eq!(due, ["pos.outcomes leaders: is none of 1, 3, should be one of each: refuse"]);
         check(&found, &[]);
     }
 

@@ -33,8 +33,8 @@ use super::{
         takeover::restore::compare,
         transaction::{End, Transactions, retry},
     },
+    plan_row::PlanAction,
     rights::{self, Task},
-    topics::PlanAction,
 };
 use crate::{
     codec::journal::{Head, read_record},

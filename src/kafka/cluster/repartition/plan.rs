@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::super::{
     super::settings::FlowTopics,
-    topics::{PlanAction, PlanRow},
+    plan_row::{PlanAction, PlanRow},
 };
 use crate::{
     codec::journal::Head,
@@ -141,8 +141,9 @@ fn written_for(found: &FoundLayout, to: u32) -> Result<Option<u32>, String> {
         (None, _) if least < to => Ok(Some(least)),
         (None, _) => Ok(Some(highest + 1)),
         _ => Err(format!(
-            "the journals say that they were written for {known:?} partitions, which no repartition leaves behind: \
-             something else wrote them, or one was brought back from an older copy"
+            "the journals say that they were written for {} partitions, which no repartition leaves behind: \
+             something else wrote them, or one was brought back from an older copy",
+            known.iter().map(u32::to_string).collect::<Vec<_>>().join(" and ")
         )),
     }
 }
@@ -270,7 +271,7 @@ mod tests {
         assert!(refused(&found([4, 4], vec![head(0, 8, 1)]), 6).contains("there are 8 already"));
         assert!(refused(&found([4, 8], vec![head(0, 8, 1)]), 8).contains("an input has only 4"));
         let torn = found([4, 4], vec![head(0, 4, 1), head(1, 2, 1)]);
-        assert!(refused(&torn, 6).contains("{2, 4}"));
+        assert!(refused(&torn, 6).contains("for 2 and 4 partitions"));
     }
 
     #[test]
