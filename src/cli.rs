@@ -46,7 +46,7 @@ pub struct Common {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Take a first look: generated events through the real worker, on a broker inside of this process
+    /// Take a first look: generated events through the real worker, on a broker inside this process
     Demo(crate::demo::DemoArgs),
     /// Decide on the events of a Kafka cluster, exactly once, until SIGTERM or SIGINT
     #[command(after_help = "\
@@ -91,10 +91,10 @@ configuration is wrong.")]
     /// Look up a check or a code: what it looks at, what it answers here, and what to do about it
     #[command(subcommand)]
     Checks(ChecksCommand),
-    /// Say what is known of terminals and chips beforehand, and look at what is known of them by now
+    /// Say what is known of terminals and chips beforehand, and look at what is known of them now
     #[command(subcommand)]
     Profiles(ProfilesCommand),
-    /// Say what is known of persons, for contact decisions, and look at what is known of one by now
+    /// Say what is known of persons, for contact decisions, and look at what is known of one now
     #[command(subcommand)]
     Parties(PartiesCommand),
     /// Let clients send events over HTTP, each answered once it is decided

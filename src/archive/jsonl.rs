@@ -193,7 +193,7 @@ pub fn read_line(line: &[u8], into: &mut DecodedLine) -> Result<(), String> {
     into.topic.push_str(&line.topic);
     (into.partition, into.offset, into.timestamp_millis) = (line.partition, line.offset, line.timestamp);
     let kind = TimestampKind::ALL.iter().position(|kind| kind.name() == line.timestamp_type);
-    into.kind = kind.ok_or("timestampType is none of None, CreateTime, LogAppendTime")?;
+    into.kind = kind.ok_or("timestampType is not one of None, CreateTime, LogAppendTime")?;
     let text = |field: Option<Option<Cow<'_, str>>>| {
         field.map(|text| text.map(|text| text.into_owned().into_bytes()))
     };

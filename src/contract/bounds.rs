@@ -18,7 +18,7 @@ pub struct Bounds {
     pub total_decimals: u8,
     /// Decimals of what a line charges.
     pub charged_decimals: u8,
-    /// Decimals of all else of a line.
+    /// Decimals of everything else in a line.
     pub item_decimals: u8,
 }
 

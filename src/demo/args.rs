@@ -5,7 +5,7 @@ use clap::Args;
 /// `tillgate demo`
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Needs no Kafka: a broker inside of this process (librdkafka's mock cluster) stands in for one. It
+Needs no Kafka: a broker inside this process (librdkafka's mock cluster) stands in for one. It
 has no real transactions, so this is a first look and no proof of exactly once; `tillgate run` on a
 real cluster is. The rules are those of the configuration: --config and --set change them here as
 everywhere. Colour only on terminals, and not where NO_COLOR is set.

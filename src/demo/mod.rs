@@ -1,6 +1,6 @@
 //! `tillgate demo`: a first look on a machine without any Kafka.
 //!
-//! Generated accounts, terminals and baskets go through the same worker as in `run`, on a broker inside of this
+//! Generated accounts, terminals and baskets go through the same worker as in `run`, on a broker inside this
 //! process; the outcomes are read back and shown, and a few of them explained line by line. It shows what is there and
 //! decides nothing itself; the embedded broker has no real transactions, so it proves nothing about exactly once.
 

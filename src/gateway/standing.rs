@@ -62,7 +62,7 @@ impl ProcessStanding {
             match worker {
                 WorkerStanding::Running(None) => {}
                 WorkerStanding::Running(Some(why)) => {
-                    reasons.push(format!("worker {number} gets nothing of its brokers: {why}"));
+                    reasons.push(format!("worker {number} receives nothing from its brokers: {why}"));
                 }
                 WorkerStanding::Starting(None) => {
                     reasons.push(format!("worker {number} is joining the group"));

@@ -75,7 +75,7 @@ impl Certificates {
         Ok(Self { files: files.clone(), shown })
     }
 
-    /// Takes up what is in the files by now; whether it was something else than before. They are compared by what is in
+    /// Takes up what is in the files by now; whether it differs from before. They are compared by what is in
     /// them: times of files that are links, as where secrets are mounted, say nothing.
     ///
     /// # Errors

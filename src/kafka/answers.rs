@@ -22,7 +22,7 @@ use super::{
 const POLL: Duration = Duration::from_millis(100);
 /// Wait before a reader that failed is made again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often it is looked whether the topic has more partitions by now.
+/// How often it is looked whether the topic has more partitions now.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// How long a step of the start is retried.

@@ -73,7 +73,7 @@ impl Health {
         self.lock().starting.clone()
     }
 
-    /// Notes why a worker gets nothing of its brokers; none: it does.
+    /// Notes why a worker receives nothing from its brokers; none: it does.
     pub fn trouble(&self, worker: usize, why: Option<String>) {
         let mut inner = self.lock();
         match why {
@@ -177,7 +177,7 @@ impl Health {
     }
 
     /// All partitions of this process. One that is stuck is blocked, though it is tried again and again; so is one whose
-    /// worker gets nothing of its brokers.
+    /// worker receives nothing from its brokers.
     #[must_use]
     pub fn partitions(&self) -> BTreeMap<Unit, PartitionStanding> {
         let inner = self.lock();
@@ -186,7 +186,7 @@ impl Health {
             inner.stuck.get(at),
         ) {
             (PartitionStanding::Active, None) if inner.trouble.contains_key(worker) => {
-                let why = format!("worker {worker} gets nothing of its brokers");
+                let why = format!("worker {worker} receives nothing from its brokers");
                 (*at, PartitionStanding::Blocked(why))
             }
             (PartitionStanding::Active | PartitionStanding::Restoring { .. }, Some(why)) => {

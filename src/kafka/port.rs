@@ -163,7 +163,7 @@ pub trait GroupConsumer {
         None
     }
 
-    /// Why nothing comes of the brokers; none while something does, or could.
+    /// Why nothing comes from the brokers; none while something does, or could.
     fn trouble(&self) -> Option<String> {
         None
     }

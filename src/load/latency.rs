@@ -102,7 +102,7 @@ fn note(waiting: &mut VecDeque<(i64, i64)>, offset: i64, millis: i64) {
 /// its event was answered before.
 #[must_use]
 pub fn answered_offset(outcome: &[u8]) -> Option<i64> {
-    // Quotation marks inside of a text are escaped, so these stand for themselves.
+    // Quotation marks inside a text are escaped, so these stand for themselves.
     let text = str::from_utf8(outcome).ok()?;
     let (before, source) = text.split_once("\"source\":{")?;
     if before.contains("\"supersedes\":") {

@@ -67,7 +67,7 @@ mistakes! {
     MissingKey, "missing-key", "400.001", NotEvaluated, Good, "The record has neither key nor account number.";
     MissingItemField, "missing-item-field", "400.002", NotEvaluated, Good, "A line lacks a field that is required.";
     BlankUnitCode, "blank-unit-code", "400.002", NotEvaluated, Good, "A line has a blank unit code.";
-    UnknownSymbol, "unknown-symbol", "400.004", NotEvaluated, Good, "The currency is none of the contract.";
+    UnknownSymbol, "unknown-symbol", "400.004", NotEvaluated, Good, "The currency is not one of the contract's.";
     TextTooLong, "text-too-long", "400.005", NotEvaluated, Good, "The description of a line has 5000 characters.";
     TooManyDecimals, "too-many-decimals", "400.007", NotEvaluated, Good, "The total has tenths of a cent.";
     NegativePurchase, "negative-purchase", "400.003", NotEvaluated, Good, "A purchase of returned lines only, below zero.";

@@ -1,6 +1,6 @@
 //! Where generated records go: one trait, so that files and Kafka take the same run.
 //!
-//! The Kafka side stands outside of this folder; nothing here knows a client library.
+//! The Kafka side stands outside this folder; nothing here knows a client library.
 
 use crate::domain::Micros;
 use std::io;

@@ -43,7 +43,7 @@ impl Till {
 pub struct Habit {
     /// How it rounds.
     pub till: Till,
-    /// Whether it states net and tax of one item in cents; else to six decimals.
+    /// Whether it states net and tax of one item in cents; otherwise to six decimals.
     pub in_cents: bool,
     /// Whether a discount lowers the tax of its line.
     pub lowers_tax: bool,

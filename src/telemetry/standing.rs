@@ -8,7 +8,7 @@ use std::time::Duration;
 pub enum WorkerStanding {
     /// Without a place in the group yet, and what is wrong, if anything.
     Starting(Option<String>),
-    /// In its loop, and why nothing comes of its brokers, if nothing does.
+    /// In its loop, and why nothing comes from its brokers, if nothing does.
     Running(Option<String>),
     /// Given up for now, and why; it is rebuilt by itself, after a pause.
     Rebuilding(String),

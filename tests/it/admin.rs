@@ -153,7 +153,7 @@ fn a_worker_that_gets_nothing_of_its_brokers_says_why() {
     let body = ready.json();
     let reasons = [
         "worker 0 cannot join the group: broker b:9092: nobody listens there",
-        "worker 1 gets nothing of its brokers: broker b:9092: nobody listens there",
+        "worker 1 receives nothing from its brokers: broker b:9092: nobody listens there",
     ];
     assert_eq!(body["reasons"], serde_json::json!(reasons));
     assert_eq!(body["workers"][1]["state"], "running");

@@ -1,4 +1,4 @@
-//! The documents in `schemas/` are those that the code makes, and say what it does: `UPDATE_GOLDEN=1` writes them anew, and a
+//! The documents in `schemas/` are those that the code makes, and say what it does: `UPDATE_GOLDEN=1` writes them again, and a
 //! reviewer reads the difference. What a validator that is not ours says of them: `tests/contract/run.sh`.
 
 use std::fmt::Write as _;

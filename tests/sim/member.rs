@@ -464,7 +464,7 @@ impl GroupConsumer for Member {
             return Ok(place.unwrap_or_default());
         }
         place.ok_or_else(|| {
-            let text = "the place in the group is lost: somebody else may own the partitions by now";
+            let text = "the place in the group is lost: somebody else may own the partitions now";
             Fault::new(Operation::Offsets, FaultClass::NeedsAbort, text)
         })
     }

@@ -164,7 +164,7 @@ fn look<'a>(
     if held > 0 && !append {
         problems.push(format!(
             "topic {target} is not empty, it holds {held} offsets: if an import broke off, delete and create it \
-             again; else import under another name with --rename, or behind what is there with --append"
+             again; otherwise import under another name with --rename, or behind what is there with --append"
         ));
     }
     Ok(legs)

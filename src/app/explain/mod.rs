@@ -19,7 +19,7 @@ use place::{OfArchive, OfCluster, OfLines, OutcomeStore, contains};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-/// Outcomes after which the progress is drawn anew.
+/// Outcomes after which the progress is drawn again.
 const DRAWN_EVERY: u64 = 4_096;
 /// How often a registry is asked for the schema of an event, and how long it is waited for between.
 const SCHEMA_TRIES: u32 = 100;

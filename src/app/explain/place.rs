@@ -144,7 +144,7 @@ fn told(error: ArchiveError) -> AppError {
 }
 
 /// The files of `tillgate check`: its events, and its outcomes in JSON Lines. An event is found by what it says, for several
-/// partitions number their lines anew.
+/// partitions number their lines from 1 again.
 pub struct OfLines {
     outcomes: PathBuf,
     events: PathBuf,

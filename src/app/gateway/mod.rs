@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often it is looked whether the inputs have more partitions by now.
+/// How often it is looked whether the inputs have more partitions now.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whether the process is to end.
 const STOP_STEP: Duration = Duration::from_millis(50);

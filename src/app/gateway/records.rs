@@ -199,7 +199,7 @@ impl Taker for TopicTaker {
 
 fn passed_over(record: &FollowedRecord<'_>, why: &str) {
     let FollowedRecord { topic, partition, offset, .. } = record;
-    tracing::warn!(topic, partition, offset, why, "a record is passed over: it is none of tillgate's");
+    tracing::warn!(topic, partition, offset, why, "a record is passed over: it is not one of tillgate's");
 }
 
 /// How the process stands.

@@ -111,7 +111,7 @@ fn read(api: &Api, person_id: String, body: &[u8]) -> Result<ContactRequest, Str
         unless_one_of("theme", theme, &symbols(Theme::ALL, Theme::symbol))?;
     }
     if body.subject.as_ref().is_some_and(|subject| !SUBJECTS.contains(&subject.as_str())) {
-        return Err("subject is none of the contract's: /docs lists them".to_owned());
+        return Err("subject is not one of the contract's: /docs lists them".to_owned());
     }
     if body.subject.is_none() && body.theme.is_none() {
         return Err("subject or theme is required: why the person is to be contacted".to_owned());

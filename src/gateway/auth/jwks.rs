@@ -1,6 +1,6 @@
 //! The keys of the issuer of tokens (JWKS): from a file, or over https, in a thread of its own.
 //!
-//! What is there is kept while it cannot be had anew. A token with a key that is not known asks for a fresh set, at most once
+//! What is there is kept while it cannot be fetched again. A token with a key that is not known asks for a fresh set, at most once
 //! in a while, so that made-up key ids burden nobody. Never takes a key that is a shared secret.
 
 use std::io::Read;

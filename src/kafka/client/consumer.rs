@@ -194,9 +194,9 @@ impl ConsumerNotes {
         let known = told.as_ref().filter(|told| told.of_connections == of_connections);
         let said = known.map(|told| told.said).filter(|said| now.duration_since(*said) < TOLD_FOR);
         if said.is_none() {
-            log::warn!("nothing comes of the brokers: {text}: the client tries again by itself");
+            log::warn!("nothing comes from the brokers: {text}: the client tries again by itself");
         } else {
-            log::debug!("nothing comes of the brokers: {text}");
+            log::debug!("nothing comes from the brokers: {text}");
         }
         self.has_told.store(true, Ordering::Relaxed);
         *told = Some(Told { text, of_connections, at: now, said: said.unwrap_or(now) });
@@ -533,7 +533,7 @@ impl GroupConsumer for Member {
         // Looked at after it was taken: a place that is lost does not come back before the loop has answered, so a
         // place that is there now was there then.
         if !place::has_place(&self.consumer) || self.consumer.assignment_lost() {
-            let text = "the place in the group is lost: somebody else may own the partitions by now";
+            let text = "the place in the group is lost: somebody else may own the partitions now";
             return Err(Fault::new(Operation::Offsets, FaultClass::NeedsAbort, text));
         }
         Ok(Arc::new(membership))

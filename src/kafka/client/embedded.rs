@@ -18,7 +18,7 @@ use super::super::failure::{Fault, FaultClass, Operation};
 /// comes too late costs a second less than the session time-out.
 const JOIN_DELAY_MILLIS: i32 = 800;
 
-/// A broker inside of this process; it ends when it is dropped, which must be after all of its clients.
+/// A broker inside this process; it ends when it is dropped, which must be after all of its clients.
 pub struct Embedded {
     /// The client that the mock cluster belongs to; it sends nothing.
     owner: BaseProducer,

@@ -271,9 +271,9 @@ impl<B: Broker> UnitRestore<'_, '_, '_, B> {
     fn fold_to_the_end(&mut self) -> Result<bool, RestoreError> {
         let ends = self.settling.journal(&mut self.journal, self.wanted)?;
         if let Some(next) = self.warm.next.filter(|next| *next < ends.start || *next > ends.high) {
-            // The owner before us trimmed what we have not read, or it is another journal by now.
+            // The owner before us trimmed what we have not read, or this is another journal now.
             log::warn!(
-                "{}: its journal was read up to {next}, and reaches from {} to {} by now: read from its beginning",
+                "{}: its journal was read up to {next}, and now reaches from {} to {}: read from its beginning",
                 self.unit,
                 ends.start,
                 ends.high

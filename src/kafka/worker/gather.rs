@@ -15,7 +15,7 @@ use super::{
 /// How many records pass between two looks at the clock.
 const CLOCK_EVERY: usize = 64;
 
-/// The memory of a list, for records of another batch: a list of thousands anew for every batch is cleared by the
+/// The memory of a list, for records of another batch: a new list of thousands for every batch is cleared by the
 /// kernel, page by page.
 pub fn recycle<A, B>(mut list: Vec<A>) -> Vec<B> {
     list.clear();

@@ -85,7 +85,7 @@ impl<B: Broker> Shared<B> {
     /// What makes the states of a flow's units.
     ///
     /// # Panics
-    /// The flow is none of this process.
+    /// The flow is not one of this process.
     pub fn deciders(&self, flow: &Flow) -> &dyn Deciders {
         let found = self.flows.iter().find(|deciders| deciders.flow() == flow);
         &**found.unwrap_or_else(|| panic!("flow {flow:?} is not decided here"))
