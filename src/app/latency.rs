@@ -123,9 +123,9 @@ fn watch(follower: &Follower, events: &str, sent: &Sent, warm_up_millis: i64) ->
                     .header(SENT_HEADER)
                     .and_then(sent_millis)
                     .filter(|millis| first > 0 && *millis >= first);
-                millis.into_iter().for_each(|millis| waiting.sent(record.offset, millis));
+                millis.into_iter().for_each(|millis| waiting.note_sent(record.offset, millis));
             } else if let Some(offset) = answered_offset(record.value) {
-                waiting.answered(offset, now_millis());
+                waiting.note_answered(offset, now_millis());
             }
             while let Some([from, to]) = waiting.pop() {
                 answers.answered += 1;

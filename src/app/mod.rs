@@ -74,7 +74,7 @@ pub enum AppError {
     #[error("{0}")]
     Unwell(String),
     /// A file run went to its end, but not every line of its files was of use.
-    #[error("{}", lost(*.0))]
+    #[error("{}", lost_lines(*.0))]
     Lost(u64),
     /// Standard output is gone, or the like.
     #[error("cannot write: {0}")]
@@ -104,7 +104,7 @@ fn in_words(fault: &Fault) -> String {
     }
 }
 
-fn lost(lines: u64) -> String {
+fn lost_lines(lines: u64) -> String {
     let what =
         if lines == 1 { "1 line is lost: it names" } else { &format!("{lines} lines are lost: they name") };
     format!("{what} no account or cannot be read, so nothing was decided")

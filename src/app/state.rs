@@ -60,7 +60,7 @@ fn set_time(args: &SetTimeArgs, common: &Common) -> Result<(), AppError> {
         let after = head(&cluster, partition)?;
         // Read past where it was written, so it was decided.
         if after.positions.iter().nth(Input::Ticks as usize).flatten().is_some_and(|next| next > at) {
-            return told(args.to, stands, &after, &settings);
+            return report(args.to, stands, &after, &settings);
         }
         std::thread::sleep(LOOK_EVERY);
     }
@@ -71,7 +71,7 @@ fn set_time(args: &SetTimeArgs, common: &Common) -> Result<(), AppError> {
 }
 
 /// Says what came of it. Events that were decided since can have moved time again.
-fn told(to: Micros, before: Micros, after: &Head, settings: &Settings) -> Result<(), AppError> {
+fn report(to: Micros, before: Micros, after: &Head, settings: &Settings) -> Result<(), AppError> {
     let mut talk = std::io::stderr();
     if after.set_back.is_some_and(|back| back.to == to) {
         return Ok(writeln!(talk, "it was read: the next event of the partition sets stream time to {to}")?);

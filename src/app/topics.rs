@@ -26,7 +26,7 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
     let layout = &TopicLayout {
         partitions: settings.topics.partitions as usize,
         replication: settings.topics.replication_factor.map_or(-1, |copies| copies as i32),
-        retention: settings.topics.kept().map(|(name, time)| (name.to_owned(), time)).collect(),
+        retention: settings.topics.retention().map(|(name, time)| (name.to_owned(), time)).collect(),
         times: times.map(|times| match times {
             RecordTimes::Broker => TimestampSource::Broker,
             RecordTimes::Producer => TimestampSource::Producer,

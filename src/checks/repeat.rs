@@ -110,7 +110,7 @@ fn shares_id(known: &Known<'_, '_>, first: &Remembered, parameters: &super::Para
 
 /// The message that check 19 adds to the answer as it stands.
 #[must_use]
-pub fn same(first: &Remembered) -> Finding {
+pub fn repeat_finding(first: &Remembered) -> Finding {
     let message = format!(
         "this accountTransactionId was answered before ({} at {}): the answer is as it stands now, nothing is booked again",
         first.kind.event_type, first.time

@@ -53,7 +53,7 @@ pub fn other_terminals(
     parameters: &Parameters,
 ) -> SmallVec<[u64; 2]> {
     let others = recent.filter(|other| is_elsewhere(other, at, parameters));
-    let others = others.map(|other| (apart(other.time, at.time), other.terminal));
+    let others = others.map(|other| (time_between(other.time, at.time), other.terminal));
     let mut found: SmallVec<[(u64, u64); 8]> = others.collect();
     found.sort_unstable();
     let mut terminals = SmallVec::new();
@@ -65,7 +65,7 @@ pub fn other_terminals(
     terminals
 }
 
-fn apart(one: Micros, other: Micros) -> u64 {
+fn time_between(one: Micros, other: Micros) -> u64 {
     one.0.abs_diff(other.0)
 }
 
@@ -77,7 +77,7 @@ fn is_elsewhere(other: &Remembered, at: ChipUse, parameters: &Parameters) -> boo
         && other.kind.charges()
         && other.stands()
         && !other.is_of_old_journal()
-        && apart(other.time, at.time) < parameters.within.0.unsigned_abs()
+        && time_between(other.time, at.time) < parameters.within.0.unsigned_abs()
 }
 
 /// Check 39: the nearest use in time that is too far away.
@@ -100,12 +100,13 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         position: view.position_of(other.terminal),
     });
     let last = view.chip.last.filter(|last| {
-        last.terminal != content.terminal && apart(last.time, event.time) < parameters.within.0.unsigned_abs()
+        last.terminal != content.terminal
+            && time_between(last.time, event.time) < parameters.within.0.unsigned_abs()
     });
     let last = last.map(|LastUse { time, country, position, .. }| Elsewhere { time, country, position });
     let too_far = own.chain(last).filter_map(|other| {
         let why = impossible(&here, &other, parameters)?;
-        Some((apart(other.time, event.time), other.time, why))
+        Some((time_between(other.time, event.time), other.time, why))
     });
     let forgot = context.account.and_then(|account| account.forgot().events);
     let detail = match too_far.min() {
@@ -120,7 +121,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
 
 /// Why nobody can have been at both; none where somebody can.
 fn impossible(one: &Elsewhere, other: &Elsewhere, parameters: &Parameters) -> Option<String> {
-    let time = Micros(i64::try_from(apart(one.time, other.time)).unwrap_or(i64::MAX));
+    let time = Micros(i64::try_from(time_between(one.time, other.time)).unwrap_or(i64::MAX));
     if let (Some(here), Some(there)) = (one.position, other.position) {
         let reachable = reachable(time, parameters);
         return is_farther(here, there, reachable).then(|| {

@@ -19,7 +19,7 @@ pub fn decode_pos_event<'a>(
 ) -> Result<PosEvent<'a>, DecodeError> {
     match recognise(value, guid)? {
         Framed::Json(text) => json::read_pos_event(text),
-        Framed::Behind(schema, datum) => answered(schemas.pos_event(&schema), schema)?.read(datum),
+        Framed::Behind(schema, datum) => known_schema(schemas.pos_event(&schema), schema)?.read(datum),
     }
 }
 
@@ -44,7 +44,7 @@ pub fn decode_account_event(
 ) -> Result<AccountEvent, DecodeError> {
     match recognise(value, guid)? {
         Framed::Json(text) => json::read_account_event(text),
-        Framed::Behind(schema, datum) => answered(schemas.account_event(&schema), schema)?.read(datum),
+        Framed::Behind(schema, datum) => known_schema(schemas.account_event(&schema), schema)?.read(datum),
     }
 }
 
@@ -59,7 +59,7 @@ pub fn decode_plain<'v>(
 ) -> Result<Cow<'v, [u8]>, DecodeError> {
     match recognise(value, guid)? {
         Framed::Json(text) => Ok(Cow::Borrowed(text)),
-        Framed::Behind(schema, datum) => answered(schemas.plain(&schema), schema)?.json(datum),
+        Framed::Behind(schema, datum) => known_schema(schemas.plain(&schema), schema)?.json(datum),
     }
 }
 
@@ -72,7 +72,7 @@ pub fn schema_of(value: &[u8], guid: Option<[u8; 16]>) -> Option<SchemaRef> {
     }
 }
 
-fn answered<T>(answer: SchemaLookup<T>, schema: SchemaRef) -> Result<T, DecodeError> {
+fn known_schema<T>(answer: SchemaLookup<T>, schema: SchemaRef) -> Result<T, DecodeError> {
     match answer {
         SchemaLookup::Known(plan) => Ok(plan),
         SchemaLookup::Unknown(reason) => Err(Fault::unreadable(reason).into()),

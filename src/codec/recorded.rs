@@ -89,8 +89,8 @@ fn place_in_json(value: &str) -> Option<SourcePlace<'_>> {
     let source = &value[value.rfind(SOURCE)? + SOURCE.len()..];
     let (topic, source) = source.split_once('"')?;
     let partition = number(source.strip_prefix(",\"partition\":")?)?;
-    let offset = number(after(source, ",\"offset\":")?)?;
-    let mut left = after(source, POSITIONS)?;
+    let offset = number(text_after(source, ",\"offset\":")?)?;
+    let mut left = text_after(source, POSITIONS)?;
     let mut positions = SmallVec::new();
     while let Some(name) = left.strip_prefix('"').filter(|_| positions.len() < POSITIONS_MAX) {
         let (topic, value) = name.split_once("\":")?;
@@ -128,7 +128,7 @@ fn evidence_in_json(value: &str) -> Option<Vec<(String, String)>> {
     Some(facts.into_iter().map(|Fact { fact, value }| (fact, value)).collect())
 }
 
-fn after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+fn text_after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
     text.find(mark).map(|at| &text[at + mark.len()..])
 }
 

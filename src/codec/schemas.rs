@@ -115,19 +115,19 @@ impl KnownSchemas {
 
 impl Schemas for KnownSchemas {
     fn pos_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PosEventPlan>> {
-        found(&self.pos_event, schema)
+        look_up(&self.pos_event, schema)
     }
 
     fn account_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<AccountEventPlan>> {
-        found(&self.account_event, schema)
+        look_up(&self.account_event, schema)
     }
 
     fn plain(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PlainPlan>> {
-        found(&self.plain, schema)
+        look_up(&self.plain, schema)
     }
 }
 
-fn found<T>(known: &BTreeMap<SchemaRef, Arc<T>>, schema: &SchemaRef) -> SchemaLookup<Arc<T>> {
+fn look_up<T>(known: &BTreeMap<SchemaRef, Arc<T>>, schema: &SchemaRef) -> SchemaLookup<Arc<T>> {
     match known.get(schema) {
         Some(plan) => SchemaLookup::Known(Arc::clone(plan)),
         None => SchemaLookup::Unknown(format!("{schema} is not known here")),

@@ -268,19 +268,19 @@ fn basket(reader: &mut SettingsReader) -> basket::Parameters {
 
 fn sense(reader: &mut SettingsReader) -> sense::Parameters {
     let mut categories = [None; EventType::ALL.len()];
-    for (event_type, key) in named(reader, "checks.sense.category.usual", EVENT_TYPES) {
+    for (event_type, key) in named_entries(reader, "checks.sense.category.usual", EVENT_TYPES) {
         categories[event_type.index()] = Some(symbols(reader, &key, CATEGORIES));
     }
     let mut currency_of = [None; CountryCode::ALL.len()];
-    for (country, key) in named(reader, "checks.sense.currency_country.usual", COUNTRIES) {
+    for (country, key) in named_entries(reader, "checks.sense.currency_country.usual", COUNTRIES) {
         currency_of[country.index()] = Some(reader.choice(&key, &CURRENCIES.choices()));
     }
     let mut currencies_tolerated = [SymbolSet::default(); CountryCode::ALL.len()];
-    for (country, key) in named(reader, "checks.sense.currency_country.tolerated", COUNTRIES) {
+    for (country, key) in named_entries(reader, "checks.sense.currency_country.tolerated", COUNTRIES) {
         currencies_tolerated[country.index()] = symbols(reader, &key, CURRENCIES);
     }
     let mut languages = [None; CountryCode::ALL.len()];
-    for (country, key) in named(reader, "checks.sense.language.usual", COUNTRIES) {
+    for (country, key) in named_entries(reader, "checks.sense.language.usual", COUNTRIES) {
         languages[country.index()] = Some(symbols(reader, &key, LANGUAGES));
     }
     sense::Parameters {
@@ -456,7 +456,7 @@ fn rule(reader: &mut SettingsReader, path: &str) -> Rule {
 /// Amounts by currency.
 fn amounts(reader: &mut SettingsReader, path: &str) -> PerCurrency {
     let mut amounts = PerCurrency::default();
-    for (currency, key) in named(reader, path, CURRENCIES) {
+    for (currency, key) in named_entries(reader, path, CURRENCIES) {
         amounts.set(currency, reader.amount(&key));
     }
     amounts
@@ -515,7 +515,7 @@ fn symbols<T: Copy>(reader: &mut SettingsReader, key: &str, symbols: Symbols<T>)
 }
 
 /// The entries of a table whose keys are symbols: value of the key's symbol, and the key.
-fn named<T: Copy>(reader: &mut SettingsReader, path: &str, symbols: Symbols<T>) -> Vec<(T, String)> {
+fn named_entries<T: Copy>(reader: &mut SettingsReader, path: &str, symbols: Symbols<T>) -> Vec<(T, String)> {
     let choices = symbols.choices();
     let mut found = Vec::new();
     for (name, _) in reader.open(path) {

@@ -77,7 +77,7 @@ fn rules(reader: &mut SettingsReader) -> Rules {
     Rules {
         jurisdiction: Some(jurisdiction).filter(|name| !name.is_empty()),
         collection: reader.choices("contact.collection", &themes),
-        reading: reading(reader, &themes),
+        reading: read_reading(reader, &themes),
         cases: std::array::from_fn(|place| {
             suppression(reader, &format!("contact.cases.{}", CaseKind::ALL[place]))
         }),
@@ -85,7 +85,7 @@ fn rules(reader: &mut SettingsReader) -> Rules {
             suppression(reader, &format!("contact.accounts.{}", Status::ALL[place]))
         }),
         policies: policies(reader),
-        places: places(reader),
+        places: read_places(reader),
         subjects: subjects(reader, &themes),
         ruleset: 0,
     }
@@ -100,7 +100,7 @@ fn names(reader: &SettingsReader, path: &str) -> Vec<(String, String)> {
     reader.open(path).into_iter().map(|(name, _)| (name.to_owned(), format!("{path}.{name}"))).collect()
 }
 
-fn reading(reader: &mut SettingsReader, themes: &[(&str, Theme)]) -> Reading {
+fn read_reading(reader: &mut SettingsReader, themes: &[(&str, Theme)]) -> Reading {
     let meaning = |reader: &mut SettingsReader, key: &str| {
         let found = reader.choices(key, &Meaning::NAMES);
         found.into_iter().fold(Meaning::default(), Meaning::and)
@@ -177,7 +177,7 @@ fn time(reader: &mut SettingsReader, key: &str) -> u32 {
     seconds
 }
 
-fn places(reader: &mut SettingsReader) -> BTreeMap<String, Vec<String>> {
+fn read_places(reader: &mut SettingsReader) -> BTreeMap<String, Vec<String>> {
     let mut places = BTreeMap::new();
     for (name, key) in names(reader, "contact.places") {
         let zones = reader.list(&key);

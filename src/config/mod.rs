@@ -178,14 +178,14 @@ fn ruleset(reader: &SettingsReader) -> String {
 fn rows(tree: &Tree) -> Vec<SettingRow> {
     let row = |(key, entry): (&String, &value::LayerEntry)| SettingRow {
         key: key.clone(),
-        value: shown(key, &entry.leaf.value),
+        value: show_value(key, &entry.leaf.value),
         origin: entry.leaf.origin.clone(),
     };
     tree.iter().map(row).collect()
 }
 
 /// A value for people: a secret is masked, where it is kept is not.
-fn shown(key: &str, value: &Value) -> String {
+fn show_value(key: &str, value: &Value) -> String {
     let elsewhere = |text: &str| text.is_empty() || text.starts_with("env:") || text.starts_with("file:");
     match value {
         Value::Text(text) if is_secret(key) && !elsewhere(text) => "\"***\"".to_owned(),

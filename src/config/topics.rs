@@ -122,7 +122,7 @@ impl TopicSettings {
     }
 
     /// How long the records of topics live, by the topics' names; those that are not named live for ever.
-    pub fn kept(&self) -> impl Iterator<Item = (&str, Duration)> {
+    pub fn retention(&self) -> impl Iterator<Item = (&str, Duration)> {
         self.named().filter_map(|(setting, topic)| {
             let (_, time) = self.retention.iter().find(|(name, _)| *name == setting)?;
             Some((topic.as_str(), (*time)?))

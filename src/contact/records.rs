@@ -77,14 +77,16 @@ fn unless_id(field: &str, id: &str) -> Result<(), RecordFault> {
     if !id.chars().any(is_seen) {
         return Err(RecordFault { code: "400.002", message: format!("{field} is missing or blank") });
     }
-    within(field, id.chars().count(), limits::ID_CHARS_MAX, "characters")
+    check_length(field, id.chars().count(), limits::ID_CHARS_MAX, "characters")
 }
 
 fn unless_text(field: &str, text: Option<&str>) -> Result<(), RecordFault> {
-    text.map_or(Ok(()), |text| within(field, text.chars().count(), limits::TEXT_CHARS_MAX, "characters"))
+    text.map_or(Ok(()), |text| {
+        check_length(field, text.chars().count(), limits::TEXT_CHARS_MAX, "characters")
+    })
 }
 
-fn within(field: &str, is: usize, most: usize, what: &str) -> Result<(), RecordFault> {
+fn check_length(field: &str, is: usize, most: usize, what: &str) -> Result<(), RecordFault> {
     match is > most {
         true => Err(RecordFault { code: "400.005", message: format!("{field} has more than {most} {what}") }),
         false => Ok(()),

@@ -40,8 +40,8 @@ struct Page<'d> {
 
 impl<'d> Page<'d> {
     fn whole(mut self) -> String {
-        let title = self.said("/info/title");
-        let version = self.said("/info/version");
+        let title = self.escaped_text("/info/title");
+        let version = self.escaped_text("/info/version");
         self.put(&format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -66,7 +66,7 @@ impl<'d> Page<'d> {
     }
 
     /// A text of the document, escaped.
-    fn said(&self, pointer: &str) -> String {
+    fn escaped_text(&self, pointer: &str) -> String {
         escaped(self.openapi.at(pointer).and_then(Node::text).unwrap_or_default())
     }
 

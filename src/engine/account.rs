@@ -1,6 +1,6 @@
 //! Account events: limit, payment, flag, default, close, cash advance, update.
 
-use super::account_form::{PaymentStatus, named, not_negative, positive, status_of};
+use super::account_form::{PaymentStatus, check_flag_name, not_negative, positive, status_of};
 use super::{Decision, Engine, RecordContext, Repeated, change};
 use crate::checks::Parameters;
 use crate::checks::account::FlagEffect;
@@ -381,7 +381,7 @@ fn flag(
     parameters: &Parameters,
     facts: &mut Facts,
 ) -> Result<(), Refusal> {
-    named(name)?;
+    check_flag_name(name)?;
     mark(account, Thing::flag(name), "the flag", created, facts)?;
     if let Some(bit) = AccountFlags::of_flag(name) {
         facts.push(Fact::StandingSet { bit, on });

@@ -19,9 +19,11 @@ pub fn form(event: &AccountEvent) -> Result<(), Refusal> {
         }
         AccountChange::CashAdvance { amount } => positive("cashAdvance.amount", *amount).map(|_| ()),
         AccountChange::Limit { amount } => not_negative(*amount),
-        AccountChange::Flag { name, .. } => seen("flag.name", name).and_then(|()| named(name)),
+        AccountChange::Flag { name, .. } => {
+            check_visible("flag.name", name).and_then(|()| check_flag_name(name))
+        }
         AccountChange::Update(update) => {
-            update.party_id.as_deref().map_or(Ok(()), |id| seen("update.partyId", id))?;
+            update.party_id.as_deref().map_or(Ok(()), |id| check_visible("update.partyId", id))?;
             read_patch(update).map(|_| ())
         }
         AccountChange::Default { .. } | AccountChange::Close { .. } => Ok(()),
@@ -29,7 +31,7 @@ pub fn form(event: &AccountEvent) -> Result<(), Refusal> {
 }
 
 /// Refuses a text of which nobody sees anything: over topics it is what its sender calls it, and stays so.
-fn seen(field: &str, text: &str) -> Result<(), Refusal> {
+fn check_visible(field: &str, text: &str) -> Result<(), Refusal> {
     match text.chars().any(|letter| !letter.is_control() && !letter.is_whitespace()) {
         true => Ok(()),
         false => refuse(INVALID, format!("{field} has no character that can be seen")),
@@ -59,7 +61,7 @@ pub(super) fn not_negative(limit: i64) -> Result<(), Refusal> {
     if limit < 0 { refuse(INVALID, format!("limit.amount {limit} is below 0")) } else { Ok(()) }
 }
 
-pub(super) fn named(flag: &str) -> Result<(), Refusal> {
+pub(super) fn check_flag_name(flag: &str) -> Result<(), Refusal> {
     if fits(flag) { Ok(()) } else { refuse(INVALID, "flag.name is blank or longer than 100 characters") }
 }
 

@@ -143,7 +143,7 @@ impl Engine {
         let language = readable.language.unwrap_or(Language::En);
         let mut outcome = self.not_evaluated(record, digest, vec![finding], language);
         let id = readable.account_transaction_id;
-        outcome.account_transaction_id = id.map(|id| Cow::Owned(cut(id, limits::ID_CHARS_MAX)));
+        outcome.account_transaction_id = id.map(|id| Cow::Owned(shorten(id, limits::ID_CHARS_MAX)));
         outcome.event_type = readable.event_type.unwrap_or(EventType::Unrecognized);
         outcome.event_time = readable.time;
         outcome
@@ -212,17 +212,17 @@ impl Engine {
                 kind: finding.kind,
                 customer_message: self.texts.of(finding.code.as_str(), language, country),
                 code: finding.code,
-                message: cut(finding.message, limits::MESSAGE_CHARS_MAX),
+                message: shorten(finding.message, limits::MESSAGE_CHARS_MAX),
                 action: finding.action,
-                field: finding.field.map(|field| cut(field, limits::ID_CHARS_MAX)),
-                detail: finding.detail.map(|detail| cut(detail, limits::MESSAGE_CHARS_MAX)),
+                field: finding.field.map(|field| shorten(field, limits::ID_CHARS_MAX)),
+                detail: finding.detail.map(|detail| shorten(detail, limits::MESSAGE_CHARS_MAX)),
             })
             .collect()
     }
 }
 
 /// The contract bounds texts; what is longer ends in `…`.
-fn cut(text: String, chars_max: usize) -> String {
+fn shorten(text: String, chars_max: usize) -> String {
     match cut_to(&text, chars_max) {
         Cow::Owned(cut) => cut,
         Cow::Borrowed(_) => text,

@@ -129,7 +129,7 @@ impl Engine {
         facts.push(Fact::HoldEnded { transaction_id: hold.transaction_id, granted: accepted });
         if end == End::Granted {
             let own = recent.iter().find(|event| event.place == place);
-            facts.extend(counted(account, hold, (own, accepted), parameters));
+            facts.extend(count_grant(account, hold, (own, accepted), parameters));
         }
         facts.push(Fact::Answered(Box::new(StoredAnswer {
             of: AnswerOf::Place(place),
@@ -238,7 +238,7 @@ fn books(hold: &Hold) -> bool {
 /// What a grant does to the counters of check 40. A step that asked the customer to identify starts those of the chip again,
 /// even where the grant fails by what holds now: the customer was there. Any other one counts once it is accepted, by what is
 /// left of the event.
-fn counted(
+fn count_grant(
     account: &Account,
     hold: &Hold,
     (own, accepted): (Option<&Remembered>, bool),

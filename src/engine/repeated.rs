@@ -27,7 +27,7 @@ impl Engine {
         };
         let mut messages: Vec<Message> =
             stored.iter().filter_map(|message| self.recall(message, language, event.country)).collect();
-        let mut note = repeat::same(first);
+        let mut note = repeat::repeat_finding(first);
         note.action = messages.iter().map(|message| message.action).max().unwrap_or(ActionCode::Unavailable);
         // In catalogue order.
         let place =

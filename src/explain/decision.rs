@@ -94,9 +94,9 @@ fn basket(answer: &ExplainedOutcome, event: &PosEvent<'_>, paint: Paint, lines: 
             number.as_str(),
             item.item_description.as_deref().unwrap_or("?"),
             &quantity(item),
-            &shown(&item.unit_price),
-            &shown(&item.discount),
-            &shown(&item.gross_amount),
+            &show_amount(&item.unit_price),
+            &show_amount(&item.discount),
+            &show_amount(&item.gross_amount),
         ];
         let expected = line_at_fault(place).map(|field| match (field, line_gross(item)) {
             ("grossAmount", Some(expected)) => expected.to_string(),
@@ -107,7 +107,7 @@ fn basket(answer: &ExplainedOutcome, event: &PosEvent<'_>, paint: Paint, lines: 
     if left_out > 0 {
         lines.push(paint.dim(&format!("       and {left_out} further lines")));
     }
-    let total = row(["", "total", "", "", "", &shown(&event.total_amount)]);
+    let total = row(["", "total", "", "", "", &show_amount(&event.total_amount)]);
     let is_the_sum = answer.faults().any(|message| message.code == "400.102");
     let expected = is_the_sum.then(|| sum(&event.items)).flatten();
     lines.push(match wrong.contains(&"totalAmount") {
@@ -118,7 +118,7 @@ fn basket(answer: &ExplainedOutcome, event: &PosEvent<'_>, paint: Paint, lines: 
         }
     });
     if event.total_tax.value().is_some() {
-        let tax = row(["", "of which tax", "", "", "", &shown(&event.total_tax)]);
+        let tax = row(["", "of which tax", "", "", "", &show_amount(&event.total_tax)]);
         lines.push(match wrong.contains(&"totalTax") {
             false => paint.dim(&tax),
             true => marked(tax, Some("totalTax".to_owned()), paint),
@@ -140,13 +140,13 @@ fn marked(row: String, expected: Option<String>, paint: Paint) -> String {
 }
 
 /// An amount, with two decimals at least.
-fn shown(field: &Field<'_, Decimal>) -> String {
+fn show_amount(field: &Field<'_, Decimal>) -> String {
     field.value().and_then(Decimal::exact).map_or_else(String::new, |value| value.to_string())
 }
 
 /// A quantity as people write it: `2`, `0.532`.
 fn quantity(item: &PosItem<'_>) -> String {
-    let text = shown(&item.quantity);
+    let text = show_amount(&item.quantity);
     text.strip_suffix(".00").map_or(text.clone(), str::to_owned)
 }
 
@@ -174,12 +174,12 @@ fn expected_and_found(
             let within = format!("within what the account may spend ({left} left)");
             (format!("{expected}, the sum of the lines, {within}"), format!("{found} and no reason to stop"))
         });
-        return both(rows);
+        return labelled(rows);
     }
-    answer.faults().flat_map(|message| both(of_message(message, left, event, settings))).collect()
+    answer.faults().flat_map(|message| labelled(of_message(message, left, event, settings))).collect()
 }
 
-fn both(rows: Option<(String, String)>) -> Vec<(&'static str, String)> {
+fn labelled(rows: Option<(String, String)>) -> Vec<(&'static str, String)> {
     rows.map_or_else(Vec::new, |(expected, found)| vec![("expected", expected), ("found", found)])
 }
 
@@ -195,7 +195,7 @@ fn of_message(
         "pos.item.gross" => {
             let item = at_fault(message.field_reference.as_deref(), event)?;
             let (expected, found) = (line_gross(item)?, item.gross_amount.value()?.exact()?);
-            let (price, quantity) = (shown(&item.unit_price), quantity(item));
+            let (price, quantity) = (show_amount(&item.unit_price), quantity(item));
             let discount = item.discount.value().map_or_else(String::new, |found| format!(" - {found}"));
             Some((
                 format!("{expected} = {price} x {quantity}{discount}"),

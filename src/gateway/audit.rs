@@ -37,19 +37,19 @@ impl RequestId {
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Self> {
         let mut sent = headers.get_all(REQUEST_ID).iter();
         match (sent.next(), sent.next()) {
-            (None, _) => Ok(Self::made()),
+            (None, _) => Ok(Self::generate()),
             (Some(id), None) => {
                 let printable = |byte: &u8| matches!(byte, b' '..=b'~');
                 let good =
                     (1..=REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.as_bytes().iter().all(printable);
                 let id = id.to_str().ok().filter(|_| good);
-                id.map(|id| Self(id.to_owned())).ok_or_else(Self::made)
+                id.map(|id| Self(id.to_owned())).ok_or_else(Self::generate)
             }
-            (Some(_), Some(_)) => Err(Self::made()),
+            (Some(_), Some(_)) => Err(Self::generate()),
         }
     }
 
-    fn made() -> Self {
+    fn generate() -> Self {
         let mut bytes = [0; 16];
         // A system without randomness gives all the same id, and nothing depends on them.
         let _ = SystemRandom::new().fill(&mut bytes);
@@ -73,7 +73,7 @@ impl Told {
         let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE, MatchedPath::as_str);
         Self {
             route: route.to_owned(),
-            method: known(request.method()),
+            method: method_label(request.method()),
             begun: Instant::now(),
             client: "-".to_owned(),
             id,
@@ -111,7 +111,7 @@ impl Drop for Told {
 }
 
 /// Methods are what clients like: only known ones become labels.
-fn known(method: &Method) -> &'static str {
+fn method_label(method: &Method) -> &'static str {
     const KNOWN: [Method; 7] = [
         Method::GET,
         Method::HEAD,
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_method_that_nobody_knows_becomes_no_label() {
-        assert_eq!(known(&Method::POST), "POST");
-        assert_eq!(known(&Method::from_bytes(b"BREW").expect("a method")), "other");
+        assert_eq!(method_label(&Method::POST), "POST");
+        assert_eq!(method_label(&Method::from_bytes(b"BREW").expect("a method")), "other");
     }
 }

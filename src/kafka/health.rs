@@ -50,7 +50,7 @@ impl Health {
     }
 
     /// Notes that a worker's loop goes round, or that it is built.
-    pub fn turned(&self, worker: usize) {
+    pub fn note_turn(&self, worker: usize) {
         if let Some(turns) = self.turns.get(worker) {
             turns.fetch_add(1, Ordering::Relaxed);
         }
@@ -63,7 +63,7 @@ impl Health {
     }
 
     /// Notes what the start is at; none: it is over.
-    pub fn starting(&self, step: Option<String>) {
+    pub fn note_start(&self, step: Option<String>) {
         self.lock().starting = step;
     }
 

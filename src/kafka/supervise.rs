@@ -53,7 +53,7 @@ fn live<B: Broker>(shared: &Shared<B>, number: usize, stop: &AtomicBool) {
     let mut pause = PAUSE_MIN;
     let mut said = Said::default();
     while !stop.load(Ordering::Acquire) {
-        shared.health.turned(number);
+        shared.health.note_turn(number);
         let begun = shared.broker.now();
         let life = catch_unwind(AssertUnwindSafe(|| Worker::start(shared.clone(), number)?.run(stop)));
         shared.health.forget_all(number);

@@ -111,7 +111,7 @@ impl Suspects {
 
     /// Notes a batch of `events` records that failed; `halve`: one of its records is at fault, nobody knows which. Says how
     /// often batches failed that began there.
-    pub fn failed(&self, batch: &FailedBatch, events: usize, halve: bool) -> u32 {
+    pub fn note_failure(&self, batch: &FailedBatch, events: usize, halve: bool) -> u32 {
         let mut known = self.lock();
         let FailedBatch { unit, from, until } = batch;
         let fresh =
@@ -231,7 +231,7 @@ mod tests {
             } else if end - next == 1 {
                 return tries;
             } else {
-                suspects.failed(&batch(next, end), (end - next) as usize, true);
+                suspects.note_failure(&batch(next, end), (end - next) as usize, true);
             }
         }
     }
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_batch_is_taken_whole_again_once_the_failed_one_is_passed() {
         let suspects = Suspects::new(3);
-        suspects.failed(&batch(10, 30), 20, true);
+        suspects.note_failure(&batch(10, 30), 20, true);
         assert_eq!(suspects.events_max([ONE, TWO].into_iter()), Some(10));
         assert_eq!(
             suspects.events_max([ONE].into_iter()),
@@ -263,17 +263,17 @@ mod tests {
     #[test]
     fn counts_failures_at_the_same_place_and_starts_over_at_another() {
         let suspects = Suspects::new(3);
-        assert_eq!(suspects.failed(&batch(10, 30), 20, false), 1);
-        assert_eq!(suspects.failed(&batch(10, 12), 2, false), 2);
+        assert_eq!(suspects.note_failure(&batch(10, 30), 20, false), 1);
+        assert_eq!(suspects.note_failure(&batch(10, 12), 2, false), 2);
         assert_eq!(suspects.events_max([TWO].into_iter()), None);
-        assert_eq!(suspects.failed(&batch(10, 30), 20, false), 3);
+        assert_eq!(suspects.note_failure(&batch(10, 30), 20, false), 3);
         assert_eq!(
             suspects.events_max([TWO].into_iter()),
             Some(10),
             "the third time it is halved all the same"
         );
         assert!(suspects.restored(TWO, &at(10)), "it comes back where it failed");
-        assert_eq!(suspects.failed(&batch(11, 30), 19, false), 1);
+        assert_eq!(suspects.note_failure(&batch(11, 30), 19, false), 1);
         assert!(!suspects.restored(TWO, &at(30)), "somebody else has passed it");
         assert!(!suspects.any());
     }

@@ -251,7 +251,7 @@ impl<'w> Generator<'w> {
             },
             Mistake::NearDuplicate => self.near_duplicate(&account, slot, draw),
             Mistake::VelocityBurst => self.burst(&account, slot, draw),
-            Mistake::AccountCurrency => abroad(world, &account, slot, draw),
+            Mistake::AccountCurrency => foreign_purchase(world, &account, slot, draw),
             Mistake::OverLimit
             | Mistake::BigFirstPurchase
             | Mistake::MissingSsn
@@ -374,7 +374,7 @@ impl<'w> Iterator for Generator<'w> {
 }
 
 /// A purchase where another currency is in use.
-fn abroad<'w>(world: &'w World, account: &Account, slot: u64, draw: &mut Draw) -> PosEvent<'w> {
+fn foreign_purchase<'w>(world: &'w World, account: &Account, slot: u64, draw: &mut Draw) -> PosEvent<'w> {
     let first = draw.below(COUNTRIES.len() as u32) as usize;
     let elsewhere = COUNTRIES.iter().cycle().skip(first).take(COUNTRIES.len());
     let country = elsewhere.copied().find(|country| currency(*country) != account.currency());

@@ -63,12 +63,12 @@ pub struct AnswerTimes {
 
 impl AnswerTimes {
     /// The record at `offset` was sent at `millis`.
-    pub fn sent(&mut self, offset: i64, millis: i64) {
+    pub fn note_sent(&mut self, offset: i64, millis: i64) {
         note(&mut self.sent, offset, millis);
     }
 
     /// The answer to the record at `offset` came at `millis`.
-    pub fn answered(&mut self, offset: i64, millis: i64) {
+    pub fn note_answered(&mut self, offset: i64, millis: i64) {
         note(&mut self.answered, offset, millis);
     }
 
@@ -138,12 +138,14 @@ mod tests {
     #[test]
     fn pairs_records_and_answers_in_whatever_order_they_are_read() {
         let mut waiting = AnswerTimes::default();
-        waiting.answered(4, 100);
-        waiting.answered(5, 110);
+        waiting.note_answered(4, 100);
+        waiting.note_answered(5, 110);
         assert_eq!(waiting.pop(), None);
-        [(5, 10), (7, 20), (8, 30)].into_iter().for_each(|(offset, millis)| waiting.sent(offset, millis));
+        [(5, 10), (7, 20), (8, 30)]
+            .into_iter()
+            .for_each(|(offset, millis)| waiting.note_sent(offset, millis));
         assert_eq!(waiting.pop(), Some([10, 110]), "4 was sent by somebody else");
-        waiting.answered(8, 120);
+        waiting.note_answered(8, 120);
         assert_eq!((waiting.pop(), waiting.pop()), (Some([30, 120]), None), "7 has no answer");
     }
 

@@ -178,7 +178,7 @@ fn remedy(unit: Unit, written: u32, now: u32) -> String {
 }
 
 /// Holds two numbers of partitions against each other; 0: not known.
-pub(super) fn same(unit: Unit, written: u32, now: u32) -> Result<(), LayoutFault> {
+pub(super) fn check_partitions(unit: Unit, written: u32, now: u32) -> Result<(), LayoutFault> {
     if written == 0 || now == 0 || written == now {
         return Ok(());
     }
@@ -193,7 +193,7 @@ pub(super) fn strangers(
     state: &impl State,
     now: Division,
 ) -> Result<usize, LayoutFault> {
-    same(unit, last.partitions, now.partitions)?;
+    check_partitions(unit, last.partitions, now.partitions)?;
     let found = strange(last, state, now);
     // Format version 1: nobody knows of how many partitions it is.
     if found > 0 && last.partitions == 0 {
@@ -210,7 +210,7 @@ pub(super) fn holds(
     state: &impl State,
     now: Division,
 ) -> Result<usize, LayoutFault> {
-    same(unit, last.partitions, now.partitions)?;
+    check_partitions(unit, last.partitions, now.partitions)?;
     let found = strange(last, state, now);
     let Division { partitioner, partitions: now_partitions } = now;
     let other = partitioner.other();
@@ -252,7 +252,7 @@ pub fn check_record<M: Model>(bytes: &[u8], now: Division) -> Result<(), Restore
     let record = read_record(bytes)?;
     let Head { partition, partitions, partitioner, .. } = record.head;
     let unit = Unit { flow: M::FLOW, partition };
-    same(unit, partitions, now.partitions)?;
+    check_partitions(unit, partitions, now.partitions)?;
     let by_other = partitioner == Some(now.partitioner.other());
     if partitions != 0 && !by_other {
         return Ok(());

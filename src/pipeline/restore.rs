@@ -149,7 +149,7 @@ impl<M: Model> Restore<M> {
             Some(last) => last.sequence.checked_add(1) == Some(head.sequence) && head.part == 0,
         };
         if let Some(last) = self.last.as_ref().filter(|_| !head.resets) {
-            layout::same(expected, last.partitions, head.partitions)?;
+            layout::check_partitions(expected, last.partitions, head.partitions)?;
         }
         if !follows || head.part >= head.parts {
             let last = self.last.as_ref();

@@ -138,7 +138,7 @@ impl Pos {
         if let (Some(seen), Some(outcome), Some(account)) = (publisher.seen, &decision.outcome, account)
             && let Some(sighting) = engine.sighting(effects.state(), &sound, account, outcome)
         {
-            seen.used(&sighting);
+            seen.note_use(&sighting);
         }
         Ok(())
     }
@@ -174,8 +174,8 @@ impl Pos {
             Ok(decision) => {
                 repeats = decision.repeats;
                 let seen = publisher.seen.take().filter(|_| decision.change.is_some());
-                let seen =
-                    seen.map(|seen| (seen, seen::before(&event, effects.state(), publisher.pos_events)));
+                let seen = seen
+                    .map(|seen| (seen, seen::account_before(&event, effects.state(), publisher.pos_events)));
                 let parties = publisher.parties.take().filter(|_| decision.change.is_some());
                 let whose = parties.as_ref().and_then(|_| {
                     let account = effects.state().accounts().get(&event.account)?;
@@ -183,10 +183,10 @@ impl Pos {
                 });
                 publisher.carry_out(&decision, effects)?;
                 if let Some(parties) = parties {
-                    parties.applied(&event, whose.as_deref(), effects.state());
+                    parties.note_applied(&event, whose.as_deref(), effects.state());
                 }
                 if let Some((seen, before)) = seen {
-                    seen.applied(&event, decision.outcome.as_ref(), &before, effects.state());
+                    seen.note_applied(&event, decision.outcome.as_ref(), &before, effects.state());
                 }
                 decision.refusal
             }

@@ -21,7 +21,12 @@ impl Parties {
 
     /// What an account event tells, once it is applied; `before` is whose the account was. Told each time that it may have changed,
     /// whether it has or not: so that persons are also known of accounts that are older than contact decisions.
-    pub(super) fn applied(&mut self, event: &AccountEvent, before: Option<&str>, state: &PartitionState) {
+    pub(super) fn note_applied(
+        &mut self,
+        event: &AccountEvent,
+        before: Option<&str>,
+        state: &PartitionState,
+    ) {
         let account = state.accounts().get(&event.account);
         let now = account.and_then(party_of);
         if let Some(before) = before.filter(|before| now != Some(before)) {

@@ -37,7 +37,7 @@ impl BatchSightings {
     }
 
     /// A use of a terminal and a chip.
-    pub(super) fn used(&mut self, sighting: &Sighting<'_>) {
+    pub(super) fn note_use(&mut self, sighting: &Sighting<'_>) {
         let Sighting { account, time, country, verdict, granted, terminal, chip, .. } = *sighting;
         let name = sighting.terminal_name.as_deref().map(CompactString::from);
         let used = Use { time, account, verdict, granted, country, terminal: 0, name };
@@ -50,8 +50,8 @@ impl BatchSightings {
         }
     }
 
-    /// What an account event tells of chips and terminals, once it is applied; `before` is of [`before`].
-    pub(super) fn applied(
+    /// What an account event tells of chips and terminals, once it is applied; `before` is of [`account_before`].
+    pub(super) fn note_applied(
         &mut self,
         event: &AccountEvent,
         outcome: Option<&Outcome<'_>>,
@@ -72,7 +72,7 @@ impl BatchSightings {
         if let Some(sighting) = &before.granted
             && outcome.is_some_and(|outcome| outcome.verdict == Verdict::Accepted)
         {
-            self.used(sighting);
+            self.note_use(sighting);
         }
         if let (AccountChange::Flag { transaction_id: Some(id), set, .. }, Some((terminal, time))) =
             (&event.change, before.fraud)
@@ -106,7 +106,7 @@ impl BatchSightings {
 }
 
 /// How an account is before an account event: what it tells is told by the difference.
-pub(super) fn before(event: &AccountEvent, state: &PartitionState, topic: &str) -> AccountBefore {
+pub(super) fn account_before(event: &AccountEvent, state: &PartitionState, topic: &str) -> AccountBefore {
     let account = state.accounts().get(&event.account);
     let granted = match &event.change {
         AccountChange::Update(update) => update.resolve.as_ref().filter(|resolve| resolve.granted),

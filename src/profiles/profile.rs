@@ -176,12 +176,14 @@ impl Profile {
     pub(super) fn observe(&mut self, observation: &Observation, now: Micros) {
         self.seen = self.seen.max(now);
         match (&mut self.body, observation) {
-            (Body::Terminal(terminal), Observation::Used(seen)) => terminal.used(seen),
+            (Body::Terminal(terminal), Observation::Used(seen)) => terminal.note_use(seen),
             (Body::Terminal(terminal), Observation::Fraud { transaction, time, on }) => {
                 terminal.fraud(*transaction, time.utc_day(), *on);
             }
-            (Body::Chip(chip), Observation::Used(seen)) => chip.used(seen),
-            (Body::Chip(chip), Observation::Registered { account, on }) => chip.registered(*account, *on),
+            (Body::Chip(chip), Observation::Used(seen)) => chip.note_use(seen),
+            (Body::Chip(chip), Observation::Registered { account, on }) => {
+                chip.note_registration(*account, *on)
+            }
             // Nobody writes these.
             (Body::Terminal(_), Observation::Registered { .. })
             | (Body::Chip(_), Observation::Fraud { .. }) => {}
@@ -290,7 +292,7 @@ impl Profile {
 }
 
 impl Terminal {
-    fn used(&mut self, seen: &Use) {
+    fn note_use(&mut self, seen: &Use) {
         // One that came late says how it was, not how it is.
         if seen.verdict == Verdict::Accepted && seen.time >= self.accepted {
             self.accepted = seen.time;
@@ -393,14 +395,14 @@ impl Terminal {
 }
 
 impl Chip {
-    fn used(&mut self, seen: &Use) {
+    fn note_use(&mut self, seen: &Use) {
         let Use { account, time, country, terminal, .. } = *seen;
         let stands = matches!(seen.verdict, Verdict::Accepted | Verdict::Pending) && terminal != 0;
         let place = stands.then_some(SeenPlace { time, country, terminal });
         self.accounts.note(SeenAccount { account, time, place });
     }
 
-    fn registered(&mut self, account: u64, on: bool) {
+    fn note_registration(&mut self, account: u64, on: bool) {
         self.registered.retain(|known| *known != account);
         if on {
             self.registered.push(account);

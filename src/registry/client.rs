@@ -183,7 +183,7 @@ impl Client {
                 return Err(not_there(schema));
             }
             (422, Some(_)) => {
-                let text = format!("{schema}: the registry answers 422{}", reply.said());
+                let text = format!("{schema}: the registry answers 422{}", reply.reason());
                 return Err(RegistryError::Unusable(text));
             }
             _ => return Err(self.no_answer(&path, &reply)),
@@ -240,7 +240,7 @@ impl Client {
         match (reply.status, reply.own_code()) {
             (200..300, _) => Ok(reply.body),
             (status @ (409 | 422), Some(_)) => {
-                Err(RegistryError::Unusable(format!("the registry answers {status}{}", reply.said())))
+                Err(RegistryError::Unusable(format!("the registry answers {status}{}", reply.reason())))
             }
             _ => Err(self.no_answer(path, &reply)),
         }
@@ -292,7 +292,7 @@ impl Client {
     /// nowhere, another service than a registry.
     fn no_answer(&self, path: &str, reply: &RegistryReply) -> RegistryError {
         let RegistryReply { status, .. } = reply;
-        let text = format!("{}{path} answers {status}{}", self.shown_url, reply.said());
+        let text = format!("{}{path} answers {status}{}", self.shown_url, reply.reason());
         match status {
             401 | 403 => RegistryError::Denied(text),
             400..500 if reply.own_code().is_none() => RegistryError::Unavailable(format!(
@@ -320,7 +320,7 @@ impl RegistryReply {
     }
 
     /// What it says of itself, for people, or nothing.
-    fn said(&self) -> String {
+    fn reason(&self) -> String {
         match serde_json::from_slice::<ErrorAnswer>(&self.body) {
             Ok(ErrorAnswer { message: Some(message), .. }) => {
                 format!(": {}", foreign(&message, SAID_CHARS_MAX))

@@ -248,7 +248,7 @@ impl Shared {
         of_json: fn() -> P,
     ) -> Fetched<P> {
         let schema = &task.schema;
-        contained(schema, || match self.client.schema(schema) {
+        catch_panic(schema, || match self.client.schema(schema) {
             Ok(WrittenAs::Avro(text)) => match compile(&text) {
                 Ok(plan) => Fetched::Known(plan),
                 Err(reason) => Fetched::Unknown(format!("{schema}: {reason}")),
@@ -298,7 +298,7 @@ impl Shared {
 }
 
 /// A panic within `fetch` is a defect of ours; the schema that brought it up is unusable, and the thread goes on.
-fn contained<P>(schema: &SchemaRef, fetch: impl FnOnce() -> Fetched<P>) -> Fetched<P> {
+fn catch_panic<P>(schema: &SchemaRef, fetch: impl FnOnce() -> Fetched<P>) -> Fetched<P> {
     catch_unwind(AssertUnwindSafe(fetch)).unwrap_or_else(|_panic| {
         Fetched::Unknown(format!("{schema} cannot be read: a defect of tillgate; report it with the schema"))
     })
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_panic_makes_its_schema_unusable_and_nothing_else() {
-        let fetched: Fetched<()> = contained(&SchemaRef::Id(7), || panic!("a defect"));
+        let fetched: Fetched<()> = catch_panic(&SchemaRef::Id(7), || panic!("a defect"));
         let Fetched::Unknown(reason) = fetched else { panic!("not contained") };
         assert!(reason.starts_with("schema id 7 cannot be read: a defect of tillgate"), "{reason}");
     }

@@ -46,7 +46,7 @@ struct Leg<'a> {
 pub(in crate::app) fn run(args: &ImportArgs, common: &Common) -> Result<(), AppError> {
     let settings: Arc<Settings> = Arc::new((&settings(common)?).into());
     let archive = Archive::open(&args.from)?;
-    let topics = chosen(args, &archive)?;
+    let topics = chosen_topics(args, &archive)?;
     let cluster = Cluster::new(Arc::clone(&settings))?;
     let targets: Vec<&str> = topics.iter().map(|(_, target)| target.as_str()).collect();
     rights::verify(&cluster, &settings, Task::Import(&targets))?;
@@ -85,7 +85,10 @@ fn halfway(error: &AppError) -> AppError {
 }
 
 /// The topics to import, and the names they get.
-fn chosen<'a>(args: &ImportArgs, archive: &'a Archive) -> Result<Vec<(&'a ArchivedTopic, String)>, AppError> {
+fn chosen_topics<'a>(
+    args: &ImportArgs,
+    archive: &'a Archive,
+) -> Result<Vec<(&'a ArchivedTopic, String)>, AppError> {
     let held = &archive.manifest().topics;
     let mut unknown: Vec<&str> =
         args.topic.iter().chain(args.rename.iter().map(|(old, _)| old)).map(String::as_str).collect();

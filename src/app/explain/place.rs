@@ -108,7 +108,7 @@ impl OfArchive {
     /// # Errors
     /// It is not complete, or not there.
     pub fn open(folder: &Path, topics: &TopicSettings) -> Result<Self, AppError> {
-        Ok(Self { archive: Archive::open(folder).map_err(told)?, topics: topics.clone() })
+        Ok(Self { archive: Archive::open(folder).map_err(read_fault)?, topics: topics.clone() })
     }
 }
 
@@ -117,7 +117,7 @@ impl OutcomeStore for OfArchive {
         let topic = &self.topics.pos_outcomes;
         let files = self.archive.topic(topic).map_or(&[][..], |topic| &topic.files);
         for entry in files {
-            each_record(self.archive.read(topic, entry).map_err(told)?, |record| {
+            each_record(self.archive.read(topic, entry).map_err(read_fault)?, |record| {
                 each(entry.partition, record);
                 true
             })?;
@@ -131,7 +131,7 @@ impl OutcomeStore for OfArchive {
         let entry = files.iter().find(|entry| entry.partition == answer.source.partition);
         let Some(entry) = entry.filter(|_| answer.source.topic == *topic) else { return Ok(None) };
         let mut found = None;
-        each_record(self.archive.read(topic, entry).map_err(told)?, |record| {
+        each_record(self.archive.read(topic, entry).map_err(read_fault)?, |record| {
             found = Some(record).filter(|record| record.offset == answer.source.offset).cloned();
             found.is_none()
         })?;
@@ -139,7 +139,7 @@ impl OutcomeStore for OfArchive {
     }
 }
 
-fn told(error: ArchiveError) -> AppError {
+fn read_fault(error: ArchiveError) -> AppError {
     AppError::Replay(ReplayError::Recorded(error.to_string()))
 }
 

@@ -62,7 +62,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let chip = context.known.event.content.chip;
     let whose = if chip == 0 { "of this account without a chip" } else { "on this chip" };
     let counters = context.account.map_or(&[][..], Account::counters);
-    let (before, number) = counted(counters, chip, event.currency);
+    let (before, number) = counted_for_chip(counters, chip, event.currency);
     let (sum, number) = (before.saturating_plus(total), number.saturating_add(1));
     let most = parameters.sum.get(event.currency).filter(|_| parameters.counter != Measure::Number);
     if let Some(most) = most.filter(|most| sum > *most) {
@@ -86,7 +86,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
 }
 
 /// How much counted for a chip in this currency, and how often in any: a payment is one whatever it is in.
-fn counted(counters: &[Counter], chip: u64, currency: Currency) -> (Amount, u32) {
+fn counted_for_chip(counters: &[Counter], chip: u64, currency: Currency) -> (Amount, u32) {
     let own = counters.iter().filter(|counter| counter.chip == chip);
     let number = own.clone().fold(0u32, |number, counter| number.saturating_add(counter.number));
     let mut same = own.filter(|counter| counter.currency == currency);

@@ -34,7 +34,7 @@ pub fn outcome_place(datum: &[u8]) -> Option<SourcePlace<'_>> {
 
 fn read_place<'a>(input: &mut Input<'a, '_>, layout: OutcomeLayout) -> Read<SourcePlace<'a>> {
     before_source(input, layout, &mut Fields(None))?;
-    let topic = named(input.text()?)?;
+    let topic = read_topic_name(input.text()?)?;
     let partition = i32::try_from(input.long()?).map_err(|_| Fault::unreadable("no partition number"))?;
     let offset = input.long()?;
     let _timestamp = input.long()?;
@@ -118,7 +118,7 @@ impl From<&'static str> for Path {
 
 fn read_fields(input: &mut Input<'_, '_>, layout: OutcomeLayout, fields: &mut Fields<'_>) -> Read<()> {
     before_source(input, layout, fields)?;
-    let topic = named(input.text()?)?;
+    let topic = read_topic_name(input.text()?)?;
     fields.put("source.topic", || quoted(topic));
     for name in ["source.partition", "source.offset", "source.timestamp", "accountRevision"] {
         let number = input.long()?;
@@ -138,7 +138,7 @@ fn read_fields(input: &mut Input<'_, '_>, layout: OutcomeLayout, fields: &mut Fi
 }
 
 /// A topic has a name: the branch of a null, read as another layout has it, is none.
-fn named(topic: &str) -> Read<&str> {
+fn read_topic_name(topic: &str) -> Read<&str> {
     if topic.is_empty() { Err(Fault::unreadable("a topic without a name")) } else { Ok(topic) }
 }
 

@@ -271,17 +271,17 @@ fn read_fact(input: &mut ByteReader<'_>, facts: &mut Facts) -> Result<(), Journa
         REMEMBERED => {
             let memory = snapshot::read_packed(input, Memory::of_bytes)?;
             let event = memory.iter().next().ok_or(JournalFault::Damaged("no event is remembered"))?;
-            let all_from = before(event.seen, input)?;
-            let originals_from = before(all_from, input)?;
+            let all_from = read_earlier_time(event.seen, input)?;
+            let originals_from = read_earlier_time(all_from, input)?;
             Fact::Remembered(Box::new(RememberedFact { event, keep: Keep { all_from, originals_from } }))
         }
         ATTEMPTED => {
             let attempt: Attempt = snapshot::read_attempt(input)?;
-            Fact::Attempted { attempt, keep_from: before(attempt.seen, input)? }
+            Fact::Attempted { attempt, keep_from: read_earlier_time(attempt.seen, input)? }
         }
         REFUSED => {
             let refused = Box::new(snapshot::read_refused(input)?);
-            let keep_from = before(refused.event.seen, input)?;
+            let keep_from = read_earlier_time(refused.event.seen, input)?;
             Fact::Refused {
                 refused,
                 keep_from,
@@ -343,7 +343,7 @@ fn read_account_fact(tag: u8, input: &mut ByteReader<'_>) -> Result<Fact, Journa
         ACCOUNT_EVENT_APPLIED => {
             let events = snapshot::read_packed(input, AppliedEvents::of_bytes)?;
             let event = events.iter().next().ok_or(JournalFault::Damaged("no account event was applied"))?;
-            Fact::AccountEventApplied { event, keep_from: before(event.seen, input)? }
+            Fact::AccountEventApplied { event, keep_from: read_earlier_time(event.seen, input)? }
         }
         PAID => Fact::Paid(snapshot::read_amount(input)?),
         PAID_SPLIT => {
@@ -365,7 +365,7 @@ fn read_account_fact(tag: u8, input: &mut ByteReader<'_>) -> Result<Fact, Journa
 }
 
 /// A time, by how long it lies before another.
-fn before(time: Micros, input: &mut ByteReader<'_>) -> Result<Micros, JournalFault> {
+fn read_earlier_time(time: Micros, input: &mut ByteReader<'_>) -> Result<Micros, JournalFault> {
     Ok(Micros(time.0.wrapping_sub(input.signed()?)))
 }
 

@@ -68,7 +68,7 @@ impl<'a> Writer<'a> {
 
     pub(super) fn time(&mut self, name: &str, value: Option<Micros>) {
         if let Some(value) = value {
-            shown(value, self.key(name), true);
+            write_display(value, self.key(name), true);
         }
     }
 
@@ -96,7 +96,7 @@ impl<'a> Writer<'a> {
     pub(super) fn decimal(&mut self, name: &str, value: &Field<'_, Decimal>) {
         match value {
             Field::Absent => {}
-            Field::Value(decimal) => shown(*decimal, self.key(name), false),
+            Field::Value(decimal) => write_display(*decimal, self.key(name), false),
             Field::Invalid(text) if Decimal::parse(text) == Err(NumberFault::Malformed) => {
                 string(text, self.key(name));
             }
@@ -186,7 +186,7 @@ fn digits(mut value: u64, width: usize, out: &mut Vec<u8>) {
 }
 
 /// Anything whose `Display` needs no escape.
-fn shown(value: impl std::fmt::Display, out: &mut Vec<u8>, quoted: bool) {
+fn write_display(value: impl std::fmt::Display, out: &mut Vec<u8>, quoted: bool) {
     // Writing into a `Vec` cannot fail.
     let _ = if quoted { write!(out, "\"{value}\"") } else { write!(out, "{value}") };
 }

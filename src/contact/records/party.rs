@@ -1,6 +1,6 @@
 //! What is known of a person: the party record, and facts of accounts.
 
-use super::{Day, RecordFault, or_default, read, unless_id, within};
+use super::{Day, RecordFault, check_length, or_default, read, unless_id};
 use crate::contact::words::Statuses;
 use crate::domain::limits;
 use serde::{Deserialize, Serialize};
@@ -143,7 +143,7 @@ impl PartyRecord {
     /// # Errors
     /// It cannot be used: why.
     pub fn read(value: &[u8]) -> Result<Self, RecordFault> {
-        within("the record", value.len(), limits::PARTY_RECORD_BYTES_MAX, "bytes")?;
+        check_length("the record", value.len(), limits::PARTY_RECORD_BYTES_MAX, "bytes")?;
         let mut read: Self = read(value)?;
         read.unless_bad()?;
         read.shrink();
@@ -169,10 +169,10 @@ impl PartyRecord {
             ("cases", self.cases.len()),
             ("inconvenientTimes", self.inconvenient_times.len()),
         ] {
-            within(field, length, limits::PARTY_LIST_MAX, "entries")?;
+            check_length(field, length, limits::PARTY_LIST_MAX, "entries")?;
         }
         for (field, words) in self.words() {
-            within(field, words.len(), limits::PARTY_WORDS_MAX, "entries")?;
+            check_length(field, words.len(), limits::PARTY_WORDS_MAX, "entries")?;
             words.iter().try_for_each(|word| unless_long(field, Some(word)))?;
         }
         let ids = self.contacts.iter().map(|contact| ("contacts.contactId", &contact.contact_id));
@@ -228,7 +228,7 @@ impl PartyRecord {
 
 /// That a text is no longer than an id may be.
 fn unless_long(field: &str, text: Option<&str>) -> Result<(), RecordFault> {
-    within(field, text.map_or(0, |text| text.chars().count()), limits::ID_CHARS_MAX, "characters")
+    check_length(field, text.map_or(0, |text| text.chars().count()), limits::ID_CHARS_MAX, "characters")
 }
 
 /// A fact of an account of a person, as the flow of POS events tells it.

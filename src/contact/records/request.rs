@@ -1,6 +1,6 @@
 //! A contact request: may we contact this person now, this way, about this?
 
-use super::{Day, RecordFault, Time, or_default, read, unless_id, unless_text, within};
+use super::{Day, RecordFault, Time, check_length, or_default, read, unless_id, unless_text};
 use crate::domain::{Micros, limits};
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +77,7 @@ impl ContactRequest {
     fn unless_bad(&self) -> Result<(), RecordFault> {
         unless_id("requestId", &self.request_id)?;
         unless_id("personId", &self.person_id)?;
-        within("loanIds", self.loan_ids.len(), limits::LOANS_MAX, "ids")?;
+        check_length("loanIds", self.loan_ids.len(), limits::LOANS_MAX, "ids")?;
         self.loan_ids.iter().try_for_each(|id| unless_id("loanIds", id))?;
         for (field, id) in [("contactId", &self.contact_id), ("contactExternalId", &self.contact_external_id)]
         {

@@ -159,7 +159,7 @@ pub fn judge(history: &History<'_>, is_lifted: bool, reasons: &mut Vec<Reason>) 
         };
         let refuses = |days: &Days, day| days.has_calls(policy, day);
         let cut = if policy.calls_max > 0 { policy.calls_days } else { 0 };
-        calls.extend(refused(history, &days, cut, &refuses).map(|(not_before, is_cut)| Reason {
+        calls.extend(refused_until(history, &days, cut, &refuses).map(|(not_before, is_cut)| Reason {
             code: CALLS,
             message: match is_cut {
                 true => CUT.to_owned(),
@@ -172,16 +172,18 @@ pub fn judge(history: &History<'_>, is_lifted: bool, reasons: &mut Vec<Reason>) 
         }));
         let refuses = |days: &Days, day| days.has_conversation(policy, day);
         let cut = policy.conversation_days;
-        conversations.extend(refused(history, &days, cut, &refuses).map(|(not_before, is_cut)| Reason {
-            code: CONVERSATION,
-            message: match is_cut {
-                true => CUT.to_owned(),
-                false => format!(
-                    "a telephone conversation {about} took place within {} days",
-                    policy.conversation_days
-                ),
-            },
-            not_before,
+        conversations.extend(refused_until(history, &days, cut, &refuses).map(|(not_before, is_cut)| {
+            Reason {
+                code: CONVERSATION,
+                message: match is_cut {
+                    true => CUT.to_owned(),
+                    false => format!(
+                        "a telephone conversation {about} took place within {} days",
+                        policy.conversation_days
+                    ),
+                },
+                not_before,
+            }
         }));
     }
     if !named {
@@ -217,7 +219,7 @@ fn debts_of_all<'q>(history: &History<'q>) -> Vec<Debt<'q>> {
 
 /// Where a rule refuses the day of the request in one of the zones: from when on it refuses none, where that is known, and whether
 /// it is only because something was forgotten, within `cut` days.
-fn refused(
+fn refused_until(
     history: &History<'_>,
     days: &[Days],
     cut: u32,

@@ -95,8 +95,8 @@ pub fn judge(policy: &Policy, question: &Question<'_>, is_lifted: bool, reasons:
         if !question.zones.are_known {
             let why = "no time zone is known where the person may be";
             reasons.push(reason(LOCATION, why));
-        } else if let Some(not_before) = refused(question, &Hours(policy.hours), DAYS_AHEAD_OF_HOURS) {
-            let [from, to] = policy.hours.map(shown);
+        } else if let Some(not_before) = refused_until(question, &Hours(policy.hours), DAYS_AHEAD_OF_HOURS) {
+            let [from, to] = policy.hours.map(clock_time);
             let message = format!("the local time is before {from} or after {to} where the person may be");
             reasons.push(Reason { code: HOURS, message, not_before });
         }
@@ -104,7 +104,8 @@ pub fn judge(policy: &Policy, question: &Question<'_>, is_lifted: bool, reasons:
     let Some(record) = question.record() else { return };
     if question.zones.are_known
         && !record.inconvenient_times.is_empty()
-        && let Some(not_before) = refused(question, &Inconvenient::of(&record.inconvenient_times), DAYS_AHEAD)
+        && let Some(not_before) =
+            refused_until(question, &Inconvenient::of(&record.inconvenient_times), DAYS_AHEAD)
     {
         let message = "the person called the time inconvenient".to_owned();
         reasons.push(Reason { code: INCONVENIENT, message, not_before });
@@ -117,7 +118,7 @@ pub fn judge(policy: &Policy, question: &Question<'_>, is_lifted: bool, reasons:
 }
 
 /// Where the time of the request is not permitted in each zone, or no moment of its day is: the first one from then on that is.
-fn refused(question: &Question<'_>, times: &impl Times, days_ahead: &[i64]) -> Option<Option<Micros>> {
+fn refused_until(question: &Question<'_>, times: &impl Times, days_ahead: &[i64]) -> Option<Option<Micros>> {
     let zones = &question.zones;
     let permits = |time: Micros| zones.all(|zone| times.permits(time, zone));
     let begin = zones.beginning(question.when);
@@ -148,7 +149,7 @@ fn refused(question: &Question<'_>, times: &impl Times, days_ahead: &[i64]) -> O
 }
 
 /// `8:00`, or `8:00:30`.
-fn shown(seconds: u32) -> String {
+fn clock_time(seconds: u32) -> String {
     let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     match second {
         0 => format!("{hour}:{minute:02}"),

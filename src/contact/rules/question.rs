@@ -134,7 +134,7 @@ impl<'a> Question<'a> {
             }
             (party, debts, contact)
         });
-        let when = when(request, now).map_err(|why| faults.push(reason(TIME, why)));
+        let when = contact_time(request, now).map_err(|why| faults.push(reason(TIME, why)));
         match (found, themes, channel, when) {
             (Some((party, Ok(debts), Ok(contact))), Ok((themes, told)), Some(channel), Ok(when)) => {
                 let zones = zones(rules, party.record.as_deref(), contact);
@@ -293,7 +293,7 @@ fn contact<'a>(
     }
 }
 
-fn when(request: &ContactRequest, now: Option<Micros>) -> Result<When, &'static str> {
+fn contact_time(request: &ContactRequest, now: Option<Micros>) -> Result<When, &'static str> {
     match (request.start_at, request.start_date) {
         (Some(_), Some(_)) => Err("startAt and startDate are both given"),
         (Some(time), None) => Ok(When::At(time.0)),

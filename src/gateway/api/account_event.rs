@@ -33,12 +33,12 @@ pub(super) async fn create(
     write_account_event(&event, &mut value);
     let request_id = twenty_four((api.means.draw)());
     match api.ask(Input::AccountEvents, &event.account, &value, Some(&request_id)).await? {
-        RecordAnswer::Reply(reply) => answered(event, &reply),
+        RecordAnswer::Reply(reply) => respond(event, &reply),
         _ => Err(of_another_kind()),
     }
 }
 
-fn answered(mut event: AccountEvent, reply: &EventReply) -> Result<Response, Problem> {
+fn respond(mut event: AccountEvent, reply: &EventReply) -> Result<Response, Problem> {
     unless_refused(reply, "the state of the account is not available at present")?;
     let Some(id) = &reply.id else {
         let detail = "an event with this Idempotency-Key was applied that did not come over HTTP";

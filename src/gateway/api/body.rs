@@ -67,7 +67,7 @@ impl Disclosure {
         let mut messages: Vec<Message<'a>> = Vec::with_capacity(answer.messages.len());
         let mut folded: Option<usize> = None;
         for message in &answer.messages {
-            let told = told(message);
+            let told = message_body(message);
             if !self.0.contains(&message.code) {
                 messages.push(told);
                 continue;
@@ -90,7 +90,7 @@ impl Disclosure {
     }
 }
 
-fn told(message: &ReadMessage) -> Message<'_> {
+fn message_body(message: &ReadMessage) -> Message<'_> {
     Message {
         kind: message.kind.symbol(),
         code: &message.code,

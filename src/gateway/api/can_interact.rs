@@ -80,7 +80,7 @@ pub(super) async fn ask(
     // Into memory nothing fails.
     let value = serde_json::to_vec(&request).unwrap_or_default();
     match api.ask(Input::ContactRequests, &request.person_id, &value, None).await? {
-        RecordAnswer::Decision(decision) => answered(&decision),
+        RecordAnswer::Decision(decision) => respond(&decision),
         _ => Err(of_another_kind()),
     }
 }
@@ -169,7 +169,7 @@ fn unless_one_of(field: &str, word: &str, known: &[&str]) -> Result<(), String> 
     }
 }
 
-fn answered(decision: &ReadDecision) -> Result<Response, Problem> {
+fn respond(decision: &ReadDecision) -> Result<Response, Problem> {
     let has = |code: &str| decision.reasons.iter().any(|reason| reason.code == code);
     if has(UNAVAILABLE) {
         let detail = "what is known of the person is not available at present";

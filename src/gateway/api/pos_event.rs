@@ -33,12 +33,12 @@ pub(super) async fn add(
         problem(StatusCode::BAD_REQUEST, "the body is no JSON text: it begins as another format does")
     })?;
     match api.ask(Input::PosEvents, &account, &value, None).await? {
-        RecordAnswer::Outcome(answer) => Ok(answered(&api, &answer)),
+        RecordAnswer::Outcome(answer) => Ok(respond(&api, &answer)),
         _ => Err(of_another_kind()),
     }
 }
 
-fn answered(api: &Api, answer: &ReadOutcome) -> Response {
+fn respond(api: &Api, answer: &ReadOutcome) -> Response {
     if is_failure(answer) {
         let detail = "the event could not be judged: an internal error";
         return problem(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response();

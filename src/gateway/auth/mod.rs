@@ -125,7 +125,7 @@ impl Authenticator {
         if self.is_open {
             return Ok(Client::anybody());
         }
-        match (only(headers, &header::AUTHORIZATION)?, only(headers, &API_KEY)?) {
+        match (single_header(headers, &header::AUTHORIZATION)?, single_header(headers, &API_KEY)?) {
             (None, None) => Err(AuthRefusal::Nothing),
             (None, Some(key)) => self.keys.client(key),
             (Some(text), None) => {
@@ -147,7 +147,7 @@ impl Authenticator {
 }
 
 /// The one header of this name, if there is one.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, AuthRefusal> {
+fn single_header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, AuthRefusal> {
     let mut all = headers.get_all(name).iter();
     match (all.next(), all.next()) {
         (None, _) => Ok(None),

@@ -74,7 +74,7 @@ impl Tokens {
         validation.set_issuer(&[&self.issuer]);
         validation.set_required_spec_claims(&["exp", "aud", "iss"]);
         let claims =
-            decode::<Claims>(token, &key, &validation).map_err(|error| refused(error.kind()))?.claims;
+            decode::<Claims>(token, &key, &validation).map_err(|error| refusal(error.kind()))?.claims;
         client(claims)
     }
 }
@@ -97,7 +97,7 @@ fn client(claims: Claims) -> Result<Client, AuthRefusal> {
     Ok(Client { name: format!("token:{name}"), scopes })
 }
 
-fn refused(kind: &ErrorKind) -> AuthRefusal {
+fn refusal(kind: &ErrorKind) -> AuthRefusal {
     match kind {
         ErrorKind::InvalidSignature => AuthRefusal::Signature,
         ErrorKind::ExpiredSignature => AuthRefusal::Expired,

@@ -263,11 +263,11 @@ impl Admin {
         let answers = self.wait(self.client.describe_configs(&asked, &options()))?;
         for (name, answer) in names.iter().zip(answers) {
             let resource = answer
-                .map_err(|code| refused("reading the settings of", Right::DescribeConfigs, name, code))?;
+                .map_err(|code| refusal("reading the settings of", Right::DescribeConfigs, name, code))?;
             // The binding leaves out what the broker says of a single topic: where it refuses, nothing is there.
             if resource.entries.is_empty() {
                 let code = RDKafkaErrorCode::TopicAuthorizationFailed;
-                return Err(refused("reading the settings of", Right::DescribeConfigs, name, code));
+                return Err(refusal("reading the settings of", Right::DescribeConfigs, name, code));
             }
             let Some(state) = found.get_mut(name) else { continue };
             for entry in resource.entries {
@@ -331,7 +331,7 @@ impl Admin {
         }
         let results = self.wait(self.client.alter_configs([&asked], &options()))?;
         for result in results {
-            result.map_err(|(_, code)| refused("altering", Right::AlterConfigs, name, code))?;
+            result.map_err(|(_, code)| refusal("altering", Right::AlterConfigs, name, code))?;
         }
         // The binding leaves out what the broker says of a single topic: so it is looked whether it took them.
         let begun = clock::now();
@@ -435,13 +435,13 @@ fn each(
         match result {
             // Somebody made it since it was looked for: what it is like, whoever made it last has to look at.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) | Ok(_) => {}
-            Err((name, code)) => return Err(refused(doing, right, &name, code)),
+            Err((name, code)) => return Err(refusal(doing, right, &name, code)),
         }
     }
     Ok(())
 }
 
-fn refused(doing: &str, right: Right, name: &str, code: RDKafkaErrorCode) -> Fault {
+fn refusal(doing: &str, right: Right, name: &str, code: RDKafkaErrorCode) -> Fault {
     let fault = Fault::new(Operation::Check, FaultClass::Setup, format!("{doing} topic {name}: {code}"));
     match code {
         RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed => {

@@ -97,7 +97,7 @@ fn of_file(path: &str) -> Option<Vec<CertificateDer<'static>>> {
 }
 
 /// No connection is made, whatever the certificate is worth.
-fn refused<T>() -> Result<T, Error> {
+fn refuse<T>() -> Result<T, Error> {
     Err(Error::General("looked at".to_owned()))
 }
 
@@ -123,7 +123,7 @@ impl ServerCertVerifier for Witness {
         if let Err(Error::InvalidCertificate(found)) = judged {
             *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         }
-        refused()
+        refuse()
     }
 
     fn verify_tls12_signature(
@@ -132,7 +132,7 @@ impl ServerCertVerifier for Witness {
         _certificate: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        refused()
+        refuse()
     }
 
     fn verify_tls13_signature(
@@ -141,7 +141,7 @@ impl ServerCertVerifier for Witness {
         _certificate: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        refused()
+        refuse()
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

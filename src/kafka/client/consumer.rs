@@ -203,7 +203,7 @@ impl ConsumerNotes {
     }
 
     /// Something came.
-    fn answered(&self) {
+    fn note_arrival(&self) {
         if self.has_told.load(Ordering::Relaxed) {
             self.has_told.store(false, Ordering::Relaxed);
             if locked(&self.told).take().is_some() {
@@ -377,7 +377,7 @@ impl Member {
         Ok(Self { consumer, delivered: RefCell::default() })
     }
 
-    fn noted(&self) -> &ConsumerNotes {
+    fn notes(&self) -> &ConsumerNotes {
         self.consumer.context()
     }
 
@@ -388,7 +388,7 @@ impl Member {
     }
 
     fn topic(&self, at: InputPartition) -> &str {
-        self.noted().topics.input(at)
+        self.notes().topics.input(at)
     }
 
     fn list(&self, partitions: impl IntoIterator<Item = InputPartition>) -> TopicPartitionList {
@@ -429,13 +429,13 @@ impl GroupConsumer for Member {
             None => Ok(None),
             Some(Ok(message)) => {
                 // Only inputs are subscribed, so anything else cannot come.
-                let at = self.noted().topics.input_partition(message.topic(), message.partition());
+                let at = self.notes().topics.input_partition(message.topic(), message.partition());
                 let Some(at) = at else { return Ok(None) };
                 self.note_delivered(at, Some(message.offset() + 1));
-                self.noted().answered();
+                self.notes().note_arrival();
                 Ok(Some(Lent { message: Held::Lent(message), at }))
             }
-            Some(Err(error)) => match self.noted().judge(&error) {
+            Some(Err(error)) => match self.notes().judge(&error) {
                 Some(fault) => Err(fault),
                 None => Ok(None),
             },
@@ -443,12 +443,12 @@ impl GroupConsumer for Member {
     }
 
     fn changes_waiting(&self) -> bool {
-        self.noted().waiting.load(Ordering::Acquire)
+        self.notes().waiting.load(Ordering::Acquire)
     }
 
     fn take_changes(&self) -> Vec<Rebalance> {
-        let mut changes = locked(&self.noted().changes);
-        self.noted().waiting.store(false, Ordering::Release);
+        let mut changes = locked(&self.notes().changes);
+        self.notes().waiting.store(false, Ordering::Release);
         changes.drain(..).collect()
     }
 
@@ -540,7 +540,7 @@ impl GroupConsumer for Member {
     }
 
     fn take_ends(&self) -> Vec<(InputPartition, InputReach)> {
-        let mut ends = std::mem::take(&mut *locked(&self.noted().ends));
+        let mut ends = std::mem::take(&mut *locked(&self.notes().ends));
         let mut delivered = self.delivered.borrow_mut();
         for (at, reach) in &mut ends {
             reach.delivered = delivered.of(*at);
@@ -549,11 +549,11 @@ impl GroupConsumer for Member {
     }
 
     fn queue(&self) -> Option<Queue> {
-        *locked(&self.noted().queue)
+        *locked(&self.notes().queue)
     }
 
     fn trouble(&self) -> Option<String> {
-        let told = locked(&self.noted().told);
+        let told = locked(&self.notes().told);
         // While all brokers are gone the client says so again every few seconds.
         let told = told.as_ref().filter(|told| told.at.elapsed() < TOLD_FOR);
         told.map(|told| told.text.clone())
@@ -567,7 +567,7 @@ impl GroupConsumer for Member {
 impl Drop for Member {
     fn drop(&mut self) {
         // Whatever is asked from here on is answered by the callback; what was asked before is answered now.
-        self.noted().leaving.store(true, Ordering::Release);
+        self.notes().leaving.store(true, Ordering::Release);
         for change in self.take_changes() {
             let answered = match &change {
                 Rebalance::Assigned(partitions) => self.assign(partitions),

@@ -166,11 +166,14 @@ fn class_of(error: &KafkaError, topics: &Topics, topic: &str, other: FaultClass)
     }
 }
 
-/// What `call` gives, if it does so within `limit`; otherwise the call is left to itself. The client's call that adds
+/// What `call` gives, if it does so call_within `limit`; otherwise the call is left to itself. The client's call that adds
 /// positions can hang for as long as all brokers that are left stay as they are, once the group's coordinator is gone
 /// (librdkafka issues 5456 and 5511): it keeps its thread and its client until it returns, and what it then still
 /// sends is fenced by the next producer of the id.
-fn within<T: Send + 'static>(limit: Duration, call: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+fn call_within<T: Send + 'static>(
+    limit: Duration,
+    call: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
     let fatal = |text: String| Fault::new(Operation::Offsets, FaultClass::Fatal, text);
     let (sender, receiver) = channel();
     // Nobody is there to take a result that comes too late.
@@ -426,8 +429,9 @@ impl TransactionalProducer<Member> for Producer {
         }
         let (base, membership, timeout) =
             (Arc::clone(&self.base), Arc::clone(membership), self.transaction_timeout);
-        let given =
-            within(timeout + OVERDUE, move || base.send_offsets_to_transaction(&list, &membership, timeout));
+        let given = call_within(timeout + OVERDUE, move || {
+            base.send_offsets_to_transaction(&list, &membership, timeout)
+        });
         self.drain();
         given?.map_err(|error| self.fault(Operation::Offsets, &error))?;
         self.open_outbox()

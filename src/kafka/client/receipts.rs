@@ -72,13 +72,13 @@ impl ProducerContext for Receipts {
             Ok(message) if message.offset() >= 0 => Ok(message.offset()),
             // Sent twice and written once: the broker no longer says where.
             Ok(_) => Err(NotWritten::Unknown("it was written, and the broker does not say where".to_owned())),
-            Err((error, _)) => Err(why(error)),
+            Err((error, _)) => Err(not_written(error)),
         });
     }
 }
 
 /// A record whose time is over may have been sent; of others the client says that they were not taken.
-fn why(error: &KafkaError) -> NotWritten {
+fn not_written(error: &KafkaError) -> NotWritten {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize) => {
             NotWritten::TooLarge
@@ -115,7 +115,7 @@ impl ReceiptProducer {
             Err(error) => return then(Err(NotWritten::Away(error.to_string()))),
         };
         if let Err((error, then)) = self.queue(outgoing, headers, Box::new(then)) {
-            then(Err(match why(&error) {
+            then(Err(match not_written(&error) {
                 // The client did not take it, so it was not sent.
                 NotWritten::Unknown(why) => NotWritten::Away(why),
                 known => known,

@@ -36,7 +36,7 @@ pub fn needed(settings: &Settings, brokers: usize, partitions: usize) -> usize {
 /// Both numbers.
 pub fn verify(settings: &Settings, brokers: usize, partitions: usize) -> Result<(), Fault> {
     let needed = needed(settings, brokers, partitions);
-    match allowed() {
+    match descriptors_allowed() {
         Some(allowed) if allowed < needed => Err(Fault::new(
             Operation::Check,
             FaultClass::Setup,
@@ -52,7 +52,7 @@ pub fn verify(settings: &Settings, brokers: usize, partitions: usize) -> Result<
 }
 
 /// How many this process may open at the same time.
-fn allowed() -> Option<usize> {
+fn descriptors_allowed() -> Option<usize> {
     let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
     soft_limit(&limits)
 }

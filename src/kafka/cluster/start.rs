@@ -64,7 +64,7 @@ pub fn start(
     let cluster = Cluster::until(Arc::clone(settings), Arc::clone(stop))?;
     let steps = Steps { cluster: &cluster, settings, health, stop };
     let started = steps.all(texts, flows).and_then(|(flows, ticks)| Ok((flows, ticks, steps.read(latest)?)));
-    health.starting(None);
+    health.note_start(None);
     match started {
         Ok((flows, ticks, latest)) => Ok(Start::Ready { cluster, flows, ticks, latest }),
         Err(_) if stop.load(Ordering::Acquire) => Ok(Start::Stopped),
@@ -131,7 +131,7 @@ impl Steps<'_> {
 
     /// Takes a step, again and again for as long as a broker that is away for a moment may take.
     fn step<T>(&self, what: &str, mut call: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
-        self.health.starting(Some(what.to_owned()));
+        self.health.note_start(Some(what.to_owned()));
         let begun = self.cluster.now();
         loop {
             match call() {

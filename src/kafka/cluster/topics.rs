@@ -81,7 +81,7 @@ struct WantedTopic<'a> {
     at_first: BTreeMap<String, String>,
 }
 
-fn wanted<'a>(
+fn wanted_topics<'a>(
     settings: &'a Settings,
     layout: &TopicLayout,
     found: &BTreeMap<String, TopicState>,
@@ -191,7 +191,7 @@ pub fn plan(admin: &Admin, settings: &Settings, layout: &TopicLayout) -> Result<
 
 fn rows(settings: &Settings, layout: &TopicLayout, found: &BTreeMap<String, TopicState>) -> Vec<PlanRow> {
     let mut rows = Vec::new();
-    for topic in &wanted(settings, layout, found) {
+    for topic in &wanted_topics(settings, layout, found) {
         let state = found.get(topic.name);
         // Adding partitions moves keys away from their state, so what exists fixes the number: `repartition` moves both.
         let partitions = topic.topics.and_then(|topics| input_partitions(topics, found));
@@ -283,7 +283,7 @@ pub fn apply(
         )));
     }
     let found = admin.topics(&names(settings), true)?;
-    for topic in wanted(settings, layout, &found) {
+    for topic in wanted_topics(settings, layout, &found) {
         let own: Vec<&PlanRow> = rows.iter().filter(|row| row.topic == topic.name).collect();
         let due = |action| own.iter().filter(move |row| row.action == action);
         if let Some(row) = due(PlanAction::Create).find(|row| row.what == "partitions") {
@@ -331,7 +331,7 @@ pub fn verify(admin: &Admin, settings: &Settings) -> Result<Vec<u32>, Fault> {
 pub fn remarks(admin: &Admin, settings: &Settings) -> Result<Vec<String>, Fault> {
     let found = admin.topics(&names(settings), true)?;
     let mut remarks = Vec::new();
-    for topic in wanted(settings, &TopicLayout::default(), &found) {
+    for topic in wanted_topics(settings, &TopicLayout::default(), &found) {
         let Some(state) = found.get(topic.name) else { continue };
         if !state.leaderless.is_empty() {
             remarks.push(format!(
@@ -391,7 +391,7 @@ fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<Stri
         }
     }
     if settings.check_topic_configs {
-        for topic in wanted(settings, &TopicLayout::default(), found) {
+        for topic in wanted_topics(settings, &TopicLayout::default(), found) {
             let Some(state) = found.get(topic.name) else { continue };
             for (key, should) in &topic.settings {
                 let is = state.settings.get(key).map_or("", String::as_str);

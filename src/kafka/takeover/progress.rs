@@ -60,7 +60,7 @@ impl<'a, B: Broker> Progress<'a, B> {
     }
 
     /// A record of so many bytes was folded; the next stands at `next` or later.
-    pub fn folded(&mut self, bytes: usize, next: i64, entries: impl FnOnce() -> usize) {
+    pub fn note_folded(&mut self, bytes: usize, next: i64, entries: impl FnOnce() -> usize) {
         self.records += 1;
         self.bytes += bytes as u64;
         let now = self.broker.now();
@@ -93,7 +93,7 @@ impl<'a, B: Broker> Progress<'a, B> {
     }
 
     /// The state is there.
-    pub fn ended(&mut self, entries: usize) {
+    pub fn note_end(&mut self, entries: usize) {
         self.count();
         let taken = self.broker.now() - self.begun;
         telemetry::restored(self.unit.flow, self.source, entries, taken);

@@ -210,7 +210,7 @@ fn restore<B: Broker>(
                 let resume = find_resume_point(broker, &mut journal, unit, positions, settings, wanted)?;
                 // Not known: readers of outputs may have to wait, nothing else.
                 let open = journal.open_output().ok().flatten();
-                progress.ended(decider.entries());
+                progress.note_end(decider.entries());
                 return Ok(Done { decider, resume, journal, open: open.zip(writer) });
             }
             Err(RestoreError::Refused(why)) if copied => {
@@ -299,10 +299,10 @@ impl<B: Broker> UnitRestore<'_, '_, '_, B> {
             let more = self.journal.next(&mut |offset, record| {
                 refused = warm.state.on_record(record).err();
                 warm.next = Some(offset + 1);
-                progress.folded(record.len(), offset + 1, || warm.state.entries());
+                progress.note_folded(record.len(), offset + 1, || warm.state.entries());
             })?;
             if let Some(fault) = refused {
-                return Err(self.refused(stood, &fault)?);
+                return Err(self.misfit(stood, &fault)?);
             }
             if !more {
                 break;
@@ -316,7 +316,7 @@ impl<B: Broker> UnitRestore<'_, '_, '_, B> {
 
     /// What a record that does not fit the fold means: where the journal was cut off behind us meanwhile, by a trim of the
     /// owner before us that came late, records are missing that nobody needs.
-    fn refused(&mut self, stood: i64, fault: &str) -> Result<RestoreError, RestoreError> {
+    fn misfit(&mut self, stood: i64, fault: &str) -> Result<RestoreError, RestoreError> {
         let text = format!("journal of {}: {fault}", self.unit);
         if self.journal.ends()?.start <= stood {
             return Ok(RestoreError::Refused(text));

@@ -198,7 +198,7 @@ impl<B: Broker> Worker<B> {
     /// # Errors
     /// State or place are lost: build a new worker.
     pub fn turn(&mut self) -> Result<(), Fault> {
-        self.shared.health.turned(self.number);
+        self.shared.health.note_turn(self.number);
         self.tend_units()?;
         if !self.make_ready()? {
             return Ok(());
@@ -242,12 +242,12 @@ impl<B: Broker> Worker<B> {
         );
         let (held, spare) = take_undecided::<B>(&mut self.owned, &decided, records);
         self.spare = spare;
-        let end = self.end(&decided).inspect_err(|fault| self.failed(&decided, fault))?;
+        let end = self.end(&decided).inspect_err(|fault| self.note_failed_batch(&decided, fault))?;
         telemetry::transaction_duration(self.shared.broker.now() - begun);
         match end {
             End::Committed => self.committed(&decided, held),
             End::Aborted(fault) => {
-                self.failed(&decided, &fault);
+                self.note_failed_batch(&decided, &fault);
                 self.aborted(&decided, &fault)
             }
         }
@@ -428,7 +428,7 @@ impl<B: Broker> Worker<B> {
     }
 
     /// Remembers a batch that failed, by whatever the worker's next life can do better.
-    fn failed(&self, decided: &Decided, fault: &Fault) {
+    fn note_failed_batch(&self, decided: &Decided, fault: &Fault) {
         let mut halve = false;
         if let FaultClass::TooLarge(destination) = fault.class {
             match culprit(decided, destination) {
@@ -440,7 +440,7 @@ impl<B: Broker> Worker<B> {
             self.shared.learn_limits();
         }
         for tried in &decided.tried {
-            let failures = self.shared.suspects.failed(tried, decided.events, halve);
+            let failures = self.shared.suspects.note_failure(tried, decided.events, halve);
             if failures < FAILURES_BEFORE_BLOCKED {
                 continue;
             }

@@ -208,7 +208,7 @@ pub fn fold<B: Broker>(
             match receiver.recv_timeout(LOOK) {
                 Ok(folded) => {
                     let state = folded?;
-                    same(&*state, heads)?;
+                    check_unchanged(&*state, heads)?;
                     return take(&*state, answer);
                 }
                 Err(RecvTimeoutError::Timeout) => answer()?,
@@ -258,7 +258,7 @@ fn fold_one<B: Broker>(
 }
 
 /// The new journals go on after the heads as they were read: a journal that went on meanwhile would be forked.
-fn same(state: &dyn Folded, heads: &[Option<Head>]) -> Result<(), Fault> {
+fn check_unchanged(state: &dyn Folded, heads: &[Option<Head>]) -> Result<(), Fault> {
     let unit = state.unit();
     let head = usize::try_from(unit.partition).ok().and_then(|place| heads.get(place)).cloned().flatten();
     let nothing = || Head { positions: Positions::none(unit.flow), ..Head::default() };
