@@ -5,7 +5,7 @@ use super::board::HashOfHash;
 use super::key::{Key, ProfileKind};
 use super::observation::{Observation, Use};
 use super::published::{Published, PublishedChip, PublishedDay, PublishedTerminal, SeenAccount, SeenPlace};
-use super::record::{ChipRecord, ReferenceRecord, TerminalRecord};
+use super::record::{ChipRecord, ReferenceRecord, TerminalRecord, read_record, write_record};
 use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::enums::{CountryCode, Verdict};
 use crate::domain::hashing::TableHash;
@@ -181,9 +181,7 @@ impl Profile {
                 terminal.fraud(*transaction, time.utc_day(), *on);
             }
             (Body::Chip(chip), Observation::Used(seen)) => chip.note_use(seen),
-            (Body::Chip(chip), Observation::Registered { account, on }) => {
-                chip.note_registration(*account, *on)
-            }
+            (Body::Chip(chip), Observation::Registered { account, on }) => chip.register(*account, *on),
             // Nobody writes these.
             (Body::Terminal(_), Observation::Registered { .. })
             | (Body::Chip(_), Observation::Fraud { .. }) => {}
@@ -402,7 +400,7 @@ impl Chip {
         self.accounts.note(SeenAccount { account, time, place });
     }
 
-    fn note_registration(&mut self, account: u64, on: bool) {
+    fn register(&mut self, account: u64, on: bool) {
         self.registered.retain(|known| *known != account);
         if on {
             self.registered.push(account);
@@ -437,18 +435,4 @@ fn country(input: &mut ByteReader<'_>) -> Result<Option<CountryCode>, JournalFau
             known.copied().map(Some).ok_or(JournalFault::Damaged("a country is none"))
         }
     }
-}
-
-/// A reference record is kept as it came: it is rare, and JSON grows with it.
-pub(super) fn write_record(record: Option<ReferenceRecord>, out: &mut ByteWriter) {
-    out.optional_text(record.map(|record| record.json()).as_deref());
-}
-
-pub(super) fn read_record(
-    kind: ProfileKind,
-    input: &mut ByteReader<'_>,
-) -> Result<Option<ReferenceRecord>, JournalFault> {
-    let Some(text) = input.optional_text()? else { return Ok(None) };
-    let record = ReferenceRecord::read(kind, text.as_bytes());
-    record.map(Some).map_err(|_| JournalFault::Damaged("a reference record cannot be read"))
 }

@@ -73,10 +73,10 @@ pub struct SeenAccount {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SeenPlace {
-    /// When.
+    /// When it was used there.
     #[serde(with = "time")]
     pub time: Micros,
-    /// In which country.
+    /// Country of the terminal.
     #[serde(with = "place_country")]
     pub country: CountryCode,
     /// At which terminal, by its hash.

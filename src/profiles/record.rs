@@ -1,6 +1,7 @@
 //! Reference records: what operators tell of terminals and chips, as JSON in the topic of profile records.
 
 use super::key::{Key, ProfileKind};
+use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::enums::CountryCode;
 use crate::domain::limits;
 use crate::domain::profile_view::Position;
@@ -188,6 +189,20 @@ mod position {
         let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
         super::position_of(&text).map(Some).map_err(Error::custom)
     }
+}
+
+/// A reference record is kept as it came: it is rare, and JSON grows with it.
+pub(super) fn write_record(record: Option<ReferenceRecord>, out: &mut ByteWriter) {
+    out.optional_text(record.map(|record| record.json()).as_deref());
+}
+
+pub(super) fn read_record(
+    kind: ProfileKind,
+    input: &mut ByteReader<'_>,
+) -> Result<Option<ReferenceRecord>, JournalFault> {
+    let Some(text) = input.optional_text()? else { return Ok(None) };
+    let record = ReferenceRecord::read(kind, text.as_bytes());
+    record.map(Some).map_err(|_| JournalFault::Damaged("a reference record cannot be read"))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::key::Key;
 use super::observation::Observation;
-use super::profile::{Profile, read_record, write_record};
-use super::record::ReferenceRecord;
+use super::profile::Profile;
+use super::record::{ReferenceRecord, read_record, write_record};
 use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::hashing::TableHash;
 use crate::domain::{Micros, limits};
@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 /// What happens to a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileChange {
-    /// Which one.
+    /// Key of the profile.
     pub(super) key: Key,
-    /// What.
+    /// What happens to it.
     pub(super) what: ProfileUpdate,
 }
 
