@@ -91,10 +91,10 @@ configuration is wrong.")]
     /// Look up a check or a code: what it looks at, what it answers here, and what to do about it
     #[command(subcommand)]
     Checks(ChecksCommand),
-    /// Say what is known of terminals and chips beforehand, and look at what is known of them now
+    /// Record what is known about terminals and chips, and look up what is known about them now
     #[command(subcommand)]
     Profiles(ProfilesCommand),
-    /// Say what is known of persons, for contact decisions, and look at what is known of one now
+    /// Record what is known about persons, for contact decisions, and look up what is known about one now
     #[command(subcommand)]
     Parties(PartiesCommand),
     /// Let clients send events over HTTP, each answered once it is decided
@@ -141,7 +141,7 @@ Exit codes: 0 found, 1 not found, or failed, 2 the command line or the configura
 pub struct ExplainArgs {
     /// A transactionId, or an accountTransactionId
     pub id: String,
-    /// Only outcomes of this account; of a cluster its partition of today alone is read
+    /// Only outcomes of this account; on a cluster, only the partition that it is on today is read
     #[arg(long, value_name = "NUMBER")]
     pub account: Option<String>,
     /// An export of the topics, as `tillgate topics export` writes it, instead of a cluster
@@ -169,7 +169,7 @@ pub enum ChecksCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Print all of one check, or of each check that has a code
+    /// Print everything about one check, or about each check that has this code
     Show {
         /// A code of an outcome's message, such as pos.item.gross, or a number of the catalogue
         #[arg(value_name = "CODE|NUMBER")]
@@ -373,7 +373,7 @@ pub struct ReplayArgs {
     /// Only this partition; may be given again
     #[arg(long, value_name = "N")]
     pub partition: Vec<u16>,
-    /// Partitions at a time; as many as there are cores unless given
+    /// Partitions at a time; by default as many as there are cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
     /// Read an export (`tillgate topics export`) instead of the cluster
@@ -466,7 +466,7 @@ pub struct SetTimeArgs {
     /// The time, as 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub to: Micros,
-    /// Who does it, and why: told in the log, and kept with the record
+    /// Who does it, and why: written to the log, and kept with the record
     #[arg(long, value_name = "TEXT", default_value = "an operator")]
     pub by: String,
     /// Only print where the partition's time stands
@@ -522,7 +522,7 @@ pub struct RepartitionArgs {
 pub enum ConfigCommand {
     /// Read and check the configuration; exit code 2 where it is wrong
     Check,
-    /// Print the ruleset: every parameter and text that decides, the very lines that its hash is of
+    /// Print the ruleset: every parameter and text that decides, the very lines that its hash is made from
     #[command(after_help = "\
 Each outcome names the hash of the ruleset that decided it, and a replay needs that ruleset. Processes keep theirs in \
 the topic topics.rulesets; where one is gone from there, its lines come back from the configuration of then.

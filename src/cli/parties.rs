@@ -28,7 +28,7 @@ pub enum PartiesCommand {
         /// The partyId
         party: String,
     },
-    /// Print what is known of a person now, as JSON: record, accounts, new contacts, interactions
+    /// Print what is known about a person now, as JSON: record, accounts, new contacts, interactions
     Get {
         /// The partyId
         party: String,
