@@ -4,7 +4,6 @@
 //! then says which field they broke in.
 
 mod account_event;
-pub mod answer;
 pub mod avro;
 mod bounded;
 mod decode;
@@ -13,6 +12,7 @@ mod fault;
 mod framing;
 pub mod journal;
 pub mod json;
+pub mod read_outcome;
 pub mod recorded;
 pub mod rulesets;
 mod schemas;

@@ -4,8 +4,8 @@ use super::pick::{Kind, Pick};
 use crate::codec::KnownSchemas;
 use crate::config::Settings;
 use crate::domain::enums::Verdict;
-use crate::explain::answer::Message;
 use crate::explain::decision::{WIDTH, decision};
+use crate::explain::outcome::Message;
 use crate::explain::paint::Paint;
 
 /// The explanation of a decision, the `place`-th of `count`.

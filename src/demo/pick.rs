@@ -3,7 +3,7 @@
 use crate::codec::{KnownSchemas, decode_pos_event};
 use crate::domain::enums::{Language, Verdict};
 use crate::domain::pos_event::PosEvent;
-use crate::explain::answer::ExplainedOutcome;
+use crate::explain::outcome::ExplainedOutcome;
 use crate::kafka::client::Follower;
 use crate::kafka::failure::Fault;
 

@@ -4,7 +4,7 @@
 use super::pick::Picks;
 use crate::codec::journal;
 use crate::domain::enums::Verdict;
-use crate::explain::answer::ExplainedOutcome;
+use crate::explain::outcome::ExplainedOutcome;
 use crate::kafka::client::FollowedRecord;
 use crate::kafka::settings::Topics;
 use crate::pos::Input;

@@ -3,7 +3,7 @@
 //! Shows what the outcome says beside the event it is for, and adds the event up once more for people; it judges
 //! nothing.
 
-use super::answer::{Evidence, ExplainedOutcome, Message};
+use super::outcome::{Evidence, ExplainedOutcome, Message};
 use super::paint::{Paint, cut, wrapped};
 use crate::checks::time::span;
 use crate::config::Settings;

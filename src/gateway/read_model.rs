@@ -2,8 +2,8 @@
 //! answer to a record. Built from the topics alone, within its bounds; nothing is decided by it.
 
 use super::records::{Input, RecordPlace};
-use crate::codec::answer::{ReadOutcome, read_answer};
 use crate::codec::json::read_reply;
+use crate::codec::read_outcome::{ReadOutcome, read_outcome};
 use crate::contact::{ReadDecision, read_decision};
 use crate::domain::Micros;
 use crate::domain::ids::TransactionId;
@@ -31,9 +31,9 @@ pub struct EventReply {
     pub id: Option<String>,
     /// When it was created.
     pub created_at: Option<Micros>,
-    /// Code of why not.
+    /// Code of the refusal; none where it was applied.
     pub code: Option<String>,
-    /// Why not.
+    /// Why it was refused, in words; none where it was applied.
     pub message: Option<String>,
 }
 
@@ -109,7 +109,7 @@ impl ReadModel {
     /// # Errors
     /// It is no outcome, in words.
     pub fn take_outcome(&self, value: &[u8], millis: i64) -> Result<(), String> {
-        let answer = Arc::new(read_answer(value)?);
+        let answer = Arc::new(read_outcome(value)?);
         let mut inner = self.lock();
         // The further outcome of a Pending event names the record that ended it, whose own answer is another.
         if answer.supersedes.is_none() {
@@ -300,7 +300,7 @@ impl History {
 
 /// What an answer takes in memory, roughly.
 fn bytes_of(answer: &ReadOutcome) -> usize {
-    let of = |message: &crate::codec::answer::ReadMessage| {
+    let of = |message: &crate::codec::read_outcome::ReadMessage| {
         let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         std::mem::size_of_val(message)
             + message.code.len()

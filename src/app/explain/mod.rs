@@ -1,7 +1,7 @@
 //! `tillgate explain`: finds a decision by the id of its outcome or of its event, with what came of it later, and prints it as a
 //! person would want to read it. Decides nothing.
 
-mod place;
+mod store;
 
 use super::AppError;
 use super::bar::bar;
@@ -11,13 +11,13 @@ use crate::codec::{DecodeError, Schemas, decode_pos_event};
 use crate::config::Settings;
 use crate::domain::limits;
 use crate::domain::visible::visible;
-use crate::explain::answer::{ExplainedOutcome, Message};
 use crate::explain::decision::{decision, without_event};
+use crate::explain::outcome::{ExplainedOutcome, Message};
 use crate::explain::paint::Paint;
 use indicatif::ProgressBar;
-use place::{OfArchive, OfCluster, OfLines, OutcomeStore, contains};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
+use store::{OfArchive, OfCluster, OfLines, OutcomeStore, contains};
 
 /// Outcomes after which the progress is drawn again.
 const DRAWN_EVERY: u64 = 4_096;

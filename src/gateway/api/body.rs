@@ -1,7 +1,7 @@
 //! Outcomes as the contract answers them over HTTP, and how much of a refusal its sender learns. What analysts read, `detail`
 //! and evidence, never leaves here.
 
-use crate::codec::answer::{ReadMessage, ReadOutcome};
+use crate::codec::read_outcome::{ReadMessage, ReadOutcome};
 use crate::domain::enums::{ActionCode, Verdict};
 use crate::domain::ids::TransactionId;
 use serde::Serialize;

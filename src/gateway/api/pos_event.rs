@@ -3,8 +3,8 @@
 
 use super::body::{is_failure, is_of_wrong_form};
 use super::{Api, again_later, json, no_path, of_another_kind, problem, unless_account, unless_json};
-use crate::codec::answer::ReadOutcome;
 use crate::codec::json::Members;
+use crate::codec::read_outcome::ReadOutcome;
 use crate::domain::ids::TransactionId;
 use crate::gateway::problem::Problem;
 use crate::gateway::read_model::{RecordAnswer, TransactionLookup};

@@ -28,7 +28,7 @@ pub struct Decided {
     /// Units that wait for a schema.
     pub waiting: Vec<Unit>,
     /// Units that wait for inputs, and which.
-    pub behind: Vec<(Unit, PerInput<usize>)>,
+    pub awaiting: Vec<(Unit, PerInput<usize>)>,
     /// Units whose state must not be used again.
     pub broken: Vec<Unit>,
     /// Units of which records were decided, and the broker's time of the last tick among them.
@@ -76,7 +76,7 @@ pub fn decide<B: Broker>(
         decided.tried.push(FailedBatch { unit, from, until: decider.positions() });
         match lane_end {
             LaneEnd::Done => {}
-            LaneEnd::Behind(missing) => decided.behind.push((unit, missing)),
+            LaneEnd::AwaitsInput(missing) => decided.awaiting.push((unit, missing)),
             LaneEnd::NeedsSchema => decided.waiting.push(unit),
             LaneEnd::Broken(fault) => {
                 decided.broken.push(unit);
@@ -149,19 +149,19 @@ pub fn take_undecided<B: Broker>(
     decided: &Decided,
     mut records: Vec<<B::Consumer as GroupConsumer>::Record<'_>>,
 ) -> (Held<B>, Vec<Detached<B>>) {
-    let behind = decided.behind.iter().filter_map(|(unit, _)| {
+    let awaiting = decided.awaiting.iter().filter_map(|(unit, _)| {
         let positions = owned.active(*unit)?.positions();
         Some((*unit, positions, Vec::new()))
     });
-    let mut behind: Vec<_> = behind.collect();
+    let mut awaiting: Vec<_> = awaiting.collect();
     for record in records.drain(..) {
         let source = record.source();
-        let held = behind.iter_mut().find(|(unit, ..)| *unit == source.unit);
+        let held = awaiting.iter_mut().find(|(unit, ..)| *unit == source.unit);
         if let Some((_, positions, held)) = held
             && positions[source.input].is_none_or(|position| record.offset() >= position)
         {
             held.push(<B::Consumer as GroupConsumer>::detach(record));
         }
     }
-    (behind.into_iter().map(|(unit, _, held)| (unit, held)).collect(), recycle(records))
+    (awaiting.into_iter().map(|(unit, _, held)| (unit, held)).collect(), recycle(records))
 }

@@ -28,7 +28,7 @@ pub enum LaneEnd {
     /// All records are consumed.
     Done,
     /// Consumed up to where these inputs ran out, of which the broker has more.
-    Behind(PerInput<usize>),
+    AwaitsInput(PerInput<usize>),
     /// Consumed up to a record whose schema is not known yet.
     NeedsSchema,
     /// The decision panicked or found its state wrong; the state must not be used again.
@@ -43,7 +43,7 @@ pub struct Largest {
     pub bytes: usize,
     /// Where the record stands.
     pub at: InputPartition,
-    /// Its offset.
+    /// Offset in its partition, from 0.
     pub offset: i64,
 }
 
@@ -196,7 +196,7 @@ where
             }
         }
         let missing = order.awaited();
-        if missing.is_empty() { LaneEnd::Done } else { LaneEnd::Behind(missing) }
+        if missing.is_empty() { LaneEnd::Done } else { LaneEnd::AwaitsInput(missing) }
     }));
     let end = decided.unwrap_or_else(|_panic| LaneEnd::Broken(broken("the decision panicked")));
     match current.map(|index| &records[index as usize]) {

@@ -410,7 +410,7 @@ impl<B: Broker> Worker<B> {
             }
             let own = held.iter_mut().find(|(unit, _)| *unit == lane.unit);
             let own = own.map(|(_, held)| std::mem::take(held)).unwrap_or_default();
-            let missing = decided.behind.iter().find(|(unit, _)| *unit == lane.unit);
+            let missing = decided.awaiting.iter().find(|(unit, _)| *unit == lane.unit);
             let missing = missing.map_or(&[][..], |(_, missing)| missing);
             self.owned.hold(&self.consumer, lane.unit, missing, own, now)?;
         }

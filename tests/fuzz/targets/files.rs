@@ -8,12 +8,12 @@ use tillgate::archive::{
     Archive, ArchiveError, ArchivedPartition, ArchivedTopic, DecodedLine, Encoding, MANIFEST, Manifest,
     read_line, write_line,
 };
-use tillgate::codec::answer::read_answer;
 use tillgate::codec::avro::{
     ContainerReader, TOPIC_RECORD_SCHEMA, TOPIC_RECORD_SCHEMA_1, TopicRecordLayout, take_topic_record,
     write_topic_record,
 };
 use tillgate::codec::json::read_reply;
+use tillgate::codec::read_outcome::read_outcome;
 use tillgate::codec::recorded;
 use tillgate::codec::rulesets::read_ruleset_record;
 use tillgate::domain::hashing::hash128;
@@ -173,7 +173,7 @@ pub fn recorded_outcome(bytes: &[u8]) {
         assert!(length <= FIELDS_BYTES_MIN + FIELDS_BYTES_PER_BYTE * bytes.len(), "{length} bytes of fields");
     }
     // What a gateway reads of it is no more than its fields.
-    let answer = read_answer(bytes);
+    let answer = read_outcome(bytes);
     assert!(answer.is_err() || fields.is_ok(), "an answer of what has no fields");
     drop((place, fields, answer, read_reply(bytes)));
 }

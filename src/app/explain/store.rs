@@ -6,7 +6,7 @@ use crate::archive::{Archive, ArchiveError};
 use crate::codec::json::peek_pos_event;
 use crate::config::TopicSettings;
 use crate::domain::Micros;
-use crate::explain::answer::ExplainedOutcome;
+use crate::explain::outcome::ExplainedOutcome;
 use crate::kafka::client::{Cluster, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings as KafkaSettings;

@@ -11,9 +11,9 @@ use serde::de::DeserializeOwned;
 pub struct ReadOutcome {
     /// Id of the outcome.
     pub transaction_id: TransactionId,
-    /// The account.
+    /// Account number.
     pub account: String,
-    /// The answer.
+    /// What was decided.
     pub verdict: Verdict,
     /// Why, in catalogue order.
     pub messages: Vec<ReadMessage>,
@@ -30,15 +30,15 @@ pub struct ReadOutcome {
 pub struct ReadMessage {
     /// What kind of message.
     pub kind: MessageType,
-    /// For machines.
+    /// Code of the catalogue, such as `pos.item.gross`.
     pub code: String,
-    /// For the merchant.
+    /// Text for the merchant.
     pub message: String,
-    /// For the customer.
+    /// Text for the customer, in their language; none: there is none for this code.
     pub customer_message: Option<String>,
     /// What can be done next.
     pub action: ActionCode,
-    /// The field at fault.
+    /// Path of the field at fault, such as `items[0].grossAmount`; none: no single one.
     pub field: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub struct ReadMessage {
 ///
 /// # Errors
 /// It is no outcome, in words.
-pub fn read_answer(value: &[u8]) -> Result<ReadOutcome, String> {
+pub fn read_outcome(value: &[u8]) -> Result<ReadOutcome, String> {
     let mut answer = Loose::default();
     for (path, json) in recorded::fields(value)? {
         answer.take(&path, &json)?;
