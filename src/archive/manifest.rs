@@ -67,7 +67,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ArchivedTopic {
-    /// Its name.
+    /// Topic name.
     pub topic: String,
     /// How many partitions it has; not all of them need be here.
     pub partitions: u32,
@@ -79,7 +79,7 @@ pub struct ArchivedTopic {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ArchivedPartition {
-    /// Its number.
+    /// Partition number, from 0.
     pub partition: i32,
     /// Its file, from the folder.
     pub file: String,

@@ -99,11 +99,11 @@ pub enum ArchiveError {
     /// A record that an archive does not take.
     #[error("topic {topic} partition {partition} offset {offset}: {text}")]
     Record {
-        /// Its topic.
+        /// Topic name.
         topic: String,
-        /// Its partition.
+        /// Partition number, from 0.
         partition: i32,
-        /// Its offset.
+        /// Offset in its partition, from 0.
         offset: i64,
         /// What is wrong.
         text: String,

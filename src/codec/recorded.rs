@@ -23,9 +23,9 @@ pub(super) const FIELDS_MAX: usize = 10_000;
 pub struct SourcePlace<'a> {
     /// Topic of the input record.
     pub topic: &'a str,
-    /// Its partition.
+    /// Partition number, from 0.
     pub partition: i32,
-    /// Its offset.
+    /// Offset in its partition, from 0.
     pub offset: i64,
     /// Next offsets of other inputs, by topic.
     pub positions: SmallVec<[(&'a str, i64); 2]>,

@@ -22,11 +22,11 @@ pub enum RulesetRecord<'a> {
     Ruleset(u128, &'a str),
     /// A change in a unit.
     Change {
-        /// Its flow.
+        /// Name of the unit's flow.
         flow: &'a str,
-        /// Its partition.
+        /// Partition number, from 0.
         partition: i32,
-        /// The change.
+        /// Which ruleset decides, and from where on.
         change: RulesetChange,
     },
 }

@@ -16,7 +16,7 @@ pub enum Tick {
     Passed(Passed),
     /// An operator sets time.
     SetTime {
-        /// To here.
+        /// The stream time to set.
         to: Micros,
         /// Where it stood when it was asked for; none where that was not looked at.
         stands: Option<Micros>,

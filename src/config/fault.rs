@@ -14,9 +14,9 @@ pub enum Origin {
     Default,
     /// A file, with the line and column (from 1) of the key.
     File {
-        /// As it was named.
+        /// The file, as it was named.
         path: Arc<Path>,
-        /// From 1.
+        /// Line number, from 1.
         line: usize,
         /// From 1, in characters.
         column: usize,
@@ -59,7 +59,7 @@ pub struct Fault {
     pub key: String,
     /// What is wrong, without the key.
     pub problem: String,
-    /// What to do.
+    /// What the operator should do about it.
     pub remedy: String,
 }
 

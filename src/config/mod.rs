@@ -59,7 +59,7 @@ pub struct Settings {
     pub profiles: ProfileSettings,
     /// Contact decisions.
     pub contact: ContactSettings,
-    /// What decides them.
+    /// The rules of contact decisions.
     pub contact_rules: Arc<Rules>,
     /// The schema registry.
     pub registry: RegistrySettings,
@@ -71,7 +71,7 @@ pub struct Settings {
     pub admin: Option<SocketAddr>,
     /// Requests over HTTP, and who may send them.
     pub gateway: GatewaySettings,
-    /// Log lines.
+    /// Format and level of log lines.
     pub log: LogSettings,
     /// Parameters of the checks, by country and currency.
     pub checks: Parameters,
@@ -85,7 +85,7 @@ pub struct Settings {
 /// One setting, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingRow {
-    /// Dotted.
+    /// Dotted name, such as `kafka.workers`.
     pub key: String,
     /// As TOML writes it; `"***"` for a secret.
     pub value: String,

@@ -36,11 +36,11 @@ pub enum OnLostInput {
 /// How the registry knows us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistryAuth {
-    /// Not at all.
+    /// Without credentials.
     None,
     /// By user name and password.
     Basic,
-    /// By a token.
+    /// By a bearer token.
     Bearer,
 }
 
@@ -65,9 +65,9 @@ pub enum AvroFraming {
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// A line of text each, for people.
     Text,
-    /// For machines.
+    /// A JSON object a line, for machines.
     Json,
 }
 
@@ -163,13 +163,13 @@ pub struct RegistrySettings {
     pub token: Secret,
     /// Certificates to trust instead of the built-in ones.
     pub ca_file: Option<PathBuf>,
-    /// Of one request.
+    /// How long one request may take.
     pub timeout: Duration,
-    /// The first pause after a failure; doubled after each further one.
+    /// Pause after the first failure; doubled after each further one.
     pub backoff_min: Duration,
-    /// The longest pause.
+    /// Longest pause between two requests that fail.
     pub backoff_max: Duration,
-    /// Schemas kept in memory.
+    /// Schemas kept in memory, at most.
     pub cache_max: usize,
     /// Unknown schema ids that a partition may ask for within a minute.
     pub unknown_ids_max: usize,

@@ -148,11 +148,11 @@ pub struct ReadReason {
 /// Where a request stands, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ReadSource {
-    /// Its topic.
+    /// Topic name.
     pub topic: String,
-    /// Its partition.
+    /// Partition number, from 0.
     pub partition: i32,
-    /// Its offset.
+    /// Offset in its partition, from 0.
     pub offset: i64,
 }
 

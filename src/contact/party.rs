@@ -32,7 +32,7 @@ pub struct Party {
 /// What is known of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountFact {
-    /// Its number.
+    /// Account number.
     pub account: CompactString,
     /// What it is.
     pub statuses: Statuses,

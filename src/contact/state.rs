@@ -13,9 +13,9 @@ use std::sync::Arc;
 /// What happens to a person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartyChange {
-    /// Which one.
+    /// Id of the person.
     pub(super) party: CompactString,
-    /// What.
+    /// What happens to them.
     pub(super) what: PartyUpdate,
 }
 

@@ -70,7 +70,7 @@ pub type RecordHeaders<'a> = SmallVec<[RecordHeader<'a>; 4]>;
 /// A record of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicRecord<'a> {
-    /// Its topic.
+    /// Topic name.
     pub topic: &'a str,
     /// Its partition, from 0.
     pub partition: i32,

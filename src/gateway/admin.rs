@@ -80,9 +80,9 @@ pub enum AdminError {
         "cannot listen at {address} for /metrics and the health pages: {source}; set admin.listen to a free address of this machine, or to \"\" for none"
     )]
     Bind {
-        /// As configured.
+        /// The address, as the setting has it.
         address: SocketAddr,
-        /// Why.
+        /// What the operating system says.
         source: std::io::Error,
     },
     /// The machine has no thread or no event queue left.

@@ -17,11 +17,11 @@ pub enum Input {
 /// Where a record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecordPlace {
-    /// In which topic.
+    /// The input whose topic it is in.
     pub input: Input,
-    /// On which partition.
+    /// Partition number, from 0.
     pub partition: i32,
-    /// At which offset.
+    /// Offset in that partition, from 0.
     pub offset: i64,
 }
 
@@ -39,7 +39,7 @@ pub enum NotWritten {
 /// Takes the place of a record, or why it is not known; called once, and must not block.
 pub type OnWritten = Box<dyn FnOnce(Result<RecordPlace, NotWritten>) + Send + Sync>;
 
-/// The topics.
+/// Writes to the input topics.
 pub trait Records: Send + Sync + 'static {
     /// Writes a record on the partition where its key belongs. `request_id`: asks for a reply.
     fn write(&self, input: Input, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten);

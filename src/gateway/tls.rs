@@ -24,19 +24,19 @@ pub enum TlsError {
     /// A file cannot be read.
     #[error("{setting} {}: cannot be read: {source}; name a file that exists and can be read", path.display())]
     Read {
-        /// Which one.
+        /// The setting that names the file.
         setting: &'static str,
-        /// As configured.
+        /// The file, as the setting names it.
         path: PathBuf,
-        /// Why.
+        /// What the operating system says.
         source: std::io::Error,
     },
     /// A file holds something else.
     #[error("{setting} {}: {problem}", path.display())]
     Content {
-        /// Which one.
+        /// The setting that names the file.
         setting: &'static str,
-        /// As configured.
+        /// The file, as the setting names it.
         path: PathBuf,
         /// What is wrong, and what to do.
         problem: String,

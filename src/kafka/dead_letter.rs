@@ -22,7 +22,7 @@ pub enum Room {
     Bytes {
         /// Key, value and headers.
         message_max: usize,
-        /// The value.
+        /// The value alone.
         value_max: usize,
     },
     /// Nothing but what is said about the record: a letter with more of it was refused.

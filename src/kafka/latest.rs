@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A topic, and who takes what it says.
 #[derive(Clone)]
 pub struct LatestTopic {
-    /// The topic.
+    /// Topic name.
     pub topic: String,
     /// Who takes its records.
     pub taker: Arc<dyn Latest>,

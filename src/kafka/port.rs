@@ -175,9 +175,9 @@ pub trait GroupConsumer {
 /// What of a record goes with its dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Its headers.
+    /// Whether its headers go with it.
     pub headers: bool,
-    /// Its key.
+    /// Whether its key goes with it.
     pub key: bool,
     /// So many bytes of its value, from the front; none: no value.
     pub value_bytes: Option<usize>,

@@ -30,15 +30,15 @@ use crate::domain::reply::REQUEST_ID_CHARS_MAX;
 pub struct InRecord<'a> {
     /// The place of its input among those of the flow.
     pub input: usize,
-    /// Its partition.
+    /// Partition number, from 0.
     pub partition: i32,
-    /// Its offset.
+    /// Offset in its partition, from 0.
     pub offset: i64,
     /// Its timestamp as what comes of it names it, milliseconds; -1: none.
     pub timestamp_millis: i64,
     /// What is known of when it was written.
     pub time: RecordTime,
-    /// Its key.
+    /// Key bytes.
     pub key: Option<&'a [u8]>,
     /// Its value; none for a tombstone.
     pub value: Option<&'a [u8]>,

@@ -29,9 +29,9 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// When the issuer's keys are read again.
 #[derive(Clone, Copy, Debug)]
 pub struct Refresh {
-    /// In any case.
+    /// How often, whatever is asked.
     pub every: Duration,
-    /// At the earliest after the last time, for a token whose key is not known.
+    /// Shortest time since the last reading, for a token whose key is not known.
     pub early: Duration,
 }
 
@@ -47,9 +47,9 @@ pub enum JwksError {
     /// The file cannot be read.
     #[error("gateway.auth.jwks {}: cannot be read: {source}; name a file that exists and can be read", path.display())]
     File {
-        /// As configured.
+        /// The file, as the setting names it.
         path: PathBuf,
-        /// Why.
+        /// What the operating system says.
         source: std::io::Error,
     },
     /// The address gives no answer that can be used.
@@ -57,9 +57,9 @@ pub enum JwksError {
         "gateway.auth.jwks {url}: {problem}; check the address, and gateway.auth.ca_file where its authority is your own"
     )]
     Url {
-        /// As configured.
+        /// The URL, as the setting has it.
         url: String,
-        /// What happened.
+        /// What went wrong.
         problem: String,
     },
     /// What is there is no set of keys.
@@ -67,7 +67,7 @@ pub enum JwksError {
         "gateway.auth.jwks {place}: {problem}; it must be the issuer's JWKS with an RSA, P-256 or Ed25519 key"
     )]
     Content {
-        /// As configured.
+        /// File or URL, as the setting has it.
         place: String,
         /// What is wrong with it.
         problem: String,
@@ -75,7 +75,7 @@ pub enum JwksError {
     /// The certificates to trust cannot be used.
     #[error("gateway.auth.ca_file {}: {problem}; name a file with certificates in PEM", path.display())]
     Authorities {
-        /// As configured.
+        /// The file, as the setting names it.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,

@@ -99,9 +99,9 @@ pub enum ServerError {
         "cannot listen at {address} for requests: {source}; set gateway.listen to a free address of this machine"
     )]
     Bind {
-        /// As configured.
+        /// The address, as the setting has it.
         address: SocketAddr,
-        /// Why.
+        /// What the operating system says.
         source: std::io::Error,
     },
     /// The certificate cannot be used.

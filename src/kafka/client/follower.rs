@@ -22,11 +22,11 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// A record as a reader sees it.
 #[derive(Clone, Copy)]
 pub struct FollowedRecord<'a> {
-    /// Its topic.
+    /// Topic name.
     pub topic: &'a str,
-    /// Its partition.
+    /// Partition number, from 0.
     pub partition: i32,
-    /// Its offset.
+    /// Offset in its partition, from 0.
     pub offset: i64,
     /// Its value; empty for a tombstone.
     pub value: &'a [u8],

@@ -33,13 +33,13 @@ struct KeptMessage {
 /// A message to be sent.
 #[derive(Debug)]
 pub struct OutboxMessage<'m> {
-    /// Its topic.
+    /// Topic name.
     pub topic: &'m str,
     /// Its partition; none: by its key.
     pub partition: Option<i32>,
-    /// Its key.
+    /// Key bytes.
     pub key: Option<&'m [u8]>,
-    /// Its value.
+    /// Value bytes.
     pub value: Option<&'m [u8]>,
     /// Its headers.
     pub headers: Option<OwnedHeaders>,

@@ -39,13 +39,13 @@ pub type OnReceipt = Box<dyn FnOnce(Result<i64, NotWritten>) + Send + Sync>;
 /// Where a record goes, and what it is.
 #[derive(Clone, Copy, Debug)]
 pub struct ReceiptRecord<'r> {
-    /// Its topic.
+    /// Topic name.
     pub topic: &'r str,
-    /// Its partition.
+    /// Partition number, from 0.
     pub partition: i32,
-    /// Its key.
+    /// Key bytes.
     pub key: &'r [u8],
-    /// Its value.
+    /// Value bytes.
     pub value: &'r [u8],
     /// Its header, if any; the name without nul bytes.
     pub header: Option<RecordHeader<'r>>,

@@ -12,7 +12,7 @@ const TIMESTAMP_AFTER: &str = "message.timestamp.after.max.ms";
 /// Whose times an input has, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputTimes {
-    /// The topic.
+    /// Topic name.
     pub topic: String,
     /// `message.timestamp.type`
     kind: String,
