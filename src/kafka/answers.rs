@@ -1,22 +1,15 @@
 //! Follows a topic outside the group and hands each committed record to whoever waits for it, from a time or the end on. One
 //! thread a topic. Decides nothing, and whoever decides does not know of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::JoinHandle,
-    time::Duration,
-};
-
-use super::{
-    client::{Cluster, FollowedRecord, Follower, FollowerPoll},
-    failure::{Fault, FaultClass, Operation},
-    port::Broker as _,
-    settings::Settings,
-};
+use super::client::{Cluster, FollowedRecord, Follower, FollowerPoll};
+use super::failure::{Fault, FaultClass, Operation};
+use super::port::Broker as _;
+use super::settings::Settings;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// How long one record is waited for, and so how soon it is noticed that the process ends.
 const POLL: Duration = Duration::from_millis(100);

@@ -1,11 +1,9 @@
 //! What a dead letter carries: the record as it came, and headers that say what was wrong and where it stood. What does
 //! not fit into the topic is left out and said so; what is left when everything is left out always fits.
 
-use super::{
-    failure::Fault,
-    port::{Broker, GroupConsumer, Header, Kept, LentRecord, TransactionalProducer},
-    settings::Topics,
-};
+use super::failure::Fault;
+use super::port::{Broker, GroupConsumer, Header, Kept, LentRecord, TransactionalProducer};
+use super::settings::Topics;
 use crate::domain::dead_letter::{
     ATTEMPT, ERROR_CODE, ERROR_MESSAGE, HEADER_FRAMING_BYTES, HEADERS_BYTES, KEY_BYTES, SOURCE_OFFSET,
     SOURCE_PARTITION, SOURCE_TOPIC, VALUE_BYTES, header_bytes,

@@ -4,12 +4,10 @@
 //! The table never answers "go on": a fault either repeats the call, undoes the batch, or gives up state that can no
 //! longer be trusted.
 
-use std::fmt;
-
-use thiserror::Error;
-
 use super::cluster::rights::{Needed, Resource, Right};
 use crate::domain::flow::{Flow, Topics};
+use std::fmt;
+use thiserror::Error;
 
 /// What the worker was doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,13 +4,9 @@
 use super::held_back::HeldBack;
 use crate::domain::flow::Unit;
 use crate::telemetry::standing::{CopyStanding, PartitionStanding, WorkerStanding};
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug, Default)]
 struct Inner {

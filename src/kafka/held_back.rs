@@ -1,9 +1,9 @@
 //! Inputs whose stable end stands below their end: a transaction of a sender is open there, and nothing behind it is
 //! decided before it ends. Measures for how long it has stood at one place. Decides nothing, and reads no clock.
 
-use std::{collections::BTreeMap, time::Duration};
-
 use super::port::{InputPartition, InputReach};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Where an input stands still behind a transaction that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +44,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::flow::TWO as FLOW;
-    use crate::domain::flow::Unit;
+    use crate::domain::flow::{TWO as FLOW, Unit};
 
     fn look(watch: &mut Watch, stable: i64, end: i64, now: u64) -> Vec<(i64, u64)> {
         let at = InputPartition { unit: Unit { flow: &FLOW, partition: 3 }, input: 0 };

@@ -1,21 +1,14 @@
 //! Topics of which only the latest record of each key counts, read by every process: to their ends before anything is decided,
 //! and on from there by a thread of its own. Nothing is decided here, and whoever decides does not wait for it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::JoinHandle,
-    time::Duration,
-};
-
-use super::{
-    client::{Cluster, Follower, Isolation, Span},
-    failure::{Fault, FaultClass, Operation},
-    settings::Settings,
-};
+use super::client::{Cluster, Follower, Isolation, Span};
+use super::failure::{Fault, FaultClass, Operation};
+use super::settings::Settings;
 use crate::pipeline::Latest;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// How long one record is waited for.
 const POLL: Duration = Duration::from_millis(100);

@@ -1,14 +1,12 @@
 //! Records that stood on another partition than their keys belong to: counted, and told to whoever runs the process, with
 //! the mend. Never says what they are answered, nor anything of a record but where it stands.
 
-use std::{collections::BTreeMap, time::Duration};
-
 use super::health::Health;
-use crate::{
-    domain::flow::{Flow, Unit},
-    pipeline::{Misplaced, mend},
-    telemetry,
-};
+use crate::domain::flow::{Flow, Unit};
+use crate::pipeline::{Misplaced, mend};
+use crate::telemetry;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How often the log is told of one unit.
 const LOG_EVERY: Duration = Duration::from_secs(60);

@@ -60,27 +60,20 @@ pub mod units;
 mod waits;
 pub mod worker;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
-};
-
+use self::cluster::layout::Layout;
 pub use self::cluster::start::Flows;
-use self::{
-    cluster::{
-        layout::Layout,
-        start::{self, Start},
-    },
-    failure::{Fault, FaultClass, Operation},
-    health::Health,
-    latest::{LatestTopic, ReadLatest},
-    port::Broker,
-    settings::Settings,
-    suspect::Suspects,
-    takeover::standby::StandbyFollower,
-    worker::Shared,
-};
+use self::cluster::start::{self, Start};
+use self::failure::{Fault, FaultClass, Operation};
+use self::health::Health;
+use self::latest::{LatestTopic, ReadLatest};
+use self::port::Broker;
+use self::settings::Settings;
+use self::suspect::Suspects;
+use self::takeover::standby::StandbyFollower;
+use self::worker::Shared;
 use crate::pipeline::Deciders;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Looks at rights, topics and brokers, keeps the texts of `rulesets` for replays, reads the topics of `latest`, then decides
 /// until `stop` is set and every worker has left the group.

@@ -4,14 +4,12 @@
 //! nothing here names a client library, reads a clock or starts a thread by itself: time and threads come from
 //! [`Broker`] too. Every call says whether it may block and what its faults mean.
 
-use std::{collections::BTreeMap, time::Duration};
-
 use super::failure::{Destination, Fault};
-pub use crate::{
-    codec::rulesets::RulesetChange,
-    domain::flow::{Flow, InputPartition, Positions, Unit},
-    pipeline::{Header, Outbound},
-};
+pub use crate::codec::rulesets::RulesetChange;
+pub use crate::domain::flow::{Flow, InputPartition, Positions, Unit};
+pub use crate::pipeline::{Header, Outbound};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How far an input partition was last known to reach, and what of it was delivered, as offsets of the next record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

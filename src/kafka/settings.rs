@@ -1,11 +1,9 @@
 //! What the worker and its clients can be told: the configuration's `[kafka]`, and what stands elsewhere.
 
 pub use crate::config::{BatchLimits, GroupProtocol, KafkaSettings, OnLostInput};
+use crate::config::{JournalSettings, Secret};
 pub use crate::domain::flow::{FlowTopics, Topics};
-use crate::{
-    config::{JournalSettings, Secret},
-    domain::partitioner::Partitioner,
-};
+use crate::domain::partitioner::Partitioner;
 
 /// Everything the Kafka part needs to know.
 #[derive(Clone, Debug)]

@@ -1,20 +1,14 @@
 //! Starts the workers, builds a new one where one gives up, and ends them all when asked.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
-
-use super::{
-    failure::{Fault, FaultClass},
-    port::Broker,
-    worker::{Shared, Worker},
-};
-use crate::telemetry::{self, RebuildReason, standing::WorkerStanding};
+use super::failure::{Fault, FaultClass};
+use super::port::Broker;
+use super::worker::{Shared, Worker};
+use crate::telemetry::standing::WorkerStanding;
+use crate::telemetry::{self, RebuildReason};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Wait before a worker is rebuilt; it doubles up to [`PAUSE_MAX`] and begins again after [`GOOD_LIFE`].
 const PAUSE_MIN: Duration = Duration::from_millis(200);

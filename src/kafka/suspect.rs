@@ -6,15 +6,10 @@
 //! that cannot be told from the others; how often a batch failed that began at the same place says whether its partition
 //! stands still.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-};
-
 use crate::domain::flow::{InputPartition, Positions, Unit};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// From so many failures in a row at the same place on, batches are halved whatever the reason is.
 const FAILURES_BEFORE_HALVING: u32 = 3;

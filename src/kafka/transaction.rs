@@ -4,12 +4,10 @@
 //! retriable fault repeats the very same call; what cannot be committed is aborted; where neither is certain the
 //! caller learns that its state is worth nothing any more.
 
-use std::{sync::Arc, time::Duration};
-
-use super::{
-    failure::{Fault, FaultClass, Recovery, recovery},
-    port::{Broker, GroupConsumer, InputPartition, TransactionalProducer},
-};
+use super::failure::{Fault, FaultClass, Recovery, recovery};
+use super::port::{Broker, GroupConsumer, InputPartition, TransactionalProducer};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// First wait before the same call is made again; it doubles up to [`AGAIN_MAX`].
 const AGAIN_MIN: Duration = Duration::from_millis(10);

@@ -1,22 +1,17 @@
 //! A flow's units as the worker loop sees them, whatever the flow is: what comes of their records, and what it counts as.
 //! Counts of a batch are published once it is committed, so that a batch done again counts once.
 
-use std::time::Duration;
-
 use super::misplaced::Astray;
-use crate::{
-    codec::SchemaRef,
-    domain::{
-        code::Code,
-        flow::{Flow, Positions},
-    },
-    pipeline::{
-        Blueprint, Counted, Decider, Deciders, Division, Folded, InRecord, Interrupt, JournalBatch,
-        Misplaced, Model, NextTick, NotDecided, Outbound, Output, Partition, Restore, Restoring, Sink,
-        Surroundings, check_record,
-    },
-    telemetry,
+use crate::codec::SchemaRef;
+use crate::domain::code::Code;
+use crate::domain::flow::{Flow, Positions};
+use crate::pipeline::{
+    Blueprint, Counted, Decider, Deciders, Division, Folded, InRecord, Interrupt, JournalBatch, Misplaced,
+    Model, NextTick, NotDecided, Outbound, Output, Partition, Restore, Restoring, Sink, Surroundings,
+    check_record,
 };
+use crate::telemetry;
+use std::time::Duration;
 
 /// Makes the units of one flow.
 pub struct Units<B>(B);

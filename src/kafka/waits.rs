@@ -1,9 +1,8 @@
 //! Tells in the log of units that wait for a schema: once when it takes long, and once when they go on. Decides
 //! nothing.
 
-use std::collections::BTreeMap;
-
 use crate::domain::flow::Unit;
+use std::collections::BTreeMap;
 
 /// Units that waited at the last look, and whether that was told. A registry answers within milliseconds: who waits
 /// at two looks in a row, a second apart, waits for one that does not.

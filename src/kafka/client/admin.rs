@@ -1,39 +1,25 @@
 //! Topics: what there is, creating and altering them, cutting the journal off.
 
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use super::error::{fault, naming};
+use super::trouble::{ConnectionFault, Trouble};
+use super::{certificate, clock, config, events, log as client_log, watermarks};
+use crate::kafka::cluster::rights::{Needed, Resource, Right};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::settings::Settings;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, ConfigResourceResult, ConfigSource, NewPartitions, NewTopic,
+    ResourceSpecifier, TopicReplication,
 };
-
-use rdkafka::{
-    ClientContext, Offset, TopicPartitionList,
-    admin::{
-        AdminClient, AdminOptions, AlterConfig, ConfigResourceResult, ConfigSource, NewPartitions, NewTopic,
-        ResourceSpecifier, TopicReplication,
-    },
-    client::Client,
-    config::RDKafkaLogLevel,
-    error::{KafkaError, RDKafkaErrorCode},
-    metadata::Metadata,
-};
-
-use super::{
-    super::{
-        cluster::rights::{Needed, Resource, Right},
-        failure::{Fault, FaultClass, Operation},
-        settings::Settings,
-    },
-    certificate, clock, config,
-    error::{fault, naming},
-    events, log as client_log,
-    trouble::{ConnectionFault, Trouble},
-    watermarks,
-};
+use rdkafka::client::Client;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// The setting of a topic that limits the size of a batch of records.
 pub const MAX_MESSAGE: &str = "max.message.bytes";

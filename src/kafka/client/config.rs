@@ -1,21 +1,13 @@
 //! The settings every client is made with. What is set here is refused in `[kafka.librdkafka]`, or gives way to it.
 
-use std::time::Duration;
-
-use rdkafka::{
-    config::{ClientConfig, RDKafkaLogLevel},
-    error::KafkaError,
-};
-
-use super::{
-    super::{
-        failure::{Fault, Operation},
-        settings::{GroupProtocol, Settings},
-    },
-    error::fault,
-    reader::{AtEnd, Isolation},
-};
+use super::error::fault;
+use super::reader::{AtEnd, Isolation};
 use crate::config::Secret;
+use crate::kafka::failure::{Fault, Operation};
+use crate::kafka::settings::{GroupProtocol, Settings};
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
+use std::time::Duration;
 
 /// Two names of one property: how much of one partition is fetched at once.
 const OF_PARTITION: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];

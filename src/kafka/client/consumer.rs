@@ -3,39 +3,28 @@
 //! It never commits an offset by itself and never answers a rebalance while the loop is at work. Only when it leaves
 //! does the callback answer directly: dropping a consumer whose revocation nobody answers hangs for ever.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeSet, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+use super::error::{fault, is_of_connections};
+use super::trouble::Trouble;
+use super::{clock, config, guid, headers, letter_headers, log as client_log, place, watermarks};
+use crate::domain::flow::Flow;
+use crate::domain::visible::visible;
+use crate::kafka::cluster::rights::{Resource, Right};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::port::{
+    GroupConsumer, InputPartition, InputReach, LentRecord, Positions, Queue, Rebalance, Unit,
 };
-
-use rdkafka::{
-    ClientContext, Message, Offset, Statistics, Timestamp, TopicPartitionList,
-    config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol},
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    message::{BorrowedMessage, OwnedHeaders, OwnedMessage},
-    types::RDKafkaRespErr,
-};
-
-use super::{
-    super::{
-        cluster::rights::{Resource, Right},
-        failure::{Fault, FaultClass, Operation},
-        port::{GroupConsumer, InputPartition, InputReach, LentRecord, Positions, Queue, Rebalance, Unit},
-        settings::{Settings, Topics},
-    },
-    clock, config,
-    error::{fault, is_of_connections},
-    guid, headers, letter_headers, log as client_log, place,
-    trouble::Trouble,
-    watermarks,
-};
-use crate::domain::{flow::Flow, visible::visible};
+use crate::kafka::settings::{Settings, Topics};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, OwnedHeaders, OwnedMessage};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Message, Offset, Statistics, Timestamp, TopicPartitionList};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How long an error of the consumer counts that may be over, and the same one is not said again in the log.
 const TOLD_FOR: Duration = Duration::from_secs(60);

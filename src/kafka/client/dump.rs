@@ -2,20 +2,14 @@
 //! Aborted records and markers are passed over, and no record ends the reading, whatever it is. Never waits for records that are yet to come: positions are compared,
 //! and what takes an offset without being a record is known by the partition's end.
 
-use std::sync::Arc;
-
-use rdkafka::{Message, Offset, Timestamp};
-
-use super::{
-    super::{
-        failure::{Fault, FaultClass, Operation},
-        settings::Settings,
-    },
-    config, headers,
-    journal::Asker,
-    reader::{Isolation, TopicReader},
-};
+use super::journal::Asker;
+use super::reader::{Isolation, TopicReader};
+use super::{config, headers};
 use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::settings::Settings;
+use rdkafka::{Message, Offset, Timestamp};
+use std::sync::Arc;
 
 /// Offsets of a partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

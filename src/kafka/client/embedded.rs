@@ -5,14 +5,11 @@
 //! offsets that were committed with one, knows neither settings of topics nor the deletion of records, and forgets the
 //! oldest records of a partition beyond 5 MiB or 100,000. So a worker must keep its partitions while it lasts.
 
-use rdkafka::{
-    bindings::{rd_kafka_handle_mock_cluster, rd_kafka_mock_group_initial_rebalance_delay_ms},
-    config::ClientConfig,
-    error::KafkaError,
-    producer::{BaseProducer, Producer as _},
-};
-
-use super::super::failure::{Fault, FaultClass, Operation};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use rdkafka::bindings::{rd_kafka_handle_mock_cluster, rd_kafka_mock_group_initial_rebalance_delay_ms};
+use rdkafka::config::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, Producer as _};
 
 /// How long a new group waits for further members. The mock's own 3 s are a long part of a first look, but a member that
 /// comes too late costs a second less than the session time-out.

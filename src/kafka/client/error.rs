@@ -1,11 +1,8 @@
 //! Sorts the client's errors into the worker's fault classes: the one place that looks at error codes.
 
+use crate::kafka::cluster::rights::{Resource, Right};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-
-use super::super::{
-    cluster::rights::{Resource, Right},
-    failure::{Fault, FaultClass, Operation},
-};
 
 /// The fault that an error of the client means.
 pub fn fault(operation: Operation, error: &KafkaError) -> Fault {

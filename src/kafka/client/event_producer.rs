@@ -1,34 +1,21 @@
 //! A plain idempotent producer, for generated load, for records that are imported, and for ticks: never for what tillgate
 //! decides, which is transactional.
 
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
-
-use rdkafka::{
-    ClientContext, Message,
-    config::RDKafkaLogLevel,
-    error::{KafkaError, RDKafkaErrorCode},
-    message::DeliveryResult,
-    producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext},
-};
-
-use super::{
-    super::{
-        cluster::rights::{Resource, Right},
-        failure::{Fault, FaultClass, Operation},
-        settings::Settings,
-    },
-    clock, config,
-    error::{fault, naming},
-    headers, log as client_log,
-    trouble::Trouble,
-};
+use super::error::{fault, naming};
+use super::trouble::Trouble;
+use super::{clock, config, headers, log as client_log};
 use crate::domain::record::{RecordHeader, TopicRecord};
+use crate::kafka::cluster::rights::{Resource, Right};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::settings::Settings;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::{ClientContext, Message};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Records between two looks at what came back.
 const POLL_EVERY: u32 = 1_000;

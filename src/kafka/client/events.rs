@@ -1,18 +1,18 @@
 //! Handles what a client of the admin kind has queued: nobody else does, and its log lines would gather in memory for as
 //! long as it lives, with the reasons why it cannot connect among them.
 
-use std::{borrow::Cow, ffi::CStr, os::raw::c_char, time::Duration};
-
-use rdkafka::{
-    bindings::{
-        RD_KAFKA_EVENT_ERROR, RD_KAFKA_EVENT_LOG, rd_kafka_event_destroy, rd_kafka_event_error,
-        rd_kafka_event_error_string, rd_kafka_event_log, rd_kafka_event_type, rd_kafka_queue_destroy,
-        rd_kafka_queue_get_main, rd_kafka_queue_poll,
-    },
-    client::{Client, ClientContext},
-    config::RDKafkaLogLevel,
-    error::KafkaError,
+use rdkafka::bindings::{
+    RD_KAFKA_EVENT_ERROR, RD_KAFKA_EVENT_LOG, rd_kafka_event_destroy, rd_kafka_event_error,
+    rd_kafka_event_error_string, rd_kafka_event_log, rd_kafka_event_type, rd_kafka_queue_destroy,
+    rd_kafka_queue_get_main, rd_kafka_queue_poll,
 };
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use std::borrow::Cow;
+use std::ffi::CStr;
+use std::os::raw::c_char;
+use std::time::Duration;
 
 /// Events handled at once; what is left waits for the next call.
 const AT_ONCE_MAX: usize = 10_000;

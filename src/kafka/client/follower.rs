@@ -1,20 +1,15 @@
 //! Reads committed records of whole topics from their beginning or their end, outside any group: what a consumer of the
 //! outcomes would see. Commits nothing and decides nothing.
 
+use super::error::fault;
+use super::reader::{AtEnd, Isolation, Polled, TopicReader};
+use super::{clock, headers};
+use crate::kafka::failure::{Fault, Operation};
+use crate::kafka::settings::Settings;
+use rdkafka::consumer::Consumer;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message, Offset, TopicPartitionList};
 use std::time::Duration;
-
-use rdkafka::{Message, Offset, TopicPartitionList, consumer::Consumer, message::BorrowedMessage};
-
-use super::{
-    super::{
-        failure::{Fault, Operation},
-        settings::Settings,
-    },
-    clock,
-    error::fault,
-    headers,
-    reader::{AtEnd, Isolation, Polled, TopicReader},
-};
 
 /// How long to wait for one record that must be there.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);

@@ -2,11 +2,9 @@
 //! library panics on a header name that is not UTF-8, which anybody who may produce could send.
 
 use crate::codec::{SCHEMA_ID_HEADER, guid_of_header};
-use rdkafka::{
-    bindings::{rd_kafka_header_get_last, rd_kafka_headers_t, rd_kafka_message_headers},
-    message::BorrowedMessage,
-    types::RDKafkaRespErr,
-};
+use rdkafka::bindings::{rd_kafka_header_get_last, rd_kafka_headers_t, rd_kafka_message_headers};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::types::RDKafkaRespErr;
 
 /// The schema GUID of the header [`SCHEMA_ID_HEADER`].
 pub fn value_schema_guid(message: &BorrowedMessage<'_>) -> Option<[u8; 16]> {

@@ -2,16 +2,14 @@
 //! library panics on a header name that is not UTF-8, which anybody who may produce could send, and its safe way to make
 //! one takes no such name. Never more headers than a record may have.
 
-use std::ffi::{CStr, c_char, c_void};
-
-use rdkafka::{
-    bindings::{rd_kafka_header_add, rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_message_headers},
-    error::{KafkaError, KafkaResult},
-    message::{BorrowedHeaders, BorrowedMessage, OwnedHeaders},
-    types::RDKafkaRespErr,
-};
-
 use crate::domain::record::{HEADERS_MAX, RecordHeader, RecordHeaders};
+use rdkafka::bindings::{
+    rd_kafka_header_add, rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_message_headers,
+};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, OwnedHeaders};
+use rdkafka::types::RDKafkaRespErr;
+use std::ffi::{CStr, c_char, c_void};
 
 /// The record's headers, in order. A name ends where a nul byte stands in it: the client library tells no more of it.
 ///

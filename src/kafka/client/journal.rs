@@ -1,28 +1,19 @@
 //! Reads the journal of one unit outside the group, over librdkafka: committed records in order, how far the
 //! journal reaches, who holds an open transaction on it, and the group's committed offsets to compare with.
 
-use std::{sync::Arc, time::Duration};
-
-use rdkafka::{
-    Message, Offset, TopicPartitionList,
-    consumer::Consumer,
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-};
-
-use super::{
-    super::{
-        cluster::rights::{Resource, Right},
-        failure::{Fault, Operation},
-        port::{InputEnds, JournalEnds, JournalReader, Positions, Unit},
-        settings::{FlowTopics, Settings, Topics},
-    },
-    clock,
-    error::{fault, naming},
-    headers,
-    producer::WRITER_HEADER,
-    reader::{AtEnd, Isolation, Polled, TopicReader},
-    unstable,
-};
+use super::error::{fault, naming};
+use super::producer::WRITER_HEADER;
+use super::reader::{AtEnd, Isolation, Polled, TopicReader};
+use super::{clock, headers, unstable};
+use crate::kafka::cluster::rights::{Resource, Right};
+use crate::kafka::failure::{Fault, Operation};
+use crate::kafka::port::{InputEnds, JournalEnds, JournalReader, Positions, Unit};
+use crate::kafka::settings::{FlowTopics, Settings, Topics};
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::{Message, Offset, TopicPartitionList};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How long a group's coordinator may take to be found and to answer.
 const COORDINATOR_WITHIN: Duration = Duration::from_secs(3);

@@ -2,20 +2,16 @@
 //! each flow, because the end of a partition comes without its topic's name. Never waits for one unit while another has
 //! something.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
-
-use rdkafka::{Message, Offset};
-
-use super::{
-    super::{
-        failure::{Fault, Operation},
-        port::{JournalFollower, JournalPoll, Unit},
-        settings::Settings,
-    },
-    reader::{AtEnd, Isolation, Polled, TopicReader},
-    watermarks,
-};
+use super::reader::{AtEnd, Isolation, Polled, TopicReader};
+use super::watermarks;
 use crate::domain::flow::Flow;
+use crate::kafka::failure::{Fault, Operation};
+use crate::kafka::port::{JournalFollower, JournalPoll, Unit};
+use crate::kafka::settings::Settings;
+use rdkafka::{Message, Offset};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A follower of journals.
 pub struct Trail {

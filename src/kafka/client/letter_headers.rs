@@ -1,18 +1,12 @@
 //! A record's own headers on their way into its dead letter: how large they are, and a copy in which none passes for
 //! one of ours. Never judges what a header says.
 
-use std::borrow::Cow;
-
-use rdkafka::{
-    error::KafkaResult,
-    message::{BorrowedHeaders, OwnedHeaders},
-};
-
 use super::headers;
-use crate::domain::{
-    dead_letter::{header_bytes, renamed},
-    record::RecordHeader,
-};
+use crate::domain::dead_letter::{header_bytes, renamed};
+use crate::domain::record::RecordHeader;
+use rdkafka::error::KafkaResult;
+use rdkafka::message::{BorrowedHeaders, OwnedHeaders};
+use std::borrow::Cow;
 
 /// Bytes that headers take in a message.
 pub fn bytes(own: &BorrowedHeaders) -> usize {

@@ -8,19 +8,13 @@
 //! The client suppresses a second identical failure line for 30 seconds, so a line at *any* time since the producer
 //! was made counts, not only between begin and commit.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
-
-use rdkafka::config::RDKafkaLogLevel;
-
 use super::clock;
 use crate::domain::visible::visible;
+use rdkafka::config::RDKafkaLogLevel;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How long the same thing about a connection is not said again, whichever of the clients says it.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);

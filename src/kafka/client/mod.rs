@@ -32,11 +32,10 @@ mod trouble;
 mod unstable;
 mod watermarks;
 
-use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
-    time::{Duration, Instant},
-};
-
+use super::failure::{Destination, Fault, FaultClass, Operation};
+use super::port::{Broker, JournalEnds, MessageLimits, Unit};
+use super::settings::{FlowTopics, Settings};
+use crate::domain::flow::Flow;
 pub use admin::{Admin, MAX_MESSAGE, TopicState};
 pub use config::PRODUCED_AT_ONCE_BYTES_MAX;
 pub use dump::{Dump, Span};
@@ -46,13 +45,9 @@ pub use follower::{FollowedRecord, Follower, FollowerPoll};
 use journal::Asker;
 pub use reader::Isolation;
 pub use receipts::{NotWritten, OnReceipt, ReceiptProducer, ReceiptRecord};
-
-use super::{
-    failure::{Destination, Fault, FaultClass, Operation},
-    port::{Broker, JournalEnds, MessageLimits, Unit},
-    settings::{FlowTopics, Settings},
-};
-use crate::domain::flow::Flow;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How long a worker waits for the end of a journal, which it asks for within a transaction: three times this at most.
 const END_WITHIN: Duration = Duration::from_millis(500);

@@ -4,9 +4,9 @@
 //! registers partitions again, whatever its settings say (librdkafka 2.12), and for as long as `retry.backoff.ms` before it adds
 //! positions again. So where a transaction follows close upon another, its positions go first and find out.
 
-use std::{ops::Range, time::Duration};
-
 use rdkafka::message::OwnedHeaders;
+use std::ops::Range;
+use std::time::Duration;
 
 /// Bytes of topics, keys and values that are kept. A transaction of more takes so long that the wait is little beside it.
 const BYTES_MAX: usize = 64 << 10;

@@ -1,12 +1,10 @@
 //! Whether a consumer is a member of its group at present: the client library gives its membership away unseen.
 
-use rdkafka::{
-    bindings::{
-        rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
-        rd_kafka_consumer_group_metadata_generation_id, rd_kafka_consumer_group_metadata_member_id,
-    },
-    consumer::{BaseConsumer, Consumer, ConsumerContext},
+use rdkafka::bindings::{
+    rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
+    rd_kafka_consumer_group_metadata_generation_id, rd_kafka_consumer_group_metadata_member_id,
 };
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 
 /// Whether the consumer holds a place in its group: a member id and a generation. A member that was put out forgets
 /// both, and the broker takes the positions of a transaction that names neither without any check.

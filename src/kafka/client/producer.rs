@@ -5,42 +5,32 @@
 //! that needs somebody else to poll meanwhile is the abort (it waits for the reports of the messages it drops), so it
 //! gets a thread for as long as it lasts.
 
-use std::{
-    cell::{Cell, RefCell},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{RecvTimeoutError, channel},
-    },
-    time::{Duration, Instant},
+use super::consumer::{Lent, Member};
+use super::error::{fault, naming};
+use super::log::Signals;
+use super::outbox::{BUSY_MAX, Outbox, OutboxMessage};
+use super::send_now::send_now;
+use super::{clock, config};
+use crate::codec::rulesets;
+use crate::domain::visible::visible;
+use crate::kafka::cluster::rights::{Resource, Right};
+use crate::kafka::failure::{Destination, Fault, FaultClass, Operation};
+use crate::kafka::port::{
+    Header, InputPartition, Kept, LentRecord, Outbound, RulesetChange, TransactionalProducer, Unit,
 };
-
-use rdkafka::{
-    ClientContext, Message, Offset, TopicPartitionList,
-    config::RDKafkaLogLevel,
-    consumer::ConsumerGroupMetadata,
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    message::{DeliveryResult, Header as KafkaHeader, OwnedHeaders},
-    producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext},
-};
-
-use super::{
-    super::{
-        cluster::rights::{Resource, Right},
-        failure::{Destination, Fault, FaultClass, Operation},
-        port::{
-            Header, InputPartition, Kept, LentRecord, Outbound, RulesetChange, TransactionalProducer, Unit,
-        },
-        settings::{Settings, Topics},
-    },
-    clock, config,
-    consumer::{Lent, Member},
-    error::{fault, naming},
-    log::Signals,
-    outbox::{BUSY_MAX, Outbox, OutboxMessage},
-    send_now::send_now,
-};
-use crate::{codec::rulesets, domain::visible::visible, telemetry};
+use crate::kafka::settings::{Settings, Topics};
+use crate::telemetry;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header as KafkaHeader, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Header of journal records that names the transactional id of their writer.
 pub const WRITER_HEADER: &str = "writer";

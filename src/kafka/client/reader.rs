@@ -1,27 +1,19 @@
 //! Reads records outside any group: of one isolation, each partition from its place on, up to its end or on as they come.
 //! Commits nothing, and never says "end" for a time-out.
 
-use std::{collections::BTreeSet, time::Duration};
-
-use rdkafka::{
-    ClientConfig, ClientContext, Message, Offset, TopicPartitionList,
-    config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, Consumer, ConsumerContext},
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    message::BorrowedMessage,
-};
-
-use super::{
-    super::{
-        cluster::rights::{Resource, Right},
-        failure::{Fault, FaultClass, Operation},
-        port::JournalEnds,
-        settings::Settings,
-    },
-    clock, config,
-    error::{fault, is_of_connections, naming},
-    log as client_log, watermarks,
-};
+use super::error::{fault, is_of_connections, naming};
+use super::{clock, config, log as client_log, watermarks};
+use crate::kafka::cluster::rights::{Resource, Right};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::port::JournalEnds;
+use crate::kafka::settings::Settings;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// How long the next record may take to arrive before the read is given up.
 const NEXT_TIMEOUT: Duration = Duration::from_secs(30);

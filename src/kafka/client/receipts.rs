@@ -1,26 +1,17 @@
 //! A producer that says of each record where it stands, or why it does not: for whoever must not answer before. Idempotent, so
 //! that a record is written once however often the client sends it; never for what tillgate decides.
 
-use std::time::Duration;
-
-use rdkafka::{
-    ClientContext, Message,
-    config::RDKafkaLogLevel,
-    error::{KafkaError, RDKafkaErrorCode},
-    message::{DeliveryResult, OwnedHeaders},
-    producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer},
-};
-
-use super::{
-    super::{
-        failure::{Fault, Operation},
-        settings::Settings,
-    },
-    config,
-    error::fault,
-    headers, log as client_log,
-};
+use super::error::fault;
+use super::{config, headers, log as client_log};
 use crate::domain::record::RecordHeader;
+use crate::kafka::failure::{Fault, Operation};
+use crate::kafka::settings::Settings;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientContext, Message};
+use std::time::Duration;
 
 /// Why it is not known where a record stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,29 +2,19 @@
 //! binding does not have. Asks only. Never asks a coordinator by that interface: librdkafka 2.12 ends the process by an
 //! assertion where one does not answer in time.
 
-use std::{
-    collections::BTreeSet,
-    ffi::{CStr, CString},
-    os::raw::c_char,
-    ptr::NonNull,
-    time::Duration,
-};
-
-use rdkafka::{
-    bindings as raw,
-    bindings::{rd_kafka_AclOperation_t as AclOperation, rd_kafka_admin_op_t as AdminOp},
-    error::RDKafkaErrorCode,
-    types::RDKafkaRespErr,
-};
-
-use super::{
-    super::{
-        cluster::rights::{Allowed, Right},
-        failure::{Fault, FaultClass, Operation},
-    },
-    admin::{Admin, TIMEOUT},
-    clock, events,
-};
+use super::admin::{Admin, TIMEOUT};
+use super::{clock, events};
+use crate::kafka::cluster::rights::{Allowed, Right};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use rdkafka::bindings as raw;
+use rdkafka::bindings::{rd_kafka_AclOperation_t as AclOperation, rd_kafka_admin_op_t as AdminOp};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaRespErr;
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
+use std::os::raw::c_char;
+use std::ptr::NonNull;
+use std::time::Duration;
 
 /// How long is waited at once for an answer, between looks at whether everything is to stop.
 const STEP_MILLIS: i32 = 100;

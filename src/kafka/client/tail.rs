@@ -1,23 +1,15 @@
 //! Looks at journals and group from outside: the last record of each journal, all of them side by side; whether the group
 //! has members. Changes nothing that is decided.
 
-use rdkafka::{
-    Offset, TopicPartitionList,
-    consumer::{CommitMode, Consumer},
-    error::RDKafkaErrorCode,
-};
-
-use super::{
-    super::{
-        failure::{Fault, Operation},
-        port::{InputPartition, Positions, Unit},
-    },
-    Cluster,
-    error::fault,
-    reader::{AtEnd, Isolation, TopicReader},
-};
-
+use super::Cluster;
+use super::error::fault;
+use super::reader::{AtEnd, Isolation, TopicReader};
 use crate::domain::flow::Flow;
+use crate::kafka::failure::{Fault, Operation};
+use crate::kafka::port::{InputPartition, Positions, Unit};
+use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
 
 /// Offsets before the end of a journal that are looked through at first; eight times as many where all of them are
 /// markers and records of aborted transactions.

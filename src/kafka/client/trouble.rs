@@ -2,10 +2,9 @@
 //! facility `FAIL` alone: the call that waits for an answer only says that none came. Never says more than the line
 //! does; the texts of librdkafka and OpenSSL that are looked for are held to a real broker by `tests/it/secured.rs`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use super::super::failure::FaultClass;
 use crate::domain::visible::visible;
+use crate::kafka::failure::FaultClass;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is wrong with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

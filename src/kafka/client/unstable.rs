@@ -1,23 +1,21 @@
 //! Whether a transaction that has not ended holds positions of the group. Unsafe code is needed here: the safe question
 //! for committed positions waits until it has ended, and gives up in the same way when the coordinator is silent.
 
-use std::{ffi::CString, time::Duration};
-
-use rdkafka::{
-    TopicPartitionList,
-    bindings::{
-        rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new, rd_kafka_AdminOptions_set_request_timeout,
-        rd_kafka_AdminOptions_set_require_stable_offsets, rd_kafka_ListConsumerGroupOffsets,
-        rd_kafka_ListConsumerGroupOffsets_destroy, rd_kafka_ListConsumerGroupOffsets_new,
-        rd_kafka_ListConsumerGroupOffsets_result_groups, rd_kafka_admin_op_t, rd_kafka_error_code,
-        rd_kafka_error_destroy, rd_kafka_event_ListConsumerGroupOffsets_result, rd_kafka_event_destroy,
-        rd_kafka_event_error, rd_kafka_event_t, rd_kafka_group_result_error,
-        rd_kafka_group_result_partitions, rd_kafka_queue_destroy, rd_kafka_queue_new, rd_kafka_queue_poll,
-    },
-    client::{Client, ClientContext},
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    types::RDKafkaRespErr,
+use rdkafka::TopicPartitionList;
+use rdkafka::bindings::{
+    rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new, rd_kafka_AdminOptions_set_request_timeout,
+    rd_kafka_AdminOptions_set_require_stable_offsets, rd_kafka_ListConsumerGroupOffsets,
+    rd_kafka_ListConsumerGroupOffsets_destroy, rd_kafka_ListConsumerGroupOffsets_new,
+    rd_kafka_ListConsumerGroupOffsets_result_groups, rd_kafka_admin_op_t, rd_kafka_error_code,
+    rd_kafka_error_destroy, rd_kafka_event_ListConsumerGroupOffsets_result, rd_kafka_event_destroy,
+    rd_kafka_event_error, rd_kafka_event_t, rd_kafka_group_result_error, rd_kafka_group_result_partitions,
+    rd_kafka_queue_destroy, rd_kafka_queue_new, rd_kafka_queue_poll,
 };
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+use std::ffi::CString;
+use std::time::Duration;
 
 /// The longest that the client may take over a question. One that it gives up itself while it looks for the coordinator is
 /// answered again when that is found, out of memory that was freed (librdkafka 2.12.1: `rd_kafka_admin_coord_request` and

@@ -1,13 +1,12 @@
 //! How far a partition reaches: as the broker says now, or out of the client's memory as it was last fetched.
 
-use rdkafka::{
-    bindings::rd_kafka_get_watermark_offsets,
-    client::{Client, ClientContext},
-    consumer::{BaseConsumer, Consumer, ConsumerContext},
-    error::KafkaResult,
-    types::RDKafkaRespErr,
-};
-use std::{ffi::CString, time::Duration};
+use rdkafka::bindings::rd_kafka_get_watermark_offsets;
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaResult;
+use rdkafka::types::RDKafkaRespErr;
+use std::ffi::CString;
+use std::time::Duration;
 
 /// How long the leader that the client knows may take, before it is asked whether there is another.
 const FIRST_TRY: Duration = Duration::from_millis(500);

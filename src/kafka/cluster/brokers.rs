@@ -5,13 +5,10 @@
 //! they bound how long a transaction may stay open and a member be silent. A broker that cannot be asked, or has no such
 //! setting, is reported and let pass.
 
+use crate::kafka::client::Admin;
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::settings::{GroupProtocol, Settings};
 use std::time::Duration;
-
-use super::super::{
-    client::Admin,
-    failure::{Fault, FaultClass, Operation},
-    settings::{GroupProtocol, Settings},
-};
 
 /// Whether a broker asks the transaction's coordinator before it takes what belongs to a transaction.
 const VERIFICATION: &str = "transaction.partition.verification.enable";

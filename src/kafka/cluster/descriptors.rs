@@ -1,10 +1,8 @@
 //! How many file descriptors a process needs, and whether it may open so many. Without them connections fail one by one,
 //! each in its own way; so it is refused at the start. Measured: docs/operations.md, Footprint.
 
-use super::super::{
-    failure::{Fault, FaultClass, Operation},
-    settings::Settings,
-};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::settings::Settings;
 
 /// Of the process: standard streams, runtimes, the admin listener, and the clients that all workers share.
 const OF_PROCESS: usize = 28;

@@ -1,11 +1,10 @@
 //! Whose times the records of the inputs have, as their topics are set to, and what follows from it.
 
+use super::topics::{TIMESTAMP_TYPE, TimestampSource};
+use crate::kafka::client::Admin;
+use crate::kafka::failure::Fault;
+use crate::kafka::settings::Settings;
 use std::fmt;
-
-use super::{
-    super::{client::Admin, failure::Fault, settings::Settings},
-    topics::{TIMESTAMP_TYPE, TimestampSource},
-};
 
 const TIMESTAMP_AFTER: &str = "message.timestamp.after.max.ms";
 

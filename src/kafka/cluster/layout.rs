@@ -9,22 +9,15 @@
 //! the inputs had grown when it was sent. Where they had not, it is answered as misplaced. However many such records
 //! come, there are ten questions a second, and each answers for all batches that were there when it was asked.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-    time::Duration,
-};
-
-use super::super::{
-    client::Cluster,
-    failure::{Fault, FaultClass, Operation},
-    port::Broker,
-    transaction::retry,
-};
-use crate::{
-    domain::flow::{Flow, Unit},
-    pipeline::{Deciders, Division},
-};
+use crate::domain::flow::{Flow, Unit};
+use crate::kafka::client::Cluster;
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::port::Broker;
+use crate::kafka::transaction::retry;
+use crate::pipeline::{Deciders, Division};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// How often the broker is asked at most while records come whose keys belong elsewhere. A batch waits for so long and an
 /// answer.

@@ -5,13 +5,11 @@
 //! Brokers tell what a principal may do to a topic, and whether it sees a group. Other rights on the group, and those on a
 //! transactional id, show only where they are used.
 
-use std::{collections::BTreeSet, fmt};
-
-use super::super::{
-    client::Cluster,
-    failure::{Fault, FaultClass, Operation},
-    settings::{FlowTopics, Settings},
-};
+use crate::kafka::client::Cluster;
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::settings::{FlowTopics, Settings};
+use std::collections::BTreeSet;
+use std::fmt;
 
 /// What a right is on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,10 +1,11 @@
 //! Keeps what decides where replays find it: the ruleset's text under its hash, acknowledged before the first decision
 //! by it. Never starts without.
 
-use std::sync::atomic::AtomicBool;
-
-use super::super::{client::EventProducer, failure::Fault, settings::Settings};
 use crate::codec::rulesets::{hash_of, hash_text};
+use crate::kafka::client::EventProducer;
+use crate::kafka::failure::Fault;
+use crate::kafka::settings::Settings;
+use std::sync::atomic::AtomicBool;
 
 /// Writes the ruleset to its topic, once more where it is there already: the topic is compacted. Gives up after
 /// `transaction_timeout`, and once `stop` is set.

@@ -1,28 +1,18 @@
 //! From nothing to where workers may decide. Every step has a bound, says what it waits for, and ends when the process is
 //! asked to; what cannot work is refused, with the reason. Nothing is decided here.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
-
-use super::{
-    super::{
-        client::Cluster,
-        failure::{Fault, Recovery, recovery},
-        health::Health,
-        latest::{LatestTopic, ReadLatest},
-        port::Broker,
-        settings::Settings,
-    },
-    brokers, descriptors, input_times, layout,
-    rights::{self, Task},
-    rulesets, topics,
-};
+use super::rights::{self, Task};
+use super::{brokers, descriptors, input_times, layout, rulesets, topics};
+use crate::kafka::client::Cluster;
+use crate::kafka::failure::{Fault, Recovery, recovery};
+use crate::kafka::health::Health;
+use crate::kafka::latest::{LatestTopic, ReadLatest};
+use crate::kafka::port::Broker;
+use crate::kafka::settings::Settings;
 use crate::pipeline::Deciders;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Wait between two tries of a step.
 const PAUSE: Duration = Duration::from_millis(250);

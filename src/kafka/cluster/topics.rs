@@ -3,17 +3,13 @@
 //! What must hold before a worker may start is in [`verify`]; what an operator sees and applies is in [`plan`] and
 //! [`apply`].
 
-use std::{collections::BTreeMap, time::Duration};
-
-use super::{
-    super::{
-        client::{Admin, MAX_MESSAGE, PRODUCED_AT_ONCE_BYTES_MAX, TopicState},
-        failure::{Fault, FaultClass, Operation},
-        settings::{FlowTopics, Settings},
-    },
-    plan_row::{PlanAction, PlanRow},
-};
+use super::plan_row::{PlanAction, PlanRow};
 use crate::domain::limits::OUTCOME_BYTES_MAX;
+use crate::kafka::client::{Admin, MAX_MESSAGE, PRODUCED_AT_ONCE_BYTES_MAX, TopicState};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::settings::{FlowTopics, Settings};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Room in a message above what is written: its key, headers and framing.
 const OVERHEAD_BYTES: u64 = 64 << 10;

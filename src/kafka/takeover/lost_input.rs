@@ -4,11 +4,9 @@
 //! Only positions before the beginning of the topic or behind its end count. Gaps in between are nobody's loss:
 //! compaction, markers of transactions and aborted records leave them.
 
-use super::super::{
-    port::InputEnds,
-    settings::{OnLostInput, Settings},
-};
 use crate::domain::flow::{Positions, Unit};
+use crate::kafka::port::InputEnds;
+use crate::kafka::settings::{OnLostInput, Settings};
 
 /// Where a unit goes on, and what is passed over for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,8 +97,7 @@ pub fn resume_point(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::flow::TWO as FLOW;
-    use crate::domain::flow::{FlowTopics, Topics};
+    use crate::domain::flow::{FlowTopics, TWO as FLOW, Topics};
 
     const ENDS: [InputEnds; 2] = [InputEnds { start: 10, end: 20 }, InputEnds { start: 0, end: 5 }];
 

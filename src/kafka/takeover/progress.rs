@@ -1,12 +1,10 @@
 //! Says how far a restore is: to the health pages, to the metrics, and once a second to the log. No part of a restore.
 
+use crate::domain::flow::Unit;
+use crate::kafka::health::Health;
+use crate::kafka::port::Broker;
+use crate::telemetry::{self, RestoredFrom};
 use std::time::Duration;
-
-use super::super::{health::Health, port::Broker};
-use crate::{
-    domain::flow::Unit,
-    telemetry::{self, RestoredFrom},
-};
 
 /// How often the log hears of it.
 const LOG_EVERY: Duration = Duration::from_secs(1);

@@ -10,35 +10,23 @@
 //! A copy that the standby kept warm only spares the reading of what it has folded. Where it does not fit the journal it
 //! is dropped, and the restore begins with nothing.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, Sender, channel},
-    },
-    time::Duration,
-};
-
+use super::lost_input::{LostInput, ResumePoint, resume_point};
+use super::progress::Progress;
+use super::settle::Settling;
+use super::standby::Warm;
+use crate::domain::flow::{Positions, Unit};
+use crate::kafka::failure::{Fault, FaultClass, Operation, Recovery, recovery};
+use crate::kafka::port::{Broker, JournalReader};
+use crate::kafka::settings::Settings;
+use crate::kafka::worker::Shared;
+use crate::pipeline::{Decider, Deciders, Restoring};
+use crate::telemetry::RestoredFrom;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 use thiserror::Error;
-
-use super::{
-    super::{
-        failure::{Fault, FaultClass, Operation, Recovery, recovery},
-        port::{Broker, JournalReader},
-        settings::Settings,
-        worker::Shared,
-    },
-    lost_input::{LostInput, ResumePoint, resume_point},
-    progress::Progress,
-    settle::Settling,
-    standby::Warm,
-};
-use crate::{
-    domain::flow::{Positions, Unit},
-    pipeline::{Decider, Deciders, Restoring},
-    telemetry::RestoredFrom,
-};
 
 /// Wait before a restore goes on after a fault that may pass; it doubles up to [`AGAIN_MAX`].
 const AGAIN_MIN: Duration = Duration::from_millis(50);

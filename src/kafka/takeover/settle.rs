@@ -6,21 +6,14 @@
 //! is rebuilt, and nothing else. So it is done only where the broker says that something has been held for
 //! `stuck_after`, and once for the same. Our own transactions end by themselves.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
-
-use super::{
-    super::{
-        failure::{Fault, FaultClass, Operation},
-        port::{Broker, JournalEnds, JournalReader},
-        settings::Settings,
-        transaction::retry,
-    },
-    restore::RestoreError,
-};
+use super::restore::RestoreError;
 use crate::domain::flow::{Positions, Unit};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::port::{Broker, JournalEnds, JournalReader};
+use crate::kafka::settings::Settings;
+use crate::kafka::transaction::retry;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// How often it is looked whether something is still held.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);

@@ -5,26 +5,18 @@
 //! the two do not fit together it begins with nothing. Only committed records are folded, each by the same fold, which
 //! refuses gaps. One thread and one client for all units; while the journal is slow nothing else waits for it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
-
-use super::super::{
-    failure::Fault,
-    port::{Broker, JournalFollower, JournalPoll},
-    worker::Shared,
-};
-use crate::{
-    domain::flow::Unit,
-    pipeline::Restoring,
-    telemetry::{self, standing::CopyStanding},
-};
+use crate::domain::flow::Unit;
+use crate::kafka::failure::Fault;
+use crate::kafka::port::{Broker, JournalFollower, JournalPoll};
+use crate::kafka::worker::Shared;
+use crate::pipeline::Restoring;
+use crate::telemetry::standing::CopyStanding;
+use crate::telemetry::{self};
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// How often it is looked which units are ours, and how far the others are.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

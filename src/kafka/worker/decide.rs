@@ -1,22 +1,18 @@
 //! Decides the records of a batch, unit by unit, into the open transaction: messages, journals, and the positions that go
 //! with them.
 
+use super::gather::recycle;
+use super::lane::{LaneEnd, LaneSink, LargestMessages, decide_lane, end_batch};
+use super::merge::{Lane, Lanes, PerInput};
+use super::owned::{OwnedUnits, RotationStep};
+use super::{Detached, Shared};
+use crate::domain::flow::Unit;
+use crate::kafka::failure::Fault;
+use crate::kafka::port::{Broker, GroupConsumer, InputPartition, LentRecord, TransactionalProducer};
+use crate::kafka::suspect::FailedBatch;
+use crate::kafka::transaction::Transactions;
+use crate::pipeline::Decider;
 use std::time::Duration;
-
-use super::{
-    super::{
-        failure::Fault,
-        port::{Broker, GroupConsumer, InputPartition, LentRecord, TransactionalProducer},
-        suspect::FailedBatch,
-        transaction::Transactions,
-    },
-    Detached, Shared,
-    gather::recycle,
-    lane::{LaneEnd, LaneSink, LargestMessages, decide_lane, end_batch},
-    merge::{Lane, Lanes, PerInput},
-    owned::{OwnedUnits, RotationStep},
-};
-use crate::{domain::flow::Unit, pipeline::Decider};
 
 /// How a batch ended before the transaction is ended.
 #[derive(Default)]

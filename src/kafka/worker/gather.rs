@@ -1,16 +1,11 @@
 //! Gathers the records of one transaction. A batch is whatever is there now: it ends when the local queue is empty or a
 //! limit is reached, and never waits for more. Nothing is copied.
 
+use super::merge::Lanes;
+use crate::kafka::failure::Fault;
+use crate::kafka::port::{Broker, GroupConsumer, LentRecord};
+use crate::kafka::settings::BatchLimits;
 use std::time::Duration;
-
-use super::{
-    super::{
-        failure::Fault,
-        port::{Broker, GroupConsumer, LentRecord},
-        settings::BatchLimits,
-    },
-    merge::Lanes,
-};
 
 /// How many records pass between two looks at the clock.
 const CLOCK_EVERY: usize = 64;

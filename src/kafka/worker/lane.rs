@@ -3,22 +3,19 @@
 //! A panic of the decision is caught here and counted against the record it happened in; the state it leaves behind is
 //! not used again. What is larger than its topic takes is not sent: its record is condemned, and decided again without it.
 
+use super::merge::{Lane, PerInput};
+use crate::domain::flow::Unit;
+use crate::domain::record::RecordTime;
+use crate::domain::reply::REQUEST_ID;
+use crate::kafka::dead_letter::{self, DeadLetterReason, Room};
+use crate::kafka::failure::{Destination, Fault, FaultClass, Operation};
+use crate::kafka::port::{
+    Broker, GroupConsumer, InputPartition, LentRecord, MessageLimits, TransactionalProducer,
+};
+use crate::kafka::settings::Settings;
+use crate::kafka::suspect::Suspects;
+use crate::pipeline::{Decider, InRecord, NotDecided, Outbound, Sink as DeciderSink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use super::{
-    super::{
-        dead_letter::{self, DeadLetterReason, Room},
-        failure::{Destination, Fault, FaultClass, Operation},
-        port::{Broker, GroupConsumer, InputPartition, LentRecord, MessageLimits, TransactionalProducer},
-        settings::Settings,
-        suspect::Suspects,
-    },
-    merge::{Lane, PerInput},
-};
-use crate::{
-    domain::{flow::Unit, record::RecordTime, reply::REQUEST_ID},
-    pipeline::{Decider, InRecord, NotDecided, Outbound, Sink as DeciderSink},
-};
 
 type Lent<'c, B> = <<B as Broker>::Consumer as GroupConsumer>::Record<'c>;
 

@@ -3,9 +3,8 @@
 //! has more, the rest of the others is left, since what is to come may lie before it. Once the lists exist, nothing is
 //! allocated per record.
 
-use smallvec::SmallVec;
-
 use crate::domain::flow::{Flow, InputPartition, Unit};
+use smallvec::SmallVec;
 
 /// A question about each input of a unit.
 pub type PerInput<T> = SmallVec<[T; 2]>;

@@ -4,14 +4,10 @@
 //! positions as they were before it; where that is not certain it returns the fault, and the caller builds a new
 //! worker from the journal.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 mod decide;
 mod gather;
@@ -21,31 +17,27 @@ mod owned;
 mod ticks;
 mod waiting;
 
-use self::{
-    decide::{Decided, Held, decide, take_undecided},
-    gather::gather,
-    lane::Largest,
-    merge::Lanes,
-    owned::OwnedUnits,
-};
-use super::{
-    cluster::layout::Layout,
-    failure::{Destination, Fault, FaultClass},
-    health::Health,
-    held_back,
-    misplaced::Warnings,
-    port::{Broker, GroupConsumer, InputPartition, InputReach, LentRecord, MessageLimits},
-    settings::{BatchLimits, Settings},
-    suspect::{FAILURES_BEFORE_BLOCKED, Suspects},
-    takeover::{restore::Restores, standby::Standby},
-    transaction::{End, Transactions},
-    waits::{WaitNotice, Waits},
-};
-use crate::{
-    domain::flow::Flow,
-    pipeline::Deciders,
-    telemetry::{self, TransactionResult, standing::WorkerStanding},
-};
+use self::decide::{Decided, Held, decide, take_undecided};
+use self::gather::gather;
+use self::lane::Largest;
+use self::merge::Lanes;
+use self::owned::OwnedUnits;
+use super::cluster::layout::Layout;
+use super::failure::{Destination, Fault, FaultClass};
+use super::health::Health;
+use super::held_back;
+use super::misplaced::Warnings;
+use super::port::{Broker, GroupConsumer, InputPartition, InputReach, LentRecord, MessageLimits};
+use super::settings::{BatchLimits, Settings};
+use super::suspect::{FAILURES_BEFORE_BLOCKED, Suspects};
+use super::takeover::restore::Restores;
+use super::takeover::standby::Standby;
+use super::transaction::{End, Transactions};
+use super::waits::{WaitNotice, Waits};
+use crate::domain::flow::Flow;
+use crate::pipeline::Deciders;
+use crate::telemetry::standing::WorkerStanding;
+use crate::telemetry::{self, TransactionResult};
 
 /// How long a turn waits for a first record.
 const IDLE: Duration = Duration::from_millis(20);

@@ -4,29 +4,22 @@
 //! A unit is restored and decided once all of its inputs are ours, and its state is dropped as soon as one of them goes.
 //! State never survives a revocation, however short: somebody else may have decided meanwhile.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-
+use super::merge::PerInput;
+use super::ticks::{Ticking, is_read_to_the_end};
+use super::waiting::Wait;
+use crate::domain::flow::{Flow, InputPartition, Positions, Unit};
+use crate::kafka::failure::Fault;
+use crate::kafka::health::Health;
+use crate::kafka::port::{Broker, GroupConsumer, InputReach, LentRecord, Rebalance};
+use crate::kafka::takeover::lost_input::ResumePoint;
+use crate::kafka::takeover::restore::{RestoreError, Restored, Restores, Ticket};
+use crate::pipeline::Decider;
+use crate::telemetry::standing::PartitionStanding;
+use crate::telemetry::{self};
 use smallvec::smallvec;
-
-use super::{
-    super::{
-        failure::Fault,
-        health::Health,
-        port::{Broker, GroupConsumer, InputReach, LentRecord, Rebalance},
-        takeover::{
-            lost_input::ResumePoint,
-            restore::{RestoreError, Restored, Restores, Ticket},
-        },
-    },
-    merge::PerInput,
-    ticks::{Ticking, is_read_to_the_end},
-    waiting::Wait,
-};
-use crate::{
-    domain::flow::{Flow, InputPartition, Positions, Unit},
-    pipeline::Decider,
-    telemetry::{self, standing::PartitionStanding},
-};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Records held of a unit, at most, while an input is fetched; from here on the delivery of the others is paused.
 const HELD_MAX: usize = 20_000;

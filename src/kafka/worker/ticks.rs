@@ -2,10 +2,10 @@
 //! for time to pass, a record is written that says how much of it has. Clocks only say when to write it; what it does is
 //! decided on reading it, from what it says and from the time that its broker gave it.
 
+use crate::domain::flow::Unit;
+use crate::kafka::port::InputReach;
+use crate::pipeline::NextTick;
 use std::time::Duration;
-
-use super::super::port::InputReach;
-use crate::{domain::flow::Unit, pipeline::NextTick};
 
 /// Wait for a tick that was written, before another one is.
 const UNREAD_MAX: Duration = Duration::from_secs(30);

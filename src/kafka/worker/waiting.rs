@@ -1,8 +1,7 @@
 //! How long a unit waits for an input of which the broker has more, before it decides without.
 
-use std::time::Duration;
-
 use crate::domain::flow::InputPartition;
+use std::time::Duration;
 
 /// How long a unit waits for an input of which the broker has more, before it decides without: that input may be
 /// out of reach. Counted is only the time in which nothing at all came: while records wait in the client, those of the

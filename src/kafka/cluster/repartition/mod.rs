@@ -12,36 +12,28 @@ mod plan;
 mod state;
 mod stray;
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
-
-use self::{
-    owner::Owner,
-    plan::{FoundLayout, next_heads, of_inputs},
-    state::{Writing, fold, settle},
-};
-pub use self::{
-    plan::RepartitionPlan,
-    state::Written,
-    stray::{Dropped, Stray, Strays},
-};
-use super::{
-    super::{
-        client::{Cluster, Isolation, Span},
-        failure::{Fault, FaultClass, Operation},
-        port::{Broker, InputPartition, JournalReader, Positions, Unit},
-        settings::{FlowTopics, Settings},
-        takeover::restore::compare,
-        transaction::{End, Transactions, retry},
-    },
-    plan_row::PlanAction,
-    rights::{self, Task},
-};
-use crate::{
-    codec::journal::{Head, read_record},
-    config::Secret,
-    domain::flow::Flow,
-    pipeline::{Deciders, Division, Folded},
-};
+use self::owner::Owner;
+pub use self::plan::RepartitionPlan;
+use self::plan::{FoundLayout, next_heads, of_inputs};
+pub use self::state::Written;
+use self::state::{Writing, fold, settle};
+pub use self::stray::{Dropped, Stray, Strays};
+use super::plan_row::PlanAction;
+use super::rights::{self, Task};
+use crate::codec::journal::{Head, read_record};
+use crate::config::Secret;
+use crate::domain::flow::Flow;
+use crate::kafka::client::{Cluster, Isolation, Span};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::port::{Broker, InputPartition, JournalReader, Positions, Unit};
+use crate::kafka::settings::{FlowTopics, Settings};
+use crate::kafka::takeover::restore::compare;
+use crate::kafka::transaction::{End, Transactions, retry};
+use crate::pipeline::{Deciders, Division, Folded};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The name of the process that does it, in client and transactional ids: the same each time, so that the next one ends
 /// what a killed one left open.

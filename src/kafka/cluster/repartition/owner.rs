@@ -2,12 +2,10 @@
 //! is committed as that member, so nobody can decide anything meanwhile: whoever joins takes partitions away first, which
 //! is noticed here, and makes the commit fail.
 
-use std::{collections::BTreeSet, time::Duration};
-
-use super::super::super::{
-    failure::{Fault, FaultClass, Operation},
-    port::{Broker, GroupConsumer, InputPartition, Rebalance},
-};
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::port::{Broker, GroupConsumer, InputPartition, Rebalance};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// How long one look at the group waits.
 const LOOK: Duration = Duration::from_millis(100);

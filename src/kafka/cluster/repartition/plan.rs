@@ -1,20 +1,13 @@
 //! What a repartition has to do, out of how the topics and journals are: pure, so that every shape in which an
 //! interrupted one leaves them is looked at by a test.
 
+use crate::codec::journal::Head;
+use crate::domain::Micros;
+use crate::domain::flow::{Flow, InputPartition, Positions, Unit};
+use crate::domain::partitioner::Partitioner;
+use crate::kafka::cluster::plan_row::{PlanAction, PlanRow};
+use crate::kafka::settings::FlowTopics;
 use std::collections::BTreeSet;
-
-use super::super::{
-    super::settings::FlowTopics,
-    plan_row::{PlanAction, PlanRow},
-};
-use crate::{
-    codec::journal::Head,
-    domain::{
-        Micros,
-        flow::{Flow, InputPartition, Positions, Unit},
-        partitioner::Partitioner,
-    },
-};
 
 /// How the topics and journals are.
 #[derive(Clone, Debug, Default)]

@@ -3,31 +3,20 @@
 //! Memory: the entries of as many partitions as are folded side by side and one more, and one open record for each
 //! new partition, all of them together at most [`OPEN_BYTES_MAX`] and one entry each.
 
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
-        mpsc::{RecvTimeoutError, sync_channel},
-    },
-    time::Duration,
-};
-
-use super::{
-    super::super::{
-        client::Cluster,
-        failure::{Fault, FaultClass, Operation},
-        port::{Broker, JournalReader, TransactionalProducer},
-        settings::Settings,
-        transaction::retry,
-    },
-    ASK_FOR, Passed, setup_fault,
-    stray::{Dropped, stray},
-};
-use crate::{
-    codec::journal::Head,
-    domain::flow::{Flow, Positions, Unit},
-    pipeline::{Deciders, Division, Folded, Reset},
-};
+use super::stray::{Dropped, stray};
+use super::{ASK_FOR, Passed, setup_fault};
+use crate::codec::journal::Head;
+use crate::domain::flow::{Flow, Positions, Unit};
+use crate::kafka::client::Cluster;
+use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::port::{Broker, JournalReader, TransactionalProducer};
+use crate::kafka::settings::Settings;
+use crate::kafka::transaction::retry;
+use crate::pipeline::{Deciders, Division, Folded, Reset};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Bytes of all open records together.
 const OPEN_BYTES_MAX: usize = 64 << 20;

@@ -1,12 +1,9 @@
 //! Entries of a state that stand on another partition than their keys belong to: found before anything is changed, and left
 //! out of the new state only where they are named. Never drops one that stands where it belongs.
 
-use std::{
-    any::Any,
-    collections::{BTreeMap, BTreeSet},
-};
-
 use crate::pipeline::{Division, Folded, Misplaced};
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An entry that stands elsewhere than its key belongs.
 #[derive(Clone, Copy)]

@@ -1,9 +1,8 @@
 //! What a unit holds while it waits for an input: bounds of it, and when delivery is paused.
 
-use std::cell::RefCell;
-
 use super::*;
 use crate::domain::flow::TWO as FLOW;
+use std::cell::RefCell;
 
 const UNIT: Unit = Unit { flow: &FLOW, partition: 0 };
 
