@@ -346,7 +346,7 @@ fn files_that_were_cut_or_mixed_up_are_told_with_their_place() {
         (JsonLines, Box::new(reworded("\"key\":\"A-1\",", "")), "line 1: key: missing"),
         (JsonLines, Box::new(reworded("\"key\":\"A-1\"", "\"keyBase64\":\"!\"")), "line 1: key: no base64"),
         (JsonLines, Box::new(reworded("1772446500000", "-1")), "line 1: timestamp -1 of type CreateTime"),
-        (JsonLines, Box::new(reworded("CreateTime", "Sometime")), "line 1: timestampType is none of"),
+        (JsonLines, Box::new(reworded("CreateTime", "Sometime")), "line 1: timestampType is not one of"),
         (JsonLines, Box::new(reworded("{\"topic\"", "[\"topic\"")), "line 1: column 9: not a record"),
         (JsonLinesZstd, Box::new(cut), "line 1: cannot be read"),
         (Avro, Box::new(cut), "the file breaks off"),
