@@ -24,9 +24,10 @@ pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
     let name = kafka.topic("run");
     let settings = settings_of(kafka.bootstrap(), &name);
     let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
-    let big = &[("max.message.bytes", "8388608")];
+    // Records of 1970, as some tests send, are not deleted at the broker's next look.
+    let input = &[("max.message.bytes", "8388608"), ("retention.ms", "-1")];
     for topic in settings.topics.inputs() {
-        kafka.create_topic(topic, partitions as i32, big);
+        kafka.create_topic(topic, partitions as i32, input);
     }
     let layout = &topics::TopicLayout { partitions, ..topics::TopicLayout::default() };
     // One broker may not have heard yet of the topics that another one shows.
