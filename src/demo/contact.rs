@@ -10,7 +10,8 @@ use crate::domain::hashing::Seed;
 use crate::explain::contact::contact;
 use crate::explain::paint::Paint;
 use crate::kafka::client::EventProducer;
-use crate::kafka::settings::Settings as KafkaSettings;
+use crate::kafka::failure::Fault;
+use crate::kafka::settings::Topics;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -55,12 +56,10 @@ pub(super) fn explained(config: &Settings, paint: Paint) -> Result<Vec<String>, 
     Ok(lines)
 }
 
-/// Tells the demo's own broker of the person.
-pub(super) fn tell(settings: &KafkaSettings) -> Result<(), AppError> {
-    let topic = &settings.topics.of(&FLOW).inputs[PARTY_RECORDS];
-    let mut producer = EventProducer::new(settings)?;
-    producer.send(topic, Some(PERSON.as_bytes()), PARTY.as_bytes(), super::clock::millis())?;
-    Ok(producer.flush()?)
+/// Sends the person's record.
+pub(super) fn send_person(topics: &Topics, producer: &mut EventProducer) -> Result<(), Fault> {
+    let topic = &topics.of(&FLOW).inputs[PARTY_RECORDS];
+    producer.send(topic, Some(PERSON.as_bytes()), PARTY.as_bytes(), super::clock::millis())
 }
 
 /// Requests that can be sent to the demo's gateway as they stand.

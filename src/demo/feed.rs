@@ -65,8 +65,9 @@ pub(super) enum FeedError {
 }
 
 impl Feed<'_> {
-    /// Sends the accounts at the first word of `go`, the tills' events at the second, until there are no more or
-    /// `stop`. Ends where nobody is left to say go.
+    /// Sends the accounts and a person at the first word of `go`, the tills' events at the second, until there are no more or
+    /// `stop`. Ends where nobody is left to say go. Nothing before: while the workers share the partitions out they may abort
+    /// a transaction, of which the demo's broker takes nothing back.
     ///
     /// # Errors
     /// [`FeedError`] of the first record that does not arrive.
@@ -87,6 +88,7 @@ impl Feed<'_> {
             producer.send(self.topics.account_events(), Some(event.account.as_bytes()), &value, at)?;
             self.progress.account_events.fetch_add(1, Ordering::Relaxed);
         }
+        super::contact::send_person(self.topics, &mut producer)?;
         producer.flush()?;
         self.progress.accounts_sent.store(true, Ordering::Release);
         if go.recv().is_err() {

@@ -69,7 +69,6 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
     let settings = on_mock(settings, broker.bootstrap_servers()?);
     let endpoints = args.keep.then(|| serve_requests(&config, &settings, &stop)).transpose()?;
     let flows = flows(&config, engine, Arc::new(schemas()?));
-    super::contact::tell(&settings)?;
     let world = World::new(world(args)?);
     let progress = Progress::default();
     let result = std::thread::scope(|scope| {
