@@ -8,7 +8,7 @@ use rdkafka::message::OwnedHeaders;
 use std::ops::Range;
 use std::time::Duration;
 
-/// Bytes of topics, keys and values that are kept. A transaction of more takes so long that the wait is little beside it.
+/// Bytes of topics, keys and values that are kept; headers here are tillgate's own, and short. A transaction of more takes so long that the wait is little beside it.
 const BYTES_MAX: usize = 64 << 10;
 /// How long after the end of a transaction its coordinator may still be busy with it.
 pub const BUSY_MAX: Duration = Duration::from_millis(20);

@@ -156,7 +156,7 @@ fn class_of(error: &KafkaError, topics: &Topics, topic: &str, other: FaultClass)
     }
 }
 
-/// What `call` gives, if it does so call_within `limit`; otherwise the call is left to itself. The client's call that adds
+/// What `call` gives, if it does so within `limit`; otherwise the call is left to itself. The client's call that adds
 /// positions can hang for as long as all brokers that are left stay as they are, once the group's coordinator is gone
 /// (librdkafka issues 5456 and 5511): it keeps its thread and its client until it returns, and what it then still
 /// sends is fenced by the next producer of the id.
@@ -382,7 +382,9 @@ impl TransactionalProducer<Member> for Producer {
         let own = own.map_err(|error| fault(Operation::Produce, &error))?.unwrap_or_default();
         let all = headers.iter().fold(own, with_header);
         let topic = &self.topics.of(record.source().unit.flow).dead_letters;
-        self.queue(OutboxMessage { topic, partition: None, key, value, headers: Some(all) })
+        // Never kept: a sender's headers may be of any size.
+        self.open_outbox()?;
+        self.queue_now(OutboxMessage { topic, partition: None, key, value, headers: Some(all) })
     }
 
     fn journal(&self, unit: Unit, record: &[u8]) -> Result<(), Fault> {
