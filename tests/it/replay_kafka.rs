@@ -164,6 +164,16 @@ pub fn instead(scene: &Scene, setting: &str, name: &str, records: Vec<Record>) -
     format!("topics.{setting}={topic}")
 }
 
+/// A scene in which sixty account events asked for a reply, and their replies.
+fn answered(kafka: &'static Kafka) -> (Scene, Vec<Record>) {
+    let scene = Scene::new(kafka, PARTITIONS, &SMALL);
+    ask(&scene, 0, 60);
+    let running = scene.start(&[]);
+    let replies = kafka.await_committed(&scene.account_results, 60, WITHIN);
+    running.stop();
+    (scene, replies)
+}
+
 /// A row of what is found wrong with replies, and the text of the first difference.
 #[track_caller]
 fn wrong(report: &Value) -> ([u64; 3], String) {
@@ -181,11 +191,7 @@ fn wrong(report: &Value) -> ([u64; 3], String) {
 #[test]
 fn replies_to_account_events_are_given_again_and_what_is_wrong_with_them_is_named() {
     let Some(kafka) = kafka() else { return };
-    let scene = Scene::new(kafka, PARTITIONS, &SMALL);
-    ask(&scene, 0, 60);
-    let running = scene.start(&[]);
-    let replies = kafka.await_committed(&scene.account_results, 60, WITHIN);
-    running.stop();
+    let (scene, replies) = answered(kafka);
     for from in ["beginning", "checkpoint"] {
         let report = report(&scene, &["--from", from]);
         assert_eq!(report["identical"], true, "{report:#}");
@@ -242,11 +248,7 @@ fn replies_to_account_events_are_given_again_and_what_is_wrong_with_them_is_name
 #[test]
 fn replies_that_retention_has_deleted_or_that_were_never_recorded_are_no_difference() {
     let Some(kafka) = kafka() else { return };
-    let scene = Scene::new(kafka, PARTITIONS, &SMALL);
-    ask(&scene, 0, 60);
-    let running = scene.start(&[]);
-    let replies = kafka.await_committed(&scene.account_results, 60, WITHIN);
-    running.stop();
+    let (scene, replies) = answered(kafka);
     let gone = |report: &Value| -> (Value, i64, String) {
         let partitions = report["partitions"].as_array().expect("partitions");
         assert_eq!(report["identical"], true, "{report:#}");

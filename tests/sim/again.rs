@@ -22,6 +22,21 @@ pub type Place = (usize, i32, i64);
 /// A dead letter by what it is about, and its code.
 pub type Letter = (usize, i32, i64, String);
 
+/// A record of a flow as it is decided.
+pub fn in_record<'r>(flow: &Flow, (input, partition, offset): Place, record: &'r Record) -> InRecord<'r> {
+    InRecord {
+        input,
+        partition,
+        offset,
+        timestamp_millis: record.timestamp_millis,
+        time: RecordTime::of_millis(record.timestamp_millis),
+        key: record.key.as_deref(),
+        value: record.value.as_deref(),
+        schema_guid: None,
+        request_id: record.header(REQUEST_ID).filter(|_| flow.asked.contains(&input)),
+    }
+}
+
 /// The dead letters of a flow, whose inputs have these topics.
 pub fn letters(
     world: &World,
@@ -82,17 +97,7 @@ where
             if *offset >= until {
                 break;
             }
-            let in_record = InRecord {
-                input,
-                partition: self.unit.partition,
-                offset: *offset,
-                timestamp_millis: record.timestamp_millis,
-                time: RecordTime::of_millis(record.timestamp_millis),
-                key: record.key.as_deref(),
-                value: record.value.as_deref(),
-                schema_guid: None,
-                request_id: record.header(REQUEST_ID).filter(|_| M::FLOW.asked.contains(&input)),
-            };
+            let in_record = in_record(M::FLOW, (input, self.unit.partition, *offset), record);
             self.next[input] += 1;
             if self.given_up.contains(&(input, self.unit.partition, *offset)) {
                 if !is_poison(record.value.as_deref()) {

@@ -13,10 +13,7 @@ use tillgate::{
         recorded,
         rulesets::{RulesetChange, RulesetRecord, read_ruleset_record},
     },
-    domain::{
-        ProfileView, limits, outcome::Outcome, profile_view::ProfileQuestion, record::RecordTime,
-        reply::REQUEST_ID,
-    },
+    domain::{ProfileView, limits, outcome::Outcome, profile_view::ProfileQuestion},
     engine::Engine,
     kafka::port::Unit,
     pipeline::{InRecord, Outbound, Output},
@@ -27,6 +24,7 @@ use tillgate::{
 };
 
 use super::{
+    again::in_record,
     contacts,
     log::{Place, Record, Topic, output_of},
     plan::Plan,
@@ -471,17 +469,7 @@ impl Again<'_> {
             if *offset >= until {
                 break;
             }
-            let record = InRecord {
-                input: input as usize,
-                partition: self.partition.number(),
-                offset: *offset,
-                timestamp_millis: record.timestamp_millis,
-                time: RecordTime::of_millis(record.timestamp_millis),
-                key: record.key.as_deref(),
-                value: record.value.as_deref(),
-                schema_guid: None,
-                request_id: record.header(REQUEST_ID).filter(|_| FLOW.asked.contains(&(input as usize))),
-            };
+            let record = in_record(&FLOW, (input as usize, self.partition.number(), *offset), record);
             *next += 1;
             if self.given_up.contains(&(input, record.partition, record.offset)) {
                 let poison = self.may_give_up.poison && is_poison(record.value);

@@ -12,13 +12,13 @@ use tillgate::{
     domain::{
         flow::{FlowTopics, Topics},
         partitioner::Partitioner,
-        record::RecordTime,
     },
     pipeline::{Division, InRecord, Latest, Outbound, Output, PartitionSettings, Restore, State},
     profiles::{Board, Key, OBSERVATIONS, Observation, PROFILES, Partition, Profiles, read_observations},
 };
 
 use super::{
+    again::in_record,
     checker::{Seen, stored},
     log::{Record, Topic},
     planted::is_poison,
@@ -115,17 +115,7 @@ pub fn check(
         let records = stored(world, (Topic::Input(&FLOW, OBSERVATIONS), partition));
         for (offset, record) in &records {
             found.extend(of_record(record.value.as_deref().unwrap_or_default()));
-            let record = InRecord {
-                input: OBSERVATIONS,
-                partition,
-                offset: *offset,
-                timestamp_millis: record.timestamp_millis,
-                time: RecordTime::of_millis(record.timestamp_millis),
-                key: record.key.as_deref(),
-                value: record.value.as_deref(),
-                schema_guid: None,
-                request_id: None,
-            };
+            let record = in_record(&FLOW, (OBSERVATIONS, partition, *offset), record);
             if given_up.contains(offset) && is_poison(record.value) {
                 again.on_failed_record(&record, &mut Letters::default());
                 continue;
