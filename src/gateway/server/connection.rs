@@ -104,6 +104,12 @@ impl Connection {
         let mut is_ending = false;
         loop {
             tokio::select! {
+                // First of all the end: whatever is answered after it says that the connection closes.
+                biased;
+                _ = self.ending.changed(), if !is_ending => {
+                    is_ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
                 ended = &mut connection => {
                     if ended.is_err_and(|error| error.is_parse()) {
                         refused(Refusal::Malformed);
@@ -115,10 +121,6 @@ impl Connection {
                         refused(cause);
                     }
                     return;
-                }
-                _ = self.ending.changed(), if !is_ending => {
-                    is_ending = true;
-                    connection.as_mut().graceful_shutdown();
                 }
             }
         }
