@@ -114,7 +114,7 @@ fn each(
 
 fn at<'a>(made: &'a Made, positions: &'a [(String, i64)]) -> RecordContext<'a> {
     let timestamp_millis = made.timestamp_millis;
-    let source = Source { topic: "pos.events", partition: 0, offset: 7, timestamp_millis };
+    let source = Source { topic: "pos.events", partition: 0.into(), offset: 7, timestamp_millis };
     let time = RecordTime::of_millis(timestamp_millis);
     RecordContext {
         source,

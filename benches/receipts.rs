@@ -108,7 +108,7 @@ fn passes(event: &PosEvent<'_>, parameters: &ParameterSet) -> bool {
     let envelope = Envelope { key: "A", time: RecordTime::of_millis(TIME.0 / 1_000) };
     let Ok(sound) = form::check(event, envelope, parameters) else { return false };
     let mut findings = Findings::default();
-    let known = Known { event: &sound, place: EventPlace { partition: 0, offset: 0 } };
+    let known = Known { event: &sound, place: EventPlace { partition: 0.into(), offset: 0 } };
     let profiles = &ProfileView::default();
     let context = Context { known: &known, account: None, recent: &[], profiles, parameters, now: TIME };
     basket::check(&context, &mut findings);

@@ -1,7 +1,8 @@
 //! The command line: commands, flags and their help. Runs nothing.
 
 use crate::config::{Scope, is_client_name};
-use crate::domain::Micros;
+use crate::domain::{Micros, PartitionId};
+use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -371,8 +372,8 @@ pub struct ReplayArgs {
     #[arg(long, value_enum, default_value_t = ReplayFrom::Beginning)]
     pub from: ReplayFrom,
     /// Only this partition; may be given again
-    #[arg(long, value_name = "N")]
-    pub partition: Vec<u16>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).map(PartitionId::from))]
+    pub partition: Vec<PartitionId>,
     /// Partitions at a time; by default as many as there are cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
@@ -461,8 +462,8 @@ Exit codes: 0 done, 1 refused, failed, or not decided within --wait, 2 the comma
 #[derive(Args, Debug)]
 pub struct SetTimeArgs {
     /// The partition
-    #[arg(long, value_name = "N")]
-    pub partition: u16,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).map(PartitionId::from))]
+    pub partition: PartitionId,
     /// The time, as 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub to: Micros,

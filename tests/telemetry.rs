@@ -13,6 +13,7 @@ use support::stream::{Fed, Published, engine, options};
 use support::{Message, kafka};
 use tillgate::codec::KnownSchemas;
 use tillgate::config::Secret;
+use tillgate::domain::PartitionId;
 use tillgate::domain::flow::{InputPartition, Unit};
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::kafka::settings::Settings;
@@ -39,9 +40,9 @@ fn names_in(text: &str) -> BTreeSet<String> {
     words.map(str::to_owned).collect()
 }
 
-const UNIT: Unit = Unit { flow: &FLOW, partition: 3 };
-const OF_PROFILES: Unit = Unit { flow: &profiles::FLOW, partition: 1 };
-const OF_CONTACT: Unit = Unit { flow: &contact::FLOW, partition: 2 };
+const UNIT: Unit = Unit { flow: &FLOW, partition: PartitionId::new(3) };
+const OF_PROFILES: Unit = Unit { flow: &profiles::FLOW, partition: PartitionId::new(1) };
+const OF_CONTACT: Unit = Unit { flow: &contact::FLOW, partition: PartitionId::new(2) };
 const INPUT: InputPartition = InputPartition { unit: UNIT, input: 0 };
 
 /// Every metric once, with one value for each label.
@@ -289,7 +290,7 @@ fn assert_nothing_private(text: &str) {
 #[test]
 fn bad_events_leave_nothing_private_in_the_log_lines() {
     let lines = all_lines();
-    let mut partition = Partition::new(engine::<&str>(&[]), 0, options());
+    let mut partition = Partition::new(engine::<&str>(&[]), 0.into(), options());
     let mut published = Published::default();
     for (offset, event) in (0..).zip(bad_events()) {
         published.feed(&mut partition, &Fed::pos(offset, ACCOUNT, event));
@@ -387,7 +388,7 @@ fn inputs(settings: &Settings) -> [String; 3] {
 }
 
 /// The value of a gauge of an input's partition on the page.
-fn gauge(page: &str, name: &str, partition: i32) -> Option<f64> {
+fn gauge(page: &str, name: &str, partition: PartitionId) -> Option<f64> {
     let labels = format!("{name}{{input=\"pos_events\",partition=\"{partition}\"}} ");
     page.lines().find_map(|line| line.strip_prefix(&labels)?.parse().ok())
 }
@@ -395,7 +396,7 @@ fn gauge(page: &str, name: &str, partition: i32) -> Option<f64> {
 #[test]
 fn an_open_transaction_of_a_sender_is_counted_told_and_over_when_it_ends() {
     use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-    const PARTITION: i32 = 1;
+    const PARTITION: PartitionId = PartitionId::new(1);
     let Some(kafka) = kafka() else { return };
     let often = ("statistics.interval.ms".to_owned(), Secret::new("200"));
     let settings = scene(kafka, 2).with(|kafka| kafka.librdkafka = [often].into());
@@ -415,7 +416,8 @@ fn an_open_transaction_of_a_sender_is_counted_told_and_over_when_it_ends() {
         .expect("a producer");
     sender.init_transactions(WITHIN).expect("its id");
     sender.begin_transaction().expect("a transaction");
-    let record = BaseRecord::to(settings.topics.pos_events()).partition(PARTITION).key(&key).payload("{}");
+    let record =
+        BaseRecord::to(settings.topics.pos_events()).partition(PARTITION.number()).key(&key).payload("{}");
     sender.send(record).expect("room");
     sender.flush(WITHIN).expect("written");
     // Of somebody else, and ready to be decided.

@@ -90,7 +90,7 @@ pub fn partition(engine: &Arc<Engine>, encoding: OutcomeEncoding) -> Partition {
         parties: None,
         table_seed: Seed([1, 2]),
     };
-    Partition::new(engine.clone(), 0, options)
+    Partition::new(engine.clone(), 0.into(), options)
 }
 
 /// Offsets of both inputs, and a count of what came out.
@@ -125,7 +125,7 @@ impl Feed {
         self.offsets[made.input as usize] += 1;
         let record = InRecord {
             input: made.input as usize,
-            partition: 0,
+            partition: 0.into(),
             offset,
             timestamp_millis: made.timestamp_millis,
             time: RecordTime::of_millis(made.timestamp_millis),

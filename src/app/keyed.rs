@@ -53,7 +53,7 @@ pub(super) fn write_all(
         written += 1;
         let record = TopicRecord {
             topic,
-            partition: settings.partitioner.partition_of(key.as_bytes(), partitions) as i32,
+            partition: settings.partitioner.partition_of(key.as_bytes(), partitions),
             offset: 0,
             timestamp_millis: now,
             timestamp_kind: TimestampKind::CreateTime,

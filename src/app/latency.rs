@@ -2,7 +2,7 @@
 //! Adds a header to what is sent and changes nothing else.
 
 use super::now_millis;
-use crate::domain::Micros;
+use crate::domain::{Micros, PartitionId};
 use crate::kafka::client::Follower;
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::Settings;
@@ -106,7 +106,7 @@ impl Watch {
 
 fn watch(follower: &Follower, events: &str, sent: &Sent, warm_up_millis: i64) -> Result<Answers, Fault> {
     let mut answers = Answers { answered: 0, latencies: Latencies::default() };
-    let mut waiting: BTreeMap<i32, AnswerTimes> = BTreeMap::new();
+    let mut waiting: BTreeMap<PartitionId, AnswerTimes> = BTreeMap::new();
     let mut silence = Duration::ZERO;
     while silence < SILENCE_MAX {
         let all = sent.is_all.load(Ordering::Acquire);

@@ -96,7 +96,7 @@ fn get(settings: &Arc<Settings>, key: Key) -> Result<(), AppError> {
     rights::verify(&cluster, settings, Task::Read(&[topic]))?;
     let inputs = super::partitions(&cluster, &topics.inputs[profiles::PROFILE_RECORDS])?;
     let text = key.text();
-    let partition = settings.partitioner.partition_of(text.as_bytes(), inputs) as i32;
+    let partition = settings.partitioner.partition_of(text.as_bytes(), inputs);
     let ends = cluster.ends(topic, partition)?;
     let mut dump = cluster.dump(Isolation::Committed)?;
     dump.read(Span { topic: topic.clone(), partition, begin: ends.start, end: ends.stable })?;

@@ -6,6 +6,7 @@ use super::recorded::{Cluster, Files, FlowTopics, Recording, beside};
 use crate::cli::{Common, ReplayArgs, ReplayFrom};
 use crate::codec::Schemas;
 use crate::config::Settings;
+use crate::domain::PartitionId;
 use crate::domain::visible::{visible_json, visible_lines};
 use crate::pipeline::Division;
 use crate::replay::{
@@ -105,15 +106,12 @@ fn contact(
         from_checkpoint: args.from == ReplayFrom::Checkpoint,
         progress,
     };
-    let open = |partition: i32| {
+    let open = |partition: PartitionId| {
         let recorded = recording.open(&topics, partition)?;
         if recorded.journal.is_some() { Ok(recorded) } else { Err(recording.missing(&topics.journal)) }
     };
-    let all = 0..i32::try_from(partitions).unwrap_or(i32::MAX);
-    let wanted = all.filter(|number| {
-        args.partition.is_empty() || args.partition.iter().any(|named| i32::from(*named) == *number)
-    });
-    let wanted: Vec<i32> = wanted.collect();
+    let wanted = |partition: &_| args.partition.is_empty() || args.partition.contains(partition);
+    let wanted: Vec<PartitionId> = PartitionId::all(partitions).filter(wanted).collect();
     let beside = beside(recording, names, rulebook, (&topics, &wanted))?;
     Ok(verify_contact(&ground, wanted.iter().copied(), open, beside))
 }

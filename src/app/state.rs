@@ -4,8 +4,8 @@ use super::AppError;
 use crate::cli::{Common, SetTimeArgs, StateCommand};
 use crate::codec::journal::{Head, read_record};
 use crate::codec::tick::{Tick, write_tick};
-use crate::domain::Micros;
 use crate::domain::visible::visible;
+use crate::domain::{Micros, PartitionId};
 use crate::kafka::client::{Cluster, EventProducer};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::port::Unit;
@@ -31,10 +31,10 @@ fn set_time(args: &SetTimeArgs, common: &Common) -> Result<(), AppError> {
     let settings: Arc<Settings> = Arc::new((&super::settings(common)?).into());
     let cluster = Cluster::new(Arc::clone(&settings))?;
     rights::verify(&cluster, &settings, Task::SetTime)?;
-    let (topic, partition) = (settings.topics.pos_ticks(), i32::from(args.partition));
+    let (topic, partition) = (settings.topics.pos_ticks(), args.partition);
     let found = cluster.admin().topics(&[topic], false)?;
     let partitions = found.get(topic).map_or(0, |topic| topic.partitions);
-    if usize::from(args.partition) >= partitions {
+    if !partition.is_among(partitions) {
         let text = format!("topic {topic} has {partitions} partitions: there is no partition {partition}");
         return Err(AppError::Topics(text));
     }
@@ -89,7 +89,7 @@ fn report(to: Micros, before: Micros, after: &Head, settings: &Settings) -> Resu
 }
 
 /// The head of a partition's last journal record; of nothing where there is none.
-fn head(cluster: &Cluster, partition: i32) -> Result<Head, AppError> {
+fn head(cluster: &Cluster, partition: PartitionId) -> Result<Head, AppError> {
     let record = cluster.last_journal_record(Unit { flow: &FLOW, partition })?;
     let head = record.map(|record| read_record(&record).map(|record| record.head)).transpose();
     head.map(Option::unwrap_or_default).map_err(|fault| AppError::Topics(fault.to_string()))

@@ -2,6 +2,7 @@
 //! writes, and the one by which it drops. Account numbers and balances are in it, so only its owner may read it.
 
 use super::AppError;
+use crate::domain::PartitionId;
 use crate::kafka::cluster::repartition::{Dropped, Stray};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::state::{Account, Hold, PartitionState};
@@ -17,8 +18,8 @@ use std::path::Path;
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
     account: &'a str,
-    partition: i32,
-    belongs_on: u32,
+    partition: PartitionId,
+    belongs_on: PartitionId,
     /// The other known partitioner, where it would put the account where it stands.
     fits: Option<&'static str>,
     currency: Option<&'static str>,
@@ -42,7 +43,7 @@ struct HoldLine {
 #[derive(Deserialize)]
 struct Named {
     account: String,
-    partition: Option<i32>,
+    partition: Option<PartitionId>,
 }
 
 /// The list; its file is made with the first account.
@@ -156,14 +157,14 @@ mod tests {
         let account = Account::opened("47\"11", Amount::new(12_500).unwrap_or_default(), None, None);
         let at = |stands_on| Misplaced {
             stands_on,
-            belongs_on: 2,
+            belongs_on: 2.into(),
             partitioner: Partitioner::Murmur2,
             fits_other: true,
         };
         let mut state = PartitionState::new(crate::domain::hashing::Seed([0, 0]));
         state.set(account);
         let stray = |partition| Stray { key: "47\"11", at: at(partition), state: &state, slot: 0 };
-        let [here, there] = [3, 1].map(stray);
+        let [here, there] = [3, 1].map(PartitionId::new).map(stray);
         let mut list = List::new(&path);
         list.add(&here).expect("a line");
         list.finish().expect("a file");

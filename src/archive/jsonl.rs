@@ -2,6 +2,7 @@
 //! would not come back byte for byte stands beside it in base64. Never rewrites a byte.
 
 use super::LINE_BYTES_MAX;
+use crate::domain::PartitionId;
 use crate::domain::record::{HEADERS_MAX, RecordHeader, RecordHeaders, TimestampKind, TopicRecord};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -107,7 +108,7 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
 struct Line<'a> {
     #[serde(borrow)]
     topic: Cow<'a, str>,
-    partition: i32,
+    partition: PartitionId,
     offset: i64,
     timestamp: i64,
     #[serde(borrow)]
@@ -171,7 +172,7 @@ fn bounded<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<LineHeader<'de>>, D
 pub struct DecodedLine {
     bytes: Vec<u8>,
     topic: String,
-    partition: i32,
+    partition: PartitionId,
     offset: i64,
     timestamp_millis: i64,
     kind: usize,

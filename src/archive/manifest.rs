@@ -2,6 +2,7 @@
 //! that is wrong with it at once. Never believes a path that it finds there.
 
 use super::{ArchiveError, MANIFEST_BYTES_MAX};
+use crate::domain::PartitionId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -80,7 +81,7 @@ pub struct ArchivedTopic {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ArchivedPartition {
     /// Partition number, from 0.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Its file, from the folder.
     pub file: String,
     /// The first offset that was to be exported.
@@ -112,7 +113,7 @@ impl ArchivedPartition {
     fn faults(&self, topic: &ArchivedTopic, encoding: Encoding) -> Vec<String> {
         let mut faults = Vec::new();
         let name = format!("{} partition {}", topic.topic, self.partition);
-        if u32::try_from(self.partition).map_or(true, |number| number >= topic.partitions) {
+        if !self.partition.is_among(topic.partitions as usize) {
             faults.push(format!("{name}: the topic has {} partitions", topic.partitions));
         }
         let file = file_name(&topic.topic, self.partition, encoding);
@@ -234,7 +235,7 @@ pub(super) fn offset_text(offset: Option<i64>) -> String {
 }
 
 /// Where a partition's file stands, from the folder.
-pub(super) fn file_name(topic: &str, partition: i32, encoding: Encoding) -> String {
+pub(super) fn file_name(topic: &str, partition: PartitionId, encoding: Encoding) -> String {
     format!("{topic}/{partition:05}.{}", encoding.ending())
 }
 

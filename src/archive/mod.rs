@@ -17,6 +17,7 @@ pub use manifest::{ArchivedPartition, ArchivedTopic, Encoding, MANIFEST, Manifes
 pub use reader::{Archive, PartitionReader};
 pub use writer::{ArchiveWriter, PartitionWriter};
 
+use crate::domain::PartitionId;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -102,7 +103,7 @@ pub enum ArchiveError {
         /// Topic name.
         topic: String,
         /// Partition number, from 0.
-        partition: i32,
+        partition: PartitionId,
         /// Offset in its partition, from 0.
         offset: i64,
         /// What is wrong.

@@ -5,6 +5,7 @@ use super::manifest::{LEFT_OUT_MAX, file_name, is_topic_name, part_of};
 use super::output::OutputFile;
 use super::{ArchiveError, ArchivedPartition, Encoding, MANIFEST, Manifest, RECORD_BYTES_MAX, write_line};
 use crate::codec::avro::{Codec, Container, TOPIC_RECORD_SCHEMA, write_topic_record};
+use crate::domain::PartitionId;
 use crate::domain::record::{HEADERS_MAX, TopicRecord};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ impl ArchiveWriter {
     ///
     /// # Errors
     /// It cannot be made.
-    pub fn partition(&self, topic: &str, partition: i32) -> Result<PartitionWriter, ArchiveError> {
+    pub fn partition(&self, topic: &str, partition: PartitionId) -> Result<PartitionWriter, ArchiveError> {
         let file = file_name(topic, partition, self.encoding);
         let path = self.folder.join(&file);
         if !is_topic_name(topic) {

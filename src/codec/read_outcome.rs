@@ -2,6 +2,7 @@
 //! whichever format it was written; fields that are between tillgate and its analysts are not read.
 
 use super::recorded;
+use crate::domain::PartitionId;
 use crate::domain::enums::{ActionCode, MessageType, Verdict};
 use crate::domain::ids::TransactionId;
 use serde::de::DeserializeOwned;
@@ -22,7 +23,7 @@ pub struct ReadOutcome {
     /// The first outcome, of which this one is the answer again.
     pub repeats: Option<TransactionId>,
     /// Partition and offset of the record that caused it.
-    pub source: (i32, i64),
+    pub source: (PartitionId, i64),
 }
 
 /// One message of an answer.
@@ -81,7 +82,7 @@ struct Loose {
     messages: Vec<LooseMessage>,
     supersedes: Option<TransactionId>,
     repeats: Option<TransactionId>,
-    partition: Option<i32>,
+    partition: Option<PartitionId>,
     offset: Option<i64>,
 }
 

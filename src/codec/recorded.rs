@@ -4,6 +4,7 @@
 
 use super::avro::{self, OutcomeLayout};
 use super::json::Members;
+use crate::domain::PartitionId;
 use crate::domain::decimal::Decimal;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
@@ -24,7 +25,7 @@ pub struct SourcePlace<'a> {
     /// Topic of the input record.
     pub topic: &'a str,
     /// Partition number, from 0.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Offset in its partition, from 0.
     pub offset: i64,
     /// Next offsets of other inputs, by topic.
@@ -98,7 +99,7 @@ fn place_in_json(value: &str) -> Option<SourcePlace<'_>> {
         left = value.trim_start_matches(|letter: char| letter.is_ascii_digit());
         left = left.strip_prefix(',').unwrap_or(left);
     }
-    Some(SourcePlace { topic, partition: i32::try_from(partition).ok()?, offset, positions })
+    Some(SourcePlace { topic, partition: partition.try_into().ok()?, offset, positions })
 }
 
 /// The facts and values of the outcome's evidence; nothing where it has none, or cannot be read.

@@ -2,6 +2,7 @@
 //! which. Both are texts, so that a person can read them. Judges nothing.
 
 use super::journal::FIRST_FLOW;
+use crate::domain::PartitionId;
 use crate::domain::flow::Positions;
 use crate::domain::hashing::hash128;
 
@@ -25,7 +26,7 @@ pub enum RulesetRecord<'a> {
         /// Name of the unit's flow.
         flow: &'a str,
         /// Partition number, from 0.
-        partition: i32,
+        partition: PartitionId,
         /// Which ruleset decides, and from where on.
         change: RulesetChange,
     },
@@ -52,7 +53,7 @@ pub fn hash_of(text: &str) -> u128 {
 
 /// Key and value of the record of a change. The first flow there was has no name in it.
 #[must_use]
-pub fn write_change(flow: &str, partition: i32, change: &RulesetChange) -> (String, String) {
+pub fn write_change(flow: &str, partition: PartitionId, change: &RulesetChange) -> (String, String) {
     let mut key = if flow == FIRST_FLOW { String::new() } else { format!("{flow}/") };
     key.push_str(&format!("{PARTITION}{partition}"));
     for position in change.positions.iter() {
@@ -78,7 +79,7 @@ pub fn read_ruleset_record<'a>(key: &'a str, value: &'a [u8]) -> Result<RulesetR
                 "{key} is not partition/NUMBER/POSITION/..., with a flow's name before it or none"
             ));
         };
-        let partition = i32::try_from(*partition).map_err(|_| format!("{key} names no partition"))?;
+        let partition = PartitionId::try_from(*partition).map_err(|_| format!("{key} names no partition"))?;
         let ruleset = read_hash(value).ok_or_else(|| format!("the value of {key} is no ruleset's hash"))?;
         let positions = positions.iter().map(|position| Some(*position).filter(|position| *position > 0));
         let change = RulesetChange { ruleset, positions: positions.collect() };
@@ -104,13 +105,13 @@ mod tests {
             ("orders", [Some(7), None, Some(12)].into()),
         ] {
             let change = RulesetChange { ruleset: 0xab << 64, positions };
-            let (key, value) = write_change(flow, 3, &change);
+            let (key, value) = write_change(flow, 3.into(), &change);
             let read = read_ruleset_record(&key, value.as_bytes());
-            assert_eq!(read, Ok(RulesetRecord::Change { flow, partition: 3, change }), "{key}");
+            assert_eq!(read, Ok(RulesetRecord::Change { flow, partition: 3.into(), change }), "{key}");
         }
         let change = RulesetChange { ruleset: 1, positions: [Some(7), Some(9)].into() };
         assert_eq!(
-            write_change("pos", 3, &change).0,
+            write_change("pos", 3.into(), &change).0,
             "partition/3/7/9",
             "as it was before there were other flows"
         );

@@ -2,8 +2,8 @@
 
 use super::records::Time;
 use crate::codec::rulesets::hash_text;
-use crate::domain::Micros;
 use crate::domain::outcome::Source;
+use crate::domain::{Micros, PartitionId};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -74,7 +74,7 @@ struct WrittenReason<'a> {
 #[derive(Serialize)]
 struct WrittenSource<'a> {
     topic: &'a str,
-    partition: i32,
+    partition: PartitionId,
     offset: i64,
     timestamp: i64,
 }
@@ -151,7 +151,7 @@ pub struct ReadSource {
     /// Topic name.
     pub topic: String,
     /// Partition number, from 0.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Offset in its partition, from 0.
     pub offset: i64,
 }
@@ -172,7 +172,7 @@ mod tests {
     fn a_decision_is_read_as_it_was_written() {
         let source = Source {
             topic: "contact.requests",
-            partition: 3,
+            partition: 3.into(),
             offset: 41,
             timestamp_millis: 1_772_441_999_000,
         };

@@ -6,6 +6,7 @@ use super::model::Contacts;
 use super::outside::Outside;
 use super::rules::Rules;
 use super::topics::INPUTS;
+use crate::domain::PartitionId;
 use crate::domain::hashing::Seed;
 use crate::domain::partitioner::Partitioner;
 use crate::domain::record::RecordTime;
@@ -44,13 +45,13 @@ impl Local {
     #[must_use]
     pub fn new(rules: Arc<Rules>, topics: [String; INPUTS], seed: Seed) -> Self {
         let division = Division { partitioner: Partitioner::Murmur2, partitions: 1 };
-        Self::of((0, division), rules, topics, seed)
+        Self::of((PartitionId::new(0), division), rules, topics, seed)
     }
 
     /// The same of one partition, where keys are divided up among several.
     #[must_use]
     pub fn of(
-        (partition, division): (i32, Division),
+        (partition, division): (PartitionId, Division),
         rules: Arc<Rules>,
         topics: [String; INPUTS],
         seed: Seed,
@@ -74,7 +75,7 @@ impl Local {
     pub fn take(&mut self, input: usize, key: &str, value: &[u8]) -> Result<Came, String> {
         let record = InRecord {
             input,
-            partition: 0,
+            partition: PartitionId::new(0),
             offset: self.next[input],
             timestamp_millis: -1,
             time: RecordTime::Line,

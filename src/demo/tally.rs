@@ -67,7 +67,7 @@ impl Tally {
         } else {
             let head = journal::read_record(record.value).map_err(|fault| fault.to_string())?.head;
             let position = head.positions[Input::AccountEvents as usize];
-            let place = usize::try_from(record.partition).ok().and_then(|place| self.accounts.get_mut(place));
+            let place = self.accounts.get_mut(record.partition.index());
             if let (Some(place), Some(position)) = (place, position) {
                 *place = position;
             }

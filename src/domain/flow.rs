@@ -1,6 +1,7 @@
 //! Flows: what is decided by itself, out of inputs of its own and by a state of its own. A flow is declared once; whatever
 //! moves its records knows of it what stands here. Knows no topic's name and no record's content.
 
+use super::PartitionId;
 use smallvec::{SmallVec, smallvec};
 use std::cmp::Ordering;
 use std::fmt;
@@ -108,7 +109,7 @@ pub struct Unit {
     /// The flow.
     pub flow: &'static Flow,
     /// The number of the partition in all topics of the flow, from 0.
-    pub partition: i32,
+    pub partition: PartitionId,
 }
 
 impl Unit {
@@ -354,7 +355,7 @@ impl Topics {
 
     /// Which input a partition of a topic is; none where the topic is none.
     #[must_use]
-    pub fn input_partition(&self, topic: &str, partition: i32) -> Option<InputPartition> {
+    pub fn input_partition(&self, topic: &str, partition: PartitionId) -> Option<InputPartition> {
         self.flows.iter().find_map(|topics| {
             let input = topics.inputs.iter().position(|name| name == topic)?;
             Some(InputPartition { unit: Unit { flow: topics.flow, partition }, input })

@@ -1,5 +1,6 @@
 //! Transaction ids: made from where an event stands and what it says, never from a clock or chance.
 
+use super::PartitionId;
 use super::hashing::hash128;
 use std::fmt;
 
@@ -16,9 +17,9 @@ impl TransactionId {
     /// `digest` is that of the record's content, so that the same offset of a topic that was made
     /// anew gives another id.
     #[must_use]
-    pub fn derive(topic: &str, partition: i32, offset: i64, digest: u64, ordinal: u32) -> Self {
+    pub fn derive(topic: &str, partition: PartitionId, offset: i64, digest: u64, ordinal: u32) -> Self {
         let mut bytes = [0u8; 24 + 64];
-        bytes[..4].copy_from_slice(&partition.to_be_bytes());
+        bytes[..4].copy_from_slice(&partition.number().to_be_bytes());
         bytes[4..12].copy_from_slice(&offset.to_be_bytes());
         bytes[12..20].copy_from_slice(&digest.to_be_bytes());
         bytes[20..24].copy_from_slice(&ordinal.to_be_bytes());
@@ -73,19 +74,22 @@ mod tests {
 
     #[test]
     fn same_position_and_content_give_the_same_id_and_any_difference_another() {
-        let id = TransactionId::derive("pos.events", 3, 42, 7, 0);
-        assert_eq!(id, TransactionId::derive("pos.events", 3, 42, 7, 0));
+        let id = TransactionId::derive("pos.events", 3.into(), 42, 7, 0);
+        assert_eq!(id, TransactionId::derive("pos.events", 3.into(), 42, 7, 0));
         for other in [
-            TransactionId::derive("pos.event", 3, 42, 7, 0),
-            TransactionId::derive("pos.events", 4, 42, 7, 0),
-            TransactionId::derive("pos.events", 3, 43, 7, 0),
-            TransactionId::derive("pos.events", 3, 42, 8, 0),
-            TransactionId::derive("pos.events", 3, 42, 7, 1),
+            TransactionId::derive("pos.event", 3.into(), 42, 7, 0),
+            TransactionId::derive("pos.events", 4.into(), 42, 7, 0),
+            TransactionId::derive("pos.events", 3.into(), 43, 7, 0),
+            TransactionId::derive("pos.events", 3.into(), 42, 8, 0),
+            TransactionId::derive("pos.events", 3.into(), 42, 7, 1),
         ] {
             assert_ne!(id, other);
         }
         let long = "t".repeat(200);
-        assert_ne!(TransactionId::derive(&long, 0, 0, 0, 0), TransactionId::derive(&long[1..], 0, 0, 0, 0));
+        assert_ne!(
+            TransactionId::derive(&long, 0.into(), 0, 0, 0),
+            TransactionId::derive(&long[1..], 0.into(), 0, 0, 0)
+        );
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use super::code::Code;
 use super::cut::cut_to;
 use super::enums::{ActionCode, EventType, MessageType, Verdict};
 use super::ids::TransactionId;
-use super::{Amount, Micros, limits};
+use super::{Amount, Micros, PartitionId, limits};
 use std::borrow::Cow;
 
 /// Where an input record stood. Recorded in every outcome.
@@ -13,7 +13,7 @@ pub struct Source<'a> {
     /// Topic name (for files: the name that the config gives the topic).
     pub topic: &'a str,
     /// Partition number.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Offset in the partition (for files: the line among the lines of its partition, from 0).
     pub offset: i64,
     /// The record's timestamp, milliseconds since the epoch.

@@ -1,6 +1,8 @@
 //! Which partition a key goes to, as the clients of Kafka say it for keyed records. Never guesses which of them a sender
 //! uses: that is a setting.
 
+use super::PartitionId;
+
 /// How senders divide keys up among partitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Partitioner {
@@ -45,18 +47,18 @@ impl Partitioner {
 
     /// The partition of `key` among `partitions` (at least 1). librdkafka puts an empty key anywhere by `Crc32`.
     #[must_use]
-    pub fn partition_of(self, key: &[u8], partitions: u32) -> u32 {
+    pub fn partition_of(self, key: &[u8], partitions: u32) -> PartitionId {
         let hash = match self {
             Self::Murmur2 => murmur2(key) & 0x7fff_ffff,
             Self::Crc32 => crc32fast::hash(key),
         };
-        hash % partitions.max(1)
+        PartitionId::new((hash % partitions.max(1)) as i32)
     }
 
     /// Whether `key` belongs on `partition` among `partitions`.
     #[must_use]
-    pub fn is_home(self, key: &[u8], partition: i32, partitions: u32) -> bool {
-        i32::try_from(self.partition_of(key, partitions)) == Ok(partition)
+    pub fn is_home(self, key: &[u8], partition: PartitionId, partitions: u32) -> bool {
+        self.partition_of(key, partitions) == partition
     }
 }
 
@@ -104,8 +106,8 @@ mod tests {
     #[test]
     fn agrees_with_zlib() {
         assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926);
-        assert_eq!(Partitioner::Crc32.partition_of(b"123456789", 8), 0xcbf4_3926 % 8);
-        assert!(Partitioner::Crc32.is_home(b"123456789", 6, 8));
-        assert!(!Partitioner::Crc32.is_home(b"123456789", -1, 8));
+        assert_eq!(Partitioner::Crc32.partition_of(b"123456789", 8), PartitionId::new(6));
+        assert!(Partitioner::Crc32.is_home(b"123456789", 6.into(), 8));
+        assert!(!Partitioner::Crc32.is_home(b"123456789", PartitionId::new(-1), 8));
     }
 }

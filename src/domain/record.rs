@@ -1,6 +1,6 @@
 //! A record of a topic as it stands there: place, time, and bytes. Knows nothing of what the bytes say.
 
-use super::Micros;
+use super::{Micros, PartitionId};
 use smallvec::SmallVec;
 
 /// What a record's time means.
@@ -73,7 +73,7 @@ pub struct TopicRecord<'a> {
     /// Topic name.
     pub topic: &'a str,
     /// Its partition, from 0.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Its offset in the partition.
     pub offset: i64,
     /// Milliseconds since 1970; -1: none.

@@ -2,9 +2,9 @@
 
 use crate::checks::Check;
 use crate::codec::recorded::{fields, framing};
-use crate::domain::Micros;
 use crate::domain::code::Code;
 use crate::domain::enums::Verdict;
+use crate::domain::{Micros, PartitionId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -65,7 +65,7 @@ impl Message {
 #[derive(Debug, Deserialize)]
 pub struct Source {
     pub topic: String,
-    pub partition: i32,
+    pub partition: PartitionId,
     pub offset: i64,
     /// Milliseconds since the epoch.
     pub timestamp: i64,

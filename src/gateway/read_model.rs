@@ -314,6 +314,7 @@ fn bytes_of(answer: &ReadOutcome) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PartitionId;
     use crate::domain::enums::Verdict;
 
     fn id(number: u128) -> TransactionId {
@@ -387,7 +388,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn whoever_waits_hears_what_is_said_before_it_asks_and_after() {
         let model = model(Duration::from_secs(60), usize::MAX);
-        let place = |offset| RecordPlace { input: Input::PosEvents, partition: 0, offset };
+        let place = |offset| RecordPlace { input: Input::PosEvents, partition: PartitionId::new(0), offset };
         model.take_outcome(&outcome(1, ""), 0).expect("an outcome");
         let RecordAnswer::Outcome(answer) = model.said_of(place(1)).await else { panic!("an outcome") };
         assert_eq!(answer.verdict, Verdict::Accepted);

@@ -1,6 +1,8 @@
 //! What the gateway asks of the topics: to write a record and say where it stands. `app` fills it in, so nothing here knows
 //! Kafka.
 
+use crate::domain::PartitionId;
+
 /// An input topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Input {
@@ -20,7 +22,7 @@ pub struct RecordPlace {
     /// The input whose topic it is in.
     pub input: Input,
     /// Partition number, from 0.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Offset in that partition, from 0.
     pub offset: i64,
 }

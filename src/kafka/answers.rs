@@ -5,6 +5,7 @@ use super::client::{Cluster, FollowedRecord, Follower, FollowerPoll};
 use super::failure::{Fault, FaultClass, Operation};
 use super::port::Broker as _;
 use super::settings::Settings;
+use crate::domain::PartitionId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,9 +75,9 @@ pub struct FollowedTopic {
     cluster: Arc<Cluster>,
     settings: Arc<Settings>,
     /// The next offset of each partition that was found.
-    next: BTreeMap<i32, i64>,
+    next: BTreeMap<PartitionId, i64>,
     /// Partitions of which the end was not reached yet.
-    behind: BTreeSet<i32>,
+    behind: BTreeSet<PartitionId>,
 }
 
 impl FollowedTopic {
@@ -124,9 +125,8 @@ impl FollowedTopic {
             // One that was made a moment ago is not seen by every broker yet.
             return Err(Fault::new(Operation::Check, FaultClass::Retriable, text));
         }
-        let new: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX))
-            .filter(|partition| !self.next.contains_key(partition))
-            .collect();
+        let new: Vec<PartitionId> =
+            PartitionId::all(partitions).filter(|partition| !self.next.contains_key(partition)).collect();
         if new.is_empty() {
             return Ok(false);
         }
@@ -154,7 +154,8 @@ impl FollowedTopic {
     /// Reads until there are more partitions.
     fn until_fault(&mut self, stop: &AtomicBool, told: &mut bool) -> Result<(), Fault> {
         self.find_partitions()?;
-        let places: Vec<(i32, i64)> = self.next.iter().map(|(partition, next)| (*partition, *next)).collect();
+        let places: Vec<(PartitionId, i64)> =
+            self.next.iter().map(|(partition, next)| (*partition, *next)).collect();
         let follower = Follower::open_telling(&self.settings, &self.topic, &places)?;
         let mut looked = self.cluster.now();
         while !stop.load(Ordering::Acquire) {

@@ -44,10 +44,11 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PartitionId;
     use crate::domain::flow::{TWO as FLOW, Unit};
 
     fn look(watch: &mut Watch, stable: i64, end: i64, now: u64) -> Vec<(i64, u64)> {
-        let at = InputPartition { unit: Unit { flow: &FLOW, partition: 3 }, input: 0 };
+        let at = InputPartition { unit: Unit { flow: &FLOW, partition: PartitionId::new(3) }, input: 0 };
         let reach = InputReach { stable, end, ..InputReach::default() };
         let held = watch.look(&[(at, reach)], Duration::from_secs(now));
         held.iter().map(|held| (held.offset, held.time.as_secs())).collect()

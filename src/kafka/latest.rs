@@ -4,6 +4,7 @@
 use super::client::{Cluster, Follower, Isolation, Span};
 use super::failure::{Fault, FaultClass, Operation};
 use super::settings::Settings;
+use crate::domain::PartitionId;
 use crate::pipeline::Latest;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,7 +46,7 @@ impl LatestTopic {
         }
         let mut read = ReadLatest { wanted: self.clone(), next: Vec::new() };
         let mut dump = cluster.dump(Isolation::Committed)?;
-        for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+        for partition in PartitionId::all(partitions) {
             let ends = cluster.ends(&self.topic, partition)?;
             let span = Span { topic: self.topic.clone(), partition, begin: ends.start, end: ends.stable };
             dump.read(span)?;
@@ -87,7 +88,7 @@ impl ReadLatest {
         while !stop.load(Ordering::Acquire) {
             let came = follower.next(POLL, |record| {
                 wanted.take(record.key(), record.value_or_tombstone());
-                if let Some(next) = next.get_mut(record.partition as usize) {
+                if let Some(next) = next.get_mut(record.partition.index()) {
                     *next = record.offset + 1;
                 }
             })?;

@@ -97,11 +97,12 @@ impl Warnings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PartitionId;
     use crate::domain::flow::TWO as FLOW;
     use crate::domain::partitioner::Partitioner;
 
     fn misplaced(fits_other: bool) -> Misplaced {
-        Misplaced { stands_on: 3, belongs_on: 5, partitioner: Partitioner::Murmur2, fits_other }
+        Misplaced { stands_on: 3.into(), belongs_on: 5.into(), partitioner: Partitioner::Murmur2, fits_other }
     }
 
     #[test]
@@ -136,7 +137,7 @@ mod tests {
     #[test]
     fn the_pages_know_all_of_it_and_the_log_is_told_again_after_a_minute() {
         let (mut warnings, health) = (Warnings::default(), Health::new(1));
-        let unit = Unit { flow: &FLOW, partition: 3 };
+        let unit = Unit { flow: &FLOW, partition: PartitionId::new(3) };
         let found = |text: &str| BTreeMap::from([(unit, vec![text.to_owned()])]);
         let at = |seconds| Duration::from_secs(seconds);
         warnings.tell(0, at(1), found("one"), &health);

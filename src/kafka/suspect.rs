@@ -170,10 +170,11 @@ impl Suspects {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PartitionId;
     use crate::domain::flow::TWO as FLOW;
 
-    const ONE: Unit = Unit { flow: &FLOW, partition: 1 };
-    const TWO: Unit = Unit { flow: &FLOW, partition: 2 };
+    const ONE: Unit = Unit { flow: &FLOW, partition: PartitionId::new(1) };
+    const TWO: Unit = Unit { flow: &FLOW, partition: PartitionId::new(2) };
     const EVENTS: InputPartition = InputPartition { unit: TWO, input: 0 };
 
     fn at(offset: i64) -> Positions {

@@ -3,6 +3,7 @@
 
 use super::misplaced::Astray;
 use crate::codec::SchemaRef;
+use crate::domain::PartitionId;
 use crate::domain::code::Code;
 use crate::domain::flow::{Flow, Positions};
 use crate::pipeline::{
@@ -29,7 +30,7 @@ impl<B: Blueprint> Deciders for Units<B> {
         B::Model::FLOW
     }
 
-    fn restoring(&self, partition: i32) -> Box<dyn Restoring> {
+    fn restoring(&self, partition: PartitionId) -> Box<dyn Restoring> {
         let empty = Partition::of(self.0.model(), partition, self.0.settings());
         Box::new(RestoringUnit::<B> { restore: Restore::new(empty), surroundings: self.0.surroundings() })
     }

@@ -36,7 +36,7 @@ mod tests {
     use crate::domain::flow::TWO as FLOW;
 
     fn at(partition: i32) -> Unit {
-        Unit { flow: &FLOW, partition }
+        Unit { flow: &FLOW, partition: partition.into() }
     }
 
     #[test]

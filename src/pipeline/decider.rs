@@ -5,6 +5,7 @@ use super::journal::JournalBatch;
 use super::layout::Division;
 use super::{InRecord, Model, Partition, State};
 use crate::codec::journal::{ByteWriter, Head};
+use crate::domain::PartitionId;
 use crate::domain::flow::{Flow, Positions, Unit};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub struct Outbound<'a> {
     /// The place of the output among those of the flow.
     pub output: usize,
     /// On which partition; none: where its key belongs.
-    pub partition: Option<i32>,
+    pub partition: Option<PartitionId>,
     /// Key bytes.
     pub key: &'a [u8],
     /// Value bytes; none for a tombstone.
@@ -221,7 +222,7 @@ pub trait Deciders: Send + Sync {
     fn flow(&self) -> &'static Flow;
 
     /// A state for `partition` with nothing in it.
-    fn restoring(&self, partition: i32) -> Box<dyn Restoring>;
+    fn restoring(&self, partition: PartitionId) -> Box<dyn Restoring>;
 
     /// By what keys belong on partitions, as of when these were made; where the number is not known, nothing is held
     /// against it.

@@ -8,6 +8,7 @@ use super::model::State;
 use super::partition::PartitionSettings;
 use crate::codec::journal::{ByteWriter, Head, write_record};
 use crate::codec::rulesets::RulesetChange;
+use crate::domain::PartitionId;
 use crate::domain::flow::{Flow, Positions};
 
 /// Pieces whose memory is kept from batch to batch.
@@ -131,7 +132,7 @@ impl Journal {
 
     pub(super) fn finish<S: State>(
         &mut self,
-        partition: i32,
+        partition: PartitionId,
         ruleset: u128,
         writer: &str,
         Read { before, positions, appended }: Read<'_>,

@@ -8,6 +8,7 @@
 use super::model::{Model, State};
 use super::restore::RestoreFault;
 use crate::codec::journal::{Head, read_record};
+use crate::domain::PartitionId;
 use crate::domain::flow::Unit;
 use crate::domain::partitioner::Partitioner;
 use std::fmt;
@@ -31,7 +32,7 @@ impl Division {
 
     /// Where a record with this key should stand, if that is not on `partition`.
     #[must_use]
-    pub fn misplaced(self, key: &[u8], partition: i32) -> Option<Misplaced> {
+    pub fn misplaced(self, key: &[u8], partition: PartitionId) -> Option<Misplaced> {
         let Self { partitioner, partitions } = self;
         if partitions == 0 || partitioner.is_home(key, partition, partitions) {
             return None;
@@ -46,9 +47,9 @@ impl Division {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Misplaced {
     /// Where it stands.
-    pub stands_on: i32,
+    pub stands_on: PartitionId,
     /// Where it should.
-    pub belongs_on: u32,
+    pub belongs_on: PartitionId,
     /// By what.
     pub partitioner: Partitioner,
     /// Whether the other known partitioner would put it where it stands.
@@ -235,7 +236,7 @@ fn strange(last: &Head, state: &impl State, now: Division) -> usize {
     count(last.partition, keys, now)
 }
 
-fn count<'a>(partition: i32, keys: impl Iterator<Item = &'a str>, now: Division) -> usize {
+fn count<'a>(partition: PartitionId, keys: impl Iterator<Item = &'a str>, now: Division) -> usize {
     if now.partitions == 0 {
         return 0;
     }

@@ -22,6 +22,7 @@ pub use reset::Reset;
 pub use restore::{Restore, RestoreFault};
 pub use slots::{SlotEntry, Slots};
 
+use crate::domain::PartitionId;
 use crate::domain::record::RecordTime;
 use crate::domain::reply::REQUEST_ID_CHARS_MAX;
 
@@ -31,7 +32,7 @@ pub struct InRecord<'a> {
     /// The place of its input among those of the flow.
     pub input: usize,
     /// Partition number, from 0.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Offset in its partition, from 0.
     pub offset: i64,
     /// Its timestamp as what comes of it names it, milliseconds; -1: none.

@@ -8,10 +8,10 @@ use super::{InRecord, Outbound, Output};
 use crate::codec::SchemaRef;
 use crate::codec::journal::Head;
 use crate::codec::tick::{Passed, Tick, write_tick};
-use crate::domain::Micros;
 use crate::domain::cut::cut_to;
 use crate::domain::flow::{Flow, Positions, Unit};
 use crate::domain::limits;
+use crate::domain::{Micros, PartitionId};
 
 /// What a unit needs to know besides its model.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub struct PartitionSettings {
 #[derive(Debug)]
 pub struct Partition<M: Model> {
     model: M,
-    partition: i32,
+    partition: PartitionId,
     settings: PartitionSettings,
     pub(super) state: M::State,
     pub(super) journal: Journal,
@@ -59,7 +59,7 @@ pub enum Interrupt {
 impl<M: Model> Partition<M> {
     /// A unit with nothing in its state.
     #[must_use]
-    pub fn of(model: M, partition: i32, settings: PartitionSettings) -> Self {
+    pub fn of(model: M, partition: PartitionId, settings: PartitionSettings) -> Self {
         Self {
             state: model.empty(),
             journal: Journal::new(M::FLOW, &settings),
@@ -245,7 +245,7 @@ impl<M: Model> Partition<M> {
 
     /// Its number.
     #[must_use]
-    pub fn number(&self) -> i32 {
+    pub fn number(&self) -> PartitionId {
         self.partition
     }
 

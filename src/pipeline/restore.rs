@@ -8,6 +8,7 @@ use super::layout::{self, Division, LayoutFault};
 use super::model::{FoldFault, Model, State};
 use super::partition::Partition;
 use crate::codec::journal::{Head, JournalFault, read_record};
+use crate::domain::PartitionId;
 use crate::domain::flow::Unit;
 
 /// Why a journal does not give a state.
@@ -26,7 +27,7 @@ pub enum RestoreFault {
         /// The record's flow.
         flow: String,
         /// The record's partition.
-        partition: i32,
+        partition: PartitionId,
     },
     /// A transaction is missing, torn or there twice.
     #[error(

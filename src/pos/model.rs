@@ -12,7 +12,7 @@ use crate::domain::flow::Flow;
 use crate::domain::hashing::hash64;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::RecordTime;
-use crate::domain::{Micros, ProfileView, SetBack};
+use crate::domain::{Micros, PartitionId, ProfileView, SetBack};
 use crate::engine::{Decision, Engine, RecordContext, Unavailable};
 use crate::pipeline::{self, Effects, Interrupt, Keyed, Model, Outbound, Partition};
 use crate::state::{Fact, FactsOfAccount, PartitionState};
@@ -354,7 +354,7 @@ impl Model for Pos {
 impl Partition<Pos> {
     /// A partition with nothing in it.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, partition: i32, options: PartitionOptions) -> Self {
+    pub fn new(engine: Arc<Engine>, partition: PartitionId, options: PartitionOptions) -> Self {
         let settings = options.settings();
         Self::of(Pos::new(engine, options), partition, settings)
     }

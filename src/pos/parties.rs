@@ -49,7 +49,7 @@ impl Parties {
             let key = fact.party_id.as_bytes();
             send(&Outbound {
                 output: PARTIES,
-                partition: Some(partitioner.partition_of(key, partitions.max(1)) as i32),
+                partition: Some(partitioner.partition_of(key, partitions)),
                 key,
                 value: Some(&value),
                 headers: &[],

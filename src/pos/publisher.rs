@@ -5,11 +5,11 @@ use super::model::{OutcomeEncoding, Pos};
 use super::parties::Parties;
 use super::seen::BatchSightings;
 use crate::codec;
-use crate::domain::Micros;
 use crate::domain::account_event::AccountEvent;
 use crate::domain::limits;
 use crate::domain::outcome::Outcome;
 use crate::domain::reply::{Fate, Reply};
+use crate::domain::{Micros, PartitionId};
 use crate::engine::{Decision, Engine, RecordContext, Repeated};
 use crate::pipeline::{Effects, InRecord, Interrupt, Outbound};
 
@@ -20,7 +20,7 @@ const CONFLICT: &str = "400.100";
 pub(super) struct Publisher<'p> {
     pub(super) encoding: &'p OutcomeEncoding,
     pub(super) encoded: &'p mut Vec<u8>,
-    pub(super) partition: i32,
+    pub(super) partition: PartitionId,
     /// Topic of POS events, of which transaction ids are made.
     pub(super) pos_events: &'p str,
     /// What the batch tells the shared profiles.

@@ -6,6 +6,7 @@ use super::key::Key;
 use super::model::Profiles;
 use super::record::ReferenceRecord;
 use super::topics::{OBSERVATIONS, PROFILE_RECORDS};
+use crate::domain::PartitionId;
 use crate::domain::partitioner::Partitioner;
 use crate::domain::record::RecordTime;
 use crate::pipeline::{
@@ -46,7 +47,8 @@ impl Local {
             journal_record_bytes_max: usize::MAX,
             division: UNDIVIDED,
         };
-        let partition = Partition::of(Profiles::new(terminal_accounts, UNDIVIDED), 0, settings);
+        let partition =
+            Partition::of(Profiles::new(terminal_accounts, UNDIVIDED), PartitionId::new(0), settings);
         Self { board: Board::default(), partition, next: [0; 2] }
     }
 
@@ -76,7 +78,7 @@ impl Local {
     fn take(&mut self, input: usize, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
         let record = InRecord {
             input,
-            partition: 0,
+            partition: PartitionId::new(0),
             offset: self.next[input],
             timestamp_millis: -1,
             time: RecordTime::Line,

@@ -7,6 +7,7 @@ use super::profile::{Profile, Publishing};
 use super::record::ReferenceRecord;
 use super::state::{ProfileChange, ProfileUpdate, ProfilesState};
 use super::topics::{FLOW, OBSERVATIONS, PROFILES};
+use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::domain::limits;
 use crate::domain::record::RecordTime;
@@ -22,14 +23,14 @@ pub struct Profiles {
     /// By what keys belong on partitions.
     division: Division,
     /// The unit's partition.
-    partition: i32,
+    partition: PartitionId,
 }
 
 impl Profiles {
     /// Publishes of a terminal so many of the accounts that used it last.
     #[must_use]
     pub fn new(terminal_accounts: usize, division: Division) -> Self {
-        Self { division, publishing: Publishing { terminal_accounts }, partition: 0 }
+        Self { division, publishing: Publishing { terminal_accounts }, partition: PartitionId::new(0) }
     }
 
     /// Makes room for a key, and the profile, where there is none yet; false where all that is there must stay.

@@ -5,7 +5,7 @@ use super::key::Key;
 use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::enums::{CountryCode, Verdict};
 use crate::domain::partitioner::Partitioner;
-use crate::domain::{Micros, limits};
+use crate::domain::{Micros, PartitionId, limits};
 use compact_str::CompactString;
 
 /// The version that is written.
@@ -83,7 +83,7 @@ impl Observations {
         now: Micros,
         partitioner: Partitioner,
         partitions: u32,
-        mut send: impl FnMut(i32, &[u8]),
+        mut send: impl FnMut(PartitionId, &[u8]),
     ) {
         self.seen.sort_by_key(|(key, ..)| *key);
         let mut records: Vec<Encoder> = Vec::new();
@@ -91,17 +91,19 @@ impl Observations {
         for of_key in self.seen.chunk_by(|(one, ..), (other, ..)| one == other) {
             let key = of_key[0].0;
             let partition = partitioner.partition_of(key.text().as_bytes(), partitions);
-            let Some(record) = records.get_mut(partition as usize) else { continue };
+            let Some(record) = records.get_mut(partition.index()) else { continue };
             // A key with very many uses does not make a record longer than a topic takes.
             for some in of_key.chunks(limits::OBSERVATIONS_OF_KEY_MAX) {
                 if record.is_full() {
-                    send(partition as i32, &std::mem::take(record).bytes(now));
+                    send(partition, &std::mem::take(record).bytes(now));
                 }
                 record.add(key, some, now);
             }
         }
-        for (partition, record) in records.into_iter().enumerate().filter(|(_, record)| record.keys > 0) {
-            send(partition as i32, &record.bytes(now));
+        for (partition, record) in
+            PartitionId::all(partitions).zip(records).filter(|(_, record)| record.keys > 0)
+        {
+            send(partition, &record.bytes(now));
         }
         self.seen.clear();
     }
@@ -288,7 +290,7 @@ mod tests {
                 assert_eq!(time, Micros(now));
                 for of_key in keys {
                     let at_home = Partitioner::Murmur2.partition_of(of_key.key.text().as_bytes(), 3);
-                    assert_eq!(at_home as i32, partition);
+                    assert_eq!(at_home, partition);
                     found.extend(of_key.seen.into_iter().map(|observation| (of_key.key, observation)));
                 }
             });

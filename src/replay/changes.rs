@@ -2,6 +2,7 @@
 //! transactions. Every list is bounded, whatever recorded answers say.
 
 use crate::codec::recorded;
+use crate::domain::PartitionId;
 use crate::domain::amount::{AMOUNT_SCALE, Amount};
 use crate::domain::decimal::{Decimal, write_units};
 use crate::domain::outcome::Outcome;
@@ -137,7 +138,7 @@ pub struct Change {
     /// Topic of the input record.
     pub topic: String,
     /// Its partition.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Its offset.
     pub offset: i64,
     /// The sender's id of the transaction, or the request's.
@@ -195,7 +196,7 @@ impl Changes {
     pub fn count(
         &mut self,
         place: usize,
-        (topic, partition, offset): (&str, i32, i64),
+        (topic, partition, offset): (&str, PartitionId, i64),
         recorded: Option<Answer>,
         now: Option<Answer>,
     ) {
@@ -354,6 +355,10 @@ impl fmt::Display for Changes {
 mod tests {
     use super::*;
 
+    fn at(offset: i64) -> (&'static str, PartitionId, i64) {
+        ("pos.events", PartitionId::new(0), offset)
+    }
+
     fn answer(answer: &str, codes: &[&str], booked: Option<i64>) -> Answer {
         Answer {
             answer: answer.to_owned(),
@@ -371,9 +376,9 @@ mod tests {
         let pending = answer("Pending", &["pos.first.amount", "pos.items.none"], None);
         for changes in [&mut one, &mut other] {
             let accepted = answer("Accepted", &["pos.items.none"], Some(largest));
-            changes.count(1, ("pos.events", 0, 7), Some(pending.clone()), Some(accepted));
-            changes.count(0, ("pos.events", 0, 6), None, Some(answer("Rejected", &[], None)));
-            changes.count(2, ("pos.events", 0, 8), Some(pending.clone()), Some(pending.clone()));
+            changes.count(1, at(7), Some(pending.clone()), Some(accepted));
+            changes.count(0, at(6), None, Some(answer("Rejected", &[], None)));
+            changes.count(2, at(8), Some(pending.clone()), Some(pending.clone()));
         }
         let first = std::mem::take(&mut other.first);
         one.add(&other);
@@ -398,7 +403,7 @@ mod tests {
         for number in 0..3 * NAMES_MAX {
             let name = number.to_string();
             let recorded = Answer { ruleset: name.clone(), ..answer(&name, &[&name], None) };
-            changes.count(number, ("pos.events", 0, 0), Some(recorded), None);
+            changes.count(number, at(0), Some(recorded), None);
         }
         assert_eq!(changes.first.len(), CHANGES_TOLD);
         assert_eq!(changes.changed(), 3 * NAMES_MAX as u64);

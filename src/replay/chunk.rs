@@ -2,8 +2,8 @@
 
 use super::source::Kept;
 use crate::codec::NoSchema;
-use crate::domain::Micros;
 use crate::domain::record::RecordTime;
+use crate::domain::{Micros, PartitionId};
 use crate::pipeline::InRecord;
 use crate::pos::{FLOW, Input};
 use std::fmt;
@@ -17,7 +17,7 @@ pub struct Entry {
     /// Which input.
     pub input: Input,
     /// Its partition.
-    pub partition: u32,
+    pub partition: PartitionId,
     /// Its offset in the partition.
     pub offset: i64,
     /// Its time, milliseconds.
@@ -62,7 +62,7 @@ pub enum At {
     /// A line of a file, from 1.
     Line(u64),
     /// Partition and offset.
-    Record(u32, i64),
+    Record(PartitionId, i64),
 }
 
 impl fmt::Display for At {
@@ -111,7 +111,7 @@ impl Chunk {
     /// Adds a line, with the key that its record would have and where it would stand: input, partition, offset.
     pub fn push_line(
         &mut self,
-        (input, partition, offset): (Input, u32, i64),
+        (input, partition, offset): (Input, PartitionId, i64),
         (key, value): (&[u8], &[u8]),
         millis: i64,
         kind: Kind,
@@ -135,7 +135,7 @@ impl Chunk {
     /// Adds a record of a topic; `given_up` and `no_schema` are what its dead letter says.
     pub fn push_record(
         &mut self,
-        (input, partition): (Input, u32),
+        (input, partition): (Input, PartitionId),
         record: &Kept,
         given_up: bool,
         no_schema: Option<NoSchema>,
@@ -176,7 +176,7 @@ impl Chunk {
         let bytes = |bytes: Option<Bytes>| bytes.map(|(begin, end)| &self.bytes[begin..end]);
         InRecord {
             input: entry.input as usize,
-            partition: entry.partition as i32,
+            partition: entry.partition,
             offset: entry.offset,
             timestamp_millis: entry.timestamp_millis,
             time,

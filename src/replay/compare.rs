@@ -11,9 +11,9 @@ use super::source::Kept;
 use super::walk::Ground;
 use crate::codec::recorded::{self, SourcePlace};
 use crate::codec::{avro, json, write_bounded};
-use crate::domain::ProfileView;
 use crate::domain::outcome::Outcome;
 use crate::domain::profile_view::ProfileQuestion;
+use crate::domain::{PartitionId, ProfileView};
 use crate::pipeline::{InRecord, Outbound, Output};
 use crate::pos::{INPUTS, Input, Pos, ProfileSource};
 use std::cell::RefCell;
@@ -56,7 +56,7 @@ pub struct Around<'a> {
     /// Topics and their names.
     pub ground: &'a Ground<'a>,
     /// The partition.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// The ruleset that decides now.
     pub ruleset: &'a str,
 }

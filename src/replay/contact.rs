@@ -20,6 +20,7 @@ use crate::contact::{
     CONTACT_DECISIONS, CONTACT_REQUESTS, Contacts, Decision, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS,
     Partition, Rules, read_decision,
 };
+use crate::domain::PartitionId;
 use crate::domain::flow::Positions;
 use crate::domain::hashing::Seed;
 use crate::domain::promise::Promise;
@@ -149,8 +150,8 @@ impl fmt::Display for ContactReport {
 /// Verifies the partitions one after another.
 pub fn verify_contact<'r>(
     ground: &ContactGround<'_>,
-    partitions: impl Iterator<Item = i32>,
-    open: impl Fn(i32) -> Result<Recorded<'r>, ReplayError>,
+    partitions: impl Iterator<Item = PartitionId>,
+    open: impl Fn(PartitionId) -> Result<Recorded<'r>, ReplayError>,
     mut beside: Beside<'_>,
 ) -> ContactReport {
     let mut report = ContactReport::default();
@@ -173,7 +174,7 @@ pub fn verify_contact<'r>(
 
 fn walk(
     ground: &ContactGround<'_>,
-    partition: i32,
+    partition: PartitionId,
     recorded: Recorded<'_>,
     beside: &mut Beside<'_>,
     report: &mut ContactReport,
@@ -293,7 +294,7 @@ fn offsets(positions: &Positions) -> [i64; INPUTS] {
 struct Walk<'a, 'g> {
     ground: &'g ContactGround<'g>,
     rulebook: &'g Rulebook,
-    partition: i32,
+    partition: PartitionId,
     replayed: Partition,
     rules: Arc<Rules>,
     /// Their hash, as differences name it.

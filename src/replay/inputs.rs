@@ -5,6 +5,7 @@ use super::ReplayError;
 use super::source::{Feed, Kept, Source};
 use super::verify::OpenInput;
 use crate::codec::recorded::{self, SourcePlace};
+use crate::domain::PartitionId;
 use smallvec::SmallVec;
 
 /// Next offset of each input.
@@ -101,7 +102,7 @@ pub type ReadUpTo = fn(&SourcePlace<'_>, &[String], usize) -> Option<i64>;
 /// The recorded outcomes of a partition.
 pub struct Outcomes {
     feed: Feed,
-    partition: i32,
+    partition: PartitionId,
     topics: Vec<String>,
     read_up_to: ReadUpTo,
     named: Option<Named>,
@@ -110,7 +111,7 @@ pub struct Outcomes {
 impl Outcomes {
     /// Those of `feed`, from its head on, of records of these topics.
     #[must_use]
-    pub fn new(feed: Feed, partition: i32, topics: Vec<String>, read_up_to: ReadUpTo) -> Self {
+    pub fn new(feed: Feed, partition: PartitionId, topics: Vec<String>, read_up_to: ReadUpTo) -> Self {
         let mut outcomes = Self { feed, partition, topics, read_up_to, named: None };
         outcomes.look();
         outcomes

@@ -4,6 +4,7 @@
 use super::report::{FieldDifference, Findings, place};
 use super::source::Kept;
 use crate::codec::{NoSchema, schema_of};
+use crate::domain::PartitionId;
 use crate::domain::dead_letter::{ATTEMPT, KEY_BYTES, LEFT_OUT, SAID, VALUE_BYTES, header_bytes, renamed};
 use crate::domain::hashing::hash128;
 use crate::domain::promise::Promise;
@@ -16,7 +17,7 @@ pub const LETTERS_MAX: usize = 1_000_000;
 #[derive(Clone, Debug)]
 pub struct Letter {
     /// Partition and offset in the topic of dead letters.
-    pub at: (i32, i64),
+    pub at: (PartitionId, i64),
     /// Its code and message.
     pub code: String,
     message: String,
@@ -30,14 +31,14 @@ pub struct Letter {
 }
 
 /// Which record a dead letter is of: partition, input by its place in the flow, offset.
-pub type Of = (i32, usize, i64);
+pub type Of = (PartitionId, usize, i64);
 
 impl Letter {
     /// Reads a record of the topic; `topics` are those of the inputs.
     ///
     /// # Errors
     /// It is no dead letter of these inputs: why.
-    pub fn read(partition: i32, record: &Kept, topics: &[String]) -> Result<(Of, Self), String> {
+    pub fn read(partition: PartitionId, record: &Kept, topics: &[String]) -> Result<(Of, Self), String> {
         let find = |name: &str| record.headers.iter().rposition(|(header, _)| header == name.as_bytes());
         let begin = find(SAID[0]).ok_or_else(|| format!("it has no header {}", SAID[0]))?;
         let mut found: [String; 6] = Default::default();
@@ -64,7 +65,8 @@ impl Letter {
         }
         let input = topics.iter().position(|input| *input == topic);
         let input = input.ok_or_else(|| format!("it is of topic {topic}, which is not an input"))?;
-        let source_partition = source_partition.parse().map_err(|_| "source.partition is no number")?;
+        let source_partition = source_partition.parse().map(PartitionId::new);
+        let source_partition = source_partition.map_err(|_| "source.partition is no number")?;
         let offset = offset.parse().map_err(|_| "source.offset is no number")?;
         let letter = Self {
             at: (partition, record.offset),
@@ -190,7 +192,7 @@ impl LettersOf {
     pub fn finish(
         &self,
         (from, to): (&[i64], &[i64]),
-        partition: i32,
+        partition: PartitionId,
         (letters_topic, topics): (&str, &[String]),
         findings: &mut Findings<'_>,
     ) -> Option<String> {
@@ -245,14 +247,14 @@ pub struct LettersOf {
 pub struct Letters {
     /// Their topic.
     topic: String,
-    of: BTreeMap<i32, BTreeMap<(usize, i64), Letter>>,
+    of: BTreeMap<PartitionId, BTreeMap<(usize, i64), Letter>>,
     count: usize,
     /// Partitions of the topic whose oldest records were deleted.
-    trimmed: BTreeSet<i32>,
+    trimmed: BTreeSet<PartitionId>,
     /// Offset of the first one of each input partition, by partition of the topic.
-    first: BTreeMap<(i32, i32, usize), i64>,
+    first: BTreeMap<(PartitionId, PartitionId, usize), i64>,
     /// Offset of the last one of each input partition, by partition of the topic: each stands there in order.
-    last: BTreeMap<(i32, i32, usize), i64>,
+    last: BTreeMap<(PartitionId, PartitionId, usize), i64>,
     /// Records that are no dead letters, that come twice, or out of order: each with the promise that it breaks.
     pub faults: Vec<String>,
 }
@@ -270,10 +272,10 @@ impl Letters {
     /// There are more than are held.
     pub fn add(
         &mut self,
-        partition: i32,
+        partition: PartitionId,
         record: &Kept,
         topics: &[String],
-        wanted: impl Fn(i32) -> bool,
+        wanted: impl Fn(PartitionId) -> bool,
     ) -> Result<(), String> {
         let here = place(&self.topic, partition, record.offset);
         let ((source, input, offset), letter) = match Letter::read(partition, record, topics) {
@@ -312,15 +314,16 @@ impl Letters {
     }
 
     /// Notes that the oldest records of a partition of the topic were deleted.
-    pub fn has_lost(&mut self, partition: i32) {
+    pub fn has_lost(&mut self, partition: PartitionId) {
         self.trimmed.insert(partition);
     }
 
     /// Those of one input partition, of a flow with so many inputs.
-    pub fn take(&mut self, partition: i32, inputs: usize) -> LettersOf {
+    pub fn take(&mut self, partition: PartitionId, inputs: usize) -> LettersOf {
         // In each partition of the topic those of an input stand in its order: behind the first that is there none was deleted.
         let below = |input: usize| {
-            let first = |of: &i32| self.first.get(&(*of, partition, input)).copied().unwrap_or(i64::MAX);
+            let first =
+                |of: &PartitionId| self.first.get(&(*of, partition, input)).copied().unwrap_or(i64::MAX);
             self.trimmed.iter().map(first).max().unwrap_or(0)
         };
         let gone_below = (0..inputs).map(below).collect();

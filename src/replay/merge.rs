@@ -116,7 +116,7 @@ impl Side {
             self.last_time = own;
         }
         let partition = partitioner.partition_of(line.account.as_bytes(), partitions);
-        let offset = &mut self.offsets[partition as usize];
+        let offset = &mut self.offsets[partition.index()];
         let value = line.record.value().unwrap_or_default();
         let number = line.record.offset.unsigned_abs();
         let kind = Kind::Line { number, time: line.time, confirmed: neighbours.confirmed };

@@ -44,6 +44,7 @@ pub use verify::{Beside, From, Recorded, VerifyOptions, verify};
 pub use walk::{Ground, starts_over};
 pub use workers::once_known;
 
+use crate::domain::PartitionId;
 use std::path::PathBuf;
 
 fn stop<T>(why: impl Into<String>) -> Result<T, ReplayError> {
@@ -89,7 +90,7 @@ pub enum ReplayError {
     #[error("partition {partition}: {message}")]
     State {
         /// Which partition.
-        partition: i32,
+        partition: PartitionId,
         /// What broke.
         message: String,
     },

@@ -6,6 +6,7 @@ use super::inputs::{Inputs, Named, Offsets, Outcomes};
 use super::report::place;
 use super::source::{Feed, Kept, Source};
 use super::{ReplayError, stop};
+use crate::domain::PartitionId;
 
 /// One partition of a topic.
 pub struct Recorded {
@@ -19,7 +20,7 @@ pub struct Recorded {
 
 /// The inputs of a partition, and what was decided on them.
 pub struct Order {
-    partition: i32,
+    partition: PartitionId,
     topics: Vec<String>,
     inputs: Inputs,
     /// Offsets from which the inputs are there.
@@ -37,7 +38,7 @@ impl Order {
     /// # Errors
     /// [`ReplayError`] where a first record cannot be read, or does not fit.
     pub fn new(
-        partition: i32,
+        partition: PartitionId,
         inputs: Vec<Recorded>,
         outcomes: Option<(String, Box<dyn Source>)>,
     ) -> Result<Self, ReplayError> {

@@ -8,6 +8,7 @@ use super::differing::{differing, differing_records};
 use super::report::{Findings, place};
 use super::source::{Feed, Kept, Source};
 use crate::codec::json::read_reply;
+use crate::domain::PartitionId;
 
 /// What was recorded of the replies of a partition.
 pub struct RecordedReplies {
@@ -31,7 +32,7 @@ pub struct Asked {
     /// Topic of the records that they are of.
     pub records: String,
     /// The partition of both.
-    pub partition: i32,
+    pub partition: PartitionId,
 }
 
 /// The recorded replies of a partition, on the way through the records that they are of.

@@ -2,6 +2,7 @@
 //! text, for programs as JSON.
 
 use super::contact::ContactReport;
+use crate::domain::PartitionId;
 use crate::domain::promise::Promise;
 use crate::pos::INPUTS;
 use serde::{Serialize, Serializer};
@@ -129,7 +130,7 @@ impl fmt::Display for Difference {
 
 /// Topic, partition and offset, as differences name them.
 #[must_use]
-pub fn place(topic: &str, partition: i32, offset: i64) -> String {
+pub fn place(topic: &str, partition: PartitionId, offset: i64) -> String {
     format!("{topic} {partition}/{offset}")
 }
 
@@ -194,7 +195,7 @@ impl Findings<'_> {
 #[serde(rename_all = "camelCase")]
 pub struct PartitionReport {
     /// Its number.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Positions (POS events, account events, ticks) from which it was decided again.
     pub from: [i64; INPUTS],
     /// Positions up to which it was.

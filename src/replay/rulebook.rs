@@ -4,6 +4,7 @@
 use crate::codec::rulesets::{RulesetChange, RulesetRecord, hash_of, hash_text, read_ruleset_record};
 use crate::config::{is_of_contact, read_rules, read_ruleset};
 use crate::contact::Rules;
+use crate::domain::PartitionId;
 use crate::engine::Engine;
 use crate::pos::{FLOW, INPUTS, Input};
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ pub struct Rulebook {
     engines: BTreeMap<u128, Result<Arc<Engine>, String>>,
     /// Those of contact decisions.
     rules: BTreeMap<u128, Result<Arc<Rules>, String>>,
-    changes: BTreeMap<i32, Vec<RulesetChange>>,
+    changes: BTreeMap<PartitionId, Vec<RulesetChange>>,
     /// Records of the topic that are neither, with what is wrong: told where something that is looked for is not found.
     unreadable: Vec<String>,
 }
@@ -118,7 +119,7 @@ impl Rulebook {
 
     /// The changes of a partition in their order.
     #[must_use]
-    pub fn changes(&self, partition: i32) -> &[RulesetChange] {
+    pub fn changes(&self, partition: PartitionId) -> &[RulesetChange] {
         self.changes.get(&partition).map_or(&[], Vec::as_slice)
     }
 }

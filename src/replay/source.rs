@@ -4,6 +4,7 @@
 use super::ReplayError;
 use crate::archive::PartitionReader;
 use crate::codec::{SCHEMA_ID_HEADER, guid_of_header};
+use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::domain::record::{RecordTime, TopicRecord};
 use crate::domain::reply::REQUEST_ID;
@@ -69,7 +70,7 @@ impl Kept {
 
     /// The record as the pipeline takes it, of this input of a flow.
     #[must_use]
-    pub fn taken(&self, flow: &Flow, input: usize, partition: i32) -> InRecord<'_> {
+    pub fn taken(&self, flow: &Flow, input: usize, partition: PartitionId) -> InRecord<'_> {
         InRecord {
             input,
             partition,

@@ -8,6 +8,7 @@ use super::order::Order;
 use super::source::{Kept, Source};
 use super::verify::unfoldable;
 use crate::codec::journal::read_record;
+use crate::domain::PartitionId;
 use crate::pos::{INPUTS, Input};
 use std::collections::VecDeque;
 
@@ -15,12 +16,12 @@ use std::collections::VecDeque;
 const OPEN_MAX: usize = 16;
 
 /// Opens a partition.
-pub type OpenPartition<'a> = dyn Fn(i32) -> Result<Order, ReplayError> + Sync + 'a;
+pub type OpenPartition<'a> = dyn Fn(PartitionId) -> Result<Order, ReplayError> + Sync + 'a;
 
 /// Recorded inputs and what was decided on them.
 pub struct Topics<'a> {
     /// The partitions, in the order in which they begin.
-    pub partitions: Vec<i32>,
+    pub partitions: Vec<PartitionId>,
     /// Opens one.
     pub open: &'a OpenPartition<'a>,
     /// The recorded dead letters.
@@ -29,14 +30,14 @@ pub struct Topics<'a> {
 
 /// Reads them.
 pub struct Reader<'a> {
-    left: VecDeque<i32>,
+    left: VecDeque<PartitionId>,
     open: &'a OpenPartition<'a>,
     letters: Letters,
     under_way: Vec<Part>,
 }
 
 struct Part {
-    number: i32,
+    partition: PartitionId,
     order: Order,
     letters: LettersOf,
 }
@@ -61,7 +62,7 @@ impl Reader<'_> {
             self.open_next()?;
             let heads = self.under_way.iter().enumerate().filter_map(|(place, part)| {
                 let (_, head) = part.order.head()?;
-                Some((head.timestamp_millis, part.number, place))
+                Some((head.timestamp_millis, part.partition, place))
             });
             let Some((.., first)) = heads.min() else { break };
             let part = &mut self.under_way[first];
@@ -76,11 +77,11 @@ impl Reader<'_> {
     /// Opens further partitions where there is room for them.
     fn open_next(&mut self) -> Result<(), ReplayError> {
         while self.under_way.len() < OPEN_MAX
-            && let Some(number) = self.left.pop_front()
+            && let Some(partition) = self.left.pop_front()
         {
-            let (order, letters) = ((self.open)(number)?, self.letters.take(number, INPUTS));
+            let (order, letters) = ((self.open)(partition)?, self.letters.take(partition, INPUTS));
             if order.head().is_some() {
-                self.under_way.push(Part { number, order, letters });
+                self.under_way.push(Part { partition, order, letters });
             }
         }
         Ok(())
@@ -92,7 +93,7 @@ impl Part {
     fn pass(&mut self, chunk: &mut Chunk) -> Result<(), ReplayError> {
         let Some((input, record)) = self.order.head() else { return Ok(()) };
         let letter = self.letters.take(input, record.offset);
-        push(chunk, (Input::at(input), self.number.unsigned_abs()), record, letter.as_ref());
+        push(chunk, (Input::at(input), self.partition), record, letter.as_ref());
         self.order.pass(&mut |outcome| chunk.push_outcome(outcome))
     }
 }
@@ -113,7 +114,7 @@ pub fn find_reset(journal: &mut dyn Source) -> Result<Option<u64>, ReplayError> 
     Ok(None)
 }
 
-fn push(chunk: &mut Chunk, at: (Input, u32), record: &Kept, letter: Option<&Letter>) {
+fn push(chunk: &mut Chunk, at: (Input, PartitionId), record: &Kept, letter: Option<&Letter>) {
     let given_up = letter.is_some_and(Letter::is_of_a_failure);
     chunk.push_record(at, record, given_up, letter.and_then(|letter| letter.no_schema(record)));
 }

@@ -13,6 +13,7 @@ use super::{ReplayError, stop};
 use crate::codec::journal::read_record;
 use crate::codec::recorded;
 use crate::codec::rulesets::RulesetChange;
+use crate::domain::PartitionId;
 use crate::domain::flow::Positions;
 use crate::engine::Engine;
 use crate::pipeline::{self, Division, Model};
@@ -58,7 +59,7 @@ pub struct Recorded<'r> {
 /// How to verify.
 pub struct VerifyOptions<'a> {
     /// The partitions.
-    pub partitions: Vec<i32>,
+    pub partitions: Vec<PartitionId>,
     /// How many of them at a time.
     pub threads: usize,
     /// Where to begin.
@@ -68,7 +69,7 @@ pub struct VerifyOptions<'a> {
     /// Rulesets and dead letters.
     pub beside: Beside<'a>,
     /// Opens what was recorded of a partition.
-    pub open: &'a (dyn Fn(i32) -> Result<Recorded<'a>, ReplayError> + Sync),
+    pub open: &'a (dyn Fn(PartitionId) -> Result<Recorded<'a>, ReplayError> + Sync),
 }
 
 /// What stands in topics of an order of its own. It is read on once a partition is opened: what the journal has is then among
@@ -149,7 +150,7 @@ pub fn verify(options: VerifyOptions<'_>) -> Report {
 /// The journal while the beginning of a walk is looked for.
 struct Beginning<'a> {
     rulebook: &'a Rulebook,
-    partition: i32,
+    partition: PartitionId,
     changes: &'a [RulesetChange],
     options: PartitionOptions,
     starts: [i64; INPUTS],
@@ -158,7 +159,7 @@ struct Beginning<'a> {
 fn start<'a>(
     ground: &'a Ground<'a>,
     rulebook: Arc<Rulebook>,
-    partition: i32,
+    partition: PartitionId,
     from: From,
     recorded: Recorded<'_>,
 ) -> Result<(Walk<'a>, i64), ReplayError> {

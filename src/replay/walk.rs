@@ -16,6 +16,7 @@ use super::{ReplayError, stop};
 use crate::codec::Schemas;
 use crate::codec::journal::Head;
 use crate::codec::rulesets::{RulesetChange, hash_text};
+use crate::domain::PartitionId;
 use crate::domain::flow::Positions;
 use crate::domain::hashing::Seed;
 use crate::domain::promise::Promise;
@@ -54,7 +55,7 @@ pub struct Walk<'a> {
     /// The rulesets.
     pub rulebook: Arc<Rulebook>,
     /// Its number.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// How partitions are made.
     pub options: PartitionOptions,
     /// Decides again.

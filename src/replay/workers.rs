@@ -8,7 +8,7 @@ use crate::codec::Schemas;
 use crate::domain::outcome::Outcome;
 use crate::domain::profile_view::ProfileQuestion;
 use crate::domain::record::RecordTime;
-use crate::domain::{Micros, ProfileView};
+use crate::domain::{Micros, PartitionId, ProfileView};
 use crate::engine::{Engine, Files};
 use crate::pipeline::{InRecord, Interrupt, Outbound, Output};
 use crate::pos::{Input, Outside, Partition, PartitionOptions, Pos, ProfileSource};
@@ -29,7 +29,7 @@ pub struct Answers {
     /// Counts of this chunk.
     pub summary: Summary,
     /// The state broke: partition and message.
-    pub broken: Option<(i32, String)>,
+    pub broken: Option<(PartitionId, String)>,
 }
 
 /// One thread's partitions: those whose number leaves its own when divided by the number of threads.
@@ -61,14 +61,14 @@ impl Worker {
         options: &PartitionOptions,
         begins_at: Option<Micros>,
     ) -> Self {
-        let partition = |number: u32| {
-            let mut partition = Partition::new(engine.clone(), number as i32, options.clone());
+        let partition = |number| {
+            let mut partition = Partition::new(engine.clone(), number, options.clone());
             if let Some(time) = begins_at {
                 partition.begin_at(time);
             }
             partition
         };
-        let own = (0..partitions).filter(|number| *number as usize % of == place);
+        let own = PartitionId::all(partitions).filter(|number| number.index() % of == place);
         let partitions = own.map(partition).collect();
         let topics = options.topics.clone();
         Self { place, of, partitions, files: engine.files(), topics, compares: false, profiles: None }
@@ -80,11 +80,11 @@ impl Worker {
         answers.summary.changes = self.compares.then(Changes::default);
         let mut since_kept = 0;
         for (place, entry) in chunk.entries.iter().enumerate() {
-            if entry.partition as usize % self.of != self.place {
+            if entry.partition.index() % self.of != self.place {
                 continue;
             }
             if let Err(broken) = self.take(chunk, (place, entry), schemas, &mut answers) {
-                answers.broken = Some((entry.partition as i32, broken));
+                answers.broken = Some((entry.partition, broken));
                 return answers;
             }
             since_kept += 1;
@@ -105,7 +105,7 @@ impl Worker {
         schemas: &dyn Schemas,
         answers: &mut Answers,
     ) -> Result<(), String> {
-        let partition = &mut self.partitions[entry.partition as usize / self.of];
+        let partition = &mut self.partitions[entry.partition.index() / self.of];
         let time = time_of(entry, partition.state().stream_time(), self.files);
         let record = chunk.record(entry, time);
         answers.summary.count_record(entry.input, time == RecordTime::LineFarAhead);
@@ -245,7 +245,7 @@ impl Collect<'_> {
             pairs.push((same.map(|same| recorded.remove(same)), Some(now)));
         }
         let gone = recorded.into_iter().map(|recorded| (Some(recorded), None));
-        let at = (self.topic, self.entry.partition as i32, self.entry.offset);
+        let at = (self.topic, self.entry.partition, self.entry.offset);
         for (recorded, now) in gone.chain(pairs.into_iter().rev()) {
             changes.count(self.place, at, recorded, now);
         }

@@ -7,7 +7,7 @@
 use super::packed::{Bytes, Entry, Input, signed};
 use super::remembered::{EventPlace, Kind, Remembered};
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Verdict};
-use crate::domain::{Amount, Micros, limits};
+use crate::domain::{Amount, Micros, PartitionId, limits};
 use smallvec::SmallVec;
 
 /// Packed events.
@@ -196,7 +196,7 @@ fn share(bytes: &[u8], new: &mut SmallVec<[u64; 2]>, hash: u64) -> u8 {
 struct Head {
     count: u16,
     time: i64,
-    partition: i32,
+    partition: PartitionId,
     offset: i64,
 }
 
@@ -208,7 +208,7 @@ impl Head {
         Self {
             count: u16::from_le_bytes([bytes[0], bytes[1]]),
             time: long(bytes, 2) as i64,
-            partition: i32::from_le_bytes([bytes[10], bytes[11], bytes[12], bytes[13]]),
+            partition: i32::from_le_bytes([bytes[10], bytes[11], bytes[12], bytes[13]]).into(),
             offset: long(bytes, 14) as i64,
         }
     }
@@ -216,7 +216,7 @@ impl Head {
     fn write(self, bytes: &mut [u8]) {
         bytes[..2].copy_from_slice(&self.count.to_le_bytes());
         bytes[2..10].copy_from_slice(&self.time.to_le_bytes());
-        bytes[10..14].copy_from_slice(&self.partition.to_le_bytes());
+        bytes[10..14].copy_from_slice(&self.partition.number().to_le_bytes());
         bytes[14..22].copy_from_slice(&self.offset.to_le_bytes());
     }
 
@@ -336,8 +336,7 @@ fn read(input: &mut Input<'_>, head: &Head, shared: &[u8]) -> Option<Remembered>
     let time = input.signed()?.checked_mul(if flags & WHOLE_SECONDS != 0 { 1_000_000 } else { 1 })?;
     let time = head.time.wrapping_add(time);
     let seen = if flags & SEEN_LATER != 0 { time.wrapping_add(input.signed()?) } else { time };
-    let partition =
-        if flags & ELSEWHERE != 0 { i32::try_from(input.signed()?).ok()? } else { head.partition };
+    let partition = if flags & ELSEWHERE != 0 { input.signed()?.try_into().ok()? } else { head.partition };
     let offset = head.offset.wrapping_add(input.signed()?);
     let unit = if flags & WHOLE_CENTS != 0 { 100 } else { 1 };
     let mut number = || Amount::new(input.signed()?.checked_mul(unit)?);
@@ -349,7 +348,7 @@ fn read(input: &mut Input<'_>, head: &Head, shared: &[u8]) -> Option<Remembered>
         _ => Amount::ZERO,
     };
     let original = if flags & HAS_ORIGINAL != 0 {
-        Some(EventPlace { partition: i32::try_from(input.signed()?).ok()?, offset: input.signed()? })
+        Some(EventPlace { partition: input.signed()?.try_into().ok()?, offset: input.signed()? })
     } else {
         None
     };

@@ -3,13 +3,13 @@
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Verdict};
 use crate::domain::hashing::{digest64, hash64};
 use crate::domain::ids::TransactionId;
-use crate::domain::{Amount, Micros};
+use crate::domain::{Amount, Micros, PartitionId};
 
 /// Where the record of an event stood in its topic: no two events of an account share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventPlace {
     /// Partition number.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Offset; below zero for an event that a journal of version 3 or older remembered, which kept no place.
     pub offset: i64,
 }
@@ -19,7 +19,7 @@ impl EventPlace {
     #[must_use]
     pub fn of_old_journal(time: Micros, id: u64) -> Self {
         let hash = content_digest(0, id, time) >> 1;
-        Self { partition: -1, offset: -1 - hash as i64 }
+        Self { partition: PartitionId::new(-1), offset: -1 - hash as i64 }
     }
 }
 

@@ -90,7 +90,7 @@ pub fn decisions() -> Vec<Vec<u8>> {
         let millis = 1_772_400_000_000;
         let record = InRecord {
             input,
-            partition: 0,
+            partition: 0.into(),
             offset: partition.positions()[input].unwrap_or(0),
             timestamp_millis: millis,
             time: RecordTime::of_millis(millis),

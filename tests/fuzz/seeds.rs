@@ -213,7 +213,7 @@ fn journals() -> Vec<Vec<Vec<u8>>> {
     let engine = engine(&SETS);
     let mut found = Vec::new();
     for seed in 0..6 {
-        let mut partition = Partition::new(engine.clone(), 0, small());
+        let mut partition = Partition::new(engine.clone(), 0.into(), small());
         let mut journal = Vec::new();
         for batch in history(&engine, seed, 12, 1).chunks(7) {
             let mut published = Published::default();
@@ -271,7 +271,7 @@ fn with_records(mut each: impl FnMut(&TopicRecord<'_>)) {
             .map(|(name, value)| RecordHeader { name: name.as_bytes(), value });
         each(&TopicRecord {
             topic: "pos.events",
-            partition: 0,
+            partition: 0.into(),
             offset: place as i64,
             timestamp_millis: 1_750_000_000_000 + place as i64,
             timestamp_kind: TimestampKind::CreateTime,
@@ -328,7 +328,7 @@ fn archives() -> Vec<Vec<u8>> {
 
 fn manifests() -> Vec<Vec<u8>> {
     let file = |partition: i32, bytes: u64| ArchivedPartition {
-        partition,
+        partition: partition.into(),
         file: format!("pos.events/{partition:05}.jsonl"),
         begin: 0,
         end: bytes as i64,
@@ -353,7 +353,8 @@ fn outcomes() -> Vec<Vec<u8>> {
     let engine = engine(&SETS);
     let mut found = Vec::new();
     for encoding in [OutcomeEncoding::Json, OutcomeEncoding::Avro(vec![0, 0, 0, 0, 9])] {
-        let mut partition = Partition::new(engine.clone(), 0, PartitionOptions { encoding, ..options() });
+        let mut partition =
+            Partition::new(engine.clone(), 0.into(), PartitionOptions { encoding, ..options() });
         let mut published = Published::default();
         history(&engine, 3, 60, 1).iter().for_each(|fed| published.feed(&mut partition, fed));
         found.extend(published.outcomes.into_iter().map(|said| said.value));
@@ -363,7 +364,7 @@ fn outcomes() -> Vec<Vec<u8>> {
 
 fn ruleset_records() -> Vec<Vec<u8>> {
     let change = RulesetChange { ruleset: hash_of("checks.a = 1\n"), positions: [Some(7), None].into() };
-    let (key, value) = write_change("pos", 3, &change);
+    let (key, value) = write_change("pos", 3.into(), &change);
     let ruleset = format!("{}\nchecks.a = 1\n", hash_text(hash_of("checks.a = 1\n")));
     vec![format!("{key}\n{value}").into_bytes(), ruleset.into_bytes()]
 }

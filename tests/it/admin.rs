@@ -13,7 +13,7 @@ use tillgate::pos::FLOW;
 use tillgate::telemetry::standing::{CopyStanding, PartitionStanding, WorkerStanding};
 
 fn unit(partition: i32) -> Unit {
-    Unit { flow: &FLOW, partition }
+    Unit { flow: &FLOW, partition: partition.into() }
 }
 
 #[derive(Default)]

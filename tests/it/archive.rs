@@ -42,7 +42,7 @@ impl Owned {
     fn lent(&self) -> TopicRecord<'_> {
         TopicRecord {
             topic: TOPIC,
-            partition: 3,
+            partition: 3.into(),
             offset: self.offset,
             timestamp_millis: self.timestamp,
             timestamp_kind: self.kind,
@@ -79,7 +79,7 @@ fn entries(file: ArchivedPartition) -> Vec<ArchivedTopic> {
 
 fn write(folder: &Path, encoding: Encoding, records: &[Owned]) -> Manifest {
     let writer = ArchiveWriter::begin(folder, encoding, false).expect("an empty folder");
-    let mut partition = writer.partition(TOPIC, 3).expect("a file");
+    let mut partition = writer.partition(TOPIC, 3.into()).expect("a file");
     for record in records {
         partition.add(&record.lent()).expect("room");
     }
@@ -408,7 +408,7 @@ fn a_manifest_that_does_not_fit_says_all_that_is_wrong() {
         let mut outside = manifest.topics[0].files[0].clone();
         outside.file = "../secret".to_owned();
         let mut beyond = manifest.topics[0].files[0].clone();
-        beyond.partition = 8;
+        beyond.partition = 8.into();
         manifest.topics[0].files[0].records = 11;
         manifest.topics[0].files.extend([outside, beyond]);
         let nameless = ArchivedTopic { topic: "../x".to_owned(), partitions: 1, files: Vec::new() };
@@ -446,12 +446,12 @@ fn what_is_cut_short_never_looks_whole_and_only_force_replaces() {
         all.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
     };
     let writer = ArchiveWriter::begin(folder, Encoding::Avro, false).expect("an empty folder");
-    let whole = writer.partition(TOPIC, 0).expect("a file").finish(0, 0).expect("the file");
-    let killed = writer.partition(TOPIC, 1).expect("a file");
+    let whole = writer.partition(TOPIC, 0.into()).expect("a file").finish(0, 0).expect("the file");
+    let killed = writer.partition(TOPIC, 1.into()).expect("a file");
     assert!(killed.part().exists());
     // What a killed process leaves: nobody cleans up.
     std::mem::forget(killed);
-    let dropped = writer.partition(TOPIC, 2).expect("a file");
+    let dropped = writer.partition(TOPIC, 2.into()).expect("a file");
     drop(dropped);
     let mut left = names();
     left.sort();
@@ -544,7 +544,7 @@ fn a_record_with_as_many_headers_as_there_may_be_comes_back() {
 fn a_record_that_no_archive_takes_is_left_out_by_name_and_ends_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let writer = ArchiveWriter::begin(folder.path(), Encoding::Avro, false).expect("an empty folder");
-    let mut partition = writer.partition(TOPIC, 3).expect("a file");
+    let mut partition = writer.partition(TOPIC, 3.into()).expect("a file");
     let headers = vec![(Vec::new(), None); HEADERS_MAX + 1];
     let many = Owned { offset: 1, headers, ..value(b"") };
     let [first, _, last] = &some_records(3)[..] else { unreachable!("there are three") };

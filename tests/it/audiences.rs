@@ -23,7 +23,7 @@ const LIMIT: Step<'_> = Account(r#""eventType":"limit","limit":{"amount":500000}
 /// What a partition answers, a record a minute.
 fn answers(sets: &[&str], steps: &[Step<'_>]) -> Vec<Said> {
     let mut published = Published::default();
-    let mut partition = Partition::new(engine(sets), 0, options());
+    let mut partition = Partition::new(engine(sets), 0.into(), options());
     for (place, step) in (0i64..).zip(steps) {
         let time = format!("2026-03-02T10:{place:02}:00Z");
         let fed = match step {
@@ -225,7 +225,7 @@ fn a_blocking_flag_finds_room_where_another_does_not_block() {
 
     // What does not block finds none, nor does a blocking one among blocking ones.
     for (sets, last) in [(&[][..], &another), (&["checks.account.flag.unlisted=block"], &blocked)] {
-        let mut partition = Partition::new(engine(sets), 0, options());
+        let mut partition = Partition::new(engine(sets), 0.into(), options());
         let mut published = Published::default();
         for (place, change) in (0i64..).zip(flags.iter().chain([last])) {
             let event =

@@ -30,7 +30,7 @@ fn open() -> Arc<Engine> {
 #[track_caller]
 fn assert_not_evaluated(value: &[u8], messages: &[(&str, Option<&str>)], dead_letter: bool) {
     let mut published = Published::default();
-    let mut partition = Partition::new(open(), 0, options());
+    let mut partition = Partition::new(open(), 0.into(), options());
     published.feed(&mut partition, &Fed::pos(0, "A", value));
     let [said] = &published.outcomes[..] else { panic!("{published:?}") };
     let found: Vec<_> =
@@ -147,7 +147,7 @@ fn a_half_surrogate_and_bytes_that_are_no_utf8_are_undecodable() {
 fn a_value_that_breaks_off_is_undecodable_wherever_it_does() {
     for end in 0..GOOD.len() {
         let mut published = Published::default();
-        let mut partition = Partition::new(open(), 0, options());
+        let mut partition = Partition::new(open(), 0.into(), options());
         published.feed(&mut partition, &Fed::pos(0, "A", &GOOD.as_bytes()[..end]));
         assert_eq!(published.outcomes[0].codes(), ["400.001"], "{end}");
         assert_eq!(published.dead_letters.len(), 1, "{end}");
@@ -161,7 +161,7 @@ fn an_empty_value_a_tombstone_and_two_values_are_undecodable() {
     }
     assert_undecodable(format!("{GOOD}{GOOD}"), None);
     let mut published = Published::default();
-    let mut partition = Partition::new(open(), 0, options());
+    let mut partition = Partition::new(open(), 0.into(), options());
     published.feed(&mut partition, &Fed { value: None, ..Fed::pos(0, "A", "") });
     assert_eq!(published.outcomes[0].codes(), ["400.001"]);
     assert_eq!(published.dead_letters[0].1, "400.001");
@@ -171,7 +171,7 @@ fn an_empty_value_a_tombstone_and_two_values_are_undecodable() {
 fn two_megabytes_of_garbage_are_undecodable_and_not_repeated() {
     for byte in [0u8, b'{', b'[', b'"', 0x7f, 0xc3, 0xff] {
         let mut published = Published::default();
-        let mut partition = Partition::new(open(), 0, options());
+        let mut partition = Partition::new(open(), 0.into(), options());
         // Zeros are the prefix of a schema, for which a record waits: not garbage to begin with.
         let value = if byte == 0 { vec![0; 4] } else { vec![byte; 2 << 20] };
         published.feed(&mut partition, &Fed::pos(0, "A", value));
@@ -189,7 +189,7 @@ fn without_a_key_there_is_a_dead_letter_and_no_outcome() {
     {
         for input in Input::ALL {
             let mut published = Published::default();
-            let mut partition = Partition::new(open(), 0, options());
+            let mut partition = Partition::new(open(), 0.into(), options());
             let key = key.map(|key| key.as_bytes().to_vec());
             published.feed(&mut partition, &Fed { key, input, ..Fed::pos(0, "", GOOD) });
             assert!(published.outcomes.is_empty());
@@ -197,7 +197,7 @@ fn without_a_key_there_is_a_dead_letter_and_no_outcome() {
         }
     }
     let mut published = Published::default();
-    let mut partition = Partition::new(open(), 0, options());
+    let mut partition = Partition::new(open(), 0.into(), options());
     published.feed(&mut partition, &Fed { key: Some(vec![0xff]), ..Fed::pos(0, "", GOOD) });
     assert_eq!((published.outcomes.len(), published.dead_letters[0].1), (0, "400.001"));
 }
@@ -205,7 +205,7 @@ fn without_a_key_there_is_a_dead_letter_and_no_outcome() {
 #[test]
 fn a_key_that_is_not_the_account_is_named_without_naming_either() {
     let mut published = Published::default();
-    let mut partition = Partition::new(open(), 0, options());
+    let mut partition = Partition::new(open(), 0.into(), options());
     published.feed(&mut partition, &Fed::pos(0, "SECRET-KEY", with("\"A\"", "\"SECRET-FIELD\"")));
     let said = &published.outcomes[0];
     assert_eq!((said.verdict, said.codes()), (Verdict::NotEvaluated, vec!["400.003"]));
@@ -265,7 +265,7 @@ fn an_account_event_that_cannot_be_applied_is_a_dead_letter_that_says_why() {
         (r#""eventType":"close","createdAt":"yesterday""#, "400.004", "createdAt"),
     ] {
         let mut published = Published::default();
-        let mut partition = Partition::new(open(), 0, options());
+        let mut partition = Partition::new(open(), 0.into(), options());
         let fed = Fed { input: Input::AccountEvents, ..Fed::pos(0, "A", event(rest)) };
         published.feed(&mut partition, &fed);
         assert!(published.outcomes.is_empty(), "{rest}");
@@ -279,7 +279,7 @@ fn an_account_event_that_cannot_be_applied_is_a_dead_letter_that_says_why() {
 #[test]
 fn a_record_that_the_program_fails_on_is_given_up_with_an_answer_and_a_dead_letter() {
     let mut published = Published::default();
-    let mut partition = Partition::new(open(), 0, options());
+    let mut partition = Partition::new(open(), 0.into(), options());
     published.feed(&mut partition, &Fed::pos(0, "A", GOOD));
     let fed = Fed::pos(1, "A", with("\"P\"", "\"Q\""));
     partition.on_failed_record(&fed.record(), &mut published);
@@ -326,7 +326,7 @@ proptest! {
     #[test]
     fn no_text_of_an_event_stands_raw_in_a_message_or_a_dead_letter(text in hostile(), place in 0..10usize) {
         let mut published = Published::default();
-        let mut partition = Partition::new(open(), 0, options());
+        let mut partition = Partition::new(open(), 0.into(), options());
         published.feed(&mut partition, &Fed::pos(0, "A", with_text(&text, place)));
         for message in published.outcomes.iter().flat_map(|outcome| &outcome.messages) {
             assert_visible(&message.message);
@@ -350,7 +350,7 @@ proptest! {
         };
         let mut published = Published::default();
         let engine = engine(&["checks.account.unknown=open", "checks.account.flag.unlisted=block"]);
-        let mut partition = Partition::new(engine, 0, options());
+        let mut partition = Partition::new(engine, 0.into(), options());
         let opens = r#"{"id":"0","account":"A","eventType":"limit","limit":{"amount":100000}}"#.to_owned();
         for (offset, event) in (0..).zip([opens, event]) {
             published.feed(&mut partition, &Fed { input: Input::AccountEvents, ..Fed::pos(offset, "A", event) });

@@ -26,7 +26,8 @@ fn account_event(number: i64, rest: &str) -> Fed {
 }
 
 fn under_review(engine: &Arc<Engine>) -> (Partition, Published) {
-    let (mut partition, mut published) = (Partition::new(engine.clone(), 0, options()), Published::default());
+    let (mut partition, mut published) =
+        (Partition::new(engine.clone(), 0.into(), options()), Published::default());
     let review = r#""eventType":"flag","flag":{"name":"review","set":true}"#;
     published.feed(&mut partition, &account_event(0, r#""eventType":"limit","limit":{"amount":100000000}"#));
     published.feed(&mut partition, &account_event(1, review));
@@ -74,7 +75,7 @@ fn holds_that_leave_18_digits_together_are_freed_to_zero() {
 #[test]
 fn an_event_that_would_take_the_balance_out_of_18_digits_moves_no_time() {
     let engine = engine(&["checks.limit.exceeded.enabled=false", "checks.limit.first_amount.enabled=false"]);
-    let (mut partition, mut published) = (Partition::new(engine, 0, options()), Published::default());
+    let (mut partition, mut published) = (Partition::new(engine, 0.into(), options()), Published::default());
     let most = r#""eventType":"limit","limit":{"amount":9999999999999999}"#;
     published.feed(&mut partition, &account_event(0, most));
     for (number, time) in [(0, "2025-01-06T12:00:00Z"), (1, "2025-01-06T13:00:00Z")] {
@@ -100,7 +101,8 @@ fn ids_and_texts_stay_within_the_contract_where_lengths_are_not_checked() {
 
 /// The bytes of the outcome of an event.
 fn encoded(engine: &Arc<Engine>, encoding: OutcomeEncoding, value: &str) -> Vec<u8> {
-    let mut partition = Partition::new(Arc::clone(engine), 0, PartitionOptions { encoding, ..options() });
+    let mut partition =
+        Partition::new(Arc::clone(engine), 0.into(), PartitionOptions { encoding, ..options() });
     let mut published = Published::default();
     published.feed(&mut partition, &Fed::pos(0, "A", value));
     published.outcomes.remove(0).value
@@ -165,7 +167,7 @@ fn a_dead_letter_says_no_more_than_its_header_takes() {
     assert_ne!(schema, POS_EVENT_SCHEMA);
     let mut schemas = KnownSchemas::new().expect("ours");
     schemas.add_pos_event(SchemaRef::Id(7), &schema).expect("a schema");
-    let mut partition = Partition::new(engine::<&str>(&[]), 0, options());
+    let mut partition = Partition::new(engine::<&str>(&[]), 0.into(), options());
     let mut reasons = Reasons(Vec::new());
     let fed = Fed::pos(0, "A", [0, 0, 0, 0, 7, 0x7e]);
     partition.on_record(&schemas, &fed.record(), &mut reasons).expect("it is passed");

@@ -243,7 +243,7 @@ fn outcomes_say_the_same_in_avro_and_in_json() {
         supersedes: Some(TransactionId(2)),
         corrects: Some(TransactionId(3)),
         repeats: Some(TransactionId(4)),
-        source: Source { topic: "pos.events", partition: 3, offset: 1 << 40, timestamp_millis: 1_500 },
+        source: Source { topic: "pos.events", partition: 3.into(), offset: 1 << 40, timestamp_millis: 1_500 },
         account_revision: 9,
         positions: &positions,
         evidence: vec![Evidence { fact: "f".into(), value: "v".into() }],

@@ -291,7 +291,7 @@ fn writes_an_outcome_in_the_contracts_order_and_leaves_nulls_out() {
         supersedes: Some(TransactionId(2)),
         corrects: Some(TransactionId(3)),
         repeats: Some(TransactionId(4)),
-        source: Source { topic: "pos.events", partition: 3, offset: 42, timestamp_millis: 1_500 },
+        source: Source { topic: "pos.events", partition: 3.into(), offset: 42, timestamp_millis: 1_500 },
         account_revision: 9,
         positions: &positions,
         evidence: vec![Evidence { fact: "f".into(), value: "v".into() }],

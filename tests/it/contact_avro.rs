@@ -112,7 +112,7 @@ fn records_in_avro_are_decided_as_those_in_json() {
             let value = encode(schema, json);
             let record = InRecord {
                 input: *input,
-                partition: 0,
+                partition: 0.into(),
                 offset: partition.positions()[*input].unwrap_or(0),
                 timestamp_millis: 1_773_000_000_000,
                 time: RecordTime::of_millis(1_773_000_000_000),

@@ -50,7 +50,7 @@ impl Asked {
         let reply = read_reply(reply.as_bytes()).expect("a reply that can be read");
         assert_eq!((&**of, &*reply.request_id), (key, "q"));
         let offset = self.partition.positions()[INTERACTIONS].expect("it was read") - 1;
-        assert_eq!(reply.source, (0, offset));
+        assert_eq!(reply.source, (0.into(), offset));
         let letters = u64::from(reply.code.is_some()) as usize;
         assert_eq!(
             self.said.letters.len(),
@@ -235,7 +235,7 @@ fn each_request_that_can_be_read_has_one_decision() {
 fn a_record_on_another_partition_than_its_key_belongs_on_changes_nothing() {
     let division = Division { partitioner: Partitioner::Murmur2, partitions: 2 };
     let astray = (0..).map(|number| format!("P-{number}"));
-    let party = astray.into_iter().find(|party| division.misplaced(party.as_bytes(), 0).is_some());
+    let party = astray.into_iter().find(|party| division.misplaced(party.as_bytes(), 0.into()).is_some());
     let party = party.expect("somebody");
     let mut asked = Asked { partition: empty(0, settings(2, 400 << 10)), said: Published::default() };
     let said = asked.tell(&party, &call(1, &party, now(), LOAN), now());
@@ -261,7 +261,7 @@ fn what_fails_again_and_again_is_given_up_with_an_answer() {
     let mut fail = |input: usize, key: &str, value: &str| {
         let record = InRecord {
             input,
-            partition: 0,
+            partition: 0.into(),
             offset: asked.partition.positions()[input].unwrap_or(0),
             timestamp_millis: 0,
             time: RecordTime::of_millis(0),
@@ -369,7 +369,7 @@ fn facts(pos: &mut pos::Partition, events: &[&str]) -> Vec<(String, String)> {
 fn an_account_is_its_persons_until_it_is_anothers() {
     let parties = Some(Division { partitioner: Partitioner::Murmur2, partitions: 1 });
     let options = PartitionOptions { parties, ..stream::options() };
-    let mut pos = pos::Partition::new(stream::engine::<&str>(&[]), 0, options);
+    let mut pos = pos::Partition::new(stream::engine::<&str>(&[]), 0.into(), options);
     let mut asked = Asked::new();
     let of = |party: &str| format!(r#""eventType":"update","update":{{"partyId":"{party}"}}"#);
     let flag =

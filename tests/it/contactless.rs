@@ -34,7 +34,7 @@ impl Tills {
     }
 
     fn of(engine: &Arc<Engine>) -> Self {
-        let partition = Partition::new(Arc::clone(engine), 0, options());
+        let partition = Partition::new(Arc::clone(engine), 0.into(), options());
         let mut tills = Self { partition, published: Published::default(), offsets: [0; 2], log: Vec::new() };
         tills.tell(r#""eventType":"limit","limit":{"amount":100000000}"#);
         tills
@@ -345,7 +345,7 @@ fn an_aborted_batch_leaves_no_count_and_a_restore_has_every_one() {
     let kept = tills.account().clone();
     assert_eq!(tills.counters().len(), 2, "the account's own, and D's");
     let engine = engine(&[&QUIET[..], &[ON]].concat());
-    let mut restore = Restore::new(Partition::new(engine, 0, options()));
+    let mut restore = Restore::new(Partition::new(engine, 0.into(), options()));
     tills.log.iter().for_each(|record| restore.on_record(record).expect("a record that follows"));
     tills.partition = restore.finish().expect("a whole journal");
     assert_eq!(*tills.account(), kept);

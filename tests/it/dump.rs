@@ -5,6 +5,7 @@ use crate::support::{Kafka, Message, Record, kafka};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use std::sync::Arc;
 use std::time::Duration;
+use tillgate::domain::PartitionId;
 use tillgate::domain::record::TimestampKind;
 use tillgate::kafka::client::{Cluster, Isolation, Span};
 use tillgate::kafka::settings::Settings;
@@ -19,7 +20,8 @@ fn cluster(kafka: &Kafka) -> Cluster {
     Cluster::new(Arc::new(settings)).expect("a cluster")
 }
 
-fn whole(cluster: &Cluster, topic: &str, partition: i32, isolation: Isolation) -> Span {
+fn whole(cluster: &Cluster, topic: &str, partition: impl Into<PartitionId>, isolation: Isolation) -> Span {
+    let partition = partition.into();
     let ends = cluster.ends(topic, partition).expect("the ends");
     Span { topic: topic.to_owned(), partition, begin: ends.start, end: isolation.end(ends) }
 }
@@ -68,7 +70,9 @@ fn reads_keys_headers_times_and_values_byte_for_byte() {
     kafka.produce(&topic, written.clone());
 
     let cluster = cluster(kafka);
-    let spans = (0..2).map(|partition| whole(&cluster, &topic, partition, Isolation::Committed)).collect();
+    let spans = PartitionId::all(2)
+        .map(|partition| whole(&cluster, &topic, partition, Isolation::Committed))
+        .collect();
     let records = read(&cluster, Isolation::Committed, spans);
 
     assert_eq!(records.len(), written.len());

@@ -110,7 +110,7 @@ fn profiles(scenario: &Path, engine: &Engine) -> Option<Local> {
 fn tell(scenario: &Path, engine: &Arc<Engine>) -> Story {
     let mut profiles = profiles(scenario, engine);
     let options = PartitionOptions { profiles: profiles.as_ref().map(|_| UNDIVIDED), ..options() };
-    let mut partition = Partition::new(engine.clone(), 0, options);
+    let mut partition = Partition::new(engine.clone(), 0.into(), options);
     let mut story = Story { text: String::new(), outcomes: Vec::new(), fed: Some(Default::default()) };
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for about in lines(&scenario.join("about.txt")) {

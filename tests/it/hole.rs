@@ -226,5 +226,5 @@ fn a_restore_refuses_what_a_late_request_tore() {
     lane.stop();
     let refused = lane.start();
     assert_eq!(refused.len(), 1, "{refused:?}");
-    assert!(refused[&0].contains("torn"), "{refused:?}");
+    assert!(refused[&0.into()].contains("torn"), "{refused:?}");
 }

@@ -70,7 +70,7 @@ fn described(partition: &Partition) -> String {
 fn write(version: u8) {
     let engine = engine(&SETS);
     let history = history(&engine, 4, 400, 1);
-    let (mut partition, mut draw) = (Partition::new(engine, 0, small()), Draw::of_slot(4, 9));
+    let (mut partition, mut draw) = (Partition::new(engine, 0.into(), small()), Draw::of_slot(4, 9));
     let (mut journal, mut rest) = (ByteWriter::default(), &history[..]);
     while !rest.is_empty() {
         let (batch, after) = rest.split_at((draw.between(1, 40) as usize).min(rest.len()));
@@ -100,7 +100,7 @@ fn records(version: u8) -> Vec<Vec<u8>> {
 }
 
 fn restored(records: &[Vec<u8>]) -> Partition {
-    let mut restore = Restore::new(Partition::new(engine(&SETS), 0, small()));
+    let mut restore = Restore::new(Partition::new(engine(&SETS), 0.into(), small()));
     for record in records {
         restore.on_record(record).expect("a record that follows");
     }

@@ -76,7 +76,7 @@ impl Till {
 }
 
 fn record_at<'a>(topic: &'a str, key: &'a str, time: Micros, offset: i64) -> RecordContext<'a> {
-    let source = Source { topic, partition: 0, offset, timestamp_millis: time.0 / 1_000 };
+    let source = Source { topic, partition: 0.into(), offset, timestamp_millis: time.0 / 1_000 };
     RecordContext { source, key, time: RecordTime::of_millis(time.0 / 1_000), positions: &[], asked: false }
 }
 

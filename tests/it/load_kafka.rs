@@ -62,7 +62,7 @@ fn load_writes_to_kafka_what_the_seed_gives() {
     let mut found = Values::new();
     for record in kafka.read_committed(&pos_events) {
         if let Some(key) = &record.key {
-            assert_eq!(record.partition as u32, Partitioner::Murmur2.partition_of(key, PARTITIONS));
+            assert_eq!(record.partition, Partitioner::Murmur2.partition_of(key, PARTITIONS).number());
         }
         let value = record.value.expect("a value");
         found.entry(record.key).or_default().push((record.timestamp, value));
@@ -101,7 +101,7 @@ fn keys_belong_where_librdkafka_puts_them() {
     assert!(records.len() >= 500);
     let is_home = |partitioner: Partitioner| {
         let home = |record: &&Record| {
-            partitioner.is_home(record.key.as_deref().expect("a key"), record.partition, 7)
+            partitioner.is_home(record.key.as_deref().expect("a key"), record.partition.into(), 7)
         };
         records.iter().filter(home).count()
     };

@@ -20,7 +20,7 @@ struct Till {
 
 impl Till {
     fn new(sets: &[&str]) -> Self {
-        let partition = Partition::new(engine(sets), 0, options());
+        let partition = Partition::new(engine(sets), 0.into(), options());
         let mut till = Self { partition, published: Published::default(), offsets: [0; 2] };
         till.tell(r#""eventType":"limit","limit":{"amount":100000000}"#);
         till

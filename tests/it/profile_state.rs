@@ -23,7 +23,7 @@ fn empty() -> Partition {
         journal_record_bytes_max: 4_000,
         division: Division { partitioner: Partitioner::Murmur2, partitions: 1 },
     };
-    Partition::of(Profiles::new(2, settings.division), 0, settings)
+    Partition::of(Profiles::new(2, settings.division), 0.into(), settings)
 }
 
 /// Codes of the dead letters.
@@ -47,7 +47,7 @@ fn feed(
 ) -> Letters {
     let record = InRecord {
         input,
-        partition: 0,
+        partition: 0.into(),
         offset: partition.positions()[input].unwrap_or(0),
         timestamp_millis: written.0 / 1_000,
         time: RecordTime::Written(written),

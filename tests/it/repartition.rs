@@ -17,6 +17,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use serde_json::Value;
 use tillgate::codec::journal::{ByteReader, ByteWriter, read_account, read_record, write_account};
+use tillgate::domain::PartitionId;
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::pos::{Partition, PartitionOptions, Restore};
 
@@ -28,7 +29,7 @@ const MISPLACED: &str = "tillgate_misplaced_records_total{input=\"pos_events\"}"
 const DELETE_RECORDS: Kind = Kind::Other(21);
 
 /// An account's state and where its journal is.
-type State = BTreeMap<String, (u32, Vec<u8>)>;
+type State = BTreeMap<String, (PartitionId, Vec<u8>)>;
 
 /// What the journals hold, read as `run` reads them, for inputs of so many partitions.
 fn folded(scene: &Scene, partitions: u32) -> State {
@@ -37,11 +38,12 @@ fn folded(scene: &Scene, partitions: u32) -> State {
 
 fn folded_by(scene: &Scene, partitions: u32, partitioner: Partitioner) -> State {
     let engine = engine(&[OPEN]);
-    let mut restores: BTreeMap<i32, Restore> = BTreeMap::new();
+    let mut restores: BTreeMap<PartitionId, Restore> = BTreeMap::new();
     for record in scene.kafka.read_committed(&scene.journal) {
-        let restore = restores.entry(record.partition).or_insert_with(|| {
+        let partition = PartitionId::new(record.partition);
+        let restore = restores.entry(partition).or_insert_with(|| {
             let options = PartitionOptions { input_partitions: partitions, partitioner, ..options() };
-            Restore::new(Partition::new(engine.clone(), record.partition, options))
+            Restore::new(Partition::new(engine.clone(), partition, options))
         });
         restore.on_record(record.value.as_deref().expect("a value")).expect("a journal record");
     }
@@ -50,7 +52,6 @@ fn folded_by(scene: &Scene, partitions: u32, partitioner: Partitioner) -> State 
         for account in restore.finish().expect("a whole journal").state().accounts().iter() {
             let mut bytes = ByteWriter::default();
             write_account(&mut bytes, account);
-            let partition = u32::try_from(partition).expect("a partition");
             let twice = state.insert(account.number.to_string(), (partition, bytes.0));
             assert!(twice.is_none(), "an account in two partitions");
         }
@@ -74,8 +75,14 @@ fn assert_moved_by(before: &State, after: &State, partitioner: Partitioner) {
             moved.insert((*old, *partition));
         }
     }
-    assert!(moved.iter().any(|(_, to)| *to < FROM), "some move between old partitions: {moved:?}");
-    assert!(moved.iter().any(|(_, to)| *to >= FROM), "some move to new partitions: {moved:?}");
+    assert!(
+        moved.iter().any(|(_, to)| to.is_among(FROM as usize)),
+        "some move between old partitions: {moved:?}"
+    );
+    assert!(
+        moved.iter().any(|(_, to)| !to.is_among(FROM as usize)),
+        "some move to new partitions: {moved:?}"
+    );
 }
 
 fn produce(scene: &Scene, events: &[String], account_events: &[String]) {
@@ -257,7 +264,7 @@ fn the_state_follows_its_keys_bit_for_bit_and_nothing_is_decided_twice_or_never(
     let again = decided(&scene);
     for (line, verdict) in &repeats {
         let key = message(line, "").key.expect("a key");
-        let home = BY.partition_of(&key, TO) as i32;
+        let home = BY.partition_of(&key, TO).number();
         let own =
             again.iter().find(|outcome| outcome.partition == home && outcome.key.as_ref() == Some(&key));
         let outcome = own.expect("an outcome where the account is now").text();
@@ -380,9 +387,10 @@ fn inputs_that_grow_while_it_runs_are_noticed_before_an_event_is_decided_away_fr
     // Only what moves between old partitions: no new partition need be assigned for that.
     let homes = |line: &String| {
         let key = message(line, "").key.expect("a key");
-        (BY.partition_of(&key, FROM), BY.partition_of(&key, TO))
+        (BY.partition_of(&key, FROM).number(), BY.partition_of(&key, TO).number())
     };
-    let moves = |line: &&String| matches!(homes(line), (from, to) if from != to && (1..FROM).contains(&to));
+    let moves =
+        |line: &&String| matches!(homes(line), (from, to) if from != to && (1..FROM as i32).contains(&to));
     let moved: Vec<String> = second.0.iter().filter(moves).cloned().collect();
     assert!(moved.len() > 10, "{} events", moved.len());
     let stays = |line: &&String| matches!(homes(line), (from, to) if from == to && from != 0);
@@ -476,7 +484,7 @@ fn put(scene: &Scene, partitioner: Partitioner, topic: &str, lines: &[String]) {
         topic,
         records.map(|record| {
             let home = partitioner.partition_of(record.key.as_deref().expect("a key"), scene.partitions);
-            record.on(home as i32)
+            record.on(home)
         }),
     );
 }
@@ -515,7 +523,7 @@ fn accounts_that_stand_elsewhere_are_listed_before_anything_grows_and_go_only_wh
     let line: Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
     let (at, bytes) = &before[line["account"].as_str().expect("an account")];
     let account = read_account(&mut ByteReader::new(bytes)).expect("an account");
-    assert_eq!((&line["partition"], &line["fits"]), (&Value::from(*at), &Value::from("crc32")));
+    assert_eq!((&line["partition"], &line["fits"]), (&Value::from(at.number()), &Value::from("crc32")));
     assert_eq!(line["balance"].to_string().parse::<f64>().ok(), account.balance.to_string().parse().ok());
     assert_eq!(line["holds"].as_array().map(Vec::len), Some(account.holds().len()));
     // But for one, all are named.

@@ -74,10 +74,10 @@ fn recorded(second: OutcomeEncoding) -> Tape {
 fn astray(seed: u64) -> Vec<Fed> {
     let mut next = [0; 2];
     let mut history = history(&ruleset(&SETS).0, seed, 700, 4);
-    history.retain(|fed| fed.partition == 0 || fed.offset % 3 == 0);
+    history.retain(|fed| fed.partition == 0.into() || fed.offset % 3 == 0);
     for fed in &mut history {
         let next = &mut next[fed.input as usize];
-        (fed.partition, fed.offset) = (0, *next);
+        (fed.partition, fed.offset) = (0.into(), *next);
         *next += 1;
     }
     history

@@ -16,7 +16,7 @@ impl Output<Pos> for Replies {
     fn send(&mut self, _outcome: &Outcome<'_>, _outbound: &Outbound<'_>) {}
 
     fn reply(&mut self, outbound: &Outbound<'_>) {
-        assert_eq!((outbound.output, outbound.partition), (ACCOUNT_RESULTS, Some(0)));
+        assert_eq!((outbound.output, outbound.partition), (ACCOUNT_RESULTS, Some(0.into())));
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
         self.0.push((text(outbound.key), text(outbound.value.expect("a value"))));
     }
@@ -33,7 +33,7 @@ struct Asked {
 
 impl Asked {
     fn new() -> Self {
-        let partition = Partition::new(engine::<&str>(&[]), 0, options());
+        let partition = Partition::new(engine::<&str>(&[]), 0.into(), options());
         Self { partition, replies: Replies::default(), offset: 0 }
     }
 
@@ -56,7 +56,7 @@ impl Asked {
         let (account, reply) = self.replies.0.last().expect("a reply");
         let read = read_reply(reply.as_bytes()).expect("a reply that can be read");
         assert_eq!((&**account, &*read.request_id), ("A", &*request));
-        assert_eq!(read.source, (0, self.offset - 1));
+        assert_eq!(read.source, (0.into(), self.offset - 1));
         read
     }
 }
@@ -136,7 +136,7 @@ fn what_cannot_be_read_or_belongs_elsewhere_is_refused() {
     assert!(text.contains(r#""result":"refused","code":"400.001""#), "{text}");
 
     let elsewhere = tillgate::pos::PartitionOptions { input_partitions: 64, ..options() };
-    asked.partition = Partition::new(engine::<&str>(&[]), 0, elsewhere);
+    asked.partition = Partition::new(engine::<&str>(&[]), 0.into(), elsewhere);
     assert_eq!(asked.take(b"r", &format!(r#"{{"id":"e","account":"A",{LIMIT_5}}}"#)), 1);
     let text = &asked.replies.0[1].1;
     assert!(text.contains(r#""result":"refused","code":"pos.state.unavailable""#), "{text}");

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use crate::run::echo::Echoes;
 use crate::support::process::{self, WITHIN, scene};
 use crate::support::{Kafka, Message, Record, eventually, kafka};
+use tillgate::domain::PartitionId;
 use tillgate::kafka::port::{Flow, Unit};
 use tillgate::kafka::settings::Settings;
 use tillgate::pipeline::{Decider, Deciders, Folded, Restoring};
@@ -19,20 +20,20 @@ use tillgate::telemetry::standing::{CopyStanding, PartitionStanding};
 #[derive(Default)]
 struct Folds {
     /// Journal records folded, by partition.
-    folded: Mutex<BTreeMap<i32, usize>>,
+    folded: Mutex<BTreeMap<PartitionId, usize>>,
     /// A fold of this partition is at its gate.
     at_gate: AtomicBool,
     /// The partition whose folds wait at a gate.
-    held: Mutex<Option<i32>>,
+    held: Mutex<Option<PartitionId>>,
     let_go: Condvar,
 }
 
 impl Folds {
-    fn of(&self, partition: i32) -> usize {
+    fn of(&self, partition: PartitionId) -> usize {
         self.folded.lock().expect("no poison").get(&partition).copied().unwrap_or(0)
     }
 
-    fn hold(&self, partition: i32) {
+    fn hold(&self, partition: PartitionId) {
         *self.held.lock().expect("no poison") = Some(partition);
     }
 
@@ -41,8 +42,8 @@ impl Folds {
         self.let_go.notify_all();
     }
 
-    fn pass_gate(&self, partition: i32) {
-        let here = |held: &mut Option<i32>| {
+    fn pass_gate(&self, partition: PartitionId) {
+        let here = |held: &mut Option<PartitionId>| {
             let here = *held == Some(partition);
             self.at_gate.fetch_or(here, Ordering::AcqRel);
             here
@@ -51,7 +52,7 @@ impl Folds {
     }
 }
 
-fn unit(partition: i32) -> Unit {
+fn unit(partition: PartitionId) -> Unit {
     Unit { flow: &FLOW, partition }
 }
 
@@ -66,7 +67,7 @@ impl Deciders for Counted {
         &FLOW
     }
 
-    fn restoring(&self, partition: i32) -> Box<dyn Restoring> {
+    fn restoring(&self, partition: PartitionId) -> Box<dyn Restoring> {
         let (echo, folds) = (self.echoes.restoring(partition), Arc::clone(&self.folds));
         Box::new(Folding { echo, partition, folds })
     }
@@ -74,7 +75,7 @@ impl Deciders for Counted {
 
 struct Folding {
     echo: Box<dyn Restoring>,
-    partition: i32,
+    partition: PartitionId,
     folds: Arc<Folds>,
 }
 
@@ -115,7 +116,7 @@ impl Running {
     }
 
     /// Waits until the copy of a partition is as asked for.
-    fn await_copy(&self, partition: i32, what: &str, is: impl Fn(&CopyStanding) -> bool) {
+    fn await_copy(&self, partition: PartitionId, what: &str, is: impl Fn(&CopyStanding) -> bool) {
         eventually(WITHIN, &format!("the copy of partition {partition} to be {what}"), || {
             self.health.copies().get(&unit(partition)).is_some_and(&is).then_some(())
         });
@@ -143,8 +144,8 @@ struct Neighbours {
     one: Running,
     two: Running,
     /// The partition of the first, and of the second.
-    theirs: i32,
-    ours: i32,
+    theirs: PartitionId,
+    ours: PartitionId,
 }
 
 impl Neighbours {
@@ -175,9 +176,9 @@ fn assert_each_once(outcomes: &[Record], per_partition: usize) {
     }
 }
 
-fn journal_records(kafka: &Kafka, settings: &Settings, partition: i32) -> usize {
+fn journal_records(kafka: &Kafka, settings: &Settings, partition: PartitionId) -> usize {
     let records = kafka.read_committed(settings.topics.journal());
-    records.iter().filter(|record| record.partition == partition).count()
+    records.iter().filter(|record| record.partition == partition.number()).count()
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn one_partition_is_decided_while_another_is_still_restored() {
     running.stop();
 
     let folds: Arc<Folds> = Arc::default();
-    folds.hold(1);
+    folds.hold(1.into());
     let running = Running::start(&settings, Arc::clone(&folds));
     eventually(WITHIN, "the restore of partition 1 to begin", || {
         folds.at_gate.load(Ordering::Acquire).then_some(())
@@ -198,8 +199,11 @@ fn one_partition_is_decided_while_another_is_still_restored() {
     kafka.produce(settings.topics.pos_events(), events(200));
     // What partition 1 has to do waits; partition 0 does not wait for it.
     kafka.await_committed(settings.topics.pos_outcomes(), 300, WITHIN);
-    assert_eq!(running.active(), [0]);
-    assert!(matches!(running.health.partitions().get(&unit(1)), Some(PartitionStanding::Restoring { .. })));
+    assert_eq!(running.active(), [0.into()]);
+    assert!(matches!(
+        running.health.partitions().get(&unit(1.into())),
+        Some(PartitionStanding::Restoring { .. })
+    ));
     folds.let_go();
     let outcomes = kafka.await_committed(settings.topics.pos_outcomes(), 400, WITHIN);
     running.stop();

@@ -14,12 +14,12 @@ use tillgate::codec::journal::{
     ByteWriter, Head, read_account, read_change, read_record, write_account, write_change, write_record,
 };
 use tillgate::codec::rulesets::RulesetChange;
-use tillgate::domain::Micros;
 use tillgate::domain::account_event::AccountChange;
 use tillgate::domain::flow::{Positions, Unit};
 use tillgate::domain::ids::TransactionId;
 use tillgate::domain::limits::{JOURNAL_RECORD_BYTES_MIN, STORED_MESSAGES_MAX};
 use tillgate::domain::outcome::Message;
+use tillgate::domain::{Micros, PartitionId};
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
 use tillgate::pipeline::{JournalBatch, LayoutFault, Reset, RestoreFault, check_record};
@@ -31,7 +31,7 @@ const WRITER: &str = "tillgate-test-0";
 static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| engine(&SETS));
 
 fn partition(options: PartitionOptions) -> Partition {
-    Partition::new(ENGINE.clone(), 0, options)
+    Partition::new(ENGINE.clone(), 0.into(), options)
 }
 
 /// Everything that a partition knows, in an order that does not depend on how it came to know it.
@@ -215,17 +215,17 @@ proptest! {
     #[test]
     fn the_same_inputs_give_the_same_bytes_however_they_are_cut(seed in any::<u64>(), count in 1u32..5) {
         let history = history(&ENGINE, seed, 150, count);
-        let new = |number: u32| Partition::new(ENGINE.clone(), number as i32, of(count));
+        let new = |number| Partition::new(ENGINE.clone(), number, of(count));
         let mut together: Vec<(Partition, Published)> =
-            (0..count).map(|number| (new(number), Published::default())).collect();
+            PartitionId::all(count).map(|number| (new(number), Published::default())).collect();
         for fed in &history {
-            let (partition, published) = &mut together[fed.partition as usize];
+            let (partition, published) = &mut together[fed.partition.index()];
             published.feed(partition, fed);
         }
-        for (number, (partition, published)) in together.iter().enumerate() {
-            let own: Vec<Fed> = history.iter().filter(|fed| fed.partition == number as i32).cloned().collect();
+        for (number, (partition, published)) in PartitionId::all(count).zip(&together) {
+            let own: Vec<Fed> = history.iter().filter(|fed| fed.partition == number).cloned().collect();
             for most in [1, 7, 1_000] {
-                let (mut alone, mut said) = (new(number as u32), Published::default());
+                let (mut alone, mut said) = (new(number), Published::default());
                 for batch in batches(&own, &mut Draw::of_slot(seed, 3), most) {
                     commit(&mut alone, batch, &mut said);
                 }
@@ -272,12 +272,12 @@ proptest! {
         let mut twice = records.clone();
         twice.insert(place, records[place].clone());
         prop_assert!(matches!(restored(&twice, small()), Err(RestoreFault::Gap { .. })), "twice at {}", place);
-        let mut torn = Restore::new(Partition::new(ENGINE.clone(), 1, small()));
+        let mut torn = Restore::new(Partition::new(ENGINE.clone(), 1.into(), small()));
         let foreign = torn.on_record(&records[place]);
         prop_assert_eq!(foreign, Err(RestoreFault::Foreign {
-            expected: Unit { flow: &FLOW, partition: 1 },
+            expected: Unit { flow: &FLOW, partition: 1.into() },
             flow: "pos".to_owned(),
-            partition: 0
+            partition: 0.into()
         }));
         if let Some(begin) = log.transactions.get(1) {
             let beheaded = restored(&records[*begin..], small());
@@ -401,14 +401,14 @@ fn the_account_of_a_broken_till_fits_into_a_journal_record() {
     let most = JOURNAL_RECORD_BYTES_MIN;
     let options = || PartitionOptions { journal_record_bytes_max: most, ..options() };
     let engine = engine(&["checks.account.unknown=open"]);
-    let mut live = Partition::new(engine.clone(), 0, options());
+    let mut live = Partition::new(engine.clone(), 0.into(), options());
     let (mut log, mut published) = (Log::default(), Published::default());
     for offset in 0..100 {
         let fed = Fed::pos(offset, "A", broken_till(offset));
         log.append(commit(&mut live, &[fed], &mut published));
         if offset % 25 == 24 {
             // A new rotation, so that the account's full state is written.
-            let mut restore = Restore::new(Partition::new(engine.clone(), 0, options()));
+            let mut restore = Restore::new(Partition::new(engine.clone(), 0.into(), options()));
             log.records.iter().for_each(|record| restore.on_record(record).expect("a record"));
             live = restore.finish().expect("a journal");
         }
@@ -557,7 +557,8 @@ fn a_change_of_the_ruleset_is_noted_once_with_the_positions_before_the_batch() {
 fn log_of(partitions: u32, seed: u64) -> Log {
     let options = PartitionOptions { input_partitions: partitions, ..options() };
     let (mut live, mut log) = (partition(options), Log::default());
-    let own = history(&ENGINE, seed, 60, partitions.max(1)).into_iter().filter(|fed| fed.partition == 0);
+    let own =
+        history(&ENGINE, seed, 60, partitions.max(1)).into_iter().filter(|fed| fed.partition == 0.into());
     log.append(commit(&mut live, &own.collect::<Vec<_>>(), &mut Published::default()));
     log
 }

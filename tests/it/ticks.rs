@@ -47,7 +47,7 @@ impl Unit {
     }
 
     fn of(options: PartitionOptions) -> Self {
-        let partition = Partition::new(engine(&SETS), 0, options);
+        let partition = Partition::new(engine(&SETS), 0.into(), options);
         Self { partition, published: Published::default(), journal: Vec::new(), next: [0; 3] }
     }
 
@@ -117,7 +117,7 @@ impl Unit {
     }
 
     fn restored(&self) -> Partition {
-        let mut restore = Restore::new(Partition::new(engine(&SETS), 0, options()));
+        let mut restore = Restore::new(Partition::new(engine(&SETS), 0.into(), options()));
         for record in &self.journal {
             restore.on_record(record).expect("a journal");
         }

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 use tillgate::archive::{Archive, ArchiveWriter, ArchivedTopic, Encoding, MANIFEST, Manifest};
+use tillgate::domain::PartitionId;
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::kafka::client::EventProducer;
 use tillgate::kafka::settings::Settings;
@@ -287,8 +288,8 @@ fn records_of_a_time_that_cannot_be_written_are_refused_beforehand() {
     let scratch = tempfile::tempdir().expect("a folder");
     let writer = ArchiveWriter::begin(scratch.path(), Encoding::Avro, false).expect("an empty folder");
     let far_ahead = 32_503_680_000_000;
-    let files = [0, far_ahead].into_iter().enumerate().map(|(partition, timestamp_millis)| {
-        let partition = partition as i32;
+    let times = [0, far_ahead];
+    let files = PartitionId::all(2).zip(times).map(|(partition, timestamp_millis)| {
         let mut file = writer.partition(&topic, partition).expect("a file");
         for (offset, timestamp_millis) in [(0, 1), (1, timestamp_millis)] {
             let record = TopicRecord {
@@ -385,7 +386,7 @@ fn headers_whose_names_are_no_text_come_back_in_every_format() {
     let headers = names.map(|name| RecordHeader { name, value: Some(b"\xff") });
     let record = TopicRecord {
         topic: &source,
-        partition: 0,
+        partition: 0.into(),
         offset: 0,
         timestamp_millis: 1_700_000_000_000,
         timestamp_kind: TimestampKind::CreateTime,

@@ -39,7 +39,7 @@ struct Tills {
 
 impl Tills {
     fn new(rule: &str) -> Self {
-        let mut partition = Partition::new(rules(rule), 0, options());
+        let mut partition = Partition::new(rules(rule), 0.into(), options());
         let mut published = Published::default();
         let limit = r#"{"id":"acc_evt_0","account":"A","eventType":"limit","limit":{"amount":1000000}}"#;
         let fed = Fed { input: Input::AccountEvents, ..Fed::pos(0, "A", limit) };
@@ -158,7 +158,7 @@ fn kinds_come_back_with_a_restore_and_make_no_account_too_large() {
     tills.commit();
     let kept = tills.account().clone();
     assert_eq!(read_account(&mut ByteReader::new(&written(&kept))), Ok(kept.clone()));
-    let mut restore = Restore::new(Partition::new(rules(COUNTRIES), 0, options()));
+    let mut restore = Restore::new(Partition::new(rules(COUNTRIES), 0.into(), options()));
     tills.log.iter().for_each(|record| restore.on_record(record).expect("a record that follows"));
     tills.partition = restore.finish().expect("a whole journal");
     assert_eq!(*tills.account(), kept);

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use tillgate::{
-    domain::{flow::Flow, record::RecordTime, reply::REQUEST_ID},
+    domain::{PartitionId, flow::Flow, record::RecordTime, reply::REQUEST_ID},
     kafka::port::Unit,
     pipeline::{InRecord, Model, Output, Partition, Restore},
 };
@@ -17,10 +17,10 @@ use super::{
 };
 
 /// Input, partition and offset of a record.
-pub type Place = (usize, i32, i64);
+pub type Place = (usize, PartitionId, i64);
 
 /// A dead letter by what it is about, and its code.
-pub type Letter = (usize, i32, i64, String);
+pub type Letter = (usize, PartitionId, i64, String);
 
 /// A record of a flow as it is decided.
 pub fn in_record<'r>(flow: &Flow, (input, partition, offset): Place, record: &'r Record) -> InRecord<'r> {
@@ -42,17 +42,17 @@ pub fn letters(
     world: &World,
     flow: &'static Flow,
     inputs: &[&str],
-    partitions: i32,
+    partitions: u32,
 ) -> Result<Vec<Letter>, String> {
     let mut found = Vec::new();
-    for partition in 0..partitions {
+    for partition in PartitionId::all(partitions) {
         for (_, record) in stored(world, (Topic::DeadLetters(flow), partition)) {
             let header = |name| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
             let topic = header("source.topic");
             let input = inputs.iter().position(|name| *name == topic).ok_or("a letter of no input")?;
             let number = |name| header(name).parse::<i64>().map_err(|error| format!("{name}: {error}"));
-            let (partition, offset) = (number("source.partition")? as i32, number("source.offset")?);
-            found.push((input, partition, offset, header("error.code")));
+            let partition = PartitionId::new(number("source.partition")? as i32);
+            found.push((input, partition, number("source.offset")?, header("error.code")));
         }
     }
     found.sort();

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use tillgate::domain::PartitionId;
 use tillgate::kafka::{
     failure::{Fault, FaultClass, Operation},
     port::{
@@ -70,8 +71,8 @@ impl Broker for SimBroker {
     }
 
     fn input_partitions(&self, flow: &'static Flow) -> Result<u32, Fault> {
-        let place = (Topic::Input(flow, 0), 0);
-        let answer = self.seat.request(World::leader(place), ASK_TIMEOUT, |world| world.flows[flow] as u32);
+        let place = (Topic::Input(flow, 0), PartitionId::new(0));
+        let answer = self.seat.request(World::leader(place), ASK_TIMEOUT, |world| world.flows[flow]);
         answer.ok_or_else(|| Fault::new(Operation::Check, FaultClass::Retriable, "no answer to Metadata"))
     }
 

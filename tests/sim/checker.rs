@@ -13,7 +13,7 @@ use tillgate::{
         recorded,
         rulesets::{RulesetChange, RulesetRecord, read_ruleset_record},
     },
-    domain::{ProfileView, limits, outcome::Outcome, profile_view::ProfileQuestion},
+    domain::{PartitionId, ProfileView, limits, outcome::Outcome, profile_view::ProfileQuestion},
     engine::Engine,
     kafka::port::Unit,
     pipeline::{InRecord, Outbound, Output},
@@ -56,7 +56,7 @@ struct Said<'a> {
 #[derive(Debug, Deserialize)]
 struct Source {
     topic: String,
-    partition: i32,
+    partition: PartitionId,
     offset: i64,
 }
 
@@ -90,7 +90,7 @@ fn amount(text: Option<&serde_json::value::RawValue>) -> Option<i128> {
 }
 
 /// A dead letter by what it is about: input, partition, offset, code.
-type Letter = (Input, i32, i64, String);
+type Letter = (Input, PartitionId, i64, String);
 
 /// What a partition published when it was decided again.
 #[derive(Default)]
@@ -121,7 +121,7 @@ pub type Seen = BTreeMap<&'static str, u64>;
 ///
 /// # Errors
 /// Whether a tick sets its partition's time, to where it can.
-fn sets_time(tick: &Record, partition: i32) -> bool {
+fn sets_time(tick: &Record, partition: PartitionId) -> bool {
     let value = String::from_utf8_lossy(tick.value.as_deref().unwrap_or_default());
     tick.key.as_deref() == Some(partition.to_string().as_bytes()) && value.contains("an operator")
 }
@@ -130,7 +130,7 @@ fn sets_time(tick: &Record, partition: i32) -> bool {
 pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen, String> {
     let found = letters(world)?;
     // Records whose decision or whose results failed each time, where the run has such.
-    let given_up: BTreeSet<(Input, i32, i64)> = found
+    let given_up: BTreeSet<(Input, PartitionId, i64)> = found
         .iter()
         .filter(|(.., code)| code == "500")
         .map(|(input, partition, offset, _)| (*input, *partition, *offset))
@@ -138,7 +138,7 @@ pub fn check(world: &World, engines: &[Arc<Engine>], plan: &Plan) -> Result<Seen
     let (mut expected, mut fed) = (Vec::new(), Fed::default());
     let mut seen =
         Seen::from([("dead letters", found.len() as u64), ("records given up", given_up.len() as u64)]);
-    for partition in 0..plan.partitions {
+    for partition in PartitionId::all(plan.partitions) {
         let mut inputs =
             Input::ALL.map(|input| stored(world, (Topic::Input(&FLOW, input as usize), partition)));
         // A tick may have come after the last process had ended.
@@ -227,7 +227,7 @@ fn has_account(record: &Record) -> bool {
 /// Every POS event of an account has exactly one outcome of its own, in the order of the offsets. Further outcomes
 /// name the Pending one that they end, which no other does.
 fn each_once_and_in_order(
-    partition: i32,
+    partition: PartitionId,
     inputs: &[Vec<Stored>; INPUTS],
     outcomes: &[Stored],
     seen: &mut Seen,
@@ -296,7 +296,7 @@ fn balances(inputs: &[Vec<Stored>; INPUTS], outcomes: &[Stored], seen: &mut Seen
 fn changes(
     world: &World,
     engines: &[Arc<Engine>],
-    partition: i32,
+    partition: PartitionId,
 ) -> Result<Vec<(RulesetChange, Arc<Engine>)>, String> {
     let mut changes: Vec<(RulesetChange, Arc<Engine>)> = Vec::new();
     for change in changes_of(world, Unit { flow: &FLOW, partition })? {
@@ -315,7 +315,7 @@ fn changes(
 /// All that is noted of a unit, in order.
 pub fn changes_of(world: &World, unit: Unit) -> Result<Vec<RulesetChange>, String> {
     let mut changes = Vec::new();
-    for (_, record) in stored(world, (Topic::Rulesets, 0)) {
+    for (_, record) in stored(world, (Topic::Rulesets, PartitionId::new(0))) {
         let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default());
         match read_ruleset_record(&key, record.value.as_deref().unwrap_or_default())? {
             RulesetRecord::Change { flow, partition, change } => {
@@ -349,8 +349,8 @@ fn same_replies(given: &[(Vec<u8>, Vec<u8>)], found: &[Stored]) -> Result<(), St
 fn same_bytes(
     changes: &[(RulesetChange, Arc<Engine>)],
     plan: &Plan,
-    given_up: &BTreeSet<(Input, i32, i64)>,
-    partition: i32,
+    given_up: &BTreeSet<(Input, PartitionId, i64)>,
+    partition: PartitionId,
     inputs: &[Vec<Stored>; INPUTS],
     outcomes: &[Stored],
 ) -> Result<(Partition, Published), String> {
@@ -419,7 +419,7 @@ struct Again<'a> {
     /// Changes of the ruleset to come.
     changes: &'a [(RulesetChange, Arc<Engine>)],
     ruleset: String,
-    given_up: &'a BTreeSet<(Input, i32, i64)>,
+    given_up: &'a BTreeSet<(Input, PartitionId, i64)>,
     may_give_up: &'a Plan,
     /// What the outcomes of POS events say of the shared profiles, by the events' offsets.
     told: BTreeMap<i64, Told>,
@@ -562,13 +562,13 @@ fn accounts(partition: &Partition) -> BTreeMap<String, Vec<u8>> {
 /// The dead letters that were published.
 fn letters(world: &World) -> Result<Vec<Letter>, String> {
     let mut found: Vec<Letter> = Vec::new();
-    for partition in 0..world.flows[&FLOW] {
+    for partition in PartitionId::all(world.flows[&FLOW]) {
         for (_, record) in stored(world, (Topic::DeadLetters(&FLOW), partition)) {
             let header = |name| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
             let input = input_of(&header("source.topic"));
             let number = |name| header(name).parse::<i64>().map_err(|error| format!("{name}: {error}"));
-            let at = (number("source.partition")? as i32, number("source.offset")?);
-            found.push((input, at.0, at.1, header("error.code")));
+            let partition = PartitionId::new(number("source.partition")? as i32);
+            found.push((input, partition, number("source.offset")?, header("error.code")));
         }
     }
     found.sort();

@@ -11,7 +11,7 @@ use tillgate::{
         PARTY_RECORDS, Partition, PartyFact, read_decision,
     },
     domain::{
-        Micros,
+        Micros, PartitionId,
         account_event::{AccountChange, AccountEvent, Update},
         flow::{FlowTopics, Topics},
         hashing::Seed,
@@ -47,12 +47,12 @@ pub fn topics() -> FlowTopics {
 }
 
 /// Settings under which journals turn over often.
-pub fn settings(partitions: i32) -> PartitionSettings {
-    contacts::settings(partitions as u32, 4_000)
+pub fn settings(partitions: u32) -> PartitionSettings {
+    contacts::settings(partitions, 4_000)
 }
 
 /// What a process decides by.
-pub fn setup(partitions: i32) -> Setup {
+pub fn setup(partitions: u32) -> Setup {
     let topics = TOPICS.map(str::to_owned);
     Setup {
         settings: settings(partitions),
@@ -188,13 +188,13 @@ fn by_account(facts: impl Iterator<Item = Vec<u8>>) -> Result<Facts, String> {
 ///
 /// # Errors
 /// The first promise that is broken.
-pub fn check(world: &World, partitions: i32, told: Vec<Vec<u8>>, seen: &mut Seen) -> Result<(), String> {
+pub fn check(world: &World, partitions: u32, told: Vec<Vec<u8>>, seen: &mut Seen) -> Result<(), String> {
     facts(world, partitions, told, seen).map_err(|text| Promise::Once.broken(text))?;
     let found =
         letters(world, &FLOW, &TOPICS, partitions).map_err(|text| Promise::DeadLetters.broken(text))?;
     let given_up = given_up(&found);
     let mut expected: Vec<Letter> = Vec::new();
-    for partition in 0..partitions {
+    for partition in PartitionId::all(partitions) {
         let unit = Unit { flow: &FLOW, partition };
         let broken = |promise: Promise| move |text: String| promise.broken(format_args!("{unit}: {text}"));
         let empty = || contacts::empty(partition, settings(partitions));
@@ -220,9 +220,9 @@ pub fn check(world: &World, partitions: i32, told: Vec<Vec<u8>>, seen: &mut Seen
 }
 
 /// Every fact that account events give is there once, and those of an account in their order.
-fn facts(world: &World, partitions: i32, told: Vec<Vec<u8>>, seen: &mut Seen) -> Result<(), String> {
+fn facts(world: &World, partitions: u32, told: Vec<Vec<u8>>, seen: &mut Seen) -> Result<(), String> {
     let of = |partition| stored(world, (Topic::Input(&FLOW, PARTIES), partition));
-    let found = (0..partitions).flat_map(of);
+    let found = PartitionId::all(partitions).flat_map(of);
     let found = by_account(found.map(|(_, record)| record.value.clone().unwrap_or_default()))?;
     *seen.entry("facts of accounts").or_default() += told.len() as u64;
     let told = by_account(told.into_iter())?;

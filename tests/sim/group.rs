@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use tillgate::domain::PartitionId;
 use tillgate::kafka::port::{Flow, InputPartition, Positions, Unit};
 
 use super::{transactions::Refusal, world::World};
@@ -89,7 +90,7 @@ impl Group {
         self.committed.extend(positions.iter().copied());
     }
 
-    fn share(&mut self, flows: &BTreeMap<&'static Flow, i32>) {
+    fn share(&mut self, flows: &BTreeMap<&'static Flow, u32>) {
         self.epoch += 1;
         let mut order: Vec<(Option<String>, u64)> =
             self.members.iter().map(|(id, member)| (member.instance.clone(), *id)).collect();
@@ -97,12 +98,10 @@ impl Group {
         let count = order.len();
         for (place, (_, id)) in order.iter().enumerate() {
             let place = (place + self.turn) % count;
-            let of_flow = |(flow, partitions): (&&'static Flow, &i32)| {
+            let of_flow = |(flow, partitions): (&&'static Flow, &u32)| {
                 let (flow, partitions) = (*flow, *partitions);
-                (0..partitions)
-                    .filter(move |partition| {
-                        *partition as usize * count / partitions.max(1) as usize == place
-                    })
+                PartitionId::all(partitions)
+                    .filter(move |partition| partition.index() * count / partitions.max(1) as usize == place)
                     .flat_map(move |partition| Unit { flow, partition }.inputs())
             };
             let target = flows.iter().flat_map(of_flow);

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use tillgate::{
     codec::json::{write_account_event, write_pos_event},
     domain::{
-        Micros,
+        Micros, PartitionId,
         account_event::{AccountChange, AccountEvent, Resolve, Update},
         partitioner::Partitioner,
         reply::REQUEST_ID,
@@ -205,17 +205,17 @@ fn change(draw: &mut Draw) -> AccountChange {
 /// Where a record goes.
 fn place(world: &mut World, topic: Topic, record: &Record) -> Place {
     let Topic::Input(flow, _) = topic else { panic!("nothing else is fed") };
-    let partitions = world.flows[flow] as u32;
+    let partitions = world.flows[flow];
     if topic == TICKS {
         let number = record.key.as_deref().and_then(|key| str::from_utf8(key).ok()?.parse::<u32>().ok());
-        return (topic, (number.unwrap_or_default() % partitions) as i32);
+        return (topic, PartitionId::new((number.unwrap_or_default() % partitions) as i32));
     }
-    let partition = match &record.key {
-        Some(key) => Partitioner::Murmur2.partition_of(key, partitions),
-        None => world.draw.below(partitions),
+    let number = match &record.key {
+        Some(key) => Partitioner::Murmur2.partition_of(key, partitions).number(),
+        None => world.draw.below(partitions) as i32,
     };
     let astray = record.header(ASTRAY).is_some();
-    (topic, ((partition + u32::from(astray)) % partitions) as i32)
+    (topic, PartitionId::new((number + i32::from(astray)) % partitions as i32))
 }
 
 /// Two lists as one, each in its order.
@@ -322,13 +322,13 @@ impl Answered {
     fn answer(&mut self, world: &mut World) {
         let partitions = world.flows[&FLOW];
         self.next.resize(partitions as usize, 0);
-        for partition in 0..partitions {
-            let next = self.next[partition as usize];
+        for partition in PartitionId::all(partitions) {
+            let next = self.next[partition.index()];
             let log = world.log((Topic::Output(&FLOW, 0), partition));
             let found: Vec<(i64, Arc<Record>)> =
                 log.committed(next).map(|(at, record)| (at, Arc::clone(record))).collect();
             for (at, record) in found {
-                self.next[partition as usize] = at + 1;
+                self.next[partition.index()] = at + 1;
                 let text = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default());
                 if !text.contains(r#""outcome":"Pending""#) || world.draw.per_mille(300) {
                     continue;

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use tillgate::domain::{
+    PartitionId,
     dead_letter::header_bytes,
     flow::{Flow, InputPartition},
 };
@@ -57,7 +58,7 @@ pub fn place_of(at: InputPartition) -> Place {
 }
 
 /// A partition of a topic.
-pub type Place = (Topic, i32);
+pub type Place = (Topic, PartitionId);
 
 /// A record as it stands in a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -48,16 +48,16 @@ pub enum Blow {
 pub struct Plan {
     pub seed: u64,
     /// Partitions of a second flow, where there is one beside the first.
-    pub tally_partitions: Option<i32>,
+    pub tally_partitions: Option<u32>,
     /// Partitions of the shared profiles, where there are such.
-    pub profile_partitions: Option<i32>,
+    pub profile_partitions: Option<u32>,
     /// Partitions of the contact decisions, where there are such.
-    pub contact_partitions: Option<i32>,
+    pub contact_partitions: Option<u32>,
     /// How much faster the brokers' clock goes than time does.
     pub clock_speed: u32,
     /// The test that runs it.
     pub test: &'static str,
-    pub partitions: i32,
+    pub partitions: u32,
     /// Processes at once, at most.
     pub processes: usize,
     pub workers: usize,
@@ -111,7 +111,7 @@ impl Plan {
         };
         let weights = weights(&mut draw);
         let seconds = |draw: &mut Draw, low, high| Duration::from_secs(draw.between(low, high).into());
-        let partitions = draw.between(1, 3) as i32;
+        let partitions = draw.between(1, 3);
         let faults_for = seconds(&mut draw, 6, 25);
         Self {
             seed,
@@ -134,7 +134,7 @@ impl Plan {
                 checkpoint_events_per_account: draw.between(1, 3),
                 rotation_events_min: draw.between(1, 40),
                 journal_record_bytes_max: draw.between(600, 6_000) as usize,
-                input_partitions: partitions as u32,
+                input_partitions: partitions,
                 partitioner: Partitioner::Murmur2,
                 profiles: None,
                 parties: None,
@@ -152,10 +152,10 @@ impl Plan {
             fault_pause_max: Duration::from_millis(draw.between(200, 5_000).into()),
             faults_for,
             standby: draw.per_mille(300),
-            tally_partitions: draw.per_mille(350).then(|| draw.between(1, 4) as i32),
+            tally_partitions: draw.per_mille(350).then(|| draw.between(1, 4)),
             clock_speed: [1, 100, 1_000, 4_000][draw.below(4) as usize],
-            profile_partitions: draw.per_mille(350).then(|| draw.between(1, 3) as i32),
-            contact_partitions: draw.per_mille(CONTACTS_PER_MILLE).then(|| draw.between(1, 4) as i32),
+            profile_partitions: draw.per_mille(350).then(|| draw.between(1, 3)),
+            contact_partitions: draw.per_mille(CONTACTS_PER_MILLE).then(|| draw.between(1, 4)),
         }
         .with_fed()
     }
@@ -170,7 +170,7 @@ impl Plan {
     }
 
     /// The flows, with their numbers of partitions.
-    pub fn flows(&self) -> BTreeMap<&'static Flow, i32> {
+    pub fn flows(&self) -> BTreeMap<&'static Flow, u32> {
         let tally = self.tally_partitions.map(|partitions| (&tally::FLOW, partitions));
         let profiles = self.profile_partitions.map(|partitions| (&FLOW, partitions));
         let contacts = self.contact_partitions.map(|partitions| (&contacts::FLOW, partitions));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tillgate::codec::journal::{
     ByteWriter, JournalRecord, read_account, read_change, read_record, write_account, write_record,
 };
+use tillgate::domain::PartitionId;
 use tillgate::kafka::port::{Flow, Positions, Unit};
 use tillgate::pipeline::{
     Decider, Deciders, Division, Folded, InRecord, JournalBatch, Model, NextTick, NotDecided, Restoring,
@@ -105,7 +106,7 @@ impl Deciders for Planted {
         self.real.flow()
     }
 
-    fn restoring(&self, partition: i32) -> Box<dyn Restoring> {
+    fn restoring(&self, partition: PartitionId) -> Box<dyn Restoring> {
         let (real, trouble) = (self.real.restoring(partition), self.trouble.clone());
         Box::new(PlantedReading { real, trouble, last: None })
     }

@@ -10,7 +10,7 @@ use std::{
 use tillgate::{
     codec::rulesets::write_change,
     contact,
-    domain::partitioner::Partitioner,
+    domain::{PartitionId, partitioner::Partitioner},
     kafka::{
         failure::{Destination, Fault, FaultClass, Operation},
         port::{
@@ -111,9 +111,9 @@ impl Producer {
     }
 
     /// Where a key belongs among the partitions of a flow.
-    fn home(&self, unit: Unit, key: &[u8]) -> i32 {
-        let partitions = self.seat.world().flows[unit.flow] as u32;
-        Partitioner::Murmur2.partition_of(key, partitions) as i32
+    fn home(&self, unit: Unit, key: &[u8]) -> PartitionId {
+        let partitions = self.seat.world().flows[unit.flow];
+        Partitioner::Murmur2.partition_of(key, partitions)
     }
 
     fn who(&self) -> Identity {
@@ -442,7 +442,7 @@ impl TransactionalProducer<Member> for Producer {
         let (key, value) = write_change(unit.flow.name, unit.partition, change);
         let record =
             Record { key: Some(key.into_bytes()), value: Some(value.into_bytes()), ..Record::default() };
-        self.queue((Topic::Rulesets, 0), record)
+        self.queue((Topic::Rulesets, PartitionId::new(0)), record)
     }
 
     fn offsets(&self, positions: &[(InputPartition, i64)], membership: &(u64, i32)) -> Result<(), Fault> {

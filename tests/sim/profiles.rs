@@ -10,6 +10,7 @@ pub use tillgate::profiles::{FLOW, Setup};
 use tillgate::{
     codec::journal::ByteWriter,
     domain::{
+        PartitionId,
         flow::{FlowTopics, Topics},
         partitioner::Partitioner,
     },
@@ -37,12 +38,12 @@ pub fn topics() -> FlowTopics {
 }
 
 /// Settings under which journals turn over often.
-pub fn settings(partitions: i32) -> PartitionSettings {
+pub fn settings(partitions: u32) -> PartitionSettings {
     PartitionSettings {
         checkpoint_records_per_entry: 1,
         rotation_records_min: 8,
         journal_record_bytes_max: 4_000,
-        division: Division { partitioner: Partitioner::Murmur2, partitions: partitions as u32 },
+        division: Division { partitioner: Partitioner::Murmur2, partitions },
     }
 }
 
@@ -53,7 +54,7 @@ pub fn follow(seat: &Seat, board: &Board, ended: &AtomicBool) {
     while !ended.load(Ordering::Relaxed) {
         {
             let mut world = seat.world();
-            for (partition, next) in (0..).zip(&mut next) {
+            for (partition, next) in PartitionId::all(partitions).zip(&mut next) {
                 let log = world.log((Topic::Output(&FLOW, PROFILES), partition));
                 for (at, record) in log.committed(*next) {
                     let key = record.key.as_deref().expect("a key");
@@ -99,12 +100,12 @@ impl Output<Profiles> for Letters {
 /// The first promise that is broken.
 pub fn check(
     world: &World,
-    partitions: i32,
+    partitions: u32,
     mut expected: Vec<Observed>,
     seen: &mut Seen,
 ) -> Result<(), String> {
     let mut found = Vec::new();
-    for partition in 0..partitions {
+    for partition in PartitionId::all(partitions) {
         let broken = |promise: Promise| {
             move |text: String| promise.broken(format_args!("profiles partition {partition}: {text}"))
         };
@@ -146,8 +147,9 @@ pub fn check(
 }
 
 /// Offsets of the observations on which the decision panicked again and again.
-fn given_up(world: &World, partitions: i32, of: i32) -> BTreeSet<i64> {
-    let letters = (0..partitions).flat_map(|partition| stored(world, (Topic::DeadLetters(&FLOW), partition)));
+fn given_up(world: &World, partitions: u32, of: PartitionId) -> BTreeSet<i64> {
+    let letters = PartitionId::all(partitions)
+        .flat_map(|partition| stored(world, (Topic::DeadLetters(&FLOW), partition)));
     let number = |record: &Record, name| {
         String::from_utf8_lossy(record.header(name).unwrap_or_default()).parse::<i64>().expect("a number")
     };
@@ -173,7 +175,7 @@ fn published(world: &World, again: &mut Partition) -> Result<(), String> {
     }
 }
 
-fn journal(world: &World, partitions: i32, again: &Partition) -> Result<(), String> {
+fn journal(world: &World, partitions: u32, again: &Partition) -> Result<(), String> {
     let log = &world.logs[&(Topic::Journal(&FLOW), again.number())];
     let (trimmed, whole): (Vec<_>, Vec<_>) = (log.committed(0).collect(), log.ever_committed().collect());
     for records in [trimmed, whole] {

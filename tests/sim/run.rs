@@ -135,7 +135,7 @@ impl Conductor {
         let setup = setup.reading(board.clone());
         let mut real: Vec<Box<dyn Deciders>> = vec![Box::new(Units::of(setup))];
         if let Some(partitions) = self.plan.tally_partitions {
-            real.push(Box::new(Units::of(tally::Setup(tally::settings(partitions as u32)))));
+            real.push(Box::new(Units::of(tally::Setup(tally::settings(partitions)))));
         }
         if let Some(partitions) = self.plan.profile_partitions {
             let settings = profiles::settings(partitions);

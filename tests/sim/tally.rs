@@ -2,6 +2,7 @@
 //! another key and other partitions than the first, in the same workers and transactions.
 
 use tillgate::{
+    domain::PartitionId,
     kafka::port::Unit,
     load::draw::Draw,
     pipeline::{InRecord, Outbound, Output, Partition},
@@ -72,12 +73,12 @@ impl Output<Tally> for Published {
 ///
 /// # Errors
 /// The first promise that is broken.
-pub fn check(world: &World, partitions: i32, seen: &mut Seen) -> Result<(), String> {
+pub fn check(world: &World, partitions: u32, seen: &mut Seen) -> Result<(), String> {
     let found = letters(world, &FLOW, FLOW.inputs, partitions)?;
     let given_up = given_up(&found);
-    let settings = tally::settings(partitions as u32);
+    let settings = tally::settings(partitions);
     let mut expected = Vec::new();
-    for partition in 0..partitions {
+    for partition in PartitionId::all(partitions) {
         let unit = Unit { flow: &FLOW, partition };
         let broken = |promise: Promise| move |text: String| promise.broken(format_args!("{unit}: {text}"));
         let empty = || tally::unit(partition, settings);

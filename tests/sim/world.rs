@@ -9,6 +9,7 @@ use std::{
 };
 
 use tillgate::{
+    domain::PartitionId,
     kafka::port::{Flow, InputPartition, MessageLimits, Unit},
     load::draw::Draw,
 };
@@ -81,7 +82,7 @@ pub struct World {
     pub now: Duration,
     pub draw: Draw,
     /// How many partitions each flow has.
-    pub flows: BTreeMap<&'static Flow, i32>,
+    pub flows: BTreeMap<&'static Flow, u32>,
     pub logs: BTreeMap<Place, Log>,
     pub transactional: BTreeMap<String, Transactional>,
     pub group: Group,
@@ -127,16 +128,20 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, flows: BTreeMap<&'static Flow, i32>) -> Self {
-        let of_flow = |(flow, partitions): (&&'static Flow, &i32)| {
+    pub fn new(seed: u64, flows: BTreeMap<&'static Flow, u32>) -> Self {
+        let of_flow = |(flow, partitions): (&&'static Flow, &u32)| {
             let partitions = *partitions;
-            Topic::all(flow).flat_map(move |topic| (0..partitions).map(move |partition| (topic, partition)))
+            Topic::all(flow)
+                .flat_map(move |topic| PartitionId::all(partitions).map(move |partition| (topic, partition)))
         };
         let places = flows.iter().flat_map(of_flow);
         Self {
             now: Duration::from_secs(1),
             draw: Draw::of_slot(seed, 1),
-            logs: places.chain([(Topic::Rulesets, 0)]).map(|place| (place, Log::default())).collect(),
+            logs: places
+                .chain([(Topic::Rulesets, PartitionId::new(0))])
+                .map(|place| (place, Log::default()))
+                .collect(),
             flows,
             transactional: BTreeMap::new(),
             group: Group::default(),
@@ -343,7 +348,7 @@ impl World {
 
     /// The node that leads a partition.
     pub fn leader((topic, partition): Place) -> usize {
-        (topic.number() + partition as usize) % NODES
+        (topic.number() + partition.index()) % NODES
     }
 
     /// The node that a transactional id's coordinator is on.

@@ -8,10 +8,10 @@ use tillgate::config::{Sources, load};
 use tillgate::contact::{
     CONTACT_DECISIONS, Contacts, Decision, EventId, INPUTS, INTERACTION_RESULTS, Partition, Rules,
 };
-use tillgate::domain::Micros;
 use tillgate::domain::hashing::Seed;
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
+use tillgate::domain::{Micros, PartitionId};
 use tillgate::pipeline::{Division, InRecord, Misplaced, Outbound, Output, PartitionSettings, State};
 
 /// The inputs' topics, in the flow's order.
@@ -34,9 +34,9 @@ pub fn settings(partitions: u32, journal_record_bytes_max: usize) -> PartitionSe
 }
 
 /// A partition of which nothing was read.
-pub fn empty(number: i32, settings: PartitionSettings) -> Partition {
+pub fn empty(number: impl Into<PartitionId>, settings: PartitionSettings) -> Partition {
     let contacts = Contacts::new(Arc::clone(&RULES), TOPICS.map(str::to_owned), Seed([3, 4]));
-    Partition::of(contacts, number, settings)
+    Partition::of(contacts, number.into(), settings)
 }
 
 /// What a partition published, in order.

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tillgate::codec::json::{write_account_event, write_pos_event};
-use tillgate::domain::Micros;
 use tillgate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
 use tillgate::domain::partitioner::Partitioner;
+use tillgate::domain::{Micros, PartitionId};
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
 use tillgate::load::{Content, Generated, LoadSettings, MistakeShares, World};
@@ -61,8 +61,8 @@ pub fn history(engine: &Arc<Engine>, seed: u64, events: u64, partitions: u32) ->
     let world = World::new(settings.validated().expect("settings"));
     let mut history = History {
         draw: Draw::of_slot(seed, u64::MAX),
-        partitions: (0..partitions)
-            .map(|partition| Partition::new(engine.clone(), partition as i32, of(partitions)))
+        partitions: PartitionId::all(partitions)
+            .map(|partition| Partition::new(engine.clone(), partition, of(partitions)))
             .collect(),
         published: (0..partitions).map(|_| Published::default()).collect(),
         offsets: vec![[0; 2]; partitions as usize],
@@ -95,17 +95,17 @@ impl History {
     fn feed(&mut self, input: Input, key: Option<Vec<u8>>, value: Vec<u8>, time: Micros) {
         let partition = Partitioner::Murmur2
             .partition_of(key.as_deref().unwrap_or_default(), self.partitions.len() as u32);
-        let offset = &mut self.offsets[partition as usize][input as usize];
+        let offset = &mut self.offsets[partition.index()][input as usize];
         let fed = Fed {
             input,
-            partition: partition as i32,
+            partition,
             offset: *offset,
             timestamp_millis: time.0 / 1_000,
             key,
             value: Some(value),
         };
         *offset += 1;
-        self.published[partition as usize].feed(&mut self.partitions[partition as usize], &fed);
+        self.published[partition.index()].feed(&mut self.partitions[partition.index()], &fed);
         self.fed.push(fed);
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tillgate::domain::PartitionId;
 use tillgate::kafka::cluster::{plan_row, topics};
 use tillgate::kafka::failure::Fault;
 use tillgate::kafka::health::Health;
@@ -97,14 +98,14 @@ impl Running {
     }
 
     /// The partitions that it decides.
-    pub fn active(&self) -> Vec<i32> {
+    pub fn active(&self) -> Vec<PartitionId> {
         let partitions = self.health.partitions().into_iter();
         let active = partitions.filter(|(_, health)| *health == PartitionStanding::Active);
         active.map(|(unit, _)| unit.partition).collect()
     }
 
     /// Waits until it decides on so many partitions, and has no other.
-    pub fn await_active(&self, count: usize) -> Vec<i32> {
+    pub fn await_active(&self, count: usize) -> Vec<PartitionId> {
         eventually(WITHIN, &format!("{count} active partitions"), || {
             let active = self.active();
             (active.len() == count && self.health.partitions().len() == count).then_some(active)
@@ -112,7 +113,8 @@ impl Running {
     }
 
     /// Waits until a partition stands still for a reason with this part.
-    pub fn await_blocked(&self, partition: i32, part: &str) {
+    pub fn await_blocked(&self, partition: impl Into<PartitionId>, part: &str) {
+        let partition = partition.into();
         eventually(WITHIN, &format!("partition {partition} to be blocked: {part}"), || {
             let partitions = self.health.partitions();
             match partitions.iter().find(|(unit, _)| unit.partition == partition)?.1 {

@@ -40,8 +40,8 @@ impl Message {
         Message { key: Some(key.into()), value: Some(value.into()), ..Message::default() }
     }
 
-    pub fn on(mut self, partition: i32) -> Self {
-        self.partition = Some(partition);
+    pub fn on(mut self, partition: impl Into<i32>) -> Self {
+        self.partition = Some(partition.into());
         self
     }
 
@@ -92,7 +92,7 @@ impl From<&TopicRecord<'_>> for Record {
             (String::from_utf8_lossy(header.name).into_owned(), header.value.map(Vec::from))
         };
         Record {
-            partition: record.partition,
+            partition: record.partition.number(),
             offset: record.offset,
             timestamp: record.timestamp_millis,
             key: record.key.map(Vec::from),

@@ -12,7 +12,7 @@ use tillgate::domain::ids::TransactionId;
 use tillgate::domain::outcome::{Message, Outcome};
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
-use tillgate::domain::{Amount, enums::Verdict};
+use tillgate::domain::{Amount, PartitionId, enums::Verdict};
 use tillgate::engine::Engine;
 use tillgate::pipeline::{InRecord, Misplaced, Outbound, Output};
 use tillgate::pos::{Input, OutcomeEncoding, Outside, Partition, PartitionOptions, Pos, ProfileSource};
@@ -56,7 +56,7 @@ pub fn options() -> PartitionOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fed {
     pub input: Input,
-    pub partition: i32,
+    pub partition: PartitionId,
     pub offset: i64,
     pub timestamp_millis: i64,
     pub key: Option<Vec<u8>>,
@@ -68,7 +68,7 @@ impl Fed {
     pub fn pos(offset: i64, key: &str, value: impl Into<Vec<u8>>) -> Self {
         Self {
             input: Input::PosEvents,
-            partition: 0,
+            partition: PartitionId::new(0),
             offset,
             timestamp_millis: 4_102_444_800_000,
             key: Some(key.as_bytes().to_vec()),
@@ -128,7 +128,7 @@ pub struct Published {
     pub outcomes: Vec<Said>,
     pub dead_letters: Vec<DeadLetter>,
     /// Records whose keys belong elsewhere: input, where they belong, and whether the other partitioner fits.
-    pub misplaced: Vec<(Input, u32, bool)>,
+    pub misplaced: Vec<(Input, PartitionId, bool)>,
     /// Of the record at hand; an outcome does not say which input it came from but by the topic's name.
     at: Option<(Input, i64)>,
 }
@@ -192,7 +192,7 @@ impl Published {
 /// When there is not exactly one outcome.
 pub fn answer(engine: &Arc<Engine>, key: &str, value: &[u8]) -> Said {
     let mut published = Published::default();
-    published.feed(&mut Partition::new(engine.clone(), 0, options()), &Fed::pos(0, key, value));
+    published.feed(&mut Partition::new(engine.clone(), 0.into(), options()), &Fed::pos(0, key, value));
     assert_eq!(published.outcomes.len(), 1, "{:?}", published.dead_letters);
     published.outcomes.remove(0)
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
+use tillgate::domain::PartitionId;
 use tillgate::{
     codec::journal::{ByteReader, ByteWriter, JournalFault},
     domain::{
@@ -130,7 +131,7 @@ pub fn settings(partitions: u32) -> PartitionSettings {
 }
 
 /// A unit with nothing in it.
-pub fn unit(partition: i32, settings: PartitionSettings) -> Partition<Tally> {
+pub fn unit(partition: PartitionId, settings: PartitionSettings) -> Partition<Tally> {
     Partition::of(Tally::default(), partition, settings)
 }
 

@@ -11,9 +11,9 @@ use rdkafka::producer::BaseRecord;
 use tillgate::codec::decode_account_event;
 use tillgate::codec::json::read_reply;
 use tillgate::contact::{Interaction, PartyFact, PartyView, read_decision};
-use tillgate::domain::Micros;
 use tillgate::domain::account_event::{AccountChange, AccountEvent};
 use tillgate::domain::reply::{Fate, REQUEST_ID};
+use tillgate::domain::{Micros, PartitionId};
 use tillgate::pipeline::Restore;
 
 use crate::checker::{Evidence, Judgement, Topic};
@@ -122,7 +122,7 @@ fn judge_requests(scene: &Scene, judgement: &mut Judgement) {
     scene.kafka.each_committed(&scene.of_contacts("contact_decisions"), |record| {
         let said = read_decision(value(&record)).expect("a decision");
         assert_eq!(record.key.as_deref(), Some(said.person_id.as_bytes()), "a decision's key is its person");
-        counts.entry((said.source.partition, said.source.offset)).or_default()[0] += 1;
+        counts.entry((said.source.partition.number(), said.source.offset)).or_default()[0] += 1;
         judgement.contacts += 1;
     });
     compare(counts, "decision on contact request", judgement);
@@ -144,8 +144,9 @@ fn judge_interactions(scene: &Scene, judgement: &mut Judgement) {
     });
     scene.kafka.each_committed(&scene.of_contacts("interaction_results"), |record| {
         let reply = read_reply(value(&record)).expect("a reply");
-        replies.entry(reply.source).or_default()[0] += 1;
-        if let (Fate::Applied, Some(id)) = (reply.fate, ids.get(&reply.source)) {
+        let source = (reply.source.0.number(), reply.source.1);
+        replies.entry(source).or_default()[0] += 1;
+        if let (Fate::Applied, Some(id)) = (reply.fate, ids.get(&source)) {
             counts.entry(id.clone()).or_default()[0] += 1;
         }
     });
@@ -169,8 +170,8 @@ fn judge_interactions(scene: &Scene, judgement: &mut Judgement) {
 /// The ids of the interactions that the journal remembers, in their order, by person.
 fn known(scene: &Scene) -> BTreeMap<String, Vec<String>> {
     let partitions = scene.contact_partitions.unwrap_or(1);
-    let begin = |number: u32| Restore::new(empty(number as i32, settings(partitions, 400 << 10)));
-    let mut restores: Vec<_> = (0..partitions).map(begin).collect();
+    let begin = |number| Restore::new(empty(number, settings(partitions, 400 << 10)));
+    let mut restores: Vec<_> = PartitionId::all(partitions).map(begin).collect();
     scene.kafka.each_committed(&scene.of_contacts("contact_journal"), |record| {
         let taken = restores[record.partition as usize].on_record(value(&record));
         taken.unwrap_or_else(|fault| panic!("journal of contact decisions {}: {fault}", record.offset));

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tillgate::codec::json::read_reply;
 use tillgate::codec::{decode_account_event, decode_pos_event};
+use tillgate::domain::PartitionId;
 use tillgate::domain::account_event::{AccountChange, AccountEvent as Decoded};
 use tillgate::domain::reply::REQUEST_ID;
 use tillgate::pos::{Partition as Pipeline, PartitionOptions, Restore};
@@ -55,7 +56,7 @@ pub fn gather(scene: &Scene) -> Evidence {
     scene.kafka.each_committed(&scene.account_results, |record| {
         let (source, offset) =
             read_reply(record.value.as_deref().unwrap_or_default()).expect("a reply").source;
-        assert_eq!(source, record.partition, "a reply stands on the partition of its event");
+        assert_eq!(source.number(), record.partition, "a reply stands on the partition of its event");
         partitions[record.partition as usize].replies.push(offset);
     });
     let letters = &mut evidence.dead_letters;
@@ -220,8 +221,8 @@ fn fold(scene: &Scene, partitions: &mut [Partition]) {
     let engine = engine::<&str>(&[]);
     let input_partitions = scene.partitions();
     let options = || PartitionOptions { input_partitions, ..options() };
-    let begin = |number: i32| Restore::new(Pipeline::new(engine.clone(), number, options()));
-    let mut restores: Vec<Restore> = (0..scene.partitions() as i32).map(begin).collect();
+    let begin = |number| Restore::new(Pipeline::new(engine.clone(), number, options()));
+    let mut restores: Vec<Restore> = PartitionId::all(scene.partitions()).map(begin).collect();
     scene.kafka.each_committed(&scene.journal, |record| {
         let restore = &mut restores[record.partition as usize];
         restore.on_record(record.value.as_deref().expect("a journal record")).unwrap_or_else(|fault| {

@@ -1,7 +1,9 @@
 //! The flags of `tillgate topics export | import`, and their help.
 
 use crate::archive::Encoding;
+use crate::domain::PartitionId;
 use crate::kafka::client::Isolation;
+use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -31,8 +33,8 @@ pub struct ExportArgs {
     #[arg(long, value_name = "NAME")]
     pub topic: Vec<String>,
     /// A partition; may be given again. All where none is given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
-    pub partition: Vec<i32>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..).map(PartitionId::from))]
+    pub partition: Vec<PartitionId>,
     /// Begin at this offset; for one topic and one partition
     #[arg(long, value_name = "OFFSET", requires_all = ["topic", "partition"], value_parser = clap::value_parser!(i64).range(0..))]
     pub from_offset: Option<i64>,

@@ -7,6 +7,7 @@ use crate::archive::{
     ArchiveError, ArchiveWriter, ArchivedPartition, ArchivedTopic, MANIFEST, Manifest, PartitionWriter,
 };
 use crate::cli::Common;
+use crate::domain::PartitionId;
 use crate::domain::visible::visible;
 use crate::kafka::client::{Cluster, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
@@ -124,7 +125,7 @@ fn names<'a>(
     }
     for name in &names {
         let count = there.get(*name).map_or(0, |topic| topic.partitions);
-        let beyond = |number: &&i32| usize::try_from(**number).is_ok_and(|number| number >= count);
+        let beyond = |partition: &&PartitionId| !partition.is_among(count);
         if let Some(beyond) = args.partition.iter().find(beyond) {
             let text = format!("topic {name} has {count} partitions: there is no partition {beyond}");
             return Err(AppError::Topics(text));
@@ -154,9 +155,8 @@ impl Found {
         for name in names.iter().copied() {
             let count = there.get(name).map_or(0, |topic| topic.partitions);
             let partitions = u32::try_from(count).unwrap_or(u32::MAX);
-            let all = 0..i32::try_from(count).unwrap_or(i32::MAX);
-            let chosen = all.filter(|number| args.partition.is_empty() || args.partition.contains(number));
-            for partition in chosen {
+            let chosen = |partition: &_| args.partition.is_empty() || args.partition.contains(partition);
+            for partition in PartitionId::all(count).filter(chosen) {
                 let ends = cluster.ends(name, partition)?;
                 let whole = isolation.end(ends);
                 let begin = args.from_offset.unwrap_or(ends.start);

@@ -9,6 +9,7 @@ use super::{STRIDE, bar, speed};
 use crate::app::{AppError, now_millis, settings};
 use crate::archive::{Archive, ArchivedPartition, ArchivedTopic};
 use crate::cli::Common;
+use crate::domain::PartitionId;
 use crate::domain::record::TopicRecord;
 use crate::kafka::client::{Cluster, EventProducer, TopicState};
 use crate::kafka::cluster::rights::{self, Task};
@@ -156,7 +157,7 @@ fn look<'a>(
         ));
     }
     let (mut legs, mut held) = (Vec::new(), 0);
-    for partition in 0..i32::try_from(there.partitions).unwrap_or(i32::MAX) {
+    for partition in PartitionId::all(there.partitions) {
         let ends = cluster.ends(target, partition)?;
         held += ends.high - ends.start;
         if let Some(file) = source.files.iter().find(|file| file.partition == partition) {

@@ -4,6 +4,7 @@
 use crate::app::AppError;
 use crate::app::recorded::{Files, FlowTopics, LettersTopic, Recording};
 use crate::config::Settings;
+use crate::domain::PartitionId;
 use crate::replay::{Letters, Order, RecordedTopic, ReplayError, find_reset, starts_over};
 use std::io::Write;
 use std::path::Path;
@@ -105,7 +106,7 @@ impl Export {
     }
 
     /// The partitions that are in the export.
-    pub(in crate::app) fn present(&self) -> Vec<i32> {
+    pub(in crate::app) fn present(&self) -> Vec<PartitionId> {
         self.files.partitions()
     }
 
@@ -159,7 +160,7 @@ impl Export {
     }
 
     /// A partition in the order in which it was decided.
-    pub(in crate::app) fn order(&self, partition: i32) -> Result<Order, ReplayError> {
+    pub(in crate::app) fn order(&self, partition: PartitionId) -> Result<Order, ReplayError> {
         let topics = &self.topics;
         let inputs = topics.inputs.iter().enumerate().map(|(input, topic)| {
             let (source, start) = self.files.input(topics, input, partition, 0)?;

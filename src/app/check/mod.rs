@@ -57,7 +57,7 @@ fn export(folder: &Path, args: &CheckArgs, common: &Common) -> Result<(), AppErr
     export.tell(&settings)?;
     let (partitions, letters) = (export.present(), export.letters()?);
     let sink = Sink::new(outcomes_to(args), args.format, export.records(), None)?;
-    let open = |partition: i32| export.order(partition);
+    let open = |partition| export.order(partition);
     let topics = Inputs::Topics(Topics { partitions, open: &open, letters });
     let inputs = (topics, export.partitions(), args.summary && export.has_outcomes());
     decide(args, &settings, inputs, (&super::engine(&settings), &*schemas, None), sink).map(drop)

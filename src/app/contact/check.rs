@@ -7,7 +7,7 @@ use crate::contact::{
     CONTACT_REQUESTS, ContactRequest, INTERACTIONS, Interaction, Local, PARTIES, PARTY_RECORDS, PartyFact,
     PartyRecord, RecordFault,
 };
-use crate::domain::Micros;
+use crate::domain::{Micros, PartitionId};
 use crate::replay::{At, Kept, Lines, ReplayError, Source, open};
 use std::fmt;
 use std::path::Path;
@@ -120,7 +120,7 @@ impl Run {
             Ok(key) => self.local.take(line.input, key, line.record.value().unwrap_or_default()),
             Err(fault) => return self.answers.letter(at, &format!("{} {}", fault.code, fault.message)),
         };
-        let came = came.map_err(|message| ReplayError::State { partition: 0, message })?;
+        let came = came.map_err(|message| ReplayError::State { partition: PartitionId::new(0), message })?;
         self.answers.take(at, &came, None)
     }
 }

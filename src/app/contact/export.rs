@@ -9,6 +9,7 @@ use crate::cli::{CheckArgs, Common};
 use crate::codec::Schemas;
 use crate::config::Settings;
 use crate::contact::{FLOW, Local};
+use crate::domain::PartitionId;
 use crate::pipeline::Division;
 use crate::replay::{At, Kept, LettersOf, ReplayError, once_known};
 use std::path::Path;
@@ -31,7 +32,7 @@ pub(in crate::app) fn run(folder: &Path, args: &CheckArgs, common: &Common) -> R
 /// Decides one partition.
 fn decide(
     export: &Export,
-    partition: i32,
+    partition: PartitionId,
     mut letters: LettersOf,
     (settings, schemas): (&Settings, &dyn Schemas),
     answers: &mut Answers,
@@ -47,7 +48,7 @@ fn decide(
         let mut recorded = None;
         order.pass(&mut |decision| recorded = Some(decision.to_vec()))?;
         let letter = letters.take(input, record.offset);
-        let at = At::Record(partition.unsigned_abs(), record.offset);
+        let at = At::Record(partition, record.offset);
         let record = record.taken(&FLOW, input, partition);
         let came = if letter.is_some_and(|letter| letter.is_of_a_failure()) {
             Ok(local.give_up(&record))

@@ -67,7 +67,7 @@ fn get(all: &config::Settings, settings: &Arc<Settings>, party: &str) -> Result<
     let topics = settings.topics.of(&FLOW);
     rights::verify(&cluster, settings, Task::Read(&[&topics.journal]))?;
     let partitions = crate::app::partitions(&cluster, &topics.journal)?;
-    let partition = settings.partitioner.partition_of(party.as_bytes(), partitions) as i32;
+    let partition = settings.partitioner.partition_of(party.as_bytes(), partitions);
     let ends = cluster.ends(&topics.journal, partition)?;
     let mut dump = cluster.dump(Isolation::Committed)?;
     dump.read(Span { topic: topics.journal.clone(), partition, begin: ends.start, end: ends.stable })?;

@@ -5,7 +5,7 @@ use crate::app::AppError;
 use crate::archive::{Archive, ArchiveError};
 use crate::codec::json::peek_pos_event;
 use crate::config::TopicSettings;
-use crate::domain::Micros;
+use crate::domain::{Micros, PartitionId};
 use crate::explain::outcome::ExplainedOutcome;
 use crate::kafka::client::{Cluster, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Takes an outcome with its partition and offset.
-pub type Each<'e> = dyn FnMut(i32, &Kept) + 'e;
+pub type Each<'e> = dyn FnMut(PartitionId, &Kept) + 'e;
 
 /// Where outcomes and events are.
 pub trait OutcomeStore {
@@ -64,11 +64,10 @@ impl OfCluster {
 impl OutcomeStore for OfCluster {
     fn outcomes(&mut self, account: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
         let inputs = self.partitions(&self.topics.pos_events)?;
-        let all = 0..self.partitions(&self.topics.pos_outcomes)?;
+        let all = PartitionId::all(self.partitions(&self.topics.pos_outcomes)?);
         let own = account.map(|account| self.topics.partitioner.partition_of(account.as_bytes(), inputs));
         let mut record = Kept::default();
         for partition in all.filter(|partition| own.is_none_or(|own| own == *partition)) {
-            let partition = partition as i32;
             let topic = &self.topics.pos_outcomes;
             let ends = self.cluster.ends(topic, partition)?;
             self.dump.read(Span { topic: topic.clone(), partition, begin: ends.start, end: ends.stable })?;
@@ -160,7 +159,7 @@ impl OfLines {
 impl OutcomeStore for OfLines {
     fn outcomes(&mut self, _: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError> {
         each_record(open(&self.outcomes)?, |record| {
-            each(0, record);
+            each(PartitionId::new(0), record);
             true
         })
     }

@@ -107,7 +107,7 @@ impl Records for Topics {
         if count == 0 {
             return then(Err(NotWritten::Away(format!("topic {name} has no partitions"))));
         }
-        let partition = self.partitioner.partition_of(key.as_bytes(), count) as i32;
+        let partition = self.partitioner.partition_of(key.as_bytes(), count);
         let header =
             request_id.map(|id| RecordHeader { name: REQUEST_ID.as_bytes(), value: Some(id.as_bytes()) });
         let outgoing = ReceiptRecord { topic: name, partition, key: key.as_bytes(), value, header };
@@ -199,6 +199,7 @@ impl Taker for TopicTaker {
 
 fn passed_over(record: &FollowedRecord<'_>, why: &str) {
     let FollowedRecord { topic, partition, offset, .. } = record;
+    let partition = partition.number();
     tracing::warn!(topic, partition, offset, why, "a record is passed over: it is not one of tillgate's");
 }
 

@@ -6,6 +6,7 @@
 //! what the journal has must be visible up to the outcomes' end, once no transaction is open below it.
 
 use super::{FlowTopics, Nothing, Recording};
+use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::kafka::client::{self, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
@@ -25,7 +26,7 @@ pub struct Cluster {
     settings: Arc<Settings>,
     input_partitions: u32,
     /// The partitions that are looked at.
-    partitions: Vec<i32>,
+    partitions: Vec<PartitionId>,
 }
 
 /// How far the topics of one partition reach.
@@ -44,7 +45,7 @@ impl Cluster {
     ///
     /// # Errors
     /// The cluster cannot be asked, or a topic or partition is not there.
-    pub fn look(settings: Arc<Settings>, partitions: &[u16]) -> Result<Self, Fault> {
+    pub fn look(settings: Arc<Settings>, partitions: &[PartitionId]) -> Result<Self, Fault> {
         let cluster = Arc::new(client::Cluster::new(Arc::clone(&settings))?);
         rights::verify(&cluster, &settings, Task::Replay)?;
         let names = &settings.topics;
@@ -56,11 +57,11 @@ impl Cluster {
             return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
         }
         let count = found[names.pos_events()].partitions;
-        let partitions: Vec<i32> = match partitions {
-            [] => (0..i32::try_from(count).unwrap_or(i32::MAX)).collect(),
-            some => some.iter().copied().map(i32::from).collect(),
+        let partitions = match partitions {
+            [] => PartitionId::all(count).collect(),
+            some => some.to_vec(),
         };
-        if let Some(beyond) = partitions.iter().find(|partition| **partition as usize >= count) {
+        if let Some(beyond) = partitions.iter().find(|partition| !partition.is_among(count)) {
             let text =
                 format!("topic {} has partitions 0 to {}, not {beyond}", names.pos_events(), count - 1);
             return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
@@ -69,7 +70,7 @@ impl Cluster {
         Ok(Self { client: cluster, settings, input_partitions, partitions })
     }
 
-    fn spans_of(&self, topics: &FlowTopics, partition: i32) -> Result<Spans, Fault> {
+    fn spans_of(&self, topics: &FlowTopics, partition: PartitionId) -> Result<Spans, Fault> {
         let settled = self.client.ends(&topics.outcomes, partition)?.stable;
         let has_replies = self.has(&topics.replies, partition)?;
         let settled_replies =
@@ -87,13 +88,13 @@ impl Cluster {
         Ok(Spans { inputs, outcomes, settled, replies, journal, group: [before, after] })
     }
 
-    fn has(&self, topic: &str, partition: i32) -> Result<bool, Fault> {
+    fn has(&self, topic: &str, partition: PartitionId) -> Result<bool, Fault> {
         let found = self.client.admin().topics(&[topic], false)?;
-        Ok(found.get(topic).is_some_and(|topic| (0..topic.partitions).contains(&(partition as usize))))
+        Ok(found.get(topic).is_some_and(|topic| partition.is_among(topic.partitions)))
     }
 
     /// The cluster may be older than ticks are.
-    fn inputs(&self, topics: &FlowTopics, partition: i32) -> Result<Vec<Span>, Fault> {
+    fn inputs(&self, topics: &FlowTopics, partition: PartitionId) -> Result<Vec<Span>, Fault> {
         let span = |topic: &String| {
             let is_there = topics.ticks() != Some(topic) || self.has(topic, partition)?;
             let ends = is_there.then(|| self.client.ends(topic, partition)).transpose()?;
@@ -104,7 +105,7 @@ impl Cluster {
     }
 
     /// A partition up to its stable end, once that is not before what is its end now.
-    fn settled_span(&self, topic: &str, partition: i32) -> Result<Span, Fault> {
+    fn settled_span(&self, topic: &str, partition: PartitionId) -> Result<Span, Fault> {
         let first = self.client.ends(topic, partition)?;
         let mut ends = first;
         let tries = self.patience();
@@ -124,7 +125,7 @@ impl Cluster {
         Err(Fault::new(Operation::Consume, FaultClass::Setup, text))
     }
 
-    fn group(&self, flow: &'static Flow, partition: i32) -> Result<Positions, Fault> {
+    fn group(&self, flow: &'static Flow, partition: PartitionId) -> Result<Positions, Fault> {
         let mut tries = self.patience();
         loop {
             match self.client.group_positions(Unit { flow, partition }) {
@@ -144,7 +145,7 @@ impl Cluster {
 }
 
 impl Recording for Cluster {
-    fn partitions(&self) -> Vec<i32> {
+    fn partitions(&self) -> Vec<PartitionId> {
         self.partitions.clone()
     }
 
@@ -166,13 +167,22 @@ impl Recording for Cluster {
         ReplayError::Recorded(format!("there is no topic {topic}: a replay needs it"))
     }
 
-    fn source(&self, topic: &str, partition: i32, from: i64) -> Result<(Box<dyn Source>, i64), ReplayError> {
+    fn source(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+        from: i64,
+    ) -> Result<(Box<dyn Source>, i64), ReplayError> {
         let span = self.settled_span(topic, partition).map_err(told)?;
         let (start, begin) = (span.begin, from.clamp(span.begin, span.end.max(span.begin)));
         Ok((source(&self.client, Span { begin, ..span })?, start))
     }
 
-    fn open<'r>(&'r self, topics: &'r FlowTopics, partition: i32) -> Result<Recorded<'r>, ReplayError> {
+    fn open<'r>(
+        &'r self,
+        topics: &'r FlowTopics,
+        partition: PartitionId,
+    ) -> Result<Recorded<'r>, ReplayError> {
         let Spans { inputs, outcomes, settled, replies, journal, group } =
             self.spans_of(topics, partition).map_err(told)?;
         let source = |span: Span| source(&self.client, span);

@@ -3,6 +3,7 @@
 use super::{FlowTopics, Nothing, Recording};
 use crate::archive::{Archive, ArchiveError, ArchivedPartition, ArchivedTopic, Manifest, PartitionReader};
 use crate::config::TopicSettings;
+use crate::domain::PartitionId;
 use crate::replay::{Kept, Recorded, RecordedReplies, ReplayError, Source};
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use std::path::Path;
 pub struct Files {
     archive: Archive,
     topics: TopicSettings,
-    partitions: Vec<i32>,
+    partitions: Vec<PartitionId>,
 }
 
 impl Files {
@@ -18,12 +19,16 @@ impl Files {
     ///
     /// # Errors
     /// It is not complete, or a topic or partition is not in it.
-    pub fn open(folder: &Path, topics: &TopicSettings, partitions: &[u16]) -> Result<Self, ReplayError> {
+    pub fn open(
+        folder: &Path,
+        topics: &TopicSettings,
+        partitions: &[PartitionId],
+    ) -> Result<Self, ReplayError> {
         let archive = Archive::open(folder).map_err(|error| told(&error))?;
         let mut files = Self { archive, topics: topics.clone(), partitions: Vec::new() };
         files.partitions = match partitions {
             [] => files.entries(&topics.pos_events)?.iter().map(|entry| entry.partition).collect(),
-            some => some.iter().copied().map(i32::from).collect(),
+            some => some.to_vec(),
         };
         for partition in &files.partitions {
             for topic in [&topics.pos_events, &topics.account_events, &topics.pos_outcomes] {
@@ -70,7 +75,7 @@ impl Files {
         &self,
         topics: &FlowTopics,
         input: usize,
-        partition: i32,
+        partition: PartitionId,
         from: i64,
     ) -> Result<(Box<dyn Source>, i64), ReplayError> {
         match &topics.inputs[input] {
@@ -85,14 +90,14 @@ impl Files {
         Ok(&self.needed(topic)?.files)
     }
 
-    fn entry(&self, topic: &str, partition: i32) -> Result<&ArchivedPartition, ReplayError> {
+    fn entry(&self, topic: &str, partition: PartitionId) -> Result<&ArchivedPartition, ReplayError> {
         let found = self.entries(topic)?.iter().find(|entry| entry.partition == partition);
         let missing = || format!("partition {partition} of topic {topic} is not in the export");
         found.ok_or_else(|| ReplayError::Recorded(missing()))
     }
 
     /// A partition of which nothing was left out.
-    fn complete(&self, topic: &str, partition: i32) -> Result<&ArchivedPartition, ReplayError> {
+    fn complete(&self, topic: &str, partition: PartitionId) -> Result<&ArchivedPartition, ReplayError> {
         let entry = self.entry(topic, partition)?;
         let Some(offset) = entry.left_out.first() else { return Ok(entry) };
         Err(ReplayError::Recorded(format!(
@@ -103,13 +108,13 @@ impl Files {
 }
 
 impl Recording for Files {
-    fn partitions(&self) -> Vec<i32> {
+    fn partitions(&self) -> Vec<PartitionId> {
         self.partitions.clone()
     }
 
     fn input_partitions(&self) -> u32 {
         let entries = self.entries(&self.topics.pos_events).unwrap_or_default();
-        let whole = (0..).zip(entries).all(|(number, entry)| entry.partition == number);
+        let whole = PartitionId::all(entries.len()).zip(entries).all(|(own, entry)| entry.partition == own);
         u32::try_from(entries.len()).ok().filter(|_| whole).unwrap_or(0)
     }
 
@@ -129,7 +134,12 @@ impl Recording for Files {
         ))
     }
 
-    fn source(&self, topic: &str, partition: i32, from: i64) -> Result<(Box<dyn Source>, i64), ReplayError> {
+    fn source(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+        from: i64,
+    ) -> Result<(Box<dyn Source>, i64), ReplayError> {
         let entry = self.complete(topic, partition)?;
         if entry.last_offset.is_none_or(|last| last < from) {
             return Ok((Box::new(Nothing), entry.begin));
@@ -137,7 +147,11 @@ impl Recording for Files {
         Ok((source(&self.archive, topic, entry, from)?, entry.begin))
     }
 
-    fn open<'r>(&'r self, topics: &'r FlowTopics, partition: i32) -> Result<Recorded<'r>, ReplayError> {
+    fn open<'r>(
+        &'r self,
+        topics: &'r FlowTopics,
+        partition: PartitionId,
+    ) -> Result<Recorded<'r>, ReplayError> {
         let starts = (0..topics.inputs.len()).map(|input| Ok(self.input(topics, input, partition, 0)?.1));
         let input = move |input: usize, from: i64| Ok(self.input(topics, input, partition, from)?.0);
         let journal = self.archived(&topics.journal);

@@ -7,6 +7,7 @@ pub use cluster::Cluster;
 pub use files::Files;
 
 use crate::config::TopicSettings;
+use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::replay::{Beside, Kept, Letters, Recorded, ReplayError, Rulebook, Source};
 use std::sync::Arc;
@@ -61,7 +62,7 @@ impl FlowTopics {
 /// Recorded topics.
 pub trait Recording: Sync {
     /// The partitions of the inputs that are looked at.
-    fn partitions(&self) -> Vec<i32>;
+    fn partitions(&self) -> Vec<PartitionId>;
 
     /// How many partitions the inputs have, with those that are not looked at; 0: not known.
     fn input_partitions(&self) -> u32;
@@ -82,13 +83,22 @@ pub trait Recording: Sync {
     ///
     /// # Errors
     /// It cannot be opened.
-    fn source(&self, topic: &str, partition: i32, from: i64) -> Result<(Box<dyn Source>, i64), ReplayError>;
+    fn source(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+        from: i64,
+    ) -> Result<(Box<dyn Source>, i64), ReplayError>;
 
     /// What was recorded of a partition of a flow.
     ///
     /// # Errors
     /// It cannot be opened.
-    fn open<'r>(&'r self, topics: &'r FlowTopics, partition: i32) -> Result<Recorded<'r>, ReplayError>;
+    fn open<'r>(
+        &'r self,
+        topics: &'r FlowTopics,
+        partition: PartitionId,
+    ) -> Result<Recorded<'r>, ReplayError>;
 }
 
 /// A topic of which nothing was recorded.
@@ -118,10 +128,10 @@ impl<'r> ReadOn<'r> {
     /// deleted.
     fn each(
         &mut self,
-        mut each: impl FnMut(i32, Option<&Kept>) -> Result<(), String>,
+        mut each: impl FnMut(PartitionId, Option<&Kept>) -> Result<(), String>,
     ) -> Result<(), ReplayError> {
         let mut record = Kept::default();
-        for (partition, next) in (0..).zip(&mut self.next) {
+        for (partition, next) in PartitionId::all(self.next.len()).zip(&mut self.next) {
             let (mut source, start) = self.recording.source(self.topic, partition, *next)?;
             if start > *next {
                 each(partition, None).map_err(ReplayError::Recorded)?;
@@ -141,7 +151,7 @@ pub struct LettersTopic<'r> {
     /// Topics of the records that they are of.
     inputs: &'r [String],
     /// The partitions of those that are of interest.
-    wanted: &'r [i32],
+    wanted: &'r [PartitionId],
 }
 
 impl<'r> LettersTopic<'r> {
@@ -152,7 +162,7 @@ impl<'r> LettersTopic<'r> {
     pub fn open(
         recording: &'r dyn Recording,
         of: &'r FlowTopics,
-        wanted: &'r [i32],
+        wanted: &'r [PartitionId],
     ) -> Result<Self, ReplayError> {
         let topic = ReadOn::from_the_beginning(recording, &of.dead_letters)?;
         Ok(Self { topic, inputs: &of.inputs, wanted })
@@ -182,7 +192,7 @@ pub fn beside<'r>(
     recording: &'r dyn Recording,
     topics: &'r TopicSettings,
     rulebook: Rulebook,
-    (of, partitions): (&'r FlowTopics, &'r [i32]),
+    (of, partitions): (&'r FlowTopics, &'r [PartitionId]),
 ) -> Result<Beside<'r>, ReplayError> {
     let mut rulesets = ReadOn::from_the_beginning(recording, &topics.rulesets)?;
     let mut read = LettersTopic::open(recording, of, partitions)?;

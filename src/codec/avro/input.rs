@@ -66,12 +66,8 @@ impl<'a, 'p> Input<'a, 'p> {
     }
 
     /// A zigzag varint that must fit 32 bits.
-    pub(super) fn int(&mut self) -> Read<i64> {
-        let value = self.long()?;
-        match i32::try_from(value) {
-            Ok(_) => Ok(value),
-            Err(_) => Err(Fault::unreadable("an int beyond 32 bits")),
-        }
+    pub(super) fn int(&mut self) -> Read<i32> {
+        i32::try_from(self.long()?).map_err(|_| Fault::unreadable("an int beyond 32 bits"))
     }
 
     pub(super) fn boolean(&mut self) -> Read<bool> {

@@ -111,7 +111,7 @@ impl Leaf for LongLeaf {
     fn read<'a>(&self, input: &mut Input<'a, '_>, target: &mut Self::Target<'a>) -> Read<()> {
         *target = Some(match self {
             Self::Long => input.long()?,
-            Self::Int => input.int()?,
+            Self::Int => input.int()?.into(),
         });
         Ok(())
     }

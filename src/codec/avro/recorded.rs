@@ -35,7 +35,7 @@ pub fn outcome_place(datum: &[u8]) -> Option<SourcePlace<'_>> {
 fn read_place<'a>(input: &mut Input<'a, '_>, layout: OutcomeLayout) -> Read<SourcePlace<'a>> {
     before_source(input, layout, &mut Fields(None))?;
     let topic = read_topic_name(input.text()?)?;
-    let partition = i32::try_from(input.long()?).map_err(|_| Fault::unreadable("no partition number"))?;
+    let partition = input.long()?.try_into().map_err(|_| Fault::unreadable("no partition number"))?;
     let offset = input.long()?;
     let _timestamp = input.long()?;
     let _revision = input.long()?;

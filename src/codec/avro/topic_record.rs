@@ -4,6 +4,7 @@
 use super::input::Input;
 use super::write::{branch, long, size, text};
 use crate::codec::fault::{Fault, Read};
+use crate::domain::PartitionId;
 use crate::domain::record::{HEADERS_MAX, RecordHeader, RecordHeaders, TimestampKind, TopicRecord};
 
 /// The versions of the schema.
@@ -18,7 +19,7 @@ pub enum TopicRecordLayout {
 /// Appends a record's datum, of the latest layout.
 pub fn write_topic_record(record: &TopicRecord<'_>, out: &mut Vec<u8>) {
     text(record.topic, out);
-    long(i64::from(record.partition), out);
+    long(record.partition.into(), out);
     long(record.offset, out);
     long(record.timestamp_millis, out);
     long(record.timestamp_kind as i64, out);
@@ -60,7 +61,7 @@ pub fn take_topic_record<'a>(
 
 fn read<'a>(input: &mut Input<'a, '_>, layout: TopicRecordLayout) -> Read<TopicRecord<'a>> {
     let topic = input.text()?;
-    let partition = input.int()? as i32;
+    let partition = PartitionId::new(input.int()?);
     let offset = input.long()?;
     let timestamp_millis = input.long()?;
     let kind = input.size()?;

@@ -20,7 +20,7 @@ pub use snapshot::{read_account, write_account};
 
 use crate::domain::flow::Positions;
 use crate::domain::partitioner::Partitioner;
-use crate::domain::{Micros, SetBack};
+use crate::domain::{Micros, PartitionId, SetBack};
 
 /// The version that is written.
 pub const VERSION: u8 = 4;
@@ -50,7 +50,7 @@ pub struct Head {
     /// The name of the flow whose state this is.
     pub flow: String,
     /// The partition whose state this is.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// How many partitions the inputs had when it was written: a key belongs to a partition only among so many. 0: not
     /// known (version 1).
     pub partitions: u32,
@@ -156,7 +156,7 @@ pub fn read_record(bytes: &[u8]) -> Result<JournalRecord<'_>, JournalFault> {
         u32::try_from(value).map_err(|_| JournalFault::Damaged("a part or partition number is too large"))
     };
     let flow = if version >= 3 { input.text()? } else { FIRST_FLOW };
-    let partition = i32::try_from(input.signed()?)
+    let partition = PartitionId::try_from(input.signed()?)
         .map_err(|_| JournalFault::Damaged("the partition number is too large"))?;
     let mut head = Head { flow: flow.to_owned(), partition, ..Head::default() };
     if version >= 2 {

@@ -5,7 +5,7 @@ use super::{JournalFault, old};
 use crate::domain::code::Code;
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::ids::TransactionId;
-use crate::domain::{Amount, Micros};
+use crate::domain::{Amount, Micros, PartitionId};
 use crate::state::{
     Account, AccountFlags, AnswerOf, AppliedEvents, Attempt, Correctable, Counter, Counters, EventPlace,
     Forgot, Hold, Kind, Marks, MasterData, Memory, Rare, RefusedEvent, StoredAnswer, StoredMessage, Taking,
@@ -272,7 +272,7 @@ pub(super) fn write_place(out: &mut ByteWriter, place: EventPlace) {
 }
 
 pub(super) fn read_place(input: &mut ByteReader<'_>) -> Result<EventPlace, JournalFault> {
-    let partition = i32::try_from(input.signed()?);
+    let partition = PartitionId::try_from(input.signed()?);
     let partition = partition.map_err(|_| JournalFault::Damaged("a partition number is too large"))?;
     Ok(EventPlace { partition, offset: input.signed()? })
 }

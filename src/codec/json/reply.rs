@@ -2,7 +2,7 @@
 
 use super::write::Writer;
 use crate::domain::reply::{Fate, Reply};
-use crate::domain::{Micros, cut::cut_to, limits};
+use crate::domain::{Micros, PartitionId, cut::cut_to, limits};
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -40,7 +40,7 @@ pub struct ReadReply<'a> {
     /// The same in words.
     pub message: Option<Cow<'a, str>>,
     /// Partition and offset of the event.
-    pub source: (i32, i64),
+    pub source: (PartitionId, i64),
 }
 
 /// Reads a reply.
@@ -67,7 +67,7 @@ pub fn read_reply(bytes: &[u8]) -> Result<ReadReply<'_>, String> {
     }
     #[derive(Deserialize)]
     struct Place {
-        partition: i32,
+        partition: PartitionId,
         offset: i64,
     }
     let read: Read<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_result_is_read_as_it_was_written() {
-        let source = Source { topic: "account.events", partition: 3, offset: 41, timestamp_millis: 7 };
+        let source = Source { topic: "account.events", partition: 3.into(), offset: 41, timestamp_millis: 7 };
         let result = Reply {
             request_id: "r-\"1\"",
             fate: Fate::Conflict,
@@ -106,7 +106,10 @@ mod tests {
         let text = r#"{"requestId":"r-\"1\"","result":"conflict","id":"acc_evt_1","createdAt":"2026-03-02T09:00:00.000001Z","code":"400.100","message":"of other content","source":{"topic":"account.events","partition":3,"offset":41}}"#;
         assert_eq!(String::from_utf8_lossy(&bytes), text);
         let read = read_reply(&bytes).expect("it was just written");
-        assert_eq!((&*read.request_id, read.fate, read.source), (result.request_id, Fate::Conflict, (3, 41)));
+        assert_eq!(
+            (&*read.request_id, read.fate, read.source),
+            (result.request_id, Fate::Conflict, (3.into(), 41))
+        );
         assert_eq!((read.id.as_deref(), read.created_at), (result.id, result.created_at));
         assert_eq!((read.code.as_deref(), read.message.as_deref()), (result.code, result.message));
         assert!(read_reply(&text.replace("conflict", "lost").into_bytes()).is_err());

@@ -140,7 +140,7 @@ mod tests {
             messages,
             supersedes: None,
             repeats: None,
-            source: (0, 0),
+            source: (0.into(), 0),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::error::{fault, naming};
 use super::trouble::{ConnectionFault, Trouble};
 use super::{certificate, clock, config, events, log as client_log, watermarks};
+use crate::domain::PartitionId;
 use crate::kafka::cluster::rights::{Needed, Resource, Right};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::settings::Settings;
@@ -51,7 +52,7 @@ pub struct TopicState {
     /// Number of partitions.
     pub partitions: usize,
     /// Those of them that have no leader.
-    pub leaderless: Vec<i32>,
+    pub leaderless: Vec<PartitionId>,
     /// Effective settings.
     pub settings: BTreeMap<String, String>,
     /// The settings made for this topic alone.
@@ -195,7 +196,7 @@ impl Admin {
                 let leaderless = topic.partitions().iter().filter(|partition| partition.leader() < 0);
                 let state = TopicState {
                     partitions: topic.partitions().len(),
-                    leaderless: leaderless.map(|partition| partition.id()).collect(),
+                    leaderless: leaderless.map(|partition| partition.id().into()).collect(),
                     ..TopicState::default()
                 };
                 (topic.name().to_owned(), state)
@@ -352,7 +353,7 @@ impl Admin {
     pub(super) fn end(
         &self,
         topic: &str,
-        partition: i32,
+        partition: PartitionId,
         operation: Operation,
         timeout: Duration,
     ) -> Result<i64, Fault> {
@@ -362,17 +363,22 @@ impl Admin {
     }
 
     /// Whether every copy of a partition is in sync with its leader.
-    pub(super) fn is_whole(&self, topic: &str, partition: i32) -> Result<bool, Fault> {
+    pub(super) fn is_whole(&self, topic: &str, partition: PartitionId) -> Result<bool, Fault> {
         let metadata = self.metadata(Some(topic), Operation::Trim)?;
         let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
-        let found = partitions.find(|found| found.id() == partition);
+        let found = partitions.find(|found| found.id() == partition.number());
         Ok(found.is_some_and(|found| found.isr().len() == found.replicas().len()))
     }
 
     /// Deletes the records of a partition before `before`.
-    pub(super) fn delete_before(&self, topic: &str, partition: i32, before: i64) -> Result<(), Fault> {
+    pub(super) fn delete_before(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+        before: i64,
+    ) -> Result<(), Fault> {
         let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(topic, partition, Offset::Offset(before))
+        list.add_partition_offset(topic, partition.number(), Offset::Offset(before))
             .map_err(|error| fault(Operation::Trim, &error))?;
         let answer = self.wait(self.client.delete_records(&list, &options()))?;
         for element in answer.elements() {

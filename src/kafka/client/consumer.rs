@@ -58,7 +58,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl ConsumerNotes {
     fn partitions(&self, list: &TopicPartitionList) -> Vec<InputPartition> {
         let elements = list.elements();
-        let at = elements.iter().map(|element| (element.topic(), element.partition()));
+        let at = elements.iter().map(|element| (element.topic(), element.partition().into()));
         at.filter_map(|(topic, partition)| self.topics.input_partition(topic, partition)).collect()
     }
 }
@@ -89,7 +89,7 @@ impl ClientContext for ConsumerNotes {
         ends.clear();
         for (name, topic) in &statistics.topics {
             for (partition, found) in &topic.partitions {
-                let Some(at) = self.topics.input_partition(name, *partition) else { break };
+                let Some(at) = self.topics.input_partition(name, (*partition).into()) else { break };
                 // All partitions share one queue, and each tells of the whole of it.
                 queue.records = queue.records.max(found.fetchq_cnt.unsigned_abs());
                 queue.bytes = queue.bytes.max(found.fetchq_size);
@@ -321,7 +321,7 @@ struct Delivered(Vec<(&'static Flow, Vec<Vec<Option<i64>>>)>);
 
 impl Delivered {
     fn place(&mut self, at: InputPartition) -> Option<&mut Option<i64>> {
-        let (flow, partition) = (at.unit.flow, usize::try_from(at.unit.partition).ok()?);
+        let (flow, partition) = (at.unit.flow, at.unit.partition.index());
         let known = match self.0.iter().position(|(known, _)| *known == flow) {
             Some(known) => known,
             None => {
@@ -331,7 +331,7 @@ impl Delivered {
         };
         let offsets = self.0[known].1.get_mut(at.input)?;
         if partition >= offsets.len() {
-            offsets.resize(partition + 1, None);
+            offsets.resize(partition.checked_add(1)?, None);
         }
         offsets.get_mut(partition)
     }
@@ -383,7 +383,7 @@ impl Member {
     fn list(&self, partitions: impl IntoIterator<Item = InputPartition>) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for at in partitions {
-            list.add_partition(self.topic(at), at.unit.partition);
+            list.add_partition(self.topic(at), at.unit.partition.number());
         }
         list
     }
@@ -393,7 +393,7 @@ impl Member {
         let mut list = self.list(unit.inputs());
         for (at, position) in unit.inputs().zip(positions.iter()) {
             let offset = position.map_or(Offset::Beginning, Offset::Offset);
-            list.set_partition_offset(self.topic(at), unit.partition, offset)?;
+            list.set_partition_offset(self.topic(at), unit.partition.number(), offset)?;
         }
         let list = self.consumer.seek_partitions(list, SEEK_TIMEOUT)?;
         for element in list.elements() {
@@ -418,7 +418,7 @@ impl GroupConsumer for Member {
             None => Ok(None),
             Some(Ok(message)) => {
                 // Only inputs are subscribed, so anything else cannot come.
-                let at = self.notes().topics.input_partition(message.topic(), message.partition());
+                let at = self.notes().topics.input_partition(message.topic(), message.partition().into());
                 let Some(at) = at else { return Ok(None) };
                 self.note_delivered(at, Some(message.offset() + 1));
                 self.notes().note_arrival();

@@ -5,6 +5,7 @@
 use super::journal::Asker;
 use super::reader::{Isolation, TopicReader};
 use super::{config, headers};
+use crate::domain::PartitionId;
 use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::settings::Settings;
@@ -17,7 +18,7 @@ pub struct Span {
     /// Topic.
     pub topic: String,
     /// Partition, from 0.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// The first offset that is read.
     pub begin: i64,
     /// The first offset that is not read any more: not beyond what [`Isolation::end`] says.
@@ -29,10 +30,12 @@ pub struct Span {
 /// # Example
 /// ```no_run
 /// # use tillgate::kafka::{client::{Cluster, Isolation, Span}, failure::Fault};
+/// # use tillgate::domain::PartitionId;
 /// # fn dump(cluster: &Cluster) -> Result<(), Fault> {
-/// let ends = cluster.ends("pos.events", 0)?;
+/// let partition = PartitionId::new(0);
+/// let ends = cluster.ends("pos.events", partition)?;
 /// let mut dump = cluster.dump(Isolation::Committed)?;
-/// dump.read(Span { topic: "pos.events".into(), partition: 0, begin: ends.start, end: ends.stable })?;
+/// dump.read(Span { topic: "pos.events".into(), partition, begin: ends.start, end: ends.stable })?;
 /// while let Some(offset) = dump.next(|record| record.offset)? {
 ///     println!("{offset}");
 /// }

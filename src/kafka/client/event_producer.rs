@@ -4,6 +4,7 @@
 use super::error::{fault, naming};
 use super::trouble::Trouble;
 use super::{clock, config, headers, log as client_log};
+use crate::domain::PartitionId;
 use crate::domain::record::{RecordHeader, TopicRecord};
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
@@ -112,7 +113,7 @@ impl EventProducer {
     /// The record cannot be queued, or an earlier one did not arrive.
     pub fn send_as_it_is(&mut self, topic: &str, source: &TopicRecord<'_>) -> Result<(), Fault> {
         let mut record = BaseRecord::<[u8], [u8]>::to(topic)
-            .partition(source.partition)
+            .partition(source.partition.number())
             .timestamp(source.timestamp_millis);
         (record.key, record.payload) = (source.key, source.value);
         if !source.headers.is_empty() {
@@ -128,11 +129,11 @@ impl EventProducer {
     ///
     /// # Errors
     /// The record cannot be queued, or an earlier one did not arrive.
-    pub fn send_to(&mut self, topic: &str, partition: i32, value: &[u8]) -> Result<(), Fault> {
+    pub fn send_to(&mut self, topic: &str, partition: PartitionId, value: &[u8]) -> Result<(), Fault> {
         self.base.poll(Duration::ZERO);
         self.failure()?;
         let key = partition.to_string();
-        self.queue(BaseRecord::to(topic).partition(partition).key(key.as_bytes()).payload(value))
+        self.queue(BaseRecord::to(topic).partition(partition.number()).key(key.as_bytes()).payload(value))
     }
 
     fn queue(&mut self, mut record: BaseRecord<'_, [u8], [u8]>) -> Result<(), Fault> {

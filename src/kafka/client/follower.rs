@@ -4,6 +4,7 @@
 use super::error::fault;
 use super::reader::{AtEnd, Isolation, Polled, TopicReader};
 use super::{clock, headers};
+use crate::domain::PartitionId;
 use crate::kafka::failure::{Fault, Operation};
 use crate::kafka::settings::Settings;
 use rdkafka::consumer::Consumer;
@@ -20,7 +21,7 @@ pub struct FollowedRecord<'a> {
     /// Topic name.
     pub topic: &'a str,
     /// Partition number, from 0.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Offset in its partition, from 0.
     pub offset: i64,
     /// Its value; empty for a tombstone.
@@ -60,7 +61,7 @@ pub enum FollowerPoll {
     /// A record, which was handed over.
     Record,
     /// Of this partition all was read that is there now.
-    End(i32),
+    End(PartitionId),
     /// Nothing in time.
     Nothing,
 }
@@ -87,8 +88,9 @@ impl Follower {
     /// As [`Self::open`].
     pub fn open_from(settings: &Settings, topic: &str, offsets: &[i64]) -> Result<Self, Fault> {
         let follower = Self::open(settings, &[])?;
-        let places =
-            (0..).zip(offsets).map(|(partition, offset)| (topic, partition, Offset::Offset(*offset)));
+        let places = PartitionId::all(offsets.len())
+            .zip(offsets)
+            .map(|(partition, offset)| (topic, partition, Offset::Offset(*offset)));
         follower.reader.read(places)?;
         Ok(follower)
     }
@@ -97,7 +99,11 @@ impl Follower {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_telling(settings: &Settings, topic: &str, places: &[(i32, i64)]) -> Result<Self, Fault> {
+    pub fn open_telling(
+        settings: &Settings,
+        topic: &str,
+        places: &[(PartitionId, i64)],
+    ) -> Result<Self, Fault> {
         let reader = TopicReader::open(settings, Isolation::Committed, AtEnd::Tell, Operation::Consume)?;
         reader.read(places.iter().map(|(partition, offset)| (topic, *partition, Offset::Offset(*offset))))?;
         Ok(Self { reader })
@@ -110,21 +116,23 @@ impl Follower {
     pub fn places_since(
         settings: &Settings,
         topic: &str,
-        partitions: &[i32],
+        partitions: &[PartitionId],
         millis: i64,
-    ) -> Result<Vec<(i32, i64)>, Fault> {
+    ) -> Result<Vec<(PartitionId, i64)>, Fault> {
         // Asked first: what is written meanwhile to a partition without such records is read from here on.
         let ends = Self::ends(settings, topic, partitions)?;
         let follower = Self::open(settings, &[])?;
         let mut list = TopicPartitionList::new();
         let found = partitions
             .iter()
-            .try_for_each(|partition| list.add_partition_offset(topic, *partition, Offset::Offset(millis)))
+            .try_for_each(|partition| {
+                list.add_partition_offset(topic, partition.number(), Offset::Offset(millis))
+            })
             .and_then(|()| follower.reader.consumer.offsets_for_times(list, READ_TIMEOUT))
             .map_err(|error| fault(Operation::Consume, &error))?;
         ends.into_iter()
             .map(|(partition, end)| {
-                let at = found.find_partition(topic, partition);
+                let at = found.find_partition(topic, partition.number());
                 // A broker that has just started may answer for some partitions alone.
                 if let Some(error) = at.as_ref().and_then(|at| at.error().err()) {
                     let fault = fault(Operation::Consume, &error);
@@ -143,9 +151,13 @@ impl Follower {
     ///
     /// # Errors
     /// As [`Self::places_since`].
-    pub fn ends(settings: &Settings, topic: &str, partitions: &[i32]) -> Result<Vec<(i32, i64)>, Fault> {
+    pub fn ends(
+        settings: &Settings,
+        topic: &str,
+        partitions: &[PartitionId],
+    ) -> Result<Vec<(PartitionId, i64)>, Fault> {
         let follower = Self::open(settings, &[])?;
-        let end = |partition: &i32| Ok((*partition, follower.reader.ends(topic, *partition)?.1));
+        let end = |partition: &PartitionId| Ok((*partition, follower.reader.ends(topic, *partition)?.1));
         partitions.iter().map(end).collect()
     }
 
@@ -188,7 +200,7 @@ impl Follower {
         };
         each(FollowedRecord {
             topic: message.topic(),
-            partition: message.partition(),
+            partition: message.partition().into(),
             offset: message.offset(),
             value: message.payload().unwrap_or_default(),
             message: &message,
@@ -200,12 +212,17 @@ impl Follower {
     ///
     /// # Errors
     /// What the client does not try again by itself.
-    pub fn record_at(&self, topic: &str, partition: i32, offset: i64) -> Result<Option<Vec<u8>>, Fault> {
+    pub fn record_at(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+        offset: i64,
+    ) -> Result<Option<Vec<u8>>, Fault> {
         self.reader.read([(topic, partition, Offset::Offset(offset))])?;
         let begun = clock::now();
         while begun.elapsed() < READ_TIMEOUT {
             if let Polled::Record(message) = self.reader.poll(Duration::from_millis(50))?
-                && (message.topic(), message.partition()) == (topic, partition)
+                && (message.topic(), message.partition()) == (topic, partition.number())
             {
                 let found = (message.offset() == offset).then(|| message.payload().map(<[u8]>::to_vec));
                 return Ok(found.flatten());
@@ -216,8 +233,8 @@ impl Follower {
 }
 
 /// Every partition of `topics`.
-fn all<'t>(topics: &[(&'t str, usize)]) -> impl Iterator<Item = (&'t str, i32)> {
-    topics
-        .iter()
-        .flat_map(|(topic, partitions)| (0..).take(*partitions).map(move |partition| (*topic, partition)))
+fn all<'t>(topics: &[(&'t str, usize)]) -> impl Iterator<Item = (&'t str, PartitionId)> {
+    topics.iter().flat_map(|(topic, partitions)| {
+        PartitionId::all(*partitions).map(move |partition| (*topic, partition))
+    })
 }

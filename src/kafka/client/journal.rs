@@ -5,6 +5,7 @@ use super::error::{fault, naming};
 use super::producer::WRITER_HEADER;
 use super::reader::{AtEnd, Isolation, Polled, TopicReader};
 use super::{clock, headers, unstable};
+use crate::domain::PartitionId;
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Fault, Operation};
 use crate::kafka::port::{InputEnds, JournalEnds, JournalReader, Positions, Unit};
@@ -42,14 +43,14 @@ impl Asker {
         })
     }
 
-    fn high(reader: &TopicReader, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
+    fn high(reader: &TopicReader, topic: &str, partition: PartitionId) -> Result<(i64, i64), Fault> {
         // Handles log lines that wait; these clients are assigned nothing, so no record comes.
         drop(reader.consumer.poll(Duration::ZERO));
         reader.ends(topic, partition)
     }
 
     /// How far a partition reaches.
-    pub fn ends(&self, topic: &str, partition: i32) -> Result<JournalEnds, Fault> {
+    pub fn ends(&self, topic: &str, partition: PartitionId) -> Result<JournalEnds, Fault> {
         // Asked in this order, an end that moves in between makes `high` the older one: never a false "all stable".
         let (start, high) = Self::high(&self.uncommitted, topic, partition)?;
         // Under read_committed the broker answers with the last stable offset.
@@ -58,7 +59,7 @@ impl Asker {
     }
 
     /// How far an input partition reaches.
-    fn input_ends(&self, topic: &str, partition: i32) -> Result<InputEnds, Fault> {
+    fn input_ends(&self, topic: &str, partition: PartitionId) -> Result<InputEnds, Fault> {
         let (start, end) = Self::high(&self.uncommitted, topic, partition)?;
         Ok(InputEnds { start, end })
     }
@@ -66,7 +67,7 @@ impl Asker {
     fn inputs(&self, unit: Unit) -> TopicPartitionList {
         let mut list = TopicPartitionList::with_capacity(unit.flow.inputs.len());
         for at in unit.inputs() {
-            list.add_partition(self.topics.input(at), unit.partition);
+            list.add_partition(self.topics.input(at), unit.partition.number());
         }
         list
     }
@@ -80,7 +81,7 @@ impl Asker {
     /// Looks for the group's coordinator, so that whoever asks next finds it.
     pub fn find_group(&self) {
         for topics in &self.topics.flows {
-            drop(self.positions(Unit { flow: topics.flow, partition: 0 }));
+            drop(self.positions(Unit { flow: topics.flow, partition: PartitionId::new(0) }));
         }
     }
 
@@ -110,7 +111,7 @@ impl Asker {
     pub fn sees_group(&self) -> bool {
         let begun = clock::now();
         let Some(FlowTopics { flow, .. }) = self.topics.flows.first() else { return true };
-        let any = Unit { flow, partition: 0 };
+        let any = Unit { flow, partition: PartitionId::new(0) };
         let denied = |error: &KafkaError| {
             error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
         };
@@ -135,7 +136,7 @@ impl Asker {
         let mut positions = Positions::none(unit.flow);
         for element in list.elements() {
             element.error()?;
-            let at = self.topics.input_partition(element.topic(), element.partition());
+            let at = self.topics.input_partition(element.topic(), element.partition().into());
             if let (Some(at), Offset::Offset(offset)) = (at, element.offset()) {
                 positions[at.input] = Some(offset);
             }

@@ -4,6 +4,7 @@
 
 use super::reader::{AtEnd, Isolation, Polled, TopicReader};
 use super::watermarks;
+use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::kafka::failure::{Fault, Operation};
 use crate::kafka::port::{JournalFollower, JournalPoll, Unit};
@@ -25,7 +26,7 @@ struct OfFlow {
     flow: &'static Flow,
     topic: String,
     reader: TopicReader,
-    followed: BTreeSet<i32>,
+    followed: BTreeSet<PartitionId>,
 }
 
 impl Trail {
@@ -51,7 +52,7 @@ impl Trail {
 }
 
 impl OfFlow {
-    fn leave(&mut self, partition: i32) -> Result<(), Fault> {
+    fn leave(&mut self, partition: PartitionId) -> Result<(), Fault> {
         if self.followed.remove(&partition) { self.reader.leave(&self.topic, partition) } else { Ok(()) }
     }
 
@@ -60,7 +61,11 @@ impl OfFlow {
         match self.reader.poll(timeout)? {
             Polled::Nothing => Ok(JournalPoll::Nothing),
             Polled::Record(message) => {
-                each(unit(message.partition()), message.offset(), message.payload().unwrap_or_default());
+                each(
+                    unit(message.partition().into()),
+                    message.offset(),
+                    message.payload().unwrap_or_default(),
+                );
                 Ok(JournalPoll::Record)
             }
             Polled::End(partition) => Ok(JournalPoll::End(unit(partition))),

@@ -35,6 +35,7 @@ mod watermarks;
 use super::failure::{Destination, Fault, FaultClass, Operation};
 use super::port::{Broker, JournalEnds, MessageLimits, Unit};
 use super::settings::{FlowTopics, Settings};
+use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 pub use admin::{Admin, MAX_MESSAGE, TopicState};
 pub use config::PRODUCED_AT_ONCE_BYTES_MAX;
@@ -109,7 +110,7 @@ impl Cluster {
     ///
     /// # Errors
     /// The cluster cannot be reached or does not allow to look.
-    pub fn ends(&self, topic: &str, partition: i32) -> Result<JournalEnds, Fault> {
+    pub fn ends(&self, topic: &str, partition: PartitionId) -> Result<JournalEnds, Fault> {
         self.asker()?.ends(topic, partition)
     }
 

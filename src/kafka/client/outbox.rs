@@ -4,6 +4,7 @@
 //! registers partitions again, whatever its settings say (librdkafka 2.12), and for as long as `retry.backoff.ms` before it adds
 //! positions again. So where a transaction follows close upon another, its positions go first and find out.
 
+use crate::domain::PartitionId;
 use rdkafka::message::OwnedHeaders;
 use std::ops::Range;
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub struct Outbox {
 
 struct KeptMessage {
     topic: Range<usize>,
-    partition: Option<i32>,
+    partition: Option<PartitionId>,
     key: Option<Range<usize>>,
     value: Option<Range<usize>>,
     headers: Option<OwnedHeaders>,
@@ -36,7 +37,7 @@ pub struct OutboxMessage<'m> {
     /// Topic name.
     pub topic: &'m str,
     /// Its partition; none: by its key.
-    pub partition: Option<i32>,
+    pub partition: Option<PartitionId>,
     /// Key bytes.
     pub key: Option<&'m [u8]>,
     /// Value bytes.
@@ -102,11 +103,11 @@ mod tests {
     use super::*;
 
     fn message(value: &[u8]) -> OutboxMessage<'_> {
-        let (partition, key) = (Some(3), Some(b"key".as_slice()));
+        let (partition, key) = (Some(PartitionId::new(3)), Some(b"key".as_slice()));
         OutboxMessage { topic: "outcomes", partition, key, value: Some(value), headers: None }
     }
 
-    fn opened(outbox: &mut Outbox) -> Vec<(String, Option<i32>, Vec<u8>)> {
+    fn opened(outbox: &mut Outbox) -> Vec<(String, Option<PartitionId>, Vec<u8>)> {
         let mut all = Vec::new();
         let sent = outbox.open(|OutboxMessage { topic, partition, value, .. }| {
             all.push((topic.to_owned(), partition, value.unwrap_or_default().to_vec()));
@@ -126,7 +127,9 @@ mod tests {
         }
         let tombstone = OutboxMessage { value: None, partition: None, ..message(b"") };
         outbox.keep(tombstone).expect("kept");
-        let out = |value: &[u8], partition| ("outcomes".to_owned(), partition, value.to_vec());
+        let out = |value: &[u8], partition: Option<i32>| {
+            ("outcomes".to_owned(), partition.map(PartitionId::new), value.to_vec())
+        };
         assert_eq!(opened(&mut outbox), [out(b"1", Some(3)), out(b"2", Some(3)), out(b"", None)]);
         assert!(outbox.keep(message(b"3")).is_err(), "positions were added");
         assert!(opened(&mut outbox).is_empty());

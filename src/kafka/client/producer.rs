@@ -12,6 +12,7 @@ use super::outbox::{BUSY_MAX, Outbox, OutboxMessage};
 use super::send_now::send_now;
 use super::{clock, config};
 use crate::codec::rulesets;
+use crate::domain::PartitionId;
 use crate::domain::visible::visible;
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Destination, Fault, FaultClass, Operation};
@@ -313,7 +314,7 @@ impl Producer {
         let OutboxMessage { topic, partition, key, value, headers } = message;
         let mut record = BaseRecord::<[u8], [u8]> {
             topic,
-            partition,
+            partition: partition.map(PartitionId::number),
             payload: value,
             key,
             timestamp: None,
@@ -401,7 +402,7 @@ impl TransactionalProducer<Member> for Producer {
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
         self.queue(OutboxMessage {
             topic: &self.topics.rulesets,
-            partition: Some(0),
+            partition: Some(PartitionId::new(0)),
             key,
             value,
             headers: None,
@@ -416,7 +417,7 @@ impl TransactionalProducer<Member> for Producer {
         let mut list = TopicPartitionList::with_capacity(positions.len());
         for (at, position) in positions {
             let topic = self.topics.input(*at);
-            list.add_partition_offset(topic, at.unit.partition, Offset::Offset(*position))
+            list.add_partition_offset(topic, at.unit.partition.number(), Offset::Offset(*position))
                 .map_err(|error| fault(Operation::Offsets, &error))?;
         }
         let (base, membership, timeout) =

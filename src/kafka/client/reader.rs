@@ -3,6 +3,7 @@
 
 use super::error::{fault, is_of_connections, naming};
 use super::{clock, config, log as client_log, watermarks};
+use crate::domain::PartitionId;
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::port::JournalEnds;
@@ -81,7 +82,7 @@ pub enum Polled<'r> {
     /// The next record of a partition.
     Record(BorrowedMessage<'r>),
     /// This partition has no more for now, no stable one under `read_committed`.
-    End(i32),
+    End(PartitionId),
     /// Nothing in time, or an error after which the client tries again by itself.
     Nothing,
 }
@@ -111,7 +112,7 @@ impl TopicReader {
     }
 
     /// First offset and end of a partition, as its leader says now: the stable end under `read_committed`.
-    pub fn ends(&self, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
+    pub fn ends(&self, topic: &str, partition: PartitionId) -> Result<(i64, i64), Fault> {
         watermarks::ask(self.consumer.client(), topic, partition, ASK_TIMEOUT).map_err(|error| {
             let fault = fault(self.operation, &error);
             let text = format!("the ends of topic {topic} partition {partition}: {}", fault.text);
@@ -121,29 +122,34 @@ impl TopicReader {
     }
 
     /// Reads these partitions and no others, each from its place on.
-    pub fn read<'t>(&self, places: impl IntoIterator<Item = (&'t str, i32, Offset)>) -> Result<(), Fault> {
+    pub fn read<'t>(
+        &self,
+        places: impl IntoIterator<Item = (&'t str, PartitionId, Offset)>,
+    ) -> Result<(), Fault> {
         self.place(places, |list| self.consumer.assign(list))
     }
 
     /// Reads a partition besides, from its place on.
-    pub fn add(&self, topic: &str, partition: i32, from: Offset) -> Result<(), Fault> {
+    pub fn add(&self, topic: &str, partition: PartitionId, from: Offset) -> Result<(), Fault> {
         self.place([(topic, partition, from)], |list| self.consumer.incremental_assign(list))
     }
 
     /// Reads a partition no longer.
-    pub fn leave(&self, topic: &str, partition: i32) -> Result<(), Fault> {
+    pub fn leave(&self, topic: &str, partition: PartitionId) -> Result<(), Fault> {
         self.place([(topic, partition, Offset::Invalid)], |list| self.consumer.incremental_unassign(list))
     }
 
     fn place<'t>(
         &self,
-        places: impl IntoIterator<Item = (&'t str, i32, Offset)>,
+        places: impl IntoIterator<Item = (&'t str, PartitionId, Offset)>,
         act: impl FnOnce(&TopicPartitionList) -> KafkaResult<()>,
     ) -> Result<(), Fault> {
         let mut list = TopicPartitionList::new();
         let mut places = places.into_iter();
         places
-            .try_for_each(|(topic, partition, offset)| list.add_partition_offset(topic, partition, offset))
+            .try_for_each(|(topic, partition, offset)| {
+                list.add_partition_offset(topic, partition.number(), offset)
+            })
             .and_then(|()| act(&list))
             .map_err(|error| fault(self.operation, &error))
     }
@@ -161,7 +167,7 @@ impl TopicReader {
         match self.consumer.poll(timeout) {
             None => Ok(Polled::Nothing),
             Some(Ok(message)) => Ok(Polled::Record(message)),
-            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Polled::End(partition)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Polled::End(partition.into())),
             Some(Err(error)) => {
                 let fault = self.fault(&error);
                 if fault.class != FaultClass::Retriable {
@@ -208,8 +214,8 @@ impl TopicReader {
     pub fn read_to_ends(
         &self,
         topic: &str,
-        places: &[(i32, i64)],
-        mut each: impl FnMut(i32, &[u8]),
+        places: &[(PartitionId, i64)],
+        mut each: impl FnMut(PartitionId, &[u8]),
     ) -> Result<(), Fault> {
         self.read(places.iter().map(|(partition, from)| (topic, *partition, Offset::Offset(*from))))?;
         let mut open = places.len();
@@ -218,7 +224,9 @@ impl TopicReader {
             match self.poll(Duration::from_millis(100))? {
                 Polled::Nothing if heard.elapsed() < NEXT_TIMEOUT => continue,
                 Polled::Nothing => return Err(self.nothing(&format!("{open} partitions of topic {topic}"))),
-                Polled::Record(message) => each(message.partition(), message.payload().unwrap_or_default()),
+                Polled::Record(message) => {
+                    each(message.partition().into(), message.payload().unwrap_or_default())
+                }
                 Polled::End(_) => open -= 1,
             }
             heard = clock::now();

@@ -3,6 +3,7 @@
 
 use super::error::fault;
 use super::{config, headers, log as client_log};
+use crate::domain::PartitionId;
 use crate::domain::record::RecordHeader;
 use crate::kafka::failure::{Fault, Operation};
 use crate::kafka::settings::Settings;
@@ -33,7 +34,7 @@ pub struct ReceiptRecord<'r> {
     /// Topic name.
     pub topic: &'r str,
     /// Partition number, from 0.
-    pub partition: i32,
+    pub partition: PartitionId,
     /// Key bytes.
     pub key: &'r [u8],
     /// Value bytes.
@@ -122,7 +123,7 @@ impl ReceiptProducer {
     ) -> Result<(), (KafkaError, Box<OnReceipt>)> {
         let mut record: BaseRecord<'_, [u8], [u8], Box<OnReceipt>> =
             BaseRecord::with_opaque_to(outgoing.topic, then)
-                .partition(outgoing.partition)
+                .partition(outgoing.partition.number())
                 .key(outgoing.key)
                 .payload(outgoing.value);
         record.headers = headers;

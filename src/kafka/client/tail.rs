@@ -4,6 +4,7 @@
 use super::Cluster;
 use super::error::fault;
 use super::reader::{AtEnd, Isolation, TopicReader};
+use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::kafka::failure::{Fault, Operation};
 use crate::kafka::port::{InputPartition, Positions, Unit};
@@ -17,7 +18,7 @@ const BACK: i64 = 8;
 
 /// A journal partition whose last record is looked for.
 struct Sought {
-    partition: i32,
+    partition: PartitionId,
     start: i64,
     stable: i64,
     back: i64,
@@ -29,7 +30,7 @@ impl Cluster {
     /// # Errors
     /// The journals cannot be read.
     pub fn last_journal_records(&self, flow: &Flow, partitions: u32) -> Result<Vec<Option<Vec<u8>>>, Fault> {
-        let all: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX)).collect();
+        let all: Vec<PartitionId> = PartitionId::all(partitions).collect();
         self.last_records_of(flow, &all)
     }
 
@@ -45,7 +46,11 @@ impl Cluster {
         TopicReader::open(&self.settings, Isolation::Committed, AtEnd::Stop, Operation::Check)
     }
 
-    fn last_records_of(&self, flow: &Flow, partitions: &[i32]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+    fn last_records_of(
+        &self,
+        flow: &Flow,
+        partitions: &[PartitionId],
+    ) -> Result<Vec<Option<Vec<u8>>>, Fault> {
         let topic = &self.settings.topics.of(flow).journal;
         let reader = self.reader()?;
         let mut sought = Vec::new();
@@ -54,7 +59,7 @@ impl Cluster {
             sought.push(Sought { partition, start, stable, back: BACK });
         }
         let mut last: Vec<Option<Vec<u8>>> = vec![None; sought.len()];
-        let place_of = |partition: i32| partitions.iter().position(|known| *known == partition);
+        let place_of = |partition: PartitionId| partitions.iter().position(|known| *known == partition);
         sought.retain(|journal| journal.start < journal.stable);
         while !sought.is_empty() {
             let from = |journal: &Sought| (journal.stable - journal.back).max(journal.start);
@@ -90,7 +95,7 @@ impl Cluster {
         let mut list = TopicPartitionList::with_capacity(1);
         let added = list.add_partition_offset(
             self.settings.topics.input(at),
-            at.unit.partition,
+            at.unit.partition.number(),
             Offset::Offset(position),
         );
         match added.and_then(|()| reader.consumer.commit(&list, CommitMode::Sync)) {

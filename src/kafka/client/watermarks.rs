@@ -1,5 +1,6 @@
 //! How far a partition reaches: as the broker says now, or out of the client's memory as it was last fetched.
 
+use crate::domain::PartitionId;
 use rdkafka::bindings::rd_kafka_get_watermark_offsets;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -18,9 +19,10 @@ const FIRST_TRY: Duration = Duration::from_millis(500);
 pub fn ask<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
-    partition: i32,
+    partition: PartitionId,
     timeout: Duration,
 ) -> KafkaResult<(i64, i64)> {
+    let partition = partition.number();
     client.fetch_watermarks(topic, partition, timeout.min(FIRST_TRY)).or_else(|_stale| {
         client.fetch_metadata(Some(topic), timeout)?;
         client.fetch_watermarks(topic, partition, timeout)
@@ -31,7 +33,7 @@ pub fn ask<C: ClientContext>(
 pub fn last_known<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
-    partition: i32,
+    partition: PartitionId,
 ) -> Option<(i64, i64)> {
     let topic = CString::new(topic).ok()?;
     let (mut low, mut high) = (-1, -1);
@@ -40,7 +42,7 @@ pub fn last_known<C: ConsumerContext>(
         rd_kafka_get_watermark_offsets(
             consumer.client().native_ptr(),
             topic.as_ptr(),
-            partition,
+            partition.number(),
             &raw mut low,
             &raw mut high,
         )

@@ -74,7 +74,7 @@ impl Layout {
     pub fn owns<B: Broker>(&self, units: impl Iterator<Item = Unit>, broker: &B) {
         for unit in units {
             let Some(of) = self.0.get(unit.flow) else { continue };
-            let count = u32::try_from(unit.partition).unwrap_or(0).saturating_add(1);
+            let count = u32::try_from(unit.partition.number()).unwrap_or(0).saturating_add(1);
             if of.division.partitions > 0 && count > of.division.partitions && of.grown.get().is_none() {
                 // There are at least as many, whatever a broker knows by now.
                 of.note(broker.input_partitions(unit.flow).unwrap_or(0).max(count));
@@ -163,13 +163,13 @@ mod tests {
     }
 
     fn at(partition: i32) -> Unit {
-        Unit { flow: &FLOW, partition }
+        Unit { flow: &FLOW, partition: partition.into() }
     }
 
     #[test]
     fn knows_a_key_that_belongs_elsewhere_once_the_number_is_known() {
         let key = b"21".as_slice();
-        let home = i32::try_from(Partitioner::Murmur2.partition_of(key, 4)).expect("a partition");
+        let home = Partitioner::Murmur2.partition_of(key, 4).number();
         assert!(layout(4).is_home(at(home), Some(key)));
         assert!(!layout(4).is_home(at((home + 1) % 4), Some(key)));
         assert!(layout(4).is_home(at(3), None) && layout(4).is_home(at(3), Some(b"")));

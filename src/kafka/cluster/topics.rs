@@ -4,6 +4,7 @@
 //! [`apply`].
 
 use super::plan_row::{PlanAction, PlanRow};
+use crate::domain::PartitionId;
 use crate::domain::limits::OUTCOME_BYTES_MAX;
 use crate::kafka::client::{Admin, MAX_MESSAGE, PRODUCED_AT_ONCE_BYTES_MAX, TopicState};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
@@ -351,7 +352,7 @@ pub fn remarks(admin: &Admin, settings: &Settings) -> Result<Vec<String>, Fault>
     Ok(remarks)
 }
 
-fn listed(partitions: &[i32]) -> String {
+fn listed(partitions: &[PartitionId]) -> String {
     let numbers: Vec<String> = partitions.iter().map(ToString::to_string).collect();
     numbers.join(", ")
 }
@@ -507,7 +508,7 @@ mod tests {
     fn says_which_partitions_have_no_leader_and_creates_all_the_same() {
         let layout = &TopicLayout { partitions: 4, replication: 1, ..TopicLayout::default() };
         let mut found = cluster([4, 4, 4, 4, 1, 1], "-1");
-        found.get_mut("pos.outcomes").expect("it is there").leaderless = vec![1, 3];
+        found.get_mut("pos.outcomes").expect("it is there").leaderless = vec![1.into(), 3.into()];
         let rows = rows(&Settings::default(), layout, &found);
         let due: Vec<String> =
             rows.iter().filter(|row| row.action != PlanAction::Keep).map(ToString::to_string).collect();

@@ -97,6 +97,7 @@ pub fn resume_point(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PartitionId;
     use crate::domain::flow::{FlowTopics, TWO as FLOW, Topics};
 
     const ENDS: [InputEnds; 2] = [InputEnds { start: 10, end: 20 }, InputEnds { start: 0, end: 5 }];
@@ -110,7 +111,7 @@ mod tests {
             journal: String::new(),
         };
         let topics = Topics { flows: vec![topics], rulesets: String::new() };
-        let unit = Unit { flow: &FLOW, partition: 3 };
+        let unit = Unit { flow: &FLOW, partition: PartitionId::new(3) };
         let settings = Settings { topics, ..Settings::default() };
         resume_point(
             unit,

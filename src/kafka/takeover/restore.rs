@@ -395,12 +395,13 @@ pub fn compare(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PartitionId;
 
     type Two = [Option<i64>; 2];
 
     fn check(journal: Two, group: Two, expected: Result<(), &str>) {
         let settings = Settings::default();
-        let unit = Unit { flow: settings.topics.flows[0].flow, partition: 3 };
+        let unit = Unit { flow: settings.topics.flows[0].flow, partition: PartitionId::new(3) };
         let found = compare(unit, &journal.into(), &group.into(), &settings);
         match (&found, expected) {
             (Ok(()), Ok(())) => {}

@@ -5,6 +5,7 @@
 //! the two do not fit together it begins with nothing. Only committed records are folded, each by the same fold, which
 //! refuses gaps. One thread and one client for all units; while the journal is slow nothing else waits for it.
 
+use crate::domain::PartitionId;
 use crate::domain::flow::Unit;
 use crate::kafka::failure::Fault;
 use crate::kafka::port::{Broker, JournalFollower, JournalPoll};
@@ -195,9 +196,8 @@ impl<'a, B: Broker> Follow<'a, B> {
             self.units.clear();
             for deciders in &*self.shared.flows {
                 let flow = deciders.flow();
-                let partitions =
-                    i32::try_from(self.shared.broker.input_partitions(flow)?).unwrap_or(i32::MAX);
-                self.units.extend((0..partitions).map(|partition| Unit { flow, partition }));
+                let partitions = PartitionId::all(self.shared.broker.input_partitions(flow)?);
+                self.units.extend(partitions.map(|partition| Unit { flow, partition }));
             }
         }
         let ours = self.shared.health.partitions();

@@ -134,7 +134,7 @@ impl Lanes {
 
 /// Where it is noted which lane a unit has; none for a number that no broker gives.
 fn place_of<'a>(of: &'a mut Vec<(&'static Flow, Vec<u32>)>, unit: Unit) -> Option<&'a mut u32> {
-    let partition = usize::try_from(unit.partition).ok()?;
+    let partition = unit.partition.index();
     let flow = match of.iter().position(|(flow, _)| *flow == unit.flow) {
         Some(flow) => flow,
         None => {
@@ -144,7 +144,7 @@ fn place_of<'a>(of: &'a mut Vec<(&'static Flow, Vec<u32>)>, unit: Unit) -> Optio
     };
     let places = &mut of[flow].1;
     if partition >= places.len() {
-        places.resize(partition + 1, 0);
+        places.resize(partition.checked_add(1)?, 0);
     }
     places.get_mut(partition)
 }
@@ -172,7 +172,7 @@ mod tests {
     const R: usize = 1;
 
     fn at(flow: &'static Flow, partition: i32, input: usize) -> InputPartition {
-        InputPartition { unit: Unit { flow, partition }, input }
+        InputPartition { unit: Unit { flow, partition: partition.into() }, input }
     }
 
     fn lanes(flow: &'static Flow, records: &[(usize, i64)]) -> Lanes {
@@ -231,7 +231,8 @@ mod tests {
         lanes.push(at(&TWO, 7, R), 2);
         let found = |lanes: &Lanes| -> Vec<(&str, i32, usize)> {
             let count = |lane: &Lane| lane.inputs.iter().map(Vec::len).sum();
-            lanes.lanes().iter().map(|lane| (lane.unit.flow.name, lane.unit.partition, count(lane))).collect()
+            let of = |lane: &Lane| (lane.unit.flow.name, lane.unit.partition.number(), count(lane));
+            lanes.lanes().iter().map(of).collect()
         };
         assert_eq!(found(&lanes), [("two", 7, 2), ("three", 7, 1)]);
         lanes.clear();

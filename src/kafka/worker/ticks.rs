@@ -68,6 +68,7 @@ pub fn is_read_to_the_end(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PartitionId;
 
     const fn next(due_millis: Option<i64>) -> NextTick {
         NextTick { due_millis, value: Vec::new() }
@@ -126,7 +127,7 @@ mod tests {
             asked: &[],
             ticks: Some(1),
         };
-        let unit = Unit { flow: &FLOW, partition: 0 };
+        let unit = Unit { flow: &FLOW, partition: PartitionId::new(0) };
         let at_end = InputReach { stable: 8, end: 8, delivered: Some(7), read: Some(8) };
         let positions = || [Some(7), None].into_iter();
         let empty = InputReach { read: Some(0), ..InputReach::default() };

@@ -17,14 +17,14 @@ fn symbol<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strate
 
 prop_compose! {
     fn event()(
-        (partition, offset) in (any::<i32>(), any::<i64>()),
+        (partition, offset) in (any::<i32>().prop_map(PartitionId::new), any::<i64>()),
         (time, seen) in (any::<i64>(), any::<i64>()),
         [amount, counts, left] in [amount(), amount(), amount()],
         plain in any::<bool>(),
         (id, corrects, basket) in (0..3u64, 0..3u64, any::<u64>()),
         // More hashes than the head has room for.
         [chip, terminal] in [0..20u64, 0..20u64],
-        original in prop::option::of((any::<i32>(), any::<i64>())),
+        original in prop::option::of((any::<i32>().prop_map(PartitionId::new), any::<i64>())),
         (event_type, category) in (symbol(EventType::ALL), prop::option::of(symbol(CategoryType::ALL))),
         (currency, country) in (symbol(Currency::ALL), symbol(CountryCode::ALL)),
         (verdict, gives_back, has_messages) in (symbol(Verdict::ALL), any::<bool>(), any::<bool>()),

@@ -118,7 +118,7 @@ pub fn partition(bytes: &[u8]) {
         };
         let record = InRecord {
             input,
-            partition: 0,
+            partition: 0.into(),
             offset,
             timestamp_millis: millis,
             time: known_time,

@@ -72,7 +72,7 @@ impl Topics {
         let offset = OFFSET.fetch_add(1, Ordering::Relaxed);
         let record = InRecord {
             input,
-            partition: 0,
+            partition: 0.into(),
             offset,
             timestamp_millis: NOW.0 / 1_000,
             time: RecordTime::Written(NOW),
@@ -97,7 +97,7 @@ impl Records for Topics {
         };
         let (offset, is_dead) = self.take(place, key, value, request_id);
         *locked(&self.written) = Some((input, key.to_owned(), value.to_vec(), is_dead));
-        then(Ok(RecordPlace { input, partition: 0, offset }));
+        then(Ok(RecordPlace { input, partition: 0.into(), offset }));
     }
 }
 

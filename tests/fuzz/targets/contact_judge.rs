@@ -39,7 +39,7 @@ pub fn new_partition() -> Partition {
         division: Division { partitioner: Partitioner::Murmur2, partitions: 1 },
     };
     let contacts = Contacts::new(Arc::clone(&RULES), TOPICS.map(str::to_owned), Seed([1, 2]));
-    Partition::of(contacts, 0, settings)
+    Partition::of(contacts, 0.into(), settings)
 }
 
 /// What one record caused.
@@ -54,7 +54,11 @@ pub struct Judge {
 
 impl Output<Contacts> for Judge {
     fn send(&mut self, decision: &Decision<'_>, outbound: &Outbound<'_>) {
-        assert_eq!((outbound.output, outbound.partition), (CONTACT_DECISIONS, Some(0)), "beside its request");
+        assert_eq!(
+            (outbound.output, outbound.partition),
+            (CONTACT_DECISIONS, Some(0.into())),
+            "beside its request"
+        );
         let value = outbound.value.unwrap_or_default();
         assert!(value.len() <= DECISION_BYTES_MAX, "a decision of {} bytes", value.len());
         let read = read_decision(value).expect("a decision reads again");
@@ -83,7 +87,7 @@ impl Output<Contacts> for Judge {
     }
 
     fn reply(&mut self, outbound: &Outbound<'_>) {
-        assert_eq!((outbound.output, outbound.partition), (INTERACTION_RESULTS, Some(0)));
+        assert_eq!((outbound.output, outbound.partition), (INTERACTION_RESULTS, Some(0.into())));
         let reply = read_reply(outbound.value.unwrap_or_default()).expect("a reply reads again");
         drop(reply);
         self.replies += 1;

@@ -74,7 +74,7 @@ pub fn take(partition: &mut Partition, input: usize, time: Micros, value: &Value
     let value = value.to_string();
     let record = InRecord {
         input,
-        partition: 0,
+        partition: 0.into(),
         offset: partition.positions()[input].unwrap_or(0),
         timestamp_millis: millis,
         // What lies before 1970 has no broker's time, but a line of a file may.

@@ -119,7 +119,7 @@ pub fn archive(bytes: &[u8]) {
     let name = format!("pos.events/00000.{}", encoding.ending());
     write_file(&format!("archive/{name}"), file);
     let partition = ArchivedPartition {
-        partition: 0,
+        partition: 0.into(),
         file: name,
         begin: 0,
         end: 100,

@@ -83,7 +83,7 @@ pub fn restore(bytes: &[u8]) {
     let value = GOOD.as_bytes();
     let record = InRecord {
         input: Input::PosEvents as usize,
-        partition: 0,
+        partition: 0.into(),
         offset,
         timestamp_millis: 1_750_000_000_000,
         time: RecordTime::of_millis(1_750_000_000_000),

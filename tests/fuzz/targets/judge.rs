@@ -69,7 +69,7 @@ pub fn new_partition(lenient: bool) -> Partition {
         parties: None,
         table_seed: Seed([1, 2]),
     };
-    Partition::new(Arc::clone(&ENGINES[usize::from(lenient)]), 0, options)
+    Partition::new(Arc::clone(&ENGINES[usize::from(lenient)]), 0.into(), options)
 }
 
 /// What one record caused.
@@ -163,7 +163,7 @@ pub fn alone(
             time.map(|micros| micros.div_euclid(1_000)).filter(|millis| (0..1 << 42).contains(millis));
         let record = InRecord {
             input: input as usize,
-            partition: 0,
+            partition: 0.into(),
             offset: 0,
             timestamp_millis: millis.unwrap_or(NOON),
             time: RecordTime::of_millis(millis.unwrap_or(NOON)),

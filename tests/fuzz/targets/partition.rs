@@ -44,7 +44,7 @@ pub fn records(bytes: &[u8]) {
         let millis = if does & 0x20 == 0 { time } else { -1 };
         let record = InRecord {
             input: input as usize,
-            partition: 0,
+            partition: 0.into(),
             offset: partition.positions()[input as usize].unwrap_or(0),
             timestamp_millis: millis,
             // A lenient one takes lines of files, whose own times move stream time.
@@ -128,7 +128,7 @@ pub fn tick(bytes: &[u8]) {
         let mut partition = new_partition(false);
         let record = InRecord {
             input: Input::Ticks as usize,
-            partition: 0,
+            partition: 0.into(),
             offset: 0,
             timestamp_millis: millis,
             time: RecordTime::of_millis(millis),

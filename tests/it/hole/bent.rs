@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use tillgate::domain::PartitionId;
 use tillgate::kafka::client::Cluster;
 use tillgate::kafka::failure::{Fault, FaultClass, Operation};
 use tillgate::kafka::port::{
@@ -33,7 +34,7 @@ struct Plan {
     /// Positions of the open transaction.
     given: Vec<(InputPartition, i64)>,
     /// Next offset of the POS events that were committed, by partition.
-    committed: BTreeMap<i32, i64>,
+    committed: BTreeMap<PartitionId, i64>,
 }
 
 /// How the producers of a worker behave, and how far it came.
@@ -60,7 +61,7 @@ impl Conduct {
     }
 
     /// Where the worker's last commit of a partition that it was told of ended.
-    pub fn committed(&self, partition: i32) -> Option<i64> {
+    pub fn committed(&self, partition: PartitionId) -> Option<i64> {
         self.lock().committed.get(&partition).copied()
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tillgate::domain::PartitionId;
 use tillgate::kafka::client::Cluster;
 use tillgate::kafka::health::Health;
 use tillgate::kafka::run_on;
@@ -75,7 +76,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Starts the worker, which restores; what it refuses to go on from.
-    pub fn start(&mut self) -> BTreeMap<i32, String> {
+    pub fn start(&mut self) -> BTreeMap<PartitionId, String> {
         let settings = Arc::new(self.settings.clone());
         let cluster = Cluster::new(Arc::clone(&settings)).expect("a cluster");
         let broker = Arc::new(Bent { cluster, conduct: Arc::clone(&self.conduct) });
@@ -102,12 +103,12 @@ impl<'a> Lane<'a> {
         }
     }
 
-    fn partitions(&self) -> BTreeMap<i32, PartitionStanding> {
+    fn partitions(&self) -> BTreeMap<PartitionId, PartitionStanding> {
         let of_process = self.running.as_ref().map(|running| running.health.partitions()).unwrap_or_default();
         of_process.into_iter().map(|(unit, health)| (unit.partition, health)).collect()
     }
 
-    fn blocked(&self) -> BTreeMap<i32, String> {
+    fn blocked(&self) -> BTreeMap<PartitionId, String> {
         let blocked = |(partition, health)| match health {
             PartitionStanding::Blocked(text) => Some((partition, text)),
             _ => None,
@@ -158,8 +159,9 @@ impl<'a> Lane<'a> {
     pub fn await_decided(&self) {
         let mut looks = 0;
         eventually(WITHIN, "every event to be decided", || {
-            let all = |of: &dyn Fn(i32) -> Option<i64>| {
-                (0..).zip(self.produced).all(|(partition, end)| end == 0 || of(partition) == Some(end))
+            let all = |of: &dyn Fn(PartitionId) -> Option<i64>| {
+                let mut ends = PartitionId::all(PARTITIONS).zip(self.produced);
+                ends.all(|(partition, end)| end == 0 || of(partition) == Some(end))
             };
             if all(&|partition| self.conduct.committed(partition)) || !self.blocked().is_empty() {
                 return Some(());
@@ -170,7 +172,7 @@ impl<'a> Lane<'a> {
                 return None;
             }
             let group = self.group.read(PARTITIONS)?;
-            all(&|partition| group.get(&partition).copied()).then_some(())
+            all(&|partition| group.get(&partition.number()).copied()).then_some(())
         });
     }
 }

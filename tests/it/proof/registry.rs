@@ -145,7 +145,7 @@ fn goes_on_with_the_schemas_it_knows_while_the_registry_is_away() {
     let mut by = |schema: &Registered, partition: i32| {
         let home = |line: &&String| {
             let key = june::message(line, "").key.expect("a key");
-            Partitioner::Murmur2.is_home(&key, partition, 2)
+            Partitioner::Murmur2.is_home(&key, partition.into(), 2)
         };
         let line = lines.find(home).expect("enough of them");
         june::message(line, schema.encode(line))

@@ -31,7 +31,7 @@ fn a_hold_runs_out_where_nothing_comes_and_time_is_set_back_and_both_are_replaye
     let Some(kafka) = kafka() else { return };
     let sets = [OPEN, "checks.pending.hold_time=20s", "checks.limit.first_amount.cap={ EUR = 1000 }"];
     let scene = Scene::live(kafka, 2, &sets);
-    let at_home = |number: &u32| Partitioner::Murmur2.is_home(number.to_string().as_bytes(), 1, 2);
+    let at_home = |number: &u32| Partitioner::Murmur2.is_home(number.to_string().as_bytes(), 1.into(), 2);
     let account = (0..).find(at_home).expect("a number").to_string();
     kafka.produce(&scene.pos_events, [purchase(&account)]);
     let first = scene.start(&[]);

@@ -51,7 +51,7 @@ fn answered(folder: &Path) -> Answered {
     let timestamp = Micros::parse_rfc3339("2026-11-26T12:37:31Z").unwrap().0 / 1_000;
     let record = InRecord {
         input: Input::PosEvents as usize,
-        partition: 0,
+        partition: 0.into(),
         offset: 0,
         timestamp_millis: timestamp,
         time: tillgate::domain::record::RecordTime::of_millis(timestamp),
@@ -61,7 +61,7 @@ fn answered(folder: &Path) -> Answered {
         request_id: None,
     };
     let engine = engine(&["checks.account.unknown=open"]);
-    let mut partition = Partition::new(engine, 0, options());
+    let mut partition = Partition::new(engine, 0.into(), options());
     let mut published = Published::at(Input::PosEvents, 0);
     eventually(SOON, "the schema", || match partition.on_record(&registry, &record, &mut published) {
         Ok(()) => Some(()),

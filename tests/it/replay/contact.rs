@@ -67,7 +67,7 @@ impl Tape {
             Rec { offset, timestamp_millis, headers, ..record(PERSON.as_bytes(), Some(value.as_bytes())) };
         let fed = InRecord {
             input,
-            partition: 0,
+            partition: 0.into(),
             offset,
             timestamp_millis,
             time: RecordTime::of_millis(timestamp_millis),
@@ -129,13 +129,15 @@ impl Tape {
             let again = std::mem::replace(&mut read, true);
             for letter in self.letters.iter().filter(|_| !again) {
                 letter.keep(&mut kept);
-                letters.add(0, &kept, &topics, |partition| partition == 0).expect("few letters");
+                letters
+                    .add(0.into(), &kept, &topics, |partition| partition == 0.into())
+                    .expect("few letters");
             }
             Ok(())
         };
         let letters = Letters::of("contact.dead-letters");
         let beside = Beside { rulebook: Arc::new(rulebook), letters, read_on: Box::new(read_on) };
-        verify_contact(&ground, [0].into_iter(), open, beside)
+        verify_contact(&ground, [0.into()].into_iter(), open, beside)
     }
 
     /// What is found once something is altered: so many different, missing, unexpected dead letters, and results.

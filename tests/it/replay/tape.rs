@@ -40,7 +40,7 @@ impl Rec {
         let headers = self.headers.iter();
         kept.set(&TopicRecord {
             topic: "",
-            partition: 0,
+            partition: 0.into(),
             offset: self.offset,
             timestamp_millis: self.timestamp_millis,
             timestamp_kind: TimestampKind::CreateTime,
@@ -120,7 +120,7 @@ impl Recorder {
     /// With small checkpoints, so that a short journal has some.
     pub fn new((engine, text): &(Arc<Engine>, String), seed: u64, options: PartitionOptions) -> Self {
         let mut recorder = Self {
-            partition: Partition::new(Arc::clone(engine), 0, options.clone()),
+            partition: Partition::new(Arc::clone(engine), 0.into(), options.clone()),
             tape: Tape { replies: Some(Vec::new()), replies_settled: i64::MAX, ..Tape::default() },
             draw: Draw::of_slot(seed, 11),
             options,
@@ -136,7 +136,8 @@ impl Recorder {
 
     /// Another process takes over: another ruleset, perhaps another encoding.
     pub fn hand_over(&mut self, (engine, text): &(Arc<Engine>, String), options: PartitionOptions) {
-        let mut restore = tillgate::pos::Restore::new(Partition::new(Arc::clone(engine), 0, options.clone()));
+        let mut restore =
+            tillgate::pos::Restore::new(Partition::new(Arc::clone(engine), 0.into(), options.clone()));
         for record in &self.tape.journal {
             restore.on_record(record.value.as_deref().expect("a value")).expect("a journal");
         }
@@ -204,7 +205,7 @@ impl Recorder {
             append(&mut self.tape.journal, Rec { value: Some(record), ..Rec::default() });
         }
         if let Some(change) = journal.ruleset_change {
-            self.tape.rulesets.push(write_change("pos", 0, &change));
+            self.tape.rulesets.push(write_change("pos", 0.into(), &change));
         }
         let Tape { outcomes, letters, replies, journal, .. } = &mut self.tape;
         for topic in [outcomes, letters, replies.get_or_insert_default(), journal] {
@@ -315,7 +316,7 @@ impl Tape {
         let progress = AtomicU64::new(0);
         let schemas = KnownSchemas::new().expect("schemas");
         verify(VerifyOptions {
-            partitions: vec![0],
+            partitions: vec![0.into()],
             threads: 2,
             from,
             ground: Ground {
@@ -336,11 +337,13 @@ impl Tape {
     fn read_letters(&self, letters: &mut Letters, again: bool) {
         let mut kept = Kept::default();
         if self.letters_trimmed {
-            letters.has_lost(0);
+            letters.has_lost(0.into());
         }
         for letter in self.letters.iter().filter(|_| !again) {
             letter.keep(&mut kept);
-            letters.add(0, &kept, &options().topics, |partition| partition == 0).expect("few letters");
+            letters
+                .add(0.into(), &kept, &options().topics, |partition| partition == 0.into())
+                .expect("few letters");
         }
     }
 

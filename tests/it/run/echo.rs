@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use tillgate::domain::PartitionId;
 use tillgate::kafka::port::{Flow, Positions};
 use tillgate::pipeline::{
     Decider, Deciders, Folded, InRecord, JournalBatch, NotDecided, Outbound, Restoring, Sink,
@@ -41,7 +42,7 @@ impl Deciders for Echoes {
         &FLOW
     }
 
-    fn restoring(&self, partition: i32) -> Box<dyn Restoring> {
+    fn restoring(&self, partition: PartitionId) -> Box<dyn Restoring> {
         Box::new(Echo {
             partition,
             switches: Arc::clone(&self.switches),
@@ -63,7 +64,7 @@ struct State {
 
 /// Answers every event with its partition, offset and number, and the number of account events before it.
 pub struct Echo {
-    partition: i32,
+    partition: PartitionId,
     switches: Arc<Switches>,
     now: State,
     before: State,

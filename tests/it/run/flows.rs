@@ -43,7 +43,7 @@ fn feed(kafka: &Kafka, settings: &Settings, from: usize, count: usize) {
     for (input, topic) in settings.topics.of(&FLOW).inputs.iter().enumerate() {
         let records = (from..from + count).filter(|number| number % 3 == input).map(|number| {
             let shop = format!("shop-{}", number % 7);
-            let partition = division.partitioner.partition_of(shop.as_bytes(), PARTITIONS) as i32;
+            let partition = division.partitioner.partition_of(shop.as_bytes(), PARTITIONS);
             let value = if number % 50 == 0 { "no".to_owned() } else { format!("ok {number}") };
             Message::new(shop, value).on(partition)
         });

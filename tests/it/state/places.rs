@@ -25,7 +25,7 @@ fn by(partitioner: Partitioner) -> PartitionOptions {
 fn at_home_by(partitioner: Partitioner) -> impl Iterator<Item = String> {
     let numbers = (0..).map(|number: u32| format!("acc-{number}"));
     numbers.filter(move |number| {
-        let at = |partitioner: Partitioner| partitioner.is_home(number.as_bytes(), 0, AMONG);
+        let at = |partitioner: Partitioner| partitioner.is_home(number.as_bytes(), 0.into(), AMONG);
         at(partitioner) && !at(partitioner.other())
     })
 }
@@ -55,11 +55,11 @@ fn a_key_that_is_not_at_home_is_answered_that_its_state_is_not_here_and_changes_
         let other = partitioner.other();
         let number = at_home_by(other).next().expect("a number");
         let open = engine(&["checks.account.unknown=open"]);
-        let mut partition = Partition::new(open, 0, by(partitioner));
+        let mut partition = Partition::new(open, 0.into(), by(partitioner));
         let mut published = Published::default();
         published.feed(&mut partition, &opens(&number, 0));
         published.feed(&mut partition, &purchase(&number, 0));
-        let before = known(&Partition::new(ENGINE.clone(), 0, options()));
+        let before = known(&Partition::new(ENGINE.clone(), 0.into(), options()));
         let after = known(&partition);
         assert_eq!((after.accounts, after.stream_time), (before.accounts, before.stream_time));
         assert_eq!(*partition.positions(), [Some(1), Some(1), None], "it is passed all the same");
@@ -96,7 +96,7 @@ fn a_key_that_is_not_at_home_is_answered_that_its_state_is_not_here_and_changes_
 #[test]
 fn among_a_number_that_is_not_known_no_key_is_judged() {
     let number = at_home_by(Partitioner::Crc32).next().expect("a number");
-    let mut partition = Partition::new(ENGINE.clone(), 0, of(0));
+    let mut partition = Partition::new(ENGINE.clone(), 0.into(), of(0));
     let mut published = Published::default();
     published.feed(&mut partition, &opens(&number, 0));
     published.feed(&mut partition, &purchase(&number, 0));
@@ -108,11 +108,11 @@ fn among_a_number_that_is_not_known_no_key_is_judged() {
 fn who_fits_no_known_partitioner_is_told_so() {
     let neither = |number: &u32| {
         let key = number.to_string();
-        Partitioner::ALL.into_iter().all(|partitioner| !partitioner.is_home(key.as_bytes(), 0, AMONG))
+        Partitioner::ALL.into_iter().all(|partitioner| !partitioner.is_home(key.as_bytes(), 0.into(), AMONG))
     };
     let number = (0..).find(neither).expect("a number").to_string();
     let division = by(Partitioner::Murmur2).division();
-    let misplaced = division.misplaced(number.as_bytes(), 0).expect("elsewhere");
+    let misplaced = division.misplaced(number.as_bytes(), 0.into()).expect("elsewhere");
     assert!(!misplaced.fits_other);
     let said = misplaced.to_string();
     assert!(
@@ -128,10 +128,10 @@ proptest! {
     fn records_of_other_partitions_in_between_leave_no_trace_in_the_state(seed in any::<u64>()) {
         let history = history(&ENGINE, seed, 150, AMONG);
         let mut draw = Draw::of_slot(seed, 21);
-        let (mut alone, mut among) = [(); 2].map(|()| Partition::new(ENGINE.clone(), 0, of(AMONG))).into();
+        let (mut alone, mut among) = [(); 2].map(|()| Partition::new(ENGINE.clone(), 0.into(), of(AMONG))).into();
         let (mut said, mut strays) = (Published::default(), 0);
         for fed in &history {
-            if fed.partition == 0 {
+            if fed.partition == 0.into() {
                 // With room between, so that both have the same offsets and so the same ids.
                 let fed = Fed { offset: fed.offset * 1_000, ..fed.clone() };
                 Published::default().feed(&mut alone, &fed);
@@ -139,7 +139,7 @@ proptest! {
             } else if fed.key.as_ref().is_some_and(|key| !key.is_empty()) && draw.per_mille(500) {
                 let offset = among.positions()[fed.input as usize].unwrap_or(0).max(1);
                 strays += 1;
-                said.feed(&mut among, &Fed { partition: 0, offset, ..fed.clone() });
+                said.feed(&mut among, &Fed { partition: 0.into(), offset, ..fed.clone() });
             }
         }
         prop_assert!(strays > 10);
@@ -154,7 +154,7 @@ proptest! {
         let history = history(&ENGINE, seed, 150, 1);
         let run = |table_seed| {
             let options = PartitionOptions { table_seed, checkpoint_events_per_account: 1, rotation_events_min: 5, ..options() };
-            let mut partition = Partition::new(ENGINE.clone(), 0, options.clone());
+            let mut partition = Partition::new(ENGINE.clone(), 0.into(), options.clone());
             let (mut published, mut log) = (Published::default(), Log::default());
             for batch in history.chunks(40) {
                 for fed in batch {
@@ -176,7 +176,7 @@ proptest! {
 
 /// The journal of a partition 0 on which these accounts were opened, whatever their keys.
 fn journal_of(numbers: &[String], partitioner: Option<Partitioner>) -> Log {
-    let mut partition = Partition::new(ENGINE.clone(), 0, of(0));
+    let mut partition = Partition::new(ENGINE.clone(), 0.into(), of(0));
     let events: Vec<Fed> = (0..).zip(numbers).map(|(offset, number)| opens(number, offset)).collect();
     let mut log = Log::default();
     log.append(commit(&mut partition, &events, &mut Published::default()));
@@ -223,7 +223,7 @@ fn a_state_by_the_other_partitioner_is_refused_with_the_setting_that_fits() {
     // Nothing stands elsewhere: the setting may be changed.
     assert!(restored(&journal_of(&[], Some(Partitioner::Crc32)).records, by(Partitioner::Murmur2)).is_ok());
 
-    let mut as_it_is = Restore::new(Partition::new(ENGINE.clone(), 0, by(Partitioner::Murmur2)));
+    let mut as_it_is = Restore::new(Partition::new(ENGINE.clone(), 0.into(), by(Partitioner::Murmur2)));
     for record in &journal_of(&crc32, None).records {
         as_it_is.on_record(record).expect("a record");
     }
@@ -234,7 +234,7 @@ fn a_state_by_the_other_partitioner_is_refused_with_the_setting_that_fits() {
 fn a_journal_says_by_what_keys_were_divided_up() {
     for partitioner in Partitioner::ALL {
         let number = at_home_by(partitioner).next().expect("a number");
-        let mut partition = Partition::new(ENGINE.clone(), 0, by(partitioner));
+        let mut partition = Partition::new(ENGINE.clone(), 0.into(), by(partitioner));
         Published::default().feed(&mut partition, &opens(&number, 0));
         let record = partition.journal(WRITER).records.remove(0);
         let head = read_record(&record).expect("a record").head;
@@ -248,7 +248,7 @@ fn a_journal_says_by_what_keys_were_divided_up() {
 fn accounts_open_by_themselves_up_to_a_bound_that_a_restore_keeps() {
     let engine = engine(&["checks.account.unknown=open", "checks.account.open_max=2"]);
     let numbers: Vec<String> = (0..5).map(|number| format!("acc-{number}")).collect();
-    let mut partition = Partition::new(engine.clone(), 0, options());
+    let mut partition = Partition::new(engine.clone(), 0.into(), options());
     let mut log = Log::default();
     let mut said = |partition: &mut Partition, fed: Fed| {
         let mut published = Published::default();
@@ -268,7 +268,7 @@ fn accounts_open_by_themselves_up_to_a_bound_that_a_restore_keeps() {
     assert_eq!(said(&mut partition, opens(&numbers[2], 1)), None, "the account system is not bound by it");
     assert_eq!(said(&mut partition, purchase(&numbers[2], 3)).expect("an outcome").0, Verdict::Accepted);
 
-    let mut restore = Restore::new(Partition::new(engine, 0, options()));
+    let mut restore = Restore::new(Partition::new(engine, 0.into(), options()));
     log.records.iter().for_each(|record| restore.on_record(record).expect("a record"));
     let mut restored = restore.finish().expect("a state");
     assert_eq!(restored.state().accounts().len(), 3);

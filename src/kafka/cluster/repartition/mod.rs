@@ -22,6 +22,7 @@ use super::plan_row::PlanAction;
 use super::rights::{self, Task};
 use crate::codec::journal::{Head, read_record};
 use crate::config::Secret;
+use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::kafka::client::{Cluster, Isolation, Span};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
@@ -257,8 +258,7 @@ impl Repartition {
         let mut next = next_heads(flow, heads, from, to, partitioner);
         next.iter_mut().for_each(|head| transactions.writer().clone_into(&mut head.writer));
         for Passed { at, end, .. } in &passed {
-            if let Some(head) = usize::try_from(at.unit.partition).ok().and_then(|place| next.get_mut(place))
-            {
+            if let Some(head) = next.get_mut(at.unit.partition.index()) {
                 head.positions[at.input] = Some(*end);
             }
         }
@@ -357,7 +357,7 @@ impl Repartition {
     /// How many offsets the first `partitions` journals have.
     fn offsets(&self, partitions: u32) -> Result<i64, Fault> {
         let journal = &self.topics().journal;
-        (0..i32::try_from(partitions).unwrap_or(i32::MAX)).try_fold(0, |sum, partition| {
+        PartitionId::all(partitions).try_fold(0, |sum, partition| {
             let ends = self.ask(|| self.cluster.ends(journal, partition))?;
             Ok(sum + ends.stable - ends.start)
         })
@@ -365,7 +365,7 @@ impl Repartition {
 
     /// Refuses where journals and group disagree, as a restore does.
     fn not_torn(&self, heads: &[Option<Head>]) -> Result<(), Fault> {
-        for (partition, head) in (0..).zip(heads) {
+        for (partition, head) in PartitionId::all(heads.len()).zip(heads) {
             let unit = Unit { flow: self.request.flow, partition };
             let nothing = Positions::none(unit.flow);
             let journal = head.as_ref().map_or(&nothing, |head| &head.positions);
@@ -388,7 +388,7 @@ impl Repartition {
     }
 
     fn has_members(&self) -> Result<bool, Fault> {
-        for partition in 0..i32::try_from(self.found.heads.len()).unwrap_or(i32::MAX) {
+        for partition in PartitionId::all(self.found.heads.len()) {
             let unit = Unit { flow: self.request.flow, partition };
             let positions = self.ask(|| self.cluster.group_positions(unit))?;
             for (at, position) in unit.inputs().zip(positions.iter()) {
@@ -421,8 +421,7 @@ impl Repartition {
         let mut dump = self.cluster.dump(Isolation::Committed)?;
         for at in of_inputs(self.request.flow, &self.found.inputs) {
             let partition = at.unit.partition;
-            let head = usize::try_from(partition).ok().and_then(|place| heads.get(place)?.as_ref());
-            let positions = match head {
+            let positions = match heads.get(partition.index()).and_then(Option::as_ref) {
                 Some(head) => head.positions.clone(),
                 None => self.ask(|| self.cluster.group_positions(at.unit))?,
             };
@@ -458,7 +457,7 @@ impl Repartition {
         Ok(passed)
     }
 
-    fn refused_for(&self, topic: &str, partition: i32, offset: i64) -> Fault {
+    fn refused_for(&self, topic: &str, partition: PartitionId, offset: i64) -> Fault {
         let remedy = if self.grown_before {
             "it was sent before its sender learnt of the new partitions: see \"More partitions\" in docs/operations.md"
         } else {
@@ -485,13 +484,13 @@ impl Repartition {
             admin.grow(topic, self.plan.to as usize)?;
         }
         let begun = self.cluster.now();
-        let last = i32::try_from(self.plan.to).unwrap_or(i32::MAX) - 1;
+        let last = PartitionId::all(self.plan.to).next_back();
         loop {
             let found = admin.topics(&due, false)?;
             // Known to the cluster, and to our own clients, which ask only now and then.
             let shows = |topic: &&str| {
                 found.get(*topic).is_some_and(|topic| topic.partitions >= self.plan.to as usize)
-                    && self.cluster.ends(topic, last).is_ok()
+                    && last.is_none_or(|last| self.cluster.ends(topic, last).is_ok())
             };
             if due.iter().all(shows) {
                 return Ok(());
@@ -506,7 +505,7 @@ impl Repartition {
     /// Deletes what stands before the state that was written again. Left alone it would be deleted with the next
     /// checkpoint rotation, so a fault is only told.
     fn cut_off_what_is_void(&self) {
-        for partition in 0..i32::try_from(self.plan.to).unwrap_or(i32::MAX) {
+        for partition in PartitionId::all(self.plan.to) {
             match self.reset_at(partition) {
                 Ok(Some(offset)) => {
                     let unit = Unit { flow: self.request.flow, partition };
@@ -521,7 +520,7 @@ impl Repartition {
     }
 
     /// Where the journal's state begins again, if that is not where it begins.
-    fn reset_at(&self, partition: i32) -> Result<Option<i64>, Fault> {
+    fn reset_at(&self, partition: PartitionId) -> Result<Option<i64>, Fault> {
         let mut journal = self.cluster.journal(Unit { flow: self.request.flow, partition })?;
         let ends = journal.ends()?;
         if ends.start >= ends.stable {

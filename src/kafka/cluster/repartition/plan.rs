@@ -2,9 +2,9 @@
 //! interrupted one leaves them is looked at by a test.
 
 use crate::codec::journal::Head;
-use crate::domain::Micros;
 use crate::domain::flow::{Flow, InputPartition, Positions, Unit};
 use crate::domain::partitioner::Partitioner;
+use crate::domain::{Micros, PartitionId};
 use crate::kafka::cluster::plan_row::{PlanAction, PlanRow};
 use crate::kafka::settings::FlowTopics;
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ impl FoundLayout {
 /// Every partition of a flow's inputs, of which there are so many.
 pub fn of_inputs(flow: &'static Flow, counts: &[u32]) -> impl Iterator<Item = InputPartition> {
     counts.iter().enumerate().flat_map(move |(input, count)| {
-        (0..i32::try_from(*count).unwrap_or(i32::MAX))
+        PartitionId::all(*count)
             .map(move |partition| InputPartition { unit: Unit { flow, partition }, input })
     })
 }
@@ -121,7 +121,8 @@ pub fn plan(
 /// For how many partitions the journals were written; none where there are no journals.
 fn written_for(found: &FoundLayout, to: u32) -> Result<Option<u32>, String> {
     let heads: Vec<&Head> = found.heads.iter().flatten().collect();
-    let Some(highest) = heads.iter().filter_map(|head| u32::try_from(head.partition).ok()).max() else {
+    let Some(highest) = heads.iter().filter_map(|head| u32::try_from(head.partition.number()).ok()).max()
+    else {
         return Ok(None);
     };
     let known: BTreeSet<u32> =
@@ -164,9 +165,10 @@ pub fn next_heads(
     let stream_time = |of: u32| own(of).map(|head| head.stream_time).max().unwrap_or(Micros(0));
     let fresh = || Head { flow: flow.name.to_owned(), positions: Positions::none(flow), ..Head::default() };
     let last = |of: u32| heads.get(of as usize).cloned().flatten().unwrap_or_else(fresh);
-    (0..to)
-        .map(|of| Head {
-            partition: i32::try_from(of).unwrap_or(i32::MAX),
+    (0..)
+        .zip(PartitionId::all(to))
+        .map(|(of, partition)| Head {
+            partition,
             partitions: to,
             partitioner: Some(partitioner),
             stream_time: stream_time(of),
@@ -187,7 +189,7 @@ mod tests {
     use crate::domain::flow::Topics;
 
     fn head(partition: i32, partitions: u32, seconds: i64) -> Option<Head> {
-        let stream_time = Micros(seconds * 1_000_000);
+        let (partition, stream_time) = (partition.into(), Micros(seconds * 1_000_000));
         Some(Head { partition, partitions, stream_time, sequence: 7, rotation: 2, ..Head::default() })
     }
 
@@ -283,7 +285,11 @@ mod tests {
         assert_eq!(seconds, [30, 40, 30, 40, 30, 40]);
         let sequences: Vec<u64> = next.iter().map(|head| head.sequence).collect();
         assert_eq!(sequences, [7, 7, 7, 0, 0, 0]);
-        assert!(next.iter().zip(0..).all(|(head, at)| (head.partition, head.partitions) == (at, 6)));
+        assert!(
+            next.iter()
+                .zip(PartitionId::all(6))
+                .all(|(head, at)| (head.partition, head.partitions) == (at, 6))
+        );
         assert!(next.iter().all(|head| head.partitioner == Some(Partitioner::Crc32)));
         let multiple: Vec<i64> = next_heads(topics().flow, &heads, 4, 8, Partitioner::Crc32)
             .iter()

@@ -6,6 +6,7 @@
 use super::stray::{Dropped, stray};
 use super::{ASK_FOR, Passed, setup_fault};
 use crate::codec::journal::Head;
+use crate::domain::PartitionId;
 use crate::domain::flow::{Flow, Positions, Unit};
 use crate::kafka::client::Cluster;
 use crate::kafka::failure::{Fault, FaultClass, Operation};
@@ -70,10 +71,9 @@ impl<'a, B: Broker> Writing<'a, B> {
         Self { producer, flow, to, dropped, resets, written: Written::default() }
     }
 
-    fn record(&mut self, partition: u32, record: &[u8]) -> Result<(), Fault> {
+    fn record(&mut self, partition: PartitionId, record: &[u8]) -> Result<(), Fault> {
         self.written.records += 1;
         self.written.bytes += record.len() as u64;
-        let partition = i32::try_from(partition).unwrap_or(i32::MAX);
         self.producer.journal(Unit { flow: self.flow, partition }, record)
     }
 
@@ -102,8 +102,8 @@ impl<'a, B: Broker> Writing<'a, B> {
             let Some(key) = state.key(slot) else { continue };
             let home = partitioner.partition_of(key.as_bytes(), to);
             self.written.entries += 1;
-            self.written.moved += u64::from(i32::try_from(home) != Ok(own));
-            let reset = self.resets.get_mut(home as usize);
+            self.written.moved += u64::from(home != own);
+            let reset = self.resets.get_mut(home.index());
             let record = reset.and_then(|reset| reset.add(|out| state.write_entry(slot, out)));
             if let Some(record) = record {
                 self.record(home, &record)?;
@@ -114,7 +114,7 @@ impl<'a, B: Broker> Writing<'a, B> {
 
     /// Completes the new journals.
     pub fn finish(mut self) -> Result<Written, Fault> {
-        for (partition, reset) in (0..).zip(std::mem::take(&mut self.resets)) {
+        for (partition, reset) in PartitionId::all(self.resets.len()).zip(std::mem::take(&mut self.resets)) {
             self.record(partition, &reset.finish())?;
         }
         Ok(self.written)
@@ -134,7 +134,7 @@ pub fn settle(
     answer: &mut dyn FnMut() -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let topic = &settings.topics.of(flow).journal;
-    for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+    for partition in PartitionId::all(partitions) {
         let begun = cluster.now();
         loop {
             let ends = retry(cluster, ASK_FOR, || cluster.ends(topic, partition))?;
@@ -176,7 +176,7 @@ pub fn fold<B: Broker>(
 ) -> Result<(), Fault> {
     let from = deciders.division().partitions;
     let (wanted, read) = (AtomicBool::new(true), AtomicI64::new(0));
-    let waiting = Mutex::new(0..i32::try_from(from).unwrap_or(i32::MAX));
+    let waiting = Mutex::new(PartitionId::all(from));
     let (sender, receiver) = sync_channel(0);
     std::thread::scope(|scope| {
         for _ in 0..restores_at_once.max(1) {
@@ -218,7 +218,7 @@ pub fn fold<B: Broker>(
 fn fold_one<B: Broker>(
     broker: &B,
     deciders: &dyn Deciders,
-    partition: i32,
+    partition: PartitionId,
     wanted: &AtomicBool,
     read: &AtomicI64,
 ) -> Result<Box<dyn Folded>, Fault> {
@@ -249,7 +249,7 @@ fn fold_one<B: Broker>(
 /// The new journals go on after the heads as they were read: a journal that went on meanwhile would be forked.
 fn check_unchanged(state: &dyn Folded, heads: &[Option<Head>]) -> Result<(), Fault> {
     let unit = state.unit();
-    let head = usize::try_from(unit.partition).ok().and_then(|place| heads.get(place)).cloned().flatten();
+    let head = heads.get(unit.partition.index()).cloned().flatten();
     let nothing = || Head { positions: Positions::none(unit.flow), ..Head::default() };
     if state.is_as(&head.unwrap_or_else(nothing)) {
         return Ok(());

@@ -1,6 +1,7 @@
 //! Entries of a state that stand on another partition than their keys belong to: found before anything is changed, and left
 //! out of the new state only where they are named. Never drops one that stands where it belongs.
 
+use crate::domain::PartitionId;
 use crate::pipeline::{Division, Folded, Misplaced};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,12 +23,12 @@ pub struct Stray<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Dropped {
     /// By key, from which partition; none: from all on which it does not belong.
-    named: BTreeMap<String, BTreeSet<Option<i32>>>,
+    named: BTreeMap<String, BTreeSet<Option<PartitionId>>>,
 }
 
 impl Dropped {
     /// Names an entry, on one partition or on all.
-    pub fn name(&mut self, key: String, partition: Option<i32>) {
+    pub fn name(&mut self, key: String, partition: Option<PartitionId>) {
         self.named.entry(key).or_default().insert(partition);
     }
 
@@ -78,9 +79,11 @@ mod tests {
     #[test]
     fn only_what_is_named_is_dropped_and_only_from_where_it_is_named() {
         let division = Division { partitioner: Partitioner::Murmur2, partitions: 4 };
-        let home = Partitioner::Murmur2.partition_of(b"4711", 4) as i32;
+        let home = Partitioner::Murmur2.partition_of(b"4711", 4).number();
         let stray = |off| {
-            let at = division.misplaced(b"4711", (home + off) % 4).expect("it does not belong there");
+            let at = division
+                .misplaced(b"4711", PartitionId::new((home + off) % 4))
+                .expect("it does not belong there");
             Stray { key: "4711", at, state: &(), slot: 0 }
         };
         let [one, two] = [1, 2].map(stray);

@@ -1,10 +1,11 @@
 //! What a unit holds while it waits for an input: bounds of it, and when delivery is paused.
 
 use super::*;
+use crate::domain::PartitionId;
 use crate::domain::flow::TWO as FLOW;
 use std::cell::RefCell;
 
-const UNIT: Unit = Unit { flow: &FLOW, partition: 0 };
+const UNIT: Unit = Unit { flow: &FLOW, partition: PartitionId::new(0) };
 
 /// A consumer that notes which inputs are paused.
 #[derive(Default)]
