@@ -12,6 +12,7 @@ mod bytes;
 mod facts;
 mod numbered;
 mod old;
+mod pieces;
 mod snapshot;
 
 pub use bytes::{ByteReader, ByteWriter};

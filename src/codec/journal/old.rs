@@ -2,10 +2,10 @@
 //! bits of most hashes, refused events among the others, and account events without time.
 
 use super::bytes::ByteReader;
-use super::snapshot::{read_amount, read_chips, read_hashes, read_index, read_symbol};
+use super::snapshot::read_chips;
 use super::{JournalFault, numbered};
 use crate::domain::code::Code;
-use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
+use crate::domain::enums::{CountryCode, Currency, EventType, Verdict};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros, limits};
 use crate::state::{
@@ -13,6 +13,15 @@ use crate::state::{
     RefusedEvent, Remembered, RememberedFact, StoredAnswer, StoredMessage, attempt, old_id_hash,
 };
 use std::sync::Arc;
+
+/// Tags of facts that are written no more: what they say of an event, an answer, a hold or an account is as here.
+pub(super) const EVALUATED: u8 = 2;
+pub(super) const ANSWERED: u8 = 3;
+pub(super) const HOLD_PLACED: u8 = 5;
+pub(super) const ACCOUNT_EVENT_APPLIED: u8 = 7;
+pub(super) const STANDING_SET: u8 = 11;
+/// Of an account whose chips are hashed as then: written where state is that old.
+pub(super) const PATCHED: u8 = 13;
 
 /// An account's full state.
 pub(super) fn read_account(input: &mut ByteReader<'_>) -> Result<Account, JournalFault> {
@@ -27,13 +36,13 @@ pub(super) fn read_account(input: &mut ByteReader<'_>) -> Result<Account, Journa
         &mut purchases,
         &mut withdrawals,
     ] {
-        *amount = read_amount(input)?;
+        *amount = input.piece()?;
     }
     account.correctable_of_old_journal(purchases, withdrawals);
     account.revision = input.signed()?;
     account.standing = AccountFlags(input.byte()?.into());
-    account.currency = read_symbol(input, Currency::ALL)?;
-    account.country = read_symbol(input, CountryCode::ALL)?;
+    account.currency = input.piece()?;
+    account.country = input.piece()?;
     let count = input.count()?;
     let mut events = Vec::with_capacity(count);
     let mut before = Micros(0);
@@ -66,7 +75,7 @@ pub(super) fn read_account(input: &mut ByteReader<'_>) -> Result<Account, Journa
 fn read_master_data(input: &mut ByteReader<'_>) -> Result<MasterData, JournalFault> {
     let mut master_data = read_chips(input)?;
     master_data.old_hashes = true;
-    let events: Vec<AppliedEvent> = read_hashes(input)?.into_iter().map(applied_event).collect();
+    let events: Vec<AppliedEvent> = input.piece::<Vec<u64>>()?.into_iter().map(applied_event).collect();
     master_data.events = events.iter().collect();
     master_data.party_id = input.optional_text()?.map(Into::into);
     Ok(master_data)
@@ -104,7 +113,7 @@ pub(super) fn read_evaluated(input: &mut ByteReader<'_>, facts: &mut Facts) -> R
 /// One remembered event; its time as the distance to the one `before`.
 fn read_recent(input: &mut ByteReader<'_>, before: Micros) -> Result<Remembered, JournalFault> {
     let time = Micros(before.0.wrapping_add(input.signed()?));
-    let amount = read_amount(input)?;
+    let amount: Amount = input.piece()?;
     let id = input.long()?;
     let _content = input.word()?;
     let terminal = input.word()?.into();
@@ -146,7 +155,7 @@ fn read_recent(input: &mut ByteReader<'_>, before: Micros) -> Result<Remembered,
 pub(super) fn read_hold(input: &mut ByteReader<'_>) -> Result<Hold, JournalFault> {
     let transaction_id = TransactionId(input.wide()?);
     let account_transaction_id: Option<Box<str>> = input.optional_text()?.map(Box::from);
-    let event_type = read_index(input, EventType::ALL)?;
+    let event_type = input.piece()?;
     let event_time = Micros(input.signed()?);
     let place = EventPlace::of_old_journal(event_time, old_id_hash(account_transaction_id.as_deref()));
     Ok(Hold {
@@ -155,11 +164,11 @@ pub(super) fn read_hold(input: &mut ByteReader<'_>) -> Result<Hold, JournalFault
         account_transaction_id,
         event_type,
         event_time,
-        currency: read_index(input, Currency::ALL)?,
+        currency: input.piece()?,
         country: CountryCode::Unrecognized,
-        language: read_index(input, Language::ALL)?,
-        held: read_amount(input)?,
-        posts: read_amount(input)?,
+        language: input.piece()?,
+        held: input.piece()?,
+        posts: input.piece()?,
         taking: None,
         asks_to_identify: false,
         expires: Micros(input.signed()?),
