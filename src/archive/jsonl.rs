@@ -26,7 +26,7 @@ pub fn write_line(record: &TopicRecord<'_>, out: &mut Vec<u8>) -> Result<(), Str
         format!(",\"partition\":{},\"offset\":{},\"timestamp\":{timestamp}", record.partition, record.offset);
     out.extend_from_slice(numbers.as_bytes());
     out.extend_from_slice(b",\"timestampType\":\"");
-    out.extend_from_slice(record.timestamp_kind.name().as_bytes());
+    out.extend_from_slice(record.timestamp_kind.symbol().as_bytes());
     out.push(b'"');
     out.push(b',');
     write_bytes("key", record.key, out);
@@ -193,7 +193,7 @@ pub fn read_line(line: &[u8], into: &mut DecodedLine) -> Result<(), String> {
     into.topic.clear();
     into.topic.push_str(&line.topic);
     (into.partition, into.offset, into.timestamp_millis) = (line.partition, line.offset, line.timestamp);
-    let kind = TimestampKind::ALL.iter().position(|kind| kind.name() == line.timestamp_type);
+    let kind = TimestampKind::ALL.iter().position(|kind| kind.symbol() == line.timestamp_type);
     into.kind = kind.ok_or("timestampType is not one of None, CreateTime, LogAppendTime")?;
     let text = |field: Option<Option<Cow<'_, str>>>| {
         field.map(|text| text.map(|text| text.into_owned().into_bytes()))

@@ -197,7 +197,7 @@ fn fault(
         _ => {}
     }
     if (record.timestamp_kind == TimestampKind::None) != (record.timestamp_millis == -1) {
-        let kind = record.timestamp_kind.name();
+        let kind = record.timestamp_kind.symbol();
         return Some(format!("timestamp {} of type {kind}", record.timestamp_millis));
     }
     // The client library ends names in a nul.

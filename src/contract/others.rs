@@ -29,7 +29,7 @@ pub fn account_result() -> Node {
             },
             "result": {
                 "description": "applied: it changed what is known. repeat: it was applied before. conflict: its id or idempotencyKey was used with other content. refused: it cannot apply, or cannot be read.",
-                "type": "string", "enum": (Fate::ALL.map(Fate::symbol).to_vec())
+                "type": "string", "enum": (Fate::ALL.iter().map(|fate| fate.symbol()).collect::<Vec<_>>())
             },
             "id": (optional("Id of the event, where it could be read; of a repeat only where it was applied under this id.")),
             "createdAt": {

@@ -148,6 +148,38 @@ symbols! {
     }
 }
 
+/// An enum that is read open: its symbol `Unrecognized` is none that a sender may use.
+pub trait OpenEnum: Copy + PartialEq + fmt::Debug + 'static {
+    /// Its name in the schema.
+    const NAME: &'static str;
+
+    /// The symbol's value; nothing where a sender may not use it.
+    fn sent(symbol: &str) -> Option<Self>;
+
+    /// As the contract writes it.
+    fn written(self) -> &'static str;
+
+    /// Position in the schema; of `Unrecognized` 0.
+    fn place(self) -> usize;
+}
+
+macro_rules! open {
+    ($($name:ident),+) => {
+        $(impl OpenEnum for $name {
+            const NAME: &'static str = stringify!($name);
+
+            fn sent(symbol: &str) -> Option<Self> {
+                Self::from_symbol(symbol).filter(|value| *value != Self::Unrecognized)
+            }
+
+            fn written(self) -> &'static str { self.symbol() }
+
+            fn place(self) -> usize { self.index() }
+        })+
+    };
+}
+open!(EventType, CategoryType, Currency, CountryCode, Language, AccountEventType);
+
 impl Language {
     /// The language to answer in: obsolete `SE` is `SV`, `DK` is `DA`; no language is English.
     #[must_use]

@@ -2,7 +2,7 @@
 //! evidence, and read out of it again by a replay. Looks nothing up and judges nothing.
 
 use super::Micros;
-use super::enums::CountryCode;
+use super::enums::{CountryCode, symbols};
 use super::outcome::Evidence;
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -66,15 +66,16 @@ pub struct TerminalView {
     pub fraud: FraudCount,
 }
 
-/// Whether a reference record lists a terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listed {
-    /// None does.
-    No,
-    /// One does.
-    Enabled,
-    /// One does, and says that it is out of service.
-    Disabled,
+symbols! {
+    /// Whether a reference record lists a terminal.
+    Listed {
+        /// None does.
+        No = "none",
+        /// One does.
+        Enabled = "enabled",
+        /// One does, and says that it is out of service.
+        Disabled = "disabled",
+    }
 }
 
 /// Events of a terminal on the days that are looked at, and how many of them were confirmed as fraud.
@@ -193,12 +194,7 @@ impl ProfileView {
             facts.extend(value.map(|value| Evidence { fact: fact.to_owned(), value }));
         };
         let counted = |count: u32| (count > 0).then(|| count.to_string());
-        let listed = terminal.listed.map(|listed| match listed {
-            Listed::No => "none",
-            Listed::Enabled => "enabled",
-            Listed::Disabled => "disabled",
-        });
-        add(LISTED, listed.map(str::to_owned));
+        add(LISTED, terminal.listed.map(|listed| listed.symbol().to_owned()));
         add(NAME, terminal.other_name.clone());
         add(COUNTRY, terminal.other_country.map(|country| country.symbol().to_owned()));
         add(POSITION, terminal.position.map(|position| position.to_string()));
@@ -232,14 +228,7 @@ impl ProfileView {
     fn take(&mut self, fact: &str, value: &str) -> Option<()> {
         let Self { terminal, chip, places } = self;
         match fact {
-            LISTED => {
-                terminal.listed = Some(match value {
-                    "none" => Listed::No,
-                    "enabled" => Listed::Enabled,
-                    "disabled" => Listed::Disabled,
-                    _ => return None,
-                });
-            }
+            LISTED => terminal.listed = Some(Listed::from_symbol(value)?),
             NAME => terminal.other_name = Some(value.to_owned()),
             COUNTRY => terminal.other_country = Some(CountryCode::from_symbol(value)?),
             POSITION => terminal.position = Some(Position::parse(value)?),
@@ -303,7 +292,7 @@ mod tests {
     }
 
     fn terminal() -> impl Strategy<Value = TerminalView> {
-        let listed = prop::sample::select(vec![Listed::No, Listed::Enabled, Listed::Disabled]);
+        let listed = prop::sample::select(Listed::ALL);
         let fraud = prop::option::of((1u32..9, 9u32..99));
         let (name, place) = (prop::option::of(".{1,9}"), prop::option::of(position()));
         (prop::option::of(listed), name, prop::option::of(country()), place, 0u32..9, fraud).prop_map(

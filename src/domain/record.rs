@@ -1,31 +1,19 @@
 //! A record of a topic as it stands there: place, time, and bytes. Knows nothing of what the bytes say.
 
+use super::enums::symbols;
 use super::{Micros, PartitionId};
 use smallvec::SmallVec;
+use std::fmt;
 
-/// What a record's time means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampKind {
-    /// It has none; the number is -1.
-    None,
-    /// Its producer's time.
-    CreateTime,
-    /// The broker's time when it was appended.
-    LogAppendTime,
-}
-
-impl TimestampKind {
-    /// All of them, in the order of their numbers in files.
-    pub const ALL: [Self; 3] = [Self::None, Self::CreateTime, Self::LogAppendTime];
-
-    /// Its name, as files have it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "None",
-            Self::CreateTime => "CreateTime",
-            Self::LogAppendTime => "LogAppendTime",
-        }
+symbols! {
+    /// What a record's time means, as files have it.
+    TimestampKind {
+        /// It has none; the number is -1.
+        None = "None",
+        /// Its producer's time.
+        CreateTime = "CreateTime",
+        /// The broker's time when it was appended.
+        LogAppendTime = "LogAppendTime",
     }
 }
 

@@ -1,45 +1,26 @@
 //! What became of a record whose sender asked to be told: by a header `requestId`, as the HTTP gateway sets it.
 
 use super::Micros;
+use super::enums::symbols;
 use super::outcome::Source;
+use std::fmt;
 
 /// The header by which a sender asks for a reply, which says its value again.
 pub const REQUEST_ID: &str = "requestId";
 /// Its characters at most; a longer one asks for nothing.
 pub const REQUEST_ID_CHARS_MAX: usize = 80;
 
-/// What became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It was applied.
-    Applied,
-    /// It was applied before, by its id or its idempotency key: nothing changed.
-    Repeat,
-    /// An event of other content was applied under its id or idempotency key: nothing changed.
-    Conflict,
-    /// It cannot be applied: nothing changed.
-    Refused,
-}
-
-impl Fate {
-    /// All.
-    pub const ALL: [Self; 4] = [Self::Applied, Self::Repeat, Self::Conflict, Self::Refused];
-
-    /// As replies have it.
-    #[must_use]
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Repeat => "repeat",
-            Self::Conflict => "conflict",
-            Self::Refused => "refused",
-        }
-    }
-
-    /// Out of its symbol.
-    #[must_use]
-    pub fn from_symbol(symbol: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|fate| fate.symbol() == symbol)
+symbols! {
+    /// What became of it, as replies have it.
+    Fate {
+        /// It was applied.
+        Applied = "applied",
+        /// It was applied before, by its id or its idempotency key: nothing changed.
+        Repeat = "repeat",
+        /// An event of other content was applied under its id or idempotency key: nothing changed.
+        Conflict = "conflict",
+        /// It cannot be applied: nothing changed.
+        Refused = "refused",
     }
 }
 
