@@ -1,83 +1,176 @@
-//! An account event as either format carries it, and the rule that makes one change of it.
+//! An account event as both formats carry it, and the rule that makes one change of it.
 //!
-//! The contract has seven payloads of which exactly the one that `eventType` names is set. Both
-//! decoders fill this loose form; what it demands is said once, here.
+//! The contract has seven payloads of which exactly the one that `eventType` names is set. Both formats read and write this
+//! loose form; what it demands is said once, here.
 
+use super::avro::Unwritable;
+use super::avro::datum::DatumReader;
+use super::avro::leaves::{BooleanLeaf, ChipsLeaf, Leaf, LongLeaf, SymbolLeaf, TextLeaf, TimeLeaf};
+use super::avro::plan::{RecordPlan, Slot};
 use super::fault::{Fault, Read};
+use super::json::leaves::JsonLeaf;
+use super::json::reader::JsonReader;
+use super::json::write::Writer;
+use super::record::{FieldSpec, Fields, Presence, Seen, fields, write_field};
+use crate::domain::Field;
 use crate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
 use crate::domain::enums::AccountEventType;
 use crate::domain::pos_event::Text;
 use crate::domain::visible::excerpt;
-use crate::domain::{Field, Micros};
+use std::borrow::Cow;
 
-/// Every field of the contract, nothing required yet.
-#[derive(Debug, Default)]
-pub(super) struct LooseAccountEvent<'a> {
-    pub(super) id: Option<Text<'a>>,
-    pub(super) account: Option<Text<'a>>,
-    pub(super) event_type: Field<'a, AccountEventType>,
-    pub(super) payment: Option<LoosePayment<'a>>,
-    pub(super) cash_advance: Option<LooseAmount>,
-    pub(super) limit: Option<LooseAmount>,
-    pub(super) flag: Option<LooseFlag<'a>>,
-    pub(super) default: Option<LooseDefault>,
-    pub(super) close: Option<LooseClose<'a>>,
-    pub(super) update: Option<LooseUpdate<'a>>,
-    pub(super) idempotency_key: Option<Text<'a>>,
-    pub(super) created_at: Field<'a, Micros>,
+/// Declares a record and its fields, nothing required yet.
+macro_rules! loose {
+    ($(#[$doc:meta])* $record:ident by $fields:ident, $schema:literal {
+        $($member:ident: $leaf:ty = $name:literal $presence:ident;)+
+    }) => {
+        $(#[$doc])*
+        #[derive(Default, PartialEq)]
+        pub struct $record<'a> { $($member: <$leaf as Leaf>::Target<'a>),+ }
+
+        fields! {
+            #[doc = concat!("A field of [`", stringify!($record), "`].")]
+            $fields of $record, $schema { $($member: $leaf = $name $presence;)+ }
+        }
+    };
 }
 
-/// Payload `payment`.
-#[derive(Debug, Default)]
-pub(super) struct LoosePayment<'a> {
-    pub(super) amount: Option<i64>,
-    pub(super) status: Option<Text<'a>>,
-    pub(super) reverses: Option<Text<'a>>,
+loose! {
+    /// Every field of the contract.
+    LooseAccountEvent by AccountEventFields, "AccountEvent" {
+        id: TextLeaf = "id" Required;
+        account: TextLeaf = "account" Required;
+        event_type: SymbolLeaf<AccountEventType> = "eventType" Required;
+        payment: RecordPlan<PaymentFields> = "payment" Optional;
+        cash_advance: RecordPlan<CashAdvanceFields> = "cashAdvance" Optional;
+        limit: RecordPlan<LimitFields> = "limit" Optional;
+        flag: RecordPlan<FlagFields> = "flag" Optional;
+        default: RecordPlan<DefaultFields> = "default" Optional;
+        close: RecordPlan<CloseFields> = "close" Optional;
+        update: RecordPlan<UpdateFields> = "update" Optional;
+        idempotency_key: TextLeaf = "idempotencyKey" Optional;
+        created_at: TimeLeaf = "createdAt" Required;
+    }
 }
 
-/// Payloads `cashAdvance` and `limit`.
-#[derive(Debug, Default)]
-pub(super) struct LooseAmount {
-    pub(super) amount: Option<i64>,
+loose! {
+    /// Payload `payment`.
+    LoosePayment by PaymentFields, "Payment" {
+        amount: LongLeaf = "amount" Required;
+        status: TextLeaf = "status" Required;
+        reverses: TextLeaf = "reverses" Optional;
+    }
 }
 
-/// Payload `flag`.
-#[derive(Debug, Default)]
-pub(super) struct LooseFlag<'a> {
-    pub(super) name: Option<Text<'a>>,
-    pub(super) set: Option<bool>,
-    pub(super) transaction_id: Option<Text<'a>>,
+loose! {
+    /// Payload `cashAdvance`.
+    LooseCashAdvance by CashAdvanceFields, "CashAdvance" { amount: LongLeaf = "amount" Required; }
 }
 
-/// Payload `default`.
-#[derive(Debug, Default)]
-pub(super) struct LooseDefault {
-    pub(super) satisfied: Option<bool>,
+loose! {
+    /// Payload `limit`.
+    LooseLimit by LimitFields, "Limit" { amount: LongLeaf = "amount" Required; }
 }
 
-/// Payload `close`.
-#[derive(Debug, Default)]
-pub(super) struct LooseClose<'a> {
-    pub(super) reason: Option<Text<'a>>,
+loose! {
+    /// Payload `flag`.
+    LooseFlag by FlagFields, "Flag" {
+        name: TextLeaf = "name" Required;
+        set: BooleanLeaf = "set" Required;
+        transaction_id: TextLeaf = "transactionId" Optional;
+    }
 }
 
-/// Payload `update`.
-#[derive(Debug, Default)]
-pub(super) struct LooseUpdate<'a> {
-    pub(super) party_id: Option<Text<'a>>,
-    pub(super) currency: Option<Text<'a>>,
-    pub(super) country_code: Option<Text<'a>>,
-    pub(super) ssn_known: Option<bool>,
-    pub(super) nfc_ids: Option<Vec<Text<'a>>>,
-    pub(super) blocked_nfc_ids: Option<Vec<Text<'a>>>,
-    pub(super) resolve: Option<LooseResolve<'a>>,
+loose! {
+    /// Payload `default`.
+    LooseDefault by DefaultFields, "Default" { satisfied: BooleanLeaf = "satisfied" Defaulted; }
 }
 
-/// Part `resolve` of an update.
-#[derive(Debug, Default)]
-pub(super) struct LooseResolve<'a> {
-    pub(super) transaction_id: Option<Text<'a>>,
-    pub(super) granted: Option<bool>,
+loose! {
+    /// Payload `close`.
+    LooseClose by CloseFields, "Close" { reason: TextLeaf = "reason" Optional; }
+}
+
+loose! {
+    /// Payload `update`.
+    LooseUpdate by UpdateFields, "Update" {
+        party_id: TextLeaf = "partyId" Optional;
+        currency: TextLeaf = "currency" Optional;
+        country_code: TextLeaf = "countryCode" Optional;
+        ssn_known: BooleanLeaf = "ssnKnown" Optional;
+        nfc_ids: ChipsLeaf = "nfcIds" Optional;
+        blocked_nfc_ids: ChipsLeaf = "blockedNfcIds" Optional;
+        resolve: RecordPlan<ResolveFields> = "resolve" Optional;
+    }
+}
+
+loose! {
+    /// Part `resolve` of an update.
+    LooseResolve by ResolveFields, "Resolve" {
+        transaction_id: TextLeaf = "transactionId" Required;
+        granted: BooleanLeaf = "granted" Required;
+    }
+}
+
+impl<'a> LooseAccountEvent<'a> {
+    /// As an event is written.
+    pub(super) fn of(event: &'a AccountEvent) -> Self {
+        let mut loose = Self {
+            id: borrowed(Some(&event.id)),
+            account: borrowed(Some(&event.account)),
+            event_type: Field::Value(event.change.event_type()),
+            idempotency_key: borrowed(event.idempotency_key.as_ref()),
+            created_at: event.created_at.into(),
+            ..Self::default()
+        };
+        match &event.change {
+            AccountChange::Payment { amount, status, reverses } => {
+                let (status, reverses) = (borrowed(Some(status)), borrowed(reverses.as_ref()));
+                loose.payment = Some(LoosePayment { amount: Some(*amount), status, reverses });
+            }
+            AccountChange::CashAdvance { amount } => {
+                loose.cash_advance = Some(LooseCashAdvance { amount: Some(*amount) });
+            }
+            AccountChange::Limit { amount } => loose.limit = Some(LooseLimit { amount: Some(*amount) }),
+            AccountChange::Flag { name, set, transaction_id } => {
+                let (name, transaction_id) = (borrowed(Some(name)), borrowed(transaction_id.as_ref()));
+                loose.flag = Some(LooseFlag { name, set: Some(*set), transaction_id });
+            }
+            AccountChange::Default { satisfied } => {
+                loose.default = Some(LooseDefault { satisfied: Some(*satisfied) });
+            }
+            AccountChange::Close { reason } => {
+                loose.close = Some(LooseClose { reason: borrowed(reason.as_ref()) });
+            }
+            AccountChange::Update(update) => loose.update = Some(LooseUpdate::of(update)),
+        }
+        loose
+    }
+}
+
+impl<'a> LooseUpdate<'a> {
+    fn of(update: &'a Update) -> Self {
+        let chips = |ids: &'a Option<Vec<String>>| {
+            ids.as_ref().map(|ids| ids.iter().map(|id| Cow::Borrowed(&**id)).collect())
+        };
+        let resolve = update.resolve.as_ref().map(|resolve| LooseResolve {
+            transaction_id: borrowed(Some(&resolve.transaction_id)),
+            granted: Some(resolve.granted),
+        });
+        Self {
+            party_id: borrowed(update.party_id.as_ref()),
+            currency: borrowed(update.currency.as_ref()),
+            country_code: borrowed(update.country_code.as_ref()),
+            ssn_known: update.ssn_known,
+            nfc_ids: chips(&update.nfc_ids),
+            blocked_nfc_ids: chips(&update.blocked_nfc_ids),
+            resolve,
+        }
+    }
+}
+
+fn borrowed(text: Option<&String>) -> Option<Text<'_>> {
+    text.map(|text| Cow::Borrowed(&**text))
 }
 
 impl LooseAccountEvent<'_> {
@@ -108,9 +201,13 @@ impl LooseAccountEvent<'_> {
             AccountEventType::Payment => payment(self.payment)?,
             AccountEventType::Flag => flag(self.flag)?,
             AccountEventType::CashAdvance => {
-                AccountChange::CashAdvance { amount: amount(self.cash_advance, "cashAdvance")? }
+                let payload = self.cash_advance.map(|payload| payload.amount);
+                AccountChange::CashAdvance { amount: amount(payload, "cashAdvance")? }
             }
-            AccountEventType::Limit => AccountChange::Limit { amount: amount(self.limit, "limit")? },
+            AccountEventType::Limit => {
+                let payload = self.limit.map(|payload| payload.amount);
+                AccountChange::Limit { amount: amount(payload, "limit")? }
+            }
             AccountEventType::Default => {
                 let satisfied = self.default.and_then(|default| default.satisfied).unwrap_or(false);
                 AccountChange::Default { satisfied }
@@ -195,9 +292,10 @@ fn flag(flag: Option<LooseFlag<'_>>) -> Read<AccountChange> {
     })
 }
 
-fn amount(payload: Option<LooseAmount>, name: &str) -> Read<i64> {
-    let payload = payload.ok_or_else(|| Fault::missing(name))?;
-    payload.amount.ok_or_else(|| Fault::missing(&format!("{name}.amount")))
+/// The amount of a payload that has no other field.
+fn amount(payload: Option<Option<i64>>, name: &str) -> Read<i64> {
+    let amount = payload.ok_or_else(|| Fault::missing(name))?;
+    amount.ok_or_else(|| Fault::missing(&format!("{name}.amount")))
 }
 
 /// A required text: there, and not blank.

@@ -15,14 +15,14 @@ pub(super) const NOT_OF_FORMAT: &str = "400.004";
 
 /// A fault, with the path to the field it was found in (empty: the record itself).
 #[derive(Debug)]
-pub(super) struct Fault {
+pub struct Fault {
     code: &'static str,
     text: Cow<'static, str>,
     path: String,
 }
 
 /// Boxed: the error is rare and must not widen the results on the fast path.
-pub(super) type Read<T> = Result<T, Box<Fault>>;
+pub type Read<T> = Result<T, Box<Fault>>;
 
 impl Fault {
     /// The record cannot be read (400.001).

@@ -4,43 +4,40 @@
 //! Fields are matched by name, as Avro's schema resolution says; our schemas have no aliases. A record is
 //! read without a value tree in between, its texts borrowed, so that decoding stays far below a microsecond.
 
-mod account_event;
-mod compile;
+pub(super) mod compile;
 mod container;
 mod container_reader;
+pub(super) mod datum;
 mod decimal;
-mod input;
-mod leaves;
+pub(super) mod leaves;
 mod outcome;
 mod plain;
-mod plan;
-mod pos_event;
+pub(super) mod plan;
 mod recorded;
-mod schema;
+pub(super) mod schema;
 mod skip;
 mod topic_record;
-mod write;
+pub(super) mod write;
 
-pub use account_event::write_account_event;
 pub use container::{Codec, Container};
 pub use container_reader::{ContainerFault, ContainerReader};
 pub use outcome::{OutcomeLayout, write_outcome, write_outcome_as};
 pub use plain::PlainPlan;
-pub use pos_event::write_pos_event;
 pub use recorded::{outcome_evidence, outcome_fields, outcome_layout, outcome_place};
 pub use topic_record::{TopicRecordLayout, take_topic_record, write_topic_record};
 pub use write::Unwritable;
 
-use super::account_event::LooseAccountEvent;
+use super::account_event::{AccountEventFields, LooseAccountEvent};
 use super::fault::Read;
+use super::pos_event::PosEventFields;
+use super::record::Fields;
 use super::{DecodeError, json};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::pos_event::PosEvent;
-use account_event::AccountField;
 use apache_avro::rabin::Rabin;
-use input::Input;
-use plan::{Fields, RecordPlan};
-use pos_event::EventField;
+use datum::DatumReader;
+use leaves::Leaf;
+use plan::RecordPlan;
 use schema::WriterSchema;
 use skip::Skip;
 
@@ -81,21 +78,58 @@ pub fn fingerprint(schema: &str) -> Result<u64, String> {
     bytes.try_into().map(u64::from_le_bytes).map_err(|_| "the fingerprint has not 8 bytes".to_owned())
 }
 
+/// Appends `event` as a datum of `schemas/pos_event.avsc`.
+///
+/// # Errors
+/// Where the schema has no place for the event: a required field is absent, a decimal has more digits
+/// than its scale, a value is none. A symbol that the contract does not have is written as `Unrecognized`.
+pub fn write_pos_event(event: &PosEvent<'_>, out: &mut Vec<u8>) -> Result<(), Unwritable> {
+    PosEventFields::write(event, out)
+}
+
+/// Appends `event` as a datum of `schemas/account_event.avsc`.
+///
+/// # Errors
+/// Where `created_at` is absent: the schema requires it.
+pub fn write_account_event(event: &AccountEvent, out: &mut Vec<u8>) -> Result<(), Unwritable> {
+    AccountEventFields::write(&LooseAccountEvent::of(event), out)
+}
+
+/// How values of one writer's schema are read as the record that these fields fill.
+#[derive(Debug)]
+pub struct EventPlan<F>(Written<F>);
+
 /// How values of one writer's schema are read as [`PosEvent`].
-#[derive(Debug)]
-pub struct PosEventPlan(Written<EventField>);
-
+pub type PosEventPlan = EventPlan<PosEventFields>;
 /// How values of one writer's schema are read as [`AccountEvent`].
-#[derive(Debug)]
-pub struct AccountEventPlan(Written<AccountField>);
+pub type AccountEventPlan = EventPlan<AccountEventFields>;
 
-impl PosEventPlan {
+/// What stands behind a schema's id.
+#[derive(Debug)]
+enum Written<F> {
+    Avro {
+        record: RecordPlan<F>,
+        /// Of the writer's types, for what is passed over.
+        shapes: Box<[Skip]>,
+        size: usize,
+    },
+    Json,
+}
+
+impl<F: Fields> EventPlan<F> {
     /// Compiles a writer's schema.
     ///
     /// # Errors
     /// Where the text is no schema, or Avro's rules do not let it be read as ours: the reason, with the field.
     pub fn compile(writer: &str) -> Result<Self, String> {
-        Plan::compile(writer).map(Written::Avro).map(Self)
+        /// What a type, field, branch or symbol of a schema takes in a plan at most, bytes, its own text apart.
+        const PART_BYTES_MAX: usize = 256;
+        let schema = WriterSchema::read(writer)?;
+        let record = RecordPlan::compile(&schema, schema.root()).map_err(|fault| {
+            format!("the writer's schema cannot be read as {}: {}", F::NAME, fault.to_text())
+        })?;
+        let size = writer.len() + PART_BYTES_MAX * schema.parts();
+        Ok(Self(Written::Avro { record, shapes: schema.shapes(), size }))
     }
 
     /// For values that the registry says are JSON: the contract is held against them, not the writer's schema.
@@ -104,103 +138,46 @@ impl PosEventPlan {
         Self(Written::Json)
     }
 
+    /// Bytes it takes in memory, at most.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match &self.0 {
+            Written::Avro { size, .. } => *size,
+            Written::Json => 0,
+        }
+    }
+
+    #[inline]
+    fn record<'a>(&self, value: &'a [u8]) -> Read<F::Record<'a>> {
+        match &self.0 {
+            Written::Avro { record: plan, shapes, .. } => {
+                let mut reader = DatumReader::new(value, shapes);
+                let mut record = F::Record::default();
+                plan.read_into(&mut reader, &mut record)?;
+                reader.end()?;
+                Ok(record)
+            }
+            Written::Json => json::read_record::<F>(value),
+        }
+    }
+}
+
+impl PosEventPlan {
     /// Reads one value, the whole of `value`.
     ///
     /// # Errors
     /// [`DecodeError::Fault`] with the field that the value broke in.
     pub fn read<'a>(&self, value: &'a [u8]) -> Result<PosEvent<'a>, DecodeError> {
-        match &self.0 {
-            Written::Avro(plan) => Ok(plan.read(value)?),
-            Written::Json => json::read_pos_event(value),
-        }
-    }
-
-    /// Bytes it takes in memory, at most.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.0.size()
+        Ok(self.record(value)?)
     }
 }
 
 impl AccountEventPlan {
-    /// Compiles a writer's schema.
-    ///
-    /// # Errors
-    /// Where the text is no schema, or Avro's rules do not let it be read as ours: the reason, with the field.
-    pub fn compile(writer: &str) -> Result<Self, String> {
-        Plan::compile(writer).map(Written::Avro).map(Self)
-    }
-
-    /// For values that the registry says are JSON: the contract is held against them, not the writer's schema.
-    #[must_use]
-    pub fn of_json() -> Self {
-        Self(Written::Json)
-    }
-
     /// Reads one value, the whole of `value`.
     ///
     /// # Errors
     /// [`DecodeError::Fault`] with the field that the value broke in, or that the contract misses.
     pub fn read(&self, value: &[u8]) -> Result<AccountEvent, DecodeError> {
-        match &self.0 {
-            Written::Avro(plan) => {
-                let event: LooseAccountEvent<'_> = plan.read(value)?;
-                Ok(event.strict()?)
-            }
-            Written::Json => json::read_account_event(value),
-        }
-    }
-
-    /// Bytes it takes in memory, at most.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.0.size()
-    }
-}
-
-/// What stands behind a schema's id.
-#[derive(Debug)]
-enum Written<F> {
-    Avro(Plan<F>),
-    Json,
-}
-
-impl<F> Written<F> {
-    fn size(&self) -> usize {
-        match self {
-            Self::Avro(plan) => plan.size,
-            Self::Json => 0,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Plan<F> {
-    record: RecordPlan<F>,
-    /// Of the writer's types, for what is passed over.
-    shapes: Box<[Skip]>,
-    size: usize,
-}
-
-/// What a type, field, branch or symbol of a schema takes in a plan at most, bytes, its own text apart.
-const PART_BYTES_MAX: usize = 256;
-
-impl<F: Fields> Plan<F> {
-    fn compile(writer: &str) -> Result<Self, String> {
-        let schema = WriterSchema::read(writer)?;
-        let record = compile::record(&schema, schema.root()).map_err(|fault| {
-            format!("the writer's schema cannot be read as {}: {}", F::NAME, fault.to_text())
-        })?;
-        let size = writer.len() + PART_BYTES_MAX * schema.parts();
-        Ok(Self { record, shapes: schema.shapes(), size })
-    }
-
-    #[inline]
-    fn read<'a>(&self, datum: &'a [u8]) -> Read<F::Record<'a>> {
-        let mut input = Input::new(datum, &self.shapes);
-        let mut record = F::Record::default();
-        self.record.read_into(&mut input, &mut record)?;
-        input.end()?;
-        Ok(record)
+        Ok(self.record(value)?.strict()?)
     }
 }

@@ -1,7 +1,7 @@
 //! Outcomes as Avro: `schemas/pos_outcome.avsc`, field for field, and as its first version had them, so that a replay
 //! gives the bytes that were recorded. Never fails: an outcome has a place for everything.
 
-use super::write::{boolean, branch, long, optional_amount, optional_text, optional_time, size, text};
+use super::write::{boolean, branch, list, long, optional_amount, optional_text, optional_time, size, text};
 use crate::domain::ids::TransactionId;
 use crate::domain::outcome::{Message, Outcome};
 
@@ -85,15 +85,4 @@ fn optional_id(id: Option<TransactionId>, out: &mut Vec<u8>) {
     if let Some(id) = id {
         transaction_id(id, out);
     }
-}
-
-/// An array or map in one block.
-fn list<T>(values: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) {
-    if !values.is_empty() {
-        size(values.len(), out);
-        for value in values {
-            write(value, out);
-        }
-    }
-    size(0, out);
 }

@@ -1,24 +1,19 @@
 //! The plan of one record: the writer's fields in their order, each with where it goes. Compiled once
 //! per writer's schema; reading a datum then is a loop without look-ups.
 
-use super::input::Input;
-use super::schema::{Record, RecordField, Use, WriterSchema};
+use super::compile::mismatch;
+use super::datum::DatumReader;
+use super::leaves::{Leaf, present};
+use super::schema::{Record, RecordField, Type, Use, WriterSchema};
 use super::skip::{no_branch, pass_over};
+use super::write::Unwritable;
 use crate::codec::fault::{Fault, Read};
+use crate::codec::record::{Fields, Presence};
 use crate::domain::visible::excerpt;
-
-/// How a type of ours is read from some type of the writer's.
-pub(super) trait Leaf {
-    /// What is filled; its default stands for null.
-    type Target<'a>: Default;
-
-    /// Reads one value.
-    fn read<'a>(&self, input: &mut Input<'a, '_>, target: &mut Self::Target<'a>) -> Read<()>;
-}
 
 /// A field of ours against the writer's type, unions included.
 #[derive(Debug)]
-pub(super) enum Slot<L> {
+pub enum Slot<L> {
     /// The writer has no union.
     Always(L),
     /// The writer has only null.
@@ -29,7 +24,7 @@ pub(super) enum Slot<L> {
 
 /// One branch of a writer's union.
 #[derive(Debug)]
-pub(super) enum Branch<L> {
+pub enum Branch<L> {
     Value(L),
     Null,
     /// Cannot be read as our type; the reason is told where a datum takes this branch.
@@ -39,14 +34,18 @@ pub(super) enum Branch<L> {
 impl<L: Leaf> Slot<L> {
     /// Reads one value; null leaves `target` as it is.
     #[inline]
-    pub(super) fn read<'a>(&self, input: &mut Input<'a, '_>, target: &mut L::Target<'a>) -> Read<()> {
+    pub(in crate::codec) fn read<'a>(
+        &self,
+        reader: &mut DatumReader<'a, '_>,
+        target: &mut L::Target<'a>,
+    ) -> Read<()> {
         match self {
-            Self::Always(leaf) => leaf.read(input, target),
+            Self::Always(leaf) => leaf.read(reader, target),
             Self::Null => Ok(()),
             Self::OneOf(branches) => {
-                let index = input.size()?;
+                let index = reader.size()?;
                 match branches.get(index) {
-                    Some(Branch::Value(leaf)) => leaf.read(input, target),
+                    Some(Branch::Value(leaf)) => leaf.read(reader, target),
                     Some(Branch::Null) => Ok(()),
                     Some(Branch::Refused(reason)) => Err(Fault::unreadable(reason.to_string())),
                     None => Err(no_branch(index)),
@@ -56,30 +55,9 @@ impl<L: Leaf> Slot<L> {
     }
 }
 
-/// The fields of one of our records.
-pub(super) trait Fields: Sized + 'static {
-    /// What the fields fill.
-    type Record<'a>: Default;
-    /// The record's name in our schema; a writer's must be the same, its namespace apart.
-    const NAME: &'static str;
-    /// Every field of our schema.
-    const FIELDS: &'static [FieldSpec<Self>];
-
-    /// Reads this field into its place.
-    fn read<'a>(&self, input: &mut Input<'a, '_>, record: &mut Self::Record<'a>) -> Read<()>;
-}
-
-/// A field of our schema.
-pub(super) struct FieldSpec<F> {
-    pub(super) name: &'static str,
-    /// Whether our schema has a default, which always is the empty value.
-    pub(super) default: bool,
-    pub(super) compile: fn(&WriterSchema, &Use) -> Read<F>,
-}
-
 /// The writer's fields in order.
 #[derive(Debug)]
-pub(super) struct RecordPlan<F> {
+pub struct RecordPlan<F> {
     steps: Box<[Step<F>]>,
 }
 
@@ -102,14 +80,15 @@ impl<F: Fields> RecordPlan<F> {
     /// # Errors
     /// Where Avro's rules do not let it: another name, a field of ours that is missing and has no
     /// default, a type that ours cannot be read from.
-    pub(super) fn compile(schema: &WriterSchema, writer: &Record) -> Read<Self> {
+    fn resolve(schema: &WriterSchema, writer: &Record) -> Read<Self> {
         if &*writer.name != F::NAME {
             let text = format!("expected the record {}, found {}", F::NAME, excerpt(&writer.name));
             return Err(Fault::unreadable(text));
         }
-        let missing = F::FIELDS
-            .iter()
-            .find(|field| !field.default && !writer.fields.iter().any(|theirs| &*theirs.name == field.name));
+        let missing = F::FIELDS.iter().find(|field| {
+            field.presence == Presence::Required
+                && !writer.fields.iter().any(|theirs| &*theirs.name == field.name)
+        });
         if let Some(field) = missing {
             return Err(
                 Fault::unreadable("not in the writer's schema, and without a default").in_field(field.name)
@@ -130,11 +109,15 @@ impl<F: Fields> RecordPlan<F> {
 
     /// Reads one record.
     #[inline]
-    pub(super) fn read_into<'a>(&self, input: &mut Input<'a, '_>, record: &mut F::Record<'a>) -> Read<()> {
+    pub(in crate::codec) fn read_into<'a>(
+        &self,
+        reader: &mut DatumReader<'a, '_>,
+        record: &mut F::Record<'a>,
+    ) -> Read<()> {
         for step in &self.steps {
             let read = match &step.action {
-                Action::Read(field) => field.read(input, record),
-                Action::PassOver(place) => pass_over(*place, input),
+                Action::Read(field) => field.read(reader, record),
+                Action::PassOver(place) => pass_over(*place, reader),
             };
             if let Err(fault) = read {
                 return Err(fault.in_field(&step.name));
@@ -148,34 +131,22 @@ impl<F: Fields> RecordPlan<F> {
 impl<F: Fields> Leaf for RecordPlan<F> {
     type Target<'a> = Option<F::Record<'a>>;
 
-    fn read<'a>(&self, input: &mut Input<'a, '_>, target: &mut Self::Target<'a>) -> Read<()> {
-        self.read_into(input, target.insert(F::Record::default()))
+    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+        match schema.kind(writer) {
+            Type::Record(record) => Self::resolve(schema, record),
+            _ => Err(mismatch("a record", schema, writer)),
+        }
+    }
+
+    fn read<'a>(&self, reader: &mut DatumReader<'a, '_>, target: &mut Self::Target<'a>) -> Read<()> {
+        self.read_into(reader, target.insert(F::Record::default()))
+    }
+
+    fn write(
+        value: &Option<F::Record<'_>>,
+        field: &'static str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unwritable> {
+        F::write(present(value.as_ref(), field)?, out)
     }
 }
-
-/// Declares the fields of one of our records: an enum with a variant per field, and its [`Fields`].
-macro_rules! record {
-    ($(#[$doc:meta])* $fields:ident fills $record:ty, $name:literal {
-        $($variant:ident($leaf:ty) = $member:ident, $field:literal, $default:literal, $compile:expr;)+
-    }) => {
-        $(#[$doc])*
-        #[derive(Debug)]
-        pub(super) enum $fields { $($variant(Slot<$leaf>)),+ }
-
-        impl Fields for $fields {
-            type Record<'a> = $record;
-            const NAME: &'static str = $name;
-            const FIELDS: &'static [FieldSpec<Self>] = &[$(FieldSpec {
-                name: $field,
-                default: $default,
-                compile: |schema, writer| $compile(schema, writer).map(Self::$variant),
-            }),+];
-
-            #[inline]
-            fn read<'a>(&self, input: &mut Input<'a, '_>, record: &mut Self::Record<'a>) -> Read<()> {
-                match self { $(Self::$variant(slot) => slot.read(input, &mut record.$member)),+ }
-            }
-        }
-    };
-}
-pub(super) use record;

@@ -2,7 +2,7 @@
 //! all fields for an explanation. Which of the two wrote a datum is told by which reads the whole of it. What another schema
 //! wrote is not read.
 
-use super::input::Input;
+use super::datum::DatumReader;
 use super::outcome::OutcomeLayout;
 use super::skip::no_branch;
 use crate::codec::fault::{Fault, Read};
@@ -18,21 +18,21 @@ const LAYOUTS: [OutcomeLayout; 2] = [OutcomeLayout::Second, OutcomeLayout::First
 pub fn outcome_layout(datum: &[u8]) -> Option<OutcomeLayout> {
     LAYOUTS
         .into_iter()
-        .find(|layout| read_fields(&mut Input::new(datum, &[]), *layout, &mut Fields(None)).is_ok())
+        .find(|layout| read_fields(&mut DatumReader::new(datum, &[]), *layout, &mut Fields(None)).is_ok())
 }
 
 /// Where the outcome says it comes from; none where the datum is not one of ours. What is broken behind the place does not
 /// matter.
 #[must_use]
 pub fn outcome_place(datum: &[u8]) -> Option<SourcePlace<'_>> {
-    let place = |layout| read_place(&mut Input::new(datum, &[]), layout).ok();
+    let place = |layout| read_place(&mut DatumReader::new(datum, &[]), layout).ok();
     match outcome_layout(datum) {
         Some(layout) => place(layout),
         None => LAYOUTS.into_iter().find_map(place),
     }
 }
 
-fn read_place<'a>(input: &mut Input<'a, '_>, layout: OutcomeLayout) -> Read<SourcePlace<'a>> {
+fn read_place<'a>(input: &mut DatumReader<'a, '_>, layout: OutcomeLayout) -> Read<SourcePlace<'a>> {
     before_source(input, layout, &mut Fields(None))?;
     let topic = read_topic_name(input.text()?)?;
     let partition = input.long()?.try_into().map_err(|_| Fault::unreadable("no partition number"))?;
@@ -54,7 +54,7 @@ fn read_place<'a>(input: &mut Input<'a, '_>, layout: OutcomeLayout) -> Read<Sour
 #[must_use]
 pub fn outcome_evidence(datum: &[u8]) -> Option<Vec<(String, String)>> {
     let layout = outcome_layout(datum)?;
-    let mut input = Input::new(datum, &[]);
+    let mut input = DatumReader::new(datum, &[]);
     let mut found = Vec::new();
     let mut read = || -> Read<()> {
         before_source(&mut input, layout, &mut Fields(None))?;
@@ -79,7 +79,7 @@ pub fn outcome_evidence(datum: &[u8]) -> Option<Vec<(String, String)>> {
 pub fn outcome_fields(datum: &[u8], found: &mut Vec<(String, String)>) -> Result<(), String> {
     let layout = outcome_layout(datum).unwrap_or(OutcomeLayout::LATEST);
     let mut fields = Fields(Some(found));
-    read_fields(&mut Input::new(datum, &[]), layout, &mut fields).map_err(|fault| fault.to_text())?;
+    read_fields(&mut DatumReader::new(datum, &[]), layout, &mut fields).map_err(|fault| fault.to_text())?;
     if found.len() > FIELDS_MAX { Err(too_many_fields()) } else { Ok(()) }
 }
 
@@ -116,7 +116,7 @@ impl From<&'static str> for Path {
     }
 }
 
-fn read_fields(input: &mut Input<'_, '_>, layout: OutcomeLayout, fields: &mut Fields<'_>) -> Read<()> {
+fn read_fields(input: &mut DatumReader<'_, '_>, layout: OutcomeLayout, fields: &mut Fields<'_>) -> Read<()> {
     before_source(input, layout, fields)?;
     let topic = read_topic_name(input.text()?)?;
     fields.put("source.topic", || quoted(topic));
@@ -142,7 +142,11 @@ fn read_topic_name(topic: &str) -> Read<&str> {
     if topic.is_empty() { Err(Fault::unreadable("a topic without a name")) } else { Ok(topic) }
 }
 
-fn before_source(input: &mut Input<'_, '_>, layout: OutcomeLayout, fields: &mut Fields<'_>) -> Read<()> {
+fn before_source(
+    input: &mut DatumReader<'_, '_>,
+    layout: OutcomeLayout,
+    fields: &mut Fields<'_>,
+) -> Read<()> {
     let is_first = layout == OutcomeLayout::First;
     text(input, fields, "transactionId".into())?;
     text(input, fields, "accountNumber".into())?;
@@ -176,7 +180,7 @@ fn before_source(input: &mut Input<'_, '_>, layout: OutcomeLayout, fields: &mut 
     others.iter().try_for_each(|name| optional_text(input, fields, (*name).into()))
 }
 
-fn some(input: &mut Input<'_, '_>) -> Read<bool> {
+fn some(input: &mut DatumReader<'_, '_>) -> Read<bool> {
     match input.size()? {
         0 => Ok(false),
         1 => Ok(true),
@@ -184,18 +188,18 @@ fn some(input: &mut Input<'_, '_>) -> Read<bool> {
     }
 }
 
-fn text(input: &mut Input<'_, '_>, fields: &mut Fields<'_>, path: Path) -> Read<()> {
+fn text(input: &mut DatumReader<'_, '_>, fields: &mut Fields<'_>, path: Path) -> Read<()> {
     let text = input.text()?;
     fields.put(path, || quoted(text));
     Ok(())
 }
 
-fn optional_text(input: &mut Input<'_, '_>, fields: &mut Fields<'_>, path: Path) -> Read<()> {
+fn optional_text(input: &mut DatumReader<'_, '_>, fields: &mut Fields<'_>, path: Path) -> Read<()> {
     if some(input)? { text(input, fields, path) } else { Ok(()) }
 }
 
 fn symbol<T: Copy>(
-    input: &mut Input<'_, '_>,
+    input: &mut DatumReader<'_, '_>,
     fields: &mut Fields<'_>,
     path: Path,
     all: &[T],
@@ -217,8 +221,8 @@ fn units(bytes: &[u8]) -> Read<i64> {
 }
 
 fn list<'a, 'p>(
-    input: &mut Input<'a, 'p>,
-    mut item: impl FnMut(&mut Input<'a, 'p>, usize) -> Read<()>,
+    input: &mut DatumReader<'a, 'p>,
+    mut item: impl FnMut(&mut DatumReader<'a, 'p>, usize) -> Read<()>,
 ) -> Read<()> {
     let mut index = 0;
     loop {

@@ -25,7 +25,7 @@ const DECIMAL_SCALE_MAX: u64 = 1_000;
 
 /// The types of one schema.
 #[derive(Debug)]
-pub(super) struct WriterSchema {
+pub struct WriterSchema {
     types: Vec<Type>,
     root: Use,
     parts: usize,
@@ -33,14 +33,14 @@ pub(super) struct WriterSchema {
 
 /// A type where it is used, with the logical type that holds there.
 #[derive(Clone, Debug)]
-pub(super) struct Use {
+pub struct Use {
     place: usize,
     pub(super) logical: Logical,
 }
 
 /// What a writer's type is.
 #[derive(Debug)]
-pub(super) enum Type {
+pub enum Type {
     Null,
     Boolean,
     Int,
@@ -59,21 +59,21 @@ pub(super) enum Type {
 
 /// A record of the writer's, its namespace left out.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub struct Record {
     pub(super) name: Box<str>,
     pub(super) fields: Box<[RecordField]>,
 }
 
 /// A field of a record.
 #[derive(Debug)]
-pub(super) struct RecordField {
+pub struct RecordField {
     pub(super) name: Box<str>,
     pub(super) used: Use,
 }
 
 /// What a writer says of a type besides, as far as money and time hang on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Logical {
+pub enum Logical {
     None,
     /// Unscaled units with so many decimals; whatever the precision is, values are exact.
     Decimal {
@@ -123,7 +123,7 @@ impl WriterSchema {
     }
 
     /// The type behind a use.
-    pub(super) fn kind(&self, used: &Use) -> &Type {
+    pub(in crate::codec) fn kind(&self, used: &Use) -> &Type {
         &self.types[used.place]
     }
 

@@ -1,6 +1,6 @@
 //! Passing over values that the writer has and we do not. Bounded in depth and in steps, whatever the bytes say.
 
-use super::input::Input;
+use super::datum::DatumReader;
 use crate::codec::fault::{Fault, Read};
 
 /// Depth to which a value that nobody asked for may nest (writer's schemas can be recursive).
@@ -8,7 +8,7 @@ const DEPTH_MAX: u32 = 100;
 
 /// The shape of a value, as far as its length depends on it; other shapes by their place in the plan's list.
 #[derive(Debug)]
-pub(super) enum Skip {
+pub enum Skip {
     /// So many bytes: null, boolean, float, double, fixed.
     Bytes(usize),
     /// int, long, enum.
@@ -26,11 +26,11 @@ pub(super) enum Skip {
 }
 
 /// Passes over one value of the shape at `place`.
-pub(super) fn pass_over(place: usize, input: &mut Input<'_, '_>) -> Read<()> {
+pub(super) fn pass_over(place: usize, input: &mut DatumReader<'_, '_>) -> Read<()> {
     pass_over_within(place, input, 0)
 }
 
-fn pass_over_within(place: usize, input: &mut Input<'_, '_>, depth: u32) -> Read<()> {
+fn pass_over_within(place: usize, input: &mut DatumReader<'_, '_>, depth: u32) -> Read<()> {
     input.step()?;
     if depth == DEPTH_MAX {
         return Err(Fault::unreadable(format!("nested more than {DEPTH_MAX} deep")));
@@ -60,8 +60,8 @@ fn pass_over_within(place: usize, input: &mut Input<'_, '_>, depth: u32) -> Read
 }
 
 fn blocks<'a, 'p>(
-    input: &mut Input<'a, 'p>,
-    mut item: impl FnMut(&mut Input<'a, 'p>) -> Read<()>,
+    input: &mut DatumReader<'a, 'p>,
+    mut item: impl FnMut(&mut DatumReader<'a, 'p>) -> Read<()>,
 ) -> Read<()> {
     loop {
         match input.block()? {

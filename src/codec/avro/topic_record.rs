@@ -1,7 +1,7 @@
 //! Archived records as Avro datums of `schemas/topic_record.avsc`, straight from and to bytes, and from those of its
 //! first version. Never holds more headers than a record may have, whatever a datum says of itself.
 
-use super::input::Input;
+use super::datum::DatumReader;
 use super::write::{branch, long, size, text};
 use crate::codec::fault::{Fault, Read};
 use crate::domain::PartitionId;
@@ -53,13 +53,13 @@ pub fn take_topic_record<'a>(
     block: &mut &'a [u8],
     layout: TopicRecordLayout,
 ) -> Result<TopicRecord<'a>, String> {
-    let mut input = Input::new(block, &[]);
+    let mut input = DatumReader::new(block, &[]);
     let record = read(&mut input, layout).map_err(|fault| fault.to_text())?;
     *block = &block[block.len() - input.left()..];
     Ok(record)
 }
 
-fn read<'a>(input: &mut Input<'a, '_>, layout: TopicRecordLayout) -> Read<TopicRecord<'a>> {
+fn read<'a>(input: &mut DatumReader<'a, '_>, layout: TopicRecordLayout) -> Read<TopicRecord<'a>> {
     let topic = input.text()?;
     let partition = PartitionId::new(input.int()?);
     let offset = input.long()?;
@@ -74,7 +74,7 @@ fn read<'a>(input: &mut Input<'a, '_>, layout: TopicRecordLayout) -> Read<TopicR
     Ok(TopicRecord { topic, partition, offset, timestamp_millis, timestamp_kind, key, headers, value })
 }
 
-fn read_headers<'a>(input: &mut Input<'a, '_>, layout: TopicRecordLayout) -> Read<RecordHeaders<'a>> {
+fn read_headers<'a>(input: &mut DatumReader<'a, '_>, layout: TopicRecordLayout) -> Read<RecordHeaders<'a>> {
     let mut headers = RecordHeaders::new();
     loop {
         let (count, _) = input.block()?;
@@ -90,7 +90,7 @@ fn read_headers<'a>(input: &mut Input<'a, '_>, layout: TopicRecordLayout) -> Rea
     }
 }
 
-fn read_header<'a>(input: &mut Input<'a, '_>, layout: TopicRecordLayout) -> Read<RecordHeader<'a>> {
+fn read_header<'a>(input: &mut DatumReader<'a, '_>, layout: TopicRecordLayout) -> Read<RecordHeader<'a>> {
     let text = input.text()?;
     let value = read_optional_bytes(input)?;
     let bytes = match layout {
@@ -103,7 +103,7 @@ fn read_header<'a>(input: &mut Input<'a, '_>, layout: TopicRecordLayout) -> Read
     Ok(RecordHeader { name: bytes.unwrap_or(text.as_bytes()), value })
 }
 
-fn read_optional_bytes<'a>(input: &mut Input<'a, '_>) -> Read<Option<&'a [u8]>> {
+fn read_optional_bytes<'a>(input: &mut DatumReader<'a, '_>) -> Read<Option<&'a [u8]>> {
     match input.size()? {
         0 => Ok(None),
         1 => input.prefixed().map(Some),

@@ -3,82 +3,73 @@
 //! Numbers are exact decimals from token to token. Unknown members are passed over; a member we know
 //! that comes twice is a fault, because two readers could take different ones.
 
-mod account_event;
+pub(super) mod leaves;
 mod members;
 mod outcome;
 mod peek;
-mod pos_event;
 mod readable;
-mod reader;
+pub(super) mod reader;
 mod reply;
-mod write;
+pub(super) mod write;
 
-pub use account_event::{read_account_event, write_account_event};
 pub use members::Members;
 pub use outcome::write_outcome;
 pub use peek::{Peek, peek_account_event, peek_pos_event};
-pub use pos_event::{read_pos_event, write_pos_event};
 pub use readable::read_readable;
 pub use reply::{ReadReply, read_reply, write_reply};
 
-use super::fault::{Fault, Read};
-use crate::domain::pos_event::Text;
-use crate::domain::{Decimal, Field, Micros};
+use super::DecodeError;
+use super::account_event::{AccountEventFields, LooseAccountEvent};
+use super::fault::Read;
+use super::pos_event::PosEventFields;
+use super::record::Fields;
+use crate::domain::account_event::AccountEvent;
+use crate::domain::pos_event::PosEvent;
+use leaves::read_object;
 use reader::JsonReader;
+use write::Writer;
 
-/// Which of an object's known members were seen.
-#[derive(Default)]
-struct Seen(u32);
-
-impl Seen {
-    /// Notes the member with this number (below 32).
-    ///
-    /// # Errors
-    /// Where it was noted before.
-    fn note(&mut self, number: u32) -> Read<()> {
-        let bit = 1 << number;
-        if self.0 & bit != 0 {
-            return Err(Fault::unreadable("this member comes twice"));
-        }
-        self.0 |= bit;
-        Ok(())
-    }
+/// Reads one event, the whole of `bytes`.
+///
+/// # Errors
+/// [`DecodeError::Fault`] where the bytes are no JSON object, a member has the wrong type, or a known
+/// member comes twice.
+pub fn read_pos_event(bytes: &[u8]) -> Result<PosEvent<'_>, DecodeError> {
+    Ok(read_record::<PosEventFields>(bytes)?)
 }
 
-fn text<'a>(reader: &mut JsonReader<'a>) -> Read<Option<Text<'a>>> {
-    if reader.null()? { Ok(None) } else { reader.string().map(Some) }
+/// Reads one event, the whole of `bytes`.
+///
+/// # Errors
+/// [`DecodeError::Fault`]: 400.002 where a required field is missing, 400.004 where the event's type or
+/// time is none, 400.001 for everything else that cannot be read.
+pub fn read_account_event(bytes: &[u8]) -> Result<AccountEvent, DecodeError> {
+    Ok(read_record::<AccountEventFields>(bytes)?.strict()?)
 }
 
-fn boolean(reader: &mut JsonReader<'_>) -> Read<Option<bool>> {
-    if reader.null()? { Ok(None) } else { reader.boolean().map(Some) }
+/// Appends `event` to `out`, in the contract's field order; what is absent is left out.
+///
+/// What is no value is written as it was, so that a reader sees the same fault: a number token as a
+/// number, anything else as a string.
+pub fn write_pos_event(event: &PosEvent<'_>, out: &mut Vec<u8>) {
+    write_record::<PosEventFields>(event, out);
 }
 
-fn decimal<'a>(reader: &mut JsonReader<'a>) -> Read<Field<'a, Decimal>> {
-    if reader.null()? {
-        return Ok(Field::Absent);
-    }
-    let token = reader.number()?;
-    Ok(Decimal::parse(token).map_or_else(|_| Field::Invalid(token.into()), Field::Value))
+/// Appends `event` to `out`, in the contract's field order; what is absent is left out.
+pub fn write_account_event(event: &AccountEvent, out: &mut Vec<u8>) {
+    write_record::<AccountEventFields>(&LooseAccountEvent::of(event), out);
 }
 
-fn time<'a>(reader: &mut JsonReader<'a>) -> Read<Field<'a, Micros>> {
-    Ok(match text(reader)? {
-        None => Field::Absent,
-        Some(text) => Micros::parse_rfc3339(&text).map_or(Field::Invalid(text), Field::Value),
-    })
+pub(super) fn read_record<F: Fields>(bytes: &[u8]) -> Read<F::Record<'_>> {
+    let mut reader = JsonReader::new(bytes)?;
+    let mut record = F::Record::default();
+    read_object::<F>(&mut reader, &mut record)?;
+    reader.end()?;
+    Ok(record)
 }
 
-/// An enum's symbol; the contract's `Unrecognized` is none that a sender may use.
-fn symbol<'a, T: Copy + PartialEq>(
-    reader: &mut JsonReader<'a>,
-    from_symbol: fn(&str) -> Option<T>,
-    unrecognized: T,
-) -> Read<Field<'a, T>> {
-    Ok(match text(reader)? {
-        None => Field::Absent,
-        Some(text) => match from_symbol(&text) {
-            Some(value) if value != unrecognized => Field::Value(value),
-            _ => Field::Invalid(text),
-        },
-    })
+pub(super) fn write_record<F: Fields>(record: &F::Record<'_>, out: &mut Vec<u8>) {
+    let mut object = Writer::object(out);
+    F::write_members(record, &mut object);
+    object.end();
 }

@@ -3,8 +3,9 @@
 //! Files have no record keys and timestamps; these stand in for them. Judges nothing: what cannot be
 //! read is simply not there, and the decoder says why when its turn comes.
 
-use super::reader::{JsonReader, Kind};
-use super::{text, time};
+use super::leaves::JsonLeaf;
+use super::reader::{JsonKind, JsonReader};
+use crate::codec::avro::leaves::{TextLeaf, TimeLeaf};
 use crate::codec::fault::Fault;
 use crate::domain::Micros;
 use std::borrow::Cow;
@@ -40,15 +41,15 @@ fn peek<'a>(line: &'a [u8], account_name: &str, time_name: &str, terminal_name: 
             if name == account_name {
                 // Named twice, it is named by neither.
                 let again = peek.account.take().is_some();
-                let account = text(reader)?;
+                let account = TextLeaf::read_json(reader)?;
                 if again {
                     return Err(Fault::unreadable("the account comes twice"));
                 }
                 peek.account = account;
-            } else if name == time_name && reader.kind()? == Kind::String {
-                peek.time = time(reader)?.value();
-            } else if Some(&*name) == terminal_name && reader.kind()? == Kind::String {
-                peek.terminal = text(reader)?;
+            } else if name == time_name && reader.kind()? == JsonKind::String {
+                peek.time = TimeLeaf::read_json(reader)?.value();
+            } else if Some(&*name) == terminal_name && reader.kind()? == JsonKind::String {
+                peek.terminal = TextLeaf::read_json(reader)?;
             } else {
                 reader.skip()?;
             }

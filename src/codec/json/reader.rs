@@ -14,7 +14,7 @@ const SKIPPED_DEPTH_MAX: u32 = 100;
 
 /// What a value is, told from its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum JsonKind {
     Object,
     Array,
     String,
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Null,
 }
 
-impl Kind {
+impl JsonKind {
     fn named(self) -> &'static str {
         match self {
             Self::Object => "an object",
@@ -37,7 +37,7 @@ impl Kind {
 }
 
 /// A position in a text. Between calls it stands at the start of a value or behind one.
-pub(super) struct JsonReader<'a> {
+pub struct JsonReader<'a> {
     text: &'a str,
     at: usize,
 }
@@ -62,21 +62,21 @@ impl<'a> JsonReader<'a> {
 
     /// What the next value is.
     #[inline]
-    pub(super) fn kind(&mut self) -> Read<Kind> {
+    pub(super) fn kind(&mut self) -> Read<JsonKind> {
         match self.next_byte() {
-            Some(b'{') => Ok(Kind::Object),
-            Some(b'[') => Ok(Kind::Array),
-            Some(b'"') => Ok(Kind::String),
-            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
-            Some(b't' | b'f') => Ok(Kind::Boolean),
-            Some(b'n') => Ok(Kind::Null),
+            Some(b'{') => Ok(JsonKind::Object),
+            Some(b'[') => Ok(JsonKind::Array),
+            Some(b'"') => Ok(JsonKind::String),
+            Some(b'-' | b'0'..=b'9') => Ok(JsonKind::Number),
+            Some(b't' | b'f') => Ok(JsonKind::Boolean),
+            Some(b'n') => Ok(JsonKind::Null),
             Some(_) => Err(self.broken("no JSON value")),
             None => Err(self.broken("the text ends where a value should stand")),
         }
     }
 
     /// Reads a null if one is next.
-    pub(super) fn null(&mut self) -> Read<bool> {
+    pub(in crate::codec) fn null(&mut self) -> Read<bool> {
         if self.next_byte() != Some(b'n') {
             return Ok(false);
         }
@@ -86,7 +86,7 @@ impl<'a> JsonReader<'a> {
 
     /// Reads an object; `member` is called behind each key and must read the value.
     pub(super) fn object(&mut self, mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Read<()>) -> Read<()> {
-        self.expect(Kind::Object)?;
+        self.expect(JsonKind::Object)?;
         self.at += 1;
         if self.taken(b'}') {
             return Ok(());
@@ -104,8 +104,11 @@ impl<'a> JsonReader<'a> {
     }
 
     /// Reads an array; `element` is called with the index of each element and must read it.
-    pub(super) fn array(&mut self, mut element: impl FnMut(&mut Self, usize) -> Read<()>) -> Read<()> {
-        self.expect(Kind::Array)?;
+    pub(in crate::codec) fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self, usize) -> Read<()>,
+    ) -> Read<()> {
+        self.expect(JsonKind::Array)?;
         self.at += 1;
         if self.taken(b']') {
             return Ok(());
@@ -124,7 +127,7 @@ impl<'a> JsonReader<'a> {
 
     /// Reads a string; borrowed where nothing in it is escaped.
     pub(super) fn string(&mut self) -> Read<Cow<'a, str>> {
-        self.expect(Kind::String)?;
+        self.expect(JsonKind::String)?;
         self.at += 1;
         let start = self.at;
         match self.plain_run()? {
@@ -135,7 +138,7 @@ impl<'a> JsonReader<'a> {
 
     /// Reads a number and gives its token, whose form is that of RFC 8259.
     pub(super) fn number(&mut self) -> Read<&'a str> {
-        self.expect(Kind::Number)?;
+        self.expect(JsonKind::Number)?;
         let start = self.at;
         self.pass(b'-');
         let zero = self.pass(b'0');
@@ -160,22 +163,22 @@ impl<'a> JsonReader<'a> {
 
     /// Reads `true` or `false`.
     pub(super) fn boolean(&mut self) -> Read<bool> {
-        self.expect(Kind::Boolean)?;
+        self.expect(JsonKind::Boolean)?;
         let value = self.text.as_bytes()[self.at] == b't';
         self.literal(if value { "true" } else { "false" })?;
         Ok(value)
     }
 
     /// Reads a value of whatever kind and forgets it.
-    pub(super) fn skip(&mut self) -> Read<()> {
+    pub(in crate::codec) fn skip(&mut self) -> Read<()> {
         // One bit per level: 1 within an object, 0 within an array.
         let mut objects: u128 = 0;
         let mut depth = 0;
         loop {
             match self.kind()? {
-                kind @ (Kind::Object | Kind::Array) => {
+                kind @ (JsonKind::Object | JsonKind::Array) => {
                     self.at += 1;
-                    let object = kind == Kind::Object;
+                    let object = kind == JsonKind::Object;
                     if depth == SKIPPED_DEPTH_MAX {
                         return Err(self.broken(format!("nested more than {SKIPPED_DEPTH_MAX} deep")));
                     }
@@ -188,14 +191,14 @@ impl<'a> JsonReader<'a> {
                         continue;
                     }
                 }
-                Kind::String => drop(self.string()?),
-                Kind::Number => {
+                JsonKind::String => drop(self.string()?),
+                JsonKind::Number => {
                     self.number()?;
                 }
-                Kind::Boolean => {
+                JsonKind::Boolean => {
                     self.boolean()?;
                 }
-                Kind::Null => self.literal("null")?,
+                JsonKind::Null => self.literal("null")?,
             }
             loop {
                 if depth == 0 {
@@ -228,7 +231,7 @@ impl<'a> JsonReader<'a> {
         Ok(key)
     }
 
-    fn expect(&mut self, expected: Kind) -> Read<()> {
+    fn expect(&mut self, expected: JsonKind) -> Read<()> {
         let found = self.kind()?;
         if found == expected {
             return Ok(());

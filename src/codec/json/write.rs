@@ -1,25 +1,24 @@
 //! Writing JSON straight into a buffer: members in the order they are asked for, text escaped as RFC
 //! 8259 says, decimals as exact number tokens. Never fails and never allocates but for the buffer.
 
-use crate::domain::decimal::NumberFault;
-use crate::domain::{Amount, Decimal, Field, Micros};
+use crate::domain::{Amount, Decimal, Micros};
 use std::io::Write as _;
 
 /// An object under way.
-pub(super) struct Writer<'a> {
+pub struct Writer<'a> {
     out: &'a mut Vec<u8>,
     empty: bool,
 }
 
 impl<'a> Writer<'a> {
     /// Opens an object.
-    pub(super) fn object(out: &'a mut Vec<u8>) -> Self {
+    pub(in crate::codec) fn object(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, empty: true }
     }
 
     /// Closes it.
-    pub(super) fn end(self) {
+    pub(in crate::codec) fn end(self) {
         self.out.push(b'}');
     }
 
@@ -72,36 +71,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    pub(super) fn time_field(&mut self, name: &str, value: &Field<'_, Micros>) {
-        match value {
-            Field::Absent => {}
-            Field::Value(time) => self.time(name, Some(*time)),
-            Field::Invalid(text) => self.text(name, Some(text)),
-        }
-    }
-
-    pub(super) fn symbol<T: Copy>(
-        &mut self,
-        name: &str,
-        value: &Field<'_, T>,
-        symbol: fn(T) -> &'static str,
-    ) {
-        match value {
-            Field::Absent => {}
-            Field::Value(value) => self.text(name, Some(symbol(*value))),
-            Field::Invalid(text) => self.text(name, Some(text)),
-        }
-    }
-
-    pub(super) fn decimal(&mut self, name: &str, value: &Field<'_, Decimal>) {
-        match value {
-            Field::Absent => {}
-            Field::Value(decimal) => write_display(*decimal, self.key(name), false),
-            Field::Invalid(text) if Decimal::parse(text) == Err(NumberFault::Malformed) => {
-                string(text, self.key(name));
-            }
-            Field::Invalid(token) => self.key(name).extend_from_slice(token.as_bytes()),
-        }
+    pub(super) fn decimal(&mut self, name: &str, value: Decimal) {
+        write_display(value, self.key(name), false);
     }
 
     pub(super) fn nested(&mut self, name: &str, members: impl FnOnce(&mut Writer<'_>)) {
@@ -110,7 +81,7 @@ impl<'a> Writer<'a> {
         object.end();
     }
 
-    pub(super) fn list<T>(&mut self, name: &str, values: &[T], write: fn(&T, &mut Vec<u8>)) {
+    pub(in crate::codec) fn list<T>(&mut self, name: &str, values: &[T], write: fn(&T, &mut Vec<u8>)) {
         let out = self.key(name);
         out.push(b'[');
         for (place, value) in values.iter().enumerate() {

@@ -5,7 +5,7 @@ use crate::codec::fault::{Fault, Read};
 use crate::domain::varint::{self, Broken};
 
 /// What is left of a datum.
-pub(super) struct Input<'a, 'p> {
+pub struct DatumReader<'a, 'p> {
     rest: &'a [u8],
     /// Shapes of the writer's types, for values that are passed over.
     pub(super) shapes: &'p [Skip],
@@ -13,15 +13,15 @@ pub(super) struct Input<'a, 'p> {
     steps: usize,
 }
 
-impl<'a, 'p> Input<'a, 'p> {
-    pub(super) fn new(datum: &'a [u8], shapes: &'p [Skip]) -> Self {
+impl<'a, 'p> DatumReader<'a, 'p> {
+    pub(in crate::codec) fn new(datum: &'a [u8], shapes: &'p [Skip]) -> Self {
         const STEPS_MIN: usize = 10_000;
         const STEPS_PER_BYTE: usize = 16;
         Self { rest: datum, shapes, steps: STEPS_MIN + STEPS_PER_BYTE * datum.len() }
     }
 
     /// Nothing may follow.
-    pub(super) fn end(&self) -> Read<()> {
+    pub(in crate::codec) fn end(&self) -> Read<()> {
         match self.rest.len() {
             0 => Ok(()),
             bytes => Err(Fault::unreadable(format!("{bytes} bytes follow the datum"))),
@@ -29,12 +29,12 @@ impl<'a, 'p> Input<'a, 'p> {
     }
 
     /// Bytes that are left.
-    pub(super) fn left(&self) -> usize {
+    pub(in crate::codec) fn left(&self) -> usize {
         self.rest.len()
     }
 
     /// Counts one step of passing over.
-    pub(super) fn step(&mut self) -> Read<()> {
+    pub(in crate::codec) fn step(&mut self) -> Read<()> {
         match self.steps.checked_sub(1) {
             Some(steps) => {
                 self.steps = steps;
@@ -46,7 +46,7 @@ impl<'a, 'p> Input<'a, 'p> {
 
     /// The next `length` bytes.
     #[inline]
-    pub(super) fn take(&mut self, length: usize) -> Read<&'a [u8]> {
+    pub(in crate::codec) fn take(&mut self, length: usize) -> Read<&'a [u8]> {
         match self.rest.split_at_checked(length) {
             Some((taken, rest)) => {
                 self.rest = rest;
@@ -58,7 +58,7 @@ impl<'a, 'p> Input<'a, 'p> {
 
     /// A zigzag varint.
     #[inline]
-    pub(super) fn long(&mut self) -> Read<i64> {
+    pub(in crate::codec) fn long(&mut self) -> Read<i64> {
         varint::take_signed(&mut self.rest).map_err(|broken| match broken {
             Broken::Off => self.broken_off(self.rest.len() + 1),
             Broken::TooLong => Fault::unreadable("a whole number beyond 64 bits"),
@@ -66,11 +66,11 @@ impl<'a, 'p> Input<'a, 'p> {
     }
 
     /// A zigzag varint that must fit 32 bits.
-    pub(super) fn int(&mut self) -> Read<i32> {
+    pub(in crate::codec) fn int(&mut self) -> Read<i32> {
         i32::try_from(self.long()?).map_err(|_| Fault::unreadable("an int beyond 32 bits"))
     }
 
-    pub(super) fn boolean(&mut self) -> Read<bool> {
+    pub(in crate::codec) fn boolean(&mut self) -> Read<bool> {
         match self.take(1)? {
             [0] => Ok(false),
             [1] => Ok(true),
@@ -80,14 +80,14 @@ impl<'a, 'p> Input<'a, 'p> {
 
     /// A length or an index: a varint that is not below 0.
     #[inline]
-    pub(super) fn size(&mut self) -> Read<usize> {
+    pub(in crate::codec) fn size(&mut self) -> Read<usize> {
         let value = self.long()?;
         usize::try_from(value).map_err(|_| Fault::unreadable(format!("{value} is no length or index")))
     }
 
     /// The next `length` bytes as a big-endian two's complement, if that is at a glance: 1 to 8 bytes, and 8 are left.
     #[inline]
-    pub(super) fn short_integer(&mut self, length: usize) -> Option<i64> {
+    pub(in crate::codec) fn short_integer(&mut self, length: usize) -> Option<i64> {
         let word = self.rest.first_chunk::<8>()?;
         if !(1..=8).contains(&length) {
             return None;
@@ -98,21 +98,21 @@ impl<'a, 'p> Input<'a, 'p> {
 
     /// Bytes behind their length.
     #[inline]
-    pub(super) fn prefixed(&mut self) -> Read<&'a [u8]> {
+    pub(in crate::codec) fn prefixed(&mut self) -> Read<&'a [u8]> {
         let length = self.size()?;
         self.take(length)
     }
 
     /// Text behind its length.
     #[inline]
-    pub(super) fn text(&mut self) -> Read<&'a str> {
+    pub(in crate::codec) fn text(&mut self) -> Read<&'a str> {
         let bytes = self.prefixed()?;
         str::from_utf8(bytes).map_err(|_| Fault::unreadable("no UTF-8"))
     }
 
     /// The head of a block of items: how many, and how many bytes they take where the writer says so.
     /// A count of 0 ends the list.
-    pub(super) fn block(&mut self) -> Read<(usize, Option<usize>)> {
+    pub(in crate::codec) fn block(&mut self) -> Read<(usize, Option<usize>)> {
         let count = self.long()?;
         if count >= 0 {
             return Ok((count as usize, None));
