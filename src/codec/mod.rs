@@ -26,7 +26,7 @@ pub use decode::{decode_account_event, decode_plain, decode_pos_event, readable,
 pub use encoding::foreign_encoding;
 pub use framing::{SCHEMA_ID_HEADER, SchemaRef, frame_with_fingerprint, frame_with_id, guid_of_header};
 pub use schemas::{EventKind, KnownSchemas, NoSchema, SchemaLookup, Schemas};
-pub use unknown_ids::{Sparing, UnknownIds};
+pub use unknown_ids::LiveSchemas;
 
 /// Why a record's value gives no event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

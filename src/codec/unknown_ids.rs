@@ -124,6 +124,49 @@ impl Schemas for Sparing<'_> {
     }
 }
 
+/// The schemas of a live partition, which asks for no more unknown ones than it may.
+pub struct LiveSchemas {
+    schemas: Arc<dyn Schemas + Send + Sync>,
+    unknown: UnknownIds,
+    /// The time of the batch.
+    now: Duration,
+}
+
+impl LiveSchemas {
+    /// At most so many unknown ids within a minute.
+    #[must_use]
+    pub fn new(schemas: Arc<dyn Schemas + Send + Sync>, unknown_ids_max: usize) -> Self {
+        Self { schemas, unknown: UnknownIds::new(unknown_ids_max), now: Duration::ZERO }
+    }
+
+    /// Records come at `now`, which runs on from any start.
+    pub fn batch_begins(&mut self, now: Duration) {
+        self.now = now;
+        self.unknown.forget(now);
+    }
+
+    /// Calls `decide` with them. `after_a_wait`: the record has waited for a schema.
+    pub fn with<T>(&mut self, after_a_wait: bool, decide: impl FnOnce(&dyn Schemas) -> T) -> T {
+        // Only after a wait can an id have turned out to be unknown.
+        if after_a_wait || !self.unknown.is_empty() {
+            decide(&self.sparing())
+        } else {
+            decide(&*self.schemas)
+        }
+    }
+
+    /// For whoever asks ahead of a decision.
+    pub fn sparing(&mut self) -> Sparing<'_> {
+        Sparing::new(&*self.schemas, &mut self.unknown, self.now)
+    }
+
+    /// Without the bound, for what is asked for already.
+    #[must_use]
+    pub fn unbounded(&self) -> &dyn Schemas {
+        &*self.schemas
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,7 +25,7 @@ pub use records::{
 };
 pub use rules::Rules;
 pub use seen::PartyView;
-pub use setup::{LiveSchemas, Setup};
+pub use setup::Setup;
 pub use state::ContactState;
 pub use topics::{
     CONTACT_DECISIONS, CONTACT_REQUESTS, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTIES,

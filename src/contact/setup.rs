@@ -4,7 +4,7 @@ use super::model::Contacts;
 use super::outside::Outside;
 use super::rules::Rules;
 use super::topics::INPUTS;
-use crate::codec::{SchemaLookup, SchemaRef, Schemas, Sparing, UnknownIds, schema_of};
+use crate::codec::{LiveSchemas, SchemaLookup, SchemaRef, Schemas, schema_of};
 use crate::domain::hashing::Seed;
 use crate::pipeline::{Blueprint, InRecord, PartitionSettings, Surroundings};
 use std::sync::Arc;
@@ -40,43 +40,26 @@ impl Blueprint for Setup {
     }
 
     fn surroundings(&self) -> LiveSchemas {
-        let schemas = Arc::clone(&self.schemas);
-        LiveSchemas { schemas, unknown: UnknownIds::new(self.unknown_ids_max), now: Duration::ZERO }
+        LiveSchemas::new(Arc::clone(&self.schemas), self.unknown_ids_max)
     }
-}
-
-/// The schemas of a live partition, which asks for no more unknown ones than it may.
-pub struct LiveSchemas {
-    schemas: Arc<dyn Schemas + Send + Sync>,
-    /// Ids that nobody knew, of late.
-    unknown: UnknownIds,
-    /// The time of the batch.
-    now: Duration,
 }
 
 impl Surroundings<Contacts> for LiveSchemas {
     fn batch_begins(&mut self, now: Duration) {
-        self.now = now;
-        self.unknown.forget(now);
+        self.batch_begins(now);
     }
 
     fn with<T>(&mut self, after_a_wait: bool, decide: impl FnOnce(Outside<'_>) -> T) -> T {
-        // Only after a wait can an id have turned out to be unknown.
-        if after_a_wait || !self.unknown.is_empty() {
-            let sparing = Sparing::new(&*self.schemas, &mut self.unknown, self.now);
-            return decide(Outside::from(&sparing as &dyn Schemas));
-        }
-        decide(Outside::from(&*self.schemas as &dyn Schemas))
+        self.with(after_a_wait, |schemas| decide(Outside::from(schemas)))
     }
 
     fn expect(&mut self, record: &InRecord<'_>) {
         let Some(schema) = schema_of(record.value.unwrap_or_default(), record.schema_guid) else { return };
-        let schemas = Sparing::new(&*self.schemas, &mut self.unknown, self.now);
         // Asking is all that is wanted.
-        let _ = schemas.plain(&schema);
+        let _ = self.sparing().plain(&schema);
     }
 
     fn has(&self, _input: usize, schema: &SchemaRef) -> bool {
-        !matches!(self.schemas.plain(schema), SchemaLookup::Waiting)
+        !matches!(self.unbounded().plain(schema), SchemaLookup::Waiting)
     }
 }

@@ -15,7 +15,7 @@ mod topics;
 pub use input::{ACCOUNT_RESULTS, FLOW, INPUTS, Input};
 pub use model::{OutcomeEncoding, Pos};
 pub use outside::{Outside, ProfileSource};
-pub use setup::{LiveSchemas, PartitionOptions, Setup};
+pub use setup::{LiveOutside, PartitionOptions, Setup};
 
 /// A partition of POS events, account events and ticks.
 pub type Partition = crate::pipeline::Partition<Pos>;

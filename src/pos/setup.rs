@@ -1,7 +1,7 @@
 //! What the partitions of this flow are made of, and where live ones get their schemas.
 
 use super::{Input, OutcomeEncoding, Outside, Pos, ProfileSource};
-use crate::codec::{SchemaLookup, SchemaRef, Schemas, Sparing, UnknownIds, schema_of};
+use crate::codec::{LiveSchemas, SchemaLookup, SchemaRef, Schemas, schema_of};
 use crate::domain::hashing::Seed;
 use crate::domain::partitioner::Partitioner;
 use crate::engine::Engine;
@@ -91,7 +91,7 @@ impl Setup {
 
 impl Blueprint for Setup {
     type Model = Pos;
-    type Surroundings = LiveSchemas;
+    type Surroundings = LiveOutside;
 
     fn model(&self) -> Pos {
         Pos::new(Arc::clone(&self.engine), self.options.clone())
@@ -101,51 +101,36 @@ impl Blueprint for Setup {
         self.options.settings()
     }
 
-    fn surroundings(&self) -> LiveSchemas {
-        LiveSchemas {
-            schemas: Arc::clone(&self.schemas),
-            profiles: self.profiles.clone(),
-            unknown: UnknownIds::new(self.unknown_ids_max),
-            now: Duration::ZERO,
-        }
+    fn surroundings(&self) -> LiveOutside {
+        let schemas = LiveSchemas::new(Arc::clone(&self.schemas), self.unknown_ids_max);
+        LiveOutside { schemas, profiles: self.profiles.clone() }
     }
 }
 
-/// The schemas of a live partition, which asks for no more unknown ones than it may.
-pub struct LiveSchemas {
-    schemas: Arc<dyn Schemas + Send + Sync>,
+/// What a live partition takes from outside.
+pub struct LiveOutside {
+    schemas: LiveSchemas,
     profiles: Option<Arc<Board>>,
-    /// Ids that nobody knew, of late.
-    unknown: UnknownIds,
-    /// The time of the batch.
-    now: Duration,
 }
 
-impl Surroundings<Pos> for LiveSchemas {
+impl Surroundings<Pos> for LiveOutside {
     fn batch_begins(&mut self, now: Duration) {
-        self.now = now;
-        self.unknown.forget(now);
+        self.schemas.batch_begins(now);
     }
 
     fn with<T>(&mut self, after_a_wait: bool, decide: impl FnOnce(Outside<'_>) -> T) -> T {
         let profiles = self.profiles.as_deref().map(|board| board as &dyn ProfileSource);
-        // Only after a wait can an id have turned out to be unknown.
-        if after_a_wait || !self.unknown.is_empty() {
-            let sparing = Sparing::new(&*self.schemas, &mut self.unknown, self.now);
-            return decide(Outside { schemas: &sparing, profiles });
-        }
-        decide(Outside { schemas: &*self.schemas, profiles })
+        self.schemas.with(after_a_wait, |schemas| decide(Outside { schemas, profiles }))
     }
 
     fn expect(&mut self, record: &InRecord<'_>) {
         let Some(schema) = schema_of(record.value.unwrap_or_default(), record.schema_guid) else { return };
-        let schemas = Sparing::new(&*self.schemas, &mut self.unknown, self.now);
         // Asking is all that is wanted.
-        let _ = is_answered(&schemas, record.input, &schema);
+        let _ = is_answered(&self.schemas.sparing(), record.input, &schema);
     }
 
     fn has(&self, input: usize, schema: &SchemaRef) -> bool {
-        is_answered(&*self.schemas, input, schema)
+        is_answered(self.schemas.unbounded(), input, schema)
     }
 }
 
