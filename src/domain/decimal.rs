@@ -65,7 +65,7 @@ impl Decimal {
     pub fn parse(token: &str) -> Result<Self, NumberFault> {
         match Self::parse_plain(token.as_bytes()) {
             Some(decimal) => Ok(decimal),
-            None => Scanned::scan(token.as_bytes())?.value(),
+            None => parse_any(token),
         }
     }
 
@@ -185,98 +185,44 @@ impl fmt::Display for Decimal {
     }
 }
 
-/// A number token, taken apart: significant digits, and where the point stands.
-struct Scanned {
-    negative: bool,
-    /// Significant digits without zeros at either end, if they fit.
-    digits: u128,
-    count: u32,
-    /// Power of ten of the last significant digit.
-    exponent: i64,
-}
-
-impl Scanned {
-    fn scan(bytes: &[u8]) -> Result<Self, NumberFault> {
-        let (negative, bytes) = match bytes {
-            [b'-', rest @ ..] => (true, rest),
-            _ => (false, bytes),
-        };
-        let whole = digit_run(bytes);
-        if whole == 0 || (whole > 1 && bytes[0] == b'0') {
-            return Err(NumberFault::Malformed);
-        }
-        let mut scanned = Self { negative, digits: 0, count: 0, exponent: 0 };
-        scanned.take(&bytes[..whole], 0);
-        let mut rest = &bytes[whole..];
-        if let [b'.', fraction @ ..] = rest {
-            let length = digit_run(fraction);
-            if length == 0 {
-                return Err(NumberFault::Malformed);
-            }
-            scanned.take(&fraction[..length], -(length as i64));
-            rest = &fraction[length..];
-        }
-        if let [b'e' | b'E', power @ ..] = rest {
-            let (sign, power) = match power {
-                [b'-', power @ ..] => (-1, power),
-                [b'+', power @ ..] => (1, power),
-                _ => (1, power),
-            };
-            let length = digit_run(power);
-            if length == 0 {
-                return Err(NumberFault::Malformed);
-            }
-            let value = power[..length]
-                .iter()
-                .fold(0i64, |value, digit| (value * 10 + i64::from(digit - b'0')).min(1_000_000_000));
-            scanned.exponent += sign * value;
-            rest = &power[length..];
-        }
-        if rest.is_empty() { Ok(scanned) } else { Err(NumberFault::Malformed) }
+/// Reads any token that JSON allows.
+fn parse_any(token: &str) -> Result<Decimal, NumberFault> {
+    // Whatever is beyond this is too large or too precise, however many digits stand beside it.
+    const POWER_MAX: i64 = 1_000_000_000;
+    let (is_negative, rest) = token.strip_prefix('-').map_or((false, token), |rest| (true, rest));
+    let (mantissa, power) =
+        rest.split_once(['e', 'E']).map_or((rest, None), |(front, power)| (front, Some(power)));
+    let (whole, fraction) =
+        mantissa.split_once('.').map_or((mantissa, None), |(whole, rest)| (whole, Some(rest)));
+    let power = power.map(|power| match power.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, power.strip_prefix('+').unwrap_or(power)),
+    });
+    let parts = [Some(whole), fraction, power.map(|(_, digits)| digits)];
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !parts.into_iter().flatten().all(are_digits) || (whole.len() > 1 && whole.starts_with('0')) {
+        return Err(NumberFault::Malformed);
     }
-
-    /// Appends a run of digits whose last one has the power of ten `exponent_of_last`.
-    fn take(&mut self, run: &[u8], exponent_of_last: i64) {
-        for (place, digit) in run.iter().enumerate() {
-            if *digit == b'0' {
-                continue;
-            }
-            let exponent = exponent_of_last + (run.len() - 1 - place) as i64;
-            if self.count > 0 {
-                let shift = self.exponent - exponent;
-                self.count = self.count.saturating_add(u32::try_from(shift).unwrap_or(u32::MAX));
-                if self.count <= DIGITS_MAX {
-                    self.digits *= POWERS[shift as usize].unsigned_abs();
-                }
-            } else {
-                self.count = 1;
-            }
-            if self.count <= DIGITS_MAX {
-                self.digits += u128::from(digit - b'0');
-            }
-            self.exponent = exponent;
-        }
+    let fraction = fraction.unwrap_or_default();
+    let digits = [whole, fraction].concat();
+    let leading = digits.trim_start_matches('0');
+    let significant = leading.trim_end_matches('0');
+    if significant.is_empty() {
+        return Ok(Decimal::ZERO);
     }
-
-    fn value(&self) -> Result<Decimal, NumberFault> {
-        if self.count == 0 {
-            return Ok(Decimal::ZERO);
-        }
-        let whole_digits = i64::from(self.count) + self.exponent;
-        if whole_digits > i64::from(DIGITS_MAX) {
-            return Err(NumberFault::TooLarge);
-        }
-        if self.count > DIGITS_MAX || self.exponent < -i64::from(DIGITS_MAX) {
-            return Err(NumberFault::TooPrecise);
-        }
-        let zeros = self.exponent.max(0) as usize;
-        let units = self.digits as i128 * POWERS[zeros] * if self.negative { -1 } else { 1 };
-        Decimal::new(units, (-self.exponent).max(0) as u8).ok_or(NumberFault::TooLarge)
+    let power = power.map_or(0, |(sign, digits)| sign * digits.parse().unwrap_or(POWER_MAX).min(POWER_MAX));
+    // Power of ten of the last significant digit.
+    let exponent = power - fraction.len() as i64 + (leading.len() - significant.len()) as i64;
+    let most = i64::from(DIGITS_MAX);
+    if significant.len() as i64 + exponent > most {
+        return Err(NumberFault::TooLarge);
     }
-}
-
-fn digit_run(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    if significant.len() as i64 > most || exponent < -most {
+        return Err(NumberFault::TooPrecise);
+    }
+    let units: i128 = significant.parse().map_err(|_| NumberFault::Malformed)?;
+    let units = units * POWERS[exponent.max(0) as usize] * if is_negative { -1 } else { 1 };
+    Decimal::new(units, (-exponent).max(0) as u8).ok_or(NumberFault::TooLarge)
 }
 
 /// Writes `units` x 10^-`scale` with at least two decimals and no further zeros.

@@ -24,17 +24,25 @@ pub fn is_visible(letter: char) -> bool {
 /// The text, with what is not visible written as `\u{1b}`, `\n` and the like.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
-    rewritten(text, is_visible)
+    rewritten(text, is_visible, escape)
 }
 
 /// The same for a text of several lines, whose ends stay.
 #[must_use]
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
-    rewritten(text, |letter| letter == '\n' || is_visible(letter))
+    rewritten(text, stays_in_lines, escape)
 }
 
-fn rewritten(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if text.chars().all(&stays) {
+fn stays_in_lines(letter: char) -> bool {
+    letter == '\n' || is_visible(letter)
+}
+
+fn escape(letter: char, shown: &mut String) {
+    shown.extend(letter.escape_default());
+}
+
+fn rewritten(text: &str, stays: fn(char) -> bool, escape: fn(char, &mut String)) -> Cow<'_, str> {
+    if text.chars().all(stays) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
@@ -42,7 +50,7 @@ fn rewritten(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
         if stays(letter) {
             shown.push(letter);
         } else {
-            shown.extend(letter.escape_default());
+            escape(letter, &mut shown);
         }
     }
     Cow::Owned(shown)
@@ -62,22 +70,12 @@ pub fn excerpt(text: &str) -> String {
 /// of lines stay.
 #[must_use]
 pub fn visible_json(json: &str) -> Cow<'_, str> {
-    let stays = |letter: char| letter == '\n' || is_visible(letter);
-    if json.chars().all(stays) {
-        return Cow::Borrowed(json);
-    }
-    let mut shown = String::with_capacity(json.len() + 8);
-    for letter in json.chars() {
-        if stays(letter) {
-            shown.push(letter);
-        } else {
-            for unit in letter.encode_utf16(&mut [0; 2]) {
-                // Writing into a `String` cannot fail.
-                let _ = write!(shown, "\\u{unit:04x}");
-            }
+    rewritten(json, stays_in_lines, |letter, shown| {
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            // Writing into a `String` cannot fail.
+            let _ = write!(shown, "\\u{unit:04x}");
         }
-    }
-    Cow::Owned(shown)
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Decimals as Avro has them: the unscaled value in big-endian two's complement.
 
 use crate::domain::{Decimal, Field};
+use num_bigint::{BigInt, Sign};
 
 /// Longest unscaled value whose digits are still written out for a message: 1,024 bits.
 const BYTES_MAX: usize = 128;
@@ -48,31 +49,12 @@ fn without_sign_extension(mut bytes: &[u8]) -> &[u8] {
 
 /// The value in digits, the point where `scale` puts it.
 fn digits(bytes: &[u8], scale: usize) -> String {
-    let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
-    let mut magnitude = bytes.to_vec();
-    if negative {
-        let mut carry = true;
-        for byte in magnitude.iter_mut().rev() {
-            (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
-        }
-    }
-    let mut reversed = Vec::new();
-    while magnitude.iter().any(|byte| *byte != 0) || reversed.len() <= scale {
-        let mut rest = 0u32;
-        for byte in &mut magnitude {
-            let value = rest << 8 | u32::from(*byte);
-            *byte = (value / 10) as u8;
-            rest = value % 10;
-        }
-        if reversed.len() == scale && scale > 0 {
-            reversed.push('.');
-        }
-        reversed.push(char::from(b'0' + rest as u8));
-    }
-    if negative {
-        reversed.push('-');
-    }
-    reversed.into_iter().rev().collect()
+    let value = BigInt::from_signed_bytes_be(bytes);
+    let sign = if value.sign() == Sign::Minus { "-" } else { "" };
+    let digits = format!("{:0>width$}", value.magnitude().to_string(), width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    let point = if scale > 0 { "." } else { "" };
+    format!("{sign}{whole}{point}{fraction}")
 }
 
 /// Appends the length and the shortest two's complement of `units`.
