@@ -6,7 +6,7 @@ use crate::domain::pos_event::PosEvent;
 use crate::domain::varint::Varint;
 use crate::domain::{Decimal, Field};
 use crate::state::{
-    EventPlace, Kind, Remembered, content_digest, id_hash, old_id_hash, old_short_hash, trimmed,
+    EventPlace, MoneyKind, Remembered, content_digest, id_hash, old_id_hash, old_short_hash, trimmed,
 };
 
 /// Hashes of an event's ids, and of its content; 0 where there is no such id.
@@ -87,8 +87,8 @@ pub struct Known<'e, 'a> {
 impl Known<'_, '_> {
     /// What kind of event it is.
     #[must_use]
-    pub fn kind(&self) -> Kind {
-        Kind {
+    pub fn kind(&self) -> MoneyKind {
+        MoneyKind {
             event_type: self.event.event_type,
             gives_back: self.event.gives_back(),
             category: self.event.category,

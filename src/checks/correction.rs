@@ -5,7 +5,7 @@ use super::content::Known;
 use super::findings::{Effect, Finding, Findings, Rule};
 use crate::domain::enums::{EventType, Verdict};
 use crate::domain::{Amount, Micros};
-use crate::state::{Account, Correctable, Kind, Remembered, Taking};
+use crate::state::{Account, Correctable, MoneyKind, Remembered, Taking};
 
 /// `checks.correction`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Takes {
         }
     }
 
-    fn takes(self, kind: Kind) -> bool {
+    fn takes(self, kind: MoneyKind) -> bool {
         !kind.gives_back
             && match kind.event_type {
                 EventType::Purchase => self.purchases,

@@ -10,7 +10,7 @@ use super::parameters::{PerCurrency, SymbolSet};
 use super::time::{local_day, span};
 use crate::domain::enums::{ActionCode, CategoryType, EventType};
 use crate::domain::{Amount, Micros, limits};
-use crate::state::{Kind, Remembered};
+use crate::state::{MoneyKind, Remembered};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
@@ -99,7 +99,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn takes(&self, kind: Kind) -> bool {
+    fn takes(&self, kind: MoneyKind) -> bool {
         let Self { event_types, categories, countries } = *self;
         let has = |set: SymbolSet, index: Option<usize>| {
             set.is_empty() || index.is_some_and(|index| set.has(index))
@@ -189,7 +189,7 @@ fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16
     {
         return None;
     }
-    let takes = |kind: Option<Kind>| kind.is_none_or(|kind| window.filter.takes(kind));
+    let takes = |kind: Option<MoneyKind>| kind.is_none_or(|kind| window.filter.takes(kind));
     let counts = |recent: &&Remembered| {
         recent.kind.charges()
             && is_near(recent.time)
@@ -241,15 +241,15 @@ fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16
 }
 
 /// What kind of event one is, as far as an old journal kept it.
-fn kind_of(recent: &Remembered) -> Option<Kind> {
+fn kind_of(recent: &Remembered) -> Option<MoneyKind> {
     (!recent.is_of_old_journal()).then_some(recent.kind)
 }
 
 /// What stands for an event's value: of chips and terminals their hash, of others the symbol's place. The kind of an event
 /// may not have been remembered: it might fit any filter and have any value, so it counts, as another value than all others.
-fn value(distinct: Distinct, chip: u64, terminal: u64, kind: Option<Kind>, place: usize) -> Option<u64> {
+fn value(distinct: Distinct, chip: u64, terminal: u64, kind: Option<MoneyKind>, place: usize) -> Option<u64> {
     let of_hash = |hash: u64| (hash != 0).then_some(hash);
-    let of_kind = |index: fn(Kind) -> Option<usize>| match kind {
+    let of_kind = |index: fn(MoneyKind) -> Option<usize>| match kind {
         Some(kind) => index(kind).map(|index| index as u64),
         None => Some(u64::MAX - place as u64),
     };

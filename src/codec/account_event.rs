@@ -11,7 +11,7 @@ use super::fault::{Fault, Read};
 use super::json::leaves::JsonLeaf;
 use super::json::reader::JsonReader;
 use super::json::write::Writer;
-use super::record::{FieldSpec, Fields, Presence, Seen, fields, write_field};
+use super::record::{FieldSpec, Fields, Presence, SeenMembers, fields, write_field};
 use crate::domain::Field;
 use crate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
 use crate::domain::enums::AccountEventType;

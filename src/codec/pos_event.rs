@@ -8,14 +8,14 @@ use super::avro::compile::mismatch;
 use super::avro::datum::DatumReader;
 use super::avro::leaves::{DecimalLeaf, Leaf, SymbolLeaf, TextLeaf, TimeLeaf, items};
 use super::avro::plan::{RecordPlan, Slot};
-use super::avro::schema::{Type, Use, WriterSchema};
+use super::avro::schema::{Type, TypeUse, WriterSchema};
 use super::avro::write::size;
 use super::fault::{Fault, Read};
 use super::json::leaves::{JsonLeaf, read_object};
 use super::json::reader::JsonReader;
 use super::json::write::Writer;
 use super::json::write_record;
-use super::record::{FieldSpec, Fields, Presence, Seen, fields, write_field};
+use super::record::{FieldSpec, Fields, Presence, SeenMembers, fields, write_field};
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::limits::ITEMS_MAX;
 use crate::domain::pos_event::{PosEvent, PosItem};
@@ -72,7 +72,7 @@ struct ItemLeaf(RecordPlan<PosItemFields>);
 impl Leaf for ItemLeaf {
     type Target<'a> = PosItem<'a>;
 
-    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         RecordPlan::compile(schema, writer).map(Self)
     }
 
@@ -89,7 +89,7 @@ impl Leaf for ItemLeaf {
 impl Leaf for ItemsLeaf {
     type Target<'a> = Vec<PosItem<'a>>;
 
-    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         match schema.kind(writer) {
             Type::Array(items) => Slot::compile_item(schema, items).map(Self),
             _ => Err(mismatch("an array", schema, writer)),

@@ -4,7 +4,7 @@
 use super::avro::Unwritable;
 use super::avro::datum::DatumReader;
 use super::avro::leaves::Leaf;
-use super::avro::schema::{Use, WriterSchema};
+use super::avro::schema::{TypeUse, WriterSchema};
 use super::fault::{Fault, Read};
 use super::json::reader::JsonReader;
 use super::json::write::Writer;
@@ -28,7 +28,7 @@ pub trait Fields: Sized + fmt::Debug + 'static {
     /// Reads the value of a JSON member of this name into its place, or passes over it.
     fn read_member<'a>(
         record: &mut Self::Record<'a>,
-        seen: &mut Seen,
+        seen: &mut SeenMembers,
         reader: &mut JsonReader<'a>,
         name: &str,
     ) -> Read<()>;
@@ -41,7 +41,7 @@ pub trait Fields: Sized + fmt::Debug + 'static {
 pub struct FieldSpec<F> {
     pub(super) name: &'static str,
     pub(super) presence: Presence,
-    pub(super) compile: fn(&WriterSchema, &Use) -> Read<F>,
+    pub(super) compile: fn(&WriterSchema, &TypeUse) -> Read<F>,
 }
 
 /// Whether a field may be absent, as our Avro schema says it.
@@ -75,9 +75,9 @@ pub(super) fn write_field<L: Leaf>(
 
 /// Which of an object's known members were seen.
 #[derive(Default)]
-pub struct Seen(u32);
+pub struct SeenMembers(u32);
 
-impl Seen {
+impl SeenMembers {
     /// Notes the member with this number (below 32).
     ///
     /// # Errors
@@ -123,15 +123,15 @@ macro_rules! fields {
 
             fn read_member<'a>(
                 record: &mut $record<'a>,
-                seen: &mut Seen,
+                seen: &mut SeenMembers,
                 reader: &mut JsonReader<'a>,
                 name: &str,
             ) -> Read<()> {
                 #[allow(non_camel_case_types, reason = "as the members")]
-                enum Number { $($member),+ }
+                enum MemberPlace { $($member),+ }
                 match name {
                     $($name => {
-                        seen.note(Number::$member as u32)?;
+                        seen.note(MemberPlace::$member as u32)?;
                         record.$member = <$leaf>::read_json(reader)?;
                     })+
                     _ => reader.skip()?,

@@ -53,7 +53,7 @@ impl Passed {
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
-enum Written {
+enum WrittenTick {
     Passed { stream_time: String, last_record_time: Option<String> },
     SetTime { to: String, stream_time: Option<String>, by: String },
 }
@@ -62,11 +62,11 @@ enum Written {
 #[must_use]
 pub fn write_tick(tick: &Tick) -> Vec<u8> {
     let written = match tick {
-        Tick::Passed(Passed { stream_time, last_record }) => Written::Passed {
+        Tick::Passed(Passed { stream_time, last_record }) => WrittenTick::Passed {
             stream_time: stream_time.to_string(),
             last_record_time: last_record.map(|time| time.to_string()),
         },
-        Tick::SetTime { to, stands, by } => Written::SetTime {
+        Tick::SetTime { to, stands, by } => WrittenTick::SetTime {
             to: to.to_string(),
             stream_time: stands.map(|time| time.to_string()),
             by: by.clone(),
@@ -89,11 +89,11 @@ pub fn read_tick(value: &[u8]) -> Result<Tick, String> {
         Micros::parse_rfc3339(text).ok_or_else(|| format!("its {name} is no time as 2026-01-31T12:00:00Z is"))
     };
     Ok(match written {
-        Written::Passed { stream_time, last_record_time } => Tick::Passed(Passed {
+        WrittenTick::Passed { stream_time, last_record_time } => Tick::Passed(Passed {
             stream_time: time("streamTime", &stream_time)?,
             last_record: last_record_time.map(|text| time("lastRecordTime", &text)).transpose()?,
         }),
-        Written::SetTime { to, stream_time, by } => Tick::SetTime {
+        WrittenTick::SetTime { to, stream_time, by } => Tick::SetTime {
             to: time("to", &to)?,
             stands: stream_time.map(|text| time("streamTime", &text)).transpose()?,
             by,

@@ -7,10 +7,10 @@ use std::sync::Arc;
 /// The code of a message, as a text of up to a few dozen characters. As small as a text on the heap, and for what the
 /// catalogue has nothing is allocated: accounts keep the codes of their last answers.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Code(Kept);
+pub struct Code(CodeText);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Kept {
+enum CodeText {
     /// Place in [`BUILT_IN`].
     BuiltIn(u8),
     /// Of no check of this program: of a ruleset's own rule, or of another release.
@@ -83,7 +83,7 @@ impl Code {
         let mut place = 0;
         while place < BUILT_IN.len() {
             if alike(BUILT_IN[place].as_bytes(), text.as_bytes()) {
-                return Self(Kept::BuiltIn(place as u8));
+                return Self(CodeText::BuiltIn(place as u8));
             }
             place += 1;
         }
@@ -94,8 +94,8 @@ impl Code {
     #[must_use]
     pub fn of(text: &str) -> Self {
         match BUILT_IN.binary_search(&text) {
-            Ok(place) => Self(Kept::BuiltIn(place as u8)),
-            Err(_) => Self(Kept::Own(text.into())),
+            Ok(place) => Self(CodeText::BuiltIn(place as u8)),
+            Err(_) => Self(CodeText::Own(text.into())),
         }
     }
 
@@ -103,8 +103,8 @@ impl Code {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Kept::BuiltIn(place) => BUILT_IN[usize::from(*place)],
-            Kept::Own(text) => text,
+            CodeText::BuiltIn(place) => BUILT_IN[usize::from(*place)],
+            CodeText::Own(text) => text,
         }
     }
 
@@ -112,8 +112,8 @@ impl Code {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
-            Kept::BuiltIn(_) => 0,
-            Kept::Own(text) => text.len(),
+            CodeText::BuiltIn(_) => 0,
+            CodeText::Own(text) => text.len(),
         }
     }
 }

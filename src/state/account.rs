@@ -4,7 +4,7 @@ use super::counter::{Counter, Counters};
 use super::hold::Hold;
 use super::master_data::MasterData;
 use super::memory::Memory;
-use super::remembered::{EventPlace, Kind, Remembered};
+use super::remembered::{EventPlace, MoneyKind, Remembered};
 use crate::domain::code::Code;
 use crate::domain::enums::{CountryCode, Currency, EventType};
 use crate::domain::{Amount, Micros};
@@ -218,7 +218,7 @@ pub struct Attempt {
     /// The currency.
     pub currency: Currency,
     /// What kind of event, where a window asks for more of it than the above.
-    pub kind: Option<Kind>,
+    pub kind: Option<MoneyKind>,
 }
 
 /// [`crate::domain::limits::ATTEMPTS_MAX`] counts on this.

@@ -22,7 +22,7 @@ struct AccountPlace {
 /// An account that was looked for: where it is, if it is there, and by what it was looked for, so that nobody need hash its
 /// number once more.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sought {
+pub(super) struct SoughtAccount {
     pub(super) slot: Option<u32>,
     hash: u32,
 }
@@ -69,14 +69,18 @@ impl Accounts {
     }
 
     /// Looks for an account.
-    pub(super) fn seek(&self, number: &str) -> Sought {
+    pub(super) fn seek(&self, number: &str) -> SoughtAccount {
         let hash = self.hash_of(number);
-        Sought { slot: self.slot_by(number, hash), hash }
+        SoughtAccount { slot: self.slot_by(number, hash), hash }
     }
 
     /// Looks again, if the account was not there before.
-    pub(super) fn seek_again(&self, number: &str, Sought { slot, hash }: Sought) -> Sought {
-        Sought { slot: slot.or_else(|| self.slot_by(number, hash)), hash }
+    pub(super) fn seek_again(
+        &self,
+        number: &str,
+        SoughtAccount { slot, hash }: SoughtAccount,
+    ) -> SoughtAccount {
+        SoughtAccount { slot: slot.or_else(|| self.slot_by(number, hash)), hash }
     }
 
     fn slot_by(&self, number: &str, hash: u32) -> Option<u32> {
@@ -90,14 +94,14 @@ impl Accounts {
     pub(super) fn seek_all<'n>(
         &self,
         numbers: impl Iterator<Item = &'n str> + Clone,
-        sought: &mut Vec<Sought>,
+        sought: &mut Vec<SoughtAccount>,
     ) {
         sought.clear();
-        sought.extend(numbers.clone().map(|number| Sought { slot: None, hash: self.hash_of(number) }));
-        for Sought { slot, hash } in sought.iter_mut() {
+        sought.extend(numbers.clone().map(|number| SoughtAccount { slot: None, hash: self.hash_of(number) }));
+        for SoughtAccount { slot, hash } in sought.iter_mut() {
             *slot = self.slots.find(spread(*hash), |place| place.hash == *hash).map(|place| place.slot);
         }
-        for (Sought { slot, hash }, number) in sought.iter_mut().zip(numbers) {
+        for (SoughtAccount { slot, hash }, number) in sought.iter_mut().zip(numbers) {
             if slot.is_some_and(|slot| at(&self.chunks, slot).number != number) {
                 *slot = self.slot_by(number, *hash);
             }
@@ -133,7 +137,7 @@ impl Accounts {
     }
 
     /// [`Accounts::put`] for an account that was looked for.
-    pub(super) fn put_sought(&mut self, account: Account, sought: Sought) -> u32 {
+    pub(super) fn put_sought(&mut self, account: Account, sought: SoughtAccount) -> u32 {
         self.put_by(account, sought.hash)
     }
 
@@ -214,7 +218,7 @@ mod tests {
             let mut accounts = Accounts::default();
             assert_eq!(accounts.put(account(first, 1)), 0);
             let mut found = Vec::new();
-            let slots = |found: &[Sought]| found.iter().map(|sought| sought.slot).collect::<Vec<_>>();
+            let slots = |found: &[SoughtAccount]| found.iter().map(|sought| sought.slot).collect::<Vec<_>>();
             accounts.seek_all([first, second].into_iter(), &mut found);
             assert_eq!(slots(&found), [Some(0), None]);
             assert_eq!(accounts.put(account(second, 2)), 1);

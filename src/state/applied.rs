@@ -1,6 +1,6 @@
 //! The account events that an account has applied lately, packed: so that none applies twice, and a payment can be reversed.
 
-use super::packed::{Bytes, Entry, Input, signed};
+use super::packed::{Bytes, PackedEntry, PackedReader, signed};
 use crate::domain::{Amount, Micros};
 
 /// An account event that was applied.
@@ -56,7 +56,7 @@ impl AppliedEvents {
     /// One more.
     pub(super) fn push(&mut self, event: &AppliedEvent) {
         let last = self.iter().last().map_or(0, |last| last.seen.0);
-        let mut entry = Entry::new();
+        let mut entry = PackedEntry::new();
         write(&mut entry, event, last);
         let mut bytes = std::mem::take(&mut self.0).into_vec();
         bytes.reserve_exact(entry.bytes().len());
@@ -146,13 +146,13 @@ fn write(out: &mut impl Bytes, event: &AppliedEvent, last: i64) {
 }
 
 struct Entries<'a> {
-    input: Input<'a>,
+    input: PackedReader<'a>,
     last: i64,
 }
 
 impl<'a> Entries<'a> {
     fn of(bytes: &'a [u8]) -> Self {
-        Self { input: Input(bytes), last: 0 }
+        Self { input: PackedReader(bytes), last: 0 }
     }
 
     fn next(&mut self) -> Option<AppliedEvent> {

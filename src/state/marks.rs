@@ -1,7 +1,7 @@
 //! When what was told last of each thing of an account was created, packed: what is older does not change it. One update tells
 //! several things at once, so things stand by the time that they have in common.
 
-use super::packed::{Input, signed};
+use super::packed::{PackedReader, signed};
 use crate::domain::{Micros, limits};
 use smallvec::SmallVec;
 
@@ -55,7 +55,7 @@ pub struct Marks(Box<[u8]>);
 impl Marks {
     /// The marks, the earliest first.
     pub fn iter(&self) -> impl Iterator<Item = Mark> {
-        let mut input = Input(&self.0);
+        let mut input = PackedReader(&self.0);
         let mut left = Left::default();
         std::iter::from_fn(move || left.next(&mut input))
     }
@@ -89,7 +89,7 @@ impl Marks {
     /// Adds a bit to the marks of the latest time, where that is all there is to do: what one update tells comes thing by thing.
     fn joins_the_latest(&mut self, Mark { thing, created }: Mark) -> bool {
         let Some(bit) = thing.bit() else { return false };
-        let mut input = Input(&self.0);
+        let mut input = PackedReader(&self.0);
         let (mut latest, mut told, mut count) = (None, 0, 0);
         while let Some(time) = input.signed() {
             let at = self.0.len() - input.0.len();
@@ -149,7 +149,7 @@ struct Left {
 }
 
 impl Left {
-    fn next(&mut self, input: &mut Input<'_>) -> Option<Mark> {
+    fn next(&mut self, input: &mut PackedReader<'_>) -> Option<Mark> {
         while self.bits == 0 && self.flags == 0 {
             *self = Self { created: Micros(input.signed()?), bits: input.byte()?, flags: input.byte()? };
         }

@@ -4,8 +4,8 @@
 //! The bytes are those of the journal too (version 4): a head with what entries have in common (place, time, the hashes of
 //! chips and terminals), then the entries, each with its distance to the head.
 
-use super::packed::{Bytes, Entry, Input, signed};
-use super::remembered::{EventPlace, Kind, Remembered};
+use super::packed::{Bytes, PackedEntry, PackedReader, signed};
+use super::remembered::{EventPlace, MoneyKind, Remembered};
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Verdict};
 use crate::domain::{Amount, Micros, PartitionId, limits};
 use smallvec::SmallVec;
@@ -52,11 +52,11 @@ impl Memory {
     /// The events, in the order they were remembered.
     #[must_use]
     pub fn iter(&self) -> Events<'_> {
-        let head = Head::of(&self.0);
+        let head = MemoryHead::of(&self.0);
         Events {
             left: head.count,
             shared: head.shared(&self.0),
-            entries: Input(&self.0[head.end(&self.0)..]),
+            entries: PackedReader(&self.0[head.end(&self.0)..]),
             head,
         }
     }
@@ -64,7 +64,7 @@ impl Memory {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        usize::from(Head::of(&self.0).count)
+        usize::from(MemoryHead::of(&self.0).count)
     }
 
     /// Whether there are none.
@@ -150,9 +150,9 @@ impl<'a> FromIterator<&'a Remembered> for Memory {
 
 /// Appends one more event: to nothing, or to what has a head.
 fn append(bytes: &mut Vec<u8>, event: &Remembered) {
-    let mut head = Head::of(bytes);
+    let mut head = MemoryHead::of(bytes);
     if bytes.is_empty() {
-        head = Head {
+        head = MemoryHead {
             count: 0,
             time: event.time.0,
             partition: event.place.partition,
@@ -163,7 +163,7 @@ fn append(bytes: &mut Vec<u8>, event: &Remembered) {
     head.count = head.count.saturating_add(1);
     let mut new = SmallVec::<[u64; 2]>::new();
     let [chip, terminal] = [event.chip, event.terminal].map(|hash| share(bytes, &mut new, hash));
-    let mut entry = Entry::new();
+    let mut entry = PackedEntry::new();
     write(&mut entry, event, &head, chip, terminal);
     bytes.reserve_exact(8 * new.len() + entry.bytes().len());
     let end = head.end(bytes);
@@ -193,14 +193,14 @@ fn share(bytes: &[u8], new: &mut SmallVec<[u64; 2]>, hash: u64) -> u8 {
 
 /// What entries have in common.
 #[derive(Clone, Copy, Debug, Default)]
-struct Head {
+struct MemoryHead {
     count: u16,
     time: i64,
     partition: PartitionId,
     offset: i64,
 }
 
-impl Head {
+impl MemoryHead {
     fn of(bytes: &[u8]) -> Self {
         if bytes.len() < HEAD {
             return Self::default();
@@ -237,9 +237,9 @@ fn long(bytes: &[u8], at: usize) -> u64 {
 #[derive(Clone, Debug)]
 pub struct Events<'a> {
     left: u16,
-    head: Head,
+    head: MemoryHead,
     shared: &'a [u8],
-    entries: Input<'a>,
+    entries: PackedReader<'a>,
 }
 
 impl Iterator for Events<'_> {
@@ -260,7 +260,7 @@ impl Iterator for Events<'_> {
     }
 }
 
-fn write(out: &mut Entry, event: &Remembered, head: &Head, chip: u8, terminal: u8) {
+fn write(out: &mut PackedEntry, event: &Remembered, head: &MemoryHead, chip: u8, terminal: u8) {
     const SECOND: i64 = 1_000_000;
     const CENT: i64 = 100;
     let kind = event.kind;
@@ -327,7 +327,7 @@ fn write(out: &mut Entry, event: &Remembered, head: &Head, chip: u8, terminal: u
 }
 
 #[inline]
-fn read(input: &mut Input<'_>, head: &Head, shared: &[u8]) -> Option<Remembered> {
+fn read(input: &mut PackedReader<'_>, head: &MemoryHead, shared: &[u8]) -> Option<Remembered> {
     let [first, second, third, keys] = input.array()?;
     let mut flags = u32::from_le_bytes([first, second, third, 0]);
     if flags & MORE != 0 {
@@ -375,7 +375,7 @@ fn read(input: &mut Input<'_>, head: &Head, shared: &[u8]) -> Option<Remembered>
         terminal,
         chip,
         original,
-        kind: Kind {
+        kind: MoneyKind {
             event_type: *EventType::ALL.get(at(0, 3))?,
             gives_back: flags & GIVES_BACK != 0,
             category: at(CATEGORY, 4).checked_sub(1).and_then(|place| CategoryType::ALL.get(place)).copied(),

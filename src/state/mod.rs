@@ -32,5 +32,5 @@ pub use memory::{Events, Keep, Memory};
 pub use partition::{PartitionState, StateFault};
 pub use remember::attempt;
 pub use remembered::{
-    EventPlace, Kind, Remembered, content_digest, id_hash, old_id_hash, old_short_hash, trimmed,
+    EventPlace, MoneyKind, Remembered, content_digest, id_hash, old_id_hash, old_short_hash, trimmed,
 };

@@ -15,7 +15,7 @@ impl Bytes for Vec<u8> {
 }
 
 /// An entry that is put together, on the stack.
-pub(super) struct Entry {
+pub(super) struct PackedEntry {
     bytes: [u8; ENTRY_MAX],
     length: usize,
 }
@@ -23,7 +23,7 @@ pub(super) struct Entry {
 /// Bytes of an entry, at most: 5 of flags and keys, 10 for each of 9 integers, 8 for each of 5 hashes.
 const ENTRY_MAX: usize = 5 + 9 * 10 + 5 * 8;
 
-impl Entry {
+impl PackedEntry {
     pub(super) fn new() -> Self {
         Self { bytes: [0; ENTRY_MAX], length: 0 }
     }
@@ -33,7 +33,7 @@ impl Entry {
     }
 }
 
-impl Bytes for Entry {
+impl Bytes for PackedEntry {
     #[inline]
     fn all(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();
@@ -50,9 +50,9 @@ pub(super) fn signed(out: &mut impl Bytes, value: i64) {
 
 /// Packed bytes that are read from their front; nothing where they end too early.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Input<'a>(pub(super) &'a [u8]);
+pub(super) struct PackedReader<'a>(pub(super) &'a [u8]);
 
-impl Input<'_> {
+impl PackedReader<'_> {
     #[inline]
     pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk::<N>()?;

@@ -1,7 +1,7 @@
 //! One partition's state: accounts, stream time, holds by the time they run out; apply and undo.
 
 use super::account::{Account, AccountFlags, Correctable, Touched};
-use super::accounts::{Accounts, Sought};
+use super::accounts::{Accounts, SoughtAccount};
 use super::fact::{Booking, Fact, FactsOfAccount, Patch};
 use super::hold::Hold;
 use super::remembered::EventPlace;
@@ -131,7 +131,7 @@ impl PartitionState {
         }
     }
 
-    fn set_at(&mut self, sought: Sought, account: Account) {
+    fn set_at(&mut self, sought: SoughtAccount, account: Account) {
         let expiries: SmallVec<[_; 1]> = account.holds().iter().map(|hold| expiry(hold, 0)).collect();
         let slot = match sought.slot {
             Some(slot) => {
@@ -172,7 +172,7 @@ impl PartitionState {
         Ok(())
     }
 
-    fn apply_at(&mut self, sought: Sought, number: &str, facts: &[Fact]) -> Result<(), StateFault> {
+    fn apply_at(&mut self, sought: SoughtAccount, number: &str, facts: &[Fact]) -> Result<(), StateFault> {
         let slot = match (sought.slot, facts.first()) {
             (Some(slot), _) => slot,
             (None, Some(Fact::Opened { limit, currency, country })) => {
@@ -253,10 +253,7 @@ fn apply_fact(
         Fact::Refused { refused, keep_from, most } => account.remember_refused(refused, *keep_from, *most),
         Fact::Answered(answer) => account.remember_answer(answer),
         Fact::Booked(booking) => book(account, *booking),
-        Fact::GaveBack { amount, fees } => {
-            account.balance = account.balance.saturating_minus(*amount);
-            account.fees = account.fees.saturating_minus(*fees).max(Amount::ZERO);
-        }
+        Fact::GaveBack { amount, fees } | Fact::PaidSplit { amount, fees } => pay(account, *amount, *fees),
         Fact::Counted { chip, currency, amount } => {
             account.rare_mut().counters.count(*chip, *currency, *amount);
         }
@@ -281,7 +278,6 @@ fn apply_fact(
             let fees = (*amount).min(account.fees).max(Amount::ZERO);
             pay(account, *amount, fees);
         }
-        Fact::PaidSplit { amount, fees } => pay(account, *amount, *fees),
         Fact::PaymentReversed(id) => account.master_data_mut().events.reverse(*id),
         Fact::CashAdvanced(amount) => account.balance = account.balance.saturating_plus(*amount),
         Fact::LimitSet(limit) => account.limit = *limit,
@@ -351,6 +347,7 @@ fn hold_mut(account: &mut Account, id: TransactionId) -> Result<&mut Hold, State
     holds.into_iter().find(|hold| hold.transaction_id == id).ok_or(StateFault::NoHold)
 }
 
+/// The balance falls, and the fees among it.
 fn pay(account: &mut Account, amount: Amount, fees: Amount) {
     account.balance = account.balance.saturating_minus(amount);
     account.fees = account.fees.saturating_minus(fees).max(Amount::ZERO);

@@ -25,7 +25,7 @@ impl EventPlace {
 
 /// What money hangs on, besides the lines and the totals, which stand in a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kind {
+pub struct MoneyKind {
     /// The event's type.
     pub event_type: EventType,
     /// Whether it gives money back: a cancel, a negative correction, a correction of a withdrawal.
@@ -38,7 +38,7 @@ pub struct Kind {
     pub country: CountryCode,
 }
 
-impl Kind {
+impl MoneyKind {
     /// Whether the event takes money from the customer that is used at once: purchases, withdrawals, positive corrections.
     /// These use the limit, count in windows, and can be taken back.
     #[must_use]
@@ -82,7 +82,7 @@ pub struct Remembered {
     /// The event that it takes back, where it is a correction whose original was found.
     pub original: Option<EventPlace>,
     /// What kind of event.
-    pub kind: Kind,
+    pub kind: MoneyKind,
     /// The answer as it stands now.
     pub verdict: Verdict,
     /// Whether an account keeps messages of that answer.

@@ -5,12 +5,12 @@
 
 use super::leaves::Leaf;
 use super::plan::{Branch, Slot};
-use super::schema::{Logical, Type, Use, WriterSchema};
+use super::schema::{Logical, Type, TypeUse, WriterSchema};
 use crate::codec::fault::{Fault, Read};
 
 impl<L: Leaf> Slot<L> {
     /// A field of ours against the writer's type.
-    pub(in crate::codec) fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    pub(in crate::codec) fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         match schema.kind(writer) {
             Type::Null => Ok(Self::Null),
             Type::Union(union) => Self::one_of(schema, union, Branch::Null),
@@ -19,7 +19,7 @@ impl<L: Leaf> Slot<L> {
     }
 
     /// An item of a list of ours against the writer's type: it is never null.
-    pub(in crate::codec) fn compile_item(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    pub(in crate::codec) fn compile_item(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         match schema.kind(writer) {
             Type::Union(union) => {
                 let null = Branch::Refused("null, which is no item of this list".into());
@@ -29,9 +29,9 @@ impl<L: Leaf> Slot<L> {
         }
     }
 
-    fn one_of(schema: &WriterSchema, union: &[Use], null: Branch<L>) -> Read<Self> {
+    fn one_of(schema: &WriterSchema, union: &[TypeUse], null: Branch<L>) -> Read<Self> {
         let mut null = Some(null);
-        let branch = |branch: &Use| match schema.kind(branch) {
+        let branch = |branch: &TypeUse| match schema.kind(branch) {
             // A union has it once.
             Type::Null => null.take().unwrap_or(Branch::Null),
             _ => match L::compile(schema, branch) {
@@ -53,7 +53,7 @@ impl<L: Leaf> Slot<L> {
 
 /// The writer's type is none that ours can be read from.
 #[cold]
-pub(in crate::codec) fn mismatch(expected: &str, schema: &WriterSchema, writer: &Use) -> Box<Fault> {
+pub(in crate::codec) fn mismatch(expected: &str, schema: &WriterSchema, writer: &TypeUse) -> Box<Fault> {
     let found = schema.kind(writer).name();
     let logical = match &writer.logical {
         Logical::None => String::new(),
@@ -67,7 +67,7 @@ pub(in crate::codec) fn mismatch(expected: &str, schema: &WriterSchema, writer: 
 
 /// The writer's type could be read, if only it said what it counts.
 #[cold]
-pub(super) fn unlabelled(expected: &str, schema: &WriterSchema, writer: &Use) -> Box<Fault> {
+pub(super) fn unlabelled(expected: &str, schema: &WriterSchema, writer: &TypeUse) -> Box<Fault> {
     let found = schema.kind(writer).name();
     Fault::unreadable(format!(
         "expected {expected}, found {found} without a logical type in the writer's schema"

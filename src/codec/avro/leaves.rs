@@ -4,7 +4,7 @@ use super::compile::{mismatch, unlabelled};
 use super::datum::DatumReader;
 use super::decimal;
 use super::plan::Slot;
-use super::schema::{Logical, Type, Use, WriterSchema};
+use super::schema::{Logical, Type, TypeUse, WriterSchema};
 use super::write::{self, Unwritable};
 use crate::codec::fault::{Fault, Read};
 use crate::domain::decimal::Rounding;
@@ -22,7 +22,7 @@ pub trait Leaf: Sized + fmt::Debug {
     type Target<'a>: Default + PartialEq;
 
     /// Resolves the writer's type, which is no union, against ours.
-    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self>;
+    fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self>;
 
     /// Reads one value.
     fn read<'a>(&self, reader: &mut DatumReader<'a, '_>, target: &mut Self::Target<'a>) -> Read<()>;
@@ -43,7 +43,7 @@ pub struct TextLeaf;
 impl Leaf for TextLeaf {
     type Target<'a> = Option<Text<'a>>;
 
-    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         match (schema.kind(writer), &writer.logical) {
             (Type::String, _) | (Type::Bytes, Logical::None) => Ok(Self),
             _ => Err(mismatch("a string", schema, writer)),
@@ -72,7 +72,7 @@ pub struct DecimalLeaf<const SCALE: u8> {
 impl<const SCALE: u8> Leaf for DecimalLeaf<SCALE> {
     type Target<'a> = Field<'a, Decimal>;
 
-    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         let fixed = match schema.kind(writer) {
             Type::Bytes => None,
             Type::Fixed(size) => Some(*size),
@@ -138,7 +138,7 @@ impl TimeUnit {
 impl Leaf for TimeLeaf {
     type Target<'a> = Field<'a, Micros>;
 
-    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         const TIMESTAMP: &str =
             "a long with the logical type timestamp-millis, timestamp-micros or timestamp-nanos";
         match (schema.kind(writer), &writer.logical) {
@@ -179,7 +179,7 @@ pub enum LongLeaf {
 impl Leaf for LongLeaf {
     type Target<'a> = Option<i64>;
 
-    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         match (schema.kind(writer), &writer.logical) {
             (Type::Long, Logical::None | Logical::Other(_)) => Ok(Self::Long),
             (Type::Int, Logical::None | Logical::Other(_)) => Ok(Self::Int),
@@ -208,7 +208,7 @@ pub struct BooleanLeaf;
 impl Leaf for BooleanLeaf {
     type Target<'a> = Option<bool>;
 
-    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         match schema.kind(writer) {
             Type::Boolean => Ok(Self),
             _ => Err(mismatch("a boolean", schema, writer)),
@@ -233,7 +233,7 @@ pub struct SymbolLeaf<T>(Box<[Result<T, Box<str>>]>);
 impl<T: OpenEnum> Leaf for SymbolLeaf<T> {
     type Target<'a> = Field<'a, T>;
 
-    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         match schema.kind(writer) {
             Type::Enum { name: theirs, symbols } if &**theirs == T::NAME => {
                 let known = |symbol: &str| T::sent(symbol).ok_or_else(|| symbol.into());
@@ -276,7 +276,7 @@ pub struct ChipsLeaf(Slot<TextLeaf>);
 impl Leaf for ChipsLeaf {
     type Target<'a> = Option<Vec<Text<'a>>>;
 
-    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         match schema.kind(writer) {
             Type::Array(items) => Slot::compile_item(schema, items).map(Self),
             _ => Err(mismatch("an array", schema, writer)),

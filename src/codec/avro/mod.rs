@@ -97,7 +97,7 @@ pub fn write_account_event(event: &AccountEvent, out: &mut Vec<u8>) -> Result<()
 
 /// How values of one writer's schema are read as the record that these fields fill.
 #[derive(Debug)]
-pub struct EventPlan<F>(Written<F>);
+pub struct EventPlan<F>(ValueFormat<F>);
 
 /// How values of one writer's schema are read as [`PosEvent`].
 pub type PosEventPlan = EventPlan<PosEventFields>;
@@ -106,7 +106,7 @@ pub type AccountEventPlan = EventPlan<AccountEventFields>;
 
 /// What stands behind a schema's id.
 #[derive(Debug)]
-enum Written<F> {
+enum ValueFormat<F> {
     Avro {
         record: RecordPlan<F>,
         /// Of the writer's types, for what is passed over.
@@ -129,35 +129,35 @@ impl<F: Fields> EventPlan<F> {
             format!("the writer's schema cannot be read as {}: {}", F::NAME, fault.to_text())
         })?;
         let size = writer.len() + PART_BYTES_MAX * schema.parts();
-        Ok(Self(Written::Avro { record, shapes: schema.shapes(), size }))
+        Ok(Self(ValueFormat::Avro { record, shapes: schema.shapes(), size }))
     }
 
     /// For values that the registry says are JSON: the contract is held against them, not the writer's schema.
     #[must_use]
     pub fn of_json() -> Self {
-        Self(Written::Json)
+        Self(ValueFormat::Json)
     }
 
     /// Bytes it takes in memory, at most.
     #[must_use]
     pub fn size(&self) -> usize {
         match &self.0 {
-            Written::Avro { size, .. } => *size,
-            Written::Json => 0,
+            ValueFormat::Avro { size, .. } => *size,
+            ValueFormat::Json => 0,
         }
     }
 
     #[inline]
     fn record<'a>(&self, value: &'a [u8]) -> Read<F::Record<'a>> {
         match &self.0 {
-            Written::Avro { record: plan, shapes, .. } => {
+            ValueFormat::Avro { record: plan, shapes, .. } => {
                 let mut reader = DatumReader::new(value, shapes);
                 let mut record = F::Record::default();
                 plan.read_into(&mut reader, &mut record)?;
                 reader.end()?;
                 Ok(record)
             }
-            Written::Json => json::read_record::<F>(value),
+            ValueFormat::Json => json::read_record::<F>(value),
         }
     }
 }

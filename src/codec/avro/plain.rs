@@ -20,10 +20,10 @@ const DATUM_BYTES_MAX: usize = 64 << 10;
 
 /// How values of one writer's schema become JSON.
 #[derive(Debug)]
-pub struct PlainPlan(Written);
+pub struct PlainPlan(ValueFormat);
 
 #[derive(Debug)]
-enum Written {
+enum ValueFormat {
     Avro { schema: Box<Schema>, bytes: usize },
     Json,
 }
@@ -39,21 +39,21 @@ impl PlainPlan {
             return Err("the schema is no record".to_owned());
         }
         unless_unsound(&schema, 0)?;
-        Ok(Self(Written::Avro { schema: Box::new(schema), bytes: writer.len() }))
+        Ok(Self(ValueFormat::Avro { schema: Box::new(schema), bytes: writer.len() }))
     }
 
     /// For values that the registry says are JSON.
     #[must_use]
     pub fn of_json() -> Self {
-        Self(Written::Json)
+        Self(ValueFormat::Json)
     }
 
     /// Bytes it takes in memory, roughly.
     #[must_use]
     pub fn size(&self) -> usize {
         match &self.0 {
-            Written::Avro { bytes, .. } => 8 * bytes,
-            Written::Json => 0,
+            ValueFormat::Avro { bytes, .. } => 8 * bytes,
+            ValueFormat::Json => 0,
         }
     }
 
@@ -62,7 +62,7 @@ impl PlainPlan {
     /// # Errors
     /// [`DecodeError::Fault`]: it is not as the schema says.
     pub fn json<'v>(&self, value: &'v [u8]) -> Result<Cow<'v, [u8]>, DecodeError> {
-        let Written::Avro { schema, .. } = &self.0 else { return Ok(Cow::Borrowed(value)) };
+        let ValueFormat::Avro { schema, .. } = &self.0 else { return Ok(Cow::Borrowed(value)) };
         let fault = |why: String| DecodeError::from(Fault::unreadable(why));
         if value.len() > DATUM_BYTES_MAX {
             return Err(fault(format!("the datum is longer than {DATUM_BYTES_MAX} bytes")));

@@ -4,7 +4,7 @@
 use super::compile::mismatch;
 use super::datum::DatumReader;
 use super::leaves::{Leaf, present};
-use super::schema::{Record, RecordField, Type, Use, WriterSchema};
+use super::schema::{RecordField, RecordType, Type, TypeUse, WriterSchema};
 use super::skip::{no_branch, pass_over};
 use super::write::Unwritable;
 use crate::codec::fault::{Fault, Read};
@@ -80,7 +80,7 @@ impl<F: Fields> RecordPlan<F> {
     /// # Errors
     /// Where Avro's rules do not let it: another name, a field of ours that is missing and has no
     /// default, a type that ours cannot be read from.
-    fn resolve(schema: &WriterSchema, writer: &Record) -> Read<Self> {
+    fn resolve(schema: &WriterSchema, writer: &RecordType) -> Read<Self> {
         if &*writer.name != F::NAME {
             let text = format!("expected the record {}, found {}", F::NAME, excerpt(&writer.name));
             return Err(Fault::unreadable(text));
@@ -131,7 +131,7 @@ impl<F: Fields> RecordPlan<F> {
 impl<F: Fields> Leaf for RecordPlan<F> {
     type Target<'a> = Option<F::Record<'a>>;
 
-    fn compile(schema: &WriterSchema, writer: &Use) -> Read<Self> {
+    fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {
         match schema.kind(writer) {
             Type::Record(record) => Self::resolve(schema, record),
             _ => Err(mismatch("a record", schema, writer)),

@@ -16,9 +16,9 @@ const LAYOUTS: [OutcomeLayout; 2] = [OutcomeLayout::Second, OutcomeLayout::First
 /// The layout of the datum; none where it is not one of ours.
 #[must_use]
 pub fn outcome_layout(datum: &[u8]) -> Option<OutcomeLayout> {
-    LAYOUTS
-        .into_iter()
-        .find(|layout| read_fields(&mut DatumReader::new(datum, &[]), *layout, &mut Fields(None)).is_ok())
+    LAYOUTS.into_iter().find(|layout| {
+        read_fields(&mut DatumReader::new(datum, &[]), *layout, &mut FoundFields(None)).is_ok()
+    })
 }
 
 /// Where the outcome says it comes from; none where the datum is not one of ours. What is broken behind the place does not
@@ -33,7 +33,7 @@ pub fn outcome_place(datum: &[u8]) -> Option<SourcePlace<'_>> {
 }
 
 fn read_place<'a>(input: &mut DatumReader<'a, '_>, layout: OutcomeLayout) -> Read<SourcePlace<'a>> {
-    before_source(input, layout, &mut Fields(None))?;
+    before_source(input, layout, &mut FoundFields(None))?;
     let topic = read_topic_name(input.text()?)?;
     let partition = input.long()?.try_into().map_err(|_| Fault::unreadable("no partition number"))?;
     let offset = input.long()?;
@@ -57,7 +57,7 @@ pub fn outcome_evidence(datum: &[u8]) -> Option<Vec<(String, String)>> {
     let mut input = DatumReader::new(datum, &[]);
     let mut found = Vec::new();
     let mut read = || -> Read<()> {
-        before_source(&mut input, layout, &mut Fields(None))?;
+        before_source(&mut input, layout, &mut FoundFields(None))?;
         input.text()?;
         for _ in ["partition", "offset", "timestamp", "revision"] {
             input.long()?;
@@ -78,15 +78,15 @@ pub fn outcome_evidence(datum: &[u8]) -> Option<Vec<(String, String)>> {
 /// The datum is not one of our schema: why.
 pub fn outcome_fields(datum: &[u8], found: &mut Vec<(String, String)>) -> Result<(), String> {
     let layout = outcome_layout(datum).unwrap_or(OutcomeLayout::LATEST);
-    let mut fields = Fields(Some(found));
+    let mut fields = FoundFields(Some(found));
     read_fields(&mut DatumReader::new(datum, &[]), layout, &mut fields).map_err(|fault| fault.to_text())?;
     if found.len() > FIELDS_MAX { Err(too_many_fields()) } else { Ok(()) }
 }
 
 /// Where fields go, if they are wanted at all; those beyond one too many are left out.
-struct Fields<'f>(Option<&'f mut Vec<(String, String)>>);
+struct FoundFields<'f>(Option<&'f mut Vec<(String, String)>>);
 
-impl Fields<'_> {
+impl FoundFields<'_> {
     fn put(&mut self, path: impl Into<Path>, value: impl FnOnce() -> String) {
         self.put_named(
             || match path.into() {
@@ -116,7 +116,11 @@ impl From<&'static str> for Path {
     }
 }
 
-fn read_fields(input: &mut DatumReader<'_, '_>, layout: OutcomeLayout, fields: &mut Fields<'_>) -> Read<()> {
+fn read_fields(
+    input: &mut DatumReader<'_, '_>,
+    layout: OutcomeLayout,
+    fields: &mut FoundFields<'_>,
+) -> Read<()> {
     before_source(input, layout, fields)?;
     let topic = read_topic_name(input.text()?)?;
     fields.put("source.topic", || quoted(topic));
@@ -145,7 +149,7 @@ fn read_topic_name(topic: &str) -> Read<&str> {
 fn before_source(
     input: &mut DatumReader<'_, '_>,
     layout: OutcomeLayout,
-    fields: &mut Fields<'_>,
+    fields: &mut FoundFields<'_>,
 ) -> Read<()> {
     let is_first = layout == OutcomeLayout::First;
     text(input, fields, "transactionId".into())?;
@@ -188,19 +192,19 @@ fn some(input: &mut DatumReader<'_, '_>) -> Read<bool> {
     }
 }
 
-fn text(input: &mut DatumReader<'_, '_>, fields: &mut Fields<'_>, path: Path) -> Read<()> {
+fn text(input: &mut DatumReader<'_, '_>, fields: &mut FoundFields<'_>, path: Path) -> Read<()> {
     let text = input.text()?;
     fields.put(path, || quoted(text));
     Ok(())
 }
 
-fn optional_text(input: &mut DatumReader<'_, '_>, fields: &mut Fields<'_>, path: Path) -> Read<()> {
+fn optional_text(input: &mut DatumReader<'_, '_>, fields: &mut FoundFields<'_>, path: Path) -> Read<()> {
     if some(input)? { text(input, fields, path) } else { Ok(()) }
 }
 
 fn symbol<T: Copy>(
     input: &mut DatumReader<'_, '_>,
-    fields: &mut Fields<'_>,
+    fields: &mut FoundFields<'_>,
     path: Path,
     all: &[T],
     symbol: fn(T) -> &'static str,

@@ -27,13 +27,13 @@ const DECIMAL_SCALE_MAX: u64 = 1_000;
 #[derive(Debug)]
 pub struct WriterSchema {
     types: Vec<Type>,
-    root: Use,
+    root: TypeUse,
     parts: usize,
 }
 
 /// A type where it is used, with the logical type that holds there.
 #[derive(Clone, Debug)]
-pub struct Use {
+pub struct TypeUse {
     place: usize,
     pub(super) logical: Logical,
 }
@@ -51,15 +51,15 @@ pub enum Type {
     String,
     Fixed(usize),
     Enum { name: Box<str>, symbols: Box<[Box<str>]> },
-    Array(Use),
-    Map(Use),
-    Union(Box<[Use]>),
-    Record(Record),
+    Array(TypeUse),
+    Map(TypeUse),
+    Union(Box<[TypeUse]>),
+    Record(RecordType),
 }
 
 /// A record of the writer's, its namespace left out.
 #[derive(Debug, Default)]
-pub struct Record {
+pub struct RecordType {
     pub(super) name: Box<str>,
     pub(super) fields: Box<[RecordField]>,
 }
@@ -68,7 +68,7 @@ pub struct Record {
 #[derive(Debug)]
 pub struct RecordField {
     pub(super) name: Box<str>,
-    pub(super) used: Use,
+    pub(super) used: TypeUse,
 }
 
 /// What a writer says of a type besides, as far as money and time hang on it.
@@ -110,7 +110,7 @@ impl WriterSchema {
         }
         let json: Value = serde_json::from_str(text).map_err(|error| format!("no Avro schema: {error}"))?;
         let types = PRIMITIVES.into_iter().map(|(_, primitive)| primitive).collect();
-        let mut reading = Reading { types, named: BTreeMap::new(), parts: 0 };
+        let mut reading = SchemaReading { types, named: BTreeMap::new(), parts: 0 };
         match reading.used(&json, "", 0) {
             Ok(root) => Ok(Self { types: reading.types, root, parts: reading.parts }),
             Err(fault) => Err(format!("no Avro schema: {}", fault.to_text())),
@@ -118,12 +118,12 @@ impl WriterSchema {
     }
 
     /// The type of the whole.
-    pub(super) fn root(&self) -> &Use {
+    pub(super) fn root(&self) -> &TypeUse {
         &self.root
     }
 
     /// The type behind a use.
-    pub(in crate::codec) fn kind(&self, used: &Use) -> &Type {
+    pub(in crate::codec) fn kind(&self, used: &TypeUse) -> &Type {
         &self.types[used.place]
     }
 
@@ -134,7 +134,7 @@ impl WriterSchema {
 
     /// The shapes of all types, each at its type's place, for values that are passed over.
     pub(super) fn shapes(&self) -> Box<[Skip]> {
-        let places = |uses: &[Use]| uses.iter().map(|used| used.place).collect();
+        let places = |uses: &[TypeUse]| uses.iter().map(|used| used.place).collect();
         let shape = |kind: &Type| match kind {
             Type::Null => Skip::Bytes(0),
             Type::Boolean => Skip::Bytes(1),
@@ -154,7 +154,7 @@ impl WriterSchema {
     }
 }
 
-impl Use {
+impl TypeUse {
     /// Its type's place among the shapes.
     pub(super) fn place(&self) -> usize {
         self.place
@@ -184,16 +184,16 @@ impl Type {
 }
 
 /// What was read so far.
-struct Reading {
+struct SchemaReading {
     types: Vec<Type>,
     /// By full name.
-    named: BTreeMap<String, Use>,
+    named: BTreeMap<String, TypeUse>,
     parts: usize,
 }
 
-impl Reading {
+impl SchemaReading {
     /// A type where it is used. Recurses, at most [`DEPTH_MAX`] deep.
-    fn used<'j>(&mut self, json: &'j Value, namespace: &'j str, depth: usize) -> Read<Use> {
+    fn used<'j>(&mut self, json: &'j Value, namespace: &'j str, depth: usize) -> Read<TypeUse> {
         if depth == DEPTH_MAX {
             return Err(Fault::unreadable(format!("types nest more than {DEPTH_MAX} deep")));
         }
@@ -209,7 +209,12 @@ impl Reading {
         }
     }
 
-    fn object<'j>(&mut self, object: &'j Map<String, Value>, namespace: &'j str, depth: usize) -> Read<Use> {
+    fn object<'j>(
+        &mut self,
+        object: &'j Map<String, Value>,
+        namespace: &'j str,
+        depth: usize,
+    ) -> Read<TypeUse> {
         match object.get("type") {
             Some(Value::String(name)) => match name.as_str() {
                 "record" | "error" => self.record(object, namespace, depth),
@@ -230,7 +235,7 @@ impl Reading {
         }
     }
 
-    fn union<'j>(&mut self, branches: &'j [Value], namespace: &'j str, depth: usize) -> Read<Use> {
+    fn union<'j>(&mut self, branches: &'j [Value], namespace: &'j str, depth: usize) -> Read<TypeUse> {
         let mut uses = Vec::new();
         let mut seen = BTreeSet::new();
         for branch in branches {
@@ -250,9 +255,14 @@ impl Reading {
         Ok(self.push(Type::Union(uses.into())))
     }
 
-    fn record<'j>(&mut self, object: &'j Map<String, Value>, namespace: &'j str, depth: usize) -> Read<Use> {
+    fn record<'j>(
+        &mut self,
+        object: &'j Map<String, Value>,
+        namespace: &'j str,
+        depth: usize,
+    ) -> Read<TypeUse> {
         let (namespace, name) = names(object, namespace)?;
-        let used = self.push(Type::Record(Record::default()));
+        let used = self.push(Type::Record(RecordType::default()));
         self.define(namespace, name, &used)?;
         let Value::Array(declared) = member(object, "fields")? else {
             return Err(Fault::unreadable("\"fields\" is no list"));
@@ -274,11 +284,11 @@ impl Reading {
             let used = self.with_logical(used, &logical_of(field));
             fields.push(RecordField { name: name.as_str().into(), used });
         }
-        self.types[used.place] = Type::Record(Record { name: name.into(), fields: fields.into() });
+        self.types[used.place] = Type::Record(RecordType { name: name.into(), fields: fields.into() });
         Ok(used)
     }
 
-    fn symbols(&mut self, object: &Map<String, Value>, namespace: &str) -> Read<Use> {
+    fn symbols(&mut self, object: &Map<String, Value>, namespace: &str) -> Read<TypeUse> {
         let (namespace, name) = names(object, namespace)?;
         let Value::Array(declared) = member(object, "symbols")? else {
             return Err(Fault::unreadable("\"symbols\" is no list"));
@@ -291,19 +301,19 @@ impl Reading {
         Ok(used)
     }
 
-    fn fixed(&mut self, object: &Map<String, Value>, namespace: &str) -> Read<Use> {
+    fn fixed(&mut self, object: &Map<String, Value>, namespace: &str) -> Read<TypeUse> {
         let (namespace, name) = names(object, namespace)?;
         let size = member(object, "size")?.as_u64().and_then(|size| usize::try_from(size).ok());
         let size = size.ok_or_else(|| Fault::unreadable("\"size\" is no whole number"))?;
         // Whoever refers to it by its name gets its logical type as well.
-        let used = Use { logical: logical_of(object), ..self.push(Type::Fixed(size)) };
+        let used = TypeUse { logical: logical_of(object), ..self.push(Type::Fixed(size)) };
         self.define(namespace, name, &used)?;
         Ok(used)
     }
 
-    fn push(&mut self, kind: Type) -> Use {
+    fn push(&mut self, kind: Type) -> TypeUse {
         self.types.push(kind);
-        Use { place: self.types.len() - 1, logical: Logical::None }
+        TypeUse { place: self.types.len() - 1, logical: Logical::None }
     }
 
     fn count(&mut self, parts: usize) -> Read<()> {
@@ -315,7 +325,7 @@ impl Reading {
         Ok(())
     }
 
-    fn define(&mut self, namespace: &str, name: &str, used: &Use) -> Read<()> {
+    fn define(&mut self, namespace: &str, name: &str, used: &TypeUse) -> Read<()> {
         if self.named.insert(full_name(namespace, name), used.clone()).is_some() {
             return Err(Fault::unreadable(format!("the type {:?} is defined twice", excerpt(name))));
         }
@@ -323,9 +333,9 @@ impl Reading {
     }
 
     /// A primitive, or a type that was defined before.
-    fn find(&self, name: &str, namespace: &str) -> Read<Use> {
+    fn find(&self, name: &str, namespace: &str) -> Read<TypeUse> {
         if let Some(place) = PRIMITIVES.iter().position(|(primitive, _)| *primitive == name) {
-            return Ok(Use { place, logical: Logical::None });
+            return Ok(TypeUse { place, logical: Logical::None });
         }
         let found = match name.rsplit_once('.') {
             Some((namespace, name)) => self.named.get(&full_name(namespace, name)),
@@ -338,7 +348,7 @@ impl Reading {
     }
 
     /// The same use where `logical` stands beside the type: each branch of a union gets it.
-    fn with_logical(&mut self, mut used: Use, logical: &Logical) -> Use {
+    fn with_logical(&mut self, mut used: TypeUse, logical: &Logical) -> TypeUse {
         match &mut self.types[used.place] {
             Type::Union(branches) => {
                 branches.iter_mut().for_each(|branch| branch.logical.join(logical));

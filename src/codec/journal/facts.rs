@@ -1,7 +1,7 @@
 //! Facts as bytes: an account's number and what happened to it. A tag never changes its meaning.
 
 use super::bytes::{ByteReader, ByteWriter};
-use super::pieces::{Piece, read_optional, write_optional, write_packed};
+use super::pieces::{Journalled, read_optional, write_optional, write_packed};
 use super::{JournalFault, old};
 use crate::domain::Micros;
 use crate::state::{

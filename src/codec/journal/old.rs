@@ -9,8 +9,8 @@ use crate::domain::enums::{CountryCode, Currency, EventType, Verdict};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros, limits};
 use crate::state::{
-    Account, AccountFlags, AnswerOf, AppliedEvent, EventPlace, Fact, Facts, Hold, Keep, Kind, MasterData,
-    RefusedEvent, Remembered, RememberedFact, StoredAnswer, StoredMessage, attempt, old_id_hash,
+    Account, AccountFlags, AnswerOf, AppliedEvent, EventPlace, Fact, Facts, Hold, Keep, MasterData,
+    MoneyKind, RefusedEvent, Remembered, RememberedFact, StoredAnswer, StoredMessage, attempt, old_id_hash,
 };
 use std::sync::Arc;
 
@@ -125,7 +125,7 @@ fn read_recent(input: &mut ByteReader<'_>, before: Micros) -> Result<Remembered,
     let accepted = flags & 1 << 5 != 0;
     let gives_back = counted_as == EventType::WithdrawalCorrection
         || (counted_as == EventType::Correction && amount.is_negative());
-    let kind = Kind {
+    let kind = MoneyKind {
         event_type: counted_as,
         gives_back,
         category: None,

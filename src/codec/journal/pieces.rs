@@ -12,7 +12,7 @@ use compact_str::CompactString;
 use std::collections::VecDeque;
 
 /// What is written to the journal and read from it again.
-pub(super) trait Piece: Sized {
+pub(super) trait Journalled: Sized {
     /// Appends it.
     fn write(&self, out: &mut ByteWriter);
 
@@ -23,7 +23,7 @@ pub(super) trait Piece: Sized {
 impl ByteReader<'_> {
     /// Takes the next piece.
     #[inline]
-    pub(super) fn piece<T: Piece>(&mut self) -> Result<T, JournalFault> {
+    pub(super) fn piece<T: Journalled>(&mut self) -> Result<T, JournalFault> {
         T::read(self)
     }
 }
@@ -31,7 +31,7 @@ impl ByteReader<'_> {
 /// Pieces that [`ByteWriter`] has a way to write.
 macro_rules! plain {
     ($($name:ty: $write:expr, $read:expr;)+) => {
-        $(impl Piece for $name {
+        $(impl Journalled for $name {
             #[inline]
             fn write(&self, out: &mut ByteWriter) {
                 let write: fn(&$name, &mut ByteWriter) = $write;
@@ -92,7 +92,7 @@ symbols!(CategoryType, CountryCode, Currency, EventType, Language);
 /// Lists: how many, and one after another.
 macro_rules! lists {
     ($($list:ident),+) => {
-        $(impl<T: Piece> Piece for $list<T> {
+        $(impl<T: Journalled> Journalled for $list<T> {
             fn write(&self, out: &mut ByteWriter) {
                 out.unsigned(self.len() as u64);
                 self.iter().for_each(|item| item.write(out));
@@ -108,7 +108,7 @@ macro_rules! lists {
 type Slice<T> = Box<[T]>;
 lists!(Vec, VecDeque, Slice);
 
-impl<T: Piece> Piece for Box<T> {
+impl<T: Journalled> Journalled for Box<T> {
     fn write(&self, out: &mut ByteWriter) {
         T::write(self, out);
     }
@@ -119,21 +119,21 @@ impl<T: Piece> Piece for Box<T> {
 }
 
 /// What may be absent, behind a byte that says so.
-pub(super) fn write_optional<T: Piece>(piece: Option<&T>, out: &mut ByteWriter) {
+pub(super) fn write_optional<T: Journalled>(piece: Option<&T>, out: &mut ByteWriter) {
     out.byte(piece.is_some().into());
     if let Some(piece) = piece {
         piece.write(out);
     }
 }
 
-pub(super) fn read_optional<T: Piece>(input: &mut ByteReader<'_>) -> Result<Option<T>, JournalFault> {
+pub(super) fn read_optional<T: Journalled>(input: &mut ByteReader<'_>) -> Result<Option<T>, JournalFault> {
     if input.byte()? != 0 { input.piece().map(Some) } else { Ok(None) }
 }
 
 /// Structs as their fields, in this order; behind `or` what does not stand there, and what it is then.
 macro_rules! structs {
     ($($name:ident { $($field:ident),+ $(; or $absent:ident = $value:expr)? })+) => {
-        $(impl Piece for $name {
+        $(impl Journalled for $name {
             fn write(&self, out: &mut ByteWriter) {
                 $(self.$field.write(out);)+
             }

@@ -2,14 +2,14 @@
 
 use super::bytes::{ByteReader, ByteWriter};
 use super::pieces::{
-    Piece, flags_of, plain, read_optional, structs, symbol_at, write_optional, write_packed,
+    Journalled, flags_of, plain, read_optional, structs, symbol_at, write_optional, write_packed,
 };
 use super::{JournalFault, old};
 use crate::domain::enums::Currency;
 use crate::domain::{Amount, Micros, PartitionId};
 use crate::state::{
-    Account, AnswerOf, Attempt, Booking, Correctable, Counter, Counters, EventPlace, Forgot, Hold, Kind,
-    Mark, MasterData, Memory, Rare, RefusedEvent, StoredAnswer, StoredMessage, Taking,
+    Account, AnswerOf, Attempt, Booking, Correctable, Counter, Counters, EventPlace, Forgot, Hold, Mark,
+    MasterData, Memory, MoneyKind, Rare, RefusedEvent, StoredAnswer, StoredMessage, Taking,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -98,7 +98,7 @@ plain! {
     Option<Taking>: |taking, out| write_optional(taking.as_ref(), out), read_optional;
 }
 
-impl Piece for Forgot {
+impl Journalled for Forgot {
     fn write(&self, out: &mut ByteWriter) {
         for time in [self.events, self.book_keeping, self.attempts, self.account_events] {
             write_optional(time.as_ref(), out);
@@ -111,7 +111,7 @@ impl Piece for Forgot {
     }
 }
 
-impl Piece for MasterData {
+impl Journalled for MasterData {
     fn write(&self, out: &mut ByteWriter) {
         for chips in [self.chips(), self.blocked_chips()] {
             out.unsigned(chips.len() as u64);
@@ -168,7 +168,7 @@ fn read_counters(input: &mut ByteReader<'_>, rare: &mut Rare) -> Result<(), Jour
     Ok(())
 }
 
-impl Piece for Attempt {
+impl Journalled for Attempt {
     fn write(&self, out: &mut ByteWriter) {
         self.time.write(out);
         out.signed(self.seen.0.wrapping_sub(self.time.0));
@@ -191,7 +191,7 @@ impl Piece for Attempt {
         let currency = symbol_at(Currency::ALL, place & !KIND_FOLLOWS)?;
         let kind = match place & KIND_FOLLOWS {
             0 => None,
-            _ => Some(Kind {
+            _ => Some(MoneyKind {
                 event_type: input.piece()?,
                 // Only what charges is an attempt.
                 gives_back: false,
@@ -204,7 +204,7 @@ impl Piece for Attempt {
     }
 }
 
-impl Piece for RefusedEvent {
+impl Journalled for RefusedEvent {
     fn write(&self, out: &mut ByteWriter) {
         write_packed(out, Memory::from_iter([&self.event]).bytes());
         self.messages.write(out);
@@ -217,7 +217,7 @@ impl Piece for RefusedEvent {
     }
 }
 
-impl Piece for Taking {
+impl Journalled for Taking {
     fn write(&self, out: &mut ByteWriter) {
         out.byte(u8::from(self.original.is_some()) | u8::from(self.corrects.is_some()) << 1);
         self.original.iter().for_each(|place| place.write(out));
@@ -237,7 +237,7 @@ impl Piece for Taking {
     }
 }
 
-impl Piece for AnswerOf {
+impl Journalled for AnswerOf {
     fn write(&self, out: &mut ByteWriter) {
         match self {
             Self::Place(place) => {

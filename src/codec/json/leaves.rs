@@ -7,7 +7,7 @@ use crate::codec::avro::leaves::{
 };
 use crate::codec::avro::plan::RecordPlan;
 use crate::codec::fault::{Fault, Read};
-use crate::codec::record::{Fields, Seen};
+use crate::codec::record::{Fields, SeenMembers};
 use crate::domain::decimal::NumberFault;
 use crate::domain::enums::OpenEnum;
 use crate::domain::limits::CHIPS_MAX;
@@ -29,7 +29,7 @@ pub(in crate::codec) fn read_object<'a, F: Fields>(
     reader: &mut JsonReader<'a>,
     record: &mut F::Record<'a>,
 ) -> Read<()> {
-    let mut seen = Seen::default();
+    let mut seen = SeenMembers::default();
     reader.object(|reader, name| {
         F::read_member(record, &mut seen, reader, &name).map_err(|fault| fault.in_field(&excerpt(&name)))
     })

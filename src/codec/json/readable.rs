@@ -8,7 +8,7 @@ use serde_json::Value;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Members {
+struct ReadableMembers {
     account_transaction_id: Value,
     event_type: Value,
     time: Value,
@@ -18,7 +18,7 @@ struct Members {
 /// Reads what has the right type, and passes over the rest. Nothing where the text is no JSON object, or has a member twice.
 #[must_use]
 pub fn read_readable(text: &[u8]) -> Readable {
-    let members: Members = serde_json::from_slice(text).unwrap_or_default();
+    let members: ReadableMembers = serde_json::from_slice(text).unwrap_or_default();
     Readable {
         account_transaction_id: members.account_transaction_id.as_str().map(str::to_owned),
         event_type: members.event_type.as_str().and_then(EventType::from_symbol),

@@ -50,7 +50,7 @@ pub struct ReadReply<'a> {
 pub fn read_reply(bytes: &[u8]) -> Result<ReadReply<'_>, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Read<'a> {
+    struct ReplyMembers<'a> {
         #[serde(borrow)]
         request_id: Cow<'a, str>,
         #[serde(borrow)]
@@ -70,7 +70,7 @@ pub fn read_reply(bytes: &[u8]) -> Result<ReadReply<'_>, String> {
         partition: PartitionId,
         offset: i64,
     }
-    let read: Read<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let read: ReplyMembers<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let created_at = read.created_at.map(|text| Micros::parse_rfc3339(&text).ok_or("createdAt is no time"));
     Ok(ReadReply {
         request_id: read.request_id,

@@ -38,7 +38,7 @@ prop_compose! {
             left: if plain { amount } else { left },
             id, basket, corrects, terminal, chip,
             original: original.map(|(partition, offset)| EventPlace { partition, offset }),
-            kind: Kind { event_type, gives_back, category, currency, country },
+            kind: MoneyKind { event_type, gives_back, category, currency, country },
             verdict,
             has_messages,
         }
