@@ -176,37 +176,35 @@ fn borrowed(text: Option<&String>) -> Option<Text<'_>> {
 impl LooseAccountEvent<'_> {
     /// The event, where every demand of the contract is met. `close` and `default` may go without a payload.
     pub(super) fn strict(self) -> Read<AccountEvent> {
-        let event_type = match &self.event_type {
-            Field::Value(event_type) => *event_type,
-            Field::Absent => return Err(Fault::missing("eventType")),
-            Field::Invalid(symbol) => {
-                return Err(Fault::not_of_format(
-                    "eventType",
-                    format!("unknown symbol \"{}\"", excerpt(symbol)),
-                ));
-            }
-        };
+        let unknown = |symbol: &str| format!("unknown symbol \"{}\"", excerpt(symbol));
+        let event_type = required(understood(&self.event_type, "eventType", unknown)?, "eventType")?;
         self.refuse_other_payloads(event_type)?;
-        let created_at = match self.created_at {
-            Field::Value(time) => Some(time),
-            Field::Absent => None,
-            Field::Invalid(text) => {
-                return Err(Fault::not_of_format(
-                    "createdAt",
-                    format!("\"{}\" is no RFC 3339 time", excerpt(&text)),
-                ));
-            }
-        };
+        let no_time = |text: &str| format!("\"{}\" is no RFC 3339 time", excerpt(text));
+        let created_at = understood(&self.created_at, "createdAt", no_time)?;
         let change = match event_type {
-            AccountEventType::Payment => payment(self.payment)?,
-            AccountEventType::Flag => flag(self.flag)?,
+            AccountEventType::Payment => {
+                let payment = required(self.payment, "payment")?;
+                AccountChange::Payment {
+                    amount: required(payment.amount, "payment.amount")?,
+                    status: text(payment.status, "payment.status")?,
+                    reverses: owned(payment.reverses),
+                }
+            }
+            AccountEventType::Flag => {
+                let flag = required(self.flag, "flag")?;
+                AccountChange::Flag {
+                    name: text(flag.name, "flag.name")?,
+                    set: required(flag.set, "flag.set")?,
+                    transaction_id: owned(flag.transaction_id),
+                }
+            }
             AccountEventType::CashAdvance => {
-                let payload = self.cash_advance.map(|payload| payload.amount);
-                AccountChange::CashAdvance { amount: amount(payload, "cashAdvance")? }
+                let payload = required(self.cash_advance, "cashAdvance")?;
+                AccountChange::CashAdvance { amount: required(payload.amount, "cashAdvance.amount")? }
             }
             AccountEventType::Limit => {
-                let payload = self.limit.map(|payload| payload.amount);
-                AccountChange::Limit { amount: amount(payload, "limit")? }
+                let limit = required(self.limit, "limit")?;
+                AccountChange::Limit { amount: required(limit.amount, "limit.amount")? }
             }
             AccountEventType::Default => {
                 let satisfied = self.default.and_then(|default| default.satisfied).unwrap_or(false);
@@ -216,11 +214,10 @@ impl LooseAccountEvent<'_> {
                 AccountChange::Close { reason: self.close.and_then(|close| owned(close.reason)) }
             }
             AccountEventType::Update => {
-                let update = self.update.ok_or_else(|| Fault::missing("update"))?;
-                AccountChange::Update(Box::new(update.strict()?))
+                AccountChange::Update(Box::new(required(self.update, "update")?.strict()?))
             }
             AccountEventType::Unrecognized => {
-                return Err(Fault::not_of_format("eventType", "unknown symbol \"unrecognized\""));
+                return Err(Fault::not_of_format("eventType", unknown("unrecognized")));
             }
         };
         Ok(AccountEvent {
@@ -257,7 +254,7 @@ impl LooseUpdate<'_> {
             None => None,
             Some(resolve) => Some(Resolve {
                 transaction_id: text(resolve.transaction_id, "update.resolve.transactionId")?,
-                granted: resolve.granted.ok_or_else(|| Fault::missing("update.resolve.granted"))?,
+                granted: required(resolve.granted, "update.resolve.granted")?,
             }),
         };
         let list =
@@ -274,28 +271,20 @@ impl LooseUpdate<'_> {
     }
 }
 
-fn payment(payment: Option<LoosePayment<'_>>) -> Read<AccountChange> {
-    let payment = payment.ok_or_else(|| Fault::missing("payment"))?;
-    Ok(AccountChange::Payment {
-        amount: payment.amount.ok_or_else(|| Fault::missing("payment.amount"))?,
-        status: text(payment.status, "payment.status")?,
-        reverses: owned(payment.reverses),
-    })
+/// The value of a field that may be absent; `why` says what is wrong with a text that is none.
+fn understood<T: Copy>(
+    field: &Field<'_, T>,
+    name: &str,
+    why: impl FnOnce(&str) -> String,
+) -> Read<Option<T>> {
+    match field {
+        Field::Invalid(text) => Err(Fault::not_of_format(name, why(text))),
+        field => Ok(field.value()),
+    }
 }
 
-fn flag(flag: Option<LooseFlag<'_>>) -> Read<AccountChange> {
-    let flag = flag.ok_or_else(|| Fault::missing("flag"))?;
-    Ok(AccountChange::Flag {
-        name: text(flag.name, "flag.name")?,
-        set: flag.set.ok_or_else(|| Fault::missing("flag.set"))?,
-        transaction_id: owned(flag.transaction_id),
-    })
-}
-
-/// The amount of a payload that has no other field.
-fn amount(payload: Option<Option<i64>>, name: &str) -> Read<i64> {
-    let amount = payload.ok_or_else(|| Fault::missing(name))?;
-    amount.ok_or_else(|| Fault::missing(&format!("{name}.amount")))
+fn required<T>(value: Option<T>, field: &str) -> Read<T> {
+    value.ok_or_else(|| Fault::missing(field))
 }
 
 /// A required text: there, and not blank.

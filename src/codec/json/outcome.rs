@@ -4,7 +4,7 @@
 //! Amounts are numbers with at least two decimals, times RFC 3339, `source.timestamp` a number of
 //! milliseconds since the epoch.
 
-use super::write::{Writer, integer, string};
+use super::write::{Writer, integer};
 use crate::domain::outcome::{Evidence, Message, Outcome};
 
 /// Appends `outcome` to `out`. The same outcome gives the same bytes.
@@ -36,7 +36,11 @@ pub fn write_outcome(outcome: &Outcome<'_>, out: &mut Vec<u8>) {
         source.integer("timestamp", outcome.source.timestamp_millis);
     });
     object.integer("accountRevision", outcome.account_revision);
-    write_positions(outcome.positions, object.key("positions"));
+    object.nested("positions", |positions| {
+        for (topic, offset) in outcome.positions {
+            integer(*offset, positions.named(topic));
+        }
+    });
     object.list("evidence", &outcome.evidence, write_evidence);
     object.text("ruleset", Some(outcome.ruleset));
     object.end();
@@ -59,17 +63,4 @@ fn write_evidence(evidence: &Evidence, out: &mut Vec<u8>) {
     object.text("fact", Some(&evidence.fact));
     object.text("value", Some(&evidence.value));
     object.end();
-}
-
-fn write_positions(positions: &[(String, i64)], out: &mut Vec<u8>) {
-    out.push(b'{');
-    for (place, (topic, offset)) in positions.iter().enumerate() {
-        if place > 0 {
-            out.push(b',');
-        }
-        string(topic, out);
-        out.push(b':');
-        integer(*offset, out);
-    }
-    out.push(b'}');
 }

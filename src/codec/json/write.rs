@@ -24,10 +24,7 @@ impl<'a> Writer<'a> {
 
     /// A member's key; its value must be appended to what this gives.
     pub(super) fn key(&mut self, name: &str) -> &mut Vec<u8> {
-        if !self.empty {
-            self.out.push(b',');
-        }
-        self.empty = false;
+        self.next();
         self.out.push(b'"');
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
@@ -36,13 +33,17 @@ impl<'a> Writer<'a> {
 
     /// The same for a name that anybody has chosen.
     pub(super) fn named(&mut self, name: &str) -> &mut Vec<u8> {
+        self.next();
+        string(name, self.out);
+        self.out.push(b':');
+        self.out
+    }
+
+    fn next(&mut self) {
         if !self.empty {
             self.out.push(b',');
         }
         self.empty = false;
-        string(name, self.out);
-        self.out.push(b':');
-        self.out
     }
 
     pub(super) fn text(&mut self, name: &str, value: Option<&str>) {
