@@ -103,7 +103,7 @@ pub struct Difference {
 }
 
 fn id<S: Serializer>(promise: &Promise, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(promise.id())
+    serializer.serialize_str(promise.symbol())
 }
 
 impl fmt::Display for Difference {
