@@ -25,7 +25,7 @@ macro_rules! loose {
         $($member:ident: $leaf:ty = $name:literal $presence:ident;)+
     }) => {
         $(#[$doc])*
-        #[derive(Default, PartialEq)]
+        #[derive(Default)]
         pub struct $record<'a> { $($member: <$leaf as Leaf>::Target<'a>),+ }
 
         fields! {

@@ -6,7 +6,7 @@
 use super::avro::Unwritable;
 use super::avro::compile::mismatch;
 use super::avro::datum::DatumReader;
-use super::avro::leaves::{DecimalLeaf, Leaf, SymbolLeaf, TextLeaf, TimeLeaf, items};
+use super::avro::leaves::{Absent, DecimalLeaf, Leaf, SymbolLeaf, TextLeaf, TimeLeaf, items};
 use super::avro::plan::{RecordPlan, Slot};
 use super::avro::schema::{Type, TypeUse, WriterSchema};
 use super::avro::write::size;
@@ -68,6 +68,18 @@ pub struct ItemsLeaf(Slot<ItemLeaf>);
 /// A line, filled where it stands in the list.
 #[derive(Debug)]
 struct ItemLeaf(RecordPlan<PosItemFields>);
+
+impl Absent for PosItem<'_> {
+    fn is_absent(&self) -> bool {
+        false
+    }
+}
+
+impl Absent for Vec<PosItem<'_>> {
+    fn is_absent(&self) -> bool {
+        self.is_empty()
+    }
+}
 
 impl Leaf for ItemLeaf {
     type Target<'a> = PosItem<'a>;

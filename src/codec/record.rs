@@ -3,7 +3,7 @@
 
 use super::avro::Unwritable;
 use super::avro::datum::DatumReader;
-use super::avro::leaves::Leaf;
+use super::avro::leaves::{Absent, Leaf};
 use super::avro::schema::{TypeUse, WriterSchema};
 use super::fault::{Fault, Read};
 use super::json::reader::JsonReader;
@@ -13,7 +13,7 @@ use std::fmt;
 /// The fields of one of our records; a value is one of them against a writer's Avro schema.
 pub trait Fields: Sized + fmt::Debug + 'static {
     /// What the fields fill.
-    type Record<'a>: Default + PartialEq;
+    type Record<'a>: Default;
     /// The record's name in our schema; a writer's must be the same, its namespace apart.
     const NAME: &'static str;
     /// Every field of our schema.
@@ -64,7 +64,7 @@ pub(super) fn write_field<L: Leaf>(
     out: &mut Vec<u8>,
 ) -> Result<(), Unwritable> {
     if presence == Presence::Optional {
-        let is_there = *value != L::Target::default();
+        let is_there = !value.is_absent();
         super::avro::write::branch(is_there, out);
         if !is_there {
             return Ok(());
@@ -82,6 +82,7 @@ impl SeenMembers {
     ///
     /// # Errors
     /// Where it was noted before: two readers could take different ones.
+    #[inline]
     pub(super) fn note(&mut self, number: u32) -> Read<()> {
         let bit = 1 << number;
         if self.0 & bit != 0 {
@@ -121,6 +122,7 @@ macro_rules! fields {
                 Ok(())
             }
 
+            #[inline]
             fn read_member<'a>(
                 record: &mut $record<'a>,
                 seen: &mut SeenMembers,

@@ -19,7 +19,7 @@ use std::fmt;
 /// A type of ours, as it is read from some type of the writer's.
 pub trait Leaf: Sized + fmt::Debug {
     /// What is filled; its default stands for what is absent or null.
-    type Target<'a>: Default + PartialEq;
+    type Target<'a>: Default + Absent;
 
     /// Resolves the writer's type, which is no union, against ours.
     fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self>;
@@ -29,6 +29,24 @@ pub trait Leaf: Sized + fmt::Debug {
 
     /// Appends one as our own schema has it, or says why it has no place in this field.
     fn write(value: &Self::Target<'_>, field: &'static str, out: &mut Vec<u8>) -> Result<(), Unwritable>;
+}
+
+/// What a field's value may be: nothing.
+pub trait Absent {
+    /// Whether there is none.
+    fn is_absent(&self) -> bool;
+}
+
+impl<T> Absent for Option<T> {
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T> Absent for Field<'_, T> {
+    fn is_absent(&self) -> bool {
+        self.is_absent()
+    }
 }
 
 /// The value of a field that must not be absent.

@@ -85,6 +85,7 @@ facts! {
     10 LimitSet(limit);
     12 FlagSet { name, on };
     14 Evaluated;
+    15 Remembered(remembered);
     18 Answered(answer);
     19 GaveBack { amount, fees };
     20 Taken(taking);
@@ -102,7 +103,6 @@ facts! {
     35 Identified { chip };
 }
 
-const REMEMBERED: u8 = 15;
 const ATTEMPTED: u8 = 16;
 const REFUSED: u8 = 17;
 const HOLD_PLACED: u8 = 22;
@@ -113,13 +113,6 @@ const ASKING_HOLD_PLACED: u8 = 36;
 
 fn write_other(out: &mut ByteWriter, fact: &Fact) {
     match fact {
-        Fact::Remembered(remembered) => {
-            let RememberedFact { event, keep } = &**remembered;
-            out.byte(REMEMBERED);
-            write_packed(out, Memory::from_iter([event]).bytes());
-            write_earlier_time(out, event.seen, keep.all_from);
-            write_earlier_time(out, keep.all_from, keep.originals_from);
-        }
         Fact::Attempted { attempt, keep_from } => {
             out.byte(ATTEMPTED);
             attempt.write(out);
@@ -151,13 +144,6 @@ fn write_other(out: &mut ByteWriter, fact: &Fact) {
 
 fn read_other(tag: u8, input: &mut ByteReader<'_>) -> Result<Fact, JournalFault> {
     Ok(match tag {
-        REMEMBERED => {
-            let event = input.piece::<Memory>()?.iter().next();
-            let event = event.ok_or(JournalFault::Damaged("no event is remembered"))?;
-            let all_from = read_earlier_time(event.seen, input)?;
-            let originals_from = read_earlier_time(all_from, input)?;
-            Fact::Remembered(Box::new(RememberedFact { event, keep: Keep { all_from, originals_from } }))
-        }
         ATTEMPTED => {
             let attempt: Attempt = input.piece()?;
             Fact::Attempted { attempt, keep_from: read_earlier_time(attempt.seen, input)? }
@@ -189,11 +175,32 @@ fn read_other(tag: u8, input: &mut ByteReader<'_>) -> Result<Fact, JournalFault>
     })
 }
 
+impl Journalled for RememberedFact {
+    #[inline]
+    fn write(&self, out: &mut ByteWriter) {
+        let Self { event, keep } = self;
+        write_packed(out, Memory::from_iter([event]).bytes());
+        write_earlier_time(out, event.seen, keep.all_from);
+        write_earlier_time(out, keep.all_from, keep.originals_from);
+    }
+
+    #[inline]
+    fn read(input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
+        let event = input.piece::<Memory>()?.iter().next();
+        let event = event.ok_or(JournalFault::Damaged("no event is remembered"))?;
+        let all_from = read_earlier_time(event.seen, input)?;
+        let originals_from = read_earlier_time(all_from, input)?;
+        Ok(Self { event, keep: Keep { all_from, originals_from } })
+    }
+}
+
 /// A time, by how long it lies before another.
+#[inline]
 fn write_earlier_time(out: &mut ByteWriter, time: Micros, earlier: Micros) {
     out.signed(time.0.wrapping_sub(earlier.0));
 }
 
+#[inline]
 fn read_earlier_time(time: Micros, input: &mut ByteReader<'_>) -> Result<Micros, JournalFault> {
     Ok(Micros(time.0.wrapping_sub(input.signed()?)))
 }

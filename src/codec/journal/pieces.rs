@@ -30,18 +30,17 @@ impl ByteReader<'_> {
 
 /// Pieces that [`ByteWriter`] has a way to write.
 macro_rules! plain {
-    ($($name:ty: $write:expr, $read:expr;)+) => {
+    ($($name:ty: |$value:ident, $out:ident| $write:expr, |$input:ident| $read:expr;)+) => {
         $(impl Journalled for $name {
             #[inline]
-            fn write(&self, out: &mut ByteWriter) {
-                let write: fn(&$name, &mut ByteWriter) = $write;
-                write(self, out);
+            fn write(&self, $out: &mut ByteWriter) {
+                let $value = self;
+                $write;
             }
 
             #[inline]
-            fn read(input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
-                let read: fn(&mut ByteReader<'_>) -> Result<$name, JournalFault> = $read;
-                read(input)
+            fn read($input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
+                $read
             }
         })+
     };
@@ -109,16 +108,19 @@ type Slice<T> = Box<[T]>;
 lists!(Vec, VecDeque, Slice);
 
 impl<T: Journalled> Journalled for Box<T> {
+    #[inline]
     fn write(&self, out: &mut ByteWriter) {
         T::write(self, out);
     }
 
+    #[inline]
     fn read(input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
         input.piece().map(Self::new)
     }
 }
 
 /// What may be absent, behind a byte that says so.
+#[inline]
 pub(super) fn write_optional<T: Journalled>(piece: Option<&T>, out: &mut ByteWriter) {
     out.byte(piece.is_some().into());
     if let Some(piece) = piece {
@@ -126,6 +128,7 @@ pub(super) fn write_optional<T: Journalled>(piece: Option<&T>, out: &mut ByteWri
     }
 }
 
+#[inline]
 pub(super) fn read_optional<T: Journalled>(input: &mut ByteReader<'_>) -> Result<Option<T>, JournalFault> {
     if input.byte()? != 0 { input.piece().map(Some) } else { Ok(None) }
 }
@@ -134,10 +137,12 @@ pub(super) fn read_optional<T: Journalled>(input: &mut ByteReader<'_>) -> Result
 macro_rules! structs {
     ($($name:ident { $($field:ident),+ $(; or $absent:ident = $value:expr)? })+) => {
         $(impl Journalled for $name {
+            #[inline]
             fn write(&self, out: &mut ByteWriter) {
                 $(self.$field.write(out);)+
             }
 
+            #[inline]
             fn read(input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
                 Ok(Self { $($field: input.piece()?,)+ $($absent: $value)? })
             }
@@ -146,11 +151,13 @@ macro_rules! structs {
 }
 pub(super) use {plain, structs};
 
+#[inline]
 pub(super) fn write_packed(out: &mut ByteWriter, bytes: &[u8]) {
     out.unsigned(bytes.len() as u64);
     out.0.extend_from_slice(bytes);
 }
 
+#[inline]
 fn read_packed<T>(
     input: &mut ByteReader<'_>,
     of_bytes: impl Fn(&[u8]) -> Option<T>,
@@ -159,10 +166,12 @@ fn read_packed<T>(
     of_bytes(input.take(length)?).ok_or(JournalFault::Damaged("what is packed does not unpack"))
 }
 
+#[inline]
 pub(super) fn symbol_at<T: Copy>(all: &[T], place: u8) -> Result<T, JournalFault> {
     all.get(usize::from(place)).copied().ok_or(JournalFault::Damaged("an unknown symbol"))
 }
 
+#[inline]
 pub(super) fn flags_of(bits: u64) -> Result<AccountFlags, JournalFault> {
     let bits = u16::try_from(bits);
     bits.map(AccountFlags).map_err(|_| JournalFault::Damaged("unknown standing facts"))

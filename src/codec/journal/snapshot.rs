@@ -95,7 +95,7 @@ plain! {
     u32: |number, out| out.unsigned((*number).into()), |input| {
         u32::try_from(input.unsigned()?).map_err(|_| JournalFault::Damaged("a counter is out of range"))
     };
-    Option<Taking>: |taking, out| write_optional(taking.as_ref(), out), read_optional;
+    Option<Taking>: |taking, out| write_optional(taking.as_ref(), out), |input| read_optional(input);
 }
 
 impl Journalled for Forgot {

@@ -25,6 +25,7 @@ pub trait JsonLeaf: Leaf {
 }
 
 /// Reads an object into a record: each known member at most once.
+#[inline]
 pub(in crate::codec) fn read_object<'a, F: Fields>(
     reader: &mut JsonReader<'a>,
     record: &mut F::Record<'a>,
@@ -36,6 +37,7 @@ pub(in crate::codec) fn read_object<'a, F: Fields>(
 }
 
 /// A value that may be null.
+#[inline]
 fn optional<'a, T>(
     reader: &mut JsonReader<'a>,
     read: impl FnOnce(&mut JsonReader<'a>) -> Read<T>,
@@ -44,6 +46,7 @@ fn optional<'a, T>(
 }
 
 impl JsonLeaf for TextLeaf {
+    #[inline]
     fn read_json<'a>(reader: &mut JsonReader<'a>) -> Read<Option<Text<'a>>> {
         optional(reader, JsonReader::string)
     }
@@ -88,6 +91,7 @@ impl JsonLeaf for LongLeaf {
 }
 
 impl<const SCALE: u8> JsonLeaf for DecimalLeaf<SCALE> {
+    #[inline]
     fn read_json<'a>(reader: &mut JsonReader<'a>) -> Read<Field<'a, Decimal>> {
         if reader.null()? {
             return Ok(Field::Absent);
@@ -110,6 +114,7 @@ impl<const SCALE: u8> JsonLeaf for DecimalLeaf<SCALE> {
 }
 
 impl JsonLeaf for TimeLeaf {
+    #[inline]
     fn read_json<'a>(reader: &mut JsonReader<'a>) -> Read<Field<'a, Micros>> {
         Ok(match TextLeaf::read_json(reader)? {
             None => Field::Absent,
@@ -127,6 +132,7 @@ impl JsonLeaf for TimeLeaf {
 }
 
 impl<T: OpenEnum> JsonLeaf for SymbolLeaf<T> {
+    #[inline]
     fn read_json<'a>(reader: &mut JsonReader<'a>) -> Read<Field<'a, T>> {
         Ok(match TextLeaf::read_json(reader)? {
             None => Field::Absent,
