@@ -57,7 +57,7 @@ pub struct Flow {
 
 /// A flow of two inputs, for the tests of what moves records.
 #[cfg(test)]
-pub(crate) static TWO: Flow = Flow {
+pub(crate) const TWO: Flow = Flow {
     name: "two",
     key: "key",
     entries: "keys",

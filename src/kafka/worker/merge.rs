@@ -155,19 +155,7 @@ mod tests {
     use crate::domain::flow::TWO;
     use proptest::prelude::*;
 
-    static THREE: Flow = Flow {
-        name: "three",
-        key: "key",
-        entries: "keys",
-        inputs: &["a", "b", "c"],
-        outputs: &[],
-        latest: &[],
-        feeds: &[],
-        own: &[],
-        numbered: &[],
-        asked: &[],
-        ticks: None,
-    };
+    static THREE: Flow = Flow { name: "three", inputs: &["a", "b", "c"], ..TWO };
     const E: usize = 0;
     const R: usize = 1;
 

@@ -377,18 +377,17 @@ impl<R: LentRecord> OwnedUnits<R> {
         for input in missing {
             owned.awaited[*input].get_or_insert_with(|| Wait::new(now));
         }
-        let bytes: usize = held.iter().map(size).sum();
-        let full = |part: usize| held.len() >= HELD_MAX / part || bytes >= HELD_BYTES_MAX / part;
+        let bytes = held.iter().map(size).sum();
         for at in unit.inputs() {
             let has = held.iter().any(|record| record.source().input == at.input);
             let paused = &mut owned.paused[at.input];
-            if *paused && !(has && full(2)) {
+            let too_many = has && are_too_many(held.len(), bytes, *paused);
+            if *paused && !too_many {
                 consumer.resume_input(at)?;
-                *paused = false;
-            } else if !*paused && has && full(1) {
+            } else if !*paused && too_many {
                 consumer.pause_input(at)?;
-                *paused = true;
             }
+            *paused = too_many;
         }
         owned.held = held;
         Ok(())
@@ -456,6 +455,13 @@ impl<R: LentRecord> OwnedUnits<R> {
     }
 }
 
+/// Whether so many records, of so many bytes, are too many to be held beside what is delivered; of an input that is paused
+/// already, half of them are.
+fn are_too_many(records: usize, bytes: usize, paused: bool) -> bool {
+    let part = if paused { 2 } else { 1 };
+    records >= HELD_MAX / part || bytes >= HELD_BYTES_MAX / part
+}
+
 /// Bytes of key and value.
 fn size<R: LentRecord>(record: &R) -> usize {
     record.key().map_or(0, <[u8]>::len) + record.value().map_or(0, <[u8]>::len)
@@ -475,4 +481,15 @@ pub struct RotationStep {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delivery_stops_while_too_much_is_held_and_goes_on_at_half() {
+        for (most, held) in [(HELD_MAX, [1, 0]), (HELD_BYTES_MAX, [0, 1])] {
+            let too_many = |count: usize, paused| are_too_many(count * held[0], count * held[1], paused);
+            assert!(!too_many(most - 1, false) && too_many(most, false));
+            assert!(!too_many(most / 2 - 1, true) && too_many(most / 2, true));
+        }
+    }
+}

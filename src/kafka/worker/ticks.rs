@@ -113,21 +113,7 @@ mod tests {
 
     #[test]
     fn knows_the_end_only_of_inputs_that_were_asked_for() {
-        use crate::domain::flow::Flow;
-        static FLOW: Flow = Flow {
-            name: "two",
-            key: "key",
-            entries: "keys",
-            inputs: &["events", "ticks"],
-            outputs: &[],
-            latest: &[],
-            feeds: &[],
-            own: &[1],
-            numbered: &[1],
-            asked: &[],
-            ticks: Some(1),
-        };
-        let unit = Unit { flow: &FLOW, partition: PartitionId::new(0) };
+        let unit = Unit { flow: &crate::domain::flow::TWO, partition: PartitionId::new(0) };
         let at_end = InputReach { stable: 8, end: 8, delivered: Some(7), read: Some(8) };
         let positions = || [Some(7), None].into_iter();
         let empty = InputReach { read: Some(0), ..InputReach::default() };
