@@ -2,11 +2,10 @@
 
 use super::encoding::{behind_mark, refuse_foreign};
 use super::fault::{Fault, Read};
-use std::ffi::CStr;
 use std::fmt;
 
 /// Header in which Confluent serializers put the schema's GUID.
-pub const SCHEMA_ID_HEADER: &CStr = c"__value_schema_id";
+pub const SCHEMA_ID_HEADER: &str = "__value_schema_id";
 
 /// First byte of the schema header's value.
 const GUID_MAGIC: u8 = 1;
@@ -109,7 +108,7 @@ fn unknown(value: &[u8]) -> Box<Fault> {
                  a schema id prefix (00), single-object encoding (c3 01) or a {} header",
                 value.len(),
                 seen.join(" "),
-                SCHEMA_ID_HEADER.to_string_lossy()
+                SCHEMA_ID_HEADER
             ))
         }
     }

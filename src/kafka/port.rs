@@ -59,8 +59,6 @@ pub trait LentRecord {
     fn key(&self) -> Option<&[u8]>;
     /// Value bytes; `None` is a tombstone.
     fn value(&self) -> Option<&[u8]>;
-    /// The schema's GUID where the framing header `__value_schema_id` has one.
-    fn schema_guid(&self) -> Option<[u8; 16]>;
     /// The value of its last header of this name.
     fn header(&self, name: &str) -> Option<&[u8]>;
     /// Bytes that its headers take in a message, names and framing included; 0: it has none. Looks at each of them.

@@ -65,10 +65,6 @@ impl LentRecord for Lent {
         self.record.value.as_deref()
     }
 
-    fn schema_guid(&self) -> Option<[u8; 16]> {
-        None
-    }
-
     fn header(&self, name: &str) -> Option<&[u8]> {
         self.record.header(name)
     }

@@ -5,7 +5,7 @@
 
 use super::error::{fault, is_of_connections};
 use super::trouble::Trouble;
-use super::{clock, config, guid, headers, letter_headers, log as client_log, place, watermarks};
+use super::{clock, config, headers, letter_headers, log as client_log, place, watermarks};
 use crate::domain::flow::Flow;
 use crate::domain::visible::visible;
 use crate::kafka::cluster::rights::{Resource, Right};
@@ -17,7 +17,7 @@ use crate::kafka::settings::{Settings, Topics};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, OwnedHeaders, OwnedMessage};
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, OwnedHeaders, OwnedMessage};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Message, Offset, Statistics, Timestamp, TopicPartitionList};
 use std::cell::RefCell;
@@ -230,8 +230,7 @@ pub struct Lent<'a> {
 /// Where a record's bytes are.
 enum Held<'a> {
     Lent(BorrowedMessage<'a>),
-    /// With the schema's GUID.
-    Detached(Box<OwnedMessage>, Option<[u8; 16]>),
+    Detached(Box<OwnedMessage>),
 }
 
 /// The same question to both kinds of message.
@@ -239,19 +238,22 @@ macro_rules! of_message {
     ($held:expr, $message:ident => $answer:expr) => {
         match &$held {
             Held::Lent($message) => $answer,
-            Held::Detached($message, _) => $answer,
+            Held::Detached($message) => $answer,
         }
     };
 }
 
 impl Lent<'_> {
+    fn headers(&self) -> Option<&BorrowedHeaders> {
+        match &self.message {
+            Held::Lent(message) => message.headers(),
+            Held::Detached(message) => message.headers().map(OwnedHeaders::as_borrowed),
+        }
+    }
+
     /// A copy of its own headers for its dead letter.
     pub(super) fn headers_for_letter(&self) -> KafkaResult<Option<OwnedHeaders>> {
-        let headers = match &self.message {
-            Held::Lent(message) => message.headers(),
-            Held::Detached(message, _) => message.headers().map(OwnedHeaders::as_borrowed),
-        };
-        headers.map(letter_headers::copy).transpose()
+        self.headers().map(letter_headers::copy).transpose()
     }
 }
 
@@ -283,28 +285,12 @@ impl LentRecord for Lent<'_> {
         of_message!(self.message, message => message.payload())
     }
 
-    fn schema_guid(&self) -> Option<[u8; 16]> {
-        match &self.message {
-            Held::Lent(message) => guid::value_schema_guid(message),
-            Held::Detached(_, guid) => *guid,
-        }
-    }
-
     fn header(&self, name: &str) -> Option<&[u8]> {
-        let headers = match &self.message {
-            Held::Lent(message) => message.headers(),
-            Held::Detached(message, _) => message.headers().map(OwnedHeaders::as_borrowed),
-        };
-        headers::of(headers?).filter(|header| header.name == name.as_bytes()).last()?.value
+        headers::of(self.headers()?).filter(|header| header.name == name.as_bytes()).last()?.value
     }
 
     fn headers_bytes(&self) -> usize {
-        match &self.message {
-            Held::Lent(message) => message.headers().map_or(0, letter_headers::bytes),
-            Held::Detached(message, _) => {
-                message.headers().map_or(0, |headers| letter_headers::bytes(headers.as_borrowed()))
-            }
-        }
+        self.headers().map_or(0, letter_headers::bytes)
     }
 }
 
@@ -502,13 +488,10 @@ impl GroupConsumer for Member {
 
     fn detach(record: Lent<'_>) -> Lent<'static> {
         let message = match record.message {
-            Held::Lent(message) => {
-                let guid = guid::value_schema_guid(&message);
-                Held::Detached(Box::new(message.detach()), guid)
-            }
-            Held::Detached(message, guid) => Held::Detached(message, guid),
+            Held::Lent(message) => Box::new(message.detach()),
+            Held::Detached(message) => message,
         };
-        Lent { message, at: record.at }
+        Lent { message: Held::Detached(message), at: record.at }
     }
 
     fn lend<'a>(record: Lent<'static>) -> Lent<'a> {

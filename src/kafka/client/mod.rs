@@ -14,7 +14,6 @@ mod error;
 mod event_producer;
 mod events;
 mod follower;
-mod guid;
 mod headers;
 mod journal;
 mod journal_follower;

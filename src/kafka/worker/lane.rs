@@ -4,6 +4,7 @@
 //! not used again. What is larger than its topic takes is not sent: its record is condemned, and decided again without it.
 
 use super::merge::{Lane, PerInput};
+use crate::codec::{SCHEMA_ID_HEADER, guid_of_header};
 use crate::domain::flow::Unit;
 use crate::domain::record::RecordTime;
 use crate::domain::reply::REQUEST_ID;
@@ -277,7 +278,7 @@ fn in_record<R: LentRecord>(lent: &R) -> InRecord<'_> {
         time: RecordTime::of_millis(lent.timestamp_millis()),
         key: lent.key(),
         value: lent.value(),
-        schema_guid: lent.schema_guid(),
+        schema_guid: lent.header(SCHEMA_ID_HEADER).and_then(guid_of_header),
         request_id: source.may_ask().then(|| lent.header(REQUEST_ID)).flatten(),
     }
 }
