@@ -2,8 +2,7 @@
 //! they say.
 
 use super::AppError;
-use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
-use crate::kafka::client::{Cluster, EventProducer};
+use crate::kafka::client::{Cluster, EventProducer, NewRecord};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings;
 use crate::replay::{Kept, ReplayError, Source, open};
@@ -51,17 +50,15 @@ pub(super) fn write_all(
     let mut written = 0_u64;
     let mut put = |key: &str, value: Option<&[u8]>| {
         written += 1;
-        let record = TopicRecord {
+        let record = NewRecord {
             topic,
-            partition: settings.partitioner.partition_of(key.as_bytes(), partitions),
-            offset: 0,
-            timestamp_millis: now,
-            timestamp_kind: TimestampKind::CreateTime,
+            partition: Some(settings.partitioner.partition_of(key.as_bytes(), partitions)),
+            timestamp_millis: Some(now),
             key: Some(key.as_bytes()),
-            headers: RecordHeaders::new(),
             value,
+            headers: &[],
         };
-        producer.send_as_it_is(topic, &record).map_err(|fault| fault.to_string())
+        producer.send(&record).map_err(|fault| fault.to_string())
     };
     all(&mut put)?;
     producer.flush()?;

@@ -3,8 +3,9 @@
 
 use super::now_millis;
 use crate::domain::{Micros, PartitionId};
-use crate::kafka::client::Follower;
+use crate::kafka::client::{Cluster, Follower};
 use crate::kafka::failure::Fault;
+use crate::kafka::port::Followed;
 use crate::kafka::settings::Settings;
 use crate::load::latency::{AnswerTimes, Latencies, SENT_HEADER, answered_offset};
 use serde_json::json;
@@ -68,14 +69,20 @@ pub(super) struct Watch {
 impl Watch {
     /// Reads events and outcomes, of so many partitions, from now on; those of the first `warm_up` are not counted.
     pub(super) fn start(
-        settings: &Settings,
+        settings: &Arc<Settings>,
         partitions: [usize; 2],
         sent: Arc<Sent>,
         warm_up: Micros,
     ) -> Result<Self, Fault> {
         let (events, outcomes) = (settings.topics.pos_events().to_owned(), settings.topics.pos_outcomes());
-        let follower =
-            Follower::open_at_end(settings, &[(&events, partitions[0]), (outcomes, partitions[1])])?;
+        let cluster = Cluster::new(Arc::clone(settings))?;
+        let mut ends = Vec::new();
+        for (topic, count) in [(events.as_str(), partitions[0]), (outcomes, partitions[1])] {
+            for partition in PartitionId::all(count) {
+                ends.push((topic, partition, cluster.ends(topic, partition)?.stable));
+            }
+        }
+        let follower = Follower::open(settings, ends)?;
         let its = Arc::clone(&sent);
         let thread = std::thread::spawn(move || watch(&follower, &events, &its, warm_up.0 / 1_000));
         Ok(Self { sent, thread })
@@ -119,12 +126,11 @@ fn watch(follower: &Follower, events: &str, sent: &Sent, warm_up_millis: i64) ->
             let waiting = waiting.entry(record.partition).or_default();
             if record.topic == events {
                 // What lies before the first is of another load.
-                let millis = record
-                    .header(SENT_HEADER)
-                    .and_then(sent_millis)
-                    .filter(|millis| first > 0 && *millis >= first);
-                millis.into_iter().for_each(|millis| waiting.note_sent(record.offset, millis));
-            } else if let Some(offset) = answered_offset(record.value) {
+                let sent = record.headers.iter().find(|header| header.name == SENT_HEADER.as_bytes());
+                let millis = sent.and_then(|header| sent_millis(header.value?));
+                let own = millis.filter(|millis| first > 0 && *millis >= first);
+                own.into_iter().for_each(|millis| waiting.note_sent(record.offset, millis));
+            } else if let Some(offset) = answered_offset(record.value.unwrap_or_default()) {
                 waiting.note_answered(offset, now_millis());
             }
             while let Some([from, to]) = waiting.pop() {
@@ -134,7 +140,7 @@ fn watch(follower: &Follower, events: &str, sent: &Sent, warm_up_millis: i64) ->
                 }
             }
         })?;
-        silence = if came || !all { Duration::ZERO } else { silence + STEP };
+        silence = if came == Followed::Nothing && all { silence + STEP } else { Duration::ZERO };
     }
     Ok(answers)
 }

@@ -6,7 +6,7 @@ use crate::cli::Common;
 use crate::config::Settings;
 use crate::domain::Micros;
 use crate::domain::record::RecordHeader;
-use crate::kafka::client::{Cluster, EventProducer};
+use crate::kafka::client::{Cluster, EventProducer, NewRecord};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::Settings as ClusterSettings;
@@ -86,7 +86,7 @@ impl KafkaSink {
 impl RecordSink for KafkaSink {
     fn account_event(&mut self, key: &[u8], value: &[u8], time: Micros) -> Result<(), SinkError> {
         let topic = self.cluster.topics.account_events();
-        self.producer.send(topic, Some(key), value, millis(time)).map_err(broker)
+        self.producer.send(&NewRecord::by_key(topic, Some(key), value, millis(time))).map_err(broker)
     }
 
     fn pos_event(&mut self, key: Option<&[u8]>, value: &[u8], time: Micros) -> Result<(), SinkError> {
@@ -96,7 +96,8 @@ impl RecordSink for KafkaSink {
         let header =
             sent.map(|sent| RecordHeader { name: SENT_HEADER.as_bytes(), value: Some(sent.as_bytes()) });
         let topic = self.cluster.topics.pos_events();
-        self.producer.send_with(topic, key, value, millis(time), header).map_err(broker)
+        let record = NewRecord::by_key(topic, key, value, millis(time));
+        self.producer.send(&NewRecord { headers: header.as_slice(), ..record }).map_err(broker)
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {

@@ -192,10 +192,8 @@ fn now_millis() -> i64 {
 
 /// How many partitions a topic has.
 fn partitions(cluster: &Cluster, topic: &str) -> Result<u32, AppError> {
-    let found = cluster.admin().topics(&[topic], false)?;
-    let partitions = found.get(topic).map(|topic| topic.partitions);
-    let partitions = partitions.and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
-    partitions.ok_or_else(|| {
+    let partitions = u32::try_from(cluster.admin().partitions(topic)?).ok();
+    partitions.filter(|count| *count > 0).ok_or_else(|| {
         AppError::Topics(format!("topic {topic} is missing: create it with `tillgate topics create`"))
     })
 }

@@ -4,7 +4,7 @@ use super::AppError;
 use super::keyed::{Put, each_line, write_all};
 use crate::cli::{Common, ProfileOf, ProfilePut, ProfilesCommand};
 use crate::domain::visible::visible_json;
-use crate::kafka::client::{Cluster, Isolation, Span};
+use crate::kafka::client::{Cluster, Isolation};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings;
 use crate::profiles::{
@@ -97,18 +97,12 @@ fn get(settings: &Arc<Settings>, key: Key) -> Result<(), AppError> {
     let inputs = super::partitions(&cluster, &topics.inputs[profiles::PROFILE_RECORDS])?;
     let text = key.text();
     let partition = settings.partitioner.partition_of(text.as_bytes(), inputs);
-    let ends = cluster.ends(topic, partition)?;
-    let mut dump = cluster.dump(Isolation::Committed)?;
-    dump.read(Span { topic: topic.clone(), partition, begin: ends.start, end: ends.stable })?;
     let mut found: Option<Vec<u8>> = None;
-    while dump
-        .next(|record| {
-            if record.key == Some(text.as_bytes()) {
-                found = record.value.map(<[u8]>::to_vec);
-            }
-        })?
-        .is_some()
-    {}
+    cluster.dump(Isolation::Committed)?.whole(topic, partition, |record| {
+        if record.key == Some(text.as_bytes()) {
+            found = record.value.map(<[u8]>::to_vec);
+        }
+    })?;
     let found = found.ok_or_else(|| AppError::Topics(format!("nothing is published of {text}")))?;
     Ok(writeln!(std::io::stdout(), "{}", visible_json(&String::from_utf8_lossy(&found)))?)
 }

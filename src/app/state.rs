@@ -8,7 +8,6 @@ use crate::domain::visible::visible;
 use crate::domain::{Micros, PartitionId};
 use crate::kafka::client::{Cluster, EventProducer};
 use crate::kafka::cluster::rights::{self, Task};
-use crate::kafka::port::Unit;
 use crate::kafka::settings::Settings;
 use crate::pos::{FLOW, Input};
 use std::io::Write;
@@ -32,8 +31,7 @@ fn set_time(args: &SetTimeArgs, common: &Common) -> Result<(), AppError> {
     let cluster = Cluster::new(Arc::clone(&settings))?;
     rights::verify(&cluster, &settings, Task::SetTime)?;
     let (topic, partition) = (settings.topics.pos_ticks(), args.partition);
-    let found = cluster.admin().topics(&[topic], false)?;
-    let partitions = found.get(topic).map_or(0, |topic| topic.partitions);
+    let partitions = cluster.admin().partitions(topic)?;
     if !partition.is_among(partitions) {
         let text = format!("topic {topic} has {partitions} partitions: there is no partition {partition}");
         return Err(AppError::Topics(text));
@@ -90,7 +88,7 @@ fn report(to: Micros, before: Micros, after: &Head, settings: &Settings) -> Resu
 
 /// The head of a partition's last journal record; of nothing where there is none.
 fn head(cluster: &Cluster, partition: PartitionId) -> Result<Head, AppError> {
-    let record = cluster.last_journal_record(Unit { flow: &FLOW, partition })?;
+    let record = cluster.last_journal_records(&FLOW, &[partition])?.pop().flatten();
     let head = record.map(|record| read_record(&record).map(|record| record.head)).transpose();
     head.map(Option::unwrap_or_default).map_err(|fault| AppError::Topics(fault.to_string()))
 }

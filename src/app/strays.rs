@@ -4,7 +4,7 @@
 use super::AppError;
 use crate::domain::PartitionId;
 use crate::kafka::cluster::repartition::{Dropped, Stray};
-use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::failure::Fault;
 use crate::state::{Account, Hold, PartitionState};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -66,7 +66,7 @@ impl<'a> List<'a> {
                  another file with --misplaced",
                 self.path.display()
             );
-            Fault::new(Operation::Check, FaultClass::Setup, text)
+            Fault::setup(text)
         })
     }
 

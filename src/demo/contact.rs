@@ -9,7 +9,7 @@ use crate::contact::{
 use crate::domain::hashing::Seed;
 use crate::explain::contact::contact;
 use crate::explain::paint::Paint;
-use crate::kafka::client::EventProducer;
+use crate::kafka::client::{EventProducer, NewRecord};
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::Topics;
 use std::net::SocketAddr;
@@ -59,7 +59,8 @@ pub(super) fn explained(config: &Settings, paint: Paint) -> Result<Vec<String>, 
 /// Sends the person's record.
 pub(super) fn send_person(topics: &Topics, producer: &mut EventProducer) -> Result<(), Fault> {
     let topic = &topics.of(&FLOW).inputs[PARTY_RECORDS];
-    producer.send(topic, Some(PERSON.as_bytes()), PARTY.as_bytes(), super::clock::millis())
+    let (key, value) = (PERSON.as_bytes(), PARTY.as_bytes());
+    producer.send(&NewRecord::by_key(topic, Some(key), value, super::clock::millis()))
 }
 
 /// Requests that can be sent to the demo's gateway as they stand.

@@ -6,7 +6,7 @@
 
 use super::clock;
 use crate::domain::Micros;
-use crate::kafka::client::EventProducer;
+use crate::kafka::client::{EventProducer, NewRecord};
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::Topics;
 use crate::load::{Content, Encoder, Generated, World};
@@ -85,7 +85,8 @@ impl Feed<'_> {
             value.clear();
             self.encoder.account_event(&event, &mut value)?;
             let at = millis(self.world.accounts().opened_at());
-            producer.send(self.topics.account_events(), Some(event.account.as_bytes()), &value, at)?;
+            let (topic, key) = (self.topics.account_events(), event.account.as_bytes());
+            producer.send(&NewRecord::by_key(topic, Some(key), &value, at))?;
             self.progress.account_events.fetch_add(1, Ordering::Relaxed);
         }
         super::contact::send_person(self.topics, &mut producer)?;
@@ -113,8 +114,8 @@ impl Feed<'_> {
             match generated {
                 Generated::Account { event, .. } => {
                     self.encoder.account_event(&event, value)?;
-                    let key = Some(event.account.as_bytes());
-                    producer.send(self.topics.account_events(), key, value, clock::millis())?;
+                    let (topic, key) = (self.topics.account_events(), event.account.as_bytes());
+                    producer.send(&NewRecord::by_key(topic, Some(key), value, clock::millis()))?;
                 }
                 Generated::Pos(record) => {
                     if sent == self.burst {
@@ -132,7 +133,8 @@ impl Feed<'_> {
                     self.progress.letters_due.fetch_add(u64::from(unreadable || !keyed), Ordering::Relaxed);
                     self.progress.sent.fetch_add(1, Ordering::Relaxed);
                     sent += 1;
-                    producer.send(self.topics.pos_events(), record.key.as_deref(), value, clock::millis())?;
+                    let (topic, key) = (self.topics.pos_events(), record.key.as_deref());
+                    producer.send(&NewRecord::by_key(topic, key, value, clock::millis()))?;
                 }
             }
         }

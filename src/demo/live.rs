@@ -11,13 +11,16 @@ use super::tally::Tally;
 use super::{clock, contact, summary, table};
 use crate::app::AppError;
 use crate::config;
+use crate::domain::PartitionId;
 use crate::explain::paint::grouped;
 use crate::gateway::ProcessStanding;
-use crate::kafka::client::Follower;
+use crate::kafka::client::{Cluster, Follower, Isolation};
 use crate::kafka::health::Health;
+use crate::kafka::port::Followed;
 use crate::kafka::settings::Settings;
 use crate::load::World;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -80,7 +83,9 @@ impl<'a> Live<'a> {
         let topics = &show.settings.topics;
         let followed =
             [(topics.pos_outcomes(), PARTITIONS), (topics.journal(), PARTITIONS), (topics.dead_letters(), 1)];
-        let follower = Follower::open(show.settings, &followed)?;
+        let all =
+            followed.iter().flat_map(|(topic, count)| PartitionId::all(*count).map(|at| (*topic, at, 0)));
+        let follower = Follower::open(show.settings, all)?;
         let tally = Tally::new(topics.clone(), PARTITIONS);
         Ok(Self { show, notes, screen, follower, tally, drawn: None })
     }
@@ -176,7 +181,7 @@ impl<'a> Live<'a> {
                 return Err(AppError::Start(fault));
             }
             let now = clock::now();
-            if came {
+            if came != Followed::Nothing {
                 heard = now;
             } else if now - heard > STILL_MAX {
                 return Err(AppError::Start(self.standing_still()));
@@ -236,8 +241,8 @@ impl<'a> Live<'a> {
     fn explain(&mut self) -> Result<(), AppError> {
         let schemas = schemas()?;
         let paint = self.screen.paint();
-        let reader = Follower::open(self.show.settings, &[])?;
-        let picks = self.tally.picks.choose(&reader, &schemas)?;
+        let mut events = Cluster::new(Arc::new(self.show.settings.clone()))?.dump(Isolation::Committed)?;
+        let picks = self.tally.picks.choose(&mut events, &schemas)?;
         let mut lines = Vec::new();
         for (place, pick) in picks.iter().enumerate() {
             lines.push(String::new());

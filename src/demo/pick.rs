@@ -4,7 +4,7 @@ use crate::codec::{KnownSchemas, decode_pos_event};
 use crate::domain::enums::{Language, Verdict};
 use crate::domain::pos_event::PosEvent;
 use crate::explain::outcome::ExplainedOutcome;
-use crate::kafka::client::Follower;
+use crate::kafka::client::Dump;
 use crate::kafka::failure::Fault;
 
 /// Answers of a kind that are kept to choose from.
@@ -71,14 +71,17 @@ impl Picks {
     ///
     /// # Errors
     /// The broker is gone.
-    pub(super) fn choose(&mut self, follower: &Follower, schemas: &KnownSchemas) -> Result<Vec<Pick>, Fault> {
+    pub(super) fn choose(&mut self, dump: &mut Dump, schemas: &KnownSchemas) -> Result<Vec<Pick>, Fault> {
         let mut chosen = Vec::new();
         let mut languages: Vec<Language> = Vec::new();
         for kind in Kind::ALL {
             let mut best: Option<(u32, Pick)> = None;
             for answer in std::mem::take(&mut self.kept[kind as usize]) {
                 let at = &answer.source;
-                let Some(event) = follower.record_at(&at.topic, at.partition, at.offset)? else { continue };
+                let event = dump.record_at(&at.topic, at.partition, at.offset, |record| {
+                    record.value.unwrap_or_default().to_vec()
+                });
+                let Some(event) = event? else { continue };
                 let pick = Pick { kind, answer, event };
                 let Some(score) = pick.event(schemas).map(|event| score(&pick, &event, &languages)) else {
                     continue;

@@ -4,8 +4,8 @@
 use super::pick::Picks;
 use crate::codec::journal;
 use crate::domain::enums::Verdict;
+use crate::domain::record::TopicRecord;
 use crate::explain::outcome::ExplainedOutcome;
-use crate::kafka::client::FollowedRecord;
 use crate::kafka::settings::Topics;
 use crate::pos::Input;
 use std::collections::{BTreeMap, VecDeque};
@@ -56,16 +56,17 @@ impl Tally {
     /// A record that says nothing readable: a defect of tillgate.
     pub(super) fn take(
         &mut self,
-        record: FollowedRecord<'_>,
+        record: &TopicRecord<'_>,
         now: Instant,
         now_millis: i64,
     ) -> Result<(), String> {
+        let value = record.value.unwrap_or_default();
         if record.topic == self.topics.pos_outcomes() {
-            self.answer(ExplainedOutcome::read(record.value)?, now, now_millis);
+            self.answer(ExplainedOutcome::read(value)?, now, now_millis);
         } else if record.topic == self.topics.dead_letters() {
             self.dead_letters += 1;
         } else {
-            let head = journal::read_record(record.value).map_err(|fault| fault.to_string())?.head;
+            let head = journal::read_record(value).map_err(|fault| fault.to_string())?.head;
             let position = head.positions[Input::AccountEvents as usize];
             let place = self.accounts.get_mut(record.partition.index());
             if let (Some(place), Some(position)) = (place, position) {

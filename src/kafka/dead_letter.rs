@@ -15,7 +15,7 @@ const KEY_BYTES_MAX: usize = 1 << 10;
 
 /// How large a dead letter may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
+pub enum LetterRoom {
     /// The whole message at most so many bytes, its value at most so many.
     Bytes {
         /// Key, value and headers.
@@ -34,7 +34,7 @@ pub enum Room {
 pub fn send<B: Broker>(
     producer: &B::Producer,
     topics: &Topics,
-    room: Room,
+    room: LetterRoom,
     lent: &<B::Consumer as GroupConsumer>::Record<'_>,
     record: &InRecord<'_>,
     verdict: &DeadLetterReason<'_>,
@@ -53,7 +53,7 @@ pub fn send<B: Broker>(
     ];
     let said_bytes: usize =
         said.iter().map(|(name, text)| header_bytes(name.as_bytes(), Some(text.as_bytes()))).sum();
-    let size = Size {
+    let size = RecordSize {
         key: record.key.map_or(0, <[u8]>::len),
         value: record.value.map(<[u8]>::len),
         headers: lent.headers_bytes(),
@@ -72,16 +72,16 @@ pub fn send<B: Broker>(
 
 /// The bytes of a record's parts.
 #[derive(Clone, Copy, Debug)]
-struct Size {
+struct RecordSize {
     key: usize,
     value: Option<usize>,
     headers: usize,
 }
 
-impl Size {
+impl RecordSize {
     /// What there is room for beside `said` bytes of our own: the value before the key, the key before the headers.
-    fn kept(self, room: Room, said: usize) -> Kept {
-        let Room::Bytes { message_max, value_max } = room else {
+    fn kept(self, room: LetterRoom, said: usize) -> Kept {
+        let LetterRoom::Bytes { message_max, value_max } = room else {
             return Kept { headers: false, key: false, value_bytes: None };
         };
         // What may be said of what is left out is no longer than this.
@@ -127,10 +127,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ROOM: Room = Room::Bytes { message_max: 100_000, value_max: 90_000 };
+    const ROOM: LetterRoom = LetterRoom::Bytes { message_max: 100_000, value_max: 90_000 };
 
     fn kept(key: usize, value: Option<usize>, headers: usize) -> (bool, Option<usize>, bool) {
-        let kept = Size { key, value, headers }.kept(ROOM, 400);
+        let kept = RecordSize { key, value, headers }.kept(ROOM, 400);
         (kept.key, kept.value_bytes, kept.headers)
     }
 
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(kept(60_000, Some(30_000), 10), (true, Some(30_000), true));
         assert_eq!(kept(10, Some(1_000_000), 0), (true, Some(90_000), true));
         assert_eq!(kept(900, None, 9_000_000), (true, None, false));
-        let nothing = Size { key: 1, value: Some(1), headers: 1 }.kept(Room::Nothing, 400);
+        let nothing = RecordSize { key: 1, value: Some(1), headers: 1 }.kept(LetterRoom::Nothing, 400);
         assert_eq!(nothing, Kept { headers: false, key: false, value_bytes: None });
     }
 
@@ -154,9 +154,9 @@ mod tests {
             headers in 0usize..10_000_000,
             message_max in 2_000usize..2_000_000,
         ) {
-            let size = Size { key, value, headers };
+            let size = RecordSize { key, value, headers };
             let said = 1_500;
-            let kept = size.kept(Room::Bytes { message_max, value_max: 1_000_000 }, said);
+            let kept = size.kept(LetterRoom::Bytes { message_max, value_max: 1_000_000 }, said);
             let left_out: usize = size
                 .left_out(kept)
                 .iter()

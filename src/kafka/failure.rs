@@ -165,6 +165,12 @@ impl Fault {
         Self { operation, class, text: text.into() }
     }
 
+    /// What a person has to put right before anything is begun.
+    #[must_use]
+    pub fn setup(text: impl Into<String>) -> Self {
+        Self::new(Operation::Check, FaultClass::Setup, text)
+    }
+
     /// The same, caused by a right that is missing.
     #[must_use]
     pub fn lacking(self, resource: Resource, right: Right) -> Self {

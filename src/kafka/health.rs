@@ -3,10 +3,11 @@
 
 use super::held_back::HeldBack;
 use crate::domain::flow::Unit;
+use crate::kafka::locked::locked;
 use crate::telemetry::standing::{CopyStanding, PartitionStanding, WorkerStanding};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -42,7 +43,7 @@ impl Health {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.inner)
     }
 
     /// Notes that a worker's loop goes round, or that it is built.

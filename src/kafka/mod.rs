@@ -41,14 +41,16 @@
 //! belongs. A record is *suspect* while its batch fails, and *condemned* once it failed as often as it may: it is passed over
 //! as a dead letter.
 
-pub mod answers;
+mod by_unit;
 pub mod client;
 pub mod cluster;
 pub mod dead_letter;
 pub mod failure;
+pub mod followed;
 pub mod health;
 pub mod held_back;
 pub mod latest;
+mod locked;
 mod misplaced;
 pub mod port;
 pub mod settings;
@@ -57,19 +59,19 @@ pub mod suspect;
 mod takeover;
 mod transaction;
 pub mod units;
-mod waits;
 pub mod worker;
 
 use self::cluster::layout::Layout;
 pub use self::cluster::start::Flows;
-use self::cluster::start::{self, Start};
-use self::failure::{Fault, FaultClass, Operation};
+use self::cluster::start::{self, Started};
+use self::failure::Fault;
+use self::followed::FollowedTopic;
 use self::health::Health;
-use self::latest::{LatestTopic, ReadLatest};
+use self::latest::LatestTopic;
 use self::port::Broker;
 use self::settings::Settings;
 use self::suspect::Suspects;
-use self::takeover::standby::StandbyFollower;
+use self::takeover::standby::{Standby, StandbyFollower};
 use self::worker::Shared;
 use crate::pipeline::Deciders;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,27 +92,18 @@ pub fn run(
     stop: &Arc<AtomicBool>,
 ) -> Result<(), Fault> {
     let settings = Arc::new(settings);
-    match start::start(&settings, rulesets, flows, latest, &health, stop)? {
-        Start::Ready { cluster, flows, ticks, latest } => {
-            let settings = Arc::new(Settings::clone(&settings).with(|kafka| kafka.ticks = ticks));
-            let ended = Arc::new(AtomicBool::new(false));
-            let follow = |read: ReadLatest| read.follow(Arc::clone(&settings), Arc::clone(&ended));
-            let readers: Vec<_> =
-                latest.into_iter().map(follow).collect::<Result<_, _>>().map_err(|error| {
-                    Fault::new(
-                        Operation::Check,
-                        FaultClass::Setup,
-                        format!("a thread cannot be started: {error}"),
-                    )
-                })?;
-            run_on(Arc::new(cluster), settings, flows, health, stop);
-            ended.store(true, Ordering::Release);
-            for reader in readers {
-                // One that panicked was told in the log.
-                let _ = reader.join();
-            }
-        }
-        Start::Stopped => {}
+    let started = start::start(&settings, rulesets, flows, latest, &health, stop)?;
+    let Some(Started { cluster, flows, ticks, latest }) = started else { return Ok(()) };
+    let settings = Arc::new(Settings::clone(&settings).with(|kafka| kafka.ticks = ticks));
+    let ended = Arc::new(AtomicBool::new(false));
+    let follow = |topic: FollowedTopic| topic.follow(Arc::clone(&ended));
+    let readers: Result<Vec<_>, _> = latest.into_iter().map(follow).collect();
+    let readers = readers.map_err(|error| Fault::setup(format!("a thread cannot be started: {error}")))?;
+    run_on(cluster, settings, flows, health, stop);
+    ended.store(true, Ordering::Release);
+    for reader in readers {
+        // One that panicked was told in the log.
+        let _ = reader.join();
     }
     Ok(())
 }
@@ -123,11 +116,10 @@ pub fn run_on<B: Broker>(
     health: Arc<Health>,
     stop: &AtomicBool,
 ) {
-    let suspects = Arc::new(Suspects::new(settings.kafka.failures_per_record_max));
-    let divisions = flows.iter().map(|deciders| (deciders.flow(), deciders.division()));
-    let layout = Arc::new(Layout::new(divisions));
-    let (limits, standby) = (Arc::new(Mutex::default()), Arc::default());
-    let shared = Shared { broker, flows: flows.into(), settings, health, suspects, layout, limits, standby };
+    let suspects = Suspects::new(settings.kafka.failures_per_record_max);
+    let layout = Layout::new(flows.iter().map(|deciders| (deciders.flow(), deciders.division())));
+    let (limits, standby) = (Mutex::default(), Standby::default());
+    let shared = Arc::new(Shared { broker, flows, settings, health, suspects, layout, limits, standby });
     shared.learn_limits();
     let following = StandbyFollower::start(&shared);
     supervise::supervise(&shared, stop);

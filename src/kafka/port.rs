@@ -9,6 +9,7 @@ pub use crate::codec::rulesets::RulesetChange;
 pub use crate::domain::flow::{Flow, InputPartition, Positions, Unit};
 pub use crate::pipeline::{Header, Outbound};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 /// How far an input partition was last known to reach, and what of it was delivered, as offsets of the next record.
@@ -112,7 +113,9 @@ pub trait GroupConsumer {
     ///
     /// # Errors
     /// [`Fault`] of operation `Seek`.
-    fn pause(&self, unit: Unit) -> Result<(), Fault>;
+    fn pause(&self, unit: Unit) -> Result<(), Fault> {
+        unit.inputs().try_for_each(|at| self.pause_input(at))
+    }
 
     /// Starts delivery of all inputs of a unit at `positions`; also moves a running one back there.
     ///
@@ -265,15 +268,6 @@ pub struct JournalEnds {
     pub high: i64,
 }
 
-/// How far an input reaches, as offsets of the next record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InputEnds {
-    /// The first record that is still there.
-    pub start: i64,
-    /// The end, open transactions included.
-    pub end: i64,
-}
-
 /// Reads the journal of one unit, committed records only, outside the group.
 pub trait JournalReader {
     /// Asks the broker how far the partition reaches.
@@ -313,20 +307,21 @@ pub trait JournalReader {
     /// [`Fault`] of operation `Restore`.
     fn committed(&mut self, within: Duration) -> Result<Option<Positions>, Fault>;
 
-    /// Asks the brokers how far this unit's inputs reach, in the order of the flow.
+    /// Asks the brokers how far this unit's inputs reach, in the order of the flow: from the first record that is still there
+    /// to the end, open transactions included.
     ///
     /// # Errors
     /// [`Fault`] of operation `Restore`.
-    fn input_ends(&mut self) -> Result<Vec<InputEnds>, Fault>;
+    fn input_ends(&mut self) -> Result<Vec<Range<i64>>, Fault>;
 }
 
-/// What [`JournalFollower::next`] found.
+/// What came of partitions that are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JournalPoll {
-    /// A record, which was handed over.
-    Record,
-    /// All that is committed of this unit so far was handed over.
-    End(Unit),
+pub enum Followed<R, P> {
+    /// A record; `()` where it was handed over already.
+    Record(R),
+    /// This partition has no more for now: no stable one where committed records are read.
+    End(P),
     /// Nothing in time.
     Nothing,
 }
@@ -341,7 +336,7 @@ pub trait JournalFollower {
     /// [`Fault`] of operation `Restore`.
     fn follow(&mut self, unit: Unit, offset: Option<i64>) -> Result<(), Fault>;
 
-    /// Follows `unit` no longer.
+    /// Follows `unit` no longer, if it does.
     ///
     /// # Errors
     /// [`Fault`] of operation `Restore`.
@@ -355,7 +350,7 @@ pub trait JournalFollower {
         &mut self,
         timeout: Duration,
         each: &mut dyn FnMut(Unit, i64, &[u8]),
-    ) -> Result<JournalPoll, Fault>;
+    ) -> Result<Followed<(), Unit>, Fault>;
 
     /// Where a followed journal ended when it was last fetched; `None`: not fetched yet. Asks nobody.
     fn end(&self, unit: Unit) -> Option<i64>;

@@ -20,12 +20,12 @@ const SAID_AGAIN_AFTER: Duration = Duration::from_secs(300);
 const STEP: Duration = Duration::from_millis(50);
 
 /// Runs all workers until `stop`; returns when the last has left the group.
-pub fn supervise<B: Broker>(shared: &Shared<B>, stop: &AtomicBool) {
+pub fn supervise<B: Broker>(shared: &Arc<Shared<B>>, stop: &AtomicBool) {
     let ending = Arc::new(AtomicBool::new(false));
     // Held by every worker as long as it lives.
     let alive = Arc::new(());
     for number in 0..shared.settings.kafka.workers.max(1) {
-        let (of_worker, ending, alive) = (shared.clone(), Arc::clone(&ending), Arc::clone(&alive));
+        let (of_worker, ending, alive) = (Arc::clone(shared), Arc::clone(&ending), Arc::clone(&alive));
         let job = move || {
             // The first local is dropped last.
             let _alive = alive;
@@ -43,13 +43,13 @@ pub fn supervise<B: Broker>(shared: &Shared<B>, stop: &AtomicBool) {
 }
 
 /// The lives of one worker.
-fn live<B: Broker>(shared: &Shared<B>, number: usize, stop: &AtomicBool) {
+fn live<B: Broker>(shared: &Arc<Shared<B>>, number: usize, stop: &AtomicBool) {
     let mut pause = PAUSE_MIN;
-    let mut said = Said::default();
+    let mut said = SaidReason::default();
     while !stop.load(Ordering::Acquire) {
         shared.health.note_turn(number);
         let begun = shared.broker.now();
-        let life = catch_unwind(AssertUnwindSafe(|| Worker::start(shared.clone(), number)?.run(stop)));
+        let life = catch_unwind(AssertUnwindSafe(|| Worker::start(Arc::clone(shared), number)?.run(stop)));
         shared.health.forget_all(number);
         let (reason, text) = match life {
             Ok(Ok(())) => break,
@@ -75,12 +75,12 @@ fn live<B: Broker>(shared: &Shared<B>, number: usize, stop: &AtomicBool) {
 
 /// Why a worker was rebuilt the last time, as the log says it.
 #[derive(Default)]
-struct Said {
+struct SaidReason {
     text: String,
     at: Duration,
 }
 
-impl Said {
+impl SaidReason {
     /// Whether this was not said a while ago: what needs a person is tried again every few seconds.
     fn is_new(&mut self, text: &str, now: Duration) -> bool {
         if self.text == text && now - self.at < SAID_AGAIN_AFTER {

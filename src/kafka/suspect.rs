@@ -7,9 +7,10 @@
 //! stands still.
 
 use crate::domain::flow::{InputPartition, Positions, Unit};
+use crate::kafka::locked::locked;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// From so many failures in a row at the same place on, batches are halved whatever the reason is.
 const FAILURES_BEFORE_HALVING: u32 = 3;
@@ -60,7 +61,7 @@ impl Suspects {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.known)
     }
 
     fn look_again(&self, known: &Known) {

@@ -17,7 +17,7 @@ const TOLD_AFTER: Duration = Duration::from_secs(1);
 
 /// How a transaction ended.
 #[derive(Debug)]
-pub enum End {
+pub enum TransactionEnd {
     /// Everything is visible, the consumed positions with it.
     Committed,
     /// Nothing is visible: undo the batch and do it again.
@@ -87,20 +87,20 @@ impl<B: Broker> Transactions<B> {
         consumer: &B::Consumer,
         positions: &[(InputPartition, i64)],
         flush_first: bool,
-    ) -> Result<End, Fault> {
+    ) -> Result<TransactionEnd, Fault> {
         let flushed = if flush_first { self.producer.flush() } else { Ok(()) };
         let committed = flushed
             .and_then(|()| self.give_positions(consumer, positions))
             .and_then(|()| self.producer.flush())
             .and_then(|()| retry(&*self.broker, self.patience, || self.producer.commit()));
         match committed {
-            Ok(()) => Ok(End::Committed),
+            Ok(()) => Ok(TransactionEnd::Committed),
             Err(fault) => match recovery(fault.operation, fault.class) {
                 // The client never gets such a transaction aborted: it waits for the refused messages (librdkafka 2.12).
                 Recovery::Abort if matches!(fault.class, FaultClass::TooLarge(_)) => {
-                    self.replace().map(|()| End::Aborted(fault))
+                    self.replace().map(|()| TransactionEnd::Aborted(fault))
                 }
-                Recovery::Abort => self.abort_because(&fault).map(|()| End::Aborted(fault)),
+                Recovery::Abort => self.abort_because(&fault).map(|()| TransactionEnd::Aborted(fault)),
                 // A commit that stays unanswered may still take place.
                 Recovery::Again | Recovery::Rebuild => Err(fault),
             },

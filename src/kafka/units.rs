@@ -8,8 +8,7 @@ use crate::domain::code::Code;
 use crate::domain::flow::{Flow, Positions};
 use crate::pipeline::{
     Blueprint, Counted, Decider, Deciders, Division, Folded, InRecord, Interrupt, JournalBatch, Misplaced,
-    Model, NextTick, NotDecided, Outbound, Output, Partition, Restore, Restoring, Sink, Surroundings,
-    check_record,
+    Model, NextTick, Outbound, Output, Partition, Restore, Restoring, Sink, Surroundings, check_record,
 };
 use crate::telemetry;
 use std::time::Duration;
@@ -102,23 +101,17 @@ impl<B: Blueprint> Decider for DecidingUnit<B> {
         self.surroundings.batch_begins(now);
     }
 
-    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), NotDecided> {
+    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupt> {
         let Self { partition, surroundings, waits_for, counts, misplaced, said, .. } = self;
         let mut out = Counting { counts, misplaced, said, sink };
         let taken =
             surroundings.with(waits_for.is_some(), |outside| partition.on_record(outside, record, &mut out));
-        if taken.is_ok() {
-            self.waits_for = None;
+        match &taken {
+            Ok(()) => self.waits_for = None,
+            Err(Interrupt::NeedsSchema(schema)) => self.waits_for = Some((record.input, *schema)),
+            Err(Interrupt::State(_)) => {}
         }
-        taken.map_err(|interrupt| match interrupt {
-            Interrupt::NeedsSchema(schema) => {
-                self.waits_for = Some((record.input, schema));
-                NotDecided::NeedsSchema
-            }
-            Interrupt::State(why) => {
-                NotDecided::Broken(format!("the state of the partition is broken: {why}"))
-            }
-        })
+        taken
     }
 
     fn read_at(&mut self, appended: Option<i64>) {

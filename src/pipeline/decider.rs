@@ -3,7 +3,7 @@
 
 use super::journal::JournalBatch;
 use super::layout::Division;
-use super::{InRecord, Model, Partition, State};
+use super::{InRecord, Interrupt, Model, Partition, State};
 use crate::codec::journal::{ByteWriter, Head};
 use crate::domain::PartitionId;
 use crate::domain::flow::{Flow, Positions, Unit};
@@ -52,15 +52,6 @@ pub trait Sink {
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &str, message: &str);
 }
 
-/// Why a record was not decided. Nothing was changed by it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotDecided {
-    /// It cannot be read before the schema registry has answered; the same record must come again.
-    NeedsSchema,
-    /// State and program disagree; the state must be restored.
-    Broken(String),
-}
-
 /// A tick that is worth writing: something waits for a unit's time to pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextTick {
@@ -80,8 +71,8 @@ pub trait Decider: Send {
     /// Decides a record.
     ///
     /// # Errors
-    /// [`NotDecided`]: the record counts as not read.
-    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), NotDecided>;
+    /// [`Interrupt`]: the record counts as not read.
+    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupt>;
 
     /// The record that was decided last was appended at this time of its broker, in milliseconds; none where it has
     /// another's time.

@@ -46,7 +46,7 @@ pub(super) struct Rotation {
 
 /// How far a batch has read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Read<'p> {
+pub(super) struct BatchReach<'p> {
     /// Next offsets before it, and after it.
     pub(super) before: &'p Positions,
     pub(super) positions: &'p Positions,
@@ -135,7 +135,7 @@ impl Journal {
         partition: PartitionId,
         ruleset: u128,
         writer: &str,
-        Read { before, positions, appended }: Read<'_>,
+        BatchReach { before, positions, appended }: BatchReach<'_>,
         state: &S,
     ) -> JournalBatch {
         if self.consumed == 0 {

@@ -56,14 +56,6 @@ pub struct Misplaced {
     pub fits_other: bool,
 }
 
-impl Misplaced {
-    /// What most likely went wrong at the sender, and its mend.
-    #[must_use]
-    pub fn mend(&self) -> String {
-        mend(self.partitioner, self.fits_other)
-    }
-}
-
 /// What to do about keys that are not divided up by `partitioner`: they are by the other one, or nobody knows by what.
 #[must_use]
 pub fn mend(partitioner: Partitioner, by_other: bool) -> String {
@@ -90,13 +82,13 @@ pub fn mend(partitioner: Partitioner, by_other: bool) -> String {
 /// Both partitions and the mend.
 impl fmt::Display for Misplaced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stands_on, belongs_on, partitioner, .. } = self;
+        let Self { stands_on, belongs_on, partitioner, fits_other } = self;
         write!(
             f,
             "the record stands on partition {stands_on}, and its key belongs on partition {belongs_on} by \
              topics.partitioner = \"{}\": {}",
             partitioner.name(),
-            self.mend()
+            mend(*partitioner, *fits_other)
         )
     }
 }
@@ -186,41 +178,30 @@ pub(super) fn check_partitions(unit: Unit, written: u32, now: u32) -> Result<(),
     Err(LayoutFault::Written { unit, written, now })
 }
 
-/// Whether the state that a journal ended with is of as many partitions as there are now, and how many of its entries
-/// stand elsewhere than their keys all the same.
+/// Whether the state that a journal ended with is of as many partitions as there are now, and how many of its entries stand
+/// elsewhere than their keys all the same: single ones do no harm, since no record reaches them. `to_decide` on, it must not
+/// be divided up by the other partitioner besides.
 pub(super) fn strangers(
     unit: Unit,
     last: &Head,
     state: &impl State,
-    now: Division,
+    division: Division,
+    to_decide: bool,
 ) -> Result<usize, LayoutFault> {
-    check_partitions(unit, last.partitions, now.partitions)?;
-    let found = strange(last, state, now);
+    let Division { partitioner, partitions: now } = division;
+    check_partitions(unit, last.partitions, now)?;
+    let found = strange(last, state, division);
+    let other = partitioner.other();
+    let by_other = || strange(last, state, Division { partitioner: other, ..division }) < found;
+    if to_decide && found > 0 && last.partitioner.map_or_else(by_other, |written| written == other) {
+        let said = last.partitioner.is_some();
+        return Err(LayoutFault::Divided { unit, found, partitioner, said, now });
+    }
     // Format version 1: nobody knows of how many partitions it is.
     if found > 0 && last.partitions == 0 {
-        return Err(LayoutFault::Strangers { unit, found, now: now.partitions });
+        return Err(LayoutFault::Strangers { unit, found, now });
     }
     Ok(found)
-}
-
-/// Whether such a state may be decided on: not where its entries are divided up by the other partitioner. Single ones
-/// that stand elsewhere do no harm, since no record reaches them.
-pub(super) fn holds(
-    unit: Unit,
-    last: &Head,
-    state: &impl State,
-    now: Division,
-) -> Result<usize, LayoutFault> {
-    check_partitions(unit, last.partitions, now.partitions)?;
-    let found = strange(last, state, now);
-    let Division { partitioner, partitions: now_partitions } = now;
-    let other = partitioner.other();
-    let by_other = || strange(last, state, Division { partitioner: other, ..now }) < found;
-    if found > 0 && last.partitioner.map_or_else(by_other, |written| written == other) {
-        let said = last.partitioner.is_some();
-        return Err(LayoutFault::Divided { unit, found, partitioner, said, now: now_partitions });
-    }
-    strangers(unit, last, state, now)
 }
 
 /// How many entries are looked at where the journal says that keys were judged as they are now: none can have come to stand
@@ -249,20 +230,19 @@ fn count<'a>(partition: PartitionId, keys: impl Iterator<Item = &'a str>, now: D
 ///
 /// # Errors
 /// [`RestoreFault::Layout`] where it was not; [`RestoreFault::Fold`] where it cannot be read.
-pub fn check_record<M: Model>(bytes: &[u8], now: Division) -> Result<(), RestoreFault> {
+pub fn check_record<M: Model>(bytes: &[u8], division: Division) -> Result<(), RestoreFault> {
+    let Division { partitioner, partitions: now } = division;
     let record = read_record(bytes)?;
-    let Head { partition, partitions, partitioner, .. } = record.head;
+    let Head { partition, partitions, partitioner: written, .. } = record.head;
     let unit = Unit { flow: M::FLOW, partition };
-    check_partitions(unit, partitions, now.partitions)?;
-    let by_other = partitioner == Some(now.partitioner.other());
+    check_partitions(unit, partitions, now)?;
+    let by_other = written == Some(partitioner.other());
     if partitions != 0 && !by_other {
         return Ok(());
     }
     let (changes, mut input) = record.changes;
     let keys = M::State::keys(changes, record.entries, &mut input)?;
-    let Division { partitioner, partitions: now_partitions } = now;
-    let now = now_partitions;
-    match count(partition, keys.iter().map(String::as_str), Division { partitioner, partitions: now }) {
+    match count(partition, keys.iter().map(String::as_str), division) {
         0 => Ok(()),
         found if by_other => Err(LayoutFault::Divided { unit, found, partitioner, said: true, now }.into()),
         found => Err(LayoutFault::Strangers { unit, found, now }.into()),

@@ -13,7 +13,7 @@ mod reset;
 mod restore;
 mod slots;
 
-pub use decider::{Decider, Deciders, Folded, Header, NextTick, NotDecided, Outbound, Restoring, Sink};
+pub use decider::{Decider, Deciders, Folded, Header, NextTick, Outbound, Restoring, Sink};
 pub use journal::JournalBatch;
 pub use layout::{Division, LayoutFault, Misplaced, check_record, mend};
 pub use model::{Blueprint, Counted, Effects, FoldFault, Keyed, Model, State, Surroundings};

@@ -1,7 +1,7 @@
 //! A unit's records, one after another: what is decided is applied and journalled, and can be put back until it is kept.
 
 use super::decider::NextTick;
-use super::journal::{Journal, JournalBatch, Read};
+use super::journal::{BatchReach, Journal, JournalBatch};
 use super::layout::{Division, Misplaced};
 use super::model::{Effects, Keyed, Model, State};
 use super::{InRecord, Outbound, Output};
@@ -169,7 +169,7 @@ impl<M: Model> Partition<M> {
     /// The batch's journal records. `writer` is the producer's transactional id. Empty where nothing was read.
     pub fn journal(&mut self, writer: &str) -> JournalBatch {
         let (before, positions, appended) = (&self.committed_positions, &self.positions, self.appended);
-        let read = Read { before, positions, appended };
+        let read = BatchReach { before, positions, appended };
         self.journal.finish(self.partition, self.model.ruleset(), writer, read, &self.state)
     }
 

@@ -4,7 +4,7 @@
 //! anywhere before the beginning of a complete rotation, and every gap, foreign record or torn transaction is a refusal:
 //! deciding on from a wrong state is worse than not deciding.
 
-use super::layout::{self, Division, LayoutFault};
+use super::layout::{self, LayoutFault};
 use super::model::{FoldFault, Model, State};
 use super::partition::Partition;
 use crate::codec::journal::{Head, JournalFault, read_record};
@@ -177,7 +177,7 @@ impl<M: Model> Restore<M> {
     /// [`RestoreFault::Incomplete`] or [`RestoreFault::Gap`] where the journal does not reach, [`RestoreFault::Layout`]
     /// where it was written for another number of partitions than the inputs have, or by another partitioner.
     pub fn finish(self) -> Result<Partition<M>, RestoreFault> {
-        self.finish_if(layout::holds)
+        self.finish_for(true)
     }
 
     /// The unit as the journal has it, whichever of its entries stand elsewhere than their keys.
@@ -185,13 +185,10 @@ impl<M: Model> Restore<M> {
     /// # Errors
     /// As [`Self::finish`], but for the partitioner.
     pub fn finish_as_it_is(self) -> Result<Partition<M>, RestoreFault> {
-        self.finish_if(layout::strangers)
+        self.finish_for(false)
     }
 
-    fn finish_if(
-        self,
-        holds: impl FnOnce(Unit, &Head, &M::State, Division) -> Result<usize, LayoutFault>,
-    ) -> Result<Partition<M>, RestoreFault> {
+    fn finish_for(self, to_decide: bool) -> Result<Partition<M>, RestoreFault> {
         let Self { mut partition, last, first_sequence, whole, complete, .. } = self;
         let Some(last) = last else { return Ok(partition) };
         if !whole && !complete {
@@ -207,7 +204,8 @@ impl<M: Model> Restore<M> {
             });
         }
         let unit = Unit { flow: M::FLOW, partition: last.partition };
-        partition.strangers = holds(unit, &last, partition.state(), partition.division())?;
+        let division = partition.division();
+        partition.strangers = layout::strangers(unit, &last, partition.state(), division, to_decide)?;
         partition.resume_after(&last);
         Ok(partition)
     }

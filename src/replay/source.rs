@@ -64,7 +64,7 @@ impl Kept {
     /// The schema's GUID, where a header names it: the last of that name, as for whoever decided.
     #[must_use]
     pub fn schema_guid(&self) -> Option<[u8; 16]> {
-        let header = self.headers.iter().rfind(|(name, _)| name == SCHEMA_ID_HEADER)?;
+        let header = self.headers.iter().rfind(|(name, _)| name == SCHEMA_ID_HEADER.as_bytes())?;
         guid_of_header(header.1.as_deref()?)
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tillgate::archive::{Archive, ArchiveWriter, ArchivedTopic, Encoding, MANIFEST, Manifest};
 use tillgate::domain::PartitionId;
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
-use tillgate::kafka::client::EventProducer;
+use tillgate::kafka::client::{EventProducer, NewRecord};
 use tillgate::kafka::settings::Settings;
 
 /// Records of old times, which a broker would delete within its first minute.
@@ -395,7 +395,7 @@ fn headers_whose_names_are_no_text_come_back_in_every_format() {
         value: Some(b"{}"),
     };
     let mut sender = EventProducer::new(&settings).expect("a producer");
-    sender.send_as_it_is(&source, &record).expect("room");
+    sender.send(&NewRecord::as_it_is(&source, &record)).expect("room");
     sender.flush().expect("written");
     // Behind it, so that it is seen whether the export goes on.
     kafka.produce(&source, [Message::new("k", "{}")]);

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::Range,
     sync::Arc,
     time::Duration,
 };
@@ -11,8 +12,7 @@ use tillgate::domain::PartitionId;
 use tillgate::kafka::{
     failure::{Fault, FaultClass, Operation},
     port::{
-        Broker, Flow, InputEnds, JournalEnds, JournalFollower, JournalPoll, JournalReader, MessageLimits,
-        Positions, Unit,
+        Broker, Flow, Followed, JournalEnds, JournalFollower, JournalReader, MessageLimits, Positions, Unit,
     },
 };
 
@@ -247,12 +247,12 @@ impl JournalReader for Reader {
         }
     }
 
-    fn input_ends(&mut self) -> Result<Vec<InputEnds>, Fault> {
+    fn input_ends(&mut self) -> Result<Vec<Range<i64>>, Fault> {
         let ends = |at| {
             let place = place_of(at);
             self.ask(World::leader(place), |world| {
                 let log = world.log(place);
-                InputEnds { start: log.start(), end: log.high() }
+                log.start()..log.high()
             })
         };
         self.unit.inputs().map(ends).collect()
@@ -292,7 +292,7 @@ impl JournalFollower for Follower {
         &mut self,
         timeout: Duration,
         each: &mut dyn FnMut(Unit, i64, &[u8]),
-    ) -> Result<JournalPoll, Fault> {
+    ) -> Result<Followed<(), Unit>, Fault> {
         for at in 0..self.followed.len() {
             let (reader, ended) = &mut self.followed[at];
             let unit = reader.unit;
@@ -316,11 +316,11 @@ impl JournalFollower for Follower {
             let told = std::mem::replace(ended, !found);
             if found || !told {
                 self.followed.rotate_left(at + 1);
-                return Ok(if found { JournalPoll::Record } else { JournalPoll::End(unit) });
+                return Ok(if found { Followed::Record(()) } else { Followed::End(unit) });
             }
         }
         self.seat.sleep(timeout);
-        Ok(JournalPoll::Nothing)
+        Ok(Followed::Nothing)
     }
 
     fn end(&self, unit: Unit) -> Option<i64> {

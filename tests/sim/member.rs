@@ -407,10 +407,6 @@ impl GroupConsumer for Member {
         Ok(())
     }
 
-    fn pause(&self, unit: Unit) -> Result<(), Fault> {
-        unit.inputs().try_for_each(|at| self.pause_input(at))
-    }
-
     fn resume(&self, unit: Unit, positions: &Positions) -> Result<(), Fault> {
         for (at, position) in unit.inputs().zip(positions.iter()) {
             self.move_reading(at, |reading| {

@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
+use tillgate::codec::SchemaRef;
 use tillgate::codec::journal::{
     ByteWriter, JournalRecord, read_account, read_change, read_record, write_account, write_record,
 };
 use tillgate::domain::PartitionId;
 use tillgate::kafka::port::{Flow, Positions, Unit};
 use tillgate::pipeline::{
-    Decider, Deciders, Division, Folded, InRecord, JournalBatch, Model, NextTick, NotDecided, Restoring,
-    Sink, State,
+    Decider, Deciders, Division, Folded, InRecord, Interrupt, JournalBatch, Model, NextTick, Restoring, Sink,
+    State,
 };
 use tillgate::pos;
 use xxhash_rust::xxh3::xxh3_64;
@@ -156,7 +157,7 @@ pub struct PlantedLive {
 }
 
 impl Decider for PlantedLive {
-    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), NotDecided> {
+    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupt> {
         if self.trouble.poison && is_poison(record.value) {
             *self.trouble.sim.world().faults.entry("decision panicked").or_default() += 1;
             // As a panic, without a word on standard error.
@@ -165,7 +166,7 @@ impl Decider for PlantedLive {
         let needs_schema = xxh3_64(record.value.unwrap_or_default()).is_multiple_of(SCHEMA_EVERY);
         if needs_schema && self.trouble.sim.world().registry_is_down() {
             *self.trouble.sim.world().faults.entry("schema missing").or_default() += 1;
-            return Err(NotDecided::NeedsSchema);
+            return Err(Interrupt::NeedsSchema(SchemaRef::Id(1)));
         }
         self.real.on_record(record, sink)
     }

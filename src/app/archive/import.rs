@@ -11,7 +11,7 @@ use crate::archive::{Archive, ArchivedPartition, ArchivedTopic};
 use crate::cli::Common;
 use crate::domain::PartitionId;
 use crate::domain::record::TopicRecord;
-use crate::kafka::client::{Cluster, EventProducer, TopicState};
+use crate::kafka::client::{Cluster, EventProducer, NewRecord, TopicState};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings;
 use indicatif::{HumanCount, ProgressBar};
@@ -295,7 +295,7 @@ fn write_all(
     for leg in legs {
         let mut reader = archive.read(leg.source, leg.file)?;
         while let Some(record) = reader.next()? {
-            producer.send_as_it_is(&leg.target, &record)?;
+            producer.send(&NewRecord::as_it_is(&leg.target, &record))?;
             bytes += record.bytes() as u64;
             count += 1;
             if count.is_multiple_of(STRIDE) {

@@ -6,7 +6,7 @@ use crate::cli::{Common, PartiesCommand};
 use crate::config;
 use crate::contact::{Contacts, FLOW, PARTY_RECORDS, Partition, PartyRecord, PartyView};
 use crate::domain::visible::visible_json;
-use crate::kafka::client::{Cluster, Isolation, Span};
+use crate::kafka::client::{Cluster, Isolation};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings;
 use crate::pipeline::{Division, PartitionSettings, Restore};
@@ -68,9 +68,6 @@ fn get(all: &config::Settings, settings: &Arc<Settings>, party: &str) -> Result<
     rights::verify(&cluster, settings, Task::Read(&[&topics.journal]))?;
     let partitions = crate::app::partitions(&cluster, &topics.journal)?;
     let partition = settings.partitioner.partition_of(party.as_bytes(), partitions);
-    let ends = cluster.ends(&topics.journal, partition)?;
-    let mut dump = cluster.dump(Isolation::Committed)?;
-    dump.read(Span { topic: topics.journal.clone(), partition, begin: ends.start, end: ends.stable })?;
     let model =
         Contacts::new(Arc::clone(&all.contact_rules), all.topics.contact_inputs(), crate::app::table_seed());
     let own = PartitionSettings {
@@ -81,14 +78,11 @@ fn get(all: &config::Settings, settings: &Arc<Settings>, party: &str) -> Result<
     };
     let mut fold = Restore::new(Partition::of(model, partition, own));
     let mut fault = None;
-    while dump
-        .next(|record| {
-            if let Err(why) = fold.on_record(record.value.unwrap_or_default()) {
-                fault.get_or_insert(why);
-            }
-        })?
-        .is_some()
-    {}
+    cluster.dump(Isolation::Committed)?.whole(&topics.journal, partition, |record| {
+        if let Err(why) = fold.on_record(record.value.unwrap_or_default()) {
+            fault.get_or_insert(why);
+        }
+    })?;
     let fold = match fault {
         Some(fault) => Err(fault),
         None => fold.finish(),

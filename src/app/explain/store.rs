@@ -7,7 +7,7 @@ use crate::codec::json::peek_pos_event;
 use crate::config::TopicSettings;
 use crate::domain::{Micros, PartitionId};
 use crate::explain::outcome::ExplainedOutcome;
-use crate::kafka::client::{Cluster, Dump, Isolation, Span};
+use crate::kafka::client::{Cluster, Dump, Isolation};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::Settings as KafkaSettings;
 use crate::replay::{Kept, ReplayError, Source, open};
@@ -68,30 +68,26 @@ impl OutcomeStore for OfCluster {
         let own = account.map(|account| self.topics.partitioner.partition_of(account.as_bytes(), inputs));
         let mut record = Kept::default();
         for partition in all.filter(|partition| own.is_none_or(|own| own == *partition)) {
-            let topic = &self.topics.pos_outcomes;
-            let ends = self.cluster.ends(topic, partition)?;
-            self.dump.read(Span { topic: topic.clone(), partition, begin: ends.start, end: ends.stable })?;
-            while self.dump.next(|found| record.set(found))?.is_some() {
+            self.dump.whole(&self.topics.pos_outcomes, partition, |found| {
+                record.set(found);
                 each(partition, &record);
-            }
+            })?;
         }
         Ok(())
     }
 
     fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<Kept>, AppError> {
         let (partition, offset) = (answer.source.partition, answer.source.offset);
-        let topic = self.topics.pos_events.clone();
-        if answer.source.topic != topic {
+        let topic = &self.topics.pos_events;
+        if answer.source.topic != *topic {
             return Ok(None);
         }
-        let ends = self.cluster.ends(&topic, partition)?;
-        if !(ends.start..ends.stable).contains(&offset) {
-            return Ok(None);
-        }
-        let mut record = Kept::default();
-        self.dump.read(Span { topic, partition, begin: offset, end: offset + 1 })?;
-        let found = self.dump.next(|found| record.set(found))?;
-        Ok(found.is_some().then_some(record))
+        let found = self.dump.record_at(topic, partition, offset, |found| {
+            let mut record = Kept::default();
+            record.set(found);
+            record
+        });
+        Ok(found?)
     }
 }
 

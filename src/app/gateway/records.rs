@@ -3,14 +3,14 @@
 
 use super::Endpoints;
 use crate::domain::partitioner::Partitioner;
-use crate::domain::record::RecordHeader;
+use crate::domain::record::{RecordHeader, TopicRecord};
 use crate::domain::reply::REQUEST_ID;
 use crate::gateway::read_model::ReadModel;
 use crate::gateway::records::{Input, NotWritten, OnWritten, RecordPlace, Records};
 use crate::gateway::{AdminSource, ProcessStanding};
-use crate::kafka::answers::{Taker, retry_at_start};
-use crate::kafka::client::{self, Cluster, FollowedRecord, ReceiptProducer, ReceiptRecord};
+use crate::kafka::client::{self, Cluster, NewRecord, ReceiptProducer};
 use crate::kafka::failure::Fault;
+use crate::kafka::followed::{Taker, retry_at_start};
 use crate::kafka::settings::Settings;
 use crate::telemetry;
 use crate::telemetry::exporter::Exporter;
@@ -110,9 +110,15 @@ impl Records for Topics {
         let partition = self.partitioner.partition_of(key.as_bytes(), count);
         let header =
             request_id.map(|id| RecordHeader { name: REQUEST_ID.as_bytes(), value: Some(id.as_bytes()) });
-        let outgoing = ReceiptRecord { topic: name, partition, key: key.as_bytes(), value, header };
         self.producer.send(
-            &outgoing,
+            &NewRecord {
+                topic: name,
+                partition: Some(partition),
+                timestamp_millis: None,
+                key: Some(key.as_bytes()),
+                value: Some(value),
+                headers: header.as_slice(),
+            },
             Box::new(move |written| {
                 then(match written {
                     Ok(offset) => Ok(RecordPlace { input, partition, offset }),
@@ -130,7 +136,7 @@ pub(super) struct TopicTaker {
     model: Arc<ReadModel>,
     troubles: Arc<Troubles>,
     topic: String,
-    take: fn(&ReadModel, &FollowedRecord<'_>) -> Result<(), String>,
+    take: fn(&ReadModel, &TopicRecord<'_>) -> Result<(), String>,
     /// Whether the history of transactions is read of it.
     has_history: bool,
 }
@@ -138,38 +144,44 @@ pub(super) struct TopicTaker {
 impl TopicTaker {
     /// Of outcomes.
     pub(super) fn of_outcomes(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        let take = |model: &ReadModel, record: &FollowedRecord<'_>| {
-            model.take_outcome(record.value, record.timestamp_millis())
+        let take = |model: &ReadModel, record: &TopicRecord<'_>| {
+            model.take_outcome(record.value.unwrap_or_default(), record.timestamp_millis)
         };
         Self::of(model, troubles, topic, take, true)
     }
 
     /// Of replies to account events.
     pub(super) fn of_replies(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        let take = |model: &ReadModel, record: &FollowedRecord<'_>| {
-            model.take_reply(Input::AccountEvents, record.value)
+        let take = |model: &ReadModel, record: &TopicRecord<'_>| {
+            model.take_reply(Input::AccountEvents, record.value.unwrap_or_default())
         };
         Self::of(model, troubles, topic, take, false)
     }
 
     /// Of replies to interactions.
     pub(super) fn of_interactions(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        let take = |model: &ReadModel, record: &FollowedRecord<'_>| {
-            model.take_reply(Input::Interactions, record.value)
+        let take = |model: &ReadModel, record: &TopicRecord<'_>| {
+            model.take_reply(Input::Interactions, record.value.unwrap_or_default())
         };
         Self::of(model, troubles, topic, take, false)
     }
 
     /// Of contact decisions.
     pub(super) fn of_decisions(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
-        Self::of(model, troubles, topic, |model, record| model.take_decision(record.value), false)
+        Self::of(
+            model,
+            troubles,
+            topic,
+            |model, record| model.take_decision(record.value.unwrap_or_default()),
+            false,
+        )
     }
 
     fn of(
         model: &Arc<ReadModel>,
         troubles: &Arc<Troubles>,
         topic: &str,
-        take: fn(&ReadModel, &FollowedRecord<'_>) -> Result<(), String>,
+        take: fn(&ReadModel, &TopicRecord<'_>) -> Result<(), String>,
         has_history: bool,
     ) -> Self {
         let (model, troubles) = (Arc::clone(model), Arc::clone(troubles));
@@ -178,7 +190,7 @@ impl TopicTaker {
 }
 
 impl Taker for TopicTaker {
-    fn take(&self, record: &FollowedRecord<'_>) {
+    fn take(&self, record: &TopicRecord<'_>) {
         if let Err(why) = (self.take)(&self.model, record) {
             passed_over(record, &why);
         }
@@ -197,8 +209,8 @@ impl Taker for TopicTaker {
     }
 }
 
-fn passed_over(record: &FollowedRecord<'_>, why: &str) {
-    let FollowedRecord { topic, partition, offset, .. } = record;
+fn passed_over(record: &TopicRecord<'_>, why: &str) {
+    let TopicRecord { topic, partition, offset, .. } = record;
     let partition = partition.number();
     tracing::warn!(topic, partition, offset, why, "a record is passed over: it is not one of tillgate's");
 }

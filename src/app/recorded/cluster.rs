@@ -54,7 +54,7 @@ impl Cluster {
         if let Some(missing) = wanted.iter().find(|name| !found.contains_key(**name)) {
             let text =
                 format!("there is no topic {missing}: a replay needs it, see the settings in [topics]");
-            return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
+            return Err(Fault::setup(text));
         }
         let count = found[names.pos_events()].partitions;
         let partitions = match partitions {
@@ -64,7 +64,7 @@ impl Cluster {
         if let Some(beyond) = partitions.iter().find(|partition| !partition.is_among(count)) {
             let text =
                 format!("topic {} has partitions 0 to {}, not {beyond}", names.pos_events(), count - 1);
-            return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
+            return Err(Fault::setup(text));
         }
         let input_partitions = u32::try_from(count).unwrap_or(0);
         Ok(Self { client: cluster, settings, input_partitions, partitions })

@@ -1,8 +1,9 @@
 //! Topics: what there is, creating and altering them, cutting the journal off.
 
 use super::error::{fault, naming};
-use super::trouble::{ConnectionFault, Trouble};
-use super::{certificate, clock, config, events, log as client_log, watermarks};
+use super::log::Heard;
+use super::trouble::ConnectionFault;
+use super::{certificate, clock, config, events, watermarks};
 use crate::domain::PartitionId;
 use crate::kafka::cluster::rights::{Needed, Resource, Right};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
@@ -12,7 +13,6 @@ use rdkafka::admin::{
     ResourceSpecifier, TopicReplication,
 };
 use rdkafka::client::Client;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
@@ -67,23 +67,6 @@ impl TopicState {
     }
 }
 
-/// Notes what the client tells.
-struct Heard {
-    trouble: Trouble,
-}
-
-impl ClientContext for Heard {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.trouble.on_log(facility, line);
-        client_log::pass_on(level, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // Its log lines say the same.
-        log::debug!(target: "librdkafka", "{error}: {reason}");
-    }
-}
-
 /// Asks and changes topics.
 pub struct Admin {
     client: AdminClient<Heard>,
@@ -98,7 +81,7 @@ impl Admin {
     /// Prepares the client.
     pub(super) fn new(settings: &Arc<Settings>, stop: Option<Arc<AtomicBool>>) -> Result<Self, Fault> {
         let client = config::admin(settings)
-            .create_with_context(Heard { trouble: Trouble::default() })
+            .create_with_context(Heard::default())
             .map_err(|error| config::client_fault(settings, &error))?;
         Ok(Self { client, settings: Arc::clone(settings), stop, reached: AtomicBool::new(false) })
     }
@@ -206,6 +189,14 @@ impl Admin {
             self.settings_of(&mut found)?;
         }
         Ok(found)
+    }
+
+    /// How many partitions a topic has; 0: it is missing.
+    ///
+    /// # Errors
+    /// As [`Self::topics`].
+    pub fn partitions(&self, topic: &str) -> Result<usize, Fault> {
+        Ok(self.topics(&[topic], false)?.get(topic).map_or(0, |topic| topic.partitions))
     }
 
     /// The name that the cluster gave itself; none where it does not say.
@@ -334,7 +325,7 @@ impl Admin {
                 let right = Needed { resource: Resource::Topic(name.to_owned()), right: Right::AlterConfigs };
                 let is = is(key).unwrap_or_default();
                 let text = format!("topic {name} still has {key}={is} and not {should}: {}", right.missing());
-                return Err(Fault::new(Operation::Check, FaultClass::Setup, text));
+                return Err(Fault::setup(text));
             }
             std::thread::sleep(STEP);
         }
@@ -434,7 +425,7 @@ fn each(
 }
 
 fn refusal(doing: &str, right: Right, name: &str, code: RDKafkaErrorCode) -> Fault {
-    let fault = Fault::new(Operation::Check, FaultClass::Setup, format!("{doing} topic {name}: {code}"));
+    let fault = Fault::setup(format!("{doing} topic {name}: {code}"));
     match code {
         RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed => {
             fault.lacking(Resource::Topic(name.to_owned()), right)

@@ -3,6 +3,7 @@
 //! it.
 
 use crate::config::Secret;
+use crate::kafka::locked::locked;
 use crate::kafka::settings::Settings;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,7 +16,7 @@ use rustls::{
 };
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How long the broker may take for each step.
@@ -50,7 +51,7 @@ pub fn fault(broker: &str, settings: &Settings) -> Option<String> {
     socket.set_write_timeout(Some(WITHIN)).ok()?;
     // It fails: the witness refuses what it was shown, whatever it was.
     let _ = connection.complete_io(&mut socket);
-    let found = witness.found.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    let found = locked(&witness.found).take()?;
     Some(words(&found, host))
 }
 
@@ -116,7 +117,7 @@ impl ServerCertVerifier for Witness {
         let judged =
             self.judge.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         if let Err(Error::InvalidCertificate(found)) = judged {
-            *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+            *locked(&self.found) = Some(found);
         }
         refuse()
     }

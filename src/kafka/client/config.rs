@@ -143,7 +143,7 @@ pub fn reader(settings: &Settings, isolation: Isolation, at_end: AtEnd) -> Clien
     config
         .set("group.id", &settings.kafka.group_id)
         .set("isolation.level", isolation.name())
-        .set("enable.partition.eof", (at_end != AtEnd::Wait).to_string());
+        .set("enable.partition.eof", "true");
     if at_end == AtEnd::Stop {
         // The end is told only by an answer without records, which the broker gives after this time.
         config.set("fetch.wait.max.ms", "10");
@@ -160,7 +160,7 @@ pub fn dump(settings: &Settings, isolation: Isolation) -> ClientConfig {
 
 /// The worker's producer.
 pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
-    let mut config = base(settings);
+    let mut config = producer_base(settings);
     config
         .set("transactional.id", transactional_id)
         .set("transaction.timeout.ms", millis(settings.kafka.transaction_timeout))
@@ -170,44 +170,41 @@ pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
             millis(settings.kafka.socket_timeout.min(settings.kafka.transaction_timeout)),
         )
         .set("delivery.report.only.error", "true")
-        .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string())
         .set("batch.size", PRODUCED_AT_ONCE_BYTES_MAX.to_string());
-    bound_queue(&mut config, settings);
     // The end of a batch sends what is left at once (`send_now`). Until then each partition that has something to send would
     // wake the client's thread after this time, which then looks at all of them: at 1 ms that took a third of all our CPU.
     unless_set(&mut config, "linger.ms", "10");
     config
 }
 
-/// What a producer keeps; whoever sends waits while it is full.
-fn bound_queue(config: &mut ClientConfig, settings: &Settings) {
+/// How large a message may be, and what a producer keeps: whoever sends waits while it is full.
+fn producer_base(settings: &Settings) -> ClientConfig {
+    let mut config = base(settings);
     config
+        .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string())
         .set("queue.buffering.max.messages", PRODUCER_QUEUE_RECORDS_MAX.to_string())
         .set("queue.buffering.max.kbytes", (settings.kafka.producer_queue_bytes_max / 1_024).to_string());
+    config
 }
 
 /// A producer of input records: idempotent, in large batches, by key as the senders do.
 pub fn event_producer(settings: &Settings) -> ClientConfig {
-    let mut config = base(settings);
+    let mut config = producer_base(settings);
     config
         .set("enable.idempotence", "true")
         .set("delivery.report.only.error", "true")
-        .set("partitioner", settings.partitioner.librdkafka())
-        .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string());
-    bound_queue(&mut config, settings);
+        .set("partitioner", settings.partitioner.librdkafka());
     unless_set(&mut config, "linger.ms", "5");
     config
 }
 
 /// A producer of input records each of which somebody waits for, `within` this time.
 pub fn receipt_producer(settings: &Settings, within: Duration) -> ClientConfig {
-    let mut config = base(settings);
+    let mut config = producer_base(settings);
     config
         .set("enable.idempotence", "true")
-        .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string())
         .set("message.timeout.ms", millis(within))
         .set("socket.timeout.ms", millis(settings.kafka.socket_timeout));
-    bound_queue(&mut config, settings);
     // What comes while a request is under way goes with the next.
     unless_set(&mut config, "linger.ms", "0");
     config
@@ -241,7 +238,7 @@ mod tests {
         });
         let largest = (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string();
         let readers =
-            [reader(&settings, Isolation::Committed, AtEnd::Wait), dump(&settings, Isolation::Uncommitted)];
+            [reader(&settings, Isolation::Committed, AtEnd::Tell), dump(&settings, Isolation::Uncommitted)];
         let readers = readers.iter().map(|reader| (reader, "16777"));
         for (config, kilobytes) in readers.chain([(&member(&settings, 0), "5000")]) {
             assert_eq!(config.get("queued.max.messages.kbytes"), Some(kilobytes));
@@ -285,7 +282,7 @@ mod tests {
                 member(settings, 0),
                 member(&classic, 0),
                 reader(settings, Isolation::Uncommitted, AtEnd::Stop),
-                reader(settings, Isolation::Committed, AtEnd::Wait),
+                reader(settings, Isolation::Committed, AtEnd::Tell),
                 dump(settings, Isolation::Committed),
                 producer(settings, "id"),
                 event_producer(settings),

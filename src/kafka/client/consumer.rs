@@ -4,12 +4,13 @@
 //! does the callback answer directly: dropping a consumer whose revocation nobody answers hangs for ever.
 
 use super::error::{fault, is_of_connections};
-use super::trouble::Trouble;
-use super::{clock, config, headers, letter_headers, log as client_log, place, watermarks};
-use crate::domain::flow::Flow;
+use super::log::Heard;
+use super::{clock, config, headers, letter_headers, place, watermarks};
 use crate::domain::visible::visible;
+use crate::kafka::by_unit::ByUnit;
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::locked::locked;
 use crate::kafka::port::{
     GroupConsumer, InputPartition, InputReach, LentRecord, Positions, Queue, Rebalance, Unit,
 };
@@ -20,10 +21,11 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, OwnedHeaders, OwnedMessage};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Message, Offset, Statistics, Timestamp, TopicPartitionList};
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long an error of the consumer counts that may be over, and the same one is not said again in the log.
@@ -42,17 +44,13 @@ pub struct ConsumerNotes {
     group_id: String,
     /// Names of the properties of `[kafka.librdkafka]` that are set.
     client: BTreeSet<String>,
-    trouble: Trouble,
+    heard: Heard,
     /// Of the error that is polled next.
     words: Mutex<String>,
     /// Why nothing comes, if nothing does.
     told: Mutex<Option<Told>>,
     /// Whether there may be something in `told`: looked at for every record.
     has_told: AtomicBool,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ConsumerNotes {
@@ -65,19 +63,18 @@ impl ConsumerNotes {
 
 impl ClientContext for ConsumerNotes {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.trouble.on_log(facility, line);
-        client_log::pass_on(level, facility, line);
+        self.heard.log(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // Its log lines say the same. What is polled next is this error, without its words.
-        log::debug!(target: "librdkafka", "{error}: {reason}");
+        self.heard.error(error, reason);
+        // What is polled next is this error, without its words.
         *locked(&self.words) = visible(reason).into_owned();
     }
 
     fn stats(&self, statistics: Statistics) {
         if statistics.brokers.values().any(|broker| broker.state == "UP") {
-            self.trouble.forget();
+            self.heard.trouble.forget();
             let mut told = locked(&self.told);
             if told.as_ref().is_some_and(|told| told.of_connections) {
                 *told = None;
@@ -164,7 +161,7 @@ impl ConsumerNotes {
         }
         match code {
             Some(RDKafkaErrorCode::AllBrokersDown) => {
-                let failed = self.trouble.all();
+                let failed = self.heard.trouble.all();
                 let why =
                     failed.last().map(|failed| failed.text_of_a_change(|name| self.client.contains(name)));
                 self.tell(why.unwrap_or(found.text), true);
@@ -222,13 +219,13 @@ fn is_incremental(consumer: &BaseConsumer<ConsumerNotes>) -> bool {
 }
 
 /// A record in the client's memory, or taken out of it.
-pub struct Lent<'a> {
-    message: Held<'a>,
+pub struct ClientRecord<'a> {
+    message: RecordBytes<'a>,
     at: InputPartition,
 }
 
 /// Where a record's bytes are.
-enum Held<'a> {
+enum RecordBytes<'a> {
     Lent(BorrowedMessage<'a>),
     Detached(Box<OwnedMessage>),
 }
@@ -237,17 +234,17 @@ enum Held<'a> {
 macro_rules! of_message {
     ($held:expr, $message:ident => $answer:expr) => {
         match &$held {
-            Held::Lent($message) => $answer,
-            Held::Detached($message) => $answer,
+            RecordBytes::Lent($message) => $answer,
+            RecordBytes::Detached($message) => $answer,
         }
     };
 }
 
-impl Lent<'_> {
+impl ClientRecord<'_> {
     fn headers(&self) -> Option<&BorrowedHeaders> {
         match &self.message {
-            Held::Lent(message) => message.headers(),
-            Held::Detached(message) => message.headers().map(OwnedHeaders::as_borrowed),
+            RecordBytes::Lent(message) => message.headers(),
+            RecordBytes::Detached(message) => message.headers().map(OwnedHeaders::as_borrowed),
         }
     }
 
@@ -257,7 +254,7 @@ impl Lent<'_> {
     }
 }
 
-impl LentRecord for Lent<'_> {
+impl LentRecord for ClientRecord<'_> {
     fn source(&self) -> InputPartition {
         self.at
     }
@@ -298,33 +295,7 @@ impl LentRecord for Lent<'_> {
 pub struct Member {
     consumer: BaseConsumer<ConsumerNotes>,
     /// The next offset of each input, after the last record that was delivered; none: from the start.
-    delivered: RefCell<Delivered>,
-}
-
-/// Offsets by flow, input and partition: noted for every record.
-#[derive(Default)]
-struct Delivered(Vec<(&'static Flow, Vec<Vec<Option<i64>>>)>);
-
-impl Delivered {
-    fn place(&mut self, at: InputPartition) -> Option<&mut Option<i64>> {
-        let (flow, partition) = (at.unit.flow, at.unit.partition.index());
-        let known = match self.0.iter().position(|(known, _)| *known == flow) {
-            Some(known) => known,
-            None => {
-                self.0.push((flow, vec![Vec::new(); flow.inputs.len()]));
-                self.0.len() - 1
-            }
-        };
-        let offsets = self.0[known].1.get_mut(at.input)?;
-        if partition >= offsets.len() {
-            offsets.resize(partition.checked_add(1)?, None);
-        }
-        offsets.get_mut(partition)
-    }
-
-    fn of(&mut self, at: InputPartition) -> Option<i64> {
-        self.place(at).and_then(|place| *place)
-    }
+    delivered: RefCell<ByUnit<SmallVec<[Option<i64>; 2]>>>,
 }
 
 impl Member {
@@ -339,7 +310,7 @@ impl Member {
             queue: Mutex::default(),
             group_id: settings.kafka.group_id.clone(),
             client: settings.kafka.librdkafka.keys().cloned().collect(),
-            trouble: Trouble::default(),
+            heard: Heard::default(),
             words: Mutex::default(),
             told: Mutex::default(),
             has_told: AtomicBool::new(false),
@@ -357,9 +328,14 @@ impl Member {
     }
 
     fn note_delivered(&self, at: InputPartition, next: Option<i64>) {
-        if let Some(place) = self.delivered.borrow_mut().place(at) {
-            *place = next;
+        if let Some(offsets) = self.delivered.borrow_mut().of(at.unit) {
+            offsets.resize(at.unit.flow.inputs.len(), None);
+            offsets[at.input] = next;
         }
+    }
+
+    fn delivered(&self, at: InputPartition) -> Option<i64> {
+        self.delivered.borrow_mut().of(at.unit)?.get(at.input).copied().flatten()
     }
 
     fn topic(&self, at: InputPartition) -> &str {
@@ -396,10 +372,10 @@ impl Member {
 }
 
 impl GroupConsumer for Member {
-    type Record<'a> = Lent<'a>;
+    type Record<'a> = ClientRecord<'a>;
     type Membership = Arc<ConsumerGroupMetadata>;
 
-    fn poll(&self, timeout: Duration) -> Result<Option<Lent<'_>>, Fault> {
+    fn poll(&self, timeout: Duration) -> Result<Option<ClientRecord<'_>>, Fault> {
         match self.consumer.poll(timeout) {
             None => Ok(None),
             Some(Ok(message)) => {
@@ -408,7 +384,7 @@ impl GroupConsumer for Member {
                 let Some(at) = at else { return Ok(None) };
                 self.note_delivered(at, Some(message.offset() + 1));
                 self.notes().note_arrival();
-                Ok(Some(Lent { message: Held::Lent(message), at }))
+                Ok(Some(ClientRecord { message: RecordBytes::Lent(message), at }))
             }
             Some(Err(error)) => match self.notes().judge(&error) {
                 Some(fault) => Err(fault),
@@ -450,10 +426,6 @@ impl GroupConsumer for Member {
         .map_err(|error| fault(Operation::Rebalance, &error))
     }
 
-    fn pause(&self, unit: Unit) -> Result<(), Fault> {
-        self.consumer.pause(&self.list(unit.inputs())).map_err(|error| fault(Operation::Seek, &error))
-    }
-
     fn resume(&self, unit: Unit, positions: &Positions) -> Result<(), Fault> {
         for (at, position) in unit.inputs().zip(positions.iter()) {
             self.note_delivered(at, position);
@@ -480,21 +452,21 @@ impl GroupConsumer for Member {
     }
 
     fn undelivered(&self, at: InputPartition) -> Option<i64> {
-        let delivered = self.delivered.borrow_mut().of(at);
+        let delivered = self.delivered(at);
         let (low, high) = watermarks::last_known(&self.consumer, self.topic(at), at.unit.partition)?;
         let next = delivered.unwrap_or(low).max(low);
         Some((high - next).max(0))
     }
 
-    fn detach(record: Lent<'_>) -> Lent<'static> {
+    fn detach(record: ClientRecord<'_>) -> ClientRecord<'static> {
         let message = match record.message {
-            Held::Lent(message) => Box::new(message.detach()),
-            Held::Detached(message) => message,
+            RecordBytes::Lent(message) => Box::new(message.detach()),
+            RecordBytes::Detached(message) => message,
         };
-        Lent { message: Held::Detached(message), at: record.at }
+        ClientRecord { message: RecordBytes::Detached(message), at: record.at }
     }
 
-    fn lend<'a>(record: Lent<'static>) -> Lent<'a> {
+    fn lend<'a>(record: ClientRecord<'static>) -> ClientRecord<'a> {
         record
     }
 
@@ -513,9 +485,8 @@ impl GroupConsumer for Member {
 
     fn take_ends(&self) -> Vec<(InputPartition, InputReach)> {
         let mut ends = std::mem::take(&mut *locked(&self.notes().ends));
-        let mut delivered = self.delivered.borrow_mut();
         for (at, reach) in &mut ends {
-            reach.delivered = delivered.of(*at);
+            reach.delivered = self.delivered(*at);
         }
         ends
     }

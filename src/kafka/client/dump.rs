@@ -9,6 +9,7 @@ use crate::domain::PartitionId;
 use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::settings::Settings;
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, Timestamp};
 use std::sync::Arc;
 
@@ -55,6 +56,30 @@ pub struct Dump {
     lost_headers: Option<String>,
 }
 
+/// A message as a record of its topic; without headers where they cannot be read, and why.
+pub(super) fn record_of<'m>(message: &'m BorrowedMessage<'_>) -> (TopicRecord<'m>, Option<String>) {
+    let (headers, lost_headers) = match headers::all(message) {
+        Ok(headers) => (headers, None),
+        Err(why) => (RecordHeaders::new(), Some(why)),
+    };
+    let (timestamp_kind, timestamp_millis) = match message.timestamp() {
+        Timestamp::NotAvailable => (TimestampKind::None, -1),
+        Timestamp::CreateTime(millis) => (TimestampKind::CreateTime, millis),
+        Timestamp::LogAppendTime(millis) => (TimestampKind::LogAppendTime, millis),
+    };
+    let record = TopicRecord {
+        topic: message.topic(),
+        partition: message.partition().into(),
+        offset: message.offset(),
+        timestamp_millis,
+        timestamp_kind,
+        key: message.key(),
+        headers,
+        value: message.payload(),
+    };
+    (record, lost_headers)
+}
+
 impl Dump {
     pub(super) fn open(settings: &Settings, asker: Arc<Asker>, isolation: Isolation) -> Result<Self, Fault> {
         let reader = TopicReader::with(&config::dump(settings, isolation), Operation::Consume)?;
@@ -99,34 +124,52 @@ impl Dump {
                 self.go_to_next()?;
                 continue;
             };
-            let offset = message.offset();
-            if offset >= *end {
+            if message.offset() >= *end {
                 break;
             }
-            let (headers, lost_headers) = match headers::all(&message) {
-                Ok(headers) => (headers, None),
-                Err(why) => (RecordHeaders::new(), Some(why)),
-            };
+            let (record, lost_headers) = record_of(&message);
             self.lost_headers = lost_headers;
-            let (timestamp_kind, timestamp_millis) = match message.timestamp() {
-                Timestamp::NotAvailable => (TimestampKind::None, -1),
-                Timestamp::CreateTime(millis) => (TimestampKind::CreateTime, millis),
-                Timestamp::LogAppendTime(millis) => (TimestampKind::LogAppendTime, millis),
-            };
-            self.next = offset + 1;
-            return Ok(Some(each(&TopicRecord {
-                topic,
-                partition: *partition,
-                offset,
-                timestamp_millis,
-                timestamp_kind,
-                key: message.key(),
-                headers,
-                value: message.payload(),
-            })));
+            self.next = record.offset + 1;
+            return Ok(Some(each(&record)));
         }
         self.next = *end;
         Ok(None)
+    }
+
+    /// Hands every record of a partition to `each`, up to where that ends now; says where.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn whole(
+        &mut self,
+        topic: &str,
+        partition: PartitionId,
+        mut each: impl FnMut(&TopicRecord<'_>),
+    ) -> Result<i64, Fault> {
+        let ends = self.asker.ends(topic, partition)?;
+        let end = self.isolation.end(ends);
+        self.read(Span { topic: topic.to_owned(), partition, begin: ends.start, end })?;
+        while self.next(&mut each)?.is_some() {}
+        Ok(end)
+    }
+
+    /// Hands the record at an offset to `each`; nothing where there is none, or none any more.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn record_at<T>(
+        &mut self,
+        topic: &str,
+        partition: PartitionId,
+        offset: i64,
+        each: impl FnOnce(&TopicRecord<'_>) -> T,
+    ) -> Result<Option<T>, Fault> {
+        let ends = self.asker.ends(topic, partition)?;
+        if !(ends.start..self.isolation.end(ends)).contains(&offset) {
+            return Ok(None);
+        }
+        self.read(Span { topic: topic.to_owned(), partition, begin: offset, end: offset + 1 })?;
+        self.next(each)
     }
 
     /// Why the last record came without its headers; none where it came whole.

@@ -2,20 +2,21 @@
 //! decides, which is transactional.
 
 use super::error::{fault, naming};
-use super::trouble::Trouble;
-use super::{clock, config, headers, log as client_log};
+use super::log::Heard;
+use super::new_record::NewRecord;
+use super::{clock, config};
 use crate::domain::PartitionId;
-use crate::domain::record::{RecordHeader, TopicRecord};
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::locked::locked;
 use crate::kafka::settings::Settings;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Message};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Records between two looks at what came back.
@@ -27,18 +28,16 @@ const STEP: Duration = Duration::from_millis(20);
 #[derive(Default)]
 struct Reports {
     first: Mutex<Option<Fault>>,
-    trouble: Trouble,
+    heard: Heard,
 }
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.trouble.on_log(facility, line);
-        client_log::pass_on(level, facility, line);
+        self.heard.log(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // Its log lines say the same.
-        ::log::debug!(target: "librdkafka", "{error}: {reason}");
+        self.heard.error(error, reason);
     }
 }
 
@@ -50,7 +49,7 @@ impl ProducerContext for Reports {
             let text = format!("a message to {}: {error}", message.topic());
             let fault = Fault::new(Operation::Produce, FaultClass::Setup, text);
             let fault = naming(fault, error, Right::Write, || Resource::Topic(message.topic().to_owned()));
-            self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
+            locked(&self.first).get_or_insert(fault);
         }
     }
 }
@@ -77,51 +76,9 @@ impl EventProducer {
     ///
     /// # Errors
     /// The record cannot be queued, or an earlier one did not arrive.
-    pub fn send(
-        &mut self,
-        topic: &str,
-        key: Option<&[u8]>,
-        value: &[u8],
-        timestamp_millis: i64,
-    ) -> Result<(), Fault> {
-        self.send_with(topic, key, value, timestamp_millis, None)
-    }
-
-    /// As [`Self::send`], with one header, if any.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn send_with(
-        &mut self,
-        topic: &str,
-        key: Option<&[u8]>,
-        value: &[u8],
-        timestamp_millis: i64,
-        header: Option<RecordHeader<'_>>,
-    ) -> Result<(), Fault> {
-        let mut record = BaseRecord::<[u8], [u8]>::to(topic).payload(value).timestamp(timestamp_millis);
-        record.key = key;
-        let headers = header.map(|header| headers::to_client(&[header])).transpose();
-        record.headers = headers.map_err(|error| fault(Operation::Produce, &error))?;
-        self.queue(record)
-    }
-
-    /// Queues a record as it is for `topic`, on its own partition number and at its own time, waiting while the queue is
-    /// full. Headers' names must be without nul bytes, and the time another than 0, which the client takes for "now".
-    ///
-    /// # Errors
-    /// The record cannot be queued, or an earlier one did not arrive.
-    pub fn send_as_it_is(&mut self, topic: &str, source: &TopicRecord<'_>) -> Result<(), Fault> {
-        let mut record = BaseRecord::<[u8], [u8]>::to(topic)
-            .partition(source.partition.number())
-            .timestamp(source.timestamp_millis);
-        (record.key, record.payload) = (source.key, source.value);
-        if !source.headers.is_empty() {
-            let made =
-                headers::to_client(&source.headers).map_err(|error| fault(Operation::Produce, &error))?;
-            record.headers = Some(made);
-        }
-        self.queue(record)
+    pub fn send(&mut self, record: &NewRecord<'_>) -> Result<(), Fault> {
+        let headers = record.client_headers().map_err(|error| fault(Operation::Produce, &error))?;
+        self.queue(record.to_client(headers, ()))
     }
 
     /// Queues a record for a partition, whose number is its key, at the broker's time or now; first looks at what came back
@@ -173,7 +130,7 @@ impl EventProducer {
         if self.base.in_flight_count() == 0 {
             return Ok(());
         }
-        let failed = self.base.context().trouble.all();
+        let failed = self.base.context().heard.trouble.all();
         let why = failed.last().map_or_else(
             || {
                 "no broker has acknowledged it: look at the partition's leader and at min.insync.replicas \
@@ -200,7 +157,7 @@ impl EventProducer {
     }
 
     fn failure(&self) -> Result<(), Fault> {
-        match self.base.context().first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        match locked(&self.base.context().first).take() {
             Some(failure) => Err(failure),
             None => Ok(()),
         }

@@ -3,16 +3,17 @@
 
 use super::error::{fault, naming};
 use super::producer::WRITER_HEADER;
-use super::reader::{AtEnd, Isolation, Polled, TopicReader};
+use super::reader::{AtEnd, Isolation, TopicReader};
 use super::{clock, headers, unstable};
 use crate::domain::PartitionId;
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Fault, Operation};
-use crate::kafka::port::{InputEnds, JournalEnds, JournalReader, Positions, Unit};
+use crate::kafka::port::{Followed, JournalEnds, JournalReader, Positions, Unit};
 use crate::kafka::settings::{FlowTopics, Settings, Topics};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Message, Offset, TopicPartitionList};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,10 +59,41 @@ impl Asker {
         Ok(JournalEnds { start, stable, high })
     }
 
-    /// How far an input partition reaches.
-    fn input_ends(&self, topic: &str, partition: PartitionId) -> Result<InputEnds, Fault> {
-        let (start, end) = Self::high(&self.uncommitted, topic, partition)?;
-        Ok(InputEnds { start, end })
+    /// Where the records of this time, in milliseconds since 1970, and later begin in each partition; its end where there are
+    /// none.
+    pub fn offsets_since(
+        &self,
+        topic: &str,
+        partitions: &[PartitionId],
+        millis: i64,
+    ) -> Result<Vec<(PartitionId, i64)>, Fault> {
+        // Asked first: what is written meanwhile to a partition without such records is read from here on.
+        let end =
+            |partition: &PartitionId| Ok((*partition, Self::high(&self.committed, topic, *partition)?.1));
+        let ends = partitions.iter().map(end).collect::<Result<Vec<_>, Fault>>()?;
+        let mut list = TopicPartitionList::new();
+        let found = partitions
+            .iter()
+            .try_for_each(|partition| {
+                list.add_partition_offset(topic, partition.number(), Offset::Offset(millis))
+            })
+            .and_then(|()| self.committed.consumer.offsets_for_times(list, ASK_TIMEOUT))
+            .map_err(|error| fault(Operation::Restore, &error))?;
+        ends.into_iter()
+            .map(|(partition, end)| {
+                let at = found.find_partition(topic, partition.number());
+                // A broker that has just started may answer for some partitions alone.
+                if let Some(error) = at.as_ref().and_then(|at| at.error().err()) {
+                    let fault = fault(Operation::Restore, &error);
+                    let text = format!("the places of topic {topic} partition {partition}: {}", fault.text);
+                    return Err(Fault { text, ..fault });
+                }
+                match at.map(|at| at.offset()) {
+                    Some(Offset::Offset(offset)) => Ok((partition, offset)),
+                    _ => Ok((partition, end)),
+                }
+            })
+            .collect()
     }
 
     fn inputs(&self, unit: Unit) -> TopicPartitionList {
@@ -150,14 +182,14 @@ fn open(settings: &Settings, isolation: Isolation) -> Result<TopicReader, Fault>
 }
 
 /// The journal of one unit, and what stands beside it.
-pub struct Journal {
+pub struct UnitJournal {
     asker: Arc<Asker>,
     records: TopicReader,
     settings: Arc<Settings>,
     unit: Unit,
 }
 
-impl Journal {
+impl UnitJournal {
     /// Opens a reader; nothing is read yet.
     pub fn open(asker: Arc<Asker>, settings: Arc<Settings>, unit: Unit) -> Result<Self, Fault> {
         let records = open(&settings, Isolation::Committed)?;
@@ -173,7 +205,7 @@ impl Journal {
     }
 }
 
-impl JournalReader for Journal {
+impl JournalReader for UnitJournal {
     fn ends(&mut self) -> Result<JournalEnds, Fault> {
         self.asker.ends(&self.topics().journal, self.unit.partition)
     }
@@ -196,8 +228,8 @@ impl JournalReader for Journal {
         let mut writer = None;
         while begun.elapsed() < ASK_TIMEOUT {
             match uncommitted.poll(Duration::from_millis(100)) {
-                Ok(Polled::Nothing) => {}
-                Ok(Polled::Record(message)) => {
+                Ok(Followed::Nothing) => {}
+                Ok(Followed::Record(message)) => {
                     // Whoever wrote it: a name that is no text is none of ours, and ends nothing.
                     writer = headers::all(&message).ok().and_then(|headers| {
                         let found = headers.iter().find(|header| header.name == WRITER_HEADER.as_bytes())?;
@@ -205,7 +237,7 @@ impl JournalReader for Journal {
                     });
                     break;
                 }
-                Ok(Polled::End(_)) => break,
+                Ok(Followed::End(_)) => break,
                 Err(fault) => log::warn!("{fault}"),
             }
         }
@@ -226,8 +258,10 @@ impl JournalReader for Journal {
         self.asker.positions_within(self.unit, within)
     }
 
-    fn input_ends(&mut self) -> Result<Vec<InputEnds>, Fault> {
-        let ends = |topic| self.asker.input_ends(topic, self.unit.partition);
+    fn input_ends(&mut self) -> Result<Vec<Range<i64>>, Fault> {
+        let uncommitted = &self.asker.uncommitted;
+        let ends =
+            |topic| Asker::high(uncommitted, topic, self.unit.partition).map(|(start, end)| start..end);
         self.topics().input_names().map(ends).collect()
     }
 }

@@ -2,12 +2,12 @@
 //! each flow, because the end of a partition comes without its topic's name. Never waits for one unit while another has
 //! something.
 
-use super::reader::{AtEnd, Isolation, Polled, TopicReader};
+use super::reader::{AtEnd, Isolation, TopicReader};
 use super::watermarks;
 use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::kafka::failure::{Fault, Operation};
-use crate::kafka::port::{JournalFollower, JournalPoll, Unit};
+use crate::kafka::port::{Followed, JournalFollower, Unit};
 use crate::kafka::settings::Settings;
 use rdkafka::{Message, Offset};
 use std::collections::BTreeSet;
@@ -17,12 +17,12 @@ use std::time::Duration;
 /// A follower of journals.
 pub struct Trail {
     settings: Arc<Settings>,
-    flows: Vec<OfFlow>,
+    flows: Vec<FlowTrail>,
     /// Which of them is waited for next.
     turn: usize,
 }
 
-struct OfFlow {
+struct FlowTrail {
     flow: &'static Flow,
     topic: String,
     reader: TopicReader,
@@ -35,7 +35,7 @@ impl Trail {
         Self { settings, flows: Vec::new(), turn: 0 }
     }
 
-    fn of(&mut self, flow: &'static Flow) -> Result<&mut OfFlow, Fault> {
+    fn of(&mut self, flow: &'static Flow) -> Result<&mut FlowTrail, Fault> {
         let known = self.flows.iter().position(|of| of.flow == flow);
         let known = match known {
             Some(known) => known,
@@ -43,7 +43,7 @@ impl Trail {
                 let (isolation, at_end) = (Isolation::Committed, AtEnd::Tell);
                 let reader = TopicReader::open(&self.settings, isolation, at_end, Operation::Restore)?;
                 let topic = self.settings.topics.of(flow).journal.clone();
-                self.flows.push(OfFlow { flow, topic, reader, followed: BTreeSet::new() });
+                self.flows.push(FlowTrail { flow, topic, reader, followed: BTreeSet::new() });
                 self.flows.len() - 1
             }
         };
@@ -51,25 +51,29 @@ impl Trail {
     }
 }
 
-impl OfFlow {
+impl FlowTrail {
     fn leave(&mut self, partition: PartitionId) -> Result<(), Fault> {
         if self.followed.remove(&partition) { self.reader.leave(&self.topic, partition) } else { Ok(()) }
     }
 
-    fn next(&self, timeout: Duration, each: &mut dyn FnMut(Unit, i64, &[u8])) -> Result<JournalPoll, Fault> {
+    fn next(
+        &self,
+        timeout: Duration,
+        each: &mut dyn FnMut(Unit, i64, &[u8]),
+    ) -> Result<Followed<(), Unit>, Fault> {
         let unit = |partition| Unit { flow: self.flow, partition };
-        match self.reader.poll(timeout)? {
-            Polled::Nothing => Ok(JournalPoll::Nothing),
-            Polled::Record(message) => {
+        Ok(match self.reader.poll(timeout)? {
+            Followed::Nothing => Followed::Nothing,
+            Followed::Record(message) => {
                 each(
                     unit(message.partition().into()),
                     message.offset(),
                     message.payload().unwrap_or_default(),
                 );
-                Ok(JournalPoll::Record)
+                Followed::Record(())
             }
-            Polled::End(partition) => Ok(JournalPoll::End(unit(partition))),
-        }
+            Followed::End(partition) => Followed::End(unit(partition)),
+        })
     }
 }
 
@@ -83,29 +87,30 @@ impl JournalFollower for Trail {
     }
 
     fn leave(&mut self, unit: Unit) -> Result<(), Fault> {
-        self.of(unit.flow)?.leave(unit.partition)
+        let of = self.flows.iter_mut().find(|of| of.flow == unit.flow);
+        of.map_or(Ok(()), |of| of.leave(unit.partition))
     }
 
     fn next(
         &mut self,
         timeout: Duration,
         each: &mut dyn FnMut(Unit, i64, &[u8]),
-    ) -> Result<JournalPoll, Fault> {
+    ) -> Result<Followed<(), Unit>, Fault> {
         let count = self.flows.len();
         if count == 0 {
             std::thread::sleep(timeout);
-            return Ok(JournalPoll::Nothing);
+            return Ok(Followed::Nothing);
         }
         // Each in turn, and only the last one is waited for.
         for step in 1..=count {
             self.turn = (self.turn + 1) % count;
             let wait = if step == count { timeout } else { Duration::ZERO };
             match self.flows[self.turn].next(wait, each)? {
-                JournalPoll::Nothing => {}
+                Followed::Nothing => {}
                 found => return Ok(found),
             }
         }
-        Ok(JournalPoll::Nothing)
+        Ok(Followed::Nothing)
     }
 
     fn end(&self, unit: Unit) -> Option<i64> {

@@ -9,11 +9,16 @@
 //! was made counts, not only between begin and commit.
 
 use super::clock;
+use super::trouble::Trouble;
 use crate::domain::visible::visible;
+use crate::kafka::locked::locked;
+use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long the same thing about a connection is not said again, whichever of the clients says it.
@@ -32,7 +37,7 @@ fn is_repetition(facility: &str, line: &str) -> bool {
     let line = line.split_once("]: ").map_or(line, |(_thread, line)| line);
     let said = line.rsplit_once(" (after ").map_or(line, |(said, _time)| said);
     let now = clock::now();
-    let mut all = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut all = locked(&SAID);
     if all.get(said).is_some_and(|before| now.duration_since(*before) < AGAIN_AFTER) {
         return true;
     }
@@ -67,6 +72,27 @@ pub fn pass_on(level: RDKafkaLogLevel, facility: &str, line: &str) {
         RDKafkaLogLevel::Debug => log::debug!(target: "librdkafka", "{facility} {line}"),
     }
 }
+
+/// What most clients note: log lines are passed on, and what is wrong with connections is kept.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// Of connections.
+    pub trouble: Trouble,
+}
+
+impl ClientContext for Heard {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.trouble.on_log(facility, line);
+        pass_on(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // Its log lines say the same.
+        log::debug!(target: "librdkafka", "{error}: {reason}");
+    }
+}
+
+impl ConsumerContext for Heard {}
 
 /// Whether a log line tells of a connection or request that may have had part of a transaction under way.
 #[must_use]

@@ -19,6 +19,7 @@ mod journal;
 mod journal_follower;
 mod letter_headers;
 mod log;
+mod new_record;
 mod outbox;
 mod place;
 mod producer;
@@ -36,17 +37,19 @@ use super::port::{Broker, JournalEnds, MessageLimits, Unit};
 use super::settings::{FlowTopics, Settings};
 use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
+use crate::kafka::locked::locked;
 pub use admin::{Admin, MAX_MESSAGE, TopicState};
 pub use config::PRODUCED_AT_ONCE_BYTES_MAX;
 pub use dump::{Dump, Span};
 pub use embedded::Embedded;
 pub use event_producer::EventProducer;
-pub use follower::{FollowedRecord, Follower, FollowerPoll};
+pub use follower::Follower;
 use journal::Asker;
+pub use new_record::NewRecord;
 pub use reader::Isolation;
-pub use receipts::{NotWritten, OnReceipt, ReceiptProducer, ReceiptRecord};
+pub use receipts::{NotWritten, OnReceipt, ReceiptProducer};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long a worker waits for the end of a journal, which it asks for within a transaction: three times this at most.
@@ -113,6 +116,20 @@ impl Cluster {
         self.asker()?.ends(topic, partition)
     }
 
+    /// Where the records of this time (milliseconds since 1970) and later begin in each of these partitions; where there are
+    /// none, its end.
+    ///
+    /// # Errors
+    /// The cluster cannot be reached or does not allow to look.
+    pub fn offsets_since(
+        &self,
+        topic: &str,
+        partitions: &[PartitionId],
+        millis: i64,
+    ) -> Result<Vec<(PartitionId, i64)>, Fault> {
+        self.asker()?.offsets_since(topic, partitions, millis)
+    }
+
     /// A reader of whole partitions.
     ///
     /// # Errors
@@ -141,7 +158,7 @@ impl Cluster {
 impl Broker for Cluster {
     type Consumer = consumer::Member;
     type Producer = producer::Producer;
-    type Journal = journal::Journal;
+    type Journal = journal::UnitJournal;
     type Follower = journal_follower::Trail;
 
     fn consumer(&self, worker: usize) -> Result<Self::Consumer, Fault> {
@@ -156,7 +173,7 @@ impl Broker for Cluster {
     }
 
     fn journal(&self, unit: Unit) -> Result<Self::Journal, Fault> {
-        journal::Journal::open(self.asker()?, Arc::clone(&self.settings), unit)
+        journal::UnitJournal::open(self.asker()?, Arc::clone(&self.settings), unit)
     }
 
     fn follower(&self) -> Result<Self::Follower, Fault> {
@@ -190,7 +207,7 @@ impl Broker for Cluster {
     }
 
     fn journal_end(&self, unit: Unit) -> Result<i64, Fault> {
-        let unanswered = || self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        let unanswered = || locked(&self.unanswered);
         if unanswered().is_some_and(|since| since.elapsed() < END_PAUSE) {
             let text = format!("the end of a journal was asked for in vain less than {END_PAUSE:?} ago");
             return Err(Fault::new(Operation::Trim, FaultClass::Retriable, text));
@@ -231,7 +248,7 @@ impl Broker for Cluster {
 
     fn tick(&self, unit: Unit, value: &[u8]) -> Result<(), Fault> {
         let Some(topic) = self.settings.topics.of(unit.flow).ticks() else { return Ok(()) };
-        let mut ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ticks = locked(&self.ticks);
         let mut producer = match ticks.take() {
             Some(made) => made,
             None => EventProducer::new(&self.settings)?,

@@ -4,8 +4,8 @@
 //! registers partitions again, whatever its settings say (librdkafka 2.12), and for as long as `retry.backoff.ms` before it adds
 //! positions again. So where a transaction follows close upon another, its positions go first and find out.
 
-use crate::domain::PartitionId;
 use rdkafka::message::OwnedHeaders;
+use rdkafka::producer::BaseRecord;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -25,26 +25,14 @@ pub struct Outbox {
 
 struct KeptMessage {
     topic: Range<usize>,
-    partition: Option<PartitionId>,
+    partition: Option<i32>,
     key: Option<Range<usize>>,
     value: Option<Range<usize>>,
     headers: Option<OwnedHeaders>,
 }
 
-/// A message to be sent.
-#[derive(Debug)]
-pub struct OutboxMessage<'m> {
-    /// Topic name.
-    pub topic: &'m str,
-    /// Its partition; none: by its key.
-    pub partition: Option<PartitionId>,
-    /// Key bytes.
-    pub key: Option<&'m [u8]>,
-    /// Value bytes.
-    pub value: Option<&'m [u8]>,
-    /// Its headers.
-    pub headers: Option<OwnedHeaders>,
-}
+/// A message to be sent; at no time of its own.
+pub type Message<'m> = BaseRecord<'m, [u8], [u8]>;
 
 impl Outbox {
     /// Drops what an earlier transaction left. Of the one that begins, messages are kept or not.
@@ -62,8 +50,8 @@ impl Outbox {
     ///
     /// # Errors
     /// The message itself, where none is kept any more: it is to be sent behind those that were ([`Self::open`]).
-    pub fn keep<'m>(&mut self, message: OutboxMessage<'m>) -> Result<(), OutboxMessage<'m>> {
-        let OutboxMessage { topic, partition, key, value, .. } = message;
+    pub fn keep<'m>(&mut self, message: Message<'m>) -> Result<(), Message<'m>> {
+        let Message { topic, partition, key, payload: value, .. } = message;
         let more = topic.len() + key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
         if !self.keeps || self.bytes.len() + more > BYTES_MAX {
             return Err(message);
@@ -84,14 +72,23 @@ impl Outbox {
     ///
     /// # Errors
     /// What `send` says; the rest is dropped, for the transaction can only be aborted.
-    pub fn open<E>(&mut self, mut send: impl FnMut(OutboxMessage<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub fn open<E>(&mut self, mut send: impl FnMut(Message<'_>) -> Result<(), E>) -> Result<(), E> {
         self.keeps = false;
         let Self { messages, bytes, .. } = self;
         let at = |range: Range<usize>| &bytes[range];
         let sent =
             messages.drain(..).try_for_each(|KeptMessage { topic, partition, key, value, headers }| {
                 let topic = str::from_utf8(at(topic)).unwrap_or_default();
-                send(OutboxMessage { topic, partition, key: key.map(at), value: value.map(at), headers })
+                let (key, payload) = (key.map(at), value.map(at));
+                send(Message {
+                    topic,
+                    partition,
+                    key,
+                    payload,
+                    headers,
+                    timestamp: None,
+                    delivery_opaque: (),
+                })
             });
         self.clear();
         sent
@@ -102,15 +99,14 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    fn message(value: &[u8]) -> OutboxMessage<'_> {
-        let (partition, key) = (Some(PartitionId::new(3)), Some(b"key".as_slice()));
-        OutboxMessage { topic: "outcomes", partition, key, value: Some(value), headers: None }
+    fn message(value: &[u8]) -> Message<'_> {
+        Message::to("outcomes").partition(3).key(b"key").payload(value)
     }
 
-    fn opened(outbox: &mut Outbox) -> Vec<(String, Option<PartitionId>, Vec<u8>)> {
+    fn opened(outbox: &mut Outbox) -> Vec<(String, Option<i32>, Vec<u8>)> {
         let mut all = Vec::new();
-        let sent = outbox.open(|OutboxMessage { topic, partition, value, .. }| {
-            all.push((topic.to_owned(), partition, value.unwrap_or_default().to_vec()));
+        let sent = outbox.open(|Message { topic, partition, payload, .. }| {
+            all.push((topic.to_owned(), partition, payload.unwrap_or_default().to_vec()));
             Ok::<(), ()>(())
         });
         sent.expect("all is taken");
@@ -125,11 +121,9 @@ mod tests {
         for value in [b"1", b"2"] {
             outbox.keep(message(value)).expect("kept");
         }
-        let tombstone = OutboxMessage { value: None, partition: None, ..message(b"") };
+        let tombstone = Message { payload: None, partition: None, ..message(b"") };
         outbox.keep(tombstone).expect("kept");
-        let out = |value: &[u8], partition: Option<i32>| {
-            ("outcomes".to_owned(), partition.map(PartitionId::new), value.to_vec())
-        };
+        let out = |value: &[u8], partition| ("outcomes".to_owned(), partition, value.to_vec());
         assert_eq!(opened(&mut outbox), [out(b"1", Some(3)), out(b"2", Some(3)), out(b"", None)]);
         assert!(outbox.keep(message(b"3")).is_err(), "positions were added");
         assert!(opened(&mut outbox).is_empty());
@@ -142,7 +136,7 @@ mod tests {
         outbox.keep(message(b"first")).expect("kept");
         let large = vec![0; BYTES_MAX];
         let refused = outbox.keep(message(&large)).expect_err("too much");
-        assert_eq!(refused.value, Some(large.as_slice()));
+        assert_eq!(refused.payload, Some(large.as_slice()));
         outbox.begin(true);
         outbox.keep(message(b"second")).expect("kept");
         assert_eq!(opened(&mut outbox).len(), 1);

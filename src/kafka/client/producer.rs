@@ -5,17 +5,19 @@
 //! that needs somebody else to poll meanwhile is the abort (it waits for the reports of the messages it drops), so it
 //! gets a thread for as long as it lasts.
 
-use super::consumer::{Lent, Member};
+use super::consumer::{ClientRecord, Member};
 use super::error::{fault, naming};
 use super::log::Signals;
-use super::outbox::{BUSY_MAX, Outbox, OutboxMessage};
+use super::new_record::NewRecord;
+use super::outbox::{BUSY_MAX, Outbox};
 use super::send_now::send_now;
-use super::{clock, config};
+use super::{clock, config, outbox};
 use crate::codec::rulesets;
 use crate::domain::PartitionId;
 use crate::domain::visible::visible;
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Destination, Fault, FaultClass, Operation};
+use crate::kafka::locked::locked;
 use crate::kafka::port::{
     Header, InputPartition, Kept, LentRecord, Outbound, RulesetChange, TransactionalProducer, Unit,
 };
@@ -25,12 +27,12 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header as KafkaHeader, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Header of journal records that names the transactional id of their writer.
@@ -48,11 +50,16 @@ const OVERDUE: Duration = Duration::from_secs(1);
 pub struct ProducerNotes {
     topics: Topics,
     signals: Signals,
-    failed: AtomicBool,
-    failure: Mutex<Option<FailedMessage>>,
-    /// Why the transaction cannot be committed, where the client says so in its log alone: what its calls and reports say
-    /// then is that messages were dropped.
-    refusal: Mutex<Option<Fault>>,
+    failure: Mutex<Failure>,
+}
+
+/// What went wrong with a transaction.
+#[derive(Default)]
+struct Failure {
+    message: Option<FailedMessage>,
+    /// Why it cannot be committed, where the client says so in its log alone: what its calls and reports say then is that
+    /// messages were dropped.
+    refusal: Option<Fault>,
 }
 
 /// A message that was not written.
@@ -62,24 +69,22 @@ struct FailedMessage {
     is_dropped: bool,
 }
 
-impl ProducerNotes {
+impl Failure {
     /// Why the transaction cannot be committed: what is said of a message, unless it was only dropped.
     fn cause(&self) -> Option<Fault> {
-        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(FailedMessage { fault, is_dropped: false }) => Some(fault.clone()),
-            Some(FailedMessage { fault, is_dropped: true }) => Some(refusal.unwrap_or_else(|| fault.clone())),
-            None => refusal,
-        }
+        let Self { message, refusal } = self;
+        let said = message.as_ref().filter(|message| refusal.is_none() || !message.is_dropped);
+        said.map(|message| &message.fault).or(refusal.as_ref()).cloned()
     }
+}
 
+impl ProducerNotes {
     /// Notes a message that is missing: what is open must not be committed.
     fn note(&self, failed: FailedMessage) {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        if failure.as_ref().is_none_or(|before| before.is_dropped && !failed.is_dropped) {
-            *failure = Some(failed);
+        let message = &mut locked(&self.failure).message;
+        if message.as_ref().is_none_or(|before| before.is_dropped && !failed.is_dropped) {
+            *message = Some(failed);
         }
-        self.failed.store(true, Ordering::Release);
     }
 
     /// `Failed to add partition "TOPIC" [0] to transaction: WORDS`, of facility `ADDPARTS`, and what follows from it:
@@ -104,7 +109,7 @@ impl ProducerNotes {
             _ => None,
         };
         if let Some(found) = found {
-            self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(found);
+            locked(&self.failure).refusal.get_or_insert(found);
         }
     }
 }
@@ -201,9 +206,7 @@ impl Producer {
         let noted = ProducerNotes {
             topics: settings.topics.clone(),
             signals: Signals::default(),
-            failed: AtomicBool::new(false),
             failure: Mutex::default(),
-            refusal: Mutex::default(),
         };
         let base: BaseProducer<ProducerNotes> = config::producer(settings, transactional_id)
             .create_with_context(noted)
@@ -230,7 +233,7 @@ impl Producer {
     fn fault(&self, operation: Operation, error: &KafkaError) -> Fault {
         self.drain();
         let found = fault(operation, error);
-        match (error.rdkafka_error_code(), self.base.context().cause()) {
+        match (error.rdkafka_error_code(), locked(&self.base.context().failure).cause()) {
             // Somebody else's producer, whatever else went wrong.
             _ if found.class == FaultClass::Fenced => found,
             (Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed), _) => {
@@ -279,23 +282,12 @@ impl Producer {
         }
     }
 
-    fn failure(&self) -> Option<Fault> {
-        let noted = self.base.context();
-        if !noted.failed.load(Ordering::Acquire) {
-            return None;
-        }
-        noted.cause()
-    }
-
     fn forget_failure(&self) {
-        let noted = self.base.context();
-        noted.failed.store(false, Ordering::Release);
-        *noted.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        *noted.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *locked(&self.base.context().failure) = Failure::default();
     }
 
     /// Queues a message, or keeps it until the positions were added.
-    fn queue(&self, message: OutboxMessage<'_>) -> Result<(), Fault> {
+    fn queue(&self, message: outbox::Message<'_>) -> Result<(), Fault> {
         let kept = self.outbox.borrow_mut().keep(message);
         kept.or_else(|message| self.open_outbox().and_then(|()| self.queue_now(message)))
     }
@@ -310,17 +302,8 @@ impl Producer {
     }
 
     /// Queues a message, waiting while the queue is full.
-    fn queue_now(&self, message: OutboxMessage<'_>) -> Result<(), Fault> {
-        let OutboxMessage { topic, partition, key, value, headers } = message;
-        let mut record = BaseRecord::<[u8], [u8]> {
-            topic,
-            partition: partition.map(PartitionId::number),
-            payload: value,
-            key,
-            timestamp: None,
-            headers,
-            delivery_opaque: (),
-        };
+    fn queue_now(&self, mut record: outbox::Message<'_>) -> Result<(), Fault> {
+        let topic = record.topic;
         let mut full_since: Option<Instant> = None;
         loop {
             let Err((error, refused)) = self.base.send(record) else { return Ok(()) };
@@ -373,10 +356,16 @@ impl TransactionalProducer<Member> for Producer {
             [] => None,
             headers => Some(headers.iter().fold(OwnedHeaders::new(), with_header)),
         };
-        self.queue(OutboxMessage { topic, partition, key: Some(key), value, headers })
+        let record = NewRecord { topic, partition, key: Some(key), value, ..NewRecord::default() };
+        self.queue(record.to_client(headers, ()))
     }
 
-    fn dead_letter(&self, record: &Lent<'_>, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault> {
+    fn dead_letter(
+        &self,
+        record: &ClientRecord<'_>,
+        kept: Kept,
+        headers: &[Header<'_>],
+    ) -> Result<(), Fault> {
         let value = record.value().zip(kept.value_bytes).map(|(value, most)| &value[..most.min(value.len())]);
         let key = record.key().filter(|_| kept.key);
         let own = if kept.headers { record.headers_for_letter() } else { Ok(None) };
@@ -385,7 +374,8 @@ impl TransactionalProducer<Member> for Producer {
         let topic = &self.topics.of(record.source().unit.flow).dead_letters;
         // Never kept: a sender's headers may be of any size.
         self.open_outbox()?;
-        self.queue_now(OutboxMessage { topic, partition: None, key, value, headers: Some(all) })
+        let letter = NewRecord { topic, key, value, ..NewRecord::default() };
+        self.queue_now(letter.to_client(Some(all), ()))
     }
 
     fn journal(&self, unit: Unit, record: &[u8]) -> Result<(), Fault> {
@@ -394,19 +384,17 @@ impl TransactionalProducer<Member> for Producer {
         let writer = KafkaHeader { key: WRITER_HEADER, value: Some(self.transactional_id.as_str()) };
         let headers = Some(OwnedHeaders::new_with_capacity(1).insert(writer));
         let (key, value) = (Some(key.as_bytes()), Some(record));
-        self.queue(OutboxMessage { topic, partition: Some(partition), key, value, headers })
+        let record = NewRecord { topic, partition: Some(partition), key, value, ..NewRecord::default() };
+        self.queue(record.to_client(headers, ()))
     }
 
     fn ruleset_change(&self, unit: Unit, change: &RulesetChange) -> Result<(), Fault> {
         let (key, value) = rulesets::write_change(unit.flow.name, unit.partition, change);
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
-        self.queue(OutboxMessage {
-            topic: &self.topics.rulesets,
-            partition: Some(PartitionId::new(0)),
-            key,
-            value,
-            headers: None,
-        })
+        let topic = &self.topics.rulesets;
+        let record =
+            NewRecord { topic, partition: Some(PartitionId::new(0)), key, value, ..NewRecord::default() };
+        self.queue(record.to_client(None, ()))
     }
 
     fn offsets(
@@ -435,9 +423,11 @@ impl TransactionalProducer<Member> for Producer {
         let begun = clock::now();
         loop {
             self.drain();
-            if let Some(failure) = self.failure() {
-                return Err(failure);
+            let failure = locked(&self.base.context().failure);
+            if let (Some(_), Some(cause)) = (&failure.message, failure.cause()) {
+                return Err(cause);
             }
+            drop(failure);
             if self.base.in_flight_count() == 0 {
                 return Ok(());
             }

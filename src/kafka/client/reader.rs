@@ -2,17 +2,17 @@
 //! Commits nothing, and never says "end" for a time-out.
 
 use super::error::{fault, is_of_connections, naming};
-use super::{clock, config, log as client_log, watermarks};
+use super::log::Heard;
+use super::{clock, config, watermarks};
 use crate::domain::PartitionId;
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
-use crate::kafka::port::JournalEnds;
+use crate::kafka::port::{Followed, JournalEnds};
 use crate::kafka::settings::Settings;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -57,40 +57,15 @@ pub enum AtEnd {
     Stop,
     /// It goes on as records come, and tells each time that it has them all.
     Tell,
-    /// It goes on as records come.
-    Wait,
 }
 
-/// Passes log lines on.
-pub struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        client_log::pass_on(level, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // Its log lines say the same.
-        log::debug!(target: "librdkafka", "{error}: {reason}");
-    }
-}
-
-impl ConsumerContext for Quiet {}
-
-/// What came of a reader.
-pub enum Polled<'r> {
-    /// The next record of a partition.
-    Record(BorrowedMessage<'r>),
-    /// This partition has no more for now, no stable one under `read_committed`.
-    End(PartitionId),
-    /// Nothing in time, or an error after which the client tries again by itself.
-    Nothing,
-}
+/// What came of a reader; nothing also where the client tries again by itself.
+type Polled<'r> = Followed<BorrowedMessage<'r>, PartitionId>;
 
 /// A reader.
 pub struct TopicReader {
     /// For questions besides records.
-    pub(super) consumer: BaseConsumer<Quiet>,
+    pub(super) consumer: BaseConsumer<Heard>,
     operation: Operation,
 }
 
@@ -107,7 +82,8 @@ impl TopicReader {
 
     /// The same, with a configuration of its own.
     pub fn with(config: &ClientConfig, operation: Operation) -> Result<Self, Fault> {
-        let consumer = config.create_with_context(Quiet).map_err(|error| fault(operation, &error))?;
+        let consumer =
+            config.create_with_context(Heard::default()).map_err(|error| fault(operation, &error))?;
         Ok(Self { consumer, operation })
     }
 
@@ -165,9 +141,9 @@ impl TopicReader {
     /// The same, with the client's error.
     pub fn try_poll(&self, timeout: Duration) -> KafkaResult<Polled<'_>> {
         match self.consumer.poll(timeout) {
-            None => Ok(Polled::Nothing),
-            Some(Ok(message)) => Ok(Polled::Record(message)),
-            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Polled::End(partition.into())),
+            None => Ok(Followed::Nothing),
+            Some(Ok(message)) => Ok(Followed::Record(message)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Followed::End(partition.into())),
             Some(Err(error)) => {
                 let fault = self.fault(&error);
                 if fault.class != FaultClass::Retriable {
@@ -175,7 +151,7 @@ impl TopicReader {
                 }
                 let level = if is_of_connections(&error) { log::Level::Debug } else { log::Level::Warn };
                 log::log!(level, "{fault}: the client tries again by itself");
-                Ok(Polled::Nothing)
+                Ok(Followed::Nothing)
             }
         }
     }
@@ -188,9 +164,9 @@ impl TopicReader {
         let begun = clock::now();
         while begun.elapsed() < NEXT_TIMEOUT {
             match self.try_poll(Duration::from_millis(100)) {
-                Ok(Polled::Record(message)) => return Ok(Some(message)),
-                Ok(Polled::End(_)) => return Ok(None),
-                Ok(Polled::Nothing) => {}
+                Ok(Followed::Record(message)) => return Ok(Some(message)),
+                Ok(Followed::End(_)) => return Ok(None),
+                Ok(Followed::Nothing) => {}
                 Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset)) => {
                     let text = format!("{}: records were deleted that had yet to be read: try again", what());
                     return Err(Fault::new(self.operation, FaultClass::Setup, text));
@@ -222,12 +198,12 @@ impl TopicReader {
         let mut heard = clock::now();
         while open > 0 {
             match self.poll(Duration::from_millis(100))? {
-                Polled::Nothing if heard.elapsed() < NEXT_TIMEOUT => continue,
-                Polled::Nothing => return Err(self.nothing(&format!("{open} partitions of topic {topic}"))),
-                Polled::Record(message) => {
+                Followed::Nothing if heard.elapsed() < NEXT_TIMEOUT => continue,
+                Followed::Nothing => return Err(self.nothing(&format!("{open} partitions of topic {topic}"))),
+                Followed::Record(message) => {
                     each(message.partition().into(), message.payload().unwrap_or_default())
                 }
-                Polled::End(_) => open -= 1,
+                Followed::End(_) => open -= 1,
             }
             heard = clock::now();
         }

@@ -2,15 +2,14 @@
 //! that a record is written once however often the client sends it; never for what tillgate decides.
 
 use super::error::fault;
-use super::{config, headers, log as client_log};
-use crate::domain::PartitionId;
-use crate::domain::record::RecordHeader;
+use super::new_record::NewRecord;
+use super::{config, log as client_log};
 use crate::kafka::failure::{Fault, Operation};
 use crate::kafka::settings::Settings;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Message};
 use std::time::Duration;
 
@@ -27,21 +26,6 @@ pub enum NotWritten {
 
 /// Takes the offset of a record once its partition's leader has it.
 pub type OnReceipt = Box<dyn FnOnce(Result<i64, NotWritten>) + Send + Sync>;
-
-/// Where a record goes, and what it is.
-#[derive(Clone, Copy, Debug)]
-pub struct ReceiptRecord<'r> {
-    /// Topic name.
-    pub topic: &'r str,
-    /// Partition number, from 0.
-    pub partition: PartitionId,
-    /// Key bytes.
-    pub key: &'r [u8],
-    /// Value bytes.
-    pub value: &'r [u8],
-    /// Its header, if any; the name without nul bytes.
-    pub header: Option<RecordHeader<'r>>,
-}
 
 struct Receipts;
 
@@ -100,34 +84,18 @@ impl ReceiptProducer {
     }
 
     /// Sends a record; `then` is called once, from a thread of the client, and does not block.
-    pub fn send(&self, outgoing: &ReceiptRecord<'_>, then: OnReceipt) {
-        let made = outgoing.header.map(|header| headers::to_client(&[header])).transpose();
-        let headers = match made {
+    pub fn send(&self, record: &NewRecord<'_>, then: OnReceipt) {
+        let headers = match record.client_headers() {
             Ok(headers) => headers,
             Err(error) => return then(Err(NotWritten::Away(error.to_string()))),
         };
-        if let Err((error, then)) = self.queue(outgoing, headers, Box::new(then)) {
-            then(Err(match not_written(&error) {
+        if let Err((error, refused)) = self.0.send(record.to_client(headers, Box::new(then))) {
+            (refused.delivery_opaque)(Err(match not_written(&error) {
                 // The client did not take it, so it was not sent.
                 NotWritten::Unknown(why) => NotWritten::Away(why),
                 known => known,
             }));
         }
-    }
-
-    fn queue(
-        &self,
-        outgoing: &ReceiptRecord<'_>,
-        headers: Option<OwnedHeaders>,
-        then: Box<OnReceipt>,
-    ) -> Result<(), (KafkaError, Box<OnReceipt>)> {
-        let mut record: BaseRecord<'_, [u8], [u8], Box<OnReceipt>> =
-            BaseRecord::with_opaque_to(outgoing.topic, then)
-                .partition(outgoing.partition.number())
-                .key(outgoing.key)
-                .payload(outgoing.value);
-        record.headers = headers;
-        self.0.send(record).map_err(|(error, record)| (error, record.delivery_opaque))
     }
 
     /// Waits until it is known of all records whether they stand, for `within` at most.

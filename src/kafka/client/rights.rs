@@ -61,7 +61,7 @@ impl Admin {
         &self,
         kind: AdminOp,
         question: impl FnOnce(*mut raw::rd_kafka_t, *mut raw::rd_kafka_AdminOptions_t, *mut raw::rd_kafka_queue_t),
-    ) -> Result<Event, Fault> {
+    ) -> Result<AdminAnswer, Fault> {
         let client = self.client().native_ptr();
         let millis = i32::try_from(TIMEOUT.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the client outlives this call; queue and options are freed below, an answer that comes later with it.
@@ -77,7 +77,7 @@ impl Admin {
             let begun = clock::now();
             let mut event = None;
             while event.is_none() && begun.elapsed() < TIMEOUT && !self.is_to_stop() {
-                event = NonNull::new(raw::rd_kafka_queue_poll(queue, STEP_MILLIS)).map(Event);
+                event = NonNull::new(raw::rd_kafka_queue_poll(queue, STEP_MILLIS)).map(AdminAnswer);
                 events::serve(self.client(), Duration::ZERO);
             }
             raw::rd_kafka_queue_destroy(queue);
@@ -95,9 +95,9 @@ impl Admin {
 }
 
 /// An answer, freed once.
-struct Event(NonNull<raw::rd_kafka_event_t>);
+struct AdminAnswer(NonNull<raw::rd_kafka_event_t>);
 
-impl Drop for Event {
+impl Drop for AdminAnswer {
     fn drop(&mut self) {
         // SAFETY: it is ours, and used no more.
         unsafe { raw::rd_kafka_event_destroy(self.0.as_ptr()) };
@@ -105,13 +105,7 @@ impl Drop for Event {
 }
 
 fn c_name(name: &str) -> Result<CString, Fault> {
-    CString::new(name).map_err(|_nul| {
-        Fault::new(
-            Operation::Check,
-            FaultClass::Setup,
-            format!("the name '{}' holds a nul", name.escape_debug()),
-        )
-    })
+    CString::new(name).map_err(|_nul| Fault::setup(format!("the name '{}' holds a nul", name.escape_debug())))
 }
 
 /// # Safety

@@ -25,28 +25,15 @@ struct Sought {
 }
 
 impl Cluster {
-    /// The last committed record of a flow's first so many journal partitions; none where there is none.
-    ///
-    /// # Errors
-    /// The journals cannot be read.
-    pub fn last_journal_records(&self, flow: &Flow, partitions: u32) -> Result<Vec<Option<Vec<u8>>>, Fault> {
-        let all: Vec<PartitionId> = PartitionId::all(partitions).collect();
-        self.last_records_of(flow, &all)
-    }
-
-    /// The same of one journal partition.
-    ///
-    /// # Errors
-    /// The journal cannot be read.
-    pub fn last_journal_record(&self, unit: Unit) -> Result<Option<Vec<u8>>, Fault> {
-        Ok(self.last_records_of(unit.flow, &[unit.partition])?.pop().flatten())
-    }
-
     fn reader(&self) -> Result<TopicReader, Fault> {
         TopicReader::open(&self.settings, Isolation::Committed, AtEnd::Stop, Operation::Check)
     }
 
-    fn last_records_of(
+    /// The last committed record of each of these journal partitions of a flow; none where there is none.
+    ///
+    /// # Errors
+    /// The journals cannot be read.
+    pub fn last_journal_records(
         &self,
         flow: &Flow,
         partitions: &[PartitionId],

@@ -4,7 +4,8 @@
 
 use crate::domain::visible::visible;
 use crate::kafka::failure::FaultClass;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::kafka::locked::locked;
+use std::sync::Mutex;
 
 /// What is wrong with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,7 +231,7 @@ impl Trouble {
             return;
         }
         let Some(failed) = FailedConnection::of_line(line) else { return };
-        let mut all = self.lock();
+        let mut all = locked(&self.0);
         let before =
             all.iter().position(|other| other.broker == failed.broker).map(|place| all.remove(place));
         // After a failed handshake the same connection is closed with fewer words.
@@ -244,16 +245,12 @@ impl Trouble {
 
     /// What was told of each broker since [`Self::forget`], the latest last.
     pub fn all(&self) -> Vec<FailedConnection> {
-        self.lock().clone()
+        locked(&self.0).clone()
     }
 
     /// Brokers answer.
     pub fn forget(&self) {
-        self.lock().clear();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<FailedConnection>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0).clear();
     }
 }
 

@@ -6,7 +6,7 @@
 //! setting, is reported and let pass.
 
 use crate::kafka::client::Admin;
-use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::failure::Fault;
 use crate::kafka::settings::{GroupProtocol, Settings};
 use std::time::Duration;
 
@@ -36,11 +36,7 @@ pub fn verify(admin: &Admin, settings: &Settings) -> Result<(), Fault> {
         );
     }
     let faults = faults(&found, settings);
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Fault::new(Operation::Check, FaultClass::Setup, faults.join("; ")))
-    }
+    if faults.is_empty() { Ok(()) } else { Err(Fault::setup(faults.join("; "))) }
 }
 
 fn faults(found: &Found, settings: &Settings) -> Vec<String> {

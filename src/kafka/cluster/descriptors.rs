@@ -1,7 +1,7 @@
 //! How many file descriptors a process needs, and whether it may open so many. Without them connections fail one by one,
 //! each in its own way; so it is refused at the start. Measured: docs/operations.md, Footprint.
 
-use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::failure::Fault;
 use crate::kafka::settings::Settings;
 
 /// Of the process: standard streams, runtimes, the admin listener, and the clients that all workers share.
@@ -35,16 +35,12 @@ pub fn needed(settings: &Settings, brokers: usize, partitions: usize) -> usize {
 pub fn verify(settings: &Settings, brokers: usize, partitions: usize) -> Result<(), Fault> {
     let needed = needed(settings, brokers, partitions);
     match descriptors_allowed() {
-        Some(allowed) if allowed < needed => Err(Fault::new(
-            Operation::Check,
-            FaultClass::Setup,
-            format!(
-                "this process may open {allowed} files and connections, and needs {needed} for workers: {}, brokers: \
+        Some(allowed) if allowed < needed => Err(Fault::setup(format!(
+            "this process may open {allowed} files and connections, and needs {needed} for workers: {}, brokers: \
                  {brokers}, restores at once: {}: raise the limit (`ulimit -n`, LimitNOFILE= of systemd), or lower \
                  kafka.workers or kafka.restores_at_once",
-                settings.kafka.workers, settings.kafka.restores_at_once
-            ),
-        )),
+            settings.kafka.workers, settings.kafka.restores_at_once
+        ))),
         _ => Ok(()),
     }
 }

@@ -9,14 +9,16 @@
 //! the inputs had grown when it was sent. Where they had not, it is answered as misplaced. However many such records
 //! come, there are ten questions a second, and each answers for all batches that were there when it was asked.
 
+use crate::domain::PartitionId;
 use crate::domain::flow::{Flow, Unit};
 use crate::kafka::client::Cluster;
-use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::failure::Fault;
+use crate::kafka::locked::locked;
 use crate::kafka::port::Broker;
 use crate::kafka::transaction::retry;
 use crate::pipeline::{Deciders, Division};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 /// How often the broker is asked at most while records come whose keys belong elsewhere. A batch waits for so long and an
@@ -32,10 +34,10 @@ const VERIFY_FOR: Duration = Duration::from_secs(60);
 
 /// What a process knows of it, by flow; shared by its workers.
 #[derive(Debug)]
-pub struct Layout(BTreeMap<&'static Flow, OfFlow>);
+pub struct Layout(BTreeMap<&'static Flow, FlowLayout>);
 
 #[derive(Debug)]
-struct OfFlow {
+struct FlowLayout {
     flow: &'static Flow,
     /// As of the start; where the number is not known, nothing is looked for.
     division: Division,
@@ -49,7 +51,7 @@ impl Layout {
     #[must_use]
     pub fn new(flows: impl IntoIterator<Item = (&'static Flow, Division)>) -> Self {
         let of = |(flow, division)| {
-            (flow, OfFlow { flow, division, asked: Mutex::new(None), grown: OnceLock::new() })
+            (flow, FlowLayout { flow, division, asked: Mutex::new(None), grown: OnceLock::new() })
         };
         Self(flows.into_iter().map(of).collect())
     }
@@ -65,7 +67,7 @@ impl Layout {
     pub fn is_home(&self, unit: Unit, key: Option<&[u8]>) -> bool {
         // Senders put records without a key, or with an empty one, anywhere.
         let Some(key) = key.filter(|key| !key.is_empty()) else { return true };
-        let Some(OfFlow { division, .. }) = self.0.get(unit.flow) else { return true };
+        let Some(FlowLayout { division, .. }) = self.0.get(unit.flow) else { return true };
         let Division { partitioner, partitions } = *division;
         partitions == 0 || partitioner.is_home(key, unit.partition, partitions)
     }
@@ -92,10 +94,10 @@ impl Layout {
     }
 }
 
-impl OfFlow {
+impl FlowLayout {
     fn look<B: Broker>(&self, broker: &B, came: Duration) -> Result<(), Fault> {
         // Not held while the broker is asked: another worker may ask as well then.
-        let asked = *self.asked();
+        let asked = *locked(&self.asked);
         if asked.is_some_and(|asked| asked >= came) || self.grown.get().is_some() {
             return Ok(());
         }
@@ -111,13 +113,9 @@ impl OfFlow {
             at = broker.now();
             self.note(broker.input_partitions(self.flow)?);
         }
-        let mut asked = self.asked();
+        let mut asked = locked(&self.asked);
         *asked = (*asked).max(Some(at));
         Ok(())
-    }
-
-    fn asked(&self) -> MutexGuard<'_, Option<Duration>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, now: u32) {
@@ -144,10 +142,10 @@ impl OfFlow {
 /// # Errors
 /// The first journal that was not, with what to do; or the journals cannot be read.
 pub fn verify(cluster: &Cluster, deciders: &dyn Deciders, partitions: u32) -> Result<(), Fault> {
-    let flow = deciders.flow();
-    let records = retry(cluster, VERIFY_FOR, || cluster.last_journal_records(flow, partitions))?;
+    let (flow, all) = (deciders.flow(), PartitionId::all(partitions).collect::<Vec<_>>());
+    let records = retry(cluster, VERIFY_FOR, || cluster.last_journal_records(flow, &all))?;
     for record in records.iter().flatten() {
-        deciders.check_last(record).map_err(|why| Fault::new(Operation::Check, FaultClass::Setup, why))?;
+        deciders.check_last(record).map_err(Fault::setup)?;
     }
     Ok(())
 }

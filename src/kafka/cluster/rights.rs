@@ -6,7 +6,7 @@
 //! transactional id, show only where they are used.
 
 use crate::kafka::client::Cluster;
-use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::failure::Fault;
 use crate::kafka::settings::{FlowTopics, Settings};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -285,7 +285,7 @@ pub fn verify(cluster: &Cluster, settings: &Settings, task: Task<'_>) -> Result<
     if lacking.is_empty() {
         return Ok(());
     }
-    Err(Fault::new(Operation::Check, FaultClass::Setup, missing(&lacking)))
+    Err(Fault::setup(missing(&lacking)))
 }
 
 /// Refuses to begin `task` where topics cannot be seen with all they are set to: whatever else it needs then shows when it

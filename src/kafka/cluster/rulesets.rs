@@ -2,7 +2,7 @@
 //! by it. Never starts without.
 
 use crate::codec::rulesets::{hash_of, hash_text};
-use crate::kafka::client::EventProducer;
+use crate::kafka::client::{EventProducer, NewRecord};
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::Settings;
 use std::sync::atomic::AtomicBool;
@@ -14,12 +14,10 @@ use std::sync::atomic::AtomicBool;
 /// The cluster did not take it. Nothing must be decided then.
 pub fn keep(settings: &Settings, text: &str, stop: &AtomicBool) -> Result<(), Fault> {
     let mut producer = EventProducer::new(settings)?;
-    let hash = hash_text(hash_of(text));
-    /// The client then takes the present time.
-    const NOW: i64 = 0;
-    producer.send(&settings.topics.rulesets, Some(hash.as_bytes()), text.as_bytes(), NOW)?;
+    let (topic, hash) = (&settings.topics.rulesets, hash_text(hash_of(text)));
+    let (key, value) = (Some(hash.as_bytes()), Some(text.as_bytes()));
+    producer.send(&NewRecord { topic, key, value, ..NewRecord::default() })?;
     producer.flush_within(settings.kafka.transaction_timeout, stop).map_err(|fault| {
-        let topic = &settings.topics.rulesets;
         let text = format!("the ruleset is not in topic {topic}: {}", fault.text);
         Fault { text, ..fault }
     })

@@ -5,8 +5,9 @@ use super::rights::{self, Task};
 use super::{brokers, descriptors, input_times, layout, rulesets, topics};
 use crate::kafka::client::Cluster;
 use crate::kafka::failure::{Fault, Recovery, recovery};
+use crate::kafka::followed::FollowedTopic;
 use crate::kafka::health::Health;
-use crate::kafka::latest::{LatestTopic, ReadLatest};
+use crate::kafka::latest::LatestTopic;
 use crate::kafka::port::Broker;
 use crate::kafka::settings::Settings;
 use crate::pipeline::Deciders;
@@ -21,24 +22,20 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// each have.
 pub type Flows = Box<dyn FnOnce(&[u32]) -> Vec<Arc<dyn Deciders>> + Send>;
 
-/// What a start has come to.
-pub enum Start {
-    /// Workers may decide, and write ticks where that is of use.
-    Ready {
-        /// Whose topics.
-        cluster: Cluster,
-        /// Makes the states of units.
-        flows: Vec<Arc<dyn Deciders>>,
-        /// Whether ticks are written.
-        ticks: bool,
-        /// The topics that were read to their ends.
-        latest: Vec<ReadLatest>,
-    },
-    /// It was asked to end before.
-    Stopped,
+/// Where workers may decide, and write ticks where that is of use.
+pub struct Started {
+    /// Whose topics.
+    pub cluster: Arc<Cluster>,
+    /// Makes the states of units.
+    pub flows: Vec<Arc<dyn Deciders>>,
+    /// Whether ticks are written.
+    pub ticks: bool,
+    /// The topics that were read to their ends.
+    pub latest: Vec<FollowedTopic>,
 }
 
-/// Looks at rights, topics and brokers, keeps `rulesets` for replays, and looks whether the state is where the keys are.
+/// Looks at rights, topics and brokers, keeps `rulesets` for replays, and looks whether the state is where the keys are. None
+/// where it was asked to end before.
 ///
 /// # Errors
 /// The cluster cannot be reached, refuses, or is not set up as it must be.
@@ -49,22 +46,22 @@ pub fn start(
     latest: &[LatestTopic],
     health: &Health,
     stop: &Arc<AtomicBool>,
-) -> Result<Start, Fault> {
+) -> Result<Option<Started>, Fault> {
     descriptors::verify(settings, 1, 0)?;
-    let cluster = Cluster::until(Arc::clone(settings), Arc::clone(stop))?;
+    let cluster = Arc::new(Cluster::until(Arc::clone(settings), Arc::clone(stop))?);
     let steps = Steps { cluster: &cluster, settings, health, stop };
     let started = steps.all(texts, flows).and_then(|(flows, ticks)| Ok((flows, ticks, steps.read(latest)?)));
     health.note_start(None);
     match started {
-        Ok((flows, ticks, latest)) => Ok(Start::Ready { cluster, flows, ticks, latest }),
-        Err(_) if stop.load(Ordering::Acquire) => Ok(Start::Stopped),
+        Ok((flows, ticks, latest)) => Ok(Some(Started { cluster, flows, ticks, latest })),
+        Err(_) if stop.load(Ordering::Acquire) => Ok(None),
         Err(fault) => Err(fault),
     }
 }
 
 struct Steps<'a> {
-    cluster: &'a Cluster,
-    settings: &'a Settings,
+    cluster: &'a Arc<Cluster>,
+    settings: &'a Arc<Settings>,
     health: &'a Health,
     stop: &'a AtomicBool,
 }
@@ -112,9 +109,10 @@ impl Steps<'_> {
     }
 
     /// Reads topics to their ends: what decisions look up must be there before the first one.
-    fn read(&self, latest: &[LatestTopic]) -> Result<Vec<ReadLatest>, Fault> {
+    fn read(&self, latest: &[LatestTopic]) -> Result<Vec<FollowedTopic>, Fault> {
         let read = |wanted: &LatestTopic| {
-            self.step(&format!("reading topic {}", wanted.topic), || wanted.read(self.cluster))
+            let reading = format!("reading topic {}", wanted.topic);
+            self.step(&reading, || wanted.read(self.cluster, self.settings))
         };
         latest.iter().map(read).collect()
     }

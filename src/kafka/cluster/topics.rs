@@ -7,7 +7,7 @@ use super::plan_row::{PlanAction, PlanRow};
 use crate::domain::PartitionId;
 use crate::domain::limits::OUTCOME_BYTES_MAX;
 use crate::kafka::client::{Admin, MAX_MESSAGE, PRODUCED_AT_ONCE_BYTES_MAX, TopicState};
-use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::failure::Fault;
 use crate::kafka::settings::{FlowTopics, Settings};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -192,13 +192,14 @@ fn rows(settings: &Settings, layout: &TopicLayout, found: &BTreeMap<String, Topi
         let state = found.get(topic.name);
         // Adding partitions moves keys away from their state, so what exists fixes the number: `repartition` moves both.
         let partitions = topic.topics.and_then(|topics| input_partitions(topics, found));
+        let row = |what: &str, is: Option<String>, should: &str, action| {
+            let (topic, what, should) = (topic.name.to_owned(), what.to_owned(), should.to_owned());
+            PlanRow { topic, what, is, should, action }
+        };
         rows.push(partition_row(topic, state, partitions.unwrap_or(layout.partitions)));
-        rows.extend(state.filter(|state| !state.leaderless.is_empty()).map(|state| PlanRow {
-            topic: topic.name.to_owned(),
-            what: LEADERS.to_owned(),
-            is: Some(format!("none of {}", listed(&state.leaderless))),
-            should: "one of each".to_owned(),
-            action: PlanAction::Refuse,
+        rows.extend(state.filter(|state| !state.leaderless.is_empty()).map(|state| {
+            let is = format!("none of {}", listed(&state.leaderless));
+            row(LEADERS, Some(is), "one of each", PlanAction::Refuse)
         }));
         for (key, should) in topic.settings.iter().chain(&topic.advised) {
             let is = state.map(|state| state.settings.get(key).cloned().unwrap_or_default());
@@ -208,17 +209,11 @@ fn rows(settings: &Settings, layout: &TopicLayout, found: &BTreeMap<String, Topi
                 (false, None) => PlanAction::Create,
                 (false, Some(_)) => PlanAction::Alter,
             };
-            let (what, should) = (key.clone(), should.clone());
-            rows.push(PlanRow { topic: topic.name.to_owned(), what, is, should, action });
+            rows.push(row(key, is, should, action));
         }
         if state.is_none() {
-            rows.extend(topic.at_first.iter().map(|(key, should)| PlanRow {
-                topic: topic.name.to_owned(),
-                what: key.clone(),
-                is: None,
-                should: should.clone(),
-                action: PlanAction::Create,
-            }));
+            let at_first = topic.at_first.iter();
+            rows.extend(at_first.map(|(key, should)| row(key, None, should, PlanAction::Create)));
         }
     }
     rows
@@ -272,7 +267,7 @@ pub fn apply(
 ) -> Result<(), Fault> {
     // A leader comes when its broker does, whatever is created or altered meanwhile.
     if let Some(row) = rows.iter().find(|row| row.action == PlanAction::Refuse && row.what != LEADERS) {
-        return Err(setup_fault(&format!(
+        return Err(Fault::setup(format!(
             "{row}: the inputs must have the same number of partitions, and adding some moves keys away from their \
              state: where `tillgate topics repartition` was interrupted, run it again with --partitions {}; otherwise \
              create the topic again with so many",
@@ -314,11 +309,11 @@ pub fn verify(admin: &Admin, settings: &Settings) -> Result<Vec<u32>, Fault> {
     let found = admin.topics(&names(settings), settings.check_topic_configs)?;
     let faults = faults(settings, &found);
     if !faults.is_empty() {
-        return Err(setup_fault(&faults.join("; ")));
+        return Err(Fault::setup(faults.join("; ")));
     }
     let count = |topics| u32::try_from(input_partitions(topics, &found).unwrap_or(0));
     let counts: Result<Vec<u32>, _> = settings.topics.flows.iter().map(count).collect();
-    counts.map_err(|_| setup_fault("the inputs have too many partitions"))
+    counts.map_err(|_| Fault::setup("the inputs have too many partitions"))
 }
 
 /// What keeps no worker from starting, and should be seen to: a sentence each.
@@ -402,10 +397,6 @@ fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<Stri
         }
     }
     faults
-}
-
-fn setup_fault(text: &str) -> Fault {
-    Fault::new(Operation::Check, FaultClass::Setup, text)
 }
 
 #[cfg(test)]

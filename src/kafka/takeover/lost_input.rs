@@ -5,8 +5,8 @@
 //! compaction, markers of transactions and aborted records leave them.
 
 use crate::domain::flow::{Positions, Unit};
-use crate::kafka::port::InputEnds;
 use crate::kafka::settings::{OnLostInput, Settings};
+use std::ops::Range;
 
 /// Where a unit goes on, and what is passed over for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum LostInput {
 pub fn resume_point(
     unit: Unit,
     positions: Positions,
-    ends: &[InputEnds],
+    ends: &[Range<i64>],
     settings: &Settings,
 ) -> Result<ResumePoint, LostInput> {
     let topics = settings.topics.of(unit.flow);
@@ -100,7 +100,7 @@ mod tests {
     use crate::domain::PartitionId;
     use crate::domain::flow::{FlowTopics, TWO as FLOW, Topics};
 
-    const ENDS: [InputEnds; 2] = [InputEnds { start: 10, end: 20 }, InputEnds { start: 0, end: 5 }];
+    const ENDS: [Range<i64>; 2] = [10..20, 0..5];
 
     fn found(positions: [Option<i64>; 2], on_lost_input: OnLostInput) -> Result<ResumePoint, LostInput> {
         let topics = FlowTopics {

@@ -12,7 +12,7 @@ const LOG_EVERY: Duration = Duration::from_secs(1);
 const NOTE_EVERY: Duration = Duration::from_millis(100);
 
 /// What one restore has done so far.
-pub struct Progress<'a, B> {
+pub struct RestoreProgress<'a, B> {
     broker: &'a B,
     health: &'a Health,
     unit: Unit,
@@ -28,7 +28,7 @@ pub struct Progress<'a, B> {
     counted: u64,
 }
 
-impl<'a, B: Broker> Progress<'a, B> {
+impl<'a, B: Broker> RestoreProgress<'a, B> {
     /// Begins now.
     pub fn new(broker: &'a B, health: &'a Health, unit: Unit, source: RestoredFrom) -> Self {
         let now = broker.now();

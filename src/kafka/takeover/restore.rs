@@ -11,7 +11,7 @@
 //! is dropped, and the restore begins with nothing.
 
 use super::lost_input::{LostInput, ResumePoint, resume_point};
-use super::progress::Progress;
+use super::progress::RestoreProgress;
 use super::settle::Settling;
 use super::standby::Warm;
 use crate::domain::flow::{Positions, Unit};
@@ -60,17 +60,17 @@ pub struct Restored {
 
 /// Runs restores, a few at a time.
 pub struct Restores<B: Broker> {
-    shared: Shared<B>,
+    shared: Arc<Shared<B>>,
     /// The transactional id of the worker that they are for.
     own: Arc<str>,
     sender: Sender<Restored>,
     receiver: Receiver<Restored>,
-    waiting: Vec<Job>,
+    waiting: Vec<RestoreJob>,
     running: usize,
     tickets: u64,
 }
 
-struct Job {
+struct RestoreJob {
     unit: Unit,
     ticket: u64,
     wanted: Arc<AtomicBool>,
@@ -92,7 +92,7 @@ impl Drop for Ticket {
 
 impl<B: Broker> Restores<B> {
     /// Prepares for a worker that writes by the transactional id `own`; nothing runs yet.
-    pub fn new(shared: Shared<B>, own: &str) -> Self {
+    pub fn new(shared: Arc<Shared<B>>, own: &str) -> Self {
         let (sender, receiver) = channel();
         Self { shared, own: own.into(), sender, receiver, waiting: Vec::new(), running: 0, tickets: 0 }
     }
@@ -101,7 +101,7 @@ impl<B: Broker> Restores<B> {
     pub fn ask(&mut self, unit: Unit) -> Ticket {
         self.tickets += 1;
         let wanted = Arc::new(AtomicBool::new(true));
-        self.waiting.push(Job { unit, ticket: self.tickets, wanted: Arc::clone(&wanted) });
+        self.waiting.push(RestoreJob { unit, ticket: self.tickets, wanted: Arc::clone(&wanted) });
         self.start_some();
         Ticket { number: self.tickets, wanted }
     }
@@ -122,8 +122,8 @@ impl<B: Broker> Restores<B> {
         }
     }
 
-    fn start(&self, job: Job) {
-        let shared = self.shared.clone();
+    fn start(&self, job: RestoreJob) {
+        let shared = Arc::clone(&self.shared);
         let (sender, own) = (self.sender.clone(), Arc::clone(&self.own));
         self.shared.broker.spawn(
             format!("restore-{}-{}", job.unit.flow.name, job.unit.partition),
@@ -138,7 +138,7 @@ impl<B: Broker> Restores<B> {
                 });
                 // Closing the reader takes a while, and so does what is left open: the unit goes on before.
                 let (result, rest) = match restored {
-                    Ok(Done { decider, resume, journal, open }) => {
+                    Ok(RestoredState { decider, resume, journal, open }) => {
                         (Ok((decider, resume)), Some((journal, open)))
                     }
                     Err(error) => (Err(error), None),
@@ -154,7 +154,7 @@ impl<B: Broker> Restores<B> {
 }
 
 /// A restore that has ended well.
-struct Done<J> {
+struct RestoredState<J> {
     decider: Box<dyn Decider>,
     resume: ResumePoint,
     journal: J,
@@ -169,7 +169,7 @@ fn restore<B: Broker>(
     settling: &mut Settling<'_, B>,
     unit: Unit,
     wanted: &AtomicBool,
-) -> Result<Done<B::Journal>, RestoreError> {
+) -> Result<RestoredState<B::Journal>, RestoreError> {
     let (broker, settings) = (&*shared.broker, &*shared.settings);
     let deciders = shared.deciders(unit.flow);
     let cold = || Warm::cold(deciders.restoring(unit.partition));
@@ -177,7 +177,7 @@ fn restore<B: Broker>(
     let mut copied = copy.is_some();
     let source = if copied { RestoredFrom::Standby } else { RestoredFrom::Journal };
     let mut warm = copy.unwrap_or_else(cold);
-    let mut progress = Progress::new(broker, &shared.health, unit, source);
+    let mut progress = RestoreProgress::new(broker, &shared.health, unit, source);
     let mut pause = AGAIN_MIN;
     loop {
         if !wanted.load(Ordering::Acquire) {
@@ -199,7 +199,7 @@ fn restore<B: Broker>(
                 // Not known: readers of outputs may have to wait, nothing else.
                 let open = journal.open_output().ok().flatten();
                 progress.note_end(decider.entries());
-                return Ok(Done { decider, resume, journal, open: open.zip(writer) });
+                return Ok(RestoredState { decider, resume, journal, open: open.zip(writer) });
             }
             Err(RestoreError::Refused(why)) if copied => {
                 log::warn!("{why}: the standby's copy is dropped, and the whole journal read");
@@ -237,7 +237,7 @@ struct UnitRestore<'a, 'p, 's, B: Broker> {
     journal: B::Journal,
     /// What was folded so far.
     warm: &'a mut Warm,
-    progress: &'a mut Progress<'p, B>,
+    progress: &'a mut RestoreProgress<'p, B>,
 }
 
 impl<B: Broker> UnitRestore<'_, '_, '_, B> {

@@ -8,15 +8,16 @@
 use crate::domain::PartitionId;
 use crate::domain::flow::Unit;
 use crate::kafka::failure::Fault;
-use crate::kafka::port::{Broker, JournalFollower, JournalPoll};
+use crate::kafka::locked::locked;
+use crate::kafka::port::{Broker, Followed, JournalFollower};
 use crate::kafka::worker::Shared;
 use crate::pipeline::Restoring;
 use crate::telemetry::standing::CopyStanding;
 use crate::telemetry::{self};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// How often it is looked which units are ours, and how far the others are.
@@ -49,7 +50,7 @@ impl Warm {
 }
 
 /// A followed unit.
-struct Copy {
+struct UnitCopy {
     warm: Warm,
     /// The follower stands where the fold ends.
     placed: bool,
@@ -59,7 +60,7 @@ struct Copy {
     at_end: bool,
 }
 
-impl Copy {
+impl UnitCopy {
     fn new(state: Box<dyn Restoring>) -> Self {
         Self { warm: Warm::cold(state), placed: false, caught_up: false, at_end: false }
     }
@@ -68,12 +69,12 @@ impl Copy {
 /// The copies of this process. At most one for each unit.
 #[derive(Default)]
 pub struct Standby {
-    copies: Mutex<BTreeMap<Unit, Copy>>,
+    copies: Mutex<BTreeMap<Unit, UnitCopy>>,
 }
 
 impl Standby {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Unit, Copy>> {
-        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Unit, UnitCopy>> {
+        locked(&self.copies)
     }
 
     /// The copy of a unit that is to be decided here; none where nothing of it was folded.
@@ -92,10 +93,10 @@ pub struct StandbyFollower {
 
 impl StandbyFollower {
     /// Begins to follow, where the settings ask for it.
-    pub fn start<B: Broker>(shared: &Shared<B>) -> Self {
+    pub fn start<B: Broker>(shared: &Arc<Shared<B>>) -> Self {
         let following = Self { ending: Arc::default(), alive: Arc::default() };
         if shared.settings.kafka.standby > 0 {
-            let (shared, ending) = (shared.clone(), Arc::clone(&following.ending));
+            let (shared, ending) = (Arc::clone(shared), Arc::clone(&following.ending));
             let alive = Arc::clone(&following.alive);
             let broker = Arc::clone(&shared.broker);
             let job = move || {
@@ -140,7 +141,6 @@ fn live<B: Broker>(shared: &Shared<B>, ending: &AtomicBool) {
 struct Follow<'a, B: Broker> {
     shared: &'a Shared<B>,
     follower: B::Follower,
-    followed: BTreeSet<Unit>,
     /// Journals that do not fit together: why, and when they are tried again.
     refused: BTreeMap<Unit, (String, Duration)>,
     /// Every unit there is.
@@ -156,7 +156,6 @@ impl<'a, B: Broker> Follow<'a, B> {
         Ok(Self {
             shared,
             follower,
-            followed: BTreeSet::new(),
             refused: BTreeMap::new(),
             units: Vec::new(),
             count_at: Duration::ZERO,
@@ -172,12 +171,12 @@ impl<'a, B: Broker> Follow<'a, B> {
                 self.look_at = now + LOOK_EVERY;
                 self.look(now)?;
             }
-            let standby = &*self.shared.standby;
+            let standby = &self.shared.standby;
             let mut refused = None;
             let followed = self.follower.next(NEXT, &mut |unit, offset, record| {
                 refused = fold(standby, unit, offset, record).err().map(|why| (unit, why));
             })?;
-            if let JournalPoll::End(unit) = followed
+            if let Followed::End(unit) = followed
                 && let Some(copy) = standby.lock().get_mut(&unit).filter(|copy| copy.placed)
             {
                 (copy.caught_up, copy.at_end) = (true, true);
@@ -194,7 +193,7 @@ impl<'a, B: Broker> Follow<'a, B> {
         if now >= self.count_at {
             self.count_at = now + COUNT_EVERY;
             self.units.clear();
-            for deciders in &*self.shared.flows {
+            for deciders in &self.shared.flows {
                 let flow = deciders.flow();
                 let partitions = PartitionId::all(self.shared.broker.input_partitions(flow)?);
                 self.units.extend(partitions.map(|partition| Unit { flow, partition }));
@@ -212,8 +211,9 @@ impl<'a, B: Broker> Follow<'a, B> {
                     None
                 } else {
                     let deciders = self.shared.deciders(unit.flow);
-                    let copy =
-                        copies.entry(unit).or_insert_with(|| Copy::new(deciders.restoring(unit.partition)));
+                    let copy = copies
+                        .entry(unit)
+                        .or_insert_with(|| UnitCopy::new(deciders.restoring(unit.partition)));
                     let from = (!copy.placed).then_some(copy.warm.next);
                     copy.placed = true;
                     from
@@ -221,8 +221,7 @@ impl<'a, B: Broker> Follow<'a, B> {
             };
             if let Some(from) = from {
                 self.follower.follow(unit, from)?;
-                self.followed.insert(unit);
-            } else if !theirs && self.followed.remove(&unit) {
+            } else if !theirs {
                 self.follower.leave(unit)?;
             }
         }
@@ -240,10 +239,7 @@ impl<'a, B: Broker> Follow<'a, B> {
         }
         log::warn!("standby of {unit}: {why}: given up, trying again in {REFUSED_PAUSE:?}");
         self.refused.insert(unit, (why, self.shared.broker.now() + REFUSED_PAUSE));
-        if self.followed.remove(&unit) {
-            self.follower.leave(unit)?;
-        }
-        Ok(())
+        self.follower.leave(unit)
     }
 
     fn tell(&mut self, now: Duration) {

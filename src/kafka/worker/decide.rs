@@ -3,7 +3,7 @@
 
 use super::gather::recycle;
 use super::lane::{LaneEnd, LaneSink, LargestMessages, decide_lane, end_batch};
-use super::merge::{Lane, Lanes, PerInput};
+use super::merge::Lanes;
 use super::owned::{OwnedUnits, RotationStep};
 use super::{Detached, Shared};
 use crate::domain::flow::Unit;
@@ -17,28 +17,30 @@ use std::time::Duration;
 /// How a batch ended before the transaction is ended.
 #[derive(Default)]
 pub struct Decided {
-    /// Next offsets, to go with the transaction.
+    /// The units of which records were decided.
+    pub units: Vec<DecidedUnit>,
+    /// Their next offsets, to go with the transaction.
     pub positions: Vec<(InputPartition, i64)>,
-    /// Units among them whose last committed journal record is not this worker's yet.
-    pub claimed: Vec<Unit>,
-    /// Units that wait for a schema.
-    pub waiting: Vec<Unit>,
-    /// Units that wait for inputs, and which.
-    pub awaiting: Vec<(Unit, PerInput<usize>)>,
-    /// Units whose state must not be used again.
-    pub broken: Vec<Unit>,
-    /// Units of which records were decided, and the broker's time of the last tick among them.
-    pub came: Vec<(Unit, Option<i64>)>,
-    /// What it does to checkpoint rotations.
-    pub rotations: Vec<RotationStep>,
-    /// What fails if the batch does.
-    pub tried: Vec<FailedBatch>,
     /// The largest messages.
     pub largest: LargestMessages,
     /// Records of the batch.
     pub events: usize,
     /// Why it cannot be committed.
     pub fault: Option<Fault>,
+}
+
+/// What a batch did to one unit.
+pub struct DecidedUnit {
+    /// The unit, and its positions before and after: what fails if the batch does.
+    pub tried: FailedBatch,
+    /// How far it came.
+    pub end: LaneEnd,
+    /// The broker's time of the last tick among its records.
+    pub ticked: Option<i64>,
+    /// The first journal record of this worker is among what is sent.
+    pub claims: bool,
+    /// What it does to the unit's checkpoint rotation.
+    pub rotation: Option<RotationStep>,
 }
 
 /// Decides the records of a batch.
@@ -64,60 +66,45 @@ pub fn decide<B: Broker>(
             LaneSink::<B>::new(producer, &shared.settings, &shared.suspects, &limits, unit, largest);
         let from = decider.positions();
         decider.batch_begins(now);
-        let lane_end = decide_lane::<B>(decider, lane, &ended, records, &mut sink);
-        let lane_end = end_batch(decider, lane_end, &mut sink);
+        let end = decide_lane::<B>(decider, lane, &ended, records, &mut sink);
+        let end = end_batch(decider, end, &mut sink);
         let fault = sink.take_fault();
         let ticked = lane.last_of(unit.flow.ticks).and_then(|last| records[last as usize].appended_millis());
-        decided.came.push((unit, ticked));
-        decided.tried.push(FailedBatch { unit, from, until: decider.positions() });
-        match lane_end {
-            LaneEnd::Done => {}
-            LaneEnd::AwaitsInput(missing) => decided.awaiting.push((unit, missing)),
-            LaneEnd::NeedsSchema => decided.waiting.push(unit),
-            LaneEnd::Broken(fault) => {
-                decided.broken.push(unit);
-                decided.fault = Some(fault);
-                return decided;
-            }
-        }
-        if let Err(fault) = journal(&mut decided, lane, decider, transactions, shared, fault, claimed) {
+        let tried = FailedBatch { unit, from, until: decider.positions() };
+        let mut of_unit = DecidedUnit { tried, end, ticked, claims: false, rotation: None };
+        let written = match &of_unit.end {
+            LaneEnd::Broken(fault) => Err(fault.clone()),
+            _ => journal(&mut of_unit, decider, transactions, shared, fault).map(|any| {
+                of_unit.claims = any && !claimed;
+                let positions = unit.inputs().zip(of_unit.tried.until.iter()).filter(|_| any);
+                decided.positions.extend(positions.filter_map(|(at, position)| Some((at, position?))));
+            }),
+        };
+        decided.units.push(of_unit);
+        if let Err(fault) = written {
             decided.fault = Some(fault);
-            return decided;
+            break;
         }
     }
     decided
 }
 
-/// Writes down what a unit's state has become; `fault` is what went wrong before.
+/// Writes down what a unit's state has become, and says whether that is anything; `fault` is what went wrong before.
 fn journal<B: Broker>(
-    decided: &mut Decided,
-    lane: &Lane,
+    of_unit: &mut DecidedUnit,
     decider: &mut dyn Decider,
     transactions: &Transactions<B>,
     shared: &Shared<B>,
     fault: Option<Fault>,
-    claimed: bool,
-) -> Result<(), Fault> {
-    let (unit, producer) = (lane.unit, transactions.producer());
+) -> Result<bool, Fault> {
+    let (unit, producer) = (of_unit.tried.unit, transactions.producer());
     let start = rotation_start(&*shared.broker, decider, unit);
     let journal = decider.journal(transactions.writer());
     let journaled = journal.records.iter().try_for_each(|record| producer.journal(unit, record));
     let noted = journal.ruleset_change.map_or(Ok(()), |change| producer.ruleset_change(unit, &change));
-    if journal.rotation_begins || journal.rotation_completes {
-        let (begins, completes) = (journal.rotation_begins, journal.rotation_completes);
-        decided.rotations.push(RotationStep { unit, begins, start, completes });
-    }
-    fault.map_or(journaled.and(noted), Err)?;
-    if journal.records.is_empty() {
-        return Ok(());
-    }
-    if !claimed {
-        decided.claimed.push(unit);
-    }
-    let positions = decider.positions();
-    let positions = unit.inputs().zip(positions.iter()).filter_map(|(at, position)| Some((at, position?)));
-    decided.positions.extend(positions);
-    Ok(())
+    let (begins, completes) = (journal.rotation_begins, journal.rotation_completes);
+    of_unit.rotation = (begins || completes).then_some(RotationStep { begins, start, completes });
+    fault.map_or(journaled.and(noted), Err).map(|()| !journal.records.is_empty())
 }
 
 /// Where the journal ends before a rotation begins. This worker alone writes it, and has written nothing of this batch.
@@ -136,20 +123,17 @@ fn rotation_start<B: Broker>(broker: &B, decider: &dyn Decider, unit: Unit) -> O
 }
 
 /// Records that are held beyond their batch, by unit.
-pub type Held<B> = Vec<(Unit, Vec<Detached<B>>)>;
+pub type HeldRecords<B> = Vec<(Unit, Vec<Detached<B>>)>;
 
 /// What the batch left of the units that wait for an input, by unit, and the list's memory; the rest goes back to the
 /// client.
 pub fn take_undecided<B: Broker>(
-    owned: &mut OwnedUnits<Detached<B>>,
     decided: &Decided,
     mut records: Vec<<B::Consumer as GroupConsumer>::Record<'_>>,
-) -> (Held<B>, Vec<Detached<B>>) {
-    let awaiting = decided.awaiting.iter().filter_map(|(unit, _)| {
-        let positions = owned.active(*unit)?.positions();
-        Some((*unit, positions, Vec::new()))
-    });
-    let mut awaiting: Vec<_> = awaiting.collect();
+) -> (HeldRecords<B>, Vec<Detached<B>>) {
+    let awaits = |of: &&DecidedUnit| matches!(of.end, LaneEnd::AwaitsInput(_));
+    let awaiting = decided.units.iter().filter(awaits);
+    let mut awaiting: Vec<_> = awaiting.map(|of| (of.tried.unit, &of.tried.until, Vec::new())).collect();
     for record in records.drain(..) {
         let source = record.source();
         let held = awaiting.iter_mut().find(|(unit, ..)| *unit == source.unit);

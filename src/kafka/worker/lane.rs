@@ -8,14 +8,14 @@ use crate::codec::{SCHEMA_ID_HEADER, guid_of_header};
 use crate::domain::flow::Unit;
 use crate::domain::record::RecordTime;
 use crate::domain::reply::REQUEST_ID;
-use crate::kafka::dead_letter::{self, DeadLetterReason, Room};
+use crate::kafka::dead_letter::{self, DeadLetterReason, LetterRoom};
 use crate::kafka::failure::{Destination, Fault, FaultClass, Operation};
 use crate::kafka::port::{
     Broker, GroupConsumer, InputPartition, LentRecord, MessageLimits, TransactionalProducer,
 };
 use crate::kafka::settings::Settings;
 use crate::kafka::suspect::Suspects;
-use crate::pipeline::{Decider, InRecord, NotDecided, Outbound, Sink as DeciderSink};
+use crate::pipeline::{Decider, InRecord, Interrupt, Outbound, Sink as DeciderSink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 type Lent<'c, B> = <<B as Broker>::Consumer as GroupConsumer>::Record<'c>;
@@ -114,11 +114,11 @@ where
         }
     }
 
-    fn room(&self) -> Room {
+    fn room(&self) -> LetterRoom {
         if self.suspects.failures_since_condemned(self.failures) > 0 {
-            return Room::Nothing;
+            return LetterRoom::Nothing;
         }
-        Room::Bytes {
+        LetterRoom::Bytes {
             message_max: self.limits.of(Destination::DeadLetters(self.unit.flow)),
             value_max: self.settings.kafka.message_bytes_max,
         }
@@ -185,12 +185,12 @@ where
             match decide_record(decider, lent, sink) {
                 Ok(()) if sink.fault.is_some() && !sink.looks_on => return LaneEnd::Done,
                 Ok(()) => decider.read_at(lent.appended_millis()),
-                Err(NotDecided::NeedsSchema) => {
+                Err(Interrupt::NeedsSchema(_)) => {
                     // Those behind it are asked for too, or each would be waited for by itself.
                     order.for_each(|index| decider.expect(&in_record(&records[index as usize])));
                     return LaneEnd::NeedsSchema;
                 }
-                Err(NotDecided::Broken(text)) => return LaneEnd::Broken(broken(text)),
+                Err(state @ Interrupt::State(_)) => return LaneEnd::Broken(broken(state.to_string())),
             }
         }
         let missing = order.awaited();
@@ -224,7 +224,7 @@ fn decide_record<'r, 'c, B: Broker>(
     decider: &mut dyn Decider,
     lent: &'r Lent<'c, B>,
     sink: &mut LaneSink<'r, 'c, B>,
-) -> Result<(), NotDecided>
+) -> Result<(), Interrupt>
 where
     B::Consumer: 'c,
 {

@@ -3,7 +3,8 @@
 //! has more, the rest of the others is left, since what is to come may lie before it. Once the lists exist, nothing is
 //! allocated per record.
 
-use crate::domain::flow::{Flow, InputPartition, Unit};
+use crate::domain::flow::{InputPartition, Unit};
+use crate::kafka::by_unit::ByUnit;
 use smallvec::SmallVec;
 
 /// A question about each input of a unit.
@@ -88,17 +89,17 @@ impl<T: Fn(u32) -> i64> Iterator for Merged<'_, T> {
 pub struct Lanes {
     lanes: Vec<Lane>,
     used: usize,
-    /// By flow and partition, the place of the unit's lane plus one; 0: it has none in this batch.
-    of: Vec<(&'static Flow, Vec<u32>)>,
+    /// The place of each unit's lane plus one; 0: it has none in this batch.
+    places: ByUnit<u32>,
 }
 
 impl Lanes {
     /// Begins a batch.
     pub fn clear(&mut self) {
-        let Self { lanes, used, of } = self;
+        let Self { lanes, used, places } = self;
         for lane in &mut lanes[..*used] {
             lane.inputs.iter_mut().for_each(Vec::clear);
-            if let Some(place) = place_of(of, lane.unit) {
+            if let Some(place) = places.of(lane.unit) {
                 *place = 0;
             }
         }
@@ -107,7 +108,7 @@ impl Lanes {
 
     /// Adds a record of the batch.
     pub fn push(&mut self, at: InputPartition, index: u32) {
-        let Some(place) = place_of(&mut self.of, at.unit) else { return };
+        let Some(place) = self.places.of(at.unit) else { return };
         if *place == 0 {
             let lane = self.used;
             // One that was the unit's before has the room that it needs.
@@ -132,27 +133,10 @@ impl Lanes {
     }
 }
 
-/// Where it is noted which lane a unit has; none for a number that no broker gives.
-fn place_of<'a>(of: &'a mut Vec<(&'static Flow, Vec<u32>)>, unit: Unit) -> Option<&'a mut u32> {
-    let partition = unit.partition.index();
-    let flow = match of.iter().position(|(flow, _)| *flow == unit.flow) {
-        Some(flow) => flow,
-        None => {
-            of.push((unit.flow, Vec::new()));
-            of.len() - 1
-        }
-    };
-    let places = &mut of[flow].1;
-    if partition >= places.len() {
-        places.resize(partition.checked_add(1)?, 0);
-    }
-    places.get_mut(partition)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::flow::TWO;
+    use crate::domain::flow::{Flow, TWO};
     use proptest::prelude::*;
 
     static THREE: Flow = Flow { name: "three", inputs: &["a", "b", "c"], ..TWO };

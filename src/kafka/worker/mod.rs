@@ -4,9 +4,10 @@
 //! positions as they were before it; where that is not certain it returns the fault, and the caller builds a new
 //! worker from the journal.
 
+use crate::kafka::locked::locked;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 mod decide;
@@ -17,9 +18,9 @@ mod owned;
 mod ticks;
 mod waiting;
 
-use self::decide::{Decided, Held, decide, take_undecided};
+use self::decide::{Decided, DecidedUnit, HeldRecords, decide, take_undecided};
 use self::gather::gather;
-use self::lane::Largest;
+use self::lane::{LaneEnd, Largest};
 use self::merge::Lanes;
 use self::owned::OwnedUnits;
 use super::cluster::layout::Layout;
@@ -32,8 +33,7 @@ use super::settings::{BatchLimits, Settings};
 use super::suspect::{FAILURES_BEFORE_BLOCKED, Suspects};
 use super::takeover::restore::Restores;
 use super::takeover::standby::Standby;
-use super::transaction::{End, Transactions};
-use super::waits::{WaitNotice, Waits};
+use super::transaction::{TransactionEnd, Transactions};
 use crate::domain::flow::Flow;
 use crate::pipeline::Deciders;
 use crate::telemetry::standing::WorkerStanding;
@@ -58,19 +58,19 @@ pub struct Shared<B: Broker> {
     /// The cluster.
     pub broker: Arc<B>,
     /// Makes the states of units, by flow.
-    pub flows: Arc<[Arc<dyn Deciders>]>,
+    pub flows: Vec<Arc<dyn Deciders>>,
     /// Settings.
     pub settings: Arc<Settings>,
     /// Health pages.
     pub health: Arc<Health>,
     /// Records under suspicion.
-    pub suspects: Arc<Suspects>,
+    pub suspects: Suspects,
     /// Copies of what others decide.
-    pub standby: Arc<Standby>,
+    pub standby: Standby,
     /// Whether keys are still where they were at the start.
-    pub layout: Arc<Layout>,
+    pub layout: Layout,
     /// What the output topics take at most, as it was said last.
-    pub limits: Arc<Mutex<Arc<MessageLimits>>>,
+    pub limits: Mutex<Arc<MessageLimits>>,
 }
 
 impl<B: Broker> Shared<B> {
@@ -84,31 +84,16 @@ impl<B: Broker> Shared<B> {
     }
 
     fn limits(&self) -> Arc<MessageLimits> {
-        Arc::clone(&self.limits.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&locked(&self.limits))
     }
 
     /// Asks what the output topics take: at the start, and when one of them took less than it was known to.
     pub(super) fn learn_limits(&self) {
         match self.broker.message_limits() {
             Ok(limits) => {
-                *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+                *locked(&self.limits) = Arc::new(limits);
             }
             Err(fault) => log::warn!("what topics take at most cannot be asked: {fault}"),
-        }
-    }
-}
-
-impl<B: Broker> Clone for Shared<B> {
-    fn clone(&self) -> Self {
-        Self {
-            broker: Arc::clone(&self.broker),
-            flows: Arc::clone(&self.flows),
-            settings: Arc::clone(&self.settings),
-            health: Arc::clone(&self.health),
-            suspects: Arc::clone(&self.suspects),
-            standby: Arc::clone(&self.standby),
-            layout: Arc::clone(&self.layout),
-            limits: Arc::clone(&self.limits),
         }
     }
 }
@@ -116,7 +101,7 @@ impl<B: Broker> Clone for Shared<B> {
 /// One worker.
 pub struct Worker<B: Broker> {
     number: usize,
-    shared: Shared<B>,
+    shared: Arc<Shared<B>>,
     transactions: Transactions<B>,
     owned: OwnedUnits<Detached<B>>,
     restores: Restores<B>,
@@ -127,7 +112,6 @@ pub struct Worker<B: Broker> {
     gauges_at: Duration,
     open_transactions: held_back::Watch,
     warnings: Warnings,
-    waits: Waits,
     /// Something is out of reach, and that was said.
     told: bool,
     /// Whether the group has given it a place.
@@ -144,14 +128,14 @@ impl<B: Broker> Worker<B> {
     ///
     /// # Errors
     /// The cluster cannot be reached or refuses.
-    pub fn start(shared: Shared<B>, number: usize) -> Result<Self, Fault> {
+    pub fn start(shared: Arc<Shared<B>>, number: usize) -> Result<Self, Fault> {
         let transactions = Transactions::start(
             Arc::clone(&shared.broker),
             shared.settings.transactional_id(number),
             shared.settings.kafka.transaction_timeout,
         )?;
         let consumer = shared.broker.consumer(number)?;
-        let restores = Restores::new(shared.clone(), transactions.writer());
+        let restores = Restores::new(Arc::clone(&shared), transactions.writer());
         Ok(Self {
             number,
             transactions,
@@ -163,7 +147,6 @@ impl<B: Broker> Worker<B> {
             gauges_at: Duration::ZERO,
             open_transactions: held_back::Watch::default(),
             warnings: Warnings::default(),
-            waits: Waits::default(),
             told: false,
             joined: false,
             consumer,
@@ -232,13 +215,13 @@ impl<B: Broker> Worker<B> {
             &self.transactions,
             &self.shared,
         );
-        let (held, spare) = take_undecided::<B>(&mut self.owned, &decided, records);
+        let (held, spare) = take_undecided::<B>(&decided, records);
         self.spare = spare;
         let end = self.end(&decided).inspect_err(|fault| self.note_failed_batch(&decided, fault))?;
         telemetry::transaction_duration(self.shared.broker.now() - begun);
         match end {
-            End::Committed => self.committed(&decided, held),
-            End::Aborted(fault) => {
+            TransactionEnd::Committed => self.committed(&decided, held),
+            TransactionEnd::Aborted(fault) => {
                 self.note_failed_batch(&decided, &fault);
                 self.aborted(&decided, &fault)
             }
@@ -273,7 +256,7 @@ impl<B: Broker> Worker<B> {
             self.owned.answer(&self.consumer, &mut self.restores)?;
             self.shared.layout.owns(self.owned.units(), &*self.shared.broker);
         }
-        for deciders in &*self.shared.flows {
+        for deciders in &self.shared.flows {
             if let Some(why) = self.shared.layout.why_stopped(deciders.flow()) {
                 self.owned.refuse_all(&self.consumer, deciders.flow(), why)?;
             }
@@ -294,28 +277,13 @@ impl<B: Broker> Worker<B> {
             self.gauges_at = now + GAUGES_EVERY;
             self.gauges();
             self.shared.health.trouble(self.number, self.consumer.trouble());
-            self.tell_of_waits();
+            self.owned.tell_of_waits();
             let warnings = self.owned.deciders().map(|(unit, decider)| (unit, decider.warnings()));
             let mut found: BTreeMap<_, _> = warnings.filter(|(_, warnings)| !warnings.is_empty()).collect();
             found.extend(self.owned.halves(HALF_FOR).into_iter().map(|(unit, why)| (unit, vec![why])));
             self.warnings.tell(self.number, now, found, &self.shared.health);
         }
         Ok(())
-    }
-
-    fn tell_of_waits(&mut self) {
-        for told in self.waits.look(self.owned.waiting()) {
-            match told {
-                WaitNotice::Waits(unit) => log::warn!(
-                    "{unit}: waits for a schema: the schema registry does not answer; /readyz says more"
-                ),
-                // One that was let go meanwhile goes on elsewhere.
-                WaitNotice::GoesOn(unit) if self.owned.active(unit).is_some() => {
-                    log::info!("{unit}: goes on, its schema is there");
-                }
-                WaitNotice::GoesOn(_) => {}
-            }
-        }
     }
 
     /// Says that something is out of reach: once, until a batch has passed.
@@ -351,22 +319,22 @@ impl<B: Broker> Worker<B> {
         limits
     }
 
-    fn end(&mut self, decided: &Decided) -> Result<End, Fault> {
+    fn end(&mut self, decided: &Decided) -> Result<TransactionEnd, Fault> {
         if let Some(fault) = &decided.fault {
             self.transactions.abort_because(fault)?;
-            return Ok(End::Aborted(fault.clone()));
+            return Ok(TransactionEnd::Aborted(fault.clone()));
         }
         if decided.positions.is_empty() {
             // Nothing was consumed and nothing produced: the client ends it without asking the broker.
             self.transactions.abort()?;
-            return Ok(End::Committed);
+            return Ok(TransactionEnd::Committed);
         }
         // Positions of a unit can hold up its next owner: the journal must name us there before we send any.
-        let flush_first = !decided.claimed.is_empty();
+        let flush_first = decided.units.iter().any(|unit| unit.claims);
         self.transactions.finish(&self.consumer, &decided.positions, flush_first)
     }
 
-    fn committed(&mut self, decided: &Decided, mut held: Held<B>) -> Result<(), Fault> {
+    fn committed(&mut self, decided: &Decided, mut held: HeldRecords<B>) -> Result<(), Fault> {
         if !decided.positions.is_empty() {
             telemetry::transaction(TransactionResult::Committed);
             self.aborts = 0;
@@ -374,44 +342,46 @@ impl<B: Broker> Worker<B> {
                 log::info!("worker {}: goes on", self.number);
             }
         }
-        for lane in self.lanes.lanes() {
-            if let Some(decider) = self.owned.active(lane.unit) {
+        let broker = &*self.shared.broker;
+        for of_unit in &decided.units {
+            let unit = of_unit.tried.unit;
+            if let Some(decider) = self.owned.active(unit) {
                 decider.committed();
             }
-        }
-        for unit in &decided.claimed {
-            self.owned.mark_claimed(*unit);
-        }
-        for rotation in &decided.rotations {
-            self.owned.trim(&*self.shared.broker, rotation);
+            if of_unit.claims {
+                self.owned.mark_claimed(unit);
+            }
+            if let Some(rotation) = of_unit.rotation {
+                self.owned.trim(broker, unit, rotation);
+            }
+            if let Some(ticking) = self.owned.ticking(unit) {
+                let wall = of_unit.ticked.map_or(0, |_| broker.wall_millis());
+                ticking.note_decided(broker.now(), of_unit.ticked, wall);
+            }
         }
         if self.shared.suspects.any() {
             self.forget_passed(decided);
         }
-        let now = self.shared.broker.now();
-        for (unit, ticked) in &decided.came {
-            if let Some(ticking) = self.owned.ticking(*unit) {
-                let wall = ticked.map_or(0, |_| self.shared.broker.wall_millis());
-                ticking.note_decided(now, *ticked, wall);
-            }
-        }
-        for lane in self.lanes.lanes() {
-            if decided.waiting.contains(&lane.unit) {
-                self.owned.wait_for_schema(&self.consumer, lane.unit)?;
-                continue;
-            }
-            let own = held.iter_mut().find(|(unit, _)| *unit == lane.unit);
+        for DecidedUnit { tried, end, .. } in &decided.units {
+            let missing = match end {
+                LaneEnd::NeedsSchema => {
+                    self.owned.wait_for_schema(&self.consumer, tried.unit)?;
+                    continue;
+                }
+                LaneEnd::AwaitsInput(missing) => missing,
+                LaneEnd::Done | LaneEnd::Broken(_) => &[][..],
+            };
+            let own = held.iter_mut().find(|(unit, _)| *unit == tried.unit);
             let own = own.map(|(_, held)| std::mem::take(held)).unwrap_or_default();
-            let missing = decided.awaiting.iter().find(|(unit, _)| *unit == lane.unit);
-            let missing = missing.map_or(&[][..], |(_, missing)| missing);
-            self.owned.hold(&self.consumer, lane.unit, missing, own, now)?;
+            self.owned.hold(&self.consumer, tried.unit, missing, own, broker.now())?;
         }
         Ok(())
     }
 
     /// What failed before may be passed now.
-    fn forget_passed(&mut self, decided: &Decided) {
-        for tried in decided.tried.iter().filter(|tried| tried.from != tried.until) {
+    fn forget_passed(&self, decided: &Decided) {
+        let tried = decided.units.iter().map(|unit| &unit.tried);
+        for tried in tried.filter(|tried| tried.from != tried.until) {
             self.shared.suspects.forget_passed(tried.unit, &tried.until);
             if self.shared.health.stuck(tried.unit, None) {
                 log::info!("{}: goes on at {}", tried.unit, tried.until.words(tried.unit.flow));
@@ -431,7 +401,7 @@ impl<B: Broker> Worker<B> {
             }
             self.shared.learn_limits();
         }
-        for tried in &decided.tried {
+        for DecidedUnit { tried, .. } in &decided.units {
             let failures = self.shared.suspects.note_failure(tried, decided.events, halve);
             if failures < FAILURES_BEFORE_BLOCKED {
                 continue;
@@ -452,7 +422,9 @@ impl<B: Broker> Worker<B> {
         let level = if self.aborts > FAILURES_BEFORE_BLOCKED { log::Level::Debug } else { log::Level::Warn };
         log::log!(level, "worker {}: aborted, the batch is done again in {pause:?}: {fault}", self.number);
         for lane in self.lanes.lanes() {
-            if decided.broken.contains(&lane.unit) {
+            let is_it = |of: &&DecidedUnit| of.tried.unit == lane.unit;
+            let of_unit = decided.units.iter().find(is_it);
+            if of_unit.is_some_and(|of| matches!(of.end, LaneEnd::Broken(_))) {
                 self.consumer.pause(lane.unit)?;
                 self.owned.restore(lane.unit, &mut self.restores);
             } else {

@@ -26,6 +26,9 @@ const HELD_MAX: usize = 20_000;
 /// Bytes of keys and values of them, likewise.
 const HELD_BYTES_MAX: usize = 16 << 20;
 
+/// At which look, a second after the other, the log is told of a wait for a schema: a registry answers within milliseconds.
+const WAITS_TOLD_AT: u32 = 2;
+
 /// What a unit is doing.
 pub enum UnitState {
     /// Not all of its inputs are ours.
@@ -34,8 +37,8 @@ pub enum UnitState {
     Restoring(Ticket),
     /// Deciding.
     Active(Box<dyn Decider>),
-    /// Paused until it can go on.
-    Waiting(Box<dyn Decider>),
+    /// Paused until it can go on; so many looks have found it so.
+    Waiting(Box<dyn Decider>, u32),
     /// Paused for a person.
     Refused,
 }
@@ -126,7 +129,7 @@ impl<R: LentRecord> OwnedUnits<R> {
     /// Every unit that has a state, with it.
     pub fn deciders(&self) -> impl Iterator<Item = (Unit, &dyn Decider)> {
         self.units.iter().filter_map(|(unit, owned)| match &owned.state {
-            UnitState::Active(decider) | UnitState::Waiting(decider) => Some((*unit, &**decider)),
+            UnitState::Active(decider) | UnitState::Waiting(decider, _) => Some((*unit, &**decider)),
             _ => None,
         })
     }
@@ -294,7 +297,7 @@ impl<R: LentRecord> OwnedUnits<R> {
             UnitState::Active(decider) => {
                 // What was read past the blocked record is forgotten by moving back when it resumes.
                 consumer.pause(unit)?;
-                owned.state = UnitState::Waiting(decider);
+                owned.state = UnitState::Waiting(decider, 0);
                 let text = "waiting for a schema: the schema registry has not answered";
                 self.note(unit, PartitionStanding::Blocked(text.to_owned()));
             }
@@ -305,8 +308,21 @@ impl<R: LentRecord> OwnedUnits<R> {
 
     /// The units that wait for a schema, which may be there any moment.
     pub fn waiting(&self) -> impl Iterator<Item = Unit> {
-        let waits = |owned: &OwnedUnit<R>| matches!(owned.state, UnitState::Waiting(_));
+        let waits = |owned: &OwnedUnit<R>| matches!(owned.state, UnitState::Waiting(..));
         self.units.iter().filter(move |(_, owned)| waits(owned)).map(|(unit, _)| *unit)
+    }
+
+    /// Tells in the log, once, of units that wait for a schema and did at the last look: each call is one.
+    pub fn tell_of_waits(&mut self) {
+        for (unit, owned) in &mut self.units {
+            let UnitState::Waiting(_, looks) = &mut owned.state else { continue };
+            *looks = looks.saturating_add(1);
+            if *looks == WAITS_TOLD_AT {
+                log::warn!(
+                    "{unit}: waits for a schema: the schema registry does not answer; /readyz says more"
+                );
+            }
+        }
     }
 
     /// Puts an active unit's state back as of its last commit, and moves it there.
@@ -421,18 +437,21 @@ impl<R: LentRecord> OwnedUnits<R> {
         unit.inputs().map(exhausted).collect()
     }
 
-    /// Lets units go on whose wait is over.
+    /// Lets units go on whose wait is over; where the log was told of the wait, it is told of its end.
     ///
     /// # Errors
     /// A unit cannot be moved: rebuild.
     pub fn wake<C: GroupConsumer>(&mut self, consumer: &C) -> Result<(), Fault> {
         for (unit, owned) in &mut self.units {
-            if !matches!(&owned.state, UnitState::Waiting(decider) if decider.can_go_on()) {
+            if !matches!(&owned.state, UnitState::Waiting(decider, _) if decider.can_go_on()) {
                 continue;
             }
-            if let UnitState::Waiting(decider) = std::mem::replace(&mut owned.state, UnitState::Half) {
+            if let UnitState::Waiting(decider, looks) = std::mem::replace(&mut owned.state, UnitState::Half) {
                 consumer.resume(*unit, &decider.positions().later(&owned.starts))?;
                 owned.drop_held();
+                if looks >= WAITS_TOLD_AT {
+                    log::info!("{unit}: goes on, its schema is there");
+                }
                 owned.state = UnitState::Active(decider);
                 self.health.partition(self.worker, *unit, PartitionStanding::Active);
             }
@@ -442,15 +461,15 @@ impl<R: LentRecord> OwnedUnits<R> {
 
     /// Looks after the journal of a unit whose batch is committed: notes where a rotation began and, once it is
     /// complete, cuts off what lies before it.
-    pub fn trim<B: Broker>(&mut self, broker: &B, rotation: &RotationStep) {
-        let Some(owned) = self.units.get_mut(&rotation.unit) else { return };
+    pub fn trim<B: Broker>(&mut self, broker: &B, unit: Unit, rotation: RotationStep) {
+        let Some(owned) = self.units.get_mut(&unit) else { return };
         if rotation.begins {
             owned.rotation_start = rotation.start;
         }
         if rotation.completes
             && let Some(before) = owned.rotation_start.take()
         {
-            broker.trim_journal(rotation.unit, before);
+            broker.trim_journal(unit, before);
         }
     }
 }
@@ -470,8 +489,6 @@ fn size<R: LentRecord>(record: &R) -> usize {
 /// What a batch does to a unit's checkpoint rotation.
 #[derive(Clone, Copy, Debug)]
 pub struct RotationStep {
-    /// The unit.
-    pub unit: Unit,
     /// A rotation begins with it.
     pub begins: bool,
     /// The journal's end before it, where that could be asked.

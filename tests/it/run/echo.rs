@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use tillgate::codec::SchemaRef;
 use tillgate::domain::PartitionId;
 use tillgate::kafka::port::{Flow, Positions};
 use tillgate::pipeline::{
-    Decider, Deciders, Folded, InRecord, JournalBatch, NotDecided, Outbound, Restoring, Sink,
+    Decider, Deciders, Folded, InRecord, Interrupt, JournalBatch, Outbound, Restoring, Sink,
 };
 use tillgate::pos::{FLOW, Input};
 
@@ -71,11 +72,11 @@ pub struct Echo {
 }
 
 impl Decider for Echo {
-    fn on_record(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) -> Result<(), NotDecided> {
+    fn on_record(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) -> Result<(), Interrupt> {
         assert_eq!(record.partition, self.partition);
         match record.value {
             Some(b"schema") if !self.switches.registry_up.load(Ordering::Acquire) => {
-                return Err(NotDecided::NeedsSchema);
+                return Err(Interrupt::NeedsSchema(SchemaRef::Id(1)));
             }
             Some(b"gate") => {
                 self.switches.at_gate.store(true, Ordering::Release);

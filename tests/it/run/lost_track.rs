@@ -1,11 +1,12 @@
 //! A transaction on the journal that the brokers have lost track of (docs/operations.md): nobody can end it, and nobody
 //! else must pay for it. The brokers here are sound; what they say of one journal is bent.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
 use tillgate::kafka::failure::Fault;
-use tillgate::kafka::port::{InputEnds, JournalEnds, JournalReader, Positions, Unit};
+use tillgate::kafka::port::{JournalEnds, JournalReader, Positions, Unit};
 use tillgate::kafka::run_on;
 
 use super::*;
@@ -111,7 +112,7 @@ impl JournalReader for Reader {
         self.journal.committed(within)
     }
 
-    fn input_ends(&mut self) -> Result<Vec<InputEnds>, Fault> {
+    fn input_ends(&mut self) -> Result<Vec<Range<i64>>, Fault> {
         self.journal.input_ends()
     }
 }

@@ -25,11 +25,11 @@ use crate::config::Secret;
 use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::kafka::client::{Cluster, Isolation, Span};
-use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::failure::Fault;
 use crate::kafka::port::{Broker, InputPartition, JournalReader, Positions, Unit};
 use crate::kafka::settings::{FlowTopics, Settings};
 use crate::kafka::takeover::restore::compare;
-use crate::kafka::transaction::{End, Transactions, retry};
+use crate::kafka::transaction::{TransactionEnd, Transactions, retry};
 use crate::pipeline::{Deciders, Division, Folded};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -139,8 +139,8 @@ impl Repartition {
         rights::verify(&cluster, &settings, Task::Repartition)?;
         let found = look(&cluster, &settings, request.flow)?;
         let topics = settings.topics.of(request.flow);
-        let plan = plan::plan(topics, &found, request.to, !request.dropped.is_empty())
-            .map_err(|why| setup_fault(&why))?;
+        let plan =
+            plan::plan(topics, &found, request.to, !request.dropped.is_empty()).map_err(Fault::setup)?;
         let grown_before = plan.from.is_some_and(|from| found.inputs.iter().any(|count| *count > from));
         Ok(Self { cluster, settings, request, found, plan, grown_before })
     }
@@ -233,8 +233,8 @@ impl Repartition {
         // As a member that owns everything: the broker refuses the transaction if it is one no more.
         let (positions, written) = written;
         match transactions.finish(owner.member(), &positions, true)? {
-            End::Committed => {}
-            End::Aborted(fault) => return Err(fault),
+            TransactionEnd::Committed => {}
+            TransactionEnd::Aborted(fault) => return Err(fault),
         }
         progress(Progress::Committed);
         drop(owner);
@@ -340,7 +340,7 @@ impl Repartition {
         } else {
             String::new()
         };
-        setup_fault(&format!(
+        Fault::setup(format!(
             "{kept} {} stand on partitions where they do not belong among {partitions} by topics.partitioner = \"{}\"; \
              {} lists them: {mend}look at what they hold, and leave out those that may go with --drop FILE (see \"Keys on \
              the wrong partition\" in docs/operations.md); nothing was changed",
@@ -370,7 +370,7 @@ impl Repartition {
             let nothing = Positions::none(unit.flow);
             let journal = head.as_ref().map_or(&nothing, |head| &head.positions);
             let group = self.ask(|| self.cluster.group_positions(unit))?;
-            compare(unit, journal, &group, &self.settings).map_err(|why| setup_fault(&why))?;
+            compare(unit, journal, &group, &self.settings).map_err(Fault::setup)?;
         }
         Ok(())
     }
@@ -407,7 +407,7 @@ impl Repartition {
     }
 
     fn members_stay(&self) -> Fault {
-        setup_fault(&format!(
+        Fault::setup(format!(
             "the group '{}' has members: let tillgate decide what there is, stop every process, and run this again (one \
              that was killed, or has a name, counts until its session runs out: --wait waits for that)",
             self.settings.kafka.group_id
@@ -428,7 +428,7 @@ impl Repartition {
             let topic = self.settings.topics.input(at);
             let ends = self.ask(|| self.cluster.ends(topic, partition))?;
             if ends.stable < ends.high {
-                return Err(setup_fault(&format!(
+                return Err(Fault::setup(format!(
                     "topic {topic} partition {} has an open transaction of a sender from offset {} on, and nobody knows what it \
                      holds: stop the senders, and wait until it has ended",
                     partition, ends.stable
@@ -463,7 +463,7 @@ impl Repartition {
         } else {
             "stop the senders, let tillgate decide what there is (consumer lag 0), stop it, and run this again"
         };
-        setup_fault(&format!(
+        Fault::setup(format!(
             "topic {topic} partition {partition} has a record at offset {offset} that is not decided, and whose {} belongs to \
              another partition among {}: {remedy}",
             self.request.flow.key, self.plan.to
@@ -496,7 +496,7 @@ impl Repartition {
                 return Ok(());
             }
             if self.cluster.now() - begun > GROWN_WITHIN {
-                return Err(setup_fault("the new partitions do not show: run this again"));
+                return Err(Fault::setup("the new partitions do not show: run this again"));
             }
             self.cluster.wait(ASK_EVERY);
         }
@@ -550,7 +550,7 @@ fn look(cluster: &Cluster, settings: &Settings, flow: &'static Flow) -> Result<F
     let count = |name: &String| match found.get(name) {
         Some(topic) => Ok(u32::try_from(topic.partitions).unwrap_or(u32::MAX)),
         None => {
-            Err(setup_fault(&format!("topic '{name}' is missing: create it with `tillgate topics create`")))
+            Err(Fault::setup(format!("topic '{name}' is missing: create it with `tillgate topics create`")))
         }
     };
     let counts = |names: &[String]| names.iter().map(count).collect::<Result<Vec<u32>, Fault>>();
@@ -560,9 +560,10 @@ fn look(cluster: &Cluster, settings: &Settings, flow: &'static Flow) -> Result<F
     }
     let journal = count(&topics.journal)?;
     let mut heads = Vec::new();
-    for record in cluster.last_journal_records(flow, journal)? {
+    let all: Vec<PartitionId> = PartitionId::all(journal).collect();
+    for record in cluster.last_journal_records(flow, &all)? {
         let head = record.map(|record| read_record(&record).map(|record| record.head));
-        heads.push(head.transpose().map_err(|fault| setup_fault(&format!("the journals: {fault}")))?);
+        heads.push(head.transpose().map_err(|fault| Fault::setup(format!("the journals: {fault}")))?);
     }
     let (inputs, outputs) = (counts(&topics.inputs)?, counts(&topics.outputs)?);
     Ok(FoundLayout { inputs, outputs, journal, others, heads })
@@ -576,8 +577,4 @@ fn positions(flow: &'static Flow, heads: &[Head]) -> Vec<(InputPartition, i64)> 
         own.filter_map(|(at, position)| Some((at, position?))).collect::<Vec<_>>()
     };
     heads.iter().flat_map(of).collect()
-}
-
-fn setup_fault(text: &str) -> Fault {
-    Fault::new(Operation::Check, FaultClass::Setup, text)
 }

@@ -4,19 +4,20 @@
 //! new partition, all of them together at most [`OPEN_BYTES_MAX`] and one entry each.
 
 use super::stray::{Dropped, stray};
-use super::{ASK_FOR, Passed, setup_fault};
+use super::{ASK_FOR, Passed};
 use crate::codec::journal::Head;
 use crate::domain::PartitionId;
 use crate::domain::flow::{Flow, Positions, Unit};
 use crate::kafka::client::Cluster;
 use crate::kafka::failure::{Fault, FaultClass, Operation};
+use crate::kafka::locked::locked;
 use crate::kafka::port::{Broker, JournalReader, TransactionalProducer};
 use crate::kafka::settings::Settings;
 use crate::kafka::transaction::retry;
 use crate::pipeline::{Deciders, Division, Folded, Reset};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Bytes of all open records together.
@@ -91,7 +92,7 @@ impl<'a, B: Broker> Writing<'a, B> {
             }
             if let Some(stray) = stray(state, slot, from) {
                 if !self.dropped.has(&stray) {
-                    return Err(setup_fault(&format!(
+                    return Err(Fault::setup(format!(
                         "{} has an entry that does not belong there, which was not there before: run this again",
                         state.unit()
                     )));
@@ -144,7 +145,7 @@ pub fn settle(
             let held = cluster.now() - begun;
             if held >= settings.kafka.transaction_timeout * 2 {
                 let text = format!("a transaction on journal partition {partition} does not end");
-                return Err(setup_fault(&text));
+                return Err(Fault::setup(text));
             }
             if held >= settings.kafka.stuck_after {
                 let mut journal = cluster.journal(Unit { flow, partition })?;
@@ -182,7 +183,7 @@ pub fn fold<B: Broker>(
         for _ in 0..restores_at_once.max(1) {
             let (sender, wanted, read, waiting) = (sender.clone(), &wanted, &read, &waiting);
             scope.spawn(move || {
-                let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let next = || locked(waiting).next();
                 while let Some(partition) = next() {
                     let folded = fold_one(broker, deciders, partition, wanted, read);
                     if sender.send(folded).is_err() {
@@ -202,7 +203,7 @@ pub fn fold<B: Broker>(
                 }
                 Err(RecvTimeoutError::Timeout) => answer()?,
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(setup_fault("reading the journals panicked: report it with the log"));
+                    return Err(Fault::setup("reading the journals panicked: report it with the log"));
                 }
             }
         };
@@ -223,7 +224,7 @@ fn fold_one<B: Broker>(
     read: &AtomicI64,
 ) -> Result<Box<dyn Folded>, Fault> {
     let unit = Unit { flow: deciders.flow(), partition };
-    let refused = |why: String| setup_fault(&format!("journal of {unit}: {why}"));
+    let refused = |why: String| Fault::setup(format!("journal of {unit}: {why}"));
     let mut state = deciders.restoring(partition);
     let mut journal = broker.journal(unit)?;
     let ends = retry(broker, ASK_FOR, || journal.ends())?;

@@ -1,11 +1,12 @@
-//! Follows a topic outside the group and hands each committed record to whoever waits for it, from a time or the end on. One
-//! thread a topic. Decides nothing, and whoever decides does not know of it.
+//! Follows a topic outside the group and hands each committed record to whoever waits for it, from a time, the end or certain
+//! offsets on. One thread a topic. Decides nothing, and whoever decides does not know of it.
 
-use super::client::{Cluster, FollowedRecord, Follower, FollowerPoll};
+use super::client::{Cluster, Follower};
 use super::failure::{Fault, FaultClass, Operation};
-use super::port::Broker as _;
+use super::port::{Broker as _, Followed};
 use super::settings::Settings;
 use crate::domain::PartitionId;
+use crate::domain::record::TopicRecord;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,7 +52,7 @@ pub fn retry_at_start<T>(
 /// Takes what is read of a topic.
 pub trait Taker: Send + Sync {
     /// A committed record.
-    fn take(&self, record: &FollowedRecord<'_>);
+    fn take(&self, record: &TopicRecord<'_>);
     /// All that was there at the start has been read; called once.
     fn caught_up(&self) {}
     /// Why nothing is read at present; none: it is.
@@ -70,7 +71,8 @@ pub enum Begin {
 /// A topic that is followed.
 pub struct FollowedTopic {
     topic: String,
-    begin: Begin,
+    /// None: it was read up to certain offsets, and no more partitions are looked for.
+    begin: Option<Begin>,
     taker: Arc<dyn Taker>,
     cluster: Arc<Cluster>,
     settings: Arc<Settings>,
@@ -92,19 +94,24 @@ impl FollowedTopic {
         taker: Arc<dyn Taker>,
         stop: &AtomicBool,
     ) -> Result<Self, Fault> {
-        let mut following = Self {
-            cluster: Arc::new(Cluster::new(Arc::clone(&settings))?),
-            topic: topic.to_owned(),
-            begin,
-            taker,
-            settings,
-            next: BTreeMap::new(),
-            behind: BTreeSet::new(),
-        };
-        let cluster = Arc::clone(&following.cluster);
+        let cluster = Arc::new(Cluster::new(Arc::clone(&settings))?);
+        let mut following = Self::of(Arc::clone(&cluster), settings, topic, BTreeMap::new(), taker);
+        following.begin = Some(begin);
         retry_at_start(&cluster, stop, || following.find_partitions())?;
         following.behind = following.next.keys().copied().collect();
         Ok(following)
+    }
+
+    /// A topic that was read up to the offsets `next` of its partitions.
+    pub(super) fn of(
+        cluster: Arc<Cluster>,
+        settings: Arc<Settings>,
+        topic: &str,
+        next: BTreeMap<PartitionId, i64>,
+        taker: Arc<dyn Taker>,
+    ) -> Self {
+        let (topic, begin, behind) = (topic.to_owned(), None, BTreeSet::new());
+        Self { topic, begin, taker, cluster, settings, next, behind }
     }
 
     /// Follows it in a thread of its own until `stop`.
@@ -118,8 +125,8 @@ impl FollowedTopic {
 
     /// Finds partitions that are new: the first ones from where they are to be read, later ones from their beginning.
     fn find_partitions(&mut self) -> Result<bool, Fault> {
-        let found = self.cluster.admin().topics(&[&self.topic], false)?;
-        let partitions = found.get(&self.topic).map_or(0, |topic| topic.partitions);
+        let Some(begin) = self.begin else { return Ok(false) };
+        let partitions = self.cluster.admin().partitions(&self.topic)?;
         if partitions == 0 {
             let text = format!("topic '{}' is missing: create it with `tillgate topics create`", self.topic);
             // One that was made a moment ago is not seen by every broker yet.
@@ -130,12 +137,14 @@ impl FollowedTopic {
         if new.is_empty() {
             return Ok(false);
         }
-        let places = match self.begin {
-            _ if !self.next.is_empty() => new.iter().map(|partition| (*partition, 0)).collect(),
-            Begin::Time(millis) => Follower::places_since(&self.settings, &self.topic, &new, millis)?,
-            Begin::End => Follower::ends(&self.settings, &self.topic, &new)?,
+        let (cluster, topic) = (&self.cluster, &self.topic);
+        let end = |partition: &PartitionId| Ok((*partition, cluster.ends(topic, *partition)?.stable));
+        let places = match begin {
+            _ if !self.next.is_empty() => Ok(new.iter().map(|partition| (*partition, 0)).collect()),
+            Begin::Time(millis) => cluster.offsets_since(topic, &new, millis),
+            Begin::End => new.iter().map(end).collect::<Result<Vec<_>, Fault>>(),
         };
-        self.next.extend(places);
+        self.next.extend(places.map_err(|fault| Fault { operation: Operation::Consume, ..fault })?);
         Ok(true)
     }
 
@@ -145,7 +154,8 @@ impl FollowedTopic {
             let Err(fault) = self.until_fault(stop, &mut told) else { continue };
             let level = if told { log::Level::Debug } else { log::Level::Warn };
             told = true;
-            log::log!(level, "topic {}: {fault}: trying again", self.topic);
+            let kept = if self.begin.is_none() { "what was read is kept, " } else { "" };
+            log::log!(level, "topic {}: {fault}: {kept}trying again", self.topic);
             self.taker.trouble(Some(&fault.text));
             std::thread::sleep(PAUSE);
         }
@@ -154,21 +164,20 @@ impl FollowedTopic {
     /// Reads until there are more partitions.
     fn until_fault(&mut self, stop: &AtomicBool, told: &mut bool) -> Result<(), Fault> {
         self.find_partitions()?;
-        let places: Vec<(PartitionId, i64)> =
-            self.next.iter().map(|(partition, next)| (*partition, *next)).collect();
-        let follower = Follower::open_telling(&self.settings, &self.topic, &places)?;
+        let places = self.next.iter().map(|(partition, next)| (self.topic.as_str(), *partition, *next));
+        let follower = Follower::open(&self.settings, places)?;
         let mut looked = self.cluster.now();
         while !stop.load(Ordering::Acquire) {
             let Self { taker, next, .. } = self;
-            let came = follower.next_or_end(POLL, |record| {
-                taker.take(&record);
+            let came = follower.next(POLL, |record| {
+                taker.take(record);
                 next.insert(record.partition, record.offset + 1);
             })?;
-            if came != FollowerPoll::Nothing && std::mem::take(told) {
+            if came != Followed::Nothing && std::mem::take(told) {
                 log::info!("topic {}: goes on", self.topic);
                 self.taker.trouble(None);
             }
-            if let FollowerPoll::End(partition) = came
+            if let Followed::End(partition) = came
                 && self.behind.remove(&partition)
                 && self.behind.is_empty()
             {
