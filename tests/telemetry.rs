@@ -76,7 +76,7 @@ fn count_everything() {
     telemetry::standby_entries(OF_CONTACT, 70_000);
     telemetry::restored(&contact::FLOW, RestoredFrom::Journal, 70_000, Duration::from_millis(90));
     telemetry::worker_rebuild(RebuildReason::Fenced);
-    telemetry::producer_rebuilds(1);
+    telemetry::producer_rebuild();
     telemetry::http::request("/v1/account_events", "POST", 202, Duration::from_millis(21));
     telemetry::http::connections(40, 3);
     telemetry::http::history(7, 4_096);

@@ -6,6 +6,7 @@
 
 use super::failure::{Fault, FaultClass, Recovery, recovery};
 use super::port::{Broker, GroupConsumer, InputPartition, TransactionalProducer};
+use crate::telemetry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,6 @@ pub struct Transactions<B: Broker> {
     transactional_id: String,
     producer: B::Producer,
     patience: Duration,
-    rebuilds: u64,
 }
 
 impl<B: Broker> Transactions<B> {
@@ -41,7 +41,7 @@ impl<B: Broker> Transactions<B> {
     /// The cluster cannot be reached within `patience`, or refuses the id.
     pub fn start(broker: Arc<B>, transactional_id: String, patience: Duration) -> Result<Self, Fault> {
         let producer = retry(&*broker, patience, || broker.producer(&transactional_id))?;
-        Ok(Self { broker, transactional_id, producer, patience, rebuilds: 0 })
+        Ok(Self { broker, transactional_id, producer, patience })
     }
 
     /// The id, as journal records name their writer.
@@ -54,11 +54,6 @@ impl<B: Broker> Transactions<B> {
     #[must_use]
     pub fn producer(&self) -> &B::Producer {
         &self.producer
-    }
-
-    /// Producers replaced since the last call.
-    pub fn take_rebuilds(&mut self) -> u64 {
-        std::mem::take(&mut self.rebuilds)
     }
 
     /// Replaces a spent producer; call it between transactions. A new epoch fences whatever is still under way.
@@ -155,7 +150,7 @@ impl<B: Broker> Transactions<B> {
     /// As [`Self::start`]. Nothing is lost: call it again.
     pub fn replace(&mut self) -> Result<(), Fault> {
         self.producer = self.broker.producer(&self.transactional_id)?;
-        self.rebuilds += 1;
+        telemetry::producer_rebuild();
         Ok(())
     }
 }

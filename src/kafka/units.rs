@@ -4,7 +4,6 @@
 use super::misplaced::Astray;
 use crate::codec::SchemaRef;
 use crate::domain::PartitionId;
-use crate::domain::code::Code;
 use crate::domain::flow::{Flow, Positions};
 use crate::pipeline::{
     Blueprint, Counted, Decider, Deciders, Division, Folded, InRecord, Interrupt, JournalBatch, Misplaced,
@@ -149,7 +148,7 @@ impl<B: Blueprint> Decider for DecidingUnit<B> {
 
     fn committed(&mut self) {
         self.partition.committed();
-        self.counts.publish(B::Model::FLOW);
+        self.counts.drain(..).for_each(|counted| publish(B::Model::FLOW, counted));
         self.astray.take(&mut self.misplaced);
         for what in self.said.drain(..) {
             log::warn!("{}: {what}", self.partition.unit());
@@ -158,7 +157,7 @@ impl<B: Blueprint> Decider for DecidingUnit<B> {
 
     fn aborted(&mut self) {
         self.partition.aborted();
-        self.counts.forget();
+        self.counts.clear();
         self.said.clear();
         self.misplaced = Astray::of(B::Model::FLOW);
     }
@@ -187,32 +186,21 @@ impl<B: Blueprint> Decider for DecidingUnit<B> {
     }
 }
 
-/// What a batch counts as. The lists stay as short as the flow's names.
-#[derive(Default)]
-struct Counts {
-    answers: Vec<(&'static str, u64)>,
-    messages: Vec<(Code, u64)>,
-    dead_letters: Vec<(&'static str, u64)>,
-}
+/// What a batch counts as, and how often. The list stays as short as the flow's names.
+type Counts = Vec<(Counted, u64)>;
 
-fn count<T: PartialEq>(counts: &mut Vec<(T, u64)>, name: T) {
-    match counts.iter_mut().find(|(found, _)| *found == name) {
+fn count(counts: &mut Counts, counted: Counted) {
+    match counts.iter_mut().find(|(found, _)| *found == counted) {
         Some((_, count)) => *count += 1,
-        None => counts.push((name, 1)),
+        None => counts.push((counted, 1)),
     }
 }
 
-impl Counts {
-    fn publish(&mut self, flow: &Flow) {
-        self.answers.drain(..).for_each(|(name, count)| telemetry::answers(flow, name, count));
-        self.messages.drain(..).for_each(|(code, count)| telemetry::codes(flow, code.as_str(), count));
-        self.dead_letters.drain(..).for_each(|(code, count)| telemetry::dead_letters(code, count));
-    }
-
-    fn forget(&mut self) {
-        self.answers.clear();
-        self.messages.clear();
-        self.dead_letters.clear();
+fn publish(flow: &Flow, (counted, count): (Counted, u64)) {
+    match counted {
+        Counted::Answer(name) => telemetry::answers(flow, name, count),
+        Counted::Message(code) => telemetry::codes(flow, code.as_str(), count),
+        Counted::DeadLetter(code) => telemetry::dead_letters(code, count),
     }
 }
 
@@ -226,10 +214,7 @@ struct Counting<'a> {
 
 impl<M: Model> Output<M> for Counting<'_> {
     fn send(&mut self, decided: &M::Decided<'_>, outbound: &Outbound<'_>) {
-        M::counts(decided, &mut |counted| match counted {
-            Counted::Answer(name) => count(&mut self.counts.answers, name),
-            Counted::Message(code) => count(&mut self.counts.messages, code),
-        });
+        M::counts(decided, &mut |counted| count(self.counts, counted));
         self.sink.send(outbound);
     }
 
@@ -238,7 +223,7 @@ impl<M: Model> Output<M> for Counting<'_> {
     }
 
     fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
-        count(&mut self.counts.dead_letters, code);
+        count(self.counts, Counted::DeadLetter(code));
         self.sink.dead_letter(record, code, message);
     }
 

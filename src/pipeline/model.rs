@@ -54,13 +54,15 @@ pub trait Model: fmt::Debug + Sized + Send + 'static {
     fn counts(_decided: &Self::Decided<'_>, _count: &mut dyn FnMut(Counted)) {}
 }
 
-/// What is counted of decisions, by names of which there are few.
+/// What is counted of records, by names of which there are few.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// An answer, by its kind.
     Answer(&'static str),
     /// A message of an answer, by its code.
     Message(Code),
+    /// A dead letter, by its code.
+    DeadLetter(&'static str),
 }
 
 /// Makes the parts of a flow's units.

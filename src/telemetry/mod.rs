@@ -302,11 +302,9 @@ pub fn worker_rebuild(reason: RebuildReason) {
     counter!("tillgate_worker_rebuilds_total", "reason" => reason).increment(1);
 }
 
-/// Producers were replaced.
-pub fn producer_rebuilds(count: u64) {
-    if count > 0 {
-        counter!("tillgate_producer_rebuilds_total").increment(count);
-    }
+/// A producer was replaced.
+pub fn producer_rebuild() {
+    counter!("tillgate_producer_rebuilds_total").increment(1);
 }
 
 /// What this process is. `ruleset` is the hash of the rules it decides by.

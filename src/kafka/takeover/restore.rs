@@ -52,8 +52,8 @@ pub enum RestoreError {
 pub struct Restored {
     /// The unit.
     pub unit: Unit,
-    /// Which of the restores of this unit it is: a late one of an earlier assignment is not taken.
-    pub ticket: u64,
+    /// Whether it is still wanted: what its ticket holds.
+    wanted: Arc<AtomicBool>,
     /// The state and where it goes on, or why there is none.
     pub result: Result<(Box<dyn Decider>, ResumePoint), RestoreError>,
 }
@@ -67,26 +67,27 @@ pub struct Restores<B: Broker> {
     receiver: Receiver<Restored>,
     waiting: Vec<RestoreJob>,
     running: usize,
-    tickets: u64,
 }
 
 struct RestoreJob {
     unit: Unit,
-    ticket: u64,
     wanted: Arc<AtomicBool>,
 }
 
 /// A restore that was asked for; dropping it gives the restore up.
 #[derive(Debug)]
-pub struct Ticket {
-    /// Its number.
-    pub number: u64,
-    wanted: Arc<AtomicBool>,
+pub struct Ticket(Arc<AtomicBool>);
+
+impl Ticket {
+    /// Whether it is the one by which this restore was asked for: a late one of an earlier assignment is not taken.
+    pub fn is_for(&self, restored: &Restored) -> bool {
+        Arc::ptr_eq(&self.0, &restored.wanted)
+    }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.wanted.store(false, Ordering::Release);
+        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -94,16 +95,15 @@ impl<B: Broker> Restores<B> {
     /// Prepares for a worker that writes by the transactional id `own`; nothing runs yet.
     pub fn new(shared: Arc<Shared<B>>, own: &str) -> Self {
         let (sender, receiver) = channel();
-        Self { shared, own: own.into(), sender, receiver, waiting: Vec::new(), running: 0, tickets: 0 }
+        Self { shared, own: own.into(), sender, receiver, waiting: Vec::new(), running: 0 }
     }
 
     /// Asks for a unit to be restored. Does not block.
     pub fn ask(&mut self, unit: Unit) -> Ticket {
-        self.tickets += 1;
         let wanted = Arc::new(AtomicBool::new(true));
-        self.waiting.push(RestoreJob { unit, ticket: self.tickets, wanted: Arc::clone(&wanted) });
+        self.waiting.push(RestoreJob { unit, wanted: Arc::clone(&wanted) });
         self.start_some();
-        Ticket { number: self.tickets, wanted }
+        Ticket(wanted)
     }
 
     /// The next restore that has ended. Does not block.
@@ -144,7 +144,7 @@ impl<B: Broker> Restores<B> {
                     Err(error) => (Err(error), None),
                 };
                 // Nobody there to take it: the worker has ended.
-                let _ = sender.send(Restored { unit: job.unit, ticket: job.ticket, result });
+                let _ = sender.send(Restored { unit: job.unit, wanted: job.wanted, result });
                 if let Some((mut journal, Some((open, writer)))) = rest {
                     settling.output(&mut journal, open, &writer);
                 }

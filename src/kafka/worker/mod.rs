@@ -296,10 +296,7 @@ impl<B: Broker> Worker<B> {
     /// Replaces a spent producer. Out of reach: what is held is kept, and the next turn tries again.
     fn make_ready(&mut self) -> Result<bool, Fault> {
         match self.transactions.ready() {
-            Ok(()) => {
-                telemetry::producer_rebuilds(self.transactions.take_rebuilds());
-                Ok(true)
-            }
+            Ok(()) => Ok(true),
             Err(fault) if fault.class == FaultClass::Retriable => {
                 self.out_of_reach(&fault);
                 self.shared.broker.wait(ABORT_PAUSE_MAX);

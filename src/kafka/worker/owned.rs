@@ -260,7 +260,7 @@ impl<R: LentRecord> OwnedUnits<R> {
         let unit = restored.unit;
         let Some(owned) = self.units.get_mut(&unit) else { return Ok(()) };
         match &owned.state {
-            UnitState::Restoring(ticket) if ticket.number == restored.ticket => {}
+            UnitState::Restoring(ticket) if ticket.is_for(&restored) => {}
             _ => return Ok(()),
         }
         match restored.result {
