@@ -34,11 +34,11 @@ impl Follower {
     ///
     /// # Errors
     /// What the client does not try again by itself.
-    pub fn next(
+    pub fn next<T>(
         &self,
         timeout: Duration,
-        each: impl FnOnce(&TopicRecord<'_>),
-    ) -> Result<Followed<(), PartitionId>, Fault> {
+        each: impl FnOnce(&TopicRecord<'_>) -> T,
+    ) -> Result<Followed<T, PartitionId>, Fault> {
         Ok(match self.0.poll(timeout)? {
             Followed::Record(message) => Followed::Record(each(&record_of(&message).0)),
             Followed::End(partition) => Followed::End(partition),
