@@ -11,7 +11,7 @@ use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::record::RecordTime;
 use tillgate::engine::Engine;
 use tillgate::load::{Content, Generated, LoadSettings, MistakeShares, World};
-use tillgate::pipeline::{InRecord, Outbound, Output};
+use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions, Pos};
 
 /// A record of the run: which input, key, value, time.
@@ -101,13 +101,13 @@ pub struct Feed {
     pub bytes: u64,
 }
 
-impl Output<Pos> for Feed {
+impl DecisionSink<Pos> for Feed {
     fn send(&mut self, _outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
         self.outcomes += 1;
         self.bytes += outbound.value.map_or(0, <[u8]>::len) as u64;
     }
 
-    fn dead_letter(&mut self, _record: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, _record: &InputRecord<'_>, code: &'static str, message: &str) {
         panic!("dead letter {code}: {message}");
     }
 }
@@ -123,7 +123,7 @@ impl Feed {
     pub fn give(&mut self, partition: &mut Partition, made: &Made) {
         let offset = self.offsets[made.input as usize];
         self.offsets[made.input as usize] += 1;
-        let record = InRecord {
+        let record = InputRecord {
             input: made.input as usize,
             partition: 0.into(),
             offset,

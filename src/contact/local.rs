@@ -10,7 +10,9 @@ use crate::domain::PartitionId;
 use crate::domain::hashing::Seed;
 use crate::domain::partitioner::Partitioner;
 use crate::domain::record::RecordTime;
-use crate::pipeline::{Division, InRecord, Interrupt, Outbound, Output, Partition, PartitionSettings};
+use crate::pipeline::{
+    DecisionSink, Division, InputRecord, Interrupt, Outbound, Partition, PartitionSettings,
+};
 use std::sync::Arc;
 
 /// Decides the lines of files.
@@ -30,12 +32,12 @@ pub struct Came {
     pub dead_letter: Option<String>,
 }
 
-impl Output<Contacts> for Came {
+impl DecisionSink<Contacts> for Came {
     fn send(&mut self, _: &Decision<'_>, outbound: &Outbound<'_>) {
         self.decision = outbound.value.map(<[u8]>::to_vec);
     }
 
-    fn dead_letter(&mut self, _record: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, _record: &InputRecord<'_>, code: &'static str, message: &str) {
         self.dead_letter.get_or_insert_with(|| format!("{code} {message}"));
     }
 }
@@ -73,7 +75,7 @@ impl Local {
     /// # Errors
     /// The state broke: a defect of the program.
     pub fn take(&mut self, input: usize, key: &str, value: &[u8]) -> Result<Came, String> {
-        let record = InRecord {
+        let record = InputRecord {
             input,
             partition: PartitionId::new(0),
             offset: self.next[input],
@@ -95,7 +97,7 @@ impl Local {
     pub fn take_record<'o>(
         &mut self,
         schemas: impl Into<Outside<'o>>,
-        record: &InRecord<'_>,
+        record: &InputRecord<'_>,
     ) -> Result<Came, Interrupt> {
         let mut came = Came::default();
         self.partition.on_record(schemas, record, &mut came)?;
@@ -104,7 +106,7 @@ impl Local {
     }
 
     /// Takes a record in that was given up because the program failed on it.
-    pub fn give_up(&mut self, record: &InRecord<'_>) -> Came {
+    pub fn give_up(&mut self, record: &InputRecord<'_>) -> Came {
         let mut came = Came::default();
         self.partition.on_failed_record(record, &mut came);
         self.partition.committed();

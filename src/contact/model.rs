@@ -19,7 +19,7 @@ use crate::domain::outcome::Source;
 use crate::domain::record::RecordTime;
 use crate::domain::reply::{Fate, Reply};
 use crate::domain::{Micros, limits};
-use crate::pipeline::{Counted, Effects, InRecord, Interrupt, Keyed, Model, Outbound, State};
+use crate::pipeline::{Counted, Effects, InputRecord, Interrupt, Keyed, Model, Outbound, State};
 use std::sync::Arc;
 
 /// The code of a record that is of another person than its key.
@@ -285,8 +285,8 @@ fn other_key() -> RecordFault {
     RecordFault { code: OTHER_KEY, message: "the person that it names is not the record's key".to_owned() }
 }
 
-fn source<'a>(topic: &'a str, record: &InRecord<'_>) -> Source<'a> {
-    let InRecord { partition, offset, timestamp_millis, .. } = *record;
+fn source<'a>(topic: &'a str, record: &InputRecord<'_>) -> Source<'a> {
+    let InputRecord { partition, offset, timestamp_millis, .. } = *record;
     Source { topic, partition, offset, timestamp_millis }
 }
 
@@ -323,7 +323,7 @@ impl Model for Contacts {
                 return Ok(());
             }
         };
-        let record = InRecord { value: value.as_deref(), ..*keyed.record };
+        let record = InputRecord { value: value.as_deref(), ..*keyed.record };
         let keyed = &Keyed { record: &record, ..*keyed };
         let elsewhere = keyed.misplaced.map(|misplaced| {
             let message = misplaced.to_string();

@@ -1,7 +1,7 @@
 //! What decisions of this flow take from outside their partition: writers' schemas, which stand in a registry for good.
 
 use crate::codec::{DecodeError, KnownSchemas, Schemas, decode_plain};
-use crate::pipeline::InRecord;
+use crate::pipeline::InputRecord;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ static OWN: LazyLock<KnownSchemas> = LazyLock::new(|| KnownSchemas::new().unwrap
 
 impl Outside<'_> {
     /// The value of a record as JSON, whatever its framing; none for a tombstone.
-    pub(super) fn json<'v>(self, record: &InRecord<'v>) -> Option<Result<Cow<'v, [u8]>, DecodeError>> {
+    pub(super) fn json<'v>(self, record: &InputRecord<'v>) -> Option<Result<Cow<'v, [u8]>, DecodeError>> {
         record.value.map(|value| decode_plain(self.0, value, record.schema_guid))
     }
 }

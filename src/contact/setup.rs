@@ -6,7 +6,7 @@ use super::rules::Rules;
 use super::topics::INPUTS;
 use crate::codec::{LiveSchemas, SchemaLookup, SchemaRef, Schemas, schema_of};
 use crate::domain::hashing::Seed;
-use crate::pipeline::{Blueprint, InRecord, PartitionSettings, Surroundings};
+use crate::pipeline::{Blueprint, InputRecord, PartitionSettings, Surroundings};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Surroundings<Contacts> for LiveSchemas {
         self.with(after_a_wait, |schemas| decide(Outside::from(schemas)))
     }
 
-    fn expect(&mut self, record: &InRecord<'_>) {
+    fn expect(&mut self, record: &InputRecord<'_>) {
         let Some(schema) = schema_of(record.value.unwrap_or_default(), record.schema_guid) else { return };
         // Asking is all that is wanted.
         let _ = self.sparing().plain(&schema);

@@ -8,7 +8,7 @@ use crate::domain::dead_letter::{
     ATTEMPT, ERROR_CODE, ERROR_MESSAGE, HEADER_FRAMING_BYTES, HEADERS_BYTES, KEY_BYTES, SOURCE_OFFSET,
     SOURCE_PARTITION, SOURCE_TOPIC, VALUE_BYTES, header_bytes,
 };
-use crate::pipeline::InRecord;
+use crate::pipeline::InputRecord;
 
 /// A key is an id; a longer one makes room for the value.
 const KEY_BYTES_MAX: usize = 1 << 10;
@@ -36,7 +36,7 @@ pub fn send<B: Broker>(
     topics: &Topics,
     room: LetterRoom,
     lent: &<B::Consumer as GroupConsumer>::Record<'_>,
-    record: &InRecord<'_>,
+    record: &InputRecord<'_>,
     verdict: &DeadLetterReason<'_>,
 ) -> Result<usize, Fault> {
     let partition = record.partition.to_string();

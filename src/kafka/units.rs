@@ -6,8 +6,9 @@ use crate::codec::SchemaRef;
 use crate::domain::PartitionId;
 use crate::domain::flow::{Flow, Positions};
 use crate::pipeline::{
-    Blueprint, Counted, Decider, Deciders, Division, Folded, InRecord, Interrupt, JournalBatch, Misplaced,
-    Model, NextTick, Outbound, Output, Partition, Restore, Restoring, Sink, Surroundings, check_record,
+    Blueprint, Counted, Decider, Deciders, DecisionSink, Division, Folded, InputRecord, Interrupt,
+    JournalBatch, MessageSink, Misplaced, Model, NextTick, Outbound, Partition, Restore, Restoring,
+    Surroundings, check_record,
 };
 use crate::telemetry;
 use std::time::Duration;
@@ -100,7 +101,7 @@ impl<B: Blueprint> Decider for DecidingUnit<B> {
         self.surroundings.batch_begins(now);
     }
 
-    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupt> {
+    fn on_record(&mut self, record: &InputRecord<'_>, sink: &mut dyn MessageSink) -> Result<(), Interrupt> {
         let Self { partition, surroundings, waits_for, counts, misplaced, said, .. } = self;
         let mut out = Counting { counts, misplaced, said, sink };
         let taken =
@@ -121,7 +122,7 @@ impl<B: Blueprint> Decider for DecidingUnit<B> {
         self.partition.next_tick()
     }
 
-    fn expect(&mut self, record: &InRecord<'_>) {
+    fn expect(&mut self, record: &InputRecord<'_>) {
         self.surroundings.expect(record);
     }
 
@@ -129,12 +130,12 @@ impl<B: Blueprint> Decider for DecidingUnit<B> {
         self.waits_for.is_none_or(|(input, schema)| self.surroundings.has(input, &schema))
     }
 
-    fn on_failed_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {
+    fn on_failed_record(&mut self, record: &InputRecord<'_>, sink: &mut dyn MessageSink) {
         let Self { partition, counts, misplaced, said, .. } = self;
         partition.on_failed_record(record, &mut Counting { counts, misplaced, said, sink });
     }
 
-    fn end_batch(&mut self, sink: &mut dyn Sink) {
+    fn end_batch(&mut self, sink: &mut dyn MessageSink) {
         self.partition.end_batch(&mut |outbound| sink.send(outbound));
     }
 
@@ -209,10 +210,10 @@ struct Counting<'a> {
     counts: &'a mut Counts,
     misplaced: &'a mut Astray,
     said: &'a mut Vec<String>,
-    sink: &'a mut dyn Sink,
+    sink: &'a mut dyn MessageSink,
 }
 
-impl<M: Model> Output<M> for Counting<'_> {
+impl<M: Model> DecisionSink<M> for Counting<'_> {
     fn send(&mut self, decided: &M::Decided<'_>, outbound: &Outbound<'_>) {
         M::counts(decided, &mut |counted| count(self.counts, counted));
         self.sink.send(outbound);
@@ -222,16 +223,16 @@ impl<M: Model> Output<M> for Counting<'_> {
         self.sink.send(outbound);
     }
 
-    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, record: &InputRecord<'_>, code: &'static str, message: &str) {
         count(self.counts, Counted::DeadLetter(code));
         self.sink.dead_letter(record, code, message);
     }
 
-    fn misplaced(&mut self, record: &InRecord<'_>, misplaced: &Misplaced) {
+    fn misplaced(&mut self, record: &InputRecord<'_>, misplaced: &Misplaced) {
         self.misplaced.add(record.input, record.offset, misplaced);
     }
 
-    fn note(&mut self, record: &InRecord<'_>, what: &str) {
+    fn note(&mut self, record: &InputRecord<'_>, what: &str) {
         let input = M::FLOW.inputs[record.input];
         self.said.push(format!("{what} ({input} offset {})", record.offset));
     }

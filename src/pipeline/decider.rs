@@ -3,7 +3,7 @@
 
 use super::journal::JournalBatch;
 use super::layout::Division;
-use super::{InRecord, Interrupt, Model, Partition, State};
+use super::{InputRecord, Interrupt, Model, Partition, State};
 use crate::codec::journal::{ByteWriter, Head};
 use crate::domain::PartitionId;
 use crate::domain::flow::{Flow, Positions, Unit};
@@ -45,11 +45,11 @@ impl Outbound<'_> {
 }
 
 /// Takes what a record leads to.
-pub trait Sink {
+pub trait MessageSink {
     /// A message to send.
     fn send(&mut self, outbound: &Outbound<'_>);
     /// The record itself goes to the dead letters.
-    fn dead_letter(&mut self, record: &InRecord<'_>, code: &str, message: &str);
+    fn dead_letter(&mut self, record: &InputRecord<'_>, code: &str, message: &str);
 }
 
 /// A tick that is worth writing: something waits for a unit's time to pass.
@@ -72,7 +72,7 @@ pub trait Decider: Send {
     ///
     /// # Errors
     /// [`Interrupt`]: the record counts as not read.
-    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupt>;
+    fn on_record(&mut self, record: &InputRecord<'_>, sink: &mut dyn MessageSink) -> Result<(), Interrupt>;
 
     /// The record that was decided last was appended at this time of its broker, in milliseconds; none where it has
     /// another's time.
@@ -84,7 +84,7 @@ pub trait Decider: Send {
     }
 
     /// Asks for what it takes to read a record that comes later: the one before it waits for its schema.
-    fn expect(&mut self, _record: &InRecord<'_>) {}
+    fn expect(&mut self, _record: &InputRecord<'_>) {}
 
     /// Whether the record that was interrupted last can be read now, as far as is known. Cheap.
     fn can_go_on(&self) -> bool {
@@ -93,10 +93,10 @@ pub trait Decider: Send {
 
     /// Passes over a record on which the decision failed again and again: a dead letter, and the flow's answer where it
     /// has one.
-    fn on_failed_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink);
+    fn on_failed_record(&mut self, record: &InputRecord<'_>, sink: &mut dyn MessageSink);
 
     /// Sends what is said of all records of the batch together: the batch ends with it.
-    fn end_batch(&mut self, _sink: &mut dyn Sink) {}
+    fn end_batch(&mut self, _sink: &mut dyn MessageSink) {}
 
     /// Whether the next [`Self::journal`] begins a checkpoint rotation.
     fn rotation_begins(&self) -> bool;

@@ -13,7 +13,7 @@ mod reset;
 mod restore;
 mod slots;
 
-pub use decider::{Decider, Deciders, Folded, Header, NextTick, Outbound, Restoring, Sink};
+pub use decider::{Decider, Deciders, Folded, Header, MessageSink, NextTick, Outbound, Restoring};
 pub use journal::JournalBatch;
 pub use layout::{Division, LayoutFault, Misplaced, check_record, mend};
 pub use model::{Blueprint, Counted, Effects, FoldFault, Keyed, Model, State, Surroundings};
@@ -28,7 +28,7 @@ use crate::domain::reply::REQUEST_ID_CHARS_MAX;
 
 /// An input record as it stands in its topic.
 #[derive(Clone, Copy, Debug)]
-pub struct InRecord<'a> {
+pub struct InputRecord<'a> {
     /// The place of its input among those of the flow.
     pub input: usize,
     /// Partition number, from 0.
@@ -51,7 +51,7 @@ pub struct InRecord<'a> {
     pub request_id: Option<&'a [u8]>,
 }
 
-impl<'a> InRecord<'a> {
+impl<'a> InputRecord<'a> {
     /// By which its sender asks for a reply, where that is a text that can be said again.
     #[must_use]
     pub fn request_id(&self) -> Option<&'a str> {
@@ -70,15 +70,15 @@ pub trait Latest: Send + Sync {
 }
 
 /// Where results go.
-pub trait Output<M: Model> {
+pub trait DecisionSink<M: Model> {
     /// What was decided, and the message that says it.
     fn send(&mut self, decided: &M::Decided<'_>, outbound: &Outbound<'_>);
     /// A message beside what was decided, of a record whose sender asked for it.
     fn reply(&mut self, _outbound: &Outbound<'_>) {}
     /// A record that goes to the dead letters.
-    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str);
+    fn dead_letter(&mut self, record: &InputRecord<'_>, code: &'static str, message: &str);
     /// The record stood elsewhere than its key belongs, and was answered so: to be counted and told.
-    fn misplaced(&mut self, _record: &InRecord<'_>, _misplaced: &Misplaced) {}
+    fn misplaced(&mut self, _record: &InputRecord<'_>, _misplaced: &Misplaced) {}
     /// What the record did that people should know: to be told once it is committed.
-    fn note(&mut self, _record: &InRecord<'_>, _what: &str) {}
+    fn note(&mut self, _record: &InputRecord<'_>, _what: &str) {}
 }

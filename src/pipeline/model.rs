@@ -4,7 +4,7 @@
 use super::journal::Journal;
 use super::layout::Misplaced;
 use super::partition::{Interrupt, PartitionSettings};
-use super::{InRecord, Outbound, Output};
+use super::{DecisionSink, InputRecord, Outbound};
 use crate::codec::SchemaRef;
 use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::code::Code;
@@ -87,7 +87,7 @@ pub trait Surroundings<M: Model>: Send {
     /// Calls `decide` with what is known now. `after_a_wait`: the record has waited for a schema.
     fn with<T>(&mut self, after_a_wait: bool, decide: impl FnOnce(M::Outside<'_>) -> T) -> T;
     /// Asks for what it takes to read a record that comes later.
-    fn expect(&mut self, _record: &InRecord<'_>) {}
+    fn expect(&mut self, _record: &InputRecord<'_>) {}
     /// Whether it is known by now what a schema is, or that there is none. Cheap.
     fn has(&self, _input: usize, _schema: &SchemaRef) -> bool {
         true
@@ -100,7 +100,7 @@ pub struct Keyed<'r> {
     /// The unit that reads it.
     pub unit: Unit,
     /// The record.
-    pub record: &'r InRecord<'r>,
+    pub record: &'r InputRecord<'r>,
     /// Its key: what its flow says that keys name.
     pub key: &'r str,
     /// Where its key belongs, if that is not here. Its state is elsewhere then, and nothing may be decided by this one.
@@ -189,8 +189,8 @@ pub enum FoldFault {
 pub struct Effects<'p, M: Model> {
     pub(super) state: &'p mut M::State,
     pub(super) journal: &'p mut Journal,
-    pub(super) out: &'p mut dyn Output<M>,
-    pub(super) record: &'p InRecord<'p>,
+    pub(super) out: &'p mut dyn DecisionSink<M>,
+    pub(super) record: &'p InputRecord<'p>,
 }
 
 impl<M: Model> Effects<'_, M> {

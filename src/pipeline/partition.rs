@@ -4,7 +4,7 @@ use super::decider::NextTick;
 use super::journal::{BatchReach, Journal, JournalBatch};
 use super::layout::{Division, Misplaced};
 use super::model::{Effects, Keyed, Model, State};
-use super::{InRecord, Outbound, Output};
+use super::{DecisionSink, InputRecord, Outbound};
 use crate::codec::SchemaRef;
 use crate::codec::journal::Head;
 use crate::codec::tick::{Passed, Tick, write_tick};
@@ -110,8 +110,8 @@ impl<M: Model> Partition<M> {
     pub fn on_record<'o>(
         &mut self,
         outside: impl Into<M::Outside<'o>>,
-        record: &InRecord<'_>,
-        out: &mut dyn Output<M>,
+        record: &InputRecord<'_>,
+        out: &mut dyn DecisionSink<M>,
     ) -> Result<(), Interrupt> {
         match key_of(M::FLOW, record) {
             Err((code, why)) => dead_letter(out, record, code, &why),
@@ -134,7 +134,7 @@ impl<M: Model> Partition<M> {
 
     /// Gives up on a record on which the program failed again and again: a dead letter, and the answer that the flow has
     /// for it.
-    pub fn on_failed_record(&mut self, record: &InRecord<'_>, out: &mut dyn Output<M>) {
+    pub fn on_failed_record(&mut self, record: &InputRecord<'_>, out: &mut dyn DecisionSink<M>) {
         out.dead_letter(record, "500", "the record could not be judged because of an internal error");
         if let Ok(key) = key_of(M::FLOW, record) {
             let (model, keyed, mut effects) = self.parts(record, key, None, out);
@@ -146,17 +146,17 @@ impl<M: Model> Partition<M> {
     /// What decides, the record at hand, and what it may change: borrows of different fields.
     fn parts<'p>(
         &'p mut self,
-        record: &'p InRecord<'p>,
+        record: &'p InputRecord<'p>,
         key: &'p str,
         misplaced: Option<&'p Misplaced>,
-        out: &'p mut dyn Output<M>,
+        out: &'p mut dyn DecisionSink<M>,
     ) -> (&'p mut M, Keyed<'p>, Effects<'p, M>) {
         let unit = self.unit();
         let Self { model, state, journal, positions, .. } = self;
         (model, Keyed { unit, record, key, misplaced, positions }, Effects { state, journal, out, record })
     }
 
-    fn read(&mut self, record: &InRecord<'_>) {
+    fn read(&mut self, record: &InputRecord<'_>) {
         self.positions[record.input] = Some(record.offset + 1);
         self.journal.count_consumed();
     }
@@ -263,8 +263,8 @@ impl<M: Model> Partition<M> {
 
 /// A dead letter whose words are bounded: names out of a writer's schema can be of any length.
 pub(super) fn dead_letter<M: Model>(
-    out: &mut dyn Output<M>,
-    record: &InRecord<'_>,
+    out: &mut dyn DecisionSink<M>,
+    record: &InputRecord<'_>,
     code: &'static str,
     message: &str,
 ) {
@@ -272,7 +272,7 @@ pub(super) fn dead_letter<M: Model>(
 }
 
 /// The key as text. Without it a record is of nobody and has no answer.
-fn key_of<'r>(flow: &Flow, record: &InRecord<'r>) -> Result<&'r str, (&'static str, String)> {
+fn key_of<'r>(flow: &Flow, record: &InputRecord<'r>) -> Result<&'r str, (&'static str, String)> {
     let what = if flow.numbered.contains(&record.input) { "partition" } else { flow.key };
     let Some(key) = record.key else {
         return Err(("400.001", format!("the record has no key, which is the {what} it is for")));

@@ -11,7 +11,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::reply::{Fate, Reply};
 use crate::domain::{Micros, PartitionId};
 use crate::engine::{Decision, Engine, RecordContext, Repeated};
-use crate::pipeline::{Effects, InRecord, Interrupt, Outbound};
+use crate::pipeline::{Effects, InputRecord, Interrupt, Outbound};
 
 /// Code of the dead letter of an account event of which another was applied under its id or idempotency key.
 const CONFLICT: &str = "400.100";
@@ -80,7 +80,7 @@ impl Publisher<'_> {
     pub(super) fn reply(
         &mut self,
         at: &RecordContext<'_>,
-        record: &InRecord<'_>,
+        record: &InputRecord<'_>,
         event: Option<&AccountEvent>,
         fate: Result<Option<Repeated>, (&str, &str)>,
         effects: &mut Effects<'_, Pos>,

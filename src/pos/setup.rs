@@ -5,7 +5,7 @@ use crate::codec::{LiveSchemas, SchemaLookup, SchemaRef, Schemas, schema_of};
 use crate::domain::hashing::Seed;
 use crate::domain::partitioner::Partitioner;
 use crate::engine::Engine;
-use crate::pipeline::{Blueprint, Division, InRecord, PartitionSettings, Surroundings};
+use crate::pipeline::{Blueprint, Division, InputRecord, PartitionSettings, Surroundings};
 use crate::profiles::Board;
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,7 +123,7 @@ impl Surroundings<Pos> for LiveOutside {
         self.schemas.with(after_a_wait, |schemas| decide(Outside { schemas, profiles }))
     }
 
-    fn expect(&mut self, record: &InRecord<'_>) {
+    fn expect(&mut self, record: &InputRecord<'_>) {
         let Some(schema) = schema_of(record.value.unwrap_or_default(), record.schema_guid) else { return };
         // Asking is all that is wanted.
         let _ = is_answered(&self.schemas.sparing(), record.input, &schema);

@@ -10,7 +10,7 @@ use crate::domain::PartitionId;
 use crate::domain::partitioner::Partitioner;
 use crate::domain::record::RecordTime;
 use crate::pipeline::{
-    Division, InRecord, Interrupt, Latest, Outbound, Output, Partition, PartitionSettings,
+    DecisionSink, Division, InputRecord, Interrupt, Latest, Outbound, Partition, PartitionSettings,
 };
 
 /// How observations for these are divided up: not at all.
@@ -29,10 +29,10 @@ pub struct Local {
 #[derive(Default)]
 struct Letter(Option<String>);
 
-impl Output<Profiles> for Letter {
+impl DecisionSink<Profiles> for Letter {
     fn send(&mut self, (): &(), _outbound: &Outbound<'_>) {}
 
-    fn dead_letter(&mut self, _record: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, _record: &InputRecord<'_>, code: &'static str, message: &str) {
         self.0.get_or_insert_with(|| format!("{code} {message}"));
     }
 }
@@ -76,7 +76,7 @@ impl Local {
     }
 
     fn take(&mut self, input: usize, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
-        let record = InRecord {
+        let record = InputRecord {
             input,
             partition: PartitionId::new(0),
             offset: self.next[input],

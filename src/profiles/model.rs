@@ -12,7 +12,7 @@ use crate::domain::flow::Flow;
 use crate::domain::limits;
 use crate::domain::record::RecordTime;
 use crate::pipeline::{
-    Blueprint, Division, Effects, InRecord, Interrupt, Keyed, Model, Outbound, PartitionSettings, State,
+    Blueprint, Division, Effects, InputRecord, Interrupt, Keyed, Model, Outbound, PartitionSettings, State,
     Surroundings,
 };
 
@@ -56,7 +56,7 @@ impl Profiles {
 
     fn observations(
         &mut self,
-        record: &InRecord<'_>,
+        record: &InputRecord<'_>,
         effects: &mut Effects<'_, Self>,
     ) -> Result<(), Interrupt> {
         let (now, keys) = match read(record.value.unwrap_or_default()) {

@@ -4,7 +4,7 @@ use super::source::Kept;
 use crate::codec::NoSchema;
 use crate::domain::record::RecordTime;
 use crate::domain::{Micros, PartitionId};
-use crate::pipeline::InRecord;
+use crate::pipeline::InputRecord;
 use crate::pos::{FLOW, Input};
 use std::fmt;
 
@@ -172,9 +172,9 @@ impl Chunk {
 
     /// A record as the pipeline takes it, with what is known of its time.
     #[must_use]
-    pub fn record(&self, entry: &Entry, time: RecordTime) -> InRecord<'_> {
+    pub fn record(&self, entry: &Entry, time: RecordTime) -> InputRecord<'_> {
         let bytes = |bytes: Option<Bytes>| bytes.map(|(begin, end)| &self.bytes[begin..end]);
-        InRecord {
+        InputRecord {
             input: entry.input as usize,
             partition: entry.partition,
             offset: entry.offset,

@@ -14,7 +14,7 @@ use crate::codec::{avro, json, write_bounded};
 use crate::domain::outcome::Outcome;
 use crate::domain::profile_view::ProfileQuestion;
 use crate::domain::{PartitionId, ProfileView};
-use crate::pipeline::{InRecord, Outbound, Output};
+use crate::pipeline::{DecisionSink, InputRecord, Outbound};
 use crate::pos::{INPUTS, Input, Pos, ProfileSource};
 use std::cell::RefCell;
 
@@ -244,7 +244,7 @@ impl Compare<'_> {
     }
 }
 
-impl Output<Pos> for Compare<'_> {
+impl DecisionSink<Pos> for Compare<'_> {
     fn send(&mut self, outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
         let (key, value) = (outbound.key, outbound.value.unwrap_or_default());
         // A fault is met again by `finish`.
@@ -271,7 +271,7 @@ impl Output<Pos> for Compare<'_> {
         self.reply = Some((outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec()));
     }
 
-    fn dead_letter(&mut self, _record: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, _record: &InputRecord<'_>, code: &'static str, message: &str) {
         self.compare_letter(Some((code, message)));
     }
 }

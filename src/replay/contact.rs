@@ -24,7 +24,7 @@ use crate::domain::PartitionId;
 use crate::domain::flow::Positions;
 use crate::domain::hashing::Seed;
 use crate::domain::promise::Promise;
-use crate::pipeline::{Division, InRecord, Outbound, Output, PartitionSettings, Restore};
+use crate::pipeline::{DecisionSink, Division, InputRecord, Outbound, PartitionSettings, Restore};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
@@ -320,7 +320,7 @@ fn encoded(outbound: &Outbound<'_>) -> Encoded {
     (outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec())
 }
 
-impl Output<Contacts> for Came {
+impl DecisionSink<Contacts> for Came {
     fn send(&mut self, _: &Decision<'_>, outbound: &Outbound<'_>) {
         self.decision = Some(encoded(outbound));
     }
@@ -329,7 +329,7 @@ impl Output<Contacts> for Came {
         self.reply = Some(encoded(outbound));
     }
 
-    fn dead_letter(&mut self, _: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, _: &InputRecord<'_>, code: &'static str, message: &str) {
         self.letter = Some((code, message.to_owned()));
     }
 }

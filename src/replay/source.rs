@@ -8,7 +8,7 @@ use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::domain::record::{RecordTime, TopicRecord};
 use crate::domain::reply::REQUEST_ID;
-use crate::pipeline::InRecord;
+use crate::pipeline::InputRecord;
 
 /// A record as it was recorded, its memory kept for the next one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,8 +70,8 @@ impl Kept {
 
     /// The record as the pipeline takes it, of this input of a flow.
     #[must_use]
-    pub fn taken(&self, flow: &Flow, input: usize, partition: PartitionId) -> InRecord<'_> {
-        InRecord {
+    pub fn taken(&self, flow: &Flow, input: usize, partition: PartitionId) -> InputRecord<'_> {
+        InputRecord {
             input,
             partition,
             offset: self.offset,

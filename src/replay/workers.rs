@@ -10,7 +10,7 @@ use crate::domain::profile_view::ProfileQuestion;
 use crate::domain::record::RecordTime;
 use crate::domain::{Micros, PartitionId, ProfileView};
 use crate::engine::{Engine, Files};
-use crate::pipeline::{InRecord, Interrupt, Outbound, Output};
+use crate::pipeline::{DecisionSink, InputRecord, Interrupt, Outbound};
 use crate::pos::{Input, Outside, Partition, PartitionOptions, Pos, ProfileSource};
 use crate::profiles::Local;
 use std::cell::Cell;
@@ -252,7 +252,7 @@ impl Collect<'_> {
     }
 }
 
-impl Output<Pos> for Collect<'_> {
+impl DecisionSink<Pos> for Collect<'_> {
     fn send(&mut self, outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
         let value = outbound.value.unwrap_or_default();
         self.answered = true;
@@ -264,7 +264,7 @@ impl Output<Pos> for Collect<'_> {
         self.answers.ends.push((self.place, self.answers.bytes.len()));
     }
 
-    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, record: &InputRecord<'_>, code: &'static str, message: &str) {
         self.letter = Some(code);
         self.answers.summary.count_dead_letter(code);
         let letter = (Input::at(record.input), self.entry.at(), format!("{code} {message}"));

@@ -5,7 +5,7 @@ use super::mutate::Choices;
 use super::support::contacts::{Published, TOPICS, empty, event_id, settings};
 use tillgate::contact::{CONTACT_REQUESTS, INTERACTIONS, PARTIES, PARTY_RECORDS};
 use tillgate::domain::record::RecordTime;
-use tillgate::pipeline::InRecord;
+use tillgate::pipeline::InputRecord;
 
 const PARTY: &str = r#"{"partyId":"P-1","jurisdiction":"US-NY","timeZones":["America/New_York","Asia/Kathmandu"],"places":["US-TX"],"contacts":[{"contactId":"c-1","externalId":"x-1","kind":"phone","value":"+1 (555) 010-9999","place":"work","timeZones":["Pacific/Apia"],"consentAutodialedCall":true,"optedOut":["text"]},{"contactId":"c-2","kind":"email","value":"Jo@Example.org"}],"loans":[{"loanId":"A-1","externalId":"L-1","statuses":["frozen"]},{"loanId":"A-2"}],"cases":[{"caseId":"k-1","kind":"attorney","from":"2026-01-01","until":"2026-06-30","channels":["voice"],"themes":["all"],"loanIds":["A-1"]}],"inconvenientTimes":[{"days":["mon","sun"],"from":"22:00","to":"09:30:15"},{"from":"12:00","to":"24:00"}],"inconvenientPlaces":["work"]}"#;
 
@@ -88,7 +88,7 @@ pub fn decisions() -> Vec<Vec<u8>> {
     let mut published = Published::default();
     for (input, value) in all() {
         let millis = 1_772_400_000_000;
-        let record = InRecord {
+        let record = InputRecord {
             input,
             partition: 0.into(),
             offset: partition.positions()[input].unwrap_or(0),

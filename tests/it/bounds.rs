@@ -11,7 +11,7 @@ use tillgate::domain::enums::Verdict;
 use tillgate::domain::limits;
 use tillgate::domain::outcome::Outcome;
 use tillgate::engine::Engine;
-use tillgate::pipeline::{InRecord, Outbound, Output};
+use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions, Pos};
 
 fn event(number: i64, event_type: &str, total: &str) -> String {
@@ -152,10 +152,10 @@ fn an_outcome_with_more_to_say_than_fits_says_what_is_wrong_in_fewer_words() {
 /// What is said of dead letters.
 struct Reasons(Vec<String>);
 
-impl Output<Pos> for Reasons {
+impl DecisionSink<Pos> for Reasons {
     fn send(&mut self, _: &Outcome<'_>, _: &Outbound<'_>) {}
 
-    fn dead_letter(&mut self, _: &InRecord<'_>, _: &'static str, message: &str) {
+    fn dead_letter(&mut self, _: &InputRecord<'_>, _: &'static str, message: &str) {
         self.0.push(message.to_owned());
     }
 }

@@ -9,7 +9,7 @@ use tillgate::codec::{KnownSchemas, SchemaRef, Schemas, frame_with_fingerprint};
 use tillgate::contact::{CONTACT_REQUESTS, INTERACTIONS, PARTY_RECORDS};
 use tillgate::domain::Micros;
 use tillgate::domain::record::RecordTime;
-use tillgate::pipeline::InRecord;
+use tillgate::pipeline::InputRecord;
 
 use crate::support::contacts::{Published, empty, settings};
 
@@ -110,7 +110,7 @@ fn records_in_avro_are_decided_as_those_in_json() {
         let (mut partition, mut published) = (empty(0, settings(1, 1 << 20)), Published::default());
         for (input, schema, json) in &records {
             let value = encode(schema, json);
-            let record = InRecord {
+            let record = InputRecord {
                 input: *input,
                 partition: 0.into(),
                 offset: partition.positions()[*input].unwrap_or(0),

@@ -11,7 +11,7 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::reply::Fate;
 use tillgate::domain::{Micros, limits};
-use tillgate::pipeline::{Division, InRecord};
+use tillgate::pipeline::{Division, InputRecord};
 use tillgate::pos::{self, Input, Outside, PartitionOptions};
 
 const SECOND: Micros = Micros(1_000_000);
@@ -259,7 +259,7 @@ fn a_record_on_another_partition_than_its_key_belongs_on_changes_nothing() {
 fn what_fails_again_and_again_is_given_up_with_an_answer() {
     let mut asked = Asked::new();
     let mut fail = |input: usize, key: &str, value: &str| {
-        let record = InRecord {
+        let record = InputRecord {
             input,
             partition: 0.into(),
             offset: asked.partition.positions()[input].unwrap_or(0),

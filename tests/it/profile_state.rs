@@ -9,7 +9,7 @@ use tillgate::domain::enums::{CountryCode, Verdict};
 use tillgate::domain::limits;
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
-use tillgate::pipeline::{Division, InRecord, Outbound, Output, PartitionSettings, Restore, State};
+use tillgate::pipeline::{DecisionSink, Division, InputRecord, Outbound, PartitionSettings, Restore, State};
 use tillgate::profiles::{
     Key, OBSERVATIONS, Observation, Observations, PROFILE_RECORDS, Partition, Profiles, Use,
 };
@@ -30,10 +30,10 @@ fn empty() -> Partition {
 #[derive(Default)]
 struct Letters(Vec<&'static str>);
 
-impl Output<Profiles> for Letters {
+impl DecisionSink<Profiles> for Letters {
     fn send(&mut self, (): &(), _outbound: &Outbound<'_>) {}
 
-    fn dead_letter(&mut self, _record: &InRecord<'_>, code: &'static str, _message: &str) {
+    fn dead_letter(&mut self, _record: &InputRecord<'_>, code: &'static str, _message: &str) {
         self.0.push(code);
     }
 }
@@ -45,7 +45,7 @@ fn feed(
     value: Option<&[u8]>,
     written: Micros,
 ) -> Letters {
-    let record = InRecord {
+    let record = InputRecord {
         input,
         partition: 0.into(),
         offset: partition.positions()[input].unwrap_or(0),

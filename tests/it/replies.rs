@@ -5,14 +5,14 @@ use crate::support::stream::{Fed, SCHEMAS, engine, options};
 use tillgate::codec::json::{ReadReply, read_reply};
 use tillgate::domain::outcome::Outcome;
 use tillgate::domain::reply::{Fate, REQUEST_ID_CHARS_MAX};
-use tillgate::pipeline::{InRecord, Outbound, Output};
+use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 use tillgate::pos::{ACCOUNT_RESULTS, Input, Outside, Partition, Pos};
 
 /// The replies, with the account that each is for.
 #[derive(Default)]
 struct Replies(Vec<(String, String)>);
 
-impl Output<Pos> for Replies {
+impl DecisionSink<Pos> for Replies {
     fn send(&mut self, _outcome: &Outcome<'_>, _outbound: &Outbound<'_>) {}
 
     fn reply(&mut self, outbound: &Outbound<'_>) {
@@ -21,7 +21,7 @@ impl Output<Pos> for Replies {
         self.0.push((text(outbound.key), text(outbound.value.expect("a value"))));
     }
 
-    fn dead_letter(&mut self, _record: &InRecord<'_>, _code: &'static str, _message: &str) {}
+    fn dead_letter(&mut self, _record: &InputRecord<'_>, _code: &'static str, _message: &str) {}
 }
 
 /// A partition that is asked.
@@ -41,7 +41,7 @@ impl Asked {
     fn take(&mut self, request_id: &[u8], value: &str) -> usize {
         let before = self.replies.0.len();
         let fed = Fed { input: Input::AccountEvents, ..Fed::pos(self.offset, "A", value) };
-        let record = InRecord { request_id: Some(request_id), ..fed.record() };
+        let record = InputRecord { request_id: Some(request_id), ..fed.record() };
         let outside = Outside { schemas: &*SCHEMAS, profiles: None };
         self.partition.on_record(outside, &record, &mut self.replies).expect("it is taken in");
         self.offset += 1;

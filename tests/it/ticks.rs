@@ -6,7 +6,7 @@ use tillgate::codec::journal::{read_record, write_record};
 use tillgate::codec::tick::{Passed, Tick, write_tick};
 use tillgate::domain::Micros;
 use tillgate::domain::enums::Verdict;
-use tillgate::pipeline::Output;
+use tillgate::pipeline::DecisionSink;
 use tillgate::pos::{Input, Partition, PartitionOptions, Pos, Restore};
 
 /// 2025-01-06T09:00:00Z
@@ -318,13 +318,13 @@ fn time_is_set_ahead_as_far_as_the_brokers_and_holds_run_out_by_it() {
 fn what_was_set_is_told_and_by_whom() {
     #[derive(Default)]
     struct Heard(Vec<String>);
-    impl Output<Pos> for Heard {
+    impl DecisionSink<Pos> for Heard {
         fn send(&mut self, _: &tillgate::domain::outcome::Outcome<'_>, _: &tillgate::pipeline::Outbound<'_>) {
         }
-        fn dead_letter(&mut self, _: &tillgate::pipeline::InRecord<'_>, code: &'static str, _: &str) {
+        fn dead_letter(&mut self, _: &tillgate::pipeline::InputRecord<'_>, code: &'static str, _: &str) {
             panic!("{code}");
         }
-        fn note(&mut self, _: &tillgate::pipeline::InRecord<'_>, what: &str) {
+        fn note(&mut self, _: &tillgate::pipeline::InputRecord<'_>, what: &str) {
             self.0.push(what.to_owned());
         }
     }

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use tillgate::{
     domain::{PartitionId, flow::Flow, record::RecordTime, reply::REQUEST_ID},
     kafka::port::Unit,
-    pipeline::{InRecord, Model, Output, Partition, Restore},
+    pipeline::{DecisionSink, InputRecord, Model, Partition, Restore},
 };
 
 use super::{
@@ -23,8 +23,8 @@ pub type Place = (usize, PartitionId, i64);
 pub type Letter = (usize, PartitionId, i64, String);
 
 /// A record of a flow as it is decided.
-pub fn in_record<'r>(flow: &Flow, (input, partition, offset): Place, record: &'r Record) -> InRecord<'r> {
-    InRecord {
+pub fn in_record<'r>(flow: &Flow, (input, partition, offset): Place, record: &'r Record) -> InputRecord<'r> {
+    InputRecord {
         input,
         partition,
         offset,
@@ -75,7 +75,7 @@ pub struct Again<'a, M: Model, P> {
     given_up: &'a BTreeSet<Place>,
 }
 
-impl<'a, M: Model, P: Output<M> + Default> Again<'a, M, P>
+impl<'a, M: Model, P: DecisionSink<M> + Default> Again<'a, M, P>
 where
     for<'o> (): Into<M::Outside<'o>>,
 {

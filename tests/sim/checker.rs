@@ -16,7 +16,7 @@ use tillgate::{
     domain::{PartitionId, ProfileView, limits, outcome::Outcome, profile_view::ProfileQuestion},
     engine::Engine,
     kafka::port::Unit,
-    pipeline::{InRecord, Outbound, Output},
+    pipeline::{DecisionSink, InputRecord, Outbound},
     pos::{
         ACCOUNT_RESULTS, FLOW, INPUTS, Input, Outside, Partition, PartitionOptions, Pos, ProfileSource,
         Restore,
@@ -100,7 +100,7 @@ struct Published {
     letters: Vec<Letter>,
 }
 
-impl Output<Pos> for Published {
+impl DecisionSink<Pos> for Published {
     fn send(&mut self, _outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
         self.outcomes.push((outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec()));
     }
@@ -109,7 +109,7 @@ impl Output<Pos> for Published {
         self.replies.push((outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec()));
     }
 
-    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, _message: &str) {
+    fn dead_letter(&mut self, record: &InputRecord<'_>, code: &'static str, _message: &str) {
         self.letters.push((Input::at(record.input), record.partition, record.offset, code.to_owned()));
     }
 }

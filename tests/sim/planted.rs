@@ -11,8 +11,8 @@ use tillgate::codec::journal::{
 use tillgate::domain::PartitionId;
 use tillgate::kafka::port::{Flow, Positions, Unit};
 use tillgate::pipeline::{
-    Decider, Deciders, Division, Folded, InRecord, Interrupt, JournalBatch, Model, NextTick, Restoring, Sink,
-    State,
+    Decider, Deciders, Division, Folded, InputRecord, Interrupt, JournalBatch, MessageSink, Model, NextTick,
+    Restoring, State,
 };
 use tillgate::pos;
 use xxhash_rust::xxh3::xxh3_64;
@@ -157,7 +157,7 @@ pub struct PlantedLive {
 }
 
 impl Decider for PlantedLive {
-    fn on_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) -> Result<(), Interrupt> {
+    fn on_record(&mut self, record: &InputRecord<'_>, sink: &mut dyn MessageSink) -> Result<(), Interrupt> {
         if self.trouble.poison && is_poison(record.value) {
             *self.trouble.sim.world().faults.entry("decision panicked").or_default() += 1;
             // As a panic, without a word on standard error.
@@ -179,7 +179,7 @@ impl Decider for PlantedLive {
         self.real.next_tick()
     }
 
-    fn expect(&mut self, record: &InRecord<'_>) {
+    fn expect(&mut self, record: &InputRecord<'_>) {
         self.real.expect(record);
     }
 
@@ -187,11 +187,11 @@ impl Decider for PlantedLive {
         !self.trouble.sim.world().registry_is_down() && self.real.can_go_on()
     }
 
-    fn on_failed_record(&mut self, record: &InRecord<'_>, sink: &mut dyn Sink) {
+    fn on_failed_record(&mut self, record: &InputRecord<'_>, sink: &mut dyn MessageSink) {
         self.real.on_failed_record(record, sink);
     }
 
-    fn end_batch(&mut self, sink: &mut dyn Sink) {
+    fn end_batch(&mut self, sink: &mut dyn MessageSink) {
         self.real.end_batch(sink);
     }
 

@@ -14,7 +14,7 @@ use tillgate::{
         flow::{FlowTopics, Topics},
         partitioner::Partitioner,
     },
-    pipeline::{Division, InRecord, Latest, Outbound, Output, PartitionSettings, Restore, State},
+    pipeline::{DecisionSink, Division, InputRecord, Latest, Outbound, PartitionSettings, Restore, State},
     profiles::{Board, Key, OBSERVATIONS, Observation, PROFILES, Partition, Profiles, read_observations},
 };
 
@@ -86,10 +86,10 @@ pub fn of_record(value: &[u8]) -> Vec<Observed> {
 #[derive(Default)]
 struct Letters(u64);
 
-impl Output<Profiles> for Letters {
+impl DecisionSink<Profiles> for Letters {
     fn send(&mut self, (): &(), _outbound: &Outbound<'_>) {}
 
-    fn dead_letter(&mut self, _record: &InRecord<'_>, _code: &'static str, _message: &str) {
+    fn dead_letter(&mut self, _record: &InputRecord<'_>, _code: &'static str, _message: &str) {
         self.0 += 1;
     }
 }

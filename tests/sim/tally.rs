@@ -5,7 +5,7 @@ use tillgate::{
     domain::PartitionId,
     kafka::port::Unit,
     load::draw::Draw,
-    pipeline::{InRecord, Outbound, Output, Partition},
+    pipeline::{DecisionSink, InputRecord, Outbound, Partition},
 };
 
 use super::{
@@ -57,14 +57,14 @@ struct Published {
     letters: Vec<Letter>,
 }
 
-impl Output<Tally> for Published {
+impl DecisionSink<Tally> for Published {
     fn send(&mut self, _: &tally::Said, outbound: &Outbound<'_>) {
         let headers = outbound.headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec()));
         let value = outbound.value.map(<[u8]>::to_vec);
         self.sent.push((outbound.output, outbound.key.to_vec(), value, headers.collect()));
     }
 
-    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, _message: &str) {
+    fn dead_letter(&mut self, record: &InputRecord<'_>, code: &'static str, _message: &str) {
         self.letters.push((record.input, record.partition, record.offset, code.to_owned()));
     }
 }

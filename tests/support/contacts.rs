@@ -12,7 +12,9 @@ use tillgate::domain::hashing::Seed;
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::{Micros, PartitionId};
-use tillgate::pipeline::{Division, InRecord, Misplaced, Outbound, Output, PartitionSettings, State};
+use tillgate::pipeline::{
+    DecisionSink, Division, InputRecord, Misplaced, Outbound, PartitionSettings, State,
+};
 
 /// The inputs' topics, in the flow's order.
 pub const TOPICS: [&str; INPUTS] = ["contact.requests", "interactions", "party.records", "tillgate.parties"];
@@ -54,7 +56,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-impl Output<Contacts> for Published {
+impl DecisionSink<Contacts> for Published {
     fn send(&mut self, decision: &Decision<'_>, outbound: &Outbound<'_>) {
         let at = (outbound.output, outbound.partition);
         assert_eq!(at, (CONTACT_DECISIONS, Some(decision.source.partition)), "beside its request");
@@ -66,11 +68,11 @@ impl Output<Contacts> for Published {
         self.replies.push((text(outbound.key), text(outbound.value.unwrap_or_default())));
     }
 
-    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, _message: &str) {
+    fn dead_letter(&mut self, record: &InputRecord<'_>, code: &'static str, _message: &str) {
         self.letters.push((record.input, record.offset, code));
     }
 
-    fn misplaced(&mut self, _record: &InRecord<'_>, _misplaced: &Misplaced) {
+    fn misplaced(&mut self, _record: &InputRecord<'_>, _misplaced: &Misplaced) {
         self.misplaced += 1;
     }
 }
@@ -101,7 +103,7 @@ impl Fed {
     /// The state is broken.
     pub fn take(&self, partition: &mut Partition, published: &mut Published) {
         let millis = self.written.0.div_euclid(1_000);
-        let record = InRecord {
+        let record = InputRecord {
             input: self.input,
             partition: partition.number(),
             offset: partition.positions()[self.input].unwrap_or(0),

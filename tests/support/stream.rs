@@ -14,7 +14,7 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::{Amount, PartitionId, enums::Verdict};
 use tillgate::engine::Engine;
-use tillgate::pipeline::{InRecord, Misplaced, Outbound, Output};
+use tillgate::pipeline::{DecisionSink, InputRecord, Misplaced, Outbound};
 use tillgate::pos::{Input, OutcomeEncoding, Outside, Partition, PartitionOptions, Pos, ProfileSource};
 
 /// The schemas of the contract; no other is asked for.
@@ -76,8 +76,8 @@ impl Fed {
         }
     }
 
-    pub fn record(&self) -> InRecord<'_> {
-        InRecord {
+    pub fn record(&self) -> InputRecord<'_> {
+        InputRecord {
             input: self.input as usize,
             partition: self.partition,
             offset: self.offset,
@@ -133,7 +133,7 @@ pub struct Published {
     at: Option<(Input, i64)>,
 }
 
-impl Output<Pos> for Published {
+impl DecisionSink<Pos> for Published {
     fn send(&mut self, outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
         let (key, value) = (outbound.key, outbound.value.unwrap_or_default());
         assert_eq!(key, outcome.account_number.as_bytes(), "the outcome's key is its account");
@@ -151,11 +151,11 @@ impl Output<Pos> for Published {
         });
     }
 
-    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, record: &InputRecord<'_>, code: &'static str, message: &str) {
         self.dead_letters.push(((Input::at(record.input), record.offset), code, message.to_owned()));
     }
 
-    fn misplaced(&mut self, record: &InRecord<'_>, misplaced: &Misplaced) {
+    fn misplaced(&mut self, record: &InputRecord<'_>, misplaced: &Misplaced) {
         self.misplaced.push((Input::at(record.input), misplaced.belongs_on, misplaced.fits_other));
     }
 }

@@ -15,7 +15,7 @@ use crate::kafka::port::{
 };
 use crate::kafka::settings::Settings;
 use crate::kafka::suspect::Suspects;
-use crate::pipeline::{Decider, InRecord, Interrupt, Outbound, Sink as DeciderSink};
+use crate::pipeline::{Decider, InputRecord, Interrupt, MessageSink, Outbound};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 type Lent<'c, B> = <<B as Broker>::Consumer as GroupConsumer>::Record<'c>;
@@ -125,7 +125,7 @@ where
     }
 }
 
-impl<'c, B: Broker> DeciderSink for LaneSink<'_, 'c, B>
+impl<'c, B: Broker> MessageSink for LaneSink<'_, 'c, B>
 where
     B::Consumer: 'c,
 {
@@ -147,7 +147,7 @@ where
         self.fault = self.producer.send(self.unit, outbound).err();
     }
 
-    fn dead_letter(&mut self, record: &InRecord<'_>, code: &str, message: &str) {
+    fn dead_letter(&mut self, record: &InputRecord<'_>, code: &str, message: &str) {
         let (None, Some(lent)) = (&self.fault, self.lent) else { return };
         let verdict = DeadLetterReason { code, message, attempt: self.failures + 1 };
         let topics = &self.settings.topics;
@@ -268,9 +268,9 @@ where
     }
 }
 
-fn in_record<R: LentRecord>(lent: &R) -> InRecord<'_> {
+fn in_record<R: LentRecord>(lent: &R) -> InputRecord<'_> {
     let source = lent.source();
-    InRecord {
+    InputRecord {
         input: source.input,
         partition: source.unit.partition,
         offset: lent.offset(),

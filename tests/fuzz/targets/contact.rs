@@ -13,7 +13,7 @@ use tillgate::domain::limits::{ID_CHARS_MAX, MESSAGE_CHARS_MAX};
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::visible::is_visible;
 use tillgate::explain::{contact::contact as explained, paint::Paint};
-use tillgate::pipeline::{InRecord, Restore};
+use tillgate::pipeline::{InputRecord, Restore};
 
 use super::contact_judge::{Judge, RULES, TOPICS, commit, known, new_partition};
 use super::judge::assert_text;
@@ -116,7 +116,7 @@ pub fn partition(bytes: &[u8]) {
             2 => (-1, RecordTime::Line),
             _ => (-1, RecordTime::None),
         };
-        let record = InRecord {
+        let record = InputRecord {
             input,
             partition: 0.into(),
             offset,

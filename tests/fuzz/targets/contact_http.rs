@@ -20,7 +20,7 @@ use tillgate::gateway::api::{Api, Documents, Means};
 use tillgate::gateway::read_model::ReadModel;
 use tillgate::gateway::records::{Input, OnWritten, RecordPlace, Records};
 use tillgate::gateway::{Gate, Server, ServerBounds};
-use tillgate::pipeline::{InRecord, Outbound, Output};
+use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 
 use super::contact_judge::new_partition;
 use super::judge::assert_text;
@@ -47,7 +47,7 @@ struct Told<'m> {
     is_dead: bool,
 }
 
-impl Output<Contacts> for Told<'_> {
+impl DecisionSink<Contacts> for Told<'_> {
     fn send(&mut self, _: &Decision<'_>, outbound: &Outbound<'_>) {
         self.model.take_decision(outbound.value.unwrap_or_default()).expect("a decision");
     }
@@ -56,7 +56,7 @@ impl Output<Contacts> for Told<'_> {
         self.model.take_reply(Input::Interactions, outbound.value.unwrap_or_default()).expect("a reply");
     }
 
-    fn dead_letter(&mut self, _: &InRecord<'_>, _: &'static str, _: &str) {
+    fn dead_letter(&mut self, _: &InputRecord<'_>, _: &'static str, _: &str) {
         self.is_dead = true;
     }
 }
@@ -70,7 +70,7 @@ impl Topics {
         // Never the same one again, as answers are told apart by it.
         static OFFSET: AtomicI64 = AtomicI64::new(0);
         let offset = OFFSET.fetch_add(1, Ordering::Relaxed);
-        let record = InRecord {
+        let record = InputRecord {
             input,
             partition: 0.into(),
             offset,

@@ -15,7 +15,7 @@ use tillgate::domain::flow::Positions;
 use tillgate::domain::hashing::Seed;
 use tillgate::domain::limits::{ID_CHARS_MAX, JOURNAL_RECORD_BYTES_MIN, MESSAGE_CHARS_MAX};
 use tillgate::domain::partitioner::Partitioner;
-use tillgate::pipeline::{Division, InRecord, Outbound, Output, PartitionSettings, State};
+use tillgate::pipeline::{DecisionSink, Division, InputRecord, Outbound, PartitionSettings, State};
 
 use super::judge::assert_text;
 
@@ -52,7 +52,7 @@ pub struct Judge {
     positions: Vec<i64>,
 }
 
-impl Output<Contacts> for Judge {
+impl DecisionSink<Contacts> for Judge {
     fn send(&mut self, decision: &Decision<'_>, outbound: &Outbound<'_>) {
         assert_eq!(
             (outbound.output, outbound.partition),
@@ -93,7 +93,7 @@ impl Output<Contacts> for Judge {
         self.replies += 1;
     }
 
-    fn dead_letter(&mut self, _: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, _: &InputRecord<'_>, code: &'static str, message: &str) {
         assert!(!code.is_empty());
         assert_text(message, MESSAGE_CHARS_MAX);
         self.dead_letters += 1;
@@ -102,7 +102,7 @@ impl Output<Contacts> for Judge {
 
 impl Judge {
     /// Lets the partition take the record in, which must cause what its input owes.
-    pub fn feed(partition: &mut Partition, record: &InRecord<'_>) -> Self {
+    pub fn feed(partition: &mut Partition, record: &InputRecord<'_>) -> Self {
         let positions = partition.positions();
         let positions = (1..INPUTS).map(|input| positions[input].unwrap_or(0)).collect();
         let mut judge = Self { at: record.offset, positions, ..Self::default() };

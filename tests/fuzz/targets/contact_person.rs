@@ -10,7 +10,7 @@ use tillgate::contact::{
 };
 use tillgate::domain::Micros;
 use tillgate::domain::record::RecordTime;
-use tillgate::pipeline::InRecord;
+use tillgate::pipeline::InputRecord;
 
 use super::contact_judge::{Judge, new_partition};
 
@@ -72,7 +72,7 @@ pub fn person(bytes: &[u8]) {
 pub fn take(partition: &mut Partition, input: usize, time: Micros, value: &Value) -> Judge {
     let millis = time.0.div_euclid(1_000);
     let value = value.to_string();
-    let record = InRecord {
+    let record = InputRecord {
         input,
         partition: 0.into(),
         offset: partition.positions()[input].unwrap_or(0),

@@ -5,7 +5,7 @@ use tillgate::codec::journal::{
 };
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
-use tillgate::pipeline::{Division, InRecord, check_record};
+use tillgate::pipeline::{Division, InputRecord, check_record};
 use tillgate::pos::{Input, Partition, Pos, Restore};
 use tillgate::state::{Account, FactsOfAccount};
 
@@ -81,7 +81,7 @@ pub fn restore(bytes: &[u8]) {
     let Some(mut partition) = restored(&records) else { return };
     let Some(offset) = next_offset(&partition) else { return };
     let value = GOOD.as_bytes();
-    let record = InRecord {
+    let record = InputRecord {
         input: Input::PosEvents as usize,
         partition: 0.into(),
         offset,

@@ -13,7 +13,7 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::visible::is_visible;
 use tillgate::engine::Engine;
-use tillgate::pipeline::{InRecord, Outbound, Output};
+use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions, Pos};
 
 /// Bytes of an outcome, far below what any topic takes.
@@ -85,7 +85,7 @@ pub struct Judge {
     at: (i64, i64),
 }
 
-impl Output<Pos> for Judge {
+impl DecisionSink<Pos> for Judge {
     fn send(&mut self, outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
         let (key, value) = (outbound.key, outbound.value.unwrap_or_default());
         assert!(value.len() <= OUTCOME_BYTES_MAX, "an outcome of {} bytes", value.len());
@@ -112,7 +112,7 @@ impl Output<Pos> for Judge {
         }
     }
 
-    fn dead_letter(&mut self, _: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, _: &InputRecord<'_>, code: &'static str, message: &str) {
         assert!(!code.is_empty());
         assert_text(message, MESSAGE_CHARS_MAX);
         self.dead_letters += 1;
@@ -121,7 +121,7 @@ impl Output<Pos> for Judge {
 
 impl Judge {
     /// Lets the partition take the record in, which must cause what its input owes.
-    pub fn feed(partition: &mut Partition, schemas: &KnownSchemas, record: &InRecord<'_>) -> Self {
+    pub fn feed(partition: &mut Partition, schemas: &KnownSchemas, record: &InputRecord<'_>) -> Self {
         let first = Input::at(record.input).others().next().expect("there are others");
         let other = partition.positions()[first as usize].unwrap_or(0);
         let mut judge = Self { at: (record.offset, other), ..Self::default() };
@@ -161,7 +161,7 @@ pub fn alone(
         let mut partition = new_partition(lenient);
         let millis =
             time.map(|micros| micros.div_euclid(1_000)).filter(|millis| (0..1 << 42).contains(millis));
-        let record = InRecord {
+        let record = InputRecord {
             input: input as usize,
             partition: 0.into(),
             offset: 0,

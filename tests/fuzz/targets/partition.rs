@@ -10,7 +10,7 @@ use tillgate::domain::Micros;
 use tillgate::domain::flow::Positions;
 use tillgate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
 use tillgate::domain::record::RecordTime;
-use tillgate::pipeline::InRecord;
+use tillgate::pipeline::InputRecord;
 use tillgate::pos::{Input, Partition, Restore};
 use tillgate::state::Account;
 
@@ -42,7 +42,7 @@ pub fn records(bytes: &[u8]) {
             _ => Some(account.as_deref().unwrap_or("A").as_bytes()),
         };
         let millis = if does & 0x20 == 0 { time } else { -1 };
-        let record = InRecord {
+        let record = InputRecord {
             input: input as usize,
             partition: 0.into(),
             offset: partition.positions()[input as usize].unwrap_or(0),
@@ -126,7 +126,7 @@ pub fn tick(bytes: &[u8]) {
     }
     for millis in [0, 1_750_000_000_000] {
         let mut partition = new_partition(false);
-        let record = InRecord {
+        let record = InputRecord {
             input: Input::Ticks as usize,
             partition: 0.into(),
             offset: 0,

@@ -7,7 +7,7 @@ use std::path::Path;
 use tillgate::codec::{DecodeError, decode_pos_event};
 use tillgate::domain::Micros;
 use tillgate::domain::enums::Verdict;
-use tillgate::pipeline::{InRecord, Interrupt};
+use tillgate::pipeline::{InputRecord, Interrupt};
 use tillgate::pos::{Input, Partition};
 
 /// What a case's record leads to.
@@ -49,7 +49,7 @@ fn answered(folder: &Path) -> Answered {
         read => Some(read.ok().and_then(|event| event.account_number).unwrap_or("K".into())),
     });
     let timestamp = Micros::parse_rfc3339("2026-11-26T12:37:31Z").unwrap().0 / 1_000;
-    let record = InRecord {
+    let record = InputRecord {
         input: Input::PosEvents as usize,
         partition: 0.into(),
         offset: 0,

@@ -14,7 +14,7 @@ use tillgate::domain::Micros;
 use tillgate::domain::hashing::Seed;
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::reply::REQUEST_ID;
-use tillgate::pipeline::{InRecord, Outbound, Output};
+use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 use tillgate::replay::{
     Beside, ContactGround, ContactReport, Kept, Letters, Recorded, RecordedReplies, Rulebook, verify_contact,
 };
@@ -33,7 +33,7 @@ struct Tape {
     attempt: u32,
 }
 
-impl Output<Contacts> for Tape {
+impl DecisionSink<Contacts> for Tape {
     fn send(&mut self, _: &Decision<'_>, outbound: &Outbound<'_>) {
         append(&mut self.decisions, record(outbound.key, outbound.value));
     }
@@ -42,7 +42,7 @@ impl Output<Contacts> for Tape {
         append(&mut self.results, record(outbound.key, outbound.value));
     }
 
-    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, record: &InputRecord<'_>, code: &'static str, message: &str) {
         let own = record.request_id.iter().map(|id| (REQUEST_ID.to_owned(), id.to_vec())).collect();
         append(&mut self.letters, letter(record, TOPICS[record.input], own, self.attempt, (code, message)));
     }
@@ -65,7 +65,7 @@ impl Tape {
         let headers = if asks { vec![(REQUEST_ID.to_owned(), id.clone())] } else { Vec::new() };
         let kept =
             Rec { offset, timestamp_millis, headers, ..record(PERSON.as_bytes(), Some(value.as_bytes())) };
-        let fed = InRecord {
+        let fed = InputRecord {
             input,
             partition: 0.into(),
             offset,

@@ -16,7 +16,7 @@ use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::domain::reply::REQUEST_ID;
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
-use tillgate::pipeline::{InRecord, Outbound, Output};
+use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 use tillgate::pos::{INPUTS, Input, Partition, PartitionOptions, Pos};
 use tillgate::replay::{
     Beside, From, Ground, Kept, Letters, Recorded, RecordedReplies, ReplayError, Report, Rulebook, Source,
@@ -174,7 +174,7 @@ impl Recorder {
         for fed in batch {
             let request_id = request_id(fed);
             let request_id = request_id.as_ref().map(String::as_bytes);
-            let record = InRecord { request_id, ..fed.record() };
+            let record = InputRecord { request_id, ..fed.record() };
             self.batch.asked = request_id.map(<[u8]>::to_vec);
             if failing == Some((fed.input, fed.offset)) {
                 self.batch.attempt = 4;
@@ -222,7 +222,7 @@ pub fn append(topic: &mut Vec<Rec>, record: Rec) {
     topic.push(Rec { offset: next, ..record });
 }
 
-impl Output<Pos> for Batch {
+impl DecisionSink<Pos> for Batch {
     fn send(&mut self, _outcome: &Outcome<'_>, outbound: &Outbound<'_>) {
         let (key, value) = (outbound.key, outbound.value.unwrap_or_default());
         self.outcomes.push((key.to_vec(), value.to_vec()));
@@ -232,7 +232,7 @@ impl Output<Pos> for Batch {
         self.replies.push((outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec()));
     }
 
-    fn dead_letter(&mut self, record: &InRecord<'_>, code: &'static str, message: &str) {
+    fn dead_letter(&mut self, record: &InputRecord<'_>, code: &'static str, message: &str) {
         let mut own = vec![("trace".to_owned(), b"\x00t".to_vec())];
         own.extend(self.asked.iter().map(|id| (REQUEST_ID.to_owned(), id.clone())));
         let topic = &options().topics[record.input];
@@ -242,7 +242,7 @@ impl Output<Pos> for Batch {
 
 /// The dead letter of a record with these headers of its own.
 pub fn letter(
-    record: &InRecord<'_>,
+    record: &InputRecord<'_>,
     topic: &str,
     mut headers: Vec<(String, Vec<u8>)>,
     attempt: u32,

@@ -9,7 +9,7 @@ use tillgate::codec::SchemaRef;
 use tillgate::domain::PartitionId;
 use tillgate::kafka::port::{Flow, Positions};
 use tillgate::pipeline::{
-    Decider, Deciders, Folded, InRecord, Interrupt, JournalBatch, Outbound, Restoring, Sink,
+    Decider, Deciders, Folded, InputRecord, Interrupt, JournalBatch, MessageSink, Outbound, Restoring,
 };
 use tillgate::pos::{FLOW, Input};
 
@@ -72,7 +72,7 @@ pub struct Echo {
 }
 
 impl Decider for Echo {
-    fn on_record(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) -> Result<(), Interrupt> {
+    fn on_record(&mut self, record: &InputRecord<'_>, out: &mut dyn MessageSink) -> Result<(), Interrupt> {
         assert_eq!(record.partition, self.partition);
         match record.value {
             Some(b"schema") if !self.switches.registry_up.load(Ordering::Acquire) => {
@@ -114,7 +114,7 @@ impl Decider for Echo {
         self.switches.registry_up.load(Ordering::Acquire)
     }
 
-    fn on_failed_record(&mut self, record: &InRecord<'_>, out: &mut dyn Sink) {
+    fn on_failed_record(&mut self, record: &InputRecord<'_>, out: &mut dyn MessageSink) {
         out.dead_letter(record, "500", "the decision failed");
         self.now.positions[record.input] = Some(record.offset + 1);
     }
