@@ -16,7 +16,7 @@ use tillgate::config::Secret;
 use tillgate::domain::PartitionId;
 use tillgate::domain::flow::{InputPartition, Unit};
 use tillgate::domain::partitioner::Partitioner;
-use tillgate::kafka::settings::Settings;
+use tillgate::kafka::settings::ClusterSettings;
 use tillgate::kafka::units::Units;
 use tillgate::pos::{FLOW, Partition, PartitionOptions, Setup};
 use tillgate::telemetry::exporter::Exporter;
@@ -382,7 +382,7 @@ fn bad_events_from_kafka_leave_nothing_private_in_the_log_lines() {
 }
 
 /// The names of the inputs.
-fn inputs(settings: &Settings) -> [String; 3] {
+fn inputs(settings: &ClusterSettings) -> [String; 3] {
     let topics = &settings.topics;
     [topics.pos_events(), topics.account_events(), topics.pos_ticks()].map(str::to_owned)
 }

@@ -1,9 +1,9 @@
 //! The settings of a run as the Kafka part takes them.
 
 use crate::config;
-use crate::kafka::settings::{Settings, Topics};
+use crate::kafka::settings::{ClusterSettings, Topics};
 
-impl From<&config::Settings> for Settings {
+impl From<&config::Settings> for ClusterSettings {
     fn from(all: &config::Settings) -> Self {
         let (kafka, topics) = (&all.kafka, &all.topics);
         Self {
@@ -65,8 +65,9 @@ mod tests {
 
     #[test]
     fn the_defaults_of_the_kafka_part_are_those_of_the_configuration() {
-        let read = Settings::from(&config::load(&config::Sources::default()).expect("the embedded files"));
-        let default = Settings { instance: read.instance.clone(), ..Settings::default() };
+        let read =
+            ClusterSettings::from(&config::load(&config::Sources::default()).expect("the embedded files"));
+        let default = ClusterSettings { instance: read.instance.clone(), ..ClusterSettings::default() };
         assert_eq!(format!("{default:?}"), format!("{read:?}"));
         assert_eq!(default.kafka.workers, 2, "not what stands in for a fault");
     }

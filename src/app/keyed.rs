@@ -4,7 +4,7 @@
 use super::AppError;
 use crate::kafka::client::{Cluster, EventProducer, NewRecord};
 use crate::kafka::cluster::rights::{self, Task};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::replay::{Kept, ReplayError, Source, open};
 use std::io::Write;
 use std::path::Path;
@@ -38,7 +38,7 @@ pub(super) fn each_line(
 /// # Errors
 /// The cluster, its rights, or those of `all`.
 pub(super) fn write_all(
-    settings: &Arc<Settings>,
+    settings: &Arc<ClusterSettings>,
     topic: &str,
     all: impl FnOnce(&mut Put<'_>) -> Result<(), AppError>,
 ) -> Result<(), AppError> {

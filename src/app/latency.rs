@@ -6,7 +6,7 @@ use crate::domain::{Micros, PartitionId};
 use crate::kafka::client::{Cluster, Follower};
 use crate::kafka::failure::Fault;
 use crate::kafka::port::Followed;
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::load::latency::{AnswerTimes, Latencies, SENT_HEADER, answered_offset};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Reads events and outcomes, of so many partitions, from now on; those of the first `warm_up` are not counted.
     pub(super) fn start(
-        settings: &Arc<Settings>,
+        settings: &Arc<ClusterSettings>,
         partitions: [usize; 2],
         sent: Arc<Sent>,
         warm_up: Micros,

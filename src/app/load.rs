@@ -9,7 +9,7 @@ use crate::domain::record::RecordHeader;
 use crate::kafka::client::{Cluster, EventProducer, NewRecord};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::Fault;
-use crate::kafka::settings::Settings as ClusterSettings;
+use crate::kafka::settings::ClusterSettings;
 use crate::load::latency::SENT_HEADER;
 use crate::load::{LoadArgs, LoadError, RecordSink, SinkError, load};
 use std::io::Write;

@@ -6,7 +6,7 @@ use crate::cli::{Common, ProfileOf, ProfilePut, ProfilesCommand};
 use crate::domain::visible::visible_json;
 use crate::kafka::client::{Cluster, Isolation};
 use crate::kafka::cluster::rights::{self, Task};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::profiles::{
     self, ChipRecord, Key, ReferenceRecord, TerminalRecord, country_of, position_of, read_line,
 };
@@ -25,7 +25,7 @@ pub(super) fn run(command: &ProfilesCommand, common: &Common) -> Result<(), AppE
         let text = "profiles.enabled is false: nobody reads profile records; switch it on for all processes";
         return Err(AppError::Usage(text.to_owned()));
     }
-    let settings: Arc<Settings> = Arc::new((&settings).into());
+    let settings: Arc<ClusterSettings> = Arc::new((&settings).into());
     let topic = &settings.topics.of(&profiles::FLOW).inputs[profiles::PROFILE_RECORDS];
     match (command, put) {
         (ProfilesCommand::Put(_), Some((key, record))) => {
@@ -89,7 +89,7 @@ fn write(put: &mut Put<'_>, key: Key, record: Option<ReferenceRecord>) -> Result
 }
 
 /// Prints what is published of a key last.
-fn get(settings: &Arc<Settings>, key: Key) -> Result<(), AppError> {
+fn get(settings: &Arc<ClusterSettings>, key: Key) -> Result<(), AppError> {
     let cluster = Cluster::new(Arc::clone(settings))?;
     let topics = settings.topics.of(&profiles::FLOW);
     let topic = &topics.outputs[profiles::PROFILES];

@@ -5,7 +5,7 @@ use super::{AppError, bar::bar, run::options, strays, topics};
 use crate::cli::{Common, RepartitionArgs};
 use crate::codec::KnownSchemas;
 use crate::kafka::cluster::repartition::{Passed, Progress, Repartition, Request, Stray, Written};
-use crate::kafka::settings::{Settings, Topics};
+use crate::kafka::settings::{ClusterSettings, Topics};
 use crate::kafka::units::Units;
 use crate::pipeline::Deciders;
 use crate::pos::{FLOW, OutcomeEncoding, Setup};
@@ -27,7 +27,7 @@ pub(super) fn run(args: &RepartitionArgs, common: &Common) -> Result<(), AppErro
         dropped: args.drop.as_deref().map(strays::read).transpose()?.unwrap_or_default(),
         list: args.misplaced.clone(),
     };
-    let cluster: Settings = settings.into();
+    let cluster: ClusterSettings = settings.into();
     let repartition = Repartition::plan(&cluster, request)?;
     let plan = repartition.planned();
     let (due, moves) = (plan.due(), plan.moves());

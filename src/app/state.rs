@@ -8,7 +8,7 @@ use crate::domain::visible::visible;
 use crate::domain::{Micros, PartitionId};
 use crate::kafka::client::{Cluster, EventProducer};
 use crate::kafka::cluster::rights::{self, Task};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::pos::{FLOW, Input};
 use std::io::Write;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) fn run(command: &StateCommand, common: &Common) -> Result<(), AppErro
     reason = "bounds how long an answer is waited for; no part of a decision"
 )]
 fn set_time(args: &SetTimeArgs, common: &Common) -> Result<(), AppError> {
-    let settings: Arc<Settings> = Arc::new((&super::settings(common)?).into());
+    let settings: Arc<ClusterSettings> = Arc::new((&super::settings(common)?).into());
     let cluster = Cluster::new(Arc::clone(&settings))?;
     rights::verify(&cluster, &settings, Task::SetTime)?;
     let (topic, partition) = (settings.topics.pos_ticks(), args.partition);
@@ -69,7 +69,7 @@ fn set_time(args: &SetTimeArgs, common: &Common) -> Result<(), AppError> {
 }
 
 /// Says what came of it. Events that were decided since can have moved time again.
-fn report(to: Micros, before: Micros, after: &Head, settings: &Settings) -> Result<(), AppError> {
+fn report(to: Micros, before: Micros, after: &Head, settings: &ClusterSettings) -> Result<(), AppError> {
     let mut talk = std::io::stderr();
     if after.set_back.is_some_and(|back| back.to == to) {
         return Ok(writeln!(talk, "it was read: the next event of the partition sets stream time to {to}")?);

@@ -17,7 +17,7 @@ use crate::gateway::ProcessStanding;
 use crate::kafka::client::{Cluster, Follower, Isolation};
 use crate::kafka::health::Health;
 use crate::kafka::port::Followed;
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::load::World;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ const STILL_MAX: Duration = Duration::from_secs(30);
 pub(super) struct Show<'a> {
     pub(super) args: &'a DemoArgs,
     pub(super) config: &'a config::Settings,
-    pub(super) settings: &'a Settings,
+    pub(super) settings: &'a ClusterSettings,
     pub(super) world: &'a World,
     pub(super) health: &'a Health,
     pub(super) progress: &'a Progress,

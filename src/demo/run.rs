@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::gateway::{Bounds, Listener, admin};
 use crate::kafka::client::{Embedded, EventProducer};
 use crate::kafka::health::Health;
-use crate::kafka::settings::{GroupProtocol, KafkaSettings, Settings};
+use crate::kafka::settings::{ClusterSettings, GroupProtocol, KafkaSettings};
 use crate::kafka::units::Units;
 use crate::load::{self, Encoder, MistakeShares, World};
 use crate::pipeline::Deciders;
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
     } else {
         None
     };
-    let settings = Settings::from(&config);
+    let settings = ClusterSettings::from(&config);
     // Goes last: every client is gone by then.
     let broker = broker(&settings)?;
     let settings = on_mock(settings, broker.bootstrap_servers()?);
@@ -111,7 +111,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
 }
 
 /// The broker, with all topics.
-fn broker(settings: &Settings) -> Result<Embedded, AppError> {
+fn broker(settings: &ClusterSettings) -> Result<Embedded, AppError> {
     let names = &settings.topics;
     let contact = names.of(&contact::FLOW);
     let own = [
@@ -158,7 +158,7 @@ fn flows(
 /// Endpoints of `--keep`, where the configuration says, or on a free port where that one is taken.
 fn serve_requests(
     config: &config::Settings,
-    settings: &Settings,
+    settings: &ClusterSettings,
     stop: &Arc<AtomicBool>,
 ) -> Result<Endpoints, AppError> {
     let kafka = Arc::new(settings.clone());
@@ -183,7 +183,7 @@ impl From<FeedError> for AppError {
 }
 
 /// The worker's settings for the mock, which answers a fetch that finds nothing only when its time is up.
-fn on_mock(settings: Settings, bootstrap_servers: String) -> Settings {
+fn on_mock(settings: ClusterSettings, bootstrap_servers: String) -> ClusterSettings {
     let kafka = KafkaSettings {
         bootstrap_servers,
         group_protocol: GroupProtocol::Classic,
@@ -193,7 +193,7 @@ fn on_mock(settings: Settings, bootstrap_servers: String) -> Settings {
         librdkafka: [("fetch.wait.max.ms".to_owned(), Secret::new("5"))].into(),
         ..settings.kafka
     };
-    Settings { kafka, instance: "demo".to_owned(), check_topic_configs: false, ..settings }
+    ClusterSettings { kafka, instance: "demo".to_owned(), check_topic_configs: false, ..settings }
 }
 
 /// As `run` has them, but for checkpoints: the mock cannot cut off what a complete rotation leaves behind.
@@ -229,7 +229,7 @@ fn feed(
     args: &DemoArgs,
     world: &World,
     progress: &Progress,
-    settings: &Settings,
+    settings: &ClusterSettings,
     went: &Receiver<()>,
     stop: &AtomicBool,
 ) -> Result<(), FeedError> {

@@ -4,7 +4,7 @@
 use super::client::{Cluster, Follower};
 use super::failure::{Fault, FaultClass, Operation};
 use super::port::{Broker as _, Followed};
-use super::settings::Settings;
+use super::settings::ClusterSettings;
 use crate::domain::PartitionId;
 use crate::domain::record::TopicRecord;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,7 +75,7 @@ pub struct FollowedTopic {
     begin: Option<Begin>,
     taker: Arc<dyn Taker>,
     cluster: Arc<Cluster>,
-    settings: Arc<Settings>,
+    settings: Arc<ClusterSettings>,
     /// The next offset of each partition that was found.
     next: BTreeMap<PartitionId, i64>,
     /// Partitions of which the end was not reached yet.
@@ -88,7 +88,7 @@ impl FollowedTopic {
     /// # Errors
     /// It is not there, or the cluster cannot be reached.
     pub fn start(
-        settings: Arc<Settings>,
+        settings: Arc<ClusterSettings>,
         topic: &str,
         begin: Begin,
         taker: Arc<dyn Taker>,
@@ -105,7 +105,7 @@ impl FollowedTopic {
     /// A topic that was read up to the offsets `next` of its partitions.
     pub(super) fn of(
         cluster: Arc<Cluster>,
-        settings: Arc<Settings>,
+        settings: Arc<ClusterSettings>,
         topic: &str,
         next: BTreeMap<PartitionId, i64>,
         taker: Arc<dyn Taker>,

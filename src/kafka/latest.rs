@@ -4,7 +4,7 @@
 use super::client::{Cluster, Isolation};
 use super::failure::Fault;
 use super::followed::{FollowedTopic, Taker};
-use super::settings::Settings;
+use super::settings::ClusterSettings;
 use crate::domain::PartitionId;
 use crate::domain::record::TopicRecord;
 use crate::pipeline::Latest;
@@ -24,7 +24,11 @@ impl LatestTopic {
     ///
     /// # Errors
     /// It is not there, or cannot be read.
-    pub fn read(&self, cluster: &Arc<Cluster>, settings: &Arc<Settings>) -> Result<FollowedTopic, Fault> {
+    pub fn read(
+        &self,
+        cluster: &Arc<Cluster>,
+        settings: &Arc<ClusterSettings>,
+    ) -> Result<FollowedTopic, Fault> {
         let partitions = cluster.admin().partitions(&self.topic)?;
         if partitions == 0 {
             let text = format!("topic '{}' is missing: create it with `tillgate topics create`", self.topic);

@@ -69,7 +69,7 @@ use self::followed::FollowedTopic;
 use self::health::Health;
 use self::latest::LatestTopic;
 use self::port::Broker;
-use self::settings::Settings;
+use self::settings::ClusterSettings;
 use self::suspect::Suspects;
 use self::takeover::standby::{Standby, StandbyFollower};
 use self::worker::Shared;
@@ -84,7 +84,7 @@ use std::sync::{Arc, Mutex};
 /// The cluster cannot be reached, refuses, or is not set up as it must be. After the start nothing is an
 /// error: workers are rebuilt, and `health` says so.
 pub fn run(
-    settings: Settings,
+    settings: ClusterSettings,
     rulesets: &[String],
     flows: Flows,
     latest: &[LatestTopic],
@@ -94,7 +94,7 @@ pub fn run(
     let settings = Arc::new(settings);
     let started = start::start(&settings, rulesets, flows, latest, &health, stop)?;
     let Some(Started { cluster, flows, ticks, latest }) = started else { return Ok(()) };
-    let settings = Arc::new(Settings::clone(&settings).with(|kafka| kafka.ticks = ticks));
+    let settings = Arc::new(ClusterSettings::clone(&settings).with(|kafka| kafka.ticks = ticks));
     let ended = Arc::new(AtomicBool::new(false));
     let follow = |topic: FollowedTopic| topic.follow(Arc::clone(&ended));
     let readers: Result<Vec<_>, _> = latest.into_iter().map(follow).collect();
@@ -111,7 +111,7 @@ pub fn run(
 /// As [`run`], on any broker and without looking at how it is set up.
 pub fn run_on<B: Broker>(
     broker: Arc<B>,
-    settings: Arc<Settings>,
+    settings: Arc<ClusterSettings>,
     flows: Vec<Arc<dyn Deciders>>,
     health: Arc<Health>,
     stop: &AtomicBool,

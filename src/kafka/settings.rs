@@ -7,7 +7,7 @@ use crate::domain::partitioner::Partitioner;
 
 /// Everything the Kafka part needs to know.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct ClusterSettings {
     /// `[kafka]`
     pub kafka: KafkaSettings,
     /// Name of this process among those of the group; with the worker's number it makes the transactional id, so two
@@ -23,7 +23,7 @@ pub struct Settings {
     pub check_topic_configs: bool,
 }
 
-impl Default for Settings {
+impl Default for ClusterSettings {
     fn default() -> Self {
         Self {
             kafka: KafkaSettings::default(),
@@ -36,7 +36,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl ClusterSettings {
     /// The same with a change to `[kafka]`.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut KafkaSettings)) -> Self {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tillgate::config::{self, Sources};
 use tillgate::domain::promise::Promise;
 use tillgate::kafka::cluster::rights::{Needed, Resource, Task, needed};
-use tillgate::kafka::settings::{Settings, Topics};
+use tillgate::kafka::settings::{ClusterSettings, Topics};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -200,7 +200,7 @@ fn add(
     expected: &mut BTreeSet<Right>,
     own: &BTreeSet<Right>,
     (command, task): (&str, Task<'_>),
-    settings: &Settings,
+    settings: &ClusterSettings,
 ) {
     for Needed { resource, right } in needed(task, settings) {
         let (resource, right) = (resource.to_string(), format!("{right:?}"));
@@ -213,7 +213,7 @@ fn add(
 }
 
 /// Adds what contact decisions need on top.
-fn add_contact(expected: &mut BTreeSet<Right>, own: &BTreeSet<Right>, mut settings: Settings) {
+fn add_contact(expected: &mut BTreeSet<Right>, own: &BTreeSet<Right>, mut settings: ClusterSettings) {
     let contact = Topics::of_contact(
         ["contact.requests", "interactions", "party.records", "tillgate.parties"].map(str::to_owned),
         ["contact.decisions", "interaction.results"].map(str::to_owned),
@@ -236,7 +236,7 @@ fn add_contact(expected: &mut BTreeSet<Right>, own: &BTreeSet<Right>, mut settin
 
 #[test]
 fn every_command_is_documented_with_the_rights_that_it_needs() {
-    let settings = Settings::default();
+    let settings = ClusterSettings::default();
     let tasks = [
         ("run", Task::Run),
         ("topics check", Task::Check),

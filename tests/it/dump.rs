@@ -8,7 +8,7 @@ use std::time::Duration;
 use tillgate::domain::PartitionId;
 use tillgate::domain::record::TimestampKind;
 use tillgate::kafka::client::{Cluster, Isolation, Span};
-use tillgate::kafka::settings::Settings;
+use tillgate::kafka::settings::ClusterSettings;
 
 /// Records of old times, which a broker would delete within its first minute.
 const KEPT: &[(&str, &str)] = &[("retention.ms", "-1")];
@@ -16,7 +16,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 
 fn cluster(kafka: &Kafka) -> Cluster {
     let bootstrap = kafka.bootstrap().to_owned();
-    let settings = Settings::default().with(|kafka| kafka.bootstrap_servers = bootstrap);
+    let settings = ClusterSettings::default().with(|kafka| kafka.bootstrap_servers = bootstrap);
     Cluster::new(Arc::new(settings)).expect("a cluster")
 }
 

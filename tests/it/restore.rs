@@ -11,7 +11,7 @@ use crate::support::process::{self, WITHIN, scene};
 use crate::support::{Kafka, Message, Record, eventually, kafka};
 use tillgate::domain::PartitionId;
 use tillgate::kafka::port::{Flow, Unit};
-use tillgate::kafka::settings::Settings;
+use tillgate::kafka::settings::ClusterSettings;
 use tillgate::pipeline::{Decider, Deciders, Folded, Restoring};
 use tillgate::pos::FLOW;
 use tillgate::telemetry::standing::{CopyStanding, PartitionStanding};
@@ -106,7 +106,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(settings: &Settings, folds: Arc<Folds>) -> Self {
+    fn start(settings: &ClusterSettings, folds: Arc<Folds>) -> Self {
         let counted = Counted { echoes: Echoes::default(), folds: Arc::clone(&folds) };
         Running { folds, process: Some(process::Running::start(settings, Arc::new(counted))) }
     }
@@ -140,7 +140,7 @@ impl Drop for Running {
 
 /// Two processes that decided 200 events on a partition each, of which the second keeps copies of the other's.
 struct Neighbours {
-    settings: Settings,
+    settings: ClusterSettings,
     one: Running,
     two: Running,
     /// The partition of the first, and of the second.
@@ -151,7 +151,8 @@ struct Neighbours {
 impl Neighbours {
     fn start(kafka: &Kafka) -> Self {
         let settings = scene(kafka, 2);
-        let second = Settings { instance: "2".into(), ..settings.clone() }.with(|kafka| kafka.standby = 1);
+        let second =
+            ClusterSettings { instance: "2".into(), ..settings.clone() }.with(|kafka| kafka.standby = 1);
         let one = Running::start(&settings, Arc::default());
         kafka.produce(settings.topics.pos_events(), events(200));
         kafka.await_committed(settings.topics.pos_outcomes(), 200, WITHIN);
@@ -176,7 +177,7 @@ fn assert_each_once(outcomes: &[Record], per_partition: usize) {
     }
 }
 
-fn journal_records(kafka: &Kafka, settings: &Settings, partition: PartitionId) -> usize {
+fn journal_records(kafka: &Kafka, settings: &ClusterSettings, partition: PartitionId) -> usize {
     let records = kafka.read_committed(settings.topics.journal());
     records.iter().filter(|record| record.partition == partition.number()).count()
 }
@@ -238,7 +239,7 @@ fn a_warm_copy_spares_the_journal_that_it_has_folded() {
 fn a_copy_follows_again_what_was_let_go() {
     let Some(kafka) = kafka() else { return };
     let first = scene(kafka, 2).with(|kafka| kafka.standby = 1);
-    let second = Settings { instance: "2".into(), ..first.clone() };
+    let second = ClusterSettings { instance: "2".into(), ..first.clone() };
     let one = Running::start(&first, Arc::default());
     one.await_active(2);
     kafka.produce(first.topics.pos_events(), events(200));

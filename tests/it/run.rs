@@ -27,7 +27,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tillgate::kafka::failure::FaultClass;
 use tillgate::kafka::health::Health;
 use tillgate::kafka::port::{Broker, GroupConsumer, Rebalance};
-use tillgate::kafka::settings::{BatchLimits, GroupProtocol, Settings};
+use tillgate::kafka::settings::{BatchLimits, ClusterSettings, GroupProtocol};
 use tillgate::kafka::{Flows, client::Cluster, run};
 
 /// Settings of a worker in another process, which a test kills.
@@ -39,7 +39,7 @@ fn flows(echoes: Echoes) -> Flows {
 }
 
 /// Starts a process of echoes.
-fn start(settings: &Settings, switches: &Arc<Switches>) -> Running {
+fn start(settings: &ClusterSettings, switches: &Arc<Switches>) -> Running {
     Running::start(settings, Arc::new(Echoes { switches: Arc::clone(switches) }))
 }
 
@@ -151,7 +151,7 @@ fn merges_account_events_by_record_time_and_restores_what_they_changed() {
 fn moves_partitions_from_one_process_to_two_and_back() {
     let Some(kafka) = kafka() else { return };
     let first = scene(kafka, 4);
-    let second = Settings { instance: "2".into(), ..first.clone() };
+    let second = ClusterSettings { instance: "2".into(), ..first.clone() };
     let switches = Arc::default();
     let one = start(&first, &switches);
     one.await_active(4);
@@ -173,7 +173,7 @@ fn moves_partitions_from_one_process_to_two_and_back() {
 fn moves_partitions_with_the_classic_protocol_too() {
     let Some(kafka) = kafka() else { return };
     let first = scene(kafka, 4).with(|kafka| kafka.group_protocol = GroupProtocol::Classic);
-    let second = Settings { instance: "2".into(), ..first.clone() };
+    let second = ClusterSettings { instance: "2".into(), ..first.clone() };
     let switches = Arc::default();
     let one = start(&first, &switches);
     kafka.produce(first.topics.pos_events(), events(4, 2_000));
@@ -348,7 +348,7 @@ fn takes_over_at_once_from_a_process_killed_within_a_transaction() {
 
     // Another instance, so that its own start does not settle what the dead one left open; and a transaction that
     // would stay open longer than this test waits.
-    let second = Settings { instance: "2".into(), ..first };
+    let second = ClusterSettings { instance: "2".into(), ..first };
     let running = start(&second, &Arc::default());
     let outcomes = kafka.await_committed(second.topics.pos_outcomes(), produced, WITHIN);
     running.stop();
@@ -427,7 +427,7 @@ fn goes_on_where_it_was_when_the_broker_dies_and_comes_back() {
 
 /// The hole: a commit whose answer is lost is sent again; the first one arrives late and commits what is open then.
 /// Those of clients that go through `proxy` and give nothing up within a test.
-fn patient(settings: Settings, proxy: &Proxy) -> Settings {
+fn patient(settings: ClusterSettings, proxy: &Proxy) -> ClusterSettings {
     settings.with(|kafka| {
         kafka.bootstrap_servers = proxy.bootstrap();
         (kafka.socket_timeout, kafka.transaction_timeout) =
@@ -509,9 +509,9 @@ fn gives_out_no_membership_without_a_place_in_the_group() {
 fn never_commits_for_a_member_that_was_put_out_of_the_group_meanwhile() {
     let Some(kafka) = kafka() else { return };
     let proxy = Proxy::before(kafka.bootstrap());
-    let second = Settings { instance: "2".into(), ..scene(kafka, 1) }
+    let second = ClusterSettings { instance: "2".into(), ..scene(kafka, 1) }
         .with(|kafka| kafka.group_protocol = GroupProtocol::Classic);
-    let first = Settings { instance: "1".into(), ..patient(second.clone(), &proxy) };
+    let first = ClusterSettings { instance: "1".into(), ..patient(second.clone(), &proxy) };
     let (events, outcomes) = (second.topics.pos_events().to_owned(), second.topics.pos_outcomes().to_owned());
     let on = |value: &str| Message::new("a", value).on(0);
     let switches: Arc<Switches> = Arc::default();

@@ -14,7 +14,7 @@ use tillgate::archive::{Archive, ArchiveWriter, ArchivedTopic, Encoding, MANIFES
 use tillgate::domain::PartitionId;
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::kafka::client::{EventProducer, NewRecord};
-use tillgate::kafka::settings::Settings;
+use tillgate::kafka::settings::ClusterSettings;
 
 /// Records of old times, which a broker would delete within its first minute.
 const KEPT: &[(&str, &str)] = &[("retention.ms", "-1")];
@@ -381,7 +381,7 @@ fn headers_whose_names_are_no_text_come_back_in_every_format() {
     let source = kafka.topic("files");
     kafka.create_topic(&source, 1, KEPT);
     let settings =
-        Settings::default().with(|settings| settings.bootstrap_servers = kafka.bootstrap().to_owned());
+        ClusterSettings::default().with(|settings| settings.bootstrap_servers = kafka.bootstrap().to_owned());
     let names: [&[u8]; 4] = [b"trace", b"\xff\xfe", b"", b"\xe4\x1b[2J"];
     let headers = names.map(|name| RecordHeader { name, value: Some(b"\xff") });
     let record = TopicRecord {

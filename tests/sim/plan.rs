@@ -7,7 +7,7 @@ use tillgate::{
     domain::{hashing::Seed, partitioner::Partitioner},
     kafka::{
         port::Flow,
-        settings::{BatchLimits, KafkaSettings, Settings, Topics},
+        settings::{BatchLimits, ClusterSettings, KafkaSettings, Topics},
     },
     load::draw::Draw,
     pos::{self, OutcomeEncoding, PartitionOptions},
@@ -222,7 +222,7 @@ impl Plan {
     }
 
     /// The worker's settings under this name.
-    pub fn settings(&self, instance: String) -> Settings {
+    pub fn settings(&self, instance: String) -> ClusterSettings {
         let kafka = KafkaSettings {
             group_instance_id: self.named.then(|| instance.clone()),
             workers: self.workers,
@@ -231,7 +231,7 @@ impl Plan {
             ..KafkaSettings::default()
         };
         let topics = self.topics();
-        Settings { kafka, instance, check_topic_configs: false, topics, ..Settings::default() }
+        ClusterSettings { kafka, instance, check_topic_configs: false, topics, ..ClusterSettings::default() }
     }
 
     fn topics(&self) -> Topics {

@@ -10,7 +10,7 @@ use tillgate::domain::PartitionId;
 use tillgate::kafka::cluster::{plan_row, topics};
 use tillgate::kafka::failure::Fault;
 use tillgate::kafka::health::Health;
-use tillgate::kafka::settings::{KafkaSettings, Settings, Topics};
+use tillgate::kafka::settings::{ClusterSettings, KafkaSettings, Topics};
 use tillgate::kafka::{client::Cluster, run};
 use tillgate::pipeline::Deciders;
 use tillgate::telemetry::standing::PartitionStanding;
@@ -21,7 +21,7 @@ use super::{Kafka, eventually};
 pub const WITHIN: Duration = Duration::from_secs(120);
 
 /// Topics and group of one test.
-pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
+pub fn scene(kafka: &Kafka, partitions: usize) -> ClusterSettings {
     let name = kafka.topic("run");
     let settings = settings_of(kafka.bootstrap(), &name);
     let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
@@ -45,7 +45,7 @@ pub fn scene(kafka: &Kafka, partitions: usize) -> Settings {
 }
 
 /// The settings of the group of this name: one worker.
-pub fn settings_of(bootstrap: &str, name: &str) -> Settings {
+pub fn settings_of(bootstrap: &str, name: &str) -> ClusterSettings {
     let kafka = KafkaSettings {
         bootstrap_servers: bootstrap.to_owned(),
         group_id: name.to_owned(),
@@ -53,7 +53,7 @@ pub fn settings_of(bootstrap: &str, name: &str) -> Settings {
         workers: 1,
         ..KafkaSettings::default()
     };
-    Settings { kafka, topics: named(name), ..Settings::default() }
+    ClusterSettings { kafka, topics: named(name), ..ClusterSettings::default() }
 }
 
 /// The topics of the group of this name.
@@ -76,12 +76,12 @@ pub struct Running {
 
 impl Running {
     /// Starts one that decides by `deciders`.
-    pub fn start<D: Deciders + 'static>(settings: &Settings, deciders: Arc<D>) -> Self {
+    pub fn start<D: Deciders + 'static>(settings: &ClusterSettings, deciders: Arc<D>) -> Self {
         Self::start_all(settings, vec![deciders])
     }
 
     /// The same for several flows, in the order of the settings.
-    pub fn start_all(settings: &Settings, flows: Vec<Arc<dyn Deciders>>) -> Self {
+    pub fn start_all(settings: &ClusterSettings, flows: Vec<Arc<dyn Deciders>>) -> Self {
         let health = Arc::new(Health::new(settings.kafka.workers));
         let stop = Arc::new(AtomicBool::new(false));
         let (settings, its_health, its_stop) = (settings.clone(), Arc::clone(&health), Arc::clone(&stop));

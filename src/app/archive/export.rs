@@ -11,7 +11,7 @@ use crate::domain::PartitionId;
 use crate::domain::visible::visible;
 use crate::kafka::client::{Cluster, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
-use crate::kafka::settings::{Settings, Topics};
+use crate::kafka::settings::{ClusterSettings, Topics};
 use crate::pos::FLOW;
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ const TOLD_MAX: u64 = 20;
 const READ_TRIES: u32 = 10;
 
 pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppError> {
-    let settings: Arc<Settings> = Arc::new((&settings(common)?).into());
+    let settings: Arc<ClusterSettings> = Arc::new((&settings(common)?).into());
     let one = args.topic.len() == 1 && args.partition.len() == 1;
     if (args.from_offset.is_some() || args.until_offset.is_some()) && !one {
         let text = "--from-offset and --until-offset are for one --topic and one --partition";
@@ -108,7 +108,7 @@ fn records_of(topic: &ArchivedTopic) -> u64 {
 /// The topics that are exported, in the order in which it is looked how far they reach.
 fn names<'a>(
     cluster: &Cluster,
-    settings: &'a Settings,
+    settings: &'a ClusterSettings,
     args: &'a ExportArgs,
 ) -> Result<Vec<&'a str>, AppError> {
     let mut names = in_order(&settings.topics, &args.topic);

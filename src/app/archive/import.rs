@@ -13,7 +13,7 @@ use crate::domain::PartitionId;
 use crate::domain::record::TopicRecord;
 use crate::kafka::client::{Cluster, EventProducer, NewRecord, TopicState};
 use crate::kafka::cluster::rights::{self, Task};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use indicatif::{HumanCount, ProgressBar};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -45,7 +45,7 @@ struct Leg<'a> {
 }
 
 pub(in crate::app) fn run(args: &ImportArgs, common: &Common) -> Result<(), AppError> {
-    let settings: Arc<Settings> = Arc::new((&settings(common)?).into());
+    let settings: Arc<ClusterSettings> = Arc::new((&settings(common)?).into());
     let archive = Archive::open(&args.from)?;
     let topics = chosen_topics(args, &archive)?;
     let cluster = Cluster::new(Arc::clone(&settings))?;
@@ -184,7 +184,7 @@ struct Takes<'a> {
 }
 
 impl<'a> Takes<'a> {
-    fn new(target: &'a str, there: Option<&TopicState>, settings: &Settings) -> Self {
+    fn new(target: &'a str, there: Option<&TopicState>, settings: &ClusterSettings) -> Self {
         let setting = |name: &str| there.and_then(|topic| topic.settings.get(name)).map(String::as_str);
         let bytes_max: Option<usize> = setting("max.message.bytes").and_then(|bytes| bytes.parse().ok());
         let ahead: Option<i64> =
@@ -225,7 +225,7 @@ fn read_all(
     archive: &Archive,
     legs: &mut [Leg<'_>],
     there: &BTreeMap<String, TopicState>,
-    settings: &Settings,
+    settings: &ClusterSettings,
     records: u64,
     said: &mut Said,
 ) {
@@ -242,7 +242,7 @@ fn read(
     archive: &Archive,
     leg: &mut Leg<'_>,
     there: Option<&TopicState>,
-    settings: &Settings,
+    settings: &ClusterSettings,
     bar: &ProgressBar,
 ) -> Result<(), String> {
     let takes = Takes::new(&leg.target, there, settings);
@@ -287,7 +287,7 @@ fn print_plan(legs: &[Leg<'_>]) -> Result<(), AppError> {
 fn write_all(
     archive: &Archive,
     legs: &[Leg<'_>],
-    settings: &Settings,
+    settings: &ClusterSettings,
     bar: &ProgressBar,
 ) -> Result<u64, AppError> {
     let mut producer = EventProducer::new(settings)?;

@@ -8,7 +8,7 @@ use crate::contact::{Contacts, FLOW, PARTY_RECORDS, Partition, PartyRecord, Part
 use crate::domain::visible::visible_json;
 use crate::kafka::client::{Cluster, Isolation};
 use crate::kafka::cluster::rights::{self, Task};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::pipeline::{Division, PartitionSettings, Restore};
 use std::io::{Read as _, Write};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(in crate::app) fn run(command: &PartiesCommand, common: &Common) -> Result<(
         let text = "contact.enabled is false: nobody reads party records; switch it on for all processes";
         return Err(AppError::Usage(text.to_owned()));
     }
-    let settings: Arc<Settings> = Arc::new((&all).into());
+    let settings: Arc<ClusterSettings> = Arc::new((&all).into());
     let topic = &settings.topics.of(&FLOW).inputs[PARTY_RECORDS];
     match (command, put) {
         (PartiesCommand::Put { .. }, Some((party, value))) => {
@@ -62,7 +62,7 @@ fn read(bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
 }
 
 /// Prints what is known of a person, as the journal of their partition has it.
-fn get(all: &config::Settings, settings: &Arc<Settings>, party: &str) -> Result<(), AppError> {
+fn get(all: &config::Settings, settings: &Arc<ClusterSettings>, party: &str) -> Result<(), AppError> {
     let cluster = Cluster::new(Arc::clone(settings))?;
     let topics = settings.topics.of(&FLOW);
     rights::verify(&cluster, settings, Task::Read(&[&topics.journal]))?;

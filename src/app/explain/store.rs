@@ -9,7 +9,7 @@ use crate::domain::{Micros, PartitionId};
 use crate::explain::outcome::ExplainedOutcome;
 use crate::kafka::client::{Cluster, Dump, Isolation};
 use crate::kafka::cluster::rights::{self, Task};
-use crate::kafka::settings::Settings as KafkaSettings;
+use crate::kafka::settings::ClusterSettings;
 use crate::replay::{Kept, ReplayError, Source, open};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl OfCluster {
     /// # Errors
     /// The cluster cannot be asked, or a right is missing.
     pub fn new(settings: &crate::config::Settings) -> Result<Self, AppError> {
-        let kafka: Arc<KafkaSettings> = Arc::new(settings.into());
+        let kafka: Arc<ClusterSettings> = Arc::new(settings.into());
         let topics = settings.topics.clone();
         let cluster = Cluster::new(Arc::clone(&kafka))?;
         rights::verify(&cluster, &kafka, Task::Read(&[&topics.pos_outcomes, &topics.pos_events]))?;

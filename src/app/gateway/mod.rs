@@ -18,7 +18,7 @@ use crate::gateway::{Bounds, Gate, Listener, Server, ServerBounds, admin};
 use crate::kafka::client::Cluster;
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::followed::{Begin, FollowedTopic, Taker, retry_at_start};
-use crate::kafka::settings::Settings as KafkaSettings;
+use crate::kafka::settings::ClusterSettings;
 use crate::telemetry::exporter::Exporter;
 use crate::telemetry::log;
 use records::{TopicTaker, Topics, Troubles};
@@ -56,7 +56,7 @@ fn serve(common: &Common) -> Result<(), AppError> {
     let stop = Arc::new(AtomicBool::new(false));
     let _signals = watch_signals(Arc::clone(&stop), "answering what is under way, and taking nothing more")?;
     let (ended, ending) = tokio::sync::oneshot::channel::<()>();
-    let kafka: Arc<KafkaSettings> = Arc::new((&settings).into());
+    let kafka: Arc<ClusterSettings> = Arc::new((&settings).into());
     let endpoints = Endpoints::start(&settings, kafka, &stop)?;
     let pages = admin_pages(&settings, &endpoints, &stop, ending)?;
     while !stop.load(Ordering::Acquire) {
@@ -112,7 +112,7 @@ impl Endpoints {
     /// Looks at rights and topics, begins to read what was answered, and serves. Waits for brokers until `stop`.
     pub(crate) fn start(
         settings: &Settings,
-        kafka: Arc<KafkaSettings>,
+        kafka: Arc<ClusterSettings>,
         stop: &Arc<AtomicBool>,
     ) -> Result<Self, AppError> {
         let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());

@@ -11,7 +11,7 @@ use crate::gateway::{AdminSource, ProcessStanding};
 use crate::kafka::client::{self, Cluster, NewRecord, ReceiptProducer};
 use crate::kafka::failure::Fault;
 use crate::kafka::followed::{Taker, retry_at_start};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::telemetry;
 use crate::telemetry::exporter::Exporter;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ impl Topics {
     /// The inputs of these names, in the order of [`Input`]; a record that is not written `within` this time is given up.
     pub(super) fn open(
         cluster: Cluster,
-        settings: &Settings,
+        settings: &ClusterSettings,
         (names, within): (&[&str], Duration),
         troubles: &Arc<Troubles>,
         stop: &AtomicBool,

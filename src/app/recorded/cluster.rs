@@ -12,7 +12,7 @@ use crate::kafka::client::{self, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::port::{Positions, Unit};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::replay::{Kept, Recorded, RecordedReplies, ReplayError, Source};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// The topics of a cluster.
 pub struct Cluster {
     client: Arc<client::Cluster>,
-    settings: Arc<Settings>,
+    settings: Arc<ClusterSettings>,
     input_partitions: u32,
     /// The partitions that are looked at.
     partitions: Vec<PartitionId>,
@@ -45,7 +45,7 @@ impl Cluster {
     ///
     /// # Errors
     /// The cluster cannot be asked, or a topic or partition is not there.
-    pub fn look(settings: Arc<Settings>, partitions: &[PartitionId]) -> Result<Self, Fault> {
+    pub fn look(settings: Arc<ClusterSettings>, partitions: &[PartitionId]) -> Result<Self, Fault> {
         let cluster = Arc::new(client::Cluster::new(Arc::clone(&settings))?);
         rights::verify(&cluster, &settings, Task::Replay)?;
         let names = &settings.topics;

@@ -7,7 +7,7 @@ use super::{certificate, clock, config, events, watermarks};
 use crate::domain::PartitionId;
 use crate::kafka::cluster::rights::{Needed, Resource, Right};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigResourceResult, ConfigSource, NewPartitions, NewTopic,
     ResourceSpecifier, TopicReplication,
@@ -70,7 +70,7 @@ impl TopicState {
 /// Asks and changes topics.
 pub struct Admin {
     client: AdminClient<Heard>,
-    settings: Arc<Settings>,
+    settings: Arc<ClusterSettings>,
     /// Where a process starts that may wait for its brokers, and be stopped meanwhile.
     stop: Option<Arc<AtomicBool>>,
     /// Brokers have answered.
@@ -79,7 +79,7 @@ pub struct Admin {
 
 impl Admin {
     /// Prepares the client.
-    pub(super) fn new(settings: &Arc<Settings>, stop: Option<Arc<AtomicBool>>) -> Result<Self, Fault> {
+    pub(super) fn new(settings: &Arc<ClusterSettings>, stop: Option<Arc<AtomicBool>>) -> Result<Self, Fault> {
         let client = config::admin(settings)
             .create_with_context(Heard::default())
             .map_err(|error| config::client_fault(settings, &error))?;

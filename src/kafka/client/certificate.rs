@@ -4,7 +4,7 @@
 
 use crate::config::Secret;
 use crate::kafka::locked::locked;
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
@@ -31,7 +31,7 @@ const OF_SYSTEM: &[&str] = &[
 ];
 
 /// What is wrong with the certificate of `broker` (`ssl://HOST:PORT`), and what to change; none where that cannot be told.
-pub fn fault(broker: &str, settings: &Settings) -> Option<String> {
+pub fn fault(broker: &str, settings: &ClusterSettings) -> Option<String> {
     let address = broker.split_once("://").map_or(broker, |(_protocol, address)| address);
     let host = address.rsplit_once(':')?.0.trim_matches(['[', ']']);
     let name = ServerName::try_from(host.to_owned()).ok()?;
@@ -76,7 +76,7 @@ fn words(found: &CertificateError, host: &str) -> String {
 }
 
 /// The authorities that the settings name; the system's where they name none.
-fn roots(settings: &Settings) -> Option<RootCertStore> {
+fn roots(settings: &ClusterSettings) -> Option<RootCertStore> {
     let set = |name: &str| settings.kafka.librdkafka.get(name).map(Secret::expose);
     let certificates = match (set("ssl.ca.pem"), set("ssl.ca.location")) {
         (Some(text), _) => CertificateDer::pem_slice_iter(text.as_bytes()).filter_map(Result::ok).collect(),

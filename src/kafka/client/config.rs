@@ -4,7 +4,7 @@ use super::error::fault;
 use super::reader::{AtEnd, Isolation};
 use crate::config::Secret;
 use crate::kafka::failure::{Fault, Operation};
-use crate::kafka::settings::{GroupProtocol, Settings};
+use crate::kafka::settings::{ClusterSettings, GroupProtocol};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 use std::time::Duration;
@@ -36,7 +36,7 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// What a client that cannot be made means, in words: its own are those of OpenSSL.
-pub fn client_fault(settings: &Settings, error: &KafkaError) -> Fault {
+pub fn client_fault(settings: &ClusterSettings, error: &KafkaError) -> Fault {
     let found = fault(Operation::Check, error);
     let KafkaError::ClientCreation(words) = error else { return found };
     let file = FILES.iter().find(|(name, _)| words.contains(&format!("{name} failed")));
@@ -69,7 +69,7 @@ fn unless_set(config: &mut ClientConfig, name: &str, value: &str) {
 
 /// What all clients share: brokers, pass-through settings, level Info whatever the log facade's level is, because
 /// disconnects are learnt from the log.
-pub fn base(settings: &Settings) -> ClientConfig {
+pub fn base(settings: &ClusterSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
     for (key, value) in &settings.kafka.librdkafka {
         config.set(key, value.expose());
@@ -90,7 +90,7 @@ pub fn base(settings: &Settings) -> ClientConfig {
     config
 }
 
-fn reader_base(settings: &Settings, queue_bytes_max: usize) -> ClientConfig {
+fn reader_base(settings: &ClusterSettings, queue_bytes_max: usize) -> ClientConfig {
     let mut config = base(settings);
     let bytes_max = settings.kafka.message_bytes_max + OVERHEAD_BYTES;
     config
@@ -111,7 +111,7 @@ fn reader_base(settings: &Settings, queue_bytes_max: usize) -> ClientConfig {
 }
 
 /// A member of the group.
-pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
+pub fn member(settings: &ClusterSettings, worker: usize) -> ClientConfig {
     let mut config = reader_base(settings, settings.kafka.consumer_queue_bytes_max);
     config
         .set("group.id", &settings.kafka.group_id)
@@ -138,7 +138,7 @@ pub fn member(settings: &Settings, worker: usize) -> ClientConfig {
 }
 
 /// Reads outside the group: it has the group's name to ask for its offsets, and never subscribes.
-pub fn reader(settings: &Settings, isolation: Isolation, at_end: AtEnd) -> ClientConfig {
+pub fn reader(settings: &ClusterSettings, isolation: Isolation, at_end: AtEnd) -> ClientConfig {
     let mut config = reader_base(settings, READER_QUEUE_BYTES_MAX);
     config
         .set("group.id", &settings.kafka.group_id)
@@ -152,14 +152,14 @@ pub fn reader(settings: &Settings, isolation: Isolation, at_end: AtEnd) -> Clien
 }
 
 /// Reads whole partitions. Records that are gone are a fault there, and what is damaged is refused.
-pub fn dump(settings: &Settings, isolation: Isolation) -> ClientConfig {
+pub fn dump(settings: &ClusterSettings, isolation: Isolation) -> ClientConfig {
     let mut config = reader(settings, isolation, AtEnd::Stop);
     config.set("auto.offset.reset", "error").set("check.crcs", "true").set("fetch.wait.max.ms", "50");
     config
 }
 
 /// The worker's producer.
-pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
+pub fn producer(settings: &ClusterSettings, transactional_id: &str) -> ClientConfig {
     let mut config = producer_base(settings);
     config
         .set("transactional.id", transactional_id)
@@ -178,7 +178,7 @@ pub fn producer(settings: &Settings, transactional_id: &str) -> ClientConfig {
 }
 
 /// How large a message may be, and what a producer keeps: whoever sends waits while it is full.
-fn producer_base(settings: &Settings) -> ClientConfig {
+fn producer_base(settings: &ClusterSettings) -> ClientConfig {
     let mut config = base(settings);
     config
         .set("message.max.bytes", (settings.kafka.message_bytes_max + OVERHEAD_BYTES).to_string())
@@ -188,7 +188,7 @@ fn producer_base(settings: &Settings) -> ClientConfig {
 }
 
 /// A producer of input records: idempotent, in large batches, by key as the senders do.
-pub fn event_producer(settings: &Settings) -> ClientConfig {
+pub fn event_producer(settings: &ClusterSettings) -> ClientConfig {
     let mut config = producer_base(settings);
     config
         .set("enable.idempotence", "true")
@@ -199,7 +199,7 @@ pub fn event_producer(settings: &Settings) -> ClientConfig {
 }
 
 /// A producer of input records each of which somebody waits for, `within` this time.
-pub fn receipt_producer(settings: &Settings, within: Duration) -> ClientConfig {
+pub fn receipt_producer(settings: &ClusterSettings, within: Duration) -> ClientConfig {
     let mut config = producer_base(settings);
     config
         .set("enable.idempotence", "true")
@@ -211,7 +211,7 @@ pub fn receipt_producer(settings: &Settings, within: Duration) -> ClientConfig {
 }
 
 /// Topics, their settings, deleting records.
-pub fn admin(settings: &Settings) -> ClientConfig {
+pub fn admin(settings: &ClusterSettings) -> ClientConfig {
     base(settings)
 }
 
@@ -224,14 +224,14 @@ mod tests {
     use super::*;
     use crate::config::librdkafka::refusal;
 
-    fn passing_through(properties: &[(&str, &str)]) -> Settings {
+    fn passing_through(properties: &[(&str, &str)]) -> ClusterSettings {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), Secret::new(*value));
-        Settings::default().with(|kafka| kafka.librdkafka = properties.iter().map(own).collect())
+        ClusterSettings::default().with(|kafka| kafka.librdkafka = properties.iter().map(own).collect())
     }
 
     #[test]
     fn everything_that_a_client_keeps_is_bounded() {
-        let settings = Settings::default().with(|kafka| {
+        let settings = ClusterSettings::default().with(|kafka| {
             kafka.message_bytes_max = 1_000_000;
             kafka.consumer_queue_bytes_max = 5_000_000;
             kafka.producer_queue_bytes_max = 3 << 20;
@@ -266,14 +266,14 @@ mod tests {
 
     #[test]
     fn an_input_that_no_longer_holds_what_comes_next_is_an_error() {
-        assert_eq!(member(&Settings::default(), 0).get("auto.offset.reset"), Some("error"));
+        assert_eq!(member(&ClusterSettings::default(), 0).get("auto.offset.reset"), Some("error"));
     }
 
     #[test]
     fn what_a_client_sets_the_operator_may_set_or_is_refused() {
         // These reach ends of their own, and what they need for it is nobody else's.
         const OF_READERS: [&str; 2] = ["check.crcs", "fetch.wait.max.ms"];
-        let of_all = |settings: &Settings| {
+        let of_all = |settings: &ClusterSettings| {
             let classic = settings.clone().with(|kafka| {
                 kafka.group_protocol = GroupProtocol::Classic;
                 kafka.group_instance_id = Some("1".to_owned());
@@ -289,7 +289,7 @@ mod tests {
                 admin(settings),
             ]
         };
-        for (place, config) in of_all(&Settings::default()).iter().enumerate() {
+        for (place, config) in of_all(&ClusterSettings::default()).iter().enumerate() {
             for name in config.config_map().keys().filter(|name| !OF_READERS.contains(*name)) {
                 let set = &of_all(&passing_through(&[(name, "theirs")]))[place];
                 let is_theirs = set.get(name) == Some("theirs");

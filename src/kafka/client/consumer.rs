@@ -14,7 +14,7 @@ use crate::kafka::locked::locked;
 use crate::kafka::port::{
     GroupConsumer, InputPartition, InputReach, LentRecord, Positions, Queue, Rebalance, Unit,
 };
-use crate::kafka::settings::{Settings, Topics};
+use crate::kafka::settings::{ClusterSettings, Topics};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -300,7 +300,7 @@ pub struct Member {
 
 impl Member {
     /// Joins the group.
-    pub fn join(settings: &Settings, worker: usize) -> Result<Self, Fault> {
+    pub fn join(settings: &ClusterSettings, worker: usize) -> Result<Self, Fault> {
         let noted = ConsumerNotes {
             topics: settings.topics.clone(),
             waiting: AtomicBool::new(false),

@@ -8,7 +8,7 @@ use super::{config, headers};
 use crate::domain::PartitionId;
 use crate::domain::record::{RecordHeaders, TimestampKind, TopicRecord};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, Timestamp};
 use std::sync::Arc;
@@ -81,7 +81,11 @@ pub(super) fn record_of<'m>(message: &'m BorrowedMessage<'_>) -> (TopicRecord<'m
 }
 
 impl Dump {
-    pub(super) fn open(settings: &Settings, asker: Arc<Asker>, isolation: Isolation) -> Result<Self, Fault> {
+    pub(super) fn open(
+        settings: &ClusterSettings,
+        asker: Arc<Asker>,
+        isolation: Isolation,
+    ) -> Result<Self, Fault> {
         let reader = TopicReader::with(&config::dump(settings, isolation), Operation::Consume)?;
         let (span, lost_headers) = (Span::default(), None);
         Ok(Self { reader, asker, isolation, span, next: 0, confirmed: false, lost_headers })

@@ -9,7 +9,7 @@ use crate::domain::PartitionId;
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::locked::locked;
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
@@ -65,7 +65,7 @@ impl EventProducer {
     ///
     /// # Errors
     /// A client setting that is unknown or cannot be used.
-    pub fn new(settings: &Settings) -> Result<Self, Fault> {
+    pub fn new(settings: &ClusterSettings) -> Result<Self, Fault> {
         let base = config::event_producer(settings)
             .create_with_context(Reports::default())
             .map_err(|error| config::client_fault(settings, &error))?;

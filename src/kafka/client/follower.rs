@@ -7,7 +7,7 @@ use crate::domain::PartitionId;
 use crate::domain::record::TopicRecord;
 use crate::kafka::failure::{Fault, Operation};
 use crate::kafka::port::Followed;
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use rdkafka::Offset;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl Follower {
     /// # Errors
     /// A client setting that is unknown, or the client cannot be made.
     pub fn open<'t>(
-        settings: &Settings,
+        settings: &ClusterSettings,
         places: impl IntoIterator<Item = (&'t str, PartitionId, i64)>,
     ) -> Result<Self, Fault> {
         let reader = TopicReader::open(settings, Isolation::Committed, AtEnd::Tell, Operation::Consume)?;

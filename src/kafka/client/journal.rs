@@ -9,7 +9,7 @@ use crate::domain::PartitionId;
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Fault, Operation};
 use crate::kafka::port::{Followed, JournalEnds, JournalReader, Positions, Unit};
-use crate::kafka::settings::{FlowTopics, Settings, Topics};
+use crate::kafka::settings::{ClusterSettings, FlowTopics, Topics};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Message, Offset, TopicPartitionList};
@@ -35,7 +35,7 @@ pub struct Asker {
 
 impl Asker {
     /// Prepares the clients; nothing is asked yet.
-    pub fn new(settings: &Settings) -> Result<Self, Fault> {
+    pub fn new(settings: &ClusterSettings) -> Result<Self, Fault> {
         Ok(Self {
             committed: open(settings, Isolation::Committed)?,
             uncommitted: open(settings, Isolation::Uncommitted)?,
@@ -177,7 +177,7 @@ impl Asker {
     }
 }
 
-fn open(settings: &Settings, isolation: Isolation) -> Result<TopicReader, Fault> {
+fn open(settings: &ClusterSettings, isolation: Isolation) -> Result<TopicReader, Fault> {
     TopicReader::open(settings, isolation, AtEnd::Stop, Operation::Restore)
 }
 
@@ -185,13 +185,13 @@ fn open(settings: &Settings, isolation: Isolation) -> Result<TopicReader, Fault>
 pub struct UnitJournal {
     asker: Arc<Asker>,
     records: TopicReader,
-    settings: Arc<Settings>,
+    settings: Arc<ClusterSettings>,
     unit: Unit,
 }
 
 impl UnitJournal {
     /// Opens a reader; nothing is read yet.
-    pub fn open(asker: Arc<Asker>, settings: Arc<Settings>, unit: Unit) -> Result<Self, Fault> {
+    pub fn open(asker: Arc<Asker>, settings: Arc<ClusterSettings>, unit: Unit) -> Result<Self, Fault> {
         let records = open(&settings, Isolation::Committed)?;
         Ok(Self { asker, records, settings, unit })
     }

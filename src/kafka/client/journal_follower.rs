@@ -8,7 +8,7 @@ use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::kafka::failure::{Fault, Operation};
 use crate::kafka::port::{Followed, JournalFollower, Unit};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use rdkafka::{Message, Offset};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// A follower of journals.
 pub struct Trail {
-    settings: Arc<Settings>,
+    settings: Arc<ClusterSettings>,
     flows: Vec<FlowTrail>,
     /// Which of them is waited for next.
     turn: usize,
@@ -31,7 +31,7 @@ struct FlowTrail {
 
 impl Trail {
     /// Nothing is followed yet.
-    pub fn new(settings: Arc<Settings>) -> Self {
+    pub fn new(settings: Arc<ClusterSettings>) -> Self {
         Self { settings, flows: Vec::new(), turn: 0 }
     }
 

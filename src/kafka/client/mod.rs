@@ -34,7 +34,7 @@ mod watermarks;
 
 use super::failure::{Destination, Fault, FaultClass, Operation};
 use super::port::{Broker, JournalEnds, MessageLimits, Unit};
-use super::settings::{FlowTopics, Settings};
+use super::settings::{ClusterSettings, FlowTopics};
 use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
 use crate::kafka::locked::locked;
@@ -63,7 +63,7 @@ const BATCH_FRAMING_BYTES: usize = 128;
 
 /// A Kafka cluster, reached through librdkafka.
 pub struct Cluster {
-    settings: Arc<Settings>,
+    settings: Arc<ClusterSettings>,
     admin: Arc<Admin>,
     asker: OnceLock<Arc<Asker>>,
     /// Writes ticks; made with the first one.
@@ -78,7 +78,7 @@ impl Cluster {
     ///
     /// # Errors
     /// A client setting that is unknown or cannot be used.
-    pub fn new(settings: Arc<Settings>) -> Result<Self, Fault> {
+    pub fn new(settings: Arc<ClusterSettings>) -> Result<Self, Fault> {
         Self::prepared(settings, None)
     }
 
@@ -86,11 +86,11 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn until(settings: Arc<Settings>, stop: Arc<AtomicBool>) -> Result<Self, Fault> {
+    pub fn until(settings: Arc<ClusterSettings>, stop: Arc<AtomicBool>) -> Result<Self, Fault> {
         Self::prepared(settings, Some(stop))
     }
 
-    fn prepared(settings: Arc<Settings>, stop: Option<Arc<AtomicBool>>) -> Result<Self, Fault> {
+    fn prepared(settings: Arc<ClusterSettings>, stop: Option<Arc<AtomicBool>>) -> Result<Self, Fault> {
         let admin = Arc::new(Admin::new(&settings, stop)?);
         Ok(Self {
             settings,

@@ -21,7 +21,7 @@ use crate::kafka::locked::locked;
 use crate::kafka::port::{
     Header, InputPartition, Kept, LentRecord, Outbound, RulesetChange, TransactionalProducer, Unit,
 };
-use crate::kafka::settings::{Settings, Topics};
+use crate::kafka::settings::{ClusterSettings, Topics};
 use crate::telemetry;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -202,7 +202,7 @@ pub struct Producer {
 
 impl Producer {
     /// Makes a producer and settles what its id left open.
-    pub fn init(settings: &Settings, transactional_id: &str) -> Result<Self, Fault> {
+    pub fn init(settings: &ClusterSettings, transactional_id: &str) -> Result<Self, Fault> {
         let noted = ProducerNotes {
             topics: settings.topics.clone(),
             signals: Signals::default(),

@@ -8,7 +8,7 @@ use crate::domain::PartitionId;
 use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::port::{Followed, JournalEnds};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
@@ -72,7 +72,7 @@ pub struct TopicReader {
 impl TopicReader {
     /// Prepares the client; nothing is connected yet. Its faults are of `operation`.
     pub fn open(
-        settings: &Settings,
+        settings: &ClusterSettings,
         isolation: Isolation,
         at_end: AtEnd,
         operation: Operation,

@@ -5,7 +5,7 @@ use super::error::fault;
 use super::new_record::NewRecord;
 use super::{config, log as client_log};
 use crate::kafka::failure::{Fault, Operation};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
@@ -78,7 +78,7 @@ impl ReceiptProducer {
     ///
     /// # Errors
     /// A client setting that is unknown or cannot be used.
-    pub fn new(settings: &Settings, within: Duration) -> Result<Self, Fault> {
+    pub fn new(settings: &ClusterSettings, within: Duration) -> Result<Self, Fault> {
         let made = config::receipt_producer(settings, within).create_with_context(Receipts);
         made.map(Self).map_err(|error| config::client_fault(settings, &error))
     }

@@ -7,7 +7,7 @@
 
 use crate::kafka::client::Admin;
 use crate::kafka::failure::Fault;
-use crate::kafka::settings::{GroupProtocol, Settings};
+use crate::kafka::settings::{ClusterSettings, GroupProtocol};
 use std::time::Duration;
 
 /// Whether a broker asks the transaction's coordinator before it takes what belongs to a transaction.
@@ -26,7 +26,7 @@ type Found = [(i32, [Option<String>; 4])];
 ///
 /// # Errors
 /// Which they are, and what to do; or the cluster cannot be reached.
-pub fn verify(admin: &Admin, settings: &Settings) -> Result<(), Fault> {
+pub fn verify(admin: &Admin, settings: &ClusterSettings) -> Result<(), Fault> {
     let found = admin.broker_settings([VERIFICATION, TRANSACTION_MAX, SESSION_MIN, SESSION_MAX])?;
     let unknown = numbers(&found, |settings| settings[0].is_none());
     if !unknown.is_empty() {
@@ -39,7 +39,7 @@ pub fn verify(admin: &Admin, settings: &Settings) -> Result<(), Fault> {
     if faults.is_empty() { Ok(()) } else { Err(Fault::setup(faults.join("; "))) }
 }
 
-fn faults(found: &Found, settings: &Settings) -> Vec<String> {
+fn faults(found: &Found, settings: &ClusterSettings) -> Vec<String> {
     let mut faults = Vec::new();
     let off = numbers(found, |settings| settings[0].as_ref().is_some_and(|value| value != "true"));
     if !off.is_empty() {
@@ -82,7 +82,7 @@ mod tests {
 
     fn check(values: [Option<&str>; 4], protocol: GroupProtocol, expected: &[&str]) {
         let found = [(1, values.map(|value| value.map(str::to_owned)))];
-        let settings = Settings::default().with(|kafka| kafka.group_protocol = protocol);
+        let settings = ClusterSettings::default().with(|kafka| kafka.group_protocol = protocol);
         let faults = faults(&found, &settings);
         assert_eq!(faults.len(), expected.len(), "{faults:?}");
         for (fault, part) in faults.iter().zip(expected) {

@@ -2,7 +2,7 @@
 //! each in its own way; so it is refused at the start. Measured: docs/operations.md, Footprint.
 
 use crate::kafka::failure::Fault;
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 
 /// Of the process: standard streams, runtimes, the admin listener, and the clients that all workers share.
 const OF_PROCESS: usize = 28;
@@ -18,7 +18,7 @@ const SPARE: usize = 24;
 
 /// How many descriptors a process needs, with as many partitions restored at once as there may be.
 #[must_use]
-pub fn needed(settings: &Settings, brokers: usize, partitions: usize) -> usize {
+pub fn needed(settings: &ClusterSettings, brokers: usize, partitions: usize) -> usize {
     let workers = settings.kafka.workers.max(1);
     let restores = partitions.min(workers * settings.kafka.restores_at_once);
     OF_PROCESS
@@ -32,7 +32,7 @@ pub fn needed(settings: &Settings, brokers: usize, partitions: usize) -> usize {
 ///
 /// # Errors
 /// Both numbers.
-pub fn verify(settings: &Settings, brokers: usize, partitions: usize) -> Result<(), Fault> {
+pub fn verify(settings: &ClusterSettings, brokers: usize, partitions: usize) -> Result<(), Fault> {
     let needed = needed(settings, brokers, partitions);
     match descriptors_allowed() {
         Some(allowed) if allowed < needed => Err(Fault::setup(format!(
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn comes_to_what_was_measured_and_grows_with_workers_brokers_and_restores() {
-        let with = |workers| Settings::default().with(|kafka| kafka.workers = workers);
+        let with = |workers| ClusterSettings::default().with(|kafka| kafka.workers = workers);
         assert_eq!(needed(&with(2), 1, 0), 69 + SPARE);
         assert_eq!(needed(&with(4), 3, 0), 159 + SPARE);
         assert!(needed(&with(2), 1, 4) < needed(&with(2), 1, 8));

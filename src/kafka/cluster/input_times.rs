@@ -3,7 +3,7 @@
 use super::topics::{TIMESTAMP_TYPE, TimestampSource};
 use crate::kafka::client::Admin;
 use crate::kafka::failure::Fault;
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use std::fmt;
 
 const TIMESTAMP_AFTER: &str = "message.timestamp.after.max.ms";
@@ -22,7 +22,7 @@ pub struct InputTimes {
 impl InputTimes {
     /// Whether it is an input of ticks.
     #[must_use]
-    pub fn is_of_ticks(&self, settings: &Settings) -> bool {
+    pub fn is_of_ticks(&self, settings: &ClusterSettings) -> bool {
         settings.topics.flows.iter().any(|topics| topics.ticks() == Some(&self.topic))
     }
 
@@ -58,7 +58,7 @@ const YEAR_MILLIS: i64 = 366 * 86_400_000;
 ///
 /// # Errors
 /// The cluster cannot be asked.
-pub fn look(admin: &Admin, settings: &Settings) -> Result<Vec<InputTimes>, Fault> {
+pub fn look(admin: &Admin, settings: &ClusterSettings) -> Result<Vec<InputTimes>, Fault> {
     let inputs: Vec<&str> = settings.topics.inputs().collect();
     let found = admin.topics(&inputs, true)?;
     let times = |name: &str| {

@@ -7,7 +7,7 @@
 
 use crate::kafka::client::Cluster;
 use crate::kafka::failure::Fault;
-use crate::kafka::settings::{FlowTopics, Settings};
+use crate::kafka::settings::{ClusterSettings, FlowTopics};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -155,7 +155,7 @@ pub enum Task<'a> {
 
 /// All that `task` needs.
 #[must_use]
-pub fn needed(task: Task<'_>, settings: &Settings) -> Vec<Needed> {
+pub fn needed(task: Task<'_>, settings: &ClusterSettings) -> Vec<Needed> {
     use Right as R;
     let topics = &settings.topics;
     let inputs: Vec<&str> = topics.inputs().collect();
@@ -280,7 +280,7 @@ pub fn look(cluster: &Cluster, all: &[Needed]) -> Result<Vec<Needed>, Fault> {
 ///
 /// # Errors
 /// All that are missing as far as the brokers tell, or they cannot be asked.
-pub fn verify(cluster: &Cluster, settings: &Settings, task: Task<'_>) -> Result<(), Fault> {
+pub fn verify(cluster: &Cluster, settings: &ClusterSettings, task: Task<'_>) -> Result<(), Fault> {
     let lacking = look(cluster, &needed(task, settings))?;
     if lacking.is_empty() {
         return Ok(());
@@ -293,7 +293,7 @@ pub fn verify(cluster: &Cluster, settings: &Settings, task: Task<'_>) -> Result<
 ///
 /// # Errors
 /// All that are missing as far as the brokers tell, or they cannot be asked.
-pub fn verify_sight(cluster: &Cluster, settings: &Settings, task: Task<'_>) -> Result<(), Fault> {
+pub fn verify_sight(cluster: &Cluster, settings: &ClusterSettings, task: Task<'_>) -> Result<(), Fault> {
     if look(cluster, &needed(Task::Check, settings))?.is_empty() {
         return Ok(());
     }

@@ -4,7 +4,7 @@
 use crate::codec::rulesets::{hash_of, hash_text};
 use crate::kafka::client::{EventProducer, NewRecord};
 use crate::kafka::failure::Fault;
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use std::sync::atomic::AtomicBool;
 
 /// Writes the ruleset to its topic, once more where it is there already: the topic is compacted. Gives up after
@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 ///
 /// # Errors
 /// The cluster did not take it. Nothing must be decided then.
-pub fn keep(settings: &Settings, text: &str, stop: &AtomicBool) -> Result<(), Fault> {
+pub fn keep(settings: &ClusterSettings, text: &str, stop: &AtomicBool) -> Result<(), Fault> {
     let mut producer = EventProducer::new(settings)?;
     let (topic, hash) = (&settings.topics.rulesets, hash_text(hash_of(text)));
     let (key, value) = (Some(hash.as_bytes()), Some(text.as_bytes()));

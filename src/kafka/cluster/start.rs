@@ -9,7 +9,7 @@ use crate::kafka::followed::FollowedTopic;
 use crate::kafka::health::Health;
 use crate::kafka::latest::LatestTopic;
 use crate::kafka::port::Broker;
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::pipeline::Deciders;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,7 +40,7 @@ pub struct Started {
 /// # Errors
 /// The cluster cannot be reached, refuses, or is not set up as it must be.
 pub fn start(
-    settings: &Arc<Settings>,
+    settings: &Arc<ClusterSettings>,
     texts: &[String],
     flows: Flows,
     latest: &[LatestTopic],
@@ -61,7 +61,7 @@ pub fn start(
 
 struct Steps<'a> {
     cluster: &'a Arc<Cluster>,
-    settings: &'a Arc<Settings>,
+    settings: &'a Arc<ClusterSettings>,
     health: &'a Health,
     stop: &'a AtomicBool,
 }

@@ -8,7 +8,7 @@ use crate::domain::PartitionId;
 use crate::domain::limits::OUTCOME_BYTES_MAX;
 use crate::kafka::client::{Admin, MAX_MESSAGE, PRODUCED_AT_ONCE_BYTES_MAX, TopicState};
 use crate::kafka::failure::Fault;
-use crate::kafka::settings::{FlowTopics, Settings};
+use crate::kafka::settings::{ClusterSettings, FlowTopics};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ struct WantedTopic<'a> {
 }
 
 fn wanted_topics<'a>(
-    settings: &'a Settings,
+    settings: &'a ClusterSettings,
     layout: &TopicLayout,
     found: &BTreeMap<String, TopicState>,
 ) -> Vec<WantedTopic<'a>> {
@@ -96,7 +96,7 @@ fn wanted_topics<'a>(
 }
 
 fn of_flow<'a>(
-    settings: &'a Settings,
+    settings: &'a ClusterSettings,
     topics: &'a FlowTopics,
     layout: &TopicLayout,
     found: &BTreeMap<String, TopicState>,
@@ -160,7 +160,11 @@ impl TopicLayout {
 }
 
 /// What a dead letter must be able to hold: the largest input record.
-fn largest_input(settings: &Settings, topics: &FlowTopics, found: &BTreeMap<String, TopicState>) -> u64 {
+fn largest_input(
+    settings: &ClusterSettings,
+    topics: &FlowTopics,
+    found: &BTreeMap<String, TopicState>,
+) -> u64 {
     topics
         .input_names()
         .filter_map(|name| Some(found.get(name)?.message_bytes_max()? as u64))
@@ -168,7 +172,7 @@ fn largest_input(settings: &Settings, topics: &FlowTopics, found: &BTreeMap<Stri
         .unwrap_or(settings.kafka.message_bytes_max as u64)
 }
 
-fn names(settings: &Settings) -> Vec<&str> {
+fn names(settings: &ClusterSettings) -> Vec<&str> {
     settings.topics.all().collect()
 }
 
@@ -181,12 +185,16 @@ fn input_partitions(topics: &FlowTopics, found: &BTreeMap<String, TopicState>) -
 ///
 /// # Errors
 /// The cluster cannot be asked.
-pub fn plan(admin: &Admin, settings: &Settings, layout: &TopicLayout) -> Result<Vec<PlanRow>, Fault> {
+pub fn plan(admin: &Admin, settings: &ClusterSettings, layout: &TopicLayout) -> Result<Vec<PlanRow>, Fault> {
     let found = admin.topics(&names(settings), true)?;
     Ok(rows(settings, layout, &found))
 }
 
-fn rows(settings: &Settings, layout: &TopicLayout, found: &BTreeMap<String, TopicState>) -> Vec<PlanRow> {
+fn rows(
+    settings: &ClusterSettings,
+    layout: &TopicLayout,
+    found: &BTreeMap<String, TopicState>,
+) -> Vec<PlanRow> {
     let mut rows = Vec::new();
     for topic in &wanted_topics(settings, layout, found) {
         let state = found.get(topic.name);
@@ -261,7 +269,7 @@ fn holds(key: &str, is: &str, should: &str) -> bool {
 /// The first row that is refused, by us or by the cluster.
 pub fn apply(
     admin: &Admin,
-    settings: &Settings,
+    settings: &ClusterSettings,
     layout: &TopicLayout,
     rows: &[PlanRow],
 ) -> Result<(), Fault> {
@@ -305,7 +313,7 @@ pub fn apply(
 ///
 /// # Errors
 /// All that is wrong, with what to do about it.
-pub fn verify(admin: &Admin, settings: &Settings) -> Result<Vec<u32>, Fault> {
+pub fn verify(admin: &Admin, settings: &ClusterSettings) -> Result<Vec<u32>, Fault> {
     let found = admin.topics(&names(settings), settings.check_topic_configs)?;
     let faults = faults(settings, &found);
     if !faults.is_empty() {
@@ -320,7 +328,7 @@ pub fn verify(admin: &Admin, settings: &Settings) -> Result<Vec<u32>, Fault> {
 ///
 /// # Errors
 /// The cluster cannot be asked.
-pub fn remarks(admin: &Admin, settings: &Settings) -> Result<Vec<String>, Fault> {
+pub fn remarks(admin: &Admin, settings: &ClusterSettings) -> Result<Vec<String>, Fault> {
     let found = admin.topics(&names(settings), true)?;
     let mut remarks = Vec::new();
     for topic in wanted_topics(settings, &TopicLayout::default(), &found) {
@@ -352,7 +360,7 @@ fn listed(partitions: &[PartitionId]) -> String {
     numbers.join(", ")
 }
 
-fn faults(settings: &Settings, found: &BTreeMap<String, TopicState>) -> Vec<String> {
+fn faults(settings: &ClusterSettings, found: &BTreeMap<String, TopicState>) -> Vec<String> {
     let mut faults = Vec::new();
     for name in names(settings) {
         if !found.contains_key(name) {
@@ -410,7 +418,7 @@ mod tests {
     }
 
     fn cluster(partitions: [usize; 6], journal_retention: &str) -> BTreeMap<String, TopicState> {
-        let settings = Settings::default();
+        let settings = ClusterSettings::default();
         let usual = (MAX_MESSAGE, "1048588");
         let journal = [
             ("cleanup.policy", "delete"),
@@ -435,7 +443,7 @@ mod tests {
     }
 
     fn check(found: &BTreeMap<String, TopicState>, expected: &[&str]) {
-        let faults = faults(&Settings::default(), found);
+        let faults = faults(&ClusterSettings::default(), found);
         assert_eq!(faults.len(), expected.len(), "{faults:?}");
         for (fault, part) in faults.iter().zip(expected) {
             assert!(fault.contains(part), "{fault}");
@@ -482,7 +490,7 @@ mod tests {
         let layout = &TopicLayout { partitions: 4, replication: 1, ..TopicLayout::default() };
         let mut found = cluster([4, 4, 4, 4, 1, 1], "-1");
         let due = |found: &BTreeMap<String, TopicState>| {
-            let rows = rows(&Settings::default(), layout, found).into_iter();
+            let rows = rows(&ClusterSettings::default(), layout, found).into_iter();
             let due = rows.filter(|row| row.what == SEGMENT).map(|row| (row.topic, row.should, row.action));
             due.collect::<Vec<_>>()
         };
@@ -500,7 +508,7 @@ mod tests {
         let layout = &TopicLayout { partitions: 4, replication: 1, ..TopicLayout::default() };
         let mut found = cluster([4, 4, 4, 4, 1, 1], "-1");
         found.get_mut("pos.outcomes").expect("it is there").leaderless = vec![1.into(), 3.into()];
-        let rows = rows(&Settings::default(), layout, &found);
+        let rows = rows(&ClusterSettings::default(), layout, &found);
         let due: Vec<String> =
             rows.iter().filter(|row| row.action != PlanAction::Keep).map(ToString::to_string).collect();
         assert_eq!(due, ["pos.outcomes leaders: is none of 1, 3, should be one of each: refuse"]);
@@ -511,7 +519,7 @@ mod tests {
     fn makes_inputs_with_the_brokers_times_and_alters_them_only_where_asked_to() {
         let due = |times, found: &BTreeMap<String, TopicState>| -> Vec<_> {
             let layout = &TopicLayout { partitions: 4, replication: 1, times, ..TopicLayout::default() };
-            let rows = rows(&Settings::default(), layout, found).into_iter();
+            let rows = rows(&ClusterSettings::default(), layout, found).into_iter();
             let due = rows.filter(|row| row.what == TIMESTAMP_TYPE && row.action != PlanAction::Keep);
             due.map(|row| (row.topic, row.should, row.action)).collect()
         };
@@ -529,7 +537,7 @@ mod tests {
     #[test]
     fn plans_a_fresh_cluster_as_creations_and_a_right_one_as_nothing() {
         let layout = &TopicLayout { partitions: 4, replication: 1, ..TopicLayout::default() };
-        let settings = Settings::default();
+        let settings = ClusterSettings::default();
         let fresh = rows(&settings, layout, &BTreeMap::new());
         assert!(fresh.iter().all(|row| row.action == PlanAction::Create), "{fresh:?}");
         let right = rows(&settings, layout, &cluster([6, 6, 6, 6, 1, 1], "-1"));
@@ -539,7 +547,7 @@ mod tests {
     #[test]
     fn plans_to_grow_the_journal_alter_its_retention_and_refuses_to_grow_an_input() {
         let layout = &TopicLayout { partitions: 4, replication: 1, ..TopicLayout::default() };
-        let rows = rows(&Settings::default(), layout, &cluster([6, 4, 6, 3, 1, 1], "100"));
+        let rows = rows(&ClusterSettings::default(), layout, &cluster([6, 4, 6, 3, 1, 1], "100"));
         let due: Vec<_> = rows
             .iter()
             .filter(|row| row.action != PlanAction::Keep)

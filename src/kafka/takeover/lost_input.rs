@@ -5,7 +5,7 @@
 //! compaction, markers of transactions and aborted records leave them.
 
 use crate::domain::flow::{Positions, Unit};
-use crate::kafka::settings::{OnLostInput, Settings};
+use crate::kafka::settings::{ClusterSettings, OnLostInput};
 use std::ops::Range;
 
 /// Where a unit goes on, and what is passed over for it.
@@ -43,7 +43,7 @@ pub fn resume_point(
     unit: Unit,
     positions: Positions,
     ends: &[Range<i64>],
-    settings: &Settings,
+    settings: &ClusterSettings,
 ) -> Result<ResumePoint, LostInput> {
     let topics = settings.topics.of(unit.flow);
     let nothing_read = positions.are_none();
@@ -112,7 +112,7 @@ mod tests {
         };
         let topics = Topics { flows: vec![topics], rulesets: String::new() };
         let unit = Unit { flow: &FLOW, partition: PartitionId::new(3) };
-        let settings = Settings { topics, ..Settings::default() };
+        let settings = ClusterSettings { topics, ..ClusterSettings::default() };
         resume_point(
             unit,
             positions.into(),

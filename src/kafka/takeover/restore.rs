@@ -17,7 +17,7 @@ use super::standby::Warm;
 use crate::domain::flow::{Positions, Unit};
 use crate::kafka::failure::{Fault, FaultClass, Operation, Recovery, recovery};
 use crate::kafka::port::{Broker, JournalReader};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::kafka::worker::Shared;
 use crate::pipeline::{Decider, Deciders, Restoring};
 use crate::telemetry::RestoredFrom;
@@ -221,7 +221,7 @@ fn finish(
     state: Box<dyn Restoring>,
     unit: Unit,
     committed: &Positions,
-    settings: &Settings,
+    settings: &ClusterSettings,
 ) -> Result<Box<dyn Decider>, RestoreError> {
     let decider =
         state.finish().map_err(|fault| RestoreError::Refused(format!("journal of {unit}: {fault}")))?;
@@ -322,7 +322,7 @@ fn find_resume_point<B: Broker>(
     journal: &mut B::Journal,
     unit: Unit,
     positions: Positions,
-    settings: &Settings,
+    settings: &ClusterSettings,
     wanted: &AtomicBool,
 ) -> Result<ResumePoint, RestoreError> {
     if positions.are_none() {
@@ -359,7 +359,7 @@ pub fn compare(
     unit: Unit,
     journal: &Positions,
     group: &Positions,
-    settings: &Settings,
+    settings: &ClusterSettings,
 ) -> Result<(), String> {
     if journal.are_none() && !group.are_none() {
         return Err(format!(
@@ -400,7 +400,7 @@ mod tests {
     type Two = [Option<i64>; 2];
 
     fn check(journal: Two, group: Two, expected: Result<(), &str>) {
-        let settings = Settings::default();
+        let settings = ClusterSettings::default();
         let unit = Unit { flow: settings.topics.flows[0].flow, partition: PartitionId::new(3) };
         let found = compare(unit, &journal.into(), &group.into(), &settings);
         match (&found, expected) {

@@ -10,7 +10,7 @@ use super::restore::RestoreError;
 use crate::domain::flow::{Positions, Unit};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::port::{Broker, JournalEnds, JournalReader};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::kafka::transaction::retry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,7 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Settles what is open on one unit.
 pub struct Settling<'a, B> {
     broker: &'a B,
-    settings: &'a Settings,
+    settings: &'a ClusterSettings,
     unit: Unit,
     /// The transactional id that whoever restores writes by.
     own: &'a str,
@@ -33,7 +33,7 @@ pub struct Settling<'a, B> {
 
 impl<'a, B: Broker> Settling<'a, B> {
     /// Nothing is asked yet.
-    pub fn new(broker: &'a B, settings: &'a Settings, unit: Unit, own: &'a str) -> Self {
+    pub fn new(broker: &'a B, settings: &'a ClusterSettings, unit: Unit, own: &'a str) -> Self {
         Self { broker, settings, unit, own, open: None, fenced: None }
     }
 

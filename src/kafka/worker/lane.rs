@@ -13,7 +13,7 @@ use crate::kafka::failure::{Destination, Fault, FaultClass, Operation};
 use crate::kafka::port::{
     Broker, GroupConsumer, InputPartition, LentRecord, MessageLimits, TransactionalProducer,
 };
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::kafka::suspect::Suspects;
 use crate::pipeline::{Decider, InputRecord, Interrupt, MessageSink, Outbound};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -72,7 +72,7 @@ where
     B::Consumer: 'c,
 {
     producer: &'r B::Producer,
-    settings: &'r Settings,
+    settings: &'r ClusterSettings,
     suspects: &'r Suspects,
     limits: &'r MessageLimits,
     unit: Unit,
@@ -93,7 +93,7 @@ where
     /// For the records of `unit`.
     pub fn new(
         producer: &'r B::Producer,
-        settings: &'r Settings,
+        settings: &'r ClusterSettings,
         suspects: &'r Suspects,
         limits: &'r MessageLimits,
         unit: Unit,

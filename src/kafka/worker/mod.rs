@@ -29,7 +29,7 @@ use super::health::Health;
 use super::held_back;
 use super::misplaced::Warnings;
 use super::port::{Broker, GroupConsumer, InputPartition, InputReach, LentRecord, MessageLimits};
-use super::settings::{BatchLimits, Settings};
+use super::settings::{BatchLimits, ClusterSettings};
 use super::suspect::{FAILURES_BEFORE_BLOCKED, Suspects};
 use super::takeover::restore::Restores;
 use super::takeover::standby::Standby;
@@ -60,7 +60,7 @@ pub struct Shared<B: Broker> {
     /// Makes the states of units, by flow.
     pub flows: Vec<Arc<dyn Deciders>>,
     /// Settings.
-    pub settings: Arc<Settings>,
+    pub settings: Arc<ClusterSettings>,
     /// Health pages.
     pub health: Arc<Health>,
     /// Records under suspicion.

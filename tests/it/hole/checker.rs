@@ -8,7 +8,7 @@ use std::time::Duration;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::Offset;
-use tillgate::kafka::settings::Settings;
+use tillgate::kafka::settings::ClusterSettings;
 
 use crate::support::{Kafka, Record, eventually};
 
@@ -49,7 +49,7 @@ pub struct GroupOffsets {
 }
 
 impl GroupOffsets {
-    pub fn of(kafka: &Kafka, settings: &Settings) -> Self {
+    pub fn of(kafka: &Kafka, settings: &ClusterSettings) -> Self {
         let mut config = kafka.client();
         config.set("group.id", &settings.kafka.group_id).set("isolation.level", "read_committed");
         let client = config.create().expect("a client");
@@ -88,7 +88,12 @@ fn journaled(record: &Record) -> Journaled {
 }
 
 /// Everything that is wrong, after `produced` events on each partition. All transactions must have ended.
-pub fn findings(kafka: &Kafka, settings: &Settings, group: &GroupOffsets, produced: &[i64]) -> Vec<Finding> {
+pub fn findings(
+    kafka: &Kafka,
+    settings: &ClusterSettings,
+    group: &GroupOffsets,
+    produced: &[i64],
+) -> Vec<Finding> {
     let outcomes = kafka.read_committed(settings.topics.pos_outcomes());
     let journal = kafka.read_committed(settings.topics.journal());
     let offsets = eventually(WITHIN, "the group's offsets", || group.read(produced.len()));

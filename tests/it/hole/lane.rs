@@ -10,7 +10,7 @@ use tillgate::domain::PartitionId;
 use tillgate::kafka::client::Cluster;
 use tillgate::kafka::health::Health;
 use tillgate::kafka::run_on;
-use tillgate::kafka::settings::Settings;
+use tillgate::kafka::settings::ClusterSettings;
 use tillgate::pipeline::Deciders;
 use tillgate::telemetry::standing::PartitionStanding;
 
@@ -40,7 +40,7 @@ pub struct Played {
 pub struct Lane<'a> {
     kafka: &'a Kafka,
     proxy: Proxy,
-    settings: Settings,
+    settings: ClusterSettings,
     conduct: Arc<Conduct>,
     group: GroupOffsets,
     running: Option<Running>,

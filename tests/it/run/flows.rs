@@ -13,7 +13,7 @@ use tillgate::pipeline::Deciders;
 const PARTITIONS: u32 = 3;
 
 /// The topics of two flows, of which the second has its own number of partitions.
-fn two(kafka: &Kafka) -> Settings {
+fn two(kafka: &Kafka) -> ClusterSettings {
     let mut settings = scene(kafka, 2);
     let topics = tally::topics(&format!("{}.", settings.kafka.group_id));
     for topic in &topics.inputs {
@@ -31,14 +31,14 @@ fn two(kafka: &Kafka) -> Settings {
     settings
 }
 
-fn start_both(settings: &Settings) -> Running {
+fn start_both(settings: &ClusterSettings) -> Running {
     let tallies = Units::of(tally::Setup(tally::settings(PARTITIONS)));
     let flows: Vec<Arc<dyn Deciders>> = vec![Arc::new(Echoes::default()), Arc::new(tallies)];
     Running::start_all(settings, flows)
 }
 
 /// Records of the second flow where their keys belong, one input after the other.
-fn feed(kafka: &Kafka, settings: &Settings, from: usize, count: usize) {
+fn feed(kafka: &Kafka, settings: &ClusterSettings, from: usize, count: usize) {
     let division = tally::settings(PARTITIONS).division;
     for (input, topic) in settings.topics.of(&FLOW).inputs.iter().enumerate() {
         let records = (from..from + count).filter(|number| number % 3 == input).map(|number| {
@@ -53,7 +53,7 @@ fn feed(kafka: &Kafka, settings: &Settings, from: usize, count: usize) {
 
 /// Each sale that counts has one tally, in the order of the offsets, and each says what its shop was made of up to the
 /// positions that it names.
-fn assert_tallied(kafka: &Kafka, settings: &Settings, tallies: &[Record]) {
+fn assert_tallied(kafka: &Kafka, settings: &ClusterSettings, tallies: &[Record]) {
     let topics = settings.topics.of(&FLOW);
     let mut inputs = BTreeMap::new();
     for (input, topic) in topics.inputs.iter().enumerate() {
@@ -104,7 +104,7 @@ fn two_flows_share_workers_and_transactions_and_each_keeps_its_own_promises() {
     feed(kafka, &settings, 0, 600);
     kafka.produce(settings.topics.pos_events(), events(2, 200));
     let first = start_both(&settings);
-    let second = Settings { instance: "2".into(), ..settings.clone() };
+    let second = ClusterSettings { instance: "2".into(), ..settings.clone() };
     let second = start_both(&second.with(|kafka| kafka.standby = 1));
     let sales_of = |count: usize| (0..count).filter(|n| n % 3 == SALES && n % 50 != 0).count();
     kafka.await_committed(&outputs[TALLIES], sales_of(600), WITHIN);
@@ -139,7 +139,7 @@ fn rolls_over_from_a_release_that_knew_fewer_inputs(group_protocol: GroupProtoco
     let start_earlier = |instance: &str| {
         let tallies = Units::of(tally::EarlierSetup(tally::settings(PARTITIONS)));
         let flows: Vec<Arc<dyn Deciders>> = vec![Arc::new(Echoes::default()), Arc::new(tallies)];
-        Running::start_all(&Settings { instance: instance.to_owned(), ..earlier.clone() }, flows)
+        Running::start_all(&ClusterSettings { instance: instance.to_owned(), ..earlier.clone() }, flows)
     };
     let sales_of = |count: usize| (0..count).filter(|n| n % 3 == SALES && n % 50 != 0).count();
     let (one, two) = (start_earlier("1"), start_earlier("2"));
@@ -147,7 +147,7 @@ fn rolls_over_from_a_release_that_knew_fewer_inputs(group_protocol: GroupProtoco
     kafka.await_committed(&outputs[TALLIES], sales_of(300), WITHIN);
     // One of both is replaced: three inputs beside two.
     one.stop();
-    let three = start_both(&Settings { instance: "3".into(), ..settings.clone() });
+    let three = start_both(&ClusterSettings { instance: "3".into(), ..settings.clone() });
     feed(kafka, &settings, 300, 300);
     // Some partitions stand still while they are mixed, whichever the group gives in parts.
     eventually(WITHIN, "the later release to have partitions beside the earlier one", || {

@@ -126,7 +126,7 @@ fn fences_once_where_a_transaction_never_ends_and_goes_on_when_it_does() {
     kafka.await_committed(first.topics.pos_outcomes(), 10, WITHIN);
     running.stop();
 
-    let second = Settings { instance: "2".into(), ..first.clone() }.with(|kafka| {
+    let second = ClusterSettings { instance: "2".into(), ..first.clone() }.with(|kafka| {
         (kafka.transaction_timeout, kafka.stuck_after) = (Duration::from_secs(1), Duration::from_millis(100));
     });
     let track = Arc::new(Track { lost: AtomicBool::new(true), ..Track::default() });

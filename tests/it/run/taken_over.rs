@@ -9,7 +9,7 @@ use super::*;
 const OPEN_FOR: &str = "300000";
 
 /// A settled group that has decided 20 events, and whose only process has left in good order.
-fn decided(kafka: &Kafka) -> Settings {
+fn decided(kafka: &Kafka) -> ClusterSettings {
     let settings = scene(kafka, 2);
     kafka.produce(settings.topics.pos_events(), events(2, 20));
     let running = start(&settings, &Arc::default());
@@ -19,7 +19,7 @@ fn decided(kafka: &Kafka) -> Settings {
 }
 
 /// The process before, as its coordinator sees it, with a transaction begun.
-fn undead(kafka: &Kafka, settings: &Settings) -> BaseProducer {
+fn undead(kafka: &Kafka, settings: &ClusterSettings) -> BaseProducer {
     let producer: BaseProducer = kafka
         .client()
         .set("transactional.id", settings.transactional_id(0))
@@ -32,8 +32,8 @@ fn undead(kafka: &Kafka, settings: &Settings) -> BaseProducer {
 }
 
 /// Another process decides 20 more events, and the dead one's transaction cannot be committed any more.
-fn assert_goes_on(kafka: &Kafka, first: Settings, dead: &BaseProducer) {
-    let second = Settings { instance: "2".into(), ..first };
+fn assert_goes_on(kafka: &Kafka, first: ClusterSettings, dead: &BaseProducer) {
+    let second = ClusterSettings { instance: "2".into(), ..first };
     kafka.produce(second.topics.pos_events(), events(2, 20));
     let running = start(&second, &Arc::default());
     running.await_active(2);

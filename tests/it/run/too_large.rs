@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tillgate::kafka::client::Cluster;
-use tillgate::kafka::settings::Settings;
+use tillgate::kafka::settings::ClusterSettings;
 use tillgate::telemetry::standing::WorkerStanding;
 
 use super::{assert_each_once, start};
@@ -15,7 +15,7 @@ use crate::support::process::{Running, WITHIN, scene};
 use crate::support::{Kafka, Message, Record, eventually, kafka};
 
 /// Sets what a topic takes at most, behind the back of who runs, and waits until the broker has it.
-fn limit(settings: &Settings, topic: &str, bytes: usize) {
+fn limit(settings: &ClusterSettings, topic: &str, bytes: usize) {
     let cluster = Cluster::new(Arc::new(settings.clone())).expect("a cluster");
     let (name, bytes) = ("max.message.bytes".to_owned(), bytes.to_string());
     let own = |cluster: &Cluster| {
@@ -28,7 +28,7 @@ fn limit(settings: &Settings, topic: &str, bytes: usize) {
 }
 
 /// One partition whose worker decides and has committed a first event.
-fn running(kafka: &Kafka) -> (Settings, Running) {
+fn running(kafka: &Kafka) -> (ClusterSettings, Running) {
     let settings = scene(kafka, 1);
     let running = start(&settings, &Arc::default());
     kafka.produce(settings.topics.pos_events(), [event()]);

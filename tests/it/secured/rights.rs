@@ -4,7 +4,7 @@
 use std::process::Output;
 
 use tillgate::kafka::cluster::rights::{Needed, Resource, Right, Task, needed};
-use tillgate::kafka::settings::{Settings, Topics};
+use tillgate::kafka::settings::{ClusterSettings, Topics};
 
 use super::access::{Access, next_user};
 use crate::support::acl::grant;
@@ -17,8 +17,9 @@ const SETS: &[&str] = &["kafka.workers=1", "checks.account.unknown=open"];
 const AT_ONCE: usize = 4;
 
 /// What the binary is told of names, as the library has it.
-pub fn settings_of(scene: &Scene) -> Settings {
-    let settings = Settings { topics: topics(scene.topics().map(str::to_owned)), ..Settings::default() };
+pub fn settings_of(scene: &Scene) -> ClusterSettings {
+    let settings =
+        ClusterSettings { topics: topics(scene.topics().map(str::to_owned)), ..ClusterSettings::default() };
     settings.with(|kafka| {
         kafka.group_id = scene.group().to_owned();
         kafka.transactional_id_prefix = scene.group().to_owned();
@@ -203,9 +204,9 @@ fn create_names_the_right_that_is_missing() {
         "journal",
         "rulesets",
     ];
-    let all = |prefix: &str| -> Settings {
+    let all = |prefix: &str| -> ClusterSettings {
         let name = |part: &str| format!("{prefix}.{part}");
-        Settings { topics: topics(names.map(name)), ..Settings::default() }
+        ClusterSettings { topics: topics(names.map(name)), ..ClusterSettings::default() }
     };
     let create = |prefix: &str, access: &Access| {
         let mut command = crate::support::scene::binary();

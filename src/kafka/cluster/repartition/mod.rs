@@ -27,7 +27,7 @@ use crate::domain::flow::Flow;
 use crate::kafka::client::{Cluster, Isolation, Span};
 use crate::kafka::failure::Fault;
 use crate::kafka::port::{Broker, InputPartition, JournalReader, Positions, Unit};
-use crate::kafka::settings::{FlowTopics, Settings};
+use crate::kafka::settings::{ClusterSettings, FlowTopics};
 use crate::kafka::takeover::restore::compare;
 use crate::kafka::transaction::{TransactionEnd, Transactions, retry};
 use crate::pipeline::{Deciders, Division, Folded};
@@ -113,7 +113,7 @@ pub enum Progress {
 /// A repartition of the topics of one flow.
 pub struct Repartition {
     cluster: Arc<Cluster>,
-    settings: Arc<Settings>,
+    settings: Arc<ClusterSettings>,
     request: Request,
     found: FoundLayout,
     plan: RepartitionPlan,
@@ -127,7 +127,7 @@ impl Repartition {
     ///
     /// # Errors
     /// The cluster cannot be reached, topics are missing, or it cannot be done.
-    pub fn plan(settings: &Settings, request: Request) -> Result<Self, Fault> {
+    pub fn plan(settings: &ClusterSettings, request: Request) -> Result<Self, Fault> {
         let mut own = settings.clone();
         (own.instance, own.kafka.group_instance_id) = (INSTANCE.to_owned(), None);
         (own.kafka.workers, own.kafka.transaction_timeout) = (1, request.transaction_timeout);
@@ -543,7 +543,7 @@ const SHORTER: &str =
     "where the brokers refuse the time-out, see transaction.max.timeout.ms and --transaction-timeout";
 
 /// How the topics and journals are, by asking.
-fn look(cluster: &Cluster, settings: &Settings, flow: &'static Flow) -> Result<FoundLayout, Fault> {
+fn look(cluster: &Cluster, settings: &ClusterSettings, flow: &'static Flow) -> Result<FoundLayout, Fault> {
     let topics = settings.topics.of(flow);
     let names: Vec<&str> = settings.topics.inputs().chain(topics.following()).collect();
     let found = cluster.admin().topics(&names, false)?;

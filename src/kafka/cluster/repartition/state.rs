@@ -12,7 +12,7 @@ use crate::kafka::client::Cluster;
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::locked::locked;
 use crate::kafka::port::{Broker, JournalReader, TransactionalProducer};
-use crate::kafka::settings::Settings;
+use crate::kafka::settings::ClusterSettings;
 use crate::kafka::transaction::retry;
 use crate::pipeline::{Deciders, Division, Folded, Reset};
 use std::sync::Mutex;
@@ -129,7 +129,7 @@ impl<'a, B: Broker> Writing<'a, B> {
 /// A journal cannot be asked; an open transaction does not end.
 pub fn settle(
     cluster: &Cluster,
-    settings: &Settings,
+    settings: &ClusterSettings,
     flow: &'static Flow,
     partitions: u32,
     answer: &mut dyn FnMut() -> Result<(), Fault>,
