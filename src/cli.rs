@@ -220,7 +220,7 @@ fn client_name(text: &str) -> Result<String, String> {
 }
 
 fn scope(text: &str) -> Result<Scope, String> {
-    Scope::of_name(text).ok_or_else(|| format!("the scopes are {}", Scope::ALL.map(Scope::name).join(", ")))
+    Scope::from_symbol(text).ok_or_else(|| format!("the scopes are {}", Scope::listed()))
 }
 
 /// `tillgate profiles`

@@ -47,8 +47,8 @@ const INPUT: InputPartition = InputPartition { unit: UNIT, input: 0 };
 
 /// Every metric once, with one value for each label.
 fn count_everything() {
-    telemetry::events("Accepted", 3);
-    telemetry::messages("pos.item.gross", 2);
+    telemetry::answers(&FLOW, "Accepted", 3);
+    telemetry::codes(&FLOW, "pos.item.gross", 2);
     telemetry::dead_letters("400.001", 1);
     telemetry::tick();
     telemetry::transaction(TransactionResult::Committed);

@@ -5,7 +5,7 @@ use super::pulse::Pulse;
 use crate::cli::Common;
 use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id};
-use crate::config::{AvroFraming, LogFormat, OutputFormat, RegistryAuth, Settings};
+use crate::config::{AvroFraming, OutputFormat, Settings};
 use crate::contact;
 use crate::engine::Engine;
 use crate::gateway::{AdminSource, Bounds, Listener, ProcessStanding, admin};
@@ -16,7 +16,7 @@ use crate::kafka::units::Units;
 use crate::pipeline::{Deciders, Latest};
 use crate::pos::{OutcomeEncoding, PartitionOptions, Setup};
 use crate::profiles::{self, Board};
-use crate::registry::{Auth, ClientOptions, Registry, RegistryOptions};
+use crate::registry::Registry;
 use crate::telemetry::exporter::Exporter;
 use crate::telemetry::standing::{PartitionStanding, WorkerStanding};
 use crate::telemetry::{self, log};
@@ -45,11 +45,8 @@ const HELD_UP_TOLD_AFTER: Duration = Duration::from_secs(10);
 
 pub(super) fn run(common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
-    let format = match settings.log.format {
-        LogFormat::Text => log::LineFormat::Text,
-        LogFormat::Json => log::LineFormat::Json,
-    };
-    log::install(format, settings.log.level).map_err(|error| AppError::Start(error.to_string()))?;
+    log::install(settings.log.format, settings.log.level)
+        .map_err(|error| AppError::Start(error.to_string()))?;
     let engine = super::engine(&settings);
     let registry = registry(&settings)?.map(Arc::new);
     let encoding = encoding(&settings, registry.as_deref())?;
@@ -226,28 +223,12 @@ pub(crate) fn options(
 
 pub(super) fn registry(settings: &Settings) -> Result<Option<Registry>, AppError> {
     let registry = &settings.registry;
-    let Some(url) = registry.url.clone() else { return Ok(None) };
+    let Some(url) = &registry.url else { return Ok(None) };
     if let Some(warning) = registry.warning() {
         tracing::warn!("{warning}");
     }
-    let auth = match registry.auth {
-        RegistryAuth::None => Auth::None,
-        RegistryAuth::Basic => Auth::Basic {
-            username: registry.username.clone(),
-            password: registry.password.expose().to_owned(),
-        },
-        RegistryAuth::Bearer => Auth::Bearer(registry.token.expose().to_owned()),
-    };
-    let client = ClientOptions {
-        url,
-        auth,
-        ca_file: registry.ca_file.clone(),
-        timeout: registry.timeout,
-        backoff_min: registry.backoff_min,
-        backoff_max: registry.backoff_max,
-    };
-    let options = RegistryOptions { client, cache_max: registry.cache_max, unknown_for: UNKNOWN_SCHEMA_FOR };
-    Registry::start(options).map(Some).map_err(|error| AppError::Start(error.to_string()))
+    let started = Registry::start(url, registry, UNKNOWN_SCHEMA_FOR);
+    started.map(Some).map_err(|error| AppError::Start(error.to_string()))
 }
 
 /// How outcomes are encoded; registers their schema where its id is needed.

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::reader::SettingsReader;
+use super::reader::{SettingsReader, named};
 use super::schema::{OVERRIDDEN, OVERRIDE, RULES, Tree};
-use super::value::LayerEntry;
 use crate::checks::account::{FlagEffect, UnknownAccount};
 use crate::checks::basket::Tolerance;
 use crate::checks::parameters::SymbolSet;
@@ -117,7 +116,7 @@ fn set(reader: &mut SettingsReader) -> ParameterSet {
             older_than: reader.span("checks.time.late.older_than", ZERO..=YEAR),
             files: time::Files {
                 ahead: reader.span("checks.time.files.ahead", ZERO..=YEAR),
-                lines: count(reader, "checks.time.files.lines", 1, limits::FILE_LINES_AHEAD_MAX),
+                lines: reader.count("checks.time.files.lines", 1..=limits::FILE_LINES_AHEAD_MAX),
             },
         },
         repeat: repeat::Parameters {
@@ -134,7 +133,7 @@ fn set(reader: &mut SettingsReader) -> ParameterSet {
                 "checks.repeat.scope",
                 &[("account", repeat::Scope::Account), ("terminal_day", repeat::Scope::TerminalDay)],
             ),
-            refused_max: count(reader, "checks.repeat.refused_max", 0, limits::REFUSED_MAX),
+            refused_max: reader.count("checks.repeat.refused_max", 0..=limits::REFUSED_MAX),
             account_events: reader.span("checks.repeat.account_events", SECOND..=YEAR),
         },
         account: account(reader),
@@ -144,7 +143,7 @@ fn set(reader: &mut SettingsReader) -> ParameterSet {
             first_amount: rule(reader, "checks.limit.first_amount"),
             first_cap: amounts(reader, "checks.limit.first_amount.cap"),
             holds: rule(reader, "checks.limit.holds"),
-            holds_max: count(reader, "checks.limit.holds.open_max", 1, limits::HOLDS_MAX),
+            holds_max: reader.count("checks.limit.holds.open_max", 1..=limits::HOLDS_MAX),
         },
         identity: identity::Parameters {
             ssn: rule(reader, "checks.identity.ssn"),
@@ -178,7 +177,7 @@ fn set(reader: &mut SettingsReader) -> ParameterSet {
 }
 
 fn fanout(reader: &mut SettingsReader) -> fanout::Parameters {
-    let mut accounts = |key: &str| count(reader, key, 0, limits::PROFILE_ACCOUNTS_MAX - 1) as u32;
+    let mut accounts = |key: &str| reader.count(key, 0..=limits::PROFILE_ACCOUNTS_MAX - 1) as u32;
     let (chip, terminal) =
         (accounts("checks.velocity.fanout.chip"), accounts("checks.velocity.fanout.terminal"));
     fanout::Parameters {
@@ -229,9 +228,9 @@ fn form(reader: &mut SettingsReader) -> form::Parameters {
         required: reader.flag("checks.form.required.enabled"),
         ask_to_reenter: reader.flag("checks.form.required.ask_to_reenter"),
         length: reader.flag("checks.form.length.enabled"),
-        id_max: count(reader, "checks.form.length.id_max", 1, limits::ID_CHARS_MAX),
-        text_max: count(reader, "checks.form.length.text_max", 1, limits::TEXT_CHARS_MAX),
-        items_max: count(reader, "checks.form.length.items_max", 0, limits::ITEMS_MAX),
+        id_max: reader.count("checks.form.length.id_max", 1..=limits::ID_CHARS_MAX),
+        text_max: reader.count("checks.form.length.text_max", 1..=limits::TEXT_CHARS_MAX),
+        items_max: reader.count("checks.form.length.items_max", 0..=limits::ITEMS_MAX),
         decimals: reader.flag("checks.form.decimals.enabled"),
         total_decimals: reader.integer("checks.form.decimals.totals", 0..=AMOUNT_SCALE),
         charged_decimals: reader.integer("checks.form.decimals.charged", 0..=ITEM_DECIMALS_MAX),
@@ -311,7 +310,7 @@ fn account(reader: &mut SettingsReader) -> account::Parameters {
     }
     account::Parameters {
         unknown: reader.choice("checks.account.unknown", &unknown),
-        open_max: count(reader, "checks.account.open_max", 0, limits::ACCOUNTS_PER_PARTITION_MAX),
+        open_max: reader.count("checks.account.open_max", 0..=limits::ACCOUNTS_PER_PARTITION_MAX),
         stopped: rule(reader, "checks.account.stopped"),
         dunning: rule(reader, "checks.account.dunning"),
         closed: rule(reader, "checks.account.closed"),
@@ -343,16 +342,8 @@ fn nfc(reader: &mut SettingsReader) -> nfc::Parameters {
 /// The velocity rules that are switched on, by name.
 fn windows(reader: &mut SettingsReader) -> Vec<velocity::Window> {
     const NEEDED: [&str; 5] = ["scope", "of", "span", "count", "outcome"];
-    let entries = reader.open(RULES);
-    let mut rules: Vec<(&str, &LayerEntry)> = Vec::new();
-    for (name, entry) in entries {
-        let rule = name.split('.').next().unwrap_or(name);
-        if rules.last().is_none_or(|(last, _)| *last != rule) {
-            rules.push((rule, entry));
-        }
-    }
     let mut windows = Vec::new();
-    for (name, entry) in rules {
+    for (name, entry) in reader.sections(RULES) {
         let missing: Vec<&str> =
             NEEDED.into_iter().filter(|part| !reader.has(&format!("{RULES}.{name}.{part}"))).collect();
         if missing.is_empty() {
@@ -381,7 +372,7 @@ fn window(reader: &mut SettingsReader, name: &str) -> Option<velocity::Window> {
         filter: filter(reader, name),
         span: reader.span(&key("span"), SECOND..=limits::WINDOW_MAX),
         distinct: distinct(reader, name),
-        count: count(reader, &key("count"), 0, VELOCITY_COUNT_MAX),
+        count: reader.count(&key("count"), 0..=VELOCITY_COUNT_MAX),
         amount: amounts(reader, &key("amount")),
         effect: reader.choice(&key("outcome"), &[("pending", Effect::Pending), ("reject", Effect::Reject)]),
     };
@@ -470,10 +461,6 @@ fn tolerance(reader: &mut SettingsReader, key: &str, millionths: i128) -> Tolera
     amount.map_or(Tolerance::Rounding, |amount| Tolerance::Amount(amount.exact().unwrap_or_default()))
 }
 
-fn count(reader: &mut SettingsReader, key: &str, least: u32, most: usize) -> usize {
-    reader.integer(key, least..=u32::try_from(most).unwrap_or(u32::MAX)) as usize
-}
-
 /// A contract enum: its symbols, what each is called and its index.
 struct Symbols<T: 'static> {
     all: &'static [T],
@@ -484,8 +471,9 @@ struct Symbols<T: 'static> {
 impl<T: Copy> Symbols<T> {
     /// Names and values, without the one for symbols that are not known.
     fn choices(&self) -> Vec<(&'static str, T)> {
-        let named = self.all.iter().map(|value| ((self.symbol)(*value), *value));
-        named.filter(|(name, _)| *name != "Unrecognized").collect()
+        let mut choices = named(self.all, self.symbol);
+        choices.retain(|(name, _)| *name != "Unrecognized");
+        choices
     }
 
     fn names(&self) -> Vec<&'static str> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::fault::{Faults, Origin};
 use super::layers::{Spelling, entries};
-use super::reader::SettingsReader;
+use super::reader::{SettingsReader, named};
 use super::schema::{POLICIES, Schema, Tree};
 use crate::codec::rulesets::hash_of;
 use crate::contact::rules::{Meaning, Policy, Reading, Refuses, Suppression};
@@ -73,7 +73,7 @@ pub fn read_rules(name: &str, kept: &str) -> Result<Rules, Faults> {
 
 fn rules(reader: &mut SettingsReader) -> Rules {
     let jurisdiction = reader.text("contact.jurisdiction");
-    let themes = choices(Theme::ALL, Theme::symbol);
+    let themes = named(Theme::ALL, Theme::symbol);
     Rules {
         jurisdiction: Some(jurisdiction).filter(|name| !name.is_empty()),
         collection: reader.choices("contact.collection", &themes),
@@ -89,10 +89,6 @@ fn rules(reader: &mut SettingsReader) -> Rules {
         subjects: subjects(reader, &themes),
         ruleset: 0,
     }
-}
-
-fn choices<T: Copy>(all: &[T], symbol: fn(T) -> &'static str) -> Vec<(&'static str, T)> {
-    all.iter().map(|one| (symbol(*one), *one)).collect()
 }
 
 /// Names below an open map, with the keys of their values.
@@ -139,13 +135,8 @@ fn suppression(reader: &mut SettingsReader, path: &str) -> Suppression {
 }
 
 fn policies(reader: &mut SettingsReader) -> BTreeMap<String, Policy> {
-    let mut names: Vec<String> = reader
-        .open(POLICIES)
-        .into_iter()
-        .filter_map(|(name, _)| Some(name.split_once('.')?.0.to_owned()))
-        .collect();
-    names.dedup();
-    names.into_iter().map(|name| (name.clone(), policy(reader, &format!("{POLICIES}.{name}")))).collect()
+    let policies = reader.sections(POLICIES).into_iter();
+    policies.map(|(name, _)| (name.to_owned(), policy(reader, &format!("{POLICIES}.{name}")))).collect()
 }
 
 fn policy(reader: &mut SettingsReader, path: &str) -> Policy {
@@ -163,7 +154,7 @@ fn policy(reader: &mut SettingsReader, path: &str) -> Policy {
         conversation_days,
         consent_days,
         hours,
-        hours_channels: reader.choices(&key("hours_channels"), &choices(Channel::ALL, Channel::symbol)),
+        hours_channels: reader.choices(&key("hours_channels"), &named(Channel::ALL, Channel::symbol)),
     }
 }
 

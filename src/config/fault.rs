@@ -52,7 +52,7 @@ impl fmt::Display for Origin {
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fault {
+pub struct SettingFault {
     /// Where the faulty text stands.
     pub origin: Origin,
     /// The key it is about, dotted; empty where a whole file cannot be read.
@@ -64,7 +64,7 @@ pub struct Fault {
 }
 
 /// Keys and values are what somebody wrote: a terminal must not obey them.
-impl fmt::Display for Fault {
+impl fmt::Display for SettingFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separator = if self.key.is_empty() { "" } else { ": " };
         writeln!(out, "{}", visible(&self.origin.to_string()))?;
@@ -75,12 +75,12 @@ impl fmt::Display for Fault {
 
 /// Everything that is wrong with a configuration, in the order of its layers; never empty when returned as an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
+pub struct Faults(pub Vec<SettingFault>);
 
 impl Faults {
     /// Notes one more fault.
     pub fn add(&mut self, origin: &Origin, key: &str, problem: impl Into<String>, remedy: impl Into<String>) {
-        self.0.push(Fault {
+        self.0.push(SettingFault {
             origin: origin.clone(),
             key: key.to_owned(),
             problem: problem.into(),

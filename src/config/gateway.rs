@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::reader::SettingsReader;
 use super::secret::Secret;
-use super::settings::{HOUR, MILLISECOND, SECOND, admin, count, host_of, of_defaults};
+use super::settings::{HOUR, MILLISECOND, SECOND, admin, host_of, of_defaults};
+use crate::domain::enums::symbols;
 
 /// What the hash of an API key begins with in the settings: which hash it is.
 pub const KEY_HASH: &str = "blake3:";
@@ -20,53 +21,27 @@ const API_KEYS_MAX: usize = 1_000;
 const NAME_CHARS_MAX: usize = 64;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// What a client may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// Send POS events.
-    EventsWrite,
-    /// Ask for transactions.
-    EventsRead,
-    /// Send account events.
-    AccountEventsWrite,
-    /// Record interactions.
-    InteractionsWrite,
-    /// Ask whether a person may be contacted.
-    ContactAsk,
+symbols! {
+    /// What a client may ask for, as tokens and settings write it.
+    Scope {
+        /// Send POS events.
+        EventsWrite = "events:write",
+        /// Ask for transactions.
+        EventsRead = "events:read",
+        /// Send account events.
+        AccountEventsWrite = "account-events:write",
+        /// Record interactions.
+        InteractionsWrite = "interactions:write",
+        /// Ask whether a person may be contacted.
+        ContactAsk = "contact:ask",
+    }
 }
 
 impl Scope {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::EventsWrite,
-        Self::EventsRead,
-        Self::AccountEventsWrite,
-        Self::InteractionsWrite,
-        Self::ContactAsk,
-    ];
-
-    /// As tokens and settings write it.
+    /// All of them, for people.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::EventsWrite => "events:write",
-            Self::EventsRead => "events:read",
-            Self::AccountEventsWrite => "account-events:write",
-            Self::InteractionsWrite => "interactions:write",
-            Self::ContactAsk => "contact:ask",
-        }
-    }
-
-    /// The scope of this name; none where it is another service's.
-    #[must_use]
-    pub fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.name() == name)
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.name())
+    pub fn listed() -> String {
+        Self::ALL.iter().map(|scope| scope.symbol()).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -202,8 +177,8 @@ pub(super) fn gateway(reader: &mut SettingsReader) -> GatewaySettings {
         answer_within: reader.duration("gateway.answer_within", MILLISECOND * 10..=HOUR),
         disclose: reader.flag("gateway.disclose"),
         body_bytes_max: reader.bytes("gateway.body_bytes_max", 1 << 10..=64 << 20),
-        requests_max: count(reader, "gateway.requests_max", 1..=100_000),
-        connections_max: count(reader, "gateway.connections_max", 1..=100_000),
+        requests_max: reader.count("gateway.requests_max", 1..=100_000),
+        connections_max: reader.count("gateway.connections_max", 1..=100_000),
         header_timeout: reader.duration("gateway.header_timeout", MILLISECOND * 10..=HOUR),
         body_timeout: reader.duration("gateway.body_timeout", MILLISECOND * 10..=HOUR),
         idle_timeout: reader.duration("gateway.idle_timeout", MILLISECOND * 10..=HOUR),
@@ -241,15 +216,12 @@ fn tls(reader: &mut SettingsReader) -> Option<TlsSettings> {
     match (reader.path(CERT), reader.path(KEY)) {
         (Some(cert_file), Some(key_file)) => Some(TlsSettings { cert_file, key_file }),
         (None, None) => None,
-        (Some(_), None) => {
-            reader.refuse(CERT, format!("is set, and {KEY} is empty"), format!("set {KEY}, or none of both"));
-            None
-        }
-        (None, Some(_)) => {
+        (cert_file, _) => {
+            let (key, other) = if cert_file.is_some() { (CERT, KEY) } else { (KEY, CERT) };
             reader.refuse(
-                KEY,
-                format!("is set, and {CERT} is empty"),
-                format!("set {CERT}, or none of both"),
+                key,
+                format!("is set, and {other} is empty"),
+                format!("set {other}, or none of both"),
             );
             None
         }
@@ -360,12 +332,12 @@ fn api_key(reader: &mut SettingsReader, key: &str, client: &str) -> Option<ApiKe
     };
     let mut scopes = Vec::new();
     for word in words {
-        match Scope::of_name(word) {
+        match Scope::from_symbol(word) {
             Some(scope) => scopes.push(scope),
             None => {
                 // The word is not shown: it may be a key that was written where its hash belongs.
-                let names = Scope::ALL.map(Scope::name).join(", ");
-                reader.refuse(key, "holds a scope that there is not", format!("the scopes are {names}"));
+                let remedy = format!("the scopes are {}", Scope::listed());
+                reader.refuse(key, "holds a scope that there is not", remedy);
                 return None;
             }
         }

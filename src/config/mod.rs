@@ -1,6 +1,7 @@
 //! Configuration: embedded defaults < files < environment < `--set`, every fault found at once with its place and
 //! remedy. Never guesses what was meant: what does not fit is refused. Never shows a secret.
 
+mod authorities;
 mod checks;
 mod contact;
 mod document;
@@ -23,8 +24,9 @@ mod value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub use authorities::trusted;
 pub use contact::{is_of_contact, read_rules};
-pub use fault::{Fault, Faults, Origin};
+pub use fault::{Faults, Origin, SettingFault};
 pub use gateway::{
     ApiKey, AuthSettings, GatewaySettings, JwksPlace, KEY_HASH, Scope, TlsSettings, TokenSettings,
     is_client_name,
@@ -35,8 +37,8 @@ pub use ruleset::{Ruleset, read_ruleset};
 pub use schema::FILES;
 pub use secret::Secret;
 pub use settings::{
-    AvroFraming, BatchLimits, ContactSettings, GroupProtocol, JournalSettings, KafkaSettings, LogFormat,
-    LogSettings, OnLostInput, OutputFormat, OutputSettings, ProfileSettings, RegistryAuth, RegistrySettings,
+    AvroFraming, BatchLimits, ContactSettings, GroupProtocol, JournalSettings, KafkaSettings, LogSettings,
+    OnLostInput, OutputFormat, OutputSettings, ProfileSettings, RegistryAuth, RegistrySettings,
 };
 pub use topics::TopicSettings;
 
@@ -166,13 +168,9 @@ fn read(reader: &mut SettingsReader, tree: &Tree) -> Option<Settings> {
         checks,
         texts: texts?,
         rows: rows(tree),
-        ruleset: ruleset(reader),
+        ruleset: Later::of_this_program().text(&reader.canonical),
         contact_text,
     })
-}
-
-fn ruleset(reader: &SettingsReader) -> String {
-    Later::of_this_program().text(&reader.canonical)
 }
 
 fn rows(tree: &Tree) -> Vec<SettingRow> {

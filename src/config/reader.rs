@@ -122,6 +122,12 @@ impl<'a> SettingsReader<'a> {
         value
     }
 
+    /// A number of things within `range`.
+    pub fn count(&mut self, key: &str, range: RangeInclusive<usize>) -> usize {
+        let bound = |bound: &usize| u32::try_from(*bound).unwrap_or(u32::MAX);
+        self.integer(key, bound(range.start())..=bound(range.end())) as usize
+    }
+
     /// An exact number within `range`, with at most `decimals` digits behind the point.
     pub fn decimal(&mut self, key: &str, range: RangeInclusive<Decimal>, decimals: u8) -> Decimal {
         let low = *range.start();
@@ -302,6 +308,15 @@ impl<'a> SettingsReader<'a> {
         entries.collect()
     }
 
+    /// Names of the sections below an open map, each with the first entry in it.
+    pub fn sections(&self, path: &str) -> Vec<(&'a str, &'a LayerEntry)> {
+        let entries = self.open(path).into_iter();
+        let mut sections: Vec<_> =
+            entries.map(|(below, entry)| (below.split('.').next().unwrap_or(below), entry)).collect();
+        sections.dedup_by_key(|(name, _)| *name);
+        sections
+    }
+
     /// Whether there is a value of `key`.
     pub fn has(&self, key: &str) -> bool {
         self.tree.contains_key(key)
@@ -379,6 +394,11 @@ impl<'a> SettingsReader<'a> {
         }
         found
     }
+}
+
+/// All values of an enum as choices.
+pub fn named<T: Copy>(all: &[T], symbol: fn(T) -> &'static str) -> Vec<(&'static str, T)> {
+    all.iter().map(|one| (symbol(*one), *one)).collect()
 }
 
 /// A decimal without zeros that say nothing.

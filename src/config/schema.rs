@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::document;
-use super::fault::{Fault, Faults, Origin};
+use super::fault::{Faults, Origin, SettingFault};
 use super::librdkafka;
 use super::nearest::nearest;
 use super::value::{LayerEntry, Leaf, Shape, Value};
@@ -213,7 +213,7 @@ impl Schema {
         }
     }
 
-    fn check(&self, entry: &LayerEntry) -> Result<(), Fault> {
+    fn check(&self, entry: &LayerEntry) -> Result<(), SettingFault> {
         let given = entry.leaf.value.shape();
         let wanted = match self.place(&entry.key) {
             KeyMeaning::Unknown => return Err(self.unknown(entry)),
@@ -232,7 +232,7 @@ impl Schema {
             _ if is_secret(&entry.key) => String::new(),
             _ => format!(" ({})", entry.leaf.value.to_toml()),
         };
-        Err(Fault {
+        Err(SettingFault {
             origin: entry.leaf.origin.clone(),
             key: entry.key.clone(),
             problem: format!("is {}{shown} and must be {}", given.words(), wanted.words()),
@@ -240,9 +240,9 @@ impl Schema {
         })
     }
 
-    fn unknown(&self, entry: &LayerEntry) -> Fault {
+    fn unknown(&self, entry: &LayerEntry) -> SettingFault {
         let section = entry.leaf.value == Value::Section;
-        Fault {
+        SettingFault {
             origin: entry.leaf.origin.clone(),
             key: entry.key.clone(),
             problem: format!("is not a known {}", if section { "section" } else { "key" }),

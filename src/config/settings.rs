@@ -2,6 +2,7 @@
 //! those of a type are read of the embedded files.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -9,66 +10,64 @@ use std::time::Duration;
 
 use super::fault::Faults;
 use super::librdkafka;
-use super::reader::SettingsReader;
+use super::reader::{SettingsReader, named};
 use super::schema::Schema;
 use super::secret::Secret;
 use super::topics::TopicSettings;
+use crate::domain::enums::symbols;
 use crate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
+use crate::telemetry::log::LineFormat;
 
-/// How the group assigns its partitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupProtocol {
-    /// By the broker (KIP-848, Kafka 4 and later): incremental, and the session time-out is the group's (45 s by default).
-    Consumer,
-    /// By the group's leader, and everybody stops for it: for older brokers, or for a session time-out of 6 s.
-    Classic,
+symbols! {
+    /// How the group assigns its partitions.
+    GroupProtocol {
+        /// By the broker (KIP-848, Kafka 4 and later): incremental, and the session time-out is the group's (45 s by default).
+        Consumer = "consumer",
+        /// By the group's leader, and everybody stops for it: for older brokers, or for a session time-out of 6 s.
+        Classic = "classic",
+    }
 }
 
-/// What is done about input that was deleted before it was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnLostInput {
-    /// Its partition stands still until a person has looked.
-    Stop,
-    /// It is passed over: said in the log, and counted.
-    Skip,
+symbols! {
+    /// What is done about input that was deleted before it was decided.
+    OnLostInput {
+        /// Its partition stands still until a person has looked.
+        Stop = "stop",
+        /// It is passed over: said in the log, and counted.
+        Skip = "skip",
+    }
 }
 
-/// How the registry knows us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RegistryAuth {
-    /// Without credentials.
-    None,
-    /// By user name and password.
-    Basic,
-    /// By a bearer token.
-    Bearer,
+symbols! {
+    /// How the registry knows us.
+    RegistryAuth {
+        /// Without credentials.
+        None = "none",
+        /// By user name and password.
+        Basic = "basic",
+        /// By a bearer token.
+        Bearer = "bearer",
+    }
 }
 
-/// How outcomes are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutputFormat {
-    /// As the public contracts write it.
-    Json,
-    /// By the schema of the contract.
-    Avro,
+symbols! {
+    /// How outcomes are written.
+    OutputFormat {
+        /// As the public contracts write it.
+        Json = "json",
+        /// By the schema of the contract.
+        Avro = "avro",
+    }
 }
 
-/// How an Avro outcome names its schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AvroFraming {
-    /// Byte 0 and the registry's id.
-    Confluent,
-    /// Two marker bytes and the schema's fingerprint.
-    SingleObject,
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// A line of text each, for people.
-    Text,
-    /// A JSON object a line, for machines.
-    Json,
+symbols! {
+    /// How an Avro outcome names its schema.
+    AvroFraming {
+        /// Byte 0 and the registry's id.
+        Confluent = "confluent",
+        /// Two marker bytes and the schema's fingerprint.
+        SingleObject = "single_object",
+    }
 }
 
 /// When a transaction ends: whatever comes first; an empty local queue ends it before.
@@ -175,6 +174,12 @@ pub struct RegistrySettings {
     pub unknown_ids_max: usize,
 }
 
+impl Default for RegistrySettings {
+    fn default() -> Self {
+        of_defaults(registry)
+    }
+}
+
 impl RegistrySettings {
     /// What is careless though it works: a password or token that anybody on the way can read.
     #[must_use]
@@ -237,7 +242,7 @@ impl Default for JournalSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogSettings {
     /// For people or for machines.
-    pub format: LogFormat,
+    pub format: LineFormat,
     /// What is logged: this and worse.
     pub level: tracing::Level,
 }
@@ -256,18 +261,17 @@ pub(super) fn of_defaults<T>(section: impl FnOnce(&mut SettingsReader) -> T) -> 
 }
 
 pub(super) fn kafka(reader: &mut SettingsReader) -> KafkaSettings {
-    let group_protocols = [("consumer", GroupProtocol::Consumer), ("classic", GroupProtocol::Classic)];
-    let on_lost_input = [("stop", OnLostInput::Stop), ("skip", OnLostInput::Skip)];
     let instance = reader.text("kafka.group_instance_id");
     let settings = KafkaSettings {
         bootstrap_servers: reader.name("kafka.bootstrap_servers"),
         group_id: reader.name("kafka.group_id"),
-        group_protocol: reader.choice("kafka.group_protocol", &group_protocols),
+        group_protocol: reader
+            .choice("kafka.group_protocol", &named(GroupProtocol::ALL, GroupProtocol::symbol)),
         group_instance_id: Some(instance).filter(|name| !name.is_empty()),
         session_timeout: reader.duration("kafka.session_timeout", SECOND..=HOUR),
-        workers: count(reader, "kafka.workers", 1..=256),
+        workers: reader.count("kafka.workers", 1..=256),
         batch: BatchLimits {
-            events: count(reader, "kafka.batch_events_max", 1..=1_000_000),
+            events: reader.count("kafka.batch_events_max", 1..=1_000_000),
             bytes: reader.bytes("kafka.batch_bytes_max", 1 << 10..=1 << 30),
             time: reader.duration("kafka.batch_time_max", MILLISECOND..=HOUR),
         },
@@ -275,10 +279,10 @@ pub(super) fn kafka(reader: &mut SettingsReader) -> KafkaSettings {
         transaction_timeout: reader.duration("kafka.transaction_timeout", SECOND..=HOUR),
         socket_timeout: reader.duration("kafka.socket_timeout", SECOND..=HOUR),
         stuck_after: reader.duration("kafka.stuck_after", MILLISECOND..=HOUR),
-        restores_at_once: count(reader, "kafka.restores_at_once", 1..=64),
-        standby: count(reader, "kafka.standby", 0..=1),
+        restores_at_once: reader.count("kafka.restores_at_once", 1..=64),
+        standby: reader.count("kafka.standby", 0..=1),
         failures_per_record_max: reader.integer("kafka.failures_per_record_max", 1..=100),
-        on_lost_input: reader.choice("kafka.on_lost_input", &on_lost_input),
+        on_lost_input: reader.choice("kafka.on_lost_input", &named(OnLostInput::ALL, OnLostInput::symbol)),
         ticks: reader.flag("kafka.ticks"),
         // librdkafka takes up to 1,000,000,000.
         message_bytes_max: reader.bytes("kafka.message_bytes_max", 1 << 10..=900 << 20),
@@ -328,11 +332,9 @@ pub(super) fn contact(reader: &mut SettingsReader) -> ContactSettings {
 }
 
 pub(super) fn registry(reader: &mut SettingsReader) -> RegistrySettings {
-    let kinds =
-        [("none", RegistryAuth::None), ("basic", RegistryAuth::Basic), ("bearer", RegistryAuth::Bearer)];
     let settings = RegistrySettings {
         url: registry_url(reader),
-        auth: reader.choice("registry.auth", &kinds),
+        auth: reader.choice("registry.auth", &named(RegistryAuth::ALL, RegistryAuth::symbol)),
         username: reader.text("registry.username"),
         password: reader.secret("registry.password"),
         token: reader.secret("registry.token"),
@@ -340,8 +342,8 @@ pub(super) fn registry(reader: &mut SettingsReader) -> RegistrySettings {
         timeout: reader.duration("registry.timeout", MILLISECOND..=HOUR),
         backoff_min: reader.duration("registry.backoff_min", MILLISECOND..=HOUR),
         backoff_max: reader.duration("registry.backoff_max", MILLISECOND..=HOUR),
-        cache_max: count(reader, "registry.cache_max", 1..=1_000_000),
-        unknown_ids_max: count(reader, "registry.unknown_ids_max", 1..=1_000_000),
+        cache_max: reader.count("registry.cache_max", 1..=1_000_000),
+        unknown_ids_max: reader.count("registry.unknown_ids_max", 1..=1_000_000),
     };
     if reader.sound(&["registry.auth"]) {
         let needed = match settings.auth {
@@ -366,11 +368,10 @@ pub(super) fn output(
     topics: &TopicSettings,
     registry: &RegistrySettings,
 ) -> OutputSettings {
-    let framings = [("confluent", AvroFraming::Confluent), ("single_object", AvroFraming::SingleObject)];
     let subject = reader.text("output.subject");
     let settings = OutputSettings {
-        format: reader.choice("output.format", &[("json", OutputFormat::Json), ("avro", OutputFormat::Avro)]),
-        avro_framing: reader.choice("output.avro_framing", &framings),
+        format: reader.choice("output.format", &named(OutputFormat::ALL, OutputFormat::symbol)),
+        avro_framing: reader.choice("output.avro_framing", &named(AvroFraming::ALL, AvroFraming::symbol)),
         subject: if subject.is_empty() { format!("{}-value", topics.pos_outcomes) } else { subject },
     };
     let registered = settings.format == OutputFormat::Avro && settings.avro_framing == AvroFraming::Confluent;
@@ -418,13 +419,9 @@ pub(super) fn log(reader: &mut SettingsReader) -> LogSettings {
         ("trace", tracing::Level::TRACE),
     ];
     LogSettings {
-        format: reader.choice("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+        format: reader.choice("log.format", &named(LineFormat::ALL, LineFormat::symbol)),
         level: reader.choice("log.level", &levels),
     }
-}
-
-pub(super) fn count(reader: &mut SettingsReader, key: &str, range: RangeInclusive<u32>) -> usize {
-    reader.integer(key, range) as usize
 }
 
 fn registry_url(reader: &mut SettingsReader) -> Option<String> {

@@ -115,7 +115,7 @@ fn look_through(folder: &Path, reader: &mut SettingsReader) {
 
 /// Where the texts of a language stand, and the file's content.
 fn content(language: Language, folder: Option<&Path>, reader: &mut SettingsReader) -> (PathBuf, String) {
-    let name = file_name(language);
+    let (name, built_in) = built_in(language);
     if let Some(path) = folder.map(|folder| folder.join(name)).filter(|path| path.exists()) {
         match std::fs::read_to_string(&path) {
             Ok(content) => return (path, content),
@@ -125,31 +125,23 @@ fn content(language: Language, folder: Option<&Path>, reader: &mut SettingsReade
             }
         }
     }
-    (Path::new("texts").join(name), built_in(language).to_owned())
+    (Path::new("texts").join(name), built_in.to_owned())
 }
 
 fn file_name(language: Language) -> &'static str {
-    match language.spoken() {
-        Language::No => "no.toml",
-        Language::Sv => "sv.toml",
-        Language::Fi => "fi.toml",
-        Language::Da => "da.toml",
-        Language::De => "de.toml",
-        Language::Nl => "nl.toml",
-        Language::Fr => "fr.toml",
-        _ => "en.toml",
-    }
+    built_in(language).0
 }
 
-fn built_in(language: Language) -> &'static str {
+/// The name of a language's file, and the texts that are built in.
+fn built_in(language: Language) -> (&'static str, &'static str) {
     match language.spoken() {
-        Language::No => include_str!("../../config/texts/no.toml"),
-        Language::Sv => include_str!("../../config/texts/sv.toml"),
-        Language::Fi => include_str!("../../config/texts/fi.toml"),
-        Language::Da => include_str!("../../config/texts/da.toml"),
-        Language::De => include_str!("../../config/texts/de.toml"),
-        Language::Nl => include_str!("../../config/texts/nl.toml"),
-        Language::Fr => include_str!("../../config/texts/fr.toml"),
-        _ => include_str!("../../config/texts/en.toml"),
+        Language::No => ("no.toml", include_str!("../../config/texts/no.toml")),
+        Language::Sv => ("sv.toml", include_str!("../../config/texts/sv.toml")),
+        Language::Fi => ("fi.toml", include_str!("../../config/texts/fi.toml")),
+        Language::Da => ("da.toml", include_str!("../../config/texts/da.toml")),
+        Language::De => ("de.toml", include_str!("../../config/texts/de.toml")),
+        Language::Nl => ("nl.toml", include_str!("../../config/texts/nl.toml")),
+        Language::Fr => ("fr.toml", include_str!("../../config/texts/fr.toml")),
+        _ => ("en.toml", include_str!("../../config/texts/en.toml")),
     }
 }

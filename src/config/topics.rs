@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::reader::SettingsReader;
+use super::reader::{SettingsReader, named};
 use super::settings::{HOUR, SECOND};
 use crate::domain::partitioner::Partitioner;
 
@@ -18,8 +18,9 @@ macro_rules! topic_settings {
             pub partitions: u32,
             /// For `topics create`; none: as the broker has it.
             pub replication_factor: Option<u32>,
-            /// `[topics.retention]`: how long `topics create` lets the records of topics of these settings live; none: for ever.
-            retention: Vec<(&'static str, Option<Duration>)>,
+            /// `[topics.retention]`: how long `topics create` lets the records of topics of these settings live; those of all
+            /// others live for ever.
+            retention: Vec<(&'static str, Duration)>,
         }
 
         impl TopicSettings {
@@ -30,14 +31,17 @@ macro_rules! topic_settings {
         }
 
         fn read(reader: &mut SettingsReader) -> TopicSettings {
-            let partitioners = Partitioner::ALL.map(|partitioner| (partitioner.name(), partitioner));
+            let partitioners = named(&Partitioner::ALL, Partitioner::name);
             let replicas = reader.integer("topics.replication_factor", 0..=100);
             TopicSettings {
                 $($name: topic(reader, concat!("topics.", stringify!($name))),)+
                 partitioner: reader.choice("topics.partitioner", &partitioners),
                 partitions: reader.integer("topics.partitions", 1..=10_000),
                 replication_factor: Some(replicas).filter(|&n| n > 0),
-                retention: KEPT.iter().map(|name| (*name, retention(reader, name))).collect(),
+                retention: [$(stringify!($name)),+]
+                    .into_iter()
+                    .filter_map(|name| Some((name, retention(reader, name)?)))
+                    .collect(),
             }
         }
     };
@@ -88,26 +92,6 @@ topic_settings! {
     contact_journal,
 }
 
-/// Topics that `topics create` gives a retention; tillgate trims journals, and the others are compacted.
-const KEPT: &[&str] = &[
-    "pos_events",
-    "account_events",
-    "ticks",
-    "pos_outcomes",
-    "account_results",
-    "dead_letters",
-    "observations",
-    "profile_records",
-    "profile_dead_letters",
-    "contact_requests",
-    "interactions",
-    "party_records",
-    "parties",
-    "contact_decisions",
-    "interaction_results",
-    "contact_dead_letters",
-];
-
 impl TopicSettings {
     /// The inputs of POS events' flow, in its order.
     #[must_use]
@@ -125,7 +109,7 @@ impl TopicSettings {
     pub fn retention(&self) -> impl Iterator<Item = (&str, Duration)> {
         self.named().filter_map(|(setting, topic)| {
             let (_, time) = self.retention.iter().find(|(name, _)| *name == setting)?;
-            Some((topic.as_str(), (*time)?))
+            Some((topic.as_str(), *time))
         })
     }
 }
@@ -154,10 +138,11 @@ fn topic(reader: &mut SettingsReader, key: &str) -> String {
     name
 }
 
-/// How long a topic keeps its records.
+/// How long a topic keeps its records; none: for ever. tillgate trims journals, and some topics are compacted: they have no
+/// setting.
 fn retention(reader: &mut SettingsReader, name: &str) -> Option<Duration> {
     let key = format!("topics.retention.{name}");
-    if reader.text(&key) == "forever" {
+    if !reader.has(&key) || reader.text(&key) == "forever" {
         return None;
     }
     Some(reader.duration(&key, SECOND..=HOUR * 24 * 36_500))

@@ -24,7 +24,7 @@ pub(super) struct Cache<P> {
     /// Places that plans may take together.
     places_max: usize,
     places: usize,
-    known: BTreeMap<SchemaRef, Known<P>>,
+    known: BTreeMap<SchemaRef, KnownPlan<P>>,
     /// Of known ones, the oldest first.
     known_order: VecDeque<SchemaRef>,
     /// Known, but perhaps not used yet by whoever waited.
@@ -32,23 +32,23 @@ pub(super) struct Cache<P> {
     /// Known now or before.
     once_known: BTreeSet<SchemaRef>,
     waiting: BTreeSet<SchemaRef>,
-    unknown: BTreeMap<SchemaRef, Unknown>,
+    unknown: BTreeMap<SchemaRef, UnknownSchema>,
     unknown_order: VecDeque<SchemaRef>,
 }
 
-struct Known<P> {
+struct KnownPlan<P> {
     plan: Arc<P>,
     places: usize,
     came: Instant,
     used: AtomicBool,
 }
 
-struct Unknown {
+struct UnknownSchema {
     reason: Box<str>,
     until: Instant,
 }
 
-impl<P> Known<P> {
+impl<P> KnownPlan<P> {
     fn is_fresh(&self, now: Instant) -> bool {
         !self.used.load(Ordering::Relaxed) && now.saturating_duration_since(self.came) < FRESH_FOR
     }
@@ -113,7 +113,7 @@ impl<P> Cache<P> {
             self.unknown_order.retain(|unknown| *unknown != schema);
         }
         let places = 1 + bytes / PLACE_BYTES;
-        let known = Known { plan: Arc::new(plan), places, came: now, used: AtomicBool::new(false) };
+        let known = KnownPlan { plan: Arc::new(plan), places, came: now, used: AtomicBool::new(false) };
         if let Some(before) = self.known.insert(schema, known) {
             self.places -= before.places;
             self.known_order.retain(|known| *known != schema);
@@ -136,7 +136,7 @@ impl<P> Cache<P> {
     pub(super) fn know_nothing(&mut self, schema: SchemaRef, reason: &str, until: Instant) {
         self.waiting.remove(&schema);
         let reason = reason.chars().take(REASON_CHARS_MAX).collect::<String>().into();
-        if self.unknown.insert(schema, Unknown { reason, until }).is_none() {
+        if self.unknown.insert(schema, UnknownSchema { reason, until }).is_none() {
             self.unknown_order.push_back(schema);
         }
         while self.unknown.len() > UNKNOWN_MAX {

@@ -3,64 +3,21 @@
 
 use super::schemas::FETCHERS;
 use crate::codec::SchemaRef;
+use crate::config::{RegistryAuth, RegistrySettings, trusted};
 use crate::domain::visible::visible;
 use base64::Engine as _;
 use serde::Deserialize;
 use std::fmt;
 use std::io::Read as _;
-use std::path::PathBuf;
 use std::time::Duration;
 use ureq::http;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
 
 /// Longest answer that is read: the longest schemas known are far below a megabyte.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// Characters of what an answer says of itself that are repeated.
 const SAID_CHARS_MAX: usize = 200;
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
-
-/// How the registry knows us.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Auth {
-    /// Not at all.
-    None,
-    /// User name and password.
-    Basic {
-        /// User name.
-        username: String,
-        /// Password.
-        password: String,
-    },
-    /// A token.
-    Bearer(String),
-}
-
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "None",
-            Self::Basic { .. } => "Basic(***)",
-            Self::Bearer(_) => "Bearer(***)",
-        })
-    }
-}
-
-/// Where the registry is and how it is asked.
-#[derive(Clone, Debug)]
-pub struct ClientOptions {
-    /// `http://` or `https://`, host, port and path.
-    pub url: String,
-    /// How it knows us.
-    pub auth: Auth,
-    /// Certificates (PEM) to trust instead of the built-in ones.
-    pub ca_file: Option<PathBuf>,
-    /// Of one request, from connecting to the last byte.
-    pub timeout: Duration,
-    /// The pause after the first failure; doubled after each further one.
-    pub backoff_min: Duration,
-    /// The longest pause.
-    pub backoff_max: Duration,
-}
 
 /// Why the registry gave no answer that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,13 +41,12 @@ pub enum RegistryError {
 
 /// Asks one registry.
 #[derive(Debug)]
-pub struct Client {
+pub struct RegistryClient {
     agent: ureq::Agent,
     url: String,
-    /// The URL without user and password.
-    shown_url: String,
     authorization: Option<String>,
-    backoff: [Duration; 2],
+    /// The shortest and the longest pause between two requests that fail.
+    pub(super) backoff: [Duration; 2],
 }
 
 /// How the values behind a schema are written.
@@ -128,18 +84,19 @@ struct ErrorAnswer {
     message: Option<String>,
 }
 
-impl Client {
-    /// Prepares to ask; nothing is sent yet.
+impl RegistryClient {
+    /// Prepares to ask the registry at `url`, which holds no user and no password; nothing is sent yet.
     ///
     /// # Errors
-    /// [`RegistryError::Options`] where `ca_file` holds no certificates.
-    pub fn new(options: &ClientOptions) -> Result<Self, RegistryError> {
+    /// [`RegistryError::Options`] where `registry.ca_file` holds no certificates.
+    pub fn new(url: &str, settings: &RegistrySettings) -> Result<Self, RegistryError> {
         let mut tls = TlsConfig::builder();
-        if let Some(path) = &options.ca_file {
-            tls = tls.root_certs(certificates(path)?);
+        if let Some(path) = &settings.ca_file {
+            let fault = |what| RegistryError::Options(format!("registry.ca_file {}: {what}", path.display()));
+            tls = tls.root_certs(trusted(path).map_err(fault)?);
         }
         let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(options.timeout))
+            .timeout_global(Some(settings.timeout))
             .http_status_as_error(false)
             .max_redirects_will_error(false)
             .user_agent(concat!("tillgate/", env!("CARGO_PKG_VERSION")))
@@ -147,23 +104,16 @@ impl Client {
             .max_idle_connections_per_host(FETCHERS)
             .build()
             .new_agent();
-        let authorization = match &options.auth {
-            Auth::None => None,
-            Auth::Basic { username, password } => {
-                let pair = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
-                Some(format!("Basic {pair}"))
+        let authorization = match settings.auth {
+            RegistryAuth::None => None,
+            RegistryAuth::Basic => {
+                let pair = format!("{}:{}", settings.username, settings.password.expose());
+                Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
             }
-            Auth::Bearer(token) => Some(format!("Bearer {token}")),
+            RegistryAuth::Bearer => Some(format!("Bearer {}", settings.token.expose())),
         };
-        let url = options.url.trim_end_matches('/').to_owned();
-        let shown_url = without_user(&url);
-        Ok(Self { agent, url, shown_url, authorization, backoff: [options.backoff_min, options.backoff_max] })
-    }
-
-    /// The registry's address, without user and password.
-    #[must_use]
-    pub fn shown_url(&self) -> &str {
-        &self.shown_url
+        let backoff = [settings.backoff_min, settings.backoff_max];
+        Ok(Self { agent, url: url.trim_end_matches('/').to_owned(), authorization, backoff })
     }
 
     /// How the values behind a schema are written.
@@ -268,7 +218,7 @@ impl Client {
     fn exchange(&self, request: http::request::Builder, body: &str) -> Result<RegistryReply, RegistryError> {
         let request = request
             .body(body.to_owned())
-            .map_err(|error| RegistryError::Options(format!("{}: {error}", self.shown_url)))?;
+            .map_err(|error| RegistryError::Options(format!("{}: {error}", self.url)))?;
         let unavailable = |error: &dyn fmt::Display| {
             let error = error.to_string();
             let remedy = match () {
@@ -278,7 +228,7 @@ impl Client {
                 () if error.contains("certificate") => ": renew its certificate, or check registry.url",
                 () => "",
             };
-            RegistryError::Unavailable(format!("{}: {error}{remedy}", self.shown_url))
+            RegistryError::Unavailable(format!("{}: {error}{remedy}", self.url))
         };
         let mut response = self.agent.run(request).map_err(|error| unavailable(&error))?;
         let status = response.status().as_u16();
@@ -292,7 +242,7 @@ impl Client {
     /// nowhere, another service than a registry.
     fn no_answer(&self, path: &str, reply: &RegistryReply) -> RegistryError {
         let RegistryReply { status, .. } = reply;
-        let text = format!("{}{path} answers {status}{}", self.shown_url, reply.reason());
+        let text = format!("{}{path} answers {status}{}", self.url, reply.reason());
         match status {
             401 | 403 => RegistryError::Denied(text),
             400..500 if reply.own_code().is_none() => RegistryError::Unavailable(format!(
@@ -306,7 +256,7 @@ impl Client {
     fn parse<T: serde::de::DeserializeOwned>(&self, body: &[u8]) -> Result<T, RegistryError> {
         serde_json::from_slice(body).map_err(|error| {
             let why = foreign(&error.to_string(), SAID_CHARS_MAX);
-            RegistryError::Unavailable(format!("{} answers what is no registry's: {why}", self.shown_url))
+            RegistryError::Unavailable(format!("{} answers what is no registry's: {why}", self.url))
         })
     }
 }
@@ -359,32 +309,6 @@ fn not_there(schema: &SchemaRef) -> RegistryError {
     RegistryError::NotFound(format!("{schema} is not in the registry"))
 }
 
-fn certificates(path: &std::path::Path) -> Result<RootCerts, RegistryError> {
-    let fault = |what: String| RegistryError::Options(format!("registry.ca_file {}: {what}", path.display()));
-    let pem = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
-    let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-            Ok(_) => {}
-            Err(error) => return Err(fault(error.to_string())),
-        }
-    }
-    if certificates.is_empty() {
-        return Err(fault("no certificate in it".to_owned()));
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
-}
-
-fn without_user(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority_end = rest.find('/').unwrap_or(rest.len());
-    match rest[..authority_end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url.to_owned(),
-    }
-}
-
 /// A path segment, percent-encoded.
 fn escaped(segment: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -395,14 +319,6 @@ fn escaped(segment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shows_no_password() {
-        assert_eq!(without_user("https://u:p@host:1/x@y"), "https://host:1/x@y");
-        assert_eq!(without_user("http://host"), "http://host");
-        let auth = Auth::Basic { username: "u".into(), password: "secret".into() };
-        assert_eq!(format!("{auth:?}"), "Basic(***)");
-    }
 
     #[test]
     fn escapes_subjects() {

@@ -8,5 +8,5 @@ mod cache;
 mod client;
 mod schemas;
 
-pub use client::{Auth, Client, ClientOptions, RegistryError, WrittenAs};
-pub use schemas::{Registry, RegistryOptions};
+pub use client::{RegistryClient, RegistryError, WrittenAs};
+pub use schemas::Registry;

@@ -3,9 +3,10 @@
 //! a thread.
 
 use super::cache::Cache;
-use super::client::{Client, ClientOptions, RegistryError, WrittenAs, path_of};
+use super::client::{RegistryClient, RegistryError, WrittenAs, path_of};
 use crate::codec::avro::{AccountEventPlan, PlainPlan, PosEventPlan};
 use crate::codec::{EventKind, KnownSchemas, SchemaLookup, SchemaRef, Schemas};
+use crate::config::RegistrySettings;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -14,38 +15,27 @@ use std::time::{Duration, Instant};
 /// Threads that fetch, each over a connection of its own that is kept: a hundred schemas then take a fraction of a second.
 pub(super) const FETCHERS: usize = 4;
 
-/// How the registry is used.
-#[derive(Clone, Debug)]
-pub struct RegistryOptions {
-    /// Where it is and how it is asked.
-    pub client: ClientOptions,
-    /// Schemas kept in memory, for each kind of event; a large one counts once for each 64 KiB. Beyond it the oldest go.
-    pub cache_max: usize,
-    /// How long an id counts as unknown: a schema that is registered a moment later is then found.
-    pub unknown_for: Duration,
-}
-
 /// The schemas of one registry. Dropping it ends its threads, at the latest when a request's time is up.
 pub struct Registry {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    client: Client,
-    options: RegistryOptions,
+    client: RegistryClient,
+    unknown_for: Duration,
     own: KnownSchemas,
     pos_event: RwLock<Cache<PosEventPlan>>,
     account_event: RwLock<Cache<AccountEventPlan>>,
     plain: RwLock<Cache<PlainPlan>>,
-    work: Mutex<Work>,
+    work: Mutex<FetchQueue>,
     more_work: Condvar,
     answered: AtomicU64,
 }
 
 #[derive(Default)]
-struct Work {
+struct FetchQueue {
     /// As many as are waited for at most.
-    tasks: Vec<Task>,
+    tasks: Vec<SchemaFetch>,
     /// What is the matter with the registry; nothing where it last answered.
     trouble: Option<String>,
     /// Requests without an answer since the last one that had one.
@@ -55,7 +45,7 @@ struct Work {
 
 /// A schema to fetch.
 #[derive(Clone, Copy)]
-struct Task {
+struct SchemaFetch {
     kind: EventKind,
     schema: SchemaRef,
     /// The pause behind its last failure, and when that is over.
@@ -73,18 +63,25 @@ enum Fetched<P> {
 }
 
 impl Registry {
-    /// Starts the threads that fetch. Nothing is asked before a decoder needs it.
+    /// Starts the threads that fetch from the registry at `url`. Nothing is asked before a decoder needs it. `unknown_for`: how
+    /// long an id counts as unknown, so that a schema which is registered a moment later is found then.
     ///
     /// # Errors
-    /// [`RegistryError::Options`] where the options are at fault.
-    pub fn start(options: RegistryOptions) -> Result<Self, RegistryError> {
+    /// [`RegistryError::Options`] where the settings are at fault.
+    pub fn start(
+        url: &str,
+        settings: &RegistrySettings,
+        unknown_for: Duration,
+    ) -> Result<Self, RegistryError> {
+        // For each kind of event; a large schema takes more than one place.
+        let places = settings.cache_max;
         let shared = Arc::new(Shared {
-            client: Client::new(&options.client)?,
+            client: RegistryClient::new(url, settings)?,
+            unknown_for,
             own: KnownSchemas::new().map_err(RegistryError::Options)?,
-            pos_event: RwLock::new(Cache::new(options.cache_max)),
-            account_event: RwLock::new(Cache::new(options.cache_max)),
-            plain: RwLock::new(Cache::new(options.cache_max)),
-            options,
+            pos_event: RwLock::new(Cache::new(places)),
+            account_event: RwLock::new(Cache::new(places)),
+            plain: RwLock::new(Cache::new(places)),
             work: Mutex::default(),
             more_work: Condvar::new(),
             answered: AtomicU64::new(0),
@@ -103,7 +100,7 @@ impl Registry {
 
     /// Asks the registry directly, for what is done once.
     #[must_use]
-    pub fn client(&self) -> &Client {
+    pub fn client(&self) -> &RegistryClient {
         &self.shared.client
     }
 
@@ -165,7 +162,7 @@ impl Schemas for Registry {
 }
 
 impl Shared {
-    fn work(&self) -> MutexGuard<'_, Work> {
+    fn work(&self) -> MutexGuard<'_, FetchQueue> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -191,7 +188,7 @@ impl Shared {
         let asked = cache.wait_for(*schema, now);
         drop(cache);
         if asked {
-            let task = Task { kind, schema: *schema, pause: Duration::ZERO, not_before: None };
+            let task = SchemaFetch { kind, schema: *schema, pause: Duration::ZERO, not_before: None };
             self.work().tasks.push(task);
             self.more_work.notify_one();
         }
@@ -218,7 +215,7 @@ impl Shared {
     }
 
     /// The next schema to fetch; nothing when it is time to stop.
-    fn next(&self) -> Option<Task> {
+    fn next(&self) -> Option<SchemaFetch> {
         let mut work = self.work();
         loop {
             if work.stopped {
@@ -243,7 +240,7 @@ impl Shared {
 
     fn fetch<P>(
         &self,
-        task: &Task,
+        task: &SchemaFetch,
         compile: fn(&str) -> Result<P, String>,
         of_json: fn() -> P,
     ) -> Fetched<P> {
@@ -261,7 +258,13 @@ impl Shared {
         })
     }
 
-    fn learn<P>(&self, cache: &RwLock<Cache<P>>, task: Task, fetched: Fetched<P>, size: fn(&P) -> usize) {
+    fn learn<P>(
+        &self,
+        cache: &RwLock<Cache<P>>,
+        task: SchemaFetch,
+        fetched: Fetched<P>,
+        size: fn(&P) -> usize,
+    ) {
         let now = now();
         match fetched {
             Fetched::Away(trouble) => return self.try_again(task, trouble, now),
@@ -270,7 +273,7 @@ impl Shared {
                 write(cache).know(task.schema, plan, bytes, now);
             }
             Fetched::Unknown(reason) => {
-                write(cache).know_nothing(task.schema, &reason, now + self.options.unknown_for);
+                write(cache).know_nothing(task.schema, &reason, now + self.unknown_for);
             }
         }
         self.answered.fetch_add(1, Ordering::Release);
@@ -285,8 +288,8 @@ impl Shared {
         }
     }
 
-    fn try_again(&self, mut task: Task, trouble: String, now: Instant) {
-        let [shortest, longest] = [self.options.client.backoff_min, self.options.client.backoff_max];
+    fn try_again(&self, mut task: SchemaFetch, trouble: String, now: Instant) {
+        let [shortest, longest] = self.client.backoff;
         task.pause = (task.pause * 2).clamp(shortest, longest);
         task.not_before = Some(now + task.pause);
         let mut work = self.work();

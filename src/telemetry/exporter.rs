@@ -75,15 +75,15 @@ impl Exporter {
 }
 
 fn recorder() -> PrometheusRecorder {
-    let builder = PrometheusBuilder::new();
-    let duration = Matcher::Full("tillgate_transaction_duration_seconds".to_owned());
-    let batch = Matcher::Full("tillgate_batch_records".to_owned());
-    // Refused only where there is no bucket.
-    let builder = builder.set_buckets_for_metric(duration, &DURATION_BUCKETS).unwrap_or_default();
-    let restore = Matcher::Full("tillgate_restore_duration_seconds".to_owned());
-    let builder = builder.set_buckets_for_metric(restore, &RESTORE_BUCKETS).unwrap_or_default();
-    let builder = builder.set_buckets_for_metric(batch, &BATCH_BUCKETS).unwrap_or_default();
-    let request = Matcher::Full("tillgate_http_request_duration_seconds".to_owned());
-    let builder = builder.set_buckets_for_metric(request, &REQUEST_BUCKETS).unwrap_or_default();
+    let buckets: [(&str, &[f64]); 4] = [
+        ("tillgate_transaction_duration_seconds", &DURATION_BUCKETS),
+        ("tillgate_restore_duration_seconds", &RESTORE_BUCKETS),
+        ("tillgate_batch_records", &BATCH_BUCKETS),
+        ("tillgate_http_request_duration_seconds", &REQUEST_BUCKETS),
+    ];
+    let builder = buckets.into_iter().fold(PrometheusBuilder::new(), |builder, (name, bounds)| {
+        // Refused only where there is no bucket.
+        builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds).unwrap_or_default()
+    });
     builder.idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_IDLE_MAX)).build_recorder()
 }

@@ -5,6 +5,7 @@
 //! quote the data it failed on.
 
 use super::log_json::{BRIDGED, JsonLines};
+use crate::domain::enums::symbols;
 use crate::domain::visible::visible;
 use std::fmt;
 use std::io::IsTerminal;
@@ -20,13 +21,14 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 /// Whose lines are written from the level on that is set.
 const OURS: [&str; 3] = ["tillgate", "librdkafka", "audit"];
 
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LineFormat {
-    /// For people: one line each, with colour on a terminal.
-    Text,
-    /// For machines: one JSON object a line.
-    Json,
+symbols! {
+    /// How log lines are written.
+    LineFormat {
+        /// For people: one line each, with colour on a terminal.
+        Text = "text",
+        /// For machines: one JSON object a line.
+        Json = "json",
+    }
 }
 
 /// Writes the lines of this process, of `level` and worse, to standard error from now on; those of the `log` facade,

@@ -485,6 +485,6 @@ fn with_neither_everybody_may_everything() {
     let authenticator = Authenticator::new(&AuthSettings::default()).expect("nothing to read");
     for pairs in [&[][..], &[("authorization", "Bearer x")], &[("x-api-key", "x")]] {
         let client = authenticator.client(&headers(pairs)).expect("anybody");
-        assert!(Scope::ALL.into_iter().all(|scope| client.may(scope)));
+        assert!(Scope::ALL.iter().all(|scope| client.may(*scope)));
     }
 }

@@ -12,9 +12,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tillgate::codec::avro::{ACCOUNT_EVENT_SCHEMA, POS_EVENT_SCHEMA, fingerprint};
 use tillgate::codec::{SchemaLookup, SchemaRef, Schemas};
-use tillgate::registry::{Auth, Client, ClientOptions, Registry, RegistryError, RegistryOptions};
+use tillgate::config::{RegistryAuth, RegistrySettings, Secret};
+use tillgate::registry::{Registry, RegistryClient, RegistryError};
 
 const SOON: Duration = Duration::from_secs(30);
+/// How long an id counts as unknown, where a test does not care.
+const UNKNOWN_FOR: Duration = Duration::from_millis(500);
 
 /// What the server was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,24 +75,27 @@ impl Server {
         self.requests.lock().unwrap().clone()
     }
 
-    fn options(&self) -> ClientOptions {
-        ClientOptions {
-            url: format!("{}/", self.url),
-            auth: Auth::None,
-            ca_file: None,
-            timeout: Duration::from_millis(500),
-            backoff_min: Duration::from_millis(1),
-            backoff_max: Duration::from_millis(5),
-        }
-    }
-
     fn registry(&self) -> Registry {
-        self.registry_with(self.options(), 100)
+        self.registry_with(settings(), UNKNOWN_FOR)
     }
 
-    fn registry_with(&self, client: ClientOptions, cache_max: usize) -> Registry {
-        Registry::start(RegistryOptions { client, cache_max, unknown_for: Duration::from_millis(500) })
-            .unwrap()
+    fn registry_with(&self, settings: RegistrySettings, unknown_for: Duration) -> Registry {
+        Registry::start(&self.url, &settings, unknown_for).unwrap()
+    }
+
+    fn client(&self) -> RegistryClient {
+        RegistryClient::new(&format!("{}/", self.url), &settings()).unwrap()
+    }
+}
+
+/// Of a registry that answers at once.
+fn settings() -> RegistrySettings {
+    RegistrySettings {
+        timeout: Duration::from_millis(500),
+        backoff_min: Duration::from_millis(1),
+        backoff_max: Duration::from_millis(5),
+        cache_max: 100,
+        ..RegistrySettings::default()
     }
 }
 
@@ -196,12 +202,14 @@ fn knows_our_own_fingerprints_without_asking() {
 #[test]
 fn says_who_we_are() {
     for (auth, header) in [
-        (Auth::None, None),
-        (Auth::Basic { username: "me".into(), password: "pass".into() }, Some("Basic bWU6cGFzcw==")),
-        (Auth::Bearer("token".into()), Some("Bearer token")),
+        (RegistryAuth::None, None),
+        (RegistryAuth::Basic, Some("Basic bWU6cGFzcw==")),
+        (RegistryAuth::Bearer, Some("Bearer token")),
     ] {
+        let (username, [password, token]) = ("me".to_owned(), ["pass", "token"].map(Secret::new));
         let server = Server::start(|_| found(POS_EVENT_SCHEMA));
-        let registry = server.registry_with(ClientOptions { auth, ..server.options() }, 100);
+        let registry = server
+            .registry_with(RegistrySettings { auth, username, password, token, ..settings() }, UNKNOWN_FOR);
         settled(|| registry.pos_event(&SchemaRef::Id(7))).unwrap();
         assert_eq!(server.requests()[0].authorization.as_deref(), header);
     }
@@ -308,7 +316,7 @@ fn keeps_no_more_schemas_than_it_may_and_forgets_unknown_ones_first() {
                 if request.line.ends_with("/9") { not_there() } else { found(POS_EVENT_SCHEMA) }
             },
         );
-    let registry = server.registry_with(server.options(), 2);
+    let registry = server.registry_with(RegistrySettings { cache_max: 2, ..settings() }, UNKNOWN_FOR);
     let asked = |line: &str| server.requests().iter().filter(|request| request.line == line).count();
     settled(|| registry.pos_event(&SchemaRef::Id(1))).unwrap();
     settled(|| registry.pos_event(&SchemaRef::Id(9))).unwrap_err();
@@ -328,7 +336,7 @@ fn registers_a_schema_and_tries_again_while_the_registry_is_away() {
         1 => Reply::HangUp,
         _ => Reply::Answer(200, r#"{"id":42}"#.to_owned()),
     });
-    let client = Client::new(&server.options()).unwrap();
+    let client = server.client();
     assert_eq!(client.register("a b", "\"int\"", 3), Ok(42));
     let last = server.requests().pop().unwrap();
     assert_eq!(last.line, "POST /subjects/a%20b/versions");
@@ -349,7 +357,8 @@ fn options_that_cannot_work_are_refused_at_the_start() {
     for (path, text) in
         [("/no/such/file".into(), "No such file"), (empty.path().to_owned(), "no certificate in it")]
     {
-        let error = Client::new(&ClientOptions { ca_file: Some(path), ..server.options() }).unwrap_err();
+        let settings = RegistrySettings { ca_file: Some(path), ..settings() };
+        let error = RegistryClient::new(&server.url, &settings).unwrap_err();
         assert!(
             error.to_string().starts_with("registry.ca_file") && error.to_string().contains(text),
             "{error}"

@@ -13,7 +13,7 @@ pub(super) fn run(args: &GatewayKeyArgs) -> Result<(), AppError> {
     let mut scopes = args.scope.clone();
     scopes.sort_unstable();
     scopes.dedup();
-    let scopes: Vec<&str> = scopes.into_iter().map(Scope::name).collect();
+    let scopes: Vec<&str> = scopes.into_iter().map(Scope::symbol).collect();
     let mut out = std::io::stdout().lock();
     writeln!(out, "{key}")?;
     writeln!(out, "\"{}\" = \"{} {KEY_HASH}{}\"", args.client, scopes.join(" "), hash_of_key(&key))?;

@@ -7,7 +7,7 @@ use super::AppError;
 use super::run::watch_signals;
 use crate::checks::Check;
 use crate::cli::{Common, GatewayArgs, GatewayCommand};
-use crate::config::{LogFormat, Settings};
+use crate::config::Settings;
 use crate::contract::{self, Bounds as ContractBounds};
 use crate::domain::Micros;
 use crate::domain::account_event::AccountEvent;
@@ -45,11 +45,8 @@ pub(super) fn run(args: &GatewayArgs, common: &Common) -> Result<(), AppError> {
 
 fn serve(common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
-    let format = match settings.log.format {
-        LogFormat::Text => log::LineFormat::Text,
-        LogFormat::Json => log::LineFormat::Json,
-    };
-    log::install(format, settings.log.level).map_err(|error| AppError::Start(error.to_string()))?;
+    log::install(settings.log.format, settings.log.level)
+        .map_err(|error| AppError::Start(error.to_string()))?;
     if let Some(warning) = settings.gateway.warning() {
         tracing::warn!("{warning}");
     }

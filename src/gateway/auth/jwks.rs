@@ -4,7 +4,7 @@
 //! in a while, so that made-up key ids burden nobody. Never takes a key that is a shared secret.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
 
-use crate::config::{JwksPlace, TokenSettings};
+use crate::config::{JwksPlace, TokenSettings, trusted};
 use crate::domain::visible::visible;
 
 /// Largest set that is read, bytes: a key has some 500.
@@ -88,13 +88,13 @@ pub enum JwksError {
 /// The keys at the moment, kept fresh.
 #[derive(Debug)]
 pub(super) struct KeyStore {
-    keys: Arc<Mutex<Arc<[Key]>>>,
+    keys: Arc<Mutex<Arc<[IssuerKey]>>>,
     /// Asks for a fresh set. The thread ends with it.
     ask: SyncSender<()>,
 }
 
 /// What was found for a token.
-pub(super) enum Found {
+pub(super) enum KeyLookup {
     Key(DecodingKey),
     /// The key is known, for other algorithms.
     OtherAlgorithm,
@@ -103,14 +103,14 @@ pub(super) enum Found {
 
 /// One key of the issuer.
 #[derive(Debug)]
-struct Key {
+struct IssuerKey {
     id: Option<String>,
     algorithms: &'static [Algorithm],
     key: DecodingKey,
 }
 
 #[derive(Deserialize)]
-struct Set {
+struct KeySet {
     keys: Vec<serde_json::Value>,
 }
 
@@ -126,29 +126,29 @@ impl KeyStore {
     }
 
     /// The key of a token; a token without the id of its key may be by the only one of its algorithm.
-    pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Found {
+    pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> KeyLookup {
         let keys = Arc::clone(&self.keys.lock().unwrap_or_else(PoisonError::into_inner));
-        let fits = |key: &&Key| key.algorithms.contains(&algorithm);
+        let fits = |key: &&IssuerKey| key.algorithms.contains(&algorithm);
         let Some(id) = id else {
             let mut fitting = keys.iter().filter(fits);
             return match (fitting.next(), fitting.next()) {
-                (Some(key), None) => Found::Key(key.key.clone()),
-                _ => Found::OtherAlgorithm,
+                (Some(key), None) => KeyLookup::Key(key.key.clone()),
+                _ => KeyLookup::OtherAlgorithm,
             };
         };
         let mut named = keys.iter().filter(|key| key.id.as_deref() == Some(id)).peekable();
         if named.peek().is_none() {
             // Full: it is asked for already.
             let _ = self.ask.try_send(());
-            return Found::Unknown;
+            return KeyLookup::Unknown;
         }
-        named.find(fits).map_or(Found::OtherAlgorithm, |key| Found::Key(key.key.clone()))
+        named.find(fits).map_or(KeyLookup::OtherAlgorithm, |key| KeyLookup::Key(key.key.clone()))
     }
 }
 
 /// Reads the set again and again, until nobody asks any more.
 #[allow(clippy::disallowed_methods, reason = "says when to read again; no decision depends on it")]
-fn keep_fresh(source: &KeySetSource, keys: &Mutex<Arc<[Key]>>, asked: &Receiver<()>, refresh: Refresh) {
+fn keep_fresh(source: &KeySetSource, keys: &Mutex<Arc<[IssuerKey]>>, asked: &Receiver<()>, refresh: Refresh) {
     let mut last = Instant::now();
     let mut wait = refresh.every;
     loop {
@@ -185,7 +185,8 @@ impl KeySetSource {
         };
         let mut tls = TlsConfig::builder();
         if let Some(path) = &settings.ca_file {
-            tls = tls.root_certs(authorities(path)?);
+            let fault = |problem| JwksError::Authorities { path: path.clone(), problem };
+            tls = tls.root_certs(trusted(path).map_err(fault)?);
         }
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(WITHIN))
@@ -197,7 +198,7 @@ impl KeySetSource {
         Ok(Self::Url(url, agent))
     }
 
-    fn read(&self) -> Result<Arc<[Key]>, JwksError> {
+    fn read(&self) -> Result<Arc<[IssuerKey]>, JwksError> {
         match self {
             Self::File(path) => {
                 let mut bytes = Vec::new();
@@ -220,21 +221,21 @@ impl KeySetSource {
 }
 
 /// The keys of a set that tokens may be signed by; others are passed over, as issuers have keys for other ends too.
-fn keys_of(bytes: &[u8], place: &str) -> Result<Arc<[Key]>, JwksError> {
+fn keys_of(bytes: &[u8], place: &str) -> Result<Arc<[IssuerKey]>, JwksError> {
     let fault = |problem: String| JwksError::Content { place: place.to_owned(), problem };
     if bytes.len() as u64 > SET_BYTES_MAX {
         return Err(fault(format!("is longer than {SET_BYTES_MAX} bytes")));
     }
-    let set: Set =
+    let set: KeySet =
         serde_json::from_slice(bytes).map_err(|error| fault(format!("is no JSON of keys: {error}")))?;
-    let keys: Arc<[Key]> = set.keys.into_iter().take(KEYS_MAX).filter_map(key_of).collect();
+    let keys: Arc<[IssuerKey]> = set.keys.into_iter().take(KEYS_MAX).filter_map(key_of).collect();
     if keys.is_empty() {
         return Err(fault("holds no key that a token could be signed by".to_owned()));
     }
     Ok(keys)
 }
 
-fn key_of(value: serde_json::Value) -> Option<Key> {
+fn key_of(value: serde_json::Value) -> Option<IssuerKey> {
     let jwk: Jwk = serde_json::from_value(value).ok()?;
     if jwk.common.public_key_use.as_ref().is_some_and(|usage| *usage != PublicKeyUse::Signature) {
         return None;
@@ -256,22 +257,5 @@ fn key_of(value: serde_json::Value) -> Option<Key> {
     let is_of_kind = algorithms.iter().all(|algorithm| of_kind.contains(algorithm));
     let id = jwk.common.key_id.clone().filter(|id| id.len() <= KEY_ID_BYTES_MAX);
     let key = DecodingKey::from_jwk(&jwk).ok()?;
-    is_of_kind.then_some(Key { id, algorithms, key })
-}
-
-fn authorities(path: &Path) -> Result<RootCerts, JwksError> {
-    let fault = |problem: String| JwksError::Authorities { path: path.to_owned(), problem };
-    let pem = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
-    let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-            Ok(_) => {}
-            Err(error) => return Err(fault(error.to_string())),
-        }
-    }
-    if certificates.is_empty() {
-        return Err(fault("no certificate in it".to_owned()));
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
+    is_of_kind.then_some(IssuerKey { id, algorithms, key })
 }

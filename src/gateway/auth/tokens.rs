@@ -7,7 +7,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, decode, decode_header};
 use serde::Deserialize;
 
-use super::jwks::{Found, JwksError, KeyStore, Refresh};
+use super::jwks::{JwksError, KeyLookup, KeyStore, Refresh};
 use super::signature;
 use super::{AuthRefusal, Client, NAME_CHARS_MAX};
 use crate::config::{Scope, TokenSettings};
@@ -20,9 +20,7 @@ const TOKEN_BYTES_MAX: usize = 12 << 10;
 #[derive(Debug)]
 pub(super) struct Tokens {
     keys: KeyStore,
-    audience: String,
-    issuer: String,
-    leeway_seconds: u64,
+    settings: TokenSettings,
 }
 
 #[derive(Deserialize)]
@@ -30,14 +28,14 @@ struct Claims {
     client_id: Option<String>,
     azp: Option<String>,
     sub: Option<String>,
-    scope: Option<Words>,
-    scp: Option<Words>,
+    scope: Option<ScopeWords>,
+    scp: Option<ScopeWords>,
 }
 
 /// Scopes, as issuers write them.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Words {
+enum ScopeWords {
     Text(String),
     List(Vec<String>),
 }
@@ -45,12 +43,7 @@ enum Words {
 impl Tokens {
     pub(super) fn new(settings: &TokenSettings, refresh: Refresh) -> Result<Self, JwksError> {
         signature::install();
-        Ok(Self {
-            keys: KeyStore::new(settings, refresh)?,
-            audience: settings.audience.clone(),
-            issuer: settings.issuer.clone(),
-            leeway_seconds: settings.leeway.as_secs(),
-        })
+        Ok(Self { keys: KeyStore::new(settings, refresh)?, settings: settings.clone() })
     }
 
     /// Whose token this is. The time is the process's clock: `jsonwebtoken` asks for it.
@@ -63,15 +56,15 @@ impl Tokens {
             return Err(AuthRefusal::NoToken);
         }
         let key = match self.keys.find(header.kid.as_deref(), header.alg) {
-            Found::Key(key) => key,
-            Found::OtherAlgorithm => return Err(AuthRefusal::NoToken),
-            Found::Unknown => return Err(AuthRefusal::UnknownIssuerKey),
+            KeyLookup::Key(key) => key,
+            KeyLookup::OtherAlgorithm => return Err(AuthRefusal::NoToken),
+            KeyLookup::Unknown => return Err(AuthRefusal::UnknownIssuerKey),
         };
         let mut validation = Validation::new(header.alg);
-        validation.leeway = self.leeway_seconds;
+        validation.leeway = self.settings.leeway.as_secs();
         validation.validate_nbf = true;
-        validation.set_audience(&[&self.audience]);
-        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&[&self.settings.audience]);
+        validation.set_issuer(&[&self.settings.issuer]);
         validation.set_required_spec_claims(&["exp", "aud", "iss"]);
         let claims =
             decode::<Claims>(token, &key, &validation).map_err(|error| refusal(error.kind()))?.claims;
@@ -87,8 +80,8 @@ fn client(claims: Claims) -> Result<Client, AuthRefusal> {
     let mut scopes: Vec<Scope> = Vec::new();
     for words in [claims.scope, claims.scp].into_iter().flatten() {
         let words = match words {
-            Words::Text(text) => text.split(' ').filter_map(Scope::of_name).collect::<Vec<_>>(),
-            Words::List(list) => list.iter().filter_map(|word| Scope::of_name(word)).collect(),
+            ScopeWords::Text(text) => text.split(' ').filter_map(Scope::from_symbol).collect::<Vec<_>>(),
+            ScopeWords::List(list) => list.iter().filter_map(|word| Scope::from_symbol(word)).collect(),
         };
         scopes.extend(words);
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use tillgate::codec::SchemaRef;
-use tillgate::registry::{Auth, Client, ClientOptions, RegistryError, WrittenAs};
+use tillgate::config::{RegistryAuth, RegistrySettings, Secret};
+use tillgate::registry::{RegistryClient, RegistryError, WrittenAs};
 
 use super::judge::assert_text;
 
@@ -17,7 +18,7 @@ const STATUSES: [u16; 16] = [200, 200, 200, 404, 404, 404, 422, 400, 401, 403, 4
 const PASSWORD: &str = "hunter2";
 
 struct Registry {
-    client: Client,
+    client: RegistryClient,
     answer: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -28,7 +29,7 @@ thread_local! {
 impl Registry {
     fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let url = format!("http://user:{PASSWORD}@{}", listener.local_addr()?);
+        let url = format!("http://{}", listener.local_addr()?);
         let answer = Arc::<Mutex<Vec<u8>>>::default();
         let answers = Arc::clone(&answer);
         std::thread::spawn(move || {
@@ -39,9 +40,10 @@ impl Registry {
         });
         let timeout = Duration::from_secs(10);
         let (backoff_min, backoff_max) = (timeout, timeout);
-        let options =
-            ClientOptions { url, auth: Auth::None, ca_file: None, timeout, backoff_min, backoff_max };
-        let client = Client::new(&options).map_err(std::io::Error::other)?;
+        let (auth, password) = (RegistryAuth::Basic, Secret::new(PASSWORD));
+        let settings =
+            RegistrySettings { auth, password, timeout, backoff_min, backoff_max, ..Default::default() };
+        let client = RegistryClient::new(&url, &settings).map_err(std::io::Error::other)?;
         Ok(Self { client, answer })
     }
 }

@@ -272,7 +272,7 @@ fn sound(by: By, header: &[u8], claims: &[u8], client: &Client) {
         _ => Vec::new(),
     };
     let told = [words(&claims["scope"]), words(&claims["scp"])].concat();
-    let mut scopes: Vec<Scope> = told.iter().filter_map(|word| Scope::of_name(word)).collect();
+    let mut scopes: Vec<Scope> = told.iter().filter_map(|word| Scope::from_symbol(word)).collect();
     scopes.sort_unstable();
     scopes.dedup();
     assert_eq!(client.scopes, scopes, "{claims}");

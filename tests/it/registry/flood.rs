@@ -30,7 +30,7 @@ fn several_schemas_are_under_way_at_once() {
         all_here.wait();
         found(POS_EVENT_SCHEMA)
     });
-    let registry = server.registry_with(ClientOptions { timeout: SOON, ..server.options() }, 100);
+    let registry = server.registry_with(RegistrySettings { timeout: SOON, ..settings() }, UNKNOWN_FOR);
     read_batch(&registry, &[1, 2, 3, 4]);
     assert_eq!(server.requests().len(), 4);
     assert_eq!(registry.answered(), 4);
@@ -44,9 +44,9 @@ fn three_thousand_unknown_ids_take_no_pauses_and_leave_the_known_ones_alone() {
                 if request.line.ends_with("/7") { found(POS_EVENT_SCHEMA) } else { not_there() }
             },
         );
-    let client = ClientOptions { backoff_min: SOON * 100, backoff_max: SOON * 100, ..server.options() };
-    let options = RegistryOptions { client, cache_max: 10, unknown_for: SOON };
-    let registry = Registry::start(options).unwrap();
+    let (backoff_min, backoff_max) = (SOON * 100, SOON * 100);
+    let few = RegistrySettings { backoff_min, backoff_max, cache_max: 10, ..settings() };
+    let registry = server.registry_with(few, SOON);
     settled(|| registry.pos_event(&SchemaRef::Id(7))).unwrap();
     let ids: Vec<u32> = (1_000..4_000).collect();
     read_batch(&registry, &ids);
@@ -59,7 +59,7 @@ fn three_thousand_unknown_ids_take_no_pauses_and_leave_the_known_ones_alone() {
 #[test]
 fn a_batch_of_more_schemas_than_are_kept_comes_to_its_end() {
     let server = Server::start(|_| found(POS_EVENT_SCHEMA));
-    let registry = server.registry_with(server.options(), 2);
+    let registry = server.registry_with(RegistrySettings { cache_max: 2, ..settings() }, UNKNOWN_FOR);
     let ids: Vec<u32> = (1..=40).collect();
     std::thread::scope(|scope| {
         scope.spawn(|| read_batch(&registry, &ids));
@@ -71,8 +71,8 @@ fn a_batch_of_more_schemas_than_are_kept_comes_to_its_end() {
 fn a_registry_that_is_back_is_asked_at_once_for_all_that_waits() {
     let server = Server::start(|_| Reply::Answer(503, String::new()));
     let hours = Duration::from_secs(36_000);
-    let client = ClientOptions { backoff_min: hours, backoff_max: hours, ..server.options() };
-    let registry = server.registry_with(client, 100);
+    let slow = RegistrySettings { backoff_min: hours, backoff_max: hours, ..settings() };
+    let registry = server.registry_with(slow, UNKNOWN_FOR);
     for id in 1..=4 {
         assert_eq!(registry.pos_event(&SchemaRef::Id(id)).waiting(), Ok(()));
     }

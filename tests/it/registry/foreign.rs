@@ -82,9 +82,7 @@ fn an_answer_beyond_four_megabytes_is_unusable_and_not_asked_for_again_and_again
         }
         _ => found(POS_EVENT_SCHEMA),
     });
-    let client = ClientOptions { timeout: SOON, ..server.options() };
-    let options = RegistryOptions { client, cache_max: 100, unknown_for: SOON };
-    let registry = Registry::start(options).unwrap();
+    let registry = server.registry_with(RegistrySettings { timeout: SOON, ..settings() }, SOON);
     for _ in 0..3 {
         let reason = settled(|| registry.pos_event(&SchemaRef::Id(7))).unwrap_err();
         assert_eq!(reason, "schema id 7: the registry's answer is longer than 4 MiB");
@@ -114,7 +112,7 @@ fn no_schema_ends_the_threads_that_fetch() {
         "GET /schemas/ids/2" => found(&"[".repeat(1_000_000)),
         _ => found(POS_EVENT_SCHEMA),
     });
-    let registry = server.registry_with(ClientOptions { timeout: SOON, ..server.options() }, 100);
+    let registry = server.registry_with(RegistrySettings { timeout: SOON, ..settings() }, UNKNOWN_FOR);
     for id in 1..10 {
         let _ = settled(|| registry.pos_event(&SchemaRef::Id(id)));
         let _ = settled(|| registry.account_event(&SchemaRef::Id(id)));
