@@ -11,13 +11,13 @@ pub(super) fn run(command: &ContractCommand, common: &Common) -> Result<(), AppE
     let mut out = std::io::stdout().lock();
     match command {
         ContractCommand::Openapi => {
-            write!(out, "{}", contract::openapi(&contract::Bounds::of(&settings.checks)))?
+            write!(out, "{}", contract::openapi(&contract::FormBounds::of(&settings.checks)))?
         }
         ContractCommand::Asyncapi => {
             write!(out, "{}", contract::asyncapi(&settings.kafka, &settings.topics))?
         }
         ContractCommand::Page => {
-            let openapi = contract::openapi(&contract::Bounds::of(&settings.checks));
+            let openapi = contract::openapi(&contract::FormBounds::of(&settings.checks));
             write!(out, "{}", contract::page(&openapi))?;
         }
         ContractCommand::Schemas { folder } => {

@@ -1,7 +1,7 @@
 //! The AsyncAPI document of the topics: what stands in each, by which key, who writes and who reads it. Names are those of the
 //! configuration. Its operations are tillgate's: `receive` is what it reads, `send` what it writes.
 
-use super::Schema;
+use super::RecordSchema;
 use super::node::{Node, node};
 use super::others::dead_letter_headers;
 use crate::config::{KafkaSettings, TopicSettings};
@@ -14,9 +14,9 @@ const JSON_SCHEMA: &str = "application/schema+json;version=draft-2020-12";
 const AVRO_SCHEMA: &str = "application/vnd.apache.avro+json;version=1.9.0";
 /// What a message's value is.
 #[derive(Clone, Copy)]
-enum Value {
+enum Payload {
     /// JSON of this schema, or Avro where it has one.
-    Record(Schema),
+    Record(RecordSchema),
     /// The record as it came, with headers on top.
     DeadLetter,
     /// Text.
@@ -41,7 +41,7 @@ struct Channel<'t> {
     description: &'static str,
     /// What its keys are.
     key: &'static str,
-    value: Value,
+    value: Payload,
     does: Does,
     /// Whether only the latest record of a key counts.
     compacted: bool,
@@ -62,27 +62,27 @@ fn channels(topics: &TopicSettings) -> [Channel<'_>; 21] {
         compacted: matches!(setting, "rulesets" | "profiles"),
     };
     [
-        channel("pos_events", &topics.pos_events, "POS events", "Written by POS gateways, and by tillgate's HTTP gateway. Each event gets one outcome.", "The account: accountNumber.", Value::Record(Schema::PosEvent), Does::Read),
-        channel("account_events", &topics.account_events, "Account events", "Written by the account system, and by tillgate's HTTP gateway. They change what POS events are judged by. Partitioned as the POS events are.", "The account.", Value::Record(Schema::AccountEvent), Does::Read),
-        channel("pos_outcomes", &topics.pos_outcomes, "Outcomes", "Read by billing and POS gateways with read_committed: what is not committed was never decided. The partition has the event's number.", "The account: accountNumber.", Value::Record(Schema::PosOutcome), Does::NotRead),
-        channel("account_results", &topics.account_results, "Results of account events", "Read by whoever sent an account event with a requestId header, with read_committed.", "The account.", Value::Record(Schema::AccountResult), Does::Read),
-        channel("dead_letters", &topics.dead_letters, "Dead letters", "Read by operators: records that could not be read or applied, as they came.", "The record's own.", Value::DeadLetter, Does::NotRead),
-        channel("profile_records", &topics.profile_records, "Profile records", "Written by operators, by tillgate profiles put, remove and import: what is known of terminals and chips beforehand.", PROFILE, Value::Record(Schema::ProfileRecord), Does::Read),
-        channel("profiles", &topics.profiles, "Profiles", "Read by every tillgate process, and by whoever wants to know what decisions know of a terminal or a chip.", PROFILE, Value::Record(Schema::Profile), Does::Read),
-        channel("profile_dead_letters", &topics.profile_dead_letters, "Dead letters of profiles", "Read by operators: profile records and observations that could not be read, as they came.", "The record's own.", Value::DeadLetter, Does::NotRead),
-        channel("ticks", &topics.ticks, "Ticks", "tillgate's own: by what time passes on a partition where nothing else comes.", "The number of a partition.", Value::Record(Schema::Tick), Does::Read),
-        channel("rulesets", &topics.rulesets, "Rulesets", "tillgate's own, for people to read: every ruleset that decided, and from where on each of them did.", "The ruleset's hash, 32 hexadecimal digits; or partition/ and its number and positions, with a flow's name before it or none.", Value::Text("Lines of KEY = VALUE that the hash is of; or the hash of the ruleset that decides from these positions on."), Does::Read),
-        channel("journal", &topics.journal, "Journal", "tillgate's own: the state of every account, as a log of what changed.", "The number of a partition.", Value::Own("A journal record."), Does::Read),
-        channel("observations", &topics.observations, "Observations", "tillgate's own: what decisions saw of terminals and chips.", "The number of a partition.", Value::Own("Observations."), Does::Read),
-        channel("contact_requests", &topics.contact_requests, "Contact requests", "Written by back offices, and by tillgate's HTTP gateway: may we contact this person? Each one that can be read gets one decision.", PERSON, Value::Record(Schema::ContactRequest), Does::Read),
-        channel("interactions", &topics.interactions, "Interactions", "Written by back offices, and by tillgate's HTTP gateway: contacts that took place.", PERSON, Value::Record(Schema::Interaction), Does::Read),
-        channel("party_records", &topics.party_records, "Party records", "Written by back offices, and by tillgate parties put, remove and import: how a person is reached, and what speaks against it. The latest one of a person counts.", PERSON, Value::Record(Schema::PartyRecord), Does::Read),
-        channel("contact_decisions", &topics.contact_decisions, "Contact decisions", "Read by whoever sent a request, with read_committed. The partition has the request's number.", PERSON, Value::Record(Schema::ContactDecision), Does::Read),
-        channel("interaction_results", &topics.interaction_results, "Results of interactions", "Read by whoever sent an interaction with a requestId header, with read_committed.", PERSON, Value::Record(Schema::AccountResult), Does::Read),
-        channel("contact_dead_letters", &topics.contact_dead_letters, "Dead letters of contact decisions", "Read by operators: requests, interactions and party records that could not be used, as they came.", "The record's own.", Value::DeadLetter, Does::NotRead),
-        channel("parties", &topics.parties, "Facts of accounts", "tillgate's own: whose an account is, and what it is, as account events tell it.", PERSON, Value::Record(Schema::PartyFact), Does::Read),
-        channel("contact_journal", &topics.contact_journal, "Journal of contact decisions", "tillgate's own: what is known of every person, as a log of what changed.", "The number of a partition.", Value::Own("A journal record."), Does::Read),
-        channel("profile_journal", &topics.profile_journal, "Journal of profiles", "tillgate's own: the state of every profile, as a log of what changed.", "The number of a partition.", Value::Own("A journal record."), Does::Read),
+        channel("pos_events", &topics.pos_events, "POS events", "Written by POS gateways, and by tillgate's HTTP gateway. Each event gets one outcome.", "The account: accountNumber.", Payload::Record(RecordSchema::PosEvent), Does::Read),
+        channel("account_events", &topics.account_events, "Account events", "Written by the account system, and by tillgate's HTTP gateway. They change what POS events are judged by. Partitioned as the POS events are.", "The account.", Payload::Record(RecordSchema::AccountEvent), Does::Read),
+        channel("pos_outcomes", &topics.pos_outcomes, "Outcomes", "Read by billing and POS gateways with read_committed: what is not committed was never decided. The partition has the event's number.", "The account: accountNumber.", Payload::Record(RecordSchema::PosOutcome), Does::NotRead),
+        channel("account_results", &topics.account_results, "Results of account events", "Read by whoever sent an account event with a requestId header, with read_committed.", "The account.", Payload::Record(RecordSchema::AccountResult), Does::Read),
+        channel("dead_letters", &topics.dead_letters, "Dead letters", "Read by operators: records that could not be read or applied, as they came.", "The record's own.", Payload::DeadLetter, Does::NotRead),
+        channel("profile_records", &topics.profile_records, "Profile records", "Written by operators, by tillgate profiles put, remove and import: what is known of terminals and chips beforehand.", PROFILE, Payload::Record(RecordSchema::ProfileRecord), Does::Read),
+        channel("profiles", &topics.profiles, "Profiles", "Read by every tillgate process, and by whoever wants to know what decisions know of a terminal or a chip.", PROFILE, Payload::Record(RecordSchema::Profile), Does::Read),
+        channel("profile_dead_letters", &topics.profile_dead_letters, "Dead letters of profiles", "Read by operators: profile records and observations that could not be read, as they came.", "The record's own.", Payload::DeadLetter, Does::NotRead),
+        channel("ticks", &topics.ticks, "Ticks", "tillgate's own: by what time passes on a partition where nothing else comes.", "The number of a partition.", Payload::Record(RecordSchema::Tick), Does::Read),
+        channel("rulesets", &topics.rulesets, "Rulesets", "tillgate's own, for people to read: every ruleset that decided, and from where on each of them did.", "The ruleset's hash, 32 hexadecimal digits; or partition/ and its number and positions, with a flow's name before it or none.", Payload::Text("Lines of KEY = VALUE that the hash is of; or the hash of the ruleset that decides from these positions on."), Does::Read),
+        channel("journal", &topics.journal, "Journal", "tillgate's own: the state of every account, as a log of what changed.", "The number of a partition.", Payload::Own("A journal record."), Does::Read),
+        channel("observations", &topics.observations, "Observations", "tillgate's own: what decisions saw of terminals and chips.", "The number of a partition.", Payload::Own("Observations."), Does::Read),
+        channel("contact_requests", &topics.contact_requests, "Contact requests", "Written by back offices, and by tillgate's HTTP gateway: may we contact this person? Each one that can be read gets one decision.", PERSON, Payload::Record(RecordSchema::ContactRequest), Does::Read),
+        channel("interactions", &topics.interactions, "Interactions", "Written by back offices, and by tillgate's HTTP gateway: contacts that took place.", PERSON, Payload::Record(RecordSchema::Interaction), Does::Read),
+        channel("party_records", &topics.party_records, "Party records", "Written by back offices, and by tillgate parties put, remove and import: how a person is reached, and what speaks against it. The latest one of a person counts.", PERSON, Payload::Record(RecordSchema::PartyRecord), Does::Read),
+        channel("contact_decisions", &topics.contact_decisions, "Contact decisions", "Read by whoever sent a request, with read_committed. The partition has the request's number.", PERSON, Payload::Record(RecordSchema::ContactDecision), Does::Read),
+        channel("interaction_results", &topics.interaction_results, "Results of interactions", "Read by whoever sent an interaction with a requestId header, with read_committed.", PERSON, Payload::Record(RecordSchema::AccountResult), Does::Read),
+        channel("contact_dead_letters", &topics.contact_dead_letters, "Dead letters of contact decisions", "Read by operators: requests, interactions and party records that could not be used, as they came.", "The record's own.", Payload::DeadLetter, Does::NotRead),
+        channel("parties", &topics.parties, "Facts of accounts", "tillgate's own: whose an account is, and what it is, as account events tell it.", PERSON, Payload::Record(RecordSchema::PartyFact), Does::Read),
+        channel("contact_journal", &topics.contact_journal, "Journal of contact decisions", "tillgate's own: what is known of every person, as a log of what changed.", "The number of a partition.", Payload::Own("A journal record."), Does::Read),
+        channel("profile_journal", &topics.profile_journal, "Journal of profiles", "tillgate's own: the state of every profile, as a log of what changed.", "The number of a partition.", Payload::Own("A journal record."), Does::Read),
     ]
 }
 
@@ -90,10 +90,8 @@ fn channels(topics: &TopicSettings) -> [Channel<'_>; 21] {
 #[must_use]
 pub fn asyncapi(kafka: &KafkaSettings, topics: &TopicSettings) -> Node {
     let all = channels(topics);
-    let channels =
-        all.iter().fold(Node::object(), |node, channel| node.with(channel.setting, channel.node()));
-    let operations = all.iter().flat_map(Channel::operations);
-    let operations = operations.fold(Node::object(), |node, (name, operation)| node.with(&name, operation));
+    let channels: Node = all.iter().map(|channel| (channel.setting, channel.node())).collect();
+    let operations: Node = all.iter().flat_map(Channel::operations).collect();
     node!({
         "asyncapi": (VERSION),
         "info": {
@@ -133,9 +131,7 @@ fn json(schema: Node) -> Node {
 
 impl Channel<'_> {
     fn node(&self) -> Node {
-        let messages = self.messages();
-        let messages =
-            messages.into_iter().fold(Node::object(), |node, (name, message)| node.with(name, message));
+        let messages: Node = self.messages().into_iter().collect();
         let cleanup = vec![if self.compacted { "compact" } else { "delete" }];
         let configuration =
             (!self.setting.ends_with("journal")).then(|| node!({ "cleanup.policy": (cleanup) }));
@@ -150,28 +146,31 @@ impl Channel<'_> {
     }
 
     fn messages(&self) -> Vec<(&'static str, Node)> {
-        let reference = |file: &str| Node::reference(file);
-        let avro = |file: &str| node!({ "schemaFormat": (AVRO_SCHEMA), "schema": (reference(file)) });
         match self.value {
-            Value::Record(schema) => {
-                let value = json(reference(schema.file()));
-                let mut messages = vec![("json", self.message(schema.title(), "application/json", value))];
-                if let Some((file, _)) = schema.avro() {
-                    messages.push(("avro", self.message(schema.title(), "avro/binary", avro(file))));
+            Payload::Record(schema) => {
+                let value = json(Node::reference(&schema.file()));
+                let mut messages = vec![("json", self.message(schema.symbol(), "application/json", value))];
+                if matches!(
+                    schema,
+                    RecordSchema::PosEvent | RecordSchema::AccountEvent | RecordSchema::PosOutcome
+                ) {
+                    let file = Node::reference(&schema.file_of("avsc"));
+                    let value = node!({ "schemaFormat": (AVRO_SCHEMA), "schema": (file) });
+                    messages.push(("avro", self.message(schema.symbol(), "avro/binary", value)));
                 }
                 messages
             }
-            Value::DeadLetter => {
+            Payload::DeadLetter => {
                 let payload = node!({ "description": "The record's value as it came." });
                 let message = self.message("DeadLetter", "application/octet-stream", payload);
                 let traits = node!([{ "$ref": "#/components/messageTraits/deadLetter" }]);
                 vec![("record", message.with("traits", traits))]
             }
-            Value::Text(description) => {
+            Payload::Text(description) => {
                 let payload = node!({ "type": "string", "description": (description) });
                 vec![("text", self.message("Ruleset", "text/plain", payload))]
             }
-            Value::Own(description) => {
+            Payload::Own(description) => {
                 let payload = node!({ "description": (description) });
                 vec![("bytes", self.message("Own", "application/octet-stream", payload))]
             }

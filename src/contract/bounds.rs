@@ -7,7 +7,7 @@ use crate::domain::{decimal::DIGITS_MAX, limits};
 
 /// What the form checks let pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub struct FormBounds {
     /// Characters of an id.
     pub id_chars: usize,
     /// Characters of any other text.
@@ -22,7 +22,7 @@ pub struct Bounds {
     pub item_decimals: u8,
 }
 
-impl Bounds {
+impl FormBounds {
     /// Of these parameters, without what they override for a country or a currency.
     #[must_use]
     pub fn of(checks: &Parameters) -> Self {

@@ -1,7 +1,7 @@
 //! What the Avro schemas do not say of a field: what it means where they have no words for it, and its bounds in JSON. One
 //! line a field, by the name of its record; a field without a line, and a line without a field, fail a test.
 
-use super::bounds::Bounds;
+use super::bounds::FormBounds;
 use super::node::{Node, node};
 use crate::domain::limits;
 
@@ -24,7 +24,7 @@ pub(super) const HASH: &str = "^[0-9a-f]{16}$";
 
 /// The bounds of a value in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Bound {
     /// None but its type.
     Any,
     /// An id that may be blank: then it is none.
@@ -82,19 +82,19 @@ pub(super) enum Kind {
 }
 
 /// A field: the record's name and its own, what it means (empty where the Avro schema says so), its bounds.
-pub(super) struct Field(pub(super) &'static str, pub(super) &'static str, pub(super) Kind);
+pub(super) struct Field(pub(super) &'static str, pub(super) &'static str, pub(super) Bound);
 
 /// How many units a cent has in [`crate::domain::Amount`]: 18 digits leave 16 for minor units.
 const MINOR_UNITS_MAX: i64 = 9_999_999_999_999_999;
 /// The digits of a number that is read at all. A limit of more than can be booked is none.
 const INTEGER_MAX: i64 = 999_999_999_999_999_999;
 
-impl Kind {
+impl Bound {
     /// The bounds, added to a schema.
-    pub(super) fn bound(self, schema: Node, bounds: &Bounds) -> Node {
+    pub(super) fn bound(self, schema: Node, bounds: &FormBounds) -> Node {
         let texts = |schema: Node, max: usize| schema.with("maxLength", max);
         let required = |schema: Node| schema.with("minLength", 1).with("pattern", NOT_BLANK);
-        let decimals = |schema: Node, max: u8| schema.with("x-decimals-max", i64::from(max));
+        let decimals = |schema: Node, max: u8| schema.with("x-decimals-max", max);
         // Eighteen digits, of which four are behind the point where an amount is booked.
         let within = |schema: Node, power: usize| {
             let limit = format!("1{}", "0".repeat(power));
@@ -143,96 +143,96 @@ pub(super) fn field(record: &str, name: &str) -> Option<&'static Field> {
 /// Every field of the three public records, in their order.
 #[rustfmt::skip]
 pub(super) const FIELDS: &[Field] = &[
-    Field("PosEvent.accountNumber", "The account. Also the record's key, which it has to equal.", Kind::RequiredId),
-    Field("PosEvent.eventType", "What happened. All but Info need a totalAmount.", Kind::Any),
-    Field("PosEvent.categoryType", "Book-keeping category.", Kind::Any),
-    Field("PosEvent.time", "When it happened at the till: RFC 3339, with an offset.", Kind::Any),
-    Field("PosEvent.nfcId", "NFC chip that was used. A blank one is none.", Kind::Id),
-    Field("PosEvent.posId", "Terminal that was used. A blank one is none.", Kind::Id),
-    Field("PosEvent.posName", "The terminal's name.", Kind::Text),
-    Field("PosEvent.totalTax", "Sum of the taxes of all items, in major units.", Kind::Tax),
-    Field("PosEvent.totalAmount", "Sum of the gross amounts of all items, in major units. Purchase: not below 0. Withdrawal, WithdrawalCorrection, WithdrawalCommission and Interest: above 0. Correction: signed.", Kind::Total),
-    Field("PosEvent.items", "The basket.", Kind::Lines),
-    Field("PosEvent.currency", "Currency of all amounts.", Kind::Any),
-    Field("PosEvent.accountTransactionId", "The sender's id of the transaction. The same id with the same content is answered again, and booked once. A blank one is none.", Kind::Id),
-    Field("PosEvent.correctsTransactionId", "accountTransactionId of the earlier event that this one corrects or cancels.", Kind::Id),
-    Field("PosEvent.countryCode", "Country that the terminal stands in.", Kind::Any),
-    Field("PosEvent.conversationLanguage", "Language that the customer is spoken to in. SE and DK are obsolete: SV and DA.", Kind::Any),
-    Field("PosItem.itemId", "Article.", Kind::RequiredId),
-    Field("PosItem.itemDescription", "What it is.", Kind::RequiredText),
-    Field("PosItem.unitCode", "Unit of the quantity, such as C62 (one) or KGM (UN/ECE Recommendation 20).", Kind::RequiredId),
-    Field("PosItem.quantity", "How many: not 0, negative for a returned line.", Kind::Quantity),
-    Field("PosItem.unitPrice", "Price of one unit, tax included.", Kind::Figure),
-    Field("PosItem.netAmount", "Net amount of one unit.", Kind::Figure),
-    Field("PosItem.taxAmount", "Tax on one unit.", Kind::Figure),
-    Field("PosItem.discount", "Discount on the line: of the line's sign, and no larger than unitPrice x quantity.", Kind::Charged),
-    Field("PosItem.grossAmount", "unitPrice x quantity - discount.", Kind::Charged),
+    Field("PosEvent.accountNumber", "The account. Also the record's key, which it has to equal.", Bound::RequiredId),
+    Field("PosEvent.eventType", "What happened. All but Info need a totalAmount.", Bound::Any),
+    Field("PosEvent.categoryType", "Book-keeping category.", Bound::Any),
+    Field("PosEvent.time", "When it happened at the till: RFC 3339, with an offset.", Bound::Any),
+    Field("PosEvent.nfcId", "NFC chip that was used. A blank one is none.", Bound::Id),
+    Field("PosEvent.posId", "Terminal that was used. A blank one is none.", Bound::Id),
+    Field("PosEvent.posName", "The terminal's name.", Bound::Text),
+    Field("PosEvent.totalTax", "Sum of the taxes of all items, in major units.", Bound::Tax),
+    Field("PosEvent.totalAmount", "Sum of the gross amounts of all items, in major units. Purchase: not below 0. Withdrawal, WithdrawalCorrection, WithdrawalCommission and Interest: above 0. Correction: signed.", Bound::Total),
+    Field("PosEvent.items", "The basket.", Bound::Lines),
+    Field("PosEvent.currency", "Currency of all amounts.", Bound::Any),
+    Field("PosEvent.accountTransactionId", "The sender's id of the transaction. The same id with the same content is answered again, and booked once. A blank one is none.", Bound::Id),
+    Field("PosEvent.correctsTransactionId", "accountTransactionId of the earlier event that this one corrects or cancels.", Bound::Id),
+    Field("PosEvent.countryCode", "Country that the terminal stands in.", Bound::Any),
+    Field("PosEvent.conversationLanguage", "Language that the customer is spoken to in. SE and DK are obsolete: SV and DA.", Bound::Any),
+    Field("PosItem.itemId", "Article.", Bound::RequiredId),
+    Field("PosItem.itemDescription", "What it is.", Bound::RequiredText),
+    Field("PosItem.unitCode", "Unit of the quantity, such as C62 (one) or KGM (UN/ECE Recommendation 20).", Bound::RequiredId),
+    Field("PosItem.quantity", "How many: not 0, negative for a returned line.", Bound::Quantity),
+    Field("PosItem.unitPrice", "Price of one unit, tax included.", Bound::Figure),
+    Field("PosItem.netAmount", "Net amount of one unit.", Bound::Figure),
+    Field("PosItem.taxAmount", "Tax on one unit.", Bound::Figure),
+    Field("PosItem.discount", "Discount on the line: of the line's sign, and no larger than unitPrice x quantity.", Bound::Charged),
+    Field("PosItem.grossAmount", "unitPrice x quantity - discount.", Bound::Charged),
 
-    Field("AccountEvent.id", "", Kind::NotBlank),
-    Field("AccountEvent.account", "The account. Also the record's key, which it has to equal.", Kind::AccountEventId),
-    Field("AccountEvent.eventType", "What changed. The object of that name says how (cashAdvance for cash_advance); no other may be set.", Kind::Any),
-    Field("AccountEvent.payment", "A payment towards the balance.", Kind::Any),
-    Field("AccountEvent.cashAdvance", "Cash that was paid out: raises the balance.", Kind::Any),
-    Field("AccountEvent.limit", "A new limit.", Kind::Any),
-    Field("AccountEvent.flag", "A flag is set or cleared.", Kind::Any),
-    Field("AccountEvent.default", "The account fell into default, or satisfied it. Without the object: it fell.", Kind::Any),
-    Field("AccountEvent.close", "The account is closed, for good.", Kind::Any),
-    Field("AccountEvent.update", "Master data that changed, or the end of a Pending outcome. What is left out stays as it is.", Kind::Any),
-    Field("AccountEvent.idempotencyKey", "", Kind::Any),
-    Field("AccountEvent.createdAt", "When it was created at the sender: RFC 3339. Left out, it is the record's time.", Kind::Any),
-    Field("Payment.amount", "", Kind::MinorUnits),
-    Field("Payment.status", "", Kind::OneOf(&["success", "failed", "reversed"])),
-    Field("Payment.reverses", "", Kind::Any),
-    Field("CashAdvance.amount", "", Kind::MinorUnits),
-    Field("Limit.amount", "", Kind::LimitMinorUnits),
-    Field("Flag.name", "", Kind::AccountEventId),
-    Field("Flag.set", "true sets it, false clears it.", Kind::Any),
-    Field("Flag.transactionId", "The outcome that the flag is about, such as a purchase that was confirmed as fraud.", Kind::Any),
-    Field("Default.satisfied", "Whether the default is over.", Kind::Any),
-    Field("Close.reason", "Why, in words.", Kind::Any),
-    Field("Update.partyId", "The person behind the account.", Kind::AccountEventId),
-    Field("Update.currency", "The account's currency. It changes only while balance, fees and holds are 0.", Kind::OneOf(CURRENCIES)),
-    Field("Update.countryCode", "The account's country.", Kind::OneOf(COUNTRIES)),
-    Field("Update.ssnKnown", "Whether the social security number is known.", Kind::Any),
-    Field("Update.nfcIds", "The account's chips. Takes the place of the list before.", Kind::Chips),
-    Field("Update.blockedNfcIds", "Chips of the account that are blocked. Takes the place of the list before.", Kind::Chips),
-    Field("Update.resolve", "", Kind::Any),
-    Field("Resolve.transactionId", "transactionId of the Pending outcome.", Kind::TransactionId),
-    Field("Resolve.granted", "Whether the step was finished. false: refused.", Kind::Any),
+    Field("AccountEvent.id", "", Bound::NotBlank),
+    Field("AccountEvent.account", "The account. Also the record's key, which it has to equal.", Bound::AccountEventId),
+    Field("AccountEvent.eventType", "What changed. The object of that name says how (cashAdvance for cash_advance); no other may be set.", Bound::Any),
+    Field("AccountEvent.payment", "A payment towards the balance.", Bound::Any),
+    Field("AccountEvent.cashAdvance", "Cash that was paid out: raises the balance.", Bound::Any),
+    Field("AccountEvent.limit", "A new limit.", Bound::Any),
+    Field("AccountEvent.flag", "A flag is set or cleared.", Bound::Any),
+    Field("AccountEvent.default", "The account fell into default, or satisfied it. Without the object: it fell.", Bound::Any),
+    Field("AccountEvent.close", "The account is closed, for good.", Bound::Any),
+    Field("AccountEvent.update", "Master data that changed, or the end of a Pending outcome. What is left out stays as it is.", Bound::Any),
+    Field("AccountEvent.idempotencyKey", "", Bound::Any),
+    Field("AccountEvent.createdAt", "When it was created at the sender: RFC 3339. Left out, it is the record's time.", Bound::Any),
+    Field("Payment.amount", "", Bound::MinorUnits),
+    Field("Payment.status", "", Bound::OneOf(&["success", "failed", "reversed"])),
+    Field("Payment.reverses", "", Bound::Any),
+    Field("CashAdvance.amount", "", Bound::MinorUnits),
+    Field("Limit.amount", "", Bound::LimitMinorUnits),
+    Field("Flag.name", "", Bound::AccountEventId),
+    Field("Flag.set", "true sets it, false clears it.", Bound::Any),
+    Field("Flag.transactionId", "The outcome that the flag is about, such as a purchase that was confirmed as fraud.", Bound::Any),
+    Field("Default.satisfied", "Whether the default is over.", Bound::Any),
+    Field("Close.reason", "Why, in words.", Bound::Any),
+    Field("Update.partyId", "The person behind the account.", Bound::AccountEventId),
+    Field("Update.currency", "The account's currency. It changes only while balance, fees and holds are 0.", Bound::OneOf(CURRENCIES)),
+    Field("Update.countryCode", "The account's country.", Bound::OneOf(COUNTRIES)),
+    Field("Update.ssnKnown", "Whether the social security number is known.", Bound::Any),
+    Field("Update.nfcIds", "The account's chips. Takes the place of the list before.", Bound::Chips),
+    Field("Update.blockedNfcIds", "Chips of the account that are blocked. Takes the place of the list before.", Bound::Chips),
+    Field("Update.resolve", "", Bound::Any),
+    Field("Resolve.transactionId", "transactionId of the Pending outcome.", Bound::TransactionId),
+    Field("Resolve.granted", "Whether the step was finished. false: refused.", Bound::Any),
 
-    Field("PosOutcome.transactionId", "", Kind::TransactionId),
-    Field("PosOutcome.accountNumber", "The account.", Kind::Any),
-    Field("PosOutcome.accountTransactionId", "The sender's id of the transaction.", Kind::Any),
-    Field("PosOutcome.eventType", "What happened. Unrecognized where that could not be read.", Kind::Any),
-    Field("PosOutcome.eventTime", "When it happened at the till, where that could be read.", Kind::Any),
-    Field("PosOutcome.eventAdded", "", Kind::Any),
-    Field("PosOutcome.outcome", "The answer. Pending waits for a step of the customer, and holds the amount on the limit meanwhile.", Kind::Any),
-    Field("PosOutcome.riskCheckMessages", "Every reason, in the order of the catalogue of checks.", Kind::Any),
-    Field("PosOutcome.currency", "Currency of the amounts.", Kind::Any),
-    Field("PosOutcome.postedAmount", "", Kind::Booked),
-    Field("PosOutcome.balanceAfter", "Balance of the account after the event.", Kind::Booked),
-    Field("PosOutcome.availableAfter", "", Kind::Booked),
-    Field("PosOutcome.supersedes", "", Kind::TransactionId),
-    Field("PosOutcome.corrects", "", Kind::TransactionId),
-    Field("PosOutcome.repeats", "", Kind::TransactionId),
-    Field("PosOutcome.source", "The record that was decided on.", Kind::Any),
-    Field("PosOutcome.accountRevision", "", Kind::Natural),
-    Field("PosOutcome.positions", "", Kind::Any),
-    Field("PosOutcome.evidence", "", Kind::Any),
-    Field("PosOutcome.ruleset", "", Kind::Ruleset),
-    Field("RiskCheckMessage.type", "What kind of message it is. A NotificationMessage has no effect on the outcome.", Kind::Any),
-    Field("RiskCheckMessage.code", "A code that never changes.", Kind::Code),
-    Field("RiskCheckMessage.message", "For the merchant: what to mend at the till. Never why an account is refused.", Kind::Message),
-    Field("RiskCheckMessage.customerFacingMessage", "For the customer, in the language of the event.", Kind::Message),
-    Field("RiskCheckMessage.actionCode", "What can be done next. Unavailable: nothing.", Kind::Any),
-    Field("RiskCheckMessage.fieldReference", "The field that it is about, such as items[2].grossAmount.", Kind::Code),
-    Field("RiskCheckMessage.detail", "", Kind::Any),
-    Field("Source.topic", "Its topic.", Kind::Any),
-    Field("Source.partition", "Its partition.", Kind::Natural),
-    Field("Source.offset", "Its offset.", Kind::Natural),
-    Field("Source.timestamp", "Its time, milliseconds since 1970; -1 where it has none.", Kind::Any),
-    Field("Evidence.fact", "What was asked.", Kind::Any),
-    Field("Evidence.value", "What the answer was.", Kind::Any),
+    Field("PosOutcome.transactionId", "", Bound::TransactionId),
+    Field("PosOutcome.accountNumber", "The account.", Bound::Any),
+    Field("PosOutcome.accountTransactionId", "The sender's id of the transaction.", Bound::Any),
+    Field("PosOutcome.eventType", "What happened. Unrecognized where that could not be read.", Bound::Any),
+    Field("PosOutcome.eventTime", "When it happened at the till, where that could be read.", Bound::Any),
+    Field("PosOutcome.eventAdded", "", Bound::Any),
+    Field("PosOutcome.outcome", "The answer. Pending waits for a step of the customer, and holds the amount on the limit meanwhile.", Bound::Any),
+    Field("PosOutcome.riskCheckMessages", "Every reason, in the order of the catalogue of checks.", Bound::Any),
+    Field("PosOutcome.currency", "Currency of the amounts.", Bound::Any),
+    Field("PosOutcome.postedAmount", "", Bound::Booked),
+    Field("PosOutcome.balanceAfter", "Balance of the account after the event.", Bound::Booked),
+    Field("PosOutcome.availableAfter", "", Bound::Booked),
+    Field("PosOutcome.supersedes", "", Bound::TransactionId),
+    Field("PosOutcome.corrects", "", Bound::TransactionId),
+    Field("PosOutcome.repeats", "", Bound::TransactionId),
+    Field("PosOutcome.source", "The record that was decided on.", Bound::Any),
+    Field("PosOutcome.accountRevision", "", Bound::Natural),
+    Field("PosOutcome.positions", "", Bound::Any),
+    Field("PosOutcome.evidence", "", Bound::Any),
+    Field("PosOutcome.ruleset", "", Bound::Ruleset),
+    Field("RiskCheckMessage.type", "What kind of message it is. A NotificationMessage has no effect on the outcome.", Bound::Any),
+    Field("RiskCheckMessage.code", "A code that never changes.", Bound::Code),
+    Field("RiskCheckMessage.message", "For the merchant: what to mend at the till. Never why an account is refused.", Bound::Message),
+    Field("RiskCheckMessage.customerFacingMessage", "For the customer, in the language of the event.", Bound::Message),
+    Field("RiskCheckMessage.actionCode", "What can be done next. Unavailable: nothing.", Bound::Any),
+    Field("RiskCheckMessage.fieldReference", "The field that it is about, such as items[2].grossAmount.", Bound::Code),
+    Field("RiskCheckMessage.detail", "", Bound::Any),
+    Field("Source.topic", "Its topic.", Bound::Any),
+    Field("Source.partition", "Its partition.", Bound::Natural),
+    Field("Source.offset", "Its offset.", Bound::Natural),
+    Field("Source.timestamp", "Its time, milliseconds since 1970; -1 where it has none.", Bound::Any),
+    Field("Evidence.fact", "What was asked.", Bound::Any),
+    Field("Evidence.value", "What the answer was.", Bound::Any),
 ];
 
 /// The contract's currencies.

@@ -13,125 +13,93 @@ mod page;
 mod records;
 
 pub use asyncapi::asyncapi;
-pub use bounds::Bounds;
+pub use bounds::FormBounds;
 pub use node::Node;
 pub use openapi::openapi;
 pub use page::page;
 
 use crate::codec::avro::{ACCOUNT_EVENT_SCHEMA, POS_EVENT_SCHEMA, POS_OUTCOME_SCHEMA};
 use crate::config::Settings;
+use crate::domain::enums::symbols;
+use records::{WrittenBy, of_avro};
+use std::fmt;
 
-/// A record that has a JSON Schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schema {
-    /// POS events.
-    PosEvent,
-    /// Account events.
-    AccountEvent,
-    /// Outcomes.
-    PosOutcome,
-    /// Interactions.
-    Interaction,
-    /// Contact requests.
-    ContactRequest,
-    /// Contact decisions.
-    ContactDecision,
-    /// Party records.
-    PartyRecord,
-    /// Facts of a person's accounts.
-    PartyFact,
-    /// Results of account events and of interactions.
-    AccountResult,
-    /// Profile records.
-    ProfileRecord,
-    /// Published profiles.
-    Profile,
-    /// Ticks.
-    Tick,
-    /// The headers of dead letters.
-    DeadLetterHeaders,
+symbols! {
+    /// A record that has a JSON Schema, by the schema's title.
+    RecordSchema {
+        /// POS events.
+        PosEvent = "PosEvent",
+        /// Account events.
+        AccountEvent = "AccountEvent",
+        /// Outcomes.
+        PosOutcome = "PosOutcome",
+        /// Interactions.
+        Interaction = "Interaction",
+        /// Contact requests.
+        ContactRequest = "ContactRequest",
+        /// Contact decisions.
+        ContactDecision = "ContactDecision",
+        /// Party records.
+        PartyRecord = "PartyRecord",
+        /// Facts of a person's accounts.
+        PartyFact = "PartyFact",
+        /// Results of account events and of interactions.
+        AccountResult = "AccountResult",
+        /// Profile records.
+        ProfileRecord = "ProfileRecord",
+        /// Published profiles.
+        Profile = "Profile",
+        /// Ticks.
+        Tick = "Tick",
+        /// The headers of dead letters.
+        DeadLetterHeaders = "DeadLetterHeaders",
+    }
 }
 
-impl Schema {
-    /// All of them.
-    pub const ALL: [Self; 13] = [
-        Self::PosEvent,
-        Self::AccountEvent,
-        Self::PosOutcome,
-        Self::Interaction,
-        Self::ContactRequest,
-        Self::ContactDecision,
-        Self::PartyRecord,
-        Self::PartyFact,
-        Self::AccountResult,
-        Self::ProfileRecord,
-        Self::Profile,
-        Self::Tick,
-        Self::DeadLetterHeaders,
-    ];
-
+impl RecordSchema {
     /// The name of its file in `schemas/`.
     #[must_use]
-    pub fn file(self) -> &'static str {
-        match self {
-            Self::PosEvent => "pos_event.schema.json",
-            Self::AccountEvent => "account_event.schema.json",
-            Self::PosOutcome => "pos_outcome.schema.json",
-            Self::Interaction => "interaction.schema.json",
-            Self::ContactRequest => "contact_request.schema.json",
-            Self::ContactDecision => "contact_decision.schema.json",
-            Self::PartyRecord => "party_record.schema.json",
-            Self::PartyFact => "party_fact.schema.json",
-            Self::AccountResult => "account_result.schema.json",
-            Self::ProfileRecord => "profile_record.schema.json",
-            Self::Profile => "profile.schema.json",
-            Self::Tick => "tick.schema.json",
-            Self::DeadLetterHeaders => "dead_letter_headers.schema.json",
-        }
+    pub fn file(self) -> String {
+        self.file_of("schema.json")
     }
 
-    /// The file of its Avro schema, and its text; none where it is JSON alone.
-    #[must_use]
-    pub fn avro(self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::PosEvent => Some(("pos_event.avsc", POS_EVENT_SCHEMA)),
-            Self::AccountEvent => Some(("account_event.avsc", ACCOUNT_EVENT_SCHEMA)),
-            Self::PosOutcome => Some(("pos_outcome.avsc", POS_OUTCOME_SCHEMA)),
-            _ => None,
+    /// Its name in small letters, with an underscore before each further word, and this ending.
+    fn file_of(self, ending: &str) -> String {
+        let mut name = String::new();
+        for letter in self.symbol().chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
         }
+        format!("{name}.{ending}")
     }
 
-    /// Its name.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::PosEvent => "PosEvent",
-            Self::AccountEvent => "AccountEvent",
-            Self::PosOutcome => "PosOutcome",
-            Self::Interaction => "Interaction",
-            Self::ContactRequest => "ContactRequest",
-            Self::ContactDecision => "ContactDecision",
-            Self::PartyRecord => "PartyRecord",
-            Self::PartyFact => "PartyFact",
-            Self::AccountResult => "AccountResult",
-            Self::ProfileRecord => "ProfileRecord",
-            Self::Profile => "Profile",
-            Self::Tick => "Tick",
-            Self::DeadLetterHeaders => "DeadLetterHeaders",
-        }
+    /// The text of its Avro schema; none where it is JSON alone.
+    fn avro(self) -> Option<&'static str> {
+        Some(match self {
+            Self::PosEvent => POS_EVENT_SCHEMA,
+            Self::AccountEvent => ACCOUNT_EVENT_SCHEMA,
+            Self::PosOutcome => POS_OUTCOME_SCHEMA,
+            Self::Interaction => contact::INTERACTION,
+            Self::ContactRequest => contact::CONTACT_REQUEST,
+            Self::ContactDecision => contact::CONTACT_DECISION,
+            Self::PartyRecord => contact::PARTY_RECORD,
+            _ => return None,
+        })
     }
 
     /// The schema itself.
     #[must_use]
-    pub fn node(self, bounds: &Bounds) -> Node {
+    pub fn node(self, bounds: &FormBounds) -> Node {
         match self {
             Self::PosEvent => records::pos_event(bounds),
             Self::AccountEvent => records::account_event(bounds),
             Self::PosOutcome => records::pos_outcome(bounds),
             Self::Interaction => contact::interaction(bounds),
-            Self::ContactRequest => contact::contact_request(bounds),
-            Self::ContactDecision => contact::contact_decision(bounds),
-            Self::PartyRecord => contact::party_record(bounds),
+            Self::ContactRequest => of_avro(contact::CONTACT_REQUEST, WrittenBy::Others, bounds),
+            Self::ContactDecision => of_avro(contact::CONTACT_DECISION, WrittenBy::Tillgate, bounds),
+            Self::PartyRecord => of_avro(contact::PARTY_RECORD, WrittenBy::Others, bounds),
             Self::PartyFact => contact::party_fact(),
             Self::AccountResult => others::account_result(),
             Self::ProfileRecord => others::profile_record(),
@@ -144,16 +112,15 @@ impl Schema {
 
 /// All documents for one folder, with the Avro schemas that they refer to: names of files, and their texts.
 #[must_use]
-pub fn files(settings: &Settings) -> Vec<(&'static str, String)> {
-    let bounds = Bounds::of(&settings.checks);
+pub fn files(settings: &Settings) -> Vec<(String, String)> {
+    let bounds = FormBounds::of(&settings.checks);
     let documents = [
-        ("openapi.json", openapi(&bounds).to_string()),
-        ("asyncapi.json", asyncapi(&settings.kafka, &settings.topics).to_string()),
+        ("openapi.json".to_owned(), openapi(&bounds).to_string()),
+        ("asyncapi.json".to_owned(), asyncapi(&settings.kafka, &settings.topics).to_string()),
     ];
-    let schemas = Schema::ALL.map(|schema| (schema.file(), schema.node(&bounds).to_string()));
-    let avro =
-        [Schema::PosEvent, Schema::AccountEvent, Schema::PosOutcome].into_iter().filter_map(Schema::avro);
-    let avro = avro.chain(contact::AVRO).map(|(file, text)| (file, text.to_owned()));
+    let all = RecordSchema::ALL.iter();
+    let schemas = all.clone().map(|schema| (schema.file(), schema.node(&bounds).to_string()));
+    let avro = all.filter_map(|schema| Some((schema.file_of("avsc"), schema.avro()?.to_owned())));
     documents.into_iter().chain(schemas).chain(avro).collect()
 }
 
@@ -164,10 +131,10 @@ mod tests {
     #[test]
     fn a_schema_says_which_record_it_is_of() {
         let settings = crate::config::load(&crate::config::Sources::default()).expect("the defaults");
-        let bounds = Bounds::of(&settings.checks);
-        for schema in Schema::ALL {
+        let bounds = FormBounds::of(&settings.checks);
+        for schema in RecordSchema::ALL {
             let node = schema.node(&bounds);
-            assert_eq!(node.get("title").and_then(Node::text), Some(schema.title()));
+            assert_eq!(node.get("title").and_then(Node::text), Some(schema.symbol()));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A JSON value whose members keep their order, so that a document reads from the general to the special and comes out the
 //! same in every run. Numbers are kept as they are written: 12.50 stays 12.50. Never reads what came from outside.
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use crate::codec::json::Members;
 use serde_json::value::RawValue;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// Characters of a line, up to which an object or a list stays on one.
 const LINE_MAX: usize = 110;
@@ -100,6 +100,11 @@ impl Node {
         })
     }
 
+    /// A copy of the part that a JSON Pointer names; `null` where there is none.
+    pub(super) fn copy_of(&self, pointer: &str) -> Node {
+        self.at(pointer).cloned().unwrap_or(Node::Null)
+    }
+
     /// The members of an object; none of anything else.
     #[must_use]
     pub fn members(&self) -> &[(String, Node)] {
@@ -116,6 +121,21 @@ impl Node {
             Self::List(items) => items,
             _ => &[],
         }
+    }
+
+    /// The elements of a member that is a list.
+    pub(super) fn items_of(&self, name: &str) -> &[Node] {
+        self.get(name).map_or(&[], Node::items)
+    }
+
+    /// The members of a member that is an object.
+    pub(super) fn members_of(&self, name: &str) -> &[(String, Node)] {
+        self.get(name).map_or(&[], Node::members)
+    }
+
+    /// The text of a member; empty where it has none.
+    pub(super) fn text_of(&self, name: &str) -> &str {
+        self.get(name).and_then(Node::text).unwrap_or_default()
     }
 
     /// The text of a string or a number.
@@ -135,13 +155,13 @@ impl Node {
         let text = text.trim();
         Ok(match text.as_bytes().first() {
             Some(b'{') => {
-                let members = serde_json::Deserializer::from_str(text).deserialize_map(Members)?;
-                let read = |(name, raw): (String, Box<RawValue>)| Ok((name, Self::parse(raw.get())?));
+                let Members(members) = serde_json::from_str(text)?;
+                let read = |(name, raw): (String, &RawValue)| Ok((name, Self::parse(raw.get())?));
                 Self::Object(members.into_iter().map(read).collect::<Result<_, serde_json::Error>>()?)
             }
             Some(b'[') => {
-                let items: Vec<Box<RawValue>> = serde_json::from_str(text)?;
-                let read = |raw: Box<RawValue>| Self::parse(raw.get());
+                let items: Vec<&RawValue> = serde_json::from_str(text)?;
+                let read = |raw: &RawValue| Self::parse(raw.get());
                 Self::List(items.into_iter().map(read).collect::<Result<_, serde_json::Error>>()?)
             }
             Some(b'"') => Self::Text(serde_json::from_str(text)?),
@@ -150,83 +170,48 @@ impl Node {
                 serde_json::from_str::<()>(text)?;
                 Self::Null
             }
-            _ => Self::Number(serde_json::from_str::<Box<RawValue>>(text)?.get().to_owned()),
+            _ => Self::Number(serde_json::from_str::<&RawValue>(text)?.get().to_owned()),
         })
     }
 
-    /// On one line, without white space where none is needed.
-    #[must_use]
-    pub fn compact(&self) -> String {
-        let mut line = String::new();
-        self.write_line(&mut line, "");
-        line
-    }
-
-    fn write_line(&self, out: &mut String, gap: &str) {
+    /// On one line.
+    fn line(&self) -> String {
         match self {
-            Self::Null => out.push_str("null"),
-            Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-            Self::Number(token) => out.push_str(token),
-            Self::Text(text) => out.push_str(&quoted(text)),
+            Self::Null => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Number(token) => token.clone(),
+            Self::Text(text) => quoted(text),
             Self::List(items) => {
-                out.push('[');
-                for (place, item) in items.iter().enumerate() {
-                    separate(out, place, gap);
-                    item.write_line(out, gap);
-                }
-                out.push(']');
+                let items: Vec<String> = items.iter().map(Self::line).collect();
+                format!("[{}]", items.join(", "))
             }
             Self::Object(members) => {
-                out.push('{');
-                for (place, (name, member)) in members.iter().enumerate() {
-                    separate(out, place, gap);
-                    out.push_str(&quoted(name));
-                    out.push(':');
-                    out.push_str(gap);
-                    member.write_line(out, gap);
-                }
-                out.push('}');
+                let member = |(name, value): &(String, Node)| format!("{}: {}", quoted(name), value.line());
+                let members: Vec<String> = members.iter().map(member).collect();
+                format!("{{{}}}", members.join(", "))
             }
         }
     }
 
     /// For people: what is short stays on its line, the rest is indented. `used` is how much of the line is taken.
-    fn write_lines(&self, out: &mut String, depth: usize, used: usize) {
-        let mut line = String::new();
-        self.write_line(&mut line, " ");
-        let is_nested = matches!(self, Self::List(_) | Self::Object(_));
-        if !is_nested || used + line.chars().count() < LINE_MAX {
-            out.push_str(&line);
-            return;
+    fn lines(&self, depth: usize, used: usize) -> String {
+        let line = self.line();
+        let (open, close) = match self {
+            Self::List(_) => ('[', ']'),
+            Self::Object(_) => ('{', '}'),
+            _ => return line,
+        };
+        if used + line.chars().count() < LINE_MAX {
+            return line;
         }
         let indent = 2 * (depth + 1);
-        let step = |out: &mut String, place: usize| {
-            out.push_str(if place == 0 { "\n" } else { ",\n" });
-            out.extend(std::iter::repeat_n(' ', indent));
-        };
-        let (open, close) = if matches!(self, Self::List(_)) { ('[', ']') } else { ('{', '}') };
-        out.push(open);
-        for (place, item) in self.items().iter().enumerate() {
-            step(out, place);
-            item.write_lines(out, depth + 1, indent);
-        }
-        for (place, (name, member)) in self.members().iter().enumerate() {
-            step(out, place);
+        let items = self.items().iter().map(|item| item.lines(depth + 1, indent));
+        let members = self.members().iter().map(|(name, member)| {
             let name = quoted(name);
-            // Writing into a text does not fail.
-            let _ = write!(out, "{name}: ");
-            member.write_lines(out, depth + 1, indent + name.chars().count() + 2);
-        }
-        out.push('\n');
-        out.extend(std::iter::repeat_n(' ', indent - 2));
-        out.push(close);
-    }
-}
-
-fn separate(out: &mut String, place: usize, gap: &str) {
-    if place > 0 {
-        out.push(',');
-        out.push_str(gap);
+            format!("{name}: {}", member.lines(depth + 1, indent + name.chars().count() + 2))
+        });
+        let parts: Vec<String> = items.chain(members).map(|part| format!("{:indent$}{part}", "")).collect();
+        format!("{open}\n{}\n{:2$}{close}", parts.join(",\n"), "", indent - 2)
     }
 }
 
@@ -238,28 +223,14 @@ fn quoted(text: &str) -> String {
 /// For people, with a line end behind it.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = String::new();
-        self.write_lines(&mut out, 0, 0);
-        writeln!(f, "{out}")
+        writeln!(f, "{}", self.lines(0, 0))
     }
 }
 
-/// The members of an object in their order.
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(String, Box<RawValue>)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
-        }
-        Ok(members)
+/// An object of these members.
+impl<N: Into<String>, V: Into<Node>> FromIterator<(N, V)> for Node {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(members: I) -> Self {
+        Self::Object(members.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 
@@ -281,23 +252,16 @@ impl From<bool> for Node {
     }
 }
 
-impl From<i64> for Node {
-    fn from(value: i64) -> Self {
-        Self::Number(value.to_string())
-    }
+macro_rules! from_integers {
+    ($($integer:ty),*) => {
+        $(impl From<$integer> for Node {
+            fn from(value: $integer) -> Self {
+                Self::Number(value.to_string())
+            }
+        })*
+    };
 }
-
-impl From<usize> for Node {
-    fn from(value: usize) -> Self {
-        Self::Number(value.to_string())
-    }
-}
-
-impl From<i32> for Node {
-    fn from(value: i32) -> Self {
-        Self::Number(value.to_string())
-    }
-}
+from_integers!(u8, u16, i32, i64, usize);
 
 impl<T: Into<Node>> From<Vec<T>> for Node {
     fn from(items: Vec<T>) -> Self {
@@ -311,10 +275,10 @@ mod tests {
 
     #[test]
     fn keeps_order_and_tokens() {
-        let text = r#"{"b":12.50,"a":[null,true,"x\"y",1e3],"c":{}}"#;
-        assert_eq!(Node::parse(text).expect("JSON").compact(), text);
+        let text = r#"{"b": 12.50, "a": [null, true, "x\"y", 1e3], "c": {}}"#;
+        assert_eq!(Node::parse(text).expect("JSON").line(), text);
         let built = node!({ "b": (Node::Number("12.50".to_owned())), "a": [null, true, "x\"y"], "c": {} });
-        assert_eq!(built.compact(), r#"{"b":12.50,"a":[null,true,"x\"y"],"c":{}}"#);
+        assert_eq!(built.line(), r#"{"b": 12.50, "a": [null, true, "x\"y"], "c": {}}"#);
         assert!(Node::parse("{").is_err());
     }
 
@@ -334,6 +298,6 @@ mod tests {
         assert_eq!(node.at("/paths/~1a~1{b}/x~0y/1"), Some(&Node::from(8)));
         assert_eq!(node.at("/paths/none"), None);
         let node = node.with("paths", 1).with("more", true).without(&["paths"]);
-        assert_eq!(node.compact(), r#"{"more":true}"#);
+        assert_eq!(node.line(), r#"{"more": true}"#);
     }
 }

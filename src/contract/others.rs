@@ -2,7 +2,7 @@
 //! the headers of dead letters. Each says what the code that writes it writes; `tests/contract/validate.py` holds real
 //! records against them.
 
-use super::fields::{HASH, TRANSACTION_ID};
+use super::fields::HASH;
 use super::node::{Node, node};
 use super::records::headed;
 use crate::domain::dead_letter::{
@@ -16,8 +16,7 @@ use crate::domain::limits::{
 use crate::domain::reply::{Fate, REQUEST_ID_CHARS_MAX};
 
 /// What became of an account event or an interaction that came with a `requestId` header.
-#[must_use]
-pub fn account_result() -> Node {
+pub(super) fn account_result() -> Node {
     let optional = |description: &str| node!({ "description": (description), "type": ["string", "null"] });
     headed(node!({
         "title": "AccountResult",
@@ -54,8 +53,7 @@ pub fn account_result() -> Node {
 }
 
 /// What an operator says of a terminal or a chip.
-#[must_use]
-pub fn profile_record() -> Node {
+pub(super) fn profile_record() -> Node {
     headed(node!({
         "title": "ProfileRecord",
         "description": "What is known of a terminal or a chip beforehand. Record key: pos/ or nfc/ and the hash of its id. A record takes the place of the one before it whole; a tombstone takes it away.",
@@ -104,8 +102,7 @@ fn country(description: &str) -> Node {
 }
 
 /// What decisions know of a terminal or a chip.
-#[must_use]
-pub fn profile() -> Node {
+pub(super) fn profile() -> Node {
     let natural =
         |description: &str| node!({ "description": (description), "type": "integer", "minimum": 0 });
     let terminal = node!({
@@ -190,8 +187,7 @@ fn accounts(description: &str) -> Node {
 }
 
 /// By what time passes where nothing else comes.
-#[must_use]
-pub fn tick() -> Node {
+pub(super) fn tick() -> Node {
     headed(node!({
         "title": "Tick",
         "description": "By what a partition's time passes where nothing else comes, or is set by an operator. Record key: the partition's number.",
@@ -228,8 +224,7 @@ pub fn tick() -> Node {
 }
 
 /// The headers of a dead letter, each a text.
-#[must_use]
-pub fn dead_letter_headers() -> Node {
+pub(super) fn dead_letter_headers() -> Node {
     let about = |name: &str| match name {
         ERROR_CODE => {
             node!({ "description": "Code of what was wrong, as in the catalogue of checks.", "type": "string" })
@@ -246,8 +241,7 @@ pub fn dead_letter_headers() -> Node {
         HEADERS_BYTES => digits("Size of the record's own headers, where they had to be left out."),
         _ => node!({ "type": "string" }),
     };
-    let properties = SAID.iter().chain(&LEFT_OUT);
-    let properties = properties.fold(Node::object(), |properties, name| properties.with(name, about(name)));
+    let properties: Node = SAID.iter().chain(&LEFT_OUT).map(|name| (*name, about(name))).collect();
     let description = format!(
         "What a dead letter says on top of the record's own headers. One of the sender's that has one of these names \
          stands there as {SENDERS} and the name. Each is a text in UTF-8."
@@ -263,9 +257,4 @@ pub fn dead_letter_headers() -> Node {
 
 fn digits(description: &str) -> Node {
     node!({ "description": (description), "type": "string", "pattern": "^[0-9]+$" })
-}
-
-/// An id of an outcome, where it stands alone.
-pub(super) fn transaction_id(description: &str) -> Node {
-    node!({ "description": (description), "type": "string", "pattern": (TRANSACTION_ID) })
 }

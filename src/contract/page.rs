@@ -29,27 +29,27 @@ details{margin:.4rem 0}summary{cursor:pointer}";
 /// The page of this OpenAPI document.
 #[must_use]
 pub fn page(openapi: &Node) -> String {
-    let page = Page { openapi, out: String::new() };
+    let page = HtmlPage { openapi, out: String::new() };
     page.whole()
 }
 
-struct Page<'d> {
+struct HtmlPage<'d> {
     openapi: &'d Node,
     out: String,
 }
 
-impl<'d> Page<'d> {
+impl<'d> HtmlPage<'d> {
     fn whole(mut self) -> String {
-        let title = self.escaped_text("/info/title");
-        let version = self.escaped_text("/info/version");
-        self.put(&format!(
+        let empty = Node::object();
+        let info = self.openapi.get("info").unwrap_or(&empty);
+        let [title, version] = ["title", "version"].map(|name| escaped(info.text_of(name)));
+        self.put(format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <title>{title} {version}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
              <h1>{title} <small>{version}</small></h1>\n"
         ));
-        let description = self.openapi.at("/info/description").and_then(Node::text).unwrap_or_default();
-        self.prose(description);
+        self.prose(info.text_of("description"));
         self.put("<p>For machines: <a href=\"/openapi.json\">/openapi.json</a>. Fields with <span class=\"must\">*</span> have to be there.</p>\n");
         self.contents();
         for (path, method, operation) in self.operations() {
@@ -61,162 +61,139 @@ impl<'d> Page<'d> {
         self.out
     }
 
-    fn put(&mut self, html: &str) {
-        self.out.push_str(html);
-    }
-
-    /// A text of the document, escaped.
-    fn escaped_text(&self, pointer: &str) -> String {
-        escaped(self.openapi.at(pointer).and_then(Node::text).unwrap_or_default())
+    fn put(&mut self, html: impl AsRef<str>) {
+        self.out.push_str(html.as_ref());
     }
 
     fn operations(&self) -> Vec<(&'d str, &'d str, &'d Node)> {
-        let paths = self.openapi.get("paths").map_or(&[][..], Node::members);
         let of_path = |(path, methods): &'d (String, Node)| {
-            methods
-                .members()
-                .iter()
-                .map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+            let methods = methods.members().iter();
+            methods.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
         };
-        paths.iter().flat_map(of_path).collect()
+        self.openapi.members_of("paths").iter().flat_map(of_path).collect()
     }
 
     /// What a reference leads to.
     fn resolved(&self, node: &'d Node) -> &'d Node {
-        let pointer = node.get("$ref").and_then(Node::text).and_then(|text| text.strip_prefix('#'));
+        let pointer = node.text_of("$ref").strip_prefix('#');
         pointer.and_then(|pointer| self.openapi.at(pointer)).unwrap_or(node)
     }
 
     fn contents(&mut self) {
         self.put("<ul>\n");
         for (path, method, operation) in self.operations() {
-            let line = format!(
+            self.put(format!(
                 "<li><a href=\"#{}\">{}</a>: <code>{} {}</code></li>\n",
-                text(operation, "operationId"),
-                escaped(text(operation, "summary")),
+                operation.text_of("operationId"),
+                escaped(operation.text_of("summary")),
                 method.to_uppercase(),
                 escaped(path)
-            );
-            self.put(&line);
+            ));
         }
         self.put("</ul>\n");
     }
 
     fn operation(&mut self, path: &str, method: &str, operation: &'d Node) {
-        let head = format!(
+        self.put(format!(
             "<h2 id=\"{}\">{}</h2>\n<p class=\"path\"><span class=\"method\">{}</span> {}</p>\n",
-            text(operation, "operationId"),
-            escaped(text(operation, "summary")),
+            operation.text_of("operationId"),
+            escaped(operation.text_of("summary")),
             method.to_uppercase(),
             escaped(path)
-        );
-        self.put(&head);
-        self.prose(text(operation, "description"));
+        ));
+        self.prose(operation.text_of("description"));
         let scope = operation.at("/security/0/bearer/0").and_then(Node::text).unwrap_or_default();
-        self.put(&format!("<p>Needs the scope <code>{}</code>.</p>\n<h3>Parameters</h3>\n", escaped(scope)));
+        self.put(format!("<p>Needs the scope <code>{}</code>.</p>\n<h3>Parameters</h3>\n", escaped(scope)));
         self.parameters(operation);
         let content = operation.at("/requestBody/content/application~1json");
         if let Some(schema) = content.and_then(|content| content.get("schema")) {
             self.put("<h3>Body</h3>\n");
-            self.fields(self.resolved(schema));
+            self.fields(schema);
         }
         self.put("<h3>Examples</h3>\n");
-        let examples = content.and_then(|content| content.get("examples")).map_or(&[][..], Node::members);
-        for (_, example) in examples {
-            let value = example.get("value").map(ToString::to_string).unwrap_or_default();
-            self.example(
-                text(example, "summary"),
-                &curl(self.openapi, path, method, operation, Some(&value)),
-            );
-        }
-        if examples.is_empty() {
-            self.example("With curl", &curl(self.openapi, path, method, operation, None));
+        match content {
+            None => self.example("With curl", &curl(self.openapi, path, method, operation, None)),
+            Some(content) => {
+                for (summary, value) in examples(content) {
+                    self.example(summary, &curl(self.openapi, path, method, operation, Some(&value)));
+                }
+            }
         }
         self.put("<h3>Answers</h3>\n");
         self.answers(operation);
     }
 
     fn example(&mut self, summary: &str, shown: &str) {
-        let html = format!(
-            "<details><summary>{}</summary><pre>{}</pre></details>\n",
-            escaped(summary),
-            escaped(shown.trim_end())
-        );
-        self.put(&html);
+        let [summary, shown] = [summary, shown.trim_end()].map(escaped);
+        self.put(format!("<details><summary>{summary}</summary><pre>{shown}</pre></details>\n"));
     }
 
     fn parameters(&mut self, operation: &'d Node) {
-        self.table(&["Name", "In", "Meaning"]);
-        for parameter in operation.get("parameters").map_or(&[][..], Node::items) {
+        let parameters = operation.items_of("parameters").iter();
+        let row = |parameter: &'d Node| {
             let parameter = self.resolved(parameter);
-            let must = parameter.get("required") == Some(&Node::Bool(true));
-            let row = format!(
-                "<tr><td><code>{}</code>{}</td><td>{}</td><td>{}{}</td></tr>\n",
-                escaped(text(parameter, "name")),
-                required(must),
-                escaped(text(parameter, "in")),
-                marked(text(parameter, "description")),
-                parameter.get("schema").map(bounds).unwrap_or_default()
-            );
-            self.put(&row);
-        }
-        self.put("</table></div>\n");
+            let bounds = parameter.get("schema").map(bounds).unwrap_or_default();
+            vec![
+                name_cell(
+                    "",
+                    parameter.text_of("name"),
+                    parameter.get("required") == Some(&Node::Bool(true)),
+                ),
+                escaped(parameter.text_of("in")),
+                marked(parameter.text_of("description")) + &bounds,
+            ]
+        };
+        let rows = parameters.map(row).collect();
+        self.table(&["Name", "In", "Meaning"], rows);
     }
 
     /// The fields of an object or of the elements of a list, those within it behind a dot.
     fn fields(&mut self, schema: &'d Node) {
-        self.table(&["Field", "Type", "Meaning"]);
-        self.rows("", schema);
-        self.put("</table></div>\n");
+        let mut rows = Vec::new();
+        self.rows("", self.resolved(schema), &mut rows);
+        self.table(&["Field", "Type", "Meaning"], rows);
     }
 
-    fn rows(&mut self, before: &str, schema: &'d Node) {
+    fn rows(&self, before: &str, schema: &'d Node, rows: &mut Vec<Vec<String>>) {
         let schema = schema.get("items").map_or(schema, |items| self.resolved(items));
-        let needed = schema.get("required").map_or(&[][..], Node::items);
-        for (name, field) in schema.get("properties").map_or(&[][..], Node::members) {
+        let needed = schema.items_of("required");
+        for (name, field) in schema.members_of("properties") {
             let field = self.resolved(field);
-            let must = needed.iter().any(|needed| needed.text() == Some(name));
-            let row = format!(
-                "<tr><td><code>{}{}</code>{}</td><td>{}</td><td>{}{}</td></tr>\n",
-                escaped(before),
-                escaped(name),
-                required(must),
+            rows.push(vec![
+                name_cell(before, name, needed.iter().any(|needed| needed.text() == Some(name))),
                 escaped(&kind(field)),
-                marked(text(field, "description")),
-                bounds(field)
-            );
-            self.put(&row);
-            let is_list = field.get("items").is_some();
-            self.rows(&format!("{before}{name}{}.", if is_list { "[]" } else { "" }), field);
+                marked(field.text_of("description")) + &bounds(field),
+            ]);
+            let list = if field.get("items").is_some() { "[]" } else { "" };
+            self.rows(&format!("{before}{name}{list}."), field, rows);
         }
     }
 
-    fn table(&mut self, columns: &[&str]) {
+    fn table(&mut self, columns: &[&str], rows: Vec<Vec<String>>) {
         let columns: String = columns.iter().map(|column| format!("<th>{column}</th>")).collect();
-        self.put(&format!("<div class=\"wide\"><table><tr>{columns}</tr>\n"));
+        self.put(format!("<div class=\"wide\"><table><tr>{columns}</tr>\n"));
+        for cells in rows {
+            let cells: String = cells.iter().map(|cell| format!("<td>{cell}</td>")).collect();
+            self.put(format!("<tr>{cells}</tr>\n"));
+        }
+        self.put("</table></div>\n");
     }
 
     fn answers(&mut self, operation: &'d Node) {
-        self.table(&["Status", "Meaning"]);
-        let answers = operation.get("responses").map_or(&[][..], Node::members);
-        for (status, answer) in answers {
-            let answer = self.resolved(answer);
-            let row = format!(
-                "<tr><td><code>{status}</code></td><td>{}</td></tr>\n",
-                marked(text(answer, "description"))
-            );
-            self.put(&row);
-        }
-        self.put("</table></div>\n");
+        let answers = operation.members_of("responses");
+        let row = |(status, answer): &'d (String, Node)| {
+            vec![format!("<code>{status}</code>"), marked(self.resolved(answer).text_of("description"))]
+        };
+        let rows = answers.iter().map(row).collect();
+        self.table(&["Status", "Meaning"], rows);
         for (status, answer) in answers {
             let Some(content) = self.resolved(answer).at("/content/application~1json") else { continue };
             if let Some(schema) = content.get("schema") {
-                self.put(&format!("<h3>Body of {status}</h3>\n"));
-                self.fields(self.resolved(schema));
+                self.put(format!("<h3>Body of {status}</h3>\n"));
+                self.fields(schema);
             }
-            for (_, example) in content.get("examples").map_or(&[][..], Node::members) {
-                let value = example.get("value").map(ToString::to_string).unwrap_or_default();
-                self.example(text(example, "summary"), &value);
+            for (summary, value) in examples(content) {
+                self.example(summary, &value);
             }
         }
     }
@@ -224,7 +201,7 @@ impl<'d> Page<'d> {
     fn callers(&mut self) {
         self.put("<h2 id=\"callers\">Callers</h2>\n");
         for (_, scheme) in self.openapi.at("/components/securitySchemes").map_or(&[][..], Node::members) {
-            self.prose(text(scheme, "description"));
+            self.prose(scheme.text_of("description"));
         }
     }
 
@@ -236,54 +213,50 @@ impl<'d> Page<'d> {
         for (status, problem) in self.openapi.at("/components/responses").map_or(&[][..], Node::members) {
             let example = problem.at("/content/application~1problem+json/example");
             let shown = example.map(ToString::to_string).unwrap_or_default();
-            self.example(&format!("{status}: {}", text(problem, "description")), &shown);
+            self.example(&format!("{status}: {}", problem.text_of("description")), &shown);
         }
     }
 
     /// Paragraphs and lists, as the document's texts have them.
     fn prose(&mut self, text: &str) {
         for block in text.split("\n\n").filter(|block| !block.is_empty()) {
-            let html = if block.starts_with("- ") {
+            self.put(if block.starts_with("- ") {
                 let items = block.trim_start_matches("- ").split("\n- ");
                 let items: String = items.map(|item| format!("<li>{}</li>", marked(item))).collect();
                 format!("<ul>{items}</ul>\n")
             } else {
                 format!("<p>{}</p>\n", marked(block))
-            };
-            self.put(&html);
+            });
         }
     }
 }
 
-fn text<'n>(node: &'n Node, name: &str) -> &'n str {
-    node.get(name).and_then(Node::text).unwrap_or_default()
+/// The examples of a body: what each shows, and itself.
+fn examples(content: &Node) -> impl Iterator<Item = (&str, String)> {
+    let examples = content.members_of("examples").iter();
+    examples.map(|(_, example)| (example.text_of("summary"), example.copy_of("/value").to_string()))
 }
 
-fn required(must: bool) -> &'static str {
-    if must { " <span class=\"must\" title=\"required\">*</span>" } else { "" }
+/// The name of a field or a parameter, within others, and whether it has to be there.
+fn name_cell(before: &str, name: &str, must: bool) -> String {
+    let mark = if must { " <span class=\"must\" title=\"required\">*</span>" } else { "" };
+    format!("<code>{}{}</code>{mark}", escaped(before), escaped(name))
 }
 
 /// The type of a field in a word or two.
 fn kind(field: &Node) -> String {
-    let named = |node: &Node| node.text().unwrap_or_default().to_owned();
-    let kind = match field.get("type") {
-        Some(Node::List(kinds)) => {
-            let kinds: Vec<String> = kinds.iter().map(named).filter(|kind| kind != "null").collect();
-            kinds.join(" or ")
-        }
-        Some(kind) => named(kind),
-        None => String::new(),
-    };
-    match text(field, "format") {
-        "date-time" => "RFC 3339".to_owned(),
-        _ => kind,
+    if field.text_of("format") == "date-time" {
+        return "RFC 3339".to_owned();
     }
+    let kinds = field.items_of("type").iter().filter_map(Node::text);
+    let kinds: Vec<&str> = kinds.filter(|kind| *kind != "null").collect();
+    if kinds.is_empty() { field.text_of("type").to_owned() } else { kinds.join(" or ") }
 }
 
 /// What bounds a value, in words.
 fn bounds(schema: &Node) -> String {
     let mut said = Vec::new();
-    let symbols = schema.get("enum").map_or(&[][..], Node::items).iter().filter_map(Node::text);
+    let symbols = schema.items_of("enum").iter().filter_map(Node::text);
     let symbols: Vec<String> = symbols.map(escaped).collect();
     if !symbols.is_empty() {
         said.push(format!("One of <code>{}</code>.", symbols.join("</code> <code>")));
@@ -305,17 +278,16 @@ fn bounds(schema: &Node) -> String {
 /// A request as curl sends it.
 fn curl(openapi: &Node, path: &str, method: &str, operation: &Node, body: Option<&str>) -> String {
     let mut path = path.to_owned();
-    for parameter in operation.get("parameters").map_or(&[][..], Node::items) {
-        let pointer = parameter.get("$ref").and_then(Node::text).unwrap_or_default();
-        let parameter = openapi.at(pointer.trim_start_matches('#')).unwrap_or(parameter);
-        path = path.replace(&format!("{{{}}}", text(parameter, "name")), text(parameter, "example"));
+    for parameter in operation.items_of("parameters") {
+        let parameter = openapi.at(parameter.text_of("$ref").trim_start_matches('#')).unwrap_or(parameter);
+        path = path.replace(&format!("{{{}}}", parameter.text_of("name")), parameter.text_of("example"));
     }
     let mut command = format!(
         "curl -X {} \"$GATEWAY{path}\" \\\n  -H \"Authorization: Bearer $TOKEN\"",
         method.to_uppercase()
     );
     if let Some(body) = body {
-        if operation.get("operationId").and_then(Node::text) == Some("createAccountEvent") {
+        if operation.text_of("operationId") == "createAccountEvent" {
             command.push_str(" \\\n  -H \"Idempotency-Key: $(uuidgen)\"");
         }
         // Writing into a text does not fail.

@@ -2,8 +2,8 @@
 //! with the JSON spelling of `codec/json`: times are RFC 3339, decimals are numbers, what an outcome does not have it leaves
 //! out. Never says more than the codec and the form checks hold.
 
-use super::bounds::Bounds;
-use super::fields::{Kind, field};
+use super::bounds::FormBounds;
+use super::fields::{Bound, field};
 use super::node::{Node, node};
 use crate::codec::avro::{ACCOUNT_EVENT_SCHEMA, POS_EVENT_SCHEMA, POS_OUTCOME_SCHEMA};
 
@@ -12,39 +12,39 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Who writes a record: what tillgate writes is narrower than what it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Writer {
+pub(super) enum WrittenBy {
     /// Others: what is null is as if it were not there, and symbols are those that a sender may use.
     Others,
     /// tillgate: what is null is left out, and lists are always there.
     Tillgate,
 }
 
+/// The schema of a record, out of this Avro schema.
+pub(super) fn of_avro(schema: &str, writer: WrittenBy, bounds: &FormBounds) -> Node {
+    headed(Records { writer, bounds }.record(&avro(schema)))
+}
+
 /// `pos.events`
-#[must_use]
-pub fn pos_event(bounds: &Bounds) -> Node {
-    let schema = Records { writer: Writer::Others, bounds }.record(&avro(POS_EVENT_SCHEMA));
-    headed(schema.with("oneOf", total_by_event_type(bounds)))
+pub(super) fn pos_event(bounds: &FormBounds) -> Node {
+    of_avro(POS_EVENT_SCHEMA, WrittenBy::Others, bounds).with("oneOf", total_by_event_type(bounds))
 }
 
 /// `account.events`
-#[must_use]
-pub fn account_event(bounds: &Bounds) -> Node {
-    let schema = Records { writer: Writer::Others, bounds }.record(&avro(ACCOUNT_EVENT_SCHEMA));
+pub(super) fn account_event(bounds: &FormBounds) -> Node {
     // JSON may leave createdAt out, which Avro cannot: the event then has the time of its record.
     let required = vec!["id", "account", "eventType"];
-    headed(schema.with("required", required).with("oneOf", one_payload(false)))
+    let schema = of_avro(ACCOUNT_EVENT_SCHEMA, WrittenBy::Others, bounds);
+    schema.with("required", required).with("oneOf", one_payload(false))
 }
 
 /// The same as a request has it: every type with its object.
-#[must_use]
-pub fn account_event_request(bounds: &Bounds) -> Node {
+pub(super) fn account_event_request(bounds: &FormBounds) -> Node {
     account_event(bounds).with("oneOf", one_payload(true))
 }
 
 /// `pos.outcomes`
-#[must_use]
-pub fn pos_outcome(bounds: &Bounds) -> Node {
-    headed(Records { writer: Writer::Tillgate, bounds }.record(&avro(POS_OUTCOME_SCHEMA)))
+pub(super) fn pos_outcome(bounds: &FormBounds) -> Node {
+    of_avro(POS_OUTCOME_SCHEMA, WrittenBy::Tillgate, bounds)
 }
 
 /// A schema as a file of its own.
@@ -56,7 +56,7 @@ pub(super) fn headed(schema: Node) -> Node {
 
 /// Check 6: which totals an event may have goes by its type. Branches rather than conditions, because programs that make
 /// values out of a schema can follow them.
-fn total_by_event_type(bounds: &Bounds) -> Node {
+fn total_by_event_type(bounds: &FormBounds) -> Node {
     let branch = |title: &str, event_types: &[&str], total: Node| {
         let event_type = node!({ "enum": (event_types.to_vec()) });
         let properties = node!({ "eventType": (event_type), "totalAmount": (total.with("type", "number")) });
@@ -106,37 +106,35 @@ fn one_payload(all: bool) -> Node {
 }
 
 /// A schema of ours, which is JSON.
-pub(super) fn avro(text: &str) -> Node {
+fn avro(text: &str) -> Node {
     Node::parse(text).unwrap_or(Node::Null)
 }
 
 /// Makes the schema of a record.
-pub(super) struct Records<'b> {
-    /// Who writes it.
-    pub(super) writer: Writer,
-    /// Its bounds.
-    pub(super) bounds: &'b Bounds,
+struct Records<'b> {
+    writer: WrittenBy,
+    bounds: &'b FormBounds,
 }
 
 impl Records<'_> {
     /// The schema of a record, out of its Avro schema.
-    pub(super) fn record(&self, record: &Node) -> Node {
-        let name = text(record, "name");
+    fn record(&self, record: &Node) -> Node {
+        let name = record.text_of("name");
         let mut properties = Node::object();
         let mut required: Vec<&str> = Vec::new();
-        for member in record.get("fields").map_or(&[][..], Node::items) {
-            let field_name = text(member, "name");
+        for member in record.items_of("fields") {
+            let field_name = member.text_of("name");
             let (kind, nullable) = branches(member.get("type").unwrap_or(&Node::Null));
-            let always = self.writer == Writer::Tillgate && !nullable;
+            let always = self.writer == WrittenBy::Tillgate && !nullable;
             // A JSON null where ours has a default is as if the field were not there.
             let nullable = nullable || member.get("default").is_some();
             if member.get("default").is_none() || always {
                 required.push(field_name);
             }
             let known = field(name, field_name);
-            let bound = known.map_or(Kind::Any, |field| field.2);
+            let bound = known.map_or(Bound::Any, |field| field.2);
             let schema = bound.bound(self.value(kind), self.bounds);
-            let schema = if nullable && self.writer == Writer::Others { or_null(schema) } else { schema };
+            let schema = if nullable && self.writer == WrittenBy::Others { or_null(schema) } else { schema };
             let said = member
                 .get("doc")
                 .and_then(Node::text)
@@ -150,15 +148,15 @@ impl Records<'_> {
     }
 
     fn value(&self, kind: &Node) -> Node {
-        match kind.text().unwrap_or_else(|| text(kind, "type")) {
+        match kind.text().unwrap_or_else(|| kind.text_of("type")) {
             "record" => self.record(kind),
             "enum" => {
-                let symbols = kind.get("symbols").map_or(&[][..], Node::items);
+                let symbols = kind.items_of("symbols").iter();
                 let may_be_sent = |symbol: &&Node| {
                     let name = symbol.text().unwrap_or_default();
-                    self.writer == Writer::Tillgate || !name.eq_ignore_ascii_case("unrecognized")
+                    self.writer == WrittenBy::Tillgate || !name.eq_ignore_ascii_case("unrecognized")
                 };
-                let symbols: Vec<Node> = symbols.iter().filter(may_be_sent).cloned().collect();
+                let symbols: Vec<Node> = symbols.filter(may_be_sent).cloned().collect();
                 node!({ "type": "string", "enum": (symbols) })
             }
             "array" => {
@@ -170,11 +168,11 @@ impl Records<'_> {
                 node!({ "type": "object", "additionalProperties": (values) })
             }
             "bytes" => node!({ "type": "number" }),
-            "long" if text(kind, "logicalType") == "timestamp-micros" => {
+            "long" if kind.text_of("logicalType") == "timestamp-micros" => {
                 node!({ "type": "string", "format": "date-time" })
             }
             "long" => node!({ "type": "integer", "format": "int64" }),
-            "int" if text(kind, "logicalType") == "date" => node!({ "type": "string", "format": "date" }),
+            "int" if kind.text_of("logicalType") == "date" => node!({ "type": "string", "format": "date" }),
             "int" => node!({ "type": "integer", "format": "int32" }),
             other => node!({ "type": (other) }),
         }
@@ -215,25 +213,22 @@ fn described(schema: Node, description: Option<&str>) -> Node {
     Node::Object(members)
 }
 
-fn text<'n>(node: &'n Node, name: &str) -> &'n str {
-    node.get(name).and_then(Node::text).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::RecordSchema;
     use super::super::fields::FIELDS;
     use super::*;
     use std::collections::BTreeSet;
 
     fn fields_of(record: &Node, into: &mut Vec<String>) {
-        let name = text(record, "name").to_owned();
-        for field in record.get("fields").map_or(&[][..], Node::items) {
-            into.push(format!("{name}.{}", text(field, "name")));
+        let name = record.text_of("name");
+        for field in record.items_of("fields") {
+            into.push(format!("{name}.{}", field.text_of("name")));
         }
-        for field in record.get("fields").map_or(&[][..], Node::items) {
+        for field in record.items_of("fields") {
             let (kind, _) = branches(field.get("type").expect("a type"));
             let kind = kind.get("items").unwrap_or(kind);
-            if text(kind, "type") == "record" {
+            if kind.text_of("type") == "record" {
                 fields_of(kind, into);
             }
         }
@@ -242,10 +237,7 @@ mod tests {
     #[test]
     fn every_field_of_the_avro_schemas_has_a_meaning_and_bounds() {
         let mut fields = Vec::new();
-        let of_contact = super::super::contact::AVRO.map(|(_, text)| text);
-        for schema in
-            [POS_EVENT_SCHEMA, ACCOUNT_EVENT_SCHEMA, POS_OUTCOME_SCHEMA].into_iter().chain(of_contact)
-        {
+        for schema in RecordSchema::ALL.iter().filter_map(|schema| schema.avro()) {
             fields_of(&avro(schema), &mut fields);
         }
         let all = || FIELDS.iter().chain(super::super::contact::FIELDS);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tillgate::codec::json::{read_account_event, read_pos_event, write_account_event};
 use tillgate::codec::tick::{Passed, Tick, write_tick};
 use tillgate::config::{self, Settings, Sources};
-use tillgate::contract::{self, Bounds, Node, Schema};
+use tillgate::contract::{self, FormBounds, Node, RecordSchema};
 use tillgate::domain::Micros;
 use tillgate::domain::enums::CountryCode;
 use tillgate::profiles::{
@@ -27,7 +27,7 @@ fn defaults() -> Settings {
 }
 
 fn openapi() -> Node {
-    contract::openapi(&Bounds::of(&defaults().checks))
+    contract::openapi(&FormBounds::of(&defaults().checks))
 }
 
 fn tillgate(args: &[&str]) -> Output {
@@ -59,8 +59,9 @@ fn documents_in_schemas_are_what_the_code_makes() {
 }
 
 /// One record a line: the schema that it is of, and whether it is one.
-fn sample(samples: &mut String, schema: Schema, valid: bool, record: &str) {
-    let schema = schema.file().trim_end_matches(".schema.json");
+fn sample(samples: &mut String, schema: RecordSchema, valid: bool, record: &str) {
+    let file = schema.file();
+    let schema = file.trim_end_matches(".schema.json");
     // Writing into a text does not fail.
     let _ = writeln!(samples, "{{\"schema\":\"{schema}\",\"valid\":{valid},\"record\":{record}}}");
 }
@@ -75,10 +76,10 @@ fn samples_of_time(samples: &mut String) {
     ];
     for tick in ticks {
         let text = String::from_utf8(write_tick(&tick)).expect("JSON");
-        sample(samples, Schema::Tick, true, &text);
+        sample(samples, RecordSchema::Tick, true, &text);
     }
-    sample(samples, Schema::Tick, false, r#"{"kind":"soon"}"#);
-    sample(samples, Schema::Tick, false, r#"{"kind":"passed"}"#);
+    sample(samples, RecordSchema::Tick, false, r#"{"kind":"soon"}"#);
+    sample(samples, RecordSchema::Tick, false, r#"{"kind":"passed"}"#);
 }
 
 fn samples_of_profiles(samples: &mut String) {
@@ -88,7 +89,7 @@ fn samples_of_profiles(samples: &mut String) {
         r#"{"nfcId":"C-1","blocked":true}"#,
     ] {
         let (_, record) = read_line(line).expect("a line");
-        sample(samples, Schema::ProfileRecord, true, &record.expect("a record").json());
+        sample(samples, RecordSchema::ProfileRecord, true, &record.expect("a record").json());
     }
     for (kind, record) in [
         (tillgate::profiles::ProfileKind::Terminal, r#"{"country":"XX"}"#),
@@ -96,7 +97,7 @@ fn samples_of_profiles(samples: &mut String) {
         (tillgate::profiles::ProfileKind::Terminal, r#"{"colour":"red"}"#),
     ] {
         ReferenceRecord::read(kind, record.as_bytes()).expect_err("no record");
-        sample(samples, Schema::ProfileRecord, false, record);
+        sample(samples, RecordSchema::ProfileRecord, false, record);
     }
     let seen =
         |place| SeenAccount { account: 0x0123_4567_89ab_cdef, time: Micros(1_790_000_000_125_000), place };
@@ -120,9 +121,9 @@ fn samples_of_profiles(samples: &mut String) {
         }),
     ];
     for profile in profiles {
-        sample(samples, Schema::Profile, true, &profile.json());
+        sample(samples, RecordSchema::Profile, true, &profile.json());
     }
-    sample(samples, Schema::Profile, false, r#"{"kind":"chip","registered":["1"]}"#);
+    sample(samples, RecordSchema::Profile, false, r#"{"kind":"chip","registered":["1"]}"#);
 }
 
 fn samples_of_accounts(samples: &mut String) {
@@ -135,10 +136,10 @@ fn samples_of_accounts(samples: &mut String) {
             example.get("value").expect("a value").clone().with("id", "acc_evt_4bfe0ca9a48f10cd4583b50c");
         let event =
             event.with("createdAt", "2025-01-06T09:30:00.125Z").with("idempotencyKey", "till-17-4711");
-        let read = read_account_event(event.compact().as_bytes()).expect("an account event");
+        let read = read_account_event(event.to_string().as_bytes()).expect("an account event");
         let mut text = Vec::new();
         write_account_event(&read, &mut text);
-        sample(samples, Schema::AccountEvent, true, &String::from_utf8(text).expect("JSON"));
+        sample(samples, RecordSchema::AccountEvent, true, &String::from_utf8(text).expect("JSON"));
     }
     for event in [
         r#"{"id":"a","account":"A","eventType":"payment"}"#,
@@ -148,7 +149,7 @@ fn samples_of_accounts(samples: &mut String) {
         r#"{"id":"a","account":"A","eventType":"unrecognized"}"#,
     ] {
         read_account_event(event.as_bytes()).expect_err("no account event");
-        sample(samples, Schema::AccountEvent, false, event);
+        sample(samples, RecordSchema::AccountEvent, false, event);
     }
     let source = r#""source":{"topic":"account.events","partition":3,"offset":4711}"#;
     for (valid, text) in [
@@ -167,7 +168,7 @@ fn samples_of_accounts(samples: &mut String) {
         (false, r#"{"requestId":"r-3","result":"lost",SOURCE}"#),
         (false, r#"{"result":"applied",SOURCE}"#),
     ] {
-        sample(samples, Schema::AccountResult, valid, &text.replace("SOURCE", source));
+        sample(samples, RecordSchema::AccountResult, valid, &text.replace("SOURCE", source));
     }
 }
 
@@ -201,7 +202,7 @@ fn examples(pointer: &str) -> Vec<(String, Value)> {
     let operation = "/paths/~1api~1v3~1customer-account~1{accountNumber}~1event/post";
     let content = openapi.at(&format!("{operation}{pointer}/content/application~1json/examples"));
     let value = |(name, example): &(String, Node)| {
-        let value = example.get("value").expect("a value").compact();
+        let value = example.get("value").expect("a value").to_string();
         (name.clone(), serde_json::from_str(&value).expect("JSON"))
     };
     content.expect("examples").members().iter().map(value).collect()
@@ -286,7 +287,7 @@ fn the_command_prints_what_is_kept_and_heeds_the_configuration() {
     let written = tillgate(&["contract", "schemas", &folder]);
     assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
     for (name, text) in contract::files(&defaults()) {
-        assert_eq!(fs::read_to_string(Path::new(&folder).join(name)).expect("a file"), text, "{name}");
+        assert_eq!(fs::read_to_string(Path::new(&folder).join(&name)).expect("a file"), text, "{name}");
     }
 }
 

@@ -8,7 +8,7 @@ use super::run::watch_signals;
 use crate::checks::Check;
 use crate::cli::{Common, GatewayArgs, GatewayCommand};
 use crate::config::Settings;
-use crate::contract::{self, Bounds as ContractBounds};
+use crate::contract::{self, FormBounds};
 use crate::domain::Micros;
 use crate::domain::account_event::AccountEvent;
 use crate::domain::hashing::Seed;
@@ -169,7 +169,7 @@ impl Endpoints {
                 }
             }
         });
-        let openapi = contract::openapi(&ContractBounds::of(&settings.checks));
+        let openapi = contract::openapi(&FormBounds::of(&settings.checks));
         let documents = Documents { page: contract::page(&openapi), openapi: openapi.to_string() };
         let shared = (Arc::clone(&topics) as _, Arc::clone(&model));
         let api = Api::new(shared, gateway, decides_contacts, withheld(), Means { draw, now, form });

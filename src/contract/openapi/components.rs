@@ -1,24 +1,23 @@
 //! What operations share: schemas, parameters, headers, and how callers prove who they are.
 
-use super::super::bounds::Bounds;
-use super::super::fields::{ACCOUNT_EVENT_ID, HEADER_CHARS_MAX, NOT_BLANK};
+use super::super::bounds::FormBounds;
+use super::super::fields::{ACCOUNT_EVENT_ID, HEADER_CHARS_MAX, NOT_BLANK, TRANSACTION_ID};
 use super::super::node::{Node, node};
-use super::super::others::transaction_id;
 use super::super::records;
-use super::{answers, contact, example, purpose};
+use super::{component, contact, example, problems, purpose};
 use crate::config::Scope;
 use crate::domain::limits::ID_CHARS_MAX;
 
 /// Visible characters, spaces between them.
 const HEADER: &str = "^[!-~]([ -~]*[!-~])?$";
 
-pub(super) fn components(bounds: &Bounds) -> Node {
+pub(super) fn components(bounds: &FormBounds) -> Node {
     node!({
         "securitySchemes": (security_schemes()),
         "parameters": (parameters()),
         "headers": (headers()),
         "schemas": (schemas(bounds)),
-        "responses": (answers::responses())
+        "responses": (problems::responses())
     })
 }
 
@@ -49,19 +48,18 @@ fn parameters() -> Node {
     };
     let account =
         node!({ "type": "string", "minLength": 1, "maxLength": (ID_CHARS_MAX), "pattern": (NOT_BLANK) });
-    let id = transaction_id("").without(&["description"]);
     node!({
         "accountNumber": {
             "name": "accountNumber", "in": "path", "required": true,
             "description": "The account.",
             "schema": (account),
-            "example": (example("purchase").get("accountNumber").cloned().unwrap_or(Node::Null))
+            "example": (example("purchase").copy_of("/accountNumber"))
         },
         "transactionId": {
             "name": "transactionId", "in": "path", "required": true,
             "description": "transactionId of an answer.",
-            "schema": (id),
-            "example": (example("accepted").get("transactionId").cloned().unwrap_or(Node::Null))
+            "schema": { "type": "string", "pattern": (TRANSACTION_ID) },
+            "example": (example("accepted").copy_of("/transactionId"))
         },
         "Idempotency-Key": (header(
             "Idempotency-Key",
@@ -98,9 +96,10 @@ fn headers() -> Node {
     })
 }
 
-fn schemas(bounds: &Bounds) -> Node {
+fn schemas(bounds: &FormBounds) -> Node {
     let message = message(bounds);
-    let messages = node!({ "type": "array", "minItems": 1, "items": (component("RiskCheckMessage")) });
+    let messages =
+        node!({ "type": "array", "minItems": 1, "items": (component("schemas", "RiskCheckMessage")) });
     node!({
         "PosEvent": (pos_event(bounds)),
         "Answer": (answer(bounds)),
@@ -116,32 +115,26 @@ fn schemas(bounds: &Bounds) -> Node {
     })
 }
 
-fn component(name: &str) -> Node {
-    Node::reference(&format!("#/components/schemas/{name}"))
-}
-
 /// A schema as it stands within the document, which names the dialect of all.
 pub(super) fn part(schema: Node) -> Node {
     schema.without(&["$schema"])
 }
 
 /// The event of a request: its account is in the path.
-fn pos_event(bounds: &Bounds) -> Node {
+fn pos_event(bounds: &FormBounds) -> Node {
     let schema = part(records::pos_event(bounds));
     let schema = without_fields(schema, &["accountNumber"]);
     schema.with("description", "A purchase, withdrawal or other event at a point of sale.")
 }
 
 /// What a till is told of an outcome.
-fn answer(bounds: &Bounds) -> Node {
+fn answer(bounds: &FormBounds) -> Node {
     let outcome = records::pos_outcome(bounds);
     let told = ["eventAdded", "transactionId", "outcome", "riskCheckMessages"];
-    let properties = told.iter().fold(Node::object(), |properties, name| {
-        properties.with_some(name, outcome.get("properties").and_then(|all| all.get(name)).cloned())
-    });
-    let messages = outcome.at("/properties/riskCheckMessages/description").cloned().unwrap_or(Node::Null);
-    let messages =
-        node!({ "description": (messages), "type": "array", "items": (component("RiskCheckMessage")) });
+    let properties: Node =
+        told.into_iter().map(|name| (name, outcome.copy_of(&format!("/properties/{name}")))).collect();
+    let messages = outcome.copy_of("/properties/riskCheckMessages/description");
+    let messages = node!({ "description": (messages), "type": "array", "items": (component("schemas", "RiskCheckMessage")) });
     node!({
         "title": "Answer",
         "description": "The decision on an event.",
@@ -152,14 +145,13 @@ fn answer(bounds: &Bounds) -> Node {
 }
 
 /// A message without what is for analysts alone.
-fn message(bounds: &Bounds) -> Node {
+fn message(bounds: &FormBounds) -> Node {
     let outcome = records::pos_outcome(bounds);
-    let message = outcome.at("/properties/riskCheckMessages/items").cloned().unwrap_or(Node::Null);
-    without_fields(message, &["detail"])
+    without_fields(outcome.copy_of("/properties/riskCheckMessages/items"), &["detail"])
 }
 
 /// The event of a request: the gateway gives it id and time, and its key is a header.
-fn account_event(bounds: &Bounds) -> Node {
+fn account_event(bounds: &FormBounds) -> Node {
     let schema = part(records::account_event_request(bounds));
     without_fields(schema, &["id", "idempotencyKey", "createdAt"]).with(
         "description",
@@ -167,11 +159,11 @@ fn account_event(bounds: &Bounds) -> Node {
     )
 }
 
-fn account_event_created(bounds: &Bounds) -> Node {
+fn account_event_created(bounds: &FormBounds) -> Node {
     let schema = without_fields(part(records::account_event(bounds)), &["idempotencyKey"]);
     let id = node!({ "description": "The event's id.", "type": "string", "pattern": (ACCOUNT_EVENT_ID) });
     let created = node!({ "description": "When it was created.", "type": "string", "format": "date-time" });
-    let properties = schema.get("properties").cloned().unwrap_or(Node::Null);
+    let properties = schema.copy_of("/properties");
     schema
         .with("title", "AccountEventCreated")
         .with("description", "An account event that was applied.")
@@ -198,8 +190,8 @@ fn problem() -> Node {
 }
 
 pub(super) fn without_fields(schema: Node, names: &[&str]) -> Node {
-    let properties = schema.get("properties").cloned().unwrap_or(Node::Null).without(names);
-    let required = schema.get("required").map_or(&[][..], Node::items).iter().cloned();
+    let properties = schema.copy_of("/properties").without(names);
+    let required = schema.items_of("required").iter().cloned();
     let required: Vec<Node> =
         required.filter(|name| name.text().is_none_or(|name| !names.contains(&name))).collect();
     schema.with("properties", properties).with("required", required)

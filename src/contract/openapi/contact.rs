@@ -1,82 +1,15 @@
-//! The operations of contact decisions: recording what took place, and asking whether a person may be contacted.
+//! What the operations of contact decisions take and answer: an interaction that took place, and whether a person may be
+//! contacted.
 
-use super::super::bounds::Bounds;
+use super::super::bounds::FormBounds;
 use super::super::contact::{interaction, symbols};
 use super::super::fields::{EVENT_ID, NOT_BLANK};
 use super::super::node::{Node, node};
-use super::answers::{Body, Responses};
 use super::components::{part, without_fields};
-use super::{body, example, examples, parameters, security};
 use crate::domain::limits::{ID_CHARS_MAX, LOANS_MAX};
 
 /// The contract's ids of persons, as it writes them.
 const PERSON_ID: &str = r"^ext-|^[A-Z]{2}-[A-Z0-9]+-[A-Z0-9]+|^[0-9]+$";
-
-const CREATE_INTERACTION: &str = "\
-Records a contact with a party that took place: a call that was placed, a message, a visit. What it means for later contacts is \
-said by its type, channel, outcome and purpose (`contact.reading` of the configuration); the debt that it was about is \
-`linkedResourceId` where `linkedResourceType` is `loan` or `account`.
-
-An `Idempotency-Key` counts for its party for 35 days: the same one with the same content is answered as the first one was, \
-also while that is under way; with other content it is a conflict. After 503, 504 or a connection that broke, send the same request again.
-
-`occurredAt` must not lie ahead.";
-
-pub(super) fn create_interaction() -> Node {
-    let requests = examples(&[("call", "A call that nobody answered", example("call"))]);
-    let created = examples(&[("call", "The call is remembered", example("callCreated"))]);
-    let answers = Responses::default()
-        .with(
-            201,
-            "It is remembered, now or before.",
-            Body::Json { schema: "InteractionCreated", examples: created },
-            false,
-        )
-        .problems(&[400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503, 504]);
-    node!({
-        "operationId": "createInteraction",
-        "tags": ["Contact"],
-        "summary": "Record an interaction",
-        "description": (CREATE_INTERACTION),
-        "security": (security("interactions:write")),
-        "parameters": (parameters(&["Required-Idempotency-Key", "X-Request-Id"])),
-        "requestBody": (body("Interaction", "What took place.", requests)),
-        "responses": (answers.node())
-    })
-}
-
-const CAN_INTERACT: &str = "\
-Asks whether a person may be contacted now, this way, about this: by the interactions so far, by what is known of the person and of \
-the accounts, and by the policy of the person's jurisdiction. The answer is 200 also where it is no: `data.result` says it, and \
-`data.reasons` every reason, with `notBefore` where it is known when the reason ends. No answer is legal advice.
-
-`startAt` is a time, or a day where only that is known; left out, it is now. One of `contactId`, `contactExternalId` and \
-`contactDetails` is needed; details that are new are remembered as a contact without any consent. `subject` or `theme` is needed.";
-
-pub(super) fn can_interact() -> Node {
-    let requests = examples(&[
-        ("mayCall", "May we call about this loan?", example("mayCall")),
-        ("mayWrite", "May we send this notice on that day?", example("mayWrite")),
-        ("newNumber", "May we call this number?", example("newNumber")),
-    ]);
-    let answers = examples(&[
-        ("allowed", "Yes", example("allowed")),
-        ("refused", "No: too many calls", example("refused")),
-    ]);
-    let answers = Responses::default()
-        .with(200, "The decision.", Body::Json { schema: "CanInteractAnswer", examples: answers }, false)
-        .problems(&[400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 504]);
-    node!({
-        "operationId": "canInteract",
-        "tags": ["Contact"],
-        "summary": "Ask whether a person may be contacted",
-        "description": (CAN_INTERACT),
-        "security": (security("contact:ask")),
-        "parameters": (parameters(&["personId", "X-Request-Id"])),
-        "requestBody": (body("CanInteract", "How, about what and when.", requests)),
-        "responses": (answers.node())
-    })
-}
 
 pub(super) fn person_id() -> Node {
     node!({
@@ -88,15 +21,15 @@ pub(super) fn person_id() -> Node {
 }
 
 /// The interaction of a request: its id is made for it, and its key is a header.
-pub(super) fn interaction_request(bounds: &Bounds) -> Node {
+pub(super) fn interaction_request(bounds: &FormBounds) -> Node {
     let schema = without_fields(part(interaction(bounds)), &["eventId", "idempotencyKey"]);
     schema.with("description", "A contact with a party that took place.")
 }
 
-pub(super) fn interaction_created(bounds: &Bounds) -> Node {
+pub(super) fn interaction_created(bounds: &FormBounds) -> Node {
     let schema = without_fields(part(interaction(bounds)), &["idempotencyKey"]);
     let id = node!({ "description": "The interaction's id.", "type": "string", "pattern": (EVENT_ID) });
-    let properties = schema.get("properties").cloned().unwrap_or(Node::Null).with("eventId", id);
+    let properties = schema.copy_of("/properties").with("eventId", id);
     schema
         .with("title", "InteractionCreated")
         .with("description", "An interaction that is remembered.")
@@ -104,7 +37,7 @@ pub(super) fn interaction_created(bounds: &Bounds) -> Node {
 }
 
 /// The question of a request.
-pub(super) fn request(_: &Bounds) -> Node {
+pub(super) fn request(_: &FormBounds) -> Node {
     let id = |what: &str| node!({ "description": (what), "type": ["string", "null"], "minLength": 1, "maxLength": (ID_CHARS_MAX), "pattern": (NOT_BLANK) });
     let required_id =
         node!({ "type": "string", "minLength": 1, "maxLength": (ID_CHARS_MAX), "pattern": (NOT_BLANK) });
