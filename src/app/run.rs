@@ -8,7 +8,7 @@ use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id}
 use crate::config::{AvroFraming, OutputFormat, Settings};
 use crate::contact;
 use crate::engine::Engine;
-use crate::gateway::{AdminSource, Bounds, Listener, ProcessStanding, admin};
+use crate::gateway::{AdminBounds, AdminSource, Listener, ProcessStanding, admin};
 use crate::kafka::health::Health;
 use crate::kafka::held_back::HeldBack;
 use crate::kafka::latest::LatestTopic;
@@ -71,7 +71,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
                 // Dropping the sender is the signal.
                 let _ = ending.await;
             };
-            let served = admin::serve(listener, Bounds::default(), Arc::new(source), shutdown);
+            let served = admin::serve(listener, AdminBounds::default(), Arc::new(source), shutdown);
             Some(served.map_err(|error| AppError::Start(error.to_string()))?)
         }
     };

@@ -132,8 +132,8 @@ pub struct ReadDecision {
     pub ruleset: String,
 }
 
-/// A reason as it was read.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// A reason as it was read, and as the HTTP gateway says it again.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadReason {
     /// For machines.
@@ -141,7 +141,7 @@ pub struct ReadReason {
     /// For people.
     pub message: String,
     /// When it would stop holding.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
 }
 

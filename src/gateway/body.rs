@@ -31,7 +31,7 @@ pub(super) struct Room {
 
 /// A body, and the room that it takes.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct HeldBody {
     pub(super) bytes: Bytes,
     pub(super) room: Option<OwnedSemaphorePermit>,
 }
@@ -45,7 +45,7 @@ impl Room {
     ///
     /// # Errors
     /// Why there is none; [`Refusal::Malformed`] also where the client broke off.
-    pub(super) async fn read(&self, headers: &HeaderMap, mut body: Body) -> Result<Held, Refusal> {
+    pub(super) async fn read(&self, headers: &HeaderMap, mut body: Body) -> Result<HeldBody, Refusal> {
         let said =
             headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         let read = if said.is_some_and(|said| said > self.bytes_max as u64) {
@@ -63,7 +63,7 @@ impl Room {
         read
     }
 
-    async fn gather(&self, body: &mut Body) -> Result<Held, Refusal> {
+    async fn gather(&self, body: &mut Body) -> Result<HeldBody, Refusal> {
         let mut bytes = Vec::new();
         let mut room: Option<OwnedSemaphorePermit> = None;
         while let Some(data) = next(body).await? {
@@ -83,7 +83,7 @@ impl Room {
             }
             bytes.extend_from_slice(&data);
         }
-        Ok(Held { bytes: bytes.into(), room })
+        Ok(HeldBody { bytes: bytes.into(), room })
     }
 }
 
@@ -115,7 +115,7 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
 mod tests {
     use super::*;
 
-    fn read(room: &Room, bytes: usize) -> Result<Held, Refusal> {
+    fn read(room: &Room, bytes: usize) -> Result<HeldBody, Refusal> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(room.read(&HeaderMap::new(), Body::from(vec![b'x'; bytes])))
     }

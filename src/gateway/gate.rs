@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
-use axum::http::request::Parts;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +18,7 @@ use axum::routing::MethodRouter;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::audit::{RequestId, Told};
+use super::audit::{AuditedRequest, RequestId};
 use super::auth::{AuthRefusal, Authenticator, Client, JwksError};
 use super::body::Room;
 use super::problem::Problem;
@@ -30,8 +29,6 @@ use crate::telemetry::http::{Refusal, refused};
 
 /// How much longer than `gateway.answer_within` a handler may take before it is given up.
 pub const HANDLER_SLACK: Duration = Duration::from_secs(5);
-/// When a client may come again that found no place.
-const COME_AGAIN: &str = "1";
 
 /// What all requests pass.
 #[derive(Debug)]
@@ -46,7 +43,7 @@ pub struct Gate {
 
 /// What the outer half of the gate found, for the inner one.
 #[derive(Clone)]
-struct Found {
+struct Admission {
     gate: Arc<Gate>,
     client: Result<Client, AuthRefusal>,
     /// Whether nothing of the body is left on the connection.
@@ -59,20 +56,14 @@ impl Gate {
     /// # Errors
     /// [`JwksError`] where the keys of tokens cannot be had.
     pub fn new(settings: &GatewaySettings) -> Result<Arc<Self>, JwksError> {
-        Ok(Self::with(settings, Authenticator::new(&settings.auth)?))
-    }
-
-    /// The same, where clients are told apart by `authenticator`.
-    #[must_use]
-    pub fn with(settings: &GatewaySettings, authenticator: Authenticator) -> Arc<Self> {
-        Arc::new(Self {
-            authenticator,
+        Ok(Arc::new(Self {
+            authenticator: Authenticator::new(&settings.auth)?,
             rates: Rates::new(settings.rate_per_client, settings.rate_burst),
             room: Room::new(settings.body_bytes_max, settings.body_timeout),
             under_way: Semaphore::new(settings.requests_max),
             handler_within: settings.answer_within + HANDLER_SLACK,
             is_tls: settings.tls.is_some(),
-        })
+        }))
     }
 }
 
@@ -84,8 +75,7 @@ pub fn protect(routes: Router, gate: &Arc<Gate>) -> Router {
     routes.layer(DefaultBodyLimit::disable()).layer(outer)
 }
 
-/// Lets only clients that have `scope` ask for `routes`, hands their handlers whole bodies, and the [`Client`] as an extractor.
-/// Without [`protect`] around it nobody may.
+/// Lets only clients that have `scope` ask for `routes`, and hands their handlers whole bodies. Without [`protect`] around it nobody may.
 pub fn needing<S>(scope: Scope, routes: MethodRouter<S>) -> MethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -93,36 +83,16 @@ where
     routes.layer(from_fn(move |request: Request, next: Next| inner(scope, request, next)))
 }
 
-/// The client of a request, in handlers behind [`needing`].
-impl<S: Sync> FromRequestParts<S> for Client {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let found = parts.extensions.get::<Found>().and_then(|found| found.client.as_ref().ok());
-        found.cloned().ok_or_else(unauthenticated)
-    }
-}
-
-/// The id of a request, in handlers behind [`protect`].
-impl<S: Sync> FromRequestParts<S> for RequestId {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let found = parts.extensions.get::<Self>().cloned();
-        found.ok_or_else(|| problem(StatusCode::INTERNAL_SERVER_ERROR, "the request has no id"))
-    }
-}
-
 async fn outer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
     let (id, is_good) = match RequestId::of(request.headers()) {
         Ok(id) => (id, true),
         Err(made) => (made, false),
     };
-    let mut told = Told::begin(&request, id.clone());
+    let mut audited = AuditedRequest::begin(&request, id);
     let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
     let client = gate.authenticator.client(request.headers());
     if let Ok(client) = &client {
-        told.client.clone_from(&client.name);
+        audited.client.clone_from(&client.name);
     }
     let refusal = beyond_rate(&gate, &request, client.as_ref().ok()).or_else(|| ambiguous(&request));
     let mut response = match refusal {
@@ -132,8 +102,7 @@ async fn outer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
             problem(StatusCode::BAD_REQUEST, "X-Request-Id is up to 80 printable ASCII characters, once")
         }
         None => {
-            request.extensions_mut().insert(id);
-            request.extensions_mut().insert(Found {
+            request.extensions_mut().insert(Admission {
                 gate: Arc::clone(&gate),
                 client,
                 is_read: Arc::clone(&is_read),
@@ -145,12 +114,12 @@ async fn outer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
         // The next request would be looked for within a body that nobody has read.
         response = closing(response);
     }
-    told.answered(&mut response, gate.is_tls);
+    audited.answered(&mut response, gate.is_tls);
     response
 }
 
 async fn inner(scope: Scope, request: Request, next: Next) -> Response {
-    let Some(found) = request.extensions().get::<Found>().cloned() else {
+    let Some(found) = request.extensions().get::<Admission>().cloned() else {
         return unauthenticated();
     };
     match &found.client {
@@ -178,7 +147,7 @@ async fn inner(scope: Scope, request: Request, next: Next) -> Response {
     response.unwrap_or_else(|_| {
         refused(Refusal::SlowExchange);
         let detail = "the answer took too long; what was sent may be decided all the same";
-        with(problem(StatusCode::GATEWAY_TIMEOUT, detail), header::RETRY_AFTER, COME_AGAIN)
+        Problem::again_later(StatusCode::GATEWAY_TIMEOUT, detail).into_response()
     })
 }
 
@@ -246,8 +215,8 @@ fn unread(cause: Refusal) -> Response {
         }
         Refusal::SlowBody => closing(problem(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
         Refusal::Overload => {
-            let response = problem(StatusCode::SERVICE_UNAVAILABLE, "too many requests are under way");
-            with(response, header::RETRY_AFTER, COME_AGAIN)
+            let detail = "too many requests are under way";
+            Problem::again_later(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
         }
         _ => closing(problem(StatusCode::BAD_REQUEST, "the body cannot be read")),
     }

@@ -18,10 +18,9 @@ pub mod server;
 mod standing;
 pub mod tls;
 
-pub use admin::{AdminError, AdminSource, Bounds, Listener};
-pub use audit::{REQUEST_ID_CHARS_MAX, RequestId};
+pub use admin::{AdminBounds, AdminError, AdminSource, Listener};
 pub use auth::{Authenticator, Client};
 pub use body::BODIES_BYTES_MAX;
 pub use gate::{Gate, HANDLER_SLACK, needing, protect};
-pub use server::{Peer, Server, ServerBounds, ServerError};
+pub use server::{Server, ServerBounds, ServerError};
 pub use standing::ProcessStanding;

@@ -1,9 +1,15 @@
 //! Answers to requests that ask for what is not there: problem details (RFC 9457) as JSON.
 
+use crate::domain::cut::cut_to;
+use crate::domain::limits::MESSAGE_CHARS_MAX;
+use crate::domain::visible::visible;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use std::borrow::Cow;
+
+/// When a client may come again that found no place, or while topics cannot be reached, seconds.
+const AGAIN_SECONDS: u32 = 1;
 
 /// What was wrong with a request.
 pub(super) struct Problem {
@@ -16,7 +22,22 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, detail: detail.into(), retry_after: None }
+        // Words that were put together may hold some of the body, of any letters and length.
+        let detail = match detail.into() {
+            Cow::Owned(text) => cut_to(&visible(&text), MESSAGE_CHARS_MAX).into_owned().into(),
+            text => text,
+        };
+        Self { status, detail, retry_after: None }
+    }
+
+    /// Something in the request is missing or of the wrong form.
+    pub(super) fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// The same request may help soon.
+    pub(super) fn again_later(status: StatusCode, detail: &'static str) -> Self {
+        Self { retry_after: Some(AGAIN_SECONDS), ..Self::new(status, detail) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What was answered: the latest outcome of each transaction for as long as the history goes back, and whoever waits for the
 //! answer to a record. Built from the topics alone, within its bounds; nothing is decided by it.
 
-use super::records::{Input, RecordPlace};
+use super::records::{InputTopic, RecordPlace};
 use crate::codec::json::read_reply;
 use crate::codec::read_outcome::{ReadOutcome, read_outcome};
 use crate::contact::{ReadDecision, read_decision};
@@ -19,8 +19,8 @@ use tokio::sync::oneshot;
 pub const RECENT_MAX: usize = 65_536;
 /// Ids under which one transaction is found: its own, those of its further outcomes, and of its latest repeats.
 pub const IDS_MAX: usize = 16;
-/// What an entry takes besides its texts, bytes.
-const ENTRY_BYTES: usize = 400;
+/// What a transaction takes besides its texts, bytes.
+const TRANSACTION_BYTES: usize = 400;
 
 /// What became of an account event or an interaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl ReadModel {
         // The further outcome of a Pending event names the record that ended it, whose own answer is another.
         if answer.supersedes.is_none() {
             let (partition, offset) = answer.source;
-            let place = RecordPlace { input: Input::PosEvents, partition, offset };
+            let place = RecordPlace { input: InputTopic::PosEvents, partition, offset };
             inner.say(place, RecordAnswer::Outcome(Arc::clone(&answer)));
         }
         inner.history.add(answer, millis);
@@ -125,7 +125,7 @@ impl ReadModel {
     ///
     /// # Errors
     /// It is none, in words.
-    pub fn take_reply(&self, input: Input, value: &[u8]) -> Result<(), String> {
+    pub fn take_reply(&self, input: InputTopic, value: &[u8]) -> Result<(), String> {
         let read = read_reply(value)?;
         let (partition, offset) = read.source;
         let owned = |text: Option<std::borrow::Cow<'_, str>>| text.map(std::borrow::Cow::into_owned);
@@ -148,7 +148,7 @@ impl ReadModel {
     pub fn take_decision(&self, value: &[u8]) -> Result<(), String> {
         let decision = read_decision(value)?;
         let (partition, offset) = (decision.source.partition, decision.source.offset);
-        let place = RecordPlace { input: Input::ContactRequests, partition, offset };
+        let place = RecordPlace { input: InputTopic::ContactRequests, partition, offset };
         self.lock().say(place, RecordAnswer::Decision(Arc::new(decision)));
         Ok(())
     }
@@ -188,8 +188,10 @@ impl ReadModel {
     pub fn latest(&self, account: &str, id: TransactionId) -> TransactionLookup {
         // Asked first: what is taken in meanwhile is found below.
         let is_caught_up = self.is_caught_up();
-        match self.lock().history.get(id).filter(|entry| entry.answer.account == account) {
-            Some(entry) => TransactionLookup::Latest(entry.first, Arc::clone(&entry.answer)),
+        match self.lock().history.get(id).filter(|transaction| transaction.answer.account == account) {
+            Some(transaction) => {
+                TransactionLookup::Latest(transaction.first, Arc::clone(&transaction.answer))
+            }
             None if is_caught_up => TransactionLookup::Nothing,
             None => TransactionLookup::NotYet,
         }
@@ -199,7 +201,7 @@ impl ReadModel {
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         let inner = self.lock();
-        (inner.history.entries.len(), inner.history.bytes)
+        (inner.history.transactions.len(), inner.history.bytes)
     }
 }
 
@@ -223,7 +225,7 @@ impl Inner {
 /// Transactions, each with its latest outcome, the one of which something was said longest ago first.
 #[derive(Debug, Default)]
 struct History {
-    entries: BTreeMap<u64, Entry>,
+    transactions: BTreeMap<u64, Transaction>,
     by_id: BTreeMap<TransactionId, u64>,
     next: u64,
     bytes: usize,
@@ -234,7 +236,7 @@ struct History {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Transaction {
     /// Id of the first outcome.
     first: TransactionId,
     ids: SmallVec<[TransactionId; 2]>,
@@ -244,18 +246,20 @@ struct Entry {
 }
 
 impl History {
-    fn get(&self, id: TransactionId) -> Option<&Entry> {
-        self.entries.get(self.by_id.get(&id)?)
+    fn get(&self, id: TransactionId) -> Option<&Transaction> {
+        self.transactions.get(self.by_id.get(&id)?)
     }
 
     fn add(&mut self, answer: Arc<ReadOutcome>, millis: i64) {
         let before = answer.repeats.or(answer.supersedes);
         let known = before.and_then(|before| self.by_id.get(&before).copied());
         let known = known.filter(|number| {
-            self.entries.get(number).is_some_and(|entry| entry.answer.account == answer.account)
+            self.transactions
+                .get(number)
+                .is_some_and(|transaction| transaction.answer.account == answer.account)
         });
         let (first, mut ids) = match known.and_then(|number| self.remove(number)) {
-            Some(entry) => (entry.first, entry.ids),
+            Some(transaction) => (transaction.first, transaction.ids),
             None => (before.unwrap_or(answer.transaction_id), before.into_iter().collect()),
         };
         ids.push(answer.transaction_id);
@@ -267,29 +271,29 @@ impl History {
         for id in &ids {
             self.by_id.insert(*id, self.next);
         }
-        self.entries.insert(self.next, Entry { first, ids, answer, millis, bytes });
+        self.transactions.insert(self.next, Transaction { first, ids, answer, millis, bytes });
         self.next += 1;
         self.bytes += bytes;
         self.latest = self.latest.max(millis);
         self.forget();
     }
 
-    fn remove(&mut self, number: u64) -> Option<Entry> {
-        let entry = self.entries.remove(&number)?;
-        self.bytes -= entry.bytes;
-        for id in &entry.ids {
+    fn remove(&mut self, number: u64) -> Option<Transaction> {
+        let transaction = self.transactions.remove(&number)?;
+        self.bytes -= transaction.bytes;
+        for id in &transaction.ids {
             if self.by_id.get(id) == Some(&number) {
                 self.by_id.remove(id);
             }
         }
-        Some(entry)
+        Some(transaction)
     }
 
     fn forget(&mut self) {
         let span = i64::try_from(self.span.as_millis()).unwrap_or(i64::MAX);
         let since = self.latest.saturating_sub(span);
-        while let Some((number, entry)) = self.entries.first_key_value() {
-            if self.bytes <= self.bytes_max && entry.millis >= since {
+        while let Some((number, transaction)) = self.transactions.first_key_value() {
+            if self.bytes <= self.bytes_max && transaction.millis >= since {
                 break;
             }
             let number = *number;
@@ -308,7 +312,7 @@ fn bytes_of(answer: &ReadOutcome) -> usize {
             + optional(&message.customer_message)
             + optional(&message.field)
     };
-    ENTRY_BYTES + answer.account.len() + answer.messages.iter().map(of).sum::<usize>()
+    TRANSACTION_BYTES + answer.account.len() + answer.messages.iter().map(of).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -360,7 +364,7 @@ mod tests {
     #[test]
     fn what_is_too_old_or_too_much_is_forgotten_and_the_oldest_first() {
         let by_time = model(Duration::from_millis(10), usize::MAX);
-        let by_bytes = model(Duration::from_secs(60), 2 * ENTRY_BYTES + 10);
+        let by_bytes = model(Duration::from_secs(60), 2 * TRANSACTION_BYTES + 10);
         for number in 0..3 {
             by_time.take_outcome(&outcome(number, ""), 8 * number as i64).expect("an outcome");
             by_bytes.take_outcome(&outcome(number, ""), 0).expect("an outcome");
@@ -388,7 +392,8 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn whoever_waits_hears_what_is_said_before_it_asks_and_after() {
         let model = model(Duration::from_secs(60), usize::MAX);
-        let place = |offset| RecordPlace { input: Input::PosEvents, partition: PartitionId::new(0), offset };
+        let place =
+            |offset| RecordPlace { input: InputTopic::PosEvents, partition: PartitionId::new(0), offset };
         model.take_outcome(&outcome(1, ""), 0).expect("an outcome");
         let RecordAnswer::Outcome(answer) = model.said_of(place(1)).await else { panic!("an outcome") };
         assert_eq!(answer.verdict, Verdict::Accepted);

@@ -5,7 +5,7 @@ use crate::domain::PartitionId;
 
 /// An input topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Input {
+pub enum InputTopic {
     /// POS events.
     PosEvents,
     /// Account events.
@@ -20,7 +20,7 @@ pub enum Input {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecordPlace {
     /// The input whose topic it is in.
-    pub input: Input,
+    pub input: InputTopic,
     /// Partition number, from 0.
     pub partition: PartitionId,
     /// Offset in that partition, from 0.
@@ -44,5 +44,5 @@ pub type OnWritten = Box<dyn FnOnce(Result<RecordPlace, NotWritten>) + Send + Sy
 /// Writes to the input topics.
 pub trait Records: Send + Sync + 'static {
     /// Writes a record on the partition where its key belongs. `request_id`: asks for a reply.
-    fn write(&self, input: Input, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten);
+    fn write(&self, input: InputTopic, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten);
 }

@@ -35,14 +35,10 @@ impl ProcessStanding {
         if self.stopping {
             return Vec::new();
         }
-        let lost = |(number, worker): (usize, &WorkerStanding)| match worker {
-            WorkerStanding::Hanging(time) => {
-                Some(format!("worker {number} hangs: it has not moved for {} s", time.as_secs()))
-            }
-            WorkerStanding::Stopped => Some(format!("worker {number} has ended")),
-            _ => None,
-        };
-        self.workers.iter().enumerate().filter_map(lost).collect()
+        let lost =
+            |worker: &WorkerStanding| matches!(worker, WorkerStanding::Hanging(_) | WorkerStanding::Stopped);
+        let workers = self.workers.iter().enumerate().filter(|(_, worker)| lost(worker));
+        workers.filter_map(trouble_of_worker).collect()
     }
 
     /// Why the process does not decide all that it is to decide; empty once it does. Without partitions it is ready:
@@ -58,62 +54,37 @@ impl ProcessStanding {
             return reasons;
         }
         reasons.extend(self.troubles.iter().cloned());
-        for (number, worker) in self.workers.iter().enumerate() {
-            match worker {
-                WorkerStanding::Running(None) => {}
-                WorkerStanding::Running(Some(why)) => {
-                    reasons.push(format!("worker {number} receives nothing from its brokers: {why}"));
-                }
-                WorkerStanding::Starting(None) => {
-                    reasons.push(format!("worker {number} is joining the group"));
-                }
-                WorkerStanding::Starting(Some(why)) => {
-                    reasons.push(format!("worker {number} cannot join the group: {why}"));
-                }
-                WorkerStanding::Rebuilding(why) => {
-                    reasons.push(format!("worker {number} is rebuilt: {why}"));
-                }
-                WorkerStanding::Hanging(time) => {
-                    reasons.push(format!("worker {number} hangs: it has not moved for {} s", time.as_secs()));
-                }
-                WorkerStanding::Stopped => reasons.push(format!("worker {number} has ended")),
+        reasons.extend(self.workers.iter().enumerate().filter_map(trouble_of_worker));
+        let of_partition = |(unit, partition): (&Unit, &PartitionStanding)| match partition {
+            PartitionStanding::Active => None,
+            PartitionStanding::Restoring { of: 0, .. } => Some(format!("{unit} is restoring")),
+            PartitionStanding::Restoring { done, of, .. } => {
+                Some(format!("{unit} is restoring: {done} of {of} journal offsets"))
             }
-        }
-        for (unit, partition) in &self.partitions {
-            match partition {
-                PartitionStanding::Active => {}
-                PartitionStanding::Restoring { of: 0, .. } => {
-                    reasons.push(format!("{unit} is restoring"));
-                }
-                PartitionStanding::Restoring { done, of, .. } => {
-                    reasons.push(format!("{unit} is restoring: {done} of {of} journal offsets"));
-                }
-                PartitionStanding::Blocked(why) => {
-                    reasons.push(format!("{unit} is blocked: {why}"));
-                }
-            }
-        }
+            PartitionStanding::Blocked(why) => Some(format!("{unit} is blocked: {why}")),
+        };
+        reasons.extend(self.partitions.iter().filter_map(of_partition));
         reasons
     }
 
     /// The workers, for a page.
     pub(super) fn workers_json(&self) -> Value {
-        let row = |(number, worker): (usize, &WorkerStanding)| match worker {
-            WorkerStanding::Starting(None) => json!({ "worker": number, "state": "starting" }),
-            WorkerStanding::Starting(Some(why)) => {
-                json!({ "worker": number, "state": "starting", "reason": why })
+        let row = |(number, worker): (usize, &WorkerStanding)| {
+            let (state, reason) = match worker {
+                WorkerStanding::Starting(why) => ("starting", why.as_deref()),
+                WorkerStanding::Running(why) => ("running", why.as_deref()),
+                WorkerStanding::Rebuilding(why) => ("rebuilding", Some(why.as_str())),
+                WorkerStanding::Hanging(_) => ("hanging", None),
+                WorkerStanding::Stopped => ("stopped", None),
+            };
+            let mut row = json!({ "worker": number, "state": state });
+            if let Some(reason) = reason {
+                row["reason"] = reason.into();
             }
-            WorkerStanding::Running(None) => json!({ "worker": number, "state": "running" }),
-            WorkerStanding::Running(Some(why)) => {
-                json!({ "worker": number, "state": "running", "reason": why })
+            if let WorkerStanding::Hanging(time) = worker {
+                row["seconds"] = time.as_secs().into();
             }
-            WorkerStanding::Rebuilding(why) => {
-                json!({ "worker": number, "state": "rebuilding", "reason": why })
-            }
-            WorkerStanding::Hanging(time) => {
-                json!({ "worker": number, "state": "hanging", "seconds": time.as_secs() })
-            }
-            WorkerStanding::Stopped => json!({ "worker": number, "state": "stopped" }),
+            row
         };
         self.workers.iter().enumerate().map(row).collect()
     }
@@ -155,4 +126,18 @@ impl ProcessStanding {
         };
         self.standby.iter().map(row).collect()
     }
+}
+
+/// What keeps a worker, by its number, from deciding.
+fn trouble_of_worker((number, worker): (usize, &WorkerStanding)) -> Option<String> {
+    let what = match worker {
+        WorkerStanding::Running(None) => return None,
+        WorkerStanding::Running(Some(why)) => format!("receives nothing from its brokers: {why}"),
+        WorkerStanding::Starting(None) => "is joining the group".to_owned(),
+        WorkerStanding::Starting(Some(why)) => format!("cannot join the group: {why}"),
+        WorkerStanding::Rebuilding(why) => format!("is rebuilt: {why}"),
+        WorkerStanding::Hanging(time) => format!("hangs: it has not moved for {} s", time.as_secs()),
+        WorkerStanding::Stopped => "has ended".to_owned(),
+    };
+    Some(format!("worker {number} {what}"))
 }

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tillgate::domain::flow::Unit;
-use tillgate::gateway::{AdminSource, Bounds, Listener, ProcessStanding, admin};
+use tillgate::gateway::{AdminBounds, AdminSource, Listener, ProcessStanding, admin};
 use tillgate::pos::FLOW;
 use tillgate::telemetry::standing::{CopyStanding, PartitionStanding, WorkerStanding};
 
@@ -52,10 +52,10 @@ impl Answer {
 
 impl Admin {
     fn start(standing: ProcessStanding) -> Self {
-        Self::start_within(Bounds::default(), standing)
+        Self::start_within(AdminBounds::default(), standing)
     }
 
-    fn start_within(bounds: Bounds, standing: ProcessStanding) -> Self {
+    fn start_within(bounds: AdminBounds, standing: ProcessStanding) -> Self {
         let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = listener.address();
         let source = Arc::new(Source(Mutex::new(standing)));
@@ -346,10 +346,10 @@ fn connections_taken(address: SocketAddr) -> usize {
 
 #[test]
 fn half_open_connections_are_closed_after_their_time() {
-    let bounds = Bounds {
+    let bounds = AdminBounds {
         headers_within: Duration::from_millis(50),
         answered_within: Duration::from_millis(100),
-        ..Bounds::default()
+        ..AdminBounds::default()
     };
     let admin = Admin::start_within(bounds, working());
     let silent = half_open(&admin, "");
@@ -366,7 +366,7 @@ fn half_open_connections_are_closed_after_their_time() {
 #[test]
 fn hundreds_of_half_open_connections_take_a_few_descriptors_and_probes_are_answered() {
     // Times that this test never sees: it is the bound that closes them.
-    let bounds = Bounds {
+    let bounds = AdminBounds {
         connections_max: 8,
         headers_within: Duration::from_secs(600),
         answered_within: Duration::from_secs(600),
@@ -399,7 +399,7 @@ fn a_reader_that_takes_too_long_is_closed() {
     }
     let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
     let address = listener.address();
-    let bounds = Bounds { answered_within: Duration::from_millis(300), ..Bounds::default() };
+    let bounds = AdminBounds { answered_within: Duration::from_millis(300), ..AdminBounds::default() };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async move {
         let _ = stopped.await;

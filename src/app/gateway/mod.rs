@@ -14,7 +14,7 @@ use crate::domain::account_event::AccountEvent;
 use crate::domain::hashing::Seed;
 use crate::gateway::api::{Api, Documents, Means};
 use crate::gateway::read_model::ReadModel;
-use crate::gateway::{Bounds, Gate, Listener, Server, ServerBounds, admin};
+use crate::gateway::{AdminBounds, Gate, Listener, Server, ServerBounds, admin};
 use crate::kafka::client::Cluster;
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::followed::{Begin, FollowedTopic, Taker, retry_at_start};
@@ -87,7 +87,7 @@ fn admin_pages(
         // Dropping the sender is the signal.
         let _ = ending.await;
     };
-    admin::serve(listener, Bounds::default(), Arc::new(source), shutdown)
+    admin::serve(listener, AdminBounds::default(), Arc::new(source), shutdown)
         .map(Some)
         .map_err(|error| start(&error))
 }

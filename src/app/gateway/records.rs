@@ -6,7 +6,7 @@ use crate::domain::partitioner::Partitioner;
 use crate::domain::record::{RecordHeader, TopicRecord};
 use crate::domain::reply::REQUEST_ID;
 use crate::gateway::read_model::ReadModel;
-use crate::gateway::records::{Input, NotWritten, OnWritten, RecordPlace, Records};
+use crate::gateway::records::{InputTopic, NotWritten, OnWritten, RecordPlace, Records};
 use crate::gateway::{AdminSource, ProcessStanding};
 use crate::kafka::client::{self, Cluster, NewRecord, ReceiptProducer};
 use crate::kafka::failure::Fault;
@@ -42,7 +42,7 @@ impl Troubles {
 pub(super) struct Topics {
     cluster: Cluster,
     producer: ReceiptProducer,
-    /// In the order of [`Input`]; those of contact decisions only where such are made.
+    /// In the order of [`InputTopic`]; those of contact decisions only where such are made.
     names: Vec<String>,
     partitions: Vec<AtomicU32>,
     partitioner: Partitioner,
@@ -50,7 +50,7 @@ pub(super) struct Topics {
 }
 
 impl Topics {
-    /// The inputs of these names, in the order of [`Input`]; a record that is not written `within` this time is given up.
+    /// The inputs of these names, in the order of [`InputTopic`]; a record that is not written `within` this time is given up.
     pub(super) fn open(
         cluster: Cluster,
         settings: &ClusterSettings,
@@ -98,7 +98,7 @@ impl Topics {
 }
 
 impl Records for Topics {
-    fn write(&self, input: Input, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten) {
+    fn write(&self, input: InputTopic, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten) {
         let place = input as usize;
         let (Some(name), Some(count)) = (self.names.get(place), self.partitions.get(place)) else {
             return then(Err(NotWritten::Away("contact decisions are switched off".to_owned())));
@@ -153,7 +153,7 @@ impl TopicTaker {
     /// Of replies to account events.
     pub(super) fn of_replies(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
         let take = |model: &ReadModel, record: &TopicRecord<'_>| {
-            model.take_reply(Input::AccountEvents, record.value.unwrap_or_default())
+            model.take_reply(InputTopic::AccountEvents, record.value.unwrap_or_default())
         };
         Self::of(model, troubles, topic, take, false)
     }
@@ -161,7 +161,7 @@ impl TopicTaker {
     /// Of replies to interactions.
     pub(super) fn of_interactions(model: &Arc<ReadModel>, troubles: &Arc<Troubles>, topic: &str) -> Self {
         let take = |model: &ReadModel, record: &TopicRecord<'_>| {
-            model.take_reply(Input::Interactions, record.value.unwrap_or_default())
+            model.take_reply(InputTopic::Interactions, record.value.unwrap_or_default())
         };
         Self::of(model, troubles, topic, take, false)
     }

@@ -2,7 +2,7 @@
 //! Idempotency-Key counts once for its account, however often it is sent.
 
 use super::{
-    Api, idempotency_key, of_another_kind, problem, twenty_four, unless_account, unless_json, unless_refused,
+    Api, idempotency_key, require_account, require_applied, require_json, twenty_four, wrong_kind_of_answer,
 };
 use crate::codec::DecodeError;
 use crate::codec::json::{Members, read_account_event, write_account_event};
@@ -10,7 +10,7 @@ use crate::domain::account_event::AccountEvent;
 use crate::domain::enums::AccountEventType;
 use crate::gateway::problem::Problem;
 use crate::gateway::read_model::{EventReply, RecordAnswer};
-use crate::gateway::records::Input;
+use crate::gateway::records::InputTopic;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -26,23 +26,23 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    unless_json(&headers)?;
+    require_json(&headers)?;
     let key = idempotency_key(&headers)?;
     let event = read(&api, &body, key)?;
     let mut value = Vec::new();
     write_account_event(&event, &mut value);
     let request_id = twenty_four((api.means.draw)());
-    match api.ask(Input::AccountEvents, &event.account, &value, Some(&request_id)).await? {
+    match api.ask(InputTopic::AccountEvents, &event.account, &value, Some(&request_id)).await? {
         RecordAnswer::Reply(reply) => respond(event, &reply),
-        _ => Err(of_another_kind()),
+        _ => Err(wrong_kind_of_answer()),
     }
 }
 
 fn respond(mut event: AccountEvent, reply: &EventReply) -> Result<Response, Problem> {
-    unless_refused(reply, "the state of the account is not available at present")?;
+    require_applied(reply, "the state of the account is not available at present")?;
     let Some(id) = &reply.id else {
         let detail = "an event with this Idempotency-Key was applied that did not come over HTTP";
-        return Err(problem(StatusCode::CONFLICT, detail));
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
     };
     event.id.clone_from(id);
     event.created_at = reply.created_at.or(event.created_at);
@@ -54,16 +54,15 @@ fn respond(mut event: AccountEvent, reply: &EventReply) -> Result<Response, Prob
 
 /// The event of a body. Its id is made of account and key, so that a repeat has the same; without a key it is new.
 fn read(api: &Api, body: &[u8], key: Option<String>) -> Result<AccountEvent, Problem> {
-    let bad = |detail: String| problem(StatusCode::BAD_REQUEST, detail);
     let members = serde_json::from_slice::<Members<'_>>(body)
-        .map_err(|error| bad(format!("the body is no JSON object: {error}")))?;
+        .map_err(|error| Problem::bad_request(format!("the body is no JSON object: {error}")))?;
     let account = members.text("account").unwrap_or_default();
-    unless_account(&account)?;
+    require_account(&account)?;
     // What the decoder would take as nothing else than the type: an event over HTTP says what it is about.
     if let Some(payload) = members.text("eventType").as_deref().and_then(payload_of)
         && !members.get(payload).is_some_and(|raw| raw.get().starts_with('{'))
     {
-        return Err(bad(format!("{payload} is missing: the object of this eventType")));
+        return Err(Problem::bad_request(format!("{payload} is missing: the object of this eventType")));
     }
     let id = match &key {
         Some(key) => of_key(&account, key),
@@ -72,11 +71,11 @@ fn read(api: &Api, body: &[u8], key: Option<String>) -> Result<AccountEvent, Pro
     let (id, created) = (format!("{PREFIX}{}", twenty_four(id)), (api.means.now)().to_string());
     let text = members.with(&[("id", &id), ("createdAt", &created)], &["id", "createdAt", "idempotencyKey"]);
     let event = read_account_event(&text).map_err(|error| match error {
-        DecodeError::Fault { message, .. } => bad(message.to_string()),
-        DecodeError::NeedsSchema(_) => bad("the body cannot be read".to_owned()),
+        DecodeError::Fault { message, .. } => Problem::bad_request(message.to_string()),
+        DecodeError::NeedsSchema(_) => Problem::bad_request("the body cannot be read".to_owned()),
     })?;
     match (api.means.form)(&event) {
-        Some(why) => Err(bad(why)),
+        Some(why) => Err(Problem::bad_request(why)),
         None => Ok(AccountEvent { idempotency_key: key, ..event }),
     }
 }

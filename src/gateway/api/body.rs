@@ -21,13 +21,13 @@ pub(super) struct EventAnswer<'a> {
     event_added: bool,
     transaction_id: String,
     outcome: &'static str,
-    risk_check_messages: Vec<Message<'a>>,
+    risk_check_messages: Vec<AnswerMessage<'a>>,
 }
 
 /// One message of it.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Message<'a> {
+pub(super) struct AnswerMessage<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     code: &'a str,
@@ -63,8 +63,8 @@ impl Disclosure {
     }
 
     /// The messages: those withheld as one, where the first of them stands, with the first thing that they ask for.
-    pub(super) fn messages<'a>(&self, answer: &'a ReadOutcome) -> Vec<Message<'a>> {
-        let mut messages: Vec<Message<'a>> = Vec::with_capacity(answer.messages.len());
+    pub(super) fn messages<'a>(&self, answer: &'a ReadOutcome) -> Vec<AnswerMessage<'a>> {
+        let mut messages: Vec<AnswerMessage<'a>> = Vec::with_capacity(answer.messages.len());
         let mut folded: Option<usize> = None;
         for message in &answer.messages {
             let told = message_body(message);
@@ -75,12 +75,12 @@ impl Disclosure {
             match folded.map(|place| &mut messages[place]) {
                 None => {
                     folded = Some(messages.len());
-                    messages.push(Message { code: REFUSED, field_reference: None, ..told });
+                    messages.push(AnswerMessage { code: REFUSED, field_reference: None, ..told });
                 }
                 // What refuses or asks for something stands before what is only noted.
                 Some(one) if one.action_code == ActionCode::Unavailable.symbol() => {
                     let action_code = told.action_code;
-                    let other = Message { code: REFUSED, field_reference: None, ..told };
+                    let other = AnswerMessage { code: REFUSED, field_reference: None, ..told };
                     *one = if action_code == one.action_code { *one } else { other };
                 }
                 Some(_) => {}
@@ -90,8 +90,8 @@ impl Disclosure {
     }
 }
 
-fn message_body(message: &ReadMessage) -> Message<'_> {
-    Message {
+fn message_body(message: &ReadMessage) -> AnswerMessage<'_> {
+    AnswerMessage {
         kind: message.kind.symbol(),
         code: &message.code,
         message: &message.message,

@@ -1,9 +1,7 @@
 //! Contact decisions over HTTP: may we contact this person now, this way, about this? A request becomes a record, and the
 //! committed decision the answer: 200 also where it is no.
 
-use super::{
-    Api, again_later, json, no_path, of_another_kind, problem, twenty_four, unless_contacts, unless_json,
-};
+use super::{Api, json, require_contacts, require_json, twenty_four, unreadable_path, wrong_kind_of_answer};
 use crate::contact::rules::{FAILED, UNAVAILABLE};
 use crate::contact::{
     Channel, ContactDetails, ContactKind, ContactRequest, Day, ReadDecision, SUBJECTS, Theme, Time, read_json,
@@ -12,7 +10,7 @@ use crate::domain::Micros;
 use crate::domain::limits::{ID_CHARS_MAX, LOANS_MAX};
 use crate::gateway::problem::Problem;
 use crate::gateway::read_model::RecordAnswer;
-use crate::gateway::records::Input;
+use crate::gateway::records::InputTopic;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -69,19 +67,19 @@ pub(super) async fn ask(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    unless_contacts(&api)?;
-    let Path(person) = person.map_err(no_path)?;
-    unless_json(&headers)?;
+    require_contacts(&api)?;
+    let Path(person) = person.map_err(unreadable_path)?;
+    require_json(&headers)?;
     if !is_person(&person) {
         let detail = "personId is ext- and an id, a country's letters and two parts (US-A1-B2), or a number";
-        return Err(problem(StatusCode::BAD_REQUEST, detail));
+        return Err(Problem::bad_request(detail));
     }
-    let request = read(&api, person, &body).map_err(|why| problem(StatusCode::BAD_REQUEST, why))?;
+    let request = read(&api, person, &body).map_err(Problem::bad_request)?;
     // Into memory nothing fails.
     let value = serde_json::to_vec(&request).unwrap_or_default();
-    match api.ask(Input::ContactRequests, &request.person_id, &value, None).await? {
+    match api.ask(InputTopic::ContactRequests, &request.person_id, &value, None).await? {
         RecordAnswer::Decision(decision) => respond(&decision),
-        _ => Err(of_another_kind()),
+        _ => Err(wrong_kind_of_answer()),
     }
 }
 
@@ -106,9 +104,9 @@ fn is_person(id: &str) -> bool {
 /// The request of a body: its contact begins now where it does not say when.
 fn read(api: &Api, person_id: String, body: &[u8]) -> Result<ContactRequest, String> {
     let body: RequestBody = read_json(body).map_err(|fault| fault.message)?;
-    unless_one_of("channel", &body.channel, &symbols(Channel::ALL, Channel::symbol))?;
+    require_one_of("channel", &body.channel, Channel::ALL, Channel::symbol)?;
     if let Some(theme) = &body.theme {
-        unless_one_of("theme", theme, &symbols(Theme::ALL, Theme::symbol))?;
+        require_one_of("theme", theme, Theme::ALL, Theme::symbol)?;
     }
     if body.subject.as_ref().is_some_and(|subject| !SUBJECTS.contains(&subject.as_str())) {
         return Err("subject is not one of the contract's: /docs lists them".to_owned());
@@ -117,7 +115,7 @@ fn read(api: &Api, person_id: String, body: &[u8]) -> Result<ContactRequest, Str
         return Err("subject or theme is required: why the person is to be contacted".to_owned());
     }
     if let Some(details) = &body.contact_details {
-        unless_one_of("contactDetails.kind", &details.kind, &symbols(ContactKind::ALL, ContactKind::symbol))?;
+        require_one_of("contactDetails.kind", &details.kind, ContactKind::ALL, ContactKind::symbol)?;
     }
     if body.contact_id.is_none() && body.contact_external_id.is_none() && body.contact_details.is_none() {
         return Err("contactId, contactExternalId or contactDetails is required: by what contact".to_owned());
@@ -158,11 +156,13 @@ fn start(api: &Api, text: Option<&str>) -> Result<(Option<Time>, Option<Day>), S
     }
 }
 
-fn symbols<T: Copy>(all: &[T], symbol: fn(T) -> &'static str) -> Vec<&'static str> {
-    all.iter().map(|one| symbol(*one)).collect()
-}
-
-fn unless_one_of(field: &str, word: &str, known: &[&str]) -> Result<(), String> {
+fn require_one_of<T: Copy>(
+    field: &str,
+    word: &str,
+    all: &[T],
+    symbol: fn(T) -> &'static str,
+) -> Result<(), String> {
+    let known: Vec<&str> = all.iter().map(|one| symbol(*one)).collect();
     match known.contains(&word) {
         true => Ok(()),
         false => Err(format!("{field} is one of {}", known.join(", "))),
@@ -173,11 +173,11 @@ fn respond(decision: &ReadDecision) -> Result<Response, Problem> {
     let has = |code: &str| decision.reasons.iter().any(|reason| reason.code == code);
     if has(UNAVAILABLE) {
         let detail = "what is known of the person is not available at present";
-        return Err(again_later(StatusCode::SERVICE_UNAVAILABLE, detail));
+        return Err(Problem::again_later(StatusCode::SERVICE_UNAVAILABLE, detail));
     }
     if has(FAILED) {
         let detail = "the request could not be judged because of an internal error";
-        return Err(problem(StatusCode::INTERNAL_SERVER_ERROR, detail));
+        return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail));
     }
     let reason = |reason: &crate::contact::ReadReason| Reason {
         code: reason.code.clone(),

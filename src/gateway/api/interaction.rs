@@ -2,14 +2,14 @@
 //! its party by its Idempotency-Key, however often it is sent.
 
 use super::{
-    Api, idempotency_key, json, of_another_kind, problem, twenty_four, unless_contacts, unless_json,
-    unless_refused,
+    Api, idempotency_key, json, require_applied, require_contacts, require_json, twenty_four,
+    wrong_kind_of_answer,
 };
 use crate::codec::json::Members;
 use crate::contact::{EventId, Interaction, InteractionChannel};
 use crate::gateway::problem::Problem;
 use crate::gateway::read_model::RecordAnswer;
-use crate::gateway::records::Input;
+use crate::gateway::records::InputTopic;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -22,18 +22,18 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    unless_contacts(&api)?;
-    unless_json(&headers)?;
+    require_contacts(&api)?;
+    require_json(&headers)?;
     let Some(key) = idempotency_key(&headers)? else {
-        return Err(problem(StatusCode::BAD_REQUEST, "Idempotency-Key is missing: a key of your own for it"));
+        return Err(Problem::bad_request("Idempotency-Key is missing: a key of your own for it"));
     };
     let mut interaction = read(&api, &body, &key)?;
     // Into memory nothing fails.
     let value = serde_json::to_vec(&interaction).unwrap_or_default();
     let request_id = twenty_four((api.means.draw)());
-    match api.ask(Input::Interactions, &interaction.party_id, &value, Some(&request_id)).await? {
+    match api.ask(InputTopic::Interactions, &interaction.party_id, &value, Some(&request_id)).await? {
         RecordAnswer::Reply(reply) => {
-            unless_refused(&reply, "what is known of the party is not available at present")?;
+            require_applied(&reply, "what is known of the party is not available at present")?;
             // Of a repeat, that of the first.
             if let Some(id) = &reply.id {
                 interaction.event_id.clone_from(id);
@@ -41,22 +41,21 @@ pub(super) async fn create(
             interaction.idempotency_key = None;
             Ok(json(StatusCode::CREATED, &interaction))
         }
-        _ => Err(of_another_kind()),
+        _ => Err(wrong_kind_of_answer()),
     }
 }
 
 fn read(api: &Api, body: &[u8], key: &str) -> Result<Interaction, Problem> {
-    let bad = |detail: String| problem(StatusCode::BAD_REQUEST, detail);
     let members = serde_json::from_slice::<Members<'_>>(body)
-        .map_err(|error| bad(format!("the body is no JSON object: {error}")))?;
+        .map_err(|error| Problem::bad_request(format!("the body is no JSON object: {error}")))?;
     let millis = u64::try_from((api.means.now)().0 / 1_000).unwrap_or(0);
     let id = EventId::new(millis, (api.means.draw)()).to_string();
     let own = [("eventId", id.as_str()), ("idempotencyKey", key)];
     let text = members.with(&own, &["eventId", "idempotencyKey"]);
-    let interaction = Interaction::read(&text).map_err(|fault| bad(fault.message))?;
+    let interaction = Interaction::read(&text).map_err(|fault| Problem::bad_request(fault.message))?;
     match InteractionChannel::from_symbol(&interaction.channel) {
         Some(channel) if channel != InteractionChannel::Unrecognized => Ok(interaction),
-        _ => Err(bad(format!("channel is one of {}", names()))),
+        _ => Err(Problem::bad_request(format!("channel is one of {}", names()))),
     }
 }
 

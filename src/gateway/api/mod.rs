@@ -10,21 +10,18 @@ mod pos_event;
 use super::gate::{Gate, needing, protect};
 use super::problem::Problem;
 use super::read_model::{EventReply, ReadModel, RecordAnswer};
-use super::records::{Input, NotWritten, OnWritten, Records};
+use super::records::{InputTopic, NotWritten, OnWritten, Records};
 use super::server::{Server, ServerError};
 use crate::config::{GatewaySettings, Scope};
 use crate::domain::Micros;
 use crate::domain::account_event::AccountEvent;
-use crate::domain::cut::cut_to;
-use crate::domain::limits::{self, ID_CHARS_MAX};
+use crate::domain::limits::ID_CHARS_MAX;
 use crate::domain::reply::Fate;
-use crate::domain::visible::visible;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -37,9 +34,6 @@ pub use body::Disclosure;
 const KEY_CHARS_MAX: usize = 80;
 /// Crockford's base 32, as transaction ids have it.
 const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-
-/// When a client may come again after the topics could not be reached, seconds.
-const AGAIN_SECONDS: u32 = 1;
 
 /// What the page for people may do: show itself, by the styles in it.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
@@ -118,10 +112,13 @@ impl Api {
                 get(move || async move { ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], Html(page)) }),
             )
             .fallback(async || {
-                problem(StatusCode::NOT_FOUND, "there is nothing here: /docs says what there is")
+                Problem::new(StatusCode::NOT_FOUND, "there is nothing here: /docs says what there is")
             })
             .method_not_allowed_fallback(async || {
-                problem(StatusCode::METHOD_NOT_ALLOWED, "this is asked for in another way: /docs says how")
+                Problem::new(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "this is asked for in another way: /docs says how",
+                )
             })
     }
 
@@ -142,7 +139,7 @@ impl Api {
     /// Writes a record and waits for what is said of it.
     async fn ask(
         &self,
-        input: Input,
+        input: InputTopic,
         key: &str,
         value: &[u8],
         request_id: Option<&str>,
@@ -161,17 +158,20 @@ impl Api {
         match tokio::time::timeout(self.answer_within, answered).await {
             Ok(Ok(said)) => Ok(said),
             Ok(Err(NotWritten::TooLarge)) => {
-                Err(problem(StatusCode::PAYLOAD_TOO_LARGE, "the record is larger than its topic takes"))
+                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the record is larger than its topic takes"))
             }
             Ok(Err(NotWritten::Away(why))) => {
                 tracing::warn!(%why, "a request could not be written");
-                Err(again_later(StatusCode::SERVICE_UNAVAILABLE, "the topics cannot be written at present"))
+                Err(Problem::again_later(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the topics cannot be written at present",
+                ))
             }
             Ok(Err(NotWritten::Unknown(why))) => {
                 tracing::warn!(%why, "it is not known whether a request was written");
-                Err(again_later(StatusCode::GATEWAY_TIMEOUT, UNDECIDED))
+                Err(Problem::again_later(StatusCode::GATEWAY_TIMEOUT, UNDECIDED))
             }
-            Err(_) => Err(again_later(StatusCode::GATEWAY_TIMEOUT, UNDECIDED)),
+            Err(_) => Err(Problem::again_later(StatusCode::GATEWAY_TIMEOUT, UNDECIDED)),
         }
     }
 }
@@ -180,50 +180,41 @@ impl Api {
 const UNDECIDED: &str = "there is no decision yet, and what was sent may be decided all the same: send it again with the same \
                          id or key, and it counts once";
 
-fn problem(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Problem {
-    // Words that were put together may hold some of the body, of any letters and length.
-    let detail = match detail.into() {
-        Cow::Owned(text) => cut_to(&visible(&text), limits::MESSAGE_CHARS_MAX).into_owned().into(),
-        text => text,
-    };
-    Problem::new(status, detail)
-}
-
-fn again_later(status: StatusCode, detail: &'static str) -> Problem {
-    Problem { retry_after: Some(AGAIN_SECONDS), ..problem(status, detail) }
-}
-
 fn json(status: StatusCode, body: &impl serde::Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
-        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written").into_response(),
+        Err(_) => {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written").into_response()
+        }
     }
 }
 
 /// That what stands in a path is no text.
-fn no_path(_: PathRejection) -> Problem {
-    problem(StatusCode::BAD_REQUEST, "the path is no text in UTF-8")
+fn unreadable_path(_: PathRejection) -> Problem {
+    Problem::bad_request("the path is no text in UTF-8")
 }
 
-/// That a body is not JSON, or that its headers say two things of it.
-fn unless_json(headers: &HeaderMap) -> Result<(), Problem> {
+/// Refuses a body that is not JSON, or of which the headers say two things.
+fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let content = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = content.split(';').next().unwrap_or_default().trim();
     match media.eq_ignore_ascii_case("application/json") && types.next().is_none() {
         true => Ok(()),
-        false => Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is sent as application/json")),
+        false => {
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is sent as application/json"))
+        }
     }
 }
 
-/// That an account can have no records.
-fn unless_account(account: &str) -> Result<(), Problem> {
+/// Refuses an account that can have no records.
+fn require_account(account: &str) -> Result<(), Problem> {
     let is_seen = |letter: char| !letter.is_control() && !letter.is_whitespace();
     match account.chars().any(is_seen) && account.chars().count() <= ID_CHARS_MAX {
         true => Ok(()),
         false => {
             let detail = format!("an account is a text of 1 to {ID_CHARS_MAX} characters, not blank");
-            Err(problem(StatusCode::BAD_REQUEST, detail))
+            Err(Problem::bad_request(detail))
         }
     }
 }
@@ -237,7 +228,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         Some(key) => Ok(Some(key.to_owned())),
         None => {
             let detail = "Idempotency-Key is 1 to 80 printable ASCII characters, once";
-            Err(problem(StatusCode::BAD_REQUEST, detail))
+            Err(Problem::bad_request(detail))
         }
     }
 }
@@ -248,28 +239,31 @@ fn twenty_four(bits: u128) -> String {
     (0..24).map(letter).collect()
 }
 
-/// That contact decisions are not made here.
-fn unless_contacts(api: &Api) -> Result<(), Problem> {
+/// Refuses where contact decisions are not made.
+fn require_contacts(api: &Api) -> Result<(), Problem> {
     match api.decides_contacts {
         true => Ok(()),
-        false => {
-            Err(problem(StatusCode::NOT_FOUND, "contact decisions are switched off here (contact.enabled)"))
-        }
+        false => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "contact decisions are switched off here (contact.enabled)",
+        )),
     }
 }
 
-/// That an event was not applied, now or before. `away`: what is said where its state is not there.
-fn unless_refused(reply: &EventReply, away: &'static str) -> Result<(), Problem> {
+/// Refuses where an event was not applied, now or before. `away`: what is said where its state is not there.
+fn require_applied(reply: &EventReply, away: &'static str) -> Result<(), Problem> {
     let why = || reply.message.clone().unwrap_or_else(|| "it was refused".to_owned());
     Err(match (reply.fate, reply.code.as_deref()) {
         (Fate::Applied | Fate::Repeat, _) => return Ok(()),
-        (Fate::Conflict, _) => problem(StatusCode::CONFLICT, why()),
-        (Fate::Refused, Some("500")) => problem(StatusCode::INTERNAL_SERVER_ERROR, why()),
-        (Fate::Refused, Some("pos.state.unavailable")) => again_later(StatusCode::SERVICE_UNAVAILABLE, away),
-        (Fate::Refused, _) => problem(StatusCode::UNPROCESSABLE_ENTITY, why()),
+        (Fate::Conflict, _) => Problem::new(StatusCode::CONFLICT, why()),
+        (Fate::Refused, Some("500")) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why()),
+        (Fate::Refused, Some("pos.state.unavailable")) => {
+            Problem::again_later(StatusCode::SERVICE_UNAVAILABLE, away)
+        }
+        (Fate::Refused, _) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why()),
     })
 }
 
-fn of_another_kind() -> Problem {
-    problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer is of another kind")
+fn wrong_kind_of_answer() -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer is of another kind")
 }

@@ -2,13 +2,13 @@
 //! id. The account of the path is the event's, whatever its body says.
 
 use super::body::{is_failure, is_of_wrong_form};
-use super::{Api, again_later, json, no_path, of_another_kind, problem, unless_account, unless_json};
+use super::{Api, json, require_account, require_json, unreadable_path, wrong_kind_of_answer};
 use crate::codec::json::Members;
 use crate::codec::read_outcome::ReadOutcome;
 use crate::domain::ids::TransactionId;
 use crate::gateway::problem::Problem;
 use crate::gateway::read_model::{RecordAnswer, TransactionLookup};
-use crate::gateway::records::Input;
+use crate::gateway::records::InputTopic;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -26,22 +26,21 @@ pub(super) async fn add(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let Path(account) = account.map_err(no_path)?;
-    unless_json(&headers)?;
-    unless_account(&account)?;
-    let value = record(&account, &body).ok_or_else(|| {
-        problem(StatusCode::BAD_REQUEST, "the body is no JSON text: it begins as another format does")
-    })?;
-    match api.ask(Input::PosEvents, &account, &value, None).await? {
+    let Path(account) = account.map_err(unreadable_path)?;
+    require_json(&headers)?;
+    require_account(&account)?;
+    let value = record(&account, &body)
+        .ok_or_else(|| Problem::bad_request("the body is no JSON text: it begins as another format does"))?;
+    match api.ask(InputTopic::PosEvents, &account, &value, None).await? {
         RecordAnswer::Outcome(answer) => Ok(respond(&api, &answer)),
-        _ => Err(of_another_kind()),
+        _ => Err(wrong_kind_of_answer()),
     }
 }
 
 fn respond(api: &Api, answer: &ReadOutcome) -> Response {
     if is_failure(answer) {
         let detail = "the event could not be judged: an internal error";
-        return problem(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response();
+        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response();
     }
     if is_of_wrong_form(answer) {
         return json(StatusCode::BAD_REQUEST, &api.disclosure.messages(answer));
@@ -55,7 +54,7 @@ pub(super) async fn latest(
     State(api): State<Arc<Api>>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let Path((account, id)) = path.map_err(no_path)?;
+    let Path((account, id)) = path.map_err(unreadable_path)?;
     let found =
         TransactionId::parse(&id).map_or(TransactionLookup::Nothing, |id| api.model.latest(&account, id));
     Ok(match found {
@@ -64,12 +63,12 @@ pub(super) async fn latest(
         }
         TransactionLookup::NotYet => {
             let detail = "the history of transactions is still being read";
-            return Err(again_later(StatusCode::SERVICE_UNAVAILABLE, detail));
+            return Err(Problem::again_later(StatusCode::SERVICE_UNAVAILABLE, detail));
         }
         TransactionLookup::Nothing => {
             let detail =
                 "the account has no such transaction, or it is older than the history that is kept here";
-            return Err(problem(StatusCode::NOT_FOUND, detail));
+            return Err(Problem::new(StatusCode::NOT_FOUND, detail));
         }
     })
 }

@@ -29,8 +29,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::HANDSHAKE_WITHIN;
-use super::table::{Activity, At};
+use super::table::{Activity, ConnectionState};
+use super::{HANDSHAKE_WITHIN, ServerBounds};
 use crate::gateway::problem::Problem;
 use crate::telemetry::http::{Refusal, refused};
 
@@ -40,22 +40,14 @@ const CONTENT_LENGTH: &[u8] = b"content-length";
 
 /// Who is at the other end of a connection: perhaps a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
-
-/// How long each step may take.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
-    pub(super) header: Duration,
-    pub(super) idle: Duration,
-    pub(super) exchange: Duration,
-}
+pub(in crate::gateway) struct Peer(pub(in crate::gateway) SocketAddr);
 
 /// What a connection is served with.
 pub(super) struct Connection {
     pub(super) http: http1::Builder,
     pub(super) routes: TowerToHyperService<Router>,
     pub(super) acceptor: Option<TlsAcceptor>,
-    pub(super) times: Times,
+    pub(super) bounds: ServerBounds,
     pub(super) peer: Peer,
     pub(super) activity: Arc<Activity>,
     pub(super) ending: watch::Receiver<bool>,
@@ -87,7 +79,7 @@ impl Connection {
         let seen = Seen {
             stream,
             activity: Arc::clone(&self.activity),
-            line: Line::default(),
+            line: HeaderLine::default(),
             lengths: Arc::clone(&lengths),
         };
         let routes = Routes {
@@ -99,7 +91,7 @@ impl Connection {
         };
         let connection = self.http.serve_connection(TokioIo::new(seen), routes);
         tokio::pin!(connection);
-        let too_long = too_long(&self.activity, self.times);
+        let too_long = too_long(&self.activity, self.bounds);
         tokio::pin!(too_long);
         let mut is_ending = false;
         loop {
@@ -128,13 +120,17 @@ impl Connection {
 }
 
 /// Is ready once the connection has passed the time of what it is at; tells what it was, unless it was nothing.
-async fn too_long(activity: &Activity, times: Times) -> Option<Refusal> {
+async fn too_long(activity: &Activity, bounds: ServerBounds) -> Option<Refusal> {
     loop {
         let (since, within, cause) = match activity.at() {
-            At::Handshake(since) | At::Idle(since) => (since, times.idle, None),
-            At::Headers(since) => (since, times.header, Some(Refusal::SlowHeaders)),
-            At::Exchange(since) | At::Answer(since) => (since, times.exchange, Some(Refusal::SlowExchange)),
-            At::Closed => return None,
+            ConnectionState::Handshake(since) | ConnectionState::Idle(since) => {
+                (since, bounds.idle_timeout, None)
+            }
+            ConnectionState::Headers(since) => (since, bounds.header_timeout, Some(Refusal::SlowHeaders)),
+            ConnectionState::Exchange(since) | ConnectionState::Answer(since) => {
+                (since, bounds.exchange_within, Some(Refusal::SlowExchange))
+            }
+            ConnectionState::Closed => return None,
         };
         let left = (since + within).saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -148,19 +144,19 @@ async fn too_long(activity: &Activity, times: Times) -> Option<Refusal> {
 struct Seen<S> {
     stream: S,
     activity: Arc<Activity>,
-    line: Line,
+    line: HeaderLine,
     /// Lines that came in so far that begin as a Content-Length does.
     lengths: Arc<AtomicU64>,
 }
 
 /// The beginning of the line that comes in.
 #[derive(Default)]
-struct Line {
+struct HeaderLine {
     begun: [u8; CONTENT_LENGTH.len()],
     length: usize,
 }
 
-impl Line {
+impl HeaderLine {
     /// Whether with this byte the name of a header ends that is Content-Length.
     fn ends_content_length(&mut self, byte: u8) -> bool {
         match byte {
@@ -189,7 +185,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Seen<S> {
         let before = into.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, into);
         let bytes = into.filled().get(before..).unwrap_or_default();
-        if !bytes.is_empty() && !matches!(self.activity.at(), At::Exchange(_)) {
+        if !bytes.is_empty() && !matches!(self.activity.at(), ConnectionState::Exchange(_)) {
             self.activity.headers_begin();
         }
         // Of bodies too: the headers of the next request may come behind one, before it is answered.
@@ -323,7 +319,7 @@ mod tests {
     use super::*;
 
     fn has_length(text: &str) -> bool {
-        let mut line = Line::default();
+        let mut line = HeaderLine::default();
         text.bytes().any(|byte| line.ends_content_length(byte))
     }
 

@@ -26,10 +26,10 @@ use super::tls::{Certificates, TlsError};
 use crate::config::{GatewaySettings, TlsSettings};
 use crate::telemetry;
 use crate::telemetry::http::Refusal;
-use connection::{Connection, Times};
+use connection::Connection;
 use table::Table;
 
-pub use connection::Peer;
+pub(super) use connection::Peer;
 
 /// Bytes of a request's line and headers; more is answered with 431.
 pub const HEADERS_BYTES_MAX: usize = 16 << 10;
@@ -304,11 +304,7 @@ impl Acceptor {
             http: self.http.clone(),
             routes: self.routes.clone(),
             acceptor: self.certificates.as_ref().map(|certificates| certificates.acceptor()),
-            times: Times {
-                header: self.bounds.header_timeout,
-                idle: self.bounds.idle_timeout,
-                exchange: self.bounds.exchange_within,
-            },
+            bounds: self.bounds,
             peer: Peer(peer),
             activity: seat.activity(),
             ending: self.ending.subscribe(),

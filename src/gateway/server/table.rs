@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 /// What a connection is at, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum At {
+pub(super) enum ConnectionState {
     /// It makes TLS.
     Handshake(Instant),
     /// Nothing: it waits for a request.
@@ -26,66 +26,69 @@ pub(super) enum At {
 
 /// What a connection is at, told by itself and read by the table.
 #[derive(Debug)]
-pub(super) struct Activity(Mutex<At>);
+pub(super) struct Activity(Mutex<ConnectionState>);
 
 impl Activity {
-    pub(super) fn at(&self) -> At {
+    pub(super) fn at(&self) -> ConnectionState {
         *self.lock()
     }
 
     /// TLS has come about.
     pub(super) fn handshake_ends(&self) {
         let mut at = self.lock();
-        if matches!(*at, At::Handshake(_)) {
-            *at = At::Idle(Instant::now());
+        if matches!(*at, ConnectionState::Handshake(_)) {
+            *at = ConnectionState::Idle(Instant::now());
         }
     }
 
     /// The first byte of a request came.
     pub(super) fn headers_begin(&self) {
         let mut at = self.lock();
-        if matches!(*at, At::Idle(_) | At::Answer(_)) {
-            *at = At::Headers(Instant::now());
+        if matches!(*at, ConnectionState::Idle(_) | ConnectionState::Answer(_)) {
+            *at = ConnectionState::Headers(Instant::now());
         }
     }
 
     /// The headers of a request are there; whether the connection is still open.
     pub(super) fn exchange_begins(&self) -> bool {
         let mut at = self.lock();
-        if *at == At::Closed {
+        if *at == ConnectionState::Closed {
             return false;
         }
-        *at = At::Exchange(Instant::now());
+        *at = ConnectionState::Exchange(Instant::now());
         true
     }
 
     /// The answer is made, or given up.
     pub(super) fn exchange_ends(&self) {
         let mut at = self.lock();
-        if let At::Exchange(since) = *at {
-            *at = At::Answer(since);
+        if let ConnectionState::Exchange(since) = *at {
+            *at = ConnectionState::Answer(since);
         }
     }
 
     /// All that was to be sent is sent.
     pub(super) fn all_is_out(&self) {
         let mut at = self.lock();
-        if matches!(*at, At::Answer(_)) {
-            *at = At::Idle(Instant::now());
+        if matches!(*at, ConnectionState::Answer(_)) {
+            *at = ConnectionState::Idle(Instant::now());
         }
     }
 
     /// Closes the connection, unless a request is under way; whether it did.
     fn close(&self) -> bool {
         let mut at = self.lock();
-        let is_free = !matches!(*at, At::Exchange(_) | At::Answer(_) | At::Closed);
+        let is_free = !matches!(
+            *at,
+            ConnectionState::Exchange(_) | ConnectionState::Answer(_) | ConnectionState::Closed
+        );
         if is_free {
-            *at = At::Closed;
+            *at = ConnectionState::Closed;
         }
         is_free
     }
 
-    fn lock(&self) -> MutexGuard<'_, At> {
+    fn lock(&self) -> MutexGuard<'_, ConnectionState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -134,8 +137,11 @@ impl Table {
     /// A row for a new connection, which makes TLS at first, or waits for a request at once.
     pub(super) fn seat(table: &Arc<Self>, is_tls: bool) -> Seat {
         let now = Instant::now();
-        let activity =
-            Arc::new(Activity(Mutex::new(if is_tls { At::Handshake(now) } else { At::Idle(now) })));
+        let activity = Arc::new(Activity(Mutex::new(if is_tls {
+            ConnectionState::Handshake(now)
+        } else {
+            ConnectionState::Idle(now)
+        })));
         let mut rows = table.lock();
         let number = rows.next;
         rows.next += 1;
@@ -157,34 +163,41 @@ impl Table {
     /// How many are open, and how many of them have a request under way.
     pub(super) fn count(&self) -> (usize, usize) {
         let rows = self.lock();
-        let busy =
-            rows.open.values().filter(|row| matches!(row.activity.at(), At::Exchange(_) | At::Answer(_)));
+        let busy = rows.open.values().filter(|row| {
+            matches!(row.activity.at(), ConnectionState::Exchange(_) | ConnectionState::Answer(_))
+        });
         (rows.open.len(), busy.count())
     }
 
     /// How many make TLS.
     pub(super) fn handshakes(&self) -> usize {
-        self.lock().open.values().filter(|row| matches!(row.activity.at(), At::Handshake(_))).count()
+        self.lock()
+            .open
+            .values()
+            .filter(|row| matches!(row.activity.at(), ConnectionState::Handshake(_)))
+            .count()
     }
 
     /// Closes the connection that has gone longest without a request; whether there was one.
     pub(super) fn close_longest_idle(&self) -> bool {
         self.close_first(|at| match at {
-            At::Handshake(since) | At::Idle(since) | At::Headers(since) => Some(since),
-            At::Exchange(_) | At::Answer(_) | At::Closed => None,
+            ConnectionState::Handshake(since)
+            | ConnectionState::Idle(since)
+            | ConnectionState::Headers(since) => Some(since),
+            ConnectionState::Exchange(_) | ConnectionState::Answer(_) | ConnectionState::Closed => None,
         })
     }
 
     /// Closes the connection whose TLS has been under way for longest.
     pub(super) fn close_longest_handshake(&self) -> bool {
         self.close_first(|at| match at {
-            At::Handshake(since) => Some(since),
+            ConnectionState::Handshake(since) => Some(since),
             _ => None,
         })
     }
 
     /// Closes the connection with the earliest time; whether there was one with a time.
-    fn close_first(&self, since: impl Fn(At) -> Option<Instant>) -> bool {
+    fn close_first(&self, since: impl Fn(ConnectionState) -> Option<Instant>) -> bool {
         let mut rows = self.lock();
         loop {
             let times =
@@ -221,14 +234,14 @@ mod tests {
         activity[1].headers_begin();
         assert_eq!((table.count(), table.handshakes()), ((4, 1), 1));
         assert!(table.close_longest_handshake() && !table.close_longest_handshake());
-        assert_eq!(activity[3].at(), At::Closed);
+        assert_eq!(activity[3].at(), ConnectionState::Closed);
         // The answered one waits since just now, the others since before.
         activity[0].exchange_ends();
         assert_eq!(table.count(), (3, 1));
         activity[0].all_is_out();
         for number in [2, 1, 0] {
             assert!(table.close_longest_idle());
-            assert_eq!(activity[number].at(), At::Closed, "{number}");
+            assert_eq!(activity[number].at(), ConnectionState::Closed, "{number}");
         }
         assert!(!table.close_longest_idle() && !activity[0].exchange_begins());
         assert_eq!(table.len(), 0);

@@ -18,7 +18,7 @@ use tillgate::domain::limits::MESSAGE_CHARS_MAX;
 use tillgate::domain::record::RecordTime;
 use tillgate::gateway::api::{Api, Documents, Means};
 use tillgate::gateway::read_model::ReadModel;
-use tillgate::gateway::records::{Input, OnWritten, RecordPlace, Records};
+use tillgate::gateway::records::{InputTopic, OnWritten, RecordPlace, Records};
 use tillgate::gateway::{Gate, Server, ServerBounds};
 use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 
@@ -39,7 +39,7 @@ struct Topics {
 }
 
 /// A record's input, key and value, and whether it was a dead letter.
-type Written = (Input, String, Vec<u8>, bool);
+type Written = (InputTopic, String, Vec<u8>, bool);
 
 /// What a partition says of a record.
 struct Told<'m> {
@@ -53,7 +53,7 @@ impl DecisionSink<Contacts> for Told<'_> {
     }
 
     fn reply(&mut self, outbound: &Outbound<'_>) {
-        self.model.take_reply(Input::Interactions, outbound.value.unwrap_or_default()).expect("a reply");
+        self.model.take_reply(InputTopic::Interactions, outbound.value.unwrap_or_default()).expect("a reply");
     }
 
     fn dead_letter(&mut self, _: &InputRecord<'_>, _: &'static str, _: &str) {
@@ -90,9 +90,9 @@ impl Topics {
 }
 
 impl Records for Topics {
-    fn write(&self, input: Input, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten) {
+    fn write(&self, input: InputTopic, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten) {
         let place = match input {
-            Input::Interactions => INTERACTIONS,
+            InputTopic::Interactions => INTERACTIONS,
             _ => CONTACT_REQUESTS,
         };
         let (offset, is_dead) = self.take(place, key, value, request_id);
@@ -184,20 +184,20 @@ fn holds(is_interaction: bool, status: u16, answer: &[u8], written: Option<Writt
     let json: Value =
         serde_json::from_slice(answer).unwrap_or_else(|error| panic!("{status}, no JSON: {error}"));
     match (status, written) {
-        (201, Some((Input::Interactions, key, value, false))) if is_interaction => {
+        (201, Some((InputTopic::Interactions, key, value, false))) if is_interaction => {
             let record = Interaction::read(&value).expect("a record that the flow takes");
             assert_eq!(record.party_id, key);
             let told = Interaction::read(answer).expect("the answer is the interaction");
             assert_eq!((told.content(), told.idempotency_key), (record.content(), None));
         }
-        (200, Some((Input::ContactRequests, key, value, false))) if !is_interaction => {
+        (200, Some((InputTopic::ContactRequests, key, value, false))) if !is_interaction => {
             let record = ContactRequest::read(&value).expect("a record that the flow takes");
             assert_eq!(record.person_id, key);
             assert_eq!(json["data"]["requestId"], record.request_id);
             let reasons = json["data"]["reasons"].as_array().expect("reasons");
             assert_eq!(json["data"]["result"], reasons.is_empty());
         }
-        (422, Some((Input::Interactions, .., true))) if is_interaction => {}
+        (422, Some((InputTopic::Interactions, .., true))) if is_interaction => {}
         (400 | 404 | 413 | 415, None) => {
             let detail = json["detail"].as_str().expect("a problem has a detail");
             assert_text(detail, MESSAGE_CHARS_MAX);
