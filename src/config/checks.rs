@@ -80,13 +80,13 @@ fn scopes(reader: &mut SettingsReader, tree: &Tree) -> BTreeSet<String> {
         let (scope, overridden) = rest.split_once('.').unwrap_or((rest, ""));
         if overridden.starts_with("time.files.") {
             let remedy = format!("set {OVERRIDDEN}.{overridden}");
-            reader.faults.add(&entry.leaf.origin, key, "overrides what holds for whole files", remedy);
+            reader.faults.add(&entry.origin, key, "overrides what holds for whole files", remedy);
         }
         if scopes.insert(scope.to_owned()) && !fits(scope) {
             let problem = format!("overrides {scope:?}, which is no country, currency or COUNTRY-CURRENCY");
             let remedy =
                 format!("countries: {}; currencies: {}", countries.join(", "), currencies.join(", "));
-            reader.faults.add(&entry.leaf.origin, key, problem, remedy);
+            reader.faults.add(&entry.origin, key, problem, remedy);
         }
     }
     scopes
@@ -350,7 +350,7 @@ fn windows(reader: &mut SettingsReader) -> Vec<velocity::Window> {
             windows.extend(window(reader, name));
         } else {
             let problem = format!("belongs to the rule {name}, which lacks {}", missing.join(", "));
-            reader.faults.add(&entry.leaf.origin, &entry.key, problem, "add them to the rule's section");
+            reader.faults.add(&entry.origin, &entry.key, problem, "add them to the rule's section");
         }
     }
     windows

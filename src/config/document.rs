@@ -7,7 +7,7 @@ use std::sync::Arc;
 use toml_edit::{Document, Item, TableLike, TomlError};
 
 use super::fault::{Faults, Origin};
-use super::value::{LayerEntry, Leaf, Value};
+use super::value::{LayerEntry, Value};
 
 /// All entries of a file's text, sections before what stands in them.
 /// A text that is not TOML is one fault and no entry; a key set twice is a fault.
@@ -29,12 +29,12 @@ pub fn entries(text: &str, path: &Arc<Path>, faults: &mut Faults) -> Vec<LayerEn
     walk(document.as_table(), "", text, &origin_at, &mut found);
     let mut seen = std::collections::BTreeMap::new();
     for entry in &found {
-        if entry.leaf.value == Value::Section {
+        if entry.value == Value::Section {
             continue;
         }
-        if let Some(first) = seen.insert(entry.key.as_str(), &entry.leaf.origin) {
+        if let Some(first) = seen.insert(entry.key.as_str(), &entry.origin) {
             let problem = format!("is set twice in this file, first at {first}");
-            faults.add(&entry.leaf.origin, &entry.key, problem, "delete one of the two");
+            faults.add(&entry.origin, &entry.key, problem, "delete one of the two");
         }
     }
     found
@@ -99,7 +99,7 @@ fn add(
         (None, Item::Value(value)) => convert(value, text),
         (None, _) => Value::Foreign("a list of sections"),
     };
-    found.push(LayerEntry { key: key.clone(), leaf: Leaf { value, origin } });
+    found.push(LayerEntry { key: key.clone(), value, origin });
     if let Some(nested) = nested {
         walk(nested, &key, text, origin_at, found);
     }
@@ -141,11 +141,8 @@ mod tests {
         let entries = entries(text, &path, &mut faults);
         let rows = entries
             .into_iter()
-            .filter(|entry| entry.leaf.value != Value::Section)
-            .map(|entry| {
-                let leaf = entry.leaf;
-                (entry.key, leaf.value.to_toml(), leaf.origin.to_string())
-            })
+            .filter(|entry| entry.value != Value::Section)
+            .map(|entry| (entry.key, entry.value.to_toml(), entry.origin.to_string()))
             .collect();
         (rows, faults)
     }
@@ -185,7 +182,7 @@ mod tests {
     fn takes_one_value_and_nothing_behind_it() {
         let rows = |raw: &str| -> Vec<String> {
             let found = entries_of_value("a.b", raw, &Origin::Default);
-            found.iter().map(|entry| format!("{}={}", entry.key, entry.leaf.value.to_toml())).collect()
+            found.iter().map(|entry| format!("{}={}", entry.key, entry.value.to_toml())).collect()
         };
         assert_eq!(rows("0.50"), ["a.b=0.50"]);
         assert_eq!(rows("{ c = 1, d.e = 2 }"), ["a.b={}", "a.b.c=1", "a.b.d={}", "a.b.d.e=2"]);

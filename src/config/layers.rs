@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::document;
 use super::fault::{Faults, Origin};
 use super::schema::{FILES, KeyMeaning, Schema};
-use super::value::{LayerEntry, Leaf, Shape, Value};
+use super::value::{LayerEntry, Shape, Value};
 
 /// Names a file or folder where no `--config` is given.
 pub const CONFIG_VARIABLE: &str = "TILLGATE_CONFIG";
@@ -141,14 +141,13 @@ pub(super) fn entries(
         KeyMeaning::Section | KeyMeaning::Unknown => false,
     };
     let mut parsed = document::entries_of_value(&key, raw, origin);
-    let kept = match parsed.first().map(|entry| &entry.leaf.value) {
+    let kept = match parsed.first().map(|entry| &entry.value) {
         Some(Value::Text(_)) => !textual || spelling == Spelling::Toml,
         Some(_) => !textual,
         None => false,
     };
     if !kept {
-        let leaf = Leaf { value: Value::Text(raw.to_owned()), origin: origin.clone() };
-        parsed = vec![LayerEntry { key, leaf }];
+        parsed = vec![LayerEntry { key, value: Value::Text(raw.to_owned()), origin: origin.clone() }];
     }
     parsed
 }

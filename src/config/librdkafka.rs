@@ -151,7 +151,7 @@ pub fn read(reader: &mut SettingsReader) -> BTreeMap<String, Secret> {
             reader.refuse(&key, problem, remedy);
             continue;
         }
-        let value = match &entry.leaf.value {
+        let value = match &entry.value {
             Value::Text(text) if PATHS.contains(&name) && text != PROBE => {
                 let path = reader.path(&key).unwrap_or_default();
                 Secret::new(path.to_string_lossy())

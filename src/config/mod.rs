@@ -176,8 +176,8 @@ fn read(reader: &mut SettingsReader, tree: &Tree) -> Option<Settings> {
 fn rows(tree: &Tree) -> Vec<SettingRow> {
     let row = |(key, entry): (&String, &value::LayerEntry)| SettingRow {
         key: key.clone(),
-        value: show_value(key, &entry.leaf.value),
-        origin: entry.leaf.origin.clone(),
+        value: show_value(key, &entry.value),
+        origin: entry.origin.clone(),
     };
     tree.iter().map(row).collect()
 }

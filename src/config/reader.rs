@@ -67,11 +67,11 @@ impl<'a> SettingsReader<'a> {
         let Some(entry) = self.entry(key) else {
             return String::new();
         };
-        let Value::Text(text) = &entry.leaf.value else {
+        let Value::Text(text) = &entry.value else {
             self.misplaced(entry);
             return String::new();
         };
-        let shown = if is_secret(&entry.key) { "***".to_owned() } else { entry.leaf.value.to_toml() };
+        let shown = if is_secret(&entry.key) { "***".to_owned() } else { entry.value.to_toml() };
         self.canonical.insert(entry.key.clone(), shown);
         text.clone()
     }
@@ -90,7 +90,7 @@ impl<'a> SettingsReader<'a> {
         let Some(entry) = self.entry(key) else {
             return false;
         };
-        let Value::Flag(flag) = entry.leaf.value else {
+        let Value::Flag(flag) = entry.value else {
             self.misplaced(entry);
             return false;
         };
@@ -107,7 +107,7 @@ impl<'a> SettingsReader<'a> {
         let Some(entry) = self.entry(key) else {
             return low;
         };
-        let Value::Integer(number) = entry.leaf.value else {
+        let Value::Integer(number) = entry.value else {
             self.misplaced(entry);
             return low;
         };
@@ -134,7 +134,7 @@ impl<'a> SettingsReader<'a> {
         let Some(entry) = self.entry(key) else {
             return low;
         };
-        let raw = match &entry.leaf.value {
+        let raw = match &entry.value {
             Value::Decimal(raw) => raw.clone(),
             Value::Integer(number) => number.to_string(),
             _ => {
@@ -169,7 +169,7 @@ impl<'a> SettingsReader<'a> {
         range: RangeInclusive<Decimal>,
         decimals: u8,
     ) -> Option<Decimal> {
-        if !matches!(self.tree.get(key).map(|entry| &entry.leaf.value), Some(Value::Text(_))) {
+        if !matches!(self.tree.get(key).map(|entry| &entry.value), Some(Value::Text(_))) {
             return Some(self.decimal(key, range, decimals));
         }
         let text = self.text(key);
@@ -228,11 +228,11 @@ impl<'a> SettingsReader<'a> {
         let Some(entry) = self.entry(key) else {
             return Vec::new();
         };
-        let Value::List(values) = &entry.leaf.value else {
+        let Value::List(values) = &entry.value else {
             self.misplaced(entry);
             return Vec::new();
         };
-        self.canonical.insert(entry.key.clone(), entry.leaf.value.to_toml());
+        self.canonical.insert(entry.key.clone(), entry.value.to_toml());
         let mut texts = Vec::with_capacity(values.len());
         for value in values {
             if let Value::Text(text) = value {
@@ -324,7 +324,7 @@ impl<'a> SettingsReader<'a> {
 
     /// Where the value of `key` was written.
     pub fn origin(&self, key: &str) -> Origin {
-        self.tree.get(key).map_or(Origin::Default, |entry| entry.leaf.origin.clone())
+        self.tree.get(key).map_or(Origin::Default, |entry| entry.origin.clone())
     }
 
     /// Notes that the value of `key` is wrong, under the key and at the place it was written.
@@ -351,9 +351,9 @@ impl<'a> SettingsReader<'a> {
 
     /// The default is of a shape the code does not expect, or an open map took what it should not have.
     fn misplaced(&mut self, entry: &LayerEntry) {
-        let shape = entry.leaf.value.shape().words();
+        let shape = entry.value.shape().words();
         let problem = format!("is {shape}, which cannot stand here");
-        self.faults.add(&entry.leaf.origin, &entry.key, problem, "look at the default and its comment");
+        self.faults.add(&entry.origin, &entry.key, problem, "look at the default and its comment");
     }
 
     fn refuse_choice(&mut self, key: &str, text: &str, names: &[&str]) {
@@ -377,7 +377,7 @@ impl<'a> SettingsReader<'a> {
         let Some(entry) = self.entry(key) else {
             return low;
         };
-        let Value::Text(text) = &entry.leaf.value else {
+        let Value::Text(text) = &entry.value else {
             self.misplaced(entry);
             return low;
         };

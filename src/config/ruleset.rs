@@ -96,7 +96,7 @@ fn read(name: &str, text: &str, later: &Later) -> Result<Ruleset, Faults> {
 fn customer_text(key: &str, raw: &str, origin: &Origin) -> Option<((Language, String), String)> {
     let (symbol, code) = text_of(key)?;
     let language = Language::SPOKEN.into_iter().find(|language| language.symbol() == symbol)?;
-    match document::entries_of_value(key, raw, origin).into_iter().next()?.leaf.value {
+    match document::entries_of_value(key, raw, origin).into_iter().next()?.value {
         Value::Text(text) => Some(((language, code.to_owned()), text)),
         _ => None,
     }

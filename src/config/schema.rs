@@ -9,7 +9,7 @@ use super::document;
 use super::fault::{Faults, Origin, SettingFault};
 use super::librdkafka;
 use super::nearest::nearest;
-use super::value::{LayerEntry, Leaf, Shape, Value};
+use super::value::{LayerEntry, Shape, Value};
 
 /// The default files, in the order they are shown, with the names a folder given by `--config` holds them under.
 pub const FILES: &[(&str, &str)] = &[
@@ -121,18 +121,16 @@ impl Schema {
             let path: Arc<Path> = Arc::from(Path::new(name));
             for entry in document::entries(text, &path, faults) {
                 let pattern = pattern_of_rule(&entry.key);
-                if entry.leaf.value == Value::Section {
+                if entry.value == Value::Section {
                     sections.insert(pattern);
                     continue;
                 }
                 if open_map(&pattern).is_none() {
                     let is_tolerance = TOLERANCES.contains(&pattern.as_str());
-                    let shape = if is_tolerance { Shape::Tolerance } else { entry.leaf.value.shape() };
+                    let shape = if is_tolerance { Shape::Tolerance } else { entry.value.shape() };
                     shapes.insert(pattern, shape);
                 }
-                let leaf = Leaf { value: entry.leaf.value, origin: Origin::Default };
-                let key = entry.key;
-                tree.insert(key.clone(), LayerEntry { key, leaf });
+                tree.insert(entry.key.clone(), LayerEntry { origin: Origin::Default, ..entry });
             }
         }
         let keys = tree.keys().cloned().collect();
@@ -200,12 +198,12 @@ impl Schema {
             }
             match self.check(&entry) {
                 Err(fault) => {
-                    if entry.leaf.value == Value::Section {
+                    if entry.value == Value::Section {
                         refused = Some(entry.key);
                     }
                     faults.0.push(fault);
                 }
-                Ok(()) if entry.leaf.value == Value::Section => {}
+                Ok(()) if entry.value == Value::Section => {}
                 Ok(()) => {
                     tree.insert(entry.key.clone(), entry);
                 }
@@ -214,7 +212,7 @@ impl Schema {
     }
 
     fn check(&self, entry: &LayerEntry) -> Result<(), SettingFault> {
-        let given = entry.leaf.value.shape();
+        let given = entry.value.shape();
         let wanted = match self.place(&entry.key) {
             KeyMeaning::Unknown => return Err(self.unknown(entry)),
             KeyMeaning::Section => Shape::Section,
@@ -230,10 +228,10 @@ impl Schema {
         let shown = match given {
             Shape::Section => String::new(),
             _ if is_secret(&entry.key) => String::new(),
-            _ => format!(" ({})", entry.leaf.value.to_toml()),
+            _ => format!(" ({})", entry.value.to_toml()),
         };
         Err(SettingFault {
-            origin: entry.leaf.origin.clone(),
+            origin: entry.origin.clone(),
             key: entry.key.clone(),
             problem: format!("is {}{shown} and must be {}", given.words(), wanted.words()),
             remedy: wanted.example().to_owned(),
@@ -241,9 +239,9 @@ impl Schema {
     }
 
     fn unknown(&self, entry: &LayerEntry) -> SettingFault {
-        let section = entry.leaf.value == Value::Section;
+        let section = entry.value == Value::Section;
         SettingFault {
-            origin: entry.leaf.origin.clone(),
+            origin: entry.origin.clone(),
             key: entry.key.clone(),
             problem: format!("is not a known {}", if section { "section" } else { "key" }),
             remedy: match self.suggestion(&entry.key, section) {

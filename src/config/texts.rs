@@ -32,19 +32,20 @@ pub fn read(reader: &mut SettingsReader) -> Option<Texts> {
         let path: Arc<Path> = Arc::from(path);
         let end = Origin::File { path: Arc::clone(&path), line: content.lines().count().max(1), column: 1 };
         origins.insert((language, String::new()), end);
-        for LayerEntry { key: code, leaf } in document::entries(&content, &path, &mut reader.faults) {
-            let text = match leaf.value {
+        for LayerEntry { key: code, value, origin } in document::entries(&content, &path, &mut reader.faults)
+        {
+            let text = match value {
                 Value::Section => continue,
                 Value::Text(text) => text,
                 other => {
                     let problem = format!("is {} and must be a text", other.shape().words());
-                    reader.faults.add(&leaf.origin, &code, problem, Shape::Text.example());
+                    reader.faults.add(&origin, &code, problem, Shape::Text.example());
                     String::from("-")
                 }
             };
             let key = format!("texts.{}.{code}", language.symbol());
             reader.canonical.insert(key, Value::Text(text.clone()).to_toml());
-            origins.insert((language, code.clone()), leaf.origin);
+            origins.insert((language, code.clone()), origin);
             texts.insert((language, code), text);
         }
     }

@@ -113,17 +113,12 @@ impl Shape {
     }
 }
 
-/// A value and where it was written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Leaf {
-    pub value: Value,
-    pub origin: Origin,
-}
-
 /// One key of one layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerEntry {
     /// Dotted, whether the file wrote it dotted, quoted or below section headers.
     pub key: String,
-    pub leaf: Leaf,
+    pub value: Value,
+    /// Where it was written.
+    pub origin: Origin,
 }

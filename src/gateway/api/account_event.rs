@@ -1,15 +1,13 @@
 //! Account events over HTTP: one request becomes one record, and its answer says that it was applied. A request with an
 //! Idempotency-Key counts once for its account, however often it is sent.
 
-use super::{
-    Api, idempotency_key, require_account, require_applied, require_json, twenty_four, wrong_kind_of_answer,
-};
+use super::{Api, idempotency_key, members, require_account, require_json, twenty_four};
 use crate::codec::DecodeError;
-use crate::codec::json::{Members, read_account_event, write_account_event};
+use crate::codec::json::{read_account_event, write_account_event};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::enums::AccountEventType;
 use crate::gateway::problem::Problem;
-use crate::gateway::read_model::{EventReply, RecordAnswer};
+use crate::gateway::read_model::EventReply;
 use crate::gateway::records::InputTopic;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -31,15 +29,12 @@ pub(super) async fn create(
     let event = read(&api, &body, key)?;
     let mut value = Vec::new();
     write_account_event(&event, &mut value);
-    let request_id = twenty_four((api.means.draw)());
-    match api.ask(InputTopic::AccountEvents, &event.account, &value, Some(&request_id)).await? {
-        RecordAnswer::Reply(reply) => respond(event, &reply),
-        _ => Err(wrong_kind_of_answer()),
-    }
+    let away = "the state of the account is not available at present";
+    let reply = api.apply(InputTopic::AccountEvents, &event.account, &value, away).await?;
+    respond(event, &reply)
 }
 
 fn respond(mut event: AccountEvent, reply: &EventReply) -> Result<Response, Problem> {
-    require_applied(reply, "the state of the account is not available at present")?;
     let Some(id) = &reply.id else {
         let detail = "an event with this Idempotency-Key was applied that did not come over HTTP";
         return Err(Problem::new(StatusCode::CONFLICT, detail));
@@ -54,8 +49,7 @@ fn respond(mut event: AccountEvent, reply: &EventReply) -> Result<Response, Prob
 
 /// The event of a body. Its id is made of account and key, so that a repeat has the same; without a key it is new.
 fn read(api: &Api, body: &[u8], key: Option<String>) -> Result<AccountEvent, Problem> {
-    let members = serde_json::from_slice::<Members<'_>>(body)
-        .map_err(|error| Problem::bad_request(format!("the body is no JSON object: {error}")))?;
+    let members = members(body)?;
     let account = members.text("account").unwrap_or_default();
     require_account(&account)?;
     // What the decoder would take as nothing else than the type: an event over HTTP says what it is about.

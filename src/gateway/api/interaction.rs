@@ -1,14 +1,9 @@
 //! Interactions over HTTP: one request becomes one record, and its answer says that it is remembered. A request counts once for
 //! its party by its Idempotency-Key, however often it is sent.
 
-use super::{
-    Api, idempotency_key, json, require_applied, require_contacts, require_json, twenty_four,
-    wrong_kind_of_answer,
-};
-use crate::codec::json::Members;
+use super::{Api, idempotency_key, json, members, require_contacts, require_json};
 use crate::contact::{EventId, Interaction, InteractionChannel};
 use crate::gateway::problem::Problem;
-use crate::gateway::read_model::RecordAnswer;
 use crate::gateway::records::InputTopic;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -30,24 +25,18 @@ pub(super) async fn create(
     let mut interaction = read(&api, &body, &key)?;
     // Into memory nothing fails.
     let value = serde_json::to_vec(&interaction).unwrap_or_default();
-    let request_id = twenty_four((api.means.draw)());
-    match api.ask(InputTopic::Interactions, &interaction.party_id, &value, Some(&request_id)).await? {
-        RecordAnswer::Reply(reply) => {
-            require_applied(&reply, "what is known of the party is not available at present")?;
-            // Of a repeat, that of the first.
-            if let Some(id) = &reply.id {
-                interaction.event_id.clone_from(id);
-            }
-            interaction.idempotency_key = None;
-            Ok(json(StatusCode::CREATED, &interaction))
-        }
-        _ => Err(wrong_kind_of_answer()),
+    let away = "what is known of the party is not available at present";
+    let reply = api.apply(InputTopic::Interactions, &interaction.party_id, &value, away).await?;
+    // Of a repeat, that of the first.
+    if let Some(id) = &reply.id {
+        interaction.event_id.clone_from(id);
     }
+    interaction.idempotency_key = None;
+    Ok(json(StatusCode::CREATED, &interaction))
 }
 
 fn read(api: &Api, body: &[u8], key: &str) -> Result<Interaction, Problem> {
-    let members = serde_json::from_slice::<Members<'_>>(body)
-        .map_err(|error| Problem::bad_request(format!("the body is no JSON object: {error}")))?;
+    let members = members(body)?;
     let millis = u64::try_from((api.means.now)().0 / 1_000).unwrap_or(0);
     let id = EventId::new(millis, (api.means.draw)()).to_string();
     let own = [("eventId", id.as_str()), ("idempotencyKey", key)];

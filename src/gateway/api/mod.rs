@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::read_model::{EventReply, ReadModel, RecordAnswer};
 use super::records::{InputTopic, NotWritten, OnWritten, Records};
 use super::server::{Server, ServerError};
+use crate::codec::json::Members;
 use crate::config::{GatewaySettings, Scope};
 use crate::domain::Micros;
 use crate::domain::account_event::AccountEvent;
@@ -136,6 +137,22 @@ impl Api {
         server.serve(protect(self.routes(documents), gate), shutdown)
     }
 
+    /// Writes a record whose sender is told what becomes of it, and waits until it is applied. `away`: what is said where its
+    /// state is not there.
+    async fn apply(
+        &self,
+        input: InputTopic,
+        key: &str,
+        value: &[u8],
+        away: &'static str,
+    ) -> Result<Arc<EventReply>, Problem> {
+        let request_id = twenty_four((self.means.draw)());
+        match self.ask(input, key, value, Some(&request_id)).await? {
+            RecordAnswer::Reply(reply) => require_applied(&reply, away).map(|()| reply),
+            _ => Err(wrong_kind_of_answer()),
+        }
+    }
+
     /// Writes a record and waits for what is said of it.
     async fn ask(
         &self,
@@ -205,6 +222,13 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
             Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is sent as application/json"))
         }
     }
+}
+
+/// The members of a body.
+fn members(body: &[u8]) -> Result<Members<'_>, Problem> {
+    let no_object =
+        |error: serde_json::Error| Problem::bad_request(format!("the body is no JSON object: {error}"));
+    serde_json::from_slice(body).map_err(no_object)
 }
 
 /// Refuses an account that can have no records.
