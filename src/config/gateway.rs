@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::reader::SettingsReader;
 use super::secret::Secret;
-use super::settings::{HOUR, MILLISECOND, SECOND, admin, host_of, of_defaults};
+use super::settings::{HOUR, MILLISECOND, SECOND, admin, host_of, of_defaults, section};
 use crate::domain::enums::symbols;
 
 /// What the hash of an API key begins with in the settings: which hash it is.
@@ -45,48 +45,44 @@ impl Scope {
     }
 }
 
-/// `[gateway]`
-#[derive(Clone, Debug)]
-pub struct GatewaySettings {
-    /// Where requests are listened for.
-    pub listen: SocketAddr,
-    /// Where metrics and health are shown; none: nowhere.
-    pub admin: Option<SocketAddr>,
-    /// How far back transactions can be asked for.
-    pub history: Duration,
-    /// What they may take in memory, bytes.
-    pub history_bytes_max: usize,
-    /// How long the outcome of an event is waited for.
-    pub answer_within: Duration,
-    /// Whether senders are told the codes of refusals.
-    pub disclose: bool,
-    /// The largest body of a request, bytes.
-    pub body_bytes_max: usize,
-    /// Requests under way at the same time, at least 1.
-    pub requests_max: usize,
-    /// Connections at the same time, at least 1.
-    pub connections_max: usize,
-    /// How long the headers of a request may take.
-    pub header_timeout: Duration,
-    /// How long the body of a request may take after its headers.
-    pub body_timeout: Duration,
-    /// How long a connection may stay open without a request.
-    pub idle_timeout: Duration,
-    /// Requests a second of each client; 0: without a limit.
-    pub rate_per_client: u32,
-    /// Requests of a client that may come at once, at least 1.
-    pub rate_burst: u32,
-    /// Whether it may listen beyond this machine without knowing who asks.
-    pub insecure: bool,
-    /// None: plain HTTP.
-    pub tls: Option<TlsSettings>,
-    /// Who may ask.
-    pub auth: AuthSettings,
-}
-
-impl Default for GatewaySettings {
-    fn default() -> Self {
-        of_defaults(gateway)
+section! {
+    /// `[gateway]`
+    #[derive(Clone, Debug)]
+    GatewaySettings(reader) {
+        /// Where requests are listened for.
+        listen: SocketAddr = listen(reader);
+        /// Where metrics and health are shown; none: nowhere.
+        admin: Option<SocketAddr> = admin(reader, "gateway.admin");
+        /// How far back transactions can be asked for.
+        history: Duration = reader.duration("gateway.history", SECOND..=DAY * 366);
+        /// What they may take in memory, bytes.
+        history_bytes_max: usize = reader.bytes("gateway.history_bytes_max", 1 << 20..=2_000 << 20);
+        /// How long the outcome of an event is waited for.
+        answer_within: Duration = reader.duration("gateway.answer_within", MILLISECOND * 10..=HOUR);
+        /// Whether senders are told the codes of refusals.
+        disclose: bool = reader.flag("gateway.disclose");
+        /// The largest body of a request, bytes.
+        body_bytes_max: usize = reader.bytes("gateway.body_bytes_max", 1 << 10..=64 << 20);
+        /// Requests under way at the same time, at least 1.
+        requests_max: usize = reader.count("gateway.requests_max", 1..=100_000);
+        /// Connections at the same time, at least 1.
+        connections_max: usize = reader.count("gateway.connections_max", 1..=100_000);
+        /// How long the headers of a request may take.
+        header_timeout: Duration = reader.duration("gateway.header_timeout", MILLISECOND * 10..=HOUR);
+        /// How long the body of a request may take after its headers.
+        body_timeout: Duration = reader.duration("gateway.body_timeout", MILLISECOND * 10..=HOUR);
+        /// How long a connection may stay open without a request.
+        idle_timeout: Duration = reader.duration("gateway.idle_timeout", MILLISECOND * 10..=HOUR);
+        /// Requests a second of each client; 0: without a limit.
+        rate_per_client: u32 = reader.integer("gateway.rate_per_client", 0..=1_000_000);
+        /// Requests of a client that may come at once, at least 1.
+        rate_burst: u32 = reader.integer("gateway.rate_burst", 1..=1_000_000);
+        /// Whether it may listen beyond this machine without knowing who asks.
+        insecure: bool = reader.flag("gateway.insecure");
+        /// None: plain HTTP.
+        tls: Option<TlsSettings> = tls(reader);
+        /// Who may ask.
+        auth: AuthSettings = auth(reader);
     }
 }
 
@@ -168,26 +164,7 @@ pub struct ApiKey {
 }
 
 pub(super) fn gateway(reader: &mut SettingsReader) -> GatewaySettings {
-    let auth = auth(reader);
-    let settings = GatewaySettings {
-        listen: listen(reader),
-        admin: admin(reader, "gateway.admin"),
-        history: reader.duration("gateway.history", SECOND..=DAY * 366),
-        history_bytes_max: reader.bytes("gateway.history_bytes_max", 1 << 20..=2_000 << 20),
-        answer_within: reader.duration("gateway.answer_within", MILLISECOND * 10..=HOUR),
-        disclose: reader.flag("gateway.disclose"),
-        body_bytes_max: reader.bytes("gateway.body_bytes_max", 1 << 10..=64 << 20),
-        requests_max: reader.count("gateway.requests_max", 1..=100_000),
-        connections_max: reader.count("gateway.connections_max", 1..=100_000),
-        header_timeout: reader.duration("gateway.header_timeout", MILLISECOND * 10..=HOUR),
-        body_timeout: reader.duration("gateway.body_timeout", MILLISECOND * 10..=HOUR),
-        idle_timeout: reader.duration("gateway.idle_timeout", MILLISECOND * 10..=HOUR),
-        rate_per_client: reader.integer("gateway.rate_per_client", 0..=1_000_000),
-        rate_burst: reader.integer("gateway.rate_burst", 1..=1_000_000),
-        insecure: reader.flag("gateway.insecure"),
-        tls: tls(reader),
-        auth,
-    };
+    let settings = GatewaySettings::read(reader);
     let keys = ["gateway.listen", "gateway.insecure", "gateway.auth.jwks"];
     // A key that is refused is told by itself, and was meant.
     let is_open = settings.auth.is_open() && reader.open(API_KEYS).is_empty();

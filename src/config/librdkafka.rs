@@ -59,7 +59,7 @@ const NAMED: &[(&str, &str)] = &[
 const MECHANISM: [&str; 2] = ["sasl.mechanism", "sasl.mechanisms"];
 const MECHANISMS: &[&str] = &["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"];
 
-/// Properties that hold no secret, and may be shown: names, places of files, numbers and switches.
+/// Properties that hold no secret, and may be shown, besides [`PATHS`]: names, numbers and switches.
 const HARMLESS: &[&str] = &[
     "broker.address.family",
     "broker.address.ttl",
@@ -73,7 +73,6 @@ const HARMLESS: &[&str] = &[
     "heartbeat.interval.ms",
     "max.poll.interval.ms",
     "message.timeout.ms",
-    "sasl.kerberos.keytab",
     "sasl.kerberos.principal",
     "sasl.kerberos.service.name",
     "sasl.mechanism",
@@ -82,15 +81,9 @@ const HARMLESS: &[&str] = &[
     "sasl.username",
     "security.protocol",
     "ssl.ca.certificate.stores",
-    "ssl.ca.location",
-    "ssl.certificate.location",
     "ssl.cipher.suites",
-    "ssl.crl.location",
     "ssl.curves.list",
     "ssl.endpoint.identification.algorithm",
-    "ssl.engine.location",
-    "ssl.key.location",
-    "ssl.keystore.location",
     "ssl.providers",
     "ssl.sigalgs.list",
     "statistics.interval.ms",
@@ -130,7 +123,8 @@ const HARMLESS_BEGINNINGS: &[&str] = &[
 
 /// Whether a property is known to hold no secret.
 pub fn is_harmless(name: &str) -> bool {
-    HARMLESS.contains(&name) || HARMLESS_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+    let begins_so = || HARMLESS_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
+    HARMLESS.contains(&name) || PATHS.contains(&name) || begins_so()
 }
 
 /// What is wrong with setting a property that is not the operator's to set, and what to do instead.

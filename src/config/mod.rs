@@ -140,15 +140,15 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
 /// The settings; nothing only where faults were found.
 fn read(reader: &mut SettingsReader, tree: &Tree) -> Option<Settings> {
     let topics = topics::topics(reader);
-    let profiles = settings::profiles(reader);
-    let contact = settings::contact(reader);
+    let profiles = ProfileSettings::read(reader);
+    let contact = ContactSettings::read(reader);
     let registry = settings::registry(reader);
     let kafka = settings::kafka(reader);
-    let output = settings::output(reader, &topics, &registry);
+    let output = settings::output(reader, &registry);
     let journal = settings::journal(reader, kafka.message_bytes_max);
     let admin = settings::admin(reader, "admin.listen");
     let gateway = gateway::gateway(reader);
-    let log = settings::log(reader);
+    let log = LogSettings::read(reader);
     let checks = checks::read(reader, tree);
     let texts = texts::read(reader);
     let (contact_rules, contact_text) = contact::read(reader);

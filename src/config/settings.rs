@@ -13,10 +13,32 @@ use super::librdkafka;
 use super::reader::{SettingsReader, named};
 use super::schema::Schema;
 use super::secret::Secret;
-use super::topics::TopicSettings;
 use crate::domain::enums::symbols;
 use crate::domain::limits::JOURNAL_RECORD_BYTES_MIN;
 use crate::telemetry::log::LineFormat;
+
+/// A section: what each of its settings is, and how it is read.
+macro_rules! section {
+    ($(#[$of_section:meta])* $name:ident($reader:ident) {
+        $($(#[$of_setting:meta])* $setting:ident: $type:ty = $read:expr;)+
+    }) => {
+        $(#[$of_section])*
+        pub struct $name { $($(#[$of_setting])* pub $setting: $type,)+ }
+
+        impl $name {
+            pub(super) fn read($reader: &mut SettingsReader) -> Self {
+                Self { $($setting: $read,)+ }
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                of_defaults(Self::read)
+            }
+        }
+    };
+}
+pub(super) use section;
 
 symbols! {
     /// How the group assigns its partitions.
@@ -81,102 +103,107 @@ pub struct BatchLimits {
     pub time: Duration,
 }
 
-/// `[kafka]`
-#[derive(Clone, Debug)]
-pub struct KafkaSettings {
-    /// Brokers to ask first: `host:port`, several with commas.
-    pub bootstrap_servers: String,
-    /// The consumer group.
-    pub group_id: String,
-    /// How the group assigns its partitions.
-    pub group_protocol: GroupProtocol,
-    /// The name of this process, by which it keeps its place in the group over a restart (static membership); worker
-    /// numbers are still to be appended.
-    pub group_instance_id: Option<String>,
-    /// How long a member may be silent; only with [`GroupProtocol::Classic`].
-    pub session_timeout: Duration,
-    /// Operating-system threads, each with its own consumer, producer and state; at least 1.
-    pub workers: usize,
-    /// When a transaction ends.
-    pub batch: BatchLimits,
-    /// What transactional ids begin with.
-    pub transactional_id_prefix: String,
-    /// After this the broker aborts a transaction that was left open.
-    pub transaction_timeout: Duration,
-    /// Of one request to a broker; a commit longer than half of it spends the producer.
-    pub socket_timeout: Duration,
-    /// How long an open transaction may hold back what is taken over before its writer counts as dead and is fenced.
-    pub stuck_after: Duration,
-    /// Partitions restored at the same time, per worker.
-    pub restores_at_once: usize,
-    /// Copies kept warm of partitions that other processes decide: 0, or 1 by following their journals.
-    pub standby: usize,
-    /// How often the decision of one record may fail before the record becomes a dead letter.
-    pub failures_per_record_max: u32,
-    /// What is done about input that was deleted before it was decided.
-    pub on_lost_input: OnLostInput,
-    /// Whether ticks are written, so that holds run out on partitions where nothing comes.
-    pub ticks: bool,
-    /// The largest message that is read, and passed on as a dead letter, in bytes.
-    pub message_bytes_max: usize,
-    /// Bytes of records that a worker's consumer keeps ahead; it fetches no more while they are there.
-    pub consumer_queue_bytes_max: usize,
-    /// Bytes of messages that a worker's producer keeps; while they are there, what decides waits.
-    pub producer_queue_bytes_max: usize,
-    /// Properties passed to librdkafka as they are (SASL, TLS, tuning), by its own names.
-    pub librdkafka: BTreeMap<String, Secret>,
-}
-
-impl Default for KafkaSettings {
-    fn default() -> Self {
-        of_defaults(kafka)
+section! {
+    /// `[kafka]`
+    #[derive(Clone, Debug)]
+    KafkaSettings(reader) {
+        /// Brokers to ask first: `host:port`, several with commas.
+        bootstrap_servers: String = reader.name("kafka.bootstrap_servers");
+        /// The consumer group.
+        group_id: String = reader.name("kafka.group_id");
+        /// How the group assigns its partitions.
+        group_protocol: GroupProtocol =
+            reader.choice("kafka.group_protocol", &named(GroupProtocol::ALL, GroupProtocol::symbol));
+        /// The name of this process, by which it keeps its place in the group over a restart (static membership); worker
+        /// numbers are still to be appended.
+        group_instance_id: Option<String> =
+            Some(reader.text("kafka.group_instance_id")).filter(|name| !name.is_empty());
+        /// How long a member may be silent; only with [`GroupProtocol::Classic`].
+        session_timeout: Duration = reader.duration("kafka.session_timeout", SECOND..=HOUR);
+        /// Operating-system threads, each with its own consumer, producer and state; at least 1.
+        workers: usize = reader.count("kafka.workers", 1..=256);
+        /// When a transaction ends.
+        batch: BatchLimits = BatchLimits {
+            events: reader.count("kafka.batch_events_max", 1..=1_000_000),
+            bytes: reader.bytes("kafka.batch_bytes_max", 1 << 10..=1 << 30),
+            time: reader.duration("kafka.batch_time_max", MILLISECOND..=HOUR),
+        };
+        /// What transactional ids begin with.
+        transactional_id_prefix: String = reader.name("kafka.transactional_id_prefix");
+        /// After this the broker aborts a transaction that was left open.
+        transaction_timeout: Duration = reader.duration("kafka.transaction_timeout", SECOND..=HOUR);
+        /// Of one request to a broker; a commit longer than half of it spends the producer.
+        socket_timeout: Duration = reader.duration("kafka.socket_timeout", SECOND..=HOUR);
+        /// How long an open transaction may hold back what is taken over before its writer counts as dead and is fenced.
+        stuck_after: Duration = reader.duration("kafka.stuck_after", MILLISECOND..=HOUR);
+        /// Partitions restored at the same time, per worker.
+        restores_at_once: usize = reader.count("kafka.restores_at_once", 1..=64);
+        /// Copies kept warm of partitions that other processes decide: 0, or 1 by following their journals.
+        standby: usize = reader.count("kafka.standby", 0..=1);
+        /// How often the decision of one record may fail before the record becomes a dead letter.
+        failures_per_record_max: u32 = reader.integer("kafka.failures_per_record_max", 1..=100);
+        /// What is done about input that was deleted before it was decided.
+        on_lost_input: OnLostInput =
+            reader.choice("kafka.on_lost_input", &named(OnLostInput::ALL, OnLostInput::symbol));
+        /// Whether ticks are written, so that holds run out on partitions where nothing comes.
+        ticks: bool = reader.flag("kafka.ticks");
+        /// The largest message that is read, and passed on as a dead letter, in bytes.
+        // librdkafka takes up to 1,000,000,000.
+        message_bytes_max: usize = reader.bytes("kafka.message_bytes_max", 1 << 10..=900 << 20);
+        /// Bytes of records that a worker's consumer keeps ahead; it fetches no more while they are there.
+        // librdkafka takes up to 2,097,151 kB.
+        consumer_queue_bytes_max: usize = reader.bytes("kafka.consumer_queue_bytes_max", QUEUE_BYTES);
+        /// Bytes of messages that a worker's producer keeps; while they are there, what decides waits.
+        producer_queue_bytes_max: usize = reader.bytes("kafka.producer_queue_bytes_max", QUEUE_BYTES);
+        /// Properties passed to librdkafka as they are (SASL, TLS, tuning), by its own names.
+        librdkafka: BTreeMap<String, Secret> = librdkafka::read(reader);
     }
 }
 
-/// `[profiles]`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProfileSettings {
-    /// Whether terminals and chips are known across accounts.
-    pub enabled: bool,
+section! {
+    /// `[profiles]`
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    ProfileSettings(reader) {
+        /// Whether terminals and chips are known across accounts.
+        enabled: bool = reader.flag("profiles.enabled");
+    }
 }
 
-/// `[contact]`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ContactSettings {
-    /// Whether contact decisions are made.
-    pub enabled: bool,
+section! {
+    /// `[contact]`
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    ContactSettings(reader) {
+        /// Whether contact decisions are made.
+        enabled: bool = reader.flag("contact.enabled");
+    }
 }
 
-/// `[registry]`
-#[derive(Clone, Debug)]
-pub struct RegistrySettings {
-    /// None: there is no registry. Without a slash at its end.
-    pub url: Option<String>,
-    /// How the registry knows us.
-    pub auth: RegistryAuth,
-    /// For [`RegistryAuth::Basic`].
-    pub username: String,
-    /// For [`RegistryAuth::Basic`].
-    pub password: Secret,
-    /// For [`RegistryAuth::Bearer`].
-    pub token: Secret,
-    /// Certificates to trust instead of the built-in ones.
-    pub ca_file: Option<PathBuf>,
-    /// How long one request may take.
-    pub timeout: Duration,
-    /// Pause after the first failure; doubled after each further one.
-    pub backoff_min: Duration,
-    /// Longest pause between two requests that fail.
-    pub backoff_max: Duration,
-    /// Schemas kept in memory, at most.
-    pub cache_max: usize,
-    /// Unknown schema ids that a partition may ask for within a minute.
-    pub unknown_ids_max: usize,
-}
-
-impl Default for RegistrySettings {
-    fn default() -> Self {
-        of_defaults(registry)
+section! {
+    /// `[registry]`
+    #[derive(Clone, Debug)]
+    RegistrySettings(reader) {
+        /// None: there is no registry. Without a slash at its end.
+        url: Option<String> = registry_url(reader);
+        /// How the registry knows us.
+        auth: RegistryAuth = reader.choice("registry.auth", &named(RegistryAuth::ALL, RegistryAuth::symbol));
+        /// For [`RegistryAuth::Basic`].
+        username: String = reader.text("registry.username");
+        /// For [`RegistryAuth::Basic`].
+        password: Secret = reader.secret("registry.password");
+        /// For [`RegistryAuth::Bearer`].
+        token: Secret = reader.secret("registry.token");
+        /// Certificates to trust instead of the built-in ones.
+        ca_file: Option<PathBuf> = reader.path("registry.ca_file");
+        /// How long one request may take.
+        timeout: Duration = reader.duration("registry.timeout", MILLISECOND..=HOUR);
+        /// Pause after the first failure; doubled after each further one.
+        backoff_min: Duration = reader.duration("registry.backoff_min", MILLISECOND..=HOUR);
+        /// Longest pause between two requests that fail.
+        backoff_max: Duration = reader.duration("registry.backoff_max", MILLISECOND..=HOUR);
+        /// Schemas kept in memory, at most.
+        cache_max: usize = reader.count("registry.cache_max", 1..=1_000_000);
+        /// Unknown schema ids that a partition may ask for within a minute.
+        unknown_ids_max: usize = reader.count("registry.unknown_ids_max", 1..=1_000_000);
     }
 }
 
@@ -210,42 +237,52 @@ pub(super) fn host_of(address: &str) -> &str {
     }
 }
 
-/// `[output]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutputSettings {
-    /// JSON or Avro.
-    pub format: OutputFormat,
-    /// For [`OutputFormat::Avro`].
-    pub avro_framing: AvroFraming,
-    /// The registry subject of the outcome's schema.
-    pub subject: String,
-}
-
-/// `[journal]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalSettings {
-    /// One account's full state is written per so many events.
-    pub checkpoint_events_per_account: u32,
-    /// Events from the beginning of one rotation to that of the next, at least.
-    pub rotation_events_min: u32,
-    /// Journal records are split at this size.
-    pub record_bytes_max: usize,
-}
-
-impl Default for JournalSettings {
-    fn default() -> Self {
-        of_defaults(|reader| journal(reader, usize::MAX))
+section! {
+    /// `[output]`
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    OutputSettings(reader) {
+        /// JSON or Avro.
+        format: OutputFormat = reader.choice("output.format", &named(OutputFormat::ALL, OutputFormat::symbol));
+        /// For [`OutputFormat::Avro`].
+        avro_framing: AvroFraming =
+            reader.choice("output.avro_framing", &named(AvroFraming::ALL, AvroFraming::symbol));
+        /// The registry subject of the outcome's schema.
+        subject: String = subject(reader);
     }
 }
 
-/// `[log]`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogSettings {
-    /// For people or for machines.
-    pub format: LineFormat,
-    /// What is logged: this and worse.
-    pub level: tracing::Level,
+section! {
+    /// `[journal]`
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    JournalSettings(reader) {
+        /// One account's full state is written per so many events.
+        checkpoint_events_per_account: u32 = reader.integer("journal.checkpoint_events_per_account", 1..=1_000);
+        /// Events from the beginning of one rotation to that of the next, at least.
+        rotation_events_min: u32 = reader.integer("journal.rotation_events_min", 1..=1_000_000_000);
+        /// Journal records are split at this size.
+        record_bytes_max: usize =
+            reader.bytes("journal.record_bytes_max", JOURNAL_RECORD_BYTES_MIN as u32..=64 << 20);
+    }
 }
+
+section! {
+    /// `[log]`
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    LogSettings(reader) {
+        /// For people or for machines.
+        format: LineFormat = reader.choice("log.format", &named(LineFormat::ALL, LineFormat::symbol));
+        /// What is logged: this and worse.
+        level: tracing::Level = reader.choice("log.level", &LEVELS);
+    }
+}
+
+const LEVELS: [(&str, tracing::Level); 5] = [
+    ("error", tracing::Level::ERROR),
+    ("warn", tracing::Level::WARN),
+    ("info", tracing::Level::INFO),
+    ("debug", tracing::Level::DEBUG),
+    ("trace", tracing::Level::TRACE),
+];
 
 pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -254,43 +291,14 @@ pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 const BETWEEN_POLLS_MAX: Duration = Duration::from_secs(300);
 const QUEUE_BYTES: RangeInclusive<u32> = 1 << 20..=2_000 << 20;
 
-/// A section as the embedded defaults have it, in which a test finds no fault.
+/// A section as the embedded files have it, in which a test finds no fault.
 pub(super) fn of_defaults<T>(section: impl FnOnce(&mut SettingsReader) -> T) -> T {
     let (_, tree) = Schema::embedded(&mut Faults::default());
     section(&mut SettingsReader::new(&tree, &BTreeMap::new(), Faults::default()))
 }
 
 pub(super) fn kafka(reader: &mut SettingsReader) -> KafkaSettings {
-    let instance = reader.text("kafka.group_instance_id");
-    let settings = KafkaSettings {
-        bootstrap_servers: reader.name("kafka.bootstrap_servers"),
-        group_id: reader.name("kafka.group_id"),
-        group_protocol: reader
-            .choice("kafka.group_protocol", &named(GroupProtocol::ALL, GroupProtocol::symbol)),
-        group_instance_id: Some(instance).filter(|name| !name.is_empty()),
-        session_timeout: reader.duration("kafka.session_timeout", SECOND..=HOUR),
-        workers: reader.count("kafka.workers", 1..=256),
-        batch: BatchLimits {
-            events: reader.count("kafka.batch_events_max", 1..=1_000_000),
-            bytes: reader.bytes("kafka.batch_bytes_max", 1 << 10..=1 << 30),
-            time: reader.duration("kafka.batch_time_max", MILLISECOND..=HOUR),
-        },
-        transactional_id_prefix: reader.name("kafka.transactional_id_prefix"),
-        transaction_timeout: reader.duration("kafka.transaction_timeout", SECOND..=HOUR),
-        socket_timeout: reader.duration("kafka.socket_timeout", SECOND..=HOUR),
-        stuck_after: reader.duration("kafka.stuck_after", MILLISECOND..=HOUR),
-        restores_at_once: reader.count("kafka.restores_at_once", 1..=64),
-        standby: reader.count("kafka.standby", 0..=1),
-        failures_per_record_max: reader.integer("kafka.failures_per_record_max", 1..=100),
-        on_lost_input: reader.choice("kafka.on_lost_input", &named(OnLostInput::ALL, OnLostInput::symbol)),
-        ticks: reader.flag("kafka.ticks"),
-        // librdkafka takes up to 1,000,000,000.
-        message_bytes_max: reader.bytes("kafka.message_bytes_max", 1 << 10..=900 << 20),
-        // librdkafka takes up to 2,097,151 kB.
-        consumer_queue_bytes_max: reader.bytes("kafka.consumer_queue_bytes_max", QUEUE_BYTES),
-        producer_queue_bytes_max: reader.bytes("kafka.producer_queue_bytes_max", QUEUE_BYTES),
-        librdkafka: librdkafka::read(reader),
-    };
+    let settings = KafkaSettings::read(reader);
     let between_polls = settings.librdkafka.get("max.poll.interval.ms");
     let between_polls =
         between_polls.and_then(|millis| millis.expose().parse().ok()).map(Duration::from_millis);
@@ -323,28 +331,8 @@ pub(super) fn kafka(reader: &mut SettingsReader) -> KafkaSettings {
     settings
 }
 
-pub(super) fn profiles(reader: &mut SettingsReader) -> ProfileSettings {
-    ProfileSettings { enabled: reader.flag("profiles.enabled") }
-}
-
-pub(super) fn contact(reader: &mut SettingsReader) -> ContactSettings {
-    ContactSettings { enabled: reader.flag("contact.enabled") }
-}
-
 pub(super) fn registry(reader: &mut SettingsReader) -> RegistrySettings {
-    let settings = RegistrySettings {
-        url: registry_url(reader),
-        auth: reader.choice("registry.auth", &named(RegistryAuth::ALL, RegistryAuth::symbol)),
-        username: reader.text("registry.username"),
-        password: reader.secret("registry.password"),
-        token: reader.secret("registry.token"),
-        ca_file: reader.path("registry.ca_file"),
-        timeout: reader.duration("registry.timeout", MILLISECOND..=HOUR),
-        backoff_min: reader.duration("registry.backoff_min", MILLISECOND..=HOUR),
-        backoff_max: reader.duration("registry.backoff_max", MILLISECOND..=HOUR),
-        cache_max: reader.count("registry.cache_max", 1..=1_000_000),
-        unknown_ids_max: reader.count("registry.unknown_ids_max", 1..=1_000_000),
-    };
+    let settings = RegistrySettings::read(reader);
     if reader.sound(&["registry.auth"]) {
         let needed = match settings.auth {
             RegistryAuth::Basic => Some(("registry.username", settings.username.is_empty())),
@@ -363,17 +351,8 @@ pub(super) fn registry(reader: &mut SettingsReader) -> RegistrySettings {
     settings
 }
 
-pub(super) fn output(
-    reader: &mut SettingsReader,
-    topics: &TopicSettings,
-    registry: &RegistrySettings,
-) -> OutputSettings {
-    let subject = reader.text("output.subject");
-    let settings = OutputSettings {
-        format: reader.choice("output.format", &named(OutputFormat::ALL, OutputFormat::symbol)),
-        avro_framing: reader.choice("output.avro_framing", &named(AvroFraming::ALL, AvroFraming::symbol)),
-        subject: if subject.is_empty() { format!("{}-value", topics.pos_outcomes) } else { subject },
-    };
+pub(super) fn output(reader: &mut SettingsReader, registry: &RegistrySettings) -> OutputSettings {
+    let settings = OutputSettings::read(reader);
     let registered = settings.format == OutputFormat::Avro && settings.avro_framing == AvroFraming::Confluent;
     let sound = reader.sound(&["output.format", "output.avro_framing", "registry.url"]);
     if sound && registered && registry.url.is_none() {
@@ -385,12 +364,7 @@ pub(super) fn output(
 }
 
 pub(super) fn journal(reader: &mut SettingsReader, message_bytes_max: usize) -> JournalSettings {
-    let settings = JournalSettings {
-        checkpoint_events_per_account: reader.integer("journal.checkpoint_events_per_account", 1..=1_000),
-        rotation_events_min: reader.integer("journal.rotation_events_min", 1..=1_000_000_000),
-        record_bytes_max: reader
-            .bytes("journal.record_bytes_max", JOURNAL_RECORD_BYTES_MIN as u32..=64 << 20),
-    };
+    let settings = JournalSettings::read(reader);
     let sizes = ["journal.record_bytes_max", "kafka.message_bytes_max"];
     if reader.sound(&sizes) && settings.record_bytes_max > message_bytes_max {
         let remedy = "lower it, or raise kafka.message_bytes_max";
@@ -410,18 +384,10 @@ pub(super) fn admin(reader: &mut SettingsReader, key: &str) -> Option<SocketAddr
     address
 }
 
-pub(super) fn log(reader: &mut SettingsReader) -> LogSettings {
-    let levels = [
-        ("error", tracing::Level::ERROR),
-        ("warn", tracing::Level::WARN),
-        ("info", tracing::Level::INFO),
-        ("debug", tracing::Level::DEBUG),
-        ("trace", tracing::Level::TRACE),
-    ];
-    LogSettings {
-        format: reader.choice("log.format", &named(LineFormat::ALL, LineFormat::symbol)),
-        level: reader.choice("log.level", &levels),
-    }
+/// The subject that is set, or that of the topic's values.
+fn subject(reader: &mut SettingsReader) -> String {
+    let subject = reader.text("output.subject");
+    if subject.is_empty() { format!("{}-value", reader.text("topics.pos_outcomes")) } else { subject }
 }
 
 fn registry_url(reader: &mut SettingsReader) -> Option<String> {
