@@ -1,6 +1,6 @@
 //! Reads partitions whole: records from one offset up to another, as they stood when the reader was told where to stop.
-//! Aborted records and markers are passed over, and no record ends the reading, whatever it is. Never waits for records that are yet to come: positions are compared,
-//! and what takes an offset without being a record is known by the partition's end.
+//! Aborted records and markers are passed over, and no record ends the reading, whatever it is. Never waits for records that
+//! are yet to come: positions are compared, and what takes an offset without being a record is known by the partition's end.
 
 use super::journal::Asker;
 use super::reader::{Isolation, TopicReader};
@@ -54,30 +54,6 @@ pub struct Dump {
     confirmed: bool,
     /// Why the last record came without its headers.
     lost_headers: Option<String>,
-}
-
-/// A message as a record of its topic; without headers where they cannot be read, and why.
-pub(super) fn record_of<'m>(message: &'m BorrowedMessage<'_>) -> (TopicRecord<'m>, Option<String>) {
-    let (headers, lost_headers) = match headers::all(message) {
-        Ok(headers) => (headers, None),
-        Err(why) => (RecordHeaders::new(), Some(why)),
-    };
-    let (timestamp_kind, timestamp_millis) = match message.timestamp() {
-        Timestamp::NotAvailable => (TimestampKind::None, -1),
-        Timestamp::CreateTime(millis) => (TimestampKind::CreateTime, millis),
-        Timestamp::LogAppendTime(millis) => (TimestampKind::LogAppendTime, millis),
-    };
-    let record = TopicRecord {
-        topic: message.topic(),
-        partition: message.partition().into(),
-        offset: message.offset(),
-        timestamp_millis,
-        timestamp_kind,
-        key: message.key(),
-        headers,
-        value: message.payload(),
-    };
-    (record, lost_headers)
 }
 
 impl Dump {
@@ -181,4 +157,28 @@ impl Dump {
     pub fn lost_headers(&self) -> Option<&str> {
         self.lost_headers.as_deref()
     }
+}
+
+/// A message as a record of its topic; without headers where they cannot be read, and why.
+pub(super) fn record_of<'m>(message: &'m BorrowedMessage<'_>) -> (TopicRecord<'m>, Option<String>) {
+    let (headers, lost_headers) = match headers::all(message) {
+        Ok(headers) => (headers, None),
+        Err(why) => (RecordHeaders::new(), Some(why)),
+    };
+    let (timestamp_kind, timestamp_millis) = match message.timestamp() {
+        Timestamp::NotAvailable => (TimestampKind::None, -1),
+        Timestamp::CreateTime(millis) => (TimestampKind::CreateTime, millis),
+        Timestamp::LogAppendTime(millis) => (TimestampKind::LogAppendTime, millis),
+    };
+    let record = TopicRecord {
+        topic: message.topic(),
+        partition: message.partition().into(),
+        offset: message.offset(),
+        timestamp_millis,
+        timestamp_kind,
+        key: message.key(),
+        headers,
+        value: message.payload(),
+    };
+    (record, lost_headers)
 }
