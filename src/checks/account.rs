@@ -103,7 +103,7 @@ pub fn standing(account: &Account, parameters: &Parameters, findings: &mut Findi
         ),
     ] {
         if rule.enabled && account.standing.has(bit) {
-            findings.add(Finding::new(check, rule.effect, text.to_owned()).at("accountNumber"));
+            findings.report(check, rule.effect, "accountNumber", text);
         }
     }
 }
@@ -112,7 +112,7 @@ pub fn standing(account: &Account, parameters: &Parameters, findings: &mut Findi
 fn unknown(parameters: &Parameters, findings: &mut Findings) {
     if parameters.unknown == UnknownAccount::Reject {
         let message = "the account is unknown: no account event has opened it".to_owned();
-        findings.add(Finding::new(Check::AccountUnknown, Effect::Reject, message).at("accountNumber"));
+        findings.report(Check::AccountUnknown, Effect::Reject, "accountNumber", message);
     }
 }
 

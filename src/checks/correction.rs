@@ -20,6 +20,14 @@ pub struct Parameters {
     pub originals: Micros,
 }
 
+impl Parameters {
+    fn refuse(&self, message: String, findings: &mut Findings) {
+        if self.original.enabled {
+            findings.report(Check::Correction, self.original.effect, "totalAmount", message);
+        }
+    }
+}
+
 /// What an account can give back, and to what.
 #[derive(Clone, Copy, Debug)]
 pub struct Ledger<'s> {
@@ -112,12 +120,7 @@ pub fn check(
     let takes = Takes::of(event.event_type);
     let amount = event.given_back();
     let found = ledger.map_or(Original::Unlinked, |ledger| find(known, takes, ledger, parameters));
-    let mut refuse = |message: String| {
-        if parameters.original.enabled {
-            let finding = Finding::new(Check::Correction, parameters.original.effect, message);
-            findings.add(finding.at("totalAmount"));
-        }
-    };
+    let mut refuse = |message: String| parameters.refuse(message, findings);
     // In another currency than the account's nothing was charged that could be taken back.
     let same_currency = |ledger: &Ledger<'_>| ledger.account.currency.is_none_or(|own| own == event.currency);
     let sums = ledger.filter(same_currency).map(|ledger| takes.of_sums(ledger.account.correctable));
@@ -171,15 +174,11 @@ fn unlinked(
     let what = takes.names();
     let sum = sums.sum();
     if amount > sum {
-        if parameters.original.enabled {
-            let message = if sum.is_zero() {
-                format!("{amount} is to be taken back, but the account has no {what} that could be")
-            } else {
-                format!("{amount} is to be taken back, above the {sum} of {what} not yet taken back")
-            };
-            let finding = Finding::new(Check::Correction, parameters.original.effect, message);
-            findings.add(finding.at("totalAmount"));
-        }
+        let message = match sum.is_zero() {
+            true => format!("{amount} is to be taken back, but the account has no {what} that could be"),
+            false => format!("{amount} is to be taken back, above the {sum} of {what} not yet taken back"),
+        };
+        parameters.refuse(message, findings);
         return;
     }
     let message =
@@ -253,10 +252,7 @@ pub fn recheck(
         }
         _ => return,
     };
-    if parameters.original.enabled {
-        let finding = Finding::new(Check::Correction, parameters.original.effect, message);
-        findings.add(finding.at("totalAmount"));
-    }
+    parameters.refuse(message, findings);
 }
 
 /// How an amount lowers the account's sums: that of the original's kind first, then purchases, withdrawals, fees.

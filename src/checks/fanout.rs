@@ -3,7 +3,7 @@
 
 use super::Context;
 use super::catalogue::Check;
-use super::findings::{Finding, Findings, Rule};
+use super::findings::{Findings, Rule};
 use super::time::span;
 use crate::domain::Micros;
 
@@ -35,7 +35,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         if most > 0 && count > most {
             let length = span(parameters.span);
             let detail = format!("{count} accounts {whose} within {length}, at most {most} are allowed");
-            findings.add(Finding::new(Check::FanOut, parameters.fanout.effect, detail).at(field));
+            findings.report(Check::FanOut, parameters.fanout.effect, field, detail);
         }
     }
 }

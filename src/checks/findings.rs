@@ -129,6 +129,11 @@ impl Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
+    /// Adds what a check finds wrong with a field, as [`Finding::new`] has it.
+    pub fn report(&mut self, check: Check, effect: Effect, field: &str, told: impl Into<String>) {
+        self.add(Finding::new(check, effect, told.into()).at(field));
+    }
+
     /// Adds a finding. From the 20th of one check on they are counted instead.
     pub fn add(&mut self, finding: Finding) {
         let same = self.0.iter().filter(|other| other.check == finding.check).count();

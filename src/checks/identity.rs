@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::catalogue::Check;
-use super::findings::{Finding, Findings, Rule};
+use super::findings::{Findings, Rule};
 use super::parameters::{PerCurrency, SymbolSet};
 use crate::state::AccountFlags;
 
@@ -29,6 +29,6 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             "totalAmount {} is above {above}, for which {} needs a known social security number",
             event.total, event.country
         );
-        findings.add(Finding::new(Check::Ssn, parameters.ssn.effect, message).at("totalAmount"));
+        findings.report(Check::Ssn, parameters.ssn.effect, "totalAmount", message);
     }
 }

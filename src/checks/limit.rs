@@ -75,7 +75,7 @@ pub fn exceeded(account: &Account, amount: Amount, parameters: &Parameters, find
         account.balance.saturating_minus(account.fees),
         shown(account.held_units())
     );
-    findings.add(Finding::new(Check::LimitExceeded, parameters.exceeded.effect, detail).at("totalAmount"));
+    findings.report(Check::LimitExceeded, parameters.exceeded.effect, "totalAmount", detail);
 }
 
 /// Ten-thousandths, however many, written as an [`Amount`] is.
@@ -96,7 +96,6 @@ fn first_amount(context: &Context<'_>, parameters: &Parameters, findings: &mut F
     {
         let detail =
             format!("the first purchase of the account is {total}, above the cap of {cap} for a first one");
-        findings
-            .add(Finding::new(Check::FirstAmount, parameters.first_amount.effect, detail).at("totalAmount"));
+        findings.report(Check::FirstAmount, parameters.first_amount.effect, "totalAmount", detail);
     }
 }

@@ -35,7 +35,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         let bears_one = matches!(event.event_type, EventType::Purchase | EventType::Withdrawal);
         if parameters.missing.enabled && bears_one && content.terminal != 0 {
             let message = format!("a {} at a terminal has no nfcId", event.event_type);
-            findings.add(Finding::new(Check::NfcMissing, parameters.missing.effect, message).at("nfcId"));
+            findings.report(Check::NfcMissing, parameters.missing.effect, "nfcId", message);
         }
         return;
     }
@@ -55,7 +55,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     if parameters.unknown.enabled && !told.chips().is_empty() && told.chips().binary_search(&chip).is_err() {
         let count = told.chips().len();
         let detail = format!("nfcId is none of the {count} that are registered for the account");
-        findings.add(Finding::new(Check::NfcUnknown, parameters.unknown.effect, detail).at("nfcId"));
+        findings.report(Check::NfcUnknown, parameters.unknown.effect, "nfcId", detail);
     }
     if parameters.blocked.enabled && told.blocked_chips().binary_search(&chip).is_ok() {
         findings.add(blocked(parameters, FOR_THE_ACCOUNT));

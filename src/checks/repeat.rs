@@ -128,10 +128,7 @@ pub fn check(context: &Context<'_>, repeat: &Repeat, findings: &mut Findings) {
             "this accountTransactionId was used for another event ({} of {} at {}, which was answered {})",
             first.kind.event_type, first.amount, first.time, first.verdict
         );
-        findings.add(
-            Finding::new(Check::RepeatConflict, parameters.conflict.effect, message)
-                .at("accountTransactionId"),
-        );
+        findings.report(Check::RepeatConflict, parameters.conflict.effect, "accountTransactionId", message);
     }
     if parameters.near_duplicate.enabled && !context.event().is_bookkeeping() {
         near_duplicate(context, parameters, findings);
@@ -165,7 +162,6 @@ fn near_duplicate(context: &Context<'_>, parameters: &Parameters, findings: &mut
             twin.time,
             span(within)
         );
-        findings
-            .add(Finding::new(Check::NearDuplicate, parameters.near_duplicate.effect, message).at("items"));
+        findings.report(Check::NearDuplicate, parameters.near_duplicate.effect, "items", message);
     }
 }

@@ -50,7 +50,7 @@ fn category(context: &Context<'_>, parameters: &Parameters, findings: &mut Findi
     let Some(category) = context.event().category else { return };
     if parameters.categories[event_type.index()].is_some_and(|usual| !usual.has(category.index())) {
         let message = format!("categoryType {category} does not go with eventType {event_type}");
-        findings.add(Finding::new(Check::Category, parameters.category.effect, message).at("categoryType"));
+        findings.report(Check::Category, parameters.category.effect, "categoryType", message);
     }
 }
 
@@ -63,7 +63,7 @@ fn currency_country(context: &Context<'_>, parameters: &Parameters, findings: &m
     let tolerated = parameters.currencies_tolerated[country.index()].has(currency.index());
     let effect = if tolerated { Effect::Note } else { parameters.currency_country.effect };
     let message = format!("currency {currency} is not the currency of {country}, which is {usual}");
-    findings.add(Finding::new(Check::CurrencyCountry, effect, message).at("currency"));
+    findings.report(Check::CurrencyCountry, effect, "currency", message);
 }
 
 /// Check 15.
@@ -71,9 +71,7 @@ fn currency_account(context: &Context<'_>, parameters: &Parameters, findings: &m
     let currency = context.event().currency;
     if let Some(own) = context.account.and_then(|account| account.currency).filter(|own| *own != currency) {
         let message = format!("currency {currency} is not the currency of the account, which is {own}");
-        findings.add(
-            Finding::new(Check::CurrencyAccount, parameters.currency_account.effect, message).at("currency"),
-        );
+        findings.report(Check::CurrencyAccount, parameters.currency_account.effect, "currency", message);
     }
 }
 
@@ -85,7 +83,7 @@ fn language(context: &Context<'_>, parameters: &Parameters, findings: &mut Findi
     let field = "conversationLanguage";
     if parameters.languages[country.index()].is_some_and(|usual| !usual.has(spoken.index())) {
         let message = format!("conversationLanguage {language} is unusual in {country}");
-        findings.add(Finding::new(Check::Language, effect, message).at(field));
+        findings.report(Check::Language, effect, field, message);
     }
     if matches!(language, Language::Se | Language::Dk) {
         let message = format!("conversationLanguage {language} is obsolete and reads as {spoken}");

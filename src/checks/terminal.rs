@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::catalogue::Check;
-use super::findings::{Effect, Finding, Findings, Rule};
+use super::findings::{Effect, Findings, Rule};
 use crate::domain::profile_view::{FraudCount, Listed};
 use crate::domain::visible::excerpt;
 use rust_decimal::Decimal;
@@ -56,15 +56,15 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         _ => None,
     };
     if let Some((effect, text)) = listed {
-        findings.add(Finding::new(Check::Terminal, effect, text.to_owned()).at("posId"));
+        findings.report(Check::Terminal, effect, "posId", text);
     }
     if let Some(name) = view.other_name.as_deref().filter(|_| parameters.name.enabled) {
         let text = format!("the terminal was called {} before", excerpt(name));
-        findings.add(Finding::new(Check::TerminalName, parameters.name.effect, text).at("posName"));
+        findings.report(Check::TerminalName, parameters.name.effect, "posName", text);
     }
     if let Some(country) = view.other_country.filter(|_| parameters.country.enabled) {
         let text = format!("the terminal stands in {country}, the event says {}", event.country);
-        findings.add(Finding::new(Check::TerminalCountry, parameters.country.effect, text).at("countryCode"));
+        findings.report(Check::TerminalCountry, parameters.country.effect, "countryCode", text);
     }
     let FraudCount { confirmed, judged } = view.fraud;
     let is_above = u64::from(confirmed) * 1_000_000 > u64::from(judged) * u64::from(parameters.fraud_rate);
@@ -76,6 +76,6 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             parameters.fraud_delay,
             Decimal::new(parameters.fraud_rate.into(), 6).normalize()
         );
-        findings.add(Finding::new(Check::TerminalFraud, parameters.fraud.effect, detail).at("posId"));
+        findings.report(Check::TerminalFraud, parameters.fraud.effect, "posId", detail);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Context;
 use super::catalogue::Check;
-use super::findings::{Finding, Findings, Rule};
+use super::findings::{Findings, Rule};
 use super::time::span;
 use crate::domain::enums::CountryCode;
 use crate::domain::profile_view::{LastUse, Position};
@@ -116,7 +116,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         }
         None => return,
     };
-    findings.add(Finding::new(Check::NfcTravel, parameters.travel.effect, detail).at("posId"));
+    findings.report(Check::NfcTravel, parameters.travel.effect, "posId", detail);
 }
 
 /// Why nobody can have been at both; none where somebody can.

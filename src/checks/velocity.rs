@@ -373,7 +373,7 @@ fn withdrawal_cap(context: &Context<'_>, parameters: &Parameters, findings: &mut
     let effect = parameters.withdrawal_cap.effect;
     if let Some(cap) = parameters.cap_each.get(event.currency).filter(|cap| event.total > *cap) {
         let detail = format!("the withdrawal of {} is above the cap of {cap} for one", event.total);
-        findings.add(Finding::new(Check::WithdrawalCap, effect, detail).at("totalAmount"));
+        findings.report(Check::WithdrawalCap, effect, "totalAmount", detail);
     }
     let Some(cap) = parameters.cap_day.get(event.currency) else { return };
     let day = local_day(event.country, event.time);
@@ -390,12 +390,12 @@ fn withdrawal_cap(context: &Context<'_>, parameters: &Parameters, findings: &mut
     let sum = earlier.saturating_plus(event.total);
     if sum > cap {
         let detail = format!("withdrawals of the day sum up to {sum}, above the cap of {cap} a day");
-        findings.add(Finding::new(Check::WithdrawalCap, effect, detail).at("totalAmount"));
+        findings.report(Check::WithdrawalCap, effect, "totalAmount", detail);
     }
     let forgot = context.account.map(crate::state::Account::forgot).unwrap_or_default().events;
     if sum <= cap && forgot.is_some_and(|forgot| forgot > event.time.minus(limits::LOCAL_DAY_MAX)) {
         let detail = "withdrawals may have been forgotten: those of the day cannot be summed up".to_owned();
-        findings.add(Finding::new(Check::WithdrawalCap, effect, detail).at("totalAmount"));
+        findings.report(Check::WithdrawalCap, effect, "totalAmount", detail);
     }
 }
 

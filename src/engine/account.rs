@@ -254,9 +254,12 @@ fn applied(event: &AccountEvent, record: &RecordContext<'_>, now: Micros) -> App
 }
 
 impl Refusal {
-    /// Both, in one: the first one's code.
-    pub(super) fn and(&self, other: &Self) -> Self {
-        Self { code: self.code, message: format!("{}; {}", self.message, other.message) }
+    /// Tells it behind what is refused already, under the code of that.
+    pub(super) fn join(self, refusal: &mut Option<Self>) {
+        match refusal {
+            Some(before) => before.message = format!("{}; {}", before.message, self.message),
+            None => *refusal = Some(self),
+        }
     }
 }
 

@@ -13,11 +13,12 @@ mod profiles;
 mod repeated;
 mod update;
 
+pub use crate::checks::SoundEvent;
 pub use crate::checks::time::Files;
 pub use account::Refusal;
 pub use account_form::form;
 pub use pos::Unavailable;
-pub use profiles::Sighting;
+pub use profiles::profile_text;
 
 use crate::checks::parameters::Memories;
 use crate::checks::{Check, Effect, Finding, ParameterSet, Parameters, Texts};

@@ -320,7 +320,7 @@ fn rejudge(
     }
     if account.balance.plus(hold.posts).is_none() {
         let detail = "the balance would leave 18 digits".to_owned();
-        findings.add(Finding::new(Check::LimitExceeded, Effect::Reject, detail).at("totalAmount"));
+        findings.report(Check::LimitExceeded, Effect::Reject, "totalAmount", detail);
     }
     let mut reasons = findings.in_catalogue_order().into_vec();
     reasons.retain(|finding| finding.effect >= Effect::Reject);

@@ -172,8 +172,8 @@ impl Engine {
         let posts = event.posts().unwrap_or_default();
         if account.balance.plus(posts).is_none() {
             let message = format!("totalAmount {} would take the balance out of 18 digits", event.total);
-            findings
-                .add(Finding::new(Check::Decimals, Effect::NotEvaluated, message).coded(1).at("totalAmount"));
+            let finding = Finding::new(Check::Decimals, Effect::NotEvaluated, message).coded(1);
+            findings.add(finding.at("totalAmount"));
         }
     }
 

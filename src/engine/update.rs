@@ -25,11 +25,10 @@ impl Engine {
     ) -> Result<Decision<'a>, Refusal> {
         let created = Created { time: event.created_at, asked: record.asked };
         let (changes, mut refusal) = self.patch(account, update, created, now)?;
-        let hold = update.resolve.as_ref().map(|resolve| (open_hold(account, resolve, now), resolve.granted));
-        let hold = match hold {
-            Some((Ok(hold), granted)) => Some((hold, granted)),
+        let hold = match update.resolve.as_ref().map(|resolve| (open_hold(account, resolve, now), resolve)) {
+            Some((Ok(hold), resolve)) => Some((hold, resolve.granted)),
             Some((Err(unresolved), _)) => {
-                refusal = Some(refusal.map_or(unresolved.clone(), |stale: Refusal| stale.and(&unresolved)));
+                unresolved.join(&mut refusal);
                 None
             }
             None => None,
@@ -62,37 +61,21 @@ impl Engine {
         let mut patch = read_patch(update)?;
         let mut facts = Facts::new();
         let mut refusal = None;
-        let mut applies = |there: bool, thing: Thing, what: &str| {
-            there
-                && match mark(account, thing, what, created, &mut facts) {
-                    Ok(()) => true,
-                    Err(stale) => {
-                        refusal =
-                            Some(refusal.take().map_or(stale.clone(), |before: Refusal| before.and(&stale)));
-                        false
-                    }
-                }
+        let mut applies = |thing: Thing, what: &str| {
+            let marked = mark(account, thing, what, created, &mut facts);
+            marked.map_err(|stale| stale.join(&mut refusal)).is_ok()
         };
-        if !applies(patch.party_id.is_some(), Thing::PARTY, "update.partyId") {
-            patch.party_id = None;
-        }
-        if !applies(patch.country.is_some(), Thing::COUNTRY, "update.countryCode") {
-            patch.country = None;
-        }
-        if !applies(patch.chips.is_some(), Thing::CHIPS, "update.nfcIds") {
-            patch.chips = None;
-        }
-        if !applies(patch.blocked_chips.is_some(), Thing::BLOCKED_CHIPS, "update.blockedNfcIds") {
-            patch.blocked_chips = None;
-        }
-        let ssn =
-            update.ssn_known.filter(|_| applies(update.ssn_known.is_some(), Thing::SSN, "update.ssnKnown"));
+        patch.party_id = patch.party_id.filter(|_| applies(Thing::PARTY, "update.partyId"));
+        patch.country = patch.country.filter(|_| applies(Thing::COUNTRY, "update.countryCode"));
+        patch.chips = patch.chips.filter(|_| applies(Thing::CHIPS, "update.nfcIds"));
+        patch.blocked_chips =
+            patch.blocked_chips.filter(|_| applies(Thing::BLOCKED_CHIPS, "update.blockedNfcIds"));
+        let ssn = update.ssn_known.filter(|_| applies(Thing::SSN, "update.ssnKnown"));
         let blocks = patch.currency.and_then(|currency| change_of_currency(account, currency, now));
-        if blocks.is_some() || !applies(patch.currency.is_some(), Thing::CURRENCY, "update.currency") {
-            patch.currency = None;
-        }
+        patch.currency =
+            patch.currency.filter(|_| blocks.is_none() && applies(Thing::CURRENCY, "update.currency"));
         if let Some(blocks) = blocks {
-            refusal = Some(refusal.map_or(blocks.clone(), |before: Refusal| before.and(&blocks)));
+            blocks.join(&mut refusal);
         }
         if let Some(currency) = patch.currency.filter(|_| account.standing.has(AccountFlags::DEFAULT_LIMIT)) {
             let country = account.country.unwrap_or(CountryCode::Unrecognized);

@@ -136,7 +136,7 @@ impl Pos {
         }
         publisher.carry_out(&decision, effects)?;
         if let (Some(seen), Some(outcome), Some(account)) = (publisher.seen, &decision.outcome, account)
-            && let Some(sighting) = engine.sighting(effects.state(), &sound, account, outcome)
+            && let Some(sighting) = seen::sighting(effects.state(), &sound, account, outcome)
         {
             seen.note_use(&sighting);
         }

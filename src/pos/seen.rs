@@ -6,12 +6,13 @@ use crate::domain::account_event::{AccountChange, AccountEvent};
 use crate::domain::enums::Verdict;
 use crate::domain::ids::TransactionId;
 use crate::domain::outcome::Outcome;
-use crate::engine::{Engine, Sighting};
+use crate::engine::{SoundEvent, profile_text};
 use crate::pipeline::{Division, Outbound};
 use crate::profiles::{Key, Observation, Observations, Use};
 use crate::state::{Account, PartitionState, id_hash};
 use compact_str::CompactString;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// The flag by which the account system confirms fraud.
 const FRAUD: &str = "fraud";
@@ -22,6 +23,15 @@ pub(super) struct BatchSightings {
     /// How the profiles are divided up.
     division: Division,
     observations: Observations,
+}
+
+/// A use of a terminal and a chip: what the profiles of both are made of.
+pub(super) struct Sighting<'e> {
+    used: Use,
+    /// Hash of the chip's id; 0: none.
+    chip: u64,
+    /// The terminal's id, for people.
+    terminal_id: Option<Cow<'e, str>>,
 }
 
 /// How an account was before an account event.
@@ -38,15 +48,14 @@ impl BatchSightings {
 
     /// A use of a terminal and a chip.
     pub(super) fn note_use(&mut self, sighting: &Sighting<'_>) {
-        let Sighting { account, time, country, verdict, granted, terminal, chip, .. } = *sighting;
-        let name = sighting.terminal_name.as_deref().map(CompactString::from);
-        let used = Use { time, account, verdict, granted, country, terminal: 0, name };
-        if let Some(key) = Key::chip(chip) {
-            let of_chip = Use { terminal, name: None, ..used.clone() };
+        let Sighting { used, chip, terminal_id } = sighting;
+        if let Some(key) = Key::chip(*chip) {
+            let of_chip = Use { name: None, ..used.clone() };
             self.observations.add(key, None, Observation::Used(of_chip));
         }
-        if let Some(key) = Key::terminal(terminal) {
-            self.observations.add(key, sighting.terminal_id.as_deref(), Observation::Used(used));
+        if let Some(key) = Key::terminal(used.terminal) {
+            let of_terminal = Use { terminal: 0, ..used.clone() };
+            self.observations.add(key, terminal_id.as_deref(), Observation::Used(of_terminal));
         }
     }
 
@@ -105,6 +114,55 @@ impl BatchSightings {
     }
 }
 
+/// What the profiles learn of an event: that it used its terminal and its chip. None where it was not judged, was
+/// answered before, or takes nothing; none of an account that is not there, or whoever may write events could use any
+/// chip with as many accounts as he likes.
+pub(super) fn sighting<'a>(
+    state: &PartitionState,
+    event: &SoundEvent<'a>,
+    account: u64,
+    outcome: &Outcome<'_>,
+) -> Option<Sighting<'a>> {
+    let (terminal, chip) = (event.content.terminal, event.content.chip);
+    let is_new = outcome.verdict != Verdict::NotEvaluated && outcome.repeats.is_none();
+    if !is_new || !event.charges() || (terminal, chip) == (0, 0) {
+        return None;
+    }
+    state.accounts().get(event.account_number)?;
+    let name = profile_text(event.event.pos_name.as_deref()).map(CompactString::from);
+    let (time, country, verdict) = (event.time, event.country, outcome.verdict);
+    let used = Use { time, account, verdict, granted: false, country, terminal, name };
+    Some(Sighting { used, chip, terminal_id: profile_text(event.event.pos_id.as_deref()) })
+}
+
+/// The same of an event whose hold is granted: `account` as it was before.
+fn granted_sighting(account: &Account, id: TransactionId) -> Option<Sighting<'static>> {
+    let hold = account.holds().iter().find(|hold| hold.answers_to(id))?;
+    let event = account.recent.iter().find(|event| event.place == hold.place)?;
+    if !event.kind.charges() || event.is_of_old_journal() {
+        return None;
+    }
+    let used = Use {
+        time: event.time,
+        account: id_hash(Some(&account.number)),
+        verdict: Verdict::Accepted,
+        granted: true,
+        country: event.kind.country,
+        terminal: event.terminal,
+        name: None,
+    };
+    Some(Sighting { used, chip: event.chip, terminal_id: None })
+}
+
+/// The terminal of the event of an account that an outcome names, and when it happened: what confirmed fraud counts
+/// for. None where the account remembers none.
+fn terminal_of(account: &Account, topic: &str, transaction_id: TransactionId) -> Option<(u64, Micros)> {
+    let all = account.recent.iter().chain(account.older());
+    let mut own = all.filter(|event| event.terminal != 0 && !event.is_of_old_journal());
+    let found = own.find(|event| event.transaction_id(topic) == Some(transaction_id))?;
+    Some((found.terminal, found.time))
+}
+
 /// How an account is before an account event: what it tells is told by the difference.
 pub(super) fn account_before(event: &AccountEvent, state: &PartitionState, topic: &str) -> AccountBefore {
     let account = state.accounts().get(&event.account);
@@ -121,8 +179,8 @@ pub(super) fn account_before(event: &AccountEvent, state: &PartitionState, topic
     };
     AccountBefore {
         chips: account.map(chips_of).unwrap_or_default(),
-        granted: account.zip(granted).and_then(|(account, id)| Engine::granted_sighting(account, id)),
-        fraud: account.zip(flagged).and_then(|(account, id)| Engine::terminal_of(account, topic, id)),
+        granted: account.zip(granted).and_then(|(account, id)| granted_sighting(account, id)),
+        fraud: account.zip(flagged).and_then(|(account, id)| terminal_of(account, topic, id)),
     }
 }
 

@@ -63,8 +63,7 @@ impl<N: Number> Sums<N> {
             let compared =
                 Compared { found: &total, expected: &self.gross, made_of: "sum of grossAmount of the lines" };
             let message = compared.write("totalAmount", format_args!("less than {refused_from}"));
-            let finding = Finding::new(Check::TotalAmount, parameters.total_amount.effect, message);
-            found.add(finding.at("totalAmount"));
+            found.report(Check::TotalAmount, parameters.total_amount.effect, "totalAmount", message);
         }
         Some(())
     }
@@ -128,7 +127,7 @@ impl<N: Number> Sums<N> {
         if let Some(setting) = self.fitting_setting(event, total, ways, parameters) {
             let _ = write!(message, "; it fits with checks.basket.{setting}");
         }
-        found.add(Finding::new(Check::TotalTax, parameters.total_tax.effect, message).at("totalTax"));
+        found.report(Check::TotalTax, parameters.total_tax.effect, "totalTax", message);
         Some(())
     }
 
@@ -200,7 +199,7 @@ fn against_amount(event: &PosEvent<'_>, parameters: &Parameters, found: &mut Fin
     } else {
         return;
     };
-    found.add(Finding::new(Check::TotalTax, parameters.total_tax.effect, message).at("totalTax"));
+    found.report(Check::TotalTax, parameters.total_tax.effect, "totalTax", message);
 }
 
 /// Check 11: a line without a tax leaves nothing to hold totalTax against.
@@ -231,6 +230,6 @@ pub(super) fn no_items(event: &PosEvent<'_>, parameters: &Parameters, findings: 
     let totals = [&event.total_amount, &event.total_tax];
     if parameters.items_none.enabled && totals.iter().any(|total| !stated(total).is_zero()) {
         let message = "the event has totals but no items to hold them against".to_owned();
-        findings.add(Finding::new(Check::ItemsNone, parameters.items_none.effect, message).at("items"));
+        findings.report(Check::ItemsNone, parameters.items_none.effect, "items", message);
     }
 }

@@ -5,7 +5,7 @@
 
 use super::super::Context;
 use super::super::catalogue::Check;
-use super::super::findings::{Finding, Findings, Rule};
+use super::super::findings::{Findings, Rule};
 use super::super::parameters::PerCurrency;
 use crate::domain::Amount;
 use crate::domain::enums::Currency;
@@ -53,7 +53,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         return;
     }
     let mut add = |field: &str, detail: String| {
-        findings.add(Finding::new(Check::Sca, parameters.rule.effect, detail).at(field));
+        findings.report(Check::Sca, parameters.rule.effect, field, detail);
     };
     let total = event.total;
     if let Some(most) = parameters.single.get(event.currency).filter(|most| total > *most) {
