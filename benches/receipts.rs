@@ -59,10 +59,10 @@ fn main() {
             }
             let shares = [right, amount, tax]
                 .map(|[all, before, today]| format!("{} | {}", percent(before, all), percent(today, all)));
-            println!("| {} | {lines} | {} |", till.what(), shares.join(" | "));
+            println!("| {} | {lines} | {} |", rounding(till), shares.join(" | "));
         }
     }
-    println!("\n| off by | {} |", Slip::ALL.map(|slip| format!("{}: 0.1 | now", slip.what())).join(" | "));
+    println!("\n| off by | {} |", Slip::ALL.map(|slip| format!("{}: 0.1 | now", figure(slip))).join(" | "));
     println!("|---|{}", "---|---|".repeat(Slip::ALL.len()));
     for (size, cents) in CENTS.iter().enumerate() {
         let cells = by_slip.iter().map(|sizes| {
@@ -70,6 +70,26 @@ fn main() {
             format!("{} | {}", percent(before, all), percent(today, all))
         });
         println!("| {}.{:02} | {} |", cents / 100, cents % 100, cells.collect::<Vec<_>>().join(" | "));
+    }
+}
+
+/// What a till rounds, in words.
+fn rounding(till: Till) -> &'static str {
+    match till {
+        Till::Exact => "nothing but the total tax",
+        Till::Unit => "tax of one item",
+        Till::Line => "tax of each line",
+        Till::Rate => "tax by VAT rate",
+        Till::Total => "totals alone",
+    }
+}
+
+/// Which figure a slip is in.
+fn figure(slip: Slip) -> &'static str {
+    match slip {
+        Slip::Line => "a line and the total",
+        Slip::Total => "the total",
+        Slip::Tax => "the total tax",
     }
 }
 

@@ -5,13 +5,14 @@ use super::{AppError, now_millis, settings};
 use crate::cli::Common;
 use crate::config::Settings;
 use crate::domain::Micros;
+use crate::domain::account_event::AccountEvent;
 use crate::domain::record::RecordHeader;
 use crate::kafka::client::{Cluster, EventProducer, NewRecord};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::Fault;
 use crate::kafka::settings::ClusterSettings;
 use crate::load::latency::SENT_HEADER;
-use crate::load::{LoadArgs, LoadError, RecordSink, SinkError, load};
+use crate::load::{LoadArgs, LoadError, PosRecord, RecordSink, SinkError, load};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -64,55 +65,51 @@ impl KafkaSink {
         let cluster = Arc::new(ClusterSettings::from(settings));
         let [inputs @ .., outcomes] =
             [cluster.topics.pos_events(), cluster.topics.account_events(), cluster.topics.pos_outcomes()];
-        let client = Cluster::new(Arc::clone(&cluster)).map_err(broker)?;
-        rights::verify(&client, &cluster, Task::Load(answers)).map_err(broker)?;
-        let there = client.admin().topics(&[inputs[0], inputs[1], outcomes], false).map_err(broker)?;
+        let client = Cluster::new(Arc::clone(&cluster))?;
+        rights::verify(&client, &cluster, Task::Load(answers))?;
+        let there = client.admin().topics(&[inputs[0], inputs[1], outcomes], false)?;
         if let Some(missing) = inputs.iter().find(|topic| !there.contains_key(**topic)) {
             let remedy = "make it with `tillgate topics create`";
             return Err(SinkError::Broker(format!("there is no topic {missing}: {remedy}")));
         }
         let partitions =
             [inputs[0], outcomes].map(|topic| there.get(topic).map_or(0, |topic| topic.partitions));
-        let producer = EventProducer::new(&cluster).map_err(broker)?;
+        let producer = EventProducer::new(&cluster)?;
         Ok(Self { cluster, producer, partitions, sent: None })
     }
 
     /// Reads the answers to what is sent from now on.
     fn watch(&self, warm_up: Micros, sent: Arc<Sent>) -> Result<Watch, SinkError> {
-        Watch::start(&self.cluster, self.partitions, sent, warm_up).map_err(broker)
+        Ok(Watch::start(&self.cluster, self.partitions, sent, warm_up)?)
     }
 }
 
 impl RecordSink for KafkaSink {
-    fn account_event(&mut self, key: &[u8], value: &[u8], time: Micros) -> Result<(), SinkError> {
-        let topic = self.cluster.topics.account_events();
-        self.producer.send(&NewRecord::by_key(topic, Some(key), value, millis(time))).map_err(broker)
+    fn account_event(&mut self, event: &AccountEvent, value: &[u8], time: Micros) -> Result<(), SinkError> {
+        let (topic, key) = (self.cluster.topics.account_events(), event.account.as_bytes());
+        Ok(self.producer.send(&NewRecord::by_key(topic, Some(key), value, time.millis()))?)
     }
 
-    fn pos_event(&mut self, key: Option<&[u8]>, value: &[u8], time: Micros) -> Result<(), SinkError> {
+    fn pos_event(&mut self, record: &PosRecord<'_>, value: &[u8]) -> Result<(), SinkError> {
+        let key = record.key.as_deref();
         let sent = self.sent.as_ref().map(|sent| sent.stamp(key.is_some()).to_string());
         // An event without a key has no answer.
         let sent = sent.as_ref().filter(|_| key.is_some());
         let header =
             sent.map(|sent| RecordHeader { name: SENT_HEADER.as_bytes(), value: Some(sent.as_bytes()) });
         let topic = self.cluster.topics.pos_events();
-        let record = NewRecord::by_key(topic, key, value, millis(time));
-        self.producer.send(&NewRecord { headers: header.as_slice(), ..record }).map_err(broker)
+        let record = NewRecord::by_key(topic, key, value, record.time.millis());
+        Ok(self.producer.send(&NewRecord { headers: header.as_slice(), ..record })?)
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
-        self.producer.flush().map_err(broker)
-    }
-
-    fn finish(&mut self) -> Result<(), SinkError> {
-        self.flush()
+        Ok(self.producer.flush()?)
     }
 }
 
-fn broker(fault: Fault) -> SinkError {
-    SinkError::Broker(fault.text)
-}
-
-fn millis(time: Micros) -> i64 {
-    time.0.div_euclid(1_000)
+/// The generator's folder knows no client.
+impl From<Fault> for SinkError {
+    fn from(fault: Fault) -> Self {
+        Self::Broker(fault.text)
+    }
 }

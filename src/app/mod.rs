@@ -1,5 +1,6 @@
 //! Wiring: what each command needs, put together. Decides nothing itself.
 
+pub(crate) mod admin;
 pub(crate) mod archive;
 mod bar;
 mod check;
@@ -185,7 +186,7 @@ pub(crate) fn table_seed() -> Seed {
     clippy::disallowed_methods,
     reason = "times of records that are sent or measured; nothing is decided by them"
 )]
-fn now_millis() -> i64 {
+pub(crate) fn now_millis() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,7 @@
 //! `tillgate run`: everything a running process needs, put together and taken down in order.
 
 use super::AppError;
+use super::admin::ServedPages;
 use super::pulse::Pulse;
 use crate::cli::Common;
 use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
@@ -8,7 +9,7 @@ use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id}
 use crate::config::{AvroFraming, OutputFormat, Settings};
 use crate::contact;
 use crate::engine::Engine;
-use crate::gateway::{AdminBounds, AdminSource, Listener, ProcessStanding, admin};
+use crate::gateway::{AdminSource, Listener, ProcessStanding};
 use crate::kafka::health::Health;
 use crate::kafka::held_back::HeldBack;
 use crate::kafka::latest::LatestTopic;
@@ -57,22 +58,16 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     let stop = Arc::new(AtomicBool::new(false));
     let health = Arc::new(Health::new(settings.kafka.workers));
     let _signals = watch_signals(stop.clone(), "committing what is held, then leaving the group")?;
-    let (ended, ending) = tokio::sync::oneshot::channel::<()>();
-    let admin = match settings.admin {
+    let pages = match settings.admin {
         None => None,
         Some(address) => {
-            let listener = Listener::bind(address).map_err(|error| AppError::Start(error.to_string()))?;
+            let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
+            let listener = Listener::bind(address).map_err(|error| start(&error))?;
             tracing::info!(address = %listener.address(), "metrics and health pages");
             // Only with a listener, whose upkeep keeps what is collected small.
-            let exporter =
-                Exporter::install(engine.ruleset()).map_err(|error| AppError::Start(error.to_string()))?;
+            let exporter = Exporter::install(engine.ruleset()).map_err(|error| start(&error))?;
             let source = AdminPages::new(&settings, exporter, health.clone(), registry, stop.clone());
-            let shutdown = async move {
-                // Dropping the sender is the signal.
-                let _ = ending.await;
-            };
-            let served = admin::serve(listener, AdminBounds::default(), Arc::new(source), shutdown);
-            Some(served.map_err(|error| AppError::Start(error.to_string()))?)
+            Some(ServedPages::start(listener, source)?)
         }
     };
     tracing::info!(
@@ -93,10 +88,8 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     };
     let result = until_stopped(&stop, work)?;
     stop.store(true, Ordering::Release);
-    drop(ended);
-    if let Some(admin) = admin {
-        // A page that panicked has been told in the log.
-        let _ = admin.join();
+    if let Some(pages) = pages {
+        pages.close();
     }
     match result {
         Some(result) => {

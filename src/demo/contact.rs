@@ -1,7 +1,7 @@
 //! Contact decisions in the demo: a person who may be called, and may not after seven calls, explained; and the same person for
 //! whoever asks the demo's gateway.
 
-use crate::app::AppError;
+use crate::app::{AppError, now_millis};
 use crate::config::Settings;
 use crate::contact::{
     CONTACT_REQUESTS, ContactRequest, FLOW, INTERACTIONS, Local, PARTY_RECORDS, read_decision,
@@ -60,7 +60,7 @@ pub(super) fn explained(config: &Settings, paint: Paint) -> Result<Vec<String>, 
 pub(super) fn send_person(topics: &Topics, producer: &mut EventProducer) -> Result<(), Fault> {
     let topic = &topics.of(&FLOW).inputs[PARTY_RECORDS];
     let (key, value) = (PERSON.as_bytes(), PARTY.as_bytes());
-    producer.send(&NewRecord::by_key(topic, Some(key), value, super::clock::millis()))
+    producer.send(&NewRecord::by_key(topic, Some(key), value, now_millis()))
 }
 
 /// Requests that can be sent to the demo's gateway as they stand.

@@ -8,8 +8,8 @@ use super::notes::Notes;
 use super::run::{PARTITIONS, UNITS, WORKERS, schemas};
 use super::screen::Screen;
 use super::tally::Tally;
-use super::{clock, contact, summary, table};
-use crate::app::AppError;
+use super::{contact, now, summary, table};
+use crate::app::{AppError, now_millis};
 use crate::config;
 use crate::domain::PartitionId;
 use crate::explain::paint::grouped;
@@ -120,11 +120,11 @@ impl<'a> Live<'a> {
         if !self.until(Stage::Waiting(&accounts), &opened)? || !self.go() {
             return Ok(());
         }
-        let begun = clock::now();
+        let begun = now();
         if !self.until(Stage::Table(begun, LINE_EVERY), &answered)? {
             return Ok(());
         }
-        self.tally.mark(clock::now());
+        self.tally.mark(now());
         self.draw(Stage::Table(begun, LINE_EVERY))?;
         self.screen.stay();
         self.explain()?;
@@ -164,7 +164,7 @@ impl<'a> Live<'a> {
 
     /// Reads and draws until `done`; false where it was asked to stop.
     fn until(&mut self, stage: Stage<'_>, done: &dyn Fn(&Tally) -> bool) -> Result<bool, AppError> {
-        let mut heard = clock::now();
+        let mut heard = now();
         while !done(&self.tally) {
             if self.show.stop.load(Ordering::Acquire) {
                 return Ok(false);
@@ -175,12 +175,12 @@ impl<'a> Live<'a> {
             let mut fault = None;
             let tally = &mut self.tally;
             let came = self.follower.next(POLL, |record| {
-                fault = tally.take(record, clock::now(), clock::millis()).err();
+                fault = tally.take(record, now(), now_millis()).err();
             })?;
             if let Some(fault) = fault {
                 return Err(AppError::Start(fault));
             }
-            let now = clock::now();
+            let now = now();
             if came != Followed::Nothing {
                 heard = now;
             } else if now - heard > STILL_MAX {
@@ -266,7 +266,7 @@ impl<'a> Live<'a> {
                 .push(format!("{} with twenty events a second until Ctrl-C; {page}", paint.bold("Going on")));
             if let Some(gateway) = self.show.gateway {
                 let account = self.show.world.accounts().at(0);
-                lines.extend(summary::request(gateway, &account, clock::millis(), paint));
+                lines.extend(summary::request(gateway, &account, now_millis(), paint));
                 lines.extend(contact::requests(gateway, paint));
             }
         }

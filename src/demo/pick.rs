@@ -1,7 +1,7 @@
 //! Which answers are explained: for every kind the first few are kept, and the most telling of them is chosen.
 
 use crate::codec::{KnownSchemas, decode_pos_event};
-use crate::domain::enums::{Language, Verdict};
+use crate::domain::enums::Verdict;
 use crate::domain::pos_event::PosEvent;
 use crate::explain::outcome::ExplainedOutcome;
 use crate::kafka::client::Dump;
@@ -73,26 +73,16 @@ impl Picks {
     /// The broker is gone.
     pub(super) fn choose(&mut self, dump: &mut Dump, schemas: &KnownSchemas) -> Result<Vec<Pick>, Fault> {
         let mut chosen = Vec::new();
-        let mut languages: Vec<Language> = Vec::new();
         for kind in Kind::ALL {
-            let mut best: Option<(u32, Pick)> = None;
-            for answer in std::mem::take(&mut self.kept[kind as usize]) {
+            let mut picks = Vec::new();
+            for answer in self.kept[kind as usize].drain(..) {
                 let at = &answer.source;
                 let event = dump.record_at(&at.topic, at.partition, at.offset, |record| {
                     record.value.unwrap_or_default().to_vec()
-                });
-                let Some(event) = event? else { continue };
-                let pick = Pick { kind, answer, event };
-                let Some(score) = pick.event(schemas).map(|event| score(&pick, &event, &languages)) else {
-                    continue;
-                };
-                if best.as_ref().is_none_or(|(most, _)| score > *most) {
-                    best = Some((score, pick));
-                }
+                })?;
+                picks.extend(event.map(|event| Pick { kind, answer, event }));
             }
-            let Some((_, pick)) = best else { continue };
-            languages.extend(pick.event(schemas).and_then(|event| event.conversation_language.value()));
-            chosen.push(pick);
+            chosen.extend(picks.into_iter().max_by_key(|pick| pick.telling(schemas)));
         }
         Ok(chosen)
     }
@@ -103,20 +93,12 @@ impl Pick {
     pub(super) fn event(&self, schemas: &KnownSchemas) -> Option<PosEvent<'_>> {
         decode_pos_event(schemas, &self.event, None).ok()
     }
-}
 
-/// How telling a decision is: one thing and no other, on a few lines with a discount and a weight, in a language that
-/// was not shown yet.
-fn score(pick: &Pick, event: &PosEvent<'_>, shown: &[Language]) -> u32 {
-    let alone = pick.answer.risk_check_messages.len() < 2;
-    let few = (2..=5).contains(&event.items.len());
-    let discount = event.items.iter().any(|item| item.discount.value().is_some());
-    let weight =
-        event.items.iter().any(|item| item.quantity.value().is_some_and(|found| found.decimals() > 0));
-    let new = event.conversation_language.value().is_some_and(|language| !shown.contains(&language));
-    u32::from(alone) * 16
-        + u32::from(few) * 8
-        + u32::from(new) * 4
-        + u32::from(discount) * 3
-        + u32::from(weight) * 2
+    /// How telling a decision is: one thing and no other, on a few lines with a discount; none where its event cannot be read.
+    fn telling(&self, schemas: &KnownSchemas) -> Option<[bool; 3]> {
+        let event = self.event(schemas)?;
+        let is_alone = self.answer.risk_check_messages.len() < 2;
+        let is_short = (2..=5).contains(&event.items.len());
+        Some([is_alone, is_short, event.items.iter().any(|item| item.discount.value().is_some())])
+    }
 }

@@ -1,10 +1,11 @@
 //! The demo from its broker to its last word: starts everything in order, and takes it down in order.
 
 use super::args::DemoArgs;
-use super::feed::{Feed, FeedError, Progress};
+use super::feed::{Feed, Progress};
 use super::live::{Live, Show};
 use super::notes::Notes;
 use super::screen::Screen;
+use crate::app::admin::ServedPages;
 use crate::app::gateway::Endpoints;
 use crate::app::{self, AppError};
 use crate::cli::Common;
@@ -13,20 +14,19 @@ use crate::config::{self, Secret};
 use crate::contact;
 use crate::domain::Micros;
 use crate::engine::Engine;
-use crate::gateway::{AdminBounds, Listener, admin};
+use crate::gateway::Listener;
 use crate::kafka::client::{Embedded, EventProducer};
 use crate::kafka::health::Health;
 use crate::kafka::settings::{ClusterSettings, GroupProtocol, KafkaSettings};
 use crate::kafka::units::Units;
-use crate::load::{self, Encoder, MistakeShares, World};
+use crate::load::{self, Encoder, LoadError, MistakeShares, SinkError, World};
 use crate::pipeline::Deciders;
-use crate::pos::{OutcomeEncoding, PartitionOptions, Setup};
+use crate::pos::{self, OutcomeEncoding, PartitionOptions, Setup};
 use crate::telemetry::exporter::Exporter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// Of every topic but the dead letters. The mock keeps 5 MiB of each.
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
     let health = Arc::new(Health::new(WORKERS));
     let page = if args.keep {
         let _signals = app::run::watch_signals(Arc::clone(&stop), "ending the demo")?;
-        Page::serve(&config, engine.ruleset(), &health, &stop)?
+        serve_metrics(&config, engine.ruleset(), &health, &stop)?
     } else {
         None
     };
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
     let endpoints = args.keep.then(|| serve_requests(&config, &settings, &stop)).transpose()?;
     let flows = flows(&config, engine, Arc::new(schemas()?));
     let world = World::new(world(args)?);
-    let progress = Progress::default();
+    let (progress, producer) = (Progress::default(), EventProducer::new(&settings)?);
     let result = std::thread::scope(|scope| {
         let (go, went) = channel();
         let (of_workers, of_health) = (settings.clone(), Arc::clone(&health));
@@ -79,8 +79,17 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         let workers = scope.spawn(move || {
             crate::kafka::run(of_workers, &rulesets, Box::new(flows), &[], of_health, shared_stop)
         });
-        let of_feed = &settings;
-        let feeder = scope.spawn(move || feed(args, world, progress, of_feed, &went, stop));
+        let feed = Feed {
+            producer,
+            topics: &settings.topics,
+            progress,
+            go: went,
+            stop,
+            burst: args.events.into(),
+            rate: args.rate,
+            begun: None,
+        };
+        let feeder = scope.spawn(move || send(world, feed));
         let show = Show {
             args,
             config: &config,
@@ -89,7 +98,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
             health: &health,
             progress,
             go,
-            page: page.as_ref().map(|page| page.address),
+            page: page.as_ref().map(ServedPages::address),
             gateway: endpoints.as_ref().map(Endpoints::address),
             stop,
             ended: &|| workers.is_finished() || (feeder.is_finished() && !progress.burst_is_sent()),
@@ -113,21 +122,14 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
 /// The broker, with all topics.
 fn broker(settings: &ClusterSettings) -> Result<Embedded, AppError> {
     let names = &settings.topics;
-    let contact = names.of(&contact::FLOW);
-    let own = [
-        (names.pos_events(), PARTITIONS),
-        (names.account_events(), PARTITIONS),
-        (names.pos_ticks(), PARTITIONS),
-        (names.pos_outcomes(), PARTITIONS),
-        (names.account_results(), PARTITIONS),
-        (names.journal(), PARTITIONS),
-        (names.dead_letters(), 1),
-        (contact.dead_letters.as_str(), 1),
-        (names.rulesets.as_str(), 1),
-    ];
-    let of_contact = contact.inputs.iter().chain(&contact.outputs).chain([&contact.journal]);
-    let of_contact = of_contact.map(|topic| (topic.as_str(), CONTACT_PARTITIONS));
-    Ok(Embedded::start(&own.into_iter().chain(of_contact).collect::<Vec<_>>())?)
+    let mut all = vec![(names.rulesets.as_str(), 1)];
+    for (flow, partitions) in [(&pos::FLOW, PARTITIONS), (&contact::FLOW, CONTACT_PARTITIONS)] {
+        let own = names.of(flow);
+        let keyed = own.inputs.iter().chain(&own.outputs).chain([&own.journal]);
+        all.extend(keyed.map(|topic| (topic.as_str(), partitions)));
+        all.push((own.dead_letters.as_str(), 1));
+    }
+    Ok(Embedded::start(&all)?)
 }
 
 /// Makes the flows, given how many partitions each has: POS events, contact decisions.
@@ -173,15 +175,6 @@ fn panicked(who: &str) -> AppError {
     AppError::Start(format!("the {who} of the demo panicked: this is a defect of tillgate, please report it"))
 }
 
-impl From<FeedError> for AppError {
-    fn from(error: FeedError) -> Self {
-        match error {
-            FeedError::Kafka(fault) => Self::Kafka(fault),
-            FeedError::Encode(fault) => Self::Start(fault.to_string()),
-        }
-    }
-}
-
 /// The worker's settings for the mock, which answers a fetch that finds nothing only when its time is up.
 fn on_mock(settings: ClusterSettings, bootstrap_servers: String) -> ClusterSettings {
     let kafka = KafkaSettings {
@@ -212,7 +205,7 @@ pub(super) fn schemas() -> Result<KnownSchemas, AppError> {
 /// Accounts that have a few events each; the events' times end about now, and go on from there with `--keep`.
 fn world(args: &DemoArgs) -> Result<load::LoadSettings, AppError> {
     let burst = i64::from(args.events);
-    let now = super::clock::millis() / 1_000 * 1_000_000;
+    let now = app::now_millis() / 1_000 * 1_000_000;
     let settings = load::LoadSettings {
         seed: args.seed,
         count: if args.keep { u64::MAX } else { u64::from(args.events) },
@@ -225,63 +218,30 @@ fn world(args: &DemoArgs) -> Result<load::LoadSettings, AppError> {
     settings.validated().map_err(|fault| AppError::Usage(fault.to_string()))
 }
 
-fn feed(
-    args: &DemoArgs,
-    world: &World,
-    progress: &Progress,
-    settings: &ClusterSettings,
-    went: &Receiver<()>,
-    stop: &AtomicBool,
-) -> Result<(), FeedError> {
-    let feed = Feed {
-        world,
-        // Small, and needs no registry.
-        encoder: Encoder::avro_single_object()?,
-        topics: &settings.topics,
-        progress,
-        burst: args.events.into(),
-        rate: args.rate,
-    };
-    feed.run(EventProducer::new(settings)?, went, stop)
+/// Sends the run, as far as somebody wants it.
+fn send(world: &World, mut feed: Feed<'_>) -> Result<(), LoadError> {
+    // Small, and needs no registry.
+    let encoder = Encoder::avro_single_object()?;
+    let sent = feed.wait_for_go().map_err(LoadError::from);
+    match sent.and_then(|()| load::send(world, &encoder, &mut feed, 0, |_| {})) {
+        Ok(_) | Err(LoadError::Sink(SinkError::Ended)) => Ok(()),
+        Err(fault) => Err(fault),
+    }
 }
 
-/// The metrics page of `--keep`.
-struct Page {
-    address: SocketAddr,
-    ended: tokio::sync::oneshot::Sender<()>,
-    served: JoinHandle<()>,
-}
-
-impl Page {
-    /// Serves it where the configuration says, or on a free port where that one is taken; nowhere where it is off.
-    fn serve(
-        config: &config::Settings,
-        ruleset: &str,
-        health: &Arc<Health>,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<Option<Self>, AppError> {
-        let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
-        let Some(wanted) = config.admin else { return Ok(None) };
-        let listener = Listener::bind(wanted)
-            .or_else(|_taken| Listener::bind(SocketAddr::new(wanted.ip(), 0)))
-            .map_err(|error| start(&error))?;
-        let address = listener.address();
-        let exporter = Exporter::install(ruleset).map_err(|error| start(&error))?;
-        let (health, stop) = (Arc::clone(health), Arc::clone(stop));
-        let source = app::run::AdminPages::new(config, exporter, health, None, stop);
-        let (ended, ending) = tokio::sync::oneshot::channel::<()>();
-        let shutdown = async move {
-            // Dropping the sender is the signal.
-            let _ = ending.await;
-        };
-        let served = admin::serve(listener, AdminBounds::default(), Arc::new(source), shutdown)
-            .map_err(|error| start(&error))?;
-        Ok(Some(Self { address, ended, served }))
-    }
-
-    fn close(self) {
-        drop(self.ended);
-        // A page that panicked has been told in the log.
-        let _ = self.served.join();
-    }
+/// The metrics page of `--keep`: where the configuration says, or on a free port where that one is taken; nowhere where it is off.
+fn serve_metrics(
+    config: &config::Settings,
+    ruleset: &str,
+    health: &Arc<Health>,
+    stop: &Arc<AtomicBool>,
+) -> Result<Option<ServedPages>, AppError> {
+    let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
+    let Some(wanted) = config.admin else { return Ok(None) };
+    let listener = Listener::bind(wanted)
+        .or_else(|_taken| Listener::bind(SocketAddr::new(wanted.ip(), 0)))
+        .map_err(|error| start(&error))?;
+    let exporter = Exporter::install(ruleset).map_err(|error| start(&error))?;
+    let pages = app::run::AdminPages::new(config, exporter, Arc::clone(health), None, Arc::clone(stop));
+    ServedPages::start(listener, pages).map(Some)
 }

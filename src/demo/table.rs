@@ -76,8 +76,9 @@ pub(super) fn line(tally: &Tally, due: u64, elapsed: Duration) -> String {
 
 /// Latency from the record's time to the receipt of the committed outcome.
 pub(super) fn latency(tally: &Tally) -> String {
-    let of = |per_mille| tally.latency(per_mille).map_or_else(|| "-".to_owned(), |millis| millis.to_string());
-    format!("p50 {} ms, p99 {} ms", of(500), of(990))
+    let within =
+        |share| tally.latencies.within(share).map_or_else(|| "-".to_owned(), |millis| millis.to_string());
+    format!("p50 {} ms, p99 {} ms", within(500), within(990))
 }
 
 /// With one decimal, such as `6.3 s`.

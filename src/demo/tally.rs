@@ -7,12 +7,11 @@ use crate::domain::enums::Verdict;
 use crate::domain::record::TopicRecord;
 use crate::explain::outcome::ExplainedOutcome;
 use crate::kafka::settings::Topics;
+use crate::load::latency::Latencies;
 use crate::pos::Input;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Latencies that are kept: of the latest answers.
-const LATENCIES: usize = 10_000;
 /// What the rate is taken over.
 const RATE_OVER: Duration = Duration::from_secs(1);
 
@@ -24,7 +23,8 @@ pub(super) struct Tally {
     dead_letters: u64,
     /// Next offset of the account events, by partition, as the journal has it.
     accounts: Vec<i64>,
-    latencies: VecDeque<u32>,
+    /// From a record's time to the receipt of its outcome.
+    pub(super) latencies: Latencies,
     /// When how many answers were there; the first is about a second old.
     marks: VecDeque<(Instant, u64)>,
     first: Option<Instant>,
@@ -42,7 +42,7 @@ impl Tally {
             codes: BTreeMap::new(),
             dead_letters: 0,
             accounts: vec![0; partitions],
-            latencies: VecDeque::with_capacity(LATENCIES),
+            latencies: Latencies::default(),
             marks: VecDeque::new(),
             first: None,
             last: None,
@@ -79,16 +79,9 @@ impl Tally {
     fn answer(&mut self, answer: ExplainedOutcome, now: Instant, now_millis: i64) {
         *self.verdicts.entry(answer.verdict()).or_default() += 1;
         for message in &answer.risk_check_messages {
-            match self.codes.get_mut(&message.code) {
-                Some(count) => *count += 1,
-                None => drop(self.codes.insert(message.code.clone(), 1)),
-            }
+            *self.codes.entry(message.code.clone()).or_default() += 1;
         }
-        if self.latencies.len() == LATENCIES {
-            self.latencies.pop_front();
-        }
-        let latency = now_millis.saturating_sub(answer.source.timestamp).max(0);
-        self.latencies.push_back(u32::try_from(latency).unwrap_or(u32::MAX));
+        self.latencies.note(now_millis.saturating_sub(answer.source.timestamp));
         self.first.get_or_insert(now);
         self.last = Some(now);
         self.picks.offer(answer);
@@ -139,13 +132,6 @@ impl Tally {
     pub(super) fn overall(&self) -> (u64, Duration) {
         let span = self.first.zip(self.last).map_or(Duration::ZERO, |(first, last)| last - first);
         (per_second(self.answers(), span), span)
-    }
-
-    /// The latency, in milliseconds, that `per_mille` of the latest answers stay within.
-    pub(super) fn latency(&self, per_mille: usize) -> Option<u32> {
-        let mut sorted: Vec<u32> = self.latencies.iter().copied().collect();
-        let place = (sorted.len() * per_mille / 1_000).min(sorted.len().checked_sub(1)?);
-        Some(*sorted.select_nth_unstable(place).1)
     }
 }
 

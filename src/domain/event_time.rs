@@ -2,6 +2,9 @@
 //!
 //! Time in tillgate is data that comes with a record. Nothing here asks a clock.
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A point in time, or a span, in microseconds (`timestamp-micros` of the contract).
@@ -27,6 +30,12 @@ impl Micros {
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.saturating_mul(1_000))
+    }
+
+    /// As Kafka's record timestamps are.
+    #[must_use]
+    pub fn millis(self) -> i64 {
+        self.0.div_euclid(1_000)
     }
 
     /// Later by `span`; stays within range.
@@ -97,6 +106,20 @@ impl fmt::Display for Micros {
             _ if micros % 1_000 == 0 => write!(f, ".{:03}Z", micros / 1_000),
             _ => write!(f, ".{micros:06}Z"),
         }
+    }
+}
+
+/// As RFC 3339 has it.
+impl Serialize for Micros {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Micros {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(from)?;
+        Self::parse_rfc3339(&text).ok_or_else(|| D::Error::custom("a time is not one of RFC 3339"))
     }
 }
 

@@ -3,13 +3,14 @@
 //! Correct events only ever go to accounts in good standing; what mistakes leave behind (holds, full
 //! windows) stays on accounts that are there for it.
 
-use super::country::{currency, languages, price_level};
+use super::country::{COUNTRIES, currency, languages, price_level};
 use super::mistakes::Mistake;
 use super::settings::{ACCOUNTS_MAX, LoadSettings};
 use crate::domain::Micros;
 use crate::domain::account_event::{AccountChange, AccountEvent, Update};
 use crate::domain::enums::{CountryCode, Currency, Language};
 use crate::domain::hashing::{hash64, hash128};
+use std::ops::Range;
 
 /// How an account stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub enum AccountStanding {
 }
 
 const DAY: Micros = Micros(86_400 * 1_000_000);
+/// Accounts of each standing but the good one, per mille of those; at least as many as the mistakes need.
+const TROUBLED_PER_MILLE: u64 = 5;
 
 const TROUBLED: [AccountStanding; 10] = [
     AccountStanding::Careless,
@@ -62,7 +65,6 @@ pub struct Accounts {
     troubled: [u32; TROUBLED.len()],
     stride: u64,
     opened_at: Micros,
-    countries: Vec<CountryCode>,
 }
 
 /// One account.
@@ -88,15 +90,14 @@ impl Accounts {
     #[must_use]
     pub fn new(settings: &LoadSettings) -> Self {
         let good = settings.accounts;
-        let share = u64::from(good) * u64::from(settings.troubled_accounts) / 1_000;
-        let troubled = TROUBLED.map(|standing| (share as u32).max(pool(settings, standing)));
+        let share = (u64::from(good) * TROUBLED_PER_MILLE / 1_000) as u32;
+        let troubled = TROUBLED.map(|standing| share.max(pool(settings, standing)));
         Self {
             seed: settings.seed,
             good,
             troubled,
             stride: stride(u64::from(good)),
             opened_at: settings.start.minus(DAY),
-            countries: settings.countries.clone(),
         }
     }
 
@@ -113,7 +114,7 @@ impl Accounts {
         let hash = hash64(&[self.seed.to_le_bytes(), u64::from(index).to_le_bytes()].concat());
         let country = match standing {
             AccountStanding::WithoutSsn => CountryCode::No,
-            _ => self.countries[index as usize % self.countries.len()],
+            _ => COUNTRIES[index as usize % COUNTRIES.len()],
         };
         let languages = languages(country);
         let limit_euros = match standing {
@@ -141,28 +142,24 @@ impl Accounts {
     /// The accounts of a troubled standing in turn, the `turn`-th of them.
     #[must_use]
     pub fn troubled(&self, standing: AccountStanding, turn: u64) -> Account {
-        let mut first = self.good;
-        for (group, count) in TROUBLED.iter().zip(self.troubled) {
-            if *group == standing {
-                return self.at(first + (turn % u64::from(count)) as u32);
-            }
-            first += count;
+        match self.groups().find(|(group, _)| *group == standing) {
+            Some((_, places)) => self.at(places.start + (turn % places.len() as u64) as u32),
+            None => self.in_turn(turn),
         }
-        self.in_turn(turn)
+    }
+
+    /// Where the accounts of each troubled standing are.
+    fn groups(&self) -> impl Iterator<Item = (AccountStanding, Range<u32>)> {
+        let ends = self.troubled.iter().scan(self.good, |end, count| {
+            *end += count;
+            Some(*end - count..*end)
+        });
+        TROUBLED.into_iter().zip(ends)
     }
 
     fn standing_of(&self, index: u32) -> AccountStanding {
-        let mut end = self.good;
-        if index < end {
-            return AccountStanding::Good;
-        }
-        for (standing, count) in TROUBLED.iter().zip(self.troubled) {
-            end += count;
-            if index < end {
-                return *standing;
-            }
-        }
-        AccountStanding::Chargeback
+        let group = self.groups().find(|(_, places)| places.contains(&index));
+        group.map_or(AccountStanding::Good, |(standing, _)| standing)
     }
 
     /// A number that no account of the run has.

@@ -114,38 +114,9 @@ pub enum ArgsFault {
     /// A setting.
     #[error(transparent)]
     Settings(#[from] SettingsFault),
-    /// Avro has no lines.
-    #[error("--format avro has no lines to put into a file: use --format json, or --to kafka")]
-    AvroToFile,
-    /// Topics take the account events.
-    #[error("--account-events is for files: with --to kafka account events go to their topic")]
-    AccountEventsToKafka,
-    /// A time that nobody could measure, or that says nothing.
-    #[error("--latency is measured at a rate on a cluster: give --rate and --to kafka")]
-    LatencyOfNothing,
-    /// Both kinds of events in one file.
-    #[error("--account-events and --to name the same file: give each its own")]
-    SameFile,
-    /// An id of a schema that JSON does not need.
-    #[error("--schema-id is for avro: add --format avro, or leave it out")]
-    SchemaIdForJson,
-    /// Account events need a schema of their own.
-    #[error("--account-schema-id is missing: account events have a schema of their own beside --schema-id")]
-    NoAccountSchemaId,
-}
-
-/// A list of mistakes that cannot be read.
-#[derive(Debug, PartialEq, Eq, Error)]
-pub enum MistakesFault {
-    /// No number from 0 to 1000.
-    #[error("`{0}` is no share: give a number per mille from 0 to 1000")]
-    Share(String),
-    /// No mistake of that name.
-    #[error("`{name}` is no mistake: use one of {}", names())]
-    Name {
-        /// What was given.
-        name: String,
-    },
+    /// Flags: why they do not go together, and what to do.
+    #[error("{0}")]
+    Flags(&'static str),
 }
 
 impl LoadArgs {
@@ -193,18 +164,28 @@ impl LoadArgs {
     }
 
     fn check_together(&self) -> Result<(), ArgsFault> {
-        let fault = match &self.to {
-            to if self.latency && (self.rate == 0 || *to != Target::Kafka) => ArgsFault::LatencyOfNothing,
-            Target::Kafka if self.account_events.is_some() => ArgsFault::AccountEventsToKafka,
-            Target::File(path) if self.account_events.as_ref() == Some(path) => ArgsFault::SameFile,
-            Target::File(_) | Target::StandardOutput if self.format == RecordFormat::Avro => {
-                ArgsFault::AvroToFile
+        let is_avro = self.format == RecordFormat::Avro;
+        Err(ArgsFault::Flags(match &self.to {
+            to if self.latency && (self.rate == 0 || *to != Target::Kafka) => {
+                "--latency is measured at a rate on a cluster: give --rate and --to kafka"
             }
-            _ if self.format == RecordFormat::Json && self.schema_id.is_some() => ArgsFault::SchemaIdForJson,
-            _ if self.schema_id.is_some() && self.account_schema_id.is_none() => ArgsFault::NoAccountSchemaId,
+            Target::Kafka if self.account_events.is_some() => {
+                "--account-events is for files: with --to kafka account events go to their topic"
+            }
+            Target::File(path) if self.account_events.as_ref() == Some(path) => {
+                "--account-events and --to name the same file: give each its own"
+            }
+            Target::File(_) | Target::StandardOutput if is_avro => {
+                "--format avro has no lines to put into a file: use --format json, or --to kafka"
+            }
+            _ if !is_avro && self.schema_id.is_some() => {
+                "--schema-id is for avro: add --format avro, or leave it out"
+            }
+            _ if self.schema_id.is_some() && self.account_schema_id.is_none() => {
+                "--account-schema-id is missing: account events have a schema of their own beside --schema-id"
+            }
             _ => return Ok(()),
-        };
-        Err(fault)
+        }))
     }
 }
 
@@ -221,12 +202,12 @@ impl FromStr for Target {
 }
 
 impl FromStr for MistakeShares {
-    type Err = MistakesFault;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, MistakesFault> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let share = |text: &str| match text.parse::<u16>() {
             Ok(share) if share <= 1_000 => Ok(share),
-            _ => Err(MistakesFault::Share(text.to_owned())),
+            _ => Err(format!("`{text}` is no share: give a number per mille from 0 to 1000")),
         };
         let mut shares = Self::NONE;
         let (named, even): (Vec<&str>, Vec<&str>) = text.split(',').partition(|part| part.contains('='));
@@ -236,8 +217,10 @@ impl FromStr for MistakeShares {
         for part in named {
             let (name, number) = part.split_once('=').unwrap_or((part, ""));
             let name = name.trim();
-            let mistake =
-                Mistake::from_name(name).ok_or_else(|| MistakesFault::Name { name: name.to_owned() })?;
+            let names = || Mistake::ALL.map(Mistake::name).join(", ");
+            let unknown = || format!("`{name}` is no mistake: use one of {}", names());
+            let mistake = Mistake::ALL.into_iter().find(|mistake| mistake.name() == name);
+            let mistake = mistake.ok_or_else(unknown)?;
             shares.set(mistake, share(number.trim())?);
         }
         Ok(shares)
@@ -253,10 +236,6 @@ fn duration(text: &str) -> Result<Micros, String> {
     units::micros(text)
         .map(Micros)
         .ok_or_else(|| "write a whole number and its unit: us, ms, s, min, h or d, such as 5ms".to_owned())
-}
-
-fn names() -> String {
-    Mistake::ALL.map(Mistake::name).join(", ")
 }
 
 const EXAMPLES: &str = "\

@@ -2,22 +2,24 @@
 
 use super::country::Vat;
 
-/// The kind of a shop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shop {
-    /// Food and household goods, some by weight.
-    Grocery,
-    /// Meals and drinks.
-    Restaurant,
-    /// Medicine and care.
-    Pharmacy,
-    /// Gadgets and what belongs to them.
-    Electronics,
-    /// Clothes and shoes.
-    Clothing,
-    /// Tools and material.
-    Hardware,
+/// A kind of shop.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shop {
+    /// What a sign above the door would say.
+    pub sign: &'static str,
+    /// What is sold there.
+    pub articles: &'static [Article],
 }
+
+/// Every kind of shop; the first one sells the cheapest baskets.
+pub static SHOPS: [Shop; 6] = [
+    Shop { sign: "Grocery", articles: GROCERY },
+    Shop { sign: "Bistro", articles: RESTAURANT },
+    Shop { sign: "Pharmacy", articles: PHARMACY },
+    Shop { sign: "Electronics", articles: ELECTRONICS },
+    Shop { sign: "Clothing", articles: CLOTHING },
+    Shop { sign: "Hardware", articles: HARDWARE },
+];
 
 /// The deposit on a bottle, which is brought back as often as it is paid.
 pub const DEPOSIT: Article =
@@ -54,38 +56,6 @@ impl Measure {
         match self {
             Self::Piece => "C62",
             Self::Weight => "KGM",
-        }
-    }
-}
-
-impl Shop {
-    /// Every kind; the first one sells the cheapest baskets.
-    pub const ALL: [Self; 6] =
-        [Self::Grocery, Self::Restaurant, Self::Pharmacy, Self::Electronics, Self::Clothing, Self::Hardware];
-
-    /// What a sign above the door would say.
-    #[must_use]
-    pub fn sign(self) -> &'static str {
-        match self {
-            Self::Grocery => "Grocery",
-            Self::Restaurant => "Bistro",
-            Self::Pharmacy => "Pharmacy",
-            Self::Electronics => "Electronics",
-            Self::Clothing => "Clothing",
-            Self::Hardware => "Hardware",
-        }
-    }
-
-    /// What the shop sells.
-    #[must_use]
-    pub fn articles(self) -> &'static [Article] {
-        match self {
-            Self::Grocery => GROCERY,
-            Self::Restaurant => RESTAURANT,
-            Self::Pharmacy => PHARMACY,
-            Self::Electronics => ELECTRONICS,
-            Self::Clothing => CLOTHING,
-            Self::Hardware => HARDWARE,
         }
     }
 }

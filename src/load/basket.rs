@@ -232,7 +232,7 @@ fn draw_line(terminal: &Terminal, settings: &LoadSettings, draw: &mut Draw) -> L
         let bottles = i64::from(draw.between(1, 6)) * 1_000;
         return Line::new(DEPOSIT, price, vat_rate(terminal.country, DEPOSIT.vat), bottles, 0);
     }
-    let articles = terminal.shop.articles();
+    let articles = terminal.shop.articles;
     let place = draw.below(articles.len() as u32);
     let article = articles[place as usize];
     let usual = price_level(currency(terminal.country), article.euro_cents);

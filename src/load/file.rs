@@ -2,8 +2,10 @@
 //!
 //! A file has neither keys nor record times; `tillgate check` takes the account number and the event's time instead.
 
+use super::generator::PosRecord;
 use super::sink::{RecordSink, SinkError};
 use crate::domain::Micros;
+use crate::domain::account_event::AccountEvent;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -21,19 +23,14 @@ pub struct FileSink {
 
 /// One output.
 struct Lines {
-    target: Target,
-    output: Option<Output>,
+    /// The file and the flag that named it; none: standard output.
+    file: Option<(PathBuf, &'static str)>,
+    packing: Packing,
 }
 
-/// What an output is, for error messages.
-enum Target {
-    StandardOutput,
-    File { path: PathBuf, flag: &'static str },
-}
-
-enum Output {
+enum Packing {
     Plain(Box<dyn Write>),
-    Compressed(Box<zstd::Encoder<'static, BufWriter<File>>>),
+    Zstd(Box<zstd::Encoder<'static, BufWriter<File>>>),
 }
 
 impl FileSink {
@@ -42,28 +39,23 @@ impl FileSink {
     /// # Errors
     /// [`SinkError`] naming the file that cannot be opened.
     pub fn open(pos_events: Option<&Path>, account_events: Option<&Path>) -> Result<Self, SinkError> {
-        let pos_events = match pos_events {
-            Some(path) => Lines::create(path, "--to")?,
-            None => Lines {
-                target: Target::StandardOutput,
-                output: Some(Output::Plain(Box::new(BufWriter::with_capacity(BUFFER, io::stdout().lock())))),
-            },
+        let standard_output = || {
+            let output = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+            Ok(Lines { file: None, packing: Packing::Plain(Box::new(output)) })
         };
-        let account_events =
-            account_events.map(|path| Lines::create(path, "--account-events")).transpose()?;
-        Ok(Self { pos_events, account_events })
+        Ok(Self {
+            pos_events: pos_events.map_or_else(standard_output, |path| Lines::create(path, "--to"))?,
+            account_events: account_events.map(|path| Lines::create(path, "--account-events")).transpose()?,
+        })
     }
 }
 
 impl RecordSink for FileSink {
-    fn account_event(&mut self, _key: &[u8], value: &[u8], _time: Micros) -> Result<(), SinkError> {
-        match &mut self.account_events {
-            Some(lines) => lines.put(value),
-            None => Ok(()),
-        }
+    fn account_event(&mut self, _: &AccountEvent, value: &[u8], _: Micros) -> Result<(), SinkError> {
+        self.account_events.as_mut().map_or(Ok(()), |lines| lines.put(value))
     }
 
-    fn pos_event(&mut self, _key: Option<&[u8]>, value: &[u8], _time: Micros) -> Result<(), SinkError> {
+    fn pos_event(&mut self, _: &PosRecord<'_>, value: &[u8]) -> Result<(), SinkError> {
         self.pos_events.put(value)
     }
 
@@ -79,45 +71,42 @@ impl RecordSink for FileSink {
 
 impl Lines {
     fn create(path: &Path, flag: &'static str) -> Result<Self, SinkError> {
-        let target = Target::File { path: path.to_owned(), flag };
-        let compressed = path.extension().is_some_and(|ending| ending == "zst");
-        let output = File::create(path).map(|file| BufWriter::with_capacity(BUFFER, file)).and_then(|file| {
-            Ok(if compressed {
-                Output::Compressed(Box::new(zstd::Encoder::new(file, ZSTD_LEVEL)?))
-            } else {
-                Output::Plain(Box::new(file))
+        let is_packed = path.extension().is_some_and(|ending| ending == "zst");
+        let made = File::create(path).and_then(|file| {
+            let file = BufWriter::with_capacity(BUFFER, file);
+            Ok(match is_packed {
+                true => Packing::Zstd(Box::new(zstd::Encoder::new(file, ZSTD_LEVEL)?)),
+                false => Packing::Plain(Box::new(file)),
             })
         });
-        match output {
-            Ok(output) => Ok(Self { target, output: Some(output) }),
-            Err(error) => Err(target.fault(error)),
+        let file = (path.to_owned(), flag);
+        match made {
+            Ok(packing) => Ok(Self { file: Some(file), packing }),
+            Err(error) => Err(fault(Some(&file), error)),
         }
     }
 
     fn put(&mut self, value: &[u8]) -> Result<(), SinkError> {
-        let Some(output) = &mut self.output else { return Ok(()) };
-        let written = match output {
-            Output::Plain(output) => output.write_all(value).and_then(|()| output.write_all(b"\n")),
-            Output::Compressed(output) => output.write_all(value).and_then(|()| output.write_all(b"\n")),
+        let output: &mut dyn Write = match &mut self.packing {
+            Packing::Plain(output) => output,
+            Packing::Zstd(output) => output,
         };
-        written.map_err(|error| self.target.fault(error))
+        let written = output.write_all(value).and_then(|()| output.write_all(b"\n"));
+        written.map_err(|error| fault(self.file.as_ref(), error))
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
-        let finished = match self.output.take() {
-            None => Ok(()),
-            Some(Output::Plain(mut output)) => output.flush(),
-            Some(Output::Compressed(output)) => output.finish().and_then(|mut file| file.flush()),
+        let finished = match &mut self.packing {
+            Packing::Plain(output) => output.flush(),
+            Packing::Zstd(output) => output.do_finish().and_then(|()| output.get_mut().flush()),
         };
-        finished.map_err(|error| self.target.fault(error))
+        finished.map_err(|error| fault(self.file.as_ref(), error))
     }
 }
 
-impl Target {
-    fn fault(&self, source: io::Error) -> SinkError {
-        match self {
-            Self::StandardOutput => SinkError::Output(source),
-            Self::File { path, flag } => SinkError::File { path: path.clone(), flag, source },
-        }
+fn fault(file: Option<&(PathBuf, &'static str)>, source: io::Error) -> SinkError {
+    match file.cloned() {
+        None => SinkError::Output(source),
+        Some((path, flag)) => SinkError::File { path, flag, source },
     }
 }

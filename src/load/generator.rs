@@ -142,7 +142,7 @@ impl World {
         if (round + u64::from(account.index)) % WITHDRAWAL_EVERY == WITHDRAWAL_EVERY - 1 {
             let twenties = i64::from(draw.between(1, 5));
             let amount = price_level(account.currency(), twenties * 2_000) / 1_000 * 1_000;
-            self.single(slot, &account, CASH, amount.max(1_000), &mut draw)
+            self.single(slot, &account, (CASH, amount.max(1_000)), &mut draw)
         } else {
             self.purchase(slot, &account, &mut draw)
         }
@@ -150,11 +150,7 @@ impl World {
 
     /// A basket of a shop in the account's country.
     fn purchase(&self, slot: u64, account: &Account, draw: &mut Draw) -> (PosEvent<'_>, i64) {
-        let terminal = self.terminals.draw(account.country, draw);
-        let mut event = self.envelope(slot, account, terminal, draw);
-        let basket = Basket::draw(terminal, &self.settings, draw);
-        basket.fill(&mut event);
-        (event, basket.total())
+        self.event(slot, account, draw, |terminal, draw| Basket::draw(terminal, &self.settings, draw))
     }
 
     /// One article at a given price; cash is a withdrawal, everything else a purchase.
@@ -162,19 +158,56 @@ impl World {
         &self,
         slot: u64,
         account: &Account,
-        article: Article,
-        price: i64,
+        (article, price): (Article, i64),
         draw: &mut Draw,
     ) -> (PosEvent<'_>, i64) {
-        let terminal = self.terminals.draw(account.country, draw);
-        let mut event = self.envelope(slot, account, terminal, draw);
-        let cash = article == CASH;
-        if cash {
+        let is_cash = article == CASH;
+        let rate = if is_cash { 0 } else { vat_rate(account.country, article.vat) };
+        let (mut event, cost) = self.event(slot, account, draw, |_, _| Basket::single(article, price, rate));
+        if is_cash {
             event.event_type = Field::Value(EventType::Withdrawal);
             event.category_type = Field::Value(CategoryType::Payout);
         }
-        let rate = if cash { 0 } else { vat_rate(account.country, article.vat) };
-        let basket = Basket::single(article, price, rate);
+        (event, cost)
+    }
+
+    /// A purchase where another currency is in use.
+    fn foreign_purchase(&self, slot: u64, account: &Account, draw: &mut Draw) -> PosEvent<'_> {
+        let first = draw.below(COUNTRIES.len() as u32) as usize;
+        let elsewhere = COUNTRIES.iter().cycle().skip(first).take(COUNTRIES.len());
+        let country = elsewhere.copied().find(|country| currency(*country) != account.currency());
+        let traveller = account.abroad(country.unwrap_or(account.country));
+        self.purchase(slot, &traveller, draw).0
+    }
+
+    /// A single line that is too dear for the account, or for anybody.
+    fn dear(&self, mistake: Mistake, slot: u64, account: &Account, draw: &mut Draw) -> PosEvent<'_> {
+        let level = |euros: u32| price_level(account.currency(), i64::from(euros) * 100);
+        let priced = match mistake {
+            Mistake::OverLimit => (JEWELLERY, account.limit_minor + level(draw.between(10, 500))),
+            Mistake::BigFirstPurchase => (LAPTOP, level(draw.between(1_100, 1_900))),
+            Mistake::MissingSsn => (PHONE, level(draw.between(600, 800))),
+            Mistake::CorrectionWithoutOriginal => (CASH, level(draw.between(20, 100))),
+            _ => (CASH, level(draw.between(600, 900))),
+        };
+        let (mut event, _) = self.single(slot, account, priced, draw);
+        if mistake == Mistake::CorrectionWithoutOriginal {
+            take_back(&mut event);
+        }
+        event
+    }
+
+    /// An event at a terminal of the account's country, and what its basket costs.
+    fn event<'w>(
+        &'w self,
+        slot: u64,
+        account: &Account,
+        draw: &mut Draw,
+        basket: impl FnOnce(&Terminal, &mut Draw) -> Basket,
+    ) -> (PosEvent<'w>, i64) {
+        let terminal = self.terminals.draw(account.country, draw);
+        let mut event = self.envelope(slot, account, terminal, draw);
+        let basket = basket(terminal, draw);
         basket.fill(&mut event);
         (event, basket.total())
     }
@@ -251,12 +284,12 @@ impl<'w> Generator<'w> {
             },
             Mistake::NearDuplicate => self.near_duplicate(&account, slot, draw),
             Mistake::VelocityBurst => self.burst(&account, slot, draw),
-            Mistake::AccountCurrency => foreign_purchase(world, &account, slot, draw),
+            Mistake::AccountCurrency => world.foreign_purchase(slot, &account, draw),
             Mistake::OverLimit
             | Mistake::BigFirstPurchase
             | Mistake::MissingSsn
             | Mistake::WithdrawalAboveCap
-            | Mistake::CorrectionWithoutOriginal => dear(world, mistake, &account, slot, draw),
+            | Mistake::CorrectionWithoutOriginal => world.dear(mistake, slot, &account, draw),
             _ => {
                 let (mut event, cost) = world.purchase(slot, &account, draw);
                 if mistake == Mistake::UnknownAccount {
@@ -371,38 +404,6 @@ impl<'w> Iterator for Generator<'w> {
         }
         Some(next)
     }
-}
-
-/// A purchase where another currency is in use.
-fn foreign_purchase<'w>(world: &'w World, account: &Account, slot: u64, draw: &mut Draw) -> PosEvent<'w> {
-    let first = draw.below(COUNTRIES.len() as u32) as usize;
-    let elsewhere = COUNTRIES.iter().cycle().skip(first).take(COUNTRIES.len());
-    let country = elsewhere.copied().find(|country| currency(*country) != account.currency());
-    let traveller = account.abroad(country.unwrap_or(account.country));
-    world.purchase(slot, &traveller, draw).0
-}
-
-/// A single line that is too dear for the account, or for anybody.
-fn dear<'w>(
-    world: &'w World,
-    mistake: Mistake,
-    account: &Account,
-    slot: u64,
-    draw: &mut Draw,
-) -> PosEvent<'w> {
-    let level = |euros: u32| price_level(account.currency(), i64::from(euros) * 100);
-    let (article, price) = match mistake {
-        Mistake::OverLimit => (JEWELLERY, account.limit_minor + level(draw.between(10, 500))),
-        Mistake::BigFirstPurchase => (LAPTOP, level(draw.between(1_100, 1_900))),
-        Mistake::MissingSsn => (PHONE, level(draw.between(600, 800))),
-        Mistake::CorrectionWithoutOriginal => (CASH, level(draw.between(20, 100))),
-        _ => (CASH, level(draw.between(600, 900))),
-    };
-    let (mut event, _) = world.single(slot, account, article, price, draw);
-    if mistake == Mistake::CorrectionWithoutOriginal {
-        take_back(&mut event);
-    }
-    event
 }
 
 const JEWELLERY: Article = dear_article("JEW-0101", "Gold necklace");

@@ -105,12 +105,6 @@ mistakes! {
 }
 
 impl Mistake {
-    /// The mistake of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mistake| mistake.name() == name)
-    }
-
     /// How many events one takes.
     #[must_use]
     pub fn events(self) -> u32 {

@@ -122,7 +122,7 @@ impl Sender<'_> {
         self.encoder.account_event(event, &mut self.value)?;
         self.report.account_events += 1;
         self.report.bytes += self.value.len() as u64;
-        Ok(self.sink.account_event(event.account.as_bytes(), &self.value, time)?)
+        Ok(self.sink.account_event(event, &self.value, time)?)
     }
 
     fn pos_record(&mut self, record: &PosRecord<'_>) -> Result<(), LoadError> {
@@ -133,7 +133,7 @@ impl Sender<'_> {
         if let (Some(mistake), Some(_)) = (record.mistake, record.expected_code) {
             *self.report.mistakes.entry(mistake).or_default() += 1;
         }
-        Ok(self.sink.pos_event(record.key.as_deref(), &self.value, record.time)?)
+        Ok(self.sink.pos_event(record, &self.value)?)
     }
 }
 

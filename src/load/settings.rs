@@ -4,7 +4,6 @@ use super::country::COUNTRIES;
 use super::mistakes::Mistake;
 use super::till::Till;
 use crate::domain::Micros;
-use crate::domain::enums::CountryCode;
 use thiserror::Error;
 
 /// Events of one account lie at least this far apart where the step is left to us: at the default
@@ -28,9 +27,6 @@ pub struct LoadSettings {
     pub count: u64,
     /// Accounts in good standing that correct events go to.
     pub accounts: u32,
-    /// Accounts of each other standing (stopped, in dunning ...), per mille of `accounts`; at least as many as the
-    /// mistakes need.
-    pub troubled_accounts: u16,
     /// Terminals, spread over all countries and kinds of shops.
     pub terminals: u32,
     /// Lines of a basket on average.
@@ -47,8 +43,6 @@ pub struct LoadSettings {
     pub step: Micros,
     /// How often which mistake is made.
     pub mistakes: MistakeShares,
-    /// Countries that accounts are in; the language follows from the country.
-    pub countries: Vec<CountryCode>,
 }
 
 /// How often which mistake is made, per million events.
@@ -76,9 +70,6 @@ pub enum SettingsFault {
         /// Their sum.
         sum: u64,
     },
-    /// No country.
-    #[error("no country is set for accounts: name at least one")]
-    NoCountry,
 }
 
 impl MistakeShares {
@@ -131,7 +122,6 @@ impl Default for LoadSettings {
             seed: 1,
             count: 100_000,
             accounts,
-            troubled_accounts: 5,
             terminals: 2_700,
             lines: 4,
             till: Till::Exact,
@@ -140,7 +130,6 @@ impl Default for LoadSettings {
             start: START,
             step: Self::step_for(accounts),
             mistakes: MistakeShares::even(50),
-            countries: COUNTRIES.to_vec(),
         }
     }
 }
@@ -160,7 +149,6 @@ impl LoadSettings {
         let per_mille = 1_000;
         for (name, value, low, high) in [
             ("accounts", i64::from(self.accounts), 1, i64::from(ACCOUNTS_MAX)),
-            ("troubled accounts", i64::from(self.troubled_accounts), 0, per_mille),
             ("terminals", i64::from(self.terminals), COUNTRIES.len() as i64, i64::from(TERMINALS_MAX)),
             ("lines", i64::from(self.lines), 1, i64::from(LINES_MAX)),
             ("discounts", i64::from(self.discounts), 0, per_mille),
@@ -173,9 +161,6 @@ impl LoadSettings {
         }
         if self.mistakes.sum() > 1_000_000 {
             return Err(SettingsFault::TooManyMistakes { sum: self.mistakes.sum() / 1_000 });
-        }
-        if self.countries.is_empty() {
-            return Err(SettingsFault::NoCountry);
         }
         Ok(self)
     }

@@ -2,24 +2,26 @@
 //!
 //! The Kafka side stands outside this folder; nothing here knows a client library.
 
+use super::generator::PosRecord;
 use crate::domain::Micros;
+use crate::domain::account_event::AccountEvent;
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// Takes records in order. Values are encoded already.
+/// Takes records in order, each with its value as it is encoded. May block until there is room.
 pub trait RecordSink {
-    /// Takes an account event. May block until there is room.
+    /// Takes an account event.
     ///
     /// # Errors
     /// [`SinkError`] where the record cannot be taken; the run ends with it.
-    fn account_event(&mut self, key: &[u8], value: &[u8], time: Micros) -> Result<(), SinkError>;
+    fn account_event(&mut self, event: &AccountEvent, value: &[u8], time: Micros) -> Result<(), SinkError>;
 
-    /// Takes a POS event, without key where a mistake asks for that. May block until there is room.
+    /// Takes a record of a till.
     ///
     /// # Errors
     /// [`SinkError`] where the record cannot be taken; the run ends with it.
-    fn pos_event(&mut self, key: Option<&[u8]>, value: &[u8], time: Micros) -> Result<(), SinkError>;
+    fn pos_event(&mut self, record: &PosRecord<'_>, value: &[u8]) -> Result<(), SinkError>;
 
     /// Waits until everything taken so far is where it belongs: the accounts have to be open before
     /// the first till sends.
@@ -32,7 +34,9 @@ pub trait RecordSink {
     ///
     /// # Errors
     /// [`SinkError`] where something did not arrive.
-    fn finish(&mut self) -> Result<(), SinkError>;
+    fn finish(&mut self) -> Result<(), SinkError> {
+        self.flush()
+    }
 }
 
 /// Why a record did not get where it belongs.
@@ -54,4 +58,7 @@ pub enum SinkError {
     /// A broker.
     #[error("cannot write to kafka: {0}")]
     Broker(String),
+    /// Nobody wants any more.
+    #[error("the run was ended before its last record")]
+    Ended,
 }

@@ -1,6 +1,6 @@
 //! The terminals of a run: spread over every country and kind of shop, each with a fixed name.
 
-use super::articles::Shop;
+use super::articles::{SHOPS, Shop};
 use super::country::{COUNTRIES, towns};
 use super::draw::Draw;
 use crate::domain::enums::CountryCode;
@@ -15,7 +15,7 @@ pub struct Terminal {
     /// Where it stands.
     pub country: CountryCode,
     /// What is sold there.
-    pub shop: Shop,
+    pub shop: &'static Shop,
     number: u32,
 }
 
@@ -57,12 +57,12 @@ impl Terminals {
 fn terminal(index: usize) -> Terminal {
     let country = COUNTRIES[index % COUNTRIES.len()];
     let within = index / COUNTRIES.len();
-    let shop = Shop::ALL[within % Shop::ALL.len()];
+    let shop = &SHOPS[within % SHOPS.len()];
     let towns = towns(country);
-    let town = towns[within / Shop::ALL.len() % towns.len()];
+    let town = towns[within / SHOPS.len() % towns.len()];
     Terminal {
         id: format!("POS-{index:06}"),
-        name: format!("{} {town} {}", shop.sign(), within / (Shop::ALL.len() * towns.len()) + 1),
+        name: format!("{} {town} {}", shop.sign, within / (SHOPS.len() * towns.len()) + 1),
         country,
         shop,
         number: index as u32,

@@ -24,18 +24,6 @@ pub enum Till {
 impl Till {
     /// The ways of tills that sell from a receipt with VAT on it.
     pub const ROUNDING: [Self; 4] = [Self::Unit, Self::Line, Self::Rate, Self::Total];
-
-    /// What it rounds, in words.
-    #[must_use]
-    pub fn what(self) -> &'static str {
-        match self {
-            Self::Exact => "nothing but the total tax",
-            Self::Unit => "tax of one item",
-            Self::Line => "tax of each line",
-            Self::Rate => "tax by VAT rate",
-            Self::Total => "totals alone",
-        }
-    }
 }
 
 /// What a till does on one receipt, beside rounding.
@@ -78,16 +66,6 @@ pub enum Slip {
 impl Slip {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Line, Self::Total, Self::Tax];
-
-    /// Which figure it is in.
-    #[must_use]
-    pub fn what(self) -> &'static str {
-        match self {
-            Self::Line => "a line and the total",
-            Self::Total => "the total",
-            Self::Tax => "the total tax",
-        }
-    }
 
     /// Puts a figure of `event` off by so many cents.
     pub fn make(self, event: &mut PosEvent<'_>, cents: i64, draw: &mut Draw) {

@@ -27,6 +27,19 @@ pub struct PartitionSettings {
     pub division: Division,
 }
 
+impl PartitionSettings {
+    /// Of a unit whose journal nobody keeps: one of files, or one that is decided again.
+    #[must_use]
+    pub fn unjournalled(division: Division) -> Self {
+        Self {
+            checkpoint_records_per_entry: u32::MAX,
+            rotation_records_min: u32::MAX,
+            journal_record_bytes_max: usize::MAX,
+            division,
+        }
+    }
+}
+
 /// One unit: its model, its state, what the batch has changed, and where its inputs stand.
 #[derive(Debug)]
 pub struct Partition<M: Model> {
@@ -211,7 +224,7 @@ impl<M: Model> Partition<M> {
         let stream_time = self.state.stream_time();
         let passed = Passed { stream_time, last_record: self.appended.map(Micros::from_millis) };
         // Brokers' times are in whole milliseconds.
-        let due_millis = passed.reaches_from(due).map(|from| from.plus(Micros(999)).0.div_euclid(1_000));
+        let due_millis = passed.reaches_from(due).map(|from| from.plus(Micros(999)).millis());
         Some(NextTick { due_millis, value: write_tick(&Tick::Passed(passed)) })
     }
 

@@ -4,6 +4,7 @@ mod key;
 mod records;
 
 use super::AppError;
+use super::admin::ServedPages;
 use super::run::watch_signals;
 use crate::checks::Check;
 use crate::cli::{Common, GatewayArgs, GatewayCommand};
@@ -14,7 +15,7 @@ use crate::domain::account_event::AccountEvent;
 use crate::domain::hashing::Seed;
 use crate::gateway::api::{Api, Documents, Means};
 use crate::gateway::read_model::ReadModel;
-use crate::gateway::{AdminBounds, Gate, Listener, Server, ServerBounds, admin};
+use crate::gateway::{Gate, Listener, Server, ServerBounds};
 use crate::kafka::client::Cluster;
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::followed::{Begin, FollowedTopic, Taker, retry_at_start};
@@ -52,19 +53,16 @@ fn serve(common: &Common) -> Result<(), AppError> {
     }
     let stop = Arc::new(AtomicBool::new(false));
     let _signals = watch_signals(Arc::clone(&stop), "answering what is under way, and taking nothing more")?;
-    let (ended, ending) = tokio::sync::oneshot::channel::<()>();
     let kafka: Arc<ClusterSettings> = Arc::new((&settings).into());
     let endpoints = Endpoints::start(&settings, kafka, &stop)?;
-    let pages = admin_pages(&settings, &endpoints, &stop, ending)?;
+    let pages = admin_pages(&settings, &endpoints, &stop)?;
     while !stop.load(Ordering::Acquire) {
         std::thread::sleep(STOP_STEP);
     }
     endpoints.close();
     tracing::info!("stopped: every request was answered");
-    drop(ended);
     if let Some(pages) = pages {
-        // A page that panicked has been told in the log.
-        let _ = pages.join();
+        pages.close();
     }
     Ok(())
 }
@@ -74,22 +72,14 @@ fn admin_pages(
     settings: &Settings,
     endpoints: &Endpoints,
     stop: &Arc<AtomicBool>,
-    ending: tokio::sync::oneshot::Receiver<()>,
-) -> Result<Option<JoinHandle<()>>, AppError> {
+) -> Result<Option<ServedPages>, AppError> {
     let Some(address) = settings.gateway.admin else { return Ok(None) };
     let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
     let listener = Listener::bind(address).map_err(|error| start(&error))?;
     tracing::info!(address = %listener.address(), "metrics and health pages");
     let exporter = Exporter::install(super::engine(settings).ruleset()).map_err(|error| start(&error))?;
     crate::telemetry::http::start_at_zero();
-    let source = records::Pages::new(exporter, endpoints, stop);
-    let shutdown = async move {
-        // Dropping the sender is the signal.
-        let _ = ending.await;
-    };
-    admin::serve(listener, AdminBounds::default(), Arc::new(source), shutdown)
-        .map(Some)
-        .map_err(|error| start(&error))
+    ServedPages::start(listener, records::Pages::new(exporter, endpoints, stop)).map(Some)
 }
 
 /// Everything that serves requests.
