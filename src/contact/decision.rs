@@ -1,114 +1,62 @@
 //! A decision as JSON: the answer to one request, with every reason. Written and read here.
 
-use super::records::Time;
 use crate::codec::rulesets::hash_text;
 use crate::domain::outcome::Source;
 use crate::domain::{Micros, PartitionId};
-use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Why a person may not be contacted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Reason {
-    /// One of [`super::rules::CODES`].
-    pub code: &'static str,
+    /// For machines; we give those of [`super::rules::CODES`].
+    pub code: Cow<'static, str>,
     /// The same in words, without what only the person should know.
     pub message: String,
     /// When this reason alone would stop holding, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Micros>,
 }
 
 /// The answer to a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Decision<'a> {
     /// Of the request.
     pub request_id: &'a str,
     /// The person.
     pub person_id: &'a str,
-    /// Why not; nothing: the person may be contacted.
+    /// Whether the person may be contacted.
+    pub result: bool,
+    /// Why not.
     pub reasons: Vec<Reason>,
     /// Where the request stands.
     pub source: Source<'a>,
     /// The next offset of each other input, by topic, in the flow's order.
+    #[serde(serialize_with = "by_topic")]
     pub positions: &'a [(String, i64)],
     /// Hash of the rules that decided.
+    #[serde(serialize_with = "as_text")]
     pub ruleset: u128,
 }
 
 impl Decision<'_> {
-    /// Whether the person may be contacted.
-    #[must_use]
-    pub fn result(&self) -> bool {
-        self.reasons.is_empty()
-    }
-
     /// As the value of a record. The same decision gives the same bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
         // Into memory nothing fails.
-        let _ = serde_json::to_writer(out, &Written::of(self));
+        let _ = serde_json::to_writer(out, self);
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Written<'a> {
-    request_id: &'a str,
-    person_id: &'a str,
-    result: bool,
-    reasons: Vec<WrittenReason<'a>>,
-    source: WrittenSource<'a>,
-    positions: Positions<'a>,
-    ruleset: String,
+fn by_topic<S: Serializer>(positions: &[(String, i64)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(positions.iter().map(|(topic, next)| (topic, next)))
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct WrittenReason<'a> {
-    code: &'a str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    not_before: Option<Time>,
-}
-
-#[derive(Serialize)]
-struct WrittenSource<'a> {
-    topic: &'a str,
-    partition: PartitionId,
-    offset: i64,
-    timestamp: i64,
-}
-
-struct Positions<'a>(&'a [(String, i64)]);
-
-impl Serialize for Positions<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(self.0.len()))?;
-        for (topic, next) in self.0 {
-            map.serialize_entry(topic, next)?;
-        }
-        map.end()
-    }
-}
-
-impl<'a> Written<'a> {
-    fn of(decision: &'a Decision<'_>) -> Self {
-        let reason = |reason: &'a Reason| WrittenReason {
-            code: reason.code,
-            message: &reason.message,
-            not_before: reason.not_before.map(Time),
-        };
-        let Source { topic, partition, offset, timestamp_millis: timestamp } = decision.source;
-        Self {
-            request_id: decision.request_id,
-            person_id: decision.person_id,
-            result: decision.result(),
-            reasons: decision.reasons.iter().map(reason).collect(),
-            source: WrittenSource { topic, partition, offset, timestamp },
-            positions: Positions(decision.positions),
-            ruleset: hash_text(decision.ruleset),
-        }
-    }
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn as_text<S: Serializer>(ruleset: &u128, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&hash_text(*ruleset))
 }
 
 /// A decision as it was read.
@@ -122,7 +70,7 @@ pub struct ReadDecision {
     /// Whether the person may be contacted.
     pub result: bool,
     /// Why not.
-    pub reasons: Vec<ReadReason>,
+    pub reasons: Vec<Reason>,
     /// Where the request stands.
     pub source: ReadSource,
     /// The next offset of each other input, by topic.
@@ -130,19 +78,6 @@ pub struct ReadDecision {
     pub positions: BTreeMap<String, i64>,
     /// Hash of the rules that decided.
     pub ruleset: String,
-}
-
-/// A reason as it was read, and as the HTTP gateway says it again.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReadReason {
-    /// For machines.
-    pub code: String,
-    /// For people.
-    pub message: String,
-    /// When it would stop holding.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<Time>,
 }
 
 /// Where a request stands, as it was read.
@@ -180,7 +115,12 @@ mod tests {
         let decision = Decision {
             request_id: "r-1",
             person_id: "P-1",
-            reasons: vec![Reason { code: "contact.hours", message: "too \"early\"".to_owned(), not_before }],
+            result: false,
+            reasons: vec![Reason {
+                code: "contact.hours".into(),
+                message: "too \"early\"".to_owned(),
+                not_before,
+            }],
             source,
             positions: &[("interactions".to_owned(), 7), ("party.records".to_owned(), 0)],
             ruleset: 42,
@@ -191,7 +131,7 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&bytes), text);
         let read = read_decision(&bytes).expect("it was just written");
         assert_eq!((&*read.request_id, read.result, read.source.offset), ("r-1", false, 41));
-        assert_eq!(read.reasons[0].not_before.map(|time| time.0), not_before);
+        assert_eq!(read.reasons, decision.reasons);
         assert_eq!(read.positions["interactions"], 7);
     }
 }

@@ -2,8 +2,8 @@
 //! records and facts of accounts are what requests are judged by; the rules are in `rules`, and say nothing about POS events.
 
 mod decision;
-mod local;
 mod model;
+mod offline;
 mod outside;
 mod party;
 mod records;
@@ -14,14 +14,14 @@ mod state;
 mod topics;
 mod words;
 
-pub use decision::{Decision, ReadDecision, ReadReason, Reason, read_decision};
-pub use local::{Came, Local};
+pub use decision::{Decision, ReadDecision, Reason, read_decision};
 pub use model::Contacts;
+pub use offline::{ContactAnswer, OfflineContacts};
 pub use outside::Outside;
 pub use party::word_hash;
 pub use records::{
     Case, Contact, ContactDetails, ContactRequest, DAYS, Day, EventId, InconvenientTime, Interaction, Loan,
-    PartyFact, PartyRecord, RecordFault, Time, read as read_json,
+    PartyFact, PartyRecord, RecordFault, read as read_json,
 };
 pub use rules::Rules;
 pub use seen::PartyView;

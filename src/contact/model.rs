@@ -2,7 +2,7 @@
 
 use super::decision::{Decision, Reason};
 use super::outside::Outside;
-use super::party::{Remembered, is_same};
+use super::party::Remembered;
 use super::records::{ContactRequest, EventId, Interaction, PartyFact, PartyRecord, RecordFault};
 use super::rules::{self, Rules};
 use super::state::{ContactState, PartyChange, PartyUpdate};
@@ -14,7 +14,7 @@ use crate::codec::DecodeError;
 use crate::codec::json::write_reply;
 use crate::domain::code::Code;
 use crate::domain::flow::Flow;
-use crate::domain::hashing::Seed;
+use crate::domain::hashing::{Seed, TableHash};
 use crate::domain::outcome::Source;
 use crate::domain::record::RecordTime;
 use crate::domain::reply::{Fate, Reply};
@@ -41,8 +41,46 @@ pub struct Contacts {
     encoded: Vec<u8>,
 }
 
-/// What became of an interaction: whether it is a repeat, or why it was not applied.
-type Applied = Result<bool, RecordFault>;
+/// Why a record changed nothing.
+enum Unapplied {
+    /// It cannot be used.
+    Refused(RecordFault),
+    /// It is not read yet, or the program is wrong.
+    Interrupt(Interrupt),
+}
+
+impl From<RecordFault> for Unapplied {
+    fn from(fault: RecordFault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+impl From<Interrupt> for Unapplied {
+    fn from(interrupt: Interrupt) -> Self {
+        Self::Interrupt(interrupt)
+    }
+}
+
+impl From<DecodeError> for Unapplied {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::NeedsSchema(schema) => Self::Interrupt(Interrupt::NeedsSchema(schema)),
+            DecodeError::Fault { code, message, .. } => Self::Refused(RecordFault { code, message }),
+        }
+    }
+}
+
+fn refused<T>(code: &'static str, message: impl Into<String>) -> Result<T, Unapplied> {
+    Err(Unapplied::Refused(RecordFault { code, message: message.into() }))
+}
+
+/// That a record is of the person that its key names.
+fn check_key(named: &str, keyed: &Keyed<'_>) -> Result<(), Unapplied> {
+    match named == keyed.key {
+        true => Ok(()),
+        false => refused(OTHER_KEY, "the person that it names is not the record's key"),
+    }
+}
 
 impl Contacts {
     /// Decides by these rules; `topics` are those of the inputs, as decisions give them, and `seed` is for looking persons up.
@@ -52,49 +90,57 @@ impl Contacts {
         Self { rules, topics, seed, next, encoded: Vec::new() }
     }
 
-    /// Makes room for a person where nothing is known of them yet.
-    fn open(party: &str, effects: &mut Effects<'_, Self>) -> Result<Result<(), RecordFault>, Interrupt> {
-        if effects.state().get(party).is_some() {
-            return Ok(Ok(()));
+    /// Takes a record in: whether it is a repeat. An interaction's id is noted as soon as it is known, that of the first where
+    /// it is a repeat.
+    fn take(
+        &mut self,
+        outside: Outside<'_>,
+        keyed: &Keyed<'_>,
+        effects: &mut Effects<'_, Self>,
+        id: &mut Option<EventId>,
+    ) -> Result<bool, Unapplied> {
+        let value = outside.json(keyed.record).transpose()?;
+        let record = InputRecord { value: value.as_deref(), ..*keyed.record };
+        let keyed = &Keyed { record: &record, ..*keyed };
+        match (record.input, keyed.misplaced) {
+            (CONTACT_REQUESTS, _) => self.request(keyed, effects)?,
+            (_, Some(misplaced)) => return refused(UNAVAILABLE, misplaced.to_string()),
+            (INTERACTIONS, None) => return Self::interaction(keyed, effects, id),
+            (PARTY_RECORDS, None) => Self::party_record(keyed, effects)?,
+            (_, None) => Self::fact(keyed, effects)?,
         }
-        if effects.state().len() >= limits::PARTIES_PER_PARTITION_MAX {
-            let message = "the partition has no room for a further person".to_owned();
-            return Ok(Err(RecordFault { code: UNAVAILABLE, message }));
-        }
-        effects.change(&PartyChange { party: party.into(), what: PartyUpdate::Opened })?;
-        Ok(Ok(()))
+        Ok(false)
     }
 
+    /// Something happens to a person, who becomes known by it.
     fn change(
         keyed: &Keyed<'_>,
         what: PartyUpdate,
         effects: &mut Effects<'_, Self>,
-    ) -> Result<Result<(), RecordFault>, Interrupt> {
-        if let Err(fault) = Self::open(keyed.key, effects)? {
-            return Ok(Err(fault));
+    ) -> Result<(), Unapplied> {
+        if effects.state().get(keyed.key).is_none() {
+            if effects.state().len() >= limits::PARTIES_PER_PARTITION_MAX {
+                return refused(UNAVAILABLE, "the partition has no room for a further person");
+            }
+            effects.change(&PartyChange::opened(keyed.key.into(), ()))?;
         }
-        effects.change(&PartyChange { party: keyed.key.into(), what })?;
-        Ok(Ok(()))
+        Ok(effects.change(&PartyChange::updated(keyed.key.into(), what))?)
     }
 
     fn interaction(
         keyed: &Keyed<'_>,
         effects: &mut Effects<'_, Self>,
-    ) -> Result<(Option<EventId>, Applied), Interrupt> {
-        let interaction = match Interaction::read(keyed.record.value.unwrap_or_default()) {
-            Ok(interaction) => interaction,
-            Err(fault) => return Ok((None, Err(fault))),
-        };
+        noted: &mut Option<EventId>,
+    ) -> Result<bool, Unapplied> {
+        let interaction = Interaction::read(keyed.record.value.unwrap_or_default())?;
         let Some(id) = EventId::parse(&interaction.event_id) else {
-            let message = "eventId is none".to_owned();
-            return Ok((None, Err(RecordFault { code: "400.004", message })));
+            return refused("400.004", "eventId is none");
         };
-        let refused =
-            |code, message: &str| Ok((Some(id), Err(RecordFault { code, message: message.to_owned() })));
+        *noted = Some(id);
         if interaction.party_id != keyed.key {
             return refused(OTHER_KEY, "partyId is not the record's key");
         }
-        let occurred = interaction.occurred_at.0;
+        let occurred = interaction.occurred_at;
         let seen = match keyed.record.time {
             RecordTime::Written(time) => time,
             RecordTime::Line | RecordTime::LineFarAhead => occurred,
@@ -106,64 +152,46 @@ impl Contacts {
         let remembered = Remembered::of(&interaction, id, seen);
         effects.advance(seen);
         if let Some(earlier) = effects.state().get(keyed.key).and_then(|party| party.earlier(&remembered)) {
-            let first = earlier.id();
-            return match earlier.says_what(&remembered) {
-                true => Ok((Some(first), Ok(true))),
-                false => refused(CONFLICT, "this eventId or idempotencyKey was used for another interaction"),
-            };
+            if !earlier.says_what(&remembered) {
+                return refused(CONFLICT, "this eventId or idempotencyKey was used for another interaction");
+            }
+            *noted = Some(earlier.id());
+            return Ok(true);
         }
-        let changed = Self::change(keyed, PartyUpdate::Interacted(remembered), effects)?;
-        Ok((Some(id), changed.map(|()| false)))
+        Self::change(keyed, PartyUpdate::Interacted(remembered), effects)?;
+        Ok(false)
     }
 
-    fn party_record(
-        keyed: &Keyed<'_>,
-        effects: &mut Effects<'_, Self>,
-    ) -> Result<Result<(), RecordFault>, Interrupt> {
-        let record = match keyed.record.value.map(PartyRecord::read).transpose() {
-            Ok(record) => record,
-            Err(fault) => return Ok(Err(fault)),
-        };
-        if record.as_ref().is_some_and(|record| record.party_id != keyed.key) {
-            return Ok(Err(other_key()));
-        }
-        if record.is_none() && effects.state().get(keyed.key).is_none() {
-            return Ok(Ok(()));
+    fn party_record(keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) -> Result<(), Unapplied> {
+        let record = keyed.record.value.map(PartyRecord::read).transpose()?;
+        match &record {
+            Some(record) => check_key(&record.party_id, keyed)?,
+            None if effects.state().get(keyed.key).is_none() => return Ok(()),
+            None => {}
         }
         Self::change(keyed, PartyUpdate::Listed(record.map(Arc::new)), effects)
     }
 
-    fn fact(
-        keyed: &Keyed<'_>,
-        effects: &mut Effects<'_, Self>,
-    ) -> Result<Result<(), RecordFault>, Interrupt> {
-        let fact = match PartyFact::read(keyed.record.value.unwrap_or_default()) {
-            Ok(fact) => fact,
-            Err(fault) => return Ok(Err(fault)),
-        };
-        if fact.party_id != keyed.key {
-            return Ok(Err(other_key()));
-        }
+    fn fact(keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) -> Result<(), Unapplied> {
+        let fact = PartyFact::read(keyed.record.value.unwrap_or_default())?;
+        check_key(&fact.party_id, keyed)?;
         let statuses = (!fact.withdrawn).then(|| fact.statuses());
         match effects.state().get(keyed.key) {
-            None if statuses.is_none() => return Ok(Ok(())),
+            None if statuses.is_none() => return Ok(()),
             Some(party) if statuses.is_some() && !party.takes_account(&fact.account) => {
-                let message = format!("the person has {} accounts already", limits::PARTY_ACCOUNTS_MAX);
-                return Ok(Err(RecordFault { code: "400.005", message }));
+                let most = limits::PARTY_ACCOUNTS_MAX;
+                return refused("400.005", format!("the person has {most} accounts already"));
             }
             _ => {}
         }
         Self::change(keyed, PartyUpdate::Account(fact.account.into(), statuses), effects)
     }
 
-    fn request(&mut self, keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
-        let request = match ContactRequest::read(keyed.record.value.unwrap_or_default()) {
-            Ok(request) if request.person_id == keyed.key => request,
-            Ok(_) => return Self::refuse(&other_key(), effects),
-            Err(fault) => return Self::refuse(&fault, effects),
-        };
+    fn request(&mut self, keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) -> Result<(), Unapplied> {
+        let request = ContactRequest::read(keyed.record.value.unwrap_or_default())?;
+        check_key(&request.person_id, keyed)?;
         if let Some(misplaced) = keyed.misplaced {
-            let reason = Reason { code: UNAVAILABLE, message: misplaced.to_string(), not_before: None };
+            let reason = rules::reason(UNAVAILABLE, misplaced.to_string());
             self.answer(keyed, &request, vec![reason], effects);
             return Ok(());
         }
@@ -178,29 +206,18 @@ impl Contacts {
         if let Some(now) = now {
             effects.advance(now);
         }
-        let reasons = rules::judge(&self.rules, effects.state().get(keyed.key), &request, now);
-        if let (Some(details), Some(party)) = (&request.contact_details, effects.state().get(keyed.key))
-            && party.is_known()
+        let party = effects.state().get(keyed.key);
+        let reasons = rules::judge(&self.rules, party, &request, now);
+        if let (Some(details), Some(party)) = (&request.contact_details, party)
             && ContactKind::from_symbol(&details.kind).is_some()
+            && party.is_known()
+            && !party.has_contact(details)
         {
-            let listed = party.record.iter().flat_map(|record| &record.contacts);
-            let is_listed =
-                listed.into_iter().any(|contact| is_same((&contact.kind, &contact.value), details));
-            let is_found = party.found.iter().any(|found| is_same((&found.kind, &found.value), details));
-            if !is_listed && !is_found {
-                effects.change(&PartyChange {
-                    party: keyed.key.into(),
-                    what: PartyUpdate::Found(details.clone()),
-                })?;
-            }
+            let found = PartyUpdate::Found(details.clone());
+            effects.change(&PartyChange::updated(keyed.key.into(), found))?;
         }
         self.answer(keyed, &request, reasons, effects);
-        Self::forget(effects)
-    }
-
-    fn refuse(fault: &RecordFault, effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
-        effects.dead_letter(fault.code, &fault.message);
-        Ok(())
+        Ok(Self::forget(effects)?)
     }
 
     /// Sends the decision on a request.
@@ -217,6 +234,7 @@ impl Contacts {
         let decision = Decision {
             request_id: &request.request_id,
             person_id: &request.person_id,
+            result: reasons.is_empty(),
             reasons,
             source: source(&self.topics[CONTACT_REQUESTS], keyed.record),
             positions: &self.next,
@@ -234,11 +252,11 @@ impl Contacts {
         effects.send(&decision, &outbound);
     }
 
-    /// Says what became of an interaction whose sender asked.
+    /// Says what became of an interaction whose sender asked: whether it is a repeat, or why it was not applied.
     fn reply(
         &mut self,
         keyed: &Keyed<'_>,
-        (id, applied): (Option<EventId>, &Applied),
+        (id, applied): (Option<EventId>, &Result<bool, RecordFault>),
         effects: &mut Effects<'_, Self>,
     ) {
         let Some(request_id) = keyed.record.request_id() else { return };
@@ -273,16 +291,14 @@ impl Contacts {
     /// where it stood among the other inputs: whether a party record came before or after must not hang on anything else.
     fn forget(effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
         for _ in 0..limits::PARTIES_FORGOTTEN_AT_ONCE {
-            let Some(oldest) = effects.state().to_forget() else { break };
-            let change = PartyChange { party: oldest.id.clone(), what: PartyUpdate::Forgotten };
+            let long_ago = effects.state().stream_time().minus(limits::PARTY_MEMORY);
+            let oldest = effects.state().oldest().filter(|party| party.seen < long_ago);
+            let Some(oldest) = oldest else { break };
+            let change = PartyChange::forgotten(oldest.id.clone());
             effects.change(&change)?;
         }
         Ok(())
     }
-}
-
-fn other_key() -> RecordFault {
-    RecordFault { code: OTHER_KEY, message: "the person that it names is not the record's key".to_owned() }
 }
 
 fn source<'a>(topic: &'a str, record: &InputRecord<'_>) -> Source<'a> {
@@ -297,7 +313,7 @@ impl Model for Contacts {
     type Decided<'a> = Decision<'a>;
 
     fn empty(&self) -> ContactState {
-        ContactState::new(self.seed)
+        ContactState::new(TableHash::new(self.seed))
     }
 
     /// None for the state, which no rule is in: each decision names the rules that it was made by.
@@ -311,46 +327,17 @@ impl Model for Contacts {
         keyed: &Keyed<'_>,
         effects: &mut Effects<'_, Self>,
     ) -> Result<(), Interrupt> {
-        let value = match outside.json(keyed.record).transpose() {
-            Ok(value) => value,
-            Err(DecodeError::NeedsSchema(schema)) => return Err(Interrupt::NeedsSchema(schema)),
-            Err(DecodeError::Fault { code, message, .. }) => {
-                let fault = RecordFault { code, message };
+        let mut id = None;
+        let applied = match self.take(outside, keyed, effects, &mut id) {
+            Ok(is_repeat) => Ok(is_repeat),
+            Err(Unapplied::Interrupt(interrupt)) => return Err(interrupt),
+            Err(Unapplied::Refused(fault)) => {
                 effects.dead_letter(fault.code, &fault.message);
-                if keyed.record.input == INTERACTIONS {
-                    self.reply(keyed, (None, &Err(fault)), effects);
-                }
-                return Ok(());
+                Err(fault)
             }
         };
-        let record = InputRecord { value: value.as_deref(), ..*keyed.record };
-        let keyed = &Keyed { record: &record, ..*keyed };
-        let elsewhere = keyed.misplaced.map(|misplaced| {
-            let message = misplaced.to_string();
-            RecordFault { code: UNAVAILABLE, message }
-        });
-        match (keyed.record.input, elsewhere) {
-            (CONTACT_REQUESTS, _) => self.request(keyed, effects)?,
-            (INTERACTIONS, elsewhere) => {
-                let (id, applied) = match elsewhere {
-                    Some(fault) => (None, Err(fault)),
-                    None => Self::interaction(keyed, effects)?,
-                };
-                if let Err(fault) = &applied {
-                    effects.dead_letter(fault.code, &fault.message);
-                }
-                self.reply(keyed, (id, &applied), effects);
-            }
-            (_, Some(fault)) => Self::refuse(&fault, effects)?,
-            (input, None) => {
-                let told = match input {
-                    PARTY_RECORDS => Self::party_record(keyed, effects)?,
-                    _ => Self::fact(keyed, effects)?,
-                };
-                if let Err(fault) = told {
-                    Self::refuse(&fault, effects)?;
-                }
-            }
+        if keyed.record.input == INTERACTIONS {
+            self.reply(keyed, (id, &applied), effects);
         }
         Ok(())
     }
@@ -362,8 +349,7 @@ impl Model for Contacts {
                 if let Ok(request) = ContactRequest::read(keyed.record.value.unwrap_or_default())
                     && request.person_id == keyed.key
                 {
-                    let reason = Reason { code: rules::FAILED, message, not_before: None };
-                    self.answer(keyed, &request, vec![reason], effects);
+                    self.answer(keyed, &request, vec![rules::reason(rules::FAILED, message)], effects);
                 }
             }
             INTERACTIONS => {
@@ -375,9 +361,9 @@ impl Model for Contacts {
     }
 
     fn counts(decision: &Decision<'_>, count: &mut dyn FnMut(Counted)) {
-        count(Counted::Answer(if decision.result() { "allowed" } else { "refused" }));
+        count(Counted::Answer(if decision.result { "allowed" } else { "refused" }));
         for reason in &decision.reasons {
-            count(Counted::Message(Code::of(reason.code)));
+            count(Counted::Message(Code::of(&reason.code)));
         }
     }
 }

@@ -4,9 +4,8 @@
 use super::records::{ContactDetails, EventId, Interaction, PartyRecord};
 use super::words::{ContactKind, InteractionChannel, Statuses};
 use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
-use crate::domain::hashing::{TableHash, digest64, hash64};
+use crate::domain::hashing::{digest64, hash64};
 use crate::domain::{Micros, limits};
-use crate::pipeline::SlotEntry;
 use compact_str::CompactString;
 use std::sync::Arc;
 
@@ -96,7 +95,7 @@ impl Remembered {
         let word = |word: Option<&String>| word.filter(told).map_or(0, |word| word_hash(word));
         let hash = |text: Option<&String>| text.map_or(0, |text| debt_hash(text));
         Self {
-            occurred: interaction.occurred_at.0,
+            occurred: interaction.occurred_at,
             seen,
             id: [(id.0 >> 64) as u64, id.0 as u64],
             key: hash(interaction.idempotency_key.as_ref()),
@@ -166,33 +165,7 @@ impl Remembered {
     }
 }
 
-impl SlotEntry for Party {
-    type Key = str;
-
-    fn key(&self) -> &str {
-        &self.id
-    }
-
-    fn hash(key: &str, hash: &TableHash) -> u64 {
-        hash.hash64(key.as_bytes())
-    }
-
-    fn seen(&self) -> Micros {
-        self.seen
-    }
-
-    fn stays(&self) -> bool {
-        self.is_known() || !self.found.is_empty()
-    }
-}
-
 impl Party {
-    /// Of whom nothing is known.
-    #[must_use]
-    pub fn new(id: &str) -> Self {
-        Self { id: id.into(), ..Self::default() }
-    }
-
     /// Whether a party record or facts of an account are known, not just that somebody spoke with them.
     #[must_use]
     pub fn is_known(&self) -> bool {
@@ -245,6 +218,13 @@ impl Party {
             || self.accounts.iter().any(|fact| fact.account == account)
     }
 
+    /// Whether the contact is listed, or was found before.
+    pub(super) fn has_contact(&self, details: &ContactDetails) -> bool {
+        let mut listed = self.record.iter().flat_map(|record| &record.contacts);
+        listed.any(|contact| is_same((&contact.kind, &contact.value), details))
+            || self.found.iter().any(|found| is_same((&found.kind, &found.value), details))
+    }
+
     pub(super) fn add_contact(&mut self, contact: ContactDetails) {
         if self.found.len() >= limits::FOUND_CONTACTS_MAX {
             self.found.remove(0);
@@ -261,49 +241,6 @@ impl Party {
             self.found.retain(|found| !is_listed(found));
         }
         self.record = record;
-    }
-
-    pub(super) fn write(&self, out: &mut ByteWriter) {
-        out.text(&self.id);
-        write_record(self.record.as_deref(), out);
-        out.unsigned(self.accounts.len() as u64);
-        for fact in &self.accounts {
-            out.text(&fact.account);
-            out.byte(fact.statuses.0);
-        }
-        out.unsigned(self.found.len() as u64);
-        for found in &self.found {
-            write_contact(found, out);
-        }
-        out.unsigned(self.interactions.len() as u64);
-        for interaction in &self.interactions {
-            interaction.write(out);
-        }
-        out.byte(u8::from(self.cut.is_some()));
-        if let Some(cut) = self.cut {
-            out.signed(cut.0);
-        }
-        out.signed(self.seen.0);
-    }
-
-    /// What [`Self::write`] wrote.
-    pub(super) fn read(input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
-        let mut party = Self { id: input.text()?.into(), record: read_record(input)?, ..Self::default() };
-        for _ in 0..input.count()? {
-            let (account, statuses) = (input.text()?.into(), Statuses(input.byte()?));
-            party.accounts.push(AccountFact { account, statuses });
-        }
-        for _ in 0..input.count()? {
-            party.found.push(Arc::new(read_contact(input)?));
-        }
-        for _ in 0..input.count()? {
-            party.interactions.push(Remembered::read(input)?);
-        }
-        if input.byte()? != 0 {
-            party.cut = Some(Micros(input.signed()?));
-        }
-        party.seen = Micros(input.signed()?);
-        Ok(party)
     }
 }
 

@@ -1,15 +1,15 @@
 //! The records of this flow as JSON: what was asked, what took place, what is known of a person. Their forms and bounds; what they
 //! mean is judged elsewhere.
 
+mod day;
 mod interaction;
 mod party;
 mod request;
-mod times;
 
+pub use day::Day;
 pub use interaction::{EventId, Interaction};
 pub use party::{Case, Contact, DAYS, InconvenientTime, Loan, PartyFact, PartyRecord};
 pub use request::{ContactDetails, ContactRequest};
-pub use times::{Day, Time};
 
 use crate::domain::cut::cut_to;
 use crate::domain::limits;
@@ -72,7 +72,7 @@ fn without_texts(message: &str) -> String {
 }
 
 /// That an id is there, not blank and not too long.
-fn unless_id(field: &str, id: &str) -> Result<(), RecordFault> {
+fn check_id(field: &str, id: &str) -> Result<(), RecordFault> {
     let is_seen = |letter: char| !letter.is_control() && !letter.is_whitespace();
     if !id.chars().any(is_seen) {
         return Err(RecordFault { code: "400.002", message: format!("{field} is missing or blank") });
@@ -80,7 +80,7 @@ fn unless_id(field: &str, id: &str) -> Result<(), RecordFault> {
     check_length(field, id.chars().count(), limits::ID_CHARS_MAX, "characters")
 }
 
-fn unless_text(field: &str, text: Option<&str>) -> Result<(), RecordFault> {
+fn check_text(field: &str, text: Option<&str>) -> Result<(), RecordFault> {
     text.map_or(Ok(()), |text| {
         check_length(field, text.chars().count(), limits::TEXT_CHARS_MAX, "characters")
     })

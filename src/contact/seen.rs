@@ -1,8 +1,9 @@
 //! What is known of a person, for people: as `tillgate parties get` prints it. Decides nothing.
 
 use super::party::{Party, Remembered};
-use super::records::{ContactDetails, PartyRecord, Time};
+use super::records::{ContactDetails, PartyRecord};
 use super::rules::{About, Meaning, Rules};
+use crate::domain::Micros;
 use serde::Serialize;
 
 /// What is known of a person.
@@ -16,7 +17,7 @@ pub struct PartyView<'a> {
     interactions: Vec<SeenInteraction>,
     /// An interaction of then had to be forgotten before its time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    forgotten_until: Option<Time>,
+    forgotten_until: Option<Micros>,
 }
 
 #[derive(Debug, Serialize)]
@@ -30,7 +31,7 @@ struct SeenAccount<'a> {
 #[serde(rename_all = "camelCase")]
 struct SeenInteraction {
     event_id: String,
-    occurred_at: Time,
+    occurred_at: Micros,
     channel: &'static str,
     is: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +53,7 @@ impl<'a> PartyView<'a> {
             accounts: party.accounts.iter().map(account).collect(),
             new_contacts: party.found.iter().map(AsRef::as_ref).collect(),
             interactions: party.interactions.iter().map(|known| interaction(known, rules)).collect(),
-            forgotten_until: party.cut.map(Time),
+            forgotten_until: party.cut,
         }
     }
 }
@@ -61,7 +62,7 @@ fn interaction(known: &Remembered, rules: &Rules) -> SeenInteraction {
     let meaning = rules.reading.meaning(known);
     SeenInteraction {
         event_id: known.id().to_string(),
-        occurred_at: Time(known.occurred),
+        occurred_at: known.occurred,
         channel: known.channel.symbol(),
         is: Meaning::NAMES.into_iter().filter(|(_, one)| meaning.is(*one)).map(|(name, _)| name).collect(),
         theme: rules.reading.theme(known).map(super::words::Theme::symbol),

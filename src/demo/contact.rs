@@ -4,7 +4,7 @@
 use crate::app::{AppError, now_millis};
 use crate::config::Settings;
 use crate::contact::{
-    CONTACT_REQUESTS, ContactRequest, FLOW, INTERACTIONS, Local, PARTY_RECORDS, read_decision,
+    CONTACT_REQUESTS, ContactRequest, FLOW, INTERACTIONS, OfflineContacts, PARTY_RECORDS, read_decision,
 };
 use crate::domain::hashing::Seed;
 use crate::explain::contact::contact;
@@ -27,10 +27,12 @@ const REQUEST: &str = r#"{"requestId":"demo","personId":"4711","loanIds":["L-7"]
 /// The state broke: a defect of the program.
 pub(super) fn explained(config: &Settings, paint: Paint) -> Result<Vec<String>, AppError> {
     let topics = config.topics.contact_inputs();
-    let mut local = Local::new(Arc::clone(&config.contact_rules), topics, Seed::default());
+    let mut contacts = OfflineContacts::new(Arc::clone(&config.contact_rules), topics, Seed::default());
     let mut lines = vec![paint.bold("May we call this person? (contact.enabled, docs/contact.md)")];
     let mut take = |input: usize, line: &str| {
-        local.take(input, PERSON, line.as_bytes()).map_err(|why| AppError::Start(format!("contact: {why}")))
+        contacts
+            .take(input, PERSON, line.as_bytes())
+            .map_err(|why| AppError::Start(format!("contact: {why}")))
     };
     take(PARTY_RECORDS, PARTY)?;
     for calls in [0, 7] {

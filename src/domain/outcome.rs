@@ -5,10 +5,11 @@ use super::cut::cut_to;
 use super::enums::{ActionCode, EventType, MessageType, Verdict};
 use super::ids::TransactionId;
 use super::{Amount, Micros, PartitionId, limits};
+use serde::Serialize;
 use std::borrow::Cow;
 
 /// Where an input record stood. Recorded in every outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Source<'a> {
     /// Topic name (for files: the name that the config gives the topic).
     pub topic: &'a str,
@@ -17,6 +18,7 @@ pub struct Source<'a> {
     /// Offset in the partition (for files: the line among the lines of its partition, from 0).
     pub offset: i64,
     /// The record's timestamp, milliseconds since the epoch.
+    #[serde(rename = "timestamp")]
     pub timestamp_millis: i64,
 }
 

@@ -24,7 +24,7 @@ pub fn contact(request: &ContactRequest, decision: &ReadDecision, paint: Paint) 
             lines.push(format!("    {}{text}", paint.bold(&format!("{code:<CODES$}"))));
         }
         if let Some(time) = reason.not_before {
-            lines.push(format!("    {:<CODES$}{}", "", paint.dim(&format!("until {}", time.0))));
+            lines.push(format!("    {:<CODES$}{}", "", paint.dim(&format!("until {time}"))));
         }
     }
     lines.push(format!("  {}", paint.dim(&format!("rules {}", visible(&decision.ruleset)))));
@@ -33,7 +33,7 @@ pub fn contact(request: &ContactRequest, decision: &ReadDecision, paint: Paint) 
 
 fn question(request: &ContactRequest) -> String {
     let when = match (request.start_at, request.start_date) {
-        (Some(time), _) => time.0.to_string(),
+        (Some(time), _) => time.to_string(),
         (None, Some(day)) => day.0.to_string(),
         (None, None) => "now".to_owned(),
     };

@@ -23,6 +23,9 @@ pub struct Division {
 }
 
 impl Division {
+    /// Everything is in one partition.
+    pub const UNDIVIDED: Self = Self { partitioner: Partitioner::Murmur2, partitions: 1 };
+
     /// As a journal's head has it: no key was judged where it does not say by what.
     #[must_use]
     pub fn of(head: &Head) -> Self {

@@ -20,7 +20,7 @@ pub use model::{Blueprint, Counted, Effects, FoldFault, Keyed, Model, State, Sur
 pub use partition::{Interrupt, Partition, PartitionSettings};
 pub use reset::Reset;
 pub use restore::{Restore, RestoreFault};
-pub use slots::{SlotEntry, Slots};
+pub use slots::{SlotChange, SlotEntry, Slots};
 
 use crate::domain::PartitionId;
 use crate::domain::record::RecordTime;
@@ -52,6 +52,22 @@ pub struct InputRecord<'a> {
 }
 
 impl<'a> InputRecord<'a> {
+    /// A line of a file, which has no record time, with the key that its record would have.
+    #[must_use]
+    pub fn of_line(input: usize, offset: i64, key: &'a [u8], value: Option<&'a [u8]>) -> Self {
+        Self {
+            input,
+            partition: PartitionId::new(0),
+            offset,
+            timestamp_millis: -1,
+            time: RecordTime::Line,
+            key: Some(key),
+            value,
+            schema_guid: None,
+            request_id: None,
+        }
+    }
+
     /// By which its sender asks for a reply, where that is a text that can be said again.
     #[must_use]
     pub fn request_id(&self) -> Option<&'a str> {

@@ -4,9 +4,9 @@
 
 mod board;
 mod key;
-mod local;
 mod model;
 mod observation;
+mod offline;
 mod profile;
 mod published;
 mod record;
@@ -15,9 +15,9 @@ mod topics;
 
 pub use board::Board;
 pub use key::{Key, ProfileKind};
-pub use local::{Local, UNDIVIDED};
 pub use model::{Profiles, Setup};
 pub use observation::{Observation, Observations, OfKey, Use, read as read_observations};
+pub use offline::OfflineProfiles;
 pub use published::{Published, PublishedChip, PublishedDay, PublishedTerminal, SeenAccount, SeenPlace};
 pub use record::{ChipRecord, ReferenceRecord, TerminalRecord, country_of, position_of, read_line};
 pub use state::ProfilesState;

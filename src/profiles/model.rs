@@ -5,16 +5,18 @@ use super::key::Key;
 use super::observation::{OfKey, read};
 use super::profile::{Profile, Publishing};
 use super::record::ReferenceRecord;
-use super::state::{ProfileChange, ProfileUpdate, ProfilesState};
+use super::state::{Opening, ProfileChange, ProfileUpdate, ProfilesState};
 use super::topics::{FLOW, OBSERVATIONS, PROFILES};
 use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
+use crate::domain::hashing::TableHash;
 use crate::domain::limits;
 use crate::domain::record::RecordTime;
 use crate::pipeline::{
     Blueprint, Division, Effects, InputRecord, Interrupt, Keyed, Model, Outbound, PartitionSettings, State,
     Surroundings,
 };
+use std::collections::BTreeMap;
 
 /// The model of this flow.
 #[derive(Debug)]
@@ -40,17 +42,17 @@ impl Profiles {
         id: Option<compact_str::CompactString>,
         effects: &mut Effects<'_, Self>,
     ) -> Result<bool, Interrupt> {
-        if effects.state().get(key).is_some() {
+        if effects.state().get(&key).is_some() {
             return Ok(true);
         }
-        if let Some(oldest) = effects.state().to_forget(true) {
-            effects.change(&ProfileChange { key: oldest, what: ProfileUpdate::Forgotten })?;
+        if let Some(oldest) = to_forget(effects.state(), true) {
+            effects.change(&ProfileChange::forgotten(oldest))?;
         }
         if effects.state().len() >= limits::PROFILES_PER_PARTITION_MAX {
             return Ok(false);
         }
         let now = effects.state().stream_time();
-        effects.change(&ProfileChange { key, what: ProfileUpdate::Opened { now, id } })?;
+        effects.change(&ProfileChange::opened(key, Opening { now, id }))?;
         Ok(true)
     }
 
@@ -82,12 +84,12 @@ impl Profiles {
                 continue;
             }
             for observation in seen {
-                effects.change(&ProfileChange { key, what: ProfileUpdate::Seen { now, observation } })?;
+                effects.change(&ProfileChange::updated(key, ProfileUpdate::Seen { now, observation }))?;
             }
         }
         for _ in 0..limits::PROFILES_FORGOTTEN_AT_ONCE {
-            let Some(oldest) = effects.state().to_forget(false) else { break };
-            effects.change(&ProfileChange { key: oldest, what: ProfileUpdate::Forgotten })?;
+            let Some(oldest) = to_forget(effects.state(), false) else { break };
+            effects.change(&ProfileChange::forgotten(oldest))?;
         }
         if elsewhere > 0 {
             let why =
@@ -116,7 +118,7 @@ impl Profiles {
             effects.dead_letter("400.003", "the posId that it tells is not that of its key");
             return Ok(());
         }
-        if record.is_none() && effects.state().get(key).is_none() {
+        if record.is_none() && effects.state().get(&key).is_none() {
             return Ok(());
         }
         if !self.open(key, None, effects)? {
@@ -125,8 +127,30 @@ impl Profiles {
             effects.dead_letter("pos.state.unavailable", &why);
             return Ok(());
         }
-        effects.change(&ProfileChange { key, what: ProfileUpdate::Listed(record) })
+        effects.change(&ProfileChange::updated(key, ProfileUpdate::Listed(record)))
     }
+}
+
+/// The profile that was used longest ago and may be forgotten: because that is long enough ago, or because there is no room for
+/// a further one.
+fn to_forget(state: &ProfilesState, for_room: bool) -> Option<Key> {
+    let is_full = for_room && state.len() >= limits::PROFILES_PER_PARTITION_MAX;
+    let long_ago = state.stream_time().minus(limits::PROFILE_MEMORY);
+    state.oldest().filter(|profile| is_full || profile.seen < long_ago).map(|profile| profile.key)
+}
+
+/// The profiles that the batch has touched, as they were before it and as they are now.
+fn changed(state: &ProfilesState) -> BTreeMap<Key, [Option<&Profile>; 2]> {
+    let mut changed: BTreeMap<Key, [Option<&Profile>; 2]> = BTreeMap::new();
+    for touched in state.touched() {
+        for (place, profile) in touched.into_iter().enumerate() {
+            if let Some(profile) = profile {
+                // A key that was forgotten and came again may have been in another slot.
+                changed.entry(profile.key).or_default()[place] = Some(profile);
+            }
+        }
+    }
+    changed
 }
 
 impl Model for Profiles {
@@ -136,7 +160,7 @@ impl Model for Profiles {
     type Decided<'a> = ();
 
     fn empty(&self) -> ProfilesState {
-        ProfilesState::default()
+        ProfilesState::new(TableHash::default())
     }
 
     fn ruleset(&self) -> u128 {
@@ -163,7 +187,7 @@ impl Model for Profiles {
     fn give_up(&mut self, _keyed: &Keyed<'_>, _effects: &mut Effects<'_, Self>) {}
 
     fn end_batch(&mut self, state: &ProfilesState, send: &mut dyn FnMut(&Outbound<'_>)) {
-        for (key, [before, after]) in state.changed() {
+        for (key, [before, after]) in changed(state) {
             if let (Some(before), Some(after)) = (before, after)
                 && before.says_the_same_as(after, self.publishing)
             {

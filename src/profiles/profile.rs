@@ -1,23 +1,19 @@
 //! One profile as its unit keeps it: what observations and reference records make of it, what is published of it, and its
 //! bytes in the journal.
 
-use super::board::HashOfHash;
 use super::key::{Key, ProfileKind};
 use super::observation::{Observation, Use};
 use super::published::{Published, PublishedChip, PublishedDay, PublishedTerminal, SeenAccount, SeenPlace};
 use super::record::{ChipRecord, ReferenceRecord, TerminalRecord, read_record, write_record};
 use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::enums::{CountryCode, Verdict};
-use crate::domain::hashing::TableHash;
 use crate::domain::{Micros, limits};
-use crate::pipeline::SlotEntry;
 use compact_str::CompactString;
 use smallvec::SmallVec;
-use std::hash::{BuildHasher, BuildHasherDefault};
 
 /// A profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Profile {
+pub struct Profile {
     /// What it is of.
     pub(super) key: Key,
     /// The key as text.
@@ -139,29 +135,6 @@ pub(super) struct Publishing {
     pub(super) terminal_accounts: usize,
 }
 
-impl SlotEntry for Profile {
-    type Key = Key;
-
-    fn key(&self) -> &Key {
-        &self.key
-    }
-
-    fn hash(key: &Key, _: &TableHash) -> u64 {
-        BuildHasherDefault::<HashOfHash>::default().hash_one(key)
-    }
-
-    fn seen(&self) -> Micros {
-        self.seen
-    }
-
-    fn stays(&self) -> bool {
-        match &self.body {
-            Body::Terminal(terminal) => terminal.record.is_some(),
-            Body::Chip(chip) => chip.record.is_some() || !chip.registered.is_empty(),
-        }
-    }
-}
-
 impl Profile {
     /// Of which nothing was seen yet.
     pub(super) fn new(key: Key, now: Micros, id: Option<&str>) -> Self {
@@ -170,6 +143,14 @@ impl Profile {
             ProfileKind::Chip => Body::Chip(Chip::default()),
         };
         Self { key, text: key.text(), seen: now, id: id.map(Box::from), body }
+    }
+
+    /// Whether it is known from elsewhere than its uses, so that it is kept however long nobody uses it.
+    pub(super) fn is_listed(&self) -> bool {
+        match &self.body {
+            Body::Terminal(terminal) => terminal.record.is_some(),
+            Body::Chip(chip) => chip.record.is_some() || !chip.registered.is_empty(),
+        }
     }
 
     /// Takes in what was seen at a stream time.
@@ -206,9 +187,7 @@ impl Profile {
     fn is_public(&self) -> bool {
         match &self.body {
             Body::Terminal(_) => true,
-            Body::Chip(chip) => {
-                chip.record.is_some() || !chip.registered.is_empty() || chip.accounts.0.len() > 1
-            }
+            Body::Chip(chip) => self.is_listed() || chip.accounts.0.len() > 1,
         }
     }
 
@@ -258,9 +237,8 @@ impl Profile {
         })
     }
 
-    /// Appends it.
-    pub(super) fn write(&self, out: &mut ByteWriter) {
-        out.byte(1 + self.key.kind as u8);
+    /// Appends it, but for its kind.
+    pub(super) fn write_fields(&self, out: &mut ByteWriter) {
         out.long(self.key.hash);
         out.signed(self.seen.0);
         out.optional_text(self.id.as_deref());
@@ -270,14 +248,8 @@ impl Profile {
         }
     }
 
-    /// Reads one; none where the slot was empty.
-    pub(super) fn read(input: &mut ByteReader<'_>) -> Result<Option<Self>, JournalFault> {
-        let kind = match input.byte()? {
-            0 => return Ok(None),
-            1 => ProfileKind::Terminal,
-            2 => ProfileKind::Chip,
-            _ => return Err(JournalFault::Damaged("a profile is of no kind")),
-        };
+    /// What [`Self::write_fields`] wrote of one of this kind.
+    pub(super) fn read_fields(kind: ProfileKind, input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
         let key = Key { kind, hash: input.long()? };
         let seen = Micros(input.signed()?);
         let id = input.optional_text()?.map(Box::from);
@@ -285,7 +257,7 @@ impl Profile {
             ProfileKind::Terminal => Body::Terminal(Box::new(Terminal::read(input)?)),
             ProfileKind::Chip => Body::Chip(Chip::read(input)?),
         };
-        Ok(Some(Self { key, text: key.text(), seen, id, body }))
+        Ok(Self { key, text: key.text(), seen, id, body })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is published of a profile, for every process to read: JSON, one record a key, of which only the latest counts.
 
-use super::record::{ChipRecord, TerminalRecord, country};
+use super::record::{ChipRecord, TerminalRecord};
 use crate::domain::Micros;
 use crate::domain::enums::CountryCode;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub struct PublishedTerminal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The country of the last event that was accepted there.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "country")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<CountryCode>,
     /// The accounts that used it last, the latest first, as many as a fan-out asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -62,7 +62,6 @@ pub struct SeenAccount {
     #[serde(with = "hash")]
     pub account: u64,
     /// When it did last, whatever was answered.
-    #[serde(with = "time")]
     pub time: Micros,
     /// Of a chip: where that was let through, or waits, at a terminal last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,10 +73,8 @@ pub struct SeenAccount {
 #[serde(rename_all = "camelCase")]
 pub struct SeenPlace {
     /// When it was used there.
-    #[serde(with = "time")]
     pub time: Micros,
     /// Country of the terminal.
-    #[serde(with = "place_country")]
     pub country: CountryCode,
     /// At which terminal, by its hash.
     #[serde(with = "hash")]
@@ -112,22 +109,6 @@ impl Published {
     }
 }
 
-/// By the contract's symbol.
-mod place_country {
-    use crate::domain::enums::CountryCode;
-    use serde::de::Error;
-    use serde::{Deserializer, Serializer};
-
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    pub fn serialize<S: Serializer>(country: &CountryCode, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(country.symbol())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<CountryCode, D::Error> {
-        super::country::deserialize(from)?.ok_or_else(|| Error::custom("no country"))
-    }
-}
-
 /// 16 hexadecimal digits: JSON has no integers of 64 bits that every reader keeps.
 mod hash {
     use serde::de::Error;
@@ -146,35 +127,16 @@ mod hash {
 
 /// A list of these.
 mod hashes {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Hash(#[serde(with = "super::hash")] u64);
 
     pub fn serialize<S: Serializer>(hashes: &[u64], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(hashes.iter().map(|hash| format!("{hash:016x}")))
+        to.collect_seq(hashes.iter().map(|hash| Hash(*hash)))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u64>, D::Error> {
-        let all = Vec::<String>::deserialize(from)?;
-        let hashes = all.iter().map(|digits| {
-            u64::from_str_radix(digits, 16).map_err(|_| Error::custom(format!("{digits:?} is no hash")))
-        });
-        hashes.collect()
-    }
-}
-
-/// RFC 3339.
-mod time {
-    use crate::domain::Micros;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    pub fn serialize<S: Serializer>(time: &Micros, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(time)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Micros, D::Error> {
-        let text = String::deserialize(from)?;
-        Micros::parse_rfc3339(&text).ok_or_else(|| Error::custom(format!("{text:?} is no time")))
+        Ok(Vec::<Hash>::deserialize(from)?.into_iter().map(|Hash(hash)| hash).collect())
     }
 }

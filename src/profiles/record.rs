@@ -5,7 +5,8 @@ use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::enums::CountryCode;
 use crate::domain::limits;
 use crate::domain::profile_view::Position;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a reference record says. A later one takes the place of an earlier one whole; a tombstone takes it away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,10 +28,10 @@ pub struct TerminalRecord {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
     /// The country that it stands in.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "country")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<CountryCode>,
     /// Where it stands: `59.913868,10.752245`, degrees north and east with at most six decimals.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "position")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
 }
 
@@ -91,9 +92,7 @@ struct Line {
     pos_id: Option<String>,
     nfc_id: Option<String>,
     disabled: Option<bool>,
-    #[serde(default, with = "country")]
     country: Option<CountryCode>,
-    #[serde(default, with = "position")]
     position: Option<Position>,
     blocked: Option<bool>,
 }
@@ -152,42 +151,28 @@ pub fn position_of(text: &str) -> Result<Position, String> {
 }
 
 /// By the contract's symbol.
-pub(super) mod country {
-    use super::CountryCode;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[allow(clippy::ref_option, reason = "serde calls it so")]
-    pub fn serialize<S: Serializer>(country: &Option<CountryCode>, to: S) -> Result<S::Ok, S::Error> {
-        match country {
-            Some(country) => to.serialize_str(country.symbol()),
-            None => to.serialize_none(),
-        }
+impl Serialize for CountryCode {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.symbol())
     }
+}
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<CountryCode>, D::Error> {
-        let Some(symbol) = Option::<String>::deserialize(from)? else { return Ok(None) };
-        super::country_of(&symbol).map(Some).map_err(Error::custom)
+impl<'de> Deserialize<'de> for CountryCode {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        country_of(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 
 /// As people write it.
-mod position {
-    use super::Position;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[allow(clippy::ref_option, reason = "serde calls it so")]
-    pub fn serialize<S: Serializer>(position: &Option<Position>, to: S) -> Result<S::Ok, S::Error> {
-        match position {
-            Some(position) => to.collect_str(position),
-            None => to.serialize_none(),
-        }
+impl Serialize for Position {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
+}
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Position>, D::Error> {
-        let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
-        super::position_of(&text).map(Some).map_err(Error::custom)
+impl<'de> Deserialize<'de> for Position {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        position_of(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 

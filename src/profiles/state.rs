@@ -1,182 +1,106 @@
-//! The profiles of a partition as the state of a unit, the oldest forgotten first; and how changes of them are journalled.
+//! The profiles of a partition as the state of a unit: what happens to one, and the bytes of it in the journal.
 
-use super::key::Key;
+use super::board::HashOfHash;
+use super::key::{Key, ProfileKind};
 use super::observation::Observation;
 use super::profile::Profile;
 use super::record::{ReferenceRecord, read_record, write_record};
 use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
+use crate::domain::Micros;
 use crate::domain::hashing::TableHash;
-use crate::domain::{Micros, limits};
-use crate::pipeline::{FoldFault, Slots, State};
+use crate::pipeline::{SlotChange, SlotEntry, Slots};
 use compact_str::CompactString;
-use std::collections::BTreeMap;
-
-/// What happens to a profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProfileChange {
-    /// Key of the profile.
-    pub(super) key: Key,
-    /// What happens to it.
-    pub(super) what: ProfileUpdate,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ProfileUpdate {
-    /// The first is seen of it; its id, for people.
-    Opened { now: Micros, id: Option<CompactString> },
-    /// Something was seen, at this stream time.
-    Seen { now: Micros, observation: Observation },
-    /// A reference record came, or went.
-    Listed(Option<ReferenceRecord>),
-    /// Nobody uses it any more.
-    Forgotten,
-}
+use std::hash::{BuildHasher, BuildHasherDefault};
 
 /// The profiles of a unit.
+pub type ProfilesState = Slots<Profile>;
+
+/// Something happens to a profile.
+pub(super) type ProfileChange = SlotChange<Profile>;
+
+/// The first that is seen of a profile.
 #[derive(Clone, Debug)]
-pub struct ProfilesState {
-    profiles: Slots<Profile>,
+pub struct Opening {
+    /// The stream time at which it is.
+    pub(super) now: Micros,
+    /// Its id, for people.
+    pub(super) id: Option<CompactString>,
 }
 
-impl Default for ProfilesState {
-    fn default() -> Self {
-        Self { profiles: Slots::new(TableHash::default()) }
-    }
+/// What happens to a profile.
+#[derive(Clone, Debug)]
+pub enum ProfileUpdate {
+    /// Something was seen, at this stream time.
+    Seen {
+        /// The stream time.
+        now: Micros,
+        /// What was seen.
+        observation: Observation,
+    },
+    /// A reference record came, or went.
+    Listed(Option<ReferenceRecord>),
 }
 
-impl ProfilesState {
-    pub(super) fn get(&self, key: Key) -> Option<&Profile> {
-        self.profiles.get(&key)
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.profiles.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.profiles.is_empty()
-    }
-
-    /// The one that was used longest ago and may be forgotten: because that is long enough ago, or because there is no
-    /// room for a further one.
-    pub(super) fn to_forget(&self, for_room: bool) -> Option<Key> {
-        let is_full = for_room && self.len() >= limits::PROFILES_PER_PARTITION_MAX;
-        let is_old = |profile: &&Profile| profile.seen < self.stream_time().minus(limits::PROFILE_MEMORY);
-        self.profiles.oldest().filter(|profile| is_full || is_old(profile)).map(|profile| profile.key)
-    }
-
-    /// The profiles that the batch has touched, as they were before it and as they are now.
-    pub(super) fn changed(&self) -> BTreeMap<Key, [Option<&Profile>; 2]> {
-        let mut changed: BTreeMap<Key, [Option<&Profile>; 2]> = BTreeMap::new();
-        for touched in self.profiles.touched() {
-            for (place, profile) in touched.into_iter().enumerate() {
-                if let Some(profile) = profile {
-                    // A key that was forgotten and came again may have been in another slot.
-                    changed.entry(profile.key).or_default()[place] = Some(profile);
-                }
-            }
-        }
-        changed
-    }
-
-    fn make(&mut self, change: &ProfileChange) -> Result<(), String> {
-        let ProfileChange { key, what } = change;
-        let known = self.profiles.slot_of(key);
-        match (what, known) {
-            (ProfileUpdate::Opened { now, id }, None) => {
-                self.profiles.insert(Profile::new(*key, *now, id.as_deref()));
-            }
-            (ProfileUpdate::Opened { .. }, Some(_)) => {
-                return Err(format!("profile {} was there before", key.text()));
-            }
-            (ProfileUpdate::Forgotten, Some(slot)) => self.profiles.remove(slot),
-            (ProfileUpdate::Seen { now, observation }, Some(slot)) => {
-                self.profiles.alter(slot, |profile| profile.observe(observation, *now));
-            }
-            (ProfileUpdate::Listed(record), Some(slot)) => {
-                self.profiles.alter(slot, |profile| profile.set_record(record.clone()));
-            }
-            (_, None) => return Err(format!("there is no profile {}", key.text())),
-        }
-        Ok(())
-    }
-}
-
-/// As the journal writes changes.
-const OPENED: u8 = 0;
+/// As the journal writes updates.
 const SEEN: u8 = 1;
 const LISTED: u8 = 2;
-const FORGOTTEN: u8 = 3;
 
-fn read_change(input: &mut ByteReader<'_>) -> Result<ProfileChange, JournalFault> {
-    let key = Key::read(input)?;
-    let what = match input.byte()? {
-        OPENED => ProfileUpdate::Opened {
-            now: Micros(input.signed()?),
-            id: input.optional_text()?.map(CompactString::from),
-        },
-        SEEN => {
-            let now = Micros(input.signed()?);
-            ProfileUpdate::Seen { now, observation: Observation::read(now, input)? }
-        }
-        LISTED => ProfileUpdate::Listed(read_record(key.kind, input)?),
-        FORGOTTEN => ProfileUpdate::Forgotten,
-        _ => return Err(JournalFault::Damaged("a change of a profile is of no kind")),
-    };
-    Ok(ProfileChange { key, what })
-}
+impl SlotEntry for Profile {
+    type Key = Key;
+    type OwnKey = Key;
+    type Opening = Opening;
+    type Update = ProfileUpdate;
 
-impl State for ProfilesState {
-    type Change<'a> = ProfileChange;
+    const NAME: &'static str = "profile";
+    const FORGOTTEN: u8 = 3;
 
-    fn stream_time(&self) -> Micros {
-        self.profiles.stream_time()
+    fn opened(key: &Key, Opening { now, id }: &Opening) -> Self {
+        Self::new(*key, *now, id.as_deref())
     }
 
-    fn advance(&mut self, time: Micros) {
-        if time > self.stream_time() {
-            self.set_time(time);
+    fn update(&mut self, update: &ProfileUpdate) {
+        match update {
+            ProfileUpdate::Seen { now, observation } => self.observe(observation, *now),
+            ProfileUpdate::Listed(record) => self.set_record(record.clone()),
         }
     }
 
-    fn set_time(&mut self, time: Micros) {
-        self.profiles.set_time(time);
+    fn key(&self) -> &Key {
+        &self.key
     }
 
-    /// Free slots count too: a rotation goes over all of them.
-    fn entries(&self) -> usize {
-        self.profiles.places()
+    fn key_text(key: &Key) -> String {
+        key.text().into()
     }
 
-    fn key(&self, slot: u32) -> Option<&str> {
-        self.profiles.at(slot).map(|profile| profile.text.as_str())
+    fn text(&self) -> &str {
+        &self.text
     }
 
-    fn apply(&mut self, change: &ProfileChange) -> Result<(), String> {
-        self.make(change)
+    fn hash(key: &Key, _: &TableHash) -> u64 {
+        BuildHasherDefault::<HashOfHash>::default().hash_one(key)
     }
 
-    fn keep(&mut self) {
-        self.profiles.keep();
+    fn seen(&self) -> Micros {
+        self.seen
     }
 
-    fn undo(&mut self) {
-        self.profiles.undo();
+    fn stays(&self) -> bool {
+        self.is_listed()
     }
 
-    fn write_change(change: &ProfileChange, out: &mut ByteWriter) {
-        out.byte(change.key.kind as u8);
-        out.long(change.key.hash);
-        match &change.what {
-            ProfileUpdate::Opened { now, id } => {
-                out.byte(OPENED);
-                out.signed(now.0);
-                out.optional_text(id.as_deref());
-            }
+    fn write_key(key: &Key, out: &mut ByteWriter) {
+        out.byte(key.kind as u8);
+        out.long(key.hash);
+    }
+
+    fn write_opening(Opening { now, id }: &Opening, out: &mut ByteWriter) {
+        out.signed(now.0);
+        out.optional_text(id.as_deref());
+    }
+
+    fn write_update(update: &ProfileUpdate, out: &mut ByteWriter) {
+        match update {
             ProfileUpdate::Seen { now, observation } => {
                 out.byte(SEEN);
                 out.signed(now.0);
@@ -186,63 +110,39 @@ impl State for ProfilesState {
                 out.byte(LISTED);
                 write_record(record.clone(), out);
             }
-            ProfileUpdate::Forgotten => out.byte(FORGOTTEN),
         }
     }
 
-    fn write_entry(&self, slot: u32, out: &mut ByteWriter) {
-        match self.profiles.at(slot) {
-            Some(profile) => profile.write(out),
-            None => out.byte(0),
-        }
+    fn write(&self, out: &mut ByteWriter) {
+        out.byte(1 + self.key.kind as u8);
+        self.write_fields(out);
     }
 
-    fn fold_changes(
-        &mut self,
-        count: usize,
-        input: &mut ByteReader<'_>,
-        pass_over: bool,
-    ) -> Result<(), FoldFault> {
-        for _ in 0..count {
-            let change = read_change(input)?;
-            let is_known = self.profiles.slot_of(&change.key).is_some();
-            match (&change.what, is_known) {
-                // It comes as a whole later, or was forgotten before it did.
-                (ProfileUpdate::Seen { .. } | ProfileUpdate::Listed(_) | ProfileUpdate::Forgotten, false)
-                    if pass_over =>
-                {
-                    continue;
-                }
-                // An earlier slice had it as a whole before it was forgotten and came again.
-                (ProfileUpdate::Opened { .. }, true) if pass_over => {
-                    let forgotten = ProfileChange { key: change.key, what: ProfileUpdate::Forgotten };
-                    self.make(&forgotten).map_err(FoldFault::State)?;
-                }
-                _ => {}
+    fn read_key(input: &mut ByteReader<'_>) -> Result<Key, JournalFault> {
+        Key::read(input)
+    }
+
+    fn read_opening(input: &mut ByteReader<'_>) -> Result<Opening, JournalFault> {
+        let now = Micros(input.signed()?);
+        Ok(Opening { now, id: input.optional_text()?.map(CompactString::from) })
+    }
+
+    fn read_update(number: u8, key: &Key, input: &mut ByteReader<'_>) -> Result<ProfileUpdate, JournalFault> {
+        match number {
+            SEEN => {
+                let now = Micros(input.signed()?);
+                Ok(ProfileUpdate::Seen { now, observation: Observation::read(now, input)? })
             }
-            self.make(&change).map_err(FoldFault::State)?;
+            LISTED => Ok(ProfileUpdate::Listed(read_record(key.kind, input)?)),
+            _ => Err(JournalFault::Damaged("a change of a profile is of no kind")),
         }
-        self.keep();
-        Ok(())
     }
 
-    fn fold_entries(&mut self, count: usize, input: &mut ByteReader<'_>) -> Result<(), JournalFault> {
-        for _ in 0..count {
-            if let Some(profile) = Profile::read(input)? {
-                self.profiles.load(profile);
-            }
+    fn read(number: u8, input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
+        match number {
+            1 => Self::read_fields(ProfileKind::Terminal, input),
+            2 => Self::read_fields(ProfileKind::Chip, input),
+            _ => Err(JournalFault::Damaged("a profile is of no kind")),
         }
-        Ok(())
-    }
-
-    fn keys(changes: usize, entries: usize, input: &mut ByteReader<'_>) -> Result<Vec<String>, JournalFault> {
-        let mut keys = Vec::new();
-        for _ in 0..changes {
-            keys.push(read_change(input)?.key.text().into());
-        }
-        for _ in 0..entries {
-            keys.extend(Profile::read(input)?.map(|profile| profile.text.into()));
-        }
-        Ok(keys)
     }
 }

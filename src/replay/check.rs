@@ -9,8 +9,9 @@ use super::topics::Topics;
 use super::workers::{Answers, Worker};
 use crate::codec::Schemas;
 use crate::engine::Engine;
+use crate::pipeline::Division;
 use crate::pos::{Input, PartitionOptions};
-use crate::profiles::{Local, UNDIVIDED};
+use crate::profiles::OfflineProfiles;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -50,7 +51,7 @@ pub struct CheckOptions<'a> {
     pub schemas: &'a (dyn Schemas + Sync),
     /// The shared profiles as reference records make them, where there are such. What a line is judged by hangs on all lines
     /// before it then, so one thread decides.
-    pub profiles: Option<Local>,
+    pub profiles: Option<OfflineProfiles>,
 }
 
 /// What a run hands out while it goes.
@@ -79,7 +80,7 @@ enum Reader<'a> {
 pub fn check(options: CheckOptions<'_>, sink: &mut dyn CheckSink) -> Result<Summary, ReplayError> {
     let CheckOptions { inputs, compares, partitions, threads, engine, options, schemas, mut profiles } =
         options;
-    let division = profiles.as_ref().map(|_| UNDIVIDED);
+    let division = profiles.as_ref().map(|_| Division::UNDIVIDED);
     let options = PartitionOptions { input_partitions: partitions, profiles: division, ..options };
     let threads = if profiles.is_some() { 1 } else { threads };
     let (reader, begins_at) = match inputs {

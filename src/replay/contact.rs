@@ -188,17 +188,8 @@ fn walk(
         return if nothing { Ok(()) } else { stop("there are no contact rules that can be read") };
     };
     let empty = || {
-        let settings = PartitionSettings {
-            checkpoint_records_per_entry: u32::MAX,
-            rotation_records_min: u32::MAX,
-            journal_record_bytes_max: usize::MAX,
-            division: ground.division,
-        };
-        Partition::of(
-            Contacts::new(Arc::clone(&rules), ground.topics.clone(), ground.seed),
-            partition,
-            settings,
-        )
+        let model = Contacts::new(Arc::clone(&rules), ground.topics.clone(), ground.seed);
+        Partition::of(model, partition, PartitionSettings::unjournalled(ground.division))
     };
     let (fold, begun) = folded(journal, &empty, starts)?;
     let letters = beside.letters.take(partition, INPUTS);
@@ -310,7 +301,7 @@ struct Walk<'a, 'g> {
 
 /// What comes of a record.
 #[derive(Default)]
-struct Came {
+struct Replayed {
     decision: Option<Encoded>,
     reply: Option<Encoded>,
     letter: Option<(&'static str, String)>,
@@ -320,7 +311,7 @@ fn encoded(outbound: &Outbound<'_>) -> Encoded {
     (outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec())
 }
 
-impl DecisionSink<Contacts> for Came {
+impl DecisionSink<Contacts> for Replayed {
     fn send(&mut self, _: &Decision<'_>, outbound: &Outbound<'_>) {
         self.decision = Some(encoded(outbound));
     }
@@ -424,14 +415,14 @@ impl Walk<'_, '_> {
             || recorded.is_some_and(|(_, _, failed)| failed);
         let no_schema = letter.as_ref().and_then(|letter| letter.no_schema(head));
         let schemas: &dyn Schemas = no_schema.as_ref().map_or(self.ground.schemas, |none| none);
-        let mut came = Came::default();
+        let mut answer = Replayed::default();
         if failed {
-            self.replayed.on_failed_record(&record, &mut came);
+            self.replayed.on_failed_record(&record, &mut answer);
         } else {
-            let take = || self.replayed.on_record(schemas, &record, &mut came);
+            let take = || self.replayed.on_record(schemas, &record, &mut answer);
             once_known(offset, take).or_else(stop)?;
         }
-        let replayed = came.letter.as_ref().map(|(code, message)| (*code, &**message));
+        let replayed = answer.letter.as_ref().map(|(code, message)| (*code, &**message));
         let here = place(&self.ground.topics[input], self.partition, offset);
         let place = (&*self.ground.outputs[DEAD_LETTERS], here, input);
         self.letters.compare(letter, replayed, head, place, &mut self.report.of_letters(&self.ruleset));
@@ -442,10 +433,10 @@ impl Walk<'_, '_> {
             self.replayed.committed();
         }
         match input {
-            CONTACT_REQUESTS => self.compare_decision(offset, recorded, came.decision.as_ref()),
+            CONTACT_REQUESTS => self.compare_decision(offset, recorded, answer.decision.as_ref()),
             INTERACTIONS => {
                 let mut findings = self.report.of_results(&self.ruleset);
-                self.results.meet(offset, came.reply.as_ref(), &mut findings)?;
+                self.results.meet(offset, answer.reply.as_ref(), &mut findings)?;
             }
             _ => {}
         }

@@ -12,7 +12,7 @@ use crate::domain::{Micros, PartitionId, ProfileView};
 use crate::engine::{Engine, Files};
 use crate::pipeline::{DecisionSink, InputRecord, Interrupt, Outbound};
 use crate::pos::{Input, Outside, Partition, PartitionOptions, Pos, ProfileSource};
-use crate::profiles::Local;
+use crate::profiles::OfflineProfiles;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub struct Worker {
     /// Whether outcomes are held beside recorded ones.
     pub compares: bool,
     /// The shared profiles, where there are such and this worker is the only one.
-    pub profiles: Option<Local>,
+    pub profiles: Option<OfflineProfiles>,
 }
 
 /// Records after which the undo log is dropped, where nothing else says that a batch ends.
@@ -188,7 +188,7 @@ impl ProfileSource for Told<'_> {
 }
 
 /// Tells the shared profiles what was seen.
-fn tell(partition: &mut Partition, profiles: &mut Local) -> Result<(), String> {
+fn tell(partition: &mut Partition, profiles: &mut OfflineProfiles) -> Result<(), String> {
     let mut told = Ok(());
     partition.end_batch(&mut |outbound| {
         let observed = profiles.observe(outbound.value.unwrap_or_default());

@@ -69,7 +69,7 @@ impl Asked {
         let (person, decision) = &self.said.decisions[before];
         let decision = read_decision(decision.as_bytes()).expect("a decision that can be read");
         assert_eq!((&**person, decision.request_id), ("P-1", format!("r-{before}")));
-        decision.reasons.into_iter().map(|reason| reason.code).collect()
+        decision.reasons.into_iter().map(|reason| reason.code.into_owned()).collect()
     }
 
     fn seen(&self, party: &str) -> serde_json::Value {

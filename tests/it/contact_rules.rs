@@ -5,12 +5,14 @@
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tillgate::config::{Sources, load};
-use tillgate::contact::{CONTACT_REQUESTS, INTERACTIONS, Local, PARTIES, PARTY_RECORDS, read_decision};
+use tillgate::contact::{
+    CONTACT_REQUESTS, INTERACTIONS, OfflineContacts, PARTIES, PARTY_RECORDS, Reason, read_decision,
+};
 use tillgate::domain::hashing::Seed;
 
 /// Decides lines about one person, P.
 struct Desk {
-    local: Local,
+    contacts: OfflineContacts,
     interactions: u32,
 }
 
@@ -20,8 +22,8 @@ impl Desk {
         let overrides = overrides.iter().map(|line| (*line).to_owned()).collect();
         let settings = load(&Sources { overrides, ..Sources::default() }).expect("settings");
         let rules = Arc::clone(&settings.contact_rules);
-        let local = Local::new(rules, settings.topics.contact_inputs(), Seed::default());
-        let mut desk = Self { local, interactions: 0 };
+        let contacts = OfflineContacts::new(rules, settings.topics.contact_inputs(), Seed::default());
+        let mut desk = Self { contacts, interactions: 0 };
         let mut all = json!({
             "partyId": "P", "jurisdiction": "US", "timeZones": ["America/New_York"],
             "contacts": [
@@ -43,7 +45,7 @@ impl Desk {
     }
 
     fn take(&mut self, input: usize, line: &Value) -> Option<Vec<u8>> {
-        let came = self.local.take(input, "P", line.to_string().as_bytes()).expect("a state that holds");
+        let came = self.contacts.take(input, "P", line.to_string().as_bytes()).expect("a state that holds");
         assert_eq!(came.dead_letter, None, "{line}");
         came.decision
     }
@@ -75,9 +77,9 @@ impl Desk {
         }
         let decision = read_decision(&self.take(CONTACT_REQUESTS, &line).expect("a decision")).expect("JSON");
         assert_eq!(decision.result, decision.reasons.is_empty());
-        let reason = |reason: &tillgate::contact::ReadReason| match reason.not_before {
-            Some(time) => format!("{} {}", reason.code, time.0),
-            None => reason.code.clone(),
+        let reason = |reason: &Reason| match reason.not_before {
+            Some(time) => format!("{} {time}", reason.code),
+            None => reason.code.to_string(),
         };
         decision.reasons.iter().map(reason).collect()
     }
@@ -254,7 +256,7 @@ fn days_are_those_where_the_person_is() {
 
 #[test]
 fn hours_are_from_eight_to_nine_in_the_evening() {
-    // 12 CFR 1006.6(b)(1)(i): local time where the person is, both ends permitted.
+    // 12 CFR 1006.6(b)(1)(i): contacts time where the person is, both ends permitted.
     let eight = "contact.hours 2026-03-03T13:00:00Z";
     for (zones, at, expected) in [
         (json!(["America/New_York"]), "2026-03-02T13:00:00Z", vec![]),

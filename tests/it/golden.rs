@@ -17,8 +17,9 @@ use tillgate::checks::Check;
 use tillgate::codec::json::{peek_account_event, peek_pos_event};
 use tillgate::domain::{Amount, Micros};
 use tillgate::engine::Engine;
+use tillgate::pipeline::Division;
 use tillgate::pos::{Input, Partition, PartitionOptions, ProfileSource};
-use tillgate::profiles::{Local, UNDIVIDED, read_line};
+use tillgate::profiles::{OfflineProfiles, read_line};
 use tillgate::replay::{At, CheckOptions, CheckSink, Inputs, ReplayError, check, open};
 
 fn scenarios() -> Vec<PathBuf> {
@@ -95,10 +96,10 @@ struct Story {
 }
 
 /// The shared profiles, where the scenario has reference records of them.
-fn profiles(scenario: &Path, engine: &Engine) -> Option<Local> {
+fn profiles(scenario: &Path, engine: &Engine) -> Option<OfflineProfiles> {
     let records = scenario.join("profile_records.jsonl");
     records.exists().then(|| {
-        let mut profiles = Local::new(engine.terminal_accounts());
+        let mut profiles = OfflineProfiles::new(engine.terminal_accounts());
         for line in lines(&records) {
             let (key, record) = read_line(&line).expect("a record");
             profiles.list(key, record.as_ref()).expect("profiles");
@@ -109,7 +110,7 @@ fn profiles(scenario: &Path, engine: &Engine) -> Option<Local> {
 
 fn tell(scenario: &Path, engine: &Arc<Engine>) -> Story {
     let mut profiles = profiles(scenario, engine);
-    let options = PartitionOptions { profiles: profiles.as_ref().map(|_| UNDIVIDED), ..options() };
+    let options = PartitionOptions { profiles: profiles.as_ref().map(|_| Division::UNDIVIDED), ..options() };
     let mut partition = Partition::new(engine.clone(), 0.into(), options);
     let mut story = Story { text: String::new(), outcomes: Vec::new(), fed: Some(Default::default()) };
     let mut names: BTreeMap<String, String> = BTreeMap::new();

@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::domain::visible::{visible_json, visible_lines};
 use crate::engine::Engine;
 use crate::pos::{OutcomeEncoding, PartitionOptions};
-use crate::profiles::Local;
+use crate::profiles::OfflineProfiles;
 use crate::replay::{CheckOptions, Inputs, Summary, Topics, check, open};
 use serde::Serialize;
 use sink::Sink;
@@ -73,7 +73,7 @@ pub(in crate::app) fn outcomes_to(args: &CheckArgs) -> Option<&Path> {
 }
 
 /// Engine, schemas, and the shared profiles where this process keeps them.
-type By<'a> = (&'a Arc<Engine>, &'a (dyn Schemas + Sync), Option<Local>);
+type By<'a> = (&'a Arc<Engine>, &'a (dyn Schemas + Sync), Option<OfflineProfiles>);
 
 fn decide(
     args: &CheckArgs,
@@ -135,11 +135,15 @@ pub(in crate::app) fn print(
 }
 
 /// The shared profiles, where they are switched on, with the reference records of a file.
-fn profiles(args: &CheckArgs, settings: &Settings, engine: &Engine) -> Result<Option<Local>, AppError> {
+fn profiles(
+    args: &CheckArgs,
+    settings: &Settings,
+    engine: &Engine,
+) -> Result<Option<OfflineProfiles>, AppError> {
     let Some(path) = &args.profile_records else {
-        return Ok(settings.profiles.enabled.then(|| Local::new(engine.terminal_accounts())));
+        return Ok(settings.profiles.enabled.then(|| OfflineProfiles::new(engine.terminal_accounts())));
     };
-    let mut profiles = Local::new(engine.terminal_accounts());
+    let mut profiles = OfflineProfiles::new(engine.terminal_accounts());
     super::profiles::each_record(path, |key, record| profiles.list(key, record.as_ref()))?;
     Ok(Some(profiles))
 }

@@ -3,7 +3,7 @@
 use crate::app::AppError;
 use crate::app::check::{outcomes_to, print};
 use crate::cli::CheckArgs;
-use crate::contact::{Came, ReadDecision, read_decision};
+use crate::contact::{ContactAnswer, ReadDecision, read_decision};
 use crate::domain::visible::{visible, visible_json};
 use crate::replay::{Answer, Changes, ReplayError};
 use serde::Serialize;
@@ -66,16 +66,16 @@ impl Answers {
     pub(super) fn take(
         &mut self,
         (input, at): (usize, &dyn fmt::Display),
-        came: &Came,
+        answer: &ContactAnswer,
         recorded: Option<&[u8]>,
     ) -> Result<(), AppError> {
-        if let Some(why) = &came.dead_letter {
+        if let Some(why) = &answer.dead_letter {
             self.letter((input, at), why)?;
         }
-        self.compare(came.decision.as_deref(), recorded);
-        let Some(decision) = &came.decision else { return Ok(()) };
+        self.compare(answer.decision.as_deref(), recorded);
+        let Some(decision) = &answer.decision else { return Ok(()) };
         if let Ok(read) = read_decision(decision) {
-            let reasons = read.reasons.iter().map(|reason| reason.code.clone());
+            let reasons = read.reasons.iter().map(|reason| reason.code.to_string());
             for name in std::iter::once(word(&read).to_owned()).chain(reasons) {
                 *self.summary.answers.entry(name).or_default() += 1;
             }
@@ -143,7 +143,7 @@ fn word(decision: &ReadDecision) -> &'static str {
 fn answer(decision: &ReadDecision) -> Answer {
     Answer {
         answer: word(decision).to_owned(),
-        codes: decision.reasons.iter().map(|reason| reason.code.clone()).collect(),
+        codes: decision.reasons.iter().map(|reason| reason.code.to_string()).collect(),
         of: (decision.person_id.clone(), decision.request_id.clone()),
         booked: None,
         ruleset: decision.ruleset.clone(),

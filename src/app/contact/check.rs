@@ -4,8 +4,8 @@ use super::answers::Answers;
 use crate::app::AppError;
 use crate::cli::{CheckArgs, Common};
 use crate::contact::{
-    CONTACT_REQUESTS, ContactRequest, INTERACTIONS, Interaction, Local, PARTIES, PARTY_RECORDS, PartyFact,
-    PartyRecord, RecordFault,
+    CONTACT_REQUESTS, ContactRequest, INTERACTIONS, Interaction, OfflineContacts, PARTIES, PARTY_RECORDS,
+    PartyFact, PartyRecord, RecordFault,
 };
 use crate::domain::{Micros, PartitionId};
 use crate::replay::{At, Kept, Lines, ReplayError, Source, open};
@@ -17,7 +17,7 @@ pub(in crate::app) fn run(requests: &Path, args: &CheckArgs, common: &Common) ->
     let settings = crate::app::settings(common)?;
     let files = &args.contact;
     let mut run = Run {
-        local: Local::new(
+        contacts: OfflineContacts::new(
             Arc::clone(&settings.contact_rules),
             settings.topics.contact_inputs(),
             crate::app::table_seed(),
@@ -97,7 +97,7 @@ impl File {
             }
             INTERACTIONS => {
                 let interaction = Interaction::read(bytes)?;
-                (interaction.party_id, Some(interaction.occurred_at.0))
+                (interaction.party_id, Some(interaction.occurred_at))
             }
             PARTY_RECORDS => (PartyRecord::read(bytes)?.party_id, None),
             _ => (PartyFact::read(bytes)?.party_id, None),
@@ -106,7 +106,7 @@ impl File {
 }
 
 struct Run {
-    local: Local,
+    contacts: OfflineContacts,
     /// The latest time of a line that was taken.
     latest: Option<Micros>,
     answers: Answers,
@@ -116,11 +116,12 @@ impl Run {
     fn take(&mut self, line: &Line) -> Result<(), AppError> {
         self.latest = self.latest.max(line.time);
         let at = (line.input, &At::Line(line.record.offset.unsigned_abs()) as &dyn fmt::Display);
-        let came = match &line.key {
-            Ok(key) => self.local.take(line.input, key, line.record.value().unwrap_or_default()),
+        let answer = match &line.key {
+            Ok(key) => self.contacts.take(line.input, key, line.record.value().unwrap_or_default()),
             Err(fault) => return self.answers.letter(at, &format!("{} {}", fault.code, fault.message)),
         };
-        let came = came.map_err(|message| ReplayError::State { partition: PartitionId::new(0), message })?;
-        self.answers.take(at, &came, None)
+        let answer =
+            answer.map_err(|message| ReplayError::State { partition: PartitionId::new(0), message })?;
+        self.answers.take(at, &answer, None)
     }
 }

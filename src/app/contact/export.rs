@@ -8,7 +8,7 @@ use crate::app::recorded::FlowTopics;
 use crate::cli::{CheckArgs, Common};
 use crate::codec::Schemas;
 use crate::config::Settings;
-use crate::contact::{FLOW, Local};
+use crate::contact::{FLOW, OfflineContacts};
 use crate::domain::PartitionId;
 use crate::pipeline::Division;
 use crate::replay::{At, Kept, LettersOf, ReplayError, once_known};
@@ -40,7 +40,7 @@ fn decide(
     let division = Division { partitioner: settings.topics.partitioner, partitions: export.partitions() };
     let topics = settings.topics.contact_inputs();
     let rules = Arc::clone(&settings.contact_rules);
-    let mut local = Local::of((partition, division), rules, topics, crate::app::table_seed());
+    let mut contacts = OfflineContacts::of((partition, division), rules, topics, crate::app::table_seed());
     let mut order = export.order(partition)?;
     let mut record = Kept::default();
     while let Some((input, head)) = order.head() {
@@ -50,13 +50,13 @@ fn decide(
         let letter = letters.take(input, record.offset);
         let at = At::Record(partition, record.offset);
         let record = record.taken(&FLOW, input, partition);
-        let came = if letter.is_some_and(|letter| letter.is_of_a_failure()) {
-            Ok(local.give_up(&record))
+        let answer = if letter.is_some_and(|letter| letter.is_of_a_failure()) {
+            Ok(contacts.give_up(&record))
         } else {
-            once_known(record.offset, || local.take_record(schemas, &record))
+            once_known(record.offset, || contacts.take_record(schemas, &record))
         };
-        let came = came.map_err(|message| ReplayError::State { partition, message })?;
-        answers.take((input, &at), &came, recorded.as_deref())?;
+        let answer = answer.map_err(|message| ReplayError::State { partition, message })?;
+        answers.take((input, &at), &answer, recorded.as_deref())?;
     }
     Ok(())
 }

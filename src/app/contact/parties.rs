@@ -70,12 +70,7 @@ fn get(all: &config::Settings, settings: &Arc<ClusterSettings>, party: &str) -> 
     let partition = settings.partitioner.partition_of(party.as_bytes(), partitions);
     let model =
         Contacts::new(Arc::clone(&all.contact_rules), all.topics.contact_inputs(), crate::app::table_seed());
-    let own = PartitionSettings {
-        checkpoint_records_per_entry: u32::MAX,
-        rotation_records_min: u32::MAX,
-        journal_record_bytes_max: usize::MAX,
-        division: Division { partitioner: settings.partitioner, partitions },
-    };
+    let own = PartitionSettings::unjournalled(Division { partitioner: settings.partitioner, partitions });
     let mut fold = Restore::new(Partition::of(model, partition, own));
     let mut fault = None;
     cluster.dump(Isolation::Committed)?.whole(&topics.journal, partition, |record| {

@@ -1,7 +1,8 @@
 //! An interaction: a contact with a party that took place.
 
-use super::{RecordFault, Time, read, unless_id, unless_text};
+use super::{RecordFault, check_id, check_text, read};
 use crate::contact::words::InteractionChannel;
+use crate::domain::Micros;
 use crate::domain::hashing::digest64;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -20,7 +21,7 @@ pub struct Interaction {
     #[serde(rename = "type")]
     pub kind: String,
     /// When.
-    pub occurred_at: Time,
+    pub occurred_at: Micros,
     /// What for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
@@ -48,17 +49,17 @@ impl Interaction {
     /// It cannot be used: why.
     pub fn read(value: &[u8]) -> Result<Self, RecordFault> {
         let read: Self = read(value)?;
-        read.unless_bad()?;
+        read.check()?;
         Ok(read)
     }
 
-    fn unless_bad(&self) -> Result<(), RecordFault> {
+    fn check(&self) -> Result<(), RecordFault> {
         if EventId::parse(&self.event_id).is_none() {
             let form = "an id is evt_ and the 26 characters of a ULID";
             return Err(RecordFault::of_form("eventId", form));
         }
-        unless_id("partyId", &self.party_id)?;
-        unless_id("type", &self.kind)?;
+        check_id("partyId", &self.party_id)?;
+        check_id("type", &self.kind)?;
         for (field, text) in [
             ("channel", Some(&self.channel)),
             ("purpose", self.purpose.as_ref()),
@@ -66,12 +67,12 @@ impl Interaction {
             ("agentId", self.agent_id.as_ref()),
             ("linkedResourceType", self.linked_resource_type.as_ref()),
         ] {
-            unless_text(field, text.map(String::as_str))?;
+            check_text(field, text.map(String::as_str))?;
         }
         for (field, id) in
             [("linkedResourceId", &self.linked_resource_id), ("idempotencyKey", &self.idempotency_key)]
         {
-            id.as_deref().map_or(Ok(()), |id| unless_id(field, id))?;
+            id.as_deref().map_or(Ok(()), |id| check_id(field, id))?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What is known of a person: the party record, and facts of accounts.
 
-use super::{Day, RecordFault, check_length, or_default, read, unless_id};
+use super::{Day, RecordFault, check_id, check_length, or_default, read};
 use crate::contact::words::Statuses;
 use crate::domain::limits;
 use serde::{Deserialize, Serialize};
@@ -145,7 +145,7 @@ impl PartyRecord {
     pub fn read(value: &[u8]) -> Result<Self, RecordFault> {
         check_length("the record", value.len(), limits::PARTY_RECORD_BYTES_MAX, "bytes")?;
         let mut read: Self = read(value)?;
-        read.unless_bad()?;
+        read.check()?;
         read.shrink();
         Ok(read)
     }
@@ -161,8 +161,8 @@ impl PartyRecord {
         self.inconvenient_places.shrink_to_fit();
     }
 
-    fn unless_bad(&self) -> Result<(), RecordFault> {
-        unless_id("partyId", &self.party_id)?;
+    fn check(&self) -> Result<(), RecordFault> {
+        check_id("partyId", &self.party_id)?;
         for (field, length) in [
             ("contacts", self.contacts.len()),
             ("loans", self.loans.len()),
@@ -173,22 +173,22 @@ impl PartyRecord {
         }
         for (field, words) in self.words() {
             check_length(field, words.len(), limits::PARTY_WORDS_MAX, "entries")?;
-            words.iter().try_for_each(|word| unless_long(field, Some(word)))?;
+            words.iter().try_for_each(|word| check_short(field, Some(word)))?;
         }
         let ids = self.contacts.iter().map(|contact| ("contacts.contactId", &contact.contact_id));
         let ids = ids.chain(self.loans.iter().map(|loan| ("loans.loanId", &loan.loan_id)));
         let mut ids = ids.chain(self.cases.iter().map(|case| ("cases.caseId", &case.case_id)));
-        ids.try_for_each(|(field, id)| unless_id(field, id))?;
-        unless_long("jurisdiction", self.jurisdiction.as_deref())?;
+        ids.try_for_each(|(field, id)| check_id(field, id))?;
+        check_short("jurisdiction", self.jurisdiction.as_deref())?;
         for contact in &self.contacts {
-            unless_long("contacts.externalId", contact.external_id.as_deref())?;
-            unless_long("contacts.kind", Some(&contact.kind))?;
-            unless_long("contacts.place", contact.place.as_deref())?;
+            check_short("contacts.externalId", contact.external_id.as_deref())?;
+            check_short("contacts.kind", Some(&contact.kind))?;
+            check_short("contacts.place", contact.place.as_deref())?;
         }
         self.loans
             .iter()
-            .try_for_each(|loan| unless_long("loans.externalId", loan.external_id.as_deref()))?;
-        self.cases.iter().try_for_each(|case| unless_long("cases.kind", Some(&case.kind)))?;
+            .try_for_each(|loan| check_short("loans.externalId", loan.external_id.as_deref()))?;
+        self.cases.iter().try_for_each(|case| check_short("cases.kind", Some(&case.kind)))?;
         for time in &self.inconvenient_times {
             for (field, text) in [("inconvenientTimes.from", &time.from), ("inconvenientTimes.to", &time.to)]
             {
@@ -227,7 +227,7 @@ impl PartyRecord {
 }
 
 /// That a text is no longer than an id may be.
-fn unless_long(field: &str, text: Option<&str>) -> Result<(), RecordFault> {
+fn check_short(field: &str, text: Option<&str>) -> Result<(), RecordFault> {
     check_length(field, text.map_or(0, |text| text.chars().count()), limits::ID_CHARS_MAX, "characters")
 }
 
@@ -254,8 +254,8 @@ impl PartyFact {
     /// It cannot be used: why.
     pub fn read(value: &[u8]) -> Result<Self, RecordFault> {
         let read: Self = read(value)?;
-        unless_id("partyId", &read.party_id)?;
-        unless_id("account", &read.account)?;
+        check_id("partyId", &read.party_id)?;
+        check_id("account", &read.account)?;
         Ok(read)
     }
 

@@ -1,6 +1,6 @@
 //! A contact request: may we contact this person now, this way, about this?
 
-use super::{Day, RecordFault, Time, check_length, or_default, read, unless_id, unless_text};
+use super::{Day, RecordFault, check_id, check_length, check_text, or_default, read};
 use crate::domain::{Micros, limits};
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub struct ContactRequest {
     pub theme: Option<String>,
     /// When.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start_at: Option<Time>,
+    pub start_at: Option<Micros>,
     /// When, where only the day is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_date: Option<Day>,
@@ -60,7 +60,7 @@ impl ContactRequest {
     /// It cannot be used: why.
     pub fn read(value: &[u8]) -> Result<Self, RecordFault> {
         let read: Self = read(value)?;
-        read.unless_bad()?;
+        read.check()?;
         Ok(read)
     }
 
@@ -71,17 +71,17 @@ impl ContactRequest {
             let midnight = date.at(0, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).ok()?;
             Some(Micros(midnight.timestamp().as_microsecond()))
         };
-        self.start_at.map(|time| time.0).or_else(|| self.start_date.and_then(of_day))
+        self.start_at.or_else(|| self.start_date.and_then(of_day))
     }
 
-    fn unless_bad(&self) -> Result<(), RecordFault> {
-        unless_id("requestId", &self.request_id)?;
-        unless_id("personId", &self.person_id)?;
+    fn check(&self) -> Result<(), RecordFault> {
+        check_id("requestId", &self.request_id)?;
+        check_id("personId", &self.person_id)?;
         check_length("loanIds", self.loan_ids.len(), limits::LOANS_MAX, "ids")?;
-        self.loan_ids.iter().try_for_each(|id| unless_id("loanIds", id))?;
+        self.loan_ids.iter().try_for_each(|id| check_id("loanIds", id))?;
         for (field, id) in [("contactId", &self.contact_id), ("contactExternalId", &self.contact_external_id)]
         {
-            id.as_deref().map_or(Ok(()), |id| unless_id(field, id))?;
+            id.as_deref().map_or(Ok(()), |id| check_id(field, id))?;
         }
         let details = self.contact_details.as_ref();
         for (field, text) in [
@@ -90,9 +90,9 @@ impl ContactRequest {
             ("theme", self.theme.as_ref()),
             ("contactDetails.kind", details.map(|details| &details.kind)),
         ] {
-            unless_text(field, text.map(String::as_str))?;
+            check_text(field, text.map(String::as_str))?;
         }
         // Such as becomes a contact that is remembered.
-        details.map_or(Ok(()), |details| unless_id("contactDetails.value", &details.value))
+        details.map_or(Ok(()), |details| check_id("contactDetails.value", &details.value))
     }
 }

@@ -149,52 +149,35 @@ pub fn judge(history: &History<'_>, is_lifted: bool, reasons: &mut Vec<Reason>) 
     }
     let named = !question.debts.is_empty();
     let debts = if named { question.debts.clone() } else { debts_of_all(history) };
-    let policy = history.policy;
-    let (mut calls, mut conversations) = (Vec::new(), Vec::new());
-    for debt in &debts {
-        let days = history.days_of(debt);
-        let about = match debt.name {
-            "" => "about the debts of the person".to_owned(),
-            name => format!("about {name}"),
-        };
-        let refuses = |days: &Days, day| days.has_calls(policy, day);
-        let cut = if policy.calls_max > 0 { policy.calls_days } else { 0 };
-        calls.extend(refused_until(history, &days, cut, &refuses).map(|(not_before, is_cut)| Reason {
-            code: CALLS,
-            message: match is_cut {
-                true => CUT.to_owned(),
-                false => format!(
-                    "{} calls {about} lie within {} consecutive days that would hold this one",
-                    policy.calls_max, policy.calls_days
-                ),
-            },
-            not_before,
-        }));
-        let refuses = |days: &Days, day| days.has_conversation(policy, day);
-        let cut = policy.conversation_days;
-        conversations.extend(refused_until(history, &days, cut, &refuses).map(|(not_before, is_cut)| {
-            Reason {
-                code: CONVERSATION,
-                message: match is_cut {
-                    true => CUT.to_owned(),
-                    false => format!(
-                        "a telephone conversation {about} took place within {} days",
-                        policy.conversation_days
-                    ),
-                },
-                not_before,
+    let days: Vec<Vec<Days>> = debts.iter().map(|debt| history.days_of(debt)).collect();
+    let Policy { calls_max, calls_days, conversation_days, .. } = *history.policy;
+    let has_calls = |days: &Days, day| days.has_calls(history.policy, day);
+    let has_conversation = |days: &Days, day| days.has_conversation(history.policy, day);
+    let rule =
+        |code: &'static str, cut, refuses: &dyn Fn(&Days, i64) -> bool, what: &dyn Fn(&str) -> String| {
+            let refused = debts.iter().zip(&days).filter_map(|(debt, days)| {
+                let (not_before, is_cut) = refused_until(history, days, cut, refuses)?;
+                let about = match debt.name {
+                    "" => "the debts of the person",
+                    name => name,
+                };
+                let message = if is_cut { CUT.to_owned() } else { what(about) };
+                Some(Reason { code: code.into(), message, not_before })
+            });
+            if named {
+                return refused.collect();
             }
-        }));
-    }
-    if !named {
-        for list in [&mut calls, &mut conversations] {
             // One that has no end is the longest.
-            let longest = list.iter().cloned().max_by_key(|reason| reason.not_before.unwrap_or(Micros::LAST));
-            *list = longest.into_iter().collect();
-        }
-    }
-    reasons.append(&mut calls);
-    reasons.append(&mut conversations);
+            let longest = refused.max_by_key(|reason| reason.not_before.unwrap_or(Micros::LAST));
+            longest.into_iter().collect::<Vec<_>>()
+        };
+    let calls_cut = if calls_max > 0 { calls_days } else { 0 };
+    reasons.extend(rule(CALLS, calls_cut, &has_calls, &|about| {
+        format!("{calls_max} calls about {about} lie within {calls_days} consecutive days that would hold this one")
+    }));
+    reasons.extend(rule(CONVERSATION, conversation_days, &has_conversation, &|about| {
+        format!("a telephone conversation about {about} took place within {conversation_days} days")
+    }));
 }
 
 /// The debts that interactions name, those of the person by their names, and that which only calls without a debt count for: all

@@ -20,7 +20,7 @@ pub fn judge(rules: &Rules, question: &Question<'_>, reasons: &mut Vec<Reason>) 
         if is_open(case, question) && is_about(case, kind, question) && refuses(rules, case, known, question)
         {
             reasons.push(Reason {
-                code: if kind.is_status() { STATUS } else { CASE },
+                code: if kind.is_status() { STATUS } else { CASE }.into(),
                 message: match case.until {
                     Some(Day(until)) => format!("case {} ({kind}) is open until {until}", case.case_id),
                     None => format!("case {} ({kind}) is open", case.case_id),

@@ -9,6 +9,7 @@ use crate::contact::records::{DAYS, Day, InconvenientTime};
 use crate::domain::Micros;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
 
 pub const HOURS: &str = "contact.hours";
 pub const LOCATION: &str = "contact.hours.location";
@@ -22,25 +23,9 @@ const DAYS_AHEAD_OF_HOURS: &[i64] = &[9, 400];
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// When contacts are permitted.
-trait Times {
-    /// Whether a moment is.
-    fn permits(&self, time: Micros, zone: &TimeZone) -> bool;
-    /// When on a day it may begin to be, in seconds of that day besides its beginning.
-    fn begins(&self) -> Vec<u32>;
-}
-
-struct Hours([u32; 2]);
-
-impl Times for Hours {
-    fn permits(&self, time: Micros, zone: &TimeZone) -> bool {
-        let [from, to] = self.0.map(|seconds| i64::from(seconds) * SECOND);
-        (from..=to).contains(&clock_of(zone, time).1)
-    }
-
-    fn begins(&self) -> Vec<u32> {
-        vec![self.0[0]]
-    }
+/// Whether clocks show a time from one to the other, both in seconds of the day, both within.
+fn is_within([from, to]: [u32; 2], time: Micros, zone: &TimeZone) -> bool {
+    (i64::from(from) * SECOND..=i64::from(to) * SECOND).contains(&clock_of(zone, time).1)
 }
 
 /// A window of inconvenient times: on which days of the week it begins, and from when to when, in microseconds of a day.
@@ -50,39 +35,22 @@ struct Window {
     to: i64,
 }
 
-struct Inconvenient(Vec<Window>);
-
-impl Inconvenient {
-    fn of(times: &[InconvenientTime]) -> Self {
-        let seconds = |text: &str| InconvenientTime::seconds(text).map(|seconds| i64::from(seconds) * SECOND);
-        let window = |time: &InconvenientTime| {
-            let days = DAYS.map(|day| time.days.is_empty() || time.days.iter().any(|word| word == day));
-            let (from, to) = (seconds(&time.from)?, seconds(&time.to)?);
-            // From one time to the same is a whole day.
-            Some(Window { days, from, to: if from == to { from + DAY } else { to } })
-        };
-        Self(times.iter().filter_map(window).collect())
+impl Window {
+    fn of(time: &InconvenientTime) -> Option<Self> {
+        let at = |text: &str| InconvenientTime::seconds(text).map(|seconds| i64::from(seconds) * SECOND);
+        let days = DAYS.map(|day| time.days.is_empty() || time.days.iter().any(|word| word == day));
+        let (from, to) = (at(&time.from)?, at(&time.to)?);
+        // From one time to the same is a whole day.
+        Some(Self { days, from, to: if from == to { from + DAY } else { to } })
     }
-}
 
-impl Times for Inconvenient {
-    fn permits(&self, time: Micros, zone: &TimeZone) -> bool {
+    fn holds(&self, time: Micros, zone: &TimeZone) -> bool {
         let (date, clock) = clock_of(zone, time);
         let today = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
         let yesterday = (today + 6) % 7;
-        !self.0.iter().any(|Window { days, from, to }| {
-            // What ends before it begins, or behind midnight, goes on the next day.
-            let ends = if from <= to { *to } else { to + DAY };
-            days[today] && (*from..ends).contains(&clock) || days[yesterday] && clock + DAY < ends
-        })
-    }
-
-    fn begins(&self) -> Vec<u32> {
-        let mut ends: Vec<u32> =
-            self.0.iter().filter_map(|window| u32::try_from(window.to % DAY / SECOND).ok()).collect();
-        ends.sort_unstable();
-        ends.dedup();
-        ends
+        // What ends before it begins, or behind midnight, goes on the next day.
+        let ends = if self.from <= self.to { self.to } else { self.to + DAY };
+        self.days[today] && (self.from..ends).contains(&clock) || self.days[yesterday] && clock + DAY < ends
     }
 }
 
@@ -95,20 +63,28 @@ pub fn judge(policy: &Policy, question: &Question<'_>, is_lifted: bool, reasons:
         if !question.zones.are_known {
             let why = "no time zone is known where the person may be";
             reasons.push(reason(LOCATION, why));
-        } else if let Some(not_before) = refused_until(question, &Hours(policy.hours), DAYS_AHEAD_OF_HOURS) {
+        } else if let Some(not_before) =
+            refused_until(question, (&[from], DAYS_AHEAD_OF_HOURS), |time, zone| {
+                is_within(policy.hours, time, zone)
+            })
+        {
             let [from, to] = policy.hours.map(clock_time);
             let message = format!("the local time is before {from} or after {to} where the person may be");
-            reasons.push(Reason { code: HOURS, message, not_before });
+            reasons.push(Reason { code: HOURS.into(), message, not_before });
         }
     }
     let Some(record) = question.record() else { return };
+    let windows: Vec<Window> = record.inconvenient_times.iter().filter_map(Window::of).collect();
+    let ends = windows.iter().filter_map(|window| u32::try_from(window.to % DAY / SECOND).ok());
+    let ends: Vec<u32> = ends.collect::<BTreeSet<_>>().into_iter().collect();
     if question.zones.are_known
         && !record.inconvenient_times.is_empty()
-        && let Some(not_before) =
-            refused_until(question, &Inconvenient::of(&record.inconvenient_times), DAYS_AHEAD)
+        && let Some(not_before) = refused_until(question, (&ends, DAYS_AHEAD), |time, zone| {
+            !windows.iter().any(|window| window.holds(time, zone))
+        })
     {
         let message = "the person called the time inconvenient".to_owned();
-        reasons.push(Reason { code: INCONVENIENT, message, not_before });
+        reasons.push(Reason { code: INCONVENIENT.into(), message, not_before });
     }
     if let Some(place) = question.contact.place()
         && record.inconvenient_places.iter().any(|inconvenient| inconvenient.trim().to_lowercase() == place)
@@ -118,11 +94,15 @@ pub fn judge(policy: &Policy, question: &Question<'_>, is_lifted: bool, reasons:
 }
 
 /// Where the time of the request is not permitted in each zone, or no moment of its day is: the first one from then on that is.
-fn refused_until(question: &Question<'_>, times: &impl Times, days_ahead: &[i64]) -> Option<Option<Micros>> {
+/// `begins`: when on a day it may begin to be, in seconds of that day besides its beginning.
+fn refused_until(
+    question: &Question<'_>,
+    (begins, days_ahead): (&[u32], &[i64]),
+    is_permitted: impl Fn(Micros, &TimeZone) -> bool,
+) -> Option<Option<Micros>> {
     let zones = &question.zones;
-    let permits = |time: Micros| zones.all(|zone| times.permits(time, zone));
+    let permits = |time: Micros| zones.all(|zone| is_permitted(time, zone));
     let begin = zones.beginning(question.when);
-    let begins = times.begins();
     let moments = |ahead: i64| -> Vec<Micros> {
         let of_day = |zone: &TimeZone, date: Date| {
             let begins = begins.iter().flat_map(|seconds| at(zone, date, *seconds));
@@ -137,15 +117,14 @@ fn refused_until(question: &Question<'_>, times: &impl Times, days_ahead: &[i64]
         };
         zones.iter().flat_map(of_zone).collect()
     };
-    let is_permitted = match question.when {
+    let is_now = match question.when {
         When::At(time) => permits(time),
         When::On(Day(date)) => {
             let is_on = |time: Micros| zones.all(|zone| date_of(zone, time) == date);
             first_permitted(begin, moments(1), |time| is_on(time) && permits(time)).is_some()
         }
     };
-    (!is_permitted)
-        .then(|| days_ahead.iter().find_map(|ahead| first_permitted(begin, moments(*ahead), permits)))
+    (!is_now).then(|| days_ahead.iter().find_map(|ahead| first_permitted(begin, moments(*ahead), permits)))
 }
 
 /// `8:00`, or `8:00:30`.

@@ -85,6 +85,6 @@ pub fn judge(
 }
 
 /// A reason without a time at which it ends.
-fn reason(code: &'static str, message: impl Into<String>) -> Reason {
-    Reason { code, message: message.into(), not_before: None }
+pub(super) fn reason(code: &'static str, message: impl Into<String>) -> Reason {
+    Reason { code: code.into(), message: message.into(), not_before: None }
 }

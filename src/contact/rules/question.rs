@@ -258,28 +258,19 @@ fn contact<'a>(
         let is_it = |contact: &&Contact| is_same((&contact.kind, &contact.value), details);
         listed.iter().find(is_it)
     });
-    const NONE: &str = "the contact is none of the person's";
-    let named: Vec<&Contact> = match [by_id, by_external] {
-        [None, None] => Vec::new(),
-        found => found.into_iter().flatten().collect::<Option<_>>().ok_or(NONE)?,
-    };
-    let means = match (named.first(), by_details, &request.contact_details) {
-        (Some(first), None, _) if named.iter().all(|contact| std::ptr::eq(*contact, *first)) => {
-            Means::Listed(first)
-        }
-        (Some(first), Some(Some(same)), _)
-            if named.iter().all(|contact| std::ptr::eq(*contact, *first)) && std::ptr::eq(*first, same) =>
-        {
-            Means::Listed(first)
-        }
-        (Some(_), ..) => {
-            return Err("contactId, contactExternalId and contactDetails name different contacts");
-        }
-        (None, Some(Some(same)), _) => Means::Listed(same),
-        (None, _, Some(details)) => Means::Found(details),
-        (None, _, None) => {
-            return Err("one of contactId, contactExternalId and contactDetails says by what contact");
-        }
+    if [by_id, by_external].contains(&Some(None)) {
+        return Err("the contact is none of the person's");
+    }
+    let mut named = [by_id, by_external, by_details].into_iter().flatten();
+    let first =
+        named.next().ok_or("one of contactId, contactExternalId and contactDetails says by what contact")?;
+    let address = |contact: Option<&Contact>| contact.map(std::ptr::from_ref);
+    if !named.all(|other| address(other) == address(first)) {
+        return Err("contactId, contactExternalId and contactDetails name different contacts");
+    }
+    let found = request.contact_details.as_ref().map(Means::Found);
+    let Some(means) = first.map(Means::Listed).or(found) else {
+        return Err("the contact is none of the person's");
     };
     let needs = channel.and_then(|channel| match channel {
         Channel::Voice | Channel::Text | Channel::Fax => Some(ContactKind::Phone),
@@ -296,7 +287,7 @@ fn contact<'a>(
 fn contact_time(request: &ContactRequest, now: Option<Micros>) -> Result<When, &'static str> {
     match (request.start_at, request.start_date) {
         (Some(_), Some(_)) => Err("startAt and startDate are both given"),
-        (Some(time), None) => Ok(When::At(time.0)),
+        (Some(time), None) => Ok(When::At(time)),
         (None, Some(day)) => Ok(When::On(day)),
         (None, None) => now.map(When::At).ok_or("startAt is missing, and the record has no time"),
     }

@@ -4,7 +4,8 @@
 use super::{Api, json, require_contacts, require_json, twenty_four, unreadable_path, wrong_kind_of_answer};
 use crate::contact::rules::{FAILED, UNAVAILABLE};
 use crate::contact::{
-    Channel, ContactDetails, ContactKind, ContactRequest, Day, ReadDecision, SUBJECTS, Theme, Time, read_json,
+    Channel, ContactDetails, ContactKind, ContactRequest, Day, ReadDecision, Reason, SUBJECTS, Theme,
+    read_json,
 };
 use crate::domain::Micros;
 use crate::domain::limits::{ID_CHARS_MAX, LOANS_MAX};
@@ -37,27 +38,18 @@ struct RequestBody {
 
 /// The answer.
 #[derive(Serialize)]
-struct DecisionBody {
+struct DecisionBody<'a> {
     status: u16,
     message: &'static str,
-    data: Data,
+    data: Data<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Data {
+struct Data<'a> {
     result: bool,
-    reasons: Vec<Reason>,
-    request_id: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Reason {
-    code: String,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    not_before: Option<Time>,
+    reasons: &'a [Reason],
+    request_id: &'a str,
 }
 
 /// `POST /people/{personId}/can-interact`
@@ -147,10 +139,10 @@ fn read(api: &Api, person_id: String, body: &[u8]) -> Result<ContactRequest, Str
     ContactRequest::read(&value).map_err(|fault| fault.message)
 }
 
-fn start(api: &Api, text: Option<&str>) -> Result<(Option<Time>, Option<Day>), String> {
-    let Some(text) = text else { return Ok((Some(Time((api.means.now)())), None)) };
+fn start(api: &Api, text: Option<&str>) -> Result<(Option<Micros>, Option<Day>), String> {
+    let Some(text) = text else { return Ok((Some((api.means.now)()), None)) };
     match (Micros::parse_rfc3339(text), Day::parse(text)) {
-        (Some(time), _) => Ok((Some(Time(time)), None)),
+        (Some(time), _) => Ok((Some(time), None)),
         (None, Some(day)) => Ok((None, Some(day))),
         (None, None) => Err("startAt is a time as 2026-03-02T09:00:00Z, or a day as 2026-03-02".to_owned()),
     }
@@ -179,16 +171,8 @@ fn respond(decision: &ReadDecision) -> Result<Response, Problem> {
         let detail = "the request could not be judged because of an internal error";
         return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail));
     }
-    let reason = |reason: &crate::contact::ReadReason| Reason {
-        code: reason.code.clone(),
-        message: reason.message.clone(),
-        not_before: reason.not_before,
-    };
-    let data = Data {
-        result: decision.result,
-        reasons: decision.reasons.iter().map(reason).collect(),
-        request_id: decision.request_id.clone(),
-    };
+    let (reasons, request_id) = (&decision.reasons, &decision.request_id);
+    let data = Data { result: decision.result, reasons, request_id };
     Ok(json(StatusCode::OK, &DecisionBody { status: StatusCode::OK.as_u16(), message: "OK", data }))
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tillgate::contact::{
-    CONTACT_REQUESTS, ContactRequest, EventId, INPUTS, INTERACTIONS, Interaction, Local, PARTY_RECORDS,
-    PartyFact, PartyRecord, ReadDecision, RecordFault, read_decision,
+    CONTACT_REQUESTS, ContactRequest, EventId, INPUTS, INTERACTIONS, Interaction, OfflineContacts,
+    PARTY_RECORDS, PartyFact, PartyRecord, ReadDecision, RecordFault, read_decision,
 };
 use tillgate::domain::hashing::Seed;
 use tillgate::domain::limits::{ID_CHARS_MAX, MESSAGE_CHARS_MAX};
@@ -39,11 +39,11 @@ pub fn record(bytes: &[u8]) {
         party.map(|record| record.party_id),
         fact.map(|record| record.party_id),
     ];
-    let mut local = Local::new(Arc::clone(&RULES), TOPICS.map(str::to_owned), Seed([1, 2]));
+    let mut contacts = OfflineContacts::new(Arc::clone(&RULES), TOPICS.map(str::to_owned), Seed([1, 2]));
     // The request comes last, when all that can be known is.
     for input in (0..INPUTS).rev() {
         let key = keys[input].as_deref().unwrap_or("P");
-        let came = local.take(input, key, bytes).unwrap_or_else(|why| panic!("{why}"));
+        let came = contacts.take(input, key, bytes).unwrap_or_else(|why| panic!("{why}"));
         let is_decided = came.decision.is_some();
         assert_eq!(is_decided, input == CONTACT_REQUESTS && keys[input].is_some());
         assert!(!(is_decided && came.dead_letter.is_some()), "both decided and refused");

@@ -105,7 +105,7 @@ fn asked_again(partition: &mut Partition, time: Micros, request: &Value, decisio
     for reason in &decision.reasons {
         let Some(not_before) = reason.not_before else { continue };
         let is_of_hours = reason.code.starts_with("contact.hours");
-        if !UNTIL.contains(&reason.code.as_str()) || !(is_of_one || is_of_hours) {
+        if !UNTIL.contains(&&*reason.code) || !(is_of_one || is_of_hours) {
             continue;
         }
         let mut later = request.clone();
@@ -116,7 +116,7 @@ fn asked_again(partition: &mut Partition, time: Micros, request: &Value, decisio
             again.reasons.iter().all(|other| other.code != reason.code),
             "{} is said to hold until {}, and holds then: {:?}",
             reason.code,
-            not_before.0,
+            not_before,
             again.reasons
         );
     }

@@ -1,28 +1,8 @@
-//! Times and days as records of this flow write them: RFC 3339, and `2026-03-02`.
+//! Days as records of this flow write them: `2026-03-02`.
 
-use crate::domain::Micros;
 use jiff::civil::Date;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// A point in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time(pub Micros);
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        Micros::parse_rfc3339(&text)
-            .map(Self)
-            .ok_or_else(|| D::Error::custom("a time is not one of RFC 3339"))
-    }
-}
 
 /// A day of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

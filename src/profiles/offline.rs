@@ -7,22 +7,13 @@ use super::model::Profiles;
 use super::record::ReferenceRecord;
 use super::topics::{OBSERVATIONS, PROFILE_RECORDS};
 use crate::domain::PartitionId;
-use crate::domain::partitioner::Partitioner;
-use crate::domain::record::RecordTime;
-use crate::pipeline::{
-    DecisionSink, Division, InputRecord, Interrupt, Latest, Outbound, Partition, PartitionSettings,
-};
-
-/// How observations for these are divided up: not at all.
-pub const UNDIVIDED: Division = Division { partitioner: Partitioner::Murmur2, partitions: 1 };
+use crate::pipeline::{DecisionSink, Division, InputRecord, Latest, Outbound, Partition, PartitionSettings};
 
 /// Profiles of one process.
 #[derive(Debug)]
-pub struct Local {
+pub struct OfflineProfiles {
     board: Board,
     partition: Partition<Profiles>,
-    /// The next offset of each input.
-    next: [i64; 2],
 }
 
 /// What comes of a record besides profiles.
@@ -37,19 +28,13 @@ impl DecisionSink<Profiles> for Letter {
     }
 }
 
-impl Local {
+impl OfflineProfiles {
     /// None yet. Of a terminal so many of the accounts that used it last are known.
     #[must_use]
     pub fn new(terminal_accounts: usize) -> Self {
-        let settings = PartitionSettings {
-            checkpoint_records_per_entry: u32::MAX,
-            rotation_records_min: u32::MAX,
-            journal_record_bytes_max: usize::MAX,
-            division: UNDIVIDED,
-        };
-        let partition =
-            Partition::of(Profiles::new(terminal_accounts, UNDIVIDED), PartitionId::new(0), settings);
-        Self { board: Board::default(), partition, next: [0; 2] }
+        let model = Profiles::new(terminal_accounts, Division::UNDIVIDED);
+        let settings = PartitionSettings::unjournalled(Division::UNDIVIDED);
+        Self { board: Board::default(), partition: Partition::of(model, PartitionId::new(0), settings) }
     }
 
     /// The profiles as they are now.
@@ -76,22 +61,11 @@ impl Local {
     }
 
     fn take(&mut self, input: usize, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
-        let record = InputRecord {
-            input,
-            partition: PartitionId::new(0),
-            offset: self.next[input],
-            timestamp_millis: -1,
-            time: RecordTime::Line,
-            key: Some(key),
-            value,
-            schema_guid: None,
-            request_id: None,
-        };
-        self.next[input] += 1;
+        let Self { board, partition } = self;
+        let offset = partition.positions()[input].unwrap_or(0);
         let mut letter = Letter::default();
-        let taken = self.partition.on_record((), &record, &mut letter);
-        taken.map_err(|interrupt: Interrupt| interrupt.to_string())?;
-        let Self { board, partition, .. } = self;
+        let taken = partition.on_record((), &InputRecord::of_line(input, offset, key, value), &mut letter);
+        taken.map_err(|interrupt| interrupt.to_string())?;
         let mut published = Ok(());
         partition.end_batch(&mut |outbound| {
             if let Err(why) = board.set(outbound.key, outbound.value) {
