@@ -3,7 +3,7 @@
 
 use tillgate::checks::basket::{self, DiscountTax, Tolerance};
 use tillgate::checks::form::{self, Envelope};
-use tillgate::checks::{Context, Effect, Findings, Known, ParameterSet};
+use tillgate::checks::{Context, Effect, Findings, KnownEvent, ParameterSet};
 use tillgate::config::{Sources, load};
 use tillgate::domain::enums::{CountryCode, Currency, EventType, Language};
 use tillgate::domain::pos_event::PosEvent;
@@ -128,7 +128,7 @@ fn passes(event: &PosEvent<'_>, parameters: &ParameterSet) -> bool {
     let envelope = Envelope { key: "A", time: RecordTime::of_millis(TIME.0 / 1_000) };
     let Ok(sound) = form::check(event, envelope, parameters) else { return false };
     let mut findings = Findings::default();
-    let known = Known { event: &sound, place: EventPlace { partition: 0.into(), offset: 0 } };
+    let known = KnownEvent { event: &sound, place: EventPlace { partition: 0.into(), offset: 0 } };
     let profiles = &ProfileView::default();
     let context = Context { known: &known, account: None, recent: &[], profiles, parameters, now: TIME };
     basket::check(&context, &mut findings);

@@ -10,7 +10,7 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::record::RecordTime;
 use tillgate::engine::Engine;
-use tillgate::load::{Content, Generated, LoadSettings, MistakeShares, World};
+use tillgate::load::{Generated, LoadSettings, MistakeShares, TillContent, World};
 use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions, Pos};
 
@@ -55,8 +55,8 @@ pub fn records(world: &World, encode: impl Fn(&PosEvent<'_>, &mut Vec<u8>)) -> i
             }
             Generated::Pos(record) => {
                 match &record.content {
-                    Content::Event(event) => encode(event, &mut value),
-                    Content::Bytes(bytes) => value.clone_from(bytes),
+                    TillContent::Event(event) => encode(event, &mut value),
+                    TillContent::Bytes(bytes) => value.clone_from(bytes),
                 }
                 let (key, timestamp_millis) = (record.key.unwrap_or_default(), record.time.0 / 1_000);
                 Made { input: Input::PosEvents, key, value, timestamp_millis }

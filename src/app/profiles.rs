@@ -8,7 +8,7 @@ use crate::kafka::client::{Cluster, Isolation};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::ClusterSettings;
 use crate::profiles::{
-    self, ChipRecord, Key, ReferenceRecord, TerminalRecord, country_of, position_of, read_line,
+    self, ChipRecord, ProfileKey, ReferenceRecord, TerminalRecord, country_of, position_of, read_line,
 };
 use std::io::Write;
 use std::path::Path;
@@ -44,10 +44,10 @@ pub(super) fn run(command: &ProfilesCommand, common: &Common) -> Result<(), AppE
 }
 
 /// What a profile is of.
-fn key(of: &ProfileOf) -> Result<Key, AppError> {
+fn key(of: &ProfileOf) -> Result<ProfileKey, AppError> {
     let key = match (&of.terminal, &of.chip) {
-        (Some(terminal), _) => Key::of_terminal(terminal),
-        (None, chip) => Key::of_chip(chip.as_deref().unwrap_or_default()),
+        (Some(terminal), _) => ProfileKey::of_terminal(terminal),
+        (None, chip) => ProfileKey::of_chip(chip.as_deref().unwrap_or_default()),
     };
     key.ok_or_else(|| AppError::Usage("the id is blank".to_owned()))
 }
@@ -73,7 +73,7 @@ fn record(put: &ProfilePut) -> Result<ReferenceRecord, AppError> {
 /// The file cannot be read, or a line: which one, and why.
 pub(super) fn each_record(
     path: &Path,
-    mut each: impl FnMut(Key, Option<ReferenceRecord>) -> Result<(), String>,
+    mut each: impl FnMut(ProfileKey, Option<ReferenceRecord>) -> Result<(), String>,
 ) -> Result<(), AppError> {
     each_line(path, "profile record", |line| {
         let text = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
@@ -83,13 +83,13 @@ pub(super) fn each_record(
 }
 
 /// Puts a record under its key, or that there is none any more.
-fn write(put: &mut Put<'_>, key: Key, record: Option<ReferenceRecord>) -> Result<(), String> {
+fn write(put: &mut Put<'_>, key: ProfileKey, record: Option<ReferenceRecord>) -> Result<(), String> {
     let value = record.map(|record| record.json());
     put(&key.text(), value.as_deref().map(str::as_bytes))
 }
 
 /// Prints what is published of a key last.
-fn get(settings: &Arc<ClusterSettings>, key: Key) -> Result<(), AppError> {
+fn get(settings: &Arc<ClusterSettings>, key: ProfileKey) -> Result<(), AppError> {
     let cluster = Cluster::new(Arc::clone(settings))?;
     let topics = settings.topics.of(&profiles::FLOW);
     let topic = &topics.outputs[profiles::PROFILES];

@@ -77,14 +77,14 @@ fn number(bytes: &mut Vec<u8>, number: &Field<'_, Decimal>) {
 
 /// An event as its account would remember it, and as it is held against what is remembered.
 #[derive(Clone, Copy, Debug)]
-pub struct Known<'e, 'a> {
+pub struct KnownEvent<'e, 'a> {
     /// The event.
     pub event: &'e SoundEvent<'a>,
     /// Where its record stands.
     pub place: EventPlace,
 }
 
-impl Known<'_, '_> {
+impl KnownEvent<'_, '_> {
     /// What kind of event it is.
     #[must_use]
     pub fn kind(&self) -> MoneyKind {

@@ -1,7 +1,7 @@
 //! Group correction (check 44): a correction or cancellation needs an original, and cannot be above what is left of it.
 
 use super::catalogue::Check;
-use super::content::Known;
+use super::content::KnownEvent;
 use super::findings::{Effect, Finding, Findings, Rule};
 use crate::domain::enums::{EventType, Verdict};
 use crate::domain::{Amount, Micros};
@@ -41,14 +41,14 @@ pub struct Ledger<'s> {
 
 /// Which kinds of events a correction takes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Takes {
+struct TakesBack {
     purchases: bool,
     withdrawals: bool,
     /// Fees, and positive corrections.
     all: bool,
 }
 
-impl Takes {
+impl TakesBack {
     fn of(event_type: EventType) -> Self {
         match event_type {
             EventType::Purchase => Self { purchases: true, withdrawals: false, all: false },
@@ -107,7 +107,7 @@ pub struct Corrected {
 
 /// Check 44. `topic` is that of POS events, for the id of the original's outcome.
 pub fn check(
-    known: &Known<'_, '_>,
+    known: &KnownEvent<'_, '_>,
     ledger: Option<Ledger<'_>>,
     parameters: &Parameters,
     topic: &str,
@@ -117,7 +117,7 @@ pub fn check(
     if !event.gives_back() || event.given_back().is_zero() {
         return Corrected::default();
     }
-    let takes = Takes::of(event.event_type);
+    let takes = TakesBack::of(event.event_type);
     let amount = event.given_back();
     let found = ledger.map_or(Original::Unlinked, |ledger| find(known, takes, ledger, parameters));
     let mut refuse = |message: String| parameters.refuse(message, findings);
@@ -165,7 +165,7 @@ pub fn check(
 
 /// No original is found: the account's sum is the measure.
 fn unlinked(
-    takes: Takes,
+    takes: TakesBack,
     amount: Amount,
     sums: Correctable,
     parameters: &Parameters,
@@ -188,7 +188,12 @@ fn unlinked(
 }
 
 /// Looks for the original: by name, by the event's own id, by terminal and amount, by terminal.
-fn find(known: &Known<'_, '_>, takes: Takes, ledger: Ledger<'_>, parameters: &Parameters) -> Original {
+fn find(
+    known: &KnownEvent<'_, '_>,
+    takes: TakesBack,
+    ledger: Ledger<'_>,
+    parameters: &Parameters,
+) -> Original {
     let from = ledger.now.minus(parameters.originals);
     let is_here = |original: &Remembered| original.verdict == Verdict::Pending || original.seen >= from;
     // The newest first; of one time, the one that was decided last.
@@ -231,7 +236,7 @@ pub fn of_sums(
     account: &Account,
     original: Option<Remembered>,
 ) -> Correctable {
-    split(amount, Takes::of(event_type).of_sums(account.correctable), original)
+    split(amount, TakesBack::of(event_type).of_sums(account.correctable), original)
 }
 
 /// Check 44 once more, for a Pending correction that is granted: what it reserved is still there, unless the event that it
@@ -243,7 +248,7 @@ pub fn recheck(
     (event_type, parameters): (EventType, &Parameters),
     findings: &mut Findings,
 ) {
-    let sums = Takes::of(event_type).of_sums(account.correctable).sum();
+    let sums = TakesBack::of(event_type).of_sums(account.correctable).sum();
     let is_unreserved = taking.of_sums.sum().is_zero();
     let message = match original {
         Some(original) if !original.stands() => "the event to be taken back was refused meanwhile".to_owned(),

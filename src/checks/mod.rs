@@ -26,7 +26,7 @@ pub mod travel;
 pub mod velocity;
 
 pub use catalogue::Check;
-pub use content::{Content, Known};
+pub use content::{Content, KnownEvent};
 pub use findings::{Effect, Finding, Findings, Rule};
 pub use parameters::{ParameterSet, Parameters, PerCurrency};
 pub use sound::SoundEvent;
@@ -40,7 +40,7 @@ use crate::state::{Account, Remembered};
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// The event, its form found sound, and what it is told apart by.
-    pub known: &'a Known<'a, 'a>,
+    pub known: &'a KnownEvent<'a, 'a>,
     /// The account as it is before the event; none where it is unknown.
     pub account: Option<&'a Account>,
     /// The account's [`Account::recent`].

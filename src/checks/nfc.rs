@@ -5,7 +5,7 @@ pub mod sca;
 
 use super::Context;
 use super::catalogue::Check;
-use super::content::Known;
+use super::content::KnownEvent;
 use super::findings::{Finding, Findings, Rule};
 use crate::domain::enums::EventType;
 use crate::state::{Account, MasterData, old_id_hash};
@@ -79,7 +79,7 @@ fn blocked(parameters: &Parameters, why: &str) -> Finding {
 }
 
 /// The chip as the account's list has it: lists that were told before a journal of version 4 hold other hashes.
-fn hash(known: &Known<'_, '_>, told: &MasterData) -> u64 {
+fn hash(known: &KnownEvent<'_, '_>, told: &MasterData) -> u64 {
     match told.old_hashes {
         true => old_id_hash(known.event.event.nfc_id.as_deref()),
         false => known.event.content.chip,

@@ -5,7 +5,7 @@
 
 use super::Context;
 use super::catalogue::Check;
-use super::content::Known;
+use super::content::KnownEvent;
 use super::findings::{Finding, Findings, Rule};
 use super::time::{local_day, span};
 use crate::domain::Micros;
@@ -28,7 +28,7 @@ pub struct Parameters {
     /// `retry_within`: how far the times of a retry and of the first may lie apart.
     pub retry_within: Micros,
     /// `scope`
-    pub scope: Scope,
+    pub scope: IdScope,
     /// `refused_max`: how many refused events are remembered.
     pub refused_max: usize,
     /// `account_events`: how long account events are remembered.
@@ -37,7 +37,7 @@ pub struct Parameters {
 
 /// Among which events an accountTransactionId counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum IdScope {
     /// The account's.
     Account,
     /// The account's at the same terminal on the same local day.
@@ -58,7 +58,7 @@ pub enum Repeat {
 /// Checks 19 and 20: looks the event's id up among what the account remembers. `recent` is [`Account::recent`].
 #[must_use]
 pub fn find(
-    known: &Known<'_, '_>,
+    known: &KnownEvent<'_, '_>,
     account: &Account,
     recent: &[Remembered],
     now: Micros,
@@ -94,7 +94,7 @@ pub fn find(
 
 /// Whether two events of one id cannot both be: a correction may bear the id of its sale, and corrections of different types
 /// may share one.
-fn shares_id(known: &Known<'_, '_>, first: &Remembered, parameters: &super::ParameterSet) -> bool {
+fn shares_id(known: &KnownEvent<'_, '_>, first: &Remembered, parameters: &super::ParameterSet) -> bool {
     let kind = known.kind();
     let same_use = if first.is_of_old_journal() {
         kind.gives_back == first.kind.gives_back
@@ -103,7 +103,7 @@ fn shares_id(known: &Known<'_, '_>, first: &Remembered, parameters: &super::Para
             && (!kind.gives_back || kind.event_type == first.kind.event_type)
     };
     same_use
-        && (parameters.repeat.scope == Scope::Account
+        && (parameters.repeat.scope == IdScope::Account
             || known.shares_terminal_with(first)
                 && local_day(kind.country, known.event.time) == local_day(kind.country, first.time))
 }

@@ -35,9 +35,9 @@ pub struct Window {
     /// Its name in the config.
     pub name: String,
     /// Whose events it looks at.
-    pub scope: Scope,
+    pub scope: WindowScope,
     /// Whether refused events count.
-    pub of: Counted,
+    pub of: CountedEvents,
     /// Which events it is about: those that it judges, and those that it counts.
     pub filter: Filter,
     /// Its length; an event exactly this old is outside.
@@ -54,7 +54,7 @@ pub struct Window {
 
 /// Whose events a window looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum WindowScope {
     /// All of the account's.
     Account,
     /// The account's on the same chip.
@@ -65,7 +65,7 @@ pub enum Scope {
 
 /// Which events a window counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
+pub enum CountedEvents {
     /// Those that were accepted, and those that wait.
     Accepted,
     /// All that were judged.
@@ -127,14 +127,14 @@ impl Parameters {
     /// How long refused events must be remembered for these windows; none where they count in none.
     #[must_use]
     pub fn attempts_memory(&self) -> Option<Micros> {
-        let attempts = self.windows.iter().filter(|window| window.of == Counted::Attempts);
+        let attempts = self.windows.iter().filter(|window| window.of == CountedEvents::Attempts);
         attempts.map(|window| window.span).max().filter(|_| self.windows_enabled)
     }
 
     /// Whether these windows ask for the kind of refused events.
     #[must_use]
     pub fn asks_for_kinds_of_attempts(&self) -> bool {
-        let mut attempts = self.windows.iter().filter(|window| window.of == Counted::Attempts);
+        let mut attempts = self.windows.iter().filter(|window| window.of == CountedEvents::Attempts);
         attempts.any(Window::asks_for_kinds) && self.windows_enabled
     }
 }
@@ -157,7 +157,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
 
 /// An event in a window.
 #[derive(Clone, Copy)]
-struct Entry {
+struct WindowEvent {
     time: Micros,
     /// Where it is of the event's currency.
     amount: Amount,
@@ -173,7 +173,7 @@ struct Fullest {
 }
 
 /// The events that could share a window with the one at hand; nothing where the window is of no concern to it.
-fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16]>> {
+fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[WindowEvent; 16]>> {
     let (known, event) = (context.known, context.event());
     // What is kept beyond this would count in some accounts and not in others.
     let oldest = context.now.minus(context.parameters.time.older_than.plus(window.span));
@@ -182,9 +182,9 @@ fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16
     };
     if !window.filter.takes(known.kind())
         || match window.scope {
-            Scope::Account => false,
-            Scope::Chip => known.event.content.chip == 0,
-            Scope::Terminal => known.event.content.terminal == 0,
+            WindowScope::Account => false,
+            WindowScope::Chip => known.event.content.chip == 0,
+            WindowScope::Terminal => known.event.content.terminal == 0,
         }
     {
         return None;
@@ -193,15 +193,15 @@ fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16
     let counts = |recent: &&Remembered| {
         recent.kind.charges()
             && is_near(recent.time)
-            && (recent.stands() || window.of == Counted::Attempts)
+            && (recent.stands() || window.of == CountedEvents::Attempts)
             && takes(kind_of(recent))
             && match window.scope {
-                Scope::Account => true,
-                Scope::Chip => known.is_chip_of(recent),
-                Scope::Terminal => known.is_terminal_of(recent),
+                WindowScope::Account => true,
+                WindowScope::Chip => known.is_chip_of(recent),
+                WindowScope::Terminal => known.is_terminal_of(recent),
             }
     };
-    let mut entries: SmallVec<[Entry; 16]> = context
+    let mut entries: SmallVec<[WindowEvent; 16]> = context
         .recent
         .iter()
         .filter(counts)
@@ -211,7 +211,7 @@ fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16
             let chip = if known.is_chip_of(recent) { known.event.content.chip } else { recent.chip };
             let terminal =
                 if known.is_terminal_of(recent) { known.event.content.terminal } else { recent.terminal };
-            Entry {
+            WindowEvent {
                 time: recent.time,
                 amount: if recent.kind.currency == event.currency { amount } else { Amount::ZERO },
                 value: value(window.distinct, chip, terminal, kind_of(recent), place),
@@ -219,17 +219,17 @@ fn entries(context: &Context<'_>, window: &Window) -> Option<SmallVec<[Entry; 16
         })
         .collect();
     let rare = context.account.and_then(|account| account.rare.as_ref());
-    if let Some(rare) = rare.filter(|_| window.of == Counted::Attempts) {
+    if let Some(rare) = rare.filter(|_| window.of == CountedEvents::Attempts) {
         let near = rare.attempts.iter().filter(|attempt| is_near(attempt.time));
         for attempt in near.filter(|attempt| takes(attempt.kind)) {
             let same = match window.scope {
-                Scope::Account => true,
-                Scope::Chip => attempt.chip == known.event.content.chip,
-                Scope::Terminal => attempt.terminal == known.event.content.terminal,
+                WindowScope::Account => true,
+                WindowScope::Chip => attempt.chip == known.event.content.chip,
+                WindowScope::Terminal => attempt.terminal == known.event.content.terminal,
             };
             if same {
                 let place = entries.len();
-                entries.push(Entry {
+                entries.push(WindowEvent {
                     time: attempt.time,
                     amount: if attempt.currency == event.currency { attempt.amount } else { Amount::ZERO },
                     value: value(window.distinct, attempt.chip, attempt.terminal, attempt.kind, place),
@@ -264,9 +264,9 @@ fn value(distinct: Distinct, chip: u64, terminal: u64, kind: Option<MoneyKind>, 
 
 /// The different values in a window, and how many events have each.
 #[derive(Default)]
-struct Values(BTreeMap<u64, usize>);
+struct ValueCounts(BTreeMap<u64, usize>);
 
-impl Values {
+impl ValueCounts {
     fn add(&mut self, value: u64) {
         *self.0.entry(value).or_default() += 1;
     }
@@ -283,7 +283,12 @@ impl Values {
 
 /// Slides a window of the span over the entries, along all places where it contains the event at hand. It is open at its old
 /// end.
-fn fullest(mut entries: SmallVec<[Entry; 16]>, event: Entry, span: Micros, distinct: Distinct) -> Fullest {
+fn fullest(
+    mut entries: SmallVec<[WindowEvent; 16]>,
+    event: WindowEvent,
+    span: Micros,
+    distinct: Distinct,
+) -> Fullest {
     let count = if distinct == Distinct::None { 1 } else { usize::from(event.value.is_some()) };
     let mut fullest = Fullest { count, sum: event.amount };
     if entries.is_empty() {
@@ -291,7 +296,7 @@ fn fullest(mut entries: SmallVec<[Entry; 16]>, event: Entry, span: Micros, disti
     }
     entries.push(event);
     entries.sort_unstable_by_key(|entry| entry.time);
-    let (mut begin, mut sum, mut values) = (0, 0i128, Values::default());
+    let (mut begin, mut sum, mut values) = (0, 0i128, ValueCounts::default());
     for (end, entry) in entries.iter().enumerate() {
         sum += i128::from(entry.amount.ten_thousandths());
         entry.value.into_iter().for_each(|value| values.add(value));
@@ -315,7 +320,7 @@ fn fullest(mut entries: SmallVec<[Entry; 16]>, event: Entry, span: Micros, disti
 /// Whether the account has forgotten something that a window around the event might hold.
 fn is_cut_short(context: &Context<'_>, window: &Window) -> bool {
     let forgot = context.account.map(crate::state::Account::forgot).unwrap_or_default();
-    let attempts = forgot.attempts.filter(|_| window.of == Counted::Attempts);
+    let attempts = forgot.attempts.filter(|_| window.of == CountedEvents::Attempts);
     let begin = context.event().time.minus(window.span);
     forgot.events.max(attempts).is_some_and(|forgot| forgot > begin)
 }
@@ -327,7 +332,7 @@ fn check_window(context: &Context<'_>, window: &Window, findings: &mut Findings)
     let Some(entries) = entries(context, window) else { return };
     let Content { chip, terminal, .. } = context.known.event.content;
     let own_value = value(window.distinct, chip, terminal, Some(context.known.kind()), 0);
-    let own = Entry { time: event.time, amount: event.total, value: own_value };
+    let own = WindowEvent { time: event.time, amount: event.total, value: own_value };
     let Fullest { count, sum } = fullest(entries, own, window.span, window.distinct);
     let too_many = window.count > 0 && count > window.count;
     let too_much = most.filter(|most| sum > *most);
@@ -336,11 +341,11 @@ fn check_window(context: &Context<'_>, window: &Window, findings: &mut Findings)
         return;
     }
     let whose = match window.scope {
-        Scope::Account => "of this account",
-        Scope::Chip => "on this chip",
-        Scope::Terminal => "at this terminal",
+        WindowScope::Account => "of this account",
+        WindowScope::Chip => "on this chip",
+        WindowScope::Terminal => "at this terminal",
     };
-    let what = if window.of == Counted::Accepted { "accepted or pending events" } else { "attempts" };
+    let what = if window.of == CountedEvents::Accepted { "accepted or pending events" } else { "attempts" };
     let (length, name) = (span(window.span), &window.name);
     let detail = if too_many {
         let values = match window.distinct {
@@ -418,11 +423,11 @@ mod tests {
         #[test]
         fn the_fullest_window_is_that_of_a_naive_model(all in entries(), span in 1i64..40) {
             let entry = |(time, units, value): Drawn| {
-                Entry { time: Micros(time), amount: Amount::new(units).unwrap(), value }
+                WindowEvent { time: Micros(time), amount: Amount::new(units).unwrap(), value }
             };
             let (own, others) = all.split_first().expect("one at least");
             let near = |(time, ..): &&Drawn| *time > own.0 - span && *time < own.0 + span;
-            let others: SmallVec<[Entry; 16]> = others.iter().filter(near).copied().map(entry).collect();
+            let others: SmallVec<[WindowEvent; 16]> = others.iter().filter(near).copied().map(entry).collect();
             let of = |distinct| fullest(others.clone(), entry(*own), Micros(span), distinct);
             let windows = all.iter().map(|(end, ..)| *end).filter(|end| (*end - span < own.0) && own.0 <= *end);
             let held = |end: i64| all.iter().filter(move |(time, ..)| *time > end - span && *time <= end);

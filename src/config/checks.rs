@@ -131,7 +131,7 @@ fn set(reader: &mut SettingsReader) -> ParameterSet {
             retry_within: reader.span("checks.repeat.retry_within", ZERO..=limits::WINDOW_MAX),
             scope: reader.choice(
                 "checks.repeat.scope",
-                &[("account", repeat::Scope::Account), ("terminal_day", repeat::Scope::TerminalDay)],
+                &[("account", repeat::IdScope::Account), ("terminal_day", repeat::IdScope::TerminalDay)],
             ),
             refused_max: reader.count("checks.repeat.refused_max", 0..=limits::REFUSED_MAX),
             account_events: reader.span("checks.repeat.account_events", SECOND..=YEAR),
@@ -323,7 +323,7 @@ fn account(reader: &mut SettingsReader) -> account::Parameters {
 }
 
 fn nfc(reader: &mut SettingsReader) -> nfc::Parameters {
-    use nfc::sca::Measure::{Both, Number, Sum};
+    use nfc::sca::CounterMeasure::{Both, Number, Sum};
     nfc::Parameters {
         missing: rule(reader, "checks.nfc.missing"),
         unknown: rule(reader, "checks.nfc.unknown"),
@@ -358,11 +358,12 @@ fn windows(reader: &mut SettingsReader) -> Vec<velocity::Window> {
 
 fn window(reader: &mut SettingsReader, name: &str) -> Option<velocity::Window> {
     let scopes = [
-        ("account", velocity::Scope::Account),
-        ("chip", velocity::Scope::Chip),
-        ("terminal", velocity::Scope::Terminal),
+        ("account", velocity::WindowScope::Account),
+        ("chip", velocity::WindowScope::Chip),
+        ("terminal", velocity::WindowScope::Terminal),
     ];
-    let counted = [("accepted", velocity::Counted::Accepted), ("attempts", velocity::Counted::Attempts)];
+    let counted =
+        [("accepted", velocity::CountedEvents::Accepted), ("attempts", velocity::CountedEvents::Attempts)];
     let key = |part: &str| format!("{RULES}.{name}.{part}");
     let enabled = !reader.has(&key("enabled")) || reader.flag(&key("enabled"));
     let window = velocity::Window {

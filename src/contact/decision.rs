@@ -23,7 +23,7 @@ pub struct Reason {
 /// The answer to a request.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Decision<'a> {
+pub struct ContactDecision<'a> {
     /// Of the request.
     pub request_id: &'a str,
     /// The person.
@@ -42,7 +42,7 @@ pub struct Decision<'a> {
     pub ruleset: u128,
 }
 
-impl Decision<'_> {
+impl ContactDecision<'_> {
     /// As the value of a record. The same decision gives the same bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
         // Into memory nothing fails.
@@ -112,7 +112,7 @@ mod tests {
             timestamp_millis: 1_772_441_999_000,
         };
         let not_before = Micros::parse_rfc3339("2026-03-03T13:00:00Z");
-        let decision = Decision {
+        let decision = ContactDecision {
             request_id: "r-1",
             person_id: "P-1",
             result: false,

@@ -14,7 +14,7 @@ mod state;
 mod topics;
 mod words;
 
-pub use decision::{Decision, ReadDecision, Reason, read_decision};
+pub use decision::{ContactDecision, ReadDecision, Reason, read_decision};
 pub use model::Contacts;
 pub use offline::{ContactAnswer, OfflineContacts};
 pub use outside::Outside;

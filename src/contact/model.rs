@@ -1,8 +1,8 @@
 //! What is done with the records of this flow: what they tell of a person is remembered, and each request gets its decision.
 
-use super::decision::{Decision, Reason};
+use super::decision::{ContactDecision, Reason};
 use super::outside::Outside;
-use super::party::Remembered;
+use super::party::RememberedInteraction;
 use super::records::{ContactRequest, EventId, Interaction, PartyFact, PartyRecord, RecordFault};
 use super::rules::{self, Rules};
 use super::state::{ContactState, PartyChange, PartyUpdate};
@@ -149,7 +149,7 @@ impl Contacts {
         if occurred > seen.plus(limits::INTERACTION_AHEAD) {
             return refused(OTHER_KEY, "occurredAt lies more than 5 minutes after the record's time");
         }
-        let remembered = Remembered::of(&interaction, id, seen);
+        let remembered = RememberedInteraction::of(&interaction, id, seen);
         effects.advance(seen);
         if let Some(earlier) = effects.state().get(keyed.key).and_then(|party| party.earlier(&remembered)) {
             if !earlier.says_what(&remembered) {
@@ -231,7 +231,7 @@ impl Contacts {
         for (input, next) in (1..).zip(&mut self.next) {
             next.1 = keyed.positions[input].unwrap_or(0);
         }
-        let decision = Decision {
+        let decision = ContactDecision {
             request_id: &request.request_id,
             person_id: &request.person_id,
             result: reasons.is_empty(),
@@ -310,7 +310,7 @@ impl Model for Contacts {
     const FLOW: &'static Flow = &FLOW;
     type State = ContactState;
     type Outside<'a> = Outside<'a>;
-    type Decided<'a> = Decision<'a>;
+    type Decided<'a> = ContactDecision<'a>;
 
     fn empty(&self) -> ContactState {
         ContactState::new(TableHash::new(self.seed))
@@ -360,7 +360,7 @@ impl Model for Contacts {
         }
     }
 
-    fn counts(decision: &Decision<'_>, count: &mut dyn FnMut(Counted)) {
+    fn counts(decision: &ContactDecision<'_>, count: &mut dyn FnMut(Counted)) {
         count(Counted::Answer(if decision.result { "allowed" } else { "refused" }));
         for reason in &decision.reasons {
             count(Counted::Message(Code::of(&reason.code)));

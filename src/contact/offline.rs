@@ -1,7 +1,7 @@
 //! Contact decisions without a cluster, by the same model as in one: of files, where everything is in one partition, and of
 //! recorded partitions.
 
-use super::decision::Decision;
+use super::decision::ContactDecision;
 use super::model::Contacts;
 use super::outside::Outside;
 use super::rules::Rules;
@@ -27,7 +27,7 @@ pub struct ContactAnswer {
 }
 
 impl DecisionSink<Contacts> for ContactAnswer {
-    fn send(&mut self, _: &Decision<'_>, outbound: &Outbound<'_>) {
+    fn send(&mut self, _: &ContactDecision<'_>, outbound: &Outbound<'_>) {
         self.decision = outbound.value.map(<[u8]>::to_vec);
     }
 

@@ -21,7 +21,7 @@ pub struct Party {
     /// Contacts that requests brought along, the oldest first.
     pub found: Vec<Arc<ContactDetails>>,
     /// In the order in which they were told.
-    pub interactions: Vec<Remembered>,
+    pub interactions: Vec<RememberedInteraction>,
     /// When the latest interaction took place that is remembered no more.
     pub cut: Option<Micros>,
     /// The record time of the latest interaction.
@@ -39,7 +39,7 @@ pub struct AccountFact {
 
 /// An interaction that is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Remembered {
+pub struct RememberedInteraction {
     /// When it took place.
     pub occurred: Micros,
     /// The record time at which it was told.
@@ -53,16 +53,16 @@ pub struct Remembered {
     /// [`debt_hash`] of the linked resource's id; 0: it has none.
     pub debt: u64,
     /// Hashes of its words; 0: there is none.
-    pub words: Words,
+    pub words: WordHashes,
     /// Where it took place.
     pub channel: InteractionChannel,
 }
 
-const _: () = assert!(size_of::<Remembered>() <= 80);
+const _: () = assert!(size_of::<RememberedInteraction>() <= 80);
 
 /// [`word_hash`]es of the words of an interaction that rules look at; 0: there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Words {
+pub struct WordHashes {
     /// Of its type.
     pub kind: u32,
     /// Of its outcome.
@@ -87,7 +87,7 @@ pub fn debt_hash(id: &str) -> u64 {
     digest64(id.as_bytes()).max(1)
 }
 
-impl Remembered {
+impl RememberedInteraction {
     /// What is remembered of it.
     #[must_use]
     pub fn of(interaction: &Interaction, id: EventId, seen: Micros) -> Self {
@@ -101,7 +101,7 @@ impl Remembered {
             key: hash(interaction.idempotency_key.as_ref()),
             content: interaction.content(),
             debt: hash(interaction.linked_resource_id.as_ref()),
-            words: Words {
+            words: WordHashes {
                 kind: word_hash(&interaction.kind),
                 outcome: word(interaction.outcome.as_ref()),
                 purpose: word(interaction.purpose.as_ref()),
@@ -152,7 +152,7 @@ impl Remembered {
             key: input.long()?,
             content: input.long()?,
             debt: input.long()?,
-            words: Words {
+            words: WordHashes {
                 kind: input.word()?,
                 outcome: input.word()?,
                 purpose: input.word()?,
@@ -174,13 +174,14 @@ impl Party {
 
     /// The interaction that another is a repeat of, or in conflict with: of the same id or the same key.
     #[must_use]
-    pub fn earlier(&self, other: &Remembered) -> Option<&Remembered> {
-        let same = |known: &&Remembered| known.id == other.id || known.key != 0 && known.key == other.key;
+    pub fn earlier(&self, other: &RememberedInteraction) -> Option<&RememberedInteraction> {
+        let same =
+            |known: &&RememberedInteraction| known.id == other.id || known.key != 0 && known.key == other.key;
         self.interactions.iter().filter(|known| !known.is_over(other.seen)).find(same)
     }
 
     /// Remembers an interaction, and forgets those that are over, or are too many.
-    pub(super) fn remember(&mut self, interaction: Remembered) {
+    pub(super) fn remember(&mut self, interaction: RememberedInteraction) {
         self.seen = self.seen.max(interaction.seen);
         // Also of those whose time is over: where record times run ahead, that may have been yesterday.
         let over = self.interactions.iter().filter(|known| known.is_over(interaction.seen));

@@ -1,6 +1,6 @@
 //! What is known of a person, for people: as `tillgate parties get` prints it. Decides nothing.
 
-use super::party::{Party, Remembered};
+use super::party::{Party, RememberedInteraction};
 use super::records::{ContactDetails, PartyRecord};
 use super::rules::{About, Meaning, Rules};
 use crate::domain::Micros;
@@ -12,16 +12,16 @@ use serde::Serialize;
 pub struct PartyView<'a> {
     party_id: &'a str,
     record: Option<&'a PartyRecord>,
-    accounts: Vec<SeenAccount<'a>>,
+    accounts: Vec<AccountView<'a>>,
     new_contacts: Vec<&'a ContactDetails>,
-    interactions: Vec<SeenInteraction>,
+    interactions: Vec<InteractionView>,
     /// An interaction of then had to be forgotten before its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     forgotten_until: Option<Micros>,
 }
 
 #[derive(Debug, Serialize)]
-struct SeenAccount<'a> {
+struct AccountView<'a> {
     account: &'a str,
     statuses: Vec<&'static str>,
 }
@@ -29,7 +29,7 @@ struct SeenAccount<'a> {
 /// An interaction as the rules read it: its words are not kept.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct SeenInteraction {
+struct InteractionView {
     event_id: String,
     occurred_at: Micros,
     channel: &'static str,
@@ -43,7 +43,7 @@ impl<'a> PartyView<'a> {
     /// Of a person, by these rules.
     #[must_use]
     pub fn of(party: &'a Party, rules: &Rules) -> Self {
-        let account = |fact: &'a super::party::AccountFact| SeenAccount {
+        let account = |fact: &'a super::party::AccountFact| AccountView {
             account: &fact.account,
             statuses: fact.statuses.iter().map(super::words::Status::symbol).collect(),
         };
@@ -58,9 +58,9 @@ impl<'a> PartyView<'a> {
     }
 }
 
-fn interaction(known: &Remembered, rules: &Rules) -> SeenInteraction {
+fn interaction(known: &RememberedInteraction, rules: &Rules) -> InteractionView {
     let meaning = rules.reading.meaning(known);
-    SeenInteraction {
+    InteractionView {
         event_id: known.id().to_string(),
         occurred_at: known.occurred,
         channel: known.channel.symbol(),

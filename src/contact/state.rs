@@ -1,6 +1,8 @@
 //! The persons of a partition as the state of a unit: what happens to one, and the bytes of it in the journal.
 
-use super::party::{AccountFact, Party, Remembered, read_contact, read_record, write_contact, write_record};
+use super::party::{
+    AccountFact, Party, RememberedInteraction, read_contact, read_record, write_contact, write_record,
+};
 use super::records::{ContactDetails, PartyRecord};
 use super::words::Statuses;
 use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
@@ -20,7 +22,7 @@ pub(super) type PartyChange = SlotChange<Party>;
 #[derive(Clone, Debug)]
 pub enum PartyUpdate {
     /// Somebody spoke with them, or tried to.
-    Interacted(Remembered),
+    Interacted(RememberedInteraction),
     /// A party record came, or went.
     Listed(Option<Arc<PartyRecord>>),
     /// An account is theirs and has these statuses, or is theirs no longer.
@@ -152,7 +154,7 @@ impl SlotEntry for Party {
         input: &mut ByteReader<'_>,
     ) -> Result<PartyUpdate, JournalFault> {
         Ok(match number {
-            INTERACTED => PartyUpdate::Interacted(Remembered::read(input)?),
+            INTERACTED => PartyUpdate::Interacted(RememberedInteraction::read(input)?),
             LISTED => PartyUpdate::Listed(read_record(input)?),
             ACCOUNT => PartyUpdate::Account(input.text()?.into(), Some(Statuses(input.byte()?))),
             WITHDRAWN => PartyUpdate::Account(input.text()?.into(), None),
@@ -171,7 +173,7 @@ impl SlotEntry for Party {
             party.found.push(Arc::new(read_contact(input)?));
         }
         for _ in 0..input.count()? {
-            party.interactions.push(Remembered::read(input)?);
+            party.interactions.push(RememberedInteraction::read(input)?);
         }
         if input.byte()? != 0 {
             party.cut = Some(Micros(input.signed()?));

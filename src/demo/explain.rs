@@ -1,6 +1,6 @@
 //! A decision that the demo has picked, under a heading of its own.
 
-use super::pick::{Kind, Pick};
+use super::pick::{Pick, PickKind};
 use crate::codec::KnownSchemas;
 use crate::config::Settings;
 use crate::domain::enums::Verdict;
@@ -25,11 +25,11 @@ pub(super) fn explain(
 
 fn heading(pick: &Pick, (place, count): (usize, usize), verdict: Verdict, paint: Paint) -> String {
     let title = match pick.kind {
-        Kind::Accepted => "everything adds up",
-        Kind::LineGross => "a line does not add up",
-        Kind::Total => "the total is off by a cent",
-        Kind::OverLimit => "more than the account may spend",
-        Kind::Identify => "the customer has to identify first",
+        PickKind::Accepted => "everything adds up",
+        PickKind::LineGross => "a line does not add up",
+        PickKind::Total => "the total is off by a cent",
+        PickKind::OverLimit => "more than the account may spend",
+        PickKind::Identify => "the customer has to identify first",
     };
     let check = pick.answer.risk_check_messages.first().and_then(Message::check);
     let check = check.map_or_else(String::new, |check| {

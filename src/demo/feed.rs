@@ -10,7 +10,7 @@ use crate::domain::Micros;
 use crate::domain::account_event::AccountEvent;
 use crate::kafka::client::{EventProducer, NewRecord};
 use crate::kafka::settings::Topics;
-use crate::load::{Content, PosRecord, RecordSink, SinkError};
+use crate::load::{PosRecord, RecordSink, SinkError, TillContent};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ const STEP: Duration = Duration::from_millis(20);
 
 /// How far the feed is. Written by the feed, read by the screen.
 #[derive(Default)]
-pub(super) struct Progress {
+pub(super) struct DemoProgress {
     /// Account events sent.
     pub(super) account_events: AtomicU64,
     /// Whether every account is sent.
@@ -35,7 +35,7 @@ pub(super) struct Progress {
     pub(super) burst_sent: AtomicBool,
 }
 
-impl Progress {
+impl DemoProgress {
     /// Whether the burst at the beginning is sent.
     pub(super) fn burst_is_sent(&self) -> bool {
         self.burst_sent.load(Ordering::Acquire)
@@ -44,10 +44,10 @@ impl Progress {
 
 /// The topics, as the demo fills them. Nothing is sent before somebody says go: while the workers share the partitions out they
 /// may abort a transaction, of which the demo's broker takes nothing back.
-pub(super) struct Feed<'a> {
+pub(super) struct DemoSink<'a> {
     pub(super) producer: EventProducer,
     pub(super) topics: &'a Topics,
-    pub(super) progress: &'a Progress,
+    pub(super) progress: &'a DemoProgress,
     /// The first word lets the accounts be sent, the second the tills' events. The run ends where nobody is left to say it.
     pub(super) go: Receiver<()>,
     pub(super) stop: &'a AtomicBool,
@@ -59,7 +59,7 @@ pub(super) struct Feed<'a> {
     pub(super) begun: Option<Instant>,
 }
 
-impl Feed<'_> {
+impl DemoSink<'_> {
     /// Waits until somebody says go.
     pub(super) fn wait_for_go(&self) -> Result<(), SinkError> {
         self.go.recv().map_err(|_| SinkError::Ended)
@@ -86,7 +86,7 @@ impl Feed<'_> {
     }
 }
 
-impl RecordSink for Feed<'_> {
+impl RecordSink for DemoSink<'_> {
     fn account_event(&mut self, event: &AccountEvent, value: &[u8], time: Micros) -> Result<(), SinkError> {
         let are_open = self.progress.accounts_sent.load(Ordering::Relaxed);
         self.progress.account_events.fetch_add(1, Ordering::Relaxed);
@@ -102,7 +102,8 @@ impl RecordSink for Feed<'_> {
             self.finish()?;
         }
         self.wait(sent, record.time)?;
-        let (is_unreadable, is_keyed) = (matches!(record.content, Content::Bytes(_)), record.key.is_some());
+        let (is_unreadable, is_keyed) =
+            (matches!(record.content, TillContent::Bytes(_)), record.key.is_some());
         progress.answers_due.fetch_add(u64::from(is_keyed), Ordering::Relaxed);
         progress.letters_due.fetch_add(u64::from(is_unreadable || !is_keyed), Ordering::Relaxed);
         progress.sent.fetch_add(1, Ordering::Relaxed);

@@ -3,11 +3,11 @@
 
 use super::args::DemoArgs;
 use super::explain::explain;
-use super::feed::Progress;
+use super::feed::DemoProgress;
 use super::notes::Notes;
 use super::run::{PARTITIONS, UNITS, WORKERS, schemas};
 use super::screen::Screen;
-use super::tally::Tally;
+use super::tally::DemoTally;
 use super::{contact, now, summary, table};
 use crate::app::{AppError, now_millis};
 use crate::config;
@@ -36,13 +36,13 @@ const POLL: Duration = Duration::from_millis(5);
 const STILL_MAX: Duration = Duration::from_secs(30);
 
 /// What is shown, and how the parts of the demo are told to go on.
-pub(super) struct Show<'a> {
+pub(super) struct DemoParts<'a> {
     pub(super) args: &'a DemoArgs,
     pub(super) config: &'a config::Settings,
     pub(super) settings: &'a ClusterSettings,
     pub(super) world: &'a World,
     pub(super) health: &'a Health,
-    pub(super) progress: &'a Progress,
+    pub(super) progress: &'a DemoProgress,
     /// Lets the feed send the accounts, then the tills' events.
     pub(super) go: Sender<()>,
     /// Where the metrics page is.
@@ -66,11 +66,11 @@ enum Stage<'t> {
 
 /// The screen, and what has come back.
 pub(super) struct Live<'a> {
-    show: Show<'a>,
+    show: DemoParts<'a>,
     notes: Notes,
     screen: Screen,
     follower: Follower,
-    tally: Tally,
+    tally: DemoTally,
     drawn: Option<Instant>,
 }
 
@@ -79,14 +79,14 @@ impl<'a> Live<'a> {
     ///
     /// # Errors
     /// The broker is gone.
-    pub(super) fn new(notes: Notes, screen: Screen, show: Show<'a>) -> Result<Self, AppError> {
+    pub(super) fn new(notes: Notes, screen: Screen, show: DemoParts<'a>) -> Result<Self, AppError> {
         let topics = &show.settings.topics;
         let followed =
             [(topics.pos_outcomes(), PARTITIONS), (topics.journal(), PARTITIONS), (topics.dead_letters(), 1)];
         let all =
             followed.iter().flat_map(|(topic, count)| PartitionId::all(*count).map(|at| (*topic, at, 0)));
         let follower = Follower::open(show.settings, all)?;
-        let tally = Tally::new(topics.clone(), PARTITIONS);
+        let tally = DemoTally::new(topics.clone(), PARTITIONS);
         Ok(Self { show, notes, screen, follower, tally, drawn: None })
     }
 
@@ -97,15 +97,15 @@ impl<'a> Live<'a> {
     pub(super) fn show(mut self) -> Result<(), AppError> {
         self.introduce()?;
         let (health, progress) = (self.show.health, self.show.progress);
-        let has_all = |_: &Tally| {
+        let has_all = |_: &DemoTally| {
             let active = health.active_by_worker();
             active.iter().sum::<usize>() == UNITS && active.iter().all(|count| *count > 0)
         };
-        let opened = |tally: &Tally| {
+        let opened = |tally: &DemoTally| {
             progress.accounts_sent.load(Ordering::Acquire)
                 && tally.account_events() >= progress.account_events.load(Ordering::Relaxed)
         };
-        let answered = |tally: &Tally| {
+        let answered = |tally: &DemoTally| {
             progress.burst_is_sent()
                 && tally.answers() >= progress.answers_due.load(Ordering::Relaxed)
                 && tally.dead_letters() >= progress.letters_due.load(Ordering::Relaxed)
@@ -163,7 +163,7 @@ impl<'a> Live<'a> {
     }
 
     /// Reads and draws until `done`; false where it was asked to stop.
-    fn until(&mut self, stage: Stage<'_>, done: &dyn Fn(&Tally) -> bool) -> Result<bool, AppError> {
+    fn until(&mut self, stage: Stage<'_>, done: &dyn Fn(&DemoTally) -> bool) -> Result<bool, AppError> {
         let mut heard = now();
         while !done(&self.tally) {
             if self.show.stop.load(Ordering::Acquire) {

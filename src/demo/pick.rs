@@ -12,7 +12,7 @@ const KEPT: usize = 10;
 
 /// What is explained, in the order of the explanations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PickKind {
     /// Everything adds up.
     Accepted,
     /// A line does not add up.
@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Identify,
 }
 
-impl Kind {
+impl PickKind {
     const ALL: [Self; 5] = [Self::Accepted, Self::LineGross, Self::Total, Self::OverLimit, Self::Identify];
 
     /// The kind of an answer, by its first message.
@@ -47,12 +47,12 @@ impl Kind {
 /// Answers to choose from.
 #[derive(Default)]
 pub(super) struct Picks {
-    kept: [Vec<ExplainedOutcome>; Kind::ALL.len()],
+    kept: [Vec<ExplainedOutcome>; PickKind::ALL.len()],
 }
 
 /// An answer to explain, and the bytes of the event it is for.
 pub(super) struct Pick {
-    pub(super) kind: Kind,
+    pub(super) kind: PickKind,
     pub(super) answer: ExplainedOutcome,
     event: Vec<u8>,
 }
@@ -60,7 +60,7 @@ pub(super) struct Pick {
 impl Picks {
     /// Keeps the answer where it is of a kind that has room.
     pub(super) fn offer(&mut self, answer: ExplainedOutcome) {
-        let Some(kind) = Kind::of(&answer) else { return };
+        let Some(kind) = PickKind::of(&answer) else { return };
         let kept = &mut self.kept[kind as usize];
         if kept.len() < KEPT {
             kept.push(answer);
@@ -73,7 +73,7 @@ impl Picks {
     /// The broker is gone.
     pub(super) fn choose(&mut self, dump: &mut Dump, schemas: &KnownSchemas) -> Result<Vec<Pick>, Fault> {
         let mut chosen = Vec::new();
-        for kind in Kind::ALL {
+        for kind in PickKind::ALL {
             let mut picks = Vec::new();
             for answer in self.kept[kind as usize].drain(..) {
                 let at = &answer.source;

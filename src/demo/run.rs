@@ -1,8 +1,8 @@
 //! The demo from its broker to its last word: starts everything in order, and takes it down in order.
 
 use super::args::DemoArgs;
-use super::feed::{Feed, Progress};
-use super::live::{Live, Show};
+use super::feed::{DemoProgress, DemoSink};
+use super::live::{DemoParts, Live};
 use super::notes::Notes;
 use super::screen::Screen;
 use crate::app::admin::ServedPages;
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
     let endpoints = args.keep.then(|| serve_requests(&config, &settings, &stop)).transpose()?;
     let flows = flows(&config, engine, Arc::new(schemas()?));
     let world = World::new(world(args)?);
-    let (progress, producer) = (Progress::default(), EventProducer::new(&settings)?);
+    let (progress, producer) = (DemoProgress::default(), EventProducer::new(&settings)?);
     let result = std::thread::scope(|scope| {
         let (go, went) = channel();
         let (of_workers, of_health) = (settings.clone(), Arc::clone(&health));
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
         let workers = scope.spawn(move || {
             crate::kafka::run(of_workers, &rulesets, Box::new(flows), &[], of_health, shared_stop)
         });
-        let feed = Feed {
+        let feed = DemoSink {
             producer,
             topics: &settings.topics,
             progress,
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
             begun: None,
         };
         let feeder = scope.spawn(move || send(world, feed));
-        let show = Show {
+        let show = DemoParts {
             args,
             config: &config,
             settings: &settings,
@@ -219,7 +219,7 @@ fn world(args: &DemoArgs) -> Result<load::LoadSettings, AppError> {
 }
 
 /// Sends the run, as far as somebody wants it.
-fn send(world: &World, mut feed: Feed<'_>) -> Result<(), LoadError> {
+fn send(world: &World, mut feed: DemoSink<'_>) -> Result<(), LoadError> {
     // Small, and needs no registry.
     let encoder = Encoder::avro_single_object()?;
     let sent = feed.wait_for_go().map_err(LoadError::from);

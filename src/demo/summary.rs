@@ -1,19 +1,19 @@
 //! What came of it, by code and check, and what to try next.
 
 use super::table::{latency, seconds};
-use super::tally::Tally;
+use super::tally::DemoTally;
 use crate::checks::catalogue::Check;
 use crate::domain::Micros;
 use crate::domain::enums::Verdict;
 use crate::explain::paint::{Paint, grouped, wrapped};
-use crate::load::accounts::Account;
+use crate::load::accounts::LoadAccount;
 use std::net::SocketAddr;
 
 /// Characters for the names of checks.
 const NAMES: usize = 64;
 
 /// Counts by code with the names of the checks that give it. `nameless` of the events `sent` name no account.
-pub(super) fn summary(tally: &Tally, sent: u64, nameless: u64, paint: Paint) -> Vec<String> {
+pub(super) fn summary(tally: &DemoTally, sent: u64, nameless: u64, paint: Paint) -> Vec<String> {
     let (rate, span) = tally.overall();
     let mut lines = vec![
         paint.bold("What was found"),
@@ -54,7 +54,12 @@ fn names(code: &str) -> String {
 }
 
 /// A request that can be sent to the demo's gateway as it stands.
-pub(super) fn request(gateway: SocketAddr, account: &Account, now_millis: i64, paint: Paint) -> Vec<String> {
+pub(super) fn request(
+    gateway: SocketAddr,
+    account: &LoadAccount,
+    now_millis: i64,
+    paint: Paint,
+) -> Vec<String> {
     let (time, chip) = (Micros::from_millis(now_millis), account.chip(0));
     let (currency, country) = (account.currency(), account.country);
     let item = r#"{"itemId":"1","itemDescription":"Coffee","unitCode":"C62","quantity":1,"unitPrice":4.50,"grossAmount":4.50}"#;

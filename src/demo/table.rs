@@ -1,6 +1,6 @@
 //! The live table: outcomes, rate and latency; and its one-line form where nothing can be drawn in place.
 
-use super::tally::Tally;
+use super::tally::DemoTally;
 use crate::domain::enums::Verdict;
 use crate::explain::paint::{Paint, grouped, share};
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn meaning(verdict: Verdict) -> &'static str {
 }
 
 /// The table.
-pub(super) fn table(tally: &Tally, due: u64, elapsed: Duration, paint: Paint) -> Vec<String> {
+pub(super) fn table(tally: &DemoTally, due: u64, elapsed: Duration, paint: Paint) -> Vec<String> {
     let answers = tally.answers();
     let mut lines = vec![paint.dim(&format!("  {:<14}{:>9}{:>10}", "outcome", "events", "share"))];
     for verdict in ROWS {
@@ -60,7 +60,7 @@ pub(super) fn table(tally: &Tally, due: u64, elapsed: Duration, paint: Paint) ->
 }
 
 /// The table in one line.
-pub(super) fn line(tally: &Tally, due: u64, elapsed: Duration) -> String {
+pub(super) fn line(tally: &DemoTally, due: u64, elapsed: Duration) -> String {
     let counts: Vec<String> =
         ROWS.iter().map(|verdict| format!("{} {}", verdict.symbol(), tally.of(*verdict))).collect();
     format!(
@@ -75,7 +75,7 @@ pub(super) fn line(tally: &Tally, due: u64, elapsed: Duration) -> String {
 }
 
 /// Latency from the record's time to the receipt of the committed outcome.
-pub(super) fn latency(tally: &Tally) -> String {
+pub(super) fn latency(tally: &DemoTally) -> String {
     let within =
         |share| tally.latencies.within(share).map_or_else(|| "-".to_owned(), |millis| millis.to_string());
     format!("p50 {} ms, p99 {} ms", within(500), within(990))

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const RATE_OVER: Duration = Duration::from_secs(1);
 
 /// Counts of a run.
-pub(super) struct Tally {
+pub(super) struct DemoTally {
     topics: Topics,
     verdicts: BTreeMap<Verdict, u64>,
     codes: BTreeMap<String, u64>,
@@ -33,7 +33,7 @@ pub(super) struct Tally {
     pub(super) picks: Picks,
 }
 
-impl Tally {
+impl DemoTally {
     /// Of nothing yet.
     pub(super) fn new(topics: Topics, partitions: usize) -> Self {
         Self {

@@ -2,7 +2,7 @@
 
 use super::RecordContext;
 use crate::checks::parameters::Memories;
-use crate::checks::{Check, Finding, Known, ParameterSet};
+use crate::checks::{Check, Finding, KnownEvent, ParameterSet};
 use crate::domain::enums::{ActionCode, Verdict};
 use crate::domain::ids::TransactionId;
 use crate::domain::{Amount, Micros, limits};
@@ -14,7 +14,7 @@ use crate::state::{
 /// An event with its verdict still to be carried out.
 #[derive(Clone, Copy)]
 pub(super) struct Judged<'e, 'a> {
-    pub(super) known: Known<'e, 'a>,
+    pub(super) known: KnownEvent<'e, 'a>,
     pub(super) record: &'e RecordContext<'a>,
     pub(super) now: Micros,
     pub(super) account: &'e Account,
@@ -31,7 +31,7 @@ impl Judged<'_, '_> {
         (memory, original): (Memories, Option<EventPlace>),
         facts: &mut Facts,
     ) {
-        let Known { event, place } = self.known;
+        let KnownEvent { event, place } = self.known;
         let content = event.content;
         if self.is_new {
             facts.push(Fact::Opened { limit: Amount::ZERO, currency: None, country: self.account.country });

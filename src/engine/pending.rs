@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 /// How a Pending outcome ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum PendingEnd {
     Granted,
     Refused,
     Expired,
@@ -97,7 +97,7 @@ impl Engine {
     ) -> Option<Decision<'a>> {
         let (account, transaction_id) = state.expired_hold(now)?;
         let hold = account.holds().iter().find(|hold| hold.transaction_id == transaction_id)?;
-        Some(self.end_pending(record, account, hold, End::Expired, (digest, ordinal), Facts::new()))
+        Some(self.end_pending(record, account, hold, PendingEnd::Expired, (digest, ordinal), Facts::new()))
     }
 
     /// Ends a hold; `facts` come before its own. `id` is the digest and the ordinal of the outcome's id.
@@ -106,7 +106,7 @@ impl Engine {
         record: &RecordContext<'a>,
         account: &Account,
         hold: &Hold,
-        end: End,
+        end: PendingEnd,
         id: (u64, u32),
         mut facts: Facts,
     ) -> Decision<'a> {
@@ -118,16 +118,16 @@ impl Engine {
         let recent: Vec<Remembered> = account.recent.iter().collect();
         let original = hold.taking.and_then(|taking| original(account, &recent, &taking));
         let reasons = match end {
-            End::Granted => rejudge(&limited, hold, (&recent, original), parameters),
+            PendingEnd::Granted => rejudge(&limited, hold, (&recent, original), parameters),
             _ => Vec::new(),
         };
-        let accepted = end == End::Granted && reasons.is_empty();
+        let accepted = end == PendingEnd::Granted && reasons.is_empty();
         let verdict = if accepted { Verdict::Accepted } else { Verdict::Rejected };
         let findings = if reasons.is_empty() { vec![ending(end, hold)] } else { reasons };
         after.available += i128::from(hold.held.ten_thousandths());
         let place = hold.place;
         facts.push(Fact::HoldEnded { transaction_id: hold.transaction_id, granted: accepted });
-        if end == End::Granted {
+        if end == PendingEnd::Granted {
             let own = recent.iter().find(|event| event.place == place);
             facts.extend(count_grant(account, hold, (own, accepted), parameters));
         }
@@ -193,7 +193,7 @@ impl Engine {
         if by < hold.posts {
             return None;
         }
-        let findings = vec![ending(End::Corrected, hold)];
+        let findings = vec![ending(PendingEnd::Corrected, hold)];
         facts.push(Fact::HoldEnded { transaction_id, granted: false });
         let (of, messages) = (AnswerOf::Place(hold.place), stored(&findings));
         facts.push(Fact::Answered(Box::new(StoredAnswer { of, messages })));
@@ -328,16 +328,16 @@ fn rejudge(
 }
 
 /// What a second outcome says.
-fn ending(end: End, hold: &Hold) -> Finding {
+fn ending(end: PendingEnd, hold: &Hold) -> Finding {
     // The outcome it was asked for by is named by `supersedes`; in the text it would differ from run to run.
     let (place, effect) = match end {
-        End::Granted => (0, Effect::Note),
-        End::Refused => (1, Effect::Reject),
-        End::Expired => (2, Effect::Reject),
-        End::Corrected => (3, Effect::Reject),
+        PendingEnd::Granted => (0, Effect::Note),
+        PendingEnd::Refused => (1, Effect::Reject),
+        PendingEnd::Expired => (2, Effect::Reject),
+        PendingEnd::Corrected => (3, Effect::Reject),
     };
     let message = match end {
-        End::Expired => {
+        PendingEnd::Expired => {
             format!("the step that was asked for was not finished by {}: nothing is booked", hold.expires)
         }
         _ => of_code(Check::Pending.entry().codes[place].as_str()).unwrap_or_default().to_owned(),

@@ -9,7 +9,7 @@ use crate::checks::form::{self, Envelope};
 use crate::checks::repeat::{self, Repeat};
 use crate::checks::time::{reach, span};
 use crate::checks::{
-    Check, Content, Context, Effect, Finding, Findings, Known, ParameterSet, SoundEvent, limit,
+    Check, Content, Context, Effect, Finding, Findings, KnownEvent, ParameterSet, SoundEvent, limit,
 };
 use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
 use crate::domain::outcome::Outcome;
@@ -116,7 +116,7 @@ impl Engine {
         record: &RecordContext<'a>,
         (now, profiles): (Micros, &ProfileView),
     ) -> Decision<'a> {
-        let known = Known { event, place: record.place() };
+        let known = KnownEvent { event, place: record.place() };
         let parameters = self.parameters_of(event.event);
         let account = state.accounts().get(event.account_number);
         let recent: SmallVec<[Remembered; 8]> =
@@ -248,7 +248,7 @@ impl Engine {
 }
 
 /// Check 22: the account has forgotten events at its bound, and this one may be one of them.
-fn forgotten(known: &Known<'_, '_>, account: &Account, parameters: &ParameterSet) -> Option<Finding> {
+fn forgotten(known: &KnownEvent<'_, '_>, account: &Account, parameters: &ParameterSet) -> Option<Finding> {
     let forgot = account.forgot();
     let forgot = forgot.events.max(forgot.book_keeping.filter(|_| known.event.is_bookkeeping()))?;
     let retry = if known.event.content.id == 0 { Micros(0) } else { parameters.repeat.retry_within };

@@ -3,7 +3,7 @@
 use super::pending::After;
 use super::pos::with_its_limit;
 use super::{Decision, Engine, RecordContext, change, describe};
-use crate::checks::{Check, Known, repeat, summary};
+use crate::checks::{Check, KnownEvent, repeat, summary};
 use crate::domain::enums::{ActionCode, CountryCode, Language, MessageType, Verdict};
 use crate::domain::outcome::Message;
 use crate::state::{Account, Fact, Facts, Remembered, StoredMessage};
@@ -13,7 +13,7 @@ impl Engine {
     /// The answer as it stands now; nothing is booked. A Pending event can be resolved by the outcome of a repeat as well.
     pub(super) fn repeated<'a>(
         &'a self,
-        known: &Known<'_, 'a>,
+        known: &KnownEvent<'_, 'a>,
         record: &RecordContext<'a>,
         account: &Account,
         first: &Remembered,

@@ -2,7 +2,7 @@
 //! itself; what does not is told.
 
 use super::account::{Created, INVALID, Refusal, fits, mark, refuse};
-use super::pending::End;
+use super::pending::PendingEnd;
 use super::{Decision, Engine, RecordContext, change};
 use crate::domain::account_event::{AccountEvent, Resolve, Update};
 use crate::domain::enums::{CountryCode, Currency};
@@ -43,7 +43,7 @@ impl Engine {
             let change = change(Cow::Borrowed(event.account.as_str()), facts);
             return Ok(Decision { change, refusal, ..Decision::default() });
         };
-        let end = if granted { End::Granted } else { End::Refused };
+        let end = if granted { PendingEnd::Granted } else { PendingEnd::Refused };
         let id = (hash64(event.id.as_bytes()), 0);
         let decision = self.end_pending(record, account, hold, end, id, facts);
         Ok(Decision { refusal, ..decision })

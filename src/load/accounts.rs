@@ -59,7 +59,7 @@ const TROUBLED: [AccountStanding; 10] = [
 
 /// Every account of a run.
 #[derive(Clone, Debug)]
-pub struct Accounts {
+pub struct LoadAccounts {
     seed: u64,
     good: u32,
     troubled: [u32; TROUBLED.len()],
@@ -69,7 +69,7 @@ pub struct Accounts {
 
 /// One account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Account {
+pub struct LoadAccount {
     /// Position among all accounts of the run.
     pub index: u32,
     /// How it stands.
@@ -85,7 +85,7 @@ pub struct Account {
     hash: u64,
 }
 
-impl Accounts {
+impl LoadAccounts {
     /// The accounts of a run.
     #[must_use]
     pub fn new(settings: &LoadSettings) -> Self {
@@ -109,7 +109,7 @@ impl Accounts {
 
     /// The account at `index`.
     #[must_use]
-    pub fn at(&self, index: u32) -> Account {
+    pub fn at(&self, index: u32) -> LoadAccount {
         let standing = self.standing_of(index);
         let hash = hash64(&[self.seed.to_le_bytes(), u64::from(index).to_le_bytes()].concat());
         let country = match standing {
@@ -121,7 +121,7 @@ impl Accounts {
             AccountStanding::Good => 2_000 + (hash >> 8) % 9 * 500,
             _ => 1_000_000,
         };
-        Account {
+        LoadAccount {
             index,
             standing,
             country,
@@ -134,14 +134,14 @@ impl Accounts {
 
     /// The account in good standing whose turn it is: all of them, in a scattered order, then again.
     #[must_use]
-    pub fn in_turn(&self, slot: u64) -> Account {
+    pub fn in_turn(&self, slot: u64) -> LoadAccount {
         let good = u64::from(self.good);
         self.at((slot % good * self.stride % good) as u32)
     }
 
     /// The accounts of a troubled standing in turn, the `turn`-th of them.
     #[must_use]
-    pub fn troubled(&self, standing: AccountStanding, turn: u64) -> Account {
+    pub fn troubled(&self, standing: AccountStanding, turn: u64) -> LoadAccount {
         match self.groups().find(|(group, _)| *group == standing) {
             Some((_, places)) => self.at(places.start + (turn % places.len() as u64) as u32),
             None => self.in_turn(turn),
@@ -205,7 +205,7 @@ impl Accounts {
 
     /// A payment that settles what the account owes.
     #[must_use]
-    pub fn payment(&self, account: &Account, amount: i64, slot: u64, time: Micros) -> AccountEvent {
+    pub fn payment(&self, account: &LoadAccount, amount: i64, slot: u64, time: Micros) -> AccountEvent {
         AccountEvent {
             id: event_id(self.seed, account.index, 1_000 + slot),
             account: account.number(),
@@ -216,7 +216,7 @@ impl Accounts {
     }
 }
 
-impl Account {
+impl LoadAccount {
     /// The account number, 14 digits.
     #[must_use]
     pub fn number(&self) -> String {

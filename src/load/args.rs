@@ -1,7 +1,7 @@
 //! The command line of `tillgate load`, and the settings that it gives.
 
 use super::country::COUNTRIES;
-use super::encode::{EncodeError, Encoder, Framing};
+use super::encode::{AvroPrefix, EncodeError, Encoder};
 use super::mistakes::Mistake;
 use super::settings::{
     ACCOUNTS_MAX, LINES_MAX, LoadSettings, MistakeShares, START, SettingsFault, TERMINALS_MAX,
@@ -156,8 +156,8 @@ impl LoadArgs {
         match (self.format, self.schema_id, self.account_schema_id) {
             (RecordFormat::Json, ..) => Ok(Encoder::Json),
             (RecordFormat::Avro, Some(pos_event), Some(account_event)) => Ok(Encoder::Avro {
-                pos_event: Framing::SchemaId(pos_event),
-                account_event: Framing::SchemaId(account_event),
+                pos_event: AvroPrefix::SchemaId(pos_event),
+                account_event: AvroPrefix::SchemaId(account_event),
             }),
             (RecordFormat::Avro, ..) => Encoder::avro_single_object(),
         }

@@ -26,7 +26,7 @@ const DEPOSITS: u16 = 60;
 
 /// One line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct BasketLine {
     article: Article,
     /// Price of one unit with tax, minor units.
     price: i64,
@@ -46,14 +46,14 @@ pub struct Line {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Basket {
     habit: Habit,
-    lines: Vec<Line>,
+    lines: Vec<BasketLine>,
     /// Minor units.
     total: i64,
     /// Billionths of the major unit.
     tax: i64,
 }
 
-impl Line {
+impl BasketLine {
     /// `quantity` thousandths of `article` at `price`, of which `rate` per mille of the net price are tax.
     fn new(article: Article, price: i64, rate: i64, quantity: i64, discount_per_mille: i64) -> Self {
         let amount = rounded(price * quantity, 1_000);
@@ -151,7 +151,7 @@ impl Basket {
     #[must_use]
     pub fn single(article: Article, price: i64, rate: i64) -> Self {
         let mut basket = Self::default();
-        basket.push(Line::new(article, price, rate, 1_000, 0));
+        basket.push(BasketLine::new(article, price, rate, 1_000, 0));
         basket
     }
 
@@ -169,13 +169,13 @@ impl Basket {
     /// Its total tax as the till adds it up, minor units.
     fn total_tax(&self) -> i64 {
         let habit = self.habit;
-        let taxed = |line: &Line| if habit.lowers_tax { line.charged(habit) } else { line.full(habit) };
+        let taxed = |line: &BasketLine| if habit.lowers_tax { line.charged(habit) } else { line.full(habit) };
         match habit.till {
             Till::Exact => rounded(self.tax, 10_000_000),
             Till::Unit => self.lines.iter().map(|line| line.tax_of_items(habit)).sum(),
             Till::Line => {
                 let of_line =
-                    |line: &Line| rounded(taxed(line) * line.rate, PART_OF_CENT * (1_000 + line.rate));
+                    |line: &BasketLine| rounded(taxed(line) * line.rate, PART_OF_CENT * (1_000 + line.rate));
                 self.lines.iter().map(of_line).sum()
             }
             Till::Rate | Till::Total => {
@@ -202,19 +202,19 @@ impl Basket {
     }
 
     /// Whether total and tax stay at or above zero, and the total at or below `total_max`.
-    fn has_room_for(&self, line: &Line, total_max: i64) -> bool {
+    fn has_room_for(&self, line: &BasketLine, total_max: i64) -> bool {
         let total = self.total + line.gross;
         (0..=total_max).contains(&total) && self.tax + line.tax * line.quantity >= 0
     }
 
-    fn push(&mut self, line: Line) {
+    fn push(&mut self, line: BasketLine) {
         self.total += line.gross;
         self.tax += line.tax * line.quantity;
         self.lines.push(line);
     }
 }
 
-impl Line {
+impl BasketLine {
     /// The same goods brought back, at full price.
     fn returned(self) -> Self {
         Self { quantity: -self.quantity, discount: 0, gross: -(self.gross + self.discount), ..self }
@@ -226,11 +226,11 @@ impl Line {
     }
 }
 
-fn draw_line(terminal: &Terminal, settings: &LoadSettings, draw: &mut Draw) -> Line {
+fn draw_line(terminal: &Terminal, settings: &LoadSettings, draw: &mut Draw) -> BasketLine {
     if settings.till != Till::Exact && draw.per_mille(DEPOSITS) {
         let price = price_level(currency(terminal.country), DEPOSIT.euro_cents);
         let bottles = i64::from(draw.between(1, 6)) * 1_000;
-        return Line::new(DEPOSIT, price, vat_rate(terminal.country, DEPOSIT.vat), bottles, 0);
+        return BasketLine::new(DEPOSIT, price, vat_rate(terminal.country, DEPOSIT.vat), bottles, 0);
     }
     let articles = terminal.shop.articles;
     let place = draw.below(articles.len() as u32);
@@ -248,7 +248,7 @@ fn draw_line(terminal: &Terminal, settings: &LoadSettings, draw: &mut Draw) -> L
         },
     };
     let discount = if draw.per_mille(settings.discounts) { *draw.one_of(&[100, 150, 200, 300]) } else { 0 };
-    Line::new(article, price, vat_rate(terminal.country, article.vat), quantity, discount)
+    BasketLine::new(article, price, vat_rate(terminal.country, article.vat), quantity, discount)
 }
 
 /// `numerator / denominator` to the nearest integer, halves away from zero.

@@ -1,7 +1,7 @@
 //! Generated records as bytes, in the format that was asked for.
 
 use super::basket::decimal;
-use super::generator::{Content, PosRecord};
+use super::generator::{PosRecord, TillContent};
 use crate::codec::avro::{self, ACCOUNT_EVENT_SCHEMA, POS_EVENT_SCHEMA};
 use crate::codec::{frame_with_fingerprint, frame_with_id, json};
 use crate::domain::Field;
@@ -18,15 +18,15 @@ pub enum Encoder {
     /// Avro by the schemas of this package.
     Avro {
         /// What begins a POS event.
-        pos_event: Framing,
+        pos_event: AvroPrefix,
         /// What begins an account event.
-        account_event: Framing,
+        account_event: AvroPrefix,
     },
 }
 
 /// What begins an Avro record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
+pub enum AvroPrefix {
     /// The registry's prefix with the id of the registered schema.
     SchemaId(u32),
     /// The single-object prefix with the schema's fingerprint.
@@ -44,7 +44,7 @@ impl Encoder {
     /// # Errors
     /// [`EncodeError`] where a schema of this package is none: a fault of the build.
     pub fn avro_single_object() -> Result<Self, EncodeError> {
-        let framing = |schema| avro::fingerprint(schema).map(Framing::SingleObject).map_err(EncodeError);
+        let framing = |schema| avro::fingerprint(schema).map(AvroPrefix::SingleObject).map_err(EncodeError);
         Ok(Self::Avro {
             pos_event: framing(POS_EVENT_SCHEMA)?,
             account_event: framing(ACCOUNT_EVENT_SCHEMA)?,
@@ -57,9 +57,9 @@ impl Encoder {
     /// [`EncodeError`] where the format has no place for the event all the same.
     pub fn pos_record(&self, record: &PosRecord<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match (&record.content, self) {
-            (Content::Bytes(bytes), _) => out.extend_from_slice(bytes),
-            (Content::Event(event), Self::Json) => json::write_pos_event(event, out),
-            (Content::Event(event), Self::Avro { pos_event, .. }) => {
+            (TillContent::Bytes(bytes), _) => out.extend_from_slice(bytes),
+            (TillContent::Event(event), Self::Json) => json::write_pos_event(event, out),
+            (TillContent::Event(event), Self::Avro { pos_event, .. }) => {
                 pos_event.begin(out);
                 let datum = out.len();
                 if avro::write_pos_event(event, out).is_err() {
@@ -87,7 +87,7 @@ impl Encoder {
     }
 }
 
-impl Framing {
+impl AvroPrefix {
     fn begin(self, out: &mut Vec<u8>) {
         match self {
             Self::SchemaId(id) => frame_with_id(id, out),

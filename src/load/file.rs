@@ -17,18 +17,18 @@ const ZSTD_LEVEL: i32 = 3;
 
 /// A pair of outputs: POS events and, where they are wanted, account events.
 pub struct FileSink {
-    pos_events: Lines,
-    account_events: Option<Lines>,
+    pos_events: OutputLines,
+    account_events: Option<OutputLines>,
 }
 
 /// One output.
-struct Lines {
+struct OutputLines {
     /// The file and the flag that named it; none: standard output.
     file: Option<(PathBuf, &'static str)>,
-    packing: Packing,
+    packing: LinePacking,
 }
 
-enum Packing {
+enum LinePacking {
     Plain(Box<dyn Write>),
     Zstd(Box<zstd::Encoder<'static, BufWriter<File>>>),
 }
@@ -41,11 +41,13 @@ impl FileSink {
     pub fn open(pos_events: Option<&Path>, account_events: Option<&Path>) -> Result<Self, SinkError> {
         let standard_output = || {
             let output = BufWriter::with_capacity(BUFFER, io::stdout().lock());
-            Ok(Lines { file: None, packing: Packing::Plain(Box::new(output)) })
+            Ok(OutputLines { file: None, packing: LinePacking::Plain(Box::new(output)) })
         };
         Ok(Self {
-            pos_events: pos_events.map_or_else(standard_output, |path| Lines::create(path, "--to"))?,
-            account_events: account_events.map(|path| Lines::create(path, "--account-events")).transpose()?,
+            pos_events: pos_events.map_or_else(standard_output, |path| OutputLines::create(path, "--to"))?,
+            account_events: account_events
+                .map(|path| OutputLines::create(path, "--account-events"))
+                .transpose()?,
         })
     }
 }
@@ -65,18 +67,18 @@ impl RecordSink for FileSink {
 
     fn finish(&mut self) -> Result<(), SinkError> {
         self.pos_events.finish()?;
-        self.account_events.as_mut().map_or(Ok(()), Lines::finish)
+        self.account_events.as_mut().map_or(Ok(()), OutputLines::finish)
     }
 }
 
-impl Lines {
+impl OutputLines {
     fn create(path: &Path, flag: &'static str) -> Result<Self, SinkError> {
         let is_packed = path.extension().is_some_and(|ending| ending == "zst");
         let made = File::create(path).and_then(|file| {
             let file = BufWriter::with_capacity(BUFFER, file);
             Ok(match is_packed {
-                true => Packing::Zstd(Box::new(zstd::Encoder::new(file, ZSTD_LEVEL)?)),
-                false => Packing::Plain(Box::new(file)),
+                true => LinePacking::Zstd(Box::new(zstd::Encoder::new(file, ZSTD_LEVEL)?)),
+                false => LinePacking::Plain(Box::new(file)),
             })
         });
         let file = (path.to_owned(), flag);
@@ -88,8 +90,8 @@ impl Lines {
 
     fn put(&mut self, value: &[u8]) -> Result<(), SinkError> {
         let output: &mut dyn Write = match &mut self.packing {
-            Packing::Plain(output) => output,
-            Packing::Zstd(output) => output,
+            LinePacking::Plain(output) => output,
+            LinePacking::Zstd(output) => output,
         };
         let written = output.write_all(value).and_then(|()| output.write_all(b"\n"));
         written.map_err(|error| fault(self.file.as_ref(), error))
@@ -97,8 +99,8 @@ impl Lines {
 
     fn finish(&mut self) -> Result<(), SinkError> {
         let finished = match &mut self.packing {
-            Packing::Plain(output) => output.flush(),
-            Packing::Zstd(output) => output.do_finish().and_then(|()| output.get_mut().flush()),
+            LinePacking::Plain(output) => output.flush(),
+            LinePacking::Zstd(output) => output.do_finish().and_then(|()| output.get_mut().flush()),
         };
         finished.map_err(|error| fault(self.file.as_ref(), error))
     }

@@ -3,7 +3,7 @@
 //! No clock, no I/O, no float. What a slot gives depends on seed and settings alone; what is kept
 //! between slots is what every account owes and which events a till could send again.
 
-use super::accounts::{Account, AccountStanding, Accounts};
+use super::accounts::{AccountStanding, LoadAccount, LoadAccounts};
 use super::articles::{Article, CASH, Measure};
 use super::basket::{Basket, TOTAL_EURO_CENTS_MAX};
 use super::country::{COUNTRIES, Vat, currency, price_level, vat_rate};
@@ -28,7 +28,7 @@ const WITHDRAWAL_EVERY: u64 = 20;
 #[derive(Clone, Debug)]
 pub struct World {
     settings: LoadSettings,
-    accounts: Accounts,
+    accounts: LoadAccounts,
     terminals: Terminals,
 }
 
@@ -52,7 +52,7 @@ pub struct PosRecord<'w> {
     /// The record's key: the account number, where there is one.
     pub key: Option<Vec<u8>>,
     /// What the record says.
-    pub content: Content<'w>,
+    pub content: TillContent<'w>,
     /// The record's time: that of its slot. The event's own time can differ.
     pub time: Micros,
     /// What is wrong with it, or with the group of events that it is part of.
@@ -64,7 +64,7 @@ pub struct PosRecord<'w> {
 
 /// What a record says.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Content<'w> {
+pub enum TillContent<'w> {
     /// An event, to be encoded.
     Event(Box<PosEvent<'w>>),
     /// Bytes as they are, in every format.
@@ -88,7 +88,7 @@ impl World {
     /// The accounts and terminals that belong to `settings`.
     #[must_use]
     pub fn new(settings: LoadSettings) -> Self {
-        let (accounts, terminals) = (Accounts::new(&settings), Terminals::new(settings.terminals));
+        let (accounts, terminals) = (LoadAccounts::new(&settings), Terminals::new(settings.terminals));
         Self { settings, accounts, terminals }
     }
 
@@ -100,7 +100,7 @@ impl World {
 
     /// The accounts.
     #[must_use]
-    pub fn accounts(&self) -> &Accounts {
+    pub fn accounts(&self) -> &LoadAccounts {
         &self.accounts
     }
 
@@ -149,7 +149,7 @@ impl World {
     }
 
     /// A basket of a shop in the account's country.
-    fn purchase(&self, slot: u64, account: &Account, draw: &mut Draw) -> (PosEvent<'_>, i64) {
+    fn purchase(&self, slot: u64, account: &LoadAccount, draw: &mut Draw) -> (PosEvent<'_>, i64) {
         self.event(slot, account, draw, |terminal, draw| Basket::draw(terminal, &self.settings, draw))
     }
 
@@ -157,7 +157,7 @@ impl World {
     fn single(
         &self,
         slot: u64,
-        account: &Account,
+        account: &LoadAccount,
         (article, price): (Article, i64),
         draw: &mut Draw,
     ) -> (PosEvent<'_>, i64) {
@@ -172,7 +172,7 @@ impl World {
     }
 
     /// A purchase where another currency is in use.
-    fn foreign_purchase(&self, slot: u64, account: &Account, draw: &mut Draw) -> PosEvent<'_> {
+    fn foreign_purchase(&self, slot: u64, account: &LoadAccount, draw: &mut Draw) -> PosEvent<'_> {
         let first = draw.below(COUNTRIES.len() as u32) as usize;
         let elsewhere = COUNTRIES.iter().cycle().skip(first).take(COUNTRIES.len());
         let country = elsewhere.copied().find(|country| currency(*country) != account.currency());
@@ -181,7 +181,7 @@ impl World {
     }
 
     /// A single line that is too dear for the account, or for anybody.
-    fn dear(&self, mistake: Mistake, slot: u64, account: &Account, draw: &mut Draw) -> PosEvent<'_> {
+    fn dear(&self, mistake: Mistake, slot: u64, account: &LoadAccount, draw: &mut Draw) -> PosEvent<'_> {
         let level = |euros: u32| price_level(account.currency(), i64::from(euros) * 100);
         let priced = match mistake {
             Mistake::OverLimit => (JEWELLERY, account.limit_minor + level(draw.between(10, 500))),
@@ -201,7 +201,7 @@ impl World {
     fn event<'w>(
         &'w self,
         slot: u64,
-        account: &Account,
+        account: &LoadAccount,
         draw: &mut Draw,
         basket: impl FnOnce(&Terminal, &mut Draw) -> Basket,
     ) -> (PosEvent<'w>, i64) {
@@ -216,7 +216,7 @@ impl World {
     fn envelope<'w>(
         &self,
         slot: u64,
-        account: &Account,
+        account: &LoadAccount,
         terminal: &'w Terminal,
         draw: &mut Draw,
     ) -> PosEvent<'w> {
@@ -293,7 +293,8 @@ impl<'w> Generator<'w> {
             _ => {
                 let (mut event, cost) = world.purchase(slot, &account, draw);
                 if mistake == Mistake::UnknownAccount {
-                    event.account_number = Some(Cow::Owned(Accounts::unknown_number(draw.below(u32::MAX))));
+                    event.account_number =
+                        Some(Cow::Owned(LoadAccounts::unknown_number(draw.below(u32::MAX))));
                 }
                 if mistake.is_harmless() {
                     self.book(&account, cost, slot);
@@ -307,7 +308,7 @@ impl<'w> Generator<'w> {
     }
 
     /// Counts what an accepted event costs, after a payment where the limit would come near.
-    fn book(&mut self, account: &Account, cost: i64, slot: u64) {
+    fn book(&mut self, account: &LoadAccount, cost: i64, slot: u64) {
         let dearest = price_level(account.currency(), TOTAL_EURO_CENTS_MAX);
         let Some(owed) = self.owed.get_mut(account.index as usize) else { return };
         if *owed + 2 * dearest > account.limit_minor {
@@ -333,7 +334,7 @@ impl<'w> Generator<'w> {
     }
 
     /// The same basket forty seconds after the first time, which goes into the queue.
-    fn near_duplicate(&mut self, account: &Account, slot: u64, draw: &mut Draw) -> PosEvent<'w> {
+    fn near_duplicate(&mut self, account: &LoadAccount, slot: u64, draw: &mut Draw) -> PosEvent<'w> {
         let (event, _) = self.world.purchase(slot, account, draw);
         let mut first = event.clone();
         first.account_transaction_id = Some(Cow::Owned(format!("{}-a", self.world.transaction_id(slot))));
@@ -343,7 +344,7 @@ impl<'w> Generator<'w> {
     }
 
     /// The last of a row of purchases on one chip, a second apart; the others go into the queue.
-    fn burst(&mut self, account: &Account, slot: u64, draw: &mut Draw) -> PosEvent<'w> {
+    fn burst(&mut self, account: &LoadAccount, slot: u64, draw: &mut Draw) -> PosEvent<'w> {
         let world = self.world;
         let chip = Some(Cow::Owned(account.chip(0)));
         for before in (1..Mistake::VelocityBurst.events()).rev() {
@@ -371,15 +372,15 @@ impl<'w> Generator<'w> {
         expected_code: Option<&'static str>,
     ) {
         let key = event.account_number.as_ref().map(|number| number.as_bytes().to_vec());
-        let content = Content::Event(Box::new(event));
+        let content = TillContent::Event(Box::new(event));
         let time = self.world.settings.time_of(slot);
         self.queue.push_back(Generated::Pos(PosRecord { key, content, time, mistake, expected_code }));
     }
 
-    fn put_bytes(&mut self, account: &Account, slot: u64, mistake: Mistake) {
+    fn put_bytes(&mut self, account: &LoadAccount, slot: u64, mistake: Mistake) {
         let number = account.number();
         self.queue.push_back(Generated::Pos(PosRecord {
-            content: Content::Bytes(undecodable_bytes(&number)),
+            content: TillContent::Bytes(undecodable_bytes(&number)),
             key: Some(number.into_bytes()),
             time: self.world.settings.time_of(slot),
             mistake: Some(mistake),

@@ -24,10 +24,10 @@ pub mod terminals;
 pub mod till;
 
 pub use args::LoadArgs;
-pub use encode::{EncodeError, Encoder, Framing};
-pub use generator::{Content, Generated, Generator, PosRecord, World};
+pub use encode::{AvroPrefix, EncodeError, Encoder};
+pub use generator::{Generated, Generator, PosRecord, TillContent, World};
 pub use mistakes::Mistake;
-pub use run::{LoadError, Report, load, send};
+pub use run::{LoadError, LoadReport, load, send};
 pub use settings::{LoadSettings, MistakeShares, SettingsFault};
 pub use sink::{RecordSink, SinkError};
 pub use till::{Slip, Till};

@@ -36,7 +36,7 @@ pub enum LoadError {
 
 /// What a run made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct LoadReport {
     /// Account events, payments included.
     pub account_events: u64,
     /// POS events.
@@ -57,7 +57,7 @@ pub fn load(
     args: &LoadArgs,
     now: Micros,
     connect: impl FnOnce() -> Result<Box<dyn RecordSink>, SinkError>,
-) -> Result<Report, LoadError> {
+) -> Result<LoadReport, LoadError> {
     let world = World::new(args.settings(now)?);
     let encoder = args.encoder()?;
     let account_events = args.account_events.as_deref();
@@ -70,7 +70,7 @@ pub fn load(
     let report = send(&world, &encoder, sink.as_mut(), args.rate, |done| progress.set_position(done))?;
     progress.finish_and_clear();
     let account_events_dropped = args.to != Target::Kafka && account_events.is_none();
-    Ok(Report { account_events_dropped, ..report })
+    Ok(LoadReport { account_events_dropped, ..report })
 }
 
 /// Sends a whole run: the accounts first, then the tills at `rate` events a second (0: as fast as it
@@ -84,8 +84,9 @@ pub fn send(
     sink: &mut dyn RecordSink,
     rate: u32,
     mut progress: impl FnMut(u64),
-) -> Result<Report, LoadError> {
-    let mut sender = Sender { encoder, sink, value: Vec::with_capacity(4_096), report: Report::default() };
+) -> Result<LoadReport, LoadError> {
+    let mut sender =
+        Sender { encoder, sink, value: Vec::with_capacity(4_096), report: LoadReport::default() };
     for event in world.opening_events() {
         sender.account_event(&event, world.accounts().opened_at())?;
     }
@@ -113,7 +114,7 @@ struct Sender<'s> {
     encoder: &'s Encoder,
     sink: &'s mut dyn RecordSink,
     value: Vec<u8>,
-    report: Report,
+    report: LoadReport,
 }
 
 impl Sender<'_> {
@@ -174,7 +175,7 @@ fn progress_bar(count: u64) -> ProgressBar {
 }
 
 /// A line for people, and one for every mistake with the code that has to answer it.
-impl fmt::Display for Report {
+impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let wrong: u64 = self.mistakes.values().sum();
         write!(

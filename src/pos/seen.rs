@@ -8,7 +8,7 @@ use crate::domain::ids::TransactionId;
 use crate::domain::outcome::Outcome;
 use crate::engine::{SoundEvent, profile_text};
 use crate::pipeline::{Division, Outbound};
-use crate::profiles::{Key, Observation, Observations, Use};
+use crate::profiles::{Observation, Observations, ProfileKey, Use};
 use crate::state::{Account, PartitionState, id_hash};
 use compact_str::CompactString;
 use smallvec::SmallVec;
@@ -49,11 +49,11 @@ impl BatchSightings {
     /// A use of a terminal and a chip.
     pub(super) fn note_use(&mut self, sighting: &Sighting<'_>) {
         let Sighting { used, chip, terminal_id } = sighting;
-        if let Some(key) = Key::chip(*chip) {
+        if let Some(key) = ProfileKey::chip(*chip) {
             let of_chip = Use { name: None, ..used.clone() };
             self.observations.add(key, None, Observation::Used(of_chip));
         }
-        if let Some(key) = Key::terminal(used.terminal) {
+        if let Some(key) = ProfileKey::terminal(used.terminal) {
             let of_terminal = Use { terminal: 0, ..used.clone() };
             self.observations.add(key, terminal_id.as_deref(), Observation::Used(of_terminal));
         }
@@ -73,7 +73,7 @@ impl BatchSightings {
             let chips = state.accounts().get(&event.account).map(chips_of).unwrap_or_default();
             let gone = before.chips.iter().filter(|chip| !chips.contains(chip)).map(|chip| (*chip, false));
             for (chip, on) in gone.chain(chips.iter().map(|chip| (*chip, true))) {
-                if let Some(key) = Key::chip(chip) {
+                if let Some(key) = ProfileKey::chip(chip) {
                     self.observations.add(key, None, Observation::Registered { account, on });
                 }
             }
@@ -85,7 +85,7 @@ impl BatchSightings {
         }
         if let (AccountChange::Flag { transaction_id: Some(id), set, .. }, Some((terminal, time))) =
             (&event.change, before.fraud)
-            && let Some(key) = Key::terminal(terminal)
+            && let Some(key) = ProfileKey::terminal(terminal)
         {
             let transaction = id_hash(Some(id));
             self.observations.add(key, None, Observation::Fraud { transaction, time, on: *set });

@@ -1,7 +1,7 @@
 //! What is published of all profiles, as this process has read it so far: every decision of every worker reads it, one
 //! thread writes it. What a decision has read goes into its outcome, so nothing hangs on how far it was.
 
-use super::key::Key;
+use super::key::ProfileKey;
 use super::published::{Published, PublishedChip, PublishedTerminal, SeenAccount, SeenPlace};
 use crate::domain::profile_view::{
     ChipView, FraudCount, LastUse, Listed, Position, ProfileQuestion, ProfileView, TerminalView,
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// The published profiles by key.
 #[derive(Debug, Default)]
-pub struct Board(DashMap<Key, Arc<Published>, BuildHasherDefault<HashOfHash>>);
+pub struct Board(DashMap<ProfileKey, Arc<Published>, BuildHasherDefault<HashOfHash>>);
 
 /// Keys are digests, which nobody can aim at: they need no hash of their own.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,7 +41,8 @@ impl Hasher for HashOfHash {
 
 impl Latest for Board {
     fn set(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
-        let key = str::from_utf8(key).ok().and_then(Key::parse).ok_or("the key is that of no profile")?;
+        let key =
+            str::from_utf8(key).ok().and_then(ProfileKey::parse).ok_or("the key is that of no profile")?;
         match value {
             None => {
                 self.0.remove(&key);
@@ -69,12 +70,12 @@ impl Board {
 
     /// A profile as it is now.
     #[must_use]
-    pub fn get(&self, key: Key) -> Option<Arc<Published>> {
+    pub fn get(&self, key: ProfileKey) -> Option<Arc<Published>> {
         self.0.get(&key).map(|found| Arc::clone(&found))
     }
 
     fn terminal(&self, hash: u64) -> Option<Arc<Published>> {
-        self.get(Key::terminal(hash)?).filter(|found| matches!(**found, Published::Terminal(_)))
+        self.get(ProfileKey::terminal(hash)?).filter(|found| matches!(**found, Published::Terminal(_)))
     }
 
     fn position(&self, terminal: u64) -> Option<Position> {
@@ -88,7 +89,7 @@ impl Board {
     #[must_use]
     pub fn view(&self, question: &ProfileQuestion<'_>) -> ProfileView {
         let mut view = ProfileView::default();
-        match Key::terminal(question.terminal).map(|key| self.get(key)) {
+        match ProfileKey::terminal(question.terminal).map(|key| self.get(key)) {
             Some(Some(found)) => {
                 if let Published::Terminal(terminal) = &*found {
                     view.terminal = of_terminal(terminal, question);
@@ -97,7 +98,7 @@ impl Board {
             Some(None) => view.terminal.listed = question.unlisted.then_some(Listed::No),
             None => {}
         }
-        if let Some(found) = Key::chip(question.chip).and_then(|key| self.get(key))
+        if let Some(found) = ProfileKey::chip(question.chip).and_then(|key| self.get(key))
             && let Published::Chip(chip) = &*found
         {
             view.chip = self.of_chip(chip, question);

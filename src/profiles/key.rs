@@ -26,14 +26,14 @@ impl ProfileKind {
 
 /// The key of a profile, `pos/0123456789abcdef`: the hash of the id, as accounts remember it, in 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub struct ProfileKey {
     /// Of what kind.
     pub kind: ProfileKind,
     /// Hash of the id; never 0.
     pub hash: u64,
 }
 
-impl Key {
+impl ProfileKey {
     /// A terminal by its posId; none where that is blank.
     #[must_use]
     pub fn of_terminal(id: &str) -> Option<Self> {
@@ -100,9 +100,9 @@ mod tests {
 
     #[test]
     fn a_key_is_read_as_it_is_written_and_in_one_spelling_only() {
-        let key = Key { kind: ProfileKind::Chip, hash: 0xab };
+        let key = ProfileKey { kind: ProfileKind::Chip, hash: 0xab };
         assert_eq!(key.text(), "nfc/00000000000000ab");
-        assert_eq!(Key::parse(&key.text()), Some(key));
+        assert_eq!(ProfileKey::parse(&key.text()), Some(key));
         for other in [
             "nfc/ab",
             "nfc/00000000000000AB",
@@ -110,7 +110,7 @@ mod tests {
             "pos/0000000000000000",
             "pos/+00000000000000a",
         ] {
-            assert_eq!(Key::parse(other), None, "{other}");
+            assert_eq!(ProfileKey::parse(other), None, "{other}");
         }
     }
 }

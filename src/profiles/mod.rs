@@ -14,7 +14,7 @@ mod state;
 mod topics;
 
 pub use board::Board;
-pub use key::{Key, ProfileKind};
+pub use key::{ProfileKey, ProfileKind};
 pub use model::{Profiles, Setup};
 pub use observation::{Observation, Observations, OfKey, Use, read as read_observations};
 pub use offline::OfflineProfiles;

@@ -1,11 +1,11 @@
 //! What is done with observations and reference records: each changes profiles, and what a batch has changed of what is
 //! published goes out at its end, a record for each key.
 
-use super::key::Key;
+use super::key::ProfileKey;
 use super::observation::{OfKey, read};
 use super::profile::{Profile, Publishing};
 use super::record::ReferenceRecord;
-use super::state::{Opening, ProfileChange, ProfileUpdate, ProfilesState};
+use super::state::{ProfileChange, ProfileOpening, ProfileUpdate, ProfilesState};
 use super::topics::{FLOW, OBSERVATIONS, PROFILES};
 use crate::domain::PartitionId;
 use crate::domain::flow::Flow;
@@ -38,7 +38,7 @@ impl Profiles {
     /// Makes room for a key, and the profile, where there is none yet; false where all that is there must stay.
     fn open(
         &mut self,
-        key: Key,
+        key: ProfileKey,
         id: Option<compact_str::CompactString>,
         effects: &mut Effects<'_, Self>,
     ) -> Result<bool, Interrupt> {
@@ -52,7 +52,7 @@ impl Profiles {
             return Ok(false);
         }
         let now = effects.state().stream_time();
-        effects.change(&ProfileChange::opened(key, Opening { now, id }))?;
+        effects.change(&ProfileChange::opened(key, ProfileOpening { now, id }))?;
         Ok(true)
     }
 
@@ -100,7 +100,7 @@ impl Profiles {
     }
 
     fn record(&mut self, keyed: &Keyed<'_>, effects: &mut Effects<'_, Self>) -> Result<(), Interrupt> {
-        let Some(key) = Key::parse(keyed.key) else {
+        let Some(key) = ProfileKey::parse(keyed.key) else {
             let why = "the key is neither pos/ nor nfc/ with 16 hexadecimal digits: write profile records with \
                        `tillgate profiles put` or `import`";
             effects.dead_letter("400.003", why);
@@ -133,15 +133,15 @@ impl Profiles {
 
 /// The profile that was used longest ago and may be forgotten: because that is long enough ago, or because there is no room for
 /// a further one.
-fn to_forget(state: &ProfilesState, for_room: bool) -> Option<Key> {
+fn to_forget(state: &ProfilesState, for_room: bool) -> Option<ProfileKey> {
     let is_full = for_room && state.len() >= limits::PROFILES_PER_PARTITION_MAX;
     let long_ago = state.stream_time().minus(limits::PROFILE_MEMORY);
     state.oldest().filter(|profile| is_full || profile.seen < long_ago).map(|profile| profile.key)
 }
 
 /// The profiles that the batch has touched, as they were before it and as they are now.
-fn changed(state: &ProfilesState) -> BTreeMap<Key, [Option<&Profile>; 2]> {
-    let mut changed: BTreeMap<Key, [Option<&Profile>; 2]> = BTreeMap::new();
+fn changed(state: &ProfilesState) -> BTreeMap<ProfileKey, [Option<&Profile>; 2]> {
+    let mut changed: BTreeMap<ProfileKey, [Option<&Profile>; 2]> = BTreeMap::new();
     for touched in state.touched() {
         for (place, profile) in touched.into_iter().enumerate() {
             if let Some(profile) = profile {
@@ -220,9 +220,9 @@ pub struct Setup {
 }
 
 /// It takes nothing from outside.
-pub struct Nothing;
+pub struct NoSurroundings;
 
-impl Surroundings<Profiles> for Nothing {
+impl Surroundings<Profiles> for NoSurroundings {
     fn with<T>(&mut self, _after_a_wait: bool, decide: impl FnOnce(()) -> T) -> T {
         decide(())
     }
@@ -230,7 +230,7 @@ impl Surroundings<Profiles> for Nothing {
 
 impl Blueprint for Setup {
     type Model = Profiles;
-    type Surroundings = Nothing;
+    type Surroundings = NoSurroundings;
 
     fn model(&self) -> Profiles {
         Profiles::new(self.terminal_accounts, self.settings.division)
@@ -240,7 +240,7 @@ impl Blueprint for Setup {
         self.settings
     }
 
-    fn surroundings(&self) -> Nothing {
-        Nothing
+    fn surroundings(&self) -> NoSurroundings {
+        NoSurroundings
     }
 }

@@ -1,7 +1,7 @@
 //! What decisions saw of terminals and chips, and its bytes: one record per transaction and partition of this flow, split
 //! where it grows too long. tillgate alone writes and reads these; bytes of a newer version are refused.
 
-use super::key::Key;
+use super::key::ProfileKey;
 use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::enums::{CountryCode, Verdict};
 use crate::domain::partitioner::Partitioner;
@@ -56,12 +56,12 @@ pub struct Use {
 /// What the decisions of a batch saw.
 #[derive(Clone, Debug, Default)]
 pub struct Observations {
-    seen: Vec<(Key, Option<CompactString>, Observation)>,
+    seen: Vec<(ProfileKey, Option<CompactString>, Observation)>,
 }
 
 impl Observations {
     /// One more; `id` is a terminal's id, for people.
-    pub fn add(&mut self, key: Key, id: Option<&str>, observation: Observation) {
+    pub fn add(&mut self, key: ProfileKey, id: Option<&str>, observation: Observation) {
         self.seen.push((key, id.map(CompactString::from), observation));
     }
 
@@ -86,8 +86,8 @@ impl Observations {
         mut send: impl FnMut(PartitionId, &[u8]),
     ) {
         self.seen.sort_by_key(|(key, ..)| *key);
-        let mut records: Vec<Encoder> = Vec::new();
-        records.resize_with(partitions as usize, Encoder::default);
+        let mut records: Vec<ObservationRecord> = Vec::new();
+        records.resize_with(partitions as usize, ObservationRecord::default);
         for of_key in self.seen.chunk_by(|(one, ..), (other, ..)| one == other) {
             let key = of_key[0].0;
             let partition = partitioner.partition_of(key.text().as_bytes(), partitions);
@@ -111,17 +111,22 @@ impl Observations {
 
 /// A record under way.
 #[derive(Default)]
-struct Encoder {
+struct ObservationRecord {
     keys: usize,
     body: ByteWriter,
 }
 
-impl Encoder {
+impl ObservationRecord {
     fn is_full(&self) -> bool {
         self.body.0.len() >= limits::OBSERVATIONS_RECORD_BYTES_MAX / 2
     }
 
-    fn add(&mut self, key: Key, seen: &[(Key, Option<CompactString>, Observation)], now: Micros) {
+    fn add(
+        &mut self,
+        key: ProfileKey,
+        seen: &[(ProfileKey, Option<CompactString>, Observation)],
+        now: Micros,
+    ) {
         self.keys += 1;
         let out = &mut self.body;
         out.byte(key.kind as u8);
@@ -210,7 +215,7 @@ fn short(text: Option<&str>) -> Result<Option<CompactString>, JournalFault> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct OfKey {
     /// Of which.
-    pub key: Key,
+    pub key: ProfileKey,
     /// A terminal's id, for people.
     pub id: Option<CompactString>,
     /// What was seen, in order.
@@ -234,7 +239,7 @@ pub fn read(bytes: &[u8]) -> Result<(Micros, Vec<OfKey>), JournalFault> {
     let count = input.count()?;
     let mut keys = Vec::with_capacity(count.min(limits::OBSERVATIONS_OF_KEY_MAX));
     for _ in 0..count {
-        let key = Key::read(&mut input)?;
+        let key = ProfileKey::read(&mut input)?;
         let id = short(input.optional_text()?)?;
         let count = input.count()?;
         if count > limits::OBSERVATIONS_OF_KEY_MAX {
@@ -279,12 +284,12 @@ mod tests {
             seen in prop::collection::vec((any::<bool>(), 1u64..6, observation()), 1..40),
             now in any::<i64>(),
         ) {
-            let key = |(chip, hash): (bool, u64)| Key { kind: if chip { ProfileKind::Chip } else { ProfileKind::Terminal }, hash };
+            let key = |(chip, hash): (bool, u64)| ProfileKey { kind: if chip { ProfileKind::Chip } else { ProfileKind::Terminal }, hash };
             let mut observations = Observations::default();
             for (chip, hash, observation) in &seen {
                 observations.add(key((*chip, *hash)), Some("T"), observation.clone());
             }
-            let mut found: Vec<(Key, Observation)> = Vec::new();
+            let mut found: Vec<(ProfileKey, Observation)> = Vec::new();
             observations.drain(Micros(now), Partitioner::Murmur2, 3, |partition, bytes| {
                 let (time, keys) = read(bytes).expect("it was just written");
                 assert_eq!(time, Micros(now));
@@ -296,7 +301,7 @@ mod tests {
             });
             prop_assert!(observations.is_empty());
             found.sort_by_key(|(key, _)| *key);
-            let mut wanted: Vec<(Key, Observation)> =
+            let mut wanted: Vec<(ProfileKey, Observation)> =
                 seen.into_iter().map(|(chip, hash, observation)| (key((chip, hash)), observation)).collect();
             wanted.sort_by_key(|(key, _)| *key);
             prop_assert_eq!(found, wanted);
@@ -311,7 +316,7 @@ mod tests {
     #[test]
     fn many_uses_of_one_terminal_are_split_into_records_that_a_topic_takes() {
         let mut observations = Observations::default();
-        let key = Key { kind: ProfileKind::Terminal, hash: 7 };
+        let key = ProfileKey { kind: ProfileKind::Terminal, hash: 7 };
         let name = "n".repeat(limits::ID_CHARS_MAX);
         for account in 0..20_000 {
             let used = Use {

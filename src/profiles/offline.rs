@@ -2,7 +2,7 @@
 //! and decided by the same model as in a cluster.
 
 use super::board::Board;
-use super::key::Key;
+use super::key::ProfileKey;
 use super::model::Profiles;
 use super::record::ReferenceRecord;
 use super::topics::{OBSERVATIONS, PROFILE_RECORDS};
@@ -18,9 +18,9 @@ pub struct OfflineProfiles {
 
 /// What comes of a record besides profiles.
 #[derive(Default)]
-struct Letter(Option<String>);
+struct OfflineLetter(Option<String>);
 
-impl DecisionSink<Profiles> for Letter {
+impl DecisionSink<Profiles> for OfflineLetter {
     fn send(&mut self, (): &(), _outbound: &Outbound<'_>) {}
 
     fn dead_letter(&mut self, _record: &InputRecord<'_>, code: &'static str, message: &str) {
@@ -47,7 +47,7 @@ impl OfflineProfiles {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn list(&mut self, key: Key, record: Option<&ReferenceRecord>) -> Result<(), String> {
+    pub fn list(&mut self, key: ProfileKey, record: Option<&ReferenceRecord>) -> Result<(), String> {
         let value = record.map(ReferenceRecord::json);
         self.take(PROFILE_RECORDS, key.text().as_bytes(), value.as_deref().map(str::as_bytes))
     }
@@ -63,7 +63,7 @@ impl OfflineProfiles {
     fn take(&mut self, input: usize, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
         let Self { board, partition } = self;
         let offset = partition.positions()[input].unwrap_or(0);
-        let mut letter = Letter::default();
+        let mut letter = OfflineLetter::default();
         let taken = partition.on_record((), &InputRecord::of_line(input, offset, key, value), &mut letter);
         taken.map_err(|interrupt| interrupt.to_string())?;
         let mut published = Ok(());

@@ -1,7 +1,7 @@
 //! One profile as its unit keeps it: what observations and reference records make of it, what is published of it, and its
 //! bytes in the journal.
 
-use super::key::{Key, ProfileKind};
+use super::key::{ProfileKey, ProfileKind};
 use super::observation::{Observation, Use};
 use super::published::{Published, PublishedChip, PublishedDay, PublishedTerminal, SeenAccount, SeenPlace};
 use super::record::{ChipRecord, ReferenceRecord, TerminalRecord, read_record, write_record};
@@ -15,55 +15,55 @@ use smallvec::SmallVec;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// What it is of.
-    pub(super) key: Key,
+    pub(super) key: ProfileKey,
     /// The key as text.
     pub(super) text: CompactString,
     /// The stream time at which something was seen of it last.
     pub(super) seen: Micros,
     /// Its id, for people; terminals alone have one.
     pub(super) id: Option<Box<str>>,
-    body: Body,
+    body: ProfileBody,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Body {
+enum ProfileBody {
     /// In a box: nearly all profiles are chips', and have few bytes.
-    Terminal(Box<Terminal>),
-    Chip(Chip),
+    Terminal(Box<TerminalProfile>),
+    Chip(ChipProfile),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Terminal {
+struct TerminalProfile {
     record: Option<TerminalRecord>,
     name: Option<CompactString>,
     country: Option<CountryCode>,
     /// When the event happened that told name and country.
     accepted: Micros,
-    accounts: Accounts,
+    accounts: LastUses,
     /// Counts by day, the earliest first.
-    days: Vec<Day>,
+    days: Vec<DayCounts>,
     /// Confirmed fraud: the day of the event, and the hash of its transactionId; the oldest first.
     frauds: Vec<(i32, u64)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Chip {
+struct ChipProfile {
     record: Option<ChipRecord>,
     /// Hashes of the accounts that it is registered for, in the order they were told.
     registered: SmallVec<[u64; 1]>,
-    accounts: Accounts,
+    accounts: LastUses,
 }
 
 /// What was answered at a terminal on a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Day {
+struct DayCounts {
     day: i32,
     accepted: u32,
     pending: u32,
     rejected: u32,
 }
 
-impl Day {
+impl DayCounts {
     fn judged(&self) -> u32 {
         self.accepted.saturating_add(self.pending).saturating_add(self.rejected)
     }
@@ -71,9 +71,9 @@ impl Day {
 
 /// The accounts that used it last, each with its last use, in no order that counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Accounts(SmallVec<[SeenAccount; 1]>);
+struct LastUses(SmallVec<[SeenAccount; 1]>);
 
-impl Accounts {
+impl LastUses {
     fn note(&mut self, seen: SeenAccount) {
         if let Some(known) = self.0.iter_mut().find(|known| known.account == seen.account) {
             known.time = known.time.max(seen.time);
@@ -137,10 +137,10 @@ pub(super) struct Publishing {
 
 impl Profile {
     /// Of which nothing was seen yet.
-    pub(super) fn new(key: Key, now: Micros, id: Option<&str>) -> Self {
+    pub(super) fn new(key: ProfileKey, now: Micros, id: Option<&str>) -> Self {
         let body = match key.kind {
-            ProfileKind::Terminal => Body::Terminal(Box::default()),
-            ProfileKind::Chip => Body::Chip(Chip::default()),
+            ProfileKind::Terminal => ProfileBody::Terminal(Box::default()),
+            ProfileKind::Chip => ProfileBody::Chip(ChipProfile::default()),
         };
         Self { key, text: key.text(), seen: now, id: id.map(Box::from), body }
     }
@@ -148,8 +148,8 @@ impl Profile {
     /// Whether it is known from elsewhere than its uses, so that it is kept however long nobody uses it.
     pub(super) fn is_listed(&self) -> bool {
         match &self.body {
-            Body::Terminal(terminal) => terminal.record.is_some(),
-            Body::Chip(chip) => chip.record.is_some() || !chip.registered.is_empty(),
+            ProfileBody::Terminal(terminal) => terminal.record.is_some(),
+            ProfileBody::Chip(chip) => chip.record.is_some() || !chip.registered.is_empty(),
         }
     }
 
@@ -157,28 +157,30 @@ impl Profile {
     pub(super) fn observe(&mut self, observation: &Observation, now: Micros) {
         self.seen = self.seen.max(now);
         match (&mut self.body, observation) {
-            (Body::Terminal(terminal), Observation::Used(seen)) => terminal.note_use(seen),
-            (Body::Terminal(terminal), Observation::Fraud { transaction, time, on }) => {
+            (ProfileBody::Terminal(terminal), Observation::Used(seen)) => terminal.note_use(seen),
+            (ProfileBody::Terminal(terminal), Observation::Fraud { transaction, time, on }) => {
                 terminal.fraud(*transaction, time.utc_day(), *on);
             }
-            (Body::Chip(chip), Observation::Used(seen)) => chip.note_use(seen),
-            (Body::Chip(chip), Observation::Registered { account, on }) => chip.register(*account, *on),
+            (ProfileBody::Chip(chip), Observation::Used(seen)) => chip.note_use(seen),
+            (ProfileBody::Chip(chip), Observation::Registered { account, on }) => {
+                chip.register(*account, *on)
+            }
             // Nobody writes these.
-            (Body::Terminal(_), Observation::Registered { .. })
-            | (Body::Chip(_), Observation::Fraud { .. }) => {}
+            (ProfileBody::Terminal(_), Observation::Registered { .. })
+            | (ProfileBody::Chip(_), Observation::Fraud { .. }) => {}
         }
     }
 
     /// Takes in a reference record, or that there is none any more.
     pub(super) fn set_record(&mut self, record: Option<ReferenceRecord>) {
         match (&mut self.body, record) {
-            (Body::Terminal(terminal), Some(ReferenceRecord::Terminal(record))) => {
+            (ProfileBody::Terminal(terminal), Some(ReferenceRecord::Terminal(record))) => {
                 self.id = record.pos_id.as_deref().map(Box::from).or(self.id.take());
                 terminal.record = Some(record);
             }
-            (Body::Chip(chip), Some(ReferenceRecord::Chip(record))) => chip.record = Some(record),
-            (Body::Terminal(terminal), _) => terminal.record = None,
-            (Body::Chip(chip), _) => chip.record = None,
+            (ProfileBody::Chip(chip), Some(ReferenceRecord::Chip(record))) => chip.record = Some(record),
+            (ProfileBody::Terminal(terminal), _) => terminal.record = None,
+            (ProfileBody::Chip(chip), _) => chip.record = None,
         }
     }
 
@@ -186,15 +188,15 @@ impl Profile {
     /// none.
     fn is_public(&self) -> bool {
         match &self.body {
-            Body::Terminal(_) => true,
-            Body::Chip(chip) => self.is_listed() || chip.accounts.0.len() > 1,
+            ProfileBody::Terminal(_) => true,
+            ProfileBody::Chip(chip) => self.is_listed() || chip.accounts.0.len() > 1,
         }
     }
 
     /// Whether surely the same is published of both: two profiles of one key.
     pub(super) fn says_the_same_as(&self, other: &Self, publishing: Publishing) -> bool {
         match (&self.body, &other.body) {
-            (Body::Terminal(one), Body::Terminal(other_one)) => {
+            (ProfileBody::Terminal(one), ProfileBody::Terminal(other_one)) => {
                 self.id == other.id
                     && (&one.record, &one.name, one.country)
                         == (&other_one.record, &other_one.name, other_one.country)
@@ -202,8 +204,8 @@ impl Profile {
                     && one.frauds == other_one.frauds
                     && (one.frauds.is_empty() || one.days == other_one.days)
             }
-            (Body::Chip(one), Body::Chip(other_one)) => {
-                let alone = |chip: &Chip| chip.accounts.0.len() <= 1;
+            (ProfileBody::Chip(one), ProfileBody::Chip(other_one)) => {
+                let alone = |chip: &ChipProfile| chip.accounts.0.len() <= 1;
                 (&one.record, &one.registered) == (&other_one.record, &other_one.registered)
                     && (alone(one) && alone(other_one) || one.accounts == other_one.accounts)
             }
@@ -217,7 +219,7 @@ impl Profile {
             return None;
         }
         Some(match &self.body {
-            Body::Terminal(terminal) => Published::Terminal(PublishedTerminal {
+            ProfileBody::Terminal(terminal) => Published::Terminal(PublishedTerminal {
                 pos_id: self.id.as_ref().map(ToString::to_string),
                 record: terminal.record.clone(),
                 name: terminal.name.as_ref().map(ToString::to_string),
@@ -225,7 +227,7 @@ impl Profile {
                 accounts: terminal.accounts.latest(publishing.terminal_accounts),
                 days: terminal.published_days(),
             }),
-            Body::Chip(chip) => Published::Chip(PublishedChip {
+            ProfileBody::Chip(chip) => Published::Chip(PublishedChip {
                 record: chip.record.clone(),
                 registered: chip.registered.to_vec(),
                 // One account alone is of no concern to any other.
@@ -243,25 +245,25 @@ impl Profile {
         out.signed(self.seen.0);
         out.optional_text(self.id.as_deref());
         match &self.body {
-            Body::Terminal(terminal) => terminal.write(out),
-            Body::Chip(chip) => chip.write(out),
+            ProfileBody::Terminal(terminal) => terminal.write(out),
+            ProfileBody::Chip(chip) => chip.write(out),
         }
     }
 
     /// What [`Self::write_fields`] wrote of one of this kind.
     pub(super) fn read_fields(kind: ProfileKind, input: &mut ByteReader<'_>) -> Result<Self, JournalFault> {
-        let key = Key { kind, hash: input.long()? };
+        let key = ProfileKey { kind, hash: input.long()? };
         let seen = Micros(input.signed()?);
         let id = input.optional_text()?.map(Box::from);
         let body = match kind {
-            ProfileKind::Terminal => Body::Terminal(Box::new(Terminal::read(input)?)),
-            ProfileKind::Chip => Body::Chip(Chip::read(input)?),
+            ProfileKind::Terminal => ProfileBody::Terminal(Box::new(TerminalProfile::read(input)?)),
+            ProfileKind::Chip => ProfileBody::Chip(ChipProfile::read(input)?),
         };
         Ok(Self { key, text: key.text(), seen, id, body })
     }
 }
 
-impl Terminal {
+impl TerminalProfile {
     fn note_use(&mut self, seen: &Use) {
         // One that came late says how it was, not how it is.
         if seen.verdict == Verdict::Accepted && seen.time >= self.accepted {
@@ -279,7 +281,7 @@ impl Terminal {
     fn count(&mut self, day: i32, verdict: Verdict, granted: bool) {
         let place = self.days.partition_point(|known| known.day < day);
         if self.days.get(place).is_none_or(|known| known.day != day) {
-            self.days.insert(place, Day { day, ..Day::default() });
+            self.days.insert(place, DayCounts { day, ..DayCounts::default() });
         }
         let counts = &mut self.days[place];
         if granted {
@@ -310,7 +312,7 @@ impl Terminal {
             return Vec::new();
         }
         let confirmed = |day: i32| self.frauds.iter().filter(|(of, _)| *of == day).count() as u32;
-        let day = |counts: &Day| PublishedDay {
+        let day = |counts: &DayCounts| PublishedDay {
             day: counts.day,
             judged: counts.judged(),
             confirmed: confirmed(counts.day).min(counts.judged()),
@@ -325,7 +327,7 @@ impl Terminal {
         out.signed(self.accepted.0);
         self.accounts.write(out);
         out.unsigned(self.days.len() as u64);
-        for Day { day, accepted, pending, rejected } in &self.days {
+        for DayCounts { day, accepted, pending, rejected } in &self.days {
             out.signed((*day).into());
             [accepted, pending, rejected].into_iter().for_each(|count| out.unsigned((*count).into()));
         }
@@ -344,7 +346,7 @@ impl Terminal {
         let name = input.optional_text()?.map(CompactString::from);
         let country = country(input)?;
         let accepted = Micros(input.signed()?);
-        let accounts = Accounts::read(input)?;
+        let accounts = LastUses::read(input)?;
         let day = |input: &mut ByteReader<'_>| {
             i32::try_from(input.signed()?).map_err(|_| JournalFault::Damaged("a day is out of range"))
         };
@@ -354,7 +356,12 @@ impl Terminal {
         let mut days = Vec::new();
         for _ in 0..input.count()? {
             let day = day(input)?;
-            days.push(Day { day, accepted: count(input)?, pending: count(input)?, rejected: count(input)? });
+            days.push(DayCounts {
+                day,
+                accepted: count(input)?,
+                pending: count(input)?,
+                rejected: count(input)?,
+            });
         }
         let mut frauds = Vec::new();
         for _ in 0..input.count()? {
@@ -364,7 +371,7 @@ impl Terminal {
     }
 }
 
-impl Chip {
+impl ChipProfile {
     fn note_use(&mut self, seen: &Use) {
         let Use { account, time, country, terminal, .. } = *seen;
         let stands = matches!(seen.verdict, Verdict::Accepted | Verdict::Pending) && terminal != 0;
@@ -395,7 +402,7 @@ impl Chip {
             _ => None,
         };
         let registered = (0..input.count()?).map(|_| input.long()).collect::<Result<_, _>>()?;
-        Ok(Self { record, registered, accounts: Accounts::read(input)? })
+        Ok(Self { record, registered, accounts: LastUses::read(input)? })
     }
 }
 

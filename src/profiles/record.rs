@@ -1,6 +1,6 @@
 //! Reference records: what operators tell of terminals and chips, as JSON in the topic of profile records.
 
-use super::key::{Key, ProfileKind};
+use super::key::{ProfileKey, ProfileKind};
 use crate::codec::journal::{ByteReader, ByteWriter, JournalFault};
 use crate::domain::enums::CountryCode;
 use crate::domain::limits;
@@ -66,9 +66,11 @@ impl ReferenceRecord {
 
     /// Whether a terminal's id that it tells is that of the key.
     #[must_use]
-    pub fn is_of(&self, key: Key) -> bool {
+    pub fn is_of(&self, key: ProfileKey) -> bool {
         match self {
-            Self::Terminal(TerminalRecord { pos_id: Some(id), .. }) => Key::of_terminal(id) == Some(key),
+            Self::Terminal(TerminalRecord { pos_id: Some(id), .. }) => {
+                ProfileKey::of_terminal(id) == Some(key)
+            }
             _ => true,
         }
     }
@@ -88,7 +90,7 @@ impl ReferenceRecord {
 /// other fields takes the record away.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Line {
+struct ReferenceLine {
     pos_id: Option<String>,
     nfc_id: Option<String>,
     disabled: Option<bool>,
@@ -102,15 +104,15 @@ struct Line {
 ///
 /// # Errors
 /// What is wrong with it, in words. It never tells a chip's number.
-pub fn read_line(line: &str) -> Result<(Key, Option<ReferenceRecord>), String> {
-    let line: Line = serde_json::from_str(line).map_err(|error| match line.contains("nfcId") {
+pub fn read_line(line: &str) -> Result<(ProfileKey, Option<ReferenceRecord>), String> {
+    let line: ReferenceLine = serde_json::from_str(line).map_err(|error| match line.contains("nfcId") {
         // What serde says may repeat the number.
         true => format!("a line of a chip has nfcId, a text, and blocked: see column {}", error.column()),
         false => error.to_string(),
     })?;
     match line {
-        Line { pos_id: Some(id), nfc_id: None, disabled, country, position, blocked: None } => {
-            let key = Key::of_terminal(&id).ok_or("posId is blank")?;
+        ReferenceLine { pos_id: Some(id), nfc_id: None, disabled, country, position, blocked: None } => {
+            let key = ProfileKey::of_terminal(&id).ok_or("posId is blank")?;
             if id.chars().count() > limits::ID_CHARS_MAX {
                 return Err(format!("posId is longer than {} characters", limits::ID_CHARS_MAX));
             }
@@ -120,8 +122,15 @@ pub fn read_line(line: &str) -> Result<(Key, Option<ReferenceRecord>), String> {
                 ReferenceRecord::Terminal(TerminalRecord { pos_id: Some(id), disabled, country, position });
             Ok((key, (!is_empty).then_some(record)))
         }
-        Line { pos_id: None, nfc_id: Some(id), disabled: None, country: None, position: None, blocked } => {
-            let key = Key::of_chip(&id).ok_or("nfcId is blank")?;
+        ReferenceLine {
+            pos_id: None,
+            nfc_id: Some(id),
+            disabled: None,
+            country: None,
+            position: None,
+            blocked,
+        } => {
+            let key = ProfileKey::of_chip(&id).ok_or("nfcId is blank")?;
             Ok((key, blocked.map(|blocked| ReferenceRecord::Chip(ChipRecord { blocked }))))
         }
         _ => {

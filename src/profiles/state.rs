@@ -1,7 +1,7 @@
 //! The profiles of a partition as the state of a unit: what happens to one, and the bytes of it in the journal.
 
 use super::board::HashOfHash;
-use super::key::{Key, ProfileKind};
+use super::key::{ProfileKey, ProfileKind};
 use super::observation::Observation;
 use super::profile::Profile;
 use super::record::{ReferenceRecord, read_record, write_record};
@@ -20,7 +20,7 @@ pub(super) type ProfileChange = SlotChange<Profile>;
 
 /// The first that is seen of a profile.
 #[derive(Clone, Debug)]
-pub struct Opening {
+pub struct ProfileOpening {
     /// The stream time at which it is.
     pub(super) now: Micros,
     /// Its id, for people.
@@ -46,15 +46,15 @@ const SEEN: u8 = 1;
 const LISTED: u8 = 2;
 
 impl SlotEntry for Profile {
-    type Key = Key;
-    type OwnKey = Key;
-    type Opening = Opening;
+    type Key = ProfileKey;
+    type OwnKey = ProfileKey;
+    type Opening = ProfileOpening;
     type Update = ProfileUpdate;
 
     const NAME: &'static str = "profile";
     const FORGOTTEN: u8 = 3;
 
-    fn opened(key: &Key, Opening { now, id }: &Opening) -> Self {
+    fn opened(key: &ProfileKey, ProfileOpening { now, id }: &ProfileOpening) -> Self {
         Self::new(*key, *now, id.as_deref())
     }
 
@@ -65,11 +65,11 @@ impl SlotEntry for Profile {
         }
     }
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &ProfileKey {
         &self.key
     }
 
-    fn key_text(key: &Key) -> String {
+    fn key_text(key: &ProfileKey) -> String {
         key.text().into()
     }
 
@@ -77,7 +77,7 @@ impl SlotEntry for Profile {
         &self.text
     }
 
-    fn hash(key: &Key, _: &TableHash) -> u64 {
+    fn hash(key: &ProfileKey, _: &TableHash) -> u64 {
         BuildHasherDefault::<HashOfHash>::default().hash_one(key)
     }
 
@@ -89,12 +89,12 @@ impl SlotEntry for Profile {
         self.is_listed()
     }
 
-    fn write_key(key: &Key, out: &mut ByteWriter) {
+    fn write_key(key: &ProfileKey, out: &mut ByteWriter) {
         out.byte(key.kind as u8);
         out.long(key.hash);
     }
 
-    fn write_opening(Opening { now, id }: &Opening, out: &mut ByteWriter) {
+    fn write_opening(ProfileOpening { now, id }: &ProfileOpening, out: &mut ByteWriter) {
         out.signed(now.0);
         out.optional_text(id.as_deref());
     }
@@ -118,16 +118,20 @@ impl SlotEntry for Profile {
         self.write_fields(out);
     }
 
-    fn read_key(input: &mut ByteReader<'_>) -> Result<Key, JournalFault> {
-        Key::read(input)
+    fn read_key(input: &mut ByteReader<'_>) -> Result<ProfileKey, JournalFault> {
+        ProfileKey::read(input)
     }
 
-    fn read_opening(input: &mut ByteReader<'_>) -> Result<Opening, JournalFault> {
+    fn read_opening(input: &mut ByteReader<'_>) -> Result<ProfileOpening, JournalFault> {
         let now = Micros(input.signed()?);
-        Ok(Opening { now, id: input.optional_text()?.map(CompactString::from) })
+        Ok(ProfileOpening { now, id: input.optional_text()?.map(CompactString::from) })
     }
 
-    fn read_update(number: u8, key: &Key, input: &mut ByteReader<'_>) -> Result<ProfileUpdate, JournalFault> {
+    fn read_update(
+        number: u8,
+        key: &ProfileKey,
+        input: &mut ByteReader<'_>,
+    ) -> Result<ProfileUpdate, JournalFault> {
         match number {
             SEEN => {
                 let now = Micros(input.signed()?);

@@ -17,8 +17,8 @@ use crate::codec::Schemas;
 use crate::codec::rulesets::{hash_text, read_hash};
 use crate::contact::rules::FAILED;
 use crate::contact::{
-    CONTACT_DECISIONS, CONTACT_REQUESTS, Contacts, Decision, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS,
-    Partition, Rules, read_decision,
+    CONTACT_DECISIONS, CONTACT_REQUESTS, ContactDecision, Contacts, FLOW, INPUTS, INTERACTION_RESULTS,
+    INTERACTIONS, Partition, Rules, read_decision,
 };
 use crate::domain::PartitionId;
 use crate::domain::flow::Positions;
@@ -312,7 +312,7 @@ fn encoded(outbound: &Outbound<'_>) -> Encoded {
 }
 
 impl DecisionSink<Contacts> for Replayed {
-    fn send(&mut self, _: &Decision<'_>, outbound: &Outbound<'_>) {
+    fn send(&mut self, _: &ContactDecision<'_>, outbound: &Outbound<'_>) {
         self.decision = Some(encoded(outbound));
     }
 

@@ -16,7 +16,7 @@ use tillgate::codec::tick::{Passed, Tick, write_tick};
 use tillgate::config::{Sources, load};
 use tillgate::domain::Micros;
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
-use tillgate::load::{Encoder, Framing, Generated, LoadSettings, MistakeShares, World};
+use tillgate::load::{AvroPrefix, Encoder, Generated, LoadSettings, MistakeShares, World};
 use tillgate::pos::{Input, OutcomeEncoding, Partition, PartitionOptions};
 
 use super::contact_seeds;
@@ -106,7 +106,7 @@ fn json_events(file: &str, input: Input) -> Vec<Vec<u8>> {
 }
 
 fn avro_events(input: Input) -> Vec<Vec<u8>> {
-    let framing = Framing::SchemaId(1);
+    let framing = AvroPrefix::SchemaId(1);
     let encoder = Encoder::Avro { pos_event: framing, account_event: framing };
     let framed = generated(encoder).into_iter().filter(|(of, _)| *of == input);
     framed.filter_map(|(_, value)| Some(value.get(5..)?.to_vec())).collect()
@@ -172,7 +172,7 @@ fn schemas() -> Vec<Vec<u8>> {
 fn framed() -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     let single = Encoder::avro_single_object().expect("our schemas");
-    let id = Encoder::Avro { pos_event: Framing::SchemaId(1), account_event: Framing::SchemaId(1) };
+    let id = Encoder::Avro { pos_event: AvroPrefix::SchemaId(1), account_event: AvroPrefix::SchemaId(1) };
     for (_, value) in generated(single).into_iter().chain(generated(id)).chain(generated(Encoder::Json)) {
         found.push([&[0], &value[..]].concat());
     }
@@ -188,7 +188,7 @@ fn partitions() -> Vec<Vec<u8>> {
     let engine = engine(&SETS);
     let fed = (0..4).flat_map(|seed| history(&engine, seed, 60, 1));
     let json: Vec<_> = fed.map(|fed| (fed.input, fed.value.unwrap_or_default())).collect();
-    let framing = Framing::SchemaId(1);
+    let framing = AvroPrefix::SchemaId(1);
     let avro = generated(Encoder::Avro { pos_event: framing, account_event: framing });
     let mut found = Vec::new();
     for (number, records) in json.chunks(10).chain(avro.chunks(10)).enumerate() {

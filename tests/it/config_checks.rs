@@ -5,7 +5,7 @@ use std::path::Path;
 use tillgate::checks::account::UnknownAccount;
 use tillgate::checks::basket::{DiscountTax, Tolerance};
 use tillgate::checks::catalogue::MEANINGS;
-use tillgate::checks::nfc::sca::Measure;
+use tillgate::checks::nfc::sca::CounterMeasure;
 use tillgate::checks::velocity::{Distinct, Filter};
 use tillgate::checks::{Check, Effect, ParameterSet};
 use tillgate::config::{self, Faults, Settings, Sources, read_ruleset};
@@ -75,7 +75,7 @@ fn contactless_payments_are_judged_in_every_currency_once_that_is_switched_on() 
         let sca = sca(CountryCode::De, *currency);
         let (single, sum) = (sca.single.get(*currency).unwrap(), sca.sum.get(*currency).unwrap());
         assert_eq!(sum.ten_thousandths(), 3 * single.ten_thousandths(), "{currency}");
-        assert!(sca.judges(*currency) && sca.number == 5 && sca.counter == Measure::Sum, "{currency}");
+        assert!(sca.judges(*currency) && sca.number == 5 && sca.counter == CounterMeasure::Sum, "{currency}");
     }
     assert!(!sca(CountryCode::Ch, Currency::Chf).judges(Currency::Chf));
     assert_eq!(sca(CountryCode::Fi, Currency::Eur).single.get(Currency::Eur), Amount::from_minor(5_000));

@@ -20,7 +20,8 @@ use tillgate::load::country::{currency, languages};
 use tillgate::load::draw::Draw;
 use tillgate::load::terminals::Terminals;
 use tillgate::load::{
-    Content, Encoder, Framing, Generated, LoadSettings, Mistake, MistakeShares, PosRecord, Slip, Till, World,
+    AvroPrefix, Encoder, Generated, LoadSettings, Mistake, MistakeShares, PosRecord, Slip, Till, TillContent,
+    World,
 };
 
 /// A cent, as [`Exact`] counts.
@@ -65,8 +66,8 @@ fn pos_records(world: &World) -> impl Iterator<Item = PosRecord<'_>> {
 
 fn event_of<'w>(record: &PosRecord<'w>) -> PosEvent<'w> {
     match &record.content {
-        Content::Event(event) => (**event).clone(),
-        Content::Bytes(_) => panic!("bytes"),
+        TillContent::Event(event) => (**event).clone(),
+        TillContent::Bytes(_) => panic!("bytes"),
     }
 }
 
@@ -132,7 +133,7 @@ fn a_mistake_lies_where_it_says() {
     let world = world(settings);
     for record in pos_records(&world) {
         let Some(mistake) = record.mistake else { continue };
-        let Content::Event(event) = &record.content else {
+        let TillContent::Event(event) = &record.content else {
             assert_eq!(mistake, Mistake::Undecodable);
             continue;
         };
@@ -254,7 +255,7 @@ fn both_formats_say_the_same() {
             bytes.clear();
             encoder.pos_record(&record, &mut bytes).expect("has a place");
             let decoded = decode_pos_event(&schemas, &bytes, None);
-            let Content::Event(event) = &record.content else {
+            let TillContent::Event(event) = &record.content else {
                 assert!(decoded.is_err());
                 continue;
             };
@@ -272,7 +273,8 @@ fn both_formats_say_the_same() {
             assert_eq!(decode_account_event(&schemas, &bytes, None).expect("decodes"), event);
         }
     }
-    let registered = Encoder::Avro { pos_event: Framing::SchemaId(258), account_event: Framing::SchemaId(7) };
+    let registered =
+        Encoder::Avro { pos_event: AvroPrefix::SchemaId(258), account_event: AvroPrefix::SchemaId(7) };
     let mut bytes = Vec::new();
     let record = pos_records(&world).find(|record| record.mistake.is_none()).expect("a correct one");
     registered.pos_record(&record, &mut bytes).expect("has a place");

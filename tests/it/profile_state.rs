@@ -11,7 +11,7 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::record::RecordTime;
 use tillgate::pipeline::{DecisionSink, Division, InputRecord, Outbound, PartitionSettings, Restore, State};
 use tillgate::profiles::{
-    Key, OBSERVATIONS, Observation, Observations, PROFILE_RECORDS, Partition, Profiles, Use,
+    OBSERVATIONS, Observation, Observations, PROFILE_RECORDS, Partition, ProfileKey, Profiles, Use,
 };
 
 const HOUR: i64 = 3_600_000_000;
@@ -61,7 +61,7 @@ fn feed(
     letters
 }
 
-fn observe(partition: &mut Partition, seen: &[(Key, Observation)], now: Micros) -> Letters {
+fn observe(partition: &mut Partition, seen: &[(ProfileKey, Observation)], now: Micros) -> Letters {
     let mut observations = Observations::default();
     for (key, observation) in seen {
         observations.add(*key, Some("T"), observation.clone());
@@ -73,8 +73,8 @@ fn observe(partition: &mut Partition, seen: &[(Key, Observation)], now: Micros) 
     letters
 }
 
-fn key(chip: bool, hash: u64) -> Key {
-    if chip { Key::chip(hash) } else { Key::terminal(hash) }.expect("not 0")
+fn key(chip: bool, hash: u64) -> ProfileKey {
+    if chip { ProfileKey::chip(hash) } else { ProfileKey::terminal(hash) }.expect("not 0")
 }
 
 fn used(account: u64, time: i64) -> Observation {
@@ -223,7 +223,7 @@ fn nobody_makes_a_profile_grow_without_bound() {
     }
     let long = "n".repeat(limits::ID_CHARS_MAX + 1);
     let record = format!(r#"{{"posId":"{long}","disabled":true}}"#);
-    let of_long = Key::of_terminal(&long).expect("an id").text();
+    let of_long = ProfileKey::of_terminal(&long).expect("an id").text();
     assert_eq!(feed(&mut partition, PROFILE_RECORDS, &of_long, Some(record.as_bytes()), now).0, ["400.001"]);
     let other = br#"{"posId":"another","disabled":true}"#;
     assert_eq!(feed(&mut partition, PROFILE_RECORDS, &key(false, 9).text(), Some(other), now).0, ["400.003"]);

@@ -12,7 +12,7 @@ use tillgate::{
         partitioner::Partitioner,
         reply::REQUEST_ID,
     },
-    load::{Content, Generated, LoadSettings, MistakeShares, World as Shop, draw::Draw},
+    load::{Generated, LoadSettings, MistakeShares, TillContent, World as Shop, draw::Draw},
     pos::{FLOW, Input},
 };
 
@@ -87,12 +87,12 @@ fn coming(shape: &Shape, shop: &Shop) -> Vec<Coming> {
             Generated::Account { event, time } => coming.push(account_record(&event, time)),
             Generated::Pos(record) => {
                 let value = match record.content {
-                    Content::Event(event) => {
+                    TillContent::Event(event) => {
                         let mut value = Vec::new();
                         write_pos_event(&event, &mut value);
                         value
                     }
-                    Content::Bytes(bytes) => bytes,
+                    TillContent::Bytes(bytes) => bytes,
                 };
                 let timestamp_millis = record.time.0 / 1_000;
                 let record =

@@ -15,7 +15,7 @@ use tillgate::{
         partitioner::Partitioner,
     },
     pipeline::{DecisionSink, Division, InputRecord, Latest, Outbound, PartitionSettings, Restore, State},
-    profiles::{Board, Key, OBSERVATIONS, Observation, PROFILES, Partition, Profiles, read_observations},
+    profiles::{Board, OBSERVATIONS, Observation, PROFILES, Partition, ProfileKey, Profiles, read_observations},
 };
 
 use super::{
@@ -69,9 +69,9 @@ pub fn follow(seat: &Seat, board: &Board, ended: &AtomicBool) {
 }
 
 /// An observation, as it can be told from others.
-pub type Observed = (Key, String);
+pub type Observed = (ProfileKey, String);
 
-fn told(key: Key, observation: &Observation) -> Observed {
+fn told(key: ProfileKey, observation: &Observation) -> Observed {
     (key, format!("{observation:?}"))
 }
 

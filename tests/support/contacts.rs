@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use tillgate::codec::journal::ByteWriter;
 use tillgate::config::{Sources, load};
 use tillgate::contact::{
-    CONTACT_DECISIONS, Contacts, Decision, EventId, INPUTS, INTERACTION_RESULTS, Partition, Rules,
+    CONTACT_DECISIONS, ContactDecision, Contacts, EventId, INPUTS, INTERACTION_RESULTS, Partition, Rules,
 };
 use tillgate::domain::hashing::Seed;
 use tillgate::domain::partitioner::Partitioner;
@@ -57,7 +57,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 impl DecisionSink<Contacts> for Published {
-    fn send(&mut self, decision: &Decision<'_>, outbound: &Outbound<'_>) {
+    fn send(&mut self, decision: &ContactDecision<'_>, outbound: &Outbound<'_>) {
         let at = (outbound.output, outbound.partition);
         assert_eq!(at, (CONTACT_DECISIONS, Some(decision.source.partition)), "beside its request");
         self.decisions.push((text(outbound.key), text(outbound.value.unwrap_or_default())));

@@ -11,7 +11,7 @@ use tillgate::domain::partitioner::Partitioner;
 use tillgate::domain::{Micros, PartitionId};
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
-use tillgate::load::{Content, Generated, LoadSettings, MistakeShares, World};
+use tillgate::load::{Generated, LoadSettings, MistakeShares, TillContent, World};
 use tillgate::pos::{Input, Partition, PartitionOptions};
 
 /// Settings under which a short history sees every way a hold can end, accounts that open by themselves, customers who
@@ -80,8 +80,8 @@ pub fn history(engine: &Arc<Engine>, seed: u64, events: u64, partitions: u32) ->
             Generated::Pos(record) => {
                 let mut value = Vec::new();
                 match record.content {
-                    Content::Event(event) => write_pos_event(&event, &mut value),
-                    Content::Bytes(bytes) => value = bytes,
+                    TillContent::Event(event) => write_pos_event(&event, &mut value),
+                    TillContent::Bytes(bytes) => value = bytes,
                 }
                 history.feed(Input::PosEvents, record.key, value, record.time);
                 history.meddle(record.time);

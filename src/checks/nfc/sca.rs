@@ -23,12 +23,12 @@ pub struct Parameters {
     /// `number`: more payments than this fail.
     pub number: u32,
     /// `counter`: which of the two is held against what counted.
-    pub counter: Measure,
+    pub counter: CounterMeasure,
 }
 
 /// What is held against what counted since the customer last identified. The regulation asks for one of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
+pub enum CounterMeasure {
     /// The sum.
     Sum,
     /// The number.
@@ -64,12 +64,12 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let counters = context.account.map_or(&[][..], Account::counters);
     let (before, number) = counted_for_chip(counters, chip, event.currency);
     let (sum, number) = (before.saturating_plus(total), number.saturating_add(1));
-    let most = parameters.sum.get(event.currency).filter(|_| parameters.counter != Measure::Number);
+    let most = parameters.sum.get(event.currency).filter(|_| parameters.counter != CounterMeasure::Number);
     if let Some(most) = most.filter(|most| sum > *most) {
         let detail = format!("{sum} {whose} since the last identification, at most {most} is allowed");
         add("totalAmount", detail);
     }
-    if parameters.counter != Measure::Sum && number > parameters.number {
+    if parameters.counter != CounterMeasure::Sum && number > parameters.number {
         let most = parameters.number;
         add(
             "nfcId",

@@ -6,7 +6,7 @@ use super::question::{Debt, Question};
 use super::reading::{About, Meaning};
 use super::times::{When, date_of, day_of, first_permitted, plus, start_of};
 use crate::contact::decision::Reason;
-use crate::contact::party::Remembered;
+use crate::contact::party::RememberedInteraction;
 use crate::contact::words::Channel;
 use crate::domain::Micros;
 use jiff::tz::TimeZone;
@@ -16,15 +16,15 @@ pub const CALLS: &str = "contact.frequency.calls";
 pub const CONVERSATION: &str = "contact.frequency.conversation";
 
 /// The interactions of a person, as the rules read them.
-pub struct History<'q> {
+pub struct CallHistory<'q> {
     policy: &'q Policy,
     question: &'q Question<'q>,
     /// The day of the request in each zone.
     days: Vec<i64>,
-    told: Vec<Told>,
+    told: Vec<PastInteraction>,
 }
 
-struct Told {
+struct PastInteraction {
     at: Micros,
     /// Its day in each zone.
     days: Vec<i64>,
@@ -33,14 +33,14 @@ struct Told {
     is_collection: bool,
 }
 
-impl<'q> History<'q> {
+impl<'q> CallHistory<'q> {
     pub fn of(rules: &Rules, policy: &'q Policy, question: &'q Question<'q>) -> Self {
         let reading = &rules.reading;
-        let told = |known: &Remembered| {
+        let told = |known: &RememberedInteraction| {
             let meaning = reading.meaning(known);
             let counts =
                 meaning.is_call_placed() || meaning.is_conversation() || meaning.is(Meaning::CONSENT);
-            counts.then(|| Told {
+            counts.then(|| PastInteraction {
                 at: known.occurred,
                 days: question.zones.iter().map(|zone| day_of(date_of(zone, known.occurred))).collect(),
                 meaning,
@@ -66,15 +66,15 @@ impl<'q> History<'q> {
     /// Whether a contact about a debt is one that the person agreed to before, in each zone: by its time, where it has one, and
     /// its day in each.
     fn is_agreed(&self, debt: &Debt<'_>, at: Option<Micros>, days: &[i64]) -> bool {
-        let is_before = |consent: &&Told| at.is_none_or(|at| consent.at < at);
-        let consents: Vec<&Told> = self.consents_of(debt).filter(is_before).collect();
+        let is_before = |consent: &&PastInteraction| at.is_none_or(|at| consent.at < at);
+        let consents: Vec<&PastInteraction> = self.consents_of(debt).filter(is_before).collect();
         let spans = 0..i64::from(self.policy.consent_days);
         let is_covered =
             |zone: usize| consents.iter().any(|consent| spans.contains(&(days[zone] - consent.days[zone])));
         !consents.is_empty() && (0..days.len()).all(is_covered)
     }
 
-    fn consents_of(&self, debt: &Debt<'_>) -> impl Iterator<Item = &Told> {
+    fn consents_of(&self, debt: &Debt<'_>) -> impl Iterator<Item = &PastInteraction> {
         self.told.iter().filter(move |told| {
             told.meaning.is(Meaning::CONSENT) && matches!(told.about, About::Debt(hash) if debt.has(hash))
         })
@@ -142,7 +142,7 @@ const CUT: &str =
     "more was told of the person than is remembered: there may have been calls that are not counted";
 
 /// Reasons for each debt of the request; without debts for each rule one, of the debt that is refused longest.
-pub fn judge(history: &History<'_>, is_lifted: bool, reasons: &mut Vec<Reason>) {
+pub fn judge(history: &CallHistory<'_>, is_lifted: bool, reasons: &mut Vec<Reason>) {
     let question = history.question;
     if question.channel != Channel::Voice || is_lifted {
         return;
@@ -182,7 +182,7 @@ pub fn judge(history: &History<'_>, is_lifted: bool, reasons: &mut Vec<Reason>) 
 
 /// The debts that interactions name, those of the person by their names, and that which only calls without a debt count for: all
 /// others are as that one.
-fn debts_of_all<'q>(history: &History<'q>) -> Vec<Debt<'q>> {
+fn debts_of_all<'q>(history: &CallHistory<'q>) -> Vec<Debt<'q>> {
     let named: BTreeSet<u64> = history
         .told
         .iter()
@@ -203,7 +203,7 @@ fn debts_of_all<'q>(history: &History<'q>) -> Vec<Debt<'q>> {
 /// Where a rule refuses the day of the request in one of the zones: from when on it refuses none, where that is known, and whether
 /// it is only because something was forgotten, within `cut` days.
 fn refused_until(
-    history: &History<'_>,
+    history: &CallHistory<'_>,
     days: &[Days],
     cut: u32,
     refuses: &dyn Fn(&Days, i64) -> bool,

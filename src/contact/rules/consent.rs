@@ -1,6 +1,6 @@
 //! What the person agreed to, contact by contact.
 
-use super::question::{Means, Question};
+use super::question::{ContactMeans, Question};
 use super::reason;
 use crate::contact::decision::Reason;
 use crate::contact::party::is_same;
@@ -14,7 +14,7 @@ pub const ELECTRONIC: &str = "contact.consent.electronic";
 pub fn judge(question: &Question<'_>, reasons: &mut Vec<Reason>) {
     let channel = question.channel;
     let (agreed, opted_out) = match question.contact {
-        Means::Listed(contact) => {
+        ContactMeans::Listed(contact) => {
             let details = ContactDetails { kind: contact.kind.clone(), value: contact.value.clone() };
             let same = || {
                 let all = question.record().into_iter().flat_map(|record| &record.contacts);
@@ -25,7 +25,7 @@ pub fn judge(question: &Question<'_>, reasons: &mut Vec<Reason>) {
             let agreed = same().all(|contact| contact.consent_autodialed_call);
             (agreed, same().any(|contact| contact.opted_out.iter().any(is_out)))
         }
-        Means::Found(_) => (false, true),
+        ContactMeans::Found(_) => (false, true),
     };
     if channel == Channel::Voice && question.is_autodialed && !agreed {
         reasons.push(reason(
@@ -35,8 +35,10 @@ pub fn judge(question: &Question<'_>, reasons: &mut Vec<Reason>) {
     }
     if Channel::ELECTRONIC.contains(&channel) && opted_out {
         let why = match question.contact {
-            Means::Listed(_) => format!("the contact has opted out of {channel}"),
-            Means::Found(_) => format!("the contact is new: nothing is known of a consent to {channel}"),
+            ContactMeans::Listed(_) => format!("the contact has opted out of {channel}"),
+            ContactMeans::Found(_) => {
+                format!("the contact is new: nothing is known of a consent to {channel}")
+            }
         };
         reasons.push(reason(ELECTRONIC, why));
     }

@@ -29,13 +29,13 @@ fn is_within([from, to]: [u32; 2], time: Micros, zone: &TimeZone) -> bool {
 }
 
 /// A window of inconvenient times: on which days of the week it begins, and from when to when, in microseconds of a day.
-struct Window {
+struct InconvenientWindow {
     days: [bool; 7],
     from: i64,
     to: i64,
 }
 
-impl Window {
+impl InconvenientWindow {
     fn of(time: &InconvenientTime) -> Option<Self> {
         let at = |text: &str| InconvenientTime::seconds(text).map(|seconds| i64::from(seconds) * SECOND);
         let days = DAYS.map(|day| time.days.is_empty() || time.days.iter().any(|word| word == day));
@@ -74,7 +74,8 @@ pub fn judge(policy: &Policy, question: &Question<'_>, is_lifted: bool, reasons:
         }
     }
     let Some(record) = question.record() else { return };
-    let windows: Vec<Window> = record.inconvenient_times.iter().filter_map(Window::of).collect();
+    let windows: Vec<InconvenientWindow> =
+        record.inconvenient_times.iter().filter_map(InconvenientWindow::of).collect();
     let ends = windows.iter().filter_map(|window| u32::try_from(window.to % DAY / SECOND).ok());
     let ends: Vec<u32> = ends.collect::<BTreeSet<_>>().into_iter().collect();
     if question.zones.are_known

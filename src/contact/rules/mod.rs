@@ -72,7 +72,7 @@ pub fn judge(
     if let Some(policy) = question.policy(rules)
         && question.is_collecting(rules)
     {
-        let history = calls::History::of(rules, policy, &question);
+        let history = calls::CallHistory::of(rules, policy, &question);
         let is_lifted = history.is_lifted();
         calls::judge(&history, is_lifted, &mut reasons);
         hours::judge(policy, &question, is_lifted, &mut reasons);

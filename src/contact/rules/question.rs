@@ -28,7 +28,7 @@ pub struct Question<'a> {
     pub is_autodialed: bool,
     /// In the order of the request.
     pub debts: Vec<Debt<'a>>,
-    pub contact: Means<'a>,
+    pub contact: ContactMeans<'a>,
     pub when: When,
     pub zones: Zones,
 }
@@ -78,14 +78,14 @@ impl<'a> Debt<'a> {
 
 /// By what the person is reached.
 #[derive(Clone, Copy)]
-pub enum Means<'a> {
+pub enum ContactMeans<'a> {
     /// A contact of the party record.
     Listed(&'a Contact),
     /// One that a request brought along.
     Found(&'a ContactDetails),
 }
 
-impl<'a> Means<'a> {
+impl<'a> ContactMeans<'a> {
     fn kind(self) -> &'a str {
         match self {
             Self::Listed(contact) => &contact.kind,
@@ -248,7 +248,7 @@ fn contact<'a>(
     party: &'a Party,
     request: &'a ContactRequest,
     channel: Option<Channel>,
-) -> Result<Means<'a>, &'static str> {
+) -> Result<ContactMeans<'a>, &'static str> {
     let listed = party.record.as_ref().map_or(&[][..], |record| &record.contacts);
     let by_id = request.contact_id.as_ref().map(|id| listed.iter().find(|contact| contact.contact_id == *id));
     let external = request.contact_external_id.as_ref();
@@ -268,8 +268,8 @@ fn contact<'a>(
     if !named.all(|other| address(other) == address(first)) {
         return Err("contactId, contactExternalId and contactDetails name different contacts");
     }
-    let found = request.contact_details.as_ref().map(Means::Found);
-    let Some(means) = first.map(Means::Listed).or(found) else {
+    let found = request.contact_details.as_ref().map(ContactMeans::Found);
+    let Some(means) = first.map(ContactMeans::Listed).or(found) else {
         return Err("the contact is none of the person's");
     };
     let needs = channel.and_then(|channel| match channel {
@@ -294,7 +294,7 @@ fn contact_time(request: &ContactRequest, now: Option<Micros>) -> Result<When, &
 }
 
 /// The zones where the person may be. A zone or place that nobody knows may be anywhere.
-fn zones(rules: &Rules, record: Option<&PartyRecord>, contact: Means<'_>) -> Zones {
+fn zones(rules: &Rules, record: Option<&PartyRecord>, contact: ContactMeans<'_>) -> Zones {
     let own = record.into_iter().flat_map(|record| &record.time_zones).map(Some);
     let places = record.into_iter().flat_map(|record| &record.places);
     let of_places = places.flat_map(|place| match rules.places.get(place) {
@@ -302,8 +302,8 @@ fn zones(rules: &Rules, record: Option<&PartyRecord>, contact: Means<'_>) -> Zon
         None => vec![None],
     });
     let of_contact = match contact {
-        Means::Listed(contact) => &*contact.time_zones,
-        Means::Found(_) => &[],
+        ContactMeans::Listed(contact) => &*contact.time_zones,
+        ContactMeans::Found(_) => &[],
     };
     Zones::of(own.chain(of_places).chain(of_contact.iter().map(Some)).map(|name| name.map(String::as_str)))
 }

@@ -1,6 +1,6 @@
 //! What the words of interactions mean to the rules.
 
-use crate::contact::party::{Remembered, word_hash};
+use crate::contact::party::{RememberedInteraction, word_hash};
 use crate::contact::words::Theme;
 use std::collections::BTreeMap;
 
@@ -93,7 +93,7 @@ pub enum About {
 impl Reading {
     /// What an interaction is.
     #[must_use]
-    pub fn meaning(&self, of: &Remembered) -> Meaning {
+    pub fn meaning(&self, of: &RememberedInteraction) -> Meaning {
         let listed = |map: &BTreeMap<u32, Meaning>, word: u32| map.get(&word).copied();
         let outcome = match of.words.outcome {
             0 => self.outcome_missing,
@@ -109,13 +109,13 @@ impl Reading {
 
     /// Why it took place.
     #[must_use]
-    pub fn theme(&self, of: &Remembered) -> Option<Theme> {
+    pub fn theme(&self, of: &RememberedInteraction) -> Option<Theme> {
         self.purposes.get(&of.words.purpose).copied().or(self.purpose_unlisted)
     }
 
     /// What it is about.
     #[must_use]
-    pub fn about(&self, of: &Remembered) -> About {
+    pub fn about(&self, of: &RememberedInteraction) -> About {
         match (of.words.resource, of.debt) {
             (0, 0) => About::EveryDebt,
             (0, debt) => About::Debt(debt),

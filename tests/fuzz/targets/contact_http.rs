@@ -11,7 +11,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tillgate::config::GatewaySettings;
 use tillgate::contact::{
-    CONTACT_REQUESTS, ContactRequest, Contacts, Decision, INTERACTIONS, Interaction, Partition, PartyFact,
+    CONTACT_REQUESTS, ContactDecision, ContactRequest, Contacts, INTERACTIONS, Interaction, Partition,
+    PartyFact,
 };
 use tillgate::domain::Micros;
 use tillgate::domain::limits::MESSAGE_CHARS_MAX;
@@ -48,7 +49,7 @@ struct Told<'m> {
 }
 
 impl DecisionSink<Contacts> for Told<'_> {
-    fn send(&mut self, _: &Decision<'_>, outbound: &Outbound<'_>) {
+    fn send(&mut self, _: &ContactDecision<'_>, outbound: &Outbound<'_>) {
         self.model.take_decision(outbound.value.unwrap_or_default()).expect("a decision");
     }
 

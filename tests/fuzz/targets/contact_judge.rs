@@ -7,8 +7,8 @@ use tillgate::codec::journal::ByteWriter;
 use tillgate::codec::json::read_reply;
 use tillgate::config::{Sources, load};
 use tillgate::contact::{
-    CONTACT_DECISIONS, CONTACT_REQUESTS, ContactRequest, Contacts, Decision, INPUTS, INTERACTION_RESULTS,
-    INTERACTIONS, PARTY_RECORDS, Partition, ReadDecision, Rules, read_decision, rules,
+    CONTACT_DECISIONS, CONTACT_REQUESTS, ContactDecision, ContactRequest, Contacts, INPUTS,
+    INTERACTION_RESULTS, INTERACTIONS, PARTY_RECORDS, Partition, ReadDecision, Rules, read_decision, rules,
 };
 use tillgate::domain::Micros;
 use tillgate::domain::flow::Positions;
@@ -53,7 +53,7 @@ pub struct Judge {
 }
 
 impl DecisionSink<Contacts> for Judge {
-    fn send(&mut self, decision: &Decision<'_>, outbound: &Outbound<'_>) {
+    fn send(&mut self, decision: &ContactDecision<'_>, outbound: &Outbound<'_>) {
         assert_eq!(
             (outbound.output, outbound.partition),
             (CONTACT_DECISIONS, Some(0.into())),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tillgate::codec::KnownSchemas;
 use tillgate::config::{Sources, load};
 use tillgate::contact::{
-    CONTACT_REQUESTS, Contacts, Decision, INPUTS, INTERACTIONS, PARTIES, PARTY_RECORDS, Partition,
+    CONTACT_REQUESTS, ContactDecision, Contacts, INPUTS, INTERACTIONS, PARTIES, PARTY_RECORDS, Partition,
 };
 use tillgate::domain::Micros;
 use tillgate::domain::hashing::Seed;
@@ -34,7 +34,7 @@ struct Tape {
 }
 
 impl DecisionSink<Contacts> for Tape {
-    fn send(&mut self, _: &Decision<'_>, outbound: &Outbound<'_>) {
+    fn send(&mut self, _: &ContactDecision<'_>, outbound: &Outbound<'_>) {
         append(&mut self.decisions, record(outbound.key, outbound.value));
     }
 
