@@ -124,12 +124,10 @@ impl Form<'_> {
         if let Some(number) = &event.account_number
             && number != envelope.key
         {
-            self.find(
-                Check::Total,
-                0,
-                "accountNumber",
-                "accountNumber differs from the key of the record; one of them names another account".into(),
-            );
+            let message =
+                "accountNumber differs from the key of the record; one of them names another account"
+                    .to_owned();
+            self.find(Check::Total, 0, "accountNumber", message);
         }
         self.required_field("eventType", &event.event_type);
         self.required_field("time", &event.time);
@@ -157,12 +155,8 @@ impl Form<'_> {
         }
         let (lines, most) = (event.items.len(), self.parameters.items_max);
         if self.parameters.length && lines > most {
-            self.find(
-                Check::Length,
-                1,
-                "items",
-                format!("the basket has {lines} lines, at most {most} are judged"),
-            );
+            let message = format!("the basket has {lines} lines, at most {most} are judged");
+            self.find(Check::Length, 1, "items", message);
         }
         let decimals = self.parameters.total_decimals;
         self.number(&event.total_tax, decimals, || "totalTax".to_owned());
@@ -244,12 +238,8 @@ impl Form<'_> {
             let characters = text.chars().count();
             if characters > max {
                 let field = field();
-                self.find(
-                    Check::Length,
-                    0,
-                    &field,
-                    format!("{field} has {characters} characters, at most {max} are taken"),
-                );
+                let message = format!("{field} has {characters} characters, at most {max} are taken");
+                self.find(Check::Length, 0, &field, message);
             }
         }
     }
@@ -260,12 +250,8 @@ impl Form<'_> {
             Field::Value(value) => {
                 if self.parameters.decimals && value.scale() > most && value.decimals() > most {
                     let field = field();
-                    self.find(
-                        Check::Decimals,
-                        0,
-                        &field,
-                        format!("{field} {value} has more than {most} decimals"),
-                    );
+                    let message = format!("{field} {value} has more than {most} decimals");
+                    self.find(Check::Decimals, 0, &field, message);
                 }
             }
             Field::Invalid(token) => {
@@ -276,12 +262,8 @@ impl Form<'_> {
                 } else {
                     "has more than 18 digits"
                 };
-                self.find(
-                    Check::Decimals,
-                    usize::from(too_large),
-                    &field,
-                    format!("{field} {} {what}", excerpt(token)),
-                );
+                let message = format!("{field} {} {what}", excerpt(token));
+                self.find(Check::Decimals, usize::from(too_large), &field, message);
             }
         }
     }
@@ -337,12 +319,8 @@ impl Form<'_> {
     fn quantity(&mut self, line: usize, item: &PosItem<'_>, event_type: Option<EventType>) {
         let (Some(quantity), Some(price)) = (item.quantity.value(), item.unit_price.value()) else { return };
         if quantity.is_zero() {
-            self.find(
-                Check::Quantity,
-                0,
-                &format!("items[{line}].quantity"),
-                format!("line {}: quantity is 0", line + 1),
-            );
+            let message = format!("line {}: quantity is 0", line + 1);
+            self.find(Check::Quantity, 0, &format!("items[{line}].quantity"), message);
             return;
         }
         let is_correction =

@@ -4,7 +4,6 @@
 mod decision;
 mod model;
 mod offline;
-mod outside;
 mod party;
 mod records;
 pub mod rules;
@@ -17,7 +16,6 @@ mod words;
 pub use decision::{ContactDecision, ReadDecision, Reason, read_decision};
 pub use model::Contacts;
 pub use offline::{ContactAnswer, OfflineContacts};
-pub use outside::Outside;
 pub use party::word_hash;
 pub use records::{
     Case, Contact, ContactDetails, ContactRequest, DAYS, Day, EventId, InconvenientTime, Interaction, Loan,

@@ -1,7 +1,6 @@
 //! What is done with the records of this flow: what they tell of a person is remembered, and each request gets its decision.
 
 use super::decision::{ContactDecision, Reason};
-use super::outside::Outside;
 use super::party::RememberedInteraction;
 use super::records::{ContactRequest, EventId, Interaction, PartyFact, PartyRecord, RecordFault};
 use super::rules::{self, Rules};
@@ -10,8 +9,8 @@ use super::topics::{
     CONTACT_DECISIONS, CONTACT_REQUESTS, FLOW, INPUTS, INTERACTION_RESULTS, INTERACTIONS, PARTY_RECORDS,
 };
 use super::words::ContactKind;
-use crate::codec::DecodeError;
 use crate::codec::json::write_reply;
+use crate::codec::{DecodeError, Schemas, decode_plain};
 use crate::domain::code::Code;
 use crate::domain::flow::Flow;
 use crate::domain::hashing::{Seed, TableHash};
@@ -94,13 +93,14 @@ impl Contacts {
     /// it is a repeat.
     fn take(
         &mut self,
-        outside: Outside<'_>,
+        schemas: &dyn Schemas,
         keyed: &Keyed<'_>,
         effects: &mut Effects<'_, Self>,
         id: &mut Option<EventId>,
     ) -> Result<bool, Unapplied> {
-        let value = outside.json(keyed.record).transpose()?;
-        let record = InputRecord { value: value.as_deref(), ..*keyed.record };
+        let record = keyed.record;
+        let json = record.value.map(|value| decode_plain(schemas, value, record.schema_guid)).transpose()?;
+        let record = InputRecord { value: json.as_deref(), ..*record };
         let keyed = &Keyed { record: &record, ..*keyed };
         match (record.input, keyed.misplaced) {
             (CONTACT_REQUESTS, _) => self.request(keyed, effects)?,
@@ -309,7 +309,8 @@ fn source<'a>(topic: &'a str, record: &InputRecord<'_>) -> Source<'a> {
 impl Model for Contacts {
     const FLOW: &'static Flow = &FLOW;
     type State = ContactState;
-    type Outside<'a> = Outside<'a>;
+    /// Writers' schemas, which are in a registry for good.
+    type Outside<'a> = &'a dyn Schemas;
     type Decided<'a> = ContactDecision<'a>;
 
     fn empty(&self) -> ContactState {
@@ -323,12 +324,12 @@ impl Model for Contacts {
 
     fn decide(
         &mut self,
-        outside: Outside<'_>,
+        schemas: &dyn Schemas,
         keyed: &Keyed<'_>,
         effects: &mut Effects<'_, Self>,
     ) -> Result<(), Interrupt> {
         let mut id = None;
-        let applied = match self.take(outside, keyed, effects, &mut id) {
+        let applied = match self.take(schemas, keyed, effects, &mut id) {
             Ok(is_repeat) => Ok(is_repeat),
             Err(Unapplied::Interrupt(interrupt)) => return Err(interrupt),
             Err(Unapplied::Refused(fault)) => {

@@ -3,15 +3,15 @@
 
 use super::decision::ContactDecision;
 use super::model::Contacts;
-use super::outside::Outside;
 use super::rules::Rules;
 use super::topics::INPUTS;
+use crate::codec::{KnownSchemas, Schemas};
 use crate::domain::PartitionId;
 use crate::domain::hashing::Seed;
 use crate::pipeline::{
     DecisionSink, Division, InputRecord, Interrupt, Outbound, Partition, PartitionSettings,
 };
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A partition of contact decisions whose journal nobody keeps.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl OfflineContacts {
     /// Its schema has yet to come; the state broke: a defect of the program.
     pub fn take_record<'o>(
         &mut self,
-        schemas: impl Into<Outside<'o>>,
+        schemas: impl Into<&'o dyn Schemas>,
         record: &InputRecord<'_>,
     ) -> Result<ContactAnswer, Interrupt> {
         let mut answer = ContactAnswer::default();
@@ -86,5 +86,14 @@ impl OfflineContacts {
         self.0.on_failed_record(record, &mut answer);
         self.0.committed();
         answer
+    }
+}
+
+/// Our own schemas, for whoever has no registry.
+static OWN: LazyLock<KnownSchemas> = LazyLock::new(|| KnownSchemas::new().unwrap_or_default());
+
+impl From<()> for &dyn Schemas {
+    fn from((): ()) -> Self {
+        &*OWN
     }
 }

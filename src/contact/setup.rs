@@ -1,7 +1,6 @@
 //! What the partitions of this flow are made of, and where live ones get their schemas.
 
 use super::model::Contacts;
-use super::outside::Outside;
 use super::rules::Rules;
 use super::topics::INPUTS;
 use crate::codec::{LiveSchemas, SchemaLookup, SchemaRef, Schemas, schema_of};
@@ -49,8 +48,8 @@ impl Surroundings<Contacts> for LiveSchemas {
         self.batch_begins(now);
     }
 
-    fn with<T>(&mut self, after_a_wait: bool, decide: impl FnOnce(Outside<'_>) -> T) -> T {
-        self.with(after_a_wait, |schemas| decide(Outside::from(schemas)))
+    fn with<T>(&mut self, after_a_wait: bool, decide: impl FnOnce(&dyn Schemas) -> T) -> T {
+        self.with(after_a_wait, decide)
     }
 
     fn expect(&mut self, record: &InputRecord<'_>) {

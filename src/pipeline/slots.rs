@@ -57,26 +57,17 @@ pub trait SlotEntry: Clone + fmt::Debug + Send + 'static {
     /// What [`Self::write_key`] wrote.
     ///
     /// # Errors
-    /// The bytes are damaged, as with the others.
+    /// The bytes are damaged; so for the other three.
     fn read_key(input: &mut ByteReader<'_>) -> Result<Self::OwnKey, JournalFault>;
     /// What [`Self::write_opening`] wrote.
-    ///
-    /// # Errors
-    /// As above.
     fn read_opening(input: &mut ByteReader<'_>) -> Result<Self::Opening, JournalFault>;
     /// What [`Self::write_update`] wrote behind the number.
-    ///
-    /// # Errors
-    /// As above.
     fn read_update(
         number: u8,
         key: &Self::OwnKey,
         input: &mut ByteReader<'_>,
     ) -> Result<Self::Update, JournalFault>;
     /// What [`Self::write`] wrote behind the number.
-    ///
-    /// # Errors
-    /// As above.
     fn read(number: u8, input: &mut ByteReader<'_>) -> Result<Self, JournalFault>;
 }
 

@@ -15,7 +15,9 @@ use tillgate::{
         partitioner::Partitioner,
     },
     pipeline::{DecisionSink, Division, InputRecord, Latest, Outbound, PartitionSettings, Restore, State},
-    profiles::{Board, OBSERVATIONS, Observation, PROFILES, Partition, ProfileKey, Profiles, read_observations},
+    profiles::{
+        Board, OBSERVATIONS, Observation, PROFILES, Partition, ProfileKey, Profiles, read_observations,
+    },
 };
 
 use super::{

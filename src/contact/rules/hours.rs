@@ -44,9 +44,8 @@ impl InconvenientWindow {
         Some(Self { days, from, to: if from == to { from + DAY } else { to } })
     }
 
-    fn holds(&self, time: Micros, zone: &TimeZone) -> bool {
-        let (date, clock) = clock_of(zone, time);
-        let today = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
+    /// Whether it holds a time of a day of the week, counted from Monday.
+    fn holds(&self, today: usize, clock: i64) -> bool {
         let yesterday = (today + 6) % 7;
         // What ends before it begins, or behind midnight, goes on the next day.
         let ends = if self.from <= self.to { self.to } else { self.to + DAY };
@@ -81,7 +80,9 @@ pub fn judge(policy: &Policy, question: &Question<'_>, is_lifted: bool, reasons:
     if question.zones.are_known
         && !record.inconvenient_times.is_empty()
         && let Some(not_before) = refused_until(question, (&ends, DAYS_AHEAD), |time, zone| {
-            !windows.iter().any(|window| window.holds(time, zone))
+            let (date, clock) = clock_of(zone, time);
+            let today = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
+            !windows.iter().any(|window| window.holds(today, clock))
         })
     {
         let message = "the person called the time inconvenient".to_owned();
