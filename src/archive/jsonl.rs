@@ -7,11 +7,48 @@ use crate::domain::record::{HEADERS_MAX, RecordHeader, RecordHeaders, TimestampK
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
+
+/// A field that may be null, or not there because its base64 is.
+type Nullable<T> = Option<Option<T>>;
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Line<'a> {
+    #[serde(borrow)]
+    topic: Cow<'a, str>,
+    partition: PartitionId,
+    offset: i64,
+    timestamp: i64,
+    #[serde(borrow)]
+    timestamp_type: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    key: Nullable<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    key_base64: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "bounded")]
+    headers: Vec<LineHeader<'a>>,
+    #[serde(borrow, default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    value: Nullable<&'a RawValue>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    value_base64: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LineHeader<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    name_base64: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    value: Nullable<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    value_base64: Option<Cow<'a, str>>,
+}
 
 /// Appends a record's line, its end included.
 ///
@@ -19,38 +56,36 @@ use std::ops::Range;
 /// The line would be longer than any reader takes.
 pub fn write_line(record: &TopicRecord<'_>, out: &mut Vec<u8>) -> Result<(), String> {
     let begin = out.len();
-    out.extend_from_slice(b"{\"topic\":");
-    write_text(record.topic, out);
-    let timestamp = record.timestamp_millis;
-    let numbers =
-        format!(",\"partition\":{},\"offset\":{},\"timestamp\":{timestamp}", record.partition, record.offset);
-    out.extend_from_slice(numbers.as_bytes());
-    out.extend_from_slice(b",\"timestampType\":\"");
-    out.extend_from_slice(record.timestamp_kind.symbol().as_bytes());
-    out.push(b'"');
-    out.push(b',');
-    write_bytes("key", record.key, out);
-    out.extend_from_slice(b",\"headers\":[");
-    for (place, header) in record.headers.iter().enumerate() {
-        out.extend_from_slice(if place == 0 { b"{" } else { b",{" });
-        write_bytes("name", Some(header.name), out);
-        out.push(b',');
-        write_bytes("value", header.value, out);
-        out.push(b'}');
-    }
-    out.push(b']');
-    match record.value {
-        Some(value) if stands_as_it_is(value) => {
-            out.extend_from_slice(b",\"value\":");
-            out.extend_from_slice(value);
-        }
-        Some(value) => {
-            out.push(b',');
-            write_base64("value", value, out);
-        }
-        None => out.extend_from_slice(b",\"value\":null"),
-    }
-    out.extend_from_slice(b"}\n");
+    let (key, key_base64) = as_text(record.key);
+    let headers = record.headers.iter().map(|header| {
+        let (name, name_base64) = as_text(Some(header.name));
+        let (value, value_base64) = as_text(header.value);
+        LineHeader { name: name.flatten(), name_base64, value, value_base64 }
+    });
+    let as_it_is = record.value.and_then(as_it_is);
+    let (value, value_base64) = match record.value {
+        None => (Some(None), None),
+        Some(bytes) => match as_it_is {
+            Some(raw) => (Some(Some(raw)), None),
+            None => (None, Some(base64(bytes))),
+        },
+    };
+    let line = Line {
+        topic: record.topic.into(),
+        partition: record.partition,
+        offset: record.offset,
+        timestamp: record.timestamp_millis,
+        timestamp_type: record.timestamp_kind.symbol().into(),
+        key,
+        key_base64,
+        headers: headers.collect(),
+        value,
+        value_base64,
+    };
+    // Into memory nothing fails.
+    let written = serde_json::to_writer(&mut *out, &line);
+    debug_assert!(written.is_ok());
+    out.push(b'\n');
     match out.len() - begin {
         length if length <= LINE_BYTES_MAX => Ok(()),
         length => {
@@ -62,80 +97,25 @@ pub fn write_line(record: &TopicRecord<'_>, out: &mut Vec<u8>) -> Result<(), Str
     }
 }
 
-/// Whether the bytes are one JSON text that a reader of the line gets back as it was: nothing around it, on one line,
+/// The bytes where they are one JSON text that a reader of the line gets back as it was: nothing around it, on one line,
 /// and not the null that stands for a tombstone.
-fn stands_as_it_is(value: &[u8]) -> bool {
-    match serde_json::from_slice::<&RawValue>(value) {
-        Ok(raw) => {
-            raw.get().len() == value.len()
-                && value != b"null"
-                && !value.iter().any(|byte| b"\r\n".contains(byte))
-        }
-        Err(_) => false,
+fn as_it_is(value: &[u8]) -> Option<&RawValue> {
+    let raw = serde_json::from_slice::<&RawValue>(value).ok()?;
+    let stands = raw.get().len() == value.len() && value != b"null";
+    (stands && !value.iter().any(|byte| b"\r\n".contains(byte))).then_some(raw)
+}
+
+/// Bytes as text; in base64 where they are none.
+fn as_text(bytes: Option<&[u8]>) -> (Nullable<Cow<'_, str>>, Option<Cow<'_, str>>) {
+    match bytes.map(|bytes| str::from_utf8(bytes).map_err(|_| bytes)) {
+        None => (Some(None), None),
+        Some(Ok(text)) => (Some(Some(text.into())), None),
+        Some(Err(bytes)) => (None, Some(base64(bytes))),
     }
 }
 
-/// `"name":"text"`, or `"nameBase64":"..."` where the bytes are no text.
-fn write_bytes(name: &str, bytes: Option<&[u8]>, out: &mut Vec<u8>) {
-    let text = match bytes {
-        None => None,
-        Some(bytes) => match str::from_utf8(bytes) {
-            Ok(text) => Some(text),
-            Err(_) => return write_base64(name, bytes, out),
-        },
-    };
-    out.extend_from_slice(format!("\"{name}\":").as_bytes());
-    match text {
-        Some(text) => write_text(text, out),
-        None => out.extend_from_slice(b"null"),
-    }
-}
-
-fn write_base64(name: &str, bytes: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("\"{name}Base64\":\"").as_bytes());
-    out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
-    out.push(b'"');
-}
-
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    // A text into a vector: nothing in it can fail.
-    let written = serde_json::to_writer(out, text);
-    debug_assert!(written.is_ok());
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Line<'a> {
-    #[serde(borrow)]
-    topic: Cow<'a, str>,
-    partition: PartitionId,
-    offset: i64,
-    timestamp: i64,
-    #[serde(borrow)]
-    timestamp_type: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "there")]
-    key: Option<Option<Cow<'a, str>>>,
-    #[serde(borrow, default)]
-    key_base64: Option<Cow<'a, str>>,
-    #[serde(borrow, deserialize_with = "bounded")]
-    headers: Vec<LineHeader<'a>>,
-    #[serde(borrow, default, deserialize_with = "there")]
-    value: Option<Option<&'a RawValue>>,
-    #[serde(borrow, default)]
-    value_base64: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct LineHeader<'a> {
-    #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    name_base64: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "there")]
-    value: Option<Option<Cow<'a, str>>>,
-    #[serde(borrow, default)]
-    value_base64: Option<Cow<'a, str>>,
+fn base64(bytes: &[u8]) -> Cow<'static, str> {
+    STANDARD.encode(bytes).into()
 }
 
 /// Tells a field that is null from one that is not there.
@@ -167,50 +147,60 @@ fn bounded<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<LineHeader<'de>>, D
     list.deserialize_seq(Bounded)
 }
 
-/// A record out of a line. Its bytes are kept in one place, which the next line is read into again.
-#[derive(Debug, Default)]
+/// A record out of a line.
+#[derive(Debug)]
 pub struct DecodedLine {
-    bytes: Vec<u8>,
     topic: String,
     partition: PartitionId,
     offset: i64,
     timestamp_millis: i64,
-    kind: usize,
-    key: Option<Range<usize>>,
-    headers: Vec<(Range<usize>, Option<Range<usize>>)>,
-    value: Option<Range<usize>>,
+    timestamp_kind: TimestampKind,
+    key: Option<Vec<u8>>,
+    headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    value: Option<Vec<u8>>,
 }
 
-/// Reads a line, without its end, into `into`.
+/// Reads a line, without its end.
 ///
 /// # Errors
 /// What is wrong with it; never a value of it.
-pub fn read_line(line: &[u8], into: &mut DecodedLine) -> Result<(), String> {
+pub fn read_line(line: &[u8]) -> Result<DecodedLine, String> {
     let line: Line<'_> = serde_json::from_slice(line)
         .map_err(|error| format!("column {}: not a record: {}", error.column(), kind_of(&error)))?;
-    into.bytes.clear();
-    into.headers.clear();
-    into.topic.clear();
-    into.topic.push_str(&line.topic);
-    (into.partition, into.offset, into.timestamp_millis) = (line.partition, line.offset, line.timestamp);
-    let kind = TimestampKind::ALL.iter().position(|kind| kind.symbol() == line.timestamp_type);
-    into.kind = kind.ok_or("timestampType is not one of None, CreateTime, LogAppendTime")?;
-    let text = |field: Option<Option<Cow<'_, str>>>| {
-        field.map(|text| text.map(|text| text.into_owned().into_bytes()))
-    };
-    into.key = into.keep("key", text(line.key), line.key_base64)?;
-    for header in line.headers {
-        let name = header.name.map(|name| Some(name.into_owned().into_bytes()));
+    let kind = TimestampKind::ALL.iter().find(|kind| kind.symbol() == line.timestamp_type).copied();
+    let text = |text: Cow<'_, str>| text.into_owned().into_bytes();
+    let header = |header: LineHeader<'_>| {
         // Named in one of the two, or refused.
-        let name = into.keep("header name", name, header.name_base64)?.unwrap_or_default();
-        let value = into.keep("header value", text(header.value), header.value_base64)?;
-        into.headers.push((name, value));
-    }
-    into.value = match (line.value, line.value_base64) {
-        (Some(Some(raw)), None) => Some(into.put(raw.get().as_bytes())),
-        (value, base64) => into.keep("value", value.map(|raw| raw.map(|raw| raw.get().into())), base64)?,
+        let name = bytes("header name", header.name.map(Some), text, header.name_base64)?.unwrap_or_default();
+        Ok((name, bytes("header value", header.value, text, header.value_base64)?))
     };
-    Ok(())
+    Ok(DecodedLine {
+        timestamp_kind: kind.ok_or("timestampType is not one of None, CreateTime, LogAppendTime")?,
+        topic: line.topic.into_owned(),
+        partition: line.partition,
+        offset: line.offset,
+        timestamp_millis: line.timestamp,
+        key: bytes("key", line.key, text, line.key_base64)?,
+        headers: line.headers.into_iter().map(header).collect::<Result<_, String>>()?,
+        value: bytes("value", line.value, |raw| raw.get().into(), line.value_base64)?,
+    })
+}
+
+/// The bytes of a field that stands there plain or in base64.
+fn bytes<T>(
+    name: &str,
+    plain: Nullable<T>,
+    of: impl Fn(T) -> Vec<u8>,
+    base64: Option<Cow<'_, str>>,
+) -> Result<Option<Vec<u8>>, String> {
+    match (plain, base64) {
+        (Some(plain), None) => Ok(plain.map(of)),
+        (None, Some(text)) => {
+            STANDARD.decode(text.as_bytes()).map(Some).map_err(|_| format!("{name}: no base64"))
+        }
+        (Some(_), Some(_)) => Err(format!("{name}: there both plain and in base64")),
+        (None, None) => Err(format!("{name}: missing")),
+    }
 }
 
 /// The parser's words, without its place, and without what it found: that may be an account number.
@@ -225,48 +215,20 @@ fn kind_of(error: &serde_json::Error) -> &'static str {
 }
 
 impl DecodedLine {
-    fn put(&mut self, bytes: &[u8]) -> Range<usize> {
-        let begin = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        begin..self.bytes.len()
-    }
-
-    fn keep(
-        &mut self,
-        name: &str,
-        plain: Option<Option<Vec<u8>>>,
-        base64: Option<Cow<'_, str>>,
-    ) -> Result<Option<Range<usize>>, String> {
-        match (plain, base64) {
-            (Some(plain), None) => Ok(plain.map(|bytes| self.put(&bytes))),
-            (None, Some(text)) => {
-                let begin = self.bytes.len();
-                let decoded = STANDARD.decode_vec(text.as_bytes(), &mut self.bytes);
-                decoded.map_err(|_| format!("{name}: no base64"))?;
-                Ok(Some(begin..self.bytes.len()))
-            }
-            (Some(_), Some(_)) => Err(format!("{name}: there both plain and in base64")),
-            (None, None) => Err(format!("{name}: missing")),
-        }
-    }
-
     /// The record.
     #[must_use]
     pub fn record(&self) -> TopicRecord<'_> {
-        let bytes = |range: &Option<Range<usize>>| range.clone().map(|range| &self.bytes[range]);
-        let header = |(name, value): &(Range<usize>, Option<Range<usize>>)| RecordHeader {
-            name: &self.bytes[name.clone()],
-            value: bytes(value),
-        };
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| RecordHeader { name, value: value.as_deref() });
         TopicRecord {
             topic: &self.topic,
             partition: self.partition,
             offset: self.offset,
             timestamp_millis: self.timestamp_millis,
-            timestamp_kind: TimestampKind::ALL[self.kind],
-            key: bytes(&self.key),
-            headers: self.headers.iter().map(header).collect::<RecordHeaders<'_>>(),
-            value: bytes(&self.value),
+            timestamp_kind: self.timestamp_kind,
+            key: self.key.as_deref(),
+            headers: headers.collect::<RecordHeaders<'_>>(),
+            value: self.value.as_deref(),
         }
     }
 }

@@ -77,7 +77,7 @@ pub struct ArchivedTopic {
 }
 
 /// A partition of an archive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ArchivedPartition {
     /// Partition number, from 0.

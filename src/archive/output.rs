@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 const ZSTD_LEVEL: i32 = 3;
 
 /// Counts and hashes what goes to the file.
-struct Hashed {
+struct HashedOutput {
     file: File,
     bytes: u64,
     hasher: Hasher128,
 }
 
-impl Write for Hashed {
+impl Write for HashedOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
         self.bytes += written as u64;
@@ -31,8 +31,8 @@ impl Write for Hashed {
 }
 
 enum Packing {
-    Plain(Hashed),
-    Zstd(Box<zstd::Encoder<'static, Hashed>>),
+    Plain(HashedOutput),
+    Zstd(Box<zstd::Encoder<'static, HashedOutput>>),
 }
 
 /// A file under way. Dropped before it is finished, it is removed.
@@ -48,7 +48,7 @@ impl OutputFile {
         let part = part_of(&path);
         let fault = ArchiveError::file("create", &part);
         let made = File::create_new(&part).and_then(|file| {
-            let hashed = Hashed { file, bytes: 0, hasher: Hasher128::default() };
+            let hashed = HashedOutput { file, bytes: 0, hasher: Hasher128::default() };
             Ok(if zstd {
                 let mut encoder = zstd::Encoder::new(hashed, ZSTD_LEVEL)?;
                 encoder.include_checksum(true)?;

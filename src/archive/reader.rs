@@ -1,7 +1,7 @@
 //! Reads an archive back: one partition at a time, record by record, in bounded memory. Every file is held to its
 //! manifest; a file that says something else is an error with its place, never a shorter answer.
 
-use super::input::InputFile;
+use super::input::{self, FileDigest, InputFile};
 use super::manifest::offset_text;
 use super::{
     ArchiveError, ArchivedPartition, ArchivedTopic, BLOCK_BYTES_MAX, DecodedLine, Encoding, FilePlace,
@@ -72,16 +72,16 @@ impl Archive {
     pub fn read(&self, topic: &str, partition: &ArchivedPartition) -> Result<PartitionReader, ArchiveError> {
         let path = self.folder.join(&partition.file);
         let encoding = self.manifest.encoding;
-        let input = InputFile::open(&path, encoding == Encoding::JsonLinesZstd)?;
-        let records = match encoding {
+        let (input, found) = input::open(&path, encoding == Encoding::JsonLinesZstd)?;
+        let records: Box<dyn Records> = match encoding {
             Encoding::JsonLines | Encoding::JsonLinesZstd => {
-                Records::Lines(Lines { input, line: Vec::new(), number: 0, decoded: DecodedLine::default() })
+                Box::new(JsonLines { input, line: Vec::new(), number: 0, decoded: None })
             }
             Encoding::Avro => {
                 let (container, schema) = ContainerReader::begin(input, &SCHEMAS, BLOCK_BYTES_MAX)
                     .map_err(|fault| broken_container(&path, fault))?;
                 let layout = LAYOUTS[schema];
-                Records::Blocks(Box::new(Blocks { container, layout, block: Vec::new(), at: 0, left: 0 }))
+                Box::new(AvroBlocks { container, layout, block: Vec::new(), at: 0, left: 0 })
             }
         };
         let entry = partition.clone();
@@ -90,6 +90,7 @@ impl Archive {
             topic: topic.to_owned(),
             entry,
             records,
+            found,
             seen: 0,
             last: None,
             ended: false,
@@ -102,25 +103,35 @@ pub struct PartitionReader {
     path: PathBuf,
     topic: String,
     entry: ArchivedPartition,
-    records: Records,
+    records: Box<dyn Records>,
+    /// What the file is.
+    found: FileDigest,
     seen: u64,
     last: Option<i64>,
     ended: bool,
 }
 
-enum Records {
-    Lines(Lines),
-    Blocks(Box<Blocks>),
+/// The records of a file, whatever it is written in.
+trait Records: Send {
+    /// Reads on until a record is there; false at the end.
+    fn advance(&mut self, path: &Path) -> Result<bool, ArchiveError>;
+
+    /// Takes the record that is there.
+    fn take(&mut self) -> Result<TopicRecord<'_>, String>;
+
+    /// Where it stands.
+    fn place(&self) -> FilePlace;
 }
 
-struct Lines {
+struct JsonLines {
     input: InputFile,
     line: Vec<u8>,
     number: u64,
-    decoded: DecodedLine,
+    /// The record that was read last.
+    decoded: Option<DecodedLine>,
 }
 
-struct Blocks {
+struct AvroBlocks {
     container: ContainerReader<InputFile>,
     layout: TopicRecordLayout,
     block: Vec<u8>,
@@ -156,10 +167,7 @@ impl PartitionReader {
     }
 
     fn check_end(&self) -> Result<(), ArchiveError> {
-        let (bytes, digest) = match &self.records {
-            Records::Lines(lines) => lines.input.found(),
-            Records::Blocks(blocks) => blocks.container.input().found(),
-        };
+        let (bytes, digest) = self.found.size_and_digest();
         let entry = &self.entry;
         let text = if self.seen != entry.records {
             format!("the file has {} records, its manifest says {}", self.seen, entry.records)
@@ -205,35 +213,7 @@ fn fault(
     nul.then(|| "a header's name holds a nul byte".to_owned())
 }
 
-impl Records {
-    /// Reads on until a record is there; false at the end.
-    fn advance(&mut self, path: &Path) -> Result<bool, ArchiveError> {
-        match self {
-            Self::Lines(lines) => lines.advance(path),
-            Self::Blocks(blocks) => blocks.advance(path),
-        }
-    }
-
-    /// Takes the record that is there.
-    fn take(&mut self) -> Result<TopicRecord<'_>, String> {
-        match self {
-            Self::Lines(lines) => {
-                read_line(&lines.line, &mut lines.decoded)?;
-                Ok(lines.decoded.record())
-            }
-            Self::Blocks(blocks) => blocks.take(),
-        }
-    }
-
-    const fn place(&self) -> FilePlace {
-        match self {
-            Self::Lines(lines) => FilePlace::Line(lines.number),
-            Self::Blocks(blocks) => FilePlace::BlockBefore(blocks.container.at()),
-        }
-    }
-}
-
-impl Lines {
+impl Records for JsonLines {
     fn advance(&mut self, path: &Path) -> Result<bool, ArchiveError> {
         self.line.clear();
         self.number += 1;
@@ -253,9 +233,17 @@ impl Lines {
             Ok(_) => Err(broken("the file breaks off in the middle of a line".to_owned())),
         }
     }
+
+    fn take(&mut self) -> Result<TopicRecord<'_>, String> {
+        Ok(self.decoded.insert(read_line(&self.line)?).record())
+    }
+
+    fn place(&self) -> FilePlace {
+        FilePlace::Line(self.number)
+    }
 }
 
-impl Blocks {
+impl Records for AvroBlocks {
     fn advance(&mut self, path: &Path) -> Result<bool, ArchiveError> {
         while self.left == 0 {
             if self.at < self.block.len() {
@@ -279,6 +267,10 @@ impl Blocks {
         self.at = self.block.len() - rest.len();
         self.left -= 1;
         Ok(record)
+    }
+
+    fn place(&self) -> FilePlace {
+        FilePlace::BlockBefore(self.container.at())
     }
 }
 

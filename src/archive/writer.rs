@@ -55,18 +55,7 @@ impl ArchiveWriter {
         let mut pending = Vec::with_capacity(PENDING_BYTES);
         let container = (self.encoding == Encoding::Avro)
             .then(|| Container::begin(TOPIC_RECORD_SCHEMA, Codec::Deflate, &mut pending));
-        let entry = ArchivedPartition {
-            partition,
-            file,
-            begin: 0,
-            end: 0,
-            records: 0,
-            first_offset: None,
-            last_offset: None,
-            left_out: Vec::new(),
-            bytes: 0,
-            xxh3: String::new(),
-        };
+        let entry = ArchivedPartition { partition, file, ..ArchivedPartition::default() };
         Ok(PartitionWriter { output, container, pending, datum: Vec::new(), entry })
     }
 

@@ -5,8 +5,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use std::path::Path;
 use tillgate::archive::{
-    Archive, ArchiveError, ArchiveWriter, ArchivedPartition, ArchivedTopic, DecodedLine, Encoding,
-    LINE_BYTES_MAX, MANIFEST, Manifest, read_line, write_line,
+    Archive, ArchiveError, ArchiveWriter, ArchivedPartition, ArchivedTopic, Encoding, LINE_BYTES_MAX,
+    MANIFEST, Manifest, read_line, write_line,
 };
 use tillgate::codec::avro::{
     Codec, Container, TOPIC_RECORD_SCHEMA, TOPIC_RECORD_SCHEMA_1, TopicRecordLayout, take_topic_record,
@@ -195,15 +195,13 @@ proptest! {
         prop_assert!(!line.contains(&b'\n'), "one line");
         let parsed: Result<serde::de::IgnoredAny, _> = serde_json::from_slice(&line);
         prop_assert!(parsed.is_ok(), "any JSON reader takes it");
-        let mut decoded = DecodedLine::default();
-        read_line(&line, &mut decoded).expect("a record");
+        let decoded = read_line(&line).expect("a record");
         prop_assert_eq!(Owned::of(&decoded.record()), record);
     }
 
     #[test]
     fn no_line_makes_the_reader_panic(line in vec(any::<u8>(), 0..200)) {
-        let mut decoded = DecodedLine::default();
-        if read_line(&line, &mut decoded).is_ok() {
+        if let Ok(decoded) = read_line(&line) {
             Owned::of(&decoded.record());
         }
     }
@@ -527,7 +525,7 @@ fn a_small_file_cannot_ask_for_millions_of_headers() {
     let mut line = br#"{"topic":"t","partition":0,"offset":0,"timestamp":-1,"timestampType":"None","key":null,"headers":[{"name":"","value":null}"#.to_vec();
     line.extend(std::iter::repeat_n(br#",{"name":"","value":null}"#, HEADERS_MAX).flatten());
     line.extend_from_slice(br#"],"value":null}"#);
-    let fault = read_line(&line, &mut DecodedLine::default()).expect_err("too many");
+    let fault = read_line(&line).map(drop).expect_err("too many");
     assert!(fault.contains("headers are too many"), "{fault}");
 }
 

@@ -162,11 +162,6 @@ impl<R: BufRead> ContainerReader<R> {
         self.at
     }
 
-    /// What the file is read from.
-    pub const fn input(&self) -> &R {
-        &self.input
-    }
-
     /// A zigzag varint.
     fn long(&mut self) -> Result<i64, ContainerFault> {
         let mut bytes = SmallVec::<[u8; 10]>::new();

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 use tillgate::archive::{
-    Archive, ArchiveError, ArchivedPartition, ArchivedTopic, DecodedLine, Encoding, MANIFEST, Manifest,
-    read_line, write_line,
+    Archive, ArchiveError, ArchivedPartition, ArchivedTopic, Encoding, MANIFEST, Manifest, read_line,
+    write_line,
 };
 use tillgate::codec::avro::{
     ContainerReader, TOPIC_RECORD_SCHEMA, TOPIC_RECORD_SCHEMA_1, TopicRecordLayout, take_topic_record,
@@ -49,8 +49,7 @@ fn same_record(record: &TopicRecord<'_>) {
     write_line(record, &mut line).expect("a line that can be read back");
     assert_eq!(line.pop(), Some(b'\n'));
     assert!(!line.contains(&b'\n'), "one line");
-    let mut decoded = DecodedLine::default();
-    read_line(&line, &mut decoded).expect("what was written reads");
+    let decoded = read_line(&line).expect("what was written reads");
     assert_same(&decoded.record(), record);
 }
 
@@ -65,9 +64,8 @@ fn assert_same(left: &TopicRecord<'_>, right: &TopicRecord<'_>) {
 
 /// What is read is written and read alike.
 pub fn export_line(bytes: &[u8]) {
-    let mut decoded = DecodedLine::default();
-    match read_line(bytes, &mut decoded) {
-        Ok(()) => same_record(&decoded.record()),
+    match read_line(bytes) {
+        Ok(decoded) => same_record(&decoded.record()),
         Err(text) => super::judge::assert_text(&text, 300),
     }
 }
