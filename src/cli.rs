@@ -1,9 +1,11 @@
 //! The command line: commands, flags and their help. Runs nothing.
 
-use crate::config::{Scope, is_client_name};
+use crate::config::{OutputFormat, Scope, is_client_name};
 use crate::domain::{Micros, PartitionId};
+use crate::kafka::cluster::topics::TimestampSource;
+use crate::replay::ReplayFrom;
 use clap::builder::TypedValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 mod parties;
@@ -331,8 +333,8 @@ pub struct CheckArgs {
     #[arg(long, value_name = "FILE|-")]
     pub output: Option<PathBuf>,
     /// How outcomes are written: JSON Lines, or an Avro object container file
-    #[arg(long, value_enum, default_value_t = Format::Json)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Json)]
+    pub format: OutputFormat,
     /// Split by key as topics.partitioner says, and decide on all cores
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub partitions: u32,
@@ -389,24 +391,6 @@ pub struct ReplayArgs {
     pub json: bool,
 }
 
-/// Where a replay begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ReplayFrom {
-    /// With the first record
-    Beginning,
-    /// Where the journal's oldest complete checkpoint rotation ends
-    Checkpoint,
-}
-
-/// How outcomes are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// JSON
-    Json,
-    /// Avro
-    Avro,
-}
-
 #[derive(Debug, Subcommand)]
 pub enum TopicsCommand {
     /// Print what has to be done, and do it
@@ -417,7 +401,7 @@ pub enum TopicsCommand {
         /// Whose times the records of the inputs have; inputs that are made have the broker's unless given, those that
         /// exist stay as they are
         #[arg(long, value_enum)]
-        times: Option<RecordTimes>,
+        times: Option<TimestampSource>,
     },
     /// Print how the topics are and how they should be; exit code 1 where they differ
     Check,
@@ -480,15 +464,6 @@ pub struct SetTimeArgs {
 
 fn time(text: &str) -> Result<Micros, String> {
     Micros::parse_rfc3339(text).ok_or_else(|| "give a time as 2026-01-31T12:00:00Z".to_owned())
-}
-
-/// Whose times the records of an input have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RecordTimes {
-    /// The broker's (LogAppendTime), for live events: no sender's clock moves a partition's time
-    Broker,
-    /// The producer's (CreateTime), for imports and historic loads
-    Producer,
 }
 
 /// `tillgate topics repartition`

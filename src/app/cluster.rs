@@ -1,7 +1,8 @@
 //! The settings of a run as the Kafka part takes them.
 
-use crate::config;
-use crate::kafka::settings::{ClusterSettings, Topics};
+use crate::config::{self, TopicSettings};
+use crate::kafka::settings::{ClusterSettings, FlowTopics, Topics};
+use crate::pos;
 
 impl From<&config::Settings> for ClusterSettings {
     fn from(all: &config::Settings) -> Self {
@@ -20,13 +21,7 @@ impl From<&config::Settings> for ClusterSettings {
 /// The topics of the flows that these settings have.
 fn topics_of(settings: &config::Settings) -> Topics {
     let names = &settings.topics;
-    let mut topics = Topics::of_pos(
-        names.pos_inputs(),
-        [names.pos_outcomes.clone(), names.account_results.clone()],
-        names.dead_letters.clone(),
-        names.journal.clone(),
-        names.rulesets.clone(),
-    );
+    let mut topics = Topics { flows: vec![pos_topics(names)], rulesets: names.rulesets.clone() };
     if settings.profiles.enabled {
         topics.flows.push(Topics::of_profiles(
             [names.observations.clone(), names.profile_records.clone()],
@@ -36,14 +31,30 @@ fn topics_of(settings: &config::Settings) -> Topics {
         ));
     }
     if settings.contact.enabled {
-        topics.flows.push(Topics::of_contact(
-            names.contact_inputs(),
-            [names.contact_decisions.clone(), names.interaction_results.clone()],
-            names.contact_dead_letters.clone(),
-            names.contact_journal.clone(),
-        ));
+        topics.flows.push(contact_topics(names));
     }
     topics
+}
+
+/// The topics of POS events.
+pub(super) fn pos_topics(names: &TopicSettings) -> FlowTopics {
+    FlowTopics {
+        flow: &pos::FLOW,
+        inputs: names.pos_inputs().into(),
+        outputs: vec![names.pos_outcomes.clone(), names.account_results.clone()],
+        dead_letters: names.dead_letters.clone(),
+        journal: names.journal.clone(),
+    }
+}
+
+/// The topics of contact decisions.
+pub(super) fn contact_topics(names: &TopicSettings) -> FlowTopics {
+    Topics::of_contact(
+        names.contact_inputs(),
+        [names.contact_decisions.clone(), names.interaction_results.clone()],
+        names.contact_dead_letters.clone(),
+        names.contact_journal.clone(),
+    )
 }
 
 /// A name that no other process of the group has, for one that was given none.

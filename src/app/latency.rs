@@ -55,7 +55,7 @@ impl Sent {
 }
 
 /// What came back.
-struct Answers {
+struct Answered {
     answered: u64,
     latencies: Latencies,
 }
@@ -63,7 +63,7 @@ struct Answers {
 /// A reader of outcomes at work.
 pub(super) struct Watch {
     sent: Arc<Sent>,
-    thread: JoinHandle<Result<Answers, Fault>>,
+    thread: JoinHandle<Result<Answered, Fault>>,
 }
 
 impl Watch {
@@ -91,7 +91,7 @@ impl Watch {
     /// Waits for the answers to everything that was sent. Tells of them as one JSON object, and how many did not come.
     pub(super) fn finish(self, rate: u32) -> Result<(String, u64), Fault> {
         self.sent.end();
-        let Answers { answered, latencies } = match self.thread.join() {
+        let Answered { answered, latencies } = match self.thread.join() {
             Ok(answers) => answers?,
             Err(panic) => std::panic::resume_unwind(panic),
         };
@@ -111,8 +111,8 @@ impl Watch {
     }
 }
 
-fn watch(follower: &Follower, events: &str, sent: &Sent, warm_up_millis: i64) -> Result<Answers, Fault> {
-    let mut answers = Answers { answered: 0, latencies: Latencies::default() };
+fn watch(follower: &Follower, events: &str, sent: &Sent, warm_up_millis: i64) -> Result<Answered, Fault> {
+    let mut answers = Answered { answered: 0, latencies: Latencies::default() };
     let mut waiting: BTreeMap<PartitionId, AnswerTimes> = BTreeMap::new();
     let mut silence = Duration::ZERO;
     while silence < SILENCE_MAX {

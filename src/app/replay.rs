@@ -2,16 +2,17 @@
 
 use super::AppError;
 use super::bar::bar;
-use super::recorded::{Cluster, Files, FlowTopics, Recording, beside};
-use crate::cli::{Common, ReplayArgs, ReplayFrom};
+use super::cluster::{contact_topics, pos_topics};
+use super::recorded::{Cluster, Files, Recording, beside};
+use crate::cli::{Common, ReplayArgs};
 use crate::codec::Schemas;
 use crate::config::Settings;
 use crate::domain::PartitionId;
+use crate::domain::flow::FlowTopics;
 use crate::domain::visible::{visible_json, visible_lines};
 use crate::pipeline::Division;
 use crate::replay::{
-    ContactGround, ContactReport, From, Ground, ReplayError, Report, Rulebook, VerifyOptions, verify,
-    verify_contact,
+    ContactReport, Ground, ReplayError, Report, Rulebook, VerifyOptions, verify, verify_contact,
 };
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -35,38 +36,20 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
     let schemas = super::schemas(&settings)?;
     let begun = Instant::now();
     let names = &settings.topics;
-    let topics = FlowTopics::pos(names);
     let recording: Box<dyn Recording> = match &args.files {
-        Some(folder) => Box::new(Files::open(folder, names, &args.partition)?),
+        Some(folder) => {
+            let needed = [&names.pos_events, &names.account_events, &names.pos_outcomes];
+            Box::new(Files::open(folder, &names.pos_events, &args.partition)?.holding(needed)?)
+        }
         None => Box::new(Cluster::look(Arc::new((&settings).into()), &args.partition)?),
     };
-    let partitions = recording.partitions();
-    let beside = beside(&*recording, names, rulebook.clone(), (&topics, &partitions))?;
-    let progress = AtomicU64::new(0);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let options = VerifyOptions {
-        partitions: partitions.clone(),
-        threads: args.threads.map_or(cores, usize::from),
-        from: match args.from {
-            ReplayFrom::Beginning => From::Beginning,
-            ReplayFrom::Checkpoint => From::Checkpoint,
-        },
-        ground: Ground {
-            topics: names.pos_inputs(),
-            outcomes_topic: names.pos_outcomes.clone(),
-            letters_topic: names.dead_letters.clone(),
-            replies_topic: names.account_results.clone(),
-            schemas: &*schemas,
-            progress: &progress,
-            division: Division { partitioner: names.partitioner, partitions: recording.input_partitions() },
-            table_seed: super::table_seed(),
-        },
-        beside,
-        open: &|partition| recording.open(&topics, partition),
-    };
-    let mut report = with_bar(recording.input_offsets(&topics), &progress, || verify(options));
+    let (recording, progress) = (&*recording, AtomicU64::new(0));
+    let run = Run { args, settings: &settings, recording, rulebook, schemas: &*schemas, progress: &progress };
+    let topics = pos_topics(names);
+    let options = run.options(&topics, recording.partitions(), recording.input_partitions())?;
+    let mut report = with_bar(recording.input_offsets(&topics), &progress, || verify(&options));
     if settings.contact.enabled {
-        let contact = contact(&*recording, &settings, (rulebook, &*schemas, &progress), args)?;
+        let contact = run.contact()?;
         report.identical &= contact.identical;
         report.contact = Some(contact);
     }
@@ -80,40 +63,63 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
     ))
 }
 
-/// Contact decisions, decided again and compared.
-fn contact(
-    recording: &dyn Recording,
-    settings: &Settings,
-    (rulebook, schemas, progress): (Rulebook, &dyn Schemas, &AtomicU64),
-    args: &ReplayArgs,
-) -> Result<ContactReport, AppError> {
-    let names = &settings.topics;
-    let topics = FlowTopics::contact(names);
-    let partitions = recording.partitions_of(&topics.inputs[0])?.ok_or_else(|| {
-        let text = format!("there is no topic {}: a replay of contact decisions needs it", topics.inputs[0]);
-        ReplayError::Recorded(text)
-    })?;
-    let ground = ContactGround {
-        topics: names.contact_inputs(),
-        outputs: [
-            names.contact_decisions.clone(),
-            names.interaction_results.clone(),
-            names.contact_dead_letters.clone(),
-        ],
-        division: Division { partitioner: names.partitioner, partitions },
-        schemas,
-        seed: super::table_seed(),
-        from_checkpoint: args.from == ReplayFrom::Checkpoint,
-        progress,
-    };
-    let open = |partition: PartitionId| {
-        let recorded = recording.open(&topics, partition)?;
-        if recorded.journal.is_some() { Ok(recorded) } else { Err(recording.missing(&topics.journal)) }
-    };
-    let wanted = |partition: &_| args.partition.is_empty() || args.partition.contains(partition);
-    let wanted: Vec<PartitionId> = PartitionId::all(partitions).filter(wanted).collect();
-    let beside = beside(recording, names, rulebook, (&topics, &wanted))?;
-    Ok(verify_contact(&ground, wanted.iter().copied(), open, beside))
+/// What the flows of a run share.
+struct Run<'r> {
+    args: &'r ReplayArgs,
+    settings: &'r Settings,
+    recording: &'r dyn Recording,
+    rulebook: Rulebook,
+    schemas: &'r (dyn Schemas + Sync),
+    progress: &'r AtomicU64,
+}
+
+impl<'r> Run<'r> {
+    /// How to verify these partitions of a flow, whose inputs have so many; 0: not known.
+    fn options(
+        &self,
+        topics: &'r FlowTopics,
+        partitions: Vec<PartitionId>,
+        of: u32,
+    ) -> Result<VerifyOptions<'r>, ReplayError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let names = &self.settings.topics;
+        let beside = beside(self.recording, names, self.rulebook.clone(), (topics, partitions.clone()))?;
+        let recording = self.recording;
+        Ok(VerifyOptions {
+            partitions,
+            threads: self.args.threads.map_or(cores, usize::from),
+            from: self.args.from,
+            ground: Ground {
+                topics: topics.clone(),
+                schemas: self.schemas,
+                progress: self.progress,
+                division: Division { partitioner: names.partitioner, partitions: of },
+                table_seed: super::table_seed(),
+            },
+            beside: beside.into(),
+            open: Box::new(move |partition| recording.open(topics, partition)),
+        })
+    }
+
+    /// Contact decisions, decided again and compared.
+    fn contact(&self) -> Result<ContactReport, AppError> {
+        let topics = &contact_topics(&self.settings.topics);
+        let of = self.recording.partitions_of(&topics.inputs[0])?.ok_or_else(|| {
+            let text =
+                format!("there is no topic {}: a replay of contact decisions needs it", topics.inputs[0]);
+            ReplayError::Recorded(text)
+        })?;
+        let named = &self.args.partition;
+        let wanted = |partition: &_| named.is_empty() || named.contains(partition);
+        let partitions = PartitionId::all(of).filter(wanted).collect();
+        let mut options = self.options(topics, partitions, of)?;
+        let (recording, open) = (self.recording, options.open);
+        options.open = Box::new(move |partition| {
+            let recorded = open(partition)?;
+            if recorded.journal.is_some() { Ok(recorded) } else { Err(recording.missing(&topics.journal)) }
+        });
+        Ok(verify_contact(&options))
+    }
 }
 
 fn print(report: &Report, json: bool) -> Result<(), AppError> {
@@ -150,14 +156,10 @@ fn with_bar<T>(all: u64, progress: &AtomicU64, work: impl FnOnce() -> T) -> T {
 
 /// Takes every file of the folder as the text of a ruleset.
 fn read_folder(folder: &Path, rulebook: &mut Rulebook) -> Result<(), ReplayError> {
-    let fault = |what, path: &Path| {
-        let path = path.to_owned();
-        move |source| ReplayError::File { what, path, source }
-    };
-    for file in std::fs::read_dir(folder).map_err(fault("open", folder))? {
-        let path = file.map_err(fault("open", folder))?.path();
+    for file in std::fs::read_dir(folder).map_err(ReplayError::file("open", folder))? {
+        let path = file.map_err(ReplayError::file("open", folder))?.path();
         if path.is_file() {
-            rulebook.add_ruleset(&std::fs::read_to_string(&path).map_err(fault("read", &path))?);
+            rulebook.add_ruleset(&std::fs::read_to_string(&path).map_err(ReplayError::file("read", &path))?);
         }
     }
     Ok(())

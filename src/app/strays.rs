@@ -16,7 +16,7 @@ use std::path::Path;
 /// A line of the list.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'a> {
+struct StrayLine<'a> {
     account: &'a str,
     partition: PartitionId,
     belongs_on: PartitionId,
@@ -41,7 +41,7 @@ struct HoldLine {
 
 /// What is read of a line.
 #[derive(Deserialize)]
-struct Named {
+struct NamedAccount {
     account: String,
     partition: Option<PartitionId>,
 }
@@ -94,7 +94,7 @@ fn account<'a>(stray: &Stray<'a>) -> Option<&'a Account> {
     stray.state.downcast_ref::<PartitionState>()?.accounts().at(stray.slot)
 }
 
-fn line<'a>(stray: &Stray<'a>) -> Result<Line<'a>, std::io::Error> {
+fn line<'a>(stray: &Stray<'a>) -> Result<StrayLine<'a>, std::io::Error> {
     let account = account(stray).ok_or_else(|| std::io::Error::other("it is no account"))?;
     let Account { number, currency, limit, balance, fees, revision, .. } = account;
     let number_of =
@@ -106,7 +106,7 @@ fn line<'a>(stray: &Stray<'a>) -> Result<Line<'a>, std::io::Error> {
             expires: hold.expires.to_string(),
         })
     };
-    Ok(Line {
+    Ok(StrayLine {
         account: number,
         partition: stray.at.stands_on,
         belongs_on: stray.at.belongs_on,
@@ -130,7 +130,7 @@ pub(super) fn read(path: &Path) -> Result<Dropped, AppError> {
         match line.trim() {
             "" => {}
             text if text.starts_with('{') => {
-                let Named { account, partition } = serde_json::from_str(text)
+                let NamedAccount { account, partition } = serde_json::from_str(text)
                     .map_err(|error| fault(&format!("line {place} is no line of a list: {error}")))?;
                 dropped.name(account, partition);
             }

@@ -1,14 +1,14 @@
 //! `tillgate topics create | check`: the plan on standard output, then what it says; the rest of `topics` is passed on.
 
 use super::AppError;
-use crate::cli::{Common, RecordTimes, TopicsCommand};
+use crate::cli::{Common, TopicsCommand};
 use crate::domain::visible::visible;
 use crate::kafka::client::Cluster;
 use crate::kafka::cluster::brokers;
 use crate::kafka::cluster::input_times;
 use crate::kafka::cluster::plan_row::{PlanAction, PlanRow};
 use crate::kafka::cluster::rights::{self, Task};
-use crate::kafka::cluster::topics::{self, TimestampSource, TopicLayout, apply, plan};
+use crate::kafka::cluster::topics::{self, TopicLayout, apply, plan};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -27,10 +27,7 @@ pub(super) fn run(command: &TopicsCommand, common: &Common) -> Result<(), AppErr
         partitions: settings.topics.partitions as usize,
         replication: settings.topics.replication_factor.map_or(-1, |copies| copies as i32),
         retention: settings.topics.retention().map(|(name, time)| (name.to_owned(), time)).collect(),
-        times: times.map(|times| match times {
-            RecordTimes::Broker => TimestampSource::Broker,
-            RecordTimes::Producer => TimestampSource::Producer,
-        }),
+        times,
     };
     let task = if dry_run.is_some() { Task::Create } else { Task::Check };
     rights::verify_sight(&cluster, &cluster_settings, task)?;

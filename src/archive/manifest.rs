@@ -18,17 +18,19 @@ const VERSIONS: std::ops::RangeInclusive<u32> = 1..=VERSION;
 pub const LEFT_OUT_MAX: usize = 1_000;
 
 /// How records are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 pub enum Encoding {
-    /// Avro object container files, deflated.
+    /// JSON Lines, compressed by zstd
+    #[serde(rename = "jsonl.zst")]
+    #[value(name = "jsonl.zst")]
+    JsonLinesZstd,
+    /// JSON Lines
+    #[serde(rename = "jsonl")]
+    #[value(name = "jsonl")]
+    JsonLines,
+    /// Avro object container files, compressed by deflate
     #[serde(rename = "avro")]
     Avro,
-    /// JSON Lines.
-    #[serde(rename = "jsonl")]
-    JsonLines,
-    /// JSON Lines, zstd.
-    #[serde(rename = "jsonl.zst")]
-    JsonLinesZstd,
 }
 
 impl Encoding {

@@ -74,10 +74,11 @@ symbols! {
 
 symbols! {
     /// How outcomes are written.
+    #[derive(clap::ValueEnum)]
     OutputFormat {
-        /// As the public contracts write it.
+        /// JSON
         Json = "json",
-        /// By the schema of the contract.
+        /// Avro
         Avro = "avro",
     }
 }

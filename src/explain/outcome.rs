@@ -20,7 +20,7 @@ pub struct ExplainedOutcome {
     pub posted_amount: Option<Box<RawValue>>,
     pub balance_after: Option<Box<RawValue>>,
     pub available_after: Option<Box<RawValue>>,
-    pub source: Source,
+    pub source: EventPlace,
     pub account_revision: i64,
     pub ruleset: String,
     #[serde(default)]
@@ -63,7 +63,7 @@ impl Message {
 
 /// The input record that caused it.
 #[derive(Debug, Deserialize)]
-pub struct Source {
+pub struct EventPlace {
     pub topic: String,
     pub partition: PartitionId,
     pub offset: i64,

@@ -36,6 +36,28 @@ pub struct PartitionOptions {
 }
 
 impl PartitionOptions {
+    /// For partitions of which nobody writes a journal, and which tell no other flow anything.
+    #[must_use]
+    pub fn unjournalled(
+        topics: [String; 3],
+        encoding: OutcomeEncoding,
+        division: Division,
+        table_seed: Seed,
+    ) -> Self {
+        Self {
+            topics,
+            encoding,
+            checkpoint_events_per_account: u32::MAX,
+            rotation_events_min: u32::MAX,
+            journal_record_bytes_max: usize::MAX,
+            input_partitions: division.partitions,
+            partitioner: division.partitioner,
+            profiles: None,
+            parties: None,
+            table_seed,
+        }
+    }
+
     /// By what keys belong on partitions.
     #[must_use]
     pub fn division(&self) -> Division {

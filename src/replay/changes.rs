@@ -121,7 +121,7 @@ pub struct Moved {
 
 /// How often a code was there on one side alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Code {
+pub struct CodeMoves {
     /// It was recorded, and is gone.
     pub gone: u64,
     /// It is new.
@@ -161,7 +161,8 @@ impl fmt::Display for Change {
 const NONE: &str = "nothing";
 
 /// Answers of now beside recorded ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Changes {
     /// The same bytes.
     pub identical: u64,
@@ -169,14 +170,29 @@ pub struct Changes {
     pub alike: u64,
     /// Recorded answers that cannot be read.
     pub unreadable: u64,
-    /// What changed, from what to what.
+    /// How many answers changed.
+    pub changed: u64,
+    /// From what to what.
+    #[serde(rename = "changes", serialize_with = "as_list")]
     pub moved: BTreeMap<[String; 2], Moved>,
     /// Codes of those.
-    pub codes: BTreeMap<String, Code>,
+    pub codes: BTreeMap<String, CodeMoves>,
     /// How many answers each recorded ruleset gave, but for the identical ones.
-    pub rulesets: BTreeMap<String, u64>,
+    pub recorded_rulesets: BTreeMap<String, u64>,
     /// The first changes.
     pub first: Vec<Change>,
+}
+
+/// As a list, since what went to what has two names.
+fn as_list<S: Serializer>(moved: &BTreeMap<[String; 2], Moved>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        recorded: &'a str,
+        now: &'a str,
+        #[serde(flatten)]
+        moved: &'a Moved,
+    }
+    serializer.collect_seq(moved.iter().map(|([recorded, now], moved)| Row { recorded, now, moved }))
 }
 
 /// What is counted under a name; under that of all others where there are too many.
@@ -186,12 +202,6 @@ fn at<'m, T: Default>(names: &'m mut BTreeMap<String, T>, name: &str) -> &'m mut
 }
 
 impl Changes {
-    /// How many answers changed.
-    #[must_use]
-    pub fn changed(&self) -> u64 {
-        self.moved.values().map(|moved| moved.count).sum()
-    }
-
     /// Counts an answer to the record at `(topic, partition, offset)`, of which at least one side is there.
     pub fn count(
         &mut self,
@@ -201,7 +211,7 @@ impl Changes {
         now: Option<Answer>,
     ) {
         if let Some(recorded) = &recorded {
-            *at(&mut self.rulesets, &recorded.ruleset) += 1;
+            *at(&mut self.recorded_rulesets, &recorded.ruleset) += 1;
         }
         if let (Some(recorded), Some(now)) = (&recorded, &now)
             && (&recorded.answer, &recorded.codes) == (&now.answer, &now.codes)
@@ -219,6 +229,7 @@ impl Changes {
     }
 
     fn count_change(&mut self, sides: [Option<&Answer>; 2]) {
+        self.changed += 1;
         let key = sides.map(|side| side.map_or(NONE, |answer| &answer.answer).to_owned());
         let moved = self.moved_of(key);
         moved.count += 1;
@@ -247,6 +258,7 @@ impl Changes {
         self.identical += other.identical;
         self.alike += other.alike;
         self.unreadable += other.unreadable;
+        self.changed += other.changed;
         for (key, theirs) in &other.moved {
             let mine = self.moved_of(key.clone());
             mine.count += theirs.count;
@@ -261,8 +273,8 @@ impl Changes {
             mine.gone += theirs.gone;
             mine.new += theirs.new;
         }
-        for (ruleset, count) in &other.rulesets {
-            *at(&mut self.rulesets, ruleset) += count;
+        for (ruleset, count) in &other.recorded_rulesets {
+            *at(&mut self.recorded_rulesets, ruleset) += count;
         }
     }
 
@@ -271,51 +283,6 @@ impl Changes {
         next.sort_by_key(|change| change.place);
         let room = CHANGES_TOLD.saturating_sub(self.first.len());
         self.first.extend(next.into_iter().take(room));
-    }
-}
-
-/// For programs: changes as a list, since what went to what has two names.
-impl Serialize for Changes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Row<'a> {
-            recorded: &'a str,
-            now: &'a str,
-            #[serde(flatten)]
-            moved: &'a Moved,
-        }
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Written<'a> {
-            identical: u64,
-            alike: u64,
-            unreadable: u64,
-            changed: u64,
-            changes: Vec<Row<'a>>,
-            codes: &'a BTreeMap<String, Code>,
-            recorded_rulesets: &'a BTreeMap<String, u64>,
-            first: &'a [Change],
-        }
-        let row = |(names, moved)| {
-            let [recorded, now]: &[String; 2] = names;
-            Row { recorded, now, moved }
-        };
-        let Self { identical, alike, unreadable, moved, codes, rulesets, first } = self;
-        let (identical, alike, unreadable) = (*identical, *alike, *unreadable);
-        let changes = moved.iter().map(row).collect();
-        let changed = self.changed();
-        let written = Written {
-            identical,
-            alike,
-            unreadable,
-            changed,
-            changes,
-            codes,
-            recorded_rulesets: rulesets,
-            first,
-        };
-        written.serialize(serializer)
     }
 }
 
@@ -329,22 +296,22 @@ impl fmt::Display for Changes {
         if self.unreadable > 0 {
             writeln!(f, "  {:<26}{:>12}", "cannot be read", self.unreadable)?;
         }
-        writeln!(f, "  {:<26}{:>12}", "changed", self.changed())?;
+        writeln!(f, "  {:<26}{:>12}", "changed", self.changed)?;
         for ([recorded, now], moved) in &self.moved {
             writeln!(f, "  {:<26}{:>12}", format!("{recorded} -> {now}"), moved.count)?;
             for (currency, Booked { recorded, now }) in &moved.booked {
                 writeln!(f, "    booked {currency} {recorded} -> {now}")?;
             }
         }
-        for (code, Code { gone, new }) in &self.codes {
+        for (code, CodeMoves { gone, new }) in &self.codes {
             writeln!(f, "  {code:<26}{:>12}", format!("-{gone} +{new}"))?;
         }
-        if self.changed() > 0 {
+        if self.changed > 0 {
             let told = self.first.len();
-            writeln!(f, "the first {told} of {} changes", self.changed())?;
+            writeln!(f, "the first {told} of {} changes", self.changed)?;
         }
         self.first.iter().try_for_each(|change| writeln!(f, "  {change}"))?;
-        for (ruleset, count) in &self.rulesets {
+        for (ruleset, count) in &self.recorded_rulesets {
             writeln!(f, "recorded by ruleset {ruleset}: {count} of these outcomes that are not identical")?;
         }
         Ok(())
@@ -383,7 +350,7 @@ mod tests {
         let first = std::mem::take(&mut other.first);
         one.add(&other);
         one.tell(first);
-        assert_eq!((one.alike, one.changed()), (2, 4));
+        assert_eq!((one.alike, one.changed), (2, 4));
         let told = one.to_string();
         for line in [
             "  nothing -> Rejected                  2\n",
@@ -406,8 +373,8 @@ mod tests {
             changes.count(number, at(0), Some(recorded), None);
         }
         assert_eq!(changes.first.len(), CHANGES_TOLD);
-        assert_eq!(changes.changed(), 3 * NAMES_MAX as u64);
-        assert!(changes.codes.len() <= NAMES_MAX + 1 && changes.rulesets.len() <= NAMES_MAX + 1);
+        assert_eq!(changes.changed, 3 * NAMES_MAX as u64);
+        assert!(changes.codes.len() <= NAMES_MAX + 1 && changes.recorded_rulesets.len() <= NAMES_MAX + 1);
         assert!(changes.moved.len() <= NAMES_MAX + 1);
     }
 }

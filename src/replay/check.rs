@@ -1,12 +1,12 @@
 //! `tillgate check`: event files or recorded topics through the pipeline on all cores, outcomes in the order of the events.
 
 use super::ReplayError;
-use super::chunk::{At, Chunk};
+use super::chunk::{Chunk, InputPlace};
 use super::lines::Lines;
 use super::merge::Merge;
 use super::summary::Summary;
-use super::topics::Topics;
-use super::workers::{Answers, Worker};
+use super::topics::RecordedTopics;
+use super::workers::{CheckWorker, ChunkAnswers};
 use crate::codec::Schemas;
 use crate::engine::Engine;
 use crate::pipeline::Division;
@@ -21,7 +21,7 @@ const CHUNK_RECORDS: usize = 8192;
 const CHUNKS_WAITING: usize = 2;
 
 /// Where the records of a run come from.
-pub enum Inputs<'a> {
+pub enum CheckInputs<'a> {
     /// Files of lines, merged by what they say of their times.
     Files {
         /// The POS events.
@@ -30,13 +30,13 @@ pub enum Inputs<'a> {
         account_events: Option<Lines>,
     },
     /// Recorded topics, in the order in which they were decided.
-    Topics(Topics<'a>),
+    RecordedTopics(RecordedTopics<'a>),
 }
 
 /// What to run.
 pub struct CheckOptions<'a> {
     /// The records.
-    pub inputs: Inputs<'a>,
+    pub inputs: CheckInputs<'a>,
     /// Whether outcomes are held beside the recorded ones.
     pub compares: bool,
     /// Partitions that the events are spread over.
@@ -62,15 +62,9 @@ pub trait CheckSink {
     /// Ends the run.
     fn outcome(&mut self, value: &[u8]) -> Result<(), ReplayError>;
     /// A record that gave no outcome.
-    fn dead_letter(&mut self, input: Input, at: At, why: &str);
+    fn dead_letter(&mut self, input: Input, at: InputPlace, why: &str);
     /// So many records are done.
     fn progress(&mut self, records: u64);
-}
-
-/// Reads the records of a run, some at a time.
-enum Reader<'a> {
-    Files(Box<Merge>),
-    Topics(Topics<'a>),
 }
 
 /// Runs the records through the engine.
@@ -83,21 +77,28 @@ pub fn check(options: CheckOptions<'_>, sink: &mut dyn CheckSink) -> Result<Summ
     let division = profiles.as_ref().map(|_| Division::UNDIVIDED);
     let options = PartitionOptions { input_partitions: partitions, profiles: division, ..options };
     let threads = if profiles.is_some() { 1 } else { threads };
-    let (reader, begins_at) = match inputs {
-        Inputs::Files { pos_events, account_events } => {
-            let merge = Merge::new(pos_events, account_events, options.division(), engine.files())?;
+    let (read_all, begins_at): (Box<ReadAll<'_>>, _) = match inputs {
+        CheckInputs::Files { pos_events, account_events } => {
+            let mut merge = Merge::new(pos_events, account_events, options.division(), engine.files())?;
             let begins_at = merge.begins_at();
-            (Reader::Files(Box::new(merge)), begins_at)
+            (Box::new(move |chunks| read(|| merge.chunk(CHUNK_RECORDS), chunks)), begins_at)
         }
-        Inputs::Topics(topics) => (Reader::Topics(topics), None),
+        // Opened by the thread that reads them.
+        CheckInputs::RecordedTopics(topics) => {
+            let read_all = |chunks: &_| {
+                let mut reader = topics.read();
+                read(|| reader.chunk(CHUNK_RECORDS), chunks);
+            };
+            (Box::new(read_all), None)
+        }
     };
     let threads = threads.clamp(1, partitions as usize);
     std::thread::scope(|scope| {
         let (chunks_in, chunks) = sync_channel(CHUNKS_WAITING);
-        scope.spawn(move || reader.read(&chunks_in));
+        scope.spawn(move || read_all(&chunks_in));
         let workers: Vec<Channel> = (0..threads)
             .map(|place| {
-                let mut worker = Worker::new((place, threads), partitions, &engine, &options, begins_at);
+                let mut worker = CheckWorker::new((place, threads), partitions, &engine, &options, begins_at);
                 (worker.profiles, worker.compares) = (profiles.take(), compares);
                 let (to_worker, inbox) = sync_channel::<Arc<Chunk>>(CHUNKS_WAITING);
                 let (outbox, from_worker) = sync_channel(CHUNKS_WAITING);
@@ -118,21 +119,11 @@ pub fn check(options: CheckOptions<'_>, sink: &mut dyn CheckSink) -> Result<Summ
 
 struct Channel {
     to_worker: SyncSender<Arc<Chunk>>,
-    from_worker: Receiver<Answers>,
+    from_worker: Receiver<ChunkAnswers>,
 }
 
-impl Reader<'_> {
-    /// Reads to the end. Recorded topics are opened by the thread that reads them.
-    fn read(self, chunks: &SyncSender<Result<Chunk, ReplayError>>) {
-        match self {
-            Self::Files(mut merge) => read(|| merge.chunk(CHUNK_RECORDS), chunks),
-            Self::Topics(topics) => {
-                let mut reader = topics.read();
-                read(|| reader.chunk(CHUNK_RECORDS), chunks);
-            }
-        }
-    }
-}
+/// Reads the records of a run to the end, some at a time.
+type ReadAll<'a> = dyn FnOnce(&SyncSender<Result<Chunk, ReplayError>>) + Send + 'a;
 
 fn read(
     mut next: impl FnMut() -> Result<Option<Chunk>, ReplayError>,
@@ -166,7 +157,7 @@ fn gather(
             under_way += 1;
         }
         while under_way > usize::from(!ended) {
-            let mut answers: Vec<Answers> =
+            let mut answers: Vec<ChunkAnswers> =
                 workers.iter().filter_map(|worker| worker.from_worker.recv().ok()).collect();
             under_way -= 1;
             write(&mut answers, sink, &mut summary)?;
@@ -178,7 +169,7 @@ fn gather(
 }
 
 fn write(
-    answers: &mut [Answers],
+    answers: &mut [ChunkAnswers],
     sink: &mut dyn CheckSink,
     summary: &mut Summary,
 ) -> Result<(), ReplayError> {

@@ -13,7 +13,7 @@ const BYTES_MAX: usize = 8 << 20;
 
 /// A record of a chunk: where its bytes are, and where it stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct ChunkRecord {
     /// Which input.
     pub input: Input,
     /// Its partition.
@@ -23,7 +23,7 @@ pub struct Entry {
     /// Its time, milliseconds.
     pub timestamp_millis: i64,
     /// What it is.
-    pub kind: Kind,
+    pub kind: Origin,
     key: Option<Bytes>,
     value: Option<Bytes>,
     request_id: Option<Bytes>,
@@ -37,7 +37,7 @@ type Bytes = (usize, usize);
 
 /// What a record is.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub enum Origin {
     /// A line of a file.
     Line {
         /// Its number, from 1.
@@ -58,14 +58,14 @@ pub enum Kind {
 
 /// Where a record stands, as people are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum At {
+pub enum InputPlace {
     /// A line of a file, from 1.
     Line(u64),
     /// Partition and offset.
     Record(PartitionId, i64),
 }
 
-impl fmt::Display for At {
+impl fmt::Display for InputPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(number) => write!(f, "line {number}"),
@@ -74,13 +74,13 @@ impl fmt::Display for At {
     }
 }
 
-impl Entry {
+impl ChunkRecord {
     /// Where it stands.
     #[must_use]
-    pub fn at(&self) -> At {
+    pub fn at(&self) -> InputPlace {
         match self.kind {
-            Kind::Line { number, .. } => At::Line(number),
-            Kind::Record { .. } => At::Record(self.partition, self.offset),
+            Origin::Line { number, .. } => InputPlace::Line(number),
+            Origin::Record { .. } => InputPlace::Record(self.partition, self.offset),
         }
     }
 }
@@ -89,7 +89,7 @@ impl Entry {
 #[derive(Debug, Default)]
 pub struct Chunk {
     /// The records.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ChunkRecord>,
     bytes: Vec<u8>,
     outcomes: Vec<Bytes>,
     no_schemas: Vec<NoSchema>,
@@ -114,11 +114,11 @@ impl Chunk {
         (input, partition, offset): (Input, PartitionId, i64),
         (key, value): (&[u8], &[u8]),
         millis: i64,
-        kind: Kind,
+        kind: Origin,
     ) {
         let key = (!key.is_empty()).then(|| self.put(key));
         let value = Some(self.put(value));
-        self.entries.push(Entry {
+        self.entries.push(ChunkRecord {
             input,
             partition,
             offset,
@@ -147,12 +147,12 @@ impl Chunk {
             self.no_schemas.push(why);
             self.no_schemas.len() - 1
         });
-        self.entries.push(Entry {
+        self.entries.push(ChunkRecord {
             input,
             partition,
             offset: record.offset,
             timestamp_millis: record.timestamp_millis,
-            kind: Kind::Record { given_up, no_schema },
+            kind: Origin::Record { given_up, no_schema },
             key,
             value,
             request_id,
@@ -172,7 +172,7 @@ impl Chunk {
 
     /// A record as the pipeline takes it, with what is known of its time.
     #[must_use]
-    pub fn record(&self, entry: &Entry, time: RecordTime) -> InputRecord<'_> {
+    pub fn record(&self, entry: &ChunkRecord, time: RecordTime) -> InputRecord<'_> {
         let bytes = |bytes: Option<Bytes>| bytes.map(|(begin, end)| &self.bytes[begin..end]);
         InputRecord {
             input: entry.input as usize,
@@ -188,7 +188,7 @@ impl Chunk {
     }
 
     /// The recorded outcomes of a record, in their order.
-    pub fn outcomes(&self, entry: &Entry) -> impl DoubleEndedIterator<Item = &[u8]> {
+    pub fn outcomes(&self, entry: &ChunkRecord) -> impl DoubleEndedIterator<Item = &[u8]> {
         let (begin, end) = entry.outcomes;
         self.outcomes[begin..end].iter().map(|(begin, end)| &self.bytes[*begin..*end])
     }

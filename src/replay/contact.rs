@@ -2,55 +2,53 @@
 //! decisions another order would change nothing. Compares decisions, results of interactions and dead letters byte by byte, and
 //! the state at the end with the journal's.
 
-use super::compare::Encoded;
-use super::differing::{differing, differing_records};
-use super::inputs::{Inputs, array};
-use super::letters::{Letter, LettersOf};
-use super::replies::{Asked, Replies};
-use super::report::{Difference, Findings, Tally, place};
+use super::compare::{OutcomeWords, Verified};
+use super::course::{Course, Ground};
+use super::inputs::{Named, next_offsets};
+use super::journal::Journal;
+use super::letters::LettersOf;
+use super::report::{Difference, PROBLEMS_TOLD, PartitionReport, Tally};
 use super::rulebook::Rulebook;
 use super::source::Feed;
-use super::verify::{self, Beside, Recorded, opened};
-use super::workers::{KEEP_EVERY, once_known};
+use super::verify::{OnItsWay, Recorded, ReplayFrom};
 use super::{ReplayError, stop};
 use crate::codec::Schemas;
 use crate::codec::rulesets::{hash_text, read_hash};
 use crate::contact::rules::FAILED;
 use crate::contact::{
-    CONTACT_DECISIONS, CONTACT_REQUESTS, ContactDecision, Contacts, FLOW, INPUTS, INTERACTION_RESULTS,
-    INTERACTIONS, Partition, Rules, read_decision,
+    CONTACT_REQUESTS, Contacts, FLOW, INPUTS, INTERACTIONS, Partition, ReadDecision, Rules, read_decision,
 };
 use crate::domain::PartitionId;
-use crate::domain::flow::Positions;
-use crate::domain::hashing::Seed;
 use crate::domain::promise::Promise;
-use crate::pipeline::{DecisionSink, Division, InputRecord, Outbound, PartitionSettings, Restore};
+use crate::pipeline::{InputRecord, Interrupt, DecisionSink, PartitionSettings};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The place of dead letters among the topics of what comes out.
-const DEAD_LETTERS: usize = 2;
-/// Problems and notes that are told; further ones are counted.
-const PROBLEMS_TOLD: usize = 5;
+impl Verified for Contacts {
+    const WORDS: OutcomeWords = OutcomeWords {
+        missing: "no decision was recorded",
+        different: "another decision",
+        unreadable: "another decision",
+        unexpected: "a further decision on a request that has one, or that can have none",
+        unanswered: "a decision was recorded, and the replay can give none",
+        of_nothing: "a decision was recorded, and the request it is of is not there",
+    };
 
-/// What all partitions share.
-pub struct ContactGround<'a> {
-    /// Topics of the inputs, in their order.
-    pub topics: [String; INPUTS],
-    /// Topics of decisions, of results and of dead letters.
-    pub outputs: [String; 3],
-    /// By what keys belong on partitions.
-    pub division: Division,
-    /// Writers' schemas.
-    pub schemas: &'a dyn Schemas,
-    /// For looking persons up.
-    pub seed: Seed,
-    /// Whether to begin at a checkpoint of the journal.
-    pub from_checkpoint: bool,
-    /// Counts the records that are done.
-    pub progress: &'a AtomicU64,
+    fn named(decision: &[u8], _: PartitionId, topics: &[String]) -> Option<Named> {
+        let ReadDecision { source, positions, .. } = read_decision(decision).ok()?;
+        let before = topics.iter().map(|topic| positions.get(topic).copied().unwrap_or(0));
+        Some(Named { input: CONTACT_REQUESTS, offset: source.offset, before: before.collect() })
+    }
+
+    fn decide_again(
+        partition: &mut Partition,
+        (schemas, _): (&dyn Schemas, Option<&[u8]>),
+        record: &InputRecord<'_>,
+        out: &mut dyn DecisionSink<Self>,
+    ) -> Result<(), Interrupt> {
+        partition.on_record(schemas, record, out)
+    }
 }
 
 /// What was found.
@@ -90,6 +88,17 @@ pub struct ContactReport {
 }
 
 impl ContactReport {
+    /// Sums up what was found in each partition, and what is wrong with the topic of dead letters.
+    #[must_use]
+    pub fn of(partitions: Vec<PartitionReport>, faults: Vec<String>) -> Self {
+        let mut report = Self::default();
+        partitions.into_iter().for_each(|partition| report.add(partition));
+        faults.into_iter().for_each(|fault| report.problem(fault));
+        let wrong = report.decisions.wrong() + report.results.wrong() + report.dead_letters.wrong();
+        report.identical = wrong + report.parties_different + report.problem_count == 0;
+        report
+    }
+
     fn problem(&mut self, text: String) {
         self.problem_count += 1;
         if self.problems.len() < PROBLEMS_TOLD {
@@ -97,27 +106,29 @@ impl ContactReport {
         }
     }
 
-    fn note(&mut self, text: Option<String>) {
-        self.notes.extend(text.filter(|_| self.notes.len() < PROBLEMS_TOLD));
-    }
-
-    fn of_decisions<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
-        Findings { tally: &mut self.decisions, first: &mut self.first, ruleset, promise: Promise::Once }
-    }
-
-    fn of_results<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
-        Findings { tally: &mut self.results, first: &mut self.first, ruleset, promise: Promise::Once }
-    }
-
-    fn of_letters<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
-        let promise = Promise::DeadLetters;
-        Findings { tally: &mut self.dead_letters, first: &mut self.first, ruleset, promise }
-    }
-
-    /// Whether all partitions were as they should be.
-    fn conclude(&mut self) {
-        let wrong = self.decisions.wrong() + self.results.wrong() + self.dead_letters.wrong();
-        self.identical = wrong + self.parties_different + self.problem_count == 0;
+    fn add(&mut self, of: PartitionReport) {
+        self.records += of.records;
+        self.decisions.add(&of.outcomes);
+        self.results.add(&of.replies);
+        self.dead_letters.add(&of.dead_letters);
+        self.dead_letters_gone += of.dead_letters_gone;
+        self.parties += of.accounts;
+        self.parties_different += of.accounts_different;
+        self.beyond += of.beyond;
+        self.results_beyond += of.replies_beyond;
+        self.results_gone += of.replies_gone;
+        self.first = self.first.take().or(of.first);
+        let room = PROBLEMS_TOLD.saturating_sub(self.notes.len());
+        self.notes.extend(of.notes.into_iter().take(room));
+        let (partition, count) = (of.partition, self.parties_different);
+        if of.accounts_different > 0 {
+            let text =
+                format!("contact partition {partition}: {count} persons by now differ from the journal's");
+            self.problem(Promise::Journal.broken(text));
+        }
+        if let Some(why) = of.stopped {
+            self.problem(format!("contact partition {partition}: not verified to its end: {why}"));
+        }
     }
 }
 
@@ -147,351 +158,122 @@ impl fmt::Display for ContactReport {
     }
 }
 
-/// Verifies the partitions one after another.
-pub fn verify_contact<'r>(
-    ground: &ContactGround<'_>,
-    partitions: impl Iterator<Item = PartitionId>,
-    open: impl Fn(PartitionId) -> Result<Recorded<'r>, ReplayError>,
-    mut beside: Beside<'_>,
-) -> ContactReport {
-    let mut report = ContactReport::default();
-    for partition in partitions {
-        let walked = opened(|| {
-            let recorded = open(partition)?;
-            beside.read_on()?;
-            walk(ground, partition, recorded, &mut beside, &mut report)
-        });
-        if let Err(error) = walked {
-            report.problem(format!("contact partition {partition}: not verified to its end: {error}"));
-        }
-    }
-    for fault in beside.letters.faults {
-        report.problem(fault);
-    }
-    report.conclude();
-    report
+/// One partition on its way.
+pub struct ContactWalk<'a> {
+    course: Course<'a, Contacts>,
+    rulebook: Arc<Rulebook>,
+    /// The journal, folded to its end.
+    journal: Option<Journal<'a, Contacts>>,
+    /// How far it goes.
+    target: [i64; INPUTS],
 }
 
-fn walk(
-    ground: &ContactGround<'_>,
+/// What decides by these rules.
+fn model(rules: &Arc<Rules>, ground: &Ground<'_>) -> Contacts {
+    let topics = std::array::from_fn(|input| ground.topics.inputs[input].clone());
+    Contacts::new(Arc::clone(rules), topics, ground.table_seed)
+}
+
+/// Begins with a partition; none where nothing was ever decided.
+///
+/// # Errors
+/// It cannot be decided again from there.
+pub fn begin<'a>(
+    ground: &'a Ground<'a>,
+    rulebook: Arc<Rulebook>,
     partition: PartitionId,
+    from: ReplayFrom,
     recorded: Recorded<'_>,
-    beside: &mut Beside<'_>,
-    report: &mut ContactReport,
-) -> Result<(), ReplayError> {
-    let any = beside.rulebook.any_rules();
-    let none = || stop("there is no journal that says how far decisions go");
-    let (journal, starts) = (recorded.journal.map_or_else(none, Feed::new)?, array(&recorded.starts));
-    let Some(rules) = any else {
+) -> Result<Option<ContactWalk<'a>>, ReplayError> {
+    let Recorded { input, starts, outcomes, replies, journal, .. } = recorded;
+    let Some(journal) = journal else { return stop("there is no journal that says how far decisions go") };
+    let (journal, outcomes) = (Feed::new(journal)?, Feed::new(outcomes)?);
+    let Some(rules) = rulebook.any_rules() else {
         // Where nothing was ever decided nothing was kept.
-        let nothing = journal.head().is_none() && Feed::new(recorded.outcomes)?.head().is_none();
-        return if nothing { Ok(()) } else { stop("there are no contact rules that can be read") };
+        let nothing = journal.head().is_none() && outcomes.head().is_none();
+        return if nothing { Ok(None) } else { stop("there are no contact rules that can be read") };
     };
-    let empty = || {
-        let model = Contacts::new(Arc::clone(&rules), ground.topics.clone(), ground.seed);
-        Partition::of(model, partition, PartitionSettings::unjournalled(ground.division))
+    let settings = PartitionSettings::unjournalled(ground.division);
+    let any = Arc::clone(&rules);
+    let empty = move || Partition::of(model(&any, ground), partition, settings);
+    let mut replayed = empty();
+    let mut journal = Journal::of(journal, empty);
+    let begun = match from {
+        ReplayFrom::Beginning => None,
+        ReplayFrom::Checkpoint => journal.fold_to_checkpoint(&starts)?,
     };
-    let (fold, begun) = folded(journal, &empty, starts)?;
-    let letters = beside.letters.take(partition, INPUTS);
-    let target = fold.last().map_or([0; INPUTS], |head| offsets(&head.positions));
-    let is_whole = fold.last().is_some();
-    let replayed = match (ground.from_checkpoint, begun) {
-        (false, _) if starts != [0; INPUTS] => {
+    while journal.next_transaction()?.is_some() {}
+    if journal.started_over() && !journal.fold().is_at_a_checkpoint() {
+        return Err(ReplayError::Trimmed);
+    }
+    let last = journal.fold().last().map(|head| next_offsets(&head.positions, &FLOW));
+    match (from, begun) {
+        (ReplayFrom::Beginning, _) if starts.iter().any(|start| *start != 0) => {
             return stop(
                 "its inputs do not begin at offset 0, what was before is deleted: use --from checkpoint",
             );
         }
-        (true, Some(begun)) => begun,
-        (true, None) if is_whole => {
+        (ReplayFrom::Checkpoint, None) if last.is_some() => {
             return stop("its journal has no complete checkpoint rotation to begin from");
         }
-        _ => empty(),
-    };
-    let positions = offsets(replayed.positions());
-    let inputs = Inputs::open(&recorded.input, &positions)?;
-    let asked = Asked {
-        replies: ground.outputs[INTERACTION_RESULTS].clone(),
-        records: ground.topics[INTERACTIONS].clone(),
-        partition,
-    };
-    let mut walk = Walk {
-        ground,
-        rulebook: &beside.rulebook,
-        partition,
-        replayed,
-        ruleset: hash_text(rules.ruleset),
-        rules,
-        from: positions,
-        inputs,
-        decisions: Feed::new(recorded.outcomes)?,
-        results: Replies::new(asked, recorded.replies, positions[INTERACTIONS])?,
-        letters,
-        report,
-    };
-    if ground.from_checkpoint {
-        walk.pass_what_came_before()?;
+        (_, Some((begun, _))) => replayed = begun,
+        (_, None) => {}
     }
-    if !is_whole && walk.decisions.head().is_some() {
+    let course =
+        Course::begin(ground, (partition, replayed), hash_text(rules.ruleset), (&input, outcomes, replies))?;
+    if last.is_none() && course.outcomes.head().is_some() {
         return stop("there are decisions, and no journal that says how far they go");
     }
-    walk.run(target)?;
-    if is_whole {
-        let fold = fold.finish().or_else(|why| stop(format!("the journal: {why}")))?;
-        walk.compare_states(&fold);
-    }
-    Ok(())
+    let target = last.map_or([0; INPUTS], |last| std::array::from_fn(|input| last[input]));
+    Ok(Some(ContactWalk { course, rulebook, journal: Some(journal), target }))
 }
 
-/// The fold of the journal to its end, and that to the first complete checkpoint rotation behind `starts`.
-fn folded(
-    mut journal: Feed,
-    empty: &dyn Fn() -> Partition,
-    starts: [i64; INPUTS],
-) -> Result<(Restore<Contacts>, Option<Partition>), ReplayError> {
-    let mut fold = Restore::new(empty());
-    let mut begin = Some(Restore::new(empty()));
-    let mut begun = None;
-    while let Some(record) = journal.head() {
-        for restore in begin.iter_mut().chain([&mut fold]) {
-            verify::fold(restore, record)?;
-        }
-        if journal.advance_or_start_over()? {
-            (fold, begin, begun) = (Restore::new(empty()), Some(Restore::new(empty())), None);
-            continue;
-        }
-        let is_behind = |restore: &Restore<Contacts>| {
-            let positions = restore.last().map(|head| offsets(&head.positions));
-            positions.is_some_and(|positions| positions.iter().zip(starts).all(|(at, start)| *at >= start))
-        };
-        if begin.as_ref().is_some_and(|restore| restore.is_at_a_checkpoint() && is_behind(restore))
-            && let Some(restore) = begin.take()
-        {
-            begun = Some(restore.finish().or_else(|why| stop(format!("the journal: {why}")))?);
-        }
-    }
-    if journal.started_over() && !fold.is_at_a_checkpoint() {
-        return Err(ReplayError::Trimmed);
-    }
-    Ok((fold, begun))
-}
-
-fn offsets(positions: &Positions) -> [i64; INPUTS] {
-    let mut offsets = [0; INPUTS];
-    offsets.iter_mut().zip(positions.iter()).for_each(|(offset, position)| *offset = position.unwrap_or(0));
-    offsets
-}
-
-/// One partition on its way.
-struct Walk<'a, 'g> {
-    ground: &'g ContactGround<'g>,
-    rulebook: &'g Rulebook,
-    partition: PartitionId,
-    replayed: Partition,
-    rules: Arc<Rules>,
-    /// Their hash, as differences name it.
-    ruleset: String,
-    /// Where it began.
-    from: [i64; INPUTS],
-    inputs: Inputs,
-    decisions: Feed,
-    results: Replies,
-    letters: LettersOf,
-    report: &'a mut ContactReport,
-}
-
-/// What comes of a record.
-#[derive(Default)]
-struct Replayed {
-    decision: Option<Encoded>,
-    reply: Option<Encoded>,
-    letter: Option<(&'static str, String)>,
-}
-
-fn encoded(outbound: &Outbound<'_>) -> Encoded {
-    (outbound.key.to_vec(), outbound.value.unwrap_or_default().to_vec())
-}
-
-impl DecisionSink<Contacts> for Replayed {
-    fn send(&mut self, _: &ContactDecision<'_>, outbound: &Outbound<'_>) {
-        self.decision = Some(encoded(outbound));
-    }
-
-    fn reply(&mut self, outbound: &Outbound<'_>) {
-        self.reply = Some(encoded(outbound));
-    }
-
-    fn dead_letter(&mut self, _: &InputRecord<'_>, code: &'static str, message: &str) {
-        self.letter = Some((code, message.to_owned()));
-    }
-}
-
-impl Walk<'_, '_> {
-    /// Passes over decisions on what the walk does not begin with.
-    fn pass_what_came_before(&mut self) -> Result<(), ReplayError> {
-        let is_before = |walk: &Self| {
-            let of = walk.decisions.head().and_then(|head| read_decision(head.value()?).ok());
-            of.is_some_and(|of| of.source.offset < walk.inputs.positions()[CONTACT_REQUESTS])
-        };
-        while is_before(self) {
-            self.decisions.advance()?;
-        }
-        Ok(())
-    }
-
-    fn run(&mut self, target: [i64; INPUTS]) -> Result<(), ReplayError> {
-        while let Some(head) = self.decisions.head() {
-            let (at, value) = (head.offset, head.value().unwrap_or_default().to_vec());
-            let key = head.key().unwrap_or_default().to_vec();
-            let Ok(decision) = read_decision(&value) else {
-                self.unexpected(at, "what stands there is no decision");
-                self.decisions.advance()?;
+impl OnItsWay for ContactWalk<'_> {
+    fn run(&mut self, letters: LettersOf) -> Result<(), ReplayError> {
+        self.course.letters = letters;
+        while let Some(head) = self.course.outcomes.head() {
+            let decision = read_decision(head.value().unwrap_or_default());
+            let named = self.course.outcomes.named().cloned();
+            let (Ok(decision), Some(named)) = (decision, named) else {
+                self.course.pass_unexpected("what stands there is no decision")?;
                 continue;
             };
-            let offset = decision.source.offset;
-            if offset >= target[CONTACT_REQUESTS] {
-                self.report.beyond += 1;
-                self.decisions.advance()?;
-                continue;
+            if named.offset >= self.target[CONTACT_REQUESTS] {
+                self.course.pass_beyond()?;
+            } else if self.course.reach(&named, &self.target)? {
+                let failed = decision.reasons.first().is_some_and(|reason| reason.code == FAILED);
+                let ruleset = read_hash(&decision.ruleset).unwrap_or_default();
+                let rules = self.rulebook.rules(ruleset).or_else(stop)?;
+                self.course.ruleset = hash_text(ruleset);
+                *self.course.replayed.model_mut() = model(&rules, self.course.ground);
+                self.course.take(CONTACT_REQUESTS, failed)?;
             }
-            if offset < self.inputs.positions()[CONTACT_REQUESTS] {
-                self.unexpected(at, "a further decision on a request that has one, or that can have none");
-                self.decisions.advance()?;
-                continue;
-            }
-            let mut before = target;
-            for (topic, before) in self.ground.topics.iter().zip(&mut before) {
-                *before = decision.positions.get(topic).copied().unwrap_or(0).min(*before);
-            }
-            before[CONTACT_REQUESTS] = offset;
-            // Requests before it that have none: whatever the replay makes of them is missing.
-            self.take_until(&before)?;
-            if self.inputs.head(CONTACT_REQUESTS).map(|head| head.offset) != Some(offset) {
-                self.unexpected(at, "a decision was recorded, and the request it is of is not there");
-                self.decisions.advance()?;
-                continue;
-            }
-            let failed = decision.reasons.first().is_some_and(|reason| reason.code == FAILED);
-            let ruleset = read_hash(&decision.ruleset).unwrap_or_default();
-            self.rules = self.rulebook.rules(ruleset).or_else(stop)?;
-            self.ruleset = hash_text(ruleset);
-            *self.replayed.model_mut() = self.model();
-            self.take(CONTACT_REQUESTS, Some((at, &(key, value), failed)))?;
-            self.decisions.advance()?;
         }
-        self.take_until(&target)?;
-        let mut findings = self.report.of_results(&self.ruleset);
-        let note = self.results.finish(target[INTERACTIONS], &mut findings)?;
-        self.report.note(note);
-        self.report.results_gone += self.results.gone;
-        self.report.results_beyond += self.results.beyond;
-        let topics = (&*self.ground.outputs[DEAD_LETTERS], &self.ground.topics[..]);
-        let mut findings = self.report.of_letters(&self.ruleset);
-        let between = (&self.from[..], self.inputs.positions());
-        let note = self.letters.finish(between, self.partition, topics, &mut findings);
-        self.report.note(note);
-        self.report.dead_letters_gone += self.letters.gone;
-        self.replayed.committed();
-        Ok(())
-    }
-
-    fn model(&self) -> Contacts {
-        Contacts::new(Arc::clone(&self.rules), self.ground.topics.clone(), self.ground.seed)
-    }
-
-    fn take_until(&mut self, target: &[i64]) -> Result<(), ReplayError> {
-        while let Some(input) = self.inputs.first_before(target) {
-            self.take(input, None)?;
+        self.course.take_until(&self.target)?;
+        self.course.finish(self.target[INTERACTIONS])?;
+        self.course.replayed.committed();
+        let journal = self.journal.take().map(Journal::finish).transpose();
+        let journal = journal.or_else(|why| stop(format!("the journal: {why}")))?.flatten();
+        if let Some(journal) = journal {
+            compare_states(&self.course.replayed, &journal, &mut self.course.report);
         }
         Ok(())
     }
 
-    /// Takes the next record of an input, and compares what comes of it with what was recorded: the decision's offset and bytes,
-    /// and whether the program had failed on it.
-    fn take(&mut self, input: usize, recorded: Option<(i64, &Encoded, bool)>) -> Result<(), ReplayError> {
-        let Some(head) = self.inputs.head(input) else { return Ok(()) };
-        let (offset, record) = (head.offset, head.taken(&FLOW, input, self.partition));
-        let letter = self.letters.take(input, offset);
-        let failed = letter.as_ref().is_some_and(Letter::is_of_a_failure)
-            || recorded.is_some_and(|(_, _, failed)| failed);
-        let no_schema = letter.as_ref().and_then(|letter| letter.no_schema(head));
-        let schemas: &dyn Schemas = no_schema.as_ref().map_or(self.ground.schemas, |none| none);
-        let mut answer = Replayed::default();
-        if failed {
-            self.replayed.on_failed_record(&record, &mut answer);
-        } else {
-            let take = || self.replayed.on_record(schemas, &record, &mut answer);
-            once_known(offset, take).or_else(stop)?;
-        }
-        let replayed = answer.letter.as_ref().map(|(code, message)| (*code, &**message));
-        let here = place(&self.ground.topics[input], self.partition, offset);
-        let place = (&*self.ground.outputs[DEAD_LETTERS], here, input);
-        self.letters.compare(letter, replayed, head, place, &mut self.report.of_letters(&self.ruleset));
-        self.inputs.pass(input)?;
-        self.report.records += 1;
-        self.ground.progress.fetch_add(1, Ordering::Relaxed);
-        if self.report.records.is_multiple_of(KEEP_EVERY) {
-            self.replayed.committed();
-        }
-        match input {
-            CONTACT_REQUESTS => self.compare_decision(offset, recorded, answer.decision.as_ref()),
-            INTERACTIONS => {
-                let mut findings = self.report.of_results(&self.ruleset);
-                self.results.meet(offset, answer.reply.as_ref(), &mut findings)?;
-            }
-            _ => {}
-        }
-        Ok(())
+    fn report(self) -> PartitionReport {
+        self.course.report
     }
+}
 
-    /// Holds the decision that was recorded of a request, if any, against the one that the replay gives, if any.
-    fn compare_decision(
-        &mut self,
-        offset: i64,
-        recorded: Option<(i64, &Encoded, bool)>,
-        replayed: Option<&Encoded>,
-    ) {
-        let place = |topic: &str, offset| place(topic, self.partition, offset);
-        let here = place(&self.ground.topics[CONTACT_REQUESTS], offset);
-        let decisions = &self.ground.outputs[CONTACT_DECISIONS];
-        let mut findings = self.report.of_decisions(&self.ruleset);
-        match (recorded, replayed) {
-            (None, None) => {}
-            (None, Some((_, value))) => {
-                findings.missing("no decision was recorded", here, || differing(&[], value));
-            }
-            (Some((_, recorded, _)), Some(replayed)) if recorded == replayed => findings.identical(),
-            (Some((at, (key, value), _)), Some(replayed)) => {
-                findings.different("another decision", place(decisions, at), here, || {
-                    differing_records((Some(key), value), replayed)
-                });
-            }
-            (Some((at, ..)), None) => {
-                let what = "a decision was recorded, and the replay can give none";
-                findings.unexpected(what, Some(place(decisions, at)), Some(here));
-            }
+/// Counts the persons of whom both know the same, and the others.
+fn compare_states(replayed: &Partition, journal: &Partition, report: &mut PartitionReport) {
+    let (replayed, journal) = (replayed.state(), journal.state());
+    for party in journal.iter() {
+        match replayed.get(&party.id) {
+            Some(same) if same == party => report.accounts += 1,
+            _ => report.accounts_different += 1,
         }
     }
-
-    fn unexpected(&mut self, at: i64, what: &str) {
-        let at = place(&self.ground.outputs[CONTACT_DECISIONS], self.partition, at);
-        self.report.of_decisions(&self.ruleset).unexpected(what, Some(at), None);
-    }
-
-    fn compare_states(&mut self, journal: &Partition) {
-        let (replayed, journal) = (self.replayed.state(), journal.state());
-        for party in journal.iter() {
-            match replayed.get(&party.id) {
-                Some(same) if same == party => self.report.parties += 1,
-                _ => self.report.parties_different += 1,
-            }
-        }
-        let more = replayed.iter().filter(|party| journal.get(&party.id).is_none()).count();
-        self.report.parties_different += more as u64;
-        if self.report.parties_different > 0 {
-            let (partition, count) = (self.partition, self.report.parties_different);
-            let text =
-                format!("contact partition {partition}: {count} persons by now differ from the journal's");
-            self.report.problem(Promise::Journal.broken(text));
-        }
-    }
+    let more = replayed.iter().filter(|party| journal.get(&party.id).is_none()).count();
+    report.accounts_different += more as u64;
 }

@@ -2,10 +2,12 @@
 //! the order beyond that: each names its record and how far the other inputs were read. Knows no flow.
 
 use super::ReplayError;
+use super::compare::Met;
 use super::source::{Feed, Kept, Source};
 use super::verify::OpenInput;
 use crate::codec::recorded::{self, SourcePlace};
 use crate::domain::PartitionId;
+use crate::domain::flow::{Flow, Positions};
 use smallvec::SmallVec;
 
 /// Next offset of each input.
@@ -19,9 +21,6 @@ pub struct Inputs {
 
 impl Inputs {
     /// Each from its position on.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where a first record cannot be read.
     pub fn new(
         sources: impl IntoIterator<Item = Box<dyn Source>>,
         positions: &[i64],
@@ -31,9 +30,6 @@ impl Inputs {
     }
 
     /// Opens each from its position on.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where one cannot be opened.
     pub fn open(open: &OpenInput<'_>, positions: &[i64]) -> Result<Self, ReplayError> {
         let sources = positions.iter().enumerate().map(|(input, position)| open(input, *position));
         Self::new(sources.collect::<Result<Vec<_>, _>>()?, positions)
@@ -68,9 +64,6 @@ impl Inputs {
     }
 
     /// Passes over the next record of an input.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where the one after it cannot be read.
     pub fn pass(&mut self, input: usize) -> Result<(), ReplayError> {
         if let Some(head) = self.feeds[input].head() {
             self.positions[input] = head.offset + 1;
@@ -79,10 +72,12 @@ impl Inputs {
     }
 }
 
-/// Offsets of inputs, of which there are so many.
+/// Next offsets, 0 where nothing was read yet.
 #[must_use]
-pub fn array<const N: usize>(offsets: &[i64]) -> [i64; N] {
-    std::array::from_fn(|input| offsets.get(input).copied().unwrap_or(0))
+pub fn next_offsets(positions: &Positions, flow: &Flow) -> Offsets {
+    let mut offsets = Offsets::from_elem(0, flow.inputs.len());
+    offsets.iter_mut().zip(positions.iter()).for_each(|(offset, next)| *offset = next.unwrap_or(0));
+    offsets
 }
 
 /// The record that an outcome says it is of.
@@ -96,23 +91,45 @@ pub struct Named {
     pub before: Offsets,
 }
 
-/// How far an outcome says that an input was read, by the topics of the inputs; none: that cannot be known.
-pub type ReadUpTo = fn(&SourcePlace<'_>, &[String], usize) -> Option<i64>;
+impl Named {
+    /// The record that an outcome says it is of; none where it says none of this partition. `read_up_to` says how far another
+    /// input was read, none: that cannot be known.
+    #[must_use]
+    pub fn of(
+        outcome: &[u8],
+        partition: PartitionId,
+        topics: &[String],
+        read_up_to: impl Fn(&SourcePlace<'_>, usize) -> Option<i64>,
+    ) -> Option<Self> {
+        let place = recorded::place(outcome).filter(|place| place.partition == partition)?;
+        let input = topics.iter().position(|topic| topic == place.topic)?;
+        let before = (0..topics.len()).map(|other| match other {
+            own if own == input => Some(place.offset),
+            other => read_up_to(&place, other),
+        });
+        Some(Self { input, offset: place.offset, before: before.collect::<Option<_>>()? })
+    }
+}
+
+/// Which record an outcome says it is of: its value, the partition, the topics of the inputs.
+pub type ReadNamed = fn(&[u8], PartitionId, &[String]) -> Option<Named>;
 
 /// The recorded outcomes of a partition.
 pub struct Outcomes {
     feed: Feed,
     partition: PartitionId,
     topics: Vec<String>,
-    read_up_to: ReadUpTo,
+    read: ReadNamed,
     named: Option<Named>,
+    /// Memory of outcomes that were taken out.
+    spare: Vec<Kept>,
 }
 
 impl Outcomes {
     /// Those of `feed`, from its head on, of records of these topics.
     #[must_use]
-    pub fn new(feed: Feed, partition: PartitionId, topics: Vec<String>, read_up_to: ReadUpTo) -> Self {
-        let mut outcomes = Self { feed, partition, topics, read_up_to, named: None };
+    pub fn new(feed: Feed, partition: PartitionId, topics: Vec<String>, read: ReadNamed) -> Self {
+        let mut outcomes = Self { feed, partition, topics, read, named: None, spare: Vec::new() };
         outcomes.look();
         outcomes
     }
@@ -136,10 +153,21 @@ impl Outcomes {
         self.head().is_some() && named.is_none_or(|named| (named.input, named.offset) == (input, offset))
     }
 
+    /// Takes it out.
+    pub fn take(&mut self) -> Result<Met, ReplayError> {
+        let record = self.spare.pop().unwrap_or_default();
+        let mut met = Met { record, is_readable: self.named.is_some() };
+        self.feed.swap_head(&mut met.record);
+        self.advance()?;
+        Ok(met)
+    }
+
+    /// Gives back the memory of what was taken out.
+    pub fn give_back(&mut self, met: Vec<Met>) {
+        self.spare.extend(met.into_iter().map(|met| met.record));
+    }
+
     /// Passes over it.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where the one after it cannot be read.
     pub fn advance(&mut self) -> Result<(), ReplayError> {
         self.feed.advance()?;
         self.look();
@@ -147,14 +175,7 @@ impl Outcomes {
     }
 
     fn look(&mut self) {
-        let place = self.feed.head().and_then(Kept::value).and_then(recorded::place);
-        self.named = place.filter(|place| place.partition == self.partition).and_then(|place| {
-            let input = self.topics.iter().position(|topic| topic == place.topic)?;
-            let before = (0..self.topics.len()).map(|other| match other {
-                own if own == input => Some(place.offset),
-                other => (self.read_up_to)(&place, &self.topics, other),
-            });
-            Some(Named { input, offset: place.offset, before: before.collect::<Option<_>>()? })
-        });
+        let value = self.feed.head().and_then(Kept::value);
+        self.named = value.and_then(|value| (self.read)(value, self.partition, &self.topics));
     }
 }

@@ -251,10 +251,8 @@ pub struct Letters {
     count: usize,
     /// Partitions of the topic whose oldest records were deleted.
     trimmed: BTreeSet<PartitionId>,
-    /// Offset of the first one of each input partition, by partition of the topic.
-    first: BTreeMap<(PartitionId, PartitionId, usize), i64>,
-    /// Offset of the last one of each input partition, by partition of the topic: each stands there in order.
-    last: BTreeMap<(PartitionId, PartitionId, usize), i64>,
+    /// Offsets of the first and the last one of each input partition, by partition of the topic: each stands there in order.
+    ends: BTreeMap<(PartitionId, PartitionId, usize), [i64; 2]>,
     /// Records that are no dead letters, that come twice, or out of order: each with the promise that it breaks.
     pub faults: Vec<String>,
 }
@@ -291,25 +289,19 @@ impl Letters {
         if self.count == LETTERS_MAX {
             return Err(format!("more than {LETTERS_MAX} dead letters: verify some partitions at a time"));
         }
-        let what = format!("{} {source}/{offset}", topics[input]);
-        self.first.entry((partition, source, input)).or_insert(offset);
-        let before = self.last.insert((partition, source, input), offset);
-        match self.of.entry(source).or_default().insert((input, offset), letter) {
-            Some(first) => {
-                let (partition, offset) = first.at;
-                self.faults.push(
-                    Promise::DeadLetters
-                        .broken(format_args!("{here}: {what} has one already, at {partition}/{offset}")),
-                );
+        let [_, last] = self.ends.entry((partition, source, input)).or_insert([offset; 2]);
+        let before = std::mem::replace(last, offset);
+        let fault = match self.of.entry(source).or_default().insert((input, offset), letter) {
+            Some(first) => format!("has one already, at {}/{}", first.at.0, first.at.1),
+            None if before > offset => "stands behind a later record's".to_owned(),
+            None => {
+                self.count += 1;
+                return Ok(());
             }
-            None if before.is_some_and(|before| before > offset) => {
-                self.faults.push(
-                    Promise::DeadLetters
-                        .broken(format_args!("{here}: {what} stands behind a later record's")),
-                );
-            }
-            None => self.count += 1,
-        }
+        };
+        let topic = &topics[input];
+        let fault = Promise::DeadLetters.broken(format_args!("{here}: {topic} {source}/{offset} {fault}"));
+        self.faults.push(fault);
         Ok(())
     }
 
@@ -322,8 +314,9 @@ impl Letters {
     pub fn take(&mut self, partition: PartitionId, inputs: usize) -> LettersOf {
         // In each partition of the topic those of an input stand in its order: behind the first that is there none was deleted.
         let below = |input: usize| {
-            let first =
-                |of: &PartitionId| self.first.get(&(*of, partition, input)).copied().unwrap_or(i64::MAX);
+            let first = |of: &PartitionId| {
+                self.ends.get(&(*of, partition, input)).map_or(i64::MAX, |[first, _]| *first)
+            };
             self.trimmed.iter().map(first).max().unwrap_or(0)
         };
         let gone_below = (0..inputs).map(below).collect();

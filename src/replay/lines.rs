@@ -4,6 +4,8 @@ use super::ReplayError;
 use super::source::{Kept, Source};
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Longest line that is read, bytes: several times the largest real event (201 kB).
 const LINE_BYTES_MAX: usize = 16 << 20;
@@ -18,7 +20,7 @@ pub struct Lines {
     input: Box<dyn BufRead + Send>,
     line: u64,
     /// Bytes taken from the file, compressed ones where it is: for progress.
-    taken: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    taken: Arc<AtomicU64>,
 }
 
 /// Opens a file of JSON Lines; `-` is standard input, zstd is recognised by its first bytes.
@@ -26,18 +28,18 @@ pub struct Lines {
 /// # Errors
 /// [`ReplayError::File`], [`ReplayError::Utf16`]
 pub fn open(path: &Path) -> Result<Lines, ReplayError> {
-    let fault = |source| ReplayError::File { what: "open", path: path.to_owned(), source };
-    let taken = std::sync::Arc::default();
+    let fault = || ReplayError::file("open", path);
+    let taken = Arc::<AtomicU64>::default();
     let raw: Box<dyn Read + Send> = if path == Path::new("-") {
         Box::new(std::io::stdin())
     } else {
-        Box::new(std::fs::File::open(path).map_err(fault)?)
+        Box::new(std::fs::File::open(path).map_err(fault())?)
     };
-    let raw = Counted { raw, taken: std::sync::Arc::clone(&taken) };
-    let (first, input) = look(BufReader::with_capacity(BUFFER_BYTES, raw)).map_err(fault)?;
+    let raw = Counted { raw, taken: Arc::clone(&taken) };
+    let (first, input) = look(BufReader::with_capacity(BUFFER_BYTES, raw)).map_err(fault())?;
     let (first, input): (_, Box<dyn BufRead + Send>) = if first == ZSTD {
-        let plain = zstd::stream::read::Decoder::with_buffer(input).map_err(fault)?;
-        let (first, input) = look(BufReader::with_capacity(BUFFER_BYTES, plain)).map_err(fault)?;
+        let plain = zstd::stream::read::Decoder::with_buffer(input).map_err(fault())?;
+        let (first, input) = look(BufReader::with_capacity(BUFFER_BYTES, plain)).map_err(fault())?;
         (first, Box::new(input))
     } else {
         (first, Box::new(input))
@@ -72,7 +74,7 @@ impl Source for Lines {
             let read = (&mut self.input)
                 .take(LINE_BYTES_MAX as u64 + 1)
                 .read_until(b'\n', line)
-                .map_err(|source| ReplayError::File { what: "read", path: self.path.clone(), source })?;
+                .map_err(ReplayError::file("read", &self.path))?;
             if read == 0 {
                 return Ok(false);
             }
@@ -101,20 +103,20 @@ impl Source for Lines {
 impl Lines {
     /// Counts the bytes that are taken from the file.
     #[must_use]
-    pub fn taken(&self) -> std::sync::Arc<std::sync::atomic::AtomicU64> {
-        std::sync::Arc::clone(&self.taken)
+    pub fn bytes_taken(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.taken)
     }
 }
 
 struct Counted {
     raw: Box<dyn Read + Send>,
-    taken: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    taken: Arc<AtomicU64>,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.raw.read(buffer)?;
-        self.taken.fetch_add(read as u64, std::sync::atomic::Ordering::Relaxed);
+        self.taken.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }
 }

@@ -2,7 +2,7 @@
 //! partitions and offsets as Kafka would.
 
 use super::ReplayError;
-use super::chunk::{Chunk, Kind};
+use super::chunk::{Chunk, Origin};
 use super::lines::Lines;
 use super::source::{Kept, Source};
 use super::times::{Neighbours, Times};
@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 /// A line that is yet to be taken, with what it says of itself.
 #[derive(Default)]
-struct Line {
+struct FileLine {
     record: Kept,
     account: String,
     terminal: String,
@@ -24,20 +24,20 @@ struct Line {
     neighbours: Option<Neighbours>,
 }
 
-struct Side {
+struct MergedFile {
     input: Input,
     lines: Lines,
     /// The next line, and those after it that were looked at.
-    ahead: VecDeque<Line>,
+    ahead: VecDeque<FileLine>,
     /// A line that was taken: its memory.
-    spare: Option<Line>,
+    spare: Option<FileLine>,
     ended: bool,
     /// Time of a line that says none: that of the last one that moved stream time.
     last_time: Micros,
     offsets: Vec<i64>,
 }
 
-impl Side {
+impl MergedFile {
     fn new(input: Input, lines: Lines, partitions: u32) -> Self {
         let offsets = vec![0; partitions as usize];
         let (ahead, last_time) = (VecDeque::new(), Micros(0));
@@ -119,7 +119,7 @@ impl Side {
         let offset = &mut self.offsets[partition.index()];
         let value = line.record.value().unwrap_or_default();
         let number = line.record.offset.unsigned_abs();
-        let kind = Kind::Line { number, time: line.time, confirmed: neighbours.confirmed };
+        let kind = Origin::Line { number, time: line.time, confirmed: neighbours.confirmed };
         let place = (self.input, partition, *offset);
         chunk.push_line(place, (line.account.as_bytes(), value), own.0.div_euclid(1_000), kind);
         *offset += 1;
@@ -129,17 +129,14 @@ impl Side {
 
 /// Merges the inputs.
 pub struct Merge {
-    pos_events: Side,
-    account_events: Option<Side>,
+    pos_events: MergedFile,
+    account_events: Option<MergedFile>,
     division: Division,
     times: Times,
 }
 
 impl Merge {
     /// Merges these files into a stream whose keys are divided up like this.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where a first line cannot be read.
     pub fn new(
         pos_events: Lines,
         account_events: Option<Lines>,
@@ -147,9 +144,9 @@ impl Merge {
         files: Files,
     ) -> Result<Self, ReplayError> {
         let partitions = division.partitions;
-        let mut pos_events = Side::new(Input::PosEvents, pos_events, partitions);
+        let mut pos_events = MergedFile::new(Input::PosEvents, pos_events, partitions);
         let mut account_events =
-            account_events.map(|lines| Side::new(Input::AccountEvents, lines, partitions));
+            account_events.map(|lines| MergedFile::new(Input::AccountEvents, lines, partitions));
         let first = files.lines.saturating_add(1);
         pos_events.fill(first)?;
         let mut earliest = pos_events.earliest();
@@ -167,9 +164,6 @@ impl Merge {
     }
 
     /// The next records, at most so many; none at the end.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where a line cannot be read.
     pub fn chunk(&mut self, most: usize) -> Result<Option<Chunk>, ReplayError> {
         let mut chunk = Chunk::default();
         while !chunk.is_full(most) {

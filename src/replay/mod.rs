@@ -4,17 +4,21 @@
 //! No Kafka here, and nothing that `run` does not do too: what a file run answers is what the
 //! stream would have answered.
 
+mod begin;
 mod changes;
 mod check;
 mod chunk;
 mod compare;
 mod contact;
+mod course;
 mod differing;
 mod inputs;
+mod journal;
 mod letters;
 mod lines;
 mod merge;
 mod order;
+mod outcomes;
 mod replies;
 mod report;
 mod rulebook;
@@ -28,24 +32,40 @@ mod walk;
 mod workers;
 
 pub use changes::{Answer, CHANGES_TOLD, Changes};
-pub use check::{CheckOptions, CheckSink, Inputs, check};
-pub use chunk::At;
-pub use contact::{ContactGround, ContactReport, verify_contact};
+pub use check::{CheckInputs, CheckOptions, CheckSink, check};
+pub use chunk::InputPlace;
+pub use contact::ContactReport;
+pub use course::{Ground, OUTCOMES, REPLIES};
 pub use letters::{LETTERS_MAX, Letters, LettersOf};
 pub use lines::{Lines, open};
-pub use order::{Order, Recorded as RecordedTopic};
+pub use order::{Order, RecordedTopic};
 pub use replies::RecordedReplies;
 pub use report::{Difference, FieldDifference, PartitionReport, Report, Tally};
 pub use rulebook::Rulebook;
 pub use source::{Kept, Source};
 pub use summary::Summary;
-pub use topics::{OpenPartition, Topics, find_reset};
-pub use verify::{Beside, From, Recorded, VerifyOptions, verify};
-pub use walk::{Ground, starts_over};
+pub use topics::{OpenPartition, RecordedTopics, find_reset};
+pub use verify::{Beside, Recorded, ReplayFrom, VerifyOptions, verify, verify_contact};
+pub use walk::starts_over;
 pub use workers::once_known;
 
+use crate::archive::ArchiveError;
 use crate::domain::PartitionId;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+impl ReplayError {
+    /// A file cannot be opened, read or written, as `what` says.
+    pub fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { what, path, source }
+    }
+}
+
+impl From<ArchiveError> for ReplayError {
+    fn from(error: ArchiveError) -> Self {
+        Self::Recorded(error.to_string())
+    }
+}
 
 fn stop<T>(why: impl Into<String>) -> Result<T, ReplayError> {
     Err(ReplayError::Recorded(why.into()))

@@ -9,7 +9,7 @@ use super::{ReplayError, stop};
 use crate::domain::PartitionId;
 
 /// One partition of a topic.
-pub struct Recorded {
+pub struct RecordedTopic {
     /// The topic's name.
     pub topic: String,
     /// Its records.
@@ -39,22 +39,22 @@ impl Order {
     /// [`ReplayError`] where a first record cannot be read, or does not fit.
     pub fn new(
         partition: PartitionId,
-        inputs: Vec<Recorded>,
+        inputs: Vec<RecordedTopic>,
         outcomes: Option<(String, Box<dyn Source>)>,
     ) -> Result<Self, ReplayError> {
         let topics: Vec<String> = inputs.iter().map(|input| input.topic.clone()).collect();
         let starts: Vec<i64> = inputs.iter().map(|input| input.start).collect();
         let inputs = Inputs::new(inputs.into_iter().map(|input| input.source), &starts)?;
-        let outcomes = match outcomes {
-            Some((topic, source)) => {
-                let outcomes =
-                    Outcomes::new(Feed::new(source)?, partition, topics.clone(), |place, topics, input| {
+        let outcomes = outcomes.map(|(topic, source)| {
+            let outcomes =
+                Outcomes::new(Feed::new(source)?, partition, topics.clone(), |value, partition, topics| {
+                    Named::of(value, partition, topics, |place, input| {
                         Some(place.position_of(&topics[input]).unwrap_or(0))
-                    });
-                Some((topic, outcomes))
-            }
-            None => None,
-        };
+                    })
+                });
+            Ok::<_, ReplayError>((topic, outcomes))
+        });
+        let outcomes = outcomes.transpose()?;
         let mut order = Self { partition, topics, inputs, starts, outcomes, next: None };
         order.look_at_outcome()?;
         order.look()?;

@@ -3,7 +3,7 @@
 //! whether the first is in its place. Which record asked for a reply is known from the replay alone.
 
 use super::ReplayError;
-use super::compare::Encoded;
+use super::compare::{Encoded, is_same};
 use super::differing::{differing, differing_records};
 use super::report::{Findings, place};
 use super::source::{Feed, Kept, Source};
@@ -53,9 +53,6 @@ pub struct Replies {
 
 impl Replies {
     /// Begins with the replies to records from offset `from` on.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where they cannot be read.
     pub fn new(asked: Asked, recorded: Option<RecordedReplies>, from: i64) -> Result<Self, ReplayError> {
         let (start, settled) = recorded.as_ref().map_or((0, 0), |found| (found.start, found.settled));
         let behind = recorded.map(|recorded| Feed::new(recorded.source)).transpose()?;
@@ -77,7 +74,10 @@ impl Replies {
         let Some(behind) = &mut self.behind else { return Ok(()) };
         if behind.head().is_none() {
             self.head = None;
-        } else if behind.take_head(self.head.get_or_insert_default())? {
+            return Ok(());
+        }
+        behind.swap_head(self.head.get_or_insert_default());
+        if behind.advance_or_start_over()? {
             let next = self.behind.as_ref().and_then(Feed::head);
             self.start = next.map_or(i64::MAX, |next| next.offset);
             self.gone_below = self.of_record(next).unwrap_or(i64::MAX);
@@ -96,9 +96,6 @@ impl Replies {
     }
 
     /// Holds the replies recorded of the record at `offset` against the one that the replay gives, if it gives one.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where they cannot be read on.
     pub fn meet(
         &mut self,
         offset: i64,
@@ -114,7 +111,7 @@ impl Replies {
             return Ok(());
         }
         let next = self.of_record(self.behind.as_ref().and_then(Feed::head));
-        if next == Some(offset) && !self.head.as_ref().is_some_and(|head| is(head, replayed)) {
+        if next == Some(offset) && !self.head.as_ref().is_some_and(|head| is_same(head, replayed)) {
             self.pass_unexpected(UNEXPECTED, findings)?;
         }
         let here = place(&self.asked.records, self.asked.partition, offset);
@@ -124,7 +121,7 @@ impl Replies {
             findings.missing("a reply is missing", here, || differing(&[], &replayed.1));
             return Ok(());
         };
-        if is(head, replayed) {
+        if is_same(head, replayed) {
             findings.identical();
         } else {
             let what = if self.of().is_some() { "a reply differs" } else { "a reply cannot be read" };
@@ -144,9 +141,6 @@ impl Replies {
 
     /// What is left once the records below `end` were decided: replies to later ones that were visible before the journal was
     /// looked at should have come with a journal record. Gives what is to be said of replies that are gone.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where they cannot be read on.
     pub fn finish(&mut self, end: i64, findings: &mut Findings<'_>) -> Result<Option<String>, ReplayError> {
         while let Some(at) = self.head.as_ref().map(|head| head.offset) {
             let is_behind = self.of().is_some_and(|of| of >= end);
@@ -178,8 +172,4 @@ impl Replies {
         };
         Some(format!("{gone} replies to {records} were not compared: topic {replies} {why}"))
     }
-}
-
-fn is(recorded: &Kept, (key, value): &Encoded) -> bool {
-    recorded.key() == Some(key) && recorded.value() == Some(value)
 }

@@ -4,12 +4,11 @@
 use super::contact::ContactReport;
 use crate::domain::PartitionId;
 use crate::domain::promise::Promise;
-use crate::pos::INPUTS;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// Problems of a partition that are told; further ones are counted.
-const PROBLEMS_TOLD: usize = 5;
+pub const PROBLEMS_TOLD: usize = 5;
 
 /// Recorded records against replayed ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -47,7 +46,7 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.identical += other.identical;
         self.different += other.different;
         self.missing += other.missing;
@@ -196,10 +195,10 @@ impl Findings<'_> {
 pub struct PartitionReport {
     /// Its number.
     pub partition: PartitionId,
-    /// Positions (POS events, account events, ticks) from which it was decided again.
-    pub from: [i64; INPUTS],
-    /// Positions up to which it was.
-    pub to: [i64; INPUTS],
+    /// Next offsets of the inputs, in the flow's order, from which it was decided again.
+    pub from: Vec<i64>,
+    /// Those up to which it was.
+    pub to: Vec<i64>,
     /// Input records that were decided.
     pub records: u64,
     /// Outcomes.
@@ -220,7 +219,7 @@ pub struct PartitionReport {
     pub transactions: u64,
     /// Those that do not agree with them.
     pub torn: u64,
-    /// Accounts whose state is as the fold of the journal has it.
+    /// Entries of the state, such as accounts, that are as the fold of the journal has it.
     pub accounts: u64,
     /// Those whose state is not, or that only one of the two has.
     pub accounts_different: u64,
@@ -237,6 +236,12 @@ pub struct PartitionReport {
 }
 
 impl PartitionReport {
+    /// Nothing yet, of a partition of a flow with so many inputs.
+    #[must_use]
+    pub fn of(partition: PartitionId, inputs: usize) -> Self {
+        Self { partition, from: vec![0; inputs], to: vec![0; inputs], ..Self::default() }
+    }
+
     /// Whether everything is as it should be.
     #[must_use]
     pub fn is_identical(&self) -> bool {
@@ -252,6 +257,25 @@ impl PartitionReport {
         }
     }
 
+    /// Says what does not fit, and what was not verified.
+    fn write_remarks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.partition;
+        self.problems.iter().try_for_each(|problem| writeln!(f, "\npartition {number}: {problem}"))?;
+        match self.problem_count - self.problems.len() as u64 {
+            0 => {}
+            more => writeln!(f, "partition {number}: {more} further problems")?,
+        }
+        for (count, what) in [(self.beyond, "outcomes"), (self.replies_beyond, "replies")] {
+            if count > 0 {
+                writeln!(f, "partition {number}: {count} {what} behind the journal's end are not verified")?;
+            }
+        }
+        self.notes.iter().try_for_each(|note| writeln!(f, "partition {number}: {note}"))?;
+        self.stopped
+            .iter()
+            .try_for_each(|why| writeln!(f, "\npartition {number} not verified to its end: {why}"))
+    }
+
     /// Where outcomes go that are compared.
     pub fn of_outcomes<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
         Findings { tally: &mut self.outcomes, first: &mut self.first, ruleset, promise: Promise::Once }
@@ -263,7 +287,7 @@ impl PartitionReport {
         Findings { tally: &mut self.dead_letters, first: &mut self.first, ruleset, promise }
     }
 
-    /// The same of replies to account events.
+    /// The same of replies to those who asked.
     pub fn of_replies<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
         Findings { tally: &mut self.replies, first: &mut self.first, ruleset, promise: Promise::Once }
     }
@@ -350,30 +374,7 @@ impl fmt::Display for Report {
         {
             writeln!(f, "\nfirst difference, partition {number}: {first}")?;
         }
-        for partition in &self.partitions {
-            for problem in &partition.problems {
-                writeln!(f, "\npartition {}: {problem}", partition.partition)?;
-            }
-            let more = partition.problem_count - partition.problems.len() as u64;
-            if more > 0 {
-                writeln!(f, "partition {}: {more} further problems", partition.partition)?;
-            }
-            for (count, what) in [(partition.beyond, "outcomes"), (partition.replies_beyond, "replies")] {
-                if count > 0 {
-                    let number = partition.partition;
-                    writeln!(
-                        f,
-                        "partition {number}: {count} {what} behind the journal's end are not verified"
-                    )?;
-                }
-            }
-            for note in &partition.notes {
-                writeln!(f, "partition {}: {note}", partition.partition)?;
-            }
-            if let Some(why) = &partition.stopped {
-                writeln!(f, "\npartition {} not verified to its end: {why}", partition.partition)?;
-            }
-        }
+        self.partitions.iter().try_for_each(|partition| partition.write_remarks(f))?;
         self.problems.iter().try_for_each(|problem| writeln!(f, "\n{problem}"))?;
         self.contact.iter().try_for_each(|contact| write!(f, "\n{contact}"))
     }

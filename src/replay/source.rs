@@ -70,7 +70,7 @@ impl Kept {
 
     /// The record as the pipeline takes it, of this input of a flow.
     #[must_use]
-    pub fn taken(&self, flow: &Flow, input: usize, partition: PartitionId) -> InputRecord<'_> {
+    pub fn as_input_record(&self, flow: &Flow, input: usize, partition: PartitionId) -> InputRecord<'_> {
         InputRecord {
             input,
             partition,
@@ -119,7 +119,7 @@ pub trait Source {
 /// A partition of an export.
 impl Source for PartitionReader {
     fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
-        let found = Self::next(self).map_err(|error| ReplayError::Recorded(error.to_string()))?;
+        let found = Self::next(self)?;
         found.iter().for_each(|found| record.set(found));
         Ok(found.is_some())
     }
@@ -136,9 +136,6 @@ pub struct Feed {
 
 impl Feed {
     /// Reads the first record.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where it cannot be read.
     pub fn new(source: Box<dyn Source>) -> Result<Self, ReplayError> {
         let mut feed =
             Self { source, head: Kept::default(), there: false, started_over: false, lost_its_end: false };
@@ -148,9 +145,6 @@ impl Feed {
 
     /// Passes over the record that comes next; true where it went to the first one that is still there instead, because
     /// those after it were deleted meanwhile.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where it cannot be read.
     pub fn advance_or_start_over(&mut self) -> Result<bool, ReplayError> {
         match self.advance() {
             Ok(()) => Ok(false),
@@ -181,19 +175,12 @@ impl Feed {
         self.there.then_some(&self.head)
     }
 
-    /// Moves it into `record` and passes over it, as [`Self::advance_or_start_over`] does.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where the one after it cannot be read.
-    pub fn take_head(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
+    /// Moves it into `record`, before it is passed over.
+    pub fn swap_head(&mut self, record: &mut Kept) {
         std::mem::swap(&mut self.head, record);
-        self.advance_or_start_over()
     }
 
     /// Passes over it.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where the one after it cannot be read.
     pub fn advance(&mut self) -> Result<(), ReplayError> {
         self.there = self.source.next(&mut self.head)?;
         Ok(())

@@ -1,7 +1,7 @@
 //! The state that a replay ends with against the fold of the journal: the same accounts, in every field.
 
 use super::report::PartitionReport;
-use super::walk::shown;
+use super::walk::positions_text;
 use crate::domain::promise::Promise;
 use crate::pos::{Input, Partition};
 use crate::state::Account;
@@ -10,7 +10,7 @@ use crate::state::Account;
 pub fn compare_states(replayed: &Partition, journal: &Partition, report: &mut PartitionReport) {
     let positions = [replayed, journal].map(|side| Input::offsets(side.positions()));
     if positions[0] != positions[1] {
-        let [replayed, journal] = positions.map(shown);
+        let [replayed, journal] = positions.map(positions_text);
         report.problem(
             Promise::Journal,
             format!("the journal ends at positions {journal}, the replay at {replayed}"),

@@ -10,10 +10,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// Records read, of POS events and account events.
-    pub records: [u64; 2],
+    /// POS events read.
+    pub pos_events: u64,
+    /// Account events read.
+    pub account_events: u64,
     /// Ticks read.
     pub ticks: u64,
     /// Records whose time lies far ahead of the lines around them, so that it moved no time.
@@ -21,22 +24,33 @@ pub struct Summary {
     /// Records that gave no outcome and cannot be applied: they name no account, or cannot be read.
     pub lost: u64,
     /// Events that were decided with what their recorded outcomes say of terminals and chips.
-    pub told: u64,
+    pub told_of_profiles: u64,
     /// Outcomes by verdict.
+    #[serde(serialize_with = "by_name")]
     pub outcomes: BTreeMap<Verdict, u64>,
     /// Messages by code.
+    #[serde(serialize_with = "by_name")]
     pub messages: BTreeMap<Code, u64>,
     /// Dead letters by code.
+    #[serde(serialize_with = "by_name")]
     pub dead_letters: BTreeMap<Code, u64>,
     /// Outcomes beside recorded ones, where that was asked for.
+    #[serde(rename = "besideRecorded", skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,
+}
+
+/// In the order of the names.
+fn by_name<K: fmt::Display, S: Serializer>(counts: &BTreeMap<K, u64>, to: S) -> Result<S::Ok, S::Error> {
+    let named: BTreeMap<String, u64> = counts.iter().map(|(key, count)| (key.to_string(), *count)).collect();
+    named.serialize(to)
 }
 
 impl Summary {
     /// Counts a record.
     pub fn count_record(&mut self, input: Input, is_far_ahead: bool) {
         match input {
-            Input::PosEvents | Input::AccountEvents => self.records[input as usize] += 1,
+            Input::PosEvents => self.pos_events += 1,
+            Input::AccountEvents => self.account_events += 1,
             Input::Ticks => self.ticks += 1,
         }
         self.far_ahead += u64::from(is_far_ahead);
@@ -64,13 +78,12 @@ impl Summary {
 
     /// Adds what another part counted.
     pub fn add(&mut self, other: &Self) {
-        for (sum, count) in self.records.iter_mut().zip(other.records) {
-            *sum += count;
-        }
+        self.pos_events += other.pos_events;
+        self.account_events += other.account_events;
         self.ticks += other.ticks;
         self.far_ahead += other.far_ahead;
         self.lost += other.lost;
-        self.told += other.told;
+        self.told_of_profiles += other.told_of_profiles;
         for (verdict, count) in &other.outcomes {
             *self.outcomes.entry(*verdict).or_default() += count;
         }
@@ -89,51 +102,14 @@ impl Summary {
     /// All records.
     #[must_use]
     pub fn all_records(&self) -> u64 {
-        self.records.iter().sum::<u64>() + self.ticks
-    }
-}
-
-/// For programs.
-impl Serialize for Summary {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Written<'a> {
-            pos_events: u64,
-            account_events: u64,
-            ticks: u64,
-            far_ahead: u64,
-            lost: u64,
-            told_of_profiles: u64,
-            outcomes: BTreeMap<&'a str, u64>,
-            messages: BTreeMap<&'a str, u64>,
-            dead_letters: BTreeMap<&'a str, u64>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            beside_recorded: &'a Option<Changes>,
-        }
-        fn named(codes: &BTreeMap<Code, u64>) -> BTreeMap<&str, u64> {
-            codes.iter().map(|(code, count)| (code.as_str(), *count)).collect()
-        }
-        let written = Written {
-            pos_events: self.records[0],
-            account_events: self.records[1],
-            ticks: self.ticks,
-            far_ahead: self.far_ahead,
-            lost: self.lost,
-            told_of_profiles: self.told,
-            outcomes: self.outcomes.iter().map(|(verdict, count)| (verdict.symbol(), *count)).collect(),
-            messages: named(&self.messages),
-            dead_letters: named(&self.dead_letters),
-            beside_recorded: &self.changes,
-        };
-        written.serialize(serializer)
+        self.pos_events + self.account_events + self.ticks
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<28}{:>12}", "POS events", self.records[0])?;
-        writeln!(f, "{:<28}{:>12}", "account events", self.records[1])?;
+        writeln!(f, "{:<28}{:>12}", "POS events", self.pos_events)?;
+        writeln!(f, "{:<28}{:>12}", "account events", self.account_events)?;
         if self.ticks > 0 {
             writeln!(f, "{:<28}{:>12}", "ticks", self.ticks)?;
         }
@@ -154,11 +130,11 @@ impl fmt::Display for Summary {
             1 => writeln!(f, "1 line lies far ahead of its neighbours and moved no time")?,
             lines => writeln!(f, "{lines} lines lie far ahead of their neighbours and moved no time")?,
         }
-        if self.told > 0 {
+        if self.told_of_profiles > 0 {
             writeln!(
                 f,
                 "{} events were decided with what their outcomes say of terminals and chips",
-                self.told
+                self.told_of_profiles
             )?;
         }
         self.changes.iter().try_for_each(|changes| write!(f, "{changes}"))

@@ -3,10 +3,10 @@
 
 use super::ReplayError;
 use super::chunk::Chunk;
+use super::journal::unfoldable;
 use super::letters::{Letter, Letters, LettersOf};
 use super::order::Order;
 use super::source::{Kept, Source};
-use super::verify::unfoldable;
 use crate::codec::journal::read_record;
 use crate::domain::PartitionId;
 use crate::pos::{INPUTS, Input};
@@ -19,7 +19,7 @@ const OPEN_MAX: usize = 16;
 pub type OpenPartition<'a> = dyn Fn(PartitionId) -> Result<Order, ReplayError> + Sync + 'a;
 
 /// Recorded inputs and what was decided on them.
-pub struct Topics<'a> {
+pub struct RecordedTopics<'a> {
     /// The partitions, in the order in which they begin.
     pub partitions: Vec<PartitionId>,
     /// Opens one.
@@ -29,33 +29,30 @@ pub struct Topics<'a> {
 }
 
 /// Reads them.
-pub struct Reader<'a> {
+pub struct TopicsReader<'a> {
     left: VecDeque<PartitionId>,
     open: &'a OpenPartition<'a>,
     letters: Letters,
-    under_way: Vec<Part>,
+    under_way: Vec<OpenedPartition>,
 }
 
-struct Part {
+struct OpenedPartition {
     partition: PartitionId,
     order: Order,
     letters: LettersOf,
 }
 
-impl<'a> Topics<'a> {
+impl<'a> RecordedTopics<'a> {
     /// From the first record on.
     #[must_use]
-    pub fn read(self) -> Reader<'a> {
+    pub fn read(self) -> TopicsReader<'a> {
         let Self { partitions, open, letters } = self;
-        Reader { left: partitions.into(), open, letters, under_way: Vec::new() }
+        TopicsReader { left: partitions.into(), open, letters, under_way: Vec::new() }
     }
 }
 
-impl Reader<'_> {
+impl TopicsReader<'_> {
     /// The next records, at most so many; none at the end.
-    ///
-    /// # Errors
-    /// [`ReplayError`] where one cannot be read, or inputs and outcomes do not fit.
     pub fn chunk(&mut self, most: usize) -> Result<Option<Chunk>, ReplayError> {
         let mut chunk = Chunk::default();
         while !chunk.is_full(most) {
@@ -81,14 +78,14 @@ impl Reader<'_> {
         {
             let (order, letters) = ((self.open)(partition)?, self.letters.take(partition, INPUTS));
             if order.head().is_some() {
-                self.under_way.push(Part { partition, order, letters });
+                self.under_way.push(OpenedPartition { partition, order, letters });
             }
         }
         Ok(())
     }
 }
 
-impl Part {
+impl OpenedPartition {
     /// Moves the next record into the chunk.
     fn pass(&mut self, chunk: &mut Chunk) -> Result<(), ReplayError> {
         let Some((input, record)) = self.order.head() else { return Ok(()) };

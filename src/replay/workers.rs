@@ -1,31 +1,29 @@
 //! The partitions of a run, spread over threads: every partition is decided in order, by one thread.
 
 use super::changes::{Answer, Changes};
-use super::chunk::{At, Chunk, Entry, Kind};
-use super::compare::{encoded_as, profiles_of};
+use super::chunk::{Chunk, ChunkRecord, InputPlace, Origin};
+use super::outcomes::{RecordedProfiles, encoded_as};
 use super::summary::Summary;
 use crate::codec::Schemas;
 use crate::domain::outcome::Outcome;
-use crate::domain::profile_view::ProfileQuestion;
 use crate::domain::record::RecordTime;
-use crate::domain::{Micros, PartitionId, ProfileView};
+use crate::domain::{Micros, PartitionId};
 use crate::engine::{Engine, Files};
 use crate::pipeline::{DecisionSink, InputRecord, Interrupt, Outbound};
 use crate::pos::{Input, Outside, Partition, PartitionOptions, Pos, ProfileSource};
 use crate::profiles::OfflineProfiles;
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What one worker made of a chunk.
 #[derive(Debug, Default)]
-pub struct Answers {
+pub struct ChunkAnswers {
     /// Encoded outcomes, one after another.
     pub bytes: Vec<u8>,
     /// For each outcome: place of its record in the chunk, and where it ends in `bytes`.
     pub ends: Vec<(usize, usize)>,
     /// Records that gave no outcome: input, where it stands, why.
-    pub dead_letters: Vec<(Input, At, String)>,
+    pub dead_letters: Vec<(Input, InputPlace, String)>,
     /// Counts of this chunk.
     pub summary: Summary,
     /// The state broke: partition and message.
@@ -33,7 +31,7 @@ pub struct Answers {
 }
 
 /// One thread's partitions: those whose number leaves its own when divided by the number of threads.
-pub struct Worker {
+pub struct CheckWorker {
     place: usize,
     of: usize,
     partitions: Vec<Partition>,
@@ -52,7 +50,7 @@ pub(super) const KEEP_EVERY: u64 = 4_096;
 const SCHEMA_TRIES: u32 = 3_000;
 const SCHEMA_PAUSE: Duration = Duration::from_millis(10);
 
-impl Worker {
+impl CheckWorker {
     /// The worker in this place among so many. Stream time of its partitions begins at `begins_at`.
     pub fn new(
         (place, of): (usize, usize),
@@ -75,8 +73,8 @@ impl Worker {
     }
 
     /// Decides the worker's own records of a chunk.
-    pub fn decide(&mut self, chunk: &Chunk, schemas: &dyn Schemas) -> Answers {
-        let mut answers = Answers::default();
+    pub fn decide(&mut self, chunk: &Chunk, schemas: &dyn Schemas) -> ChunkAnswers {
+        let mut answers = ChunkAnswers::default();
         answers.summary.changes = self.compares.then(Changes::default);
         let mut since_kept = 0;
         for (place, entry) in chunk.entries.iter().enumerate() {
@@ -101,9 +99,9 @@ impl Worker {
     fn take(
         &mut self,
         chunk: &Chunk,
-        (place, entry): (usize, &Entry),
+        (place, entry): (usize, &ChunkRecord),
         schemas: &dyn Schemas,
-        answers: &mut Answers,
+        answers: &mut ChunkAnswers,
     ) -> Result<(), String> {
         let partition = &mut self.partitions[entry.partition.index() / self.of];
         let time = time_of(entry, partition.state().stream_time(), self.files);
@@ -121,16 +119,17 @@ impl Worker {
             letter: None,
             answered: false,
         };
-        let told = Told { outcome: chunk.outcomes(entry).next_back(), anything: Cell::new(false) };
+        // A record's own comes last, behind those of holds that ended.
+        let told = RecordedProfiles::of(chunk.outcomes(entry).next_back());
         let (mut schemas, mut given_up) = (schemas, false);
         let board = match entry.kind {
-            Kind::Line { .. } => self.profiles.as_ref().map(|local| local.board() as &dyn ProfileSource),
-            Kind::Record { given_up: failed, no_schema } => {
+            Origin::Line { .. } => self.profiles.as_ref().map(|local| local.board() as &dyn ProfileSource),
+            Origin::Record { given_up: failed, no_schema } => {
                 given_up = failed;
                 if let Some(reason) = no_schema {
                     schemas = chunk.no_schema(reason);
                 }
-                told.outcome.is_some().then_some(&told as &dyn ProfileSource)
+                told.is_there().then_some(&told as &dyn ProfileSource)
             }
         };
         if given_up {
@@ -140,21 +139,21 @@ impl Worker {
             once_known(record.offset, || partition.on_record(outside, &record, &mut collect))?;
         }
         collect.finish();
-        answers.summary.told += u64::from(told.anything.get());
-        self.profiles.as_mut().map_or(Ok(()), |profiles| tell(partition, profiles))
+        answers.summary.told_of_profiles += u64::from(told.said_anything.get());
+        self.profiles.as_mut().map_or(Ok(()), |profiles| tell_profiles(partition, profiles))
     }
 }
 
 /// What is known of a record's time; stream time is 0 before a line has said when it is of.
-fn time_of(entry: &Entry, now: Micros, files: Files) -> RecordTime {
+fn time_of(entry: &ChunkRecord, now: Micros, files: Files) -> RecordTime {
     match entry.kind {
-        Kind::Record { .. } => RecordTime::of_millis(entry.timestamp_millis),
-        Kind::Line { time: Some(time), confirmed: false, .. }
+        Origin::Record { .. } => RecordTime::of_millis(entry.timestamp_millis),
+        Origin::Line { time: Some(time), confirmed: false, .. }
             if now > Micros(0) && files.is_far(time, now) =>
         {
             RecordTime::LineFarAhead
         }
-        Kind::Line { .. } => RecordTime::Line,
+        Origin::Line { .. } => RecordTime::Line,
     }
 }
 
@@ -172,23 +171,8 @@ pub fn once_known<T>(offset: i64, mut take: impl FnMut() -> Result<T, Interrupt>
     Err(format!("the registry does not answer for the schema of offset {offset}"))
 }
 
-/// What the recorded outcome of a record says of the shared profiles: its last one, those of holds that ended come before.
-struct Told<'c> {
-    outcome: Option<&'c [u8]>,
-    /// Whether it said anything.
-    anything: Cell<bool>,
-}
-
-impl ProfileSource for Told<'_> {
-    fn view(&self, _question: &ProfileQuestion<'_>) -> ProfileView {
-        let view = self.outcome.map(profiles_of).unwrap_or_default();
-        self.anything.set(view != ProfileView::default());
-        view
-    }
-}
-
 /// Tells the shared profiles what was seen.
-fn tell(partition: &mut Partition, profiles: &mut OfflineProfiles) -> Result<(), String> {
+fn tell_profiles(partition: &mut Partition, profiles: &mut OfflineProfiles) -> Result<(), String> {
     let mut told = Ok(());
     partition.end_batch(&mut |outbound| {
         let observed = profiles.observe(outbound.value.unwrap_or_default());
@@ -200,10 +184,10 @@ fn tell(partition: &mut Partition, profiles: &mut OfflineProfiles) -> Result<(),
 }
 
 struct Collect<'w> {
-    answers: &'w mut Answers,
+    answers: &'w mut ChunkAnswers,
     place: usize,
     topic: &'w str,
-    entry: &'w Entry,
+    entry: &'w ChunkRecord,
     /// Recorded outcomes of the record that none of now was held beside yet.
     recorded: Vec<&'w [u8]>,
     /// Outcomes of now that are not as one of these.

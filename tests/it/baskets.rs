@@ -12,7 +12,7 @@ use tillgate::domain::pos_event::PosEvent;
 use tillgate::domain::{Decimal, Field};
 use tillgate::engine::Engine;
 use tillgate::pos::Input;
-use tillgate::replay::{At, CheckOptions, CheckSink, Inputs, ReplayError, check, open};
+use tillgate::replay::{CheckInputs, CheckOptions, CheckSink, InputPlace, ReplayError, check, open};
 
 /// Codes of checks 8 to 11.
 const SUMS: [&str; 4] = ["pos.item.gross", "pos.item.unit", "400.102", "pos.total.tax"];
@@ -182,7 +182,7 @@ impl CheckSink for BasketMessages {
         Ok(())
     }
 
-    fn dead_letter(&mut self, _: Input, at: At, why: &str) {
+    fn dead_letter(&mut self, _: Input, at: InputPlace, why: &str) {
         self.found.push(format!("{at}: {why}"));
     }
 
@@ -200,7 +200,7 @@ fn assert_every_basket_adds_up(file: &str, events: u64) {
 fn assert_adds_up(file: &str, events: u64, engine: Arc<Engine>) {
     let Some(shared) = crate::support::shared() else { return };
     let options = CheckOptions {
-        inputs: Inputs::Files {
+        inputs: CheckInputs::Files {
             pos_events: open(&shared.join("data/baskets").join(file)).expect("the file"),
             account_events: None,
         },
@@ -215,7 +215,7 @@ fn assert_adds_up(file: &str, events: u64, engine: Arc<Engine>) {
     let mut sink = BasketMessages::default();
     let summary = check(options, &mut sink).expect("a run to the end");
     assert!(sink.found.is_empty(), "{:#?}", sink.found);
-    assert_eq!(summary.records, [events, 0]);
+    assert_eq!([summary.pos_events, summary.account_events], [events, 0]);
     // Holds that run out on the way give outcomes of their own.
     assert!(sink.outcomes >= events, "{}", sink.outcomes);
 }

@@ -20,7 +20,7 @@ use tillgate::engine::Engine;
 use tillgate::pipeline::Division;
 use tillgate::pos::{Input, Partition, PartitionOptions, ProfileSource};
 use tillgate::profiles::{OfflineProfiles, read_line};
-use tillgate::replay::{At, CheckOptions, CheckSink, Inputs, ReplayError, check, open};
+use tillgate::replay::{CheckInputs, CheckOptions, CheckSink, InputPlace, ReplayError, check, open};
 
 fn scenarios() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -264,7 +264,7 @@ impl CheckSink for Outcomes {
         Ok(())
     }
 
-    fn dead_letter(&mut self, _: Input, _: At, _: &str) {}
+    fn dead_letter(&mut self, _: Input, _: InputPlace, _: &str) {}
 
     fn progress(&mut self, _: u64) {}
 }
@@ -279,7 +279,7 @@ fn assert_check_says_the_same(scenario: &Path, engine: &Arc<Engine>, story: &Sto
         open(&path).expect("the file")
     };
     let options = CheckOptions {
-        inputs: Inputs::Files {
+        inputs: CheckInputs::Files {
             pos_events: file("events", &fed[0]),
             account_events: Some(file("account_events", &fed[1])),
         },

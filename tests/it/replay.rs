@@ -22,7 +22,7 @@ use tillgate::domain::Micros;
 use tillgate::domain::dead_letter::header_bytes;
 use tillgate::domain::partitioner::Partitioner;
 use tillgate::pos::{Input, OutcomeEncoding, PartitionOptions};
-use tillgate::replay::{From, Report};
+use tillgate::replay::{ReplayFrom, Report};
 
 /// What decides later on.
 const OTHER: [&str; 4] = [
@@ -128,7 +128,7 @@ fn decides_again_byte_by_byte_over_a_change_of_rulesets() {
     };
     assert!(tape.outcomes.iter().filter(of_account_events).count() > 0, "holds were resolved");
     assert_eq!(tape.rulesets.len(), 4, "two rulesets, two changes");
-    assert_identical(&tape.verify(From::Beginning), tape);
+    assert_identical(&tape.verify(ReplayFrom::Beginning), tape);
 }
 
 #[test]
@@ -140,8 +140,8 @@ fn knows_which_keys_were_at_home_from_the_journal_whatever_is_set_now() {
     recorder.record(&history, None);
     let tape = recorder.tape;
     assert!(elsewhere(&tape) > 50, "{}", elsewhere(&tape));
-    assert_identical(&tape.verify(From::Beginning), &tape);
-    let report = tape.verify(From::Checkpoint);
+    assert_identical(&tape.verify(ReplayFrom::Beginning), &tape);
+    let report = tape.verify(ReplayFrom::Checkpoint);
     assert!(report.identical, "{report}");
 
     // A release that judged no key says nothing of it in its journal, and is verified alike.
@@ -150,19 +150,19 @@ fn knows_which_keys_were_at_home_from_the_journal_whatever_is_set_now() {
     recorder.record(&history, None);
     let tape = recorder.tape;
     assert_eq!(elsewhere(&tape), 0);
-    assert_identical(&tape.verify(From::Beginning), &tape);
+    assert_identical(&tape.verify(ReplayFrom::Beginning), &tape);
 }
 
 #[test]
 fn encodes_each_outcome_as_it_was_recorded() {
     let tape = recorded(single_object());
-    assert_identical(&tape.verify(From::Beginning), &tape);
+    assert_identical(&tape.verify(ReplayFrom::Beginning), &tape);
     let mut altered = tape;
     let last = altered.outcomes.last_mut().expect("an outcome");
     let value = last.value.as_mut().expect("a value");
     let at = value.len() - 40;
     value[at] ^= 1;
-    insta::assert_snapshot!(told(&altered.verify(From::Beginning)));
+    insta::assert_snapshot!(told(&altered.verify(ReplayFrom::Beginning)));
 }
 
 #[test]
@@ -190,12 +190,12 @@ fn begins_at_a_checkpoint_where_the_inputs_before_are_gone() {
         input.retain(|rec| rec.offset >= position - 1);
         *start = input.first().map_or(0, |first| first.offset);
     }
-    let report = tape.verify(From::Checkpoint);
+    let report = tape.verify(ReplayFrom::Checkpoint);
     assert!(report.identical, "{report}");
     assert_eq!(report.partitions[0].from, positions);
     assert_eq!(report.transactions as usize, transactions.len() - third - 1);
     assert!(report.outcomes.identical > 100);
-    let refused = told(&tape.verify(From::Beginning));
+    let refused = told(&tape.verify(ReplayFrom::Beginning));
     let part = format!("--from checkpoint can verify from positions {} / {} on", positions[0], positions[1]);
     assert!(refused.contains(&part), "{refused}");
 }
@@ -209,7 +209,7 @@ fn explains_a_flipped_byte_field_by_field() {
     let place = text.find("\"balanceAfter\":").unwrap() + "\"balanceAfter\":".len();
     *value = text.into_bytes();
     value[place] = if value[place] == b'9' { b'8' } else { b'9' };
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert_eq!((report.outcomes.different, report.outcomes.wrong()), (1, 1));
     assert_eq!(report.torn, 0);
     insta::assert_snapshot!(told(&report));
@@ -262,7 +262,7 @@ fn finds_another_value_of_any_field_and_another_key() {
         let mut tape = TAPE.clone();
         let altered = [&text[..place.start], &other(&text[place.clone()]), &text[place.end..]].concat();
         tape.outcomes[at].value = Some(altered.into_bytes());
-        let report = tape.verify(From::Beginning);
+        let report = tape.verify(ReplayFrom::Beginning);
         assert!(report.outcomes.wrong() > 0, "{path}: {report}");
         // By these it is known which record an outcome is of.
         if !path.starts_with("source.") && !path.starts_with("positions.") {
@@ -273,7 +273,7 @@ fn finds_another_value_of_any_field_and_another_key() {
     }
     let mut tape = TAPE.clone();
     tape.outcomes[at].key = Some(b"somebody else".to_vec());
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert_eq!((report.outcomes.different, report.outcomes.wrong()), (1, 1), "{report}");
     assert!(told(&report).contains("(key)"), "{report}");
 }
@@ -288,7 +288,7 @@ fn finds_a_stream_time_that_the_inputs_do_not_give() {
     head.stream_time = head.stream_time.plus(Micros(1));
     let bytes = write_record(&head, (changes, &[]), (accounts, &last[before..]));
     *last = bytes;
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert_eq!(report.outcomes.wrong(), 0, "{report}");
     assert!(told(&report).contains("the journal's stream time is"), "{report}");
 }
@@ -297,7 +297,7 @@ fn finds_a_stream_time_that_the_inputs_do_not_give() {
 fn finds_a_removed_outcome_and_the_torn_transaction() {
     let mut tape = TAPE.clone();
     tape.outcomes.remove(150);
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert_eq!((report.outcomes.missing, report.outcomes.wrong(), report.torn), (1, 1, 1), "{report}");
     assert!(told(&report).contains("an outcome is missing"), "{report}");
     assert!(told(&report).contains("is torn: the journal has"), "{report}");
@@ -308,7 +308,7 @@ fn names_the_promise_that_is_broken() {
     let check = |alter: fn(&mut Tape), promises: &[&str]| {
         let mut tape = TAPE.clone();
         alter(&mut tape);
-        let text = told(&tape.verify(From::Beginning));
+        let text = told(&tape.verify(ReplayFrom::Beginning));
         promises.iter().for_each(|told| assert!(text.contains(told), "{told}: {text}"));
     };
     let torn = "P5: transaction ";
@@ -322,11 +322,11 @@ fn names_the_promise_that_is_broken() {
     check(|tape| drop(tape.letters.pop()), &["P6: a dead letter is missing"]);
     check(|tape| tape.letters[5].headers[0].1.clear(), &["P2: a dead letter differs"]);
     check(|tape| tape.letters.push(tape.letters[5].clone()), &["P6: pos.dead-letters 0/", "has one already"]);
-    let report = TAPE.verify(From::Beginning);
+    let report = TAPE.verify(ReplayFrom::Beginning);
     assert!(!report.to_string().contains("P1"), "{report}");
     let mut tape = TAPE.clone();
     tape.outcomes.remove(150);
-    let json = serde_json::to_value(tape.verify(From::Beginning)).expect("JSON");
+    let json = serde_json::to_value(tape.verify(ReplayFrom::Beginning)).expect("JSON");
     assert_eq!(json["partitions"][0]["first"]["promise"], "P1", "{json:#}");
 }
 
@@ -336,7 +336,7 @@ fn finds_an_outcome_that_is_there_twice_at_once_or_later() {
         let mut tape = TAPE.clone();
         let again = tape.outcomes[from].clone();
         tape.outcomes.insert(to, again);
-        let report = tape.verify(From::Beginning);
+        let report = tape.verify(ReplayFrom::Beginning);
         assert_eq!((report.outcomes.unexpected, report.outcomes.wrong(), report.torn), (1, 1, 1), "{report}");
         assert!(told(&report).contains("it is there twice"), "{report}");
     }
@@ -360,7 +360,7 @@ fn finds_an_altered_input_by_all_it_would_have_changed() {
     let at = at.expect("an accepted event");
     let altered = text(&tape.inputs[0][at]).replacen("\"totalAmount\":", "\"totalAmount\":1", 1);
     tape.inputs[0][at].value = Some(altered.into_bytes());
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert!(report.outcomes.different > 0 && report.torn == 0, "{report}");
     let first = report.partitions[0].first.as_ref().expect("a difference");
     let fields: Vec<&str> = first.fields.iter().map(|field| &*field.field).collect();
@@ -377,7 +377,7 @@ fn says_which_ruleset_is_missing_and_from_where_on_it_decided() {
     let (hash, _) = tape.rulesets.remove(second);
     let from = tape.rulesets.last().unwrap().0.trim_start_matches("partition/0/").trim_end_matches("/0");
     let from = from.replace('/', " / ");
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     let stopped = report.partitions[0].stopped.as_deref().expect("a stop");
     assert!(stopped.contains(&format!("from positions {from} on")), "{stopped}");
     assert!(stopped.contains(&format!("ruleset {hash} is not kept")), "{stopped}");
@@ -388,7 +388,7 @@ fn says_which_ruleset_is_missing_and_from_where_on_it_decided() {
 fn refuses_to_guess_the_ruleset_of_records_before_rulesets_were_kept() {
     let mut tape = TAPE.clone();
     tape.rulesets.retain(|(key, _)| key != "partition/0/0/0/0");
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert!(
         told(&report).contains("which ruleset decided it from positions 0 / 0 on was not recorded"),
         "{report}"
@@ -401,7 +401,7 @@ fn compares_dead_letters_with_their_headers() {
     let alter = |alter: fn(&mut Vec<Rec>, usize)| {
         let mut tape = TAPE.clone();
         alter(&mut tape.letters, at);
-        let report = tape.verify(From::Beginning);
+        let report = tape.verify(ReplayFrom::Beginning);
         assert_eq!(report.outcomes.wrong(), 0, "{report}");
         (report.dead_letters, told(&report))
     };
@@ -434,7 +434,7 @@ fn dead_letters_that_retention_has_deleted_are_no_difference() {
     let mut tape = TAPE.clone();
     tape.letters_trimmed = true;
     tape.letters.drain(..gone);
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert!(report.identical, "{report}");
     let of = &report.partitions[0];
     assert_eq!(
@@ -448,7 +448,7 @@ fn dead_letters_that_retention_has_deleted_are_no_difference() {
     let second =
         (0..tape.letters.len()).filter(|at| of_accounts(&tape.letters[*at])).nth(1).expect("a letter");
     tape.letters.remove(second);
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert_eq!((report.dead_letters.missing, report.dead_letters.wrong()), (1, 1), "{report}");
 }
 
@@ -463,7 +463,7 @@ fn a_dead_letter_may_leave_out_what_it_says_the_size_of() {
     let verified = |change: &dyn Fn(&mut Rec)| {
         let mut tape = TAPE.clone();
         change(&mut tape.letters[at]);
-        let report = tape.verify(From::Beginning);
+        let report = tape.verify(ReplayFrom::Beginning);
         (report.dead_letters.wrong(), report.to_string())
     };
     let says = |letter: &mut Rec, name: &str, size: usize| {
@@ -490,14 +490,16 @@ fn a_dead_letter_may_leave_out_what_it_says_the_size_of() {
 fn finds_a_gap_in_the_journal_and_outcomes_behind_its_end() {
     let mut tape = TAPE.clone();
     tape.journal.remove(tape.journal.len() / 2);
-    assert!(told(&tape.verify(From::Beginning)).contains("a transaction is missing, torn or there twice"));
+    assert!(
+        told(&tape.verify(ReplayFrom::Beginning)).contains("a transaction is missing, torn or there twice")
+    );
     let mut tape = TAPE.clone();
     let last = tape.transactions().len() as u64;
     let sequence = |rec: &Rec| {
         tillgate::codec::journal::read_record(rec.value.as_deref().unwrap()).unwrap().head.sequence
     };
     tape.journal.retain(|rec| sequence(rec) < last);
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert!(report.outcomes.unexpected > 0, "{report}");
     assert!(told(&report).contains("the journal has no transaction that it belongs to"), "{report}");
 }
@@ -517,7 +519,7 @@ fn an_outcome_that_cannot_be_read_is_one_difference() {
     };
     let alone = (120..).find(is_alone).expect("one that is alone");
     tape.outcomes[alone].value.as_mut().unwrap().truncate(60);
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert_eq!((report.outcomes.different, report.outcomes.wrong()), (1, 1), "{report}");
     assert!(told(&report).contains("an outcome cannot be read"), "{report}");
 }
@@ -526,7 +528,7 @@ fn an_outcome_that_cannot_be_read_is_one_difference() {
 fn a_removed_input_is_named() {
     let mut tape = TAPE.clone();
     let removed = tape.inputs[0].remove(150);
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert!(!report.identical);
     let first = report.partitions[0].first.as_ref().expect("a difference");
     assert_eq!(first.input.as_deref(), Some(&*format!("pos.events 0/{}", removed.offset)), "{report}");
@@ -544,17 +546,17 @@ fn goes_on_where_the_journal_is_trimmed_meanwhile() {
     };
     let start = TAPE.journal.iter().find(|rec| last(rec) == begins + 1).expect("a record").offset;
     let complete = transactions[begins..].iter().any(|(_, _, completes)| *completes);
-    for from in [From::Beginning, From::Checkpoint] {
+    for from in [ReplayFrom::Beginning, ReplayFrom::Checkpoint] {
         let mut tape = TAPE.clone();
         tape.trimmed = Some((tape.journal[tape.journal.len() / 3].offset, start));
         let report = tape.verify(from);
         assert_eq!(report.outcomes.wrong() + report.dead_letters.wrong() + report.torn, 0, "{report}");
         match (from, complete) {
-            (From::Beginning, true) => assert!(report.identical && report.accounts > 5, "{report}"),
-            (From::Beginning, false) => {
+            (ReplayFrom::Beginning, true) => assert!(report.identical && report.accounts > 5, "{report}"),
+            (ReplayFrom::Beginning, false) => {
                 assert!(report.identical && !report.partitions[0].notes.is_empty(), "{report}")
             }
-            (From::Checkpoint, _) => {}
+            (ReplayFrom::Checkpoint, _) => {}
         }
     }
 }
@@ -562,7 +564,7 @@ fn goes_on_where_the_journal_is_trimmed_meanwhile() {
 #[test]
 fn looks_again_where_the_journal_was_trimmed_past_its_end_before_it_was_read() {
     let end = TAPE.transactions().last().expect("transactions").0;
-    for from in [From::Beginning, From::Checkpoint] {
+    for from in [ReplayFrom::Beginning, ReplayFrom::Checkpoint] {
         let mut tape = Tape { group: Some(end), trimmed: Some((0, i64::MAX)), ..TAPE.clone() };
         tape.trims = Some(1);
         let whole = Tape { trimmed: None, ..tape.clone() }.verify(from);
@@ -586,14 +588,14 @@ fn looks_again_where_the_journal_was_trimmed_past_its_end_before_it_was_read() {
 #[test]
 fn decides_up_to_the_group_where_the_journal_is_trimmed_past_its_end_meanwhile() {
     let transactions = TAPE.transactions();
-    let whole = TAPE.verify(From::Beginning);
+    let whole = TAPE.verify(ReplayFrom::Beginning);
     let half = TAPE.journal[TAPE.journal.len() / 2].offset;
     let mut tape = Tape { trimmed: Some((half, i64::MAX)), ..TAPE.clone() };
     for place in [transactions.len() - 1, transactions.len() * 3 / 4] {
         tape.group = Some(transactions[place].0);
         tape.settled = Some(0);
         tape.replies_settled = 0;
-        let report = tape.verify(From::Beginning);
+        let report = tape.verify(ReplayFrom::Beginning);
         let beyond: u64 = report.partitions.iter().map(|partition| partition.beyond).sum();
         assert!(report.identical, "{report}");
         assert_eq!(report.outcomes.identical + beyond, whole.outcomes.identical, "{report}");
@@ -607,9 +609,9 @@ fn decides_up_to_the_group_where_the_journal_is_trimmed_past_its_end_meanwhile()
     // An outcome that is missing is found none the less.
     let mut altered = tape.clone();
     altered.outcomes.remove(tape.outcomes.len() * 5 / 8);
-    assert_eq!(altered.verify(From::Beginning).outcomes.missing, 1);
+    assert_eq!(altered.verify(ReplayFrom::Beginning).outcomes.missing, 1);
     tape.group = None;
-    let stopped = tape.verify(From::Beginning).partitions[0].stopped.clone().unwrap_or_default();
+    let stopped = tape.verify(ReplayFrom::Beginning).partitions[0].stopped.clone().unwrap_or_default();
     assert!(stopped.contains("the group has no positions that say how far it went"), "{stopped}");
 }
 
@@ -656,13 +658,13 @@ fn ticks_and_times_that_were_set_back_are_decided_again_alike() {
         };
         assert!(tape.outcomes.iter().filter(of_ticks).count() > 3, "holds run out by ticks");
         assert!(!tape.inputs[Input::Ticks as usize].is_empty());
-        let report = tape.verify(From::Beginning);
+        let report = tape.verify(ReplayFrom::Beginning);
         assert!(report.identical, "seed {seed}: {report}");
-        let report = tape.verify(From::Checkpoint);
+        let report = tape.verify(ReplayFrom::Checkpoint);
         assert!(report.identical, "seed {seed}: {report}");
         // Without its ticks it is not what was recorded.
         let mut without = tape.clone();
         without.inputs[Input::Ticks as usize].clear();
-        assert!(!without.verify(From::Beginning).identical);
+        assert!(!without.verify(ReplayFrom::Beginning).identical);
     }
 }

@@ -3,8 +3,8 @@
 use crate::archive::Encoding;
 use crate::domain::PartitionId;
 use crate::kafka::client::Isolation;
+use clap::Args;
 use clap::builder::TypedValueParser;
-use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// `tillgate topics export`
@@ -27,8 +27,8 @@ pub struct ExportArgs {
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
     /// How records are written
-    #[arg(long, value_enum, default_value_t = ArchiveFormat::JsonlZst)]
-    pub format: ArchiveFormat,
+    #[arg(long, value_enum, default_value_t = Encoding::JsonLinesZstd)]
+    pub format: Encoding,
     /// A topic; may be given again. All of the configuration where none is given
     #[arg(long, value_name = "NAME")]
     pub topic: Vec<String>,
@@ -42,8 +42,8 @@ pub struct ExportArgs {
     #[arg(long, value_name = "OFFSET", requires_all = ["topic", "partition"], value_parser = clap::value_parser!(i64).range(0..))]
     pub until_offset: Option<i64>,
     /// Which records are read
-    #[arg(long, value_enum, default_value_t = Visible::Committed)]
-    pub isolation: Visible,
+    #[arg(long, value_enum, default_value_t = Isolation::Committed)]
+    pub isolation: Isolation,
     /// Replace an export that is there: it is removed first
     #[arg(long)]
     pub force: bool,
@@ -91,45 +91,5 @@ fn rename(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_owned(), new.to_owned())),
         _ => Err("give OLD=NEW, two names of topics".to_owned()),
-    }
-}
-
-/// How records are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ArchiveFormat {
-    /// JSON Lines, compressed by zstd
-    #[value(name = "jsonl.zst")]
-    JsonlZst,
-    /// JSON Lines
-    Jsonl,
-    /// Avro object container files, compressed by deflate
-    Avro,
-}
-
-impl From<ArchiveFormat> for Encoding {
-    fn from(format: ArchiveFormat) -> Self {
-        match format {
-            ArchiveFormat::JsonlZst => Self::JsonLinesZstd,
-            ArchiveFormat::Jsonl => Self::JsonLines,
-            ArchiveFormat::Avro => Self::Avro,
-        }
-    }
-}
-
-/// Which records are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Visible {
-    /// What every reader may see: up to the first transaction that is open
-    Committed,
-    /// Records of open and aborted transactions too
-    Uncommitted,
-}
-
-impl From<Visible> for Isolation {
-    fn from(visible: Visible) -> Self {
-        match visible {
-            Visible::Committed => Self::Committed,
-            Visible::Uncommitted => Self::Uncommitted,
-        }
     }
 }

@@ -32,19 +32,19 @@ pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppE
         return Err(AppError::Usage(text.to_owned()));
     }
     let cluster = Cluster::new(Arc::clone(&settings))?;
-    let isolation = args.isolation.into();
+    let isolation = args.isolation;
     let names = names(&cluster, &settings, args)?;
     // The journals first and whole, before it is looked how far what they tell of reaches: a running tillgate trims them.
     let is_journal = |topic: &&str| settings.topics.flows.iter().any(|of| of.journal == *topic);
     let (journals, others): (Vec<&str>, Vec<&str>) = names.iter().copied().partition(is_journal);
     let begins_with_journals = !journals.is_empty();
     let (first, then) = if begins_with_journals { (journals, others) } else { (others, Vec::new()) };
-    let mut found = Found::default();
+    let mut found = Extents::default();
     let spans = found.look(&cluster, &first, args, isolation)?;
-    let encoding = args.format.into();
+    let encoding = args.format;
     let writer = ArchiveWriter::begin(&args.to, encoding, args.force)?;
     let bar = bar(0, "exporting");
-    let mut job = Job {
+    let mut job = ExportJob {
         cluster: &cluster,
         writer: &writer,
         isolation,
@@ -62,7 +62,7 @@ pub(in crate::app) fn run(args: &ExportArgs, common: &Common) -> Result<(), AppE
         (job.spans, job.moves.1) = (found.look(&cluster, &then, args, isolation)?, false);
         job.run_all()?;
     }
-    let Found { mut topics, left_out } = found;
+    let Extents { mut topics, left_out } = found;
     let took = bar.elapsed();
     bar.finish_and_clear();
     let (bytes, incomplete) = (job.bytes.into_inner(), job.incomplete.into_inner());
@@ -136,13 +136,13 @@ fn names<'a>(
 
 /// What there is to export.
 #[derive(Default)]
-struct Found {
+struct Extents {
     topics: Vec<ArchivedTopic>,
     /// Offsets behind the stable end, by topic.
     left_out: BTreeMap<String, i64>,
 }
 
-impl Found {
+impl Extents {
     /// Looks how far topics reach, the longest partition first, so that no thread is left alone with one at the end.
     fn look(
         &mut self,
@@ -203,7 +203,7 @@ fn in_order<'a>(topics: &'a Topics, wanted: &'a [String]) -> Vec<&'a str> {
 }
 
 /// What the threads share.
-struct Job<'j> {
+struct ExportJob<'j> {
     cluster: &'j Cluster,
     writer: &'j ArchiveWriter,
     isolation: Isolation,
@@ -219,7 +219,7 @@ struct Job<'j> {
     files: Mutex<Vec<(String, ArchivedPartition)>>,
 }
 
-impl Job<'_> {
+impl ExportJob<'_> {
     /// Exports the spans.
     fn run_all(&mut self) -> Result<(), AppError> {
         *self.next.get_mut() = 0;

@@ -2,10 +2,11 @@
 //! of it is an error, or told: never decided otherwise in silence.
 
 use crate::app::AppError;
-use crate::app::recorded::{Files, FlowTopics, LettersTopic, Recording};
+use crate::app::recorded::{Files, LettersTopic, Recording};
 use crate::config::Settings;
 use crate::domain::PartitionId;
-use crate::replay::{Letters, Order, RecordedTopic, ReplayError, find_reset, starts_over};
+use crate::domain::flow::FlowTopics;
+use crate::replay::{Letters, OUTCOMES, Order, RecordedTopic, ReplayError, find_reset, starts_over};
 use std::io::Write;
 use std::path::Path;
 
@@ -30,12 +31,7 @@ impl Export {
     /// # Errors
     /// It is none, not complete, or of another tillgate; a topic or a partition is missing; it does not
     /// begin with the first record.
-    pub(in crate::app) fn open(
-        folder: &Path,
-        settings: &Settings,
-        topics: FlowTopics,
-        trimmed: bool,
-    ) -> Result<Self, AppError> {
+    pub(in crate::app) fn open(folder: &Path, topics: FlowTopics, trimmed: bool) -> Result<Self, AppError> {
         if folder.is_file() {
             let text = format!(
                 "{0} is a file, and an export is a folder: give events by --events {0}",
@@ -43,7 +39,7 @@ impl Export {
             );
             return Err(AppError::Usage(text));
         }
-        let files = Files::open_inputs(folder, &settings.topics, &topics.inputs[0])?;
+        let files = Files::open(folder, &topics.inputs[0], &[])?;
         let isolation = &files.manifest().isolation;
         if isolation != "read_committed" {
             return wrong(format!(
@@ -67,7 +63,7 @@ impl Export {
             ));
         }
         for topic in &self.topics.inputs {
-            if self.topics.ticks() == Some(topic) && self.files.archived(topic).is_none() {
+            if self.topics.ticks() == Some(topic.as_str()) && self.files.archived(topic).is_none() {
                 continue;
             }
             let found = self.files.needed(topic)?;
@@ -118,7 +114,7 @@ impl Export {
 
     /// Whether it has what was decided.
     pub(in crate::app) fn has_outcomes(&self) -> bool {
-        self.files.archived(&self.topics.outcomes).is_some()
+        self.files.archived(&self.topics.outputs[OUTCOMES]).is_some()
     }
 
     /// Says on standard error what is not as in the run that was recorded.
@@ -131,7 +127,7 @@ impl Export {
         if self.has_outcomes() {
             return Ok(());
         }
-        let topic = &self.topics.outcomes;
+        let topic = &self.topics.outputs[OUTCOMES];
         writeln!(
             err,
             "topic {topic} is not in the export: the inputs are merged by their times alone, which need not be the order \
@@ -153,8 +149,8 @@ impl Export {
     pub(in crate::app) fn letters(&self) -> Result<Letters, ReplayError> {
         let mut letters = Letters::of(&self.topics.dead_letters);
         if self.files.archived(&self.topics.dead_letters).is_some() {
-            let partitions = self.files.partitions();
-            LettersTopic::open(&self.files, &self.topics, &partitions)?.read_on(&mut letters)?;
+            let wanted = self.files.partitions();
+            LettersTopic::open(&self.files, &self.topics, wanted)?.read_on(&mut letters)?;
         }
         Ok(letters)
     }
@@ -168,8 +164,8 @@ impl Export {
         });
         let inputs = inputs.collect::<Result<Vec<_>, ReplayError>>()?;
         let outcomes = self.has_outcomes().then(|| {
-            let (source, _) = self.files.source(&topics.outcomes, partition, 0)?;
-            Ok::<_, ReplayError>((topics.outcomes.clone(), source))
+            let outcomes = &topics.outputs[OUTCOMES];
+            Ok::<_, ReplayError>((outcomes.clone(), self.files.source(outcomes, partition, 0)?.0))
         });
         let outcomes = outcomes.transpose()?;
         Order::new(partition, inputs, outcomes)

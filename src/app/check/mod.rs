@@ -4,19 +4,20 @@ mod export;
 mod sink;
 
 pub(in crate::app) use export::Export;
+pub(in crate::app) use sink::Sink;
 
 use super::AppError;
-use super::recorded::FlowTopics;
-use crate::cli::{CheckArgs, Common, Format};
+use super::cluster::pos_topics;
+use crate::cli::{CheckArgs, Common};
 use crate::codec::{KnownSchemas, Schemas};
-use crate::config::Settings;
+use crate::config::{OutputFormat, Settings};
 use crate::domain::visible::{visible_json, visible_lines};
 use crate::engine::Engine;
+use crate::pipeline::Division;
 use crate::pos::{OutcomeEncoding, PartitionOptions};
 use crate::profiles::OfflineProfiles;
-use crate::replay::{CheckOptions, Inputs, Summary, Topics, check, open};
+use crate::replay::{CheckInputs, CheckOptions, RecordedTopics, Summary, check, open};
 use serde::Serialize;
-use sink::Sink;
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
@@ -39,11 +40,11 @@ fn files(events: &Path, args: &CheckArgs, common: &Common) -> Result<(), AppErro
     let pos_events = open(events)?;
     let account_events = args.account_events.as_deref().map(open).transpose()?;
     let bytes = std::fs::metadata(events).map_or(0, |file| file.len());
-    let sink = Sink::new(outcomes_to(args), args.format, bytes, Some(pos_events.taken()))?;
+    let sink = Sink::new(outcomes_to(args), args.format, bytes, Some(pos_events.bytes_taken()))?;
     let schemas = KnownSchemas::new().map_err(AppError::Usage)?;
     let engine = super::engine(&settings);
     let profiles = profiles(args, &settings, &engine)?;
-    let inputs = Inputs::Files { pos_events, account_events };
+    let inputs = CheckInputs::Files { pos_events, account_events };
     let summary =
         decide(args, &settings, (inputs, args.partitions, false), (&engine, &schemas, profiles), sink)?;
     if summary.lost > 0 { Err(AppError::Lost(summary.lost)) } else { Ok(()) }
@@ -53,12 +54,12 @@ fn files(events: &Path, args: &CheckArgs, common: &Common) -> Result<(), AppErro
 fn export(folder: &Path, args: &CheckArgs, common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
     let schemas = super::schemas(&settings)?;
-    let export = Export::open(folder, &settings, FlowTopics::pos(&settings.topics), args.trimmed)?;
+    let export = Export::open(folder, pos_topics(&settings.topics), args.trimmed)?;
     export.tell(&settings)?;
     let (partitions, letters) = (export.present(), export.letters()?);
     let sink = Sink::new(outcomes_to(args), args.format, export.records(), None)?;
     let open = |partition| export.order(partition);
-    let topics = Inputs::Topics(Topics { partitions, open: &open, letters });
+    let topics = CheckInputs::RecordedTopics(RecordedTopics { partitions, open: &open, letters });
     let inputs = (topics, export.partitions(), args.summary && export.has_outcomes());
     decide(args, &settings, inputs, (&super::engine(&settings), &*schemas, None), sink).map(drop)
 }
@@ -78,7 +79,7 @@ type By<'a> = (&'a Arc<Engine>, &'a (dyn Schemas + Sync), Option<OfflineProfiles
 fn decide(
     args: &CheckArgs,
     settings: &Settings,
-    (inputs, partitions, compares): (Inputs<'_>, u32, bool),
+    (inputs, partitions, compares): (CheckInputs<'_>, u32, bool),
     (engine, schemas, profiles): By<'_>,
     mut sink: Sink,
 ) -> Result<Summary, AppError> {
@@ -88,21 +89,15 @@ fn decide(
         partitions,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         engine: Arc::clone(engine),
-        options: PartitionOptions {
-            topics: settings.topics.pos_inputs(),
-            encoding: match args.format {
-                Format::Json => OutcomeEncoding::Json,
-                Format::Avro => OutcomeEncoding::Avro(Vec::new()),
+        options: PartitionOptions::unjournalled(
+            settings.topics.pos_inputs(),
+            match args.format {
+                OutputFormat::Json => OutcomeEncoding::Json,
+                OutputFormat::Avro => OutcomeEncoding::Avro(Vec::new()),
             },
-            checkpoint_events_per_account: u32::MAX,
-            rotation_events_min: u32::MAX,
-            journal_record_bytes_max: usize::MAX,
-            input_partitions: partitions,
-            partitioner: settings.topics.partitioner,
-            profiles: None,
-            parties: None,
-            table_seed: super::table_seed(),
-        },
+            Division { partitioner: settings.topics.partitioner, partitions },
+            super::table_seed(),
+        ),
         schemas,
         profiles,
     };

@@ -2,11 +2,11 @@
 
 use crate::app::AppError;
 use crate::app::bar::bar;
-use crate::cli::Format;
 use crate::codec::avro::{Codec, Container, POS_OUTCOME_SCHEMA};
+use crate::config::OutputFormat;
 use crate::domain::visible::{visible, visible_json};
 use crate::pos::Input;
-use crate::replay::{At, CheckSink, ReplayError};
+use crate::replay::{CheckSink, InputPlace, ReplayError};
 use indicatif::ProgressBar;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ const DEAD_LETTERS_TOLD: u64 = 20;
 const PENDING_BYTES: usize = 1 << 20;
 
 /// Outcomes to a file or standard output, dead letters to standard error.
-pub(super) struct Sink {
+pub(in crate::app) struct Sink {
     out: Option<(PathBuf, Box<dyn Write>)>,
     /// Where outcomes are Avro.
     container: Option<Container>,
@@ -36,9 +36,9 @@ pub(super) struct Sink {
 
 impl Sink {
     /// All of it are so many bytes or records; 0: not known.
-    pub(super) fn new(
+    pub(in crate::app) fn new(
         to: Option<&Path>,
-        format: Format,
+        format: OutputFormat,
         all: u64,
         taken: Option<Arc<AtomicU64>>,
     ) -> Result<Self, ReplayError> {
@@ -46,10 +46,9 @@ impl Sink {
             let raw: Box<dyn Write> = if path == Path::new("-") {
                 Box::new(std::io::stdout())
             } else {
-                let fault = |source| ReplayError::File { what: "create", path: path.to_owned(), source };
-                Box::new(std::fs::File::create(path).map_err(fault)?)
+                Box::new(std::fs::File::create(path).map_err(ReplayError::file("create", path))?)
             };
-            Ok((path.to_owned(), raw))
+            Ok::<_, ReplayError>((path.to_owned(), raw))
         });
         let to_terminal = to == Some(Path::new("-")) && std::io::stdout().is_terminal();
         let on_terminal = std::io::stderr().is_terminal() && !to_terminal;
@@ -61,38 +60,52 @@ impl Sink {
             bar(all, "{bar:40} {percent:>3}%  {msg}  {elapsed} elapsed, {eta} to go")
         };
         let mut pending = Vec::new();
-        let container =
-            (format == Format::Avro).then(|| Container::begin(POS_OUTCOME_SCHEMA, Codec::Null, &mut pending));
+        let container = (format == OutputFormat::Avro)
+            .then(|| Container::begin(POS_OUTCOME_SCHEMA, Codec::Null, &mut pending));
         let out = out.transpose()?;
         Ok(Self { out, container, pending, to_terminal, bar, taken, records: 0, dead_letters: 0 })
     }
 
     fn write_pending(&mut self) -> Result<(), ReplayError> {
         if let Some((path, out)) = &mut self.out {
-            out.write_all(&self.pending).map_err(|source| ReplayError::File {
-                what: "write",
-                path: path.clone(),
-                source,
-            })?;
+            out.write_all(&self.pending).map_err(ReplayError::file("write", path))?;
         }
         self.pending.clear();
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<(), AppError> {
+    /// Tells that one of `what` is a dead letter; further ones than a few are counted.
+    pub(in crate::app) fn tell(&mut self, what: &str, at: InputPlace, why: &str) {
+        self.dead_letters += 1;
+        if self.dead_letters <= DEAD_LETTERS_TOLD {
+            self.bar.suspend(|| {
+                let _ = writeln!(std::io::stderr(), "{what} {at}: dead letter: {}", visible(why));
+            });
+        }
+    }
+
+    /// Writes the rest.
+    pub(in crate::app) fn finish(mut self) -> Result<(), AppError> {
         self.bar.finish_and_clear();
         if let Some(container) = &mut self.container {
             container.flush(&mut self.pending);
         }
         self.write_pending()?;
         if let Some((path, out)) = &mut self.out {
-            out.flush().map_err(|source| ReplayError::File { what: "write", path: path.clone(), source })?;
+            out.flush().map_err(ReplayError::file("write", path))?;
         }
         if self.dead_letters > DEAD_LETTERS_TOLD {
             let more = self.dead_letters - DEAD_LETTERS_TOLD;
             writeln!(std::io::stderr(), "{more} further dead letters")?;
         }
         Ok(())
+    }
+}
+
+/// What was decided before something failed is written all the same.
+impl Drop for Sink {
+    fn drop(&mut self) {
+        let _ = self.write_pending();
     }
 }
 
@@ -116,18 +129,13 @@ impl CheckSink for Sink {
         if self.pending.len() >= PENDING_BYTES { self.write_pending() } else { Ok(()) }
     }
 
-    fn dead_letter(&mut self, input: Input, at: At, why: &str) {
-        self.dead_letters += 1;
-        if self.dead_letters <= DEAD_LETTERS_TOLD {
-            let what = match input {
-                Input::PosEvents => "events",
-                Input::AccountEvents => "account events",
-                Input::Ticks => "ticks",
-            };
-            self.bar.suspend(|| {
-                let _ = writeln!(std::io::stderr(), "{what} {at}: dead letter: {}", visible(why));
-            });
-        }
+    fn dead_letter(&mut self, input: Input, at: InputPlace, why: &str) {
+        let what = match input {
+            Input::PosEvents => "events",
+            Input::AccountEvents => "account events",
+            Input::Ticks => "ticks",
+        };
+        self.tell(what, at, why);
     }
 
     fn progress(&mut self, records: u64) {

@@ -1,6 +1,6 @@
 //! `tillgate check --contact-requests`: files of contact requests and of what is known of persons, decided in one thread.
 
-use super::answers::Answers;
+use super::answers::ContactAnswers;
 use crate::app::AppError;
 use crate::cli::{CheckArgs, Common};
 use crate::contact::{
@@ -8,34 +8,33 @@ use crate::contact::{
     PartyFact, PartyRecord, RecordFault,
 };
 use crate::domain::{Micros, PartitionId};
-use crate::replay::{At, Kept, Lines, ReplayError, Source, open};
-use std::fmt;
+use crate::replay::{InputPlace, Kept, Lines, ReplayError, Source, open};
 use std::path::Path;
 use std::sync::Arc;
 
 pub(in crate::app) fn run(requests: &Path, args: &CheckArgs, common: &Common) -> Result<(), AppError> {
     let settings = crate::app::settings(common)?;
     let files = &args.contact;
-    let mut run = Run {
+    let mut run = ContactCheck {
         contacts: OfflineContacts::new(
             Arc::clone(&settings.contact_rules),
             settings.topics.contact_inputs(),
             crate::app::table_seed(),
         ),
         latest: None,
-        answers: Answers::new(args, false)?,
+        answers: ContactAnswers::new(args, false)?,
     };
     for (input, path) in [(PARTIES, &files.party_facts), (PARTY_RECORDS, &files.party_records)] {
         let Some(path) = path else { continue };
-        let mut file = File::open(input, path)?;
+        let mut file = InputLines::open(input, path)?;
         while let Some(line) = file.next()? {
             run.take(&line)?;
         }
     }
     let mut interactions =
-        files.interactions.as_deref().map(|path| File::open(INTERACTIONS, path)).transpose()?;
-    let mut requests = File::open(CONTACT_REQUESTS, requests)?;
-    let mut heads = [interactions.as_mut().map_or(Ok(None), File::next)?, requests.next()?];
+        files.interactions.as_deref().map(|path| InputLines::open(INTERACTIONS, path)).transpose()?;
+    let mut requests = InputLines::open(CONTACT_REQUESTS, requests)?;
+    let mut heads = [interactions.as_mut().map_or(Ok(None), InputLines::next)?, requests.next()?];
     loop {
         let [interaction, request] = &heads;
         let first = match (interaction, request) {
@@ -46,7 +45,7 @@ pub(in crate::app) fn run(requests: &Path, args: &CheckArgs, common: &Common) ->
             (Some(one), Some(other)) => one.time <= other.time.or(run.latest),
         };
         let file = if first { interactions.as_mut() } else { Some(&mut requests) };
-        let next = file.map_or(Ok(None), File::next)?;
+        let next = file.map_or(Ok(None), InputLines::next)?;
         if let Some(line) = std::mem::replace(&mut heads[usize::from(!first)], next) {
             run.take(&line)?;
         }
@@ -58,12 +57,12 @@ pub(in crate::app) fn run(requests: &Path, args: &CheckArgs, common: &Common) ->
 }
 
 /// The lines of one input.
-struct File {
+struct InputLines {
     input: usize,
     lines: Lines,
 }
 
-struct Line {
+struct InputLine {
     input: usize,
     record: Kept,
     /// The key that its record would have, or why it can have none.
@@ -71,12 +70,12 @@ struct Line {
     time: Option<Micros>,
 }
 
-impl File {
+impl InputLines {
     fn open(input: usize, path: &Path) -> Result<Self, ReplayError> {
         Ok(Self { input, lines: open(path)? })
     }
 
-    fn next(&mut self) -> Result<Option<Line>, ReplayError> {
+    fn next(&mut self) -> Result<Option<InputLine>, ReplayError> {
         let mut record = Kept::default();
         if !self.lines.next(&mut record)? {
             return Ok(None);
@@ -85,7 +84,7 @@ impl File {
             Ok((key, time)) => (Ok(key), time),
             Err(fault) => (Err(fault), None),
         };
-        Ok(Some(Line { input: self.input, record, key, time }))
+        Ok(Some(InputLine { input: self.input, record, key, time }))
     }
 
     fn read(&self, bytes: &[u8]) -> Result<(String, Option<Micros>), RecordFault> {
@@ -105,20 +104,23 @@ impl File {
     }
 }
 
-struct Run {
+struct ContactCheck {
     contacts: OfflineContacts,
     /// The latest time of a line that was taken.
     latest: Option<Micros>,
-    answers: Answers,
+    answers: ContactAnswers,
 }
 
-impl Run {
-    fn take(&mut self, line: &Line) -> Result<(), AppError> {
+impl ContactCheck {
+    fn take(&mut self, line: &InputLine) -> Result<(), AppError> {
         self.latest = self.latest.max(line.time);
-        let at = (line.input, &At::Line(line.record.offset.unsigned_abs()) as &dyn fmt::Display);
+        let at = (line.input, InputPlace::Line(line.record.offset.unsigned_abs()));
         let answer = match &line.key {
             Ok(key) => self.contacts.take(line.input, key, line.record.value().unwrap_or_default()),
-            Err(fault) => return self.answers.letter(at, &format!("{} {}", fault.code, fault.message)),
+            Err(fault) => {
+                self.answers.letter(at, &format!("{} {}", fault.code, fault.message));
+                return Ok(());
+            }
         };
         let answer =
             answer.map_err(|message| ReplayError::State { partition: PartitionId::new(0), message })?;

@@ -1,26 +1,26 @@
 //! `tillgate check EXPORT --contact`: the contact decisions of an export made again, partition after partition, in the order
 //! in which they were made.
 
-use super::answers::Answers;
+use super::answers::ContactAnswers;
 use crate::app::AppError;
 use crate::app::check::Export;
-use crate::app::recorded::FlowTopics;
+use crate::app::cluster::contact_topics;
 use crate::cli::{CheckArgs, Common};
 use crate::codec::Schemas;
 use crate::config::Settings;
 use crate::contact::{FLOW, OfflineContacts};
 use crate::domain::PartitionId;
 use crate::pipeline::Division;
-use crate::replay::{At, Kept, LettersOf, ReplayError, once_known};
+use crate::replay::{InputPlace, Kept, LettersOf, ReplayError, once_known};
 use std::path::Path;
 use std::sync::Arc;
 
 pub(in crate::app) fn run(folder: &Path, args: &CheckArgs, common: &Common) -> Result<(), AppError> {
     let settings = crate::app::settings(common)?;
     let schemas = crate::app::schemas(&settings)?;
-    let export = Export::open(folder, &settings, FlowTopics::contact(&settings.topics), args.trimmed)?;
+    let export = Export::open(folder, contact_topics(&settings.topics), args.trimmed)?;
     export.tell(&settings)?;
-    let mut answers = Answers::new(args, args.summary && export.has_outcomes())?;
+    let mut answers = ContactAnswers::new(args, args.summary && export.has_outcomes())?;
     let mut letters = export.letters()?;
     for partition in export.present() {
         let letters = letters.take(partition, FLOW.inputs.len());
@@ -35,7 +35,7 @@ fn decide(
     partition: PartitionId,
     mut letters: LettersOf,
     (settings, schemas): (&Settings, &dyn Schemas),
-    answers: &mut Answers,
+    answers: &mut ContactAnswers,
 ) -> Result<(), AppError> {
     let division = Division { partitioner: settings.topics.partitioner, partitions: export.partitions() };
     let topics = settings.topics.contact_inputs();
@@ -48,15 +48,15 @@ fn decide(
         let mut recorded = None;
         order.pass(&mut |decision| recorded = Some(decision.to_vec()))?;
         let letter = letters.take(input, record.offset);
-        let at = At::Record(partition, record.offset);
-        let record = record.taken(&FLOW, input, partition);
+        let at = InputPlace::Record(partition, record.offset);
+        let record = record.as_input_record(&FLOW, input, partition);
         let answer = if letter.is_some_and(|letter| letter.is_of_a_failure()) {
             Ok(contacts.give_up(&record))
         } else {
             once_known(record.offset, || contacts.take_record(schemas, &record))
         };
         let answer = answer.map_err(|message| ReplayError::State { partition, message })?;
-        answers.take((input, &at), &answer, recorded.as_deref())?;
+        answers.take((input, at), &answer, recorded.as_deref())?;
     }
     Ok(())
 }

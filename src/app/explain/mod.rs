@@ -57,7 +57,7 @@ pub(super) fn run(args: &ExplainArgs, common: &Common) -> Result<(), AppError> {
 
 /// What was found.
 #[derive(Default)]
-struct Found {
+struct FoundOutcomes {
     answers: Vec<ExplainedOutcome>,
     /// Further ones, beyond the bound.
     left_out: usize,
@@ -66,8 +66,8 @@ struct Found {
 }
 
 /// The outcomes that have the id, and those that they supersede.
-fn find(place: &mut dyn OutcomeStore, id: &str, account: Option<&str>) -> Result<Found, AppError> {
-    let mut found = Found::default();
+fn find(place: &mut dyn OutcomeStore, id: &str, account: Option<&str>) -> Result<FoundOutcomes, AppError> {
+    let mut found = FoundOutcomes::default();
     collect(place, account, &mut found, &[id], |answer| {
         let own = [Some(answer.transaction_id.as_str()), answer.account_transaction_id.as_deref()];
         let others = [&answer.supersedes, &answer.repeats, &answer.corrects].map(Option::as_deref);
@@ -79,7 +79,7 @@ fn find(place: &mut dyn OutcomeStore, id: &str, account: Option<&str>) -> Result
     let missing: Vec<String> = missing.into_iter().filter(|id| !is_there(id)).collect();
     if !missing.is_empty() {
         let ids: Vec<&str> = missing.iter().map(String::as_str).collect();
-        let mut first = Found::default();
+        let mut first = FoundOutcomes::default();
         collect(place, account, &mut first, &ids, |answer| missing.contains(&answer.transaction_id))?;
         found.answers.splice(0..0, first.answers);
     }
@@ -90,7 +90,7 @@ fn find(place: &mut dyn OutcomeStore, id: &str, account: Option<&str>) -> Result
 fn collect(
     place: &mut dyn OutcomeStore,
     account: Option<&str>,
-    found: &mut Found,
+    found: &mut FoundOutcomes,
     ids: &[&str],
     wanted: impl Fn(&ExplainedOutcome) -> bool,
 ) -> Result<(), AppError> {

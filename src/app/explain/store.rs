@@ -2,7 +2,7 @@
 //! nothing and judges nothing.
 
 use crate::app::AppError;
-use crate::archive::{Archive, ArchiveError};
+use crate::archive::Archive;
 use crate::codec::json::peek_pos_event;
 use crate::config::TopicSettings;
 use crate::domain::{Micros, PartitionId};
@@ -10,7 +10,7 @@ use crate::explain::outcome::ExplainedOutcome;
 use crate::kafka::client::{Cluster, Dump, Isolation};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::ClusterSettings;
-use crate::replay::{Kept, ReplayError, Source, open};
+use crate::replay::{Kept, Source, open};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,15 +20,9 @@ pub type Each<'e> = dyn FnMut(PartitionId, &Kept) + 'e;
 /// Where outcomes and events are.
 pub trait OutcomeStore {
     /// Hands over every outcome; of the account's partition of today alone, where one is named and that is quicker.
-    ///
-    /// # Errors
-    /// They cannot be read.
     fn outcomes(&mut self, account: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError>;
 
     /// The POS event that an outcome is for; none where it is gone.
-    ///
-    /// # Errors
-    /// It cannot be read.
     fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<Kept>, AppError>;
 }
 
@@ -99,11 +93,8 @@ pub struct OfArchive {
 
 impl OfArchive {
     /// Opens an export.
-    ///
-    /// # Errors
-    /// It is not complete, or not there.
     pub fn open(folder: &Path, topics: &TopicSettings) -> Result<Self, AppError> {
-        Ok(Self { archive: Archive::open(folder).map_err(read_fault)?, topics: topics.clone() })
+        Ok(Self { archive: Archive::open(folder)?, topics: topics.clone() })
     }
 }
 
@@ -112,7 +103,7 @@ impl OutcomeStore for OfArchive {
         let topic = &self.topics.pos_outcomes;
         let files = self.archive.topic(topic).map_or(&[][..], |topic| &topic.files);
         for entry in files {
-            each_record(self.archive.read(topic, entry).map_err(read_fault)?, |record| {
+            each_record(self.archive.read(topic, entry)?, |record| {
                 each(entry.partition, record);
                 true
             })?;
@@ -126,16 +117,12 @@ impl OutcomeStore for OfArchive {
         let entry = files.iter().find(|entry| entry.partition == answer.source.partition);
         let Some(entry) = entry.filter(|_| answer.source.topic == *topic) else { return Ok(None) };
         let mut found = None;
-        each_record(self.archive.read(topic, entry).map_err(read_fault)?, |record| {
+        each_record(self.archive.read(topic, entry)?, |record| {
             found = Some(record).filter(|record| record.offset == answer.source.offset).cloned();
             found.is_none()
         })?;
         Ok(found)
     }
-}
-
-fn read_fault(error: ArchiveError) -> AppError {
-    AppError::Replay(ReplayError::Recorded(error.to_string()))
 }
 
 /// The files of `tillgate check`: its events, and its outcomes in JSON Lines. An event is found by what it says, for several

@@ -5,15 +5,15 @@
 //! positions again, the ends of outcomes and replies. What was visible before the journal's end was looked at must be in the journal;
 //! what the journal has must be visible up to the outcomes' end, once no transaction is open below it.
 
-use super::{FlowTopics, Nothing, Recording};
+use super::{Nothing, Recording};
 use crate::domain::PartitionId;
-use crate::domain::flow::Flow;
+use crate::domain::flow::{Flow, FlowTopics};
 use crate::kafka::client::{self, Dump, Isolation, Span};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::port::{Positions, Unit};
 use crate::kafka::settings::ClusterSettings;
-use crate::replay::{Kept, Recorded, RecordedReplies, ReplayError, Source};
+use crate::replay::{Kept, OUTCOMES, REPLIES, Recorded, RecordedReplies, ReplayError, Source};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,17 +27,6 @@ pub struct Cluster {
     input_partitions: u32,
     /// The partitions that are looked at.
     partitions: Vec<PartitionId>,
-}
-
-/// How far the topics of one partition reach.
-struct Spans {
-    inputs: Vec<Span>,
-    outcomes: Span,
-    settled: i64,
-    /// Replies, where they have a topic, and how far they are settled.
-    replies: Option<(Span, i64)>,
-    journal: Span,
-    group: [Positions; 2],
 }
 
 impl Cluster {
@@ -70,22 +59,34 @@ impl Cluster {
         Ok(Self { client: cluster, settings, input_partitions, partitions })
     }
 
-    fn spans_of(&self, topics: &FlowTopics, partition: PartitionId) -> Result<Spans, Fault> {
-        let settled = self.client.ends(&topics.outcomes, partition)?.stable;
-        let has_replies = self.has(&topics.replies, partition)?;
-        let settled_replies =
-            has_replies.then(|| self.client.ends(&topics.replies, partition)).transpose()?;
+    /// Looks how far the topics of a partition reach, in the order that keeps together what belongs together.
+    fn look_at<'r>(&'r self, topics: &FlowTopics, partition: PartitionId) -> Result<Recorded<'r>, Fault> {
+        let [outcomes, replies] = [OUTCOMES, REPLIES].map(|output| &topics.outputs[output]);
+        let settled = self.client.ends(outcomes, partition)?.stable;
+        let has_replies = self.has(replies, partition)?;
+        let settled_replies = has_replies.then(|| self.client.ends(replies, partition)).transpose()?;
         let before = self.group(topics.flow, partition)?;
         let journal = self.settled_span(&topics.journal, partition)?;
         let after = self.group(topics.flow, partition)?;
-        let outcomes = self.settled_span(&topics.outcomes, partition)?;
+        let outcomes = self.settled_span(outcomes, partition)?;
         let replies = settled_replies.map(|ends| {
-            let span = self.settled_span(&topics.replies, partition)?;
-            Ok::<_, Fault>((span, ends.stable))
+            let span = self.settled_span(replies, partition)?;
+            let (start, settled) = (span.begin, ends.stable);
+            Ok::<_, Fault>(RecordedReplies { source: source(&self.client, span)?, start, settled })
         });
         let replies = replies.transpose()?;
         let inputs = self.inputs(topics, partition)?;
-        Ok(Spans { inputs, outcomes, settled, replies, journal, group: [before, after] })
+        Ok(Recorded {
+            starts: inputs.iter().map(|span| span.begin).collect(),
+            input: Box::new(move |input, from| {
+                source(&self.client, from_offset(&inputs[input], from)).map_err(unreadable)
+            }),
+            outcomes: source(&self.client, outcomes)?,
+            settled,
+            replies,
+            journal: Some(source(&self.client, journal)?),
+            group: Some([before, after]),
+        })
     }
 
     fn has(&self, topic: &str, partition: PartitionId) -> Result<bool, Fault> {
@@ -96,7 +97,7 @@ impl Cluster {
     /// The cluster may be older than ticks are.
     fn inputs(&self, topics: &FlowTopics, partition: PartitionId) -> Result<Vec<Span>, Fault> {
         let span = |topic: &String| {
-            let is_there = topics.ticks() != Some(topic) || self.has(topic, partition)?;
+            let is_there = topics.ticks() != Some(topic.as_str()) || self.has(topic, partition)?;
             let ends = is_there.then(|| self.client.ends(topic, partition)).transpose()?;
             let (begin, end) = ends.map_or((0, 0), |ends| (ends.start, ends.stable));
             Ok(Span { topic: topic.clone(), partition, begin, end })
@@ -159,7 +160,7 @@ impl Recording for Cluster {
     }
 
     fn partitions_of(&self, topic: &str) -> Result<Option<u32>, ReplayError> {
-        let found = self.client.admin().topics(&[topic], false).map_err(told)?;
+        let found = self.client.admin().topics(&[topic], false).map_err(unreadable)?;
         Ok(found.get(topic).and_then(|topic| u32::try_from(topic.partitions).ok()))
     }
 
@@ -173,9 +174,8 @@ impl Recording for Cluster {
         partition: PartitionId,
         from: i64,
     ) -> Result<(Box<dyn Source>, i64), ReplayError> {
-        let span = self.settled_span(topic, partition).map_err(told)?;
-        let (start, begin) = (span.begin, from.clamp(span.begin, span.end.max(span.begin)));
-        Ok((source(&self.client, Span { begin, ..span })?, start))
+        let span = self.settled_span(topic, partition).map_err(unreadable)?;
+        Ok((source(&self.client, from_offset(&span, from)).map_err(unreadable)?, span.begin))
     }
 
     fn open<'r>(
@@ -183,40 +183,26 @@ impl Recording for Cluster {
         topics: &'r FlowTopics,
         partition: PartitionId,
     ) -> Result<Recorded<'r>, ReplayError> {
-        let Spans { inputs, outcomes, settled, replies, journal, group } =
-            self.spans_of(topics, partition).map_err(told)?;
-        let source = |span: Span| source(&self.client, span);
-        let replies = replies.map(|(span, settled)| {
-            let start = span.begin;
-            Ok::<_, ReplayError>(RecordedReplies { source: source(span)?, start, settled })
-        });
-        Ok(Recorded {
-            starts: inputs.iter().map(|span| span.begin).collect(),
-            input: Box::new(move |place, from| {
-                let span = &inputs[place];
-                let begin = from.clamp(span.begin, span.end.max(span.begin));
-                source(Span { begin, ..span.clone() })
-            }),
-            outcomes: source(outcomes)?,
-            settled,
-            replies: replies.transpose()?,
-            journal: Some(source(journal)?),
-            group: Some(group),
-        })
+        self.look_at(topics, partition).map_err(unreadable)
     }
 }
 
-fn told(fault: Fault) -> ReplayError {
+/// What of a span begins at an offset.
+fn from_offset(span: &Span, from: i64) -> Span {
+    Span { begin: from.clamp(span.begin, span.end.max(span.begin)), ..span.clone() }
+}
+
+fn unreadable(fault: Fault) -> ReplayError {
     ReplayError::Recorded(fault.text)
 }
 
 /// Of a topic that has nothing there, or is not there, nothing is asked.
-fn source(client: &Arc<client::Cluster>, span: Span) -> Result<Box<dyn Source>, ReplayError> {
+fn source(client: &Arc<client::Cluster>, span: Span) -> Result<Box<dyn Source>, Fault> {
     if span.begin >= span.end {
         return Ok(Box::new(Nothing));
     }
-    let mut dump = client.dump(Isolation::Committed).map_err(told)?;
-    dump.read(span.clone()).map_err(told)?;
+    let mut dump = client.dump(Isolation::Committed)?;
+    dump.read(span.clone())?;
     Ok(Box::new(TopicPartition { client: Arc::clone(client), dump, span }))
 }
 
@@ -230,7 +216,7 @@ struct TopicPartition {
 
 impl Source for TopicPartition {
     fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
-        let found = self.dump.next(|found| record.set(found)).map_err(told)?;
+        let found = self.dump.next(|found| record.set(found)).map_err(unreadable)?;
         if found.is_some() {
             self.span.begin = record.offset + 1;
         }
@@ -238,12 +224,12 @@ impl Source for TopicPartition {
     }
 
     fn start_over(&mut self) -> Result<bool, ReplayError> {
-        let start = self.client.ends(&self.span.topic, self.span.partition).map_err(told)?.start;
+        let start = self.client.ends(&self.span.topic, self.span.partition).map_err(unreadable)?.start;
         if start <= self.span.begin {
             return Ok(false);
         }
         self.span.begin = start;
-        self.dump.read(self.span.clone()).map_err(told)?;
+        self.dump.read(self.span.clone()).map_err(unreadable)?;
         Ok(true)
     }
 }

@@ -1,52 +1,41 @@
 //! An export of the topics (`tillgate topics export`) as a replay reads it.
 
-use super::{FlowTopics, Nothing, Recording};
-use crate::archive::{Archive, ArchiveError, ArchivedPartition, ArchivedTopic, Manifest, PartitionReader};
-use crate::config::TopicSettings;
+use super::{Nothing, Recording};
+use crate::archive::{Archive, ArchivedPartition, ArchivedTopic, Manifest, PartitionReader};
 use crate::domain::PartitionId;
-use crate::replay::{Kept, Recorded, RecordedReplies, ReplayError, Source};
+use crate::domain::flow::FlowTopics;
+use crate::replay::{Kept, OUTCOMES, REPLIES, Recorded, RecordedReplies, ReplayError, Source};
 use std::path::Path;
 
 /// The topics of an export.
 pub struct Files {
     archive: Archive,
-    topics: TopicSettings,
+    /// The input whose partitions are counted.
+    first: String,
     partitions: Vec<PartitionId>,
 }
 
 impl Files {
-    /// Opens an export; all partitions of the POS events where none are named.
-    ///
-    /// # Errors
-    /// It is not complete, or a topic or partition is not in it.
-    pub fn open(
-        folder: &Path,
-        topics: &TopicSettings,
-        partitions: &[PartitionId],
-    ) -> Result<Self, ReplayError> {
-        let archive = Archive::open(folder).map_err(|error| told(&error))?;
-        let mut files = Self { archive, topics: topics.clone(), partitions: Vec::new() };
-        files.partitions = match partitions {
-            [] => files.entries(&topics.pos_events)?.iter().map(|entry| entry.partition).collect(),
-            some => some.to_vec(),
-        };
-        for partition in &files.partitions {
-            for topic in [&topics.pos_events, &topics.account_events, &topics.pos_outcomes] {
-                files.entry(topic, *partition)?;
-            }
-        }
-        Ok(files)
-    }
-
-    /// Opens an export, of which the partitions of this input are looked at, and need not have been decided.
+    /// Opens an export; all partitions of the input `first` where none are named.
     ///
     /// # Errors
     /// It is not complete, or the topic is not in it.
-    pub fn open_inputs(folder: &Path, topics: &TopicSettings, input: &str) -> Result<Self, ReplayError> {
-        let archive = Archive::open(folder).map_err(|error| told(&error))?;
-        let mut files = Self { archive, topics: topics.clone(), partitions: Vec::new() };
-        files.partitions = files.entries(input)?.iter().map(|entry| entry.partition).collect();
+    pub fn open(folder: &Path, first: &str, partitions: &[PartitionId]) -> Result<Self, ReplayError> {
+        let archive = Archive::open(folder)?;
+        let mut files = Self { archive, first: first.to_owned(), partitions: Vec::new() };
+        files.partitions = match partitions {
+            [] => files.entries(first)?.iter().map(|entry| entry.partition).collect(),
+            some => some.to_vec(),
+        };
         Ok(files)
+    }
+
+    /// Looks whether these topics are in it, with the partitions that are looked at.
+    pub fn holding(self, topics: [&String; 3]) -> Result<Self, ReplayError> {
+        for partition in &self.partitions {
+            topics.iter().try_for_each(|topic| self.entry(topic, *partition).map(drop))?;
+        }
+        Ok(self)
     }
 
     /// What it says of itself.
@@ -60,17 +49,11 @@ impl Files {
     }
 
     /// A topic that has to be in it.
-    ///
-    /// # Errors
-    /// It is not.
     pub fn needed(&self, topic: &str) -> Result<&ArchivedTopic, ReplayError> {
         self.archived(topic).ok_or_else(|| self.missing(topic))
     }
 
     /// An input from an offset on, and the offset from which it is there.
-    ///
-    /// # Errors
-    /// It cannot be opened.
     pub fn input(
         &self,
         topics: &FlowTopics,
@@ -79,7 +62,7 @@ impl Files {
         from: i64,
     ) -> Result<(Box<dyn Source>, i64), ReplayError> {
         match &topics.inputs[input] {
-            topic if topics.ticks() == Some(topic) && self.archived(topic).is_none() => {
+            topic if topics.ticks() == Some(topic.as_str()) && self.archived(topic).is_none() => {
                 Ok((Box::new(Nothing), 0))
             }
             topic => self.source(topic, partition, from),
@@ -113,7 +96,7 @@ impl Recording for Files {
     }
 
     fn input_partitions(&self) -> u32 {
-        let entries = self.entries(&self.topics.pos_events).unwrap_or_default();
+        let entries = self.entries(&self.first).unwrap_or_default();
         let whole = PartitionId::all(entries.len()).zip(entries).all(|(own, entry)| entry.partition == own);
         u32::try_from(entries.len()).ok().filter(|_| whole).unwrap_or(0)
     }
@@ -156,7 +139,7 @@ impl Recording for Files {
         let input = move |input: usize, from: i64| Ok(self.input(topics, input, partition, from)?.0);
         let journal = self.archived(&topics.journal);
         let empty = |topic| Ok::<_, ReplayError>(self.entry(topic, partition)?.records == 0);
-        if journal.is_some() && empty(&topics.journal)? && !empty(&topics.outcomes)? {
+        if journal.is_some() && empty(&topics.journal)? && !empty(&topics.outputs[OUTCOMES])? {
             return Err(ReplayError::Recorded(format!(
                 "the export has outcomes, and nothing of topic {}, which says how far they go: it was trimmed before \
                  it was read; export again while nothing is decided",
@@ -164,25 +147,23 @@ impl Recording for Files {
             )));
         }
         // An export from before there were replies has none.
-        let replies = self.archived(&topics.replies).map(|_| {
-            let (source, start) = self.source(&topics.replies, partition, 0)?;
+        let replies = self.archived(&topics.outputs[REPLIES]).map(|_| {
+            let (source, start) = self.source(&topics.outputs[REPLIES], partition, 0)?;
             Ok::<_, ReplayError>(RecordedReplies { source, start, settled: 0 })
         });
         Ok(Recorded {
             starts: starts.collect::<Result<_, ReplayError>>()?,
             input: Box::new(input),
-            outcomes: self.source(&topics.outcomes, partition, 0)?.0,
+            outcomes: self.source(&topics.outputs[OUTCOMES], partition, 0)?.0,
             // Outcomes were looked at behind the journal: those that came in between are not of it.
             settled: 0,
             replies: replies.transpose()?,
-            journal: journal.map(|_| Ok(self.source(&topics.journal, partition, 0)?.0)).transpose()?,
+            journal: journal
+                .map(|_| Ok::<_, ReplayError>(self.source(&topics.journal, partition, 0)?.0))
+                .transpose()?,
             group: None,
         })
     }
-}
-
-fn told(error: &ArchiveError) -> ReplayError {
-    ReplayError::Recorded(error.to_string())
 }
 
 fn source(
@@ -191,17 +172,17 @@ fn source(
     entry: &ArchivedPartition,
     from: i64,
 ) -> Result<Box<dyn Source>, ReplayError> {
-    let reader = archive.read(topic, entry).map_err(|error| told(&error))?;
-    Ok(Box::new(File { reader, from }))
+    let reader = archive.read(topic, entry)?;
+    Ok(Box::new(PartitionFile { reader, from }))
 }
 
 /// A partition's file, from an offset on.
-struct File {
+struct PartitionFile {
     reader: PartitionReader,
     from: i64,
 }
 
-impl Source for File {
+impl Source for PartitionFile {
     fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
         while Source::next(&mut self.reader, record)? {
             if record.offset >= self.from {

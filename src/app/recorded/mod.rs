@@ -8,56 +8,9 @@ pub use files::Files;
 
 use crate::config::TopicSettings;
 use crate::domain::PartitionId;
-use crate::domain::flow::Flow;
+use crate::domain::flow::FlowTopics;
 use crate::replay::{Beside, Kept, Letters, Recorded, ReplayError, Rulebook, Source};
 use std::sync::Arc;
-
-/// The topics of a flow.
-pub struct FlowTopics {
-    /// The flow.
-    pub flow: &'static Flow,
-    /// The inputs in the flow's order.
-    pub inputs: Vec<String>,
-    /// What was decided.
-    pub outcomes: String,
-    /// Replies to those who asked.
-    pub replies: String,
-    /// Records that could not be decided.
-    pub dead_letters: String,
-    /// The journal.
-    pub journal: String,
-}
-
-impl FlowTopics {
-    /// Those of POS events.
-    pub fn pos(names: &TopicSettings) -> Self {
-        Self {
-            flow: &crate::pos::FLOW,
-            inputs: names.pos_inputs().into(),
-            outcomes: names.pos_outcomes.clone(),
-            replies: names.account_results.clone(),
-            dead_letters: names.dead_letters.clone(),
-            journal: names.journal.clone(),
-        }
-    }
-
-    /// Those of contact decisions.
-    pub fn contact(names: &TopicSettings) -> Self {
-        Self {
-            flow: &crate::contact::FLOW,
-            inputs: names.contact_inputs().into(),
-            outcomes: names.contact_decisions.clone(),
-            replies: names.interaction_results.clone(),
-            dead_letters: names.contact_dead_letters.clone(),
-            journal: names.contact_journal.clone(),
-        }
-    }
-
-    /// The input that need not be there: what was recorded may be older than ticks are.
-    pub fn ticks(&self) -> Option<&String> {
-        self.flow.ticks.map(|input| &self.inputs[input])
-    }
-}
 
 /// Recorded topics.
 pub trait Recording: Sync {
@@ -71,18 +24,12 @@ pub trait Recording: Sync {
     fn input_offsets(&self, topics: &FlowTopics) -> u64;
 
     /// How many partitions a topic has; none where it was not recorded.
-    ///
-    /// # Errors
-    /// It cannot be asked.
     fn partitions_of(&self, topic: &str) -> Result<Option<u32>, ReplayError>;
 
     /// What is said of a topic that was not recorded, and has to be.
     fn missing(&self, topic: &str) -> ReplayError;
 
     /// A partition of a topic as it stands now, from an offset on, and the offset from which it is there.
-    ///
-    /// # Errors
-    /// It cannot be opened.
     fn source(
         &self,
         topic: &str,
@@ -91,9 +38,6 @@ pub trait Recording: Sync {
     ) -> Result<(Box<dyn Source>, i64), ReplayError>;
 
     /// What was recorded of a partition of a flow.
-    ///
-    /// # Errors
-    /// It cannot be opened.
     fn open<'r>(
         &'r self,
         topics: &'r FlowTopics,
@@ -111,14 +55,14 @@ impl Source for Nothing {
 }
 
 /// A topic that is read on as often as need be.
-struct ReadOn<'r> {
+struct RecordsOfTopic<'r> {
     recording: &'r dyn Recording,
     topic: &'r str,
     /// What is to be read next of each partition.
     next: Vec<i64>,
 }
 
-impl<'r> ReadOn<'r> {
+impl<'r> RecordsOfTopic<'r> {
     fn from_the_beginning(recording: &'r dyn Recording, topic: &'r str) -> Result<Self, ReplayError> {
         let partitions = recording.partitions_of(topic)?.ok_or_else(|| recording.missing(topic))?;
         Ok(Self { recording, topic, next: vec![0; partitions as usize] })
@@ -147,33 +91,27 @@ impl<'r> ReadOn<'r> {
 
 /// A topic of dead letters.
 pub struct LettersTopic<'r> {
-    topic: ReadOn<'r>,
+    topic: RecordsOfTopic<'r>,
     /// Topics of the records that they are of.
     inputs: &'r [String],
     /// The partitions of those that are of interest.
-    wanted: &'r [PartitionId],
+    wanted: Vec<PartitionId>,
 }
 
 impl<'r> LettersTopic<'r> {
     /// From its beginning.
-    ///
-    /// # Errors
-    /// It is not there.
     pub fn open(
         recording: &'r dyn Recording,
         of: &'r FlowTopics,
-        wanted: &'r [PartitionId],
+        wanted: Vec<PartitionId>,
     ) -> Result<Self, ReplayError> {
-        let topic = ReadOn::from_the_beginning(recording, &of.dead_letters)?;
+        let topic = RecordsOfTopic::from_the_beginning(recording, &of.dead_letters)?;
         Ok(Self { topic, inputs: &of.inputs, wanted })
     }
 
     /// Adds what has come since the last call.
-    ///
-    /// # Errors
-    /// It cannot be read; there are too many.
     pub fn read_on(&mut self, letters: &mut Letters) -> Result<(), ReplayError> {
-        let (inputs, wanted) = (self.inputs, self.wanted);
+        let (inputs, wanted) = (self.inputs, &self.wanted);
         self.topic.each(|partition, record| match record {
             Some(record) => letters.add(partition, record, inputs, |source| wanted.contains(&source)),
             None => {
@@ -185,16 +123,13 @@ impl<'r> LettersTopic<'r> {
 }
 
 /// What is read on beside the partitions: rulesets, which may be known from elsewhere too, and dead letters.
-///
-/// # Errors
-/// A topic is not there.
 pub fn beside<'r>(
     recording: &'r dyn Recording,
     topics: &'r TopicSettings,
     rulebook: Rulebook,
-    (of, partitions): (&'r FlowTopics, &'r [PartitionId]),
+    (of, partitions): (&'r FlowTopics, Vec<PartitionId>),
 ) -> Result<Beside<'r>, ReplayError> {
-    let mut rulesets = ReadOn::from_the_beginning(recording, &topics.rulesets)?;
+    let mut rulesets = RecordsOfTopic::from_the_beginning(recording, &topics.rulesets)?;
     let mut read = LettersTopic::open(recording, of, partitions)?;
     let read_on = move |rulebook: &mut Rulebook, letters: &mut Letters| {
         rulesets.each(|_, record| {

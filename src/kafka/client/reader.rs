@@ -22,11 +22,11 @@ const NEXT_TIMEOUT: Duration = Duration::from_secs(30);
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which records are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Isolation {
-    /// Those of committed transactions and of none: what every reader of outcomes must see.
+    /// What every reader may see: up to the first transaction that is open
     Committed,
-    /// Those of open and aborted transactions too.
+    /// Records of open and aborted transactions too
     Uncommitted,
 }
 

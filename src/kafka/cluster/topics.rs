@@ -24,11 +24,11 @@ const LEADERS: &str = "leaders";
 pub(super) const TIMESTAMP_TYPE: &str = "message.timestamp.type";
 
 /// Whose times the records of the inputs have. They bound how far an event moves its partition's time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum TimestampSource {
-    /// The brokers', when they are appended: for live events.
+    /// The broker's (LogAppendTime), for live events: no sender's clock moves a partition's time
     Broker,
-    /// Their senders': for imports and historic loads, whose inputs are merged by them.
+    /// The producer's (CreateTime), for imports and historic loads
     Producer,
 }
 

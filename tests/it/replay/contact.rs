@@ -11,12 +11,14 @@ use tillgate::contact::{
     CONTACT_REQUESTS, ContactDecision, Contacts, INPUTS, INTERACTIONS, PARTIES, PARTY_RECORDS, Partition,
 };
 use tillgate::domain::Micros;
+use tillgate::domain::flow::Topics;
 use tillgate::domain::hashing::Seed;
 use tillgate::domain::record::RecordTime;
 use tillgate::domain::reply::REQUEST_ID;
 use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 use tillgate::replay::{
-    Beside, ContactGround, ContactReport, Kept, Letters, Recorded, RecordedReplies, Rulebook, verify_contact,
+    Beside, ContactReport, Ground, Kept, Letters, Recorded, RecordedReplies, ReplayFrom, Rulebook,
+    VerifyOptions, verify_contact,
 };
 
 /// Everything that was recorded of partition 0.
@@ -97,14 +99,17 @@ impl Tape {
         rulebook.add_ruleset(kept.contact_text());
         let (schemas, progress) = (KnownSchemas::new().expect("schemas"), AtomicU64::new(0));
         let topics = TOPICS.map(str::to_owned);
-        let ground = ContactGround {
-            topics: topics.clone(),
-            outputs: ["contact.decisions", "interaction.results", "contact.dead-letters"].map(str::to_owned),
-            division: settings(1, 400 << 10).division,
+        let ground = Ground {
+            topics: Topics::of_contact(
+                topics.clone(),
+                ["contact.decisions", "interaction.results"].map(str::to_owned),
+                "contact.dead-letters".to_owned(),
+                "contact.journal".to_owned(),
+            ),
             schemas: &schemas,
-            seed: Seed([3, 4]),
-            from_checkpoint: false,
             progress: &progress,
+            division: settings(1, 400 << 10).division,
+            table_seed: Seed([3, 4]),
         };
         let opened = AtomicBool::new(false);
         let open = |_| {
@@ -137,7 +142,14 @@ impl Tape {
         };
         let letters = Letters::of("contact.dead-letters");
         let beside = Beside { rulebook: Arc::new(rulebook), letters, read_on: Box::new(read_on) };
-        verify_contact(&ground, [0.into()].into_iter(), open, beside)
+        verify_contact(&VerifyOptions {
+            partitions: vec![0.into()],
+            threads: 1,
+            from: ReplayFrom::Beginning,
+            ground,
+            beside: beside.into(),
+            open: Box::new(open),
+        })
     }
 
     /// What is found once something is altered: so many different, missing, unexpected dead letters, and results.

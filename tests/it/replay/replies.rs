@@ -7,7 +7,7 @@ use crate::support::history::SETS;
 use crate::support::stream::Fed;
 use tillgate::codec::json::read_reply;
 use tillgate::pos::{Input, OutcomeEncoding};
-use tillgate::replay::{From, Report};
+use tillgate::replay::{ReplayFrom, Report};
 
 fn replies(tape: &mut Tape) -> &mut Vec<Rec> {
     tape.replies.as_mut().expect("replies")
@@ -27,7 +27,7 @@ fn text(reply: &Rec) -> String {
 fn altered(alter: impl FnOnce(&mut Vec<Rec>)) -> (Report, String) {
     let mut tape = TAPE.clone();
     alter(replies(&mut tape));
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert_eq!(report.outcomes.wrong() + report.dead_letters.wrong() + report.torn, 0, "{report}");
     assert_eq!(report.partitions[0].problem_count, 0, "{report}");
     let text = told(&report);
@@ -42,7 +42,7 @@ fn every_reply_is_the_one_that_the_replay_gives() {
         // The history has no conflicts: those are in tests/it/replies.rs.
         assert_eq!(has(&format!("\"result\":\"{fate}\"")), fate != "conflict", "{fate}");
     }
-    let report = TAPE.verify(From::Beginning);
+    let report = TAPE.verify(ReplayFrom::Beginning);
     assert_identical(&report, &TAPE);
     assert!(
         report.to_string().contains(&format!("{0} of {0} replies to account events identical", all.len()))
@@ -59,7 +59,7 @@ fn a_reply_of_a_record_that_was_given_up_is_known_again() {
     let mut tape = recorder.tape;
     let given_up = |reply: &&Rec| text(reply).contains("\"result\":\"refused\",\"code\":\"500\"");
     assert_eq!(replies(&mut tape).iter().filter(given_up).map(of).collect::<Vec<_>>(), [failing.1]);
-    assert_identical(&tape.verify(From::Beginning), &tape);
+    assert_identical(&tape.verify(ReplayFrom::Beginning), &tape);
 }
 
 #[test]
@@ -144,13 +144,13 @@ fn finds_that_an_event_that_asked_was_altered() {
     let asked =
         tape.inputs[1].iter_mut().filter(|rec| rec.headers.len() > 1).nth(30).expect("one that asked");
     asked.headers[1].1 = b"another".to_vec();
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert_eq!((report.replies.different, report.replies.wrong()), (1, 1), "{report}");
 }
 
 #[test]
 fn begins_with_the_replies_behind_the_checkpoint() {
-    let report = TAPE.verify(From::Checkpoint);
+    let report = TAPE.verify(ReplayFrom::Checkpoint);
     assert!(report.identical, "{report}");
     let from = report.partitions[0].from[1];
     let mut tape = TAPE.clone();
@@ -159,9 +159,9 @@ fn begins_with_the_replies_behind_the_checkpoint() {
     let first = replies(&mut tape).iter().position(|reply| of(reply) >= from).expect("a reply");
     // What came before is of no concern, what came then is.
     replies(&mut tape).drain(first - 3..first);
-    assert!(tape.verify(From::Checkpoint).identical);
+    assert!(tape.verify(ReplayFrom::Checkpoint).identical);
     replies(&mut tape).remove(first - 3);
-    let report = tape.verify(From::Checkpoint);
+    let report = tape.verify(ReplayFrom::Checkpoint);
     assert_eq!((report.replies.missing, report.replies.wrong()), (1, 1), "{report}");
 }
 
@@ -177,7 +177,7 @@ fn says_from_where_on_replies_are_there_once_retention_has_deleted_some() {
         (tape, gone.len() as u64)
     };
     let (tape, gone) = trimmed(kept);
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert!(report.identical, "{report}");
     assert_eq!(
         (report.replies.identical, report.partitions[0].replies_gone),
@@ -194,11 +194,11 @@ fn says_from_where_on_replies_are_there_once_retention_has_deleted_some() {
     // What is behind them is compared as ever.
     let mut tape = tape;
     replies(&mut tape).remove(1);
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert_eq!((report.replies.missing, report.replies.wrong()), (1, 1), "{report}");
 
     let (tape, gone) = trimmed(0);
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert!(report.identical && report.partitions[0].replies_gone == gone, "{report}");
     assert!(report.to_string().contains("topic account.results has none of them any more"), "{report}");
 }
@@ -209,7 +209,7 @@ fn goes_on_where_replies_are_deleted_while_they_are_read() {
     let third = all.len() / 3;
     let mut tape = TAPE.clone();
     tape.replies_trimmed = Some((all[third].offset, all[2 * third].offset));
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert!(report.identical, "{report}");
     let gone = third as u64;
     assert_eq!(
@@ -222,7 +222,7 @@ fn goes_on_where_replies_are_deleted_while_they_are_read() {
 fn a_recording_without_the_topic_of_replies_is_no_difference_and_told() {
     let mut tape = TAPE.clone();
     let asked = tape.replies.take().expect("replies").len();
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert!(report.identical && report.replies.all() == 0, "{report}");
     let note = format!(
         "{asked} replies to account.events were not compared: topic account.results was not recorded"
@@ -244,11 +244,11 @@ fn replies_behind_the_journals_end_are_torn_or_not_of_it_yet() {
     let end = tape.transactions().last().expect("a transaction").0[1];
     let behind: Vec<i64> =
         replies(&mut tape).iter().filter(|reply| of(reply) >= end).map(|reply| reply.offset).collect();
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert_eq!(report.replies.unexpected, behind.len() as u64, "{report}");
     // Those that came after the journal was looked at are not verified.
     tape.replies_settled = behind[0];
-    let report = tape.verify(From::Beginning);
+    let report = tape.verify(ReplayFrom::Beginning);
     assert_eq!(
         (report.replies.wrong(), report.partitions[0].replies_beyond),
         (0, behind.len() as u64),

@@ -11,16 +11,17 @@ use tillgate::config::{Sources, load};
 use tillgate::domain::dead_letter::{
     ATTEMPT, ERROR_CODE, ERROR_MESSAGE, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC,
 };
+use tillgate::domain::flow::Topics;
 use tillgate::domain::outcome::Outcome;
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::domain::reply::REQUEST_ID;
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
-use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
-use tillgate::pos::{INPUTS, Input, Partition, PartitionOptions, Pos};
+use tillgate::pipeline::{InputRecord, Outbound, DecisionSink};
+use tillgate::pos::{FLOW, INPUTS, Input, Partition, PartitionOptions, Pos};
 use tillgate::replay::{
-    Beside, From, Ground, Kept, Letters, Recorded, RecordedReplies, ReplayError, Report, Rulebook, Source,
-    VerifyOptions, verify,
+    Beside, Ground, Kept, Letters, Recorded, RecordedReplies, ReplayError, ReplayFrom, Report, Rulebook,
+    Source, VerifyOptions, verify,
 };
 
 use crate::support::stream::{Fed, SCHEMAS, options};
@@ -300,12 +301,11 @@ pub fn source_trimmed(records: Vec<Rec>, trimmed: Option<(i64, i64)>) -> Box<dyn
 
 impl Tape {
     /// What a replay of it finds.
-    pub fn verify(&self, from: From) -> Report {
+    pub fn verify(&self, from: ReplayFrom) -> Report {
         let mut rulebook = Rulebook::default();
         for (key, value) in &self.rulesets {
             rulebook.add_record(key.as_bytes(), Some(value.as_bytes()));
         }
-        let topics = options().topics;
         let letters = Letters::of("pos.dead-letters");
         let mut read = false;
         let read_on = |_: &mut Rulebook, letters: &mut Letters| {
@@ -315,22 +315,19 @@ impl Tape {
         let opened = AtomicUsize::new(0);
         let progress = AtomicU64::new(0);
         let schemas = KnownSchemas::new().expect("schemas");
-        verify(VerifyOptions {
+        verify(&VerifyOptions {
             partitions: vec![0.into()],
             threads: 2,
             from,
             ground: Ground {
-                topics,
-                outcomes_topic: "pos.outcomes".to_owned(),
-                letters_topic: "pos.dead-letters".to_owned(),
-                replies_topic: "account.results".to_owned(),
+                topics: Topics::default().of(&FLOW).clone(),
                 schemas: &schemas,
                 progress: &progress,
                 division: options().division(),
                 table_seed: options().table_seed,
             },
-            beside: Beside { rulebook: Arc::new(rulebook), letters, read_on: Box::new(read_on) },
-            open: &|_| Ok(self.open(opened.fetch_add(1, Ordering::Relaxed))),
+            beside: Beside { rulebook: Arc::new(rulebook), letters, read_on: Box::new(read_on) }.into(),
+            open: Box::new(|_| Ok(self.open(opened.fetch_add(1, Ordering::Relaxed)))),
         })
     }
 
