@@ -3,7 +3,6 @@
 use super::AppError;
 use crate::cli::{Common, ConfigCommand};
 use crate::codec::rulesets::{hash_of, hash_text};
-use crate::replay::ReplayError;
 use std::io::Write;
 
 pub(super) fn run(command: &ConfigCommand, common: &Common) -> Result<(), AppError> {
@@ -26,10 +25,7 @@ pub(super) fn run(command: &ConfigCommand, common: &Common) -> Result<(), AppErr
         ConfigCommand::Ruleset { to, contact } => {
             let text = if *contact { settings.contact_text() } else { settings.canonical_text() };
             let Some(folder) = to else { return Ok(write!(out, "{text}")?) };
-            let path = folder.join(hash_text(hash_of(text)));
-            std::fs::create_dir_all(folder)
-                .and_then(|()| std::fs::write(&path, text))
-                .map_err(|source| ReplayError::File { what: "write", path: path.clone(), source })?;
+            let path = super::write_into(folder, &hash_text(hash_of(text)), text)?;
             writeln!(out, "{}", path.display())?;
         }
         ConfigCommand::Show { json: false } => {

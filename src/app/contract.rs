@@ -3,7 +3,6 @@
 use super::AppError;
 use crate::cli::{Common, ContractCommand};
 use crate::contract;
-use crate::replay::ReplayError;
 use std::io::Write;
 
 pub(super) fn run(command: &ContractCommand, common: &Common) -> Result<(), AppError> {
@@ -22,10 +21,7 @@ pub(super) fn run(command: &ContractCommand, common: &Common) -> Result<(), AppE
         }
         ContractCommand::Schemas { folder } => {
             for (name, text) in contract::files(&settings) {
-                let path = folder.join(name);
-                std::fs::create_dir_all(folder)
-                    .and_then(|()| std::fs::write(&path, text))
-                    .map_err(|source| ReplayError::File { what: "write", path: path.clone(), source })?;
+                let path = super::write_into(folder, &name, &text)?;
                 writeln!(out, "{}", path.display())?;
             }
         }

@@ -13,6 +13,35 @@ use std::sync::Arc;
 /// Takes a key and its record, or that there is none any more.
 pub(super) type Put<'p> = dyn FnMut(&str, Option<&[u8]>) -> Result<(), String> + 'p;
 
+/// What is asked for of the records of a topic.
+pub(super) enum KeyedCommand<'a> {
+    /// Put a record under its key, or that there is none any more.
+    Write(String, Option<Vec<u8>>),
+    /// Put the records of a file.
+    Import(&'a Path),
+    /// Print what is known of a key.
+    Get(String),
+}
+
+impl KeyedCommand<'_> {
+    /// Does it: `import` reads a file, `get` prints.
+    pub(super) fn run(
+        self,
+        settings: &Arc<ClusterSettings>,
+        topic: &str,
+        import: impl FnOnce(&Path, &mut Put<'_>) -> Result<(), AppError>,
+        get: impl FnOnce(&str) -> Result<(), AppError>,
+    ) -> Result<(), AppError> {
+        match self {
+            Self::Write(key, value) => {
+                write_all(settings, topic, |put| put(&key, value.as_deref()).map_err(AppError::Topics))
+            }
+            Self::Import(file) => write_all(settings, topic, |put| import(file, put)),
+            Self::Get(key) => get(&key),
+        }
+    }
+}
+
 /// Hands over the lines of a file that are not blank; `what` is what each should be.
 ///
 /// # Errors
@@ -34,10 +63,7 @@ pub(super) fn each_line(
 }
 
 /// Writes the records that `all` puts onto a topic, all of them acknowledged.
-///
-/// # Errors
-/// The cluster, its rights, or those of `all`.
-pub(super) fn write_all(
+fn write_all(
     settings: &Arc<ClusterSettings>,
     topic: &str,
     all: impl FnOnce(&mut Put<'_>) -> Result<(), AppError>,

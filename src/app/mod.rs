@@ -34,9 +34,11 @@ use crate::engine::Engine;
 use crate::kafka::client::Cluster;
 use crate::kafka::failure::{Fault, FaultClass};
 use crate::load::{LoadError, SinkError};
+use crate::replay::ReplayError;
 use clap::{CommandFactory, Parser};
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -52,7 +54,7 @@ pub enum AppError {
     Usage(String),
     /// A file run or a replay failed.
     #[error("{0}")]
-    Replay(#[from] crate::replay::ReplayError),
+    Replay(#[from] ReplayError),
     /// An archive cannot be written or read.
     #[error("{0}")]
     Archive(#[from] crate::archive::ArchiveError),
@@ -86,11 +88,7 @@ impl AppError {
     fn is_closed_pipe(&self) -> bool {
         let source = match self {
             Self::Output(source) | Self::Load(LoadError::Sink(SinkError::Output(source))) => source,
-            Self::Replay(crate::replay::ReplayError::File { source, path, .. })
-                if path.as_os_str() == "-" =>
-            {
-                source
-            }
+            Self::Replay(ReplayError::File { source, path, .. }) if path.as_os_str() == "-" => source,
             _ => return false,
         };
         source.kind() == std::io::ErrorKind::BrokenPipe
@@ -161,6 +159,11 @@ pub(crate) fn settings(common: &Common) -> Result<Settings, AppError> {
     Ok(crate::config::load(&sources)?)
 }
 
+/// That what a process needs is not to be had.
+pub(crate) fn start(error: impl std::fmt::Display) -> AppError {
+    AppError::Start(error.to_string())
+}
+
 /// Schemas of the registry where there is one, otherwise those that are known.
 fn schemas(settings: &Settings) -> Result<Box<dyn Schemas + Sync>, AppError> {
     Ok(match run::registry(settings)? {
@@ -189,6 +192,14 @@ pub(crate) fn table_seed() -> Seed {
 pub(crate) fn now_millis() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Writes a file into a folder, which is made where it is missing.
+fn write_into(folder: &Path, name: &str, text: &str) -> Result<PathBuf, ReplayError> {
+    let path = folder.join(name);
+    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text));
+    written.map_err(ReplayError::file("write", &path))?;
+    Ok(path)
 }
 
 /// How many partitions a topic has.

@@ -1,7 +1,7 @@
 //! `tillgate profiles`: reference records of terminals and chips onto their topic, and what is published of one of them.
 
 use super::AppError;
-use super::keyed::{Put, each_line, write_all};
+use super::keyed::{KeyedCommand, Put, each_line};
 use crate::cli::{Common, ProfileOf, ProfilePut, ProfilesCommand};
 use crate::domain::visible::visible_json;
 use crate::kafka::client::{Cluster, Isolation};
@@ -16,9 +16,13 @@ use std::sync::Arc;
 
 pub(super) fn run(command: &ProfilesCommand, common: &Common) -> Result<(), AppError> {
     // What is wrong with the arguments is told without any cluster.
-    let put = match command {
-        ProfilesCommand::Put(put) => Some((key(&put.of)?, record(put)?)),
-        _ => None,
+    let command = match command {
+        ProfilesCommand::Put(put) => {
+            KeyedCommand::Write(key(&put.of)?.text().into(), Some(record(put)?.json().into()))
+        }
+        ProfilesCommand::Remove(of) => KeyedCommand::Write(key(of)?.text().into(), None),
+        ProfilesCommand::Import { file } => KeyedCommand::Import(file),
+        ProfilesCommand::Get(of) => KeyedCommand::Get(key(of)?.text().into()),
     };
     let settings = super::settings(common)?;
     if !settings.profiles.enabled {
@@ -27,20 +31,13 @@ pub(super) fn run(command: &ProfilesCommand, common: &Common) -> Result<(), AppE
     }
     let settings: Arc<ClusterSettings> = Arc::new((&settings).into());
     let topic = &settings.topics.of(&profiles::FLOW).inputs[profiles::PROFILE_RECORDS];
-    match (command, put) {
-        (ProfilesCommand::Put(_), Some((key, record))) => {
-            write_all(&settings, topic, |put| write(put, key, Some(record)).map_err(AppError::Topics))
-        }
-        (ProfilesCommand::Remove(of), _) => {
-            let key = key(of)?;
-            write_all(&settings, topic, |put| write(put, key, None).map_err(AppError::Topics))
-        }
-        (ProfilesCommand::Import { file }, _) => {
-            write_all(&settings, topic, |put| each_record(file, |key, record| write(put, key, record)))
-        }
-        (ProfilesCommand::Get(of), _) => get(&settings, key(of)?),
-        (ProfilesCommand::Put(_), None) => Ok(()),
-    }
+    let import = |file: &Path, put: &mut Put<'_>| {
+        each_record(file, |key, record| {
+            let value = record.map(|record| record.json());
+            put(&key.text(), value.as_deref().map(str::as_bytes))
+        })
+    };
+    command.run(&settings, topic, import, |key| get(&settings, key))
 }
 
 /// What a profile is of.
@@ -82,27 +79,20 @@ pub(super) fn each_record(
     })
 }
 
-/// Puts a record under its key, or that there is none any more.
-fn write(put: &mut Put<'_>, key: ProfileKey, record: Option<ReferenceRecord>) -> Result<(), String> {
-    let value = record.map(|record| record.json());
-    put(&key.text(), value.as_deref().map(str::as_bytes))
-}
-
 /// Prints what is published of a key last.
-fn get(settings: &Arc<ClusterSettings>, key: ProfileKey) -> Result<(), AppError> {
+fn get(settings: &Arc<ClusterSettings>, key: &str) -> Result<(), AppError> {
     let cluster = Cluster::new(Arc::clone(settings))?;
     let topics = settings.topics.of(&profiles::FLOW);
     let topic = &topics.outputs[profiles::PROFILES];
     rights::verify(&cluster, settings, Task::Read(&[topic]))?;
     let inputs = super::partitions(&cluster, &topics.inputs[profiles::PROFILE_RECORDS])?;
-    let text = key.text();
-    let partition = settings.partitioner.partition_of(text.as_bytes(), inputs);
+    let partition = settings.partitioner.partition_of(key.as_bytes(), inputs);
     let mut found: Option<Vec<u8>> = None;
     cluster.dump(Isolation::Committed)?.whole(topic, partition, |record| {
-        if record.key == Some(text.as_bytes()) {
+        if record.key == Some(key.as_bytes()) {
             found = record.value.map(<[u8]>::to_vec);
         }
     })?;
-    let found = found.ok_or_else(|| AppError::Topics(format!("nothing is published of {text}")))?;
+    let found = found.ok_or_else(|| AppError::Topics(format!("nothing is published of {key}")))?;
     Ok(writeln!(std::io::stdout(), "{}", visible_json(&String::from_utf8_lossy(&found)))?)
 }

@@ -1,53 +1,40 @@
 //! `tillgate run`: everything a running process needs, put together and taken down in order.
 
-use super::AppError;
-use super::admin::ServedPages;
-use super::pulse::Pulse;
+use super::admin::{Admin, WorkerPages};
+use super::{AppError, start};
 use crate::cli::Common;
 use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use crate::codec::{KnownSchemas, Schemas, frame_with_fingerprint, frame_with_id};
 use crate::config::{AvroFraming, OutputFormat, Settings};
 use crate::contact;
 use crate::engine::Engine;
-use crate::gateway::{AdminSource, Listener, ProcessStanding};
+use crate::gateway::Listener;
 use crate::kafka::health::Health;
-use crate::kafka::held_back::HeldBack;
 use crate::kafka::latest::LatestTopic;
 use crate::kafka::units::Units;
 use crate::pipeline::{Deciders, Latest};
 use crate::pos::{OutcomeEncoding, PartitionOptions, Setup};
 use crate::profiles::{self, Board};
 use crate::registry::Registry;
-use crate::telemetry::exporter::Exporter;
-use crate::telemetry::standing::{PartitionStanding, WorkerStanding};
-use crate::telemetry::{self, log};
+use crate::telemetry::log;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often the registration of the outcome's schema is tried at the start.
 const REGISTER_ATTEMPTS: u32 = 5;
 /// How long a schema id that the registry does not know counts as unknown.
 const UNKNOWN_SCHEMA_FOR: Duration = Duration::from_secs(30);
 
-/// A turn of a worker repeats at most so many calls for the transaction's time-out each (a new producer, positions,
-/// acknowledgements, commit, abort), and once more for good measure; whatever else it does takes less than the rest.
-const TURN_TRANSACTION_TIMEOUTS: u32 = 6;
-const TURN_REST: Duration = Duration::from_secs(60);
-
 /// How long a process may take to end once it is told to, where brokers do not answer.
 const ENDS_WITHIN: Duration = Duration::from_secs(8);
 /// How often it is looked whether it is told to.
 const STOP_STEP: Duration = Duration::from_millis(50);
 
-/// How long a sender's transaction holds back an input before `/readyz` tells it.
-const HELD_UP_TOLD_AFTER: Duration = Duration::from_secs(10);
-
 pub(super) fn run(common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
-    log::install(settings.log.format, settings.log.level)
-        .map_err(|error| AppError::Start(error.to_string()))?;
+    log::install(settings.log.format, settings.log.level).map_err(start)?;
     let engine = super::engine(&settings);
     let registry = registry(&settings)?.map(Arc::new);
     let encoding = encoding(&settings, registry.as_deref())?;
@@ -58,16 +45,15 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     let stop = Arc::new(AtomicBool::new(false));
     let health = Arc::new(Health::new(settings.kafka.workers));
     let _signals = watch_signals(stop.clone(), "committing what is held, then leaving the group")?;
-    let pages = match settings.admin {
+    let admin = match settings.admin {
         None => None,
         Some(address) => {
-            let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
-            let listener = Listener::bind(address).map_err(|error| start(&error))?;
+            let listener = Listener::bind(address).map_err(start)?;
             tracing::info!(address = %listener.address(), "metrics and health pages");
             // Only with a listener, whose upkeep keeps what is collected small.
-            let exporter = Exporter::install(engine.ruleset()).map_err(|error| start(&error))?;
-            let source = AdminPages::new(&settings, exporter, health.clone(), registry, stop.clone());
-            Some(ServedPages::start(listener, source)?)
+            let (health, stop) = (health.clone(), stop.clone());
+            let pages = |exporter| WorkerPages::new(&settings, exporter, health, registry, stop);
+            Some(Admin::serve(listener, engine.ruleset(), pages)?)
         }
     };
     tracing::info!(
@@ -88,8 +74,8 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
     };
     let result = until_stopped(&stop, work)?;
     stop.store(true, Ordering::Release);
-    if let Some(pages) = pages {
-        pages.close();
+    if let Some(admin) = admin {
+        admin.close();
     }
     match result {
         Some(result) => {
@@ -220,8 +206,7 @@ pub(super) fn registry(settings: &Settings) -> Result<Option<Registry>, AppError
     if let Some(warning) = registry.warning() {
         tracing::warn!("{warning}");
     }
-    let started = Registry::start(url, registry, UNKNOWN_SCHEMA_FOR);
-    started.map(Some).map_err(|error| AppError::Start(error.to_string()))
+    Registry::start(url, registry, UNKNOWN_SCHEMA_FOR).map(Some).map_err(start)
 }
 
 /// How outcomes are encoded; registers their schema where its id is needed.
@@ -278,82 +263,4 @@ pub(crate) fn watch_signals(
         });
     };
     Ok(std::thread::Builder::new().name("signals".to_owned()).spawn(watch)?)
-}
-
-/// What the admin pages show.
-pub(crate) struct AdminPages {
-    exporter: Exporter,
-    health: Arc<Health>,
-    pulse: Pulse,
-    registry: Option<Arc<Registry>>,
-    stop: Arc<AtomicBool>,
-}
-
-impl AdminPages {
-    /// Of workers that report to `health` and end by `stop`.
-    pub(crate) fn new(
-        settings: &Settings,
-        exporter: Exporter,
-        health: Arc<Health>,
-        registry: Option<Arc<Registry>>,
-        stop: Arc<AtomicBool>,
-    ) -> Self {
-        let pulse = Pulse::new(settings.kafka.transaction_timeout * TURN_TRANSACTION_TIMEOUTS + TURN_REST);
-        Self { exporter, health, pulse, registry, stop }
-    }
-
-    /// The workers, with those that hang.
-    #[allow(clippy::disallowed_methods, reason = "health of the process; no part of a decision")]
-    fn workers(&self) -> Vec<WorkerStanding> {
-        self.pulse.look(self.health.workers(), &self.health.turns(), Instant::now())
-    }
-}
-
-/// What is to be said of an input that stands still behind an open transaction, once that takes longer than any of a
-/// sender that writes all the time.
-fn held_up(held: &HeldBack) -> Option<String> {
-    let HeldBack { at, offset, time } = held;
-    (*time >= HELD_UP_TOLD_AFTER).then(|| {
-        format!(
-            "{}: a sender's transaction has been open since offset {offset} of {} for {} s or more, and \
-             nothing behind it is decided before it ends: see docs/operations.md, A sender that does not commit",
-            at.unit,
-            at.name(),
-            time.as_secs()
-        )
-    })
-}
-
-impl AdminSource for AdminPages {
-    fn metrics(&self) -> String {
-        // Whatever the brokers do: what nobody counts would not be missed.
-        telemetry::partitions(self.health.partitions().values());
-        self.exporter.render()
-    }
-
-    fn standing(&self) -> ProcessStanding {
-        let mut partitions = self.health.partitions();
-        if let Some(trouble) = self.registry.as_ref().and_then(|registry| registry.trouble()) {
-            for partition in partitions.values_mut() {
-                if let PartitionStanding::Blocked(why) = partition {
-                    why.push_str(&format!(" ({trouble})"));
-                }
-            }
-        }
-        ProcessStanding {
-            starting: self.health.start_step(),
-            stopping: self.stop.load(Ordering::Acquire),
-            troubles: Vec::new(),
-            workers: self.workers(),
-            partitions,
-            standby: self.health.copies(),
-            held_up: self.health.all_held_back().iter().filter_map(held_up).collect(),
-            warnings: self.health.warnings(),
-        }
-    }
-
-    fn upkeep(&self) {
-        self.workers();
-        self.exporter.upkeep();
-    }
 }

@@ -5,7 +5,7 @@ use super::feed::{DemoProgress, DemoSink};
 use super::live::{DemoParts, Live};
 use super::notes::Notes;
 use super::screen::Screen;
-use crate::app::admin::ServedPages;
+use crate::app::admin::{Admin, WorkerPages};
 use crate::app::gateway::Endpoints;
 use crate::app::{self, AppError};
 use crate::cli::Common;
@@ -22,7 +22,6 @@ use crate::kafka::units::Units;
 use crate::load::{self, Encoder, LoadError, MistakeShares, SinkError, World};
 use crate::pipeline::Deciders;
 use crate::pos::{self, OutcomeEncoding, PartitionOptions, Setup};
-use crate::telemetry::exporter::Exporter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,7 +58,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
     let health = Arc::new(Health::new(WORKERS));
     let page = if args.keep {
         let _signals = app::run::watch_signals(Arc::clone(&stop), "ending the demo")?;
-        serve_metrics(&config, engine.ruleset(), &health, &stop)?
+        serve_pages(&config, engine.ruleset(), &health, &stop)?
     } else {
         None
     };
@@ -98,7 +97,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
             health: &health,
             progress,
             go,
-            page: page.as_ref().map(ServedPages::address),
+            page: page.as_ref().map(Admin::address),
             gateway: endpoints.as_ref().map(Endpoints::address),
             stop,
             ended: &|| workers.is_finished() || (feeder.is_finished() && !progress.burst_is_sent()),
@@ -229,19 +228,18 @@ fn send(world: &World, mut feed: DemoSink<'_>) -> Result<(), LoadError> {
     }
 }
 
-/// The metrics page of `--keep`: where the configuration says, or on a free port where that one is taken; nowhere where it is off.
-fn serve_metrics(
+/// The pages of `--keep`, where the configuration says, or on a free port where that one is taken; nowhere where they are off.
+fn serve_pages(
     config: &config::Settings,
     ruleset: &str,
     health: &Arc<Health>,
     stop: &Arc<AtomicBool>,
-) -> Result<Option<ServedPages>, AppError> {
-    let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
+) -> Result<Option<Admin>, AppError> {
     let Some(wanted) = config.admin else { return Ok(None) };
     let listener = Listener::bind(wanted)
         .or_else(|_taken| Listener::bind(SocketAddr::new(wanted.ip(), 0)))
-        .map_err(|error| start(&error))?;
-    let exporter = Exporter::install(ruleset).map_err(|error| start(&error))?;
-    let pages = app::run::AdminPages::new(config, exporter, Arc::clone(health), None, Arc::clone(stop));
-    ServedPages::start(listener, pages).map(Some)
+        .map_err(app::start)?;
+    let (health, stop) = (Arc::clone(health), Arc::clone(stop));
+    let pages = |exporter| WorkerPages::new(config, exporter, health, None, stop);
+    Admin::serve(listener, ruleset, pages).map(Some)
 }

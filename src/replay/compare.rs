@@ -7,7 +7,7 @@ use super::report::Findings;
 use super::source::Kept;
 use crate::codec::Schemas;
 use crate::domain::PartitionId;
-use crate::pipeline::{InputRecord, Interrupt, Model, Outbound, DecisionSink, Partition};
+use crate::pipeline::{DecisionSink, InputRecord, Interrupt, Model, Outbound, Partition};
 
 /// What a flow brings along so that its partitions can be decided again and compared with what was recorded.
 pub trait Verified: Model {

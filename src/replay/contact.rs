@@ -20,7 +20,7 @@ use crate::contact::{
 };
 use crate::domain::PartitionId;
 use crate::domain::promise::Promise;
-use crate::pipeline::{InputRecord, Interrupt, DecisionSink, PartitionSettings};
+use crate::pipeline::{DecisionSink, InputRecord, Interrupt, PartitionSettings};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use crate::codec::{Schemas, avro, json, recorded, write_bounded};
 use crate::domain::outcome::Outcome;
 use crate::domain::profile_view::ProfileQuestion;
 use crate::domain::{PartitionId, ProfileView};
-use crate::pipeline::{InputRecord, Interrupt, DecisionSink};
+use crate::pipeline::{DecisionSink, InputRecord, Interrupt};
 use crate::pos::{Input, Outside, Partition, Pos, ProfileSource};
 use std::cell::Cell;
 

@@ -1,7 +1,7 @@
 //! `tillgate parties`: party records onto their topic, and what is known of a person by the journal.
 
 use crate::app::AppError;
-use crate::app::keyed::{each_line, write_all};
+use crate::app::keyed::{KeyedCommand, Put, each_line};
 use crate::cli::{Common, PartiesCommand};
 use crate::config;
 use crate::contact::{Contacts, FLOW, PARTY_RECORDS, Partition, PartyRecord, PartyView};
@@ -11,13 +11,16 @@ use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::ClusterSettings;
 use crate::pipeline::{Division, PartitionSettings, Restore};
 use std::io::{Read as _, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(in crate::app) fn run(command: &PartiesCommand, common: &Common) -> Result<(), AppError> {
     // What is wrong with the arguments is told without any cluster.
-    let put = match command {
-        PartiesCommand::Put { record } => Some(of_argument(record)?),
-        _ => None,
+    let command = match command {
+        PartiesCommand::Put { record } => of_argument(record)?,
+        PartiesCommand::Remove { party } => KeyedCommand::Write(party.clone(), None),
+        PartiesCommand::Import { file } => KeyedCommand::Import(file),
+        PartiesCommand::Get { party } => KeyedCommand::Get(party.clone()),
     };
     let all = crate::app::settings(common)?;
     if !all.contact.enabled {
@@ -26,25 +29,16 @@ pub(in crate::app) fn run(command: &PartiesCommand, common: &Common) -> Result<(
     }
     let settings: Arc<ClusterSettings> = Arc::new((&all).into());
     let topic = &settings.topics.of(&FLOW).inputs[PARTY_RECORDS];
-    match (command, put) {
-        (PartiesCommand::Put { .. }, Some((party, value))) => {
-            write_all(&settings, topic, |put| put(&party, Some(&value)).map_err(AppError::Topics))
-        }
-        (PartiesCommand::Remove { party }, _) => {
-            write_all(&settings, topic, |put| put(party, None).map_err(AppError::Topics))
-        }
-        (PartiesCommand::Import { file }, _) => write_all(&settings, topic, |put| {
-            each_line(file, "party record", |line| {
-                read(line).and_then(|(party, value)| put(&party, Some(&value)))
-            })
-        }),
-        (PartiesCommand::Get { party }, _) => get(&all, &settings, party),
-        (PartiesCommand::Put { .. }, None) => Ok(()),
-    }
+    let import = |file: &Path, put: &mut Put<'_>| {
+        each_line(file, "party record", |line| {
+            read(line).and_then(|(party, value)| put(&party, Some(&value)))
+        })
+    };
+    command.run(&settings, topic, import, |party| get(&all, &settings, party))
 }
 
-/// The person of a record, and the record as it is written.
-fn of_argument(text: &str) -> Result<(String, Vec<u8>), AppError> {
+/// To put the record that a text says.
+fn of_argument(text: &str) -> Result<KeyedCommand<'static>, AppError> {
     let mut piped = String::new();
     let text = if text == "-" {
         std::io::stdin().read_to_string(&mut piped)?;
@@ -52,9 +46,12 @@ fn of_argument(text: &str) -> Result<(String, Vec<u8>), AppError> {
     } else {
         text
     };
-    read(text.as_bytes()).map_err(|why| AppError::Usage(format!("no party record: {why}")))
+    let (party, value) =
+        read(text.as_bytes()).map_err(|why| AppError::Usage(format!("no party record: {why}")))?;
+    Ok(KeyedCommand::Write(party, Some(value)))
 }
 
+/// The person of a record, and the record as it is written.
 fn read(bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
     let record = PartyRecord::read(bytes).map_err(|fault| fault.message)?;
     let value = serde_json::to_vec(&record).map_err(|error| error.to_string())?;
@@ -72,16 +69,13 @@ fn get(all: &config::Settings, settings: &Arc<ClusterSettings>, party: &str) -> 
         Contacts::new(Arc::clone(&all.contact_rules), all.topics.contact_inputs(), crate::app::table_seed());
     let own = PartitionSettings::unjournalled(Division { partitioner: settings.partitioner, partitions });
     let mut fold = Restore::new(Partition::of(model, partition, own));
-    let mut fault = None;
+    let mut folded = Ok(());
     cluster.dump(Isolation::Committed)?.whole(&topics.journal, partition, |record| {
-        if let Err(why) = fold.on_record(record.value.unwrap_or_default()) {
-            fault.get_or_insert(why);
+        if folded.is_ok() {
+            folded = fold.on_record(record.value.unwrap_or_default());
         }
     })?;
-    let fold = match fault {
-        Some(fault) => Err(fault),
-        None => fold.finish(),
-    };
+    let fold = folded.and_then(|()| fold.finish());
     let fold = fold.map_err(|fault| AppError::Topics(format!("topic {}: {fault}", topics.journal)))?;
     let Some(known) = fold.state().get(party) else {
         return Err(AppError::Topics(format!("nothing is known of {party}")));

@@ -3,9 +3,9 @@
 mod key;
 mod records;
 
-use super::AppError;
-use super::admin::ServedPages;
+use super::admin::Admin;
 use super::run::watch_signals;
+use super::{AppError, start};
 use crate::checks::Check;
 use crate::cli::{Common, GatewayArgs, GatewayCommand};
 use crate::config::Settings;
@@ -20,9 +20,8 @@ use crate::kafka::client::Cluster;
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::followed::{Begin, FollowedTopic, Taker, retry_at_start};
 use crate::kafka::settings::ClusterSettings;
-use crate::telemetry::exporter::Exporter;
 use crate::telemetry::log;
-use records::{TopicTaker, Topics, Troubles};
+use records::{InputTopics, TopicTaker, Troubles};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,8 +45,7 @@ pub(super) fn run(args: &GatewayArgs, common: &Common) -> Result<(), AppError> {
 
 fn serve(common: &Common) -> Result<(), AppError> {
     let settings = super::settings(common)?;
-    log::install(settings.log.format, settings.log.level)
-        .map_err(|error| AppError::Start(error.to_string()))?;
+    log::install(settings.log.format, settings.log.level).map_err(start)?;
     if let Some(warning) = settings.gateway.warning() {
         tracing::warn!("{warning}");
     }
@@ -72,14 +70,15 @@ fn admin_pages(
     settings: &Settings,
     endpoints: &Endpoints,
     stop: &Arc<AtomicBool>,
-) -> Result<Option<ServedPages>, AppError> {
+) -> Result<Option<Admin>, AppError> {
     let Some(address) = settings.gateway.admin else { return Ok(None) };
-    let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
-    let listener = Listener::bind(address).map_err(|error| start(&error))?;
+    let listener = Listener::bind(address).map_err(start)?;
     tracing::info!(address = %listener.address(), "metrics and health pages");
-    let exporter = Exporter::install(super::engine(settings).ruleset()).map_err(|error| start(&error))?;
-    crate::telemetry::http::start_at_zero();
-    ServedPages::start(listener, records::Pages::new(exporter, endpoints, stop)).map(Some)
+    let pages = |exporter| {
+        crate::telemetry::http::start_at_zero();
+        records::Pages::new(exporter, endpoints, stop)
+    };
+    Admin::serve(listener, super::engine(settings).ruleset(), pages).map(Some)
 }
 
 /// Everything that serves requests.
@@ -87,7 +86,7 @@ pub(crate) struct Endpoints {
     address: SocketAddr,
     served: JoinHandle<()>,
     closing: tokio::sync::oneshot::Sender<()>,
-    topics: Arc<Topics>,
+    topics: Arc<InputTopics>,
     model: Arc<ReadModel>,
     troubles: Arc<Troubles>,
     followers: Vec<JoinHandle<()>>,
@@ -102,9 +101,8 @@ impl Endpoints {
         kafka: Arc<ClusterSettings>,
         stop: &Arc<AtomicBool>,
     ) -> Result<Self, AppError> {
-        let start = |error: &dyn std::fmt::Display| AppError::Start(error.to_string());
         let gateway = &settings.gateway;
-        let gate = Gate::new(gateway).map_err(|error| start(&error))?;
+        let gate = Gate::new(gateway).map_err(start)?;
         let names = &settings.topics;
         let decides_contacts = settings.contact.enabled;
         let mut inputs = vec![&*names.pos_events, &names.account_events];
@@ -124,7 +122,7 @@ impl Endpoints {
             Arc::<Troubles>::default(),
         );
         let topics =
-            Arc::new(Topics::open(cluster, &kafka, (&inputs, gateway.answer_within), &troubles, stop)?);
+            Arc::new(InputTopics::open(cluster, &kafka, (&inputs, gateway.answer_within), &troubles, stop)?);
         let since = super::now_millis()
             .saturating_sub(i64::try_from(gateway.history.as_millis()).unwrap_or(i64::MAX));
         let readers = [
@@ -145,8 +143,7 @@ impl Endpoints {
         }
         // Only now: until then whoever asks is refused at once, and does not wait for brokers.
         let bounds = ServerBounds::of(gateway);
-        let server =
-            Server::bind(gateway.listen, bounds, gateway.tls.as_ref()).map_err(|error| start(&error))?;
+        let server = Server::bind(gateway.listen, bounds, gateway.tls.as_ref()).map_err(start)?;
         let handle = server.handle().clone();
         let looked_at = Arc::clone(&topics);
         handle.spawn(async move {
@@ -168,7 +165,7 @@ impl Endpoints {
             let _ = closed.await;
         };
         let address = server.address();
-        let served = api.serve(server, &gate, documents, shutdown).map_err(|error| start(&error))?;
+        let served = api.serve(server, &gate, documents, shutdown).map_err(start)?;
         tracing::info!(%address, "requests are served");
         Ok(Self { address, served, closing, topics, model, troubles, followers, done })
     }

@@ -39,7 +39,7 @@ impl Troubles {
 }
 
 /// The inputs, as the gateway writes them.
-pub(super) struct Topics {
+pub(super) struct InputTopics {
     cluster: Cluster,
     producer: ReceiptProducer,
     /// In the order of [`InputTopic`]; those of contact decisions only where such are made.
@@ -49,7 +49,7 @@ pub(super) struct Topics {
     troubles: Arc<Troubles>,
 }
 
-impl Topics {
+impl InputTopics {
     /// The inputs of these names, in the order of [`InputTopic`]; a record that is not written `within` this time is given up.
     pub(super) fn open(
         cluster: Cluster,
@@ -97,7 +97,7 @@ impl Topics {
     }
 }
 
-impl Records for Topics {
+impl Records for InputTopics {
     fn write(&self, input: InputTopic, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten) {
         let place = input as usize;
         let (Some(name), Some(count)) = (self.names.get(place), self.partitions.get(place)) else {

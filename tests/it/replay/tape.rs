@@ -17,7 +17,7 @@ use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
 use tillgate::domain::reply::REQUEST_ID;
 use tillgate::engine::Engine;
 use tillgate::load::draw::Draw;
-use tillgate::pipeline::{InputRecord, Outbound, DecisionSink};
+use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 use tillgate::pos::{FLOW, INPUTS, Input, Partition, PartitionOptions, Pos};
 use tillgate::replay::{
     Beside, Ground, Kept, Letters, Recorded, RecordedReplies, ReplayError, ReplayFrom, Report, Rulebook,
