@@ -26,13 +26,13 @@ const TURN_REST: Duration = Duration::from_secs(60);
 const HELD_UP_TOLD_AFTER: Duration = Duration::from_secs(10);
 
 /// The listener, while it answers.
-pub(crate) struct Admin {
+pub(crate) struct ServedPages {
     address: SocketAddr,
     ended: tokio::sync::oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
 
-impl Admin {
+impl ServedPages {
     /// Collects metrics from now on, and serves the pages.
     pub(crate) fn serve<P: AdminSource + 'static>(
         listener: Listener,

@@ -5,7 +5,7 @@ use super::AppError;
 use crate::kafka::client::{Cluster, EventProducer, NewRecord};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::ClusterSettings;
-use crate::replay::{Kept, ReplayError, Source, open};
+use crate::replay::{RecordBuffer, RecordSource, ReplayError, open};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub(super) fn each_line(
     mut each: impl FnMut(&[u8]) -> Result<(), String>,
 ) -> Result<(), AppError> {
     let mut lines = open(path)?;
-    let mut line = Kept::default();
+    let mut line = RecordBuffer::default();
     while lines.next(&mut line)? {
         each(line.value().unwrap_or_default()).map_err(|why| {
             let text = format!("{}:{}: no {what}: {why}", path.display(), line.offset);

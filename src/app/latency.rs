@@ -61,12 +61,12 @@ struct Answered {
 }
 
 /// A reader of outcomes at work.
-pub(super) struct Watch {
+pub(super) struct OutcomeWatch {
     sent: Arc<Sent>,
     thread: JoinHandle<Result<Answered, Fault>>,
 }
 
-impl Watch {
+impl OutcomeWatch {
     /// Reads events and outcomes, of so many partitions, from now on; those of the first `warm_up` are not counted.
     pub(super) fn start(
         settings: &Arc<ClusterSettings>,

@@ -1,6 +1,6 @@
 //! `tillgate load`: the generator, with Kafka as one of the places it can write to.
 
-use super::latency::{SILENCE_MAX, Sent, Watch};
+use super::latency::{OutcomeWatch, SILENCE_MAX, Sent};
 use super::{AppError, now_millis, settings};
 use crate::cli::Common;
 use crate::config::Settings;
@@ -79,8 +79,8 @@ impl KafkaSink {
     }
 
     /// Reads the answers to what is sent from now on.
-    fn watch(&self, warm_up: Micros, sent: Arc<Sent>) -> Result<Watch, SinkError> {
-        Ok(Watch::start(&self.cluster, self.partitions, sent, warm_up)?)
+    fn watch(&self, warm_up: Micros, sent: Arc<Sent>) -> Result<OutcomeWatch, SinkError> {
+        Ok(OutcomeWatch::start(&self.cluster, self.partitions, sent, warm_up)?)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{AppError, bar::bar, run::options, strays, topics};
 use crate::cli::{Common, RepartitionArgs};
 use crate::codec::KnownSchemas;
-use crate::kafka::cluster::repartition::{Passed, Progress, Repartition, Request, Stray, Written};
+use crate::kafka::cluster::repartition::{PassedOver, Progress, Repartition, Request, Stray, Written};
 use crate::kafka::settings::{ClusterSettings, Topics};
 use crate::kafka::units::Units;
 use crate::pipeline::Deciders;
@@ -69,11 +69,11 @@ pub(super) fn run(args: &RepartitionArgs, common: &Common) -> Result<(), AppErro
 
 fn tell_passed(
     talk: &mut impl Write,
-    passed: &[Passed],
+    passed: &[PassedOver],
     topics: &Topics,
     verb: &str,
 ) -> Result<(), AppError> {
-    for Passed { at, begin, end } in passed {
+    for PassedOver { at, begin, end } in passed {
         let (topic, partition) = (topics.input(*at), at.unit.partition);
         writeln!(
             talk,

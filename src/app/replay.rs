@@ -3,7 +3,7 @@
 use super::AppError;
 use super::bar::bar;
 use super::cluster::{contact_topics, pos_topics};
-use super::recorded::{Cluster, Files, Recording, beside};
+use super::recorded::{ClusterTopics, ExportFiles, Recording, beside};
 use crate::cli::{Common, ReplayArgs};
 use crate::codec::Schemas;
 use crate::config::Settings;
@@ -39,9 +39,9 @@ pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<(), AppError> {
     let recording: Box<dyn Recording> = match &args.files {
         Some(folder) => {
             let needed = [&names.pos_events, &names.account_events, &names.pos_outcomes];
-            Box::new(Files::open(folder, &names.pos_events, &args.partition)?.holding(needed)?)
+            Box::new(ExportFiles::open(folder, &names.pos_events, &args.partition)?.holding(needed)?)
         }
-        None => Box::new(Cluster::look(Arc::new((&settings).into()), &args.partition)?),
+        None => Box::new(ClusterTopics::look(Arc::new((&settings).into()), &args.partition)?),
     };
     let (recording, progress) = (&*recording, AtomicU64::new(0));
     let run = Run { args, settings: &settings, recording, rulebook, schemas: &*schemas, progress: &progress };

@@ -1,6 +1,6 @@
 //! `tillgate run`: everything a running process needs, put together and taken down in order.
 
-use super::admin::{Admin, WorkerPages};
+use super::admin::{ServedPages, WorkerPages};
 use super::{AppError, start};
 use crate::cli::Common;
 use crate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
@@ -53,7 +53,7 @@ pub(super) fn run(common: &Common) -> Result<(), AppError> {
             // Only with a listener, whose upkeep keeps what is collected small.
             let (health, stop) = (health.clone(), stop.clone());
             let pages = |exporter| WorkerPages::new(&settings, exporter, health, registry, stop);
-            Some(Admin::serve(listener, engine.ruleset(), pages)?)
+            Some(ServedPages::serve(listener, engine.ruleset(), pages)?)
         }
     };
     tracing::info!(

@@ -17,7 +17,7 @@ type Nullable<T> = Option<Option<T>>;
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Line<'a> {
+struct ExportedLine<'a> {
     #[serde(borrow)]
     topic: Cow<'a, str>,
     partition: PartitionId,
@@ -70,7 +70,7 @@ pub fn write_line(record: &TopicRecord<'_>, out: &mut Vec<u8>) -> Result<(), Str
             None => (None, Some(base64(bytes))),
         },
     };
-    let line = Line {
+    let line = ExportedLine {
         topic: record.topic.into(),
         partition: record.partition,
         offset: record.offset,
@@ -165,7 +165,7 @@ pub struct DecodedLine {
 /// # Errors
 /// What is wrong with it; never a value of it.
 pub fn read_line(line: &[u8]) -> Result<DecodedLine, String> {
-    let line: Line<'_> = serde_json::from_slice(line)
+    let line: ExportedLine<'_> = serde_json::from_slice(line)
         .map_err(|error| format!("column {}: not a record: {}", error.column(), kind_of(&error)))?;
     let kind = TimestampKind::ALL.iter().find(|kind| kind.symbol() == line.timestamp_type).copied();
     let text = |text: Cow<'_, str>| text.into_owned().into_bytes();

@@ -73,9 +73,9 @@ impl Archive {
         let path = self.folder.join(&partition.file);
         let encoding = self.manifest.encoding;
         let (input, found) = input::open(&path, encoding == Encoding::JsonLinesZstd)?;
-        let records: Box<dyn Records> = match encoding {
+        let records: Box<dyn RecordDecoder> = match encoding {
             Encoding::JsonLines | Encoding::JsonLinesZstd => {
-                Box::new(JsonLines { input, line: Vec::new(), number: 0, decoded: None })
+                Box::new(LineReader { input, line: Vec::new(), number: 0, decoded: None })
             }
             Encoding::Avro => {
                 let (container, schema) = ContainerReader::begin(input, &SCHEMAS, BLOCK_BYTES_MAX)
@@ -103,7 +103,7 @@ pub struct PartitionReader {
     path: PathBuf,
     topic: String,
     entry: ArchivedPartition,
-    records: Box<dyn Records>,
+    records: Box<dyn RecordDecoder>,
     /// What the file is.
     found: FileDigest,
     seen: u64,
@@ -112,7 +112,7 @@ pub struct PartitionReader {
 }
 
 /// The records of a file, whatever it is written in.
-trait Records: Send {
+trait RecordDecoder: Send {
     /// Reads on until a record is there; false at the end.
     fn advance(&mut self, path: &Path) -> Result<bool, ArchiveError>;
 
@@ -123,7 +123,7 @@ trait Records: Send {
     fn place(&self) -> FilePlace;
 }
 
-struct JsonLines {
+struct LineReader {
     input: InputFile,
     line: Vec<u8>,
     number: u64,
@@ -213,7 +213,7 @@ fn fault(
     nul.then(|| "a header's name holds a nul byte".to_owned())
 }
 
-impl Records for JsonLines {
+impl RecordDecoder for LineReader {
     fn advance(&mut self, path: &Path) -> Result<bool, ArchiveError> {
         self.line.clear();
         self.number += 1;
@@ -243,7 +243,7 @@ impl Records for JsonLines {
     }
 }
 
-impl Records for AvroBlocks {
+impl RecordDecoder for AvroBlocks {
     fn advance(&mut self, path: &Path) -> Result<bool, ArchiveError> {
         while self.left == 0 {
             if self.at < self.block.len() {

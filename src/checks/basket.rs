@@ -12,7 +12,7 @@ use super::Context;
 use super::findings::{Findings, Rule};
 use crate::domain::pos_event::PosEvent;
 use crate::domain::{Decimal, Exact, Field, Number, Wide};
-use line::Line;
+use line::LineAmounts;
 use std::fmt;
 use totals::Sums;
 
@@ -121,7 +121,7 @@ fn judge_wide(event: &PosEvent<'_>, parameters: &Parameters) -> Findings {
 fn judge<N: Number>(event: &PosEvent<'_>, parameters: &Parameters, found: &mut Findings) -> Option<()> {
     let mut sums = Sums::<N>::new();
     for (place, item) in event.items.iter().enumerate() {
-        let line = Line::of(item)?;
+        let line = LineAmounts::of(item)?;
         if parameters.item_gross.enabled {
             line.check_gross(place, item, parameters, found);
         }

@@ -28,7 +28,7 @@ pub mod velocity;
 pub use catalogue::Check;
 pub use content::{Content, KnownEvent};
 pub use findings::{Effect, Finding, Findings, Rule};
-pub use parameters::{ParameterSet, Parameters, PerCurrency};
+pub use parameters::{ParameterSet, ParameterSets, PerCurrency};
 pub use sound::SoundEvent;
 pub use summaries::summary;
 pub use texts::Texts;

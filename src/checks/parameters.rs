@@ -106,12 +106,12 @@ const CURRENCIES: usize = Currency::ALL.len();
 
 /// The parameter sets of a ruleset: the base, and those that overrides make of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Parameters {
+pub struct ParameterSets {
     sets: Vec<ParameterSet>,
     by_country_and_currency: [[u8; CURRENCIES]; COUNTRIES],
 }
 
-impl Parameters {
+impl ParameterSets {
     /// Parameters without overrides.
     #[must_use]
     pub fn new(base: ParameterSet) -> Self {

@@ -22,19 +22,19 @@ pub struct Parameters {
     /// `late.older_than`: how far an event may lie before stream time.
     pub older_than: Micros,
     /// `files`
-    pub files: Files,
+    pub files: FileTimes,
 }
 
 /// `checks.time.files`: when a line of a file, which has no record time, lies too far ahead to be believed alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Files {
+pub struct FileTimes {
     /// `ahead`: how far a line may lie after stream time by itself.
     pub ahead: Micros,
     /// `lines`: how many of the lines that follow are looked at, at most [`crate::domain::limits::FILE_LINES_AHEAD_MAX`].
     pub lines: usize,
 }
 
-impl Files {
+impl FileTimes {
     /// Whether a line of this time lies too far after `now` to be believed alone.
     #[must_use]
     pub fn is_far(&self, time: Micros, now: Micros) -> bool {

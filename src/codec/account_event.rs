@@ -7,11 +7,11 @@ use super::avro::Unwritable;
 use super::avro::datum::DatumReader;
 use super::avro::leaves::{BooleanLeaf, ChipsLeaf, Leaf, LongLeaf, SymbolLeaf, TextLeaf, TimeLeaf};
 use super::avro::plan::{RecordPlan, Slot};
-use super::fault::{Fault, Read};
+use super::fault::{FieldFault, Read};
 use super::json::leaves::JsonLeaf;
 use super::json::reader::JsonReader;
 use super::json::write::Writer;
-use super::record::{FieldSpec, Fields, Presence, SeenMembers, fields, write_field};
+use super::record::{FieldSpec, Presence, RecordFields, SeenMembers, fields, write_field};
 use crate::domain::Field;
 use crate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
 use crate::domain::enums::AccountEventType;
@@ -217,7 +217,7 @@ impl LooseAccountEvent<'_> {
                 AccountChange::Update(Box::new(required(self.update, "update")?.strict()?))
             }
             AccountEventType::Unrecognized => {
-                return Err(Fault::not_of_format("eventType", unknown("unrecognized")));
+                return Err(FieldFault::not_of_format("eventType", unknown("unrecognized")));
             }
         };
         Ok(AccountEvent {
@@ -241,7 +241,7 @@ impl LooseAccountEvent<'_> {
         ] {
             if set && payload != event_type {
                 let text = format!("set, but eventType is {event_type}");
-                return Err(Fault::unreadable(text).in_field(name));
+                return Err(FieldFault::unreadable(text).in_field(name));
             }
         }
         Ok(())
@@ -278,20 +278,20 @@ fn understood<T: Copy>(
     why: impl FnOnce(&str) -> String,
 ) -> Read<Option<T>> {
     match field {
-        Field::Invalid(text) => Err(Fault::not_of_format(name, why(text))),
+        Field::Invalid(text) => Err(FieldFault::not_of_format(name, why(text))),
         field => Ok(field.value()),
     }
 }
 
 fn required<T>(value: Option<T>, field: &str) -> Read<T> {
-    value.ok_or_else(|| Fault::missing(field))
+    value.ok_or_else(|| FieldFault::missing(field))
 }
 
 /// A required text: there, and not blank.
 fn text(value: Option<Text<'_>>, field: &str) -> Read<String> {
     match value {
         Some(text) if !text.trim().is_empty() => Ok(text.into_owned()),
-        _ => Err(Fault::missing(field)),
+        _ => Err(FieldFault::missing(field)),
     }
 }
 

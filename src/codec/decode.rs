@@ -1,6 +1,6 @@
 //! A record's value to an event, by the framing it is recognised to have.
 
-use super::fault::Fault;
+use super::fault::FieldFault;
 use super::framing::{Framed, SchemaRef, recognise};
 use super::{DecodeError, SchemaLookup, Schemas, json};
 use crate::domain::account_event::AccountEvent;
@@ -75,7 +75,7 @@ pub fn schema_of(value: &[u8], guid: Option<[u8; 16]>) -> Option<SchemaRef> {
 fn known_schema<T>(answer: SchemaLookup<T>, schema: SchemaRef) -> Result<T, DecodeError> {
     match answer {
         SchemaLookup::Known(plan) => Ok(plan),
-        SchemaLookup::Unknown(reason) => Err(Fault::unreadable(reason).into()),
+        SchemaLookup::Unknown(reason) => Err(FieldFault::unreadable(reason).into()),
         SchemaLookup::Waiting => Err(DecodeError::NeedsSchema(schema)),
     }
 }

@@ -1,7 +1,7 @@
 //! How a JSON text is encoded, told from its first bytes. JSON is UTF-8; a byte order mark before it is passed over.
 //! Judges nothing but that: what is neither is left to the reader.
 
-use super::fault::{Fault, Read};
+use super::fault::{FieldFault, Read};
 
 /// The byte order mark in UTF-8, which some programs put before a text.
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
@@ -36,7 +36,7 @@ pub fn foreign_encoding(text: &[u8]) -> Option<&'static str> {
 pub(super) fn refuse_foreign(text: &[u8]) -> Read<()> {
     match foreign_encoding(text) {
         None => Ok(()),
-        Some(encoding) => Err(Fault::unreadable(format!(
+        Some(encoding) => Err(FieldFault::unreadable(format!(
             "the text is in {encoding}; JSON is UTF-8, neither UTF-16 nor UTF-32 is read"
         ))),
     }

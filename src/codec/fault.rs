@@ -15,16 +15,16 @@ pub(super) const NOT_OF_FORMAT: &str = "400.004";
 
 /// A fault, with the path to the field it was found in (empty: the record itself).
 #[derive(Debug)]
-pub struct Fault {
+pub struct FieldFault {
     code: &'static str,
     text: Cow<'static, str>,
     path: String,
 }
 
 /// Boxed: the error is rare and must not widen the results on the fast path.
-pub type Read<T> = Result<T, Box<Fault>>;
+pub type Read<T> = Result<T, Box<FieldFault>>;
 
-impl Fault {
+impl FieldFault {
     /// The record cannot be read (400.001).
     #[cold]
     pub(super) fn unreadable(text: impl Into<Cow<'static, str>>) -> Box<Self> {
@@ -66,10 +66,10 @@ impl Fault {
     }
 }
 
-impl From<Box<Fault>> for DecodeError {
-    fn from(fault: Box<Fault>) -> Self {
+impl From<Box<FieldFault>> for DecodeError {
+    fn from(fault: Box<FieldFault>) -> Self {
         let message = fault.to_text();
-        let Fault { code, path, .. } = *fault;
+        let FieldFault { code, path, .. } = *fault;
         Self::Fault { code, message, field: (!path.is_empty()).then(|| visible(&path).into_owned()) }
     }
 }

@@ -1,7 +1,7 @@
 //! Recognises, per record, how a value is framed. Looks at the first bytes only; judges nothing behind them.
 
 use super::encoding::{behind_mark, refuse_foreign};
-use super::fault::{Fault, Read};
+use super::fault::{FieldFault, Read};
 use std::fmt;
 
 /// Header in which Confluent serializers put the schema's GUID.
@@ -86,7 +86,7 @@ pub(super) fn recognise(value: &[u8], guid: Option<[u8; 16]>) -> Read<Framed<'_>
             Some((print, datum)) => {
                 Ok(Framed::Behind(SchemaRef::Fingerprint(u64::from_le_bytes(*print)), datum))
             }
-            None => Err(Fault::unreadable(format!(
+            None => Err(FieldFault::unreadable(format!(
                 "single-object encoding breaks off after {} of 10 bytes",
                 value.len()
             ))),
@@ -97,13 +97,15 @@ pub(super) fn recognise(value: &[u8], guid: Option<[u8; 16]>) -> Read<Framed<'_>
 }
 
 #[cold]
-fn unknown(value: &[u8]) -> Box<Fault> {
+fn unknown(value: &[u8]) -> Box<FieldFault> {
     match value {
-        [] => Fault::unreadable("empty value"),
-        [0, ..] => Fault::unreadable(format!("schema id prefix breaks off after {} of 5 bytes", value.len())),
+        [] => FieldFault::unreadable("empty value"),
+        [0, ..] => {
+            FieldFault::unreadable(format!("schema id prefix breaks off after {} of 5 bytes", value.len()))
+        }
         _ => {
             let seen: Vec<String> = value.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-            Fault::unreadable(format!(
+            FieldFault::unreadable(format!(
                 "neither JSON nor Avro: a value of {} bytes that begins with {}; expected an object in JSON, \
                  a schema id prefix (00), single-object encoding (c3 01) or a {} header",
                 value.len(),

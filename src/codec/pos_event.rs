@@ -10,12 +10,12 @@ use super::avro::leaves::{Absent, DecimalLeaf, Leaf, SymbolLeaf, TextLeaf, TimeL
 use super::avro::plan::{RecordPlan, Slot};
 use super::avro::schema::{Type, TypeUse, WriterSchema};
 use super::avro::write::size;
-use super::fault::{Fault, Read};
+use super::fault::{FieldFault, Read};
 use super::json::leaves::{JsonLeaf, read_object};
 use super::json::reader::JsonReader;
 use super::json::write::Writer;
 use super::json::write_record;
-use super::record::{FieldSpec, Fields, Presence, SeenMembers, fields, write_field};
+use super::record::{FieldSpec, Presence, RecordFields, SeenMembers, fields, write_field};
 use crate::domain::enums::{CategoryType, CountryCode, Currency, EventType, Language};
 use crate::domain::limits::ITEMS_MAX;
 use crate::domain::pos_event::{PosEvent, PosItem};
@@ -138,7 +138,7 @@ impl JsonLeaf for ItemsLeaf {
         }
         reader.array(|reader, index| {
             if index == ITEMS_MAX {
-                return Err(Fault::unreadable(format!("more than {ITEMS_MAX} items")));
+                return Err(FieldFault::unreadable(format!("more than {ITEMS_MAX} items")));
             }
             let item = items.push_mut(PosItem::default());
             read_object::<PosItemFields>(reader, item).map_err(|fault| fault.in_item(index))

@@ -5,13 +5,13 @@ use super::avro::Unwritable;
 use super::avro::datum::DatumReader;
 use super::avro::leaves::{Absent, Leaf};
 use super::avro::schema::{TypeUse, WriterSchema};
-use super::fault::{Fault, Read};
+use super::fault::{FieldFault, Read};
 use super::json::reader::JsonReader;
 use super::json::write::Writer;
 use std::fmt;
 
 /// The fields of one of our records; a value is one of them against a writer's Avro schema.
-pub trait Fields: Sized + fmt::Debug + 'static {
+pub trait RecordFields: Sized + fmt::Debug + 'static {
     /// What the fields fill.
     type Record<'a>: Default;
     /// The record's name in our schema; a writer's must be the same, its namespace apart.
@@ -86,14 +86,14 @@ impl SeenMembers {
     pub(super) fn note(&mut self, number: u32) -> Read<()> {
         let bit = 1 << number;
         if self.0 & bit != 0 {
-            return Err(Fault::unreadable("this member comes twice"));
+            return Err(FieldFault::unreadable("this member comes twice"));
         }
         self.0 |= bit;
         Ok(())
     }
 }
 
-/// Declares the fields of a record: an enum with a variant per field, and its [`Fields`].
+/// Declares the fields of a record: an enum with a variant per field, and its [`RecordFields`].
 macro_rules! fields {
     ($(#[$doc:meta])* $fields:ident of $record:ident, $schema:literal {
         $($member:ident: $leaf:ty = $name:literal $presence:ident;)+
@@ -103,7 +103,7 @@ macro_rules! fields {
         #[allow(non_camel_case_types, reason = "a variant is called as the member that it fills")]
         pub enum $fields { $($member(Slot<$leaf>)),+ }
 
-        impl Fields for $fields {
+        impl RecordFields for $fields {
             type Record<'a> = $record<'a>;
             const NAME: &'static str = $schema;
             const FIELDS: &'static [FieldSpec<Self>] = &[$(FieldSpec {

@@ -115,7 +115,7 @@ pub fn evidence(value: &[u8]) -> Vec<(String, String)> {
 
 fn evidence_in_json(value: &str) -> Option<Vec<(String, String)>> {
     #[derive(serde::Deserialize)]
-    struct Fact {
+    struct EvidenceFact {
         fact: String,
         value: String,
     }
@@ -125,8 +125,8 @@ fn evidence_in_json(value: &str) -> Option<Vec<(String, String)>> {
     if !list.starts_with("[{") {
         return None;
     }
-    let facts = serde_json::Deserializer::from_str(list).into_iter::<Vec<Fact>>().next()?.ok()?;
-    Some(facts.into_iter().map(|Fact { fact, value }| (fact, value)).collect())
+    let facts = serde_json::Deserializer::from_str(list).into_iter::<Vec<EvidenceFact>>().next()?.ok()?;
+    Some(facts.into_iter().map(|EvidenceFact { fact, value }| (fact, value)).collect())
 }
 
 fn text_after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {

@@ -13,7 +13,7 @@ const BYTES_MAX: usize = 4 << 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tick {
     /// Nothing has come for a while.
-    Passed(Passed),
+    Passed(UnitTimes),
     /// An operator sets time.
     SetTime {
         /// The stream time to set.
@@ -27,14 +27,14 @@ pub enum Tick {
 
 /// Where a unit's time stood, and when its last record was written, as of whoever writes a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passed {
+pub struct UnitTimes {
     /// The unit's time.
     pub stream_time: Micros,
     /// When its last record was appended, by its broker's time; none where that is not known.
     pub last_record: Option<Micros>,
 }
 
-impl Passed {
+impl UnitTimes {
     /// How far time goes with a tick that was appended at `written`: by what has passed since the last record, and never
     /// past its own time.
     #[must_use]
@@ -62,7 +62,7 @@ enum WrittenTick {
 #[must_use]
 pub fn write_tick(tick: &Tick) -> Vec<u8> {
     let written = match tick {
-        Tick::Passed(Passed { stream_time, last_record }) => WrittenTick::Passed {
+        Tick::Passed(UnitTimes { stream_time, last_record }) => WrittenTick::Passed {
             stream_time: stream_time.to_string(),
             last_record_time: last_record.map(|time| time.to_string()),
         },
@@ -89,7 +89,7 @@ pub fn read_tick(value: &[u8]) -> Result<Tick, String> {
         Micros::parse_rfc3339(text).ok_or_else(|| format!("its {name} is no time as 2026-01-31T12:00:00Z is"))
     };
     Ok(match written {
-        WrittenTick::Passed { stream_time, last_record_time } => Tick::Passed(Passed {
+        WrittenTick::Passed { stream_time, last_record_time } => Tick::Passed(UnitTimes {
             stream_time: time("streamTime", &stream_time)?,
             last_record: last_record_time.map(|text| time("lastRecordTime", &text)).transpose()?,
         }),
@@ -109,14 +109,14 @@ mod tests {
         Micros(1_790_000_000_000_000 + seconds * 1_000_000)
     }
 
-    fn passed(stream_time: i64, last_record: i64) -> Passed {
-        Passed { stream_time: seconds(stream_time), last_record: Some(seconds(last_record)) }
+    fn passed(stream_time: i64, last_record: i64) -> UnitTimes {
+        UnitTimes { stream_time: seconds(stream_time), last_record: Some(seconds(last_record)) }
     }
 
     #[test]
     fn reads_what_it_writes() {
         let ticks = [
-            Tick::Passed(Passed { stream_time: Micros(1_790_000_000_123_456), last_record: None }),
+            Tick::Passed(UnitTimes { stream_time: Micros(1_790_000_000_123_456), last_record: None }),
             Tick::Passed(passed(5, 7)),
             Tick::SetTime { to: seconds(1), stands: Some(seconds(2)), by: "a \"person\"".to_owned() },
             Tick::SetTime { to: seconds(1), stands: None, by: String::new() },
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(passed(40, 100).reaches(seconds(90)), seconds(40), "a tick from before the last record");
         assert_eq!(passed(140, 100).reaches(seconds(130)), seconds(130), "time was ahead of its broker's");
         assert_eq!(passed(i64::from(u32::MAX), 0).reaches(seconds(9)), seconds(9));
-        let unknown = Passed { stream_time: seconds(40), last_record: None };
+        let unknown = UnitTimes { stream_time: seconds(40), last_record: None };
         assert_eq!(unknown.reaches(seconds(900)), seconds(40));
         assert_eq!(unknown.reaches_from(seconds(50)), None);
     }

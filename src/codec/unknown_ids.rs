@@ -173,9 +173,9 @@ mod tests {
 
     /// Knows nothing; an id is at hand once it was asked for.
     #[derive(Default)]
-    struct Nothing(RefCell<Vec<SchemaRef>>);
+    struct NothingKnown(RefCell<Vec<SchemaRef>>);
 
-    impl Nothing {
+    impl NothingKnown {
         fn answer<P>(&self, schema: SchemaRef) -> SchemaLookup<Arc<P>> {
             if self.0.borrow().contains(&schema) {
                 return SchemaLookup::Unknown("unknown".to_owned());
@@ -185,7 +185,7 @@ mod tests {
         }
     }
 
-    impl Schemas for Nothing {
+    impl Schemas for NothingKnown {
         fn pos_event(&self, schema: &SchemaRef) -> SchemaLookup<Arc<PosEventPlan>> {
             self.answer(*schema)
         }
@@ -204,7 +204,7 @@ mod tests {
     }
 
     fn ask(
-        nothing: &Nothing,
+        nothing: &NothingKnown,
         unknown: &mut UnknownIds,
         id: u32,
         seconds: u64,
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn asks_for_no_more_unknown_ids_than_its_bound_within_a_minute() {
-        let (nothing, mut unknown) = (Nothing::default(), UnknownIds::new(3));
+        let (nothing, mut unknown) = (NothingKnown::default(), UnknownIds::new(3));
         for id in [1, 2, 3, 1, 1] {
             let _ = ask(&nothing, &mut unknown, id, 0);
             assert_eq!(reason(&ask(&nothing, &mut unknown, id, u64::from(id))), "unknown");
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_fingerprint_nobody_knows_counts_for_nothing() {
-        let (nothing, mut unknown) = (Nothing::default(), UnknownIds::new(1));
+        let (nothing, mut unknown) = (NothingKnown::default(), UnknownIds::new(1));
         for print in 0..10 {
             let schema = SchemaRef::Fingerprint(print);
             for _ in 0..2 {

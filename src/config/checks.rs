@@ -8,7 +8,7 @@ use super::schema::{OVERRIDDEN, OVERRIDE, RULES, Tree};
 use crate::checks::account::{FlagEffect, UnknownAccount};
 use crate::checks::basket::Tolerance;
 use crate::checks::parameters::SymbolSet;
-use crate::checks::{Effect, ParameterSet, Parameters, PerCurrency, Rule};
+use crate::checks::{Effect, ParameterSet, ParameterSets, PerCurrency, Rule};
 use crate::checks::{
     account, basket, correction, fanout, form, identity, limit, nfc, repeat, sense, terminal, time, travel,
     velocity,
@@ -42,8 +42,8 @@ const YEAR: Micros = Micros(366 * 86_400 * 1_000_000);
 
 /// The parameters, and those that `checks.override.*` makes of them. A currency's override wins over the base, a
 /// country's over a currency's, both together over either.
-pub fn read(reader: &mut SettingsReader, tree: &Tree) -> Parameters {
-    let mut parameters = Parameters::new(set(reader));
+pub fn read(reader: &mut SettingsReader, tree: &Tree) -> ParameterSets {
+    let mut parameters = ParameterSets::new(set(reader));
     let scopes = scopes(reader, tree);
     for country in CountryCode::ALL {
         for currency in Currency::ALL {
@@ -114,7 +114,7 @@ fn set(reader: &mut SettingsReader) -> ParameterSet {
             skew: reader.span("checks.time.future.skew", ZERO..=YEAR),
             late: rule(reader, "checks.time.late"),
             older_than: reader.span("checks.time.late.older_than", ZERO..=YEAR),
-            files: time::Files {
+            files: time::FileTimes {
                 ahead: reader.span("checks.time.files.ahead", ZERO..=YEAR),
                 lines: reader.count("checks.time.files.lines", 1..=limits::FILE_LINES_AHEAD_MAX),
             },

@@ -47,7 +47,7 @@ use reader::SettingsReader;
 use schema::{Schema, Tree, is_secret};
 use value::Value;
 
-use crate::checks::{Parameters, Texts};
+use crate::checks::{ParameterSets, Texts};
 use crate::contact::Rules;
 
 /// Everything a run is told.
@@ -76,7 +76,7 @@ pub struct Settings {
     /// Format and level of log lines.
     pub log: LogSettings,
     /// Parameters of the checks, by country and currency.
-    pub checks: Parameters,
+    pub checks: ParameterSets,
     /// What customers read.
     pub texts: Texts,
     rows: Vec<SettingRow>,

@@ -13,14 +13,14 @@ use super::reader::SettingsReader;
 use super::schema::{Schema, Tree};
 use super::value::Value;
 use super::{checks, document};
-use crate::checks::{Parameters, Texts};
+use crate::checks::{ParameterSets, Texts};
 use crate::domain::enums::Language;
 
 /// What decides, besides the state.
 #[derive(Clone, Debug)]
 pub struct Ruleset {
     /// Parameters of the checks.
-    pub checks: Parameters,
+    pub checks: ParameterSets,
     /// What customers read.
     pub texts: Texts,
 }

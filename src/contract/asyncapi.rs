@@ -33,7 +33,7 @@ enum Does {
 }
 
 /// A topic of the configuration.
-struct Channel<'t> {
+struct TopicChannel<'t> {
     /// The setting's name behind `topics.`.
     setting: &'static str,
     topic: &'t str,
@@ -48,10 +48,10 @@ struct Channel<'t> {
 }
 
 #[rustfmt::skip]
-fn channels(topics: &TopicSettings) -> [Channel<'_>; 21] {
+fn channels(topics: &TopicSettings) -> [TopicChannel<'_>; 21] {
     const PROFILE: &str = "pos/ or nfc/ and the hash of a terminal's or chip's id, 16 hexadecimal digits.";
     const PERSON: &str = "The person: partyId, personId.";
-    let channel = |setting, topic, title, description, key, value, does| Channel {
+    let channel = |setting, topic, title, description, key, value, does| TopicChannel {
         setting,
         topic,
         title,
@@ -91,7 +91,7 @@ fn channels(topics: &TopicSettings) -> [Channel<'_>; 21] {
 pub fn asyncapi(kafka: &KafkaSettings, topics: &TopicSettings) -> Node {
     let all = channels(topics);
     let channels: Node = all.iter().map(|channel| (channel.setting, channel.node())).collect();
-    let operations: Node = all.iter().flat_map(Channel::operations).collect();
+    let operations: Node = all.iter().flat_map(TopicChannel::operations).collect();
     node!({
         "asyncapi": (VERSION),
         "info": {
@@ -129,7 +129,7 @@ fn json(schema: Node) -> Node {
     node!({ "schemaFormat": (JSON_SCHEMA), "schema": (schema) })
 }
 
-impl Channel<'_> {
+impl TopicChannel<'_> {
     fn node(&self) -> Node {
         let messages: Node = self.messages().into_iter().collect();
         let cleanup = vec![if self.compacted { "compact" } else { "delete" }];

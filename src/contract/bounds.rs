@@ -1,7 +1,7 @@
 //! What the configuration lets pass, as documents say it: lengths, lines, decimals. The contract's own bounds are in
 //! `domain/limits.rs`. Checks nothing.
 
-use crate::checks::Parameters;
+use crate::checks::ParameterSets;
 use crate::domain::enums::{CountryCode, Currency};
 use crate::domain::{decimal::DIGITS_MAX, limits};
 
@@ -25,7 +25,7 @@ pub struct FormBounds {
 impl FormBounds {
     /// Of these parameters, without what they override for a country or a currency.
     #[must_use]
-    pub fn of(checks: &Parameters) -> Self {
+    pub fn of(checks: &ParameterSets) -> Self {
         let form = &checks.of(CountryCode::Unrecognized, Currency::Unrecognized).form;
         let length = |bound: usize, always: usize| if form.length { bound.min(always) } else { always };
         let decimals = |most: u8| if form.decimals { most } else { DIGITS_MAX as u8 };

@@ -21,7 +21,7 @@ pub(super) enum WrittenBy {
 
 /// The schema of a record, out of this Avro schema.
 pub(super) fn of_avro(schema: &str, writer: WrittenBy, bounds: &FormBounds) -> Node {
-    headed(Records { writer, bounds }.record(&avro(schema)))
+    headed(RecordSchemas { writer, bounds }.record(&avro(schema)))
 }
 
 /// `pos.events`
@@ -111,12 +111,12 @@ fn avro(text: &str) -> Node {
 }
 
 /// Makes the schema of a record.
-struct Records<'b> {
+struct RecordSchemas<'b> {
     writer: WrittenBy,
     bounds: &'b FormBounds,
 }
 
-impl Records<'_> {
+impl RecordSchemas<'_> {
     /// The schema of a record, out of its Avro schema.
     fn record(&self, record: &Node) -> Node {
         let name = record.text_of("name");

@@ -5,7 +5,7 @@ use crate::codec::KnownSchemas;
 use crate::config::Settings;
 use crate::domain::enums::Verdict;
 use crate::explain::decision::{WIDTH, decision};
-use crate::explain::outcome::Message;
+use crate::explain::outcome::ShownMessage;
 use crate::explain::paint::Paint;
 
 /// The explanation of a decision, the `place`-th of `count`.
@@ -31,7 +31,7 @@ fn heading(pick: &Pick, (place, count): (usize, usize), verdict: Verdict, paint:
         PickKind::OverLimit => "more than the account may spend",
         PickKind::Identify => "the customer has to identify first",
     };
-    let check = pick.answer.risk_check_messages.first().and_then(Message::check);
+    let check = pick.answer.risk_check_messages.first().and_then(ShownMessage::check);
     let check = check.map_or_else(String::new, |check| {
         let left = format!("{place}/{count}  {:<9} {title}", verdict.symbol());
         let room = WIDTH.saturating_sub(left.chars().count());

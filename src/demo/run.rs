@@ -5,7 +5,7 @@ use super::feed::{DemoProgress, DemoSink};
 use super::live::{DemoParts, Live};
 use super::notes::Notes;
 use super::screen::Screen;
-use crate::app::admin::{Admin, WorkerPages};
+use crate::app::admin::{ServedPages, WorkerPages};
 use crate::app::gateway::Endpoints;
 use crate::app::{self, AppError};
 use crate::cli::Common;
@@ -97,7 +97,7 @@ pub(crate) fn run(args: &DemoArgs, common: &Common) -> Result<(), AppError> {
             health: &health,
             progress,
             go,
-            page: page.as_ref().map(Admin::address),
+            page: page.as_ref().map(ServedPages::address),
             gateway: endpoints.as_ref().map(Endpoints::address),
             stop,
             ended: &|| workers.is_finished() || (feeder.is_finished() && !progress.burst_is_sent()),
@@ -234,12 +234,12 @@ fn serve_pages(
     ruleset: &str,
     health: &Arc<Health>,
     stop: &Arc<AtomicBool>,
-) -> Result<Option<Admin>, AppError> {
+) -> Result<Option<ServedPages>, AppError> {
     let Some(wanted) = config.admin else { return Ok(None) };
     let listener = Listener::bind(wanted)
         .or_else(|_taken| Listener::bind(SocketAddr::new(wanted.ip(), 0)))
         .map_err(app::start)?;
     let (health, stop) = (Arc::clone(health), Arc::clone(stop));
     let pages = |exporter| WorkerPages::new(config, exporter, health, None, stop);
-    Admin::serve(listener, ruleset, pages).map(Some)
+    ServedPages::serve(listener, ruleset, pages).map(Some)
 }

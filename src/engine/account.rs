@@ -2,7 +2,7 @@
 
 use super::account_form::{PaymentStatus, check_flag_name, not_negative, positive, status_of};
 use super::{Decision, Engine, RecordContext, Repeated, change};
-use crate::checks::Parameters;
+use crate::checks::ParameterSets;
 use crate::checks::account::FlagEffect;
 use crate::checks::time::{reach, span};
 use crate::domain::account_event::{AccountChange, AccountEvent};
@@ -381,7 +381,7 @@ fn flag(
     name: &str,
     on: bool,
     created: Created,
-    parameters: &Parameters,
+    parameters: &ParameterSets,
     facts: &mut Facts,
 ) -> Result<(), Refusal> {
     check_flag_name(name)?;

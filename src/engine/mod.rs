@@ -14,14 +14,14 @@ mod repeated;
 mod update;
 
 pub use crate::checks::SoundEvent;
-pub use crate::checks::time::Files;
+pub use crate::checks::time::FileTimes;
 pub use account::Refusal;
 pub use account_form::form;
 pub use pos::Unavailable;
 pub use profiles::profile_text;
 
 use crate::checks::parameters::Memories;
-use crate::checks::{Check, Effect, Finding, ParameterSet, Parameters, Texts};
+use crate::checks::{Check, Effect, Finding, ParameterSet, ParameterSets, Texts};
 use crate::domain::cut::cut_to;
 use crate::domain::enums::{CountryCode, Currency, EventType, Language, Verdict};
 use crate::domain::hashing::hash128;
@@ -36,7 +36,7 @@ use std::borrow::Cow;
 /// Everything that decides, besides the state: parameters and texts.
 #[derive(Debug)]
 pub struct Engine {
-    parameters: Parameters,
+    parameters: ParameterSets,
     texts: Texts,
     ruleset_hash: u128,
     ruleset: String,
@@ -97,7 +97,7 @@ pub struct Repeated {
 impl Engine {
     /// An engine with these parameters and texts; `canonical` is their text, of which the ruleset hash is made.
     #[must_use]
-    pub fn new(parameters: Parameters, texts: Texts, canonical: &str) -> Self {
+    pub fn new(parameters: ParameterSets, texts: Texts, canonical: &str) -> Self {
         let memory = parameters.memory();
         let ruleset_hash = hash128(canonical.as_bytes());
         Self { parameters, texts, ruleset_hash, ruleset: format!("{ruleset_hash:032x}"), memory }
@@ -117,7 +117,7 @@ impl Engine {
 
     /// How the times of a file's lines are believed.
     #[must_use]
-    pub fn files(&self) -> Files {
+    pub fn files(&self) -> FileTimes {
         self.base().time.files
     }
 

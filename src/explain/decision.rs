@@ -3,7 +3,7 @@
 //! Shows what the outcome says beside the event it is for, and adds the event up once more for people; it judges
 //! nothing.
 
-use super::outcome::{Evidence, ExplainedOutcome, Message};
+use super::outcome::{ExplainedOutcome, ShownEvidence, ShownMessage};
 use super::paint::{Paint, cut, wrapped};
 use crate::checks::time::span;
 use crate::config::Settings;
@@ -185,7 +185,7 @@ fn labelled(rows: Option<(String, String)>) -> Vec<(&'static str, String)> {
 
 /// What had to be and what was, of one message.
 fn of_message(
-    message: &Message,
+    message: &ShownMessage,
     left: &str,
     event: &PosEvent<'_>,
     settings: &Settings,
@@ -273,7 +273,7 @@ fn readers(
 
 /// What was known of terminal and chip across accounts.
 fn evidence(answer: &ExplainedOutcome, paint: Paint, lines: &mut Vec<String>) {
-    for Evidence { fact, value } in &answer.evidence {
+    for ShownEvidence { fact, value } in &answer.evidence {
         text("known", &format!("{}: {}", visible(fact), visible(value)), paint, lines);
     }
 }

@@ -15,16 +15,16 @@ pub struct ExplainedOutcome {
     pub transaction_id: String,
     outcome: String,
     #[serde(default)]
-    pub risk_check_messages: Vec<Message>,
+    pub risk_check_messages: Vec<ShownMessage>,
     /// Signed booking; amounts stay the text that they are.
     pub posted_amount: Option<Box<RawValue>>,
     pub balance_after: Option<Box<RawValue>>,
     pub available_after: Option<Box<RawValue>>,
-    pub source: EventPlace,
+    pub source: ShownPlace,
     pub account_revision: i64,
     pub ruleset: String,
     #[serde(default)]
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<ShownEvidence>,
     pub account_number: Option<String>,
     pub account_transaction_id: Option<String>,
     pub event_time: Option<String>,
@@ -36,7 +36,7 @@ pub struct ExplainedOutcome {
 /// A message of an outcome.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Message {
+pub struct ShownMessage {
     #[serde(rename = "type")]
     kind: String,
     pub code: String,
@@ -49,12 +49,12 @@ pub struct Message {
 
 /// What was known from outside the partition.
 #[derive(Debug, Deserialize)]
-pub struct Evidence {
+pub struct ShownEvidence {
     pub fact: String,
     pub value: String,
 }
 
-impl Message {
+impl ShownMessage {
     /// The first check that has its code.
     pub fn check(&self) -> Option<Check> {
         Check::of_code(&Code::of(&self.code))
@@ -63,7 +63,7 @@ impl Message {
 
 /// The input record that caused it.
 #[derive(Debug, Deserialize)]
-pub struct EventPlace {
+pub struct ShownPlace {
     pub topic: String,
     pub partition: PartitionId,
     pub offset: i64,
@@ -92,7 +92,7 @@ impl ExplainedOutcome {
     }
 
     /// The messages that did something to the outcome.
-    pub fn faults(&self) -> impl Iterator<Item = &Message> {
+    pub fn faults(&self) -> impl Iterator<Item = &ShownMessage> {
         self.risk_check_messages.iter().filter(|message| message.kind != "NotificationMessage")
     }
 

@@ -62,12 +62,12 @@ pub enum TransactionLookup {
 /// The read model.
 #[derive(Debug)]
 pub struct ReadModel {
-    inner: Mutex<Inner>,
+    inner: Mutex<ReadModelState>,
     is_caught_up: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct ReadModelState {
     waiting: BTreeMap<RecordPlace, oneshot::Sender<RecordAnswer>>,
     recent: BTreeMap<RecordPlace, RecordAnswer>,
     recent_order: VecDeque<RecordPlace>,
@@ -91,7 +91,7 @@ impl ReadModel {
     /// more than so many bytes.
     #[must_use]
     pub fn new(history: Duration, bytes_max: usize) -> Self {
-        let inner = Inner {
+        let inner = ReadModelState {
             waiting: BTreeMap::new(),
             recent: BTreeMap::new(),
             recent_order: VecDeque::new(),
@@ -100,7 +100,7 @@ impl ReadModel {
         Self { inner: Mutex::new(inner), is_caught_up: AtomicBool::new(false) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, ReadModelState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -205,7 +205,7 @@ impl ReadModel {
     }
 }
 
-impl Inner {
+impl ReadModelState {
     fn say(&mut self, place: RecordPlace, said: RecordAnswer) {
         if let Some(waiting) = self.waiting.remove(&place) {
             // Nobody waits any more: the time was over.

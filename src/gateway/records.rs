@@ -42,7 +42,7 @@ pub enum NotWritten {
 pub type OnWritten = Box<dyn FnOnce(Result<RecordPlace, NotWritten>) + Send + Sync>;
 
 /// Writes to the input topics.
-pub trait Records: Send + Sync + 'static {
+pub trait InputWriter: Send + Sync + 'static {
     /// Writes a record on the partition where its key belongs. `request_id`: asks for a reply.
     fn write(&self, input: InputTopic, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten);
 }

@@ -2,7 +2,7 @@
 //! not fit into the topic is left out and said so; what is left when everything is left out always fits.
 
 use super::failure::Fault;
-use super::port::{Broker, GroupConsumer, Header, Kept, LentRecord, TransactionalProducer};
+use super::port::{Broker, GroupConsumer, Header, LentRecord, LetterRecord, TransactionalProducer};
 use super::settings::Topics;
 use crate::domain::dead_letter::{
     ATTEMPT, ERROR_CODE, ERROR_MESSAGE, HEADER_FRAMING_BYTES, HEADERS_BYTES, KEY_BYTES, SOURCE_OFFSET,
@@ -80,9 +80,9 @@ struct RecordSize {
 
 impl RecordSize {
     /// What there is room for beside `said` bytes of our own: the value before the key, the key before the headers.
-    fn kept(self, room: LetterRoom, said: usize) -> Kept {
+    fn kept(self, room: LetterRoom, said: usize) -> LetterRecord {
         let LetterRoom::Bytes { message_max, value_max } = room else {
-            return Kept { headers: false, key: false, value_bytes: None };
+            return LetterRecord { headers: false, key: false, value_bytes: None };
         };
         // What may be said of what is left out is no longer than this.
         let sizes = 3 * (HEADERS_BYTES.len() + 20 + HEADER_FRAMING_BYTES);
@@ -91,11 +91,11 @@ impl RecordSize {
         let key = self.key <= KEY_BYTES_MAX.min(room) || self.key + value <= room;
         let left = room - if key { self.key } else { 0 };
         let headers = self.headers + value <= left;
-        Kept { headers, key, value_bytes: self.value.map(|_| value.min(left)) }
+        LetterRecord { headers, key, value_bytes: self.value.map(|_| value.min(left)) }
     }
 
     /// The sizes of the parts that are not whole.
-    fn left_out(self, kept: Kept) -> [(&'static str, Option<usize>); 3] {
+    fn left_out(self, kept: LetterRecord) -> [(&'static str, Option<usize>); 3] {
         let value = self.value.filter(|bytes| kept.value_bytes != Some(*bytes));
         [
             (VALUE_BYTES, value),
@@ -104,7 +104,7 @@ impl RecordSize {
         ]
     }
 
-    fn bytes(self, kept: Kept) -> usize {
+    fn bytes(self, kept: LetterRecord) -> usize {
         let [key, headers] = [(kept.key, self.key), (kept.headers, self.headers)];
         let part = |(kept, bytes): (bool, usize)| if kept { bytes } else { 0 };
         part(key) + part(headers) + kept.value_bytes.unwrap_or(0)
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(kept(10, Some(1_000_000), 0), (true, Some(90_000), true));
         assert_eq!(kept(900, None, 9_000_000), (true, None, false));
         let nothing = RecordSize { key: 1, value: Some(1), headers: 1 }.kept(LetterRoom::Nothing, 400);
-        assert_eq!(nothing, Kept { headers: false, key: false, value_bytes: None });
+        assert_eq!(nothing, LetterRecord { headers: false, key: false, value_bytes: None });
     }
 
     proptest! {

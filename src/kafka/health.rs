@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 #[derive(Debug, Default)]
-struct Inner {
+struct HealthState {
     /// What the start is at, before there are workers.
     starting: Option<String>,
     workers: Vec<WorkerStanding>,
@@ -29,7 +29,7 @@ struct Inner {
 /// Shared by all workers.
 #[derive(Debug, Default)]
 pub struct Health {
-    inner: Mutex<Inner>,
+    inner: Mutex<HealthState>,
     /// Turns of each worker's loop.
     turns: Vec<AtomicU64>,
 }
@@ -38,11 +38,12 @@ impl Health {
     /// For `workers` workers.
     #[must_use]
     pub fn new(workers: usize) -> Self {
-        let inner = Inner { workers: vec![WorkerStanding::Starting(None); workers], ..Inner::default() };
+        let inner =
+            HealthState { workers: vec![WorkerStanding::Starting(None); workers], ..HealthState::default() };
         Self { inner: Mutex::new(inner), turns: (0..workers).map(|_| AtomicU64::new(0)).collect() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, HealthState> {
         locked(&self.inner)
     }
 

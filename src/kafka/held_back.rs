@@ -18,12 +18,12 @@ pub struct HeldBack {
 
 /// What one worker has seen of its inputs.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct InputWatch {
     /// Stable ends below the end, and since when they stand there.
     since: BTreeMap<InputPartition, (i64, Duration)>,
 }
 
-impl Watch {
+impl InputWatch {
     /// Takes in how far inputs reach at `now`, and forgets all others; what of them is held back.
     pub fn look(&mut self, reaches: &[(InputPartition, InputReach)], now: Duration) -> Vec<HeldBack> {
         let mut since = BTreeMap::new();
@@ -47,7 +47,7 @@ mod tests {
     use crate::domain::PartitionId;
     use crate::domain::flow::{TWO as FLOW, Unit};
 
-    fn look(watch: &mut Watch, stable: i64, end: i64, now: u64) -> Vec<(i64, u64)> {
+    fn look(watch: &mut InputWatch, stable: i64, end: i64, now: u64) -> Vec<(i64, u64)> {
         let at = InputPartition { unit: Unit { flow: &FLOW, partition: PartitionId::new(3) }, input: 0 };
         let reach = InputReach { stable, end, ..InputReach::default() };
         let held = watch.look(&[(at, reach)], Duration::from_secs(now));
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn an_end_that_stands_below_the_end_grows_old_until_it_moves() {
-        let mut watch = Watch::default();
+        let mut watch = InputWatch::default();
         assert_eq!(look(&mut watch, 10, 10, 0), []);
         assert_eq!(look(&mut watch, 10, 12, 5), [(10, 0)]);
         assert_eq!(look(&mut watch, 10, 90, 10), [(10, 5)]);

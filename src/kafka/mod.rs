@@ -72,7 +72,7 @@ use self::port::Broker;
 use self::settings::ClusterSettings;
 use self::suspect::Suspects;
 use self::takeover::standby::{Standby, StandbyFollower};
-use self::worker::Shared;
+use self::worker::SharedByWorkers;
 use crate::pipeline::Deciders;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -119,7 +119,8 @@ pub fn run_on<B: Broker>(
     let suspects = Suspects::new(settings.kafka.failures_per_record_max);
     let layout = Layout::new(flows.iter().map(|deciders| (deciders.flow(), deciders.division())));
     let (limits, standby) = (Mutex::default(), Standby::default());
-    let shared = Arc::new(Shared { broker, flows, settings, health, suspects, layout, limits, standby });
+    let shared =
+        Arc::new(SharedByWorkers { broker, flows, settings, health, suspects, layout, limits, standby });
     shared.learn_limits();
     let following = StandbyFollower::start(&shared);
     supervise::supervise(&shared, stop);

@@ -173,7 +173,7 @@ pub trait GroupConsumer {
 
 /// What of a record goes with its dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct LetterRecord {
     /// Whether its headers go with it.
     pub headers: bool,
     /// Whether its key goes with it.
@@ -213,7 +213,12 @@ pub trait TransactionalProducer<C: GroupConsumer> {
     ///
     /// # Errors
     /// [`Fault`] of operation `Produce`.
-    fn dead_letter(&self, record: &C::Record<'_>, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault>;
+    fn dead_letter(
+        &self,
+        record: &C::Record<'_>,
+        kept: LetterRecord,
+        headers: &[Header<'_>],
+    ) -> Result<(), Fault>;
 
     /// Queues a journal record of `unit`, with the writer's id in a header.
     ///

@@ -2,7 +2,7 @@
 
 use super::failure::{Fault, FaultClass};
 use super::port::Broker;
-use super::worker::{Shared, Worker};
+use super::worker::{SharedByWorkers, Worker};
 use crate::telemetry::standing::WorkerStanding;
 use crate::telemetry::{self, RebuildReason};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,7 @@ const SAID_AGAIN_AFTER: Duration = Duration::from_secs(300);
 const STEP: Duration = Duration::from_millis(50);
 
 /// Runs all workers until `stop`; returns when the last has left the group.
-pub fn supervise<B: Broker>(shared: &Arc<Shared<B>>, stop: &AtomicBool) {
+pub fn supervise<B: Broker>(shared: &Arc<SharedByWorkers<B>>, stop: &AtomicBool) {
     let ending = Arc::new(AtomicBool::new(false));
     // Held by every worker as long as it lives.
     let alive = Arc::new(());
@@ -43,7 +43,7 @@ pub fn supervise<B: Broker>(shared: &Arc<Shared<B>>, stop: &AtomicBool) {
 }
 
 /// The lives of one worker.
-fn live<B: Broker>(shared: &Arc<Shared<B>>, number: usize, stop: &AtomicBool) {
+fn live<B: Broker>(shared: &Arc<SharedByWorkers<B>>, number: usize, stop: &AtomicBool) {
     let mut pause = PAUSE_MIN;
     let mut said = SaidReason::default();
     while !stop.load(Ordering::Acquire) {

@@ -56,7 +56,7 @@ pub(super) struct BatchReach<'p> {
 
 /// What a partition writes down of the batch at hand.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(super) struct BatchJournal {
     flow: &'static Flow,
     records_per_entry: u32,
     rotation_records_min: u64,
@@ -78,7 +78,7 @@ pub(super) struct Journal {
     rotation_after: Option<Rotation>,
 }
 
-impl Journal {
+impl BatchJournal {
     pub(super) fn new(flow: &'static Flow, settings: &PartitionSettings) -> Self {
         let rotation_records_min = u64::from(settings.rotation_records_min);
         Self {

@@ -1,7 +1,7 @@
 //! What a flow brings along: its state, how it decides, and the bytes of both. Everything else about a unit is in
 //! [`super::Partition`]. Names no flow.
 
-use super::journal::Journal;
+use super::journal::BatchJournal;
 use super::layout::Misplaced;
 use super::partition::{Interrupt, PartitionSettings};
 use super::{DecisionSink, InputRecord, Outbound};
@@ -188,7 +188,7 @@ pub enum FoldFault {
 /// What a record may change and send.
 pub struct Effects<'p, M: Model> {
     pub(super) state: &'p mut M::State,
-    pub(super) journal: &'p mut Journal,
+    pub(super) journal: &'p mut BatchJournal,
     pub(super) out: &'p mut dyn DecisionSink<M>,
     pub(super) record: &'p InputRecord<'p>,
 }

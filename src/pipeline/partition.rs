@@ -1,13 +1,13 @@
 //! A unit's records, one after another: what is decided is applied and journalled, and can be put back until it is kept.
 
 use super::decider::NextTick;
-use super::journal::{BatchReach, Journal, JournalBatch};
+use super::journal::{BatchJournal, BatchReach, JournalBatch};
 use super::layout::{Division, Misplaced};
 use super::model::{Effects, Keyed, Model, State};
 use super::{DecisionSink, InputRecord, Outbound};
 use crate::codec::SchemaRef;
 use crate::codec::journal::Head;
-use crate::codec::tick::{Passed, Tick, write_tick};
+use crate::codec::tick::{Tick, UnitTimes, write_tick};
 use crate::domain::cut::cut_to;
 use crate::domain::flow::{Flow, Positions, Unit};
 use crate::domain::limits;
@@ -47,7 +47,7 @@ pub struct Partition<M: Model> {
     partition: PartitionId,
     settings: PartitionSettings,
     pub(super) state: M::State,
-    pub(super) journal: Journal,
+    pub(super) journal: BatchJournal,
     positions: Positions,
     committed_positions: Positions,
     /// When the last record was appended by its broker's time in milliseconds, now and as of the last commit; none where
@@ -75,7 +75,7 @@ impl<M: Model> Partition<M> {
     pub fn of(model: M, partition: PartitionId, settings: PartitionSettings) -> Self {
         Self {
             state: model.empty(),
-            journal: Journal::new(M::FLOW, &settings),
+            journal: BatchJournal::new(M::FLOW, &settings),
             model,
             partition,
             settings,
@@ -222,7 +222,7 @@ impl<M: Model> Partition<M> {
         M::FLOW.ticks?;
         let due = self.state.next_due()?;
         let stream_time = self.state.stream_time();
-        let passed = Passed { stream_time, last_record: self.appended.map(Micros::from_millis) };
+        let passed = UnitTimes { stream_time, last_record: self.appended.map(Micros::from_millis) };
         // Brokers' times are in whole milliseconds.
         let due_millis = passed.reaches_from(due).map(|from| from.plus(Micros(999)).millis());
         Some(NextTick { due_millis, value: write_tick(&Tick::Passed(passed)) })

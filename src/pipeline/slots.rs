@@ -24,8 +24,7 @@ pub trait SlotEntry: Clone + fmt::Debug + Send + 'static {
 
     /// What one is called, in words of a fault.
     const NAME: &'static str;
-    /// What the journal writes where one is forgotten. Where one is opened that is [`OPENED`]; the numbers in between are of
-    /// updates.
+    /// What the journal writes where one is forgotten. Where one is opened it writes 0; the numbers in between are of updates.
     const FORGOTTEN: u8;
 
     /// One of which nothing but its opening is known.

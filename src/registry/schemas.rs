@@ -17,10 +17,10 @@ pub(super) const FETCHERS: usize = 4;
 
 /// The schemas of one registry. Dropping it ends its threads, at the latest when a request's time is up.
 pub struct Registry {
-    shared: Arc<Shared>,
+    shared: Arc<SharedByFetchers>,
 }
 
-struct Shared {
+struct SharedByFetchers {
     client: RegistryClient,
     unknown_for: Duration,
     own: KnownSchemas,
@@ -75,7 +75,7 @@ impl Registry {
     ) -> Result<Self, RegistryError> {
         // For each kind of event; a large schema takes more than one place.
         let places = settings.cache_max;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedByFetchers {
             client: RegistryClient::new(url, settings)?,
             unknown_for,
             own: KnownSchemas::new().map_err(RegistryError::Options)?,
@@ -161,7 +161,7 @@ impl Schemas for Registry {
     }
 }
 
-impl Shared {
+impl SharedByFetchers {
     fn work(&self) -> MutexGuard<'_, FetchQueue> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
 //! Where the walk of a partition of POS events begins, with which state, and by which ruleset: that which decided, never another.
 
 use super::course::{Course, Ground};
-use super::journal::Journal;
+use super::journal::JournalWalk;
 use super::rulebook::Rulebook;
 use super::source::Feed;
 use super::verify::{Recorded, ReplayFrom};
@@ -69,7 +69,7 @@ struct Beginning<'a> {
 struct Begun {
     replayed: Partition,
     engine: Arc<Engine>,
-    journal: Option<Journal<'static, Pos>>,
+    journal: Option<JournalWalk<'static, Pos>>,
     /// Whether a transaction of the journal ends there.
     at_a_transaction: bool,
 }
@@ -137,7 +137,7 @@ impl Beginning<'_> {
         let engine = self.engine_or_any([0; INPUTS], None, nothing_decided)?;
         let empty = self.empty(&engine);
         let replayed = empty();
-        let journal = journal.map(|feed| Journal::of(feed, empty));
+        let journal = journal.map(|feed| JournalWalk::of(feed, empty));
         Ok(Begun { replayed, engine, journal, at_a_transaction: whole })
     }
 
@@ -145,7 +145,7 @@ impl Beginning<'_> {
         let Some(feed) = journal else {
             return stop("there is no journal to begin from");
         };
-        let mut journal = Journal::of(feed, self.empty(&self.any_engine()?));
+        let mut journal = JournalWalk::of(feed, self.empty(&self.any_engine()?));
         let Some((replayed, head)) = journal.fold_to_checkpoint(&self.starts)? else {
             if journal.started_over() {
                 return Err(ReplayError::Trimmed);

@@ -186,13 +186,13 @@ pub struct Changes {
 /// As a list, since what went to what has two names.
 fn as_list<S: Serializer>(moved: &BTreeMap<[String; 2], Moved>, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
-    struct Row<'a> {
+    struct ChangeRow<'a> {
         recorded: &'a str,
         now: &'a str,
         #[serde(flatten)]
         moved: &'a Moved,
     }
-    serializer.collect_seq(moved.iter().map(|([recorded, now], moved)| Row { recorded, now, moved }))
+    serializer.collect_seq(moved.iter().map(|([recorded, now], moved)| ChangeRow { recorded, now, moved }))
 }
 
 /// What is counted under a name; under that of all others where there are too many.

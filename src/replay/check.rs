@@ -96,7 +96,7 @@ pub fn check(options: CheckOptions<'_>, sink: &mut dyn CheckSink) -> Result<Summ
     std::thread::scope(|scope| {
         let (chunks_in, chunks) = sync_channel(CHUNKS_WAITING);
         scope.spawn(move || read_all(&chunks_in));
-        let workers: Vec<Channel> = (0..threads)
+        let workers: Vec<WorkerChannel> = (0..threads)
             .map(|place| {
                 let mut worker = CheckWorker::new((place, threads), partitions, &engine, &options, begins_at);
                 (worker.profiles, worker.compares) = (profiles.take(), compares);
@@ -110,14 +110,14 @@ pub fn check(options: CheckOptions<'_>, sink: &mut dyn CheckSink) -> Result<Summ
                         }
                     }
                 });
-                Channel { to_worker, from_worker }
+                WorkerChannel { to_worker, from_worker }
             })
             .collect();
         gather(&chunks, &workers, sink)
     })
 }
 
-struct Channel {
+struct WorkerChannel {
     to_worker: SyncSender<Arc<Chunk>>,
     from_worker: Receiver<ChunkAnswers>,
 }
@@ -141,7 +141,7 @@ fn read(
 /// is under way while the answers to the one before are gathered.
 fn gather(
     chunks: &Receiver<Result<Chunk, ReplayError>>,
-    workers: &[Channel],
+    workers: &[WorkerChannel],
     sink: &mut dyn CheckSink,
 ) -> Result<Summary, ReplayError> {
     let mut summary = Summary::default();

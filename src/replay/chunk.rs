@@ -1,6 +1,6 @@
 //! Records in the order in which they are decided, some thousand at a time: what reading threads hand to deciding ones.
 
-use super::source::Kept;
+use super::source::RecordBuffer;
 use crate::codec::NoSchema;
 use crate::domain::record::RecordTime;
 use crate::domain::{Micros, PartitionId};
@@ -23,7 +23,7 @@ pub struct ChunkRecord {
     /// Its time, milliseconds.
     pub timestamp_millis: i64,
     /// What it is.
-    pub kind: Origin,
+    pub kind: RecordOrigin,
     key: Option<Bytes>,
     value: Option<Bytes>,
     request_id: Option<Bytes>,
@@ -37,7 +37,7 @@ type Bytes = (usize, usize);
 
 /// What a record is.
 #[derive(Clone, Copy, Debug)]
-pub enum Origin {
+pub enum RecordOrigin {
     /// A line of a file.
     Line {
         /// Its number, from 1.
@@ -79,8 +79,8 @@ impl ChunkRecord {
     #[must_use]
     pub fn at(&self) -> InputPlace {
         match self.kind {
-            Origin::Line { number, .. } => InputPlace::Line(number),
-            Origin::Record { .. } => InputPlace::Record(self.partition, self.offset),
+            RecordOrigin::Line { number, .. } => InputPlace::Line(number),
+            RecordOrigin::Record { .. } => InputPlace::Record(self.partition, self.offset),
         }
     }
 }
@@ -114,7 +114,7 @@ impl Chunk {
         (input, partition, offset): (Input, PartitionId, i64),
         (key, value): (&[u8], &[u8]),
         millis: i64,
-        kind: Origin,
+        kind: RecordOrigin,
     ) {
         let key = (!key.is_empty()).then(|| self.put(key));
         let value = Some(self.put(value));
@@ -136,7 +136,7 @@ impl Chunk {
     pub fn push_record(
         &mut self,
         (input, partition): (Input, PartitionId),
-        record: &Kept,
+        record: &RecordBuffer,
         given_up: bool,
         no_schema: Option<NoSchema>,
     ) {
@@ -152,7 +152,7 @@ impl Chunk {
             partition,
             offset: record.offset,
             timestamp_millis: record.timestamp_millis,
-            kind: Origin::Record { given_up, no_schema },
+            kind: RecordOrigin::Record { given_up, no_schema },
             key,
             value,
             request_id,

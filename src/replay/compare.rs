@@ -3,8 +3,8 @@
 
 use super::differing::{differing, differing_records};
 use super::inputs::Named;
-use super::report::Findings;
-use super::source::Kept;
+use super::report::Comparison;
+use super::source::RecordBuffer;
 use crate::codec::Schemas;
 use crate::domain::PartitionId;
 use crate::pipeline::{DecisionSink, InputRecord, Interrupt, Model, Outbound, Partition};
@@ -59,7 +59,7 @@ fn encoded(outbound: &Outbound<'_>) -> Encoded {
 }
 
 /// Whether a record has these bytes.
-pub fn is_same(recorded: &Kept, (key, value): &Encoded) -> bool {
+pub fn is_same(recorded: &RecordBuffer, (key, value): &Encoded) -> bool {
     recorded.key() == Some(key) && recorded.value() == Some(value)
 }
 
@@ -101,7 +101,7 @@ impl<M: Verified> DecisionSink<M> for Replayed<'_> {
 /// A recorded outcome of a record, and whether it says so: one that cannot be read is taken for one of it.
 pub struct Met {
     /// The outcome.
-    pub record: Kept,
+    pub record: RecordBuffer,
     /// Whether it can be read.
     pub is_readable: bool,
 }
@@ -112,14 +112,14 @@ pub fn align(
     (mut recorded, mut replayed): (&[Met], &[Encoded]),
     words: &OutcomeWords,
     (here, place): (&str, impl Fn(i64) -> String),
-    findings: &mut Findings<'_>,
+    findings: &mut Comparison<'_>,
 ) {
     let too_many = if replayed.is_empty() { words.unanswered } else { words.unexpected };
     let is = |met: &Met, other: &Encoded| is_same(&met.record, other);
-    let unexpected = |findings: &mut Findings<'_>, met: &Met| {
+    let unexpected = |findings: &mut Comparison<'_>, met: &Met| {
         findings.unexpected(too_many, Some(place(met.record.offset)), Some(here.to_owned()));
     };
-    let missing = |findings: &mut Findings<'_>, (_, value): &Encoded| {
+    let missing = |findings: &mut Comparison<'_>, (_, value): &Encoded| {
         findings.missing(words.missing, here.to_owned(), || differing(&[], value));
     };
     loop {

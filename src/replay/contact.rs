@@ -5,7 +5,7 @@
 use super::compare::{OutcomeWords, Verified};
 use super::course::{Course, Ground};
 use super::inputs::{Named, next_offsets};
-use super::journal::Journal;
+use super::journal::JournalWalk;
 use super::letters::LettersOf;
 use super::report::{Difference, PROBLEMS_TOLD, PartitionReport, Tally};
 use super::rulebook::Rulebook;
@@ -163,7 +163,7 @@ pub struct ContactWalk<'a> {
     course: Course<'a, Contacts>,
     rulebook: Arc<Rulebook>,
     /// The journal, folded to its end.
-    journal: Option<Journal<'a, Contacts>>,
+    journal: Option<JournalWalk<'a, Contacts>>,
     /// How far it goes.
     target: [i64; INPUTS],
 }
@@ -197,7 +197,7 @@ pub fn begin<'a>(
     let any = Arc::clone(&rules);
     let empty = move || Partition::of(model(&any, ground), partition, settings);
     let mut replayed = empty();
-    let mut journal = Journal::of(journal, empty);
+    let mut journal = JournalWalk::of(journal, empty);
     let begun = match from {
         ReplayFrom::Beginning => None,
         ReplayFrom::Checkpoint => journal.fold_to_checkpoint(&starts)?,
@@ -252,7 +252,7 @@ impl OnItsWay for ContactWalk<'_> {
         self.course.take_until(&self.target)?;
         self.course.finish(self.target[INTERACTIONS])?;
         self.course.replayed.committed();
-        let journal = self.journal.take().map(Journal::finish).transpose();
+        let journal = self.journal.take().map(JournalWalk::finish).transpose();
         let journal = journal.or_else(|why| stop(format!("the journal: {why}")))?.flatten();
         if let Some(journal) = journal {
             compare_states(&self.course.replayed, &journal, &mut self.course.report);

@@ -6,7 +6,7 @@ use super::inputs::{Inputs, Named, Outcomes, next_offsets};
 use super::letters::{Letter, LettersOf};
 use super::replies::{Asked, RecordedReplies, Replies};
 use super::report::{PartitionReport, place};
-use super::source::{Feed, Kept};
+use super::source::{Feed, RecordBuffer};
 use super::verify::OpenInput;
 use super::workers::{KEEP_EVERY, once_known};
 use super::{ReplayError, stop};
@@ -182,7 +182,7 @@ impl<'a, M: Verified> Course<'a, M> {
         let schemas: &dyn Schemas = no_schema.as_ref().map_or(self.ground.schemas, |none| none);
         // The record's own comes last, behind those of holds that ended; one that cannot be read is taken for it.
         let unreadable = self.outcomes.head().filter(|_| self.outcomes.named().is_none());
-        let own = recorded.last().map(|met| &met.record).or(unreadable).and_then(Kept::value);
+        let own = recorded.last().map(|met| &met.record).or(unreadable).and_then(RecordBuffer::value);
         let mut replayed = Replayed::like(own);
         if failed {
             self.replayed.on_failed_record(&record, &mut replayed);

@@ -3,7 +3,7 @@
 
 use super::ReplayError;
 use super::compare::Met;
-use super::source::{Feed, Kept, Source};
+use super::source::{Feed, RecordBuffer, RecordSource};
 use super::verify::OpenInput;
 use crate::codec::recorded::{self, SourcePlace};
 use crate::domain::PartitionId;
@@ -22,7 +22,7 @@ pub struct Inputs {
 impl Inputs {
     /// Each from its position on.
     pub fn new(
-        sources: impl IntoIterator<Item = Box<dyn Source>>,
+        sources: impl IntoIterator<Item = Box<dyn RecordSource>>,
         positions: &[i64],
     ) -> Result<Self, ReplayError> {
         let feeds = sources.into_iter().map(Feed::new).collect::<Result<_, _>>()?;
@@ -37,7 +37,7 @@ impl Inputs {
 
     /// The record of an input that comes next.
     #[must_use]
-    pub fn head(&self, input: usize) -> Option<&Kept> {
+    pub fn head(&self, input: usize) -> Option<&RecordBuffer> {
         self.feeds[input].head()
     }
 
@@ -122,7 +122,7 @@ pub struct Outcomes {
     read: ReadNamed,
     named: Option<Named>,
     /// Memory of outcomes that were taken out.
-    spare: Vec<Kept>,
+    spare: Vec<RecordBuffer>,
 }
 
 impl Outcomes {
@@ -136,7 +136,7 @@ impl Outcomes {
 
     /// The outcome that comes next.
     #[must_use]
-    pub fn head(&self) -> Option<&Kept> {
+    pub fn head(&self) -> Option<&RecordBuffer> {
         self.feed.head()
     }
 
@@ -175,7 +175,7 @@ impl Outcomes {
     }
 
     fn look(&mut self) {
-        let value = self.feed.head().and_then(Kept::value);
+        let value = self.feed.head().and_then(RecordBuffer::value);
         self.named = value.and_then(|value| (self.read)(value, self.partition, &self.topics));
     }
 }

@@ -2,21 +2,21 @@
 //! flow.
 
 use super::inputs::next_offsets;
-use super::source::{Feed, Kept};
+use super::source::{Feed, RecordBuffer};
 use super::{ReplayError, stop};
 use crate::codec::journal::Head;
 use crate::pipeline::{Model, Partition, Restore, RestoreFault};
 use std::fmt::Display;
 
 /// The journal of a partition, and its fold so far.
-pub struct Journal<'a, M: Model> {
+pub struct JournalWalk<'a, M: Model> {
     feed: Feed,
     fold: Restore<M>,
     /// A partition with nothing in it.
     empty: Box<dyn Fn() -> Partition<M> + 'a>,
 }
 
-impl<'a, M: Model> Journal<'a, M> {
+impl<'a, M: Model> JournalWalk<'a, M> {
     /// Folds what comes of `feed` into partitions that begin like this.
     pub fn of(feed: Feed, empty: impl Fn() -> Partition<M> + 'a) -> Self {
         Self { feed, fold: Restore::new(empty()), empty: Box::new(empty) }
@@ -101,12 +101,12 @@ impl<'a, M: Model> Journal<'a, M> {
     }
 }
 
-fn fold<M: Model>(restore: &mut Restore<M>, record: &Kept) -> Result<(), ReplayError> {
+fn fold<M: Model>(restore: &mut Restore<M>, record: &RecordBuffer) -> Result<(), ReplayError> {
     let folded = restore.on_record(record.value().unwrap_or_default());
     folded.or_else(|fault| unfoldable(record, fault))
 }
 
 /// Says which record of a journal does not fit, and why.
-pub fn unfoldable<T>(record: &Kept, fault: impl Display) -> Result<T, ReplayError> {
+pub fn unfoldable<T>(record: &RecordBuffer, fault: impl Display) -> Result<T, ReplayError> {
     stop(format!("journal at offset {}: {fault}", record.offset))
 }

@@ -1,8 +1,8 @@
 //! Recorded dead letters, found by the record they are of, and compared with what a replay makes of it. They stand in
 //! a topic of their own order, so they are all held: in short, without their values.
 
-use super::report::{FieldDifference, Findings, place};
-use super::source::Kept;
+use super::report::{Comparison, FieldDifference, place};
+use super::source::RecordBuffer;
 use crate::codec::{NoSchema, schema_of};
 use crate::domain::PartitionId;
 use crate::domain::dead_letter::{ATTEMPT, KEY_BYTES, LEFT_OUT, SAID, VALUE_BYTES, header_bytes, renamed};
@@ -38,7 +38,11 @@ impl Letter {
     ///
     /// # Errors
     /// It is no dead letter of these inputs: why.
-    pub fn read(partition: PartitionId, record: &Kept, topics: &[String]) -> Result<(Of, Self), String> {
+    pub fn read(
+        partition: PartitionId,
+        record: &RecordBuffer,
+        topics: &[String],
+    ) -> Result<(Of, Self), String> {
         let find = |name: &str| record.headers.iter().rposition(|(header, _)| header == name.as_bytes());
         let begin = find(SAID[0]).ok_or_else(|| format!("it has no header {}", SAID[0]))?;
         let mut found: [String; 6] = Default::default();
@@ -91,14 +95,14 @@ impl Letter {
     /// Why the schema of `record` could not be had, where that is what is wrong: a registry may say something else by now,
     /// and what a partition had asked it for by then is in no record, so a replay takes it from here.
     #[must_use]
-    pub fn no_schema(&self, record: &Kept) -> Option<NoSchema> {
+    pub fn no_schema(&self, record: &RecordBuffer) -> Option<NoSchema> {
         let schema = schema_of(record.value().unwrap_or_default(), record.schema_guid())?;
         self.message.starts_with(&schema.to_string()).then(|| NoSchema(self.message.clone()))
     }
 
     /// What differs from the dead letter of `record` with this code and message.
     #[must_use]
-    pub fn differences(&self, record: &Kept, code: &str, message: &str) -> Vec<FieldDifference> {
+    pub fn differences(&self, record: &RecordBuffer, code: &str, message: &str) -> Vec<FieldDifference> {
         let mut found = Vec::new();
         let mut compare = |name: &str, recorded: &str, replayed: &str| {
             if recorded != replayed {
@@ -155,9 +159,9 @@ impl LettersOf {
         &mut self,
         recorded: Option<Letter>,
         replayed: Option<(&str, &str)>,
-        record: &Kept,
+        record: &RecordBuffer,
         (topic, here, input): (&str, String, usize),
-        findings: &mut Findings<'_>,
+        findings: &mut Comparison<'_>,
     ) {
         let at = |letter: &Letter| place(topic, letter.at.0, letter.at.1);
         match (recorded, replayed) {
@@ -194,7 +198,7 @@ impl LettersOf {
         (from, to): (&[i64], &[i64]),
         partition: PartitionId,
         (letters_topic, topics): (&str, &[String]),
-        findings: &mut Findings<'_>,
+        findings: &mut Comparison<'_>,
     ) -> Option<String> {
         for ((input, offset), letter) in &self.letters {
             if (from[*input]..to[*input]).contains(offset) {
@@ -271,7 +275,7 @@ impl Letters {
     pub fn add(
         &mut self,
         partition: PartitionId,
-        record: &Kept,
+        record: &RecordBuffer,
         topics: &[String],
         wanted: impl Fn(PartitionId) -> bool,
     ) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! Lines of an event file: plain or zstd, a path or standard input.
 
 use super::ReplayError;
-use super::source::{Kept, Source};
+use super::source::{RecordBuffer, RecordSource};
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub fn open(path: &Path) -> Result<Lines, ReplayError> {
     } else {
         Box::new(std::fs::File::open(path).map_err(fault())?)
     };
-    let raw = Counted { raw, taken: Arc::clone(&taken) };
+    let raw = CountingReader { raw, taken: Arc::clone(&taken) };
     let (first, input) = look(BufReader::with_capacity(BUFFER_BYTES, raw)).map_err(fault())?;
     let (first, input): (_, Box<dyn BufRead + Send>) = if first == ZSTD {
         let plain = zstd::stream::read::Decoder::with_buffer(input).map_err(fault())?;
@@ -65,9 +65,9 @@ fn is_utf16(first: &[u8]) -> bool {
     matches!(first, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=0xff, ..] | [1..=0xff, 0, ..])
 }
 
-impl Source for Lines {
+impl RecordSource for Lines {
     /// Reads the next line that is not blank, without its end; its offset is its number, from 1.
-    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
+    fn next(&mut self, record: &mut RecordBuffer) -> Result<bool, ReplayError> {
         let line = record.line();
         loop {
             line.clear();
@@ -108,12 +108,12 @@ impl Lines {
     }
 }
 
-struct Counted {
+struct CountingReader {
     raw: Box<dyn Read + Send>,
     taken: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.raw.read(buffer)?;
         self.taken.fetch_add(read as u64, Ordering::Relaxed);

@@ -2,13 +2,13 @@
 //! partitions and offsets as Kafka would.
 
 use super::ReplayError;
-use super::chunk::{Chunk, Origin};
+use super::chunk::{Chunk, RecordOrigin};
 use super::lines::Lines;
-use super::source::{Kept, Source};
+use super::source::{RecordBuffer, RecordSource};
 use super::times::{Neighbours, Times};
 use crate::codec::json::{peek_account_event, peek_pos_event};
 use crate::domain::Micros;
-use crate::engine::Files;
+use crate::engine::FileTimes;
 use crate::pipeline::Division;
 use crate::pos::Input;
 use std::collections::VecDeque;
@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 /// A line that is yet to be taken, with what it says of itself.
 #[derive(Default)]
 struct FileLine {
-    record: Kept,
+    record: RecordBuffer,
     account: String,
     terminal: String,
     time: Option<Micros>,
@@ -86,7 +86,7 @@ impl MergedFile {
     }
 
     /// What the lines after the next one say of its time, up to the first that confirms it: no further is read.
-    fn look(&mut self, time: Micros, files: Files) -> Result<Neighbours, ReplayError> {
+    fn look(&mut self, time: Micros, files: FileTimes) -> Result<Neighbours, ReplayError> {
         let is_account = self.input == Input::AccountEvents;
         let mut neighbours = Neighbours::default();
         for place in 1..=files.lines {
@@ -119,7 +119,7 @@ impl MergedFile {
         let offset = &mut self.offsets[partition.index()];
         let value = line.record.value().unwrap_or_default();
         let number = line.record.offset.unsigned_abs();
-        let kind = Origin::Line { number, time: line.time, confirmed: neighbours.confirmed };
+        let kind = RecordOrigin::Line { number, time: line.time, confirmed: neighbours.confirmed };
         let place = (self.input, partition, *offset);
         chunk.push_line(place, (line.account.as_bytes(), value), own.0.div_euclid(1_000), kind);
         *offset += 1;
@@ -141,7 +141,7 @@ impl Merge {
         pos_events: Lines,
         account_events: Option<Lines>,
         division: Division,
-        files: Files,
+        files: FileTimes,
     ) -> Result<Self, ReplayError> {
         let partitions = division.partitions;
         let mut pos_events = MergedFile::new(Input::PosEvents, pos_events, partitions);

@@ -42,7 +42,7 @@ pub use order::{Order, RecordedTopic};
 pub use replies::RecordedReplies;
 pub use report::{Difference, FieldDifference, PartitionReport, Report, Tally};
 pub use rulebook::Rulebook;
-pub use source::{Kept, Source};
+pub use source::{RecordBuffer, RecordSource};
 pub use summary::Summary;
 pub use topics::{OpenPartition, RecordedTopics, find_reset};
 pub use verify::{Beside, Recorded, ReplayFrom, VerifyOptions, verify, verify_contact};

@@ -4,7 +4,7 @@
 
 use super::inputs::{Inputs, Named, Offsets, Outcomes};
 use super::report::place;
-use super::source::{Feed, Kept, Source};
+use super::source::{Feed, RecordBuffer, RecordSource};
 use super::{ReplayError, stop};
 use crate::domain::PartitionId;
 
@@ -13,7 +13,7 @@ pub struct RecordedTopic {
     /// The topic's name.
     pub topic: String,
     /// Its records.
-    pub source: Box<dyn Source>,
+    pub source: Box<dyn RecordSource>,
     /// The offset from which they are there.
     pub start: i64,
 }
@@ -40,7 +40,7 @@ impl Order {
     pub fn new(
         partition: PartitionId,
         inputs: Vec<RecordedTopic>,
-        outcomes: Option<(String, Box<dyn Source>)>,
+        outcomes: Option<(String, Box<dyn RecordSource>)>,
     ) -> Result<Self, ReplayError> {
         let topics: Vec<String> = inputs.iter().map(|input| input.topic.clone()).collect();
         let starts: Vec<i64> = inputs.iter().map(|input| input.start).collect();
@@ -63,7 +63,7 @@ impl Order {
 
     /// The next record and the place of its input; none at the end.
     #[must_use]
-    pub fn head(&self) -> Option<(usize, &Kept)> {
+    pub fn head(&self) -> Option<(usize, &RecordBuffer)> {
         let next = self.next?;
         Some((next, self.inputs.head(next)?))
     }
@@ -80,7 +80,7 @@ impl Order {
             && outcomes.named().is_some()
             && outcomes.is_next((input, offset))
         {
-            each(outcomes.head().and_then(Kept::value).unwrap_or_default());
+            each(outcomes.head().and_then(RecordBuffer::value).unwrap_or_default());
             outcomes.advance()?;
             self.look_at_outcome()?;
         }

@@ -5,15 +5,15 @@
 use super::ReplayError;
 use super::compare::{Encoded, is_same};
 use super::differing::{differing, differing_records};
-use super::report::{Findings, place};
-use super::source::{Feed, Kept, Source};
+use super::report::{Comparison, place};
+use super::source::{Feed, RecordBuffer, RecordSource};
 use crate::codec::json::read_reply;
 use crate::domain::PartitionId;
 
 /// What was recorded of the replies of a partition.
 pub struct RecordedReplies {
     /// The replies; they reach at least as far as the journal.
-    pub source: Box<dyn Source>,
+    pub source: Box<dyn RecordSource>,
     /// Offset from which they are there: before it, records were deleted.
     pub start: i64,
     /// Replies below this offset belong to transactions that the journal has.
@@ -40,7 +40,7 @@ pub struct Replies {
     asked: Asked,
     /// What comes behind `head`; none where replies were not recorded.
     behind: Option<Feed>,
-    head: Option<Kept>,
+    head: Option<RecordBuffer>,
     start: i64,
     settled: i64,
     /// The replies to records below this offset are not there any more.
@@ -86,7 +86,7 @@ impl Replies {
     }
 
     /// Offset of the record that a reply says it is of; none where it does not say one of this partition.
-    fn of_record(&self, record: Option<&Kept>) -> Option<i64> {
+    fn of_record(&self, record: Option<&RecordBuffer>) -> Option<i64> {
         let (partition, offset) = read_reply(record?.value()?).ok()?.source;
         (partition == self.asked.partition).then_some(offset)
     }
@@ -100,7 +100,7 @@ impl Replies {
         &mut self,
         offset: i64,
         replayed: Option<&Encoded>,
-        findings: &mut Findings<'_>,
+        findings: &mut Comparison<'_>,
     ) -> Result<(), ReplayError> {
         while self.of().is_some_and(|of| of < offset) {
             self.pass_unexpected(UNEXPECTED, findings)?;
@@ -132,7 +132,7 @@ impl Replies {
         self.advance()
     }
 
-    fn pass_unexpected(&mut self, what: &str, findings: &mut Findings<'_>) -> Result<(), ReplayError> {
+    fn pass_unexpected(&mut self, what: &str, findings: &mut Comparison<'_>) -> Result<(), ReplayError> {
         let Asked { replies, records, partition } = &self.asked;
         let at = self.head.as_ref().map(|head| place(replies, *partition, head.offset));
         findings.unexpected(what, at, self.of().map(|of| place(records, *partition, of)));
@@ -141,7 +141,7 @@ impl Replies {
 
     /// What is left once the records below `end` were decided: replies to later ones that were visible before the journal was
     /// looked at should have come with a journal record. Gives what is to be said of replies that are gone.
-    pub fn finish(&mut self, end: i64, findings: &mut Findings<'_>) -> Result<Option<String>, ReplayError> {
+    pub fn finish(&mut self, end: i64, findings: &mut Comparison<'_>) -> Result<Option<String>, ReplayError> {
         while let Some(at) = self.head.as_ref().map(|head| head.offset) {
             let is_behind = self.of().is_some_and(|of| of >= end);
             if is_behind && at >= self.settled {

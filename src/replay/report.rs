@@ -134,7 +134,7 @@ pub fn place(topic: &str, partition: PartitionId, offset: i64) -> String {
 }
 
 /// Where the recorded records of one kind go that are held against replayed ones: into a count, and the first difference.
-pub struct Findings<'a> {
+pub struct Comparison<'a> {
     /// The count.
     pub tally: &'a mut Tally,
     /// The first difference, whatever kind of record it is of.
@@ -145,7 +145,7 @@ pub struct Findings<'a> {
     pub promise: Promise,
 }
 
-impl Findings<'_> {
+impl Comparison<'_> {
     fn note(
         &mut self,
         promise: Promise,
@@ -277,19 +277,19 @@ impl PartitionReport {
     }
 
     /// Where outcomes go that are compared.
-    pub fn of_outcomes<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
-        Findings { tally: &mut self.outcomes, first: &mut self.first, ruleset, promise: Promise::Once }
+    pub fn of_outcomes<'a>(&'a mut self, ruleset: &'a str) -> Comparison<'a> {
+        Comparison { tally: &mut self.outcomes, first: &mut self.first, ruleset, promise: Promise::Once }
     }
 
     /// The same of dead letters.
-    pub fn of_letters<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
+    pub fn of_letters<'a>(&'a mut self, ruleset: &'a str) -> Comparison<'a> {
         let promise = Promise::DeadLetters;
-        Findings { tally: &mut self.dead_letters, first: &mut self.first, ruleset, promise }
+        Comparison { tally: &mut self.dead_letters, first: &mut self.first, ruleset, promise }
     }
 
     /// The same of replies to those who asked.
-    pub fn of_replies<'a>(&'a mut self, ruleset: &'a str) -> Findings<'a> {
-        Findings { tally: &mut self.replies, first: &mut self.first, ruleset, promise: Promise::Once }
+    pub fn of_replies<'a>(&'a mut self, ruleset: &'a str) -> Comparison<'a> {
+        Comparison { tally: &mut self.replies, first: &mut self.first, ruleset, promise: Promise::Once }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::pipeline::InputRecord;
 
 /// A record as it was recorded, its memory kept for the next one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct RecordBuffer {
     /// Its offset.
     pub offset: i64,
     /// Its timestamp, milliseconds; -1: none.
@@ -25,7 +25,7 @@ pub struct Kept {
     spare: Vec<Vec<u8>>,
 }
 
-impl Kept {
+impl RecordBuffer {
     /// Takes over what `record` says.
     pub fn set(&mut self, record: &TopicRecord<'_>) {
         self.offset = record.offset;
@@ -99,12 +99,12 @@ fn filled(buffer: Option<Vec<u8>>, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The records of one partition of one topic in the order of their offsets, or the lines of one file.
-pub trait Source {
+pub trait RecordSource {
     /// Reads the next record into `record`; false at the end.
     ///
     /// # Errors
     /// [`ReplayError`] where it cannot be read.
-    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError>;
+    fn next(&mut self, record: &mut RecordBuffer) -> Result<bool, ReplayError>;
 
     /// Goes to the first record that is still there, where records were deleted that had yet to be read, as those of a
     /// journal that is trimmed meanwhile; false where that is not so.
@@ -117,8 +117,8 @@ pub trait Source {
 }
 
 /// A partition of an export.
-impl Source for PartitionReader {
-    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
+impl RecordSource for PartitionReader {
+    fn next(&mut self, record: &mut RecordBuffer) -> Result<bool, ReplayError> {
         let found = Self::next(self)?;
         found.iter().for_each(|found| record.set(found));
         Ok(found.is_some())
@@ -127,8 +127,8 @@ impl Source for PartitionReader {
 
 /// A source and the record that comes next.
 pub struct Feed {
-    source: Box<dyn Source>,
-    head: Kept,
+    source: Box<dyn RecordSource>,
+    head: RecordBuffer,
     there: bool,
     started_over: bool,
     lost_its_end: bool,
@@ -136,9 +136,14 @@ pub struct Feed {
 
 impl Feed {
     /// Reads the first record.
-    pub fn new(source: Box<dyn Source>) -> Result<Self, ReplayError> {
-        let mut feed =
-            Self { source, head: Kept::default(), there: false, started_over: false, lost_its_end: false };
+    pub fn new(source: Box<dyn RecordSource>) -> Result<Self, ReplayError> {
+        let mut feed = Self {
+            source,
+            head: RecordBuffer::default(),
+            there: false,
+            started_over: false,
+            lost_its_end: false,
+        };
         feed.advance_or_start_over()?;
         Ok(feed)
     }
@@ -171,12 +176,12 @@ impl Feed {
 
     /// The record that comes next.
     #[must_use]
-    pub fn head(&self) -> Option<&Kept> {
+    pub fn head(&self) -> Option<&RecordBuffer> {
         self.there.then_some(&self.head)
     }
 
     /// Moves it into `record`, before it is passed over.
-    pub fn swap_head(&mut self, record: &mut Kept) {
+    pub fn swap_head(&mut self, record: &mut RecordBuffer) {
         std::mem::swap(&mut self.head, record);
     }
 

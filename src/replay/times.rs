@@ -2,7 +2,7 @@
 //! stream time for all others. Knows times and nothing of lines.
 
 use crate::domain::Micros;
-use crate::engine::Files;
+use crate::engine::FileTimes;
 
 /// What the lines after a line say of its time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,14 +28,14 @@ impl Neighbours {
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     /// What is believed.
-    pub files: Files,
+    pub files: FileTimes,
     now: Option<Micros>,
 }
 
 impl Times {
     /// Stream time begins at `now`, otherwise with the first line that says when it is of.
     #[must_use]
-    pub fn new(files: Files, now: Option<Micros>) -> Self {
+    pub fn new(files: FileTimes, now: Option<Micros>) -> Self {
         Self { files, now }
     }
 

@@ -6,7 +6,7 @@ use super::chunk::Chunk;
 use super::journal::unfoldable;
 use super::letters::{Letter, Letters, LettersOf};
 use super::order::Order;
-use super::source::{Kept, Source};
+use super::source::{RecordBuffer, RecordSource};
 use crate::codec::journal::read_record;
 use crate::domain::PartitionId;
 use crate::pos::{INPUTS, Input};
@@ -99,8 +99,8 @@ impl OpenedPartition {
 ///
 /// # Errors
 /// [`ReplayError`] where the journal cannot be read.
-pub fn find_reset(journal: &mut dyn Source) -> Result<Option<u64>, ReplayError> {
-    let mut record = Kept::default();
+pub fn find_reset(journal: &mut dyn RecordSource) -> Result<Option<u64>, ReplayError> {
+    let mut record = RecordBuffer::default();
     while journal.next(&mut record)? {
         let read = read_record(record.value().unwrap_or_default());
         let head = read.or_else(|fault| unfoldable(&record, fault))?.head;
@@ -111,7 +111,7 @@ pub fn find_reset(journal: &mut dyn Source) -> Result<Option<u64>, ReplayError> 
     Ok(None)
 }
 
-fn push(chunk: &mut Chunk, at: (Input, PartitionId), record: &Kept, letter: Option<&Letter>) {
+fn push(chunk: &mut Chunk, at: (Input, PartitionId), record: &RecordBuffer, letter: Option<&Letter>) {
     let given_up = letter.is_some_and(Letter::is_of_a_failure);
     chunk.push_record(at, record, given_up, letter.and_then(|letter| letter.no_schema(record)));
 }

@@ -8,7 +8,7 @@ use super::letters::{Letters, LettersOf};
 use super::replies::RecordedReplies;
 use super::report::{PartitionReport, Report};
 use super::rulebook::Rulebook;
-use super::source::Source;
+use super::source::RecordSource;
 use super::{ContactReport, ReplayError};
 use crate::domain::PartitionId;
 use crate::domain::flow::Positions;
@@ -29,7 +29,7 @@ pub enum ReplayFrom {
 }
 
 /// Opens an input from an offset on, by its place in the flow.
-pub type OpenInput<'r> = Box<dyn Fn(usize, i64) -> Result<Box<dyn Source>, ReplayError> + 'r>;
+pub type OpenInput<'r> = Box<dyn Fn(usize, i64) -> Result<Box<dyn RecordSource>, ReplayError> + 'r>;
 
 /// What was recorded of one partition of a flow.
 pub struct Recorded<'r> {
@@ -38,13 +38,13 @@ pub struct Recorded<'r> {
     /// Offsets from which the inputs are there: before them, records were deleted.
     pub starts: Vec<i64>,
     /// What was decided; they reach at least as far as the journal.
-    pub outcomes: Box<dyn Source>,
+    pub outcomes: Box<dyn RecordSource>,
     /// Outcomes below this offset belong to transactions that the journal has.
     pub settled: i64,
     /// Replies to those who asked, where they were recorded.
     pub replies: Option<RecordedReplies>,
     /// The journal, where it was recorded.
-    pub journal: Option<Box<dyn Source>>,
+    pub journal: Option<Box<dyn RecordSource>>,
     /// Positions that the group had committed before and after the journal's end was looked at, where they are known.
     pub group: Option<[Positions; 2]>,
 }

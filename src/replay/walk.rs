@@ -2,7 +2,7 @@
 //! change of the ruleset too. Between two such places they are merged as the outcomes say, and by their times.
 
 use super::course::Course;
-use super::journal::Journal;
+use super::journal::JournalWalk;
 use super::letters::LettersOf;
 use super::report::PartitionReport;
 use super::rulebook::Rulebook;
@@ -30,7 +30,7 @@ pub struct Walk<'a> {
     /// Changes of the ruleset that are yet to come.
     pub changes: VecDeque<RulesetChange>,
     /// The journal; none where it was not recorded.
-    pub journal: Option<Journal<'a, Pos>>,
+    pub journal: Option<JournalWalk<'a, Pos>>,
     /// Positions that the group had committed before and after the journal's end was looked at.
     pub group: Option<[Positions; 2]>,
     /// Whether a transaction of the journal ends where the walk begins.
@@ -53,13 +53,13 @@ impl OnItsWay for Walk<'_> {
             self.at_a_transaction &= follows;
             self.transaction(&head)?;
         }
-        if self.journal.as_ref().is_some_and(Journal::lost_its_end) {
+        if self.journal.as_ref().is_some_and(JournalWalk::lost_its_end) {
             self.walk_on_to_the_group()?;
         }
         self.course.report.to = self.course.positions().to_vec();
         self.compare_group();
         self.leftovers()?;
-        match self.journal.take().map(Journal::finish) {
+        match self.journal.take().map(JournalWalk::finish) {
             Some(Ok(Some(journal))) => {
                 compare_states(&self.course.replayed, &journal, &mut self.course.report);
             }

@@ -1,14 +1,14 @@
 //! The partitions of a run, spread over threads: every partition is decided in order, by one thread.
 
 use super::changes::{Answer, Changes};
-use super::chunk::{Chunk, ChunkRecord, InputPlace, Origin};
+use super::chunk::{Chunk, ChunkRecord, InputPlace, RecordOrigin};
 use super::outcomes::{RecordedProfiles, encoded_as};
 use super::summary::Summary;
 use crate::codec::Schemas;
 use crate::domain::outcome::Outcome;
 use crate::domain::record::RecordTime;
 use crate::domain::{Micros, PartitionId};
-use crate::engine::{Engine, Files};
+use crate::engine::{Engine, FileTimes};
 use crate::pipeline::{DecisionSink, InputRecord, Interrupt, Outbound};
 use crate::pos::{Input, Outside, Partition, PartitionOptions, Pos, ProfileSource};
 use crate::profiles::OfflineProfiles;
@@ -35,7 +35,7 @@ pub struct CheckWorker {
     place: usize,
     of: usize,
     partitions: Vec<Partition>,
-    files: Files,
+    files: FileTimes,
     /// Topics of the inputs.
     topics: [String; 3],
     /// Whether outcomes are held beside recorded ones.
@@ -123,8 +123,10 @@ impl CheckWorker {
         let told = RecordedProfiles::of(chunk.outcomes(entry).next_back());
         let (mut schemas, mut given_up) = (schemas, false);
         let board = match entry.kind {
-            Origin::Line { .. } => self.profiles.as_ref().map(|local| local.board() as &dyn ProfileSource),
-            Origin::Record { given_up: failed, no_schema } => {
+            RecordOrigin::Line { .. } => {
+                self.profiles.as_ref().map(|local| local.board() as &dyn ProfileSource)
+            }
+            RecordOrigin::Record { given_up: failed, no_schema } => {
                 given_up = failed;
                 if let Some(reason) = no_schema {
                     schemas = chunk.no_schema(reason);
@@ -145,15 +147,15 @@ impl CheckWorker {
 }
 
 /// What is known of a record's time; stream time is 0 before a line has said when it is of.
-fn time_of(entry: &ChunkRecord, now: Micros, files: Files) -> RecordTime {
+fn time_of(entry: &ChunkRecord, now: Micros, files: FileTimes) -> RecordTime {
     match entry.kind {
-        Origin::Record { .. } => RecordTime::of_millis(entry.timestamp_millis),
-        Origin::Line { time: Some(time), confirmed: false, .. }
+        RecordOrigin::Record { .. } => RecordTime::of_millis(entry.timestamp_millis),
+        RecordOrigin::Line { time: Some(time), confirmed: false, .. }
             if now > Micros(0) && files.is_far(time, now) =>
         {
             RecordTime::LineFarAhead
         }
-        Origin::Line { .. } => RecordTime::Line,
+        RecordOrigin::Line { .. } => RecordTime::Line,
     }
 }
 

@@ -12,7 +12,7 @@ use tillgate::codec::journal::{
     ByteReader, ByteWriter, read_account, read_change, read_record, write_account,
 };
 use tillgate::codec::rulesets::{RulesetChange, hash_of, hash_text, write_change};
-use tillgate::codec::tick::{Passed, Tick, write_tick};
+use tillgate::codec::tick::{Tick, UnitTimes, write_tick};
 use tillgate::config::{Sources, load};
 use tillgate::domain::Micros;
 use tillgate::domain::record::{RecordHeader, TimestampKind, TopicRecord};
@@ -70,7 +70,7 @@ pub fn of(target: &str) -> Corpus {
 
 fn ticks() -> Vec<Vec<u8>> {
     let (stream_time, last_record) = (Micros(1_750_000_000_000_000), Some(Micros(1_750_000_000_000_000)));
-    let passed = [None, last_record].map(|last_record| Tick::Passed(Passed { stream_time, last_record }));
+    let passed = [None, last_record].map(|last_record| Tick::Passed(UnitTimes { stream_time, last_record }));
     let set = Tick::SetTime { to: stream_time, stands: Some(stream_time), by: "an operator".to_owned() };
     passed.iter().chain([&set]).map(write_tick).collect()
 }

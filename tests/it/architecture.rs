@@ -4,6 +4,7 @@
 
 mod tokens;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +49,9 @@ const CORE: &[&str] =
 
 /// Moves the records of every flow, and knows none: what is a flow's own is behind `pipeline::Model`.
 const OF_EVERY_FLOW: &[&str] = &["kafka", "pipeline"];
+
+/// Names of types that several files may give, because they mean the same in each.
+const SHARED_NAMES: &[&str] = &["NotWritten", "Parameters", "Setup"];
 
 /// Names that no file of the core may hold, with what to do instead.
 const OUTSIDE: &[(&str, &str)] = &[
@@ -141,6 +145,12 @@ fn files_stay_short() {
 }
 
 #[test]
+fn a_type_name_has_one_meaning() {
+    let files: Vec<SourceFile> = source_files().iter().map(|path| SourceFile::read(path)).collect();
+    report(name_faults(files.iter().map(|file| (&*file.path, &*file.text))).into_iter());
+}
+
+#[test]
 fn nothing_is_left_unfinished() {
     hold(|file| unfinished_faults(&file.tokens()));
 }
@@ -163,12 +173,14 @@ fn nothing_names_the_machine_it_was_written_on() {
 
 /// Holds a rule over every source file of the package.
 fn hold(rule: impl Fn(&SourceFile) -> Vec<Fault>) {
-    let files: Vec<PathBuf> = files_below(&root().join("src"))
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|kind| kind == "rs"))
-        .collect();
+    report(source_files().iter().flat_map(|path| SourceFile::read(path).faults(&rule)));
+}
+
+fn source_files() -> Vec<PathBuf> {
+    let mut files = files_below(&root().join("src"));
+    files.retain(|path| path.extension().is_some_and(|kind| kind == "rs"));
     assert!(!files.is_empty(), "no source files: the test looks in the wrong place");
-    report(files.iter().flat_map(|path| SourceFile::read(path).faults(&rule)));
+    files
 }
 
 fn report(faults: impl Iterator<Item = String>) {
@@ -334,6 +346,24 @@ fn length_faults(path: &str, text: &str, longer: &[(&str, usize)]) -> Vec<Fault>
         return Vec::new();
     }
     vec![fault(lines, format!("{lines} lines, at most {limit}: split it by subject"))]
+}
+
+/// Types of one name in several files.
+fn name_faults<'f>(files: impl Iterator<Item = (&'f str, &'f str)>) -> Vec<String> {
+    let mut named: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (path, text) in files {
+        let defined = tokens(text);
+        let defined = defined.windows(2).filter(|two| ["enum", "struct", "trait"].contains(&two[0].text));
+        for two in defined.filter(|two| two[1].is_name() && !SHARED_NAMES.contains(&two[1].text)) {
+            named.entry(two[1].text.to_owned()).or_default().insert(path);
+        }
+    }
+    let doubled = named.into_iter().filter(|(_, paths)| paths.len() > 1);
+    let say = |(name, paths): (String, BTreeSet<&str>)| {
+        let paths: Vec<&str> = paths.into_iter().collect();
+        format!("  {name}: {}: each needs a name that says which it is", paths.join(", "))
+    };
+    doubled.map(say).collect()
 }
 
 fn unfinished_faults(tokens: &[Token<'_>]) -> Vec<Fault> {
@@ -545,6 +575,19 @@ fn refuses_a_file_that_grew_too_long() {
     assert_eq!(lines(length_faults("src/state/mod.rs", &text, &[("src/state/mod.rs", 500)])), NOTHING);
     assert_eq!(lines(length_faults("src/kafka/worker.rs", &text, &[])), NOTHING);
     assert_eq!(lines(length_faults("src/kafka/worker.rs", &"\n".repeat(601), &[])), [601]);
+}
+
+#[test]
+fn refuses_two_types_of_one_name() {
+    let found =
+        |second| name_faults([("src/a.rs", "pub struct Entry(u8);"), ("src/b.rs", second)].into_iter());
+    assert_eq!(
+        found("enum Entry {}"),
+        ["  Entry: src/a.rs, src/b.rs: each needs a name that says which it is"]
+    );
+    assert!(found("struct OtherEntry; // struct Entry").is_empty());
+    let check = "pub struct Parameters;";
+    assert!(name_faults([("src/a.rs", check), ("src/b.rs", check)].into_iter()).is_empty());
 }
 
 #[test]

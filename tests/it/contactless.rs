@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::support::stream::{Fed, Published, Said, engine, options};
-use tillgate::checks::{ParameterSet, Parameters, PerCurrency};
+use tillgate::checks::{ParameterSet, ParameterSets, PerCurrency};
 use tillgate::codec::journal::{
     ByteReader, ByteWriter, JournalFault, read_account, read_record, write_account,
 };
@@ -285,7 +285,7 @@ fn without_francs() -> Arc<Engine> {
         *amounts = PerCurrency::default();
         amounts.set(Currency::Eur, euros);
     }
-    Arc::new(Engine::new(Parameters::new(set), settings.texts.clone(), "without francs"))
+    Arc::new(Engine::new(ParameterSets::new(set), settings.texts.clone(), "without francs"))
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use tillgate::codec::json::{read_account_event, read_pos_event, write_account_event};
-use tillgate::codec::tick::{Passed, Tick, write_tick};
+use tillgate::codec::tick::{Tick, UnitTimes, write_tick};
 use tillgate::config::{self, Settings, Sources};
 use tillgate::contract::{self, FormBounds, Node, RecordSchema};
 use tillgate::domain::Micros;
@@ -69,8 +69,8 @@ fn sample(samples: &mut String, schema: RecordSchema, valid: bool, record: &str)
 fn samples_of_time(samples: &mut String) {
     let time = |seconds: i64| Micros(1_790_000_000_000_000 + seconds * 1_000_000);
     let ticks = [
-        Tick::Passed(Passed { stream_time: time(0), last_record: Some(time(7)) }),
-        Tick::Passed(Passed { stream_time: time(0), last_record: None }),
+        Tick::Passed(UnitTimes { stream_time: time(0), last_record: Some(time(7)) }),
+        Tick::Passed(UnitTimes { stream_time: time(0), last_record: None }),
         Tick::SetTime { to: time(1), stands: Some(time(2)), by: "a \"person\"".to_owned() },
         Tick::SetTime { to: time(1), stands: None, by: String::new() },
     ];

@@ -17,7 +17,7 @@ use tillgate::codec::avro::{POS_OUTCOME_SCHEMA, fingerprint};
 use tillgate::codec::frame_with_fingerprint;
 use tillgate::codec::journal::{JournalRecord, read_record, write_record};
 use tillgate::codec::recorded as outcomes_of;
-use tillgate::codec::tick::{Passed, Tick, write_tick};
+use tillgate::codec::tick::{Tick, UnitTimes, write_tick};
 use tillgate::domain::Micros;
 use tillgate::domain::dead_letter::header_bytes;
 use tillgate::domain::partitioner::Partitioner;
@@ -633,7 +633,7 @@ fn ticked(seed: u64, events: u64) -> Vec<Fed> {
             0 => (set(stands.minus(Micros(3_600_000_000)), Some(stands)), 1),
             1 => (set(stands.minus(Micros(1_800_000_000)), None), 1),
             place => (
-                Tick::Passed(Passed { stream_time: stands, last_record: Some(stands) }),
+                Tick::Passed(UnitTimes { stream_time: stands, last_record: Some(stands) }),
                 place as i64 * 900_000,
             ),
         };

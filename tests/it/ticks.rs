@@ -3,7 +3,7 @@
 
 use crate::support::stream::{Fed, Published, engine, options};
 use tillgate::codec::journal::{read_record, write_record};
-use tillgate::codec::tick::{Passed, Tick, write_tick};
+use tillgate::codec::tick::{Tick, UnitTimes, write_tick};
 use tillgate::domain::Micros;
 use tillgate::domain::enums::Verdict;
 use tillgate::pipeline::DecisionSink;
@@ -187,7 +187,7 @@ fn a_tick_moves_time_no_further_than_its_own_and_what_is_none_moves_nothing() {
     let mut unit = Unit::new();
     unit.pends("A1", NINE);
     let stands = unit.stream_time();
-    let passed = |stream_time, last_record| Tick::Passed(Passed { stream_time, last_record });
+    let passed = |stream_time, last_record| Tick::Passed(UnitTimes { stream_time, last_record });
     let (far, near) = (at(NINE + 900 * HOLD), at(NINE));
     // Of another partition, without a key, of nonsense, without a time.
     unit.feed(Input::Ticks, "1", write_tick(&passed(near, Some(near))), NINE + 900 * HOLD);
@@ -251,7 +251,7 @@ fn setting_time_back_leaves_each_hold_as_long_as_it_had_and_restores_alike() {
     assert_eq!(unit.stream_time(), at(NINE + 2 * MINUTE));
     unit.commit();
     unit.tick(
-        &Tick::Passed(Passed {
+        &Tick::Passed(UnitTimes {
             stream_time: at(NINE + 2 * MINUTE),
             last_record: Some(at(NINE + 3 * MINUTE)),
         }),

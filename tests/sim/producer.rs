@@ -14,7 +14,8 @@ use tillgate::{
     kafka::{
         failure::{Destination, Fault, FaultClass, Operation},
         port::{
-            Header, InputPartition, Kept, LentRecord, Outbound, RulesetChange, TransactionalProducer, Unit,
+            Header, InputPartition, LentRecord, LetterRecord, Outbound, RulesetChange, TransactionalProducer,
+            Unit,
         },
     },
 };
@@ -407,7 +408,7 @@ impl TransactionalProducer<Member> for Producer {
         self.queue((output_of(unit.flow, output), partition), record)
     }
 
-    fn dead_letter(&self, record: &Lent, kept: Kept, headers: &[Header<'_>]) -> Result<(), Fault> {
+    fn dead_letter(&self, record: &Lent, kept: LetterRecord, headers: &[Header<'_>]) -> Result<(), Fault> {
         let mut letter = record.record().clone();
         letter.key = letter.key.filter(|_| kept.key);
         letter.value = letter.value.zip(kept.value_bytes).map(|(mut value, most)| {

@@ -13,7 +13,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
-use tillgate::codec::tick::{Passed, Tick, write_tick};
+use tillgate::codec::tick::{Tick, UnitTimes, write_tick};
 use tillgate::domain::Micros;
 use tillgate::domain::account_event::{AccountChange, AccountEvent, Resolve, Update};
 use tillgate::domain::hashing::hash64;
@@ -169,7 +169,7 @@ impl Sender {
     /// Says of every partition that time has passed since `time`, as an instance says it of one where nothing comes.
     fn tick(&self, time: Micros) {
         let last_record = Some(Micros::from_millis(now()).minus(TICK_REACHES));
-        let value = write_tick(&Tick::Passed(Passed { stream_time: time, last_record }));
+        let value = write_tick(&Tick::Passed(UnitTimes { stream_time: time, last_record }));
         for partition in 0..self.partitions as i32 {
             let key = partition.to_string();
             let record = BaseRecord::<[u8], [u8]>::to(&self.ticks).partition(partition).key(key.as_bytes());

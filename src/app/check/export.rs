@@ -2,7 +2,7 @@
 //! of it is an error, or told: never decided otherwise in silence.
 
 use crate::app::AppError;
-use crate::app::recorded::{Files, LettersTopic, Recording};
+use crate::app::recorded::{ExportFiles, LettersTopic, Recording};
 use crate::config::Settings;
 use crate::domain::PartitionId;
 use crate::domain::flow::FlowTopics;
@@ -15,7 +15,7 @@ const PARTITIONS_MAX: u32 = 10_000;
 
 /// An opened export.
 pub(in crate::app) struct Export {
-    files: Files,
+    files: ExportFiles,
     topics: FlowTopics,
     /// How many partitions the inputs have.
     partitions: u32,
@@ -39,7 +39,7 @@ impl Export {
             );
             return Err(AppError::Usage(text));
         }
-        let files = Files::open(folder, &topics.inputs[0], &[])?;
+        let files = ExportFiles::open(folder, &topics.inputs[0], &[])?;
         let isolation = &files.manifest().isolation;
         if isolation != "read_committed" {
             return wrong(format!(

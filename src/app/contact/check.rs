@@ -8,7 +8,7 @@ use crate::contact::{
     PartyFact, PartyRecord, RecordFault,
 };
 use crate::domain::{Micros, PartitionId};
-use crate::replay::{InputPlace, Kept, Lines, ReplayError, Source, open};
+use crate::replay::{InputPlace, Lines, RecordBuffer, RecordSource, ReplayError, open};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ struct InputLines {
 
 struct InputLine {
     input: usize,
-    record: Kept,
+    record: RecordBuffer,
     /// The key that its record would have, or why it can have none.
     key: Result<String, RecordFault>,
     time: Option<Micros>,
@@ -76,7 +76,7 @@ impl InputLines {
     }
 
     fn next(&mut self) -> Result<Option<InputLine>, ReplayError> {
-        let mut record = Kept::default();
+        let mut record = RecordBuffer::default();
         if !self.lines.next(&mut record)? {
             return Ok(None);
         }

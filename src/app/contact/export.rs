@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::contact::{FLOW, OfflineContacts};
 use crate::domain::PartitionId;
 use crate::pipeline::Division;
-use crate::replay::{InputPlace, Kept, LettersOf, ReplayError, once_known};
+use crate::replay::{InputPlace, LettersOf, RecordBuffer, ReplayError, once_known};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ fn decide(
     let rules = Arc::clone(&settings.contact_rules);
     let mut contacts = OfflineContacts::of((partition, division), rules, topics, crate::app::table_seed());
     let mut order = export.order(partition)?;
-    let mut record = Kept::default();
+    let mut record = RecordBuffer::default();
     while let Some((input, head)) = order.head() {
         record.clone_from(head);
         let mut recorded = None;

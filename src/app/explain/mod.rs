@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::domain::limits;
 use crate::domain::visible::visible;
 use crate::explain::decision::{decision, without_event};
-use crate::explain::outcome::{ExplainedOutcome, Message};
+use crate::explain::outcome::{ExplainedOutcome, ShownMessage};
 use crate::explain::paint::Paint;
 use indicatif::ProgressBar;
 use std::io::{IsTerminal, Write};
@@ -156,7 +156,7 @@ fn page(
 fn heading(answer: &ExplainedOutcome, paint: Paint) -> String {
     let verdict = answer.verdict();
     let deciding = answer.faults().next().or_else(|| answer.risk_check_messages.first());
-    let why = match deciding.and_then(Message::check) {
+    let why = match deciding.and_then(ShownMessage::check) {
         Some(check) if check.entry().number < NO_CHECK_FROM => {
             format!("check {}, {}", check.entry().number, check.entry().name)
         }

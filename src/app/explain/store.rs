@@ -10,12 +10,12 @@ use crate::explain::outcome::ExplainedOutcome;
 use crate::kafka::client::{Cluster, Dump, Isolation};
 use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::settings::ClusterSettings;
-use crate::replay::{Kept, Source, open};
+use crate::replay::{RecordBuffer, RecordSource, open};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Takes an outcome with its partition and offset.
-pub type Each<'e> = dyn FnMut(PartitionId, &Kept) + 'e;
+pub type Each<'e> = dyn FnMut(PartitionId, &RecordBuffer) + 'e;
 
 /// Where outcomes and events are.
 pub trait OutcomeStore {
@@ -23,7 +23,7 @@ pub trait OutcomeStore {
     fn outcomes(&mut self, account: Option<&str>, each: &mut Each<'_>) -> Result<(), AppError>;
 
     /// The POS event that an outcome is for; none where it is gone.
-    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<Kept>, AppError>;
+    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<RecordBuffer>, AppError>;
 }
 
 /// The topics of a cluster.
@@ -60,7 +60,7 @@ impl OutcomeStore for OfCluster {
         let inputs = self.partitions(&self.topics.pos_events)?;
         let all = PartitionId::all(self.partitions(&self.topics.pos_outcomes)?);
         let own = account.map(|account| self.topics.partitioner.partition_of(account.as_bytes(), inputs));
-        let mut record = Kept::default();
+        let mut record = RecordBuffer::default();
         for partition in all.filter(|partition| own.is_none_or(|own| own == *partition)) {
             self.dump.whole(&self.topics.pos_outcomes, partition, |found| {
                 record.set(found);
@@ -70,14 +70,14 @@ impl OutcomeStore for OfCluster {
         Ok(())
     }
 
-    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<Kept>, AppError> {
+    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<RecordBuffer>, AppError> {
         let (partition, offset) = (answer.source.partition, answer.source.offset);
         let topic = &self.topics.pos_events;
         if answer.source.topic != *topic {
             return Ok(None);
         }
         let found = self.dump.record_at(topic, partition, offset, |found| {
-            let mut record = Kept::default();
+            let mut record = RecordBuffer::default();
             record.set(found);
             record
         });
@@ -111,7 +111,7 @@ impl OutcomeStore for OfArchive {
         Ok(())
     }
 
-    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<Kept>, AppError> {
+    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<RecordBuffer>, AppError> {
         let topic = &self.topics.pos_events;
         let files = self.archive.topic(topic).map_or(&[][..], |topic| &topic.files);
         let entry = files.iter().find(|entry| entry.partition == answer.source.partition);
@@ -147,7 +147,7 @@ impl OutcomeStore for OfLines {
         })
     }
 
-    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<Kept>, AppError> {
+    fn event(&mut self, answer: &ExplainedOutcome) -> Result<Option<RecordBuffer>, AppError> {
         let time = answer.event_time.as_deref().and_then(Micros::parse_rfc3339);
         let id = answer.account_transaction_id.as_deref().unwrap_or_default();
         let mut found = None;
@@ -168,8 +168,11 @@ impl OutcomeStore for OfLines {
 }
 
 /// Hands over the records of a source, as long as `each` goes on.
-fn each_record(mut source: impl Source, mut each: impl FnMut(&Kept) -> bool) -> Result<(), AppError> {
-    let mut record = Kept::default();
+fn each_record(
+    mut source: impl RecordSource,
+    mut each: impl FnMut(&RecordBuffer) -> bool,
+) -> Result<(), AppError> {
+    let mut record = RecordBuffer::default();
     while source.next(&mut record)? && each(&record) {}
     Ok(())
 }

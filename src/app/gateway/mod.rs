@@ -3,7 +3,7 @@
 mod key;
 mod records;
 
-use super::admin::Admin;
+use super::admin::ServedPages;
 use super::run::watch_signals;
 use super::{AppError, start};
 use crate::checks::Check;
@@ -70,7 +70,7 @@ fn admin_pages(
     settings: &Settings,
     endpoints: &Endpoints,
     stop: &Arc<AtomicBool>,
-) -> Result<Option<Admin>, AppError> {
+) -> Result<Option<ServedPages>, AppError> {
     let Some(address) = settings.gateway.admin else { return Ok(None) };
     let listener = Listener::bind(address).map_err(start)?;
     tracing::info!(address = %listener.address(), "metrics and health pages");
@@ -78,7 +78,7 @@ fn admin_pages(
         crate::telemetry::http::start_at_zero();
         records::Pages::new(exporter, endpoints, stop)
     };
-    Admin::serve(listener, super::engine(settings).ruleset(), pages).map(Some)
+    ServedPages::serve(listener, super::engine(settings).ruleset(), pages).map(Some)
 }
 
 /// Everything that serves requests.

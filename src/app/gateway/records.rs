@@ -6,7 +6,7 @@ use crate::domain::partitioner::Partitioner;
 use crate::domain::record::{RecordHeader, TopicRecord};
 use crate::domain::reply::REQUEST_ID;
 use crate::gateway::read_model::ReadModel;
-use crate::gateway::records::{InputTopic, NotWritten, OnWritten, RecordPlace, Records};
+use crate::gateway::records::{InputTopic, InputWriter, NotWritten, OnWritten, RecordPlace};
 use crate::gateway::{AdminSource, ProcessStanding};
 use crate::kafka::client::{self, Cluster, NewRecord, ReceiptProducer};
 use crate::kafka::failure::Fault;
@@ -97,7 +97,7 @@ impl InputTopics {
     }
 }
 
-impl Records for InputTopics {
+impl InputWriter for InputTopics {
     fn write(&self, input: InputTopic, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten) {
         let place = input as usize;
         let (Some(name), Some(count)) = (self.names.get(place), self.partitions.get(place)) else {

@@ -5,7 +5,7 @@
 //! positions again, the ends of outcomes and replies. What was visible before the journal's end was looked at must be in the journal;
 //! what the journal has must be visible up to the outcomes' end, once no transaction is open below it.
 
-use super::{Nothing, Recording};
+use super::{NothingRecorded, Recording};
 use crate::domain::PartitionId;
 use crate::domain::flow::{Flow, FlowTopics};
 use crate::kafka::client::{self, Dump, Isolation, Span};
@@ -13,7 +13,7 @@ use crate::kafka::cluster::rights::{self, Task};
 use crate::kafka::failure::{Fault, FaultClass, Operation};
 use crate::kafka::port::{Positions, Unit};
 use crate::kafka::settings::ClusterSettings;
-use crate::replay::{Kept, OUTCOMES, REPLIES, Recorded, RecordedReplies, ReplayError, Source};
+use crate::replay::{OUTCOMES, REPLIES, RecordBuffer, RecordSource, Recorded, RecordedReplies, ReplayError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use std::time::Duration;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The topics of a cluster.
-pub struct Cluster {
+pub struct ClusterTopics {
     client: Arc<client::Cluster>,
     settings: Arc<ClusterSettings>,
     input_partitions: u32,
@@ -29,7 +29,7 @@ pub struct Cluster {
     partitions: Vec<PartitionId>,
 }
 
-impl Cluster {
+impl ClusterTopics {
     /// Looks whether the topics are there; all partitions where none are named.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl Cluster {
     }
 }
 
-impl Recording for Cluster {
+impl Recording for ClusterTopics {
     fn partitions(&self) -> Vec<PartitionId> {
         self.partitions.clone()
     }
@@ -173,7 +173,7 @@ impl Recording for Cluster {
         topic: &str,
         partition: PartitionId,
         from: i64,
-    ) -> Result<(Box<dyn Source>, i64), ReplayError> {
+    ) -> Result<(Box<dyn RecordSource>, i64), ReplayError> {
         let span = self.settled_span(topic, partition).map_err(unreadable)?;
         Ok((source(&self.client, from_offset(&span, from)).map_err(unreadable)?, span.begin))
     }
@@ -197,9 +197,9 @@ fn unreadable(fault: Fault) -> ReplayError {
 }
 
 /// Of a topic that has nothing there, or is not there, nothing is asked.
-fn source(client: &Arc<client::Cluster>, span: Span) -> Result<Box<dyn Source>, Fault> {
+fn source(client: &Arc<client::Cluster>, span: Span) -> Result<Box<dyn RecordSource>, Fault> {
     if span.begin >= span.end {
-        return Ok(Box::new(Nothing));
+        return Ok(Box::new(NothingRecorded));
     }
     let mut dump = client.dump(Isolation::Committed)?;
     dump.read(span.clone())?;
@@ -214,8 +214,8 @@ struct TopicPartition {
     span: Span,
 }
 
-impl Source for TopicPartition {
-    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
+impl RecordSource for TopicPartition {
+    fn next(&mut self, record: &mut RecordBuffer) -> Result<bool, ReplayError> {
         let found = self.dump.next(|found| record.set(found)).map_err(unreadable)?;
         if found.is_some() {
             self.span.begin = record.offset + 1;

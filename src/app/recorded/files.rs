@@ -1,21 +1,21 @@
 //! An export of the topics (`tillgate topics export`) as a replay reads it.
 
-use super::{Nothing, Recording};
+use super::{NothingRecorded, Recording};
 use crate::archive::{Archive, ArchivedPartition, ArchivedTopic, Manifest, PartitionReader};
 use crate::domain::PartitionId;
 use crate::domain::flow::FlowTopics;
-use crate::replay::{Kept, OUTCOMES, REPLIES, Recorded, RecordedReplies, ReplayError, Source};
+use crate::replay::{OUTCOMES, REPLIES, RecordBuffer, RecordSource, Recorded, RecordedReplies, ReplayError};
 use std::path::Path;
 
 /// The topics of an export.
-pub struct Files {
+pub struct ExportFiles {
     archive: Archive,
     /// The input whose partitions are counted.
     first: String,
     partitions: Vec<PartitionId>,
 }
 
-impl Files {
+impl ExportFiles {
     /// Opens an export; all partitions of the input `first` where none are named.
     ///
     /// # Errors
@@ -60,10 +60,10 @@ impl Files {
         input: usize,
         partition: PartitionId,
         from: i64,
-    ) -> Result<(Box<dyn Source>, i64), ReplayError> {
+    ) -> Result<(Box<dyn RecordSource>, i64), ReplayError> {
         match &topics.inputs[input] {
             topic if topics.ticks() == Some(topic.as_str()) && self.archived(topic).is_none() => {
-                Ok((Box::new(Nothing), 0))
+                Ok((Box::new(NothingRecorded), 0))
             }
             topic => self.source(topic, partition, from),
         }
@@ -90,7 +90,7 @@ impl Files {
     }
 }
 
-impl Recording for Files {
+impl Recording for ExportFiles {
     fn partitions(&self) -> Vec<PartitionId> {
         self.partitions.clone()
     }
@@ -122,10 +122,10 @@ impl Recording for Files {
         topic: &str,
         partition: PartitionId,
         from: i64,
-    ) -> Result<(Box<dyn Source>, i64), ReplayError> {
+    ) -> Result<(Box<dyn RecordSource>, i64), ReplayError> {
         let entry = self.complete(topic, partition)?;
         if entry.last_offset.is_none_or(|last| last < from) {
-            return Ok((Box::new(Nothing), entry.begin));
+            return Ok((Box::new(NothingRecorded), entry.begin));
         }
         Ok((source(&self.archive, topic, entry, from)?, entry.begin))
     }
@@ -171,7 +171,7 @@ fn source(
     topic: &str,
     entry: &ArchivedPartition,
     from: i64,
-) -> Result<Box<dyn Source>, ReplayError> {
+) -> Result<Box<dyn RecordSource>, ReplayError> {
     let reader = archive.read(topic, entry)?;
     Ok(Box::new(PartitionFile { reader, from }))
 }
@@ -182,9 +182,9 @@ struct PartitionFile {
     from: i64,
 }
 
-impl Source for PartitionFile {
-    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
-        while Source::next(&mut self.reader, record)? {
+impl RecordSource for PartitionFile {
+    fn next(&mut self, record: &mut RecordBuffer) -> Result<bool, ReplayError> {
+        while RecordSource::next(&mut self.reader, record)? {
             if record.offset >= self.from {
                 return Ok(true);
             }

@@ -3,13 +3,13 @@
 mod cluster;
 mod files;
 
-pub use cluster::Cluster;
-pub use files::Files;
+pub use cluster::ClusterTopics;
+pub use files::ExportFiles;
 
 use crate::config::TopicSettings;
 use crate::domain::PartitionId;
 use crate::domain::flow::FlowTopics;
-use crate::replay::{Beside, Kept, Letters, Recorded, ReplayError, Rulebook, Source};
+use crate::replay::{Beside, Letters, RecordBuffer, RecordSource, Recorded, ReplayError, Rulebook};
 use std::sync::Arc;
 
 /// Recorded topics.
@@ -35,7 +35,7 @@ pub trait Recording: Sync {
         topic: &str,
         partition: PartitionId,
         from: i64,
-    ) -> Result<(Box<dyn Source>, i64), ReplayError>;
+    ) -> Result<(Box<dyn RecordSource>, i64), ReplayError>;
 
     /// What was recorded of a partition of a flow.
     fn open<'r>(
@@ -46,10 +46,10 @@ pub trait Recording: Sync {
 }
 
 /// A topic of which nothing was recorded.
-pub struct Nothing;
+pub struct NothingRecorded;
 
-impl Source for Nothing {
-    fn next(&mut self, _record: &mut Kept) -> Result<bool, ReplayError> {
+impl RecordSource for NothingRecorded {
+    fn next(&mut self, _record: &mut RecordBuffer) -> Result<bool, ReplayError> {
         Ok(false)
     }
 }
@@ -72,9 +72,9 @@ impl<'r> RecordsOfTopic<'r> {
     /// deleted.
     fn each(
         &mut self,
-        mut each: impl FnMut(PartitionId, Option<&Kept>) -> Result<(), String>,
+        mut each: impl FnMut(PartitionId, Option<&RecordBuffer>) -> Result<(), String>,
     ) -> Result<(), ReplayError> {
-        let mut record = Kept::default();
+        let mut record = RecordBuffer::default();
         for (partition, next) in PartitionId::all(self.next.len()).zip(&mut self.next) {
             let (mut source, start) = self.recording.source(self.topic, partition, *next)?;
             if start > *next {

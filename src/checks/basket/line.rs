@@ -8,7 +8,7 @@ use crate::domain::pos_event::PosItem;
 use crate::domain::{Decimal, Exact, Field, Number};
 
 /// The amounts of a line.
-pub(super) struct Line<N: Number> {
+pub(super) struct LineAmounts<N: Number> {
     pub quantity: N::Figure,
     pub price: N::Figure,
     pub discount: N::Figure,
@@ -22,7 +22,7 @@ pub(super) struct Line<N: Number> {
     pub gross: N,
 }
 
-impl<N: Number> Line<N> {
+impl<N: Number> LineAmounts<N> {
     /// Nothing where a figure does not fit.
     #[inline]
     pub fn of(item: &PosItem<'_>) -> Option<Self> {

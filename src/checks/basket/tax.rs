@@ -1,7 +1,7 @@
 //! The taxes of all lines in one sum, and what rounding allows it to be off by. A tax that a discount lowers is a fraction
 //! that may have no end; the comparison is exact all the same.
 
-use super::line::Line;
+use super::line::LineAmounts;
 use super::{HALF_CENT, ItemAmounts, Tolerance};
 use crate::domain::Number;
 use crate::domain::pos_event::PosItem;
@@ -24,7 +24,7 @@ impl<N: Number> TaxSum<N> {
         // Half a cent for the total itself.
         let mut sum = Self { sum: N::zero(), rests: Vec::new(), rounding: N::amount(HALF_CENT) };
         for item in items {
-            let line = Line::<N>::of(item)?;
+            let line = LineAmounts::<N>::of(item)?;
             let Some(tax) = line.tax else { continue };
             let (whole, undiscounted) = (line.whole(tax, amounts), line.undiscounted());
             let is_in_cents = if scaled && line.is_discounted() && undiscounted != N::zero() {

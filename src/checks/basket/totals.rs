@@ -3,7 +3,7 @@
 
 use super::super::catalogue::Check;
 use super::super::findings::{Finding, Findings};
-use super::line::Line;
+use super::line::LineAmounts;
 use super::tax::TaxSum;
 use super::{CENT, Compared, DiscountTax, HALF_CENT, ItemAmounts, Parameters, Tolerance, short, stated};
 use crate::domain::pos_event::PosEvent;
@@ -31,7 +31,7 @@ impl<N: Number> Sums<N> {
     }
 
     #[inline]
-    pub fn add(&mut self, place: usize, line: &Line<N>, amounts: ItemAmounts) {
+    pub fn add(&mut self, place: usize, line: &LineAmounts<N>, amounts: ItemAmounts) {
         self.gross = self.gross.plus(&line.gross);
         match line.tax {
             Some(tax) => self.tax = self.tax.plus(&line.whole(tax, amounts)),

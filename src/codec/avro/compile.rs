@@ -6,7 +6,7 @@
 use super::leaves::Leaf;
 use super::plan::{Branch, Slot};
 use super::schema::{Logical, Type, TypeUse, WriterSchema};
-use crate::codec::fault::{Fault, Read};
+use crate::codec::fault::{FieldFault, Read};
 
 impl<L: Leaf> Slot<L> {
     /// A field of ours against the writer's type.
@@ -42,9 +42,9 @@ impl<L: Leaf> Slot<L> {
         let branches: Vec<_> = union.iter().map(branch).collect();
         match branches.as_slice() {
             // One type: its own reason says more.
-            [Branch::Refused(reason)] => Err(Fault::unreadable(reason.to_string())),
+            [Branch::Refused(reason)] => Err(FieldFault::unreadable(reason.to_string())),
             all if all.iter().all(|branch| matches!(branch, Branch::Refused(_))) => {
-                Err(Fault::unreadable("no branch of the writer's union can be read as ours"))
+                Err(FieldFault::unreadable("no branch of the writer's union can be read as ours"))
             }
             _ => Ok(Self::OneOf(branches.into())),
         }
@@ -53,7 +53,7 @@ impl<L: Leaf> Slot<L> {
 
 /// The writer's type is none that ours can be read from.
 #[cold]
-pub(in crate::codec) fn mismatch(expected: &str, schema: &WriterSchema, writer: &TypeUse) -> Box<Fault> {
+pub(in crate::codec) fn mismatch(expected: &str, schema: &WriterSchema, writer: &TypeUse) -> Box<FieldFault> {
     let found = schema.kind(writer).name();
     let logical = match &writer.logical {
         Logical::None => String::new(),
@@ -62,14 +62,14 @@ pub(in crate::codec) fn mismatch(expected: &str, schema: &WriterSchema, writer: 
         Logical::Other(name) => format!(" with the logical type {name:?}"),
         Logical::Invalid(reason) => format!(" with {reason}"),
     };
-    Fault::unreadable(format!("expected {expected}, found {found}{logical} in the writer's schema"))
+    FieldFault::unreadable(format!("expected {expected}, found {found}{logical} in the writer's schema"))
 }
 
 /// The writer's type could be read, if only it said what it counts.
 #[cold]
-pub(super) fn unlabelled(expected: &str, schema: &WriterSchema, writer: &TypeUse) -> Box<Fault> {
+pub(super) fn unlabelled(expected: &str, schema: &WriterSchema, writer: &TypeUse) -> Box<FieldFault> {
     let found = schema.kind(writer).name();
-    Fault::unreadable(format!(
+    FieldFault::unreadable(format!(
         "expected {expected}, found {found} without a logical type in the writer's schema"
     ))
 }

@@ -1,7 +1,7 @@
 //! The bytes of an Avro datum, taken from the front. Nothing is taken, and nothing allocated, that is not there.
 
 use super::skip::Skip;
-use crate::codec::fault::{Fault, Read};
+use crate::codec::fault::{FieldFault, Read};
 use crate::domain::varint::{self, Broken};
 
 /// What is left of a datum.
@@ -24,7 +24,7 @@ impl<'a, 'p> DatumReader<'a, 'p> {
     pub(in crate::codec) fn end(&self) -> Read<()> {
         match self.rest.len() {
             0 => Ok(()),
-            bytes => Err(Fault::unreadable(format!("{bytes} bytes follow the datum"))),
+            bytes => Err(FieldFault::unreadable(format!("{bytes} bytes follow the datum"))),
         }
     }
 
@@ -40,7 +40,7 @@ impl<'a, 'p> DatumReader<'a, 'p> {
                 self.steps = steps;
                 Ok(())
             }
-            None => Err(Fault::unreadable("more empty items than the datum has bytes for")),
+            None => Err(FieldFault::unreadable("more empty items than the datum has bytes for")),
         }
     }
 
@@ -61,20 +61,20 @@ impl<'a, 'p> DatumReader<'a, 'p> {
     pub(in crate::codec) fn long(&mut self) -> Read<i64> {
         varint::take_signed(&mut self.rest).map_err(|broken| match broken {
             Broken::Off => self.broken_off(self.rest.len() + 1),
-            Broken::TooLong => Fault::unreadable("a whole number beyond 64 bits"),
+            Broken::TooLong => FieldFault::unreadable("a whole number beyond 64 bits"),
         })
     }
 
     /// A zigzag varint that must fit 32 bits.
     pub(in crate::codec) fn int(&mut self) -> Read<i32> {
-        i32::try_from(self.long()?).map_err(|_| Fault::unreadable("an int beyond 32 bits"))
+        i32::try_from(self.long()?).map_err(|_| FieldFault::unreadable("an int beyond 32 bits"))
     }
 
     pub(in crate::codec) fn boolean(&mut self) -> Read<bool> {
         match self.take(1)? {
             [0] => Ok(false),
             [1] => Ok(true),
-            other => Err(Fault::unreadable(format!("{} is no boolean", other[0]))),
+            other => Err(FieldFault::unreadable(format!("{} is no boolean", other[0]))),
         }
     }
 
@@ -82,7 +82,7 @@ impl<'a, 'p> DatumReader<'a, 'p> {
     #[inline]
     pub(in crate::codec) fn size(&mut self) -> Read<usize> {
         let value = self.long()?;
-        usize::try_from(value).map_err(|_| Fault::unreadable(format!("{value} is no length or index")))
+        usize::try_from(value).map_err(|_| FieldFault::unreadable(format!("{value} is no length or index")))
     }
 
     /// The next `length` bytes as a big-endian two's complement, if that is at a glance: 1 to 8 bytes, and 8 are left.
@@ -107,7 +107,7 @@ impl<'a, 'p> DatumReader<'a, 'p> {
     #[inline]
     pub(in crate::codec) fn text(&mut self) -> Read<&'a str> {
         let bytes = self.prefixed()?;
-        str::from_utf8(bytes).map_err(|_| Fault::unreadable("no UTF-8"))
+        str::from_utf8(bytes).map_err(|_| FieldFault::unreadable("no UTF-8"))
     }
 
     /// The head of a block of items: how many, and how many bytes they take where the writer says so.
@@ -123,12 +123,15 @@ impl<'a, 'p> DatumReader<'a, 'p> {
         }
         match usize::try_from(count.unsigned_abs()) {
             Ok(count) => Ok((count, Some(bytes))),
-            Err(_) => Err(Fault::unreadable(format!("{count} is no count of items"))),
+            Err(_) => Err(FieldFault::unreadable(format!("{count} is no count of items"))),
         }
     }
 
     #[cold]
-    fn broken_off(&self, needed: usize) -> Box<Fault> {
-        Fault::unreadable(format!("the datum breaks off: {needed} bytes needed, {} left", self.rest.len()))
+    fn broken_off(&self, needed: usize) -> Box<FieldFault> {
+        FieldFault::unreadable(format!(
+            "the datum breaks off: {needed} bytes needed, {} left",
+            self.rest.len()
+        ))
     }
 }

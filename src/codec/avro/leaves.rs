@@ -6,7 +6,7 @@ use super::decimal;
 use super::plan::Slot;
 use super::schema::{Logical, Type, TypeUse, WriterSchema};
 use super::write::{self, Unwritable};
-use crate::codec::fault::{Fault, Read};
+use crate::codec::fault::{FieldFault, Read};
 use crate::domain::decimal::Rounding;
 use crate::domain::enums::OpenEnum;
 use crate::domain::limits::CHIPS_MAX;
@@ -259,7 +259,7 @@ impl<T: OpenEnum> Leaf for SymbolLeaf<T> {
             }
             Type::Enum { name: theirs, .. } => {
                 let (ours, theirs) = (T::NAME, excerpt(theirs));
-                Err(Fault::unreadable(format!("expected the enum {ours}, found {theirs}")))
+                Err(FieldFault::unreadable(format!("expected the enum {ours}, found {theirs}")))
             }
             _ => Err(mismatch("an enum", schema, writer)),
         }
@@ -271,7 +271,7 @@ impl<T: OpenEnum> Leaf for SymbolLeaf<T> {
         *target = match self.0.get(index) {
             Some(Ok(value)) => Field::Value(*value),
             Some(Err(symbol)) => Field::Invalid(symbol.to_string().into()),
-            None => return Err(Fault::unreadable(format!("the writer's enum has no symbol {index}"))),
+            None => return Err(FieldFault::unreadable(format!("the writer's enum has no symbol {index}"))),
         };
         Ok(())
     }
@@ -335,7 +335,7 @@ pub(in crate::codec) fn items<'a, 'p>(
             return Ok(());
         }
         if count > items_max - index {
-            return Err(Fault::unreadable(format!("more than {items_max} items")));
+            return Err(FieldFault::unreadable(format!("more than {items_max} items")));
         }
         let left = reader.left();
         for still in (1..=count).rev() {
@@ -343,7 +343,7 @@ pub(in crate::codec) fn items<'a, 'p>(
             index += 1;
         }
         if bytes.is_some_and(|bytes| bytes != left - reader.left()) {
-            return Err(Fault::unreadable("a block of items is not as long as it says"));
+            return Err(FieldFault::unreadable("a block of items is not as long as it says"));
         }
     }
 }

@@ -30,7 +30,7 @@ pub use write::Unwritable;
 use super::account_event::{AccountEventFields, LooseAccountEvent};
 use super::fault::Read;
 use super::pos_event::PosEventFields;
-use super::record::Fields;
+use super::record::RecordFields;
 use super::{DecodeError, json};
 use crate::domain::account_event::AccountEvent;
 use crate::domain::pos_event::PosEvent;
@@ -116,7 +116,7 @@ enum ValueFormat<F> {
     Json,
 }
 
-impl<F: Fields> EventPlan<F> {
+impl<F: RecordFields> EventPlan<F> {
     /// Compiles a writer's schema.
     ///
     /// # Errors

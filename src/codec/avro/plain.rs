@@ -2,7 +2,7 @@
 //! contact requests, interactions and party records; POS and account events have plans of their own, which are many times faster.
 
 use super::super::DecodeError;
-use super::super::fault::Fault;
+use super::super::fault::FieldFault;
 use crate::domain::Micros;
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
@@ -20,10 +20,10 @@ const DATUM_BYTES_MAX: usize = 64 << 10;
 
 /// How values of one writer's schema become JSON.
 #[derive(Debug)]
-pub struct PlainPlan(ValueFormat);
+pub struct PlainPlan(PlainFormat);
 
 #[derive(Debug)]
-enum ValueFormat {
+enum PlainFormat {
     Avro { schema: Box<Schema>, bytes: usize },
     Json,
 }
@@ -39,21 +39,21 @@ impl PlainPlan {
             return Err("the schema is no record".to_owned());
         }
         unless_unsound(&schema, 0)?;
-        Ok(Self(ValueFormat::Avro { schema: Box::new(schema), bytes: writer.len() }))
+        Ok(Self(PlainFormat::Avro { schema: Box::new(schema), bytes: writer.len() }))
     }
 
     /// For values that the registry says are JSON.
     #[must_use]
     pub fn of_json() -> Self {
-        Self(ValueFormat::Json)
+        Self(PlainFormat::Json)
     }
 
     /// Bytes it takes in memory, roughly.
     #[must_use]
     pub fn size(&self) -> usize {
         match &self.0 {
-            ValueFormat::Avro { bytes, .. } => 8 * bytes,
-            ValueFormat::Json => 0,
+            PlainFormat::Avro { bytes, .. } => 8 * bytes,
+            PlainFormat::Json => 0,
         }
     }
 
@@ -62,8 +62,8 @@ impl PlainPlan {
     /// # Errors
     /// [`DecodeError::Fault`]: it is not as the schema says.
     pub fn json<'v>(&self, value: &'v [u8]) -> Result<Cow<'v, [u8]>, DecodeError> {
-        let ValueFormat::Avro { schema, .. } = &self.0 else { return Ok(Cow::Borrowed(value)) };
-        let fault = |why: String| DecodeError::from(Fault::unreadable(why));
+        let PlainFormat::Avro { schema, .. } = &self.0 else { return Ok(Cow::Borrowed(value)) };
+        let fault = |why: String| DecodeError::from(FieldFault::unreadable(why));
         if value.len() > DATUM_BYTES_MAX {
             return Err(fault(format!("the datum is longer than {DATUM_BYTES_MAX} bytes")));
         }

@@ -7,8 +7,8 @@ use super::leaves::{Leaf, present};
 use super::schema::{RecordField, RecordType, Type, TypeUse, WriterSchema};
 use super::skip::{no_branch, pass_over};
 use super::write::Unwritable;
-use crate::codec::fault::{Fault, Read};
-use crate::codec::record::{Fields, Presence};
+use crate::codec::fault::{FieldFault, Read};
+use crate::codec::record::{Presence, RecordFields};
 use crate::domain::visible::excerpt;
 
 /// A field of ours against the writer's type, unions included.
@@ -47,7 +47,7 @@ impl<L: Leaf> Slot<L> {
                 match branches.get(index) {
                     Some(Branch::Value(leaf)) => leaf.read(reader, target),
                     Some(Branch::Null) => Ok(()),
-                    Some(Branch::Refused(reason)) => Err(Fault::unreadable(reason.to_string())),
+                    Some(Branch::Refused(reason)) => Err(FieldFault::unreadable(reason.to_string())),
                     None => Err(no_branch(index)),
                 }
             }
@@ -74,7 +74,7 @@ enum Action<F> {
     PassOver(usize),
 }
 
-impl<F: Fields> RecordPlan<F> {
+impl<F: RecordFields> RecordPlan<F> {
     /// Resolves the writer's record against ours.
     ///
     /// # Errors
@@ -83,16 +83,15 @@ impl<F: Fields> RecordPlan<F> {
     fn resolve(schema: &WriterSchema, writer: &RecordType) -> Read<Self> {
         if &*writer.name != F::NAME {
             let text = format!("expected the record {}, found {}", F::NAME, excerpt(&writer.name));
-            return Err(Fault::unreadable(text));
+            return Err(FieldFault::unreadable(text));
         }
         let missing = F::FIELDS.iter().find(|field| {
             field.presence == Presence::Required
                 && !writer.fields.iter().any(|theirs| &*theirs.name == field.name)
         });
         if let Some(field) = missing {
-            return Err(
-                Fault::unreadable("not in the writer's schema, and without a default").in_field(field.name)
-            );
+            return Err(FieldFault::unreadable("not in the writer's schema, and without a default")
+                .in_field(field.name));
         }
         let step = |theirs: &RecordField| {
             let action = match F::FIELDS.iter().find(|field| field.name == &*theirs.name) {
@@ -128,7 +127,7 @@ impl<F: Fields> RecordPlan<F> {
 }
 
 /// A record within a record.
-impl<F: Fields> Leaf for RecordPlan<F> {
+impl<F: RecordFields> Leaf for RecordPlan<F> {
     type Target<'a> = Option<F::Record<'a>>;
 
     fn compile(schema: &WriterSchema, writer: &TypeUse) -> Read<Self> {

@@ -5,7 +5,7 @@
 use super::datum::DatumReader;
 use super::outcome::OutcomeLayout;
 use super::skip::no_branch;
-use crate::codec::fault::{Fault, Read};
+use crate::codec::fault::{FieldFault, Read};
 use crate::codec::recorded::{FIELDS_MAX, POSITIONS_MAX, SourcePlace, amount, too_many_fields};
 use crate::domain::enums::{ActionCode, EventType, MessageType, Verdict};
 use smallvec::SmallVec;
@@ -35,7 +35,7 @@ pub fn outcome_place(datum: &[u8]) -> Option<SourcePlace<'_>> {
 fn read_place<'a>(input: &mut DatumReader<'a, '_>, layout: OutcomeLayout) -> Read<SourcePlace<'a>> {
     before_source(input, layout, &mut FoundFields(None))?;
     let topic = read_topic_name(input.text()?)?;
-    let partition = input.long()?.try_into().map_err(|_| Fault::unreadable("no partition number"))?;
+    let partition = input.long()?.try_into().map_err(|_| FieldFault::unreadable("no partition number"))?;
     let offset = input.long()?;
     let _timestamp = input.long()?;
     let _revision = input.long()?;
@@ -143,7 +143,7 @@ fn read_fields(
 
 /// A topic has a name: the branch of a null, read as another layout has it, is none.
 fn read_topic_name(topic: &str) -> Read<&str> {
-    if topic.is_empty() { Err(Fault::unreadable("a topic without a name")) } else { Ok(topic) }
+    if topic.is_empty() { Err(FieldFault::unreadable("a topic without a name")) } else { Ok(topic) }
 }
 
 fn before_source(
@@ -209,16 +209,16 @@ fn symbol<T: Copy>(
     all: &[T],
     symbol: fn(T) -> &'static str,
 ) -> Read<()> {
-    let value = *all.get(input.size()?).ok_or_else(|| Fault::unreadable("no such symbol"))?;
+    let value = *all.get(input.size()?).ok_or_else(|| FieldFault::unreadable("no such symbol"))?;
     fields.put(path, || quoted(symbol(value)));
     Ok(())
 }
 
 /// The ten-thousandths of an amount: big-endian, two's complement.
 fn units(bytes: &[u8]) -> Read<i64> {
-    let [first, ..] = bytes else { return Err(Fault::unreadable("an amount without bytes")) };
+    let [first, ..] = bytes else { return Err(FieldFault::unreadable("an amount without bytes")) };
     if bytes.len() > 8 {
-        return Err(Fault::unreadable("no amount of ours"));
+        return Err(FieldFault::unreadable("no amount of ours"));
     }
     let sign = if first & 0x80 == 0 { 0 } else { -1 };
     Ok(bytes.iter().fold(sign, |units, byte| units << 8 | i64::from(*byte)))

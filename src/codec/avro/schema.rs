@@ -7,7 +7,7 @@
 
 use super::leaves::TimeUnit;
 use super::skip::Skip;
-use crate::codec::fault::{Fault, Read};
+use crate::codec::fault::{FieldFault, Read};
 use crate::domain::visible::excerpt;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -195,7 +195,7 @@ impl SchemaReading {
     /// A type where it is used. Recurses, at most [`DEPTH_MAX`] deep.
     fn used<'j>(&mut self, json: &'j Value, namespace: &'j str, depth: usize) -> Read<TypeUse> {
         if depth == DEPTH_MAX {
-            return Err(Fault::unreadable(format!("types nest more than {DEPTH_MAX} deep")));
+            return Err(FieldFault::unreadable(format!("types nest more than {DEPTH_MAX} deep")));
         }
         self.count(1)?;
         match json {
@@ -205,7 +205,7 @@ impl SchemaReading {
                 let used = self.object(object, namespace, depth)?;
                 Ok(self.with_logical(used, &logical_of(object)))
             }
-            _ => Err(Fault::unreadable("a type that is neither a name, an object nor a list")),
+            _ => Err(FieldFault::unreadable("a type that is neither a name, an object nor a list")),
         }
     }
 
@@ -231,7 +231,7 @@ impl SchemaReading {
                 name => self.find(name, namespace),
             },
             Some(inner @ (Value::Object(_) | Value::Array(_))) => self.used(inner, namespace, depth + 1),
-            _ => Err(Fault::unreadable("an object without \"type\"")),
+            _ => Err(FieldFault::unreadable("an object without \"type\"")),
         }
     }
 
@@ -242,13 +242,13 @@ impl SchemaReading {
             let used = self.used(branch, namespace, depth + 1)?;
             // What has a name, and every primitive, has a place of its own.
             let unlike = match &self.types[used.place] {
-                Type::Union(_) => return Err(Fault::unreadable("a union within a union")),
+                Type::Union(_) => return Err(FieldFault::unreadable("a union within a union")),
                 Type::Array(_) => seen.insert(usize::MAX),
                 Type::Map(_) => seen.insert(usize::MAX - 1),
                 _ => seen.insert(used.place),
             };
             if !unlike {
-                return Err(Fault::unreadable("a union that has the same type twice"));
+                return Err(FieldFault::unreadable("a union that has the same type twice"));
             }
             uses.push(used);
         }
@@ -265,7 +265,7 @@ impl SchemaReading {
         let used = self.push(Type::Record(RecordType::default()));
         self.define(namespace, name, &used)?;
         let Value::Array(declared) = member(object, "fields")? else {
-            return Err(Fault::unreadable("\"fields\" is no list"));
+            return Err(FieldFault::unreadable("\"fields\" is no list"));
         };
         let mut fields = Vec::new();
         let mut seen = BTreeSet::new();
@@ -273,13 +273,13 @@ impl SchemaReading {
             let Some((field, Value::String(name))) =
                 field.as_object().and_then(|field| Some((field, field.get("name")?)))
             else {
-                return Err(Fault::unreadable("a field without a name"));
+                return Err(FieldFault::unreadable("a field without a name"));
             };
             let used = member(field, "type")
                 .and_then(|declared| self.used(declared, namespace, depth + 1))
                 .map_err(|fault| fault.in_field(&excerpt(name)))?;
             if !seen.insert(name) {
-                return Err(Fault::unreadable("this field comes twice").in_field(&excerpt(name)));
+                return Err(FieldFault::unreadable("this field comes twice").in_field(&excerpt(name)));
             }
             let used = self.with_logical(used, &logical_of(field));
             fields.push(RecordField { name: name.as_str().into(), used });
@@ -291,11 +291,11 @@ impl SchemaReading {
     fn symbols(&mut self, object: &Map<String, Value>, namespace: &str) -> Read<TypeUse> {
         let (namespace, name) = names(object, namespace)?;
         let Value::Array(declared) = member(object, "symbols")? else {
-            return Err(Fault::unreadable("\"symbols\" is no list"));
+            return Err(FieldFault::unreadable("\"symbols\" is no list"));
         };
         self.count(declared.len())?;
         let symbols = declared.iter().map(|symbol| symbol.as_str().map(Box::from)).collect::<Option<_>>();
-        let symbols = symbols.ok_or_else(|| Fault::unreadable("a symbol that is no text"))?;
+        let symbols = symbols.ok_or_else(|| FieldFault::unreadable("a symbol that is no text"))?;
         let used = self.push(Type::Enum { name: name.into(), symbols });
         self.define(namespace, name, &used)?;
         Ok(used)
@@ -304,7 +304,7 @@ impl SchemaReading {
     fn fixed(&mut self, object: &Map<String, Value>, namespace: &str) -> Read<TypeUse> {
         let (namespace, name) = names(object, namespace)?;
         let size = member(object, "size")?.as_u64().and_then(|size| usize::try_from(size).ok());
-        let size = size.ok_or_else(|| Fault::unreadable("\"size\" is no whole number"))?;
+        let size = size.ok_or_else(|| FieldFault::unreadable("\"size\" is no whole number"))?;
         // Whoever refers to it by its name gets its logical type as well.
         let used = TypeUse { logical: logical_of(object), ..self.push(Type::Fixed(size)) };
         self.define(namespace, name, &used)?;
@@ -320,14 +320,14 @@ impl SchemaReading {
         self.parts = self.parts.saturating_add(parts);
         if self.parts > PARTS_MAX {
             let text = format!("more than {PARTS_MAX} types, fields, branches and symbols");
-            return Err(Fault::unreadable(text));
+            return Err(FieldFault::unreadable(text));
         }
         Ok(())
     }
 
     fn define(&mut self, namespace: &str, name: &str, used: &TypeUse) -> Read<()> {
         if self.named.insert(full_name(namespace, name), used.clone()).is_some() {
-            return Err(Fault::unreadable(format!("the type {:?} is defined twice", excerpt(name))));
+            return Err(FieldFault::unreadable(format!("the type {:?} is defined twice", excerpt(name))));
         }
         Ok(())
     }
@@ -343,7 +343,7 @@ impl SchemaReading {
             None => self.named.get(&full_name(namespace, name)).or_else(|| self.named.get(name)),
         };
         found.cloned().ok_or_else(|| {
-            Fault::unreadable(format!("the type {:?} is not defined in the schema", excerpt(name)))
+            FieldFault::unreadable(format!("the type {:?} is not defined in the schema", excerpt(name)))
         })
     }
 
@@ -398,18 +398,18 @@ fn decimal_of(object: &Map<String, Value>) -> Logical {
 }
 
 fn member<'j>(object: &'j Map<String, Value>, name: &str) -> Read<&'j Value> {
-    object.get(name).ok_or_else(|| Fault::unreadable(format!("\"{name}\" is missing")))
+    object.get(name).ok_or_else(|| FieldFault::unreadable(format!("\"{name}\" is missing")))
 }
 
 /// Namespace and name of what `object` defines.
 fn names<'j>(object: &'j Map<String, Value>, namespace: &'j str) -> Read<(&'j str, &'j str)> {
     let Some(Value::String(name)) = object.get("name") else {
-        return Err(Fault::unreadable("a record, enum or fixed without a name"));
+        return Err(FieldFault::unreadable("a record, enum or fixed without a name"));
     };
     let own = || object.get("namespace").and_then(Value::as_str).unwrap_or(namespace);
     let (namespace, name) = name.rsplit_once('.').unwrap_or_else(|| (own(), name));
     if namespace.len() + name.len() > NAME_BYTES_MAX {
-        return Err(Fault::unreadable(format!("a name of more than {NAME_BYTES_MAX} bytes")));
+        return Err(FieldFault::unreadable(format!("a name of more than {NAME_BYTES_MAX} bytes")));
     }
     Ok((namespace, name))
 }

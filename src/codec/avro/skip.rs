@@ -1,7 +1,7 @@
 //! Passing over values that the writer has and we do not. Bounded in depth and in steps, whatever the bytes say.
 
 use super::datum::DatumReader;
-use crate::codec::fault::{Fault, Read};
+use crate::codec::fault::{FieldFault, Read};
 
 /// Depth to which a value that nobody asked for may nest (writer's schemas can be recursive).
 const DEPTH_MAX: u32 = 100;
@@ -33,7 +33,7 @@ pub(super) fn pass_over(place: usize, input: &mut DatumReader<'_, '_>) -> Read<(
 fn pass_over_within(place: usize, input: &mut DatumReader<'_, '_>, depth: u32) -> Read<()> {
     input.step()?;
     if depth == DEPTH_MAX {
-        return Err(Fault::unreadable(format!("nested more than {DEPTH_MAX} deep")));
+        return Err(FieldFault::unreadable(format!("nested more than {DEPTH_MAX} deep")));
     }
     let shapes = input.shapes;
     match shapes.get(place) {
@@ -55,7 +55,7 @@ fn pass_over_within(place: usize, input: &mut DatumReader<'_, '_>, depth: u32) -
         Some(Skip::Record(fields)) => {
             fields.iter().try_for_each(|field| pass_over_within(*field, input, depth + 1))
         }
-        None => Err(Fault::unreadable("a type that the schema does not define")),
+        None => Err(FieldFault::unreadable("a type that the schema does not define")),
     }
 }
 
@@ -81,6 +81,6 @@ fn blocks<'a, 'p>(
 
 /// An index that the writer's union does not have.
 #[cold]
-pub(super) fn no_branch(index: usize) -> Box<Fault> {
-    Fault::unreadable(format!("the writer's union has no branch {index}"))
+pub(super) fn no_branch(index: usize) -> Box<FieldFault> {
+    FieldFault::unreadable(format!("the writer's union has no branch {index}"))
 }

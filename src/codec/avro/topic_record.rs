@@ -3,7 +3,7 @@
 
 use super::datum::DatumReader;
 use super::write::{branch, long, size, text};
-use crate::codec::fault::{Fault, Read};
+use crate::codec::fault::{FieldFault, Read};
 use crate::domain::PartitionId;
 use crate::domain::record::{HEADERS_MAX, RecordHeader, RecordHeaders, TimestampKind, TopicRecord};
 
@@ -66,7 +66,7 @@ fn read<'a>(input: &mut DatumReader<'a, '_>, layout: TopicRecordLayout) -> Read<
     let timestamp_millis = input.long()?;
     let kind = input.size()?;
     let Some(timestamp_kind) = TimestampKind::ALL.get(kind).copied() else {
-        return Err(Fault::unreadable(format!("timestampType: there is no symbol {kind}")));
+        return Err(FieldFault::unreadable(format!("timestampType: there is no symbol {kind}")));
     };
     let key = read_optional_bytes(input).map_err(|fault| fault.in_field("key"))?;
     let headers = read_headers(input, layout).map_err(|fault| fault.in_field("headers"))?;
@@ -82,7 +82,7 @@ fn read_headers<'a>(input: &mut DatumReader<'a, '_>, layout: TopicRecordLayout) 
             return Ok(headers);
         }
         if count > HEADERS_MAX - headers.len() {
-            return Err(Fault::unreadable(format!("more than {HEADERS_MAX} of them")));
+            return Err(FieldFault::unreadable(format!("more than {HEADERS_MAX} of them")));
         }
         for _ in 0..count {
             headers.push(read_header(input, layout)?);
@@ -98,7 +98,7 @@ fn read_header<'a>(input: &mut DatumReader<'a, '_>, layout: TopicRecordLayout) -
         TopicRecordLayout::Second => read_optional_bytes(input)?,
     };
     if bytes.is_some() && !text.is_empty() {
-        return Err(Fault::unreadable("both name and nameBytes"));
+        return Err(FieldFault::unreadable("both name and nameBytes"));
     }
     Ok(RecordHeader { name: bytes.unwrap_or(text.as_bytes()), value })
 }
@@ -107,6 +107,6 @@ fn read_optional_bytes<'a>(input: &mut DatumReader<'a, '_>) -> Read<Option<&'a [
     match input.size()? {
         0 => Ok(None),
         1 => input.prefixed().map(Some),
-        branch => Err(Fault::unreadable(format!("there is no branch {branch}"))),
+        branch => Err(FieldFault::unreadable(format!("there is no branch {branch}"))),
     }
 }

@@ -6,8 +6,8 @@ use crate::codec::avro::leaves::{
     BooleanLeaf, ChipsLeaf, DecimalLeaf, Leaf, LongLeaf, SymbolLeaf, TextLeaf, TimeLeaf,
 };
 use crate::codec::avro::plan::RecordPlan;
-use crate::codec::fault::{Fault, Read};
-use crate::codec::record::{Fields, SeenMembers};
+use crate::codec::fault::{FieldFault, Read};
+use crate::codec::record::{RecordFields, SeenMembers};
 use crate::domain::decimal::NumberFault;
 use crate::domain::enums::OpenEnum;
 use crate::domain::limits::CHIPS_MAX;
@@ -26,7 +26,7 @@ pub trait JsonLeaf: Leaf {
 
 /// Reads an object into a record: each known member at most once.
 #[inline]
-pub(in crate::codec) fn read_object<'a, F: Fields>(
+pub(in crate::codec) fn read_object<'a, F: RecordFields>(
     reader: &mut JsonReader<'a>,
     record: &mut F::Record<'a>,
 ) -> Read<()> {
@@ -75,7 +75,7 @@ impl JsonLeaf for LongLeaf {
             let token = reader.number()?;
             match Decimal::parse(token).map(Decimal::normalised) {
                 Ok((units, 0)) => Ok(units),
-                _ => Err(Fault::unreadable(format!(
+                _ => Err(FieldFault::unreadable(format!(
                     "{} is no whole number of minor units of at most 18 digits",
                     excerpt(token)
                 ))),
@@ -155,7 +155,7 @@ impl JsonLeaf for ChipsLeaf {
             let mut chips = Vec::new();
             reader.array(|reader, index| {
                 if index == CHIPS_MAX {
-                    return Err(Fault::unreadable(format!("more than {CHIPS_MAX} chips")));
+                    return Err(FieldFault::unreadable(format!("more than {CHIPS_MAX} chips")));
                 }
                 chips.push(reader.string().map_err(|fault| fault.in_item(index))?);
                 Ok(())
@@ -172,7 +172,7 @@ impl JsonLeaf for ChipsLeaf {
 }
 
 /// A record within a record.
-impl<F: Fields> JsonLeaf for RecordPlan<F> {
+impl<F: RecordFields> JsonLeaf for RecordPlan<F> {
     fn read_json<'a>(reader: &mut JsonReader<'a>) -> Read<Option<F::Record<'a>>> {
         optional(reader, |reader| {
             let mut record = F::Record::default();

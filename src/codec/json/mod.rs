@@ -22,7 +22,7 @@ use super::DecodeError;
 use super::account_event::{AccountEventFields, LooseAccountEvent};
 use super::fault::Read;
 use super::pos_event::PosEventFields;
-use super::record::Fields;
+use super::record::RecordFields;
 use crate::domain::account_event::AccountEvent;
 use crate::domain::pos_event::PosEvent;
 use leaves::read_object;
@@ -60,7 +60,7 @@ pub fn write_account_event(event: &AccountEvent, out: &mut Vec<u8>) {
     write_record::<AccountEventFields>(&LooseAccountEvent::of(event), out);
 }
 
-pub(super) fn read_record<F: Fields>(bytes: &[u8]) -> Read<F::Record<'_>> {
+pub(super) fn read_record<F: RecordFields>(bytes: &[u8]) -> Read<F::Record<'_>> {
     let mut reader = JsonReader::new(bytes)?;
     let mut record = F::Record::default();
     read_object::<F>(&mut reader, &mut record)?;
@@ -68,7 +68,7 @@ pub(super) fn read_record<F: Fields>(bytes: &[u8]) -> Read<F::Record<'_>> {
     Ok(record)
 }
 
-pub(super) fn write_record<F: Fields>(record: &F::Record<'_>, out: &mut Vec<u8>) {
+pub(super) fn write_record<F: RecordFields>(record: &F::Record<'_>, out: &mut Vec<u8>) {
     let mut object = Writer::object(out);
     F::write_members(record, &mut object);
     object.end();

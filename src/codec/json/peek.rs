@@ -6,7 +6,7 @@
 use super::leaves::JsonLeaf;
 use super::reader::{JsonKind, JsonReader};
 use crate::codec::avro::leaves::{TextLeaf, TimeLeaf};
-use crate::codec::fault::Fault;
+use crate::codec::fault::FieldFault;
 use crate::domain::Micros;
 use std::borrow::Cow;
 
@@ -43,7 +43,7 @@ fn peek<'a>(line: &'a [u8], account_name: &str, time_name: &str, terminal_name: 
                 let again = peek.account.take().is_some();
                 let account = TextLeaf::read_json(reader)?;
                 if again {
-                    return Err(Fault::unreadable("the account comes twice"));
+                    return Err(FieldFault::unreadable("the account comes twice"));
                 }
                 peek.account = account;
             } else if name == time_name && reader.kind()? == JsonKind::String {

@@ -6,7 +6,7 @@
 //! describes, a byte order mark before them (held against `serde_json` by a property test), never recurses, never panics.
 
 use crate::codec::encoding::{behind_mark, refuse_foreign};
-use crate::codec::fault::{Fault, Read};
+use crate::codec::fault::{FieldFault, Read};
 use std::borrow::Cow;
 
 /// Depth to which a value that nobody asked for may nest.
@@ -48,7 +48,7 @@ impl<'a> JsonReader<'a> {
         refuse_foreign(bytes)?;
         match str::from_utf8(bytes) {
             Ok(text) => Ok(Self { text, at: bytes.len() - behind_mark(bytes).len() }),
-            Err(error) => Err(Fault::unreadable(format!("no UTF-8 at byte {}", error.valid_up_to()))),
+            Err(error) => Err(FieldFault::unreadable(format!("no UTF-8 at byte {}", error.valid_up_to()))),
         }
     }
 
@@ -236,7 +236,7 @@ impl<'a> JsonReader<'a> {
         if found == expected {
             return Ok(());
         }
-        Err(Fault::unreadable(format!("expected {}, found {}", expected.named(), found.named())))
+        Err(FieldFault::unreadable(format!("expected {}, found {}", expected.named(), found.named())))
     }
 
     /// Passes over plain letters and the quote or backslash behind them, which it gives.
@@ -363,8 +363,8 @@ impl<'a> JsonReader<'a> {
     }
 
     #[cold]
-    fn broken(&self, what: impl std::fmt::Display) -> Box<Fault> {
-        Fault::unreadable(format!("malformed JSON at byte {}: {what}", self.at))
+    fn broken(&self, what: impl std::fmt::Display) -> Box<FieldFault> {
+        FieldFault::unreadable(format!("malformed JSON at byte {}: {what}", self.at))
     }
 }
 

@@ -9,7 +9,7 @@ mod problems;
 use super::bounds::FormBounds;
 use super::node::{Node, node};
 use crate::config::Scope;
-use operations::{OPERATIONS, Operation};
+use operations::{DocumentedOperation, OPERATIONS};
 use std::sync::LazyLock;
 
 /// The version of OpenAPI that the document is written in.
@@ -42,8 +42,9 @@ fn component(kind: &str, name: &str) -> Node {
 /// The whole document.
 #[must_use]
 pub fn openapi(bounds: &FormBounds) -> Node {
-    let path =
-        |operation: &Operation| (operation.path, Node::from_iter([(operation.method, operation.node())]));
+    let path = |operation: &DocumentedOperation| {
+        (operation.path, Node::from_iter([(operation.method, operation.node())]))
+    };
     let paths: Node = OPERATIONS.iter().map(path).collect();
     node!({
         "openapi": (VERSION),

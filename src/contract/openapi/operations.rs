@@ -6,7 +6,7 @@ use super::{component, example};
 use crate::config::Scope;
 
 /// What may be asked for.
-pub(super) struct Operation {
+pub(super) struct DocumentedOperation {
     pub(super) path: &'static str,
     /// The HTTP method, in small letters.
     pub(super) method: &'static str,
@@ -18,25 +18,25 @@ pub(super) struct Operation {
     /// Names among the components.
     parameters: &'static [&'static str],
     /// What its body is; none: it has none.
-    body: Option<(&'static str, Content)>,
+    body: Option<(&'static str, BodySchema)>,
     /// Its answers that are no problems.
-    answers: &'static [Answer],
+    answers: &'static [DocumentedAnswer],
     /// The statuses of its problems.
     problems: &'static [u16],
 }
 
 /// JSON of a schema.
-struct Content {
+struct BodySchema {
     /// Its name among the components.
     schema: &'static str,
     /// The name of each, its title, and its name in `examples.json`.
     examples: &'static [(&'static str, &'static str, &'static str)],
 }
 
-struct Answer {
+struct DocumentedAnswer {
     status: u16,
     description: &'static str,
-    content: Content,
+    content: BodySchema,
     /// The latest outcome can be asked for by what it says.
     is_linked: bool,
     /// It may be a problem as well: what is wrong is not what was sent but the request around it.
@@ -49,13 +49,19 @@ const fn answer(
     description: &'static str,
     schema: &'static str,
     examples: &'static [(&'static str, &'static str, &'static str)],
-) -> Answer {
-    Answer { status, description, content: Content { schema, examples }, is_linked: false, or_problem: false }
+) -> DocumentedAnswer {
+    DocumentedAnswer {
+        status,
+        description,
+        content: BodySchema { schema, examples },
+        is_linked: false,
+        or_problem: false,
+    }
 }
 
 #[rustfmt::skip]
-pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
+pub(super) const OPERATIONS: &[DocumentedOperation] = &[
+    DocumentedOperation {
         path: "/api/v3/customer-account/{accountNumber}/event",
         method: "post",
         id: "addEvent",
@@ -64,18 +70,18 @@ pub(super) const OPERATIONS: &[Operation] = &[
         description: ADD_EVENT,
         scope: Scope::EventsWrite,
         parameters: &["accountNumber", "X-Request-Id"],
-        body: Some(("The event. Its account is that of the path.", Content { schema: "PosEvent", examples: &[
+        body: Some(("The event. Its account is that of the path.", BodySchema { schema: "PosEvent", examples: &[
             ("purchase", "Two lines, one with a discount", "purchase"),
             ("offByACent", "A total that is off by a cent", "offByACent"),
             ("needsSsn", "An amount for which Norway needs a known social security number", "needsSsn"),
         ] })),
         answers: &[
-            Answer { is_linked: true, ..answer(200, "The decision.", "Answer", &[
+            DocumentedAnswer { is_linked: true, ..answer(200, "The decision.", "Answer", &[
                 ("accepted", "Booked", "accepted"),
                 ("pending", "Waits for the customer", "pending"),
                 ("rejected", "Refused: a total that is off by a cent", "rejected"),
             ]) },
-            Answer { or_problem: true, ..answer(
+            DocumentedAnswer { or_problem: true, ..answer(
                 400,
                 "The event cannot be judged: every fault of its form. What is wrong with a header is told as a problem.",
                 "RiskCheckMessages",
@@ -84,7 +90,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ],
         problems: &[401, 403, 408, 413, 415, 429, 500, 503, 504],
     },
-    Operation {
+    DocumentedOperation {
         path: "/api/v3/customer-account/{accountNumber}/event/{transactionId}",
         method: "get",
         id: "latestOutcome",
@@ -100,7 +106,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ])],
         problems: &[400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 504],
     },
-    Operation {
+    DocumentedOperation {
         path: "/v1/account_events",
         method: "post",
         id: "createAccountEvent",
@@ -109,7 +115,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         description: CREATE_ACCOUNT_EVENT,
         scope: Scope::AccountEventsWrite,
         parameters: &["Idempotency-Key", "X-Request-Id"],
-        body: Some(("The event.", Content { schema: "AccountEvent", examples: &[
+        body: Some(("The event.", BodySchema { schema: "AccountEvent", examples: &[
             ("payment", "A payment", "payment"),
             ("flag", "A flag that stops the account", "flag"),
             ("cashAdvance", "Cash that was paid out", "advance"),
@@ -124,7 +130,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ])],
         problems: &[400, 401, 403, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     },
-    Operation {
+    DocumentedOperation {
         path: "/v1/interactions",
         method: "post",
         id: "createInteraction",
@@ -133,7 +139,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         description: CREATE_INTERACTION,
         scope: Scope::InteractionsWrite,
         parameters: &["Required-Idempotency-Key", "X-Request-Id"],
-        body: Some(("What took place.", Content { schema: "Interaction", examples: &[
+        body: Some(("What took place.", BodySchema { schema: "Interaction", examples: &[
             ("call", "A call that nobody answered", "call"),
         ] })),
         answers: &[answer(201, "It is remembered, now or before.", "InteractionCreated", &[
@@ -141,7 +147,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ])],
         problems: &[400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     },
-    Operation {
+    DocumentedOperation {
         path: "/people/{personId}/can-interact",
         method: "post",
         id: "canInteract",
@@ -150,7 +156,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         description: CAN_INTERACT,
         scope: Scope::ContactAsk,
         parameters: &["personId", "X-Request-Id"],
-        body: Some(("How, about what and when.", Content { schema: "CanInteract", examples: &[
+        body: Some(("How, about what and when.", BodySchema { schema: "CanInteract", examples: &[
             ("mayCall", "May we call about this loan?", "mayCall"),
             ("mayWrite", "May we send this notice on that day?", "mayWrite"),
             ("newNumber", "May we call this number?", "newNumber"),
@@ -212,7 +218,7 @@ the accounts, and by the policy of the person's jurisdiction. The answer is 200 
 `startAt` is a time, or a day where only that is known; left out, it is now. One of `contactId`, `contactExternalId` and \
 `contactDetails` is needed; details that are new are remembered as a contact without any consent. `subject` or `theme` is needed.";
 
-impl Operation {
+impl DocumentedOperation {
     pub(super) fn node(&self) -> Node {
         let parameters: Vec<Node> =
             self.parameters.iter().map(|name| component("parameters", name)).collect();
@@ -240,7 +246,7 @@ impl Operation {
     }
 }
 
-impl Content {
+impl BodySchema {
     fn node(&self) -> Node {
         // The account of a POS event is in the path.
         let value = |name: &str| example(name).without(&["accountNumber"]);
@@ -252,7 +258,7 @@ impl Content {
     }
 }
 
-impl Answer {
+impl DocumentedAnswer {
     fn node(&self) -> Node {
         let problem = self.or_problem.then(|| node!({ "schema": (component("schemas", "Problem")) }));
         let content = node!({ "application/json": (self.content.node()) });

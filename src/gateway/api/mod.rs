@@ -10,7 +10,7 @@ mod pos_event;
 use super::gate::{Gate, needing, protect};
 use super::problem::Problem;
 use super::read_model::{EventReply, ReadModel, RecordAnswer};
-use super::records::{InputTopic, NotWritten, OnWritten, Records};
+use super::records::{InputTopic, InputWriter, NotWritten, OnWritten};
 use super::server::{Server, ServerError};
 use crate::codec::json::Members;
 use crate::config::{GatewaySettings, Scope};
@@ -41,7 +41,7 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-
 
 /// What the handlers share.
 pub struct Api {
-    records: Arc<dyn Records>,
+    records: Arc<dyn InputWriter>,
     model: Arc<ReadModel>,
     answer_within: Duration,
     disclosure: Disclosure,
@@ -74,7 +74,7 @@ impl Api {
     /// Endpoints over these topics. `withheld`: the codes whose reasons merchants do not learn.
     #[must_use]
     pub fn new(
-        (records, model): (Arc<dyn Records>, Arc<ReadModel>),
+        (records, model): (Arc<dyn InputWriter>, Arc<ReadModel>),
         settings: &GatewaySettings,
         decides_contacts: bool,
         withheld: BTreeSet<String>,

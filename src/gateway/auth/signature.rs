@@ -38,31 +38,31 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
     Ok(Box::new(ByRing { algorithm: *algorithm, verified }))
 }
 
-enum Verified {
+enum VerifyingKey {
     Rsa(&'static RsaParameters, RsaPublicKeyComponents<Vec<u8>>),
     Plain(UnparsedPublicKey<Vec<u8>>),
 }
 
-fn rsa(parameters: &'static RsaParameters, n: &[u8], e: &[u8]) -> Verified {
+fn rsa(parameters: &'static RsaParameters, n: &[u8], e: &[u8]) -> VerifyingKey {
     // Some issuers write a zero before the number, which ring takes for a mistake.
     let number = |bytes: &[u8]| bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
-    Verified::Rsa(parameters, RsaPublicKeyComponents { n: number(n), e: number(e) })
+    VerifyingKey::Rsa(parameters, RsaPublicKeyComponents { n: number(n), e: number(e) })
 }
 
-fn plain(algorithm: &'static dyn VerificationAlgorithm, point: &[u8]) -> Verified {
-    Verified::Plain(UnparsedPublicKey::new(algorithm, point.to_vec()))
+fn plain(algorithm: &'static dyn VerificationAlgorithm, point: &[u8]) -> VerifyingKey {
+    VerifyingKey::Plain(UnparsedPublicKey::new(algorithm, point.to_vec()))
 }
 
 struct ByRing {
     algorithm: Algorithm,
-    verified: Verified,
+    verified: VerifyingKey,
 }
 
 impl Verifier<Vec<u8>> for ByRing {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
         let verified = match &self.verified {
-            Verified::Rsa(parameters, key) => key.verify(parameters, message, signature),
-            Verified::Plain(key) => key.verify(message, signature),
+            VerifyingKey::Rsa(parameters, key) => key.verify(parameters, message, signature),
+            VerifyingKey::Plain(key) => key.verify(message, signature),
         };
         verified.map_err(|_unspecified| Error::new())
     }

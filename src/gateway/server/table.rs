@@ -100,11 +100,11 @@ pub(super) struct Table(Mutex<Rows>);
 #[derive(Debug, Default)]
 struct Rows {
     next: u64,
-    open: BTreeMap<u64, Row>,
+    open: BTreeMap<u64, OpenConnection>,
 }
 
 #[derive(Debug)]
-struct Row {
+struct OpenConnection {
     activity: Arc<Activity>,
     /// None: its task is not spawned yet.
     task: Option<AbortHandle>,
@@ -145,7 +145,7 @@ impl Table {
         let mut rows = table.lock();
         let number = rows.next;
         rows.next += 1;
-        rows.open.insert(number, Row { activity: Arc::clone(&activity), task: None });
+        rows.open.insert(number, OpenConnection { activity: Arc::clone(&activity), task: None });
         Seat { table: Arc::clone(table), number, activity }
     }
 

@@ -19,7 +19,7 @@ use crate::kafka::cluster::rights::{Resource, Right};
 use crate::kafka::failure::{Destination, Fault, FaultClass, Operation};
 use crate::kafka::locked::locked;
 use crate::kafka::port::{
-    Header, InputPartition, Kept, LentRecord, Outbound, RulesetChange, TransactionalProducer, Unit,
+    Header, InputPartition, LentRecord, LetterRecord, Outbound, RulesetChange, TransactionalProducer, Unit,
 };
 use crate::kafka::settings::{ClusterSettings, Topics};
 use crate::telemetry;
@@ -363,7 +363,7 @@ impl TransactionalProducer<Member> for Producer {
     fn dead_letter(
         &self,
         record: &ClientRecord<'_>,
-        kept: Kept,
+        kept: LetterRecord,
         headers: &[Header<'_>],
     ) -> Result<(), Fault> {
         let value = record.value().zip(kept.value_bytes).map(|(value, most)| &value[..most.min(value.len())]);

@@ -18,7 +18,7 @@ use crate::domain::flow::{Positions, Unit};
 use crate::kafka::failure::{Fault, FaultClass, Operation, Recovery, recovery};
 use crate::kafka::port::{Broker, JournalReader};
 use crate::kafka::settings::ClusterSettings;
-use crate::kafka::worker::Shared;
+use crate::kafka::worker::SharedByWorkers;
 use crate::pipeline::{Decider, Deciders, Restoring};
 use crate::telemetry::RestoredFrom;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,7 +60,7 @@ pub struct Restored {
 
 /// Runs restores, a few at a time.
 pub struct Restores<B: Broker> {
-    shared: Arc<Shared<B>>,
+    shared: Arc<SharedByWorkers<B>>,
     /// The transactional id of the worker that they are for.
     own: Arc<str>,
     sender: Sender<Restored>,
@@ -93,7 +93,7 @@ impl Drop for Ticket {
 
 impl<B: Broker> Restores<B> {
     /// Prepares for a worker that writes by the transactional id `own`; nothing runs yet.
-    pub fn new(shared: Arc<Shared<B>>, own: &str) -> Self {
+    pub fn new(shared: Arc<SharedByWorkers<B>>, own: &str) -> Self {
         let (sender, receiver) = channel();
         Self { shared, own: own.into(), sender, receiver, waiting: Vec::new(), running: 0 }
     }
@@ -165,7 +165,7 @@ struct RestoredState<J> {
 
 /// The whole restore of one unit; goes on where it stood after a fault that may pass.
 fn restore<B: Broker>(
-    shared: &Shared<B>,
+    shared: &SharedByWorkers<B>,
     settling: &mut Settling<'_, B>,
     unit: Unit,
     wanted: &AtomicBool,

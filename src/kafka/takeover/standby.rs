@@ -10,7 +10,7 @@ use crate::domain::flow::Unit;
 use crate::kafka::failure::Fault;
 use crate::kafka::locked::locked;
 use crate::kafka::port::{Broker, Followed, JournalFollower};
-use crate::kafka::worker::Shared;
+use crate::kafka::worker::SharedByWorkers;
 use crate::pipeline::Restoring;
 use crate::telemetry::standing::CopyStanding;
 use crate::telemetry::{self};
@@ -93,7 +93,7 @@ pub struct StandbyFollower {
 
 impl StandbyFollower {
     /// Begins to follow, where the settings ask for it.
-    pub fn start<B: Broker>(shared: &Arc<Shared<B>>) -> Self {
+    pub fn start<B: Broker>(shared: &Arc<SharedByWorkers<B>>) -> Self {
         let following = Self { ending: Arc::default(), alive: Arc::default() };
         if shared.settings.kafka.standby > 0 {
             let (shared, ending) = (Arc::clone(shared), Arc::clone(&following.ending));
@@ -118,7 +118,7 @@ impl StandbyFollower {
 }
 
 /// Follows until it is to end, again after every fault; what was folded is kept meanwhile.
-fn live<B: Broker>(shared: &Shared<B>, ending: &AtomicBool) {
+fn live<B: Broker>(shared: &SharedByWorkers<B>, ending: &AtomicBool) {
     let mut pause = FAULT_PAUSE_MIN;
     while !ending.load(Ordering::Acquire) {
         let begun = shared.broker.now();
@@ -139,7 +139,7 @@ fn live<B: Broker>(shared: &Shared<B>, ending: &AtomicBool) {
 
 /// The follower and what it follows.
 struct Follow<'a, B: Broker> {
-    shared: &'a Shared<B>,
+    shared: &'a SharedByWorkers<B>,
     follower: B::Follower,
     /// Journals that do not fit together: why, and when they are tried again.
     refused: BTreeMap<Unit, (String, Duration)>,
@@ -151,7 +151,7 @@ struct Follow<'a, B: Broker> {
 }
 
 impl<'a, B: Broker> Follow<'a, B> {
-    fn start(shared: &'a Shared<B>) -> Result<Self, Fault> {
+    fn start(shared: &'a SharedByWorkers<B>) -> Result<Self, Fault> {
         let follower = shared.broker.follower()?;
         Ok(Self {
             shared,

@@ -5,7 +5,7 @@ use super::gather::recycle;
 use super::lane::{LaneEnd, LaneSink, LargestMessages, decide_lane, end_batch};
 use super::merge::Lanes;
 use super::owned::{OwnedUnits, RotationStep};
-use super::{Detached, Shared};
+use super::{Detached, SharedByWorkers};
 use crate::domain::flow::Unit;
 use crate::kafka::failure::Fault;
 use crate::kafka::port::{Broker, GroupConsumer, InputPartition, LentRecord, TransactionalProducer};
@@ -51,7 +51,7 @@ pub fn decide<B: Broker>(
     owned: &mut OwnedUnits<Detached<B>>,
     consumer: &B::Consumer,
     transactions: &Transactions<B>,
-    shared: &Shared<B>,
+    shared: &SharedByWorkers<B>,
 ) -> Decided {
     let mut decided = Decided { events: records.len(), ..Decided::default() };
     let (now, limits) = (shared.broker.now(), shared.limits());
@@ -94,7 +94,7 @@ fn journal<B: Broker>(
     of_unit: &mut DecidedUnit,
     decider: &mut dyn Decider,
     transactions: &Transactions<B>,
-    shared: &Shared<B>,
+    shared: &SharedByWorkers<B>,
     fault: Option<Fault>,
 ) -> Result<bool, Fault> {
     let (unit, producer) = (of_unit.tried.unit, transactions.producer());

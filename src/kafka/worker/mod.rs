@@ -54,7 +54,7 @@ const ABORT_PAUSE_MAX: Duration = Duration::from_secs(1);
 const SUSPICIOUS_BYTES: usize = 64 << 10;
 
 /// What every worker of the process shares.
-pub struct Shared<B: Broker> {
+pub struct SharedByWorkers<B: Broker> {
     /// The cluster.
     pub broker: Arc<B>,
     /// Makes the states of units, by flow.
@@ -73,7 +73,7 @@ pub struct Shared<B: Broker> {
     pub limits: Mutex<Arc<MessageLimits>>,
 }
 
-impl<B: Broker> Shared<B> {
+impl<B: Broker> SharedByWorkers<B> {
     /// What makes the states of a flow's units.
     ///
     /// # Panics
@@ -101,7 +101,7 @@ impl<B: Broker> Shared<B> {
 /// One worker.
 pub struct Worker<B: Broker> {
     number: usize,
-    shared: Arc<Shared<B>>,
+    shared: Arc<SharedByWorkers<B>>,
     transactions: Transactions<B>,
     owned: OwnedUnits<Detached<B>>,
     restores: Restores<B>,
@@ -110,7 +110,7 @@ pub struct Worker<B: Broker> {
     spare: Vec<Detached<B>>,
     aborts: u32,
     gauges_at: Duration,
-    open_transactions: held_back::Watch,
+    open_transactions: held_back::InputWatch,
     warnings: Warnings,
     /// Something is out of reach, and that was said.
     told: bool,
@@ -128,7 +128,7 @@ impl<B: Broker> Worker<B> {
     ///
     /// # Errors
     /// The cluster cannot be reached or refuses.
-    pub fn start(shared: Arc<Shared<B>>, number: usize) -> Result<Self, Fault> {
+    pub fn start(shared: Arc<SharedByWorkers<B>>, number: usize) -> Result<Self, Fault> {
         let transactions = Transactions::start(
             Arc::clone(&shared.broker),
             shared.settings.transactional_id(number),
@@ -145,7 +145,7 @@ impl<B: Broker> Worker<B> {
             spare: Vec::new(),
             aborts: 0,
             gauges_at: Duration::ZERO,
-            open_transactions: held_back::Watch::default(),
+            open_transactions: held_back::InputWatch::default(),
             warnings: Warnings::default(),
             told: false,
             joined: false,

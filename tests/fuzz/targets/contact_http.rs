@@ -19,7 +19,7 @@ use tillgate::domain::limits::MESSAGE_CHARS_MAX;
 use tillgate::domain::record::RecordTime;
 use tillgate::gateway::api::{Api, Documents, Means};
 use tillgate::gateway::read_model::ReadModel;
-use tillgate::gateway::records::{InputTopic, OnWritten, RecordPlace, Records};
+use tillgate::gateway::records::{InputTopic, InputWriter, OnWritten, RecordPlace};
 use tillgate::gateway::{Gate, Server, ServerBounds};
 use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 
@@ -90,7 +90,7 @@ impl Topics {
     }
 }
 
-impl Records for Topics {
+impl InputWriter for Topics {
     fn write(&self, input: InputTopic, key: &str, value: &[u8], request_id: Option<&str>, then: OnWritten) {
         let place = match input {
             InputTopic::Interactions => INTERACTIONS,
@@ -122,7 +122,7 @@ static GATEWAY: LazyLock<Mutex<Gateway>> = LazyLock::new(|| {
         written: Mutex::new(None),
     });
     let means = Means { draw: || DRAWN.fetch_add(1, Ordering::Relaxed) as u128, now: || NOW, form: |_| None };
-    let records: Arc<dyn Records> = topics.clone();
+    let records: Arc<dyn InputWriter> = topics.clone();
     let api = Api::new((records, model), &settings, true, std::collections::BTreeSet::new(), means);
     let server = Server::bind(settings.listen, ServerBounds::of(&settings), None).expect("a free port");
     let address = server.address();

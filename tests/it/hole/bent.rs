@@ -9,7 +9,8 @@ use tillgate::domain::PartitionId;
 use tillgate::kafka::client::Cluster;
 use tillgate::kafka::failure::{Fault, FaultClass, Operation};
 use tillgate::kafka::port::{
-    Broker, GroupConsumer, Header, InputPartition, Kept, Outbound, RulesetChange, TransactionalProducer, Unit,
+    Broker, GroupConsumer, Header, InputPartition, LetterRecord, Outbound, RulesetChange,
+    TransactionalProducer, Unit,
 };
 use tillgate::pos::Input;
 
@@ -158,7 +159,7 @@ impl TransactionalProducer<Member> for Producer {
     fn dead_letter(
         &self,
         record: &<Member as GroupConsumer>::Record<'_>,
-        kept: Kept,
+        kept: LetterRecord,
         headers: &[Header<'_>],
     ) -> Result<(), Fault> {
         self.inner.dead_letter(record, kept, headers)

@@ -17,7 +17,7 @@ use tillgate::domain::record::RecordTime;
 use tillgate::domain::reply::REQUEST_ID;
 use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 use tillgate::replay::{
-    Beside, ContactReport, Ground, Kept, Letters, Recorded, RecordedReplies, ReplayFrom, Rulebook,
+    Beside, ContactReport, Ground, Letters, RecordBuffer, Recorded, RecordedReplies, ReplayFrom, Rulebook,
     VerifyOptions, verify_contact,
 };
 
@@ -130,7 +130,7 @@ impl Tape {
         };
         let mut read = false;
         let read_on = |_: &mut Rulebook, letters: &mut Letters| {
-            let mut kept = Kept::default();
+            let mut kept = RecordBuffer::default();
             let again = std::mem::replace(&mut read, true);
             for letter in self.letters.iter().filter(|_| !again) {
                 letter.keep(&mut kept);

@@ -20,8 +20,8 @@ use tillgate::load::draw::Draw;
 use tillgate::pipeline::{DecisionSink, InputRecord, Outbound};
 use tillgate::pos::{FLOW, INPUTS, Input, Partition, PartitionOptions, Pos};
 use tillgate::replay::{
-    Beside, Ground, Kept, Letters, Recorded, RecordedReplies, ReplayError, ReplayFrom, Report, Rulebook,
-    Source, VerifyOptions, verify,
+    Beside, Ground, Letters, RecordBuffer, RecordSource, Recorded, RecordedReplies, ReplayError, ReplayFrom,
+    Report, Rulebook, VerifyOptions, verify,
 };
 
 use crate::support::stream::{Fed, SCHEMAS, options};
@@ -37,7 +37,7 @@ pub struct Rec {
 }
 
 impl Rec {
-    pub fn keep(&self, kept: &mut Kept) {
+    pub fn keep(&self, kept: &mut RecordBuffer) {
         let headers = self.headers.iter();
         kept.set(&TopicRecord {
             topic: "",
@@ -270,8 +270,8 @@ struct Reading {
     trimmed: Option<(i64, i64)>,
 }
 
-impl Source for Reading {
-    fn next(&mut self, record: &mut Kept) -> Result<bool, ReplayError> {
+impl RecordSource for Reading {
+    fn next(&mut self, record: &mut RecordBuffer) -> Result<bool, ReplayError> {
         let next = self.records.as_slice().first();
         if let (Some((at, _)), Some(next)) = (self.trimmed, next)
             && next.offset >= at
@@ -290,12 +290,12 @@ impl Source for Reading {
     }
 }
 
-pub fn source(records: Vec<Rec>) -> Box<dyn Source> {
+pub fn source(records: Vec<Rec>) -> Box<dyn RecordSource> {
     source_trimmed(records, None)
 }
 
 /// Once records are read up to the first offset, what is before the second is deleted.
-pub fn source_trimmed(records: Vec<Rec>, trimmed: Option<(i64, i64)>) -> Box<dyn Source> {
+pub fn source_trimmed(records: Vec<Rec>, trimmed: Option<(i64, i64)>) -> Box<dyn RecordSource> {
     Box::new(Reading { records: records.into_iter(), trimmed })
 }
 
@@ -332,7 +332,7 @@ impl Tape {
     }
 
     fn read_letters(&self, letters: &mut Letters, again: bool) {
-        let mut kept = Kept::default();
+        let mut kept = RecordBuffer::default();
         if self.letters_trimmed {
             letters.has_lost(0.into());
         }

@@ -72,7 +72,7 @@ pub type Tell<'t> = dyn FnMut(&Stray<'_>) -> Result<(), Fault> + 't;
 
 /// Records that are never decided where they stand, because some of them would be left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Passed {
+pub struct PassedOver {
     /// Which input and partition.
     pub at: InputPartition,
     /// The first that is not decided.
@@ -162,7 +162,7 @@ impl Repartition {
         deciders: impl FnOnce(u32) -> Arc<dyn Deciders>,
         tell: &mut Tell<'_>,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Vec<Passed>, Fault> {
+    ) -> Result<Vec<PassedOver>, Fault> {
         let idle = self.plan.due() == 0;
         match self.has_members()? {
             true if idle => return Ok(Vec::new()),
@@ -257,7 +257,7 @@ impl Repartition {
         let passed = self.left_behind(heads)?;
         let mut next = next_heads(flow, heads, from, to, partitioner);
         next.iter_mut().for_each(|head| transactions.writer().clone_into(&mut head.writer));
-        for Passed { at, end, .. } in &passed {
+        for PassedOver { at, end, .. } in &passed {
             if let Some(head) = next.get_mut(at.unit.partition.index()) {
                 head.positions[at.input] = Some(*end);
             }
@@ -416,7 +416,7 @@ impl Repartition {
 
     /// The partitions on which a record that is not decided would be left behind, because its account leaves them:
     /// refused unless they are to be passed over.
-    fn left_behind(&self, heads: &[Option<Head>]) -> Result<Vec<Passed>, Fault> {
+    fn left_behind(&self, heads: &[Option<Head>]) -> Result<Vec<PassedOver>, Fault> {
         let (to, mut passed) = (self.plan.to, Vec::new());
         let mut dump = self.cluster.dump(Isolation::Committed)?;
         for at in of_inputs(self.request.flow, &self.found.inputs) {
@@ -447,7 +447,7 @@ impl Repartition {
                         return Err(self.refused_for(topic, partition, offset));
                     }
                     Some(_) => {
-                        passed.push(Passed { at, begin, end: ends.stable });
+                        passed.push(PassedOver { at, begin, end: ends.stable });
                         break;
                     }
                     None => {}

@@ -4,7 +4,7 @@
 //! new partition, all of them together at most [`OPEN_BYTES_MAX`] and one entry each.
 
 use super::stray::{Dropped, stray};
-use super::{ASK_FOR, Passed};
+use super::{ASK_FOR, PassedOver};
 use crate::codec::journal::Head;
 use crate::domain::PartitionId;
 use crate::domain::flow::{Flow, Positions, Unit};
@@ -41,7 +41,7 @@ pub struct Written {
     /// Their bytes.
     pub bytes: u64,
     /// What was gone past.
-    pub passed: Vec<Passed>,
+    pub passed: Vec<PassedOver>,
 }
 
 /// Writes the journals of the new partitions into the open transaction.
