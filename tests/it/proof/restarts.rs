@@ -10,8 +10,8 @@ use crate::support::scene::{Running, Scene, WITHIN};
 use crate::support::{Record, eventually, kafka, shared};
 
 const PARTITIONS: u32 = 4;
-const EVENTS: usize = 50_000;
-/// Rotations of 1,250 events, some time apart, and many transactions in each: so small that the work takes long enough to
+const EVENTS: usize = 25_000;
+/// Rotations of 625 events, some time apart, and many transactions in each: so small that the work takes long enough to
 /// be stopped in the middle of it, however late a busy machine lets this test look.
 const SMALL: [&str; 6] = [
     OPEN,
@@ -20,7 +20,7 @@ const SMALL: [&str; 6] = [
     // is waited for, and it is behind it.
     "kafka.librdkafka.max.partition.fetch.bytes=65536",
     "journal.checkpoint_events_per_account=1",
-    "journal.rotation_events_min=3000",
+    "journal.rotation_events_min=1500",
     "journal.record_bytes_max=400KiB",
 ];
 /// A member that is killed comes back to its place at once.
