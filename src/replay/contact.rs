@@ -120,10 +120,9 @@ impl ContactReport {
         self.first = self.first.take().or(of.first);
         let room = PROBLEMS_TOLD.saturating_sub(self.notes.len());
         self.notes.extend(of.notes.into_iter().take(room));
-        let (partition, count) = (of.partition, self.parties_different);
-        if of.accounts_different > 0 {
-            let text =
-                format!("contact partition {partition}: {count} persons by now differ from the journal's");
+        let (partition, count) = (of.partition, of.accounts_different);
+        if count > 0 {
+            let text = format!("contact partition {partition}: {count} persons differ from the journal's");
             self.problem(Promise::Journal.broken(text));
         }
         if let Some(why) = of.stopped {
